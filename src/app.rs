@@ -1,0 +1,98 @@
+//! What handlers share, and the whole application as one service.
+//!
+//! What differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep and the HTTP
+//! client under the SDK) comes in here and nowhere else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum_extra::extract::cookie::Key;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::dynamo::Dynamo;
+use crate::leads::store::Snapshots;
+
+/// Where random bytes come from.
+#[derive(Clone)]
+pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+
+impl Entropy {
+    /// The operating system's generator, fit for secrets.
+    #[allow(clippy::expect_used)]
+    pub fn of_system() -> Self {
+        // Without randomness nothing here is safe, and no input can bring this about.
+        Self(Arc::new(|buffer| getrandom::fill(buffer).expect("the system gives random bytes")))
+    }
+
+    /// Some random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.0)(&mut bytes);
+        bytes
+    }
+
+    /// A random UUID (version 4).
+    pub fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
+    }
+}
+
+/// Where the time comes from.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn of_system() -> Self {
+        Self(Arc::new(Timestamp::now))
+    }
+
+    /// A clock that asks a function.
+    pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        // Whole milliseconds: what ids carry, and what people read.
+        let now = (self.0)();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The table.
+    pub dynamo: Dynamo,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Leads at versions that this process has seen.
+    pub snapshots: Snapshots,
+    /// What seals cookies, and whether they travel over https alone.
+    pub cookies: CookiePolicy,
+}
+
+/// How session cookies are made.
+#[derive(Clone)]
+pub struct CookiePolicy {
+    /// The key that encrypts them.
+    pub key: Key,
+    /// Whether they carry `Secure`: true wherever people come over https.
+    pub secure: bool,
+}

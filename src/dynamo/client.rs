@@ -1,0 +1,190 @@
+//! The client, and the one place where a failure that passes by waiting is waited for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
+
+use super::Key;
+use crate::app::Entropy;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, or was too busy, until the deadline. Nothing is half-written; trying again is right.
+    #[error("{operation} did not succeed before its deadline, after {attempts} attempts: {last}")]
+    Unavailable {
+        /// The DynamoDB operation.
+        operation: &'static str,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the last attempt failed of.
+        last: String,
+    },
+    /// It refused in a way that no waiting mends: a fault of this program or of its set-up.
+    #[error("{operation} failed: {cause}")]
+    Failed {
+        /// The DynamoDB operation.
+        operation: &'static str,
+        /// What it said.
+        cause: String,
+    },
+    /// An item holds what this program does not understand.
+    #[error("the item {pk} {sk} is malformed: {cause}")]
+    Malformed {
+        /// Its partition key.
+        pk: String,
+        /// Its sort key.
+        sk: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn failed(operation: &'static str, error: impl Into<Cause>) -> Self {
+        let error: Cause = error.into();
+        Self::Failed { operation, cause: DisplayErrorContext(&*error).to_string() }
+    }
+
+    /// A condition was refused, and the item that it guards satisfies it: the table was changed by other means.
+    pub fn contradiction(operation: &'static str, key: &Key) -> Self {
+        let cause = format!("the refusal of a condition on {} {} has no cause", key.pk, key.sk);
+        Self::Failed { operation, cause }
+    }
+
+    pub(super) fn malformed(key: &Key, error: impl std::fmt::Display) -> Self {
+        Self::Malformed { pk: key.pk.clone(), sk: key.sk.clone(), cause: error.to_string() }
+    }
+}
+
+/// How long the store may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// One attempt of one call.
+    pub attempt: Duration,
+    /// One call with all its attempts and the waits between them.
+    pub deadline: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempt: Duration::from_secs(3), deadline: Duration::from_secs(8) }
+    }
+}
+
+/// The table, and what a call on it needs.
+#[derive(Debug, Clone)]
+pub struct Dynamo {
+    pub(super) client: Client,
+    pub(super) table: Arc<str>,
+    sleep: SharedAsyncSleep,
+    pub(super) entropy: Entropy,
+    patience: Patience,
+}
+
+impl Dynamo {
+    const FIRST_WAIT: Duration = Duration::from_millis(25);
+    const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+    /// The table over a configured SDK. The SDK's own retries are switched off: it knows nothing of transaction
+    /// conflicts, and two loops within each other would outlive the deadline.
+    pub fn new(
+        config: Builder,
+        table: impl Into<Arc<str>>,
+        sleep: SharedAsyncSleep,
+        entropy: Entropy,
+        patience: Patience,
+    ) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience.attempt).build();
+        let config = config
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .sleep_impl(sleep.clone())
+            .build();
+        Self { client: Client::from_conf(config), table: table.into(), sleep, entropy, patience }
+    }
+
+    /// The SDK's client, for what is no request of a user: making the table, reading its stream.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Calls until the answer is a success, a failure that waiting cannot mend (given back as the inner error), or the
+    /// deadline has passed. Between two attempts it waits with full jitter.
+    pub(super) async fn call<T, E, F>(
+        &self,
+        operation: &'static str,
+        mut attempt: impl FnMut() -> F,
+        passes: impl Fn(&SdkError<E>) -> bool,
+    ) -> Result<Result<T, SdkError<E>>, StoreError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let start = Instant::now();
+        for attempts in 1.. {
+            let error = match attempt().await {
+                Err(error) if passes(&error) => error,
+                answer => return Ok(answer),
+            };
+            let wait = self.jittered_wait(attempts);
+            let last = DisplayErrorContext(&error).to_string();
+            if start.elapsed() + wait >= self.patience.deadline {
+                return Err(StoreError::Unavailable { operation, attempts, last });
+            }
+            tracing::debug!(operation, attempts, last, "DynamoDB call is tried again");
+            self.sleep.sleep(wait).await;
+        }
+        Err(StoreError::Failed { operation, cause: "it was tried too often".to_owned() })
+    }
+
+    /// A wait between nothing and twice the last bound ("full jitter": Brooker, "Exponential Backoff And Jitter",
+    /// AWS Architecture Blog, 2015).
+    fn jittered_wait(&self, attempts: u32) -> Duration {
+        let bound = Self::FIRST_WAIT.saturating_mul(1 << attempts.min(16)).min(Self::LONGEST_WAIT);
+        let random = u32::from_be_bytes(self.entropy.bytes());
+        bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+/// Whether a failure passes by waiting: no answer, an answer cut off, a fault of the service, or too much at once.
+pub(super) fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        SdkError::DispatchFailure(failure) => !failure.is_user(),
+        SdkError::ServiceError(answer) => {
+            answer.raw().status().is_server_error() || answer.err().code().is_some_and(passes_by_waiting)
+        }
+        _ => false,
+    }
+}
+
+/// Whether an error code (or the code of a cancellation reason) of DynamoDB is one that passes by waiting.
+/// Source: "Error handling with DynamoDB" and "TransactWriteItems" in the Amazon DynamoDB documentation.
+pub(super) fn passes_by_waiting(code: &str) -> bool {
+    matches!(
+        code,
+        "InternalServerError"
+            | "LimitExceededException"
+            | "ProvisionedThroughputExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "ServiceUnavailable"
+            | "ThrottlingError"
+            | "ThrottlingException"
+            | "TransactionConflict"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
+    )
+}

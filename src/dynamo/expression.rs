@@ -1,0 +1,181 @@
+//! Conditions and updates as values, rendered into DynamoDB's expression language with every name aliased, so that no
+//! reserved word and no value can break out. The same value renders to the same text each time: a retried request
+//! must carry the same bytes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Item;
+use super::schema::PK;
+
+/// What an item must satisfy, as it was before the transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The item exists.
+    Exists,
+    /// No item stands under this key.
+    Absent,
+    /// The attribute has this value.
+    Equals(&'static str, AttributeValue),
+    /// The attribute has another value, or none.
+    NotEquals(&'static str, AttributeValue),
+    /// The attribute is this or greater.
+    AtLeast(&'static str, AttributeValue),
+    /// The attribute is less than this.
+    LessThan(&'static str, AttributeValue),
+    /// The text attribute contains this text.
+    Contains(&'static str, AttributeValue),
+    /// All of these.
+    All(Vec<Condition>),
+}
+
+impl Condition {
+    /// The attribute is this text.
+    pub fn is(attribute: &'static str, text: impl Into<String>) -> Self {
+        Self::Equals(attribute, AttributeValue::S(text.into()))
+    }
+
+    /// The attribute is another text than this, or missing.
+    pub fn is_not(attribute: &'static str, text: impl Into<String>) -> Self {
+        Self::NotEquals(attribute, AttributeValue::S(text.into()))
+    }
+
+    /// The number attribute is this.
+    pub fn is_number(attribute: &'static str, number: u64) -> Self {
+        Self::Equals(attribute, AttributeValue::N(number.to_string()))
+    }
+
+    /// This and another.
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::All(mut all) => {
+                all.push(other);
+                Self::All(all)
+            }
+            one => Self::All(vec![one, other]),
+        }
+    }
+
+    pub(super) fn render(&self, into: &mut Expression) -> String {
+        let mut compare = |name: &str, operator: &str, value: &AttributeValue| {
+            format!("{} {operator} {}", into.name(name), into.value(value))
+        };
+        match self {
+            Self::Exists => format!("attribute_exists({})", into.name(PK)),
+            Self::Absent => format!("attribute_not_exists({})", into.name(PK)),
+            Self::Equals(name, value) => compare(name, "=", value),
+            Self::NotEquals(name, value) => compare(name, "<>", value),
+            Self::AtLeast(name, value) => compare(name, ">=", value),
+            Self::LessThan(name, value) => compare(name, "<", value),
+            Self::Contains(name, value) => {
+                format!("contains({}, {})", into.name(name), into.value(value))
+            }
+            Self::All(all) => {
+                let parts: Vec<String> = all.iter().map(|condition| condition.render(into)).collect();
+                parts.join(" AND ")
+            }
+        }
+    }
+}
+
+/// New values for some attributes of an item; the others stay.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Update {
+    changes: Vec<(String, Option<AttributeValue>)>,
+}
+
+impl Update {
+    /// An update of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What turns one item into another, in the order of the attributes' names.
+    pub fn between(before: &Item, after: &Item) -> Self {
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+        Self { changes: changed.map(|name| (name.clone(), after.get(name).cloned())).collect() }
+    }
+
+    /// Sets an attribute.
+    pub fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
+        self.changes.push((attribute.to_owned(), Some(value)));
+        self
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(mut self, attribute: &str) -> Self {
+        self.changes.push((attribute.to_owned(), None));
+        self
+    }
+
+    pub(super) fn render(&self, into: &mut Expression) -> String {
+        let mut sets = Vec::new();
+        let mut removes = Vec::new();
+        for (attribute, value) in &self.changes {
+            let name = into.name(attribute);
+            match value {
+                Some(value) => sets.push(format!("{name} = {}", into.value(value))),
+                None => removes.push(name),
+            }
+        }
+        let clause = |verb: &str, parts: Vec<String>| {
+            (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(", ")))
+        };
+        [clause("SET", sets), clause("REMOVE", removes)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The names and values that rendered expressions refer to.
+#[derive(Debug, Default)]
+pub(super) struct Expression {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Expression {
+    pub(super) fn name(&mut self, attribute: &str) -> String {
+        let alias = format!("#{attribute}");
+        self.names.insert(alias.clone(), attribute.to_owned());
+        alias
+    }
+
+    pub(super) fn value(&mut self, value: &AttributeValue) -> String {
+        let alias = format!(":v{}", self.values.len());
+        self.values.insert(alias.clone(), value.clone());
+        alias
+    }
+
+    /// The names, or nothing if there are none: DynamoDB refuses an empty map.
+    pub(super) fn names(&self) -> Option<HashMap<String, String>> {
+        (!self.names.is_empty()).then(|| self.names.clone())
+    }
+
+    /// The values, or nothing if there are none.
+    pub(super) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+        (!self.values.is_empty()).then(|| self.values.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_renders_with_aliases_in_order() {
+        let mut into = Expression::default();
+        let text = Condition::is_number("version", 3)
+            .and(Condition::is_not("status", "CONVERTED"))
+            .render(&mut into);
+        assert_eq!(text, "#version = :v0 AND #status <> :v1");
+        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("CONVERTED".into()));
+    }
+
+    #[test]
+    fn an_update_sets_and_removes() {
+        let mut into = Expression::default();
+        let update = Update::new().set("name", AttributeValue::S("Ann".into())).remove("state");
+        assert_eq!(update.render(&mut into), "SET #name = :v0 REMOVE #state");
+    }
+}

@@ -1,0 +1,199 @@
+//! Bounded reads: one item, one page of a key range, up to a hundred items by key.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use super::client::passes;
+use super::expression::Expression;
+use super::schema::{Index, PK, SK};
+use super::{Condition, Dynamo, Item, Key, StoreError};
+
+/// A range of one partition, of the table or of an index.
+#[derive(Debug, Clone)]
+pub struct Select {
+    index: Option<Index>,
+    partition: String,
+    range: Range,
+    filter: Option<Condition>,
+    backwards: bool,
+    limit: i32,
+    start: Option<Item>,
+}
+
+#[derive(Debug, Clone)]
+enum Range {
+    All,
+    BeginsWith(String),
+    Between(String, String),
+}
+
+/// One page of a range.
+#[derive(Debug)]
+pub struct Page {
+    /// The items, in the order of the range.
+    pub items: Vec<Item>,
+    /// Whether the range may hold more behind what was read.
+    pub more: bool,
+    /// The key of the last item that was read, also where a filter dropped it.
+    pub last: Option<Item>,
+}
+
+impl Select {
+    /// All of a partition of the table, at most `limit` items read.
+    pub fn partition(pk: impl Into<String>, limit: i32) -> Self {
+        Self {
+            index: None,
+            partition: pk.into(),
+            range: Range::All,
+            filter: None,
+            backwards: false,
+            limit,
+            start: None,
+        }
+    }
+
+    /// All of a partition of an index, at most `limit` items read.
+    pub fn index(index: Index, partition: impl Into<String>, limit: i32) -> Self {
+        Self { index: Some(index), ..Self::partition(partition, limit) }
+    }
+
+    /// Only sort keys that begin with this.
+    pub fn begins_with(mut self, prefix: impl Into<String>) -> Self {
+        self.range = Range::BeginsWith(prefix.into());
+        self
+    }
+
+    /// Only sort keys from `first` to `last`, both included.
+    pub fn between(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
+        self.range = Range::Between(first.into(), last.into());
+        self
+    }
+
+    /// Only items that satisfy this. They are read and paid for all the same.
+    pub fn filter(mut self, filter: Condition) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// From the end of the range to its beginning.
+    pub fn backwards(mut self) -> Self {
+        self.backwards = true;
+        self
+    }
+
+    /// Only what stands behind this key. On an index, `sort` is the index's sort key; on the table it is the
+    /// item's own and stands in `key` as well.
+    pub fn after(mut self, sort: &str, key: &Key) -> Self {
+        let mut start = key.attributes();
+        if let Some(index) = self.index {
+            start.insert(index.partition.to_owned(), AttributeValue::S(self.partition.clone()));
+            start.insert(index.sort.to_owned(), AttributeValue::S(sort.to_owned()));
+        }
+        self.start = Some(start);
+        self
+    }
+
+    fn key_condition(&self, into: &mut Expression) -> String {
+        let (pk, sk) = self.index.map_or((PK, SK), |index| (index.partition, index.sort));
+        let mut text = |value: &str| into.value(&AttributeValue::S(value.to_owned()));
+        let partition = text(&self.partition);
+        let range = match &self.range {
+            Range::All => String::new(),
+            Range::BeginsWith(prefix) => format!(" AND begins_with(#{sk}, {})", text(prefix)),
+            Range::Between(first, last) => {
+                format!(" AND #{sk} BETWEEN {} AND {}", text(first), text(last))
+            }
+        };
+        into.name(pk);
+        if !range.is_empty() {
+            into.name(sk);
+        }
+        format!("#{pk} = {partition}{range}")
+    }
+}
+
+impl Dynamo {
+    /// The item under a key, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let attempt = || {
+            let request = self.client.get_item().table_name(&*self.table).consistent_read(true);
+            request.set_key(Some(key.attributes())).send()
+        };
+        let answer = self.call("GetItem", attempt, passes).await?;
+        Ok(answer.map_err(|error| StoreError::failed("GetItem", error))?.item)
+    }
+
+    /// One page of a range. Ranges of the table are read consistently; an index cannot be.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn select(&self, select: &Select) -> Result<Page, StoreError> {
+        let mut expression = Expression::default();
+        let key_condition = select.key_condition(&mut expression);
+        let filter = select.filter.as_ref().map(|filter| filter.render(&mut expression));
+        let attempt = || {
+            self.client
+                .query()
+                .table_name(&*self.table)
+                .set_index_name(select.index.map(|index| index.name.to_owned()))
+                .consistent_read(select.index.is_none())
+                .key_condition_expression(&key_condition)
+                .set_filter_expression(filter.clone())
+                .set_expression_attribute_names(expression.names())
+                .set_expression_attribute_values(expression.values())
+                .scan_index_forward(!select.backwards)
+                .limit(select.limit)
+                .set_exclusive_start_key(select.start.clone())
+                .send()
+        };
+        let answer = self.call("Query", attempt, passes).await?;
+        let output = answer.map_err(|error| StoreError::failed("Query", error))?;
+        let last = output.last_evaluated_key.filter(|key| !key.is_empty());
+        Ok(Page { items: output.items.unwrap_or_default(), more: last.is_some(), last })
+    }
+
+    /// The items under up to a hundred keys, read consistently, in the order of the keys. Keys without an item are
+    /// left out. What DynamoDB leaves unprocessed is asked for again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        let mut found: HashMap<Key, Item> = HashMap::new();
+        let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
+        for _ in 0..8 {
+            if wanted.is_empty() {
+                break;
+            }
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            let attempt = || self.client.batch_get_item().request_items(&*self.table, request.clone()).send();
+            let answer = self.call("BatchGetItem", attempt, passes).await?;
+            let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                if let Some(key) = key_of(&item) {
+                    found.insert(key, item);
+                }
+            }
+            let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+            wanted = rest.flat_map(|rest| rest.keys).collect();
+        }
+        if !wanted.is_empty() {
+            let last = format!("{} keys stayed unprocessed", wanted.len());
+            return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts: 8, last });
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+}
+
+/// The primary key of an item that was read.
+fn key_of(item: &Item) -> Option<Key> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    Some(Key { pk: text(PK)?, sk: text(SK)? })
+}

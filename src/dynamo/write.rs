@@ -1,0 +1,246 @@
+//! The guarded write: one `TransactWriteItems` whose conditions carry the version and the rule, together with
+//! everything that must be true if and only if the change happened.
+//!
+//! What always holds: a write that succeeded happened exactly once, also when its first reply was lost (the same
+//! `ClientRequestToken` goes with every attempt); a write that was refused or unavailable changed nothing, or, where
+//! the last reply was lost for good, says "unavailable" and never "refused".
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update as UpdateAction,
+};
+
+use super::client::{passes, passes_by_waiting};
+use super::expression::Expression;
+use super::{Condition, Dynamo, Item, Key, StoreError, Update};
+
+const OPERATION: &str = "TransactWriteItems";
+
+/// Why a guarded write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A condition did not hold. A consistent read decides what that means.
+    #[error("a condition of the write did not hold")]
+    Refused(Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which actions' conditions did not hold, with the items as they were.
+#[derive(Debug, Default)]
+pub struct Refusal {
+    failed: Vec<(&'static str, Option<Item>)>,
+}
+
+impl Refusal {
+    /// Whether the condition of an action with this label failed.
+    pub fn of(&self, label: &str) -> bool {
+        self.failed.iter().any(|(failed, _)| *failed == label)
+    }
+
+    /// The item that stood where the labelled action's condition failed, if one did.
+    pub fn item(&self, label: &str) -> Option<&Item> {
+        self.failed.iter().find(|(failed, _)| *failed == label)?.1.as_ref()
+    }
+}
+
+/// One change and all that belongs to it. Actions have labels, by which a [`Refusal`] names them.
+#[derive(Debug)]
+pub struct GuardedWrite {
+    table: Arc<str>,
+    token: String,
+    labels: Vec<&'static str>,
+    actions: Vec<Result<TransactWriteItem, StoreError>>,
+}
+
+impl GuardedWrite {
+    /// The most actions of one transaction (DynamoDB's limit).
+    pub const MAX_ACTIONS: usize = 100;
+
+    /// Puts a whole item where the condition holds.
+    pub fn put(self, label: &'static str, item: Item, condition: Condition) -> Self {
+        let mut expression = Expression::default();
+        let text = condition.render(&mut expression);
+        self.put_action(label, Put::builder().condition_expression(text), item, &expression)
+    }
+
+    /// Puts an item whatever stands under its key: for items that are derived from a guarded one.
+    pub fn put_derived(self, label: &'static str, item: Item) -> Self {
+        self.put_action(label, Put::builder(), item, &Expression::default())
+    }
+
+    fn put_action(
+        self,
+        label: &'static str,
+        put: aws_sdk_dynamodb::types::builders::PutBuilder,
+        item: Item,
+        expression: &Expression,
+    ) -> Self {
+        let put = put
+            .set_item(Some(item))
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.action(label, |table| {
+            Ok(TransactWriteItem::builder().put(put.table_name(table).build()?).build())
+        })
+    }
+
+    /// Updates some attributes of the item under a key where the condition holds.
+    pub fn update(self, label: &'static str, key: &Key, update: &Update, condition: Condition) -> Self {
+        let mut expression = Expression::default();
+        let condition = condition.render(&mut expression);
+        let update = UpdateAction::builder()
+            .set_key(Some(key.attributes()))
+            .update_expression(update.render(&mut expression))
+            .condition_expression(condition)
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.action(label, |table| {
+            Ok(TransactWriteItem::builder().update(update.table_name(table).build()?).build())
+        })
+    }
+
+    /// Deletes the item under a key where the condition holds.
+    pub fn delete(self, label: &'static str, key: &Key, condition: Condition) -> Self {
+        let mut expression = Expression::default();
+        let text = condition.render(&mut expression);
+        self.delete_action(label, Delete::builder().condition_expression(text), key, &expression)
+    }
+
+    /// Deletes an item that is derived from a guarded one.
+    pub fn delete_derived(self, label: &'static str, key: &Key) -> Self {
+        self.delete_action(label, Delete::builder(), key, &Expression::default())
+    }
+
+    fn delete_action(
+        self,
+        label: &'static str,
+        delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
+        key: &Key,
+        expression: &Expression,
+    ) -> Self {
+        let delete = delete
+            .set_key(Some(key.attributes()))
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.action(label, |table| {
+            Ok(TransactWriteItem::builder().delete(delete.table_name(table).build()?).build())
+        })
+    }
+
+    /// Checks an item that the write does not touch.
+    pub fn check(self, label: &'static str, key: &Key, condition: Condition) -> Self {
+        let mut expression = Expression::default();
+        let text = condition.render(&mut expression);
+        let check = ConditionCheck::builder()
+            .set_key(Some(key.attributes()))
+            .condition_expression(text)
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.action(label, |table| {
+            Ok(TransactWriteItem::builder().condition_check(check.table_name(table).build()?).build())
+        })
+    }
+
+    fn action(
+        mut self,
+        label: &'static str,
+        build: impl FnOnce(&str) -> Result<TransactWriteItem, BuildError>,
+    ) -> Self {
+        let action = build(&self.table).map_err(|error| StoreError::failed(OPERATION, error));
+        self.labels.push(label);
+        self.actions.push(action);
+        self
+    }
+
+    /// How many actions it has.
+    pub fn len(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// Whether it has no action.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+}
+
+impl Dynamo {
+    /// A guarded write of nothing yet, with a token of its own that makes its attempts one write.
+    pub fn guarded_write(&self) -> GuardedWrite {
+        GuardedWrite {
+            table: self.table.clone(),
+            token: self.entropy.uuid().to_string(),
+            labels: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Does a guarded write: once, or not at all.
+    ///
+    /// # Errors
+    /// [`WriteError::Refused`] if a condition did not hold, [`WriteError::Store`] if the store failed.
+    pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
+        let GuardedWrite { token, labels, actions, .. } = write;
+        let items = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let attempt = || {
+            let request = self.client.transact_write_items().client_request_token(&token);
+            request.set_transact_items(Some(items.clone())).send()
+        };
+        let answer = self.call(OPERATION, attempt, write_passes).await?;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match refusal(&error, &labels) {
+                Some(refusal) => WriteError::Refused(refusal),
+                None => WriteError::Store(StoreError::failed(OPERATION, error)),
+            }),
+        }
+    }
+}
+
+/// The reasons of a cancelled transaction, in the order of its actions.
+fn reasons(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}
+
+fn code(reason: &CancellationReason) -> Option<&str> {
+    reason.code().filter(|code| *code != "None")
+}
+
+/// Cancelled only for reasons that pass, or failed in a way that passes. One reason that does not pass decides.
+fn write_passes(error: &SdkError<TransactWriteItemsError>) -> bool {
+    match reasons(error) {
+        Some(reasons) => {
+            let mut codes = reasons.iter().filter_map(code).peekable();
+            codes.peek().is_some() && codes.all(passes_by_waiting)
+        }
+        None => passes(error),
+    }
+}
+
+/// The refusal, if conditions and nothing worse cancelled the transaction.
+fn refusal(error: &SdkError<TransactWriteItemsError>, labels: &[&'static str]) -> Option<Refusal> {
+    let reasons = reasons(error)?;
+    let is_failed = |reason: &CancellationReason| code(reason) == Some("ConditionalCheckFailed");
+    let worse = reasons.iter().any(|reason| {
+        code(reason).is_some_and(|code| code != "ConditionalCheckFailed" && !passes_by_waiting(code))
+    });
+    if worse || !reasons.iter().any(is_failed) {
+        return None;
+    }
+    let failed = labels.iter().zip(reasons).filter(|(_, reason)| is_failed(reason));
+    Some(Refusal { failed: failed.map(|(label, reason)| (*label, reason.item.clone())).collect() })
+}

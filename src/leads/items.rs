@@ -1,0 +1,185 @@
+//! Keys and items of leads: what stands where in the table.
+
+use serde::{Deserialize, Serialize};
+
+use super::domain::{HistoryEntry, Lead, LeadId, Status};
+use super::search::{IndexWord, words_of};
+use crate::dynamo::schema::{self, Index};
+use crate::dynamo::{GuardedWrite, Item, Key, StoreError, to_attribute, to_item};
+use crate::values::{UsState, Version};
+
+/// The sort key of every lead's own item.
+pub(super) const LEAD: &str = "LEAD";
+/// What the sort keys of history entries begin with; it sorts before [`LEAD`].
+pub(super) const HISTORY: &str = "HISTORY#";
+
+pub(super) fn lead_key(id: LeadId) -> Key {
+    Key::new(format!("LEAD#{id}"), LEAD)
+}
+
+pub(super) fn history_sort(version: u64) -> String {
+    format!("{HISTORY}{version:010}")
+}
+
+pub(super) fn email_key(lower_case: &str) -> Key {
+    Key::new(format!("EMAIL#{lower_case}"), "EMAIL")
+}
+
+/// Who took an e-mail address, and for an import, with which of its rows: a repeated step knows its own.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EmailItem {
+    pub(super) lead_id: LeadId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+}
+
+/// Which leads a list shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Only of this state.
+    pub state: Option<UsState>,
+}
+
+impl Filter {
+    /// Whether a lead passes.
+    pub fn admits(&self, lead: &Lead) -> bool {
+        self.status.is_none_or(|status| lead.status == status)
+            && self.state.is_none_or(|state| lead.state == Some(state))
+    }
+
+    /// Whether it admits all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// In which order a list shows leads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Last created first.
+    #[default]
+    Newest,
+    /// Highest score first, then last created.
+    Score,
+}
+
+impl Sort {
+    /// The name in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Score => "score",
+        }
+    }
+}
+
+/// The index and its partition that hold exactly the leads of a filter.
+pub(super) fn list_partition(filter: Filter, sort: Sort) -> (Index, String) {
+    let [newest, score] = match (filter.status, filter.state) {
+        (None, None) => [schema::ALL_NEWEST, schema::ALL_SCORE],
+        (Some(_), None) => [schema::STATUS_NEWEST, schema::STATUS_SCORE],
+        (None, Some(_)) => [schema::STATE_NEWEST, schema::STATE_SCORE],
+        (Some(_), Some(_)) => [schema::STATUS_STATE_NEWEST, schema::STATUS_STATE_SCORE],
+    };
+    let parts = ["LEADS"].into_iter();
+    let parts = parts.chain(filter.status.as_ref().map(Status::as_str));
+    let parts = parts.chain(filter.state.as_ref().map(UsState::as_str));
+    let partition = parts.collect::<Vec<_>>().join("#");
+    (if sort == Sort::Newest { newest } else { score }, partition)
+}
+
+/// The sort key of a lead in the lists of one order. Ids sort by the time of creation.
+pub(super) fn list_sort(lead: &Lead, sort: Sort) -> String {
+    match sort {
+        Sort::Newest => lead.id.to_string(),
+        Sort::Score => format!("{:03}#{}", lead.lead_score.get(), lead.id),
+    }
+}
+
+/// The lead's item: its fields, and where the lists find it.
+pub(super) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
+    let mut item = to_item(&lead_key(lead.id), lead)?;
+    let mut filters = vec![Filter::default(), Filter { status: Some(lead.status), state: None }];
+    if lead.state.is_some() {
+        filters.push(Filter { status: None, state: lead.state });
+        filters.push(Filter { status: Some(lead.status), state: lead.state });
+    }
+    for sort in [Sort::Newest, Sort::Score] {
+        for filter in &filters {
+            let (index, partition) = list_partition(*filter, sort);
+            item.insert(index.partition.to_owned(), to_attribute(partition)?);
+            item.insert(index.sort.to_owned(), to_attribute(list_sort(lead, sort))?);
+        }
+    }
+    Ok(item)
+}
+
+pub(super) fn history_item(lead: LeadId, entry: &HistoryEntry) -> Result<Item, StoreError> {
+    let key = Key::new(lead_key(lead).pk, history_sort(entry.version.get()));
+    to_item(&key, entry)
+}
+
+/// The partition of the search index in which a word stands.
+pub(super) fn word_partition(word: &str) -> String {
+    format!("SEARCH#{}", word.chars().next().unwrap_or_default())
+}
+
+/// Words hold no space, so a space ends the word in a sort key.
+fn word_key(word: &str, lead: LeadId) -> Key {
+    Key::new(word_partition(word), format!("{word} {lead}"))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WordItem<'a> {
+    lead_id: LeadId,
+    shared: usize,
+    words: &'a str,
+    status: Status,
+    state: Option<UsState>,
+}
+
+fn word_items(lead: &Lead, words: &[IndexWord]) -> Result<Vec<Item>, StoreError> {
+    // Each word has a space before it, so "contains a space and these letters" is "a word begins with them".
+    let all: String = words.iter().map(|indexed| format!(" {}", indexed.word)).collect();
+    let item = |indexed: &IndexWord| {
+        let (lead_id, shared) = (lead.id, indexed.shared);
+        let value = WordItem { lead_id, shared, words: &all, status: lead.status, state: lead.state };
+        to_item(&word_key(&indexed.word, lead.id), &value)
+    };
+    words.iter().map(item).collect()
+}
+
+/// Adds what brings the search index from one state of a lead to another. A change that search cannot see adds
+/// nothing.
+pub(super) fn reindex(
+    mut write: GuardedWrite,
+    before: Option<&Lead>,
+    after: Option<&Lead>,
+) -> Result<GuardedWrite, StoreError> {
+    let seen = |lead: &Lead| (words_of(lead), lead.status, lead.state);
+    let (old, new) = (before.map(seen), after.map(seen));
+    if old == new {
+        return Ok(write);
+    }
+    let kept = new.as_ref().map(|(words, ..)| words.as_slice()).unwrap_or_default();
+    if let (Some(before), Some((words, ..))) = (before, &old) {
+        for gone in words.iter().filter(|old| kept.iter().all(|new| new.word != old.word)) {
+            write = write.delete_derived("word", &word_key(&gone.word, before.id));
+        }
+    }
+    if let Some(after) = after {
+        for item in word_items(after, kept)? {
+            write = write.put_derived("word", item);
+        }
+    }
+    Ok(write)
+}
+
+/// The first history sort key after a version.
+pub(super) fn history_after(version: Version) -> String {
+    history_sort(version.get() + 1)
+}

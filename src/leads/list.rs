@@ -1,0 +1,163 @@
+//! Lists and search: which leads, in which order, page by page.
+//!
+//! What always holds: a page is at most two calls, one for the keys and one for the leads themselves, read
+//! consistently; what it costs depends on the page, never on the table. A search whose other words or filters drop
+//! much may end before its page is full; its cursor then says where to go on.
+
+use serde::Deserialize;
+
+use super::domain::{Lead, LeadId};
+use super::error::LeadError;
+use super::items::{Filter, Sort, lead_key, list_partition, word_partition};
+use super::search::Query;
+use super::store::keys;
+use crate::app::App;
+use crate::dynamo::{Condition, Cursor, CursorError, Item, Select, from_item, to_attribute};
+
+/// What a list is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ListRequest {
+    /// Only leads with these words.
+    pub query: Option<Query>,
+    /// Only leads that pass.
+    pub filter: Filter,
+    /// In this order; a search comes in the order of the words it finds.
+    pub sort: Sort,
+    /// At most this many, 1 to 100.
+    pub limit: u16,
+    /// Behind this cursor.
+    pub cursor: Option<String>,
+}
+
+/// One page of leads.
+#[derive(Debug, Default)]
+pub struct LeadPage {
+    /// The leads.
+    pub leads: Vec<Lead>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// The most index items that one page of a search reads.
+const MOST_READ: u16 = 1_000;
+const SEARCH_LIST: &str = "search";
+
+/// A page of leads.
+///
+/// # Errors
+/// [`LeadError::Cursor`] for a cursor of another list.
+pub async fn list(app: &App, request: &ListRequest) -> Result<LeadPage, LeadError> {
+    let (ids, next) = match &request.query {
+        Some(query) => search_ids(app, request, query).await?,
+        None => list_ids(app, request).await?,
+    };
+    let items = app.dynamo.get_all(&keys(&ids)).await?;
+    let leads: Vec<Lead> = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    // The index may be a moment behind the leads.
+    let leads: Vec<Lead> = leads.into_iter().filter(|lead| request.filter.admits(lead)).collect();
+    leads.iter().for_each(|lead| app.snapshots.keep(lead));
+    Ok(LeadPage { leads, next })
+}
+
+type Ids = (Vec<LeadId>, Option<String>);
+
+async fn list_ids(app: &App, request: &ListRequest) -> Result<Ids, LeadError> {
+    let list = request.sort.as_str();
+    let (index, partition) = list_partition(request.filter, request.sort);
+    let mut select = Select::index(index, partition, i32::from(request.limit) + 1).backwards();
+    if let Some(text) = &request.cursor {
+        let cursor = Cursor::<2>::decode(list, text)?;
+        let [sort, id] = cursor.parts();
+        let id: LeadId = id.parse().map_err(|_| CursorError)?;
+        if !sort.ends_with(&id.to_string()) {
+            return Err(CursorError.into());
+        }
+        select = select.after(sort, &lead_key(id));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let mut entries: Vec<(LeadId, String)> = Vec::with_capacity(page.items.len());
+    for item in &page.items {
+        let id = text(item, "pk").and_then(|pk| pk.strip_prefix("LEAD#")).and_then(|id| id.parse().ok());
+        if let (Some(id), Some(sort)) = (id, text(item, index.sort)) {
+            entries.push((id, sort.to_owned()));
+        }
+    }
+    let more = entries.len() > usize::from(request.limit);
+    entries.truncate(request.limit.into());
+    let next = entries.last().filter(|_| more);
+    let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
+    Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    lead_id: LeadId,
+    sk: String,
+}
+
+async fn search_ids(app: &App, request: &ListRequest, query: &Query) -> Result<Ids, LeadError> {
+    let page = app.dynamo.select(&search_range(request, query)?).await?;
+    let read_to = page.last.as_ref().and_then(|key| text(key, "sk")).map(str::to_owned);
+    let mut found: Vec<Found> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    let limit = usize::from(request.limit);
+    let next = if found.len() > limit {
+        found.truncate(limit);
+        found.last().map(|last| last.sk.clone())
+    } else {
+        read_to
+    };
+    let next = next.map(|sk| Cursor::after([sk]).encode(SEARCH_LIST));
+    Ok((found.into_iter().map(|found| found.lead_id).collect(), next))
+}
+
+fn search_range(request: &ListRequest, query: &Query) -> Result<Select, LeadError> {
+    let word = query.longest();
+    let mut filter = Condition::LessThan("shared", to_attribute(word.chars().count())?);
+    for other in query.others() {
+        filter = filter.and(Condition::Contains("words", to_attribute(format!(" {other}"))?));
+    }
+    if let Some(status) = request.filter.status {
+        filter = filter.and(Condition::is("status", status.as_str()));
+    }
+    if let Some(state) = request.filter.state {
+        filter = filter.and(Condition::is("state", state.as_str()));
+    }
+    let selective = !query.others().is_empty() || !request.filter.is_empty();
+    let read = if selective { MOST_READ } else { 2 * request.limit + 1 };
+    let partition = word_partition(word);
+    let mut select = Select::partition(&partition, read.into()).begins_with(word).filter(filter);
+    if let Some(text) = &request.cursor {
+        let cursor = Cursor::<1>::decode(SEARCH_LIST, text)?;
+        let [sort] = cursor.parts();
+        // DynamoDB refuses to start outside of the range.
+        if !sort.starts_with(word) {
+            return Err(CursorError.into());
+        }
+        select = select.after(sort, &crate::dynamo::Key::new(partition, sort));
+    }
+    Ok(select)
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::items::list_sort;
+    use super::*;
+
+    #[test]
+    fn the_sort_of_a_list_ends_with_the_id_that_its_cursor_carries() {
+        let id = LeadId::new(jiff::Timestamp::UNIX_EPOCH, &[7; 10]);
+        let new = serde_json::json!({"name": "Ann", "email": "ann@example.com", "leadScore": 7});
+        let new: super::super::domain::NewLead = serde_json::from_value(new).unwrap();
+        let lead =
+            new.into_lead(id, jiff::Timestamp::UNIX_EPOCH, super::super::domain::Actor::new("t")).unwrap();
+        for sort in [Sort::Newest, Sort::Score] {
+            assert!(list_sort(&lead, sort).ends_with(&id.to_string()));
+        }
+        assert!(list_sort(&lead, Sort::Score).starts_with("007#"));
+    }
+}

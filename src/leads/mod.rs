@@ -1,0 +1,16 @@
+//! Leads: people who may buy.
+//!
+//! Invariants: an e-mail address belongs to one lead; a lead's version grows by one with every accepted change, and
+//! each version has its history entry; CONVERTED is entered only with a score of 80 or more, keeps it, and is left
+//! only by an administrator's reopening; a lead that is out in an order is not deleted. All of it is decided inside
+//! the transaction that makes the change.
+
+pub mod domain;
+mod error;
+mod items;
+pub mod list;
+pub mod search;
+pub mod store;
+
+pub use error::{Conflict, LeadError};
+pub use items::{Filter, Sort};
