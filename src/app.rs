@@ -6,12 +6,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum_extra::extract::cookie::Key;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::dynamo::Dynamo;
+use crate::error::{self, AppError};
 use crate::leads::store::Snapshots;
+use crate::web::access::{Access, Route, Routes};
+use crate::web::extract::WebError;
+use crate::web::{assets, headers};
 
 /// Where random bytes come from.
 #[derive(Clone)]
@@ -96,3 +103,18 @@ pub struct CookiePolicy {
     /// Whether they carry `Secure`: true wherever people come over https.
     pub secure: bool,
 }
+
+/// The whole application as one service, with the list of its routes.
+pub fn build_router(app: App) -> (Router, Vec<Route>) {
+    let routes = Routes::new(&app).get("/assets/{file}", Access::Anyone, assets::serve);
+    let (router, list) = routes.into_parts();
+    let router = router
+        .fallback(async || AppError::from(WebError::NotFound))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(app, error::present))
+        .layer(from_fn(headers::protect));
+    (router, list)
+}
+
+/// The largest body of a request, in bytes; routes that take files say so themselves.
+const LARGEST_BODY: usize = 64 * 1024;

@@ -1,1 +1,99 @@
-fn main() {}
+//! The build script: fingerprints, bundles and compresses the assets that stand beside it.
+//!
+//! Whatever is served is decided here, once: the running program neither reads a file nor compresses a byte.
+//! `app.css` goes out as one file, the vendored base in a cascade layer of its own, so that every rule of ours
+//! wins over the base without fighting its selectors.
+
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+const FOLDER: &str = "src/web/assets";
+const BASE_CSS: &str = "pico.classless.min.css";
+
+/// Name and content type of everything that is served.
+const ASSETS: [(&str, &str); 4] = [
+    ("app.css", "text/css; charset=utf-8"),
+    ("app.js", "text/javascript; charset=utf-8"),
+    ("htmx.js", "text/javascript; charset=utf-8"),
+    ("logo.svg", "image/svg+xml"),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={FOLDER}");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let mut table = String::from("&[\n");
+    for (name, content_type) in ASSETS {
+        let bytes = contents(name)?;
+        let fingerprint = fingerprint(&bytes);
+        write_encodings(&out, name, &bytes)?;
+        let (stem, extension) = name.rsplit_once('.').ok_or("an asset has an extension")?;
+        let include =
+            |suffix: &str| format!(r#"include_bytes!(concat!(env!("OUT_DIR"), "/{name}{suffix}"))"#);
+        writeln!(
+            table,
+            "Asset {{ name: {name:?}, path: \"/assets/{stem}.{fingerprint}.{extension}\", \
+             fingerprint: {fingerprint:?}, content_type: {content_type:?}, \
+             identity: {}, gzip: {}, brotli: {} }},",
+            include(""),
+            include(".gz"),
+            include(".br"),
+        )?;
+    }
+    table.push(']');
+    fs::write(out.join("assets_table.rs"), table)?;
+    Ok(())
+}
+
+/// The bytes that go out under a name.
+fn contents(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    Ok(match name {
+        "app.css" => {
+            let base = read(BASE_CSS)?;
+            let own = read(name)?;
+            let mut bundle = b"@layer base{".to_vec();
+            // A layer may not begin with the file's character set.
+            bundle.extend_from_slice(base.strip_prefix(b"@charset \"UTF-8\";").unwrap_or(&base));
+            bundle.extend_from_slice(b"}\n");
+            bundle.extend_from_slice(&own);
+            bundle
+        }
+        "htmx.js" => read("htmx.min.js")?,
+        _ => read(name)?,
+    })
+}
+
+fn read(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let path = Path::new(FOLDER).join(name);
+    fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// The first ten hexadecimal digits of the SHA-256: enough to tell a release's file from the last one's.
+fn fingerprint(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(5).fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn write_encodings(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    fs::write(out.join(name), bytes)?;
+
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes)?;
+    fs::write(out.join(format!("{name}.gz")), gzip.finish()?)?;
+
+    let mut brotli = Vec::new();
+    brotli::CompressorWriter::new(&mut brotli, 4096, 11, 22).write_all(bytes)?;
+    fs::write(out.join(format!("{name}.br")), brotli)?;
+    Ok(())
+}

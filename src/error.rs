@@ -1,0 +1,321 @@
+//! Every known failure → status and words, in one place; and the one layer that shows them as a page, a fragment or a
+//! problem document (RFC 9457). Unknown failures are logged once with what is known of them and answered opaque.
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode, Uri, header};
+use serde_json::{Map, Value, json};
+
+use crate::accounts::AccountError;
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::{StoreError, WriteError};
+use crate::leads::LeadError;
+use crate::web::access::Access;
+use crate::web::extract::WebError;
+use crate::web::pages::Shell;
+use crate::web::request::{Form, Htmx};
+use crate::web::respond::{Tone, header_text, html, with_toast};
+
+/// Any failure of a request.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// About accounts.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// About leads.
+    #[error(transparent)]
+    Lead(#[from] LeadError),
+    /// About the store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// About the request itself.
+    #[error(transparent)]
+    Web(#[from] WebError),
+}
+
+impl From<WriteError> for AppError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Store(error) => Self::Store(error),
+            WriteError::Refused(_) => {
+                Self::Web(WebError::Internal("the refusal of a write was not explained".to_owned()))
+            }
+        }
+    }
+}
+
+/// A failure as a client is told it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, name, title, detail: detail.into(), more: Map::new() }
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    fn document(&self) -> Value {
+        let mut document = Map::from_iter([
+            ("type".to_owned(), format!("urn:holdfast:problem:{}", self.name).into()),
+            ("title".to_owned(), self.title.into()),
+            ("status".to_owned(), self.status.as_u16().into()),
+            ("detail".to_owned(), self.detail.clone().into()),
+        ]);
+        document.extend(self.more.clone());
+        Value::Object(document)
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Account(error) => account_problem(error),
+            AppError::Lead(error) => lead_problem(error),
+            AppError::Store(error) => store_problem(&error),
+            AppError::Web(error) => web_problem(error),
+        }
+    }
+}
+
+fn lead_problem(error: LeadError) -> Problem {
+    match error {
+        LeadError::NotFound(_) => Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "There is no such lead",
+            "It was deleted, or never was. Look for it in the list.",
+        ),
+        LeadError::Conflict(conflict) => Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "The lead has changed since it was read",
+            "Nothing was written. `fresh` is the lead as it is now; send the change again with its version.",
+        )
+        .with("fresh", json!(conflict.fresh))
+        .with("changes", json!(conflict.since)),
+        LeadError::RuleViolation(rule) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "rule-violation",
+            "A rule forbids this change",
+            rule.words(),
+        )
+        .with("rule", rule.name().into())
+        .with("field", rule.field().as_str().into())
+        .with("errors", json!([{ "field": rule.field().as_str(), "message": rule.words() }])),
+        LeadError::KeyOfAnotherRequest => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "This Idempotency-Key belongs to another request",
+            "A key repeats one request, with the same body. Send another key for another request.",
+        ),
+        LeadError::Cursor(error) => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "The cursor cannot be used",
+            error.to_string(),
+        ),
+        LeadError::Store(error) => store_problem(&error),
+    }
+}
+
+fn store_problem(error: &StoreError) -> Problem {
+    if let StoreError::Unavailable { .. } = error {
+        tracing::warn!(%error, "the store is unavailable");
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Too busy right now",
+            "The table did not answer in time. Trying again in a moment is safe.",
+        );
+    }
+    unknown(error)
+}
+
+fn unknown(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "a request failed");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something went wrong on our side",
+        "It has been logged. Trying again may help.",
+    )
+}
+
+fn web_problem(error: WebError) -> Problem {
+    use StatusCode as S;
+    match error {
+        WebError::Malformed(detail) => {
+            Problem::new(S::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+        }
+        WebError::Invalid(fields) => invalid_problem(&fields),
+        WebError::MediaType(expected) => Problem::new(
+            S::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "The body is of another type",
+            format!("Send {expected}, and say so in Content-Type."),
+        ),
+        WebError::TooLong => {
+            Problem::new(S::PAYLOAD_TOO_LARGE, "too-long", "The body is too long", "Send less at once.")
+        }
+        WebError::VersionMissing => Problem::new(
+            S::PRECONDITION_REQUIRED,
+            "version-missing",
+            "The change does not say which version it is of",
+            "Send the version last seen, as the field `version` or the header If-Match.",
+        ),
+        WebError::NotFound => Problem::new(
+            S::NOT_FOUND,
+            "not-found",
+            "There is nothing here",
+            "The address leads nowhere, or what stood here is gone.",
+        ),
+        WebError::Method => Problem::new(
+            S::METHOD_NOT_ALLOWED,
+            "method",
+            "This address does not know this method",
+            "The Allow header lists those that it knows.",
+        ),
+        WebError::SignInNeeded => Problem::new(
+            S::UNAUTHORIZED,
+            "sign-in",
+            "Sign in first",
+            "Send a session or a token: Authorization: Bearer ….",
+        ),
+        WebError::Forbidden(access) => Problem::new(
+            S::FORBIDDEN,
+            "forbidden",
+            "Your account may not do this",
+            match access {
+                Access::Administrator => "Only administrators may. Ask one of them.",
+                _ => "Only agents and administrators may. Ask an administrator.",
+            },
+        ),
+        WebError::CrossSite => Problem::new(
+            S::FORBIDDEN,
+            "cross-site",
+            "This write came from another site",
+            "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
+        ),
+        WebError::Internal(_) => unknown(&error),
+    }
+}
+
+fn invalid_problem(fields: &[crate::web::extract::FieldError]) -> Problem {
+    let errors: Vec<Value> =
+        fields.iter().map(|error| json!({ "field": error.field, "message": error.message })).collect();
+    let detail: Vec<String> =
+        fields.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Some fields are not right", detail.join(" "))
+        .with("errors", errors.into())
+}
+
+fn account_problem(error: AccountError) -> Problem {
+    match error {
+        AccountError::Store(error) => store_problem(&error),
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let problem = Problem::from(self);
+        let mut response = problem.status.into_response();
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    shell: Shell,
+    status: u16,
+    title: String,
+    detail: String,
+}
+
+/// Shows every failure in the form that the request can show. Answers that are whole already pass.
+pub async fn present(State(_): State<App>, request: Request, next: Next) -> Response {
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let (parts, body) = request.into_parts();
+    let shell = Shell::of(&parts);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let Some(problem) = problem_of(&mut response) else { return response };
+    let account = response.extensions_mut().remove::<SignedIn>();
+    let shell = Shell { account, ..shell };
+    let mut shown = match Form::of(&uri, &headers) {
+        Form::Json => document(&problem),
+        form if problem.status == StatusCode::UNAUTHORIZED => {
+            to_sign_in(&shell, form, &method, &uri, &headers)
+        }
+        Form::Fragment => {
+            let response = (problem.status, [("hx-reswap", "none")]).into_response();
+            with_toast(response, Tone::Error, &format!("{}. {}", problem.title, problem.detail))
+        }
+        Form::Page => page(&problem, shell),
+    };
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        shown.headers_mut().insert(header::ALLOW, allow);
+    }
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+        shown.headers_mut().insert(header::RETRY_AFTER, header_text("2"));
+    }
+    shown
+}
+
+/// The problem that an answer stands for: one that a handler left, or the bare status of the router itself.
+fn problem_of(response: &mut Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Some(problem);
+    }
+    if response.headers().contains_key(header::CONTENT_TYPE)
+        && response.status() != StatusCode::PAYLOAD_TOO_LARGE
+    {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Some(web_problem(WebError::NotFound)),
+        StatusCode::METHOD_NOT_ALLOWED => Some(web_problem(WebError::Method)),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(web_problem(WebError::TooLong)),
+        _ => None,
+    }
+}
+
+fn document(problem: &Problem) -> Response {
+    let body = problem.document().to_string();
+    let mut response =
+        (problem.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+    if problem.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header_text("Bearer"));
+    }
+    response
+}
+
+/// To the sign-in page, and from there back to where the person was going: the page they are on if they were sending
+/// something, for a POST cannot be gone back to.
+fn to_sign_in(shell: &Shell, form: Form, method: &Method, uri: &Uri, headers: &http::HeaderMap) -> Response {
+    let asked = uri.path_and_query().map(|path| shell.url(path.as_str()));
+    let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
+    let next = if form == Form::Fragment { page } else { asked.filter(|_| method == Method::GET) };
+    let next = next.unwrap_or_else(|| shell.url("/"));
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    crate::web::respond::see_other(shell, &format!("/sign-in?{query}"), form == Form::Fragment)
+}
+
+fn page(problem: &Problem, shell: Shell) -> Response {
+    let (title, detail) = (problem.title.to_owned(), problem.detail.clone());
+    let page = ErrorPage { shell, status: problem.status.as_u16(), title, detail };
+    html(problem.status, &page).unwrap_or_else(|_| problem.status.into_response())
+}

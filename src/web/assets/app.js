@@ -1,0 +1,210 @@
+// Small comforts on top of pages that work without them: toasts, uploads in parts, retries, focus.
+// No evaluation of strings and no inline styles: the content security policy allows neither.
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+  // Toasts. The server raises one with the header HX-Trigger: {"toast":{"kind":"success","text":"…"}}.
+  // Errors stay until they are closed; the rest leave by themselves, but not from under a hand.
+  function toast(kind, text) {
+    const region = byId(kind === "error" ? "toast-alert" : "toast-status");
+    if (!region || !text) return;
+    for (const old of region.children) if (old.firstChild.textContent === text) old.remove();
+    const box = document.createElement("div");
+    box.className = `toast ${kind === "error" || kind === "success" ? kind : "info"}`;
+    const words = document.createElement("p");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.ariaLabel = "Close this message";
+    close.textContent = "×";
+    close.addEventListener("click", () => box.remove());
+    box.append(words, close);
+    region.append(box);
+    while (region.children.length > 3) region.firstChild.remove();
+    if (kind === "error") return;
+    const leave = () => (box.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : box.remove());
+    setTimeout(leave, 6000);
+  }
+
+  document.addEventListener("toast", (event) => toast(event.detail.kind, event.detail.text));
+
+  const WORDS = {
+    403: "You may not do that.",
+    404: "That is no longer there.",
+    413: "That is too big.",
+    429: "Too many requests at once. Please try again in a moment.",
+    503: "Busy right now. Nothing was changed; please try again.",
+  };
+  const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const xhr = event.detail.xhr;
+    if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", said(xhr.status));
+    retryLater(event.detail.elt);
+  });
+  document.addEventListener("htmx:sendError", (event) => {
+    toast("error", "No connection. What you typed is still here; please try again.");
+    retryLater(event.detail.elt);
+  });
+  document.addEventListener("htmx:timeout", (event) => {
+    toast("error", "The answer takes too long. Please try again.");
+    retryLater(event.detail.elt);
+  });
+
+  // A 404 that says how to swap it is a panel for the person ("this lead was deleted"), not a failure.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status === 404 && xhr.getResponseHeader("HX-Reswap")) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+
+  // A step of an import that failed is asked for again, less and less often; its button stays for after that.
+  let failures = 0;
+  function retryLater(element) {
+    const form = element.closest("[data-retry]");
+    if (!form || failures >= 6) return;
+    failures += 1;
+    setTimeout(() => form.isConnected && form.requestSubmit(), 1000 * 2 ** failures);
+  }
+
+  // The list: no empty parameters in the address, no order while searching, the result said aloud.
+  let asked = { query: "", at: 0 };
+  document.addEventListener("htmx:confirm", (event) => {
+    const form = event.detail.elt.closest("#lead-search");
+    if (!form) return;
+    // Enter just after typing, or the keys of a paste, ask the same again: the first answer is on its way.
+    const query = new URLSearchParams(new FormData(form)).toString();
+    if (query === asked.query && Date.now() - asked.at < 1000) return event.preventDefault();
+    asked = { query, at: Date.now() };
+  });
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.elt.closest("#lead-search")) return;
+    const data = event.detail.formData;
+    for (const [name, value] of [...data]) if (value === "") data.delete(name);
+    byId("sort").disabled = byId("q").value.trim() !== "";
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.xhr && event.detail.xhr.status < 400) failures = 0;
+    const words = document.querySelector("#lead-rows [data-count]");
+    const region = byId("lead-count");
+    if (words && region && event.detail.target.closest("#lead-rows")) region.textContent = words.textContent;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = document.querySelector("[data-menu][open]");
+      const editing = event.target.closest("tr.editing, #lead");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      } else if (editing) editing.querySelector("[data-cancels]")?.click();
+    }
+    // "/" goes to the search, as everywhere.
+    if (event.key === "/" && !event.target.closest("input, select, textarea") && byId("q")) {
+      event.preventDefault();
+      byId("q").select();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const menu = document.querySelector("[data-menu][open]");
+    if (menu && !menu.contains(event.target)) menu.open = false;
+
+    const copy = event.target.closest("[data-copy]");
+    if (!copy) return;
+    const source = byId(copy.dataset.copy);
+    source.select();
+    // Only a secure page has the clipboard; elsewhere the text now stands selected.
+    navigator.clipboard?.writeText(source.value).then(
+      () => toast("success", "Copied."),
+      () => toast("info", "Selected: copy it with the keyboard."),
+    );
+  });
+
+  // An ordinary form is sent once, however often its button is pressed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.ariaBusy === "true") return event.preventDefault();
+    form.ariaBusy = "true";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+  });
+
+  // Uploads in parts: each its own small request, so that neither a size limit nor a bad line ends them.
+  async function send(method, url, body) {
+    const headers = { Accept: "application/json" };
+    if (body) headers["Content-Type"] = "application/octet-stream";
+    const answer = await fetch(url, { method, body, headers });
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({}));
+    const error = new Error(problem.detail || problem.title || said(answer.status));
+    error.isFinal = answer.status < 500 && answer.status !== 429;
+    throw error;
+  }
+
+  async function persist(method, url, body) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send(method, url, body);
+      } catch (error) {
+        if (error.isFinal || attempt === 4) throw error;
+        await wait(500 * 2 ** attempt);
+      }
+    }
+  }
+
+  function upload(form) {
+    const input = form.querySelector("input[type=file]");
+    const bar = form.querySelector("progress");
+    const button = form.querySelector("button[type=submit]");
+    const label = button.textContent;
+    let file = null;
+    let place = null;
+    let next = 0;
+
+    async function run() {
+      // Another file begins anew; the same one goes on with the part that failed.
+      if (input.files[0] !== file) [file, place, next] = [input.files[0], null, 0];
+      if (!place) {
+        const query = new URLSearchParams({ name: file.name, size: file.size });
+        place = await (await persist("POST", `${form.action}?${query}`)).json();
+      }
+      const url = `${form.action}/${encodeURIComponent(place.id)}`;
+      for (; next * place.partSize < file.size; next += 1) {
+        const part = file.slice(next * place.partSize, (next + 1) * place.partSize);
+        await persist("PUT", `${url}/parts/${next}`, part);
+        bar.value = Math.min(1, ((next + 1) * place.partSize) / file.size);
+      }
+      window.location = url;
+    }
+
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (form.ariaBusy === "true" || !input.files.length) return;
+      form.ariaBusy = "true";
+      button.disabled = true;
+      try {
+        await run();
+      } catch (error) {
+        const lost = error instanceof TypeError;
+        toast("error", lost ? "No connection. The upload goes on where it stopped when you try again." : error.message);
+        if (error.isFinal) place = file = null;
+        form.removeAttribute("aria-busy");
+        button.textContent = place ? "Try again" : label;
+        button.disabled = false;
+      }
+    });
+    window.addEventListener("pageshow", () => {
+      button.disabled = false;
+      bar.value = 0;
+    });
+  }
+
+  document.querySelectorAll("form[data-upload]").forEach(upload);
+})();

@@ -1,0 +1,246 @@
+//! Extractors that refuse bad requests in the words of a problem document, and the errors they refuse with.
+
+use axum::RequestExt;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FormRejection};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
+use http::request::Parts;
+use http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+
+use super::access::Access;
+use crate::accounts::domain::SignedIn;
+use crate::dynamo::ledger::{IdempotencyKey, OnceOnly};
+use crate::error::AppError;
+use crate::values::{Invalid, Version};
+
+/// A field that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name, as in JSON and forms.
+    pub field: String,
+    /// What would be right, in words.
+    pub message: String,
+}
+
+/// What can be wrong with a request whatever it is about.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The request cannot be read: broken JSON, a malformed header or parameter.
+    #[error("{0}")]
+    Malformed(String),
+    /// It can be read, and fields are not what they should be.
+    #[error("{} fields are not right", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// The body is of another type than the route reads.
+    #[error("the body must be {0}")]
+    MediaType(&'static str),
+    /// The body is longer than the route reads.
+    #[error("the body is too long")]
+    TooLong,
+    /// A change that does not say which version it is of.
+    #[error("the change does not say which version it is of")]
+    VersionMissing,
+    /// There is nothing under this address.
+    #[error("there is nothing under this address")]
+    NotFound,
+    /// The address does not know this method.
+    #[error("this address does not know this method")]
+    Method,
+    /// Only for people who are signed in.
+    #[error("not signed in")]
+    SignInNeeded,
+    /// Not for this role.
+    #[error("not for this role")]
+    Forbidden(Access),
+    /// A write that another site sent.
+    #[error("a write from another site")]
+    CrossSite,
+    /// A fault of the program, with what is known of it for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl WebError {
+    /// One field that is not right.
+    pub fn field(field: &str, invalid: &Invalid) -> Self {
+        Self::Invalid(vec![FieldError { field: field.to_owned(), message: invalid.to_string() }])
+    }
+}
+
+/// Who sends the request. On routes for anyone it is optional.
+impl<S: Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| WebError::SignInNeeded.into())
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, AppError> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// A value in the path, such as an id. What is no such value is nothing that exists: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct InPath<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let path = <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await;
+        path.map(|Path(value)| Self(value)).map_err(|_| WebError::NotFound.into())
+    }
+}
+
+/// The parameters behind the question mark.
+#[derive(Debug, Clone)]
+pub struct InQuery<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
+        let query = parts.uri.query().unwrap_or_default();
+        serde_urlencoded::from_str(query)
+            .map(Self)
+            .map_err(|error| WebError::Malformed(format!("The query cannot be read: {error}.")).into())
+    }
+}
+
+/// The fields of a form.
+#[derive(Debug, Clone)]
+pub struct FormData<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for FormData<T> {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, AppError> {
+        let form = axum::Form::<T>::from_request(request, state).await;
+        form.map(|axum::Form(fields)| Self(fields)).map_err(|rejection| {
+            match rejection {
+                FormRejection::InvalidFormContentType(_) => {
+                    WebError::MediaType("application/x-www-form-urlencoded")
+                }
+                FormRejection::BytesRejection(rejection) => body_error(&rejection),
+                other => WebError::Malformed(format!("The form cannot be read: {other}.")),
+            }
+            .into()
+        })
+    }
+}
+
+fn body_error(rejection: &BytesRejection) -> WebError {
+    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+        WebError::TooLong
+    } else {
+        WebError::Malformed("The body cannot be read to its end.".to_owned())
+    }
+}
+
+/// A JSON request: its body, and the headers that belong to writes.
+#[derive(Debug)]
+pub struct JsonRequest<T> {
+    /// The body.
+    pub body: T,
+    /// The version in `If-Match`, where sent.
+    pub if_match: Option<Version>,
+    /// The request with its `Idempotency-Key`, where sent with a POST.
+    pub once: Option<OnceOnly>,
+}
+
+impl<T> JsonRequest<T> {
+    /// The version that the change is of, from the body's `version` or `If-Match`.
+    ///
+    /// # Errors
+    /// [`WebError::VersionMissing`] if neither is there, [`WebError::Malformed`] if both are and differ.
+    pub fn version(&self, in_body: Option<Version>) -> Result<Version, WebError> {
+        expected_version(in_body, self.if_match)
+    }
+}
+
+/// The version that a change is of, from a field or a header.
+///
+/// # Errors
+/// As [`JsonRequest::version`].
+pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Result<Version, WebError> {
+    match (field, if_match) {
+        (Some(field), Some(header)) if field != header => Err(WebError::Malformed(
+            "The field version and the header If-Match name two versions.".to_owned(),
+        )),
+        (field, header) => field.or(header).ok_or(WebError::VersionMissing),
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<crate::app::App> for JsonRequest<T> {
+    type Rejection = AppError;
+
+    async fn from_request(mut request: Request, app: &crate::app::App) -> Result<Self, AppError> {
+        let who: Option<SignedIn> = request.extract_parts().await?;
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let headers = request.headers().clone();
+        if !is_json(&headers) {
+            return Err(WebError::MediaType("application/json").into());
+        }
+        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| body_error(&rejection))?;
+        let key = headers.get("idempotency-key").filter(|_| method == http::Method::POST);
+        let once = match (key, who) {
+            (Some(value), Some(who)) => {
+                let key: IdempotencyKey = value
+                    .to_str()
+                    .map_err(|_| Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
+                    .and_then(str::parse)
+                    .map_err(|invalid| WebError::Malformed(invalid.to_string()))?;
+                let parts: [&[u8]; 3] = [method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
+                Some(OnceOnly::new(&who.id.to_string(), key, &parts, app.clock.now()))
+            }
+            _ => None,
+        };
+        Ok(Self { body: read_json(&bytes)?, if_match: if_match(&headers)?, once })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let subtype = essence.strip_prefix("application/").unwrap_or_default();
+    subtype.eq_ignore_ascii_case("json") || subtype.to_ascii_lowercase().ends_with("+json")
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() {
+            let message = error.to_string();
+            // serde adds the place to its messages; the field says it better.
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            WebError::Invalid(vec![FieldError { field: path, message }])
+        } else {
+            WebError::Malformed(format!("The body is not JSON: {error}."))
+        }
+    })?;
+    reader.end().map_err(|error| WebError::Malformed(format!("The body is not one JSON value: {error}.")))?;
+    Ok(value)
+}
+
+/// The version in `If-Match`. `*` matches whatever is there and so names none.
+///
+/// # Errors
+/// [`WebError::Malformed`] if it is no version.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<Version>, WebError> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let tag = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+    tag.parse().map(Some).map_err(|_| {
+        WebError::Malformed(
+            "If-Match holds the version last seen, for example \"3\" with its quotes.".to_owned(),
+        )
+    })
+}

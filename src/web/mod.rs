@@ -1,0 +1,9 @@
+//! What all pages and the JSON API share: access, extractors, answers, headers, the shell around pages.
+
+pub mod access;
+pub mod assets;
+pub mod extract;
+pub mod headers;
+pub mod pages;
+pub mod request;
+pub mod respond;

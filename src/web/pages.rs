@@ -1,0 +1,80 @@
+//! The shell around every page: who is signed in, where we are, the addresses of assets; and times for people.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use jiff::Timestamp;
+use std::convert::Infallible;
+
+use super::assets;
+use super::request::BasePath;
+use crate::accounts::domain::SignedIn;
+
+/// What the layout needs to know.
+#[derive(Debug, Clone, Default)]
+pub struct Shell {
+    /// The prefix before every path, or nothing.
+    pub base: String,
+    /// The path of the page.
+    pub path: String,
+    /// Who is signed in.
+    pub account: Option<SignedIn>,
+}
+
+impl Shell {
+    /// The shell for a request.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            base: parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0,
+            path: parts.uri.path().to_owned(),
+            account: parts.extensions.get::<SignedIn>().cloned(),
+        }
+    }
+
+    /// The address of a page of ours.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The address of an asset.
+    pub fn asset(&self, name: &str) -> String {
+        self.url(assets::url(name))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Shell {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// A moment, as pages show it: for machines in UTC, for people in New York with the zone named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// RFC 3339 in UTC.
+    pub iso: String,
+    /// For example `Nov 21, 2026, 5:04 PM EST`.
+    pub text: String,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(time: Timestamp) -> Self {
+        static NEW_YORK: jiff::tz::TimeZone = jiff::tz::get!("America/New_York");
+        let local = time.to_zoned(NEW_YORK.clone());
+        Self { iso: time.to_string(), text: local.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_new_york_with_the_zone_named_on_both_sides_of_a_change() {
+        let text = |iso: &str| Moment::from(iso.parse::<Timestamp>().unwrap()).text;
+        assert_eq!(text("2026-11-01T05:59:00Z"), "Nov 1, 2026, 1:59 AM EDT");
+        assert_eq!(text("2026-11-01T06:00:00Z"), "Nov 1, 2026, 1:00 AM EST");
+        assert_eq!(text("2026-03-08T07:00:00Z"), "Mar 8, 2026, 3:00 AM EDT");
+    }
+}

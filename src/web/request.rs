@@ -1,0 +1,79 @@
+//! What a request says about itself: under which prefix it came, and which form of answer it can show.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, Uri, header};
+use std::convert::Infallible;
+
+/// The prefix that stands before every path, for example an API Gateway stage: `/prod`, or nothing. Whoever strips it
+/// from the request (the Lambda bootstrap) leaves it in the request's extensions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BasePath(pub String);
+
+/// The form of answer that a request can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON, for programs.
+    Json,
+    /// A fragment, for htmx.
+    Fragment,
+    /// A whole page.
+    Page,
+}
+
+impl Form {
+    /// The form for a request to this address with these headers.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let path = uri.path();
+        let programs = path == "/api" || path.starts_with("/api/") || path == "/health";
+        if programs || (accept.contains("application/json") && !accept.contains("text/html")) {
+            Self::Json
+        } else if Htmx::of(headers).is_some_and(|htmx| !htmx.restores_history) {
+            Self::Fragment
+        } else {
+            Self::Page
+        }
+    }
+}
+
+/// A request that htmx made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Htmx {
+    /// The id of the element that the answer goes into.
+    pub target: Option<String>,
+    /// The address of the page that asks.
+    pub current_url: Option<String>,
+    /// Whether it restores a page from the history and needs all of it.
+    pub restores_history: bool,
+}
+
+impl Htmx {
+    /// What htmx says, if it made the request.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        (text("hx-request").as_deref() == Some("true")).then(|| Self {
+            target: text("hx-target"),
+            current_url: text("hx-current-url"),
+            restores_history: text("hx-history-restore-request").as_deref() == Some("true"),
+        })
+    }
+
+    /// The path and query of the page that asks, for coming back to it.
+    pub fn current_path(&self) -> Option<String> {
+        let uri: Uri = self.current_url.as_ref()?.parse().ok()?;
+        uri.path_and_query().map(|path| path.as_str().to_owned())
+    }
+}
+
+/// Whether to answer with a fragment; where htmx asks for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantsFragment(pub bool);
+
+impl<S: Sync> FromRequestParts<S> for WantsFragment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Form::of(&parts.uri, &parts.headers) == Form::Fragment))
+    }
+}

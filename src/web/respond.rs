@@ -1,0 +1,109 @@
+//! Answers: pages, fragments, JSON, redirects, toasts.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+
+use super::extract::WebError;
+use super::pages::Shell;
+use crate::dynamo::ledger::Answer;
+use crate::error::AppError;
+
+/// A page or a fragment.
+///
+/// # Errors
+/// [`WebError::Internal`] if the template cannot be rendered.
+pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, AppError> {
+    let text =
+        template.render().map_err(|error| WebError::Internal(format!("a template failed: {error}")))?;
+    Ok((status, [(header::VARY, "HX-Request")], Html(text)).into_response())
+}
+
+/// To another page of ours, after a form; htmx follows by itself.
+pub fn see_other(shell: &Shell, path: &str, fragment: bool) -> Response {
+    let address = header_text(&shell.url(path));
+    if fragment {
+        ([("hx-redirect", address)], StatusCode::NO_CONTENT).into_response()
+    } else {
+        (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
+    }
+}
+
+/// The tone of a toast.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    /// Something was done.
+    Success,
+    /// Something to know.
+    Info,
+    /// Something was not done.
+    Error,
+}
+
+/// Lets htmx's page show a toast with this answer.
+pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
+    let event = json!({ "toast": { "kind": tone, "text": text } });
+    response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
+    response
+}
+
+/// JSON with everything beyond ASCII escaped, as headers need it.
+fn ascii_json(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    ascii
+}
+
+/// The header value, or an empty one where the text cannot be one.
+pub fn header_text(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The answer to an API request as the ledger keeps it, for an answer that is a thing with a version.
+pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location: Option<String>) -> Answer {
+    Answer {
+        status: status.as_u16(),
+        // Our own types always serialise.
+        body: serde_json::to_string(body).unwrap_or_default(),
+        location,
+        etag: Some(format!("\"{version}\"")),
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+        let mut response = (status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response();
+        if let Some(location) = self.location {
+            response.headers_mut().insert(header::LOCATION, header_text(&location));
+        }
+        if let Some(etag) = self.etag {
+            response.headers_mut().insert(header::ETAG, header_text(&etag));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toast_travels_in_a_header_whatever_its_words_are() {
+        let response = with_toast(Response::default(), Tone::Error, "“Zoë” 🎉\n");
+        let header = response.headers()["hx-trigger"].to_str().unwrap();
+        let event: serde_json::Value = serde_json::from_str(header).unwrap();
+        assert_eq!(event["toast"]["text"], "“Zoë” 🎉\n");
+    }
+}
