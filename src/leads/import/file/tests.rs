@@ -224,7 +224,8 @@ fn rows_are_numbered_as_a_spreadsheet_shows_them() {
 
 #[test]
 fn an_open_quotation_mark_costs_its_own_line_only() {
-    let cases: [(&[u8], &[(u64, &str, bool)]); 5] = [
+    type Seen<'a> = (u64, &'a str, bool);
+    let cases: [(&[u8], &[Seen<'_>]); 5] = [
         // Nothing closes it.
         (
             b"n,e\nA,\"a\nB,b\nC,c\n",
