@@ -398,6 +398,9 @@ fn delimiters() -> impl Strategy<Value = u8> {
 }
 
 proptest! {
+    // A failure prints its input; a file beside the sources would say no more.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_table_in_any_dialect_is_read_back_from_any_windows(
         table in prop::collection::vec(prop::collection::vec("[^\0]{0,12}|[a\"\n\r,; é]{0,6}", 1..5), 0..12),
