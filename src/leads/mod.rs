@@ -7,6 +7,7 @@
 
 pub mod domain;
 mod error;
+pub mod import;
 mod items;
 pub mod list;
 pub mod search;

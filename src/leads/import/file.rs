@@ -104,12 +104,7 @@ impl Row {
     /// Where this row begins: reading one row from here gives this row again, so that a rejected row can be
     /// shown later without being stored.
     pub fn cursor(&self) -> Cursor {
-        Cursor {
-            offset: self.span.start,
-            row: self.number,
-            line: self.line,
-            skipping: false,
-        }
+        Cursor { offset: self.span.start, row: self.number, line: self.line, skipping: false }
     }
 }
 
@@ -132,13 +127,7 @@ pub struct Batch {
 /// A row that the window's end cuts off is left for the next call, with a window that begins at the new cursor.
 /// A window of [`MIN_WINDOW_BYTES`] or more, and one that reaches to the end of the file, always gets on. At the
 /// end of the file, read until [`Batch::finished`].
-pub fn read_rows(
-    dialect: &Dialect,
-    cursor: Cursor,
-    window: &[u8],
-    at_end: bool,
-    limits: Limits,
-) -> Batch {
+pub fn read_rows(dialect: &Dialect, cursor: Cursor, window: &[u8], at_end: bool, limits: Limits) -> Batch {
     read_rows_up_to(MAX_ROW_BYTES, dialect, cursor, window, at_end, limits)
 }
 
@@ -168,12 +157,7 @@ fn read_rows_up_to(
     let offset = cursor.offset + scan.pos as u64;
     Batch {
         consumed: scan.pos,
-        next: Cursor {
-            offset,
-            row: scan.row,
-            line: scan.line,
-            skipping: scan.skipping,
-        },
+        next: Cursor { offset, row: scan.row, line: scan.line, skipping: scan.skipping },
         finished: at_end && scan.pos == window.len(),
         rows: scan.rows,
     }
@@ -259,10 +243,7 @@ impl Scan<'_> {
             let fault = if content.contains(&0) {
                 Some(RowFault::NulByte)
             } else if last >= self.dialect.columns {
-                Some(RowFault::TooManyCells {
-                    found: last + 1,
-                    expected: self.dialect.columns,
-                })
+                Some(RowFault::TooManyCells { found: last + 1, expected: self.dialect.columns })
             } else {
                 None
             };
@@ -282,10 +263,7 @@ impl Scan<'_> {
     fn reject_line(&mut self, fault: RowFault) {
         let rest = self.rest();
         let line = rest.get(..self.row_bytes).unwrap_or(rest);
-        let line = line
-            .split(|&byte| is_break(byte))
-            .next()
-            .unwrap_or_default();
+        let line = line.split(|&byte| is_break(byte)).next().unwrap_or_default();
         let mut record = ByteRecord::new();
         // As above, this cannot fail; without cells the row would still be reported.
         let _ = self.dialect.reader(cut(line)).read_byte_record(&mut record);
@@ -300,22 +278,13 @@ impl Scan<'_> {
         let start = self.base + self.pos as u64;
         let span = start..start + len as u64;
         let (number, line) = (self.row, self.line);
-        self.rows.push(Row {
-            number,
-            line,
-            span,
-            fields,
-            fault,
-        });
+        self.rows.push(Row { number, line, span, fields, fault });
     }
 
     /// Skips to the next line. Says whether its start was found in this window.
     fn skip_line(&mut self) -> bool {
         let rest = self.rest();
-        let length = rest
-            .iter()
-            .position(|&byte| is_break(byte))
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|&byte| is_break(byte)).unwrap_or(rest.len());
         self.pos += length;
         let found = match self.break_len() {
             Some(0) | None => false,
@@ -353,8 +322,7 @@ impl Scan<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.rows.len() >= self.limits.rows.max(1)
-            || (!self.rows.is_empty() && self.pos >= self.limits.bytes)
+        self.rows.len() >= self.limits.rows.max(1) || (!self.rows.is_empty() && self.pos >= self.limits.bytes)
     }
 
     fn rest(&self) -> &[u8] {
@@ -417,10 +385,7 @@ fn leaves_quote_open(content: &[u8], delimiter: u8) -> bool {
 /// The beginning of a line that is too long to keep, without half a character at its end.
 fn cut(line: &[u8]) -> &[u8] {
     let mut end = line.len().min(FAULT_BYTES);
-    let continues = |at: usize| {
-        line.get(at)
-            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    };
+    let continues = |at: usize| line.get(at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
     for _ in 0..3 {
         if continues(end) {
             end -= 1;

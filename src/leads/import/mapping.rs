@@ -98,23 +98,10 @@ impl Field {
                 "displayname",
                 "contact",
             ],
-            Self::FirstName => &[
-                "firstname",
-                "givenname",
-                "fname",
-                "first",
-                "forename",
-                "given",
-                "contactfirstname",
-            ],
-            Self::LastName => &[
-                "lastname",
-                "surname",
-                "familyname",
-                "lname",
-                "last",
-                "contactlastname",
-            ],
+            Self::FirstName => {
+                &["firstname", "givenname", "fname", "first", "forename", "given", "contactfirstname"]
+            }
+            Self::LastName => &["lastname", "surname", "familyname", "lname", "last", "contactlastname"],
             Self::Email => &[
                 "email",
                 "emailaddress",
@@ -175,11 +162,7 @@ impl Field {
 
 /// A header without what people write differently: case, white space and punctuation.
 fn fold(header: &str) -> String {
-    header
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Why the columns cannot be used as they are mapped. The messages are made to be shown.
@@ -252,11 +235,7 @@ impl Mapping {
             let ranked = ranked.filter_map(|(at, header)| Some((field.rank(header)?, at)));
             ranked.min().map(|(_, at)| at)
         };
-        let (full, first, last) = (
-            best(Field::FullName),
-            best(Field::FirstName),
-            best(Field::LastName),
-        );
+        let (full, first, last) = (best(Field::FullName), best(Field::FirstName), best(Field::LastName));
         let in_parts = (first.is_some() && last.is_some()) || full.is_none();
         let mut fields = vec![Field::Ignore; headers.len()];
         for field in Field::ALL {
@@ -265,10 +244,7 @@ impl Mapping {
                 Field::FullName => !in_parts,
                 _ => true,
             };
-            if let Some(slot) = best(field)
-                .filter(|_| wanted)
-                .and_then(|at| fields.get_mut(at))
-            {
+            if let Some(slot) = best(field).filter(|_| wanted).and_then(|at| fields.get_mut(at)) {
                 *slot = field;
             }
         }
@@ -282,24 +258,14 @@ impl Mapping {
     /// [`Mapping::check`].
     pub fn from_slugs<S: AsRef<str>>(slugs: &[S], columns: usize) -> Result<Self, MappingError> {
         if slugs.len() != columns {
-            return Err(MappingError::Count {
-                expected: columns,
-                found: slugs.len(),
-            });
+            return Err(MappingError::Count { expected: columns, found: slugs.len() });
         }
         let parse = |(at, slug): (usize, &S)| {
             let slug = slug.as_ref();
-            let unknown = || MappingError::Unknown {
-                column: at + 1,
-                slug: slug.to_owned(),
-            };
+            let unknown = || MappingError::Unknown { column: at + 1, slug: slug.to_owned() };
             Field::parse(slug).ok_or_else(unknown)
         };
-        let fields = slugs
-            .iter()
-            .enumerate()
-            .map(parse)
-            .collect::<Result<_, _>>()?;
+        let fields = slugs.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
         let mapping = Self { fields };
         mapping.check()?;
         Ok(mapping)
@@ -310,22 +276,11 @@ impl Mapping {
     /// # Errors
     /// The first thing that is wrong, in words.
     pub fn check(&self) -> Result<(), MappingError> {
-        for field in Field::ALL
-            .into_iter()
-            .filter(|field| *field != Field::Ignore)
-        {
-            let columns = self
-                .fields
-                .iter()
-                .enumerate()
-                .filter(|(_, other)| **other == field);
+        for field in Field::ALL.into_iter().filter(|field| *field != Field::Ignore) {
+            let columns = self.fields.iter().enumerate().filter(|(_, other)| **other == field);
             let mut columns = columns.map(|(at, _)| at + 1);
             if let (Some(first), Some(second)) = (columns.next(), columns.next()) {
-                return Err(MappingError::Twice {
-                    field,
-                    first,
-                    second,
-                });
+                return Err(MappingError::Twice { field, first, second });
             }
         }
         let has = |field: &Field| self.fields.contains(field);

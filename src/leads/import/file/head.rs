@@ -17,24 +17,16 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// There is nothing in the file but, perhaps, blank lines.
-    #[error(
-        "The file is empty. Choose a CSV file with a header row and at least one row below it."
-    )]
+    #[error("The file is empty. Choose a CSV file with a header row and at least one row below it.")]
     Empty,
     /// A header row and nothing below.
-    #[error(
-        "The file has a header row but no rows below it. Choose a file with at least one contact."
-    )]
+    #[error("The file has a header row but no rows below it. Choose a file with at least one contact.")]
     HeaderOnly,
     /// The file begins with a UTF-16 byte order mark.
-    #[error(
-        "The file is written as UTF-16 (“Unicode text”). Save it as “CSV UTF-8” and choose it again."
-    )]
+    #[error("The file is written as UTF-16 (“Unicode text”). Save it as “CSV UTF-8” and choose it again.")]
     Utf16,
     /// The file is an Excel workbook, or another ZIP archive.
-    #[error(
-        "The file is a workbook or an archive, not a CSV file. Open it and save it as “CSV UTF-8”."
-    )]
+    #[error("The file is a workbook or an archive, not a CSV file. Open it and save it as “CSV UTF-8”.")]
     Workbook,
     /// The file holds NUL bytes, which no text does.
     #[error(
@@ -100,11 +92,7 @@ impl Dialect {
     }
 
     pub(super) fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<&'a [u8]> {
-        ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(bytes)
+        ReaderBuilder::new().delimiter(self.delimiter).has_headers(false).flexible(true).from_reader(bytes)
     }
 }
 
@@ -128,11 +116,7 @@ impl Head {
     /// A [`FileError`] in words if the file cannot be imported.
     pub fn detect(head: &[u8], whole: bool) -> Result<Self, FileError> {
         refuse_what_is_no_text(head)?;
-        let bom_len = if head.starts_with(UTF8_BOM) {
-            UTF8_BOM.len()
-        } else {
-            0
-        };
+        let bom_len = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
         let text = head.get(bom_len..).unwrap_or_default();
         let mut dialect = Dialect {
             delimiter: delimiter_of(text),
@@ -140,48 +124,25 @@ impl Head {
             bom_len,
             columns: usize::MAX,
         };
-        let start = Cursor {
-            offset: bom_len as u64,
-            row: 1,
-            line: 1,
-            skipping: false,
-        };
-        let one = Limits {
-            rows: 1,
-            bytes: usize::MAX,
-        };
-        let Batch {
-            rows,
-            next,
-            consumed,
-            ..
-        } = read_rows(&dialect, start, text, whole, one);
+        let start = Cursor { offset: bom_len as u64, row: 1, line: 1, skipping: false };
+        let one = Limits { rows: 1, bytes: usize::MAX };
+        let Batch { rows, next, consumed, .. } = read_rows(&dialect, start, text, whole, one);
         let Some(header) = rows.into_iter().next() else {
             // Rows are only left out when they are blank or cut off by the end of the head.
             return Err(match text.get(consumed..).unwrap_or_default() {
                 [] => FileError::Empty,
-                _ => FileError::Header {
-                    line: next.line,
-                    fault: RowFault::TooLong,
-                },
+                _ => FileError::Header { line: next.line, fault: RowFault::TooLong },
             });
         };
         if let Some(fault) = header.fault {
-            return Err(FileError::Header {
-                line: header.line,
-                fault,
-            });
+            return Err(FileError::Header { line: header.line, fault });
         }
         dialect.columns = header.fields.len();
         let rest = text.get(consumed..).unwrap_or_default();
         if whole && read_rows(&dialect, next, rest, true, one).rows.is_empty() {
             return Err(FileError::HeaderOnly);
         }
-        Ok(Self {
-            dialect,
-            headers: header.fields,
-            data: next,
-        })
+        Ok(Self { dialect, headers: header.fields, data: next })
     }
 }
 
@@ -224,9 +185,6 @@ fn delimiter_of(text: &[u8]) -> u8 {
         }
     }
     let most = counts.iter().copied().max().unwrap_or_default();
-    let found = DELIMITERS
-        .iter()
-        .zip(counts)
-        .find(|(_, count)| *count == most);
+    let found = DELIMITERS.iter().zip(counts).find(|(_, count)| *count == most);
     found.map_or(b',', |(delimiter, _)| *delimiter)
 }

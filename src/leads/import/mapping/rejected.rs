@@ -20,10 +20,7 @@ pub fn rejected_csv<'a>(
     headers: &[String],
     rows: impl Iterator<Item = (u64, &'a str, &'a [String])>,
 ) -> Result<String, csv::Error> {
-    let again = headers
-        .iter()
-        .take(REJECTED_COLUMNS.len())
-        .eq(REJECTED_COLUMNS.iter());
+    let again = headers.iter().take(REJECTED_COLUMNS.len()).eq(REJECTED_COLUMNS.iter());
     let skip = if again { REJECTED_COLUMNS.len() } else { 0 };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(delimiter)
@@ -54,9 +51,7 @@ pub fn defuse(cell: &str) -> String {
 
 /// The cell as it was before [`defuse`].
 pub(super) fn undefuse(cell: &str) -> &str {
-    cell.strip_prefix('\'')
-        .filter(|text| is_explosive(text))
-        .unwrap_or(cell)
+    cell.strip_prefix('\'').filter(|text| is_explosive(text)).unwrap_or(cell)
 }
 
 fn is_explosive(cell: &str) -> bool {

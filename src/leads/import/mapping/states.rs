@@ -9,20 +9,11 @@ pub fn state_code(text: &str) -> Option<&'static str> {
         return None;
     }
     let letters = |text: &str| -> String {
-        text.chars()
-            .filter(|c| !is_filler(*c))
-            .map(|c| c.to_ascii_lowercase())
-            .collect()
+        text.chars().filter(|c| !is_filler(*c)).map(|c| c.to_ascii_lowercase()).collect()
     };
     let wanted = letters(text);
-    let same = |(code, name): &&(&str, &str)| {
-        code.eq_ignore_ascii_case(&wanted) || letters(name) == wanted
-    };
-    STATES
-        .iter()
-        .chain(STATE_ALIASES)
-        .find(same)
-        .map(|(code, _)| *code)
+    let same = |(code, name): &&(&str, &str)| code.eq_ignore_ascii_case(&wanted) || letters(name) == wanted;
+    STATES.iter().chain(STATE_ALIASES).find(same).map(|(code, _)| *code)
 }
 
 /// The USPS codes of the 50 states and the District of Columbia.

@@ -4,10 +4,7 @@
 use super::super::file::{Head, Limits, read_rows};
 use super::*;
 
-const ALL: Limits = Limits {
-    rows: usize::MAX,
-    bytes: usize::MAX,
-};
+const ALL: Limits = Limits { rows: usize::MAX, bytes: usize::MAX };
 
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
@@ -18,13 +15,7 @@ fn guess(headers: &[&str]) -> Vec<&'static str> {
 }
 
 fn row(cells: &[&str]) -> Row {
-    Row {
-        number: 2,
-        line: 2,
-        span: 0..1,
-        fields: strings(cells),
-        fault: None,
-    }
+    Row { number: 2, line: 2, span: 0..1, fields: strings(cells), fault: None }
 }
 
 /// The headers, rows and guessed leads of a whole file.
@@ -41,50 +32,12 @@ fn import(file: &[u8]) -> (Vec<String>, Vec<Row>, Vec<RawLead>) {
 #[test]
 fn every_usual_header_is_understood_in_any_spelling() {
     let cases: [(Field, &[&str]); 7] = [
-        (
-            Field::Email,
-            &[
-                "email",
-                "E-mail Address",
-                "E-Mail",
-                "Email 1",
-                "EMAIL_ADDRESS",
-                "e mail",
-            ],
-        ),
-        (
-            Field::State,
-            &[
-                "State",
-                "State/Province",
-                "Province",
-                "Region",
-                "ST",
-                "state_code",
-            ],
-        ),
-        (
-            Field::FirstName,
-            &[
-                "First Name",
-                "first_name",
-                "fname",
-                "given name",
-                "FirstName",
-            ],
-        ),
-        (
-            Field::LastName,
-            &["Last Name", "last-name", "surname", "family name", "lname"],
-        ),
-        (
-            Field::FullName,
-            &["Name", "Full Name", "Contact", "contact name"],
-        ),
-        (
-            Field::LeadScore,
-            &["Score", "Lead Score", "leadScore", "lead_score"],
-        ),
+        (Field::Email, &["email", "E-mail Address", "E-Mail", "Email 1", "EMAIL_ADDRESS", "e mail"]),
+        (Field::State, &["State", "State/Province", "Province", "Region", "ST", "state_code"]),
+        (Field::FirstName, &["First Name", "first_name", "fname", "given name", "FirstName"]),
+        (Field::LastName, &["Last Name", "last-name", "surname", "family name", "lname"]),
+        (Field::FullName, &["Name", "Full Name", "Contact", "contact name"]),
+        (Field::LeadScore, &["Score", "Lead Score", "leadScore", "lead_score"]),
         (Field::Status, &["Status", "Stage", "Lead Status"]),
     ];
     for (field, headers) in cases {
@@ -111,26 +64,16 @@ fn every_usual_header_is_understood_in_any_spelling() {
         "",
         "1",
     ];
-    assert!(
-        guess(&others).iter().all(|slug| *slug == "ignore"),
-        "{:?}",
-        guess(&others)
-    );
+    assert!(guess(&others).iter().all(|slug| *slug == "ignore"), "{:?}", guess(&others));
 }
 
 #[test]
 fn the_best_column_wins_and_of_equals_the_first() {
-    assert_eq!(
-        guess(&["Email 2", "Email 1", "E-mail Address"]),
-        ["ignore", "ignore", "email"]
-    );
+    assert_eq!(guess(&["Email 2", "Email 1", "E-mail Address"]), ["ignore", "ignore", "email"]);
     assert_eq!(guess(&["Email 2", "Email 1"]), ["ignore", "email"]);
     assert_eq!(guess(&["email", "E-Mail"]), ["email", "ignore"]);
     assert_eq!(guess(&["Region", "State"]), ["ignore", "state"]);
-    assert_eq!(
-        guess(&["Name", "surname", "First"]),
-        ["ignore", "last-name", "first-name"]
-    );
+    assert_eq!(guess(&["Name", "surname", "First"]), ["ignore", "last-name", "first-name"]);
     assert_eq!(guess(&["First name", "Name"]), ["ignore", "full-name"]);
     assert_eq!(guess(&["Last name", "email"]), ["last-name", "email"]);
 }
@@ -139,46 +82,22 @@ fn the_best_column_wins_and_of_equals_the_first() {
 fn a_mapping_by_hand_is_checked_in_words() {
     let columns = 3;
     let good = Mapping::from_slugs(&["email", "full-name", "ignore"], columns).unwrap();
-    assert_eq!(
-        good.fields(),
-        [Field::Email, Field::FullName, Field::Ignore]
-    );
+    assert_eq!(good.fields(), [Field::Email, Field::FullName, Field::Ignore]);
     assert_eq!(Mapping::from_slugs(&good.slugs(), columns), Ok(good));
     let cases: [(&[&str], &str); 7] = [
-        (
-            &["full-name", "ignore", "state"],
-            "No column is mapped to “E-mail”",
-        ),
-        (
-            &["email", "ignore", "state"],
-            "No column is mapped to a name",
-        ),
-        (
-            &["email", "full-name", "last-name"],
-            "mapped twice: to “Full name” and to “Last name”",
-        ),
-        (
-            &["email", "full-name", "email"],
-            "Columns 1 and 3 are both mapped to “E-mail”",
-        ),
-        (
-            &["email", "full-name", "shoe-size"],
-            "Column 3 is mapped to “shoe-size”",
-        ),
+        (&["full-name", "ignore", "state"], "No column is mapped to “E-mail”"),
+        (&["email", "ignore", "state"], "No column is mapped to a name"),
+        (&["email", "full-name", "last-name"], "mapped twice: to “Full name” and to “Last name”"),
+        (&["email", "full-name", "email"], "Columns 1 and 3 are both mapped to “E-mail”"),
+        (&["email", "full-name", "shoe-size"], "Column 3 is mapped to “shoe-size”"),
         (&["email", "full-name"], "has 3 columns, but 2 were mapped"),
-        (
-            &["email", "full-name", "ignore", "state"],
-            "has 3 columns, but 4 were mapped",
-        ),
+        (&["email", "full-name", "ignore", "state"], "has 3 columns, but 4 were mapped"),
     ];
     for (slugs, words) in cases {
         let error = Mapping::from_slugs(slugs, columns).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    assert_eq!(
-        Mapping::guess(&strings(&["Name"])).check(),
-        Err(MappingError::NoEmail)
-    );
+    assert_eq!(Mapping::guess(&strings(&["Name"])).check(), Err(MappingError::NoEmail));
 }
 
 #[test]
@@ -193,14 +112,7 @@ fn every_field_has_a_slug_of_its_own() {
 fn a_row_becomes_a_raw_lead() {
     let headers = strings(&["last", "first", "email", "st", "score", "status"]);
     let mapping = Mapping::guess(&headers);
-    let full = mapping.apply(&row(&[
-        "Lovelace",
-        "Ada",
-        "ada@example.com",
-        "NY",
-        "80",
-        "QUALIFIED",
-    ]));
+    let full = mapping.apply(&row(&["Lovelace", "Ada", "ada@example.com", "NY", "80", "QUALIFIED"]));
     let expected = RawLead {
         name: "Ada Lovelace".into(),
         email: "ada@example.com".into(),
@@ -209,13 +121,8 @@ fn a_row_becomes_a_raw_lead() {
         status: Some("QUALIFIED".into()),
     };
     assert_eq!(full, expected);
-    let empty = RawLead {
-        name: "Ada".into(),
-        email: String::new(),
-        state: None,
-        lead_score: None,
-        status: None,
-    };
+    let empty =
+        RawLead { name: "Ada".into(), email: String::new(), state: None, lead_score: None, status: None };
     assert_eq!(mapping.apply(&row(&["", "Ada", "", ""])), empty);
 }
 
@@ -247,10 +154,7 @@ fn states_are_known_by_code_and_name() {
     }
     let mut codes: Vec<_> = states::STATES.iter().map(|(code, _)| *code).collect();
     for (code, name) in states::STATES {
-        assert_eq!(
-            (state_code(code), state_code(name)),
-            (Some(*code), Some(*code))
-        );
+        assert_eq!((state_code(code), state_code(name)), (Some(*code), Some(*code)));
     }
     codes.sort_unstable();
     codes.dedup();
@@ -276,10 +180,7 @@ fn rejected_rows_come_back_as_a_file_that_can_be_imported_again() {
     assert_eq!(file, expected);
 
     let (headers, rows, leads) = import(file.as_bytes());
-    assert_eq!(
-        (leads[0].name.as_str(), leads[0].email.as_str()),
-        ("Ann; Lee", "ann")
-    );
+    assert_eq!((leads[0].name.as_str(), leads[0].email.as_str()), ("Ann; Lee", "ann"));
     assert_eq!(leads[1].name, "-Bob");
     assert!(rows[1].fault.is_some());
     // Rejected once more, the number and the reason are the new ones.
@@ -305,37 +206,20 @@ fn only_what_may_run_as_a_formula_is_defused() {
 fn the_columns_of_real_exports_are_mapped_without_help() {
     macro_rules! fixture {
         ($name:literal) => {
-            import(include_bytes!(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/fixtures/leads/",
-                $name
-            )))
+            import(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/leads/", $name)))
         };
     }
     let (_, _, leads) = fixture!("contacts.csv");
     assert_eq!(leads.len(), 36);
-    assert_eq!(
-        (leads[4].name.as_str(), leads[4].state.as_deref()),
-        ("Elodie Marchand", Some("VT"))
-    );
+    assert_eq!((leads[4].name.as_str(), leads[4].state.as_deref()), ("Elodie Marchand", Some("VT")));
     assert_eq!(leads[4].email, "elodie.marchand@example.org");
 
     let (_, _, leads) = fixture!("contacts-semicolon-windows-1252.csv");
     let first = &leads[0];
-    assert_eq!(
-        (first.lead_score.as_deref(), first.status.as_deref()),
-        (Some("35"), Some("PROSPECT"))
-    );
-    assert!(leads.iter().all(|lead| {
-        lead.state
-            .as_deref()
-            .is_some_and(|s| state_code(s).is_some())
-    }));
+    assert_eq!((first.lead_score.as_deref(), first.status.as_deref()), (Some("35"), Some("PROSPECT")));
+    assert!(leads.iter().all(|lead| { lead.state.as_deref().is_some_and(|s| state_code(s).is_some()) }));
 
     let (_, _, leads) = fixture!("contacts-tab-bom.csv");
-    assert_eq!(
-        (leads[6].name.as_str(), leads[6].state.as_deref()),
-        ("Søren Østergaard", Some("wi"))
-    );
+    assert_eq!((leads[6].name.as_str(), leads[6].state.as_deref()), ("Søren Østergaard", Some("wi")));
     assert_eq!(leads[6].lead_score, None);
 }
