@@ -28,6 +28,7 @@ pub fn all() -> Vec<Story> {
 }
 
 const GOOD: &str = r#"<!doctype html><html lang="en"><title>Good</title>
+<meta name="viewport" content="width=device-width">
 <style>body { background: #fff; color: #000 } @media (prefers-color-scheme: dark) { body { background: #000; color: #fff } }</style>
 <main><h1>Good page</h1>
 <label for="n">Your name</label> <input id="n" name="n">
@@ -232,6 +233,8 @@ async fn the_keyboard_is_enough(world: World) {
     browser.goto(&server.url("/good")).await;
     browser.press(&Key::Tab).await;
     assert_eq!(browser.focused().await, "Your name");
+    browser.press("Bib").await;
+    browser.press(&(Key::Control + "a")).await;
     browser.press("Bob").await;
     for name in ["Colour", "A file", "Greet"] {
         browser.press(&Key::Tab).await;

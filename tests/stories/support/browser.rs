@@ -6,8 +6,10 @@
 use std::path::PathBuf;
 
 use At::{Css, Named};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::error::CmdError;
+use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
@@ -278,14 +280,31 @@ impl Browser {
             .expect("the field takes the file");
     }
 
-    /// Presses keys where the focus is: text, or [`fantoccini::key::Key`]s.
+    /// Presses keys where the focus is: text, or [`Key`]s. Shift, Control, Alt and Meta stay down
+    /// until the last key was pressed.
     pub async fn press(&self, keys: &str) {
-        let focused = self
-            .0
-            .active_element()
+        const MODIFIERS: [Key; 4] = [Key::Shift, Key::Control, Key::Alt, Key::Meta];
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        let mut held = Vec::new();
+        for value in keys.chars() {
+            actions = actions.then(KeyAction::Down { value });
+            if MODIFIERS
+                .into_iter()
+                .map(char::from)
+                .any(|modifier| modifier == value)
+            {
+                held.push(value);
+            } else {
+                actions = actions.then(KeyAction::Up { value });
+            }
+        }
+        for value in held {
+            actions = actions.then(KeyAction::Up { value });
+        }
+        self.0
+            .perform_actions(actions)
             .await
-            .expect("something has the focus");
-        focused.send_keys(keys).await.expect("keys can be pressed");
+            .expect("keys can be pressed");
     }
 
     /// The accessible name of what has the focus.

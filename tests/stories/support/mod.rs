@@ -11,6 +11,7 @@ pub mod engine;
 pub mod fault;
 pub mod http;
 pub mod npm;
+pub mod panics;
 pub mod process;
 pub mod property;
 pub mod run;

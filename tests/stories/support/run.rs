@@ -1,10 +1,8 @@
 //! Turns stories into trials, tells them, and says at the end what could not be told.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use super::absence::{self, Absence};
 use super::engine::Kind;
 use super::story::{Place, Story};
 use super::world::World;
-use super::{axe, dynamodb_local, process, webdriver};
+use super::{axe, dynamodb_local, panics, process, webdriver};
 
 /// Stories wait for engines more than they compute, so more of them run than there are cores.
 const THREADS: usize = 4;
@@ -28,16 +26,11 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Browsers are heavy: with more stories at once each of them only becomes slow.
 static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
 
-thread_local! {
-    /// Where this thread last panicked.
-    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
 /// Tells every story that the command line asks for.
 pub fn main(stories: Vec<Story>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(THREADS));
-    remember_where_panics_happen();
+    panics::keep_places();
     let runtime = Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -169,25 +162,9 @@ async fn steps(story: impl Future<Output = ()>) -> Result<(), Failed> {
     match tokio::time::timeout(LIMIT, told).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(panic)) => {
-            let place = PANICKED_AT.take().unwrap_or_default();
-            Err(format!("{place}\n{}", message(panic.as_ref())).into())
+            let message = panics::message(panic.as_ref());
+            Err(format!("{}\n{message}", panics::place()).into())
         }
         Err(_) => Err(format!("it was not at its end after {LIMIT:?}").into()),
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it panicked without a message")
-}
-
-/// A panic is printed as ever, and its place is kept for the summary of what failed.
-fn remember_where_panics_happen() {
-    let print = panic::take_hook();
-    panic::set_hook(Box::new(move |information| {
-        let place = information.location().map(ToString::to_string);
-        PANICKED_AT.set(place);
-        print(information);
-    }));
 }
