@@ -8,6 +8,7 @@ mod wire;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::support::process::Process;
 use crate::support::{Kind, Story, World, browser, property, stories, wait};
 
 /// The stories of this module and its parts.
@@ -16,7 +17,8 @@ pub fn all() -> Vec<Story> {
         both: a_story_has_a_table_of_its_own;
         once: every_file_of_stories_is_told,
             a_property_that_fails_names_its_smallest_value,
-            waiting_for_what_never_comes_ends;
+            waiting_for_what_never_comes_ends,
+            a_process_is_heard_and_takes_signals;
         browser: two_people_have_a_browser_each;
     ];
     stories.extend(clients::all());
@@ -99,6 +101,24 @@ async fn waiting_for_what_never_comes_ends(_: World) {
         async move { third }
     })
     .await;
+}
+
+async fn a_process_is_heard_and_takes_signals(_: World) {
+    let mut command = std::process::Command::new("sh");
+    command.env("WORD", "listening").args([
+        "-c",
+        "trap 'echo bye; exit 7' TERM; echo $WORD; while :; do sleep 0.05; done",
+    ]);
+    let process = Process::start("harness-process", &command).unwrap();
+    wait::until("the process speaks", async || {
+        process.last_words() == "listening"
+    })
+    .await;
+    assert_eq!(process.ended(), None);
+    process.signal("TERM");
+    wait::until("the process ends", async || process.ended().is_some()).await;
+    assert_eq!(process.ended().unwrap().code(), Some(7));
+    assert_eq!(process.output(), "listening\nbye\n");
 }
 
 async fn two_people_have_a_browser_each(world: World) {

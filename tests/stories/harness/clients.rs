@@ -1,10 +1,10 @@
 //! The visitor with a cookie jar and the person at a browser, against a few small pages.
 
 use axum::Router;
-use axum::extract::Form;
-use axum::http::{HeaderMap, header};
+use axum::extract::{Form, Multipart};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{Html, IntoResponse, Redirect};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
@@ -57,6 +57,8 @@ fn router() -> Router {
             post(async || [(header::SET_COOKIE, "visits=; Max-Age=0")]),
         )
         .route("/old", get(async || Redirect::to("/visit")))
+        .route("/method", any(async |method: Method| method.to_string()))
+        .route("/upload", post(upload))
         .route("/good", get(async || Html(GOOD)))
         .route("/bad", get(async || Html(BAD)))
         .route(
@@ -81,6 +83,17 @@ fn router() -> Router {
                 },
             ),
         )
+}
+
+/// Tells the parts of a form with a file.
+async fn upload(mut parts: Multipart) -> String {
+    let mut told = String::new();
+    while let Some(part) = parts.next_field().await.unwrap() {
+        let name = part.name().unwrap_or_default().to_owned();
+        let file = part.file_name().unwrap_or_default().to_owned();
+        told.push_str(&format!("{name} {file} {}\n", part.text().await.unwrap()));
+    }
+    told
 }
 
 /// Those pages over real HTTP.

@@ -133,6 +133,8 @@ async fn the_record_keeps_every_call_in_order(world: World) {
     assert!(calls.iter().all(|call| call.reached_store));
     let action = &calls[1].request["TransactItems"][0]["Update"];
     assert_eq!(action["Key"]["pk"]["S"], "counter");
+    let items: Vec<_> = calls[1].items(&["pk"]).into_iter().collect();
+    assert_eq!(items, [r#"[{"S":"counter"}]"#, r#"[{"S":"entry"}]"#]);
     assert_eq!(world.wire().count("GetItem"), 1);
 
     world.wire().reset();

@@ -52,11 +52,8 @@ pub fn report() -> Option<String> {
         "NOT RUN, because this machine lacks something:"
     };
     let lines = met.values().map(|(absence, stories)| {
-        let first = stories.first().map_or("", String::as_str);
-        format!(
-            "  {} of the stories (the first: {first})\n    {absence}",
-            stories.len()
-        )
+        let (count, first) = (stories.len(), stories.first().map_or("", String::as_str));
+        format!("  {absence}.\n    Stories not told for want of it: {count}, the first {first}")
     });
     Some(format!(
         "{verdict}\n{}",

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 
-use At::{Css, Named};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::error::CmdError;
@@ -13,80 +12,10 @@ use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
+pub use super::look::{At, Look};
+use super::look::{At::Css, At::Named, CANDIDATES, RUN_AXE};
 use super::webdriver::{self, Command};
 use super::{axe, process, wait};
-
-/// What the person sees the page through.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Width and height in CSS pixels.
-    size: (u32, u32),
-    dark: bool,
-    javascript: bool,
-}
-
-impl Look {
-    /// A window of 1280 by 900.
-    pub fn desktop() -> Self {
-        Self {
-            size: (1280, 900),
-            dark: false,
-            javascript: true,
-        }
-    }
-
-    /// A telephone of 390 by 844, held upright.
-    pub fn phone() -> Self {
-        Self {
-            size: (390, 844),
-            ..Self::desktop()
-        }
-    }
-
-    /// The person prefers dark colours.
-    pub fn dark(self) -> Self {
-        Self { dark: true, ..self }
-    }
-
-    /// The pages' scripts do not run.
-    pub fn without_javascript(self) -> Self {
-        Self {
-            javascript: false,
-            ..self
-        }
-    }
-}
-
-/// Which element is meant.
-#[derive(Clone, Copy, Debug)]
-pub enum At<'a> {
-    /// The link, button or field with exactly this accessible name.
-    Named(&'a str),
-    /// The first element that this CSS selector selects.
-    Css(&'a str),
-}
-
-/// The links, buttons and fields whose name may be the one looked for; the browser then says what
-/// their accessible names are.
-const CANDIDATES: &str = r#"
-const wanted = arguments[0], squeeze = text => (text || "").replace(/\s+/g, " ").trim();
-const texts = element => {
-  const by = (element.getAttribute("aria-labelledby") || "").split(/\s+/)
-    .map(id => squeeze(document.getElementById(id)?.textContent)).join(" ");
-  return [by, element.getAttribute("aria-label"), element.textContent, element.value, element.title,
-    element.placeholder, element.alt, ...Array.from(element.labels || [], label => label.textContent),
-    ...Array.from(element.querySelectorAll("img"), image => image.alt)];
-};
-return Array.from(document.querySelectorAll(
-    "a[href], button, input, select, textarea, summary, [role], [tabindex]"))
-  .filter(element => texts(element).some(text => squeeze(text).includes(wanted)))
-  .slice(0, 50);
-"#;
-
-const RUN_AXE: &str = r"
-const done = arguments[arguments.length - 1];
-axe.run(document).then(found => done(found.violations), error => done([{ id: String(error) }]));
-";
 
 /// One person's browser. Clones are the same browser.
 #[derive(Clone)]

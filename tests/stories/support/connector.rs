@@ -2,6 +2,7 @@
 //!
 //! Everything above it is the product's own: the SDK's signing, parsing, retries and timeouts.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::http::{
@@ -29,6 +30,25 @@ pub struct Call {
     /// What the SDK was told.
     pub answer: Answer,
     number: u64,
+}
+
+impl Call {
+    /// The items that a `TransactWriteItems` touches, each as the JSON of its `key` attributes.
+    pub fn items(&self, key: &[&str]) -> BTreeSet<String> {
+        let actions = self.request["TransactItems"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let actions = actions
+            .iter()
+            .filter_map(|action| action.as_object()?.values().next());
+        let keys = actions.map(|action| {
+            // A Put carries its key within the item, all others by itself.
+            let item = action.get("Key").unwrap_or(&action["Item"]);
+            let attributes: Vec<_> = key.iter().map(|&name| &item[name]).collect();
+            serde_json::to_string(&attributes).expect("JSON can be written")
+        });
+        keys.collect()
+    }
 }
 
 /// What the SDK was told.

@@ -3,11 +3,13 @@
 //! Its licence forbids passing it on, so it is never part of the repository.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::absence::Absence;
+use super::process::Process;
 use super::{npm, process, wait};
 
 /// It takes 3 to 14 seconds on a quiet machine.
@@ -77,31 +79,34 @@ fn home() -> Result<PathBuf, String> {
 
 async fn start(java: &Path, home: &Path) -> Result<String, String> {
     let port = process::free_port().map_err(|error| error.to_string())?;
-    let arguments = [
-        "-Djava.library.path=./DynamoDBLocal_lib",
-        "-jar",
-        "DynamoDBLocal.jar",
-        "-inMemory",
-        "-sharedDb",
-        "-disableTelemetry",
-        "-port",
-        &port.to_string(),
-    ]
-    .map(str::to_owned);
-    let process =
-        process::start(NAME, java, &arguments, home).map_err(|error| error.to_string())?;
+    let mut command = Command::new(java);
+    command
+        .current_dir(home)
+        .args([
+            "-Djava.library.path=./DynamoDBLocal_lib",
+            "-jar",
+            "DynamoDBLocal.jar",
+        ])
+        .args([
+            "-inMemory",
+            "-sharedDb",
+            "-disableTelemetry",
+            "-port",
+            &port.to_string(),
+        ]);
+    let process = Process::start(NAME, &command).map_err(|error| error.to_string())?;
     let endpoint = format!("http://127.0.0.1:{port}");
     // An answer ends the waiting, and so does the end of the process.
     let outcome = wait::within(START_LIMIT, || async {
         match answers(&endpoint).await {
             Ok(()) => Ok(true),
-            Err(_) if process::has_ended(process) => Ok(false),
+            Err(_) if process.ended().is_some() => Ok(false),
             Err(error) => Err(error),
         }
     });
     match outcome.await {
         Ok(true) => Ok(endpoint),
-        Ok(false) => Err(format!("it ended at once: {}", process::last_words(NAME))),
+        Ok(false) => Err(format!("it ended at once: {}", process.last_words())),
         Err(error) => Err(format!("it did not answer within {START_LIMIT:?}: {error}")),
     }
 }

@@ -127,6 +127,21 @@ impl Client {
         self.request(Method::POST, path)
     }
 
+    /// PUT.
+    pub fn put(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PUT, path)
+    }
+
+    /// PATCH.
+    pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PATCH, path)
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::DELETE, path)
+    }
+
     /// The cookie's value, as it was last set.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.jar().get(name).cloned()
@@ -195,6 +210,28 @@ impl RequestBuilder<'_> {
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
         let body = serde_json::to_vec(value).expect("the value can be written as JSON");
         self.body("application/json", body)
+    }
+
+    /// Sends a form with a file: its field, its name and what it holds.
+    #[must_use]
+    pub fn upload(self, fields: &[(&str, &str)], file: (&str, &str, &[u8])) -> Self {
+        const BOUNDARY: &str = "a-boundary-that-no-story-writes";
+        let mut body = Vec::new();
+        let mut part = |disposition: String, content: &[u8]| {
+            body.extend(
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n")
+                    .bytes(),
+            );
+            body.extend(content);
+            body.extend(b"\r\n");
+        };
+        for (name, value) in fields {
+            part(format!("name=\"{name}\""), value.as_bytes());
+        }
+        let (field, name, content) = file;
+        part(format!("name=\"{field}\"; filename=\"{name}\""), content);
+        body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        self.body(&format!("multipart/form-data; boundary={BOUNDARY}"), body)
     }
 
     /// Sends these bytes as they are.

@@ -10,6 +10,7 @@ pub mod dynamodb_local;
 pub mod engine;
 pub mod fault;
 pub mod http;
+pub mod look;
 pub mod npm;
 pub mod panics;
 pub mod process;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::absence::Absence;
+use super::process::Process;
 use super::{http, process, wait};
 
 const NAME: &str = "chromedriver";
@@ -41,20 +42,20 @@ async fn start() -> Result<String, String> {
     let driver = driver.or_else(|| process::on_path(NAME));
     let driver = driver.ok_or("chromedriver was not found on PATH")?;
     let port = process::free_port().map_err(|error| error.to_string())?;
-    let folder = process::target();
-    let process = process::start(NAME, &driver, &[format!("--port={port}")], &folder)
-        .map_err(|error| error.to_string())?;
+    let mut command = std::process::Command::new(driver);
+    let command = command.arg(format!("--port={port}"));
+    let process = Process::start(NAME, command).map_err(|error| error.to_string())?;
     let address = format!("http://127.0.0.1:{port}");
     let status = format!("{address}/status");
     let ready = wait::within(Duration::from_secs(30), || async {
         match http::plain_client().get(&status).send().await {
             Ok(_) => Ok(true),
-            Err(_) if process::has_ended(process) => Ok(false),
+            Err(_) if process.ended().is_some() => Ok(false),
             Err(error) => Err(error.to_string()),
         }
     });
     if !ready.await? {
-        return Err(format!("it ended at once: {}", process::last_words(NAME)));
+        return Err(format!("it ended at once: {}", process.last_words()));
     }
     // Only an opened browser shows that there is one and that the versions fit.
     let browser = session(&address, Value::Null).await?;
