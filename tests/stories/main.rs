@@ -10,7 +10,12 @@
     reason = "a story that meets what it does not expect has failed, and a panic says so"
 )]
 
+mod bad_input;
+mod faults;
 mod harness;
+mod leads;
+mod lists;
+mod races;
 mod support;
 
 use std::process::ExitCode;
@@ -29,4 +34,4 @@ macro_rules! modules {
     };
 }
 
-modules![harness];
+modules![bad_input, faults, harness, leads, lists, races];
