@@ -10,6 +10,7 @@
     reason = "a story that meets what it does not expect has failed, and a panic says so"
 )]
 
+mod access;
 mod bad_input;
 mod faults;
 mod harness;
@@ -34,4 +35,4 @@ macro_rules! modules {
     };
 }
 
-modules![bad_input, faults, harness, leads, lists, races];
+modules![access, bad_input, faults, harness, leads, lists, races];

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use axum_extra::extract::cookie::Key;
-use holdfast::accounts::domain::Role;
+use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::store::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, Patience, schema};
 use holdfast::leads::store::Snapshots;
+use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
 use serde_json::{Value, json};
 
@@ -85,11 +87,30 @@ impl Desk {
 
     /// The secret of a token of a new account with this name.
     pub async fn token(&self, role: Role, name: &str) -> String {
+        let owner = self.account(role, name).await;
+        let name = "test".parse().expect("this names a token");
+        match store::create_token(&self.app, &owner, name, None).await.expect("the token is made") {
+            Made::Now(_, secret) => secret.reveal().to_owned(),
+            Made::Before(_) => panic!("no token was made before"),
+        }
+    }
+
+    /// A browser in which somebody new has signed in by a link.
+    pub async fn session(&self, role: Role, name: &str) -> Client {
         let account = self.account(role, name).await;
-        holdfast::accounts::store::create_token(&self.app, &account, "test".parse().unwrap())
-            .await
-            .expect("the token is made")
-            .secret
+        let secret = store::sign_in_link(&self.app, account.id).await.expect("the link is made");
+        let visitor = self.visitor();
+        visitor.get(&format!("/sign-in/link/{secret}")).send().await.expect(303);
+        visitor
+    }
+
+    /// A new account with this name, as it signs in.
+    pub async fn account(&self, role: Role, name: &str) -> SignedIn {
+        let email: Email =
+            format!("user-{}@holdfast.test", self.app.entropy.uuid()).parse().expect("an address");
+        let name: Name = name.parse().expect("a name");
+        let added = store::add(&self.app, name.clone(), email.clone(), role, None).await;
+        SignedIn { id: added.expect("the account is added"), name, email, role, via: Via::Session }
     }
 }
 
