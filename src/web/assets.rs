@@ -99,9 +99,8 @@ impl Encoding {
             .filter_map(parse_coding)
             .collect();
         let weight = |name: &str| {
-            let named = |wanted: &str| {
-                accepted.iter().find(|(coding, _)| coding.eq_ignore_ascii_case(wanted))
-            };
+            let named =
+                |wanted: &str| accepted.iter().find(|(coding, _)| coding.eq_ignore_ascii_case(wanted));
             named(name).or_else(|| named("*")).map_or(0.0, |(_, weight)| *weight)
         };
         // Plain bytes are always acceptable unless weighed, and then only better if weighed higher.
@@ -261,9 +260,8 @@ mod tests {
     fn a_browser_that_has_it_is_not_sent_it_again() {
         let first = run(ask(url("app.js"), &[("accept-encoding", "br")]));
         let etag = text(&first, "etag").unwrap().to_owned();
-        let ask_again = |encoding| {
-            run(ask(url("app.js"), &[("accept-encoding", encoding), ("if-none-match", &etag)]))
-        };
+        let ask_again =
+            |encoding| run(ask(url("app.js"), &[("accept-encoding", encoding), ("if-none-match", &etag)]));
         assert_eq!(ask_again("br").status(), StatusCode::NOT_MODIFIED);
         assert_eq!(ask_again("gzip").status(), StatusCode::OK, "another encoding, another tag");
     }
