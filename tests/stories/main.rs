@@ -12,6 +12,7 @@
 
 mod access;
 mod bad_input;
+mod deployment;
 mod faults;
 mod harness;
 mod leads;
@@ -35,4 +36,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, bad_input, faults, harness, leads, lists, races];
+modules![access, bad_input, deployment, faults, harness, leads, lists, races];

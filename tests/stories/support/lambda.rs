@@ -75,12 +75,7 @@ impl LambdaRuntime {
                 eprintln!("the stand-in of the runtime API stopped: {error}");
             }
         });
-        Ok(Self {
-            api,
-            bootstrap: Mutex::new(child),
-            output,
-            server,
-        })
+        Ok(Self { api, bootstrap: Mutex::new(child), output, server })
     }
 
     /// Invokes the function with an event and returns its answer.
@@ -199,9 +194,7 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let deadline = SystemTime::now() + INVOCATION_TIMEOUT;
-    let deadline = deadline
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis());
+    let deadline = deadline.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.id),
         ("Lambda-Runtime-Deadline-Ms", deadline.to_string()),
@@ -235,11 +228,7 @@ async fn response(
     api.complete(&id, answer)
 }
 
-async fn error(
-    State(api): State<Arc<RuntimeApi>>,
-    UrlPath(id): UrlPath<String>,
-    body: Bytes,
-) -> StatusCode {
+async fn error(State(api): State<Arc<RuntimeApi>>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
     let failure = format!("the function reported an error: {}", text(&body));
     api.complete(&id, Err(failure))
 }

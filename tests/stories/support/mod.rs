@@ -11,6 +11,7 @@ pub mod dynamodb_local;
 pub mod engine;
 pub mod fault;
 pub mod http;
+pub mod lambda;
 pub mod look;
 pub mod npm;
 pub mod panics;
