@@ -10,7 +10,13 @@
     reason = "a story that meets what it does not expect has failed, and a panic says so"
 )]
 
+mod access;
+mod bad_input;
+mod faults;
 mod harness;
+mod leads;
+mod lists;
+mod races;
 mod support;
 
 use std::process::ExitCode;
@@ -29,4 +35,4 @@ macro_rules! modules {
     };
 }
 
-modules![harness];
+modules![access, bad_input, faults, harness, leads, lists, races];
