@@ -13,6 +13,7 @@ use axum_extra::extract::cookie::Key;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::accounts;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
 use crate::leads::{self, store::Snapshots};
@@ -111,6 +112,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = Routes::new(&app)
         .get("/assets/{file}", Access::Anyone, assets::serve)
         .get("/health", Access::Anyone, health::health)
+        .and(accounts::router(&app))
         .and(leads::router(&app));
     let (router, list) = routes.into_parts();
     let router = router
