@@ -15,14 +15,16 @@ use uuid::Uuid;
 
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
-use crate::leads::store::Snapshots;
+use crate::leads::{self, store::Snapshots};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::extract::WebError;
-use crate::web::{assets, headers};
+use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator, fit for secrets.
@@ -106,7 +108,10 @@ pub struct CookiePolicy {
 
 /// The whole application as one service, with the list of its routes.
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
-    let routes = Routes::new(&app).get("/assets/{file}", Access::Anyone, assets::serve);
+    let routes = Routes::new(&app)
+        .get("/assets/{file}", Access::Anyone, assets::serve)
+        .get("/health", Access::Anyone, health::health)
+        .and(leads::router(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))
