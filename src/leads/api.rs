@@ -143,15 +143,19 @@ async fn read(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChangeBody {
     version: Option<Version>,
+    #[serde(default, deserialize_with = "present")]
     name: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
     email: Option<Email>,
     #[serde(default, deserialize_with = "present")]
     state: Option<Option<UsState>>,
+    #[serde(default, deserialize_with = "present")]
     lead_score: Option<Score>,
+    #[serde(default, deserialize_with = "present")]
     status: Option<Status>,
 }
 
-/// A field that is there, also as null, is `Some`.
+/// A field that is there is `Some`, also as null: null takes a state away and is no value of the others.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
 }

@@ -10,7 +10,14 @@
     reason = "a story that meets what it does not expect has failed, and a panic says so"
 )]
 
+mod access;
+mod bad_input;
+mod deployment;
+mod faults;
 mod harness;
+mod leads;
+mod lists;
+mod races;
 mod support;
 
 use std::process::ExitCode;
@@ -29,4 +36,4 @@ macro_rules! modules {
     };
 }
 
-modules![harness];
+modules![access, bad_input, deployment, faults, harness, leads, lists, races];

@@ -125,6 +125,16 @@ async fn a_visitor_sends_forms_and_json(_: World) {
     assert_eq!(echo.json::<Value>(), json!({ "got": [1], "mark": "always" }));
     let other = visitor.post("/json").json(&json!(2)).header("X-Mark", "now").send().await;
     assert_eq!(other.json::<Value>()["mark"], "now");
+    let file = ("file", "leads.csv", "name\r\nÅda".as_bytes());
+    let upload = visitor.post("/upload").upload(&[("kind", "csv")], file).send().await.expect(200);
+    assert_eq!(upload.text(), "kind  csv\nfile leads.csv name\r\nÅda\n");
+    for (method, request) in [
+        ("PUT", visitor.put("/method")),
+        ("PATCH", visitor.patch("/method")),
+        ("DELETE", visitor.delete("/method")),
+    ] {
+        assert_eq!(request.send().await.text(), method);
+    }
     let broken = visitor.post("/json").body("application/json", "{").send().await.expect(400);
     assert!(!broken.body.is_empty());
     assert_eq!(broken.headers.get("location"), None);

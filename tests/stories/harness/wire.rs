@@ -256,7 +256,7 @@ async fn a_gate_holds_calls_until_it_opens(world: World) {
 
     gate.open();
     for held in held {
-        // Both change one item, so a store that serialises nothing may cancel one of them.
+        // Both change one item, and no emulator cancels either for that.
         held.await.unwrap().unwrap();
     }
     assert_eq!(counted(&world).await, 3);

@@ -1,15 +1,17 @@
 //! What every story stands on: engines to run against, a wire that can fail on purpose, a browser.
 //!
-//! Nothing here knows the product; a story brings the application and this brings its world.
+//! Nothing here knows the product but `desk`, which is the application over a story's world.
 
 pub mod absence;
 pub mod axe;
 pub mod browser;
 pub mod connector;
+pub mod desk;
 pub mod dynamodb_local;
 pub mod engine;
 pub mod fault;
 pub mod http;
+pub mod lambda;
 pub mod look;
 pub mod npm;
 pub mod panics;
