@@ -71,7 +71,7 @@
     setTimeout(() => form.isConnected && form.requestSubmit(), 1000 * 2 ** failures);
   }
 
-  // The list: no empty parameters in the address, no order while searching, the result said aloud.
+  // The list: no empty parameters in the address, no order while searching, the number of results said aloud.
   let asked = { query: "", at: 0 };
   document.addEventListener("htmx:confirm", (event) => {
     const form = event.detail.elt.closest("#lead-search");
@@ -91,7 +91,11 @@
     if (event.detail.xhr && event.detail.xhr.status < 400) failures = 0;
     const words = document.querySelector("#lead-rows [data-count]");
     const region = byId("lead-count");
-    if (words && region && event.detail.target.closest("#lead-rows")) region.textContent = words.textContent;
+    if (!words || !region) return;
+    // A search that went on further knows only its last part; the table knows them all.
+    const count = document.querySelectorAll("#lead-rows [data-lead]").length;
+    if (count) words.textContent = count === 1 ? "1 lead" : `${count} leads`;
+    if (region.textContent !== words.textContent) region.textContent = words.textContent;
   });
 
   document.addEventListener("keydown", (event) => {
