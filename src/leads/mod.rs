@@ -10,6 +10,7 @@ mod error;
 pub mod import;
 mod items;
 pub mod list;
+pub mod sample;
 pub mod search;
 pub mod store;
 
