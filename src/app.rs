@@ -106,7 +106,9 @@ pub struct CookiePolicy {
 
 /// The whole application as one service, with the list of its routes.
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
-    let routes = Routes::new(&app).get("/assets/{file}", Access::Anyone, assets::serve);
+    let routes = Routes::new(&app)
+        .get("/assets/{file}", Access::Anyone, assets::serve)
+        .and(crate::leads::import::pages::routes(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))
