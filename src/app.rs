@@ -13,16 +13,19 @@ use axum_extra::extract::cookie::Key;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::accounts;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
-use crate::leads::store::Snapshots;
+use crate::leads::{self, store::Snapshots};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::extract::WebError;
-use crate::web::{assets, headers};
+use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator, fit for secrets.
@@ -108,7 +111,9 @@ pub struct CookiePolicy {
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = Routes::new(&app)
         .get("/assets/{file}", Access::Anyone, assets::serve)
-        .and(crate::leads::import::pages::routes(&app));
+        .get("/health", Access::Anyone, health::health)
+        .and(accounts::router(&app))
+        .and(leads::router(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))

@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::accounts::AccountError;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::{StoreError, WriteError};
+use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::leads::LeadError;
 use crate::leads::import::ImportError;
+use crate::values::Invalid;
 use crate::web::access::Access;
 use crate::web::extract::WebError;
 use crate::web::pages::Shell;
@@ -120,18 +121,8 @@ fn lead_problem(error: LeadError) -> Problem {
         .with("rule", rule.name().into())
         .with("field", rule.field().as_str().into())
         .with("errors", json!([{ "field": rule.field().as_str(), "message": rule.words() }])),
-        LeadError::KeyOfAnotherRequest => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "This Idempotency-Key belongs to another request",
-            "A key repeats one request, with the same body. Send another key for another request.",
-        ),
-        LeadError::Cursor(error) => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad-cursor",
-            "The cursor cannot be used",
-            error.to_string(),
-        ),
+        LeadError::KeyOfAnotherRequest => key_of_another_request(),
+        LeadError::Cursor(error) => bad_cursor(error),
         LeadError::Store(error) => store_problem(&error),
     }
 }
@@ -249,9 +240,61 @@ fn invalid_problem(fields: &[crate::web::extract::FieldError]) -> Problem {
 }
 
 fn account_problem(error: AccountError) -> Problem {
+    use StatusCode as S;
     match error {
+        AccountError::NoSuchAccount => {
+            Problem::new(S::NOT_FOUND, "not-found", "There is no such account", "It is gone, or never was.")
+        }
+        AccountError::NoSuchToken => Problem::new(
+            S::NOT_FOUND,
+            "not-found",
+            "There is no such token",
+            "It was revoked, or never was yours.",
+        ),
+        AccountError::EmailTaken(_) => {
+            let invalid = Invalid::new("Another account has this e-mail address.");
+            web_problem(WebError::field("email", &invalid))
+        }
+        AccountError::WrongPassword => {
+            let invalid = Invalid::new("This is not the current password.");
+            web_problem(WebError::field("current", &invalid))
+        }
+        AccountError::TooManyAttempts { seconds } => Problem::new(
+            S::TOO_MANY_REQUESTS,
+            "too-many-attempts",
+            "Too many passwords were tried",
+            format!("Wait {seconds} seconds and try again."),
+        ),
+        AccountError::Changed => Problem::new(
+            S::CONFLICT,
+            "conflict",
+            "The account was changed meanwhile",
+            "Nothing was written. Try again.",
+        ),
+        AccountError::SessionNeeded => Problem::new(
+            S::FORBIDDEN,
+            "session-needed",
+            "A token may not do this",
+            "Only a person who is signed in at a browser may. Sign in and do it on the account page.",
+        ),
+        AccountError::KeyOfAnotherRequest => key_of_another_request(),
+        AccountError::Cursor(error) => bad_cursor(error),
+        AccountError::Hashing(_) => unknown(&error),
         AccountError::Store(error) => store_problem(&error),
     }
+}
+
+fn key_of_another_request() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "This Idempotency-Key belongs to another request",
+        "A key repeats one request, with the same body. Send another key for another request.",
+    )
+}
+
+fn bad_cursor(error: CursorError) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "The cursor cannot be used", error.to_string())
 }
 
 impl IntoResponse for AppError {

@@ -9,16 +9,17 @@
 //! | import | `IMPORT#<id>` | `IMPORT` | progress and counts |
 //! | part of an import's file | `IMPORT#<id>` | `PART#<number>` | bytes |
 //! | rejected row of an import | `IMPORT#<id>` | `REJECT#<row>` | row, reason, fields |
-//! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, password hash, session epoch |
+//! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, password (its hash), epoch, version, createdAt, updatedAt |
 //! | sign-in name | `LOGIN#<e-mail, lower case>` | `LOGIN` | accountId |
-//! | API token, as its owner lists it | `ACCOUNT#<id>` | `TOKEN#<token id>` | name, createdAt, hash |
-//! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, role, name |
-//! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, expiresAt |
+//! | attempts to sign in | `ATTEMPTS#<e-mail, lower case>` | `ATTEMPTS` | count, expiresAt |
+//! | API token, as its owner lists it | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash |
+//! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
+//! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
 //! | ledger of an idempotency key | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
 //!
 //! | access pattern | call |
 //! | --- | --- |
-//! | one lead; an account; a token; a sign-in name | GetItem, consistent |
+//! | one lead; an account; a token; a sign-in name; a sign-in link | GetItem, consistent |
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the eight indexes, then BatchGetItem, consistent |

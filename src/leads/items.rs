@@ -1,12 +1,14 @@
 //! Keys and items of leads: what stands where in the table.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::domain::{HistoryEntry, Lead, LeadId, Status};
 use super::search::{IndexWord, words_of};
 use crate::dynamo::schema::{self, Index};
 use crate::dynamo::{GuardedWrite, Item, Key, StoreError, to_attribute, to_item};
-use crate::values::{UsState, Version};
+use crate::values::{Invalid, UsState, Version};
 
 /// The sort key of every lead's own item.
 pub(super) const LEAD: &str = "LEAD";
@@ -73,6 +75,17 @@ impl Sort {
             Self::Newest => "newest",
             Self::Score => "score",
         }
+    }
+}
+
+impl FromStr for Sort {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [Self::Newest, Self::Score]
+            .into_iter()
+            .find(|sort| sort.as_str() == text)
+            .ok_or_else(|| Invalid::new("A list is sorted by newest or by score."))
     }
 }
 

@@ -5,6 +5,7 @@
 //! only by an administrator's reopening; a lead that is out in an order is not deleted. All of it is decided inside
 //! the transaction that makes the change.
 
+pub mod api;
 pub mod domain;
 mod error;
 pub mod import;
@@ -16,3 +17,11 @@ pub mod store;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};
+
+use crate::app::App;
+use crate::web::access::Routes;
+
+/// All routes of leads.
+pub fn router(app: &App) -> Routes {
+    api::routes(app).and(import::pages::routes(app))
+}

@@ -4,6 +4,7 @@ pub mod access;
 pub mod assets;
 pub mod extract;
 pub mod headers;
+pub mod health;
 pub mod pages;
 pub mod request;
 pub mod respond;

@@ -1,2 +1,39 @@
-//! stub
-fn main() {}
+//! Every story of the product, in one test binary.
+//!
+//! A file beside this one holds the stories of one feature and lists them in `pub fn all()`. A
+//! story left off that list is dead code, which the compiler reports, and a file left off the list
+//! below is found by a story of the harness itself. `cargo test -- --list` names them all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a story that meets what it does not expect has failed, and a panic says so"
+)]
+
+mod access;
+mod bad_input;
+mod deployment;
+mod faults;
+mod harness;
+mod leads;
+mod lists;
+mod races;
+mod support;
+
+use std::process::ExitCode;
+
+/// The modules beside this file, each with the stories that it lists.
+macro_rules! modules {
+    ($($module:ident),* $(,)?) => {
+        /// The names of the modules whose stories are told.
+        pub const MODULES: &[&str] = &[$(stringify!($module)),*];
+
+        fn main() -> ExitCode {
+            let mut stories = Vec::new();
+            $(stories.extend($module::all());)*
+            support::run::main(stories)
+        }
+    };
+}
+
+modules![access, bad_input, deployment, faults, harness, leads, lists, races];

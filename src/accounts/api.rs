@@ -1,0 +1,129 @@
+//! The JSON API of accounts: who one is, and one's own tokens.
+//!
+//! What always holds: a token's secret stands in the one answer that made it. An `Idempotency-Key` makes a repeated
+//! request the same token, whose answer is then without the secret: what is not stored cannot be said again.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::domain::{AccountId, Role, SignedIn, Token, TokenId, TokenName, Via};
+use super::pages::at_a_browser;
+use super::tokens::{self, Made, TokenPage};
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once};
+use crate::error::AppError;
+use crate::values::{Email, Invalid, Name, Version};
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
+use crate::web::respond::answer;
+
+/// The routes of the JSON API.
+pub(super) fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/me", Access::SignedIn, me)
+        .get("/api/tokens", Access::SignedIn, list)
+        .post("/api/tokens", Access::SignedIn, create)
+        .get("/api/tokens/{id}", Access::SignedIn, read)
+        .delete("/api/tokens/{id}", Access::SignedIn, revoke)
+}
+
+#[derive(Serialize)]
+struct Me {
+    id: AccountId,
+    name: Name,
+    email: Email,
+    role: Role,
+    /// The name of the token that the request came with, or null.
+    token: Option<String>,
+}
+
+async fn me(who: SignedIn) -> Json<Me> {
+    let token = match who.via {
+        Via::Session => None,
+        Via::Token(name) => Some(name),
+    };
+    Json(Me { id: who.id, name: who.name, email: who.email, role: who.role, token })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    items: Vec<Token>,
+    next: Option<String>,
+}
+
+async fn list(
+    State(app): State<App>,
+    who: SignedIn,
+    InQuery(parameters): InQuery<ListParameters>,
+) -> Result<Json<Listed>, AppError> {
+    let limit = match parameters.limit.filter(|text| !text.is_empty()) {
+        None => 25,
+        Some(text) => text.parse().ok().filter(|limit| (1..=100).contains(limit)).ok_or_else(|| {
+            WebError::field("limit", &Invalid::new("A limit is a whole number from 1 to 100."))
+        })?,
+    };
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let TokenPage { tokens, next } = tokens::list(&app, who.id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: tokens, next }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateBody {
+    name: TokenName,
+}
+
+/// A token just made, with the secret that is said this once.
+#[derive(Serialize)]
+struct WithSecret<'a> {
+    #[serde(flatten)]
+    token: &'a Token,
+    secret: &'a str,
+}
+
+async fn create(
+    State(app): State<App>,
+    who: SignedIn,
+    request: JsonRequest<CreateBody>,
+) -> Result<Answer, AppError> {
+    at_a_browser(&who)?;
+    let again = |token: &Token| created(token, token);
+    let once = request.once.map(|request| Once { request, answer: &again });
+    Ok(match tokens::create(&app, &who, request.body.name, once.as_ref()).await? {
+        Made::Now(token, secret) => created(&token, &WithSecret { token: &token, secret: secret.reveal() }),
+        Made::Before(answer) => answer,
+    })
+}
+
+/// A token never changes, so it stays at its first version.
+fn created(token: &Token, body: &impl Serialize) -> Answer {
+    let location = format!("/api/tokens/{}", token.id);
+    answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
+}
+
+async fn read(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<TokenId>,
+) -> Result<Answer, AppError> {
+    let token = tokens::read(&app, who.id, id).await?;
+    Ok(answer(StatusCode::OK, &token, Version::FIRST.get(), None))
+}
+
+async fn revoke(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<TokenId>,
+) -> Result<StatusCode, AppError> {
+    tokens::revoke(&app, who.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

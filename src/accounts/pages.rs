@@ -1,0 +1,391 @@
+//! Signing in and out, one's own account, and the start page.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+
+use super::domain::{Secret, SignedIn, TokenId, TokenName, Via};
+use super::password::Password;
+use super::tokens::{self, Made, TokenPage};
+use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage, WelcomePage};
+use super::{AccountError, session, store};
+use crate::app::App;
+use crate::error::AppError;
+use crate::values::Email;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{FormData, InPath, InQuery};
+use crate::web::pages::Shell;
+use crate::web::request::WantsFragment;
+use crate::web::respond::{html, see_other};
+
+/// The routes of the pages.
+pub(super) fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/", Access::SignedIn, home)
+        .get("/sign-in", Access::Anyone, sign_in_page)
+        .post("/sign-in", Access::Anyone, sign_in)
+        .get("/sign-in/link/{secret}", Access::Anyone, follow_link)
+        .post("/sign-out", Access::Anyone, sign_out)
+        .get("/account", Access::SignedIn, account)
+        .post("/account/password", Access::SignedIn, change_password)
+        .post("/account/tokens", Access::SignedIn, create_token)
+        .post("/account/tokens/{id}/revoke", Access::SignedIn, revoke_token)
+}
+
+/// How many tokens the page shows at once.
+const TOKENS_SHOWN: u16 = 50;
+
+async fn home(
+    shell: Shell,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+) -> Result<Response, AppError> {
+    if who.is_agent() {
+        return Ok(see_other(&shell, "/leads", fragment));
+    }
+    html(StatusCode::OK, &WelcomePage { shell, name: who.name.to_string() })
+}
+
+#[derive(Deserialize)]
+struct SignInQuery {
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in_page(
+    shell: Shell,
+    who: Option<SignedIn>,
+    InQuery(query): InQuery<SignInQuery>,
+    WantsFragment(fragment): WantsFragment,
+) -> Result<Response, AppError> {
+    if who.is_some() {
+        return Ok(onward(&shell, &query.next, fragment));
+    }
+    html(StatusCode::OK, &SignInPage { shell, next: query.next, email: String::new(), error: None })
+}
+
+#[derive(Deserialize)]
+struct SignInForm {
+    email: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<SignInForm>,
+) -> Result<Response, AppError> {
+    let SignInForm { email, password, next } = form;
+    // What can be no account's address or password is wrong in the same words.
+    let account = match (email.parse::<Email>(), password.parse::<Password>()) {
+        (Ok(address), Ok(password)) => store::sign_in(&app, &address, password).await,
+        _ => Ok(None),
+    };
+    let page = |status, error: String| {
+        html(status, &SignInPage { shell: shell.clone(), next: next.clone(), email, error: Some(error) })
+    };
+    match account {
+        Ok(Some(account)) => {
+            tracing::info!(account = %account.id, "signed in by password");
+            Ok((session::begin(&app, &account), onward(&shell, &next, fragment)).into_response())
+        }
+        Ok(None) => {
+            let words = "The e-mail address or the password is not right.";
+            page(StatusCode::UNPROCESSABLE_ENTITY, words.to_owned())
+        }
+        Err(AccountError::TooManyAttempts { seconds }) => {
+            let refused = page(StatusCode::TOO_MANY_REQUESTS, too_many(seconds))?;
+            Ok(retry_after(refused, seconds))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a person is told who tried too many passwords.
+fn too_many(seconds: u64) -> String {
+    let minutes = seconds.div_ceil(60);
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    format!("Too many passwords were tried for this address. Wait {minutes} {unit} and try again.")
+}
+
+fn retry_after(mut response: Response, seconds: u64) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// To where the person was going, if that is a place of ours, or else to the start page.
+fn onward(shell: &Shell, next: &str, fragment: bool) -> Response {
+    see_other(shell, local_path(&shell.base, next).unwrap_or("/"), fragment)
+}
+
+/// The part of an address behind our prefix, if the address is a path of ours and nothing that a browser could take
+/// for another host: `//host` and `/\host` are, and control characters are dropped before it looks.
+fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
+    let path = next.strip_prefix(base)?;
+    let plain = next.len() <= 2_000 && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let local = path.starts_with('/') && !path.starts_with("//") && !next.starts_with("//");
+    (plain && local).then_some(path)
+}
+
+async fn follow_link(
+    State(app): State<App>,
+    method: Method,
+    shell: Shell,
+    who: Option<SignedIn>,
+    InPath(secret): InPath<String>,
+) -> Result<Response, AppError> {
+    // Whoever only asks about the link does not use it up.
+    if method != Method::GET {
+        return Ok(StatusCode::OK.into_response());
+    }
+    let account = match secret.parse::<Secret>() {
+        Ok(secret) => store::use_link(&app, &secret).await?,
+        Err(_) => None,
+    };
+    if let Some(account) = account {
+        tracing::info!(account = %account.id, "signed in by a link");
+        return Ok((session::begin(&app, &account), see_other(&shell, "/", false)).into_response());
+    }
+    // Going back in the browser comes here again.
+    if who.is_some() {
+        return Ok(see_other(&shell, "/", false));
+    }
+    let words = "This sign-in link was used already or is too old. Each works once: ask for a new one, or start \
+                 Holdfast again, which prints one.";
+    let error = Some(words.to_owned());
+    html(StatusCode::GONE, &SignInPage { shell, next: String::new(), email: String::new(), error })
+}
+
+async fn sign_out(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+) -> impl IntoResponse {
+    (session::end(&app), see_other(&shell, "/sign-in", fragment))
+}
+
+#[derive(Deserialize)]
+struct AccountQuery {
+    password: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn account(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    InQuery(query): InQuery<AccountQuery>,
+) -> Result<Response, AppError> {
+    let page = account_page(&app, shell, &who, query.cursor.as_deref()).await?;
+    let password_changed = query.password.as_deref() == Some("changed");
+    html(StatusCode::OK, &AccountPage { password_changed, ..page })
+}
+
+async fn account_page(
+    app: &App,
+    shell: Shell,
+    who: &SignedIn,
+    cursor: Option<&str>,
+) -> Result<AccountPage, AccountError> {
+    let account = store::find(app, who.id).await?;
+    let TokenPage { tokens, next } = tokens::list(app, who.id, TOKENS_SHOWN, cursor).await?;
+    Ok(AccountPage {
+        shell,
+        email: account.email.to_string(),
+        has_password: account.password.is_some(),
+        password_changed: false,
+        password: PasswordErrors::default(),
+        tokens: tokens.into_iter().map(Into::into).collect(),
+        next,
+        new_token: None,
+        token_name: String::new(),
+        token_error: None,
+    })
+}
+
+/// What a leaked token must not do: it could make itself last.
+pub(super) fn at_a_browser(who: &SignedIn) -> Result<(), AccountError> {
+    if who.via == Via::Session { Ok(()) } else { Err(AccountError::SessionNeeded) }
+}
+
+#[derive(Deserialize)]
+struct PasswordForm {
+    #[serde(default)]
+    current: String,
+    new: String,
+    again: String,
+}
+
+async fn change_password(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<PasswordForm>,
+) -> Result<Response, AppError> {
+    at_a_browser(&who)?;
+    let (status, password, seconds) = match new_password(&form) {
+        Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
+        Ok(new) => match store::change_password(&app, who.id, form.current.parse().ok(), new).await {
+            Ok(account) => {
+                tracing::info!(account = %account.id, "password changed");
+                let onward = see_other(&shell, "/account?password=changed", fragment);
+                return Ok((session::begin(&app, &account), onward).into_response());
+            }
+            Err(error) => refused_password(error)?,
+        },
+    };
+    let page = account_page(&app, shell, &who, None).await?;
+    let response = html(status, &AccountPage { password, ..page })?;
+    Ok(match seconds {
+        Some(seconds) => retry_after(response, seconds),
+        None => response,
+    })
+}
+
+/// The new password, typed twice.
+fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
+    let mut errors = PasswordErrors::default();
+    if form.new != form.again {
+        errors.again = Some("This is not the same as above. Type the new password twice.".to_owned());
+    }
+    match form.new.parse() {
+        Ok(new) if !errors.any() => Ok(new),
+        Ok(_) => Err(errors),
+        Err(invalid) => Err(PasswordErrors { new: Some(invalid.to_string()), ..errors }),
+    }
+}
+
+type Refused = (StatusCode, PasswordErrors, Option<u64>);
+
+/// What the page says to a password that was not changed, and how long to wait.
+fn refused_password(error: AccountError) -> Result<Refused, AccountError> {
+    let (status, words, seconds) = match error {
+        AccountError::WrongPassword => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "This is not your current password.".to_owned(), None)
+        }
+        AccountError::TooManyAttempts { seconds } => {
+            (StatusCode::TOO_MANY_REQUESTS, too_many(seconds), Some(seconds))
+        }
+        AccountError::Changed => {
+            let words =
+                "Your account was changed by another request just now. Nothing was written; try again.";
+            (StatusCode::CONFLICT, words.to_owned(), None)
+        }
+        other => return Err(other),
+    };
+    Ok((status, PasswordErrors { current: Some(words), ..PasswordErrors::default() }, seconds))
+}
+
+#[derive(Deserialize)]
+struct TokenForm {
+    name: String,
+}
+
+async fn create_token(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    FormData(form): FormData<TokenForm>,
+) -> Result<Response, AppError> {
+    at_a_browser(&who)?;
+    let made = match form.name.parse::<TokenName>() {
+        Ok(name) => Ok(tokens::create(&app, &who, name, None).await?),
+        Err(invalid) => Err(invalid.to_string()),
+    };
+    let page = account_page(&app, shell, &who, None).await?;
+    match made {
+        Ok(Made::Now(token, secret)) => {
+            let new_token =
+                Some(NewToken { name: token.name.to_string(), secret: secret.reveal().to_owned() });
+            html(StatusCode::CREATED, &AccountPage { new_token, ..page })
+        }
+        // Forms send no idempotency key.
+        Ok(Made::Before(answer)) => Ok(answer.into_response()),
+        Err(error) => {
+            let page = AccountPage { token_name: form.name, token_error: Some(error), ..page };
+            html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+async fn revoke_token(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    InPath(id): InPath<TokenId>,
+    WantsFragment(fragment): WantsFragment,
+) -> Result<Response, AppError> {
+    match tokens::revoke(&app, who.id, id).await {
+        // Revoked from another page meanwhile: what was wanted is so.
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&shell, "/account", fragment)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_path_of_ours_is_gone_on_to() {
+        for (base, next, path) in [
+            ("", "/leads", Some("/leads")),
+            ("", "/leads?q=a%20b&state=NY", Some("/leads?q=a%20b&state=NY")),
+            ("", "/", Some("/")),
+            ("", "/leads?next=//evil.example", Some("/leads?next=//evil.example")),
+            ("", "", None),
+            ("", "leads", None),
+            ("", "//evil.example", None),
+            ("", "///evil.example", None),
+            ("", "/\\evil.example", None),
+            ("", "\\/evil.example", None),
+            ("", "/leads\\evil", None),
+            ("", "/\t/evil.example", None),
+            ("", "/\n/evil.example", None),
+            ("", "\t//evil.example", None),
+            ("", " /leads", None),
+            ("", "/leads x", None),
+            ("", "/l\u{e9}ads", None),
+            ("", "https://evil.example/", None),
+            ("", "javascript:alert(1)", None),
+            ("", "@evil.example", None),
+            ("", "/leads\r\nSet-Cookie: a=b", None),
+            ("/prod", "/prod/leads", Some("/leads")),
+            ("/prod", "/prod", None),
+            ("/prod", "/production", None),
+            ("/prod", "/leads", None),
+            ("/prod", "/prod//evil.example", None),
+            ("/prod", "//evil.example/prod/", None),
+        ] {
+            assert_eq!(local_path(base, next), path, "{next:?} under {base:?}");
+        }
+        assert_eq!(local_path("", &format!("/{}", "x".repeat(2_000))), None);
+    }
+
+    #[test]
+    fn a_new_password_is_typed_twice_and_alike() {
+        let typed = |new: &str, again: &str| {
+            let (current, new, again) = (String::new(), new.to_owned(), again.to_owned());
+            new_password(&PasswordForm { current, new, again })
+        };
+        assert!(typed("correct horse battery", "correct horse battery").is_ok());
+        let errors = typed("correct horse battery", "correct horse batterY").unwrap_err();
+        assert!(errors.new.is_none() && errors.again.is_some());
+        let errors = typed("short", "shor").unwrap_err();
+        assert!(errors.new.is_some() && errors.again.is_some());
+    }
+
+    #[test]
+    fn the_wait_is_told_in_minutes() {
+        for (seconds, words) in
+            [(1, "Wait 1 minute and"), (60, "Wait 1 minute and"), (61, "Wait 2 minutes and")]
+        {
+            assert!(too_many(seconds).contains(words), "{}", too_many(seconds));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! API tokens in the table: keys, items and one function per use case.
+//!
+//! A token is two items, written and deleted together: one under its owner, for the list, and one under the hash of
+//! its secret, where a request finds everything that it needs to know in one read.
+
+use serde::{Deserialize, Serialize};
+
+use super::AccountError;
+use super::domain::{AccountId, Role, Secret, SignedIn, Token, TokenId, TokenName, Via};
+use super::store::account_key;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::{Condition, Cursor, Key, Select, WriteError, from_item, to_item};
+use crate::values::{Email, Name};
+
+/// What the sort keys of an account's tokens begin with.
+const TOKENS: &str = "TOKEN#";
+
+/// The token as its owner lists it.
+fn owned_key(owner: AccountId, token: TokenId) -> Key {
+    Key::new(account_key(owner).pk, format!("{TOKENS}{token}"))
+}
+
+/// The token as a request finds it.
+fn token_key(hash: &str) -> Key {
+    Key::new(format!("TOKEN#{hash}"), "TOKEN")
+}
+
+#[derive(Serialize, Deserialize)]
+struct OwnedItem {
+    #[serde(flatten)]
+    token: Token,
+    hash: String,
+}
+
+/// Everything that a request with the token needs to know, so that it reads one item.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenItem {
+    account_id: AccountId,
+    name: Name,
+    email: Email,
+    role: Role,
+    token: TokenName,
+}
+
+/// Whose a token is, if it has not been revoked.
+pub(super) async fn find(app: &App, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
+    let item = app.dynamo.get(&token_key(&secret.hash())).await?;
+    let token: Option<TokenItem> = item.map(from_item).transpose()?;
+    Ok(token.map(|TokenItem { account_id, name, email, role, token }| SignedIn {
+        id: account_id,
+        name,
+        email,
+        role,
+        via: Via::Token(token.to_string()),
+    }))
+}
+
+/// A token that was made now, with its secret, or the stored answer of the same request made before.
+#[derive(Debug)]
+pub enum Made {
+    /// It was made now.
+    Now(Token, Secret),
+    /// The same request had made it before, and was answered so.
+    Before(Answer),
+}
+
+/// Makes an API token that acts as its owner. The secret is in the answer and nowhere else.
+///
+/// # Errors
+/// [`AccountError::KeyOfAnotherRequest`] if the idempotency key was used for another request.
+pub async fn create(
+    app: &App,
+    owner: &SignedIn,
+    name: TokenName,
+    once: Option<&Once<'_, Token>>,
+) -> Result<Made, AccountError> {
+    let now = app.clock.now();
+    let secret = Secret::new(app.entropy.bytes());
+    let token = Token { id: TokenId::new(now, &app.entropy.bytes()), name, created_at: now };
+    let owned = OwnedItem { token: token.clone(), hash: secret.hash() };
+    let found = TokenItem {
+        account_id: owner.id,
+        name: owner.name.clone(),
+        email: owner.email.clone(),
+        role: owner.role,
+        token: token.name.clone(),
+    };
+    let mut write = app
+        .dynamo
+        .guarded_write()
+        .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
+        .put("token", to_item(&token_key(&owned.hash), &found)?, Condition::Absent);
+    if let Some(once) = once {
+        write = once.request.record(write, &(once.answer)(&token))?;
+    }
+    let refusal = match app.dynamo.write(write).await {
+        Ok(()) => return Ok(Made::Now(token, secret)),
+        Err(WriteError::Refused(refusal)) => refusal,
+        Err(WriteError::Store(error)) => return Err(error.into()),
+    };
+    match once.map(|once| once.request.recall(&refusal)).transpose()? {
+        Some(Recall::Same(answer)) => Ok(Made::Before(answer)),
+        Some(Recall::Other) => Err(AccountError::KeyOfAnotherRequest),
+        Some(Recall::Nothing) | None => Err(AccountError::Changed),
+    }
+}
+
+/// One page of an account's tokens, newest first.
+#[derive(Debug)]
+pub struct TokenPage {
+    /// The tokens.
+    pub tokens: Vec<Token>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// An account's tokens, newest first.
+///
+/// # Errors
+/// [`AccountError::Cursor`] for a foreign cursor.
+pub async fn list(
+    app: &App,
+    owner: AccountId,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<TokenPage, AccountError> {
+    const LIST: &str = "tokens";
+    let mut range =
+        Select::partition(account_key(owner).pk, i32::from(limit)).begins_with(TOKENS).backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(LIST, text)?;
+        let id: TokenId = cursor.parts()[0].parse().map_err(|_| crate::dynamo::CursorError)?;
+        let key = owned_key(owner, id);
+        range = range.after(&key.sk, &key);
+    }
+    let page = app.dynamo.select(&range).await?;
+    let items: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    let tokens: Vec<Token> = items.into_iter().map(|item| item.token).collect();
+    let next = tokens.last().filter(|_| page.more);
+    let next = next.map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
+    Ok(TokenPage { tokens, next })
+}
+
+/// One token of an account.
+///
+/// # Errors
+/// [`AccountError::NoSuchToken`] if it has no such token.
+pub async fn read(app: &App, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
+    Ok(owned(app, owner, id).await?.token)
+}
+
+async fn owned(app: &App, owner: AccountId, id: TokenId) -> Result<OwnedItem, AccountError> {
+    let item = app.dynamo.get(&owned_key(owner, id)).await?.ok_or(AccountError::NoSuchToken)?;
+    Ok(from_item(item)?)
+}
+
+/// Revokes a token: no request that begins after this is signed in by it.
+///
+/// # Errors
+/// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.
+pub async fn revoke(app: &App, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
+    let item = owned(app, owner, id).await?;
+    let write = app
+        .dynamo
+        .guarded_write()
+        .delete("owned", &owned_key(owner, id), Condition::Exists)
+        .delete_derived("token", &token_key(&item.hash));
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(item.token),
+        Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
+        Err(WriteError::Store(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,293 @@
+//! The JSON API of leads.
+//!
+//! What always holds: a created thing answers 201 with `Location`, `ETag` and the thing; a changed one 200 with the
+//! thing as it now is; every change names the version it is of; a POST with an `Idempotency-Key` happens once.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Filter;
+use super::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Score, Status};
+use super::list::{LeadPage, ListRequest, list};
+use super::search::Query;
+use super::store::{self, Done};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once};
+use crate::error::AppError;
+use crate::values::{Email, Invalid, Name, UsState, Version};
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::respond::{answer, header_text};
+
+/// The routes of the JSON API.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/leads", Access::Agent, list_leads)
+        .post("/api/leads", Access::Agent, create)
+        .get("/api/leads/{id}", Access::Agent, read)
+        .patch("/api/leads/{id}", Access::Agent, change)
+        .post("/api/leads/{id}", Access::Agent, change)
+        .put("/api/leads/{id}", Access::Agent, replace)
+        .delete("/api/leads/{id}", Access::Agent, delete)
+        .patch("/api/leads/{id}/status", Access::Agent, change_status)
+        .post("/api/leads/{id}/reopen", Access::Administrator, reopen)
+        .get("/api/leads/{id}/history", Access::Agent, history)
+}
+
+/// The parameters of a list, as an address carries them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    q: Option<String>,
+    status: Option<String>,
+    state: Option<String>,
+    sort: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl ListParameters {
+    fn read(self) -> Result<ListRequest, WebError> {
+        Ok(ListRequest {
+            query: parameter("q", self.q, Query::parse)?.flatten(),
+            filter: Filter {
+                status: parameter("status", self.status, str::parse)?,
+                state: parameter("state", self.state, str::parse)?,
+            },
+            sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
+            limit: read_limit(self.limit)?,
+            cursor: self.cursor.filter(|text| !text.is_empty()),
+        })
+    }
+}
+
+/// A parameter that is read if it is there and not empty.
+fn parameter<T>(
+    name: &str,
+    text: Option<String>,
+    read: impl Fn(&str) -> Result<T, Invalid>,
+) -> Result<Option<T>, WebError> {
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| read(&text)).transpose().map_err(|invalid| WebError::field(name, &invalid))
+}
+
+fn read_limit(text: Option<String>) -> Result<u16, WebError> {
+    let limit = parameter("limit", text, |text| {
+        let limit = text.parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
+        limit.ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
+    })?;
+    Ok(limit.unwrap_or(25))
+}
+
+/// A list as programs get it.
+#[derive(Serialize)]
+struct Listed<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+async fn list_leads(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<ListParameters>,
+) -> Result<Json<Listed<Lead>>, AppError> {
+    let LeadPage { leads, next } = list(&app, &parameters.read()?).await?;
+    Ok(Json(Listed { items: leads, next }))
+}
+
+async fn create(
+    State(app): State<App>,
+    who: SignedIn,
+    request: JsonRequest<NewLead>,
+) -> Result<Answer, AppError> {
+    let answer = |lead: &Lead| {
+        let location = format!("/api/leads/{}", lead.id);
+        answer(StatusCode::CREATED, lead, lead.version.get(), Some(location))
+    };
+    let once = request.once.map(|request| Once { request, answer: &answer });
+    let done = store::create(&app, request.body, &who.actor(), once.as_ref()).await?;
+    Ok(answered(done, answer))
+}
+
+fn answered(done: Done<Lead>, answer: impl Fn(&Lead) -> Answer) -> Answer {
+    match done {
+        Done::Now(lead) => answer(&lead),
+        Done::Before(answer) => answer,
+    }
+}
+
+/// The lead with its version as `ETag`.
+fn changed(lead: &Lead) -> Answer {
+    answer(StatusCode::OK, lead, lead.version.get(), None)
+}
+
+async fn read(
+    State(app): State<App>,
+    InPath(id): InPath<LeadId>,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    let lead = store::find(&app, id).await?;
+    let etag = format!("\"{}\"", lead.version);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, header_text(&etag))]).into_response());
+    }
+    Ok(changed(&lead).into_response())
+}
+
+/// A partial change: fields that are missing stay.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChangeBody {
+    version: Option<Version>,
+    #[serde(default, deserialize_with = "present")]
+    name: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    email: Option<Email>,
+    #[serde(default, deserialize_with = "present")]
+    state: Option<Option<UsState>>,
+    #[serde(default, deserialize_with = "present")]
+    lead_score: Option<Score>,
+    #[serde(default, deserialize_with = "present")]
+    status: Option<Status>,
+}
+
+/// A field that is there is `Some`, also as null: null takes a state away and is no value of the others.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
+async fn change(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    request: JsonRequest<ChangeBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let ChangeBody { name, email, state, lead_score, status, .. } = request.body;
+    let change = LeadChange { name, email, state, lead_score, status };
+    if change.is_empty() {
+        let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
+        return Err(WebError::Malformed(message.to_owned()).into());
+    }
+    let once = request.once.map(|request| Once { request, answer: &changed });
+    Ok(answered(store::update(&app, id, version, &change, &who.actor(), once.as_ref()).await?, changed))
+}
+
+/// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
+/// thing can be sent back as it came; it is not changed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReplaceBody {
+    version: Option<Version>,
+    name: Name,
+    email: Email,
+    state: Option<UsState>,
+    lead_score: Score,
+    status: Status,
+    #[serde(default, rename = "id")]
+    _id: serde::de::IgnoredAny,
+    #[serde(default, rename = "stock")]
+    _stock: serde::de::IgnoredAny,
+    #[serde(default, rename = "createdAt")]
+    _created_at: serde::de::IgnoredAny,
+    #[serde(default, rename = "updatedAt")]
+    _updated_at: serde::de::IgnoredAny,
+    #[serde(default, rename = "updatedBy")]
+    _updated_by: serde::de::IgnoredAny,
+}
+
+async fn replace(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    request: JsonRequest<ReplaceBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let body = request.body;
+    let change = LeadChange {
+        name: Some(body.name),
+        email: Some(body.email),
+        state: Some(body.state),
+        lead_score: Some(body.lead_score),
+        status: Some(body.status),
+    };
+    Ok(answered(store::update(&app, id, version, &change, &who.actor(), None).await?, changed))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusBody {
+    version: Option<Version>,
+    status: Status,
+}
+
+async fn change_status(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    request: JsonRequest<StatusBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let change = LeadChange { status: Some(request.body.status), ..LeadChange::default() };
+    Ok(answered(store::update(&app, id, version, &change, &who.actor(), None).await?, changed))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReopenBody {
+    version: Option<Version>,
+    reason: Reason,
+}
+
+async fn reopen(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    request: JsonRequest<ReopenBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let once = request.once.map(|request| Once { request, answer: &changed });
+    let done = store::reopen(&app, id, version, request.body.reason, &who.actor(), once.as_ref()).await?;
+    Ok(answered(done, changed))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteParameters {
+    version: Option<String>,
+}
+
+async fn delete(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    InQuery(parameters): InQuery<DeleteParameters>,
+    headers: HeaderMap,
+) -> Result<StatusCode, AppError> {
+    let version = parameter("version", parameters.version, str::parse)?;
+    let version = expected_version(version, if_match(&headers)?)?;
+    store::delete(&app, id, version, &who.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryParameters {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn history(
+    State(app): State<App>,
+    InPath(id): InPath<LeadId>,
+    InQuery(parameters): InQuery<HistoryParameters>,
+) -> Result<Json<Listed<HistoryEntry>>, AppError> {
+    let limit = read_limit(parameters.limit)?;
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let page = store::history(&app, id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: page.entries, next: page.next }))
+}

@@ -1,0 +1,144 @@
+//! Who may use what: every route as every role, writes from other sites, and where a visitor is sent.
+
+use holdfast::accounts::domain::Role;
+use holdfast::web::access::Access;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::desk::{Desk, address, create, new_lead};
+use crate::support::http::Client;
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        once: every_route_admits_its_roles_and_no_other,
+            a_write_from_another_site_is_refused,
+            a_visitor_is_sent_to_sign_in_and_back,
+            every_answer_carries_the_protecting_headers,
+            a_participant_sees_no_lead
+    ]
+}
+
+/// A real address for a route: ids that exist nowhere, so that nothing an allowed role does has an effect.
+fn concrete(path: &str) -> String {
+    let id = "019f0000-0000-7000-8000-000000000000";
+    path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/")
+}
+
+async fn every_route_admits_its_roles_and_no_other(world: World) {
+    let desk = Desk::open(&world).await;
+    assert!(desk.routes.len() > 25, "only {} routes", desk.routes.len());
+    let mut people: Vec<(Option<Role>, Client)> = vec![(None, desk.visitor())];
+    for role in Role::ALL {
+        people.push((Some(role), desk.program(role).await));
+    }
+    for route in &desk.routes {
+        let path = concrete(route.path);
+        for (role, client) in &people {
+            let request = client.request(route.method.clone(), &path).header("accept", "application/json");
+            let status = request.send().await.status.as_u16();
+            let what = format!("{} {path} as {role:?} was answered {status}", route.method);
+            match (route.access.admits(*role), role) {
+                (true, _) => {
+                    // Signing in may itself say "not you"; nothing else may turn an admitted role away.
+                    let about_signing_in = route.access == Access::Anyone && path.starts_with("/sign-in");
+                    assert!(about_signing_in || !matches!(status, 401 | 403), "{what}");
+                }
+                (false, None) => assert_eq!(status, 401, "{what}"),
+                (false, Some(_)) => assert_eq!(status, 403, "{what}"),
+            }
+            assert!(status < 500, "{what}");
+        }
+    }
+    let public: Vec<_> =
+        desk.routes.iter().filter(|route| route.access == Access::Anyone).map(|route| route.path).collect();
+    for path in public {
+        let harmless = path.starts_with("/sign-") || path.starts_with("/assets/") || path == "/health";
+        assert!(harmless, "{path} is open to anyone");
+    }
+}
+
+async fn a_write_from_another_site_is_refused(world: World) {
+    let desk = Desk::open(&world).await;
+    let ann = desk.session(Role::Agent, "Ann").await;
+    let lead =
+        create(&ann.clone().always("sec-fetch-site", "same-origin"), &new_lead("Lead", "lead@example.com"))
+            .await;
+    let send = async |headers: &[(&str, &str)]| {
+        let mut request = ann.patch(&address(&lead)).json(&json!({ "version": 1, "leadScore": 1 }));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.status.as_u16()
+    };
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "http://holdfast.test")],
+        &[],
+    ] {
+        assert_eq!(send(headers).await, 403, "{headers:?}");
+    }
+    assert_eq!(send(&[("origin", "http://holdfast.test")]).await, 200);
+    // Reading is not writing, and signing in is.
+    ann.get("/leads").header("sec-fetch-site", "cross-site").send().await.expect(200);
+    let form = [("email", "ann@example.com"), ("password", "x")];
+    desk.visitor()
+        .post("/sign-in")
+        .header("origin", "https://evil.example")
+        .form(&form)
+        .send()
+        .await
+        .expect(403);
+}
+
+async fn a_visitor_is_sent_to_sign_in_and_back(world: World) {
+    let desk = Desk::open(&world).await;
+    let visitor = desk.visitor();
+    let page = visitor.get("/leads?status=QUALIFIED").header("accept", "text/html").send().await.expect(303);
+    assert_eq!(page.header("location"), "/sign-in?next=%2Fleads%3Fstatus%3DQUALIFIED");
+    let sign_in = visitor.get(page.header("location")).send().await.expect(200);
+    assert!(sign_in.text().contains("/leads?status=QUALIFIED"), "the form knows the way back");
+    let fragment = visitor.get("/leads?q=ann").header("hx-request", "true");
+    let fragment = fragment.header("hx-current-url", "http://holdfast.test/leads?state=CA").send().await;
+    assert_eq!(fragment.header("hx-redirect"), "/sign-in?next=%2Fleads%3Fstate%3DCA");
+    let json = visitor.get("/api/leads").send().await.expect(401);
+    assert_eq!(json.header("www-authenticate"), "Bearer");
+    assert_eq!(json.json::<Value>()["status"], 401);
+    visitor.get("/api/leads").header("authorization", "Bearer hf_nonsense").send().await.expect(401);
+    visitor.get("/api/leads").header("cookie", "holdfast=nonsense").send().await.expect(401);
+}
+
+async fn every_answer_carries_the_protecting_headers(world: World) {
+    let desk = Desk::open(&world).await;
+    let agent = desk.agent().await;
+    for path in ["/leads", "/api/leads", "/nothing", "/sign-in", "/health", "/assets/unknown.css"] {
+        let answer = agent.request(Method::GET, path).send().await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+        assert!(!answer.header("cache-control").is_empty(), "{path}");
+    }
+    let leads = agent.get("/leads").send().await.expect(200);
+    assert_eq!(leads.header("cache-control"), "no-store");
+    for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
+        assert!(!leads.text().contains(inline), "{inline} is against the policy");
+    }
+}
+
+async fn a_participant_sees_no_lead(world: World) {
+    let desk = Desk::open(&world).await;
+    let secret = "Hidden Person";
+    create(&desk.agent().await, &new_lead(secret, "hidden@example.com")).await;
+    let participant = desk.program(Role::Participant).await;
+    for route in desk.routes.iter().filter(|route| route.method == Method::GET) {
+        let answer = participant.get(&concrete(route.path)).send().await;
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(!body.contains(secret) && !body.contains("hidden@"), "{}", route.path);
+    }
+}

@@ -1,0 +1,219 @@
+//! What is deployed: the table of the template is the table of the code, and the built bootstrap answers API Gateway.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::TableDescription;
+use base64::Engine;
+use holdfast::accounts::domain::Role;
+use serde_json::{Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+use crate::support::desk::{Desk, create, new_lead};
+use crate::support::lambda::LambdaRuntime;
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: the_table_of_the_template_is_the_table_of_the_code;
+        once: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
+            the_bootstrap_answers_409_and_422,
+            the_bootstrap_sends_compressed_assets_whole,
+            the_bootstrap_links_within_its_stage
+    ]
+}
+
+async fn the_table_of_the_template_is_the_table_of_the_code(world: World) {
+    Desk::open(&world).await;
+    let client = world.sdk_client();
+    let made = client.describe_table().table_name(world.table()).send().await.unwrap().table.unwrap();
+    let ttl = client.describe_time_to_live().table_name(world.table()).send().await.unwrap();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let table = &template["Resources"]["Table"]["Properties"];
+
+    assert_eq!(template_definitions(table), table_definitions(&made));
+    assert_eq!(template_keys(&table["KeySchema"]), keys(made.key_schema()));
+    let indexes: BTreeSet<_> = table["GlobalSecondaryIndexes"]
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|index| {
+            let projection = index["Projection"]["ProjectionType"].as_str().unwrap().to_owned();
+            (index["IndexName"].as_str().unwrap().to_owned(), template_keys(&index["KeySchema"]), projection)
+        })
+        .collect();
+    let made_indexes: BTreeSet<_> = made
+        .global_secondary_indexes()
+        .iter()
+        .map(|index| {
+            let projection = index.projection().unwrap().projection_type().unwrap().as_str().to_owned();
+            (index.index_name().unwrap().to_owned(), keys(index.key_schema()), projection)
+        })
+        .collect();
+    assert_eq!(indexes, made_indexes);
+    assert_eq!(indexes.len(), 8);
+    let stream = made.stream_specification().unwrap().stream_view_type().unwrap().as_str();
+    assert_eq!(table["StreamSpecification"]["StreamViewType"].as_str(), Some(stream));
+    let ttl = ttl.time_to_live_description.unwrap();
+    assert_eq!(table["TimeToLiveSpecification"]["AttributeName"].as_str(), ttl.attribute_name());
+    assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
+    for (guard, value) in [
+        (&table["DeletionProtectionEnabled"], true),
+        (&table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true),
+        (&table["SSESpecification"]["SSEEnabled"], true),
+    ] {
+        assert_eq!(guard.as_bool(), Some(value));
+    }
+    assert!(!text.contains("dynamodb:Scan") && !text.contains("dynamodb:*"), "least privilege");
+}
+
+fn template_definitions(table: &Yaml) -> BTreeSet<(String, String)> {
+    let definitions = table["AttributeDefinitions"].as_sequence().unwrap().iter();
+    let text = |value: &Yaml| value.as_str().unwrap().to_owned();
+    definitions.map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect()
+}
+
+fn table_definitions(table: &TableDescription) -> BTreeSet<(String, String)> {
+    let definitions = table.attribute_definitions().iter();
+    definitions.map(|one| (one.attribute_name.clone(), one.attribute_type.as_str().to_owned())).collect()
+}
+
+fn template_keys(schema: &Yaml) -> Vec<(String, String)> {
+    let text = |value: &Yaml| value.as_str().unwrap().to_owned();
+    schema
+        .as_sequence()
+        .unwrap()
+        .iter()
+        .map(|key| (text(&key["AttributeName"]), text(&key["KeyType"])))
+        .collect()
+}
+
+fn keys(schema: &[aws_sdk_dynamodb::types::KeySchemaElement]) -> Vec<(String, String)> {
+    schema.iter().map(|key| (key.attribute_name.clone(), key.key_type.as_str().to_owned())).collect()
+}
+
+/// The built bootstrap over a story's table.
+async fn bootstrap(world: &World) -> (Desk, LambdaRuntime) {
+    let desk = Desk::open(world).await;
+    let environment = [
+        ("HOLDFAST_TABLE", world.table().to_owned()),
+        ("HOLDFAST_COOKIE_KEY", "a key that is long enough for a test ".repeat(3)),
+        ("HOLDFAST_DYNAMODB_ENDPOINT", world.engine().endpoint().to_owned()),
+    ];
+    let runtime = LambdaRuntime::start(env!("CARGO_BIN_EXE_lambda_web"), environment).await;
+    (desk, runtime.expect("the bootstrap starts"))
+}
+
+fn event(file: &str) -> Value {
+    let path = format!("{}/tests/fixtures/events/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The same event for another path.
+fn at(mut event: Value, path: &str) -> Value {
+    event["rawPath"] = path.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event
+}
+
+fn body(answer: &Value) -> Vec<u8> {
+    let text = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] == true {
+        base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+    } else {
+        text.as_bytes().to_vec()
+    }
+}
+
+fn text(answer: &Value) -> String {
+    String::from_utf8(body(answer)).unwrap()
+}
+
+/// Signs somebody in by a link and gives back the cookie, as API Gateway passes it on.
+async fn sign_in(desk: &Desk, lambda: &LambdaRuntime, role: Role) -> Value {
+    let account = desk.account(role, "Ann Lee").await;
+    let secret = holdfast::accounts::store::sign_in_link(&desk.app, account.id).await.unwrap();
+    let answer = lambda.invoke(at(event("get-page"), &format!("/sign-in/link/{secret}"))).await;
+    assert_eq!(answer["statusCode"], 303, "{answer}");
+    let cookies = answer["cookies"].as_array().expect("cookies travel in their own array");
+    assert!(answer["headers"].get("set-cookie").is_none(), "{answer}");
+    let cookie = cookies.iter().find_map(|cookie| cookie.as_str()).expect("a session is set");
+    for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
+        assert!(cookie.contains(attribute), "{cookie} lacks {attribute}");
+    }
+    json!([cookie.split(';').next().unwrap()])
+}
+
+async fn the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment(world: World) {
+    let (desk, lambda) = bootstrap(&world).await;
+    create(&desk.agent().await, &new_lead("Ada Lovelace", "ada@example.com")).await;
+    let turned_away = lambda.invoke(event("get-page")).await;
+    assert_eq!(
+        (&turned_away["statusCode"], &turned_away["headers"]["location"]),
+        (&json!(303), &json!("/sign-in?next=%2Fleads"))
+    );
+
+    let cookies = sign_in(&desk, &lambda, Role::Agent).await;
+    let mut page = event("get-page");
+    page["cookies"] = cookies.clone();
+    let page = lambda.invoke(page).await;
+    assert_eq!(page["statusCode"], 200);
+    assert!(text(&page).contains("<html") && text(&page).contains("Ada Lovelace"));
+    let mut fragment = event("get-fragment");
+    fragment["cookies"] = cookies;
+    let fragment = lambda.invoke(fragment).await;
+    assert_eq!(fragment["statusCode"], 200);
+    assert!(
+        !text(&fragment).contains("<html") && text(&fragment).contains("Ada Lovelace"),
+        "{}",
+        text(&fragment)
+    );
+}
+
+async fn the_bootstrap_answers_409_and_422(world: World) {
+    let (desk, lambda) = bootstrap(&world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let lead = create(&desk.bearer(&token), &new_lead("Lead", "lead@example.com")).await;
+    let patch = async |version: u64, change: Value| {
+        let mut event = at(event("patch-json"), &crate::support::desk::address(&lead));
+        event["headers"]["authorization"] = format!("Bearer {token}").into();
+        event["headers"]["if-match"] = format!("\"{version}\"").into();
+        event["body"] = change.to_string().into();
+        event["isBase64Encoded"] = false.into();
+        let answer = lambda.invoke(event).await;
+        let body: Value = serde_json::from_str(&text(&answer)).unwrap();
+        (answer["statusCode"].as_u64().unwrap(), body)
+    };
+    let (status, problem) = patch(1, json!({ "status": "CONVERTED" })).await;
+    assert_eq!((status, &problem["rule"]), (422, &json!("convert-needs-score")));
+    let (status, changed) = patch(1, json!({ "leadScore": 80 })).await;
+    assert_eq!((status, &changed["version"]), (200, &json!(2)));
+    let (status, problem) = patch(1, json!({ "leadScore": 81 })).await;
+    assert_eq!((status, &problem["fresh"]), (409, &changed));
+}
+
+async fn the_bootstrap_sends_compressed_assets_whole(world: World) {
+    let (_, lambda) = bootstrap(&world).await;
+    let path = holdfast::web::assets::url("app.css");
+    let asset = lambda.invoke(at(event("get-asset"), path)).await;
+    assert_eq!(asset["statusCode"], 200);
+    assert_eq!(asset["headers"]["content-encoding"], "br");
+    assert_eq!(asset["isBase64Encoded"], true);
+    assert!(asset["headers"]["cache-control"].as_str().unwrap().contains("max-age=31536000"));
+    let file = path.rsplit('/').next().unwrap();
+    assert_eq!(body(&asset), holdfast::web::assets::find(file).unwrap().brotli);
+}
+
+async fn the_bootstrap_links_within_its_stage(world: World) {
+    let (desk, lambda) = bootstrap(&world).await;
+    let turned_away = lambda.invoke(event("get-page-in-named-stage")).await;
+    assert_eq!(turned_away["headers"]["location"], "/prod/sign-in?next=%2Fprod%2Fleads", "{turned_away}");
+    let mut page = event("get-page-in-named-stage");
+    page["cookies"] = sign_in(&desk, &lambda, Role::Agent).await;
+    let page = text(&lambda.invoke(page).await);
+    let own: Vec<&str> = page.split(['"', '\'']).filter(|part| part.starts_with('/')).collect();
+    assert!(own.len() > 5, "{page}");
+    let strays: Vec<_> = own.iter().filter(|link| !link.starts_with("/prod/")).collect();
+    assert!(strays.is_empty(), "{strays:?}");
+}

@@ -1,0 +1,181 @@
+//! What goes wrong between the product and DynamoDB, made to order under the real SDK.
+
+use serde_json::{Value, json};
+
+use crate::support::desk::{Desk, SHORT_PATIENCE, address, change, create, history, new_lead, read};
+use crate::support::http::Client;
+use crate::support::{Fault, Reason, Story, World, stories};
+use holdfast::accounts::domain::Role;
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: a_change_whose_reply_was_lost_answers_success_and_happened_once,
+            a_creation_whose_reply_was_lost_answers_success_and_happened_once,
+            contention_that_passes_ends_in_success,
+            contention_that_never_passes_is_503_with_retry_after_and_nothing_written,
+            the_worst_reason_of_a_cancelled_transaction_decides,
+            a_500_and_a_hang_that_pass_end_in_success,
+            a_store_that_never_answers_is_503_for_reads_as_well;
+        once: the_call_that_is_tried_again_carries_the_same_bytes,
+            an_unknown_failure_is_answered_opaque,
+            health_says_whether_the_table_answers
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+
+/// A lead, an agent, and the same agent at an instance that soon loses patience.
+async fn desk_with_lead(world: &World) -> (Client, Client, Value) {
+    let desk = Desk::open(world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let agent = desk.bearer(&token);
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let hasty = desk.another(world, world.wire(), SHORT_PATIENCE).bearer(&token);
+    read(&hasty, &lead).await;
+    world.wire().reset();
+    (agent, hasty, lead)
+}
+
+async fn a_change_whose_reply_was_lost_answers_success_and_happened_once(world: World) {
+    let (agent, hasty, lead) = desk_with_lead(&world).await;
+    let faults = [Fault::ReplyLost, Fault::StatusAfterCommit(500), Fault::ReplyNeverComes];
+    for (version, fault) in (1..).zip(faults) {
+        world.wire().next(WRITE, fault);
+        let answer = change(&hasty, &lead, version, json!({ "leadScore": version })).await.expect(200);
+        assert_eq!(answer.json::<Value>()["version"], version + 1);
+    }
+    assert_eq!(world.wire().count(WRITE), 6, "each was sent twice");
+    assert_eq!(read(&agent, &lead).await["version"], 4);
+    assert_eq!(history(&agent, &lead).await.len(), 4);
+}
+
+async fn a_creation_whose_reply_was_lost_answers_success_and_happened_once(world: World) {
+    let agent = Desk::open(&world).await.agent().await;
+    world.wire().next(WRITE, Fault::ReplyLost);
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    assert_eq!(read(&agent, &lead).await, lead);
+    assert_eq!(history(&agent, &lead).await.len(), 1);
+    let page: Value = agent.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(page["items"], json!([lead]));
+}
+
+async fn contention_that_passes_ends_in_success(world: World) {
+    let (agent, _, lead) = desk_with_lead(&world).await;
+    let faults = [
+        Fault::TransactionConflict,
+        Fault::Throttled,
+        Fault::ThroughputExceeded,
+        Fault::TransactionInProgress,
+        Fault::ConnectionRefused,
+        Fault::Mixed(vec![Reason::ThrottlingError, Reason::TransactionConflict]),
+    ];
+    for (version, fault) in (1..).zip(faults) {
+        world.wire().reset();
+        world.wire().times(3, WRITE, fault);
+        change(&agent, &lead, version, json!({ "leadScore": version })).await.expect(200);
+        assert_eq!(world.wire().count(WRITE), 4);
+    }
+    assert_eq!(history(&agent, &lead).await.len(), 7);
+}
+
+async fn contention_that_never_passes_is_503_with_retry_after_and_nothing_written(world: World) {
+    let (agent, hasty, lead) = desk_with_lead(&world).await;
+    for fault in [
+        Fault::TransactionConflict,
+        Fault::Throttled,
+        Fault::Status(500),
+        Fault::Hang,
+        Fault::ConnectionRefused,
+    ] {
+        world.wire().always(WRITE, fault.clone());
+        let answer = change(&hasty, &lead, 1, json!({ "leadScore": 1 })).await.expect(503);
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{fault:?}");
+        assert_eq!(answer.json::<Value>()["type"], "urn:holdfast:problem:busy");
+        hasty.post("/api/leads").json(&new_lead("New", "new@example.com")).send().await.expect(503);
+        assert!(world.wire().count(WRITE) > 3, "{fault:?} was not tried again");
+        world.wire().reset();
+    }
+    assert_eq!(read(&agent, &lead).await, lead);
+    assert_eq!(history(&agent, &lead).await.len(), 1);
+    create(&agent, &new_lead("New", "new@example.com")).await;
+}
+
+async fn the_worst_reason_of_a_cancelled_transaction_decides(world: World) {
+    use Reason::{ConditionalCheckFailed, None, ThrottlingError, TransactionConflict, ValidationError};
+    let (agent, hasty, lead) = desk_with_lead(&world).await;
+    change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
+    // A condition that failed does not pass by waiting, whatever else is busy.
+    for reasons in
+        [vec![ConditionalCheckFailed, TransactionConflict], vec![ConditionalCheckFailed, ThrottlingError]]
+    {
+        world.wire().reset();
+        world.wire().next(WRITE, Fault::Mixed(reasons));
+        let answer = change(&hasty, &lead, 1, json!({ "leadScore": 1 })).await.expect(409);
+        assert_eq!(answer.json::<Value>()["fresh"]["version"], 2);
+        assert_eq!(world.wire().count(WRITE), 1);
+    }
+    world.wire().next(WRITE, Fault::Mixed(vec![ConditionalCheckFailed, ValidationError]));
+    change(&hasty, &lead, 1, json!({ "leadScore": 1 })).await.expect(500);
+    world.wire().next(WRITE, Fault::Mixed(vec![None, TransactionConflict]));
+    change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
+}
+
+async fn a_500_and_a_hang_that_pass_end_in_success(world: World) {
+    let (_, hasty, lead) = desk_with_lead(&world).await;
+    for (version, fault) in (1..).zip([Fault::Status(500), Fault::Status(503), Fault::Hang]) {
+        world.wire().next(WRITE, fault.clone());
+        change(&hasty, &lead, version, json!({ "leadScore": version })).await.expect(200);
+        world.wire().next("GetItem", fault);
+        read(&hasty, &lead).await;
+    }
+    assert_eq!(history(&hasty, &lead).await.len(), 4);
+}
+
+async fn a_store_that_never_answers_is_503_for_reads_as_well(world: World) {
+    let (_, hasty, lead) = desk_with_lead(&world).await;
+    world.wire().always("Query", Fault::Hang);
+    hasty.get("/api/leads").send().await.expect(503);
+    hasty.get("/api/leads?q=lead").send().await.expect(503);
+    world.wire().reset();
+    world.wire().always("GetItem", Fault::Throttled);
+    let answer = hasty.get(&address(&lead)).send().await.expect(503);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+}
+
+async fn the_call_that_is_tried_again_carries_the_same_bytes(world: World) {
+    let (agent, _, lead) = desk_with_lead(&world).await;
+    world.wire().times(5, WRITE, Fault::TransactionConflict);
+    change(&agent, &lead, 1, json!({ "name": "Ann Lee", "state": "CA", "status": "QUALIFIED" }))
+        .await
+        .expect(200);
+    let calls = world.wire().calls_of(WRITE);
+    assert_eq!(calls.len(), 6);
+    assert!(calls.iter().all(|call| call.request == calls[0].request));
+    let token = &calls[0].request["ClientRequestToken"];
+    change(&agent, &lead, 2, json!({ "leadScore": 1 })).await.expect(200);
+    assert_ne!(
+        &world.wire().calls_of(WRITE)[6].request["ClientRequestToken"],
+        token,
+        "each write has its own"
+    );
+}
+
+async fn an_unknown_failure_is_answered_opaque(world: World) {
+    let (agent, _, lead) = desk_with_lead(&world).await;
+    world.wire().next(WRITE, Fault::Mixed(vec![Reason::ValidationError]));
+    let answer = change(&agent, &lead, 1, json!({ "leadScore": 1 })).await.expect(500);
+    let body = answer.text().to_lowercase();
+    for word in ["validation", "transact", "dynamo", "leadscore", world.table()] {
+        assert!(!body.contains(word), "{word}: {body}");
+    }
+}
+
+async fn health_says_whether_the_table_answers(world: World) {
+    let desk = Desk::open(&world).await;
+    let visitor = desk.another(&world, world.wire(), SHORT_PATIENCE).visitor();
+    assert_eq!(visitor.get("/health").send().await.expect(200).json::<Value>()["status"], "ok");
+    world.wire().always("GetItem", Fault::ConnectionRefused);
+    let answer = visitor.get("/health").send().await.expect(503);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+}

@@ -1,0 +1,159 @@
+//! The product under test: the application over a story's world, and people who are signed in to it.
+
+use std::time::Duration;
+
+use axum_extra::extract::cookie::Key;
+use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::store::{self, Made};
+use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
+use holdfast::dynamo::{Dynamo, Patience, schema};
+use holdfast::leads::store::Snapshots;
+use holdfast::values::{Email, Name};
+use holdfast::web::access::Route;
+use serde_json::{Value, json};
+
+use super::connector::Wire;
+use super::http::{Client, Response};
+use super::world::World;
+
+/// One instance of the application. Several on one world share the table and nothing else.
+#[derive(Clone)]
+pub struct Desk {
+    /// What handlers share.
+    pub app: App,
+    /// The whole application.
+    pub router: axum::Router,
+    /// Its routes.
+    pub routes: Vec<Route>,
+}
+
+/// Long enough for a loaded machine.
+pub const PATIENCE: Patience =
+    Patience { attempt: Duration::from_secs(10), deadline: Duration::from_secs(30) };
+
+/// For stories in which the store fails for ever.
+pub const SHORT_PATIENCE: Patience =
+    Patience { attempt: Duration::from_millis(200), deadline: Duration::from_secs(1) };
+
+impl Desk {
+    /// The application over this world, with its table made.
+    pub async fn open(world: &World) -> Self {
+        let desk = Self::instance(world, world.wire(), PATIENCE);
+        schema::create_table(desk.app.dynamo.client(), world.table()).await.expect("the table is made");
+        desk
+    }
+
+    /// One more instance over the same table, with this patience.
+    pub fn another(&self, world: &World, wire: &Wire, patience: Patience) -> Self {
+        Self::instance(world, wire, patience)
+    }
+
+    fn instance(world: &World, wire: &Wire, patience: Patience) -> Self {
+        let sleep = aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        );
+        let config = world.engine().sdk_config(wire);
+        let entropy = Entropy::of_system();
+        let app = App {
+            dynamo: Dynamo::new(config, world.table(), sleep, entropy.clone(), patience),
+            clock: Clock::of_system(),
+            entropy,
+            snapshots: Snapshots::new(1_000),
+            cookies: CookiePolicy { key: Key::from(&[7; 64]), secure: false },
+        };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes }
+    }
+
+    /// A visitor who is not signed in.
+    pub fn visitor(&self) -> Client {
+        Client::over(self.router.clone()).always("host", "holdfast.test")
+    }
+
+    /// A program with a token of a new account in this role.
+    pub async fn program(&self, role: Role) -> Client {
+        self.bearer(&self.token(role, &format!("Test {role}")).await)
+    }
+
+    /// A program with this token.
+    pub fn bearer(&self, token: &str) -> Client {
+        self.visitor().always("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A program with an agent's token.
+    pub async fn agent(&self) -> Client {
+        self.program(Role::Agent).await
+    }
+
+    /// The secret of a token of a new account with this name.
+    pub async fn token(&self, role: Role, name: &str) -> String {
+        let owner = self.account(role, name).await;
+        let name = "test".parse().expect("this names a token");
+        match store::create_token(&self.app, &owner, name, None).await.expect("the token is made") {
+            Made::Now(_, secret) => secret.reveal().to_owned(),
+            Made::Before(_) => panic!("no token was made before"),
+        }
+    }
+
+    /// A browser in which somebody new has signed in by a link.
+    pub async fn session(&self, role: Role, name: &str) -> Client {
+        let account = self.account(role, name).await;
+        let secret = store::sign_in_link(&self.app, account.id).await.expect("the link is made");
+        let visitor = self.visitor();
+        visitor.get(&format!("/sign-in/link/{secret}")).send().await.expect(303);
+        visitor
+    }
+
+    /// A new account with this name, as it signs in.
+    pub async fn account(&self, role: Role, name: &str) -> SignedIn {
+        let email: Email =
+            format!("user-{}@holdfast.test", self.app.entropy.uuid()).parse().expect("an address");
+        let name: Name = name.parse().expect("a name");
+        let added = store::add(&self.app, name.clone(), email.clone(), role, None).await;
+        SignedIn { id: added.expect("the account is added"), name, email, role, via: Via::Session }
+    }
+}
+
+/// A JSON body that makes a lead.
+pub fn new_lead(name: &str, email: &str) -> Value {
+    json!({ "name": name, "email": email, "state": "NY", "leadScore": 50 })
+}
+
+/// Creates a lead and gives back what was answered.
+pub async fn create(client: &Client, body: &Value) -> Value {
+    client.post("/api/leads").json(body).send().await.expect(201).json()
+}
+
+/// The address of a lead in the JSON API.
+pub fn address(lead: &Value) -> String {
+    format!("/api/leads/{}", lead["id"].as_str().expect("a lead has an id"))
+}
+
+/// Changes a lead, naming the version.
+pub async fn change(client: &Client, lead: &Value, version: u64, body: Value) -> Response {
+    let mut body = body;
+    body["version"] = version.into();
+    client.patch(&address(lead)).json(&body).send().await
+}
+
+/// Reads a lead.
+pub async fn read(client: &Client, lead: &Value) -> Value {
+    client.get(&address(lead)).send().await.expect(200).json()
+}
+
+/// The whole history of a lead, oldest first, read page by page.
+pub async fn history(client: &Client, lead: &Value) -> Vec<Value> {
+    let mut entries = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("{}/history?limit=100&cursor={cursor}", address(lead));
+        let page: Value = client.get(&path).send().await.expect(200).json();
+        entries.extend(page["items"].as_array().expect("a page has items").clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    entries.reverse();
+    entries
+}

@@ -1,0 +1,66 @@
+//! How a person looks at a page, and how they name what they see there.
+
+/// What the person sees the page through.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Width and height in CSS pixels.
+    pub size: (u32, u32),
+    /// Whether the person prefers dark colours.
+    pub dark: bool,
+    /// Whether the pages' scripts run.
+    pub javascript: bool,
+}
+
+impl Look {
+    /// A window of 1280 by 900.
+    pub fn desktop() -> Self {
+        Self { size: (1280, 900), dark: false, javascript: true }
+    }
+
+    /// A telephone of 390 by 844, held upright.
+    pub fn phone() -> Self {
+        Self { size: (390, 844), ..Self::desktop() }
+    }
+
+    /// The same for someone who prefers dark colours.
+    pub fn dark(self) -> Self {
+        Self { dark: true, ..self }
+    }
+
+    /// The same without the pages' scripts.
+    pub fn without_javascript(self) -> Self {
+        Self { javascript: false, ..self }
+    }
+}
+
+/// Which element is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// The link, button or field with exactly this accessible name.
+    Named(&'a str),
+    /// The first element that this CSS selector selects.
+    Css(&'a str),
+}
+
+/// The links, buttons and fields whose name may be the one looked for; the browser then says what
+/// their accessible names are.
+pub const CANDIDATES: &str = r#"
+const wanted = arguments[0], squeeze = text => (text || "").replace(/\s+/g, " ").trim();
+const texts = element => {
+  const by = (element.getAttribute("aria-labelledby") || "").split(/\s+/)
+    .map(id => squeeze(document.getElementById(id)?.textContent)).join(" ");
+  return [by, element.getAttribute("aria-label"), element.textContent, element.value, element.title,
+    element.placeholder, element.alt, ...Array.from(element.labels || [], label => label.textContent),
+    ...Array.from(element.querySelectorAll("img"), image => image.alt)];
+};
+return Array.from(document.querySelectorAll(
+    "a[href], button, input, select, textarea, summary, [role], [tabindex]"))
+  .filter(element => texts(element).some(text => squeeze(text).includes(wanted)))
+  .slice(0, 50);
+"#;
+
+/// Gives back what axe-core finds on the page.
+pub const RUN_AXE: &str = r"
+const done = arguments[arguments.length - 1];
+axe.run(document).then(found => done(found.violations), error => done([{ id: String(error) }]));
+";

@@ -1,0 +1,31 @@
+//! What every story stands on: engines to run against, a wire that can fail on purpose, a browser.
+//!
+//! Nothing here knows the product but `desk`, which is the application over a story's world.
+
+pub mod absence;
+pub mod axe;
+pub mod browser;
+pub mod connector;
+pub mod desk;
+pub mod dynamodb_local;
+pub mod engine;
+pub mod fault;
+pub mod http;
+pub mod lambda;
+pub mod look;
+pub mod npm;
+pub mod panics;
+pub mod process;
+pub mod property;
+pub mod run;
+pub mod story;
+pub mod wait;
+pub mod webdriver;
+pub mod world;
+
+pub use connector::Answer;
+pub use engine::Kind;
+pub use fault::{Fault, Reason};
+pub use story::Story;
+pub(crate) use story::stories;
+pub use world::World;

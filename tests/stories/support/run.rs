@@ -1,0 +1,153 @@
+//! Turns stories into trials, tells them, and says at the end what could not be told.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::Semaphore;
+
+use super::absence::{self, Absence};
+use super::engine::Kind;
+use super::story::{Place, Story};
+use super::world::World;
+use super::{axe, dynamodb_local, panics, process, webdriver};
+
+/// Stories wait for engines more than they compute, so more of them run than there are cores.
+const THREADS: usize = 4;
+
+/// A story that takes longer than this has failed.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// Browsers are heavy: with more stories at once each of them only becomes slow.
+static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
+
+/// Tells every story that the command line asks for.
+pub fn main(stories: Vec<Story>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(THREADS));
+    panics::keep_places();
+    let runtime =
+        Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().expect("tokio starts");
+    let tellings = tellings(&stories);
+    let trial = |telling: &Telling| telling.trial(runtime.handle());
+    if !arguments.list {
+        let asked_for = |telling: &&Telling| !arguments.is_filtered_out(&trial(telling));
+        let asked_for: Vec<_> = tellings.iter().filter(asked_for).collect();
+        warm_up(&asked_for, runtime.handle());
+    }
+    let conclusion = libtest_mimic::run(&arguments, tellings.iter().map(trial).collect());
+    process::end_all();
+    if let Some(report) = absence::report() {
+        println!("{report}\n");
+    }
+    conclusion.exit_code()
+}
+
+/// One story on one engine.
+#[derive(Clone, Copy)]
+struct Telling {
+    story: Story,
+    kind: Kind,
+}
+
+/// Every story on every engine it asks for, those first that need nothing to be started.
+fn tellings(stories: &[Story]) -> Vec<Telling> {
+    let mut names = BTreeSet::new();
+    let mut tellings = Vec::new();
+    for &story in stories {
+        assert!(names.insert(story.title()), "{} is listed twice", story.title());
+        tellings.push(Telling { story, kind: Kind::Dynoxide });
+        if story.place == Place::Both {
+            let kind = Kind::DynamoDbLocal;
+            tellings.push(Telling { story, kind });
+        }
+    }
+    tellings.sort_by_key(|telling| (telling.story.place == Place::Browser, telling.kind));
+    tellings
+}
+
+/// Starts what takes long to start beside the stories that do not need it.
+fn warm_up(tellings: &[&Telling], runtime: &Handle) {
+    if tellings.iter().any(|telling| telling.kind == Kind::DynamoDbLocal) {
+        runtime.spawn(dynamodb_local::endpoint());
+    }
+    if tellings.iter().any(|telling| telling.needs_browser()) {
+        runtime.spawn(browser_tools());
+    }
+}
+
+/// Everything a story in a browser needs.
+async fn browser_tools() -> Result<(), Absence> {
+    webdriver::address().await?;
+    axe::source().await?;
+    Ok(())
+}
+
+impl Telling {
+    fn name(&self) -> String {
+        format!("{} [{}]", self.story.title(), self.label())
+    }
+
+    fn label(&self) -> &'static str {
+        if self.needs_browser() { "browser" } else { self.kind.label() }
+    }
+
+    fn needs_browser(&self) -> bool {
+        self.story.place == Place::Browser
+    }
+
+    fn trial(&self, runtime: &Handle) -> Trial {
+        let (telling, runtime) = (*self, runtime.clone());
+        Trial::ignorable_test(self.name(), move || runtime.block_on(telling.tell()))
+    }
+
+    /// Tells the story. That it sent no Scan is part of every story.
+    async fn tell(self) -> Result<Completion, Failed> {
+        let _turn = if self.needs_browser() {
+            if let Err(absence) = browser_tools().await {
+                return self.not_told(&absence);
+            }
+            Some(BROWSER_STORIES.acquire().await?)
+        } else {
+            None
+        };
+        let world = match World::on(self.kind, &self.story.title()).await {
+            Ok(world) => world,
+            Err(absence) => return self.not_told(&absence),
+        };
+        let outcome = steps((self.story.tell)(world.clone())).await;
+        let (scans, absence) = (world.scans(), world.absence());
+        world.close().await;
+        outcome?;
+        if scans > 0 {
+            return Err(format!("{scans} Scan was sent, and none may ever be").into());
+        }
+        absence.map_or(Ok(Completion::Completed), |absence| self.not_told(&absence))
+    }
+
+    fn not_told(self, absence: &Absence) -> Result<Completion, Failed> {
+        absence::note(absence, &self.name());
+        if absence::all_is_required() {
+            return Err(format!("could not be told for want of {absence}").into());
+        }
+        Ok(Completion::ignored_with(format!("needs {}", absence.what)))
+    }
+}
+
+/// Goes through a story's steps and turns a panic into its message and place.
+async fn steps(story: impl Future<Output = ()>) -> Result<(), Failed> {
+    let told = AssertUnwindSafe(story).catch_unwind();
+    match tokio::time::timeout(LIMIT, told).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(panic)) => {
+            let message = panics::message(panic.as_ref());
+            Err(format!("{}\n{message}", panics::place()).into())
+        }
+        Err(_) => Err(format!("it was not at its end after {LIMIT:?}").into()),
+    }
+}

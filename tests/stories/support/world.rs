@@ -1,0 +1,119 @@
+//! The world of one story: an engine, a table name of its own, the wire to it, and its browsers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
+
+use super::absence::Absence;
+use super::browser::{Browser, Look};
+use super::connector::Wire;
+use super::engine::{Engine, Kind};
+
+/// What a story is given. Clones are the same world.
+#[derive(Clone)]
+pub struct World(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    table: String,
+    wire: Wire,
+    /// The wires of further instances of the application.
+    others: Mutex<Vec<Wire>>,
+    browsers: Mutex<Vec<Browser>>,
+    absence: Mutex<Option<Absence>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// A world on an engine of this kind, for the story with this name.
+    ///
+    /// # Errors
+    /// That this machine has no such engine.
+    pub async fn on(kind: Kind, story: &str) -> Result<Self, Absence> {
+        let random = getrandom::u64().expect("the system gives random numbers");
+        // A table's name may have 255 characters; the sentence leads so that a person can tell.
+        let table = format!("{:.200}-{random:016x}", story.replace("::", "."));
+        Ok(Self(Arc::new(Inner {
+            engine: Engine::of(kind).await?,
+            table,
+            wire: Wire::new(),
+            others: Mutex::default(),
+            browsers: Mutex::default(),
+            absence: Mutex::default(),
+        })))
+    }
+
+    /// The engine beneath.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The name of this story's table, which no other story and no other run uses. It is not yet
+    /// there; whatever is called so when the story ends is deleted.
+    pub fn table(&self) -> &str {
+        &self.0.table
+    }
+
+    /// The wire that [`sdk_config`](Self::sdk_config) uses.
+    pub fn wire(&self) -> &Wire {
+        &self.0.wire
+    }
+
+    /// What the application builds its client from: this engine, over this world's wire.
+    pub fn sdk_config(&self) -> Builder {
+        self.engine().sdk_config(self.wire())
+    }
+
+    /// A ready client over this world's wire, with the SDK's own retries and timeouts.
+    pub fn sdk_client(&self) -> Client {
+        Client::from_conf(self.sdk_config().build())
+    }
+
+    /// A wire of its own for a second instance of the application, watched for Scans as the first.
+    pub fn another_wire(&self) -> Wire {
+        let wire = Wire::new();
+        lock(&self.0.others).push(wire.clone());
+        wire
+    }
+
+    /// A person at a browser of their own, closed when the story ends.
+    pub async fn browser(&self, look: Look) -> Browser {
+        let browser = Browser::open(look).await;
+        lock(&self.0.browsers).push(browser.clone());
+        browser
+    }
+
+    /// Says that the rest of the story cannot be told here: it counts as not run.
+    pub fn lacks(&self, absence: Absence) {
+        *lock(&self.0.absence) = Some(absence);
+    }
+
+    /// What [`lacks`](Self::lacks) was told.
+    pub fn absence(&self) -> Option<Absence> {
+        lock(&self.0.absence).clone()
+    }
+
+    /// How many Scans the application has sent.
+    pub fn scans(&self) -> usize {
+        let others: usize = lock(&self.0.others).iter().map(Wire::scans).sum();
+        self.wire().scans() + others
+    }
+
+    /// Ends the story's browsers and deletes its table.
+    pub async fn close(self) {
+        let browsers = std::mem::take(&mut *lock(&self.0.browsers));
+        for browser in browsers {
+            browser.close().await;
+        }
+        if self.engine().kind() == Kind::DynamoDbLocal {
+            let config = self.engine().sdk_config(&Wire::new()).build();
+            let deleted = Client::from_conf(config).delete_table().table_name(self.table());
+            // A story that made no table leaves none to delete.
+            let _ = deleted.send().await;
+        }
+    }
+}
