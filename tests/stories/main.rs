@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod accounts;
 mod bad_input;
 mod faults;
 mod harness;
@@ -35,4 +36,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, bad_input, faults, harness, leads, lists, races];
+modules![access, accounts, bad_input, faults, harness, leads, lists, races];
