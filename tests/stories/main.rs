@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod accounts;
 mod bad_input;
 mod deployment;
 mod faults;
@@ -37,4 +38,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, bad_input, deployment, faults, harness, imports, leads, lists, races];
+modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, races];
