@@ -84,7 +84,8 @@ pub struct TableOptions {
     /// Local data
     #[command(flatten)]
     pub data: DataOptions,
-    /// Table on AWS to work on, instead of the local data; credentials are found as by the AWS command line
+    /// Table on AWS to work on, instead of the local data; credentials come from the
+    /// environment, an AWS profile with keys or a role, or the role of the machine
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
     /// Region of the table on AWS; from the environment or the AWS profile unless given
