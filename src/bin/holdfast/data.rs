@@ -28,7 +28,8 @@ impl DataDirectory {
         self.0.join("holdfast.db")
     }
 
-    fn lock_file(&self) -> PathBuf {
+    /// The lock's file.
+    pub fn lock_file(&self) -> PathBuf {
         self.0.join("holdfast.lock")
     }
 
@@ -54,8 +55,13 @@ impl DataDirectory {
     pub fn lock_alone(&self) -> Result<Lock, Failure> {
         match self.lock()? {
             Locked::Ours(lock) => Ok(lock),
-            Locked::Theirs(held) => Err(Failure::DataHeld { directory: self.0.clone(), held }),
+            Locked::Theirs(held) => Err(self.held(held)),
         }
+    }
+
+    /// That somebody else works on it.
+    pub fn held(&self, held: Held) -> Failure {
+        Failure::DataHeld { directory: self.0.clone(), held }
     }
 
     /// How cookies are sealed: by the key in `cookie.key`, made when it is not there. They travel over plain http, for

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
 use holdfast::dynamo::StoreError;
+use holdfast::native::ClientError;
+use holdfast::values::Invalid;
 
 use crate::lock::Held;
 
@@ -67,6 +69,15 @@ pub enum Failure {
     /// The process cannot run tasks or hear signals.
     #[error("the system does not let this process run: {0}")]
     Runtime(io::Error),
+    /// Standard input cannot be read.
+    #[error("cannot read standard input: {0}")]
+    Input(io::Error),
+    /// What was given as a password is none.
+    #[error("this cannot be a password: {0}")]
+    Password(Invalid),
+    /// No client of AWS can be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -189,7 +189,9 @@ mod tests {
         let place = Place::new("crash");
         std::fs::write(place.file(), serde_json::to_string(&someone(None)).unwrap()).unwrap();
         assert_eq!(Lock::peek(&place.file()), None);
-        assert!(matches!(Lock::take(&place.file()).unwrap(), Locked::Ours(_)));
+        let locked = Lock::take(&place.file()).unwrap();
+        assert!(matches!(locked, Locked::Ours(_)));
+        assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "", "nobody is taken for its holder");
     }
 
     #[test]

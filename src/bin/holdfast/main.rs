@@ -1,5 +1,6 @@
 //! `holdfast`: the desk on a computer of one's own, and commands on its data or on a table on AWS.
 
+mod account;
 mod cli;
 mod data;
 mod engine;
@@ -7,6 +8,7 @@ mod failure;
 mod lock;
 mod serve;
 mod signals;
+mod table;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command};
+use cli::{AccountCommand, Cli, Command};
 use failure::Failure;
 
 /// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
+        Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
     }
 }
 

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use holdfast::accounts;
 use holdfast::app::{App, Entropy, build_router};
 use holdfast::dynamo::schema::create_table;
 use holdfast::native;
@@ -107,6 +108,8 @@ async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> R
 }
 
 /// Prints the link that signs the first administrator in, on a line of its own.
-async fn say_sign_in_link(_app: &App, _address: &str) -> Result<(), Failure> {
+async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
+    let secret = accounts::store::first_administrator_link(app).await?;
+    say(&format!("{address}{}", accounts::link_path(&secret)));
     Ok(())
 }
