@@ -17,6 +17,7 @@ mod faults;
 mod harness;
 mod leads;
 mod lists;
+mod pages;
 mod races;
 mod support;
 
@@ -36,4 +37,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, bad_input, deployment, faults, harness, leads, lists, races];
+modules![access, bad_input, deployment, faults, harness, leads, lists, pages, races];
