@@ -13,6 +13,7 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::leads::LeadError;
+use crate::leads::import::ImportError;
 use crate::values::Invalid;
 use crate::web::access::Access;
 use crate::web::extract::WebError;
@@ -26,6 +27,9 @@ pub enum AppError {
     /// About accounts.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About imports.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// About leads.
     #[error(transparent)]
     Lead(#[from] LeadError),
@@ -84,6 +88,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Account(error) => account_problem(error),
+            AppError::Import(error) => import_problem(error),
             AppError::Lead(error) => lead_problem(error),
             AppError::Store(error) => store_problem(&error),
             AppError::Web(error) => web_problem(error),
@@ -120,6 +125,27 @@ fn lead_problem(error: LeadError) -> Problem {
         LeadError::Cursor(error) => bad_cursor(error),
         LeadError::Store(error) => store_problem(&error),
     }
+}
+
+fn import_problem(error: ImportError) -> Problem {
+    use StatusCode as S;
+    let (status, name, title) = match error {
+        ImportError::Lead(error) => return lead_problem(error),
+        ImportError::Store(error) => return store_problem(&error),
+        ImportError::NotFound => (S::NOT_FOUND, "not-found", "There is no such import"),
+        ImportError::TooLarge(_) | ImportError::TooLargeForForm => {
+            (S::PAYLOAD_TOO_LARGE, "too-long", "The file is too large")
+        }
+        ImportError::PartOutOfOrder { .. } | ImportError::PartLength { .. } => {
+            (S::UNPROCESSABLE_ENTITY, "wrong-part", "This part of the file does not fit")
+        }
+        ImportError::NotStarted => (S::UNPROCESSABLE_ENTITY, "not-started", "The import was not started"),
+        ImportError::NoFile
+        | ImportError::TooManyColumns(_)
+        | ImportError::File(_)
+        | ImportError::Mapping(_) => (S::UNPROCESSABLE_ENTITY, "bad-file", "The file cannot be imported"),
+    };
+    Problem::new(status, name, title, error.to_string())
 }
 
 fn store_problem(error: &StoreError) -> Problem {

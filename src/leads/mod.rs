@@ -14,6 +14,7 @@ mod items;
 pub mod list;
 pub mod merge;
 pub mod pages;
+pub mod sample;
 pub mod search;
 pub mod store;
 pub mod views;
@@ -26,5 +27,5 @@ use crate::web::access::Routes;
 
 /// All routes of leads.
 pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app))
+    api::routes(app).and(pages::routes(app)).and(import::pages::routes(app))
 }

@@ -11,10 +11,12 @@
 )]
 
 mod access;
+mod accounts;
 mod bad_input;
 mod deployment;
 mod faults;
 mod harness;
+mod imports;
 mod leads;
 mod lists;
 mod pages;
@@ -37,4 +39,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, bad_input, deployment, faults, harness, leads, lists, pages, races];
+modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, pages, races];

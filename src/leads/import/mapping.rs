@@ -6,6 +6,8 @@
 //! - Nothing is judged here: a [`RawLead`] is text, and the leads' own types decide what is valid.
 //! - The file of rejected rows can be corrected and imported again, and no cell of it runs as a formula.
 
+use serde::{Deserialize, Serialize};
+
 use super::file::Row;
 
 pub use rejected::{defuse, rejected_csv};
@@ -216,8 +218,9 @@ pub enum MappingError {
     },
 }
 
-/// The field of each column, in the file's order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The field of each column, in the file's order. Stored as slugs, and checked when it is read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Mapping {
     fields: Vec<Field>,
 }
@@ -320,6 +323,20 @@ impl Mapping {
             lead_score: cell(Field::LeadScore),
             status: cell(Field::Status),
         }
+    }
+}
+
+impl TryFrom<Vec<String>> for Mapping {
+    type Error = MappingError;
+
+    fn try_from(slugs: Vec<String>) -> Result<Self, MappingError> {
+        Self::from_slugs(&slugs, slugs.len())
+    }
+}
+
+impl From<Mapping> for Vec<String> {
+    fn from(mapping: Mapping) -> Self {
+        mapping.slugs().into_iter().map(str::to_owned).collect()
     }
 }
 

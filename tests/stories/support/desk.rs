@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum_extra::extract::cookie::Key;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
-use holdfast::accounts::store::{self, Made};
+use holdfast::accounts::store;
+use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, Patience, schema};
 use holdfast::leads::store::Snapshots;
@@ -89,7 +90,7 @@ impl Desk {
     pub async fn token(&self, role: Role, name: &str) -> String {
         let owner = self.account(role, name).await;
         let name = "test".parse().expect("this names a token");
-        match store::create_token(&self.app, &owner, name, None).await.expect("the token is made") {
+        match tokens::create(&self.app, &owner, name, None).await.expect("the token is made") {
             Made::Now(_, secret) => secret.reveal().to_owned(),
             Made::Before(_) => panic!("no token was made before"),
         }

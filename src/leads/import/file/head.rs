@@ -97,7 +97,7 @@ impl Dialect {
 }
 
 /// What the beginning of a file tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// How the file is written.
     pub dialect: Dialect,
