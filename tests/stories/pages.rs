@@ -86,6 +86,12 @@ async fn two_people(world: &World) -> (Client, Client, Value) {
     (ann, bob, lead)
 }
 
+/// The address of the first link that contains these words.
+fn link<'a>(html: &'a str, words: &str) -> &'a str {
+    let links = html.split("href=\"").skip(1).filter_map(|link| Some(link.split_once('"')?.0));
+    links.into_iter().find(|address| address.contains(words)).expect("such a link")
+}
+
 fn same_origin(client: Client) -> Client {
     client.always("sec-fetch-site", "same-origin")
 }
@@ -163,9 +169,11 @@ async fn a_field_that_both_changed_waits_for_a_choice_and_loses_neither_value(wo
 
 async fn a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again(world: World) {
     let (ann, bob, lead) = two_people(&world).await;
-    let gone = ann.post(&format!("{}/delete", page(&lead))).form(&[("version", "1")]).send().await.expect(303);
+    let gone =
+        ann.post(&format!("{}/delete", page(&lead))).form(&[("version", "1")]).send().await.expect(303);
     assert_eq!(gone.header("location"), "/leads");
-    for answer in [save(&bob, &lead, &[("name", "Arthur")]).await, save_row(&bob, &lead, &[("name", "Arthur")]).await]
+    for answer in
+        [save(&bob, &lead, &[("name", "Arthur")]).await, save_row(&bob, &lead, &[("name", "Arthur")]).await]
     {
         let answer = answer.expect(404);
         assert_eq!(answer.header("hx-reswap"), "outerHTML", "the script swaps it in");
@@ -247,8 +255,7 @@ async fn a_list_goes_on_page_by_page_with_its_filter(world: World) {
     }
     let first = ann.get("/leads?state=NY").send().await.expect(200);
     assert_eq!(first.text().matches("data-lead").count(), 25);
-    let href = first.text().split("href=\"").find(|href| href.contains("cursor=")).expect("a next page");
-    let next = href.split('"').next().unwrap().replace("&#38;", "&");
+    let next = link(first.text(), "cursor=").replace("&#38;", "&");
     assert!(next.contains("state=NY"), "{next}");
     let last = ann.get(&next).send().await.expect(200);
     assert_eq!(last.text().matches("data-lead").count(), 1);
@@ -333,7 +340,8 @@ async fn a_converted_lead_is_reopened_on_its_page_by_administrators_alone(world:
     assert!(!agent.get(&page(&lead)).send().await.expect(200).text().contains("Reopen"));
     agent.post(&reopen).form(&[("version", "1"), ("reason", "x")]).send().await.expect(403);
     assert!(administrator.get(&page(&lead)).send().await.expect(200).text().contains(&reopen));
-    let empty = administrator.post(&reopen).form(&[("version", "1"), ("reason", " ")]).send().await.expect(422);
+    let empty =
+        administrator.post(&reopen).form(&[("version", "1"), ("reason", " ")]).send().await.expect(422);
     assert!(empty.text().contains("Give a reason"));
     change(&agent, &lead, 1, json!({ "name": "Arthur" })).await.expect(200);
     let form = [("version", "1"), ("reason", "It fell through.")];
@@ -350,8 +358,7 @@ async fn a_history_goes_on_behind_its_twentieth_entry(world: World) {
     let html = ann.get(&page(&lead)).send().await.expect(200);
     assert!(html.text().contains("version 21 ") && html.text().contains("version 2 "));
     assert!(!html.text().contains("version 1 "));
-    let href = html.text().split("hx-get=\"").find(|href| href.contains("history=")).expect("older entries");
-    let older = ann.get(href.split('"').next().unwrap()).header("hx-request", "true").send().await.expect(200);
+    let older = ann.get(link(html.text(), "history=")).header("hx-request", "true").send().await.expect(200);
     assert!(older.text().trim_start().starts_with("<li"), "{}", older.text());
     assert!(older.text().contains("version 1 ") && !older.text().contains("version 2 "));
 }
@@ -367,11 +374,19 @@ async fn html_in_every_field_is_shown_as_text(world: World) {
         save(&ann, &lead, &[("name", evil)]).await.expect(200),
         save(&bob, &lead, &[("name", "<b>Bob</b>")]).await.expect(409),
     ];
-    for path in ["/leads".to_owned(), format!("/leads?q={}", "%22%3E%3Cimg"), page(&lead), format!("{}/edit", page(&lead))]
-    {
+    for path in [
+        "/leads".to_owned(),
+        format!("/leads?q={}", "%22%3E%3Cimg"),
+        page(&lead),
+        format!("{}/edit", page(&lead)),
+    ] {
         answers.push(ann.get(&path).send().await.expect(200));
     }
     for answer in answers {
-        assert!(!answer.text().contains("<img src=x") && !answer.text().contains("<b>Bob"), "{}", answer.text());
+        assert!(
+            !answer.text().contains("<img src=x") && !answer.text().contains("<b>Bob"),
+            "{}",
+            answer.text()
+        );
     }
 }
