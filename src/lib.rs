@@ -4,16 +4,21 @@
 //! | --- | --- |
 //! | [`accounts`] | who may use it |
 //! | [`app`] | what handlers share, and the whole application as one service |
+//! | [`config`] | what a deployed Holdfast is told by its environment |
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | [`error`] | every known failure → status and words |
 //! | [`leads`] | people who may buy |
+//! | `native` | sockets, TLS and AWS's ordinary ways; not on WebAssembly |
 //! | [`values`] | values that several features speak of |
 //! | [`web`] | what all pages and the JSON API share |
 
 pub mod accounts;
 pub mod app;
+pub mod config;
 pub mod dynamo;
 pub mod error;
 pub mod leads;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod values;
 pub mod web;

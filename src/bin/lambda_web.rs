@@ -1,2 +1,186 @@
-//! stub
-fn main() {}
+//! The bootstrap of the function that serves pages and the JSON API behind API Gateway (HTTP API, payload format 2.0).
+//!
+//! The same router as everywhere answers. What is special here is where a request was sent to: API Gateway leaves the
+//! stage in the path, which is part of the public address on AWS's own domain and not on a custom one. Routes see the
+//! path without it, and links get it back. Answers with a content encoding or that are not text go out in base64, and
+//! cookies in the list of their own; `lambda_http` sees to both.
+
+use std::process::ExitCode;
+
+use holdfast::app::build_router;
+use holdfast::config::Config;
+use holdfast::native;
+use holdfast::web::request::BasePath;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Error, LambdaEvent, Request, lambda_runtime};
+use tracing_subscriber::EnvFilter;
+
+/// What is never logged, whatever `RUST_LOG` says: there the SDK and the connection write out whole requests.
+const QUIET: [&str; 4] = ["aws_config=info", "aws_smithy_runtime=info", "hyper=info", "hyper_util=info"];
+
+// A function this small has one processor or less, and answers one request at a time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    log_as_json();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_as_json() {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let filter = QUIET
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, |filter, directive| filter.add_directive(directive));
+    tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = Config::from_lookup(|name| std::env::var(name).ok())?;
+    let (router, _) = build_router(native::app_of(&config).await?);
+    let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+        let base = match &mut event.payload {
+            LambdaRequest::ApiGatewayV2(request) => arrive(request, &config.base_path),
+            _ => BasePath::default(),
+        };
+        let router = router.clone();
+        let answer = service_fn(move |mut request: Request| {
+            request.extensions_mut().insert(base.clone());
+            router.clone().oneshot(request)
+        });
+        Adapter::from(answer).call(event)
+    });
+    lambda_runtime::run(handler).await
+}
+
+/// Takes what stands before our own paths off an event, and gives the prefix of public addresses. `mapped` is the
+/// key under which a custom domain maps the API: events do not name it.
+fn arrive(request: &mut ApiGatewayV2httpRequest, mapped: &str) -> BasePath {
+    let context = &mut request.request_context;
+    let stage = context.stage.replace("$default".to_owned()).filter(|stage| stage != "$default");
+    let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
+    let domain = context.domain_name.as_deref().unwrap_or_default();
+    let raw = request.raw_path.as_deref().unwrap_or_default();
+    let custom = !(domain.ends_with(".amazonaws.com") || domain.ends_with(".amazonaws.com.cn"));
+    let mapped = if custom { mapped } else { "" };
+    let path = without(raw, mapped).or_else(|| without(raw, &stage)).unwrap_or(raw);
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    request.raw_path = Some(path);
+    request.raw_query_string = request.raw_query_string.take().map(valid_query);
+    BasePath(if custom { mapped.to_owned() } else { stage })
+}
+
+/// The rest of a path after a prefix of whole segments, if there is one and the path has it.
+fn without<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// The query with what no address may hold percent-encoded: a request built from it as it came would fail, and end
+/// the process.
+fn valid_query(query: String) -> String {
+    let invalid = |c: char| c.is_control() || matches!(c, ' ' | '"' | '<' | '>' | '#');
+    if !query.contains(invalid) {
+        return query;
+    }
+    let mut valid = String::with_capacity(query.len() + 8);
+    for c in query.chars() {
+        if invalid(c) {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                valid.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            valid.push(c);
+        }
+    }
+    valid
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const AWS: &str = "abc123.execute-api.us-east-1.amazonaws.com";
+    const OWN: &str = "desk.example.com";
+
+    fn event(domain: &str, stage: &str, path: &str, query: &str) -> ApiGatewayV2httpRequest {
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": {"host": domain},
+            "requestContext": {
+                "domainName": domain,
+                "stage": stage,
+                "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1"},
+            },
+            "isBase64Encoded": false,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn routes_see_their_own_path_and_links_the_public_prefix() {
+        for (domain, stage, mapped, raw, path, base) in [
+            (AWS, "$default", "", "/leads", "/leads", ""),
+            (AWS, "$default", "", "/", "/", ""),
+            (AWS, "$default", "", "", "/", ""),
+            (AWS, "prod", "", "/prod/leads/1", "/leads/1", "/prod"),
+            (AWS, "prod", "", "/prod/", "/", "/prod"),
+            (AWS, "prod", "", "/prod", "/", "/prod"),
+            (AWS, "prod", "", "/prod/prod", "/prod", "/prod"),
+            (AWS, "prod", "", "/production", "/production", "/prod"),
+            (AWS, "prod", "/desk", "/prod/leads", "/leads", "/prod"),
+            ("a.execute-api.cn-north-1.amazonaws.com.cn", "prod", "", "/prod/leads", "/leads", "/prod"),
+            (OWN, "prod", "", "/leads", "/leads", ""),
+            (OWN, "prod", "", "/prod/leads", "/leads", ""),
+            (OWN, "prod", "/desk", "/prod/leads", "/leads", "/desk"),
+            (OWN, "prod", "/desk", "/desk/leads", "/leads", "/desk"),
+            (OWN, "$default", "/desk", "/desk", "/", "/desk"),
+            (OWN, "$default", "/desk", "/desktop", "/desktop", "/desk"),
+            ("x.amazonaws.com.evil.example", "prod", "", "/prod/leads", "/leads", ""),
+        ] {
+            let mut request = event(domain, stage, raw, "");
+            let case = format!("{domain} {stage} {mapped} {raw}");
+            assert_eq!(arrive(&mut request, mapped), BasePath(base.to_owned()), "{case}");
+            assert_eq!(request.raw_path.as_deref(), Some(path), "{case}");
+            let request = Request::from(LambdaRequest::ApiGatewayV2(request));
+            assert_eq!(request.uri().path(), path, "nothing is put before it again: {case}");
+        }
+    }
+
+    #[test]
+    fn any_query_and_any_path_become_a_request() {
+        for (path, query, expected) in [
+            ("/leads", "q=a%20b&status=", "q=a%20b&status="),
+            ("/leads", "q=a b", "q=a%20b"),
+            ("/leads", "q=<b>\"x\"", "q=%3Cb%3E%22x%22"),
+            ("/leads", "q=a\n\u{7f}", "q=a%0A%7F"),
+            ("/leads", "q=é🎉{}|^`", "q=é🎉{}|^`"),
+            ("/leads", "q=#x", "q=%23x"),
+            ("/a b/é<>\"", "q=1", "q=1"),
+        ] {
+            let mut request = event(AWS, "$default", path, query);
+            arrive(&mut request, "");
+            let request = Request::from(LambdaRequest::ApiGatewayV2(request));
+            assert_eq!(request.uri().query(), Some(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_kept_quiet_is_understood() {
+        for directive in QUIET {
+            assert!(directive.parse::<tracing_subscriber::filter::Directive>().is_ok(), "{directive}");
+        }
+    }
+}

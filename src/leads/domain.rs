@@ -126,6 +126,15 @@ impl Status {
             Self::Converted => "Converted",
         }
     }
+
+    /// The name in style sheets, for example `prospect`.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::Prospect => "prospect",
+            Self::Qualified => "qualified",
+            Self::Converted => "converted",
+        }
+    }
 }
 
 impl FromStr for Status {
@@ -174,6 +183,15 @@ impl Stock {
             Self::Unassigned => "Unassigned",
             Self::Assigned => "Assigned",
             Self::Fulfilled => "Fulfilled",
+        }
+    }
+
+    /// The name in style sheets, for example `unassigned`.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::Unassigned => "unassigned",
+            Self::Assigned => "assigned",
+            Self::Fulfilled => "fulfilled",
         }
     }
 }

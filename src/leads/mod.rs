@@ -8,12 +8,16 @@
 pub mod api;
 pub mod domain;
 mod error;
+pub mod forms;
 pub mod import;
 mod items;
 pub mod list;
+pub mod merge;
+pub mod pages;
 pub mod sample;
 pub mod search;
 pub mod store;
+pub mod views;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};
@@ -23,5 +27,5 @@ use crate::web::access::Routes;
 
 /// All routes of leads.
 pub fn router(app: &App) -> Routes {
-    api::routes(app).and(import::pages::routes(app))
+    api::routes(app).and(pages::routes(app)).and(import::pages::routes(app))
 }

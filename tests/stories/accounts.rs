@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{At, Look};
 use crate::support::desk::{Desk, PATIENCE};
 use crate::support::http::{Client, Response, Server};
-use crate::support::{Story, World, stories};
+use crate::support::{Fault, Story, World, stories};
 use holdfast::accounts::domain::{AccountId, Role};
 use holdfast::accounts::{AccountError, link_path, store};
 use holdfast::app::{Clock, build_router};
@@ -18,6 +18,7 @@ pub fn all() -> Vec<Story> {
     stories![
         both: the_printed_link_signs_the_first_administrator_in_once,
             a_link_ends_with_its_day_and_with_a_new_password,
+            a_lost_reply_does_not_use_a_link_up_for_nothing,
             an_address_belongs_to_one_account_in_any_case,
             a_password_signs_in_and_goes_on_to_where_the_person_was_going,
             a_wrong_password_and_an_unknown_address_hear_the_same,
@@ -129,6 +130,16 @@ async fn a_link_ends_with_its_day_and_with_a_new_password(world: World) {
     desk.visitor().get(&link_path(&unused)).send().await.expect(410);
 }
 
+async fn a_lost_reply_does_not_use_a_link_up_for_nothing(world: World) {
+    let desk = Desk::open(&world).await;
+    let link = store::first_administrator_link(&desk.app).await.unwrap();
+    world.wire().next("TransactWriteItems", Fault::ReplyLost);
+    let visitor = desk.visitor();
+    visitor.get(&link_path(&link)).send().await.expect(303);
+    me(&visitor).await.expect(200);
+    desk.visitor().get(&link_path(&link)).send().await.expect(410);
+}
+
 async fn an_address_belongs_to_one_account_in_any_case(world: World) {
     let desk = Desk::open(&world).await;
     let adding = ["ann@holdfast.test", "Ann@Holdfast.Test", "ANN@holdfast.test", "ann@holdfast.test"];
@@ -170,16 +181,19 @@ async fn a_wrong_password_and_an_unknown_address_hear_the_same(world: World) {
     with_password(&desk, "ann@holdfast.test").await;
     store::first_administrator_link(&desk.app).await.unwrap();
     let mut heard = Vec::new();
-    for (email, password) in [
-        ("ann@holdfast.test", "not the right one"),
-        ("bob@holdfast.test", PASSWORD),
+    for (email, password, calls) in [
+        ("ann@holdfast.test", "not the right one", 3),
+        ("bob@holdfast.test", PASSWORD, 3),
         // An account without a password.
-        ("admin@holdfast.local", PASSWORD),
-        ("ann@holdfast.test", "short"),
-        ("no address", PASSWORD),
+        ("admin@holdfast.local", PASSWORD, 3),
+        ("ann@holdfast.test", "short", 0),
+        ("bob@holdfast.test", "short", 0),
+        ("no address", PASSWORD, 0),
     ] {
         let client = browser(&desk);
+        world.wire().reset();
         let answer = sign_in(&client, email, password).await.expect(422);
+        assert_eq!(world.wire().total(), calls, "{email}: the work done does not tell either");
         assert_eq!(answer.header("set-cookie"), "");
         assert!(!answer.text().contains(password), "the password is not said again");
         heard.push(answer.text().replace(email, "…"));

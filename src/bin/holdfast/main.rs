@@ -1,2 +1,57 @@
-//! stub
-fn main() {}
+//! `holdfast`: the desk on a computer of one's own, and commands on its data or on a table on AWS.
+
+mod account;
+mod cli;
+mod data;
+mod engine;
+mod failure;
+mod lock;
+mod serve;
+mod signals;
+mod table;
+
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use cli::{AccountCommand, Cli, Command};
+use failure::Failure;
+
+/// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
+/// fault but somebody who lost a race.
+const LOGGED: &str = "info,dynoxide=error";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let ansi = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody may be listening any more, and then there is nobody to tell.
+            let _ = writeln!(stderr(), "holdfast: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(options) => serve::run(&options).await,
+        Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
+    }
+}
+
+/// Writes a line to standard output. Where nobody reads it (a closed pipe), the work goes on.
+fn say(line: &str) {
+    let mut stdout = stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}

@@ -1,0 +1,73 @@
+//! `holdfast account`: accounts from the shell.
+
+use std::io::{self, Read as _};
+
+use holdfast::accounts::password::Password;
+use holdfast::accounts::{link_path, store};
+
+use crate::cli::AddAccount;
+use crate::failure::Failure;
+use crate::say;
+use crate::table::Opened;
+
+/// Adds an account, and prints a sign-in link where no password is given.
+///
+/// # Errors
+/// [`Failure::Password`] for a password that cannot be one; any failure of the table.
+pub async fn add(options: AddAccount) -> Result<(), Failure> {
+    let password = if options.password_stdin { Some(password_from(io::stdin())?) } else { None };
+    let opened = Opened::open(&options.table).await?;
+    let added = add_to(&opened, options, password).await;
+    opened.close().await;
+    added
+}
+
+async fn add_to(opened: &Opened, options: AddAccount, password: Option<Password>) -> Result<(), Failure> {
+    let AddAccount { name, email, role, .. } = options;
+    let line = format!("Added {name} <{email}> as {role}.");
+    let link_needed = password.is_none();
+    let id = store::add(&opened.app, name, email, role, password).await?;
+    say(&line);
+    if link_needed {
+        let path = link_path(&store::sign_in_link(&opened.app, id).await?);
+        say(match opened.address {
+            Some(_) => "This link signs them in, once:",
+            None => "This path of your desk's address signs them in, once:",
+        });
+        say(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+/// The first line, without its end.
+fn password_from(input: impl io::Read) -> Result<Password, Failure> {
+    // More than any password has, and not all that somebody may pour in.
+    const LONGEST: u64 = 4096;
+    let mut text = String::new();
+    input.take(LONGEST).read_to_string(&mut text).map_err(Failure::Input)?;
+    text.lines().next().unwrap_or_default().parse().map_err(Failure::Password)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line() {
+        let salt = [7; 16];
+        let typed: Password = "correct horse battery".parse().unwrap();
+        let hash = typed.hash(&salt).unwrap();
+        for input in ["correct horse battery", "correct horse battery\n", "correct horse battery\r\nmore\n"] {
+            assert!(hash.is_of(&password_from(input.as_bytes()).unwrap()), "{input:?}");
+        }
+        assert!(!hash.is_of(&password_from("correct horse battery ".as_bytes()).unwrap()));
+    }
+
+    #[test]
+    fn no_password_is_told_so() {
+        for input in ["", "\n", "short\n"] {
+            assert!(matches!(password_from(input.as_bytes()), Err(Failure::Password(_))), "{input:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use holdfast::accounts::domain::Role;
+use holdfast::values::{Email, Name};
+
+const EXAMPLES: &str = "\
+Examples:
+  holdfast                                   Serve on http://127.0.0.1:3000 with data in .holdfast
+  holdfast --port 8080 --data-dir ~/desk     Serve elsewhere, with data elsewhere
+  holdfast --port 0                          Serve on any free port, and print which
+  holdfast account add ann@example.com --name 'Ann Lee' --role agent
+                                             Add an account, also while the server runs
+
+The first lines on standard output are the address and, on a line of its own, a link that signs the first
+administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
+
+/// A desk for teams who grab at the same things at the same moment.
+///
+/// Serves pages and a JSON API on this computer alone, with an embedded database that keeps its data across restarts.
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; serve, unless said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve, where no command is given.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve pages and the JSON API on this computer (this is also what happens without a command)
+    Serve(ServeOptions),
+    /// Work on accounts
+    Account {
+        /// What to do with them
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Add an account; without a password, print a link that signs its person in, once
+    Add(AddAccount),
+}
+
+const ACCOUNT_EXAMPLES: &str = "\
+Examples:
+  holdfast account add ann@example.com --name 'Ann Lee' --role agent
+  holdfast account add ann@example.com --name 'Ann Lee' --role agent --password-stdin < password.txt
+  holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table desk --region us-east-1";
+
+/// The account to add.
+#[derive(Debug, Args)]
+#[command(after_help = ACCOUNT_EXAMPLES)]
+pub struct AddAccount {
+    /// E-mail address that the person signs in with
+    pub email: Email,
+    /// Name of the person
+    #[arg(long)]
+    pub name: Name,
+    /// What the person may do: administrator, agent or participant
+    #[arg(long)]
+    pub role: Role,
+    /// Take the password from the first line of standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Where the account goes
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+/// Which table a command works on: the local one unless a table on AWS is named.
+#[derive(Debug, Args)]
+pub struct TableOptions {
+    /// Local data
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Table on AWS to work on, instead of the local data; credentials come from the
+    /// environment, an AWS profile with keys or a role, or the role of the machine
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Region of the table on AWS; from the environment or the AWS profile unless given
+    #[arg(long, requires = "table")]
+    pub region: Option<String>,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Port of 127.0.0.1 to serve on; 0 takes any that is free
+    #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
+    pub port: u16,
+    /// Local data
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+/// Where local data is.
+#[derive(Debug, Clone, Args)]
+pub struct DataOptions {
+    /// Directory of the local data; made if it is not there
+    #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = ".holdfast", value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves_as_with_serve() {
+        for line in [&["holdfast", "--port", "8080"][..], &["holdfast", "serve", "--port", "8080"][..]] {
+            let parsed = Cli::try_parse_from(line);
+            let port = parsed.ok().and_then(|cli| match cli.command {
+                Some(Command::Serve(options)) => Some(options.port),
+                None => Some(cli.serve.port),
+                Some(_) => None,
+            });
+            assert_eq!(port, Some(8080), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_variable_and_has_examples() {
+        let help = Cli::command().render_long_help().to_string();
+        for part in ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "--data-dir", "Examples:"] {
+            assert!(help.contains(part), "{part}");
+        }
+    }
+}

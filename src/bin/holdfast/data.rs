@@ -1,0 +1,114 @@
+//! The data directory: the engine's file, the key of session cookies, and the lock. Readable by its owner alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use axum_extra::extract::cookie::Key;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use holdfast::app::{CookiePolicy, Entropy};
+use holdfast::config::cookie_key;
+
+use crate::failure::Failure;
+use crate::lock::{Held, Lock, Locked};
+
+/// A data directory.
+#[derive(Debug)]
+pub struct DataDirectory(PathBuf);
+
+impl DataDirectory {
+    /// The directory, which need not be there yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The engine's file.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("holdfast.db")
+    }
+
+    /// The lock's file.
+    pub fn lock_file(&self) -> PathBuf {
+        self.0.join("holdfast.lock")
+    }
+
+    /// Who works on it, without touching anything.
+    pub fn holder(&self) -> Option<Held> {
+        Lock::peek(&self.lock_file())
+    }
+
+    /// Makes the directory if it is not there, and takes its lock.
+    ///
+    /// # Errors
+    /// [`Failure::File`].
+    pub fn lock(&self) -> Result<Locked, Failure> {
+        make_private_directory(&self.0).map_err(Failure::file("make the data directory", &self.0))?;
+        let file = self.lock_file();
+        Lock::take(&file).map_err(Failure::file("lock", file))
+    }
+
+    /// The lock, where nobody else may have it.
+    ///
+    /// # Errors
+    /// [`Failure::DataHeld`], [`Failure::File`].
+    pub fn lock_alone(&self) -> Result<Lock, Failure> {
+        match self.lock()? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Theirs(held) => Err(self.held(held)),
+        }
+    }
+
+    /// That somebody else works on it.
+    pub fn held(&self, held: Held) -> Failure {
+        Failure::DataHeld { directory: self.0.clone(), held }
+    }
+
+    /// How cookies are sealed: by the key in `cookie.key`, made when it is not there. They travel over plain http, for
+    /// nothing but this computer is reached.
+    ///
+    /// # Errors
+    /// [`Failure::File`].
+    pub fn cookies(&self, _held: &Lock, entropy: &Entropy) -> Result<CookiePolicy, Failure> {
+        let path = self.0.join("cookie.key");
+        let key = read_key(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => make_key(&path, entropy),
+            _ => Err(error),
+        });
+        Ok(CookiePolicy { key: key.map_err(Failure::file("use the cookie key", path))?, secure: false })
+    }
+}
+
+fn read_key(path: &Path) -> io::Result<Key> {
+    let secret = fs::read_to_string(path)?;
+    cookie_key(secret.trim_end()).map_err(|fault| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("it {fault} Remove it to get a new one"))
+    })
+}
+
+fn make_key(path: &Path, entropy: &Entropy) -> io::Result<Key> {
+    let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
+    // Written aside and moved into place, so that a crash leaves a whole key or none.
+    let aside = path.with_extension("new");
+    let mut file = private_file(&aside)?;
+    file.write_all(secret.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    read_key(path)
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

@@ -1,0 +1,100 @@
+//! Why a command ended without having done its work, in words for the person at the terminal.
+
+use std::io;
+use std::path::PathBuf;
+
+use holdfast::accounts::AccountError;
+use holdfast::dynamo::StoreError;
+use holdfast::native::ClientError;
+use holdfast::values::Invalid;
+
+use crate::lock::Held;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The port is somebody else's.
+    #[error("port {port} is in use; choose another with --port, for example --port {}", another(*.port))]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+    /// The port is that of a server on the same data.
+    #[error(
+        "port {port} is in use, by Holdfast on the same data: {held}; open that address, or stop it, or serve other data with --data-dir and --port"
+    )]
+    Running {
+        /// The port.
+        port: u16,
+        /// Who holds the data.
+        held: Held,
+    },
+    /// The port cannot be listened on for another reason.
+    #[error("cannot listen on port {port}: {cause}; choose another with --port")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Another process works on the data.
+    #[error("the data in {} is in use: {held}; stop it, or choose other data with --data-dir", .directory.display())]
+    DataHeld {
+        /// The data directory.
+        directory: PathBuf,
+        /// Who holds it.
+        held: Held,
+    },
+    /// A file of the data directory cannot be used.
+    #[error("cannot {what} {}: {cause}", .path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The embedded engine does not run.
+    #[error("the embedded database in {} cannot be used: {cause}", .path.display())]
+    Engine {
+        /// Its file.
+        path: PathBuf,
+        /// What it said.
+        cause: String,
+    },
+    /// Serving ended by itself.
+    #[error("the server stopped: {0}")]
+    Serving(io::Error),
+    /// The process cannot run tasks or hear signals.
+    #[error("the system does not let this process run: {0}")]
+    Runtime(io::Error),
+    /// Standard input cannot be read.
+    #[error("cannot read standard input: {0}")]
+    Input(io::Error),
+    /// What was given as a password is none.
+    #[error("this cannot be a password: {0}")]
+    Password(Invalid),
+    /// No client of AWS can be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something about accounts failed.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+/// A port worth trying instead.
+fn another(port: u16) -> u16 {
+    port.checked_add(1).unwrap_or(3000)
+}
+
+impl Failure {
+    /// A file could not be used.
+    pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |cause| Self::File { what, path, cause }
+    }
+}

@@ -1,0 +1,115 @@
+//! `holdfast serve`: the application on this computer, over the embedded engine.
+//!
+//! The order is what keeps it safe: the port first, then the lock, then the data. Whoever cannot have the port or the
+//! lock has touched nothing.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use holdfast::accounts;
+use holdfast::app::{App, Entropy, build_router};
+use holdfast::dynamo::schema::create_table;
+use holdfast::native;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::cli::ServeOptions;
+use crate::data::DataDirectory;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::lock::Holder;
+use crate::say;
+use crate::signals::Signals;
+
+/// The name of the table in the local data.
+pub const TABLE: &str = "holdfast";
+
+/// The longest wait for running requests at the end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves until a signal asks to end.
+///
+/// # Errors
+/// Any [`Failure`] of starting, or of the listening socket.
+pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
+    let start = Instant::now();
+    let signals = Signals::listen().map_err(Failure::Runtime)?;
+    let data = DataDirectory::at(&options.data.data_dir);
+    let (listener, address) = listen(options.port, &data).await?;
+    let mut lock = data.lock_alone()?;
+    let engine = Engine::start(&data.database()).await?;
+    let cookies = data.cookies(&lock, &Entropy::of_system())?;
+    let app = native::app(native::embedded(engine.endpoint()), TABLE, cookies);
+    let served = async {
+        create_table(app.dynamo.client(), TABLE).await?;
+        let holder = Holder {
+            pid: std::process::id(),
+            address: Some(address.clone()),
+            engine: engine.endpoint().to_owned(),
+            started_at: Timestamp::now(),
+        };
+        lock.announce(&holder).map_err(Failure::file("write to the lock of", &options.data.data_dir))?;
+        say(&format!("Holdfast is at {address}"));
+        say_sign_in_link(&app, &address).await?;
+        tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
+        serve(listener, build_router(app).0, signals).await
+    };
+    let served = served.await;
+    engine.stop().await;
+    if served.is_ok() {
+        tracing::info!("stopped; all data is on disk");
+    }
+    served
+}
+
+/// The socket, and the address that people open.
+async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener = listener.map_err(|cause| match (cause.kind(), data.holder()) {
+        (io::ErrorKind::AddrInUse, Some(held)) => Failure::Running { port, held },
+        (io::ErrorKind::AddrInUse, None) => Failure::PortTaken { port },
+        _ => Failure::Listen { port, cause },
+    })?;
+    let address = listener.local_addr().map_err(|cause| Failure::Listen { port, cause })?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
+async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router.into_make_service()).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    let signal = tokio::select! {
+        ended = &mut server => return ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
+        signal = signals.next() => signal,
+    };
+    tracing::info!("{signal}: finishing what runs, at most {} s; once more ends at once", GRACE.as_secs());
+    let _ = stop.send(());
+    tokio::select! {
+        ended = timeout(GRACE, &mut server) => match ended {
+            Ok(ended) => ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
+            Err(_) => {
+                tracing::warn!("some requests did not finish in time and were cut off");
+                server.abort();
+                Ok(())
+            }
+        },
+        signal = signals.next() => {
+            tracing::warn!("{signal}: ended at once");
+            std::process::exit(130);
+        }
+    }
+}
+
+/// Prints the link that signs the first administrator in, on a line of its own.
+async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
+    let secret = accounts::store::first_administrator_link(app).await?;
+    say(&format!("{address}{}", accounts::link_path(&secret)));
+    Ok(())
+}

@@ -1,0 +1,341 @@
+//! The pages of leads.
+//!
+//! What always holds: one address serves the page, or only its part where htmx asks; every form works without
+//! JavaScript; whoever loses a race gets the fresh lead beside what they typed, and the form that goes on from there
+//! posts to the same address.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, State};
+use axum::response::Response;
+use futures_util::future::try_join;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::domain::{Lead, LeadChange, LeadId, Reason};
+use super::error::{Conflict, LeadError};
+use super::forms::{self, Edit, ListQuery, Messages, RawForm, Texts};
+use super::merge::merge;
+use super::store::{self, Done};
+use super::views::{
+    ConflictPage, ConflictRow, ConflictView, DetailPage, EditPage, EditRow, EntryView, Field, LeadForm,
+    LeadRow, LeadView, ListPage, NewPage, Refusal, WelcomePage,
+};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::error::AppError;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{FormData, InPath, InQuery, WebError};
+use crate::web::pages::Shell;
+use crate::web::request::{Form, WantsFragment};
+use crate::web::respond::{Tone, html, see_other, with_toast};
+
+/// The routes of the pages.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/leads", Access::Agent, list)
+        .post("/leads", Access::Agent, create)
+        .get("/leads/new", Access::Agent, new)
+        .get("/leads/{id}", Access::Agent, show)
+        .post("/leads/{id}", Access::Agent, save)
+        .get("/leads/{id}/edit", Access::Agent, edit)
+        .post("/leads/{id}/delete", Access::Agent, delete)
+        .post("/leads/{id}/reopen", Access::Administrator, reopen)
+}
+
+type Answer = Result<Response, AppError>;
+
+/// Entries on one page of a history.
+const HISTORY_LIMIT: u16 = 20;
+
+/// Which part of a page an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The lead's row in the list.
+    Row,
+    /// The lead's section on its own page.
+    Section,
+    /// All of it.
+    Page,
+}
+
+/// What an answer is drawn on.
+#[derive(Debug)]
+struct Canvas {
+    shell: Shell,
+    part: Part,
+}
+
+impl<S: Sync> FromRequestParts<S> for Canvas {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        let part = match Form::of(&parts.uri, &parts.headers) {
+            Form::Fragment if query.split('&').any(|pair| pair == "view=row") => Part::Row,
+            Form::Fragment => Part::Section,
+            Form::Page | Form::Json => Part::Page,
+        };
+        Ok(Self { shell: Shell::of(parts), part })
+    }
+}
+
+impl Canvas {
+    /// The form of a lead's fields.
+    fn form(self, status: StatusCode, form: LeadForm) -> Answer {
+        let shell = self.shell;
+        match self.part {
+            Part::Row => html(status, &EditRow { shell, form }),
+            Part::Section => html(status, &EditPage { shell, form }.as_form()),
+            Part::Page => html(status, &EditPage { shell, form }),
+        }
+    }
+
+    /// The panel for the loser of a race.
+    fn conflict(self, status: StatusCode, conflict: ConflictView) -> Answer {
+        let shell = self.shell;
+        match self.part {
+            Part::Row => html(status, &ConflictRow { shell, conflict }),
+            Part::Section => html(status, &ConflictPage { shell, conflict }.as_panel()),
+            Part::Page => html(status, &ConflictPage { shell, conflict }),
+        }
+    }
+
+    /// The lead as it stands after a form: its row, its section, or its page.
+    async fn lead(self, app: &App, lead: Lead) -> Answer {
+        match self.part {
+            Part::Row => html(StatusCode::OK, &LeadRow { shell: self.shell, lead: LeadView::focused(lead) }),
+            Part::Section => {
+                let history = store::history(app, lead.id, HISTORY_LIMIT, None).await?;
+                let page = DetailPage::new(self.shell, LeadView::focused(lead), history).for_fragment();
+                html(StatusCode::OK, &page.as_lead())
+            }
+            Part::Page => Ok(see_other(&self.shell, &format!("/leads/{}", lead.id), false)),
+        }
+    }
+
+    fn in_row(&self) -> bool {
+        self.part == Part::Row
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+    InQuery(query): InQuery<ListQuery>,
+) -> Answer {
+    let request = query.request()?;
+    let page = ListPage::new(shell, &request, super::list::list(&app, &request).await?);
+    if fragment {
+        html(StatusCode::OK, &page.as_rows())
+    } else if page.is_welcome() {
+        html(StatusCode::OK, &WelcomePage { shell: page.shell })
+    } else {
+        html(StatusCode::OK, &page)
+    }
+}
+
+async fn new(shell: Shell) -> Answer {
+    html(StatusCode::OK, &NewPage { shell, form: LeadForm::empty() })
+}
+
+async fn create(
+    State(app): State<App>,
+    canvas: Canvas,
+    who: SignedIn,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    let typed = form.typed();
+    let wrong = match forms::new_lead(&typed) {
+        Err(wrong) => *wrong,
+        Ok(new) => match store::create(&app, new, &who.actor(), None).await {
+            Ok(Done::Now(lead)) => {
+                let address = format!("/leads/{}", lead.id);
+                return Ok(see_other(&canvas.shell, &address, canvas.part != Part::Page));
+            }
+            Ok(Done::Before(_)) => return Err(unasked_memory().into()),
+            Err(LeadError::RuleViolation(rule)) => forms::beside(rule),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let page = NewPage { shell: canvas.shell, form: LeadForm::for_new(typed, wrong) };
+    html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// What a lead's page is asked for.
+#[derive(Debug, Deserialize)]
+struct ShowQuery {
+    history: Option<String>,
+}
+
+async fn show(
+    State(app): State<App>,
+    canvas: Canvas,
+    InPath(id): InPath<LeadId>,
+    InQuery(query): InQuery<ShowQuery>,
+) -> Answer {
+    if canvas.in_row() {
+        return canvas.lead(&app, store::find(&app, id).await?).await;
+    }
+    let history = store::history(&app, id, HISTORY_LIMIT, query.history.as_deref());
+    let (lead, history) = try_join(store::find(&app, id), history).await?;
+    if canvas.part == Part::Page {
+        return html(StatusCode::OK, &DetailPage::new(canvas.shell, LeadView::of(lead), history));
+    }
+    let page = DetailPage::new(canvas.shell, LeadView::focused(lead), history).for_fragment();
+    match query.history {
+        Some(_) => html(StatusCode::OK, &page.as_entries()),
+        None => html(StatusCode::OK, &page.as_lead()),
+    }
+}
+
+async fn edit(State(app): State<App>, canvas: Canvas, InPath(id): InPath<LeadId>) -> Answer {
+    let lead = store::find(&app, id).await?;
+    canvas.form(StatusCode::OK, LeadForm::for_lead(&lead))
+}
+
+async fn save(
+    State(app): State<App>,
+    canvas: Canvas,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    let edit = Edit::of(&form)?;
+    let change = match edit.change() {
+        Ok(change) => change,
+        Err(wrong) => return refused(canvas, id, edit, *wrong),
+    };
+    if !edit.undecided.is_empty() {
+        return undecided(&app, canvas, id, &edit, &change).await;
+    }
+    if change.is_empty() {
+        let answer = canvas.lead(&app, store::find(&app, id).await?).await?;
+        return Ok(with_toast(answer, Tone::Info, "Nothing was changed."));
+    }
+    match store::update(&app, id, edit.version, &change, &who.actor(), None).await {
+        Ok(Done::Now(lead)) => Ok(with_toast(canvas.lead(&app, lead).await?, Tone::Success, "Saved.")),
+        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+        Err(LeadError::Conflict(conflict)) => overtaken(canvas, *conflict, &edit, &change),
+        Err(LeadError::RuleViolation(rule)) => refused(canvas, id, edit, forms::beside(rule)),
+        Err(LeadError::NotFound(_)) => gone(&app, canvas, id, &edit, &change).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The form again, with what is wrong beside its fields.
+fn refused(canvas: Canvas, id: LeadId, edit: Edit, wrong: Messages) -> Answer {
+    canvas.form(StatusCode::UNPROCESSABLE_ENTITY, LeadForm::for_edit(id, edit, wrong))
+}
+
+/// Somebody was faster: both edits, field by field, and one click to go on.
+fn overtaken(canvas: Canvas, conflict: Conflict, edit: &Edit, change: &LeadChange) -> Answer {
+    let now = Texts::of(&conflict.fresh);
+    let merged = merge(&edit.base, &now, &edit.wanted(change), &edit.undecided);
+    let view = ConflictView::of(conflict, merged, canvas.in_row());
+    canvas.conflict(StatusCode::CONFLICT, view)
+}
+
+/// Both edits again: some field that both changed has no choice yet.
+async fn undecided(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
+    let fresh = match store::find(app, id).await {
+        Err(LeadError::NotFound(_)) => return gone(app, canvas, id, edit, change).await,
+        fresh => fresh?,
+    };
+    let merged = merge(&edit.base, &Texts::of(&fresh), &edit.wanted(change), &edit.undecided);
+    let view = ConflictView::of(Conflict { fresh, since: Vec::new() }, merged, canvas.in_row());
+    let view = view.with_error("Choose theirs or mine for every field that you both changed.");
+    canvas.conflict(StatusCode::UNPROCESSABLE_ENTITY, view)
+}
+
+/// Somebody deleted the lead: what was typed, and a way to create it again.
+async fn gone(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
+    let last = match store::history(app, id, 1, None).await {
+        Err(LeadError::NotFound(_)) => None,
+        history => history?.entries.into_iter().next(),
+    };
+    let merged = merge(&edit.base, &edit.base, &edit.wanted(change), &[]);
+    let view = ConflictView::gone(id, edit, last, merged, canvas.in_row());
+    let mut answer = canvas.conflict(StatusCode::NOT_FOUND, view)?;
+    // The page's script swaps a 404 that says how: this one is a panel, not a failure.
+    answer.headers_mut().insert("hx-reswap", HeaderValue::from_static("outerHTML"));
+    Ok(answer)
+}
+
+async fn delete(
+    State(app): State<App>,
+    canvas: Canvas,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    match store::delete(&app, id, form.version()?, &who.actor()).await {
+        Ok(()) => Ok(see_other(&canvas.shell, "/leads", canvas.part != Part::Page)),
+        Err(LeadError::Conflict(conflict)) => {
+            let changes = conflict.since.into_iter().map(EntryView::of).collect();
+            let refusal = Refusal { changes, delete_anyway: true, ..Refusal::default() };
+            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+        }
+        Err(LeadError::RuleViolation(rule)) => {
+            let refusal = Refusal { delete_error: Some(rule.words().to_owned()), ..Refusal::default() };
+            let lead = store::find(&app, id).await?;
+            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn reopen(
+    State(app): State<App>,
+    canvas: Canvas,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    let version = form.version()?;
+    let typed = form.get("reason").unwrap_or_default();
+    let again = |error: Option<String>| {
+        let field = Field { value: typed.to_owned(), base: String::new(), error };
+        Refusal { reopen: Some(field), ..Refusal::default() }
+    };
+    let reason: Reason = match typed.parse() {
+        Ok(reason) => reason,
+        Err(invalid) => {
+            let (lead, refusal) = (store::find(&app, id).await?, again(Some(invalid.to_string())));
+            return not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
+        }
+    };
+    match store::reopen(&app, id, version, reason, &who.actor(), None).await {
+        Ok(Done::Now(lead)) => {
+            let address = format!("/leads/{}", lead.id);
+            Ok(see_other(&canvas.shell, &address, canvas.part != Part::Page))
+        }
+        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+        Err(LeadError::Conflict(conflict)) => {
+            let changes = conflict.since.into_iter().map(EntryView::of).collect();
+            let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
+            let refusal = Refusal { changes, ..again(error) };
+            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+        }
+        Err(LeadError::RuleViolation(rule)) => {
+            let (lead, refusal) = (store::find(&app, id).await?, again(Some(rule.words().to_owned())));
+            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The lead's page as it is now, with what was not done and why.
+async fn not_done(app: &App, canvas: Canvas, status: StatusCode, lead: Lead, refusal: Refusal) -> Answer {
+    let history = store::history(app, lead.id, HISTORY_LIMIT, None).await?;
+    let fragment = canvas.part != Part::Page;
+    let page = DetailPage::new(canvas.shell, LeadView::of(lead), history).refused(refusal);
+    if fragment { html(status, &page.for_fragment().as_lead()) } else { html(status, &page) }
+}
+
+/// Forms send no idempotency key, so nothing can have been remembered for one.
+fn unasked_memory() -> WebError {
+    WebError::Internal("a form was answered from the ledger without a key".to_owned())
+}

@@ -1,0 +1,644 @@
+//! The pages of leads: one struct per template, display logic as methods. Templates escape every value.
+
+use askama::Template;
+
+use super::domain::{
+    Action, Actor, FieldChange, HistoryEntry, Lead, LeadField, LeadId, Score, Status, Stock,
+};
+use super::error::Conflict;
+use super::forms::{Edit, ListQuery, Messages, Texts, text_of};
+use super::list::{LeadPage, ListRequest};
+use super::merge::{Fate, MergedField};
+use super::store::HistoryPage;
+use crate::values::{Email, Name, UsState};
+use crate::web::pages::{Moment, Shell};
+
+/// One of the values that a field may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The value, as forms send it.
+    pub value: &'static str,
+    /// The words for people.
+    pub label: &'static str,
+}
+
+fn statuses() -> Vec<Choice> {
+    Status::ALL.iter().map(|status| Choice { value: status.as_str(), label: status.label() }).collect()
+}
+
+fn states() -> Vec<Choice> {
+    let choice = |state: UsState| Choice { value: state.as_str(), label: state.name() };
+    let mut states: Vec<Choice> = UsState::all().map(choice).collect();
+    states.sort_by_key(|choice| choice.label);
+    states
+}
+
+/// A field's value for people: `Qualified` for `QUALIFIED`, the empty text for nothing.
+fn label(field: LeadField, text: &str) -> String {
+    match field {
+        LeadField::Status => text.parse().map_or_else(|_| text.to_owned(), |s: Status| s.label().to_owned()),
+        LeadField::Stock => text.parse().map_or_else(|_| text.to_owned(), |s: Stock| s.label().to_owned()),
+        _ => text.to_owned(),
+    }
+}
+
+/// A lead as pages show it.
+#[derive(Debug, Clone)]
+pub struct LeadView {
+    /// The id.
+    pub id: LeadId,
+    /// The name.
+    pub name: Name,
+    /// The e-mail address.
+    pub email: Email,
+    /// The state's code, or the empty text.
+    pub state: &'static str,
+    /// The score.
+    pub lead_score: Score,
+    /// The status.
+    pub status: Status,
+    /// The stock.
+    pub stock: Stock,
+    /// The version.
+    pub version: u64,
+    /// When it was last changed.
+    pub updated: Moment,
+    /// Who changed it last.
+    pub updated_by: Actor,
+    /// When it was created.
+    pub created: Moment,
+    /// Whether it comes back from an edit, so that the keyboard goes on at its button.
+    pub focus: bool,
+}
+
+impl LeadView {
+    /// A lead among others.
+    pub fn of(lead: Lead) -> Self {
+        Self {
+            id: lead.id,
+            name: lead.name,
+            email: lead.email,
+            state: lead.state.map_or("", |state| state.as_str()),
+            lead_score: lead.lead_score,
+            status: lead.status,
+            stock: lead.stock,
+            version: lead.version.get(),
+            updated: lead.updated_at.into(),
+            updated_by: lead.updated_by,
+            created: lead.created_at.into(),
+            focus: false,
+        }
+    }
+
+    /// A lead that comes back from an edit.
+    pub fn focused(lead: Lead) -> Self {
+        Self { focus: true, ..Self::of(lead) }
+    }
+}
+
+/// The filter above the list, as it was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Toolbar {
+    /// What was typed into the search field.
+    pub q: String,
+    /// The chosen status, or the empty text.
+    pub status: &'static str,
+    /// The chosen state, or the empty text.
+    pub state: &'static str,
+    /// `score`, or the empty text for the newest first.
+    pub sort: &'static str,
+}
+
+impl Toolbar {
+    fn of(request: &ListRequest) -> Self {
+        Self {
+            q: request.query.as_ref().map(|query| query.typed().to_owned()).unwrap_or_default(),
+            status: request.filter.status.map_or("", |status| status.as_str()),
+            state: request.filter.state.map_or("", |state| state.as_str()),
+            sort: if request.sort == super::Sort::Score { "score" } else { "" },
+        }
+    }
+
+    /// The statuses to choose from.
+    pub fn statuses(&self) -> Vec<Choice> {
+        statuses()
+    }
+
+    /// The states to choose from.
+    pub fn states(&self) -> Vec<Choice> {
+        states()
+    }
+
+    /// The orders to choose from.
+    pub fn sorts(&self) -> [Choice; 2] {
+        let newest = Choice { value: "", label: "Newest first" };
+        [newest, Choice { value: "score", label: "Highest score first" }]
+    }
+
+    /// Whether some leads may be left out.
+    pub fn is_set(&self) -> bool {
+        !(self.q.is_empty() && self.status.is_empty() && self.state.is_empty())
+    }
+
+    /// The address of the list with this filter, behind a cursor if there is one.
+    fn address(&self, cursor: Option<&str>) -> String {
+        let pairs = [
+            ("q", self.q.as_str()),
+            ("status", self.status),
+            ("state", self.state),
+            ("sort", self.sort),
+            ("cursor", cursor.unwrap_or_default()),
+        ];
+        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        match serde_urlencoded::to_string(&pairs) {
+            Ok(query) if !query.is_empty() => format!("/leads?{query}"),
+            _ => "/leads".to_owned(),
+        }
+    }
+}
+
+/// `GET /leads`
+#[derive(Template)]
+#[template(path = "leads/list.html", blocks = ["rows"])]
+pub struct ListPage {
+    /// The shell.
+    pub shell: Shell,
+    /// The filter.
+    pub filter: Toolbar,
+    /// The leads of this page.
+    pub leads: Vec<LeadView>,
+    /// How many they are, in words.
+    pub count_text: String,
+    /// The address of the first page, if this is another.
+    pub first: Option<String>,
+    /// The address of the next page.
+    pub next: Option<String>,
+    /// The address at which a search goes on that read much and did not fill its page.
+    pub further: Option<String>,
+}
+
+impl ListPage {
+    /// A page of leads as it was asked for.
+    pub fn new(shell: Shell, request: &ListRequest, page: LeadPage) -> Self {
+        let filter = Toolbar::of(request);
+        let full = page.leads.len() >= usize::from(ListQuery::LIMIT);
+        let next = page.next.map(|cursor| filter.address(Some(&cursor)));
+        let (further, next) = if request.query.is_some() && !full { (next, None) } else { (None, next) };
+        let count_text = match page.leads.len() {
+            0 if filter.is_set() => "No lead matches.".to_owned(),
+            0 => "No leads here.".to_owned(),
+            1 => "1 lead shown".to_owned(),
+            count => format!("{count} leads shown"),
+        };
+        Self {
+            first: request.cursor.as_ref().map(|_| filter.address(None)),
+            leads: page.leads.into_iter().map(LeadView::of).collect(),
+            shell,
+            filter,
+            count_text,
+            next,
+            further,
+        }
+    }
+
+    /// Whether there is no lead at all yet.
+    pub fn is_welcome(&self) -> bool {
+        self.leads.is_empty() && self.first.is_none() && self.next.is_none() && !self.filter.is_set()
+    }
+}
+
+/// `GET /leads` while there are none.
+#[derive(Template)]
+#[template(path = "leads/welcome.html")]
+pub struct WelcomePage {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// A lead's row in the list.
+#[derive(Template)]
+#[template(path = "leads/_row.html")]
+pub struct LeadRow {
+    /// The shell.
+    pub shell: Shell,
+    /// The lead.
+    pub lead: LeadView,
+}
+
+/// One field of a form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Field {
+    /// What stands in it.
+    pub value: String,
+    /// What stood in it when the person first saw it.
+    pub base: String,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+/// The fields of a new lead, or of a lead being edited.
+#[derive(Debug, Clone, Default)]
+pub struct LeadForm {
+    /// The lead's id, or the empty text for a new one.
+    pub id: String,
+    /// The version that the person saw.
+    pub version: u64,
+    /// The name.
+    pub name: Field,
+    /// The e-mail address.
+    pub email: Field,
+    /// The state.
+    pub state: Field,
+    /// The score.
+    pub lead_score: Field,
+    /// The status.
+    pub status: Field,
+    /// What is wrong with all of it.
+    pub error: Option<String>,
+}
+
+impl LeadForm {
+    /// The form for a new lead: what was typed, and what is wrong with it.
+    pub fn for_new(typed: Texts, wrong: Messages) -> Self {
+        Self::filled(Texts::default(), typed, wrong)
+    }
+
+    /// The empty form for a new lead.
+    pub fn empty() -> Self {
+        let typed = Texts {
+            lead_score: Score::default().to_string(),
+            status: Status::default().to_string(),
+            ..Texts::default()
+        };
+        Self::for_new(typed, Messages::default())
+    }
+
+    /// The form for a lead as it stands.
+    pub fn for_lead(lead: &Lead) -> Self {
+        let texts = Texts::of(lead);
+        let form = Self::filled(texts.clone(), texts, Messages::default());
+        Self { id: lead.id.to_string(), version: lead.version.get(), ..form }
+    }
+
+    /// The form for an edit that was not accepted: what was typed, and what is wrong with it.
+    pub fn for_edit(id: LeadId, edit: Edit, wrong: Messages) -> Self {
+        let form = Self::filled(edit.base, edit.typed, wrong);
+        Self { id: id.to_string(), version: edit.version.get(), ..form }
+    }
+
+    fn filled(base: Texts, typed: Texts, wrong: Messages) -> Self {
+        let field = |value, base, error| Field { value, base, error };
+        Self {
+            name: field(typed.name, base.name, wrong.name),
+            email: field(typed.email, base.email, wrong.email),
+            state: field(typed.state, base.state, wrong.state),
+            lead_score: field(typed.lead_score, base.lead_score, wrong.lead_score),
+            status: field(typed.status, base.status, wrong.status),
+            ..Self::default()
+        }
+    }
+
+    /// The id of the form's element, by which its fields belong to it wherever they stand.
+    pub fn owner(&self) -> String {
+        if self.is_edit() { format!("edit-{}", self.id) } else { "new-lead".to_owned() }
+    }
+
+    /// Whether it is of a lead that exists.
+    pub fn is_edit(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    /// The states to choose from.
+    pub fn states(&self) -> Vec<Choice> {
+        states()
+    }
+
+    /// The statuses to choose from.
+    pub fn statuses(&self) -> Vec<Choice> {
+        statuses()
+    }
+
+    /// The field to begin in: the first that is wrong, or the first.
+    pub fn focus(&self) -> &'static str {
+        let fields = [
+            (LeadField::Name, &self.name),
+            (LeadField::Email, &self.email),
+            (LeadField::State, &self.state),
+            (LeadField::LeadScore, &self.lead_score),
+            (LeadField::Status, &self.status),
+        ];
+        let wrong = fields.into_iter().find(|(_, field)| field.error.is_some());
+        wrong.map_or(LeadField::Name, |(field, _)| field).as_str()
+    }
+}
+
+/// A lead's row while it is edited.
+#[derive(Template)]
+#[template(path = "leads/_row_edit.html")]
+pub struct EditRow {
+    /// The shell.
+    pub shell: Shell,
+    /// The fields.
+    pub form: LeadForm,
+}
+
+/// `GET /leads/{id}/edit`
+#[derive(Template)]
+#[template(path = "leads/edit.html", blocks = ["form"])]
+pub struct EditPage {
+    /// The shell.
+    pub shell: Shell,
+    /// The fields.
+    pub form: LeadForm,
+}
+
+/// `GET /leads/new`
+#[derive(Template)]
+#[template(path = "leads/new.html")]
+pub struct NewPage {
+    /// The shell.
+    pub shell: Shell,
+    /// The fields.
+    pub form: LeadForm,
+}
+
+/// A field's change as pages tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeView {
+    /// The field.
+    pub label: &'static str,
+    /// Its value before, or the empty text.
+    pub old: String,
+    /// Its value after, or the empty text.
+    pub new: String,
+}
+
+impl ChangeView {
+    fn of(change: &FieldChange) -> Self {
+        let words = |value| label(change.field, &text_of(value));
+        Self { label: change.field.label(), old: words(&change.old), new: words(&change.new) }
+    }
+}
+
+/// What happened to a lead at one version.
+#[derive(Debug, Clone)]
+pub struct EntryView {
+    /// The version.
+    pub version: u64,
+    /// What happened, as the beginning of a sentence: `Changed`.
+    pub what: &'static str,
+    /// Who did it.
+    pub who: Actor,
+    /// When.
+    pub when: Moment,
+    /// Every field that changed.
+    pub fields: Vec<ChangeView>,
+    /// Why, where a reason was given.
+    pub reason: Option<String>,
+}
+
+impl EntryView {
+    /// An entry of the history.
+    pub fn of(entry: HistoryEntry) -> Self {
+        Self {
+            version: entry.version.get(),
+            what: match entry.action {
+                Action::Created => "Created",
+                Action::Imported => "Imported",
+                Action::Updated => "Changed",
+                Action::Reopened => "Reopened",
+                Action::Deleted => "Deleted",
+            },
+            who: entry.by,
+            when: entry.at.into(),
+            fields: entry.changes.iter().map(ChangeView::of).collect(),
+            reason: entry.reason.map(|reason| reason.as_str().to_owned()),
+        }
+    }
+}
+
+/// A value as a form sends it, and as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// As a form sends it.
+    pub value: String,
+    /// As people read it.
+    pub label: String,
+}
+
+/// A field of a lead that two people edited.
+#[derive(Debug, Clone)]
+pub struct ConflictField {
+    /// The name in the form.
+    pub name: &'static str,
+    /// The name for people.
+    pub label: &'static str,
+    /// As it stands now.
+    pub now: Shown,
+    /// As the person wants it.
+    pub yours: Shown,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+impl ConflictField {
+    fn of(merged: MergedField) -> Self {
+        let shown = |value: String| {
+            let words = label(merged.field, &value);
+            Shown { label: if words.is_empty() { "none".to_owned() } else { words }, value }
+        };
+        Self {
+            name: merged.field.as_str(),
+            label: merged.field.label(),
+            now: shown(merged.now),
+            yours: shown(merged.yours),
+            fate: merged.fate,
+        }
+    }
+
+    /// Whether somebody else changed it.
+    pub fn is_theirs(&self) -> bool {
+        matches!(self.fate, Fate::Theirs | Fate::Agreed | Fate::Overlap)
+    }
+
+    /// Whether the person has to choose.
+    pub fn is_overlap(&self) -> bool {
+        self.fate == Fate::Overlap
+    }
+
+    /// Whether the person's value goes on top.
+    pub fn is_kept(&self) -> bool {
+        self.fate == Fate::Kept
+    }
+
+    /// Whether both want the same.
+    pub fn is_agreed(&self) -> bool {
+        self.fate == Fate::Agreed
+    }
+
+    /// The value that goes into the merged lead where there is nothing to choose.
+    pub fn merged(&self) -> &Shown {
+        if self.is_kept() { &self.yours } else { &self.now }
+    }
+
+    /// How the row looks.
+    pub fn kind(&self) -> &'static str {
+        match self.fate {
+            Fate::Untouched => "same",
+            Fate::Kept => "kept",
+            Fate::Theirs | Fate::Agreed => "theirs",
+            Fate::Overlap => "overlap",
+        }
+    }
+}
+
+/// What the loser of a race is shown.
+#[derive(Debug, Clone)]
+pub struct ConflictView {
+    /// The lead's id.
+    pub id: LeadId,
+    /// The lead's name as it stands now.
+    pub name: String,
+    /// The version as it is now.
+    pub version: u64,
+    /// Whether it is shown in the lead's row.
+    pub in_row: bool,
+    /// Whether the lead was deleted.
+    pub gone: bool,
+    /// What happened meanwhile.
+    pub changes: Vec<EntryView>,
+    /// Both people's values, field by field.
+    pub fields: Vec<ConflictField>,
+    /// What is still missing.
+    pub error: Option<String>,
+}
+
+impl ConflictView {
+    /// A lead that somebody else changed meanwhile.
+    pub fn of(conflict: Conflict, merged: Vec<MergedField>, in_row: bool) -> Self {
+        Self {
+            id: conflict.fresh.id,
+            name: conflict.fresh.name.to_string(),
+            version: conflict.fresh.version.get(),
+            in_row,
+            gone: false,
+            changes: conflict.since.into_iter().map(EntryView::of).collect(),
+            fields: merged.into_iter().map(ConflictField::of).collect(),
+            error: None,
+        }
+    }
+
+    /// A lead that somebody deleted meanwhile; `last` is the end of its history.
+    pub fn gone(
+        id: LeadId,
+        edit: &Edit,
+        last: Option<HistoryEntry>,
+        merged: Vec<MergedField>,
+        in_row: bool,
+    ) -> Self {
+        let deletion = last.filter(|entry| entry.action == Action::Deleted);
+        Self {
+            id,
+            name: edit.base.name.clone(),
+            version: edit.version.get(),
+            in_row,
+            gone: true,
+            changes: deletion.into_iter().map(EntryView::of).collect(),
+            fields: merged.into_iter().map(ConflictField::of).collect(),
+            error: None,
+        }
+    }
+
+    /// The same, with what is still missing.
+    pub fn with_error(self, error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..self }
+    }
+
+    /// Whether the person has to choose something.
+    pub fn overlaps(&self) -> bool {
+        self.fields.iter().any(ConflictField::is_overlap)
+    }
+}
+
+/// A conflict in the lead's row.
+#[derive(Template)]
+#[template(path = "leads/_row_conflict.html")]
+pub struct ConflictRow {
+    /// The shell.
+    pub shell: Shell,
+    /// The conflict.
+    pub conflict: ConflictView,
+}
+
+/// A conflict on the lead's page.
+#[derive(Template)]
+#[template(path = "leads/conflict.html", blocks = ["panel"])]
+pub struct ConflictPage {
+    /// The shell.
+    pub shell: Shell,
+    /// The conflict.
+    pub conflict: ConflictView,
+}
+
+/// Why a deletion or a reopening was not done, for the lead's page.
+#[derive(Debug, Clone, Default)]
+pub struct Refusal {
+    /// Why it was not deleted.
+    pub delete_error: Option<String>,
+    /// What happened meanwhile, if that is why.
+    pub changes: Vec<EntryView>,
+    /// Whether the person may delete it all the same.
+    pub delete_anyway: bool,
+    /// The reason given for reopening, and what is wrong with it.
+    pub reopen: Option<Field>,
+}
+
+/// `GET /leads/{id}`
+#[derive(Template)]
+#[template(path = "leads/detail.html", blocks = ["lead", "entries"])]
+pub struct DetailPage {
+    /// The shell.
+    pub shell: Shell,
+    /// The lead.
+    pub lead: LeadView,
+    /// What happened to it, newest first.
+    pub history: Vec<EntryView>,
+    /// The address of what happened before.
+    pub older: Option<String>,
+    /// The field for reopening, where it may be reopened.
+    pub reopen: Option<Field>,
+    /// What was not done, and why.
+    pub refusal: Refusal,
+    /// Whether it replaces a part of a page that is shown already.
+    pub fragment: bool,
+}
+
+impl DetailPage {
+    /// A lead with the newest entries of its history.
+    pub fn new(shell: Shell, lead: LeadView, history: HistoryPage) -> Self {
+        let older = history.next.as_deref().and_then(|cursor| {
+            let query = serde_urlencoded::to_string([("history", cursor)]).ok()?;
+            Some(format!("/leads/{}?{query}", lead.id))
+        });
+        let may_reopen = shell.account.as_ref().is_some_and(|account| account.is_administrator());
+        Self {
+            reopen: (may_reopen && lead.status == Status::Converted).then(Field::default),
+            history: history.entries.into_iter().map(EntryView::of).collect(),
+            refusal: Refusal::default(),
+            fragment: false,
+            shell,
+            lead,
+            older,
+        }
+    }
+
+    /// The same, with what was not done.
+    pub fn refused(self, refusal: Refusal) -> Self {
+        Self { reopen: refusal.reopen.clone().or(self.reopen), refusal, ..self }
+    }
+
+    /// The same, for a page that is shown already.
+    pub fn for_fragment(self) -> Self {
+        Self { fragment: true, ..self }
+    }
+}

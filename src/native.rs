@@ -1,0 +1,88 @@
+//! What a process on an operating system has: an HTTP client with TLS of our own, tokio's clock, and AWS's ordinary
+//! ways of finding a region and credentials.
+//!
+//! The ordinary chain of credentials here is: environment variables (as Lambda sets them), profiles in `~/.aws` with
+//! keys or a role to assume, web identity tokens, the container endpoint of ECS and EKS, and the instance metadata of
+//! EC2. Sign-in through a browser (IAM Identity Center) and credential processes are left out, for they bring in three
+//! more SDKs; `aws configure export-credentials --format env` turns such a profile into environment variables.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::app::{App, Clock, CookiePolicy, Entropy};
+use crate::config::Config;
+use crate::dynamo::{Dynamo, Patience};
+use crate::leads::store::Snapshots;
+
+/// How many leads a process remembers at versions that it has seen.
+const SNAPSHOTS: usize = 2_000;
+
+/// Why no client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nothing says in which region the table is.
+    #[error("no AWS region is set: set AWS_REGION, or a region in the AWS profile")]
+    NoRegion,
+}
+
+/// A client of DynamoDB on AWS, or at another endpoint, with region and credentials from the ordinary chain unless a
+/// region is given.
+///
+/// # Errors
+/// [`ClientError::NoRegion`].
+pub async fn aws(region: Option<String>, endpoint: Option<&str>) -> Result<Builder, ClientError> {
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(https()).sleep_impl(TokioSleep::new());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(ClientError::NoRegion);
+    }
+    let builder = Builder::from(&config);
+    Ok(match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    })
+}
+
+/// A client of an engine on this machine, which asks for credentials and believes any.
+pub fn embedded(endpoint: &str) -> Builder {
+    Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
+}
+
+/// The application over a table.
+pub fn app(client: Builder, table: &str, cookies: CookiePolicy) -> App {
+    let entropy = Entropy::of_system();
+    let sleep = SharedAsyncSleep::new(TokioSleep::new());
+    App {
+        dynamo: Dynamo::new(client, table, sleep, entropy.clone(), Patience::default()),
+        clock: Clock::of_system(),
+        entropy,
+        snapshots: Snapshots::new(SNAPSHOTS),
+        cookies,
+    }
+}
+
+/// The application that a configuration describes. Its SDK client is made here, once.
+///
+/// # Errors
+/// [`ClientError::NoRegion`].
+pub async fn app_of(config: &Config) -> Result<App, ClientError> {
+    let client = aws(None, config.dynamodb_endpoint.as_deref()).await?;
+    Ok(app(client, &config.table, config.cookies.clone()))
+}
+
+/// HTTPS with the roots that the operating system trusts: a list of our own would be quicker to load by some
+/// milliseconds, and would fail behind a proxy, at another endpoint, and on the day that AWS changes its roots.
+fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
