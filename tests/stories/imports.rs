@@ -437,7 +437,8 @@ async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(world: Worl
     let seen = std::cell::RefCell::new(Vec::new());
     let report = run::run_file(&desk.app, &by, &file, |progress| seen.borrow_mut().push(progress)).await;
     let report = report.expect("the file is imported");
-    assert_eq!(report.counts, Counts { created: 220, skipped: 0, rejected: 0 });
+    assert!(report.counts.skipped >= 20, "what the first run created is there already: {:?}", report.counts);
+    assert_eq!(report.counts.created + report.counts.skipped, 220);
     let rows: Vec<u64> = seen.borrow().iter().map(|progress| progress.counts.total()).collect();
     assert_eq!(rows, [200, 220]);
     let last = seen.borrow().last().copied().unwrap();

@@ -54,7 +54,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn tell(report: &Report, rejected: Option<&Path>) -> Result<(), Failure> {
     let counts = report.counts;
     say(&format!("Read {} rows.", counts.total()));
-    say(&format!("  {:>7} created, by this run or an earlier one of the same file", counts.created));
+    say(&format!("  {:>7} created", counts.created));
     say(&format!("  {:>7} skipped, for a lead has their e-mail address already", counts.skipped));
     say(&format!("  {:>7} rejected", counts.rejected));
     if report.rejections.is_empty() {
