@@ -86,28 +86,11 @@ pub struct Update {
 }
 
 impl Update {
-    /// An update of nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// What turns one item into another, in the order of the attributes' names.
     pub fn between(before: &Item, after: &Item) -> Self {
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
         Self { changes: changed.map(|name| (name.clone(), after.get(name).cloned())).collect() }
-    }
-
-    /// Sets an attribute.
-    pub fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
-        self.changes.push((attribute.to_owned(), Some(value)));
-        self
-    }
-
-    /// Takes an attribute away.
-    pub fn remove(mut self, attribute: &str) -> Self {
-        self.changes.push((attribute.to_owned(), None));
-        self
     }
 
     pub(super) fn render(&self, into: &mut Expression) -> String {
@@ -173,9 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn an_update_sets_and_removes() {
+    fn an_update_between_two_items_sets_and_removes_what_differs_in_the_order_of_names() {
+        let item = |pairs: &[(&str, &str)]| -> Item {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).into()))).collect()
+        };
+        let before = item(&[("pk", "LEAD#1"), ("state", "NY"), ("name", "Ann")]);
+        let after = item(&[("pk", "LEAD#1"), ("name", "Bob"), ("email", "b@example.com")]);
         let mut into = Expression::default();
-        let update = Update::new().set("name", AttributeValue::S("Ann".into())).remove("state");
-        assert_eq!(update.render(&mut into), "SET #name = :v0 REMOVE #state");
+        let text = Update::between(&before, &after).render(&mut into);
+        assert_eq!(text, "SET #email = :v0, #name = :v1 REMOVE #state");
+        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("Bob".into()));
     }
 }

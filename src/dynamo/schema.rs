@@ -25,6 +25,7 @@
 //! | leads by newest or score, of a status, of a state, of both | Query one of the eight indexes, then BatchGetItem, consistent |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
+//! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
 //!
 //! **Indexes.** Each of the eight pairs one partition attribute (`listAll`, `listStatus`, `listState`,

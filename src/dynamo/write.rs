@@ -161,16 +161,6 @@ impl GuardedWrite {
         self.actions.push(action);
         self
     }
-
-    /// How many actions it has.
-    pub fn len(&self) -> usize {
-        self.actions.len()
-    }
-
-    /// Whether it has no action.
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty()
-    }
 }
 
 impl Dynamo {
