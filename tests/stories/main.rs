@@ -19,6 +19,7 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod process;
 mod races;
 mod support;
 
@@ -38,4 +39,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, races];
+modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, process, races];

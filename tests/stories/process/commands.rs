@@ -1,0 +1,214 @@
+//! What the commands of `holdfast` do, beside a running server and alone, and what their help says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::binary::{Data, Run};
+use crate::support::{Story, World, stories};
+
+/// The stories of this part.
+pub fn all() -> Vec<Story> {
+    stories![
+        once: an_account_is_added_beside_the_running_server_and_alone,
+            an_account_that_cannot_be_is_refused_in_words,
+            a_file_of_leads_is_imported_once_however_often_it_is_given,
+            a_file_that_cannot_be_imported_is_refused_in_words,
+            the_help_of_every_command_names_every_flag,
+            a_wrong_configuration_of_the_function_names_every_fault
+    ]
+}
+
+const PASSWORD: &str = "correct horse battery";
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/leads");
+
+async fn an_account_is_added_beside_the_running_server_and_alone(_: World) {
+    let data = Data::new();
+    let add = |email: &'static str, role: &'static str| {
+        ["account", "add", email, "--name", "Ann Lee", "--role", role]
+    };
+    // Alone, even where nothing is yet: the path of a link, for nobody serves.
+    let alone = data.holdfast(&add("ann@example.com", "agent")).succeeds().await;
+    let lines: Vec<_> = alone.lines().collect();
+    assert_eq!(lines[0], "Added Ann Lee <ann@example.com> as agent.");
+    assert!(lines[2].starts_with("/sign-in/link/"), "{alone}");
+
+    let server = data.serve().await;
+    let ann = server.visitor();
+    ann.get(lines[2]).send().await.expect(303);
+    assert_eq!(ann.get("/api/me").send().await.expect(200).json::<Value>()["role"], "agent");
+    // Beside the server: its whole address.
+    let beside = data.holdfast(&add("bob@example.com", "administrator")).succeeds().await;
+    let link = beside.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
+    let bob = server.visitor();
+    bob.get(link.expect("the link is the server's")).send().await.expect(303);
+    assert_eq!(bob.get("/api/me").send().await.expect(200).json::<Value>()["role"], "administrator");
+    // With a password there is no link.
+    let mut words = add("pat@example.com", "participant").to_vec();
+    words.push("--password-stdin");
+    let run = data.holdfast_reading(&words, &format!("{PASSWORD}\n"));
+    assert_eq!(run.succeeds().await, "Added Ann Lee <pat@example.com> as participant.\n");
+    let form = [("email", "pat@example.com"), ("password", PASSWORD)];
+    server.visitor().post("/sign-in").form(&form).send().await.expect(303);
+}
+
+async fn an_account_that_cannot_be_is_refused_in_words(_: World) {
+    let data = Data::new();
+    let add = |email: &'static str, role: &'static str| {
+        ["account", "add", email, "--name", "Ann Lee", "--role", role]
+    };
+    data.holdfast(&add("ann@example.com", "agent")).succeeds().await;
+    let taken = data.holdfast(&add("ANN@example.com", "agent")).fails(1).await;
+    assert!(taken.starts_with("holdfast: another account has the e-mail address"), "{taken}");
+    let mut words = add("bob@example.com", "agent").to_vec();
+    words.push("--password-stdin");
+    let short = data.holdfast_reading(&words, "short\n").fails(1).await;
+    assert!(short.starts_with("holdfast: this cannot be a password: "), "{short}");
+    assert!(!short.contains("short\n"), "a password is never shown: {short}");
+    for (words, named) in [(add("ann", "agent"), "<EMAIL>"), (add("ann@example.com", "owner"), "--role")] {
+        let wrong = data.holdfast(&words).fails(2).await;
+        assert!(wrong.contains(named), "{wrong}");
+    }
+}
+
+async fn a_file_of_leads_is_imported_once_however_often_it_is_given(_: World) {
+    let data = Data::new();
+    let file = format!("{FIXTURES}/contacts.csv");
+    let words = ["import", "leads", &file];
+    let rows = csv_rows(&file);
+    let report = |created: usize, skipped: usize| {
+        format!(
+            "Read {rows} rows.\n  {created:>7} created\n  \
+             {skipped:>7} skipped, for a lead has their e-mail address already\n  {:>7} rejected\n",
+            0
+        )
+    };
+    assert_eq!(data.holdfast(&words).succeeds().await, report(rows, 0));
+    assert_eq!(data.holdfast(&words).succeeds().await, report(0, rows));
+    let server = data.serve().await;
+    assert_eq!(data.holdfast(&words).succeeds().await, report(0, rows));
+    let person = server.administrator().await;
+    let page: Value = person.get("/api/leads?limit=100").send().await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), rows);
+
+    // Another desk, beside its server; the rejected rows go to a file that is not there yet.
+    let data = Data::new();
+    let server = data.serve().await;
+    let person = server.administrator().await;
+    let rejected = data.path().join("rejected.csv");
+    let (mistakes, rejected) = (format!("{FIXTURES}/contacts-with-mistakes.csv"), rejected.to_str().unwrap());
+    let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
+    let out = run.succeeds().await;
+    let counted = |what: &str| -> usize {
+        let line = out.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {out}"));
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let (created, skipped, refused) = (counted(" created"), counted(" skipped"), counted(" rejected"));
+    assert!(created > 0 && refused > 0, "{out}");
+    assert_eq!(created + skipped + refused, csv_rows(&mistakes), "{out}");
+    let page: Value = person.get("/api/leads?limit=100").send().await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), created);
+    assert_eq!(csv_rows(rejected), refused);
+    let again = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]).fails(1).await;
+    assert!(again.contains("cannot write") && again.contains("rejected.csv"), "{again}");
+}
+
+/// How many rows a CSV file has under its header.
+fn csv_rows(file: &str) -> usize {
+    let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
+    reader.unwrap_or_else(|error| panic!("{file}: {error}")).byte_records().count()
+}
+
+async fn a_file_that_cannot_be_imported_is_refused_in_words(_: World) {
+    let data = Data::new();
+    let absent = data.holdfast(&["import", "leads", "no-such-file.csv"]).fails(1).await;
+    assert!(absent.starts_with("holdfast: cannot read no-such-file.csv: "), "{absent}");
+    assert!(!data.path().exists(), "nothing was touched");
+    let program = env!("CARGO_BIN_EXE_holdfast");
+    let binary = data.holdfast(&["import", "leads", program]).fails(1).await;
+    assert!(binary.starts_with("holdfast: "), "{binary}");
+    assert_eq!(binary.lines().count(), 1, "{binary}");
+}
+
+/// The flags of each command, by its words; `--help` and `--version` are every command's or the program's own.
+fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
+    let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
+    BTreeMap::from([
+        ("", ["--port", "--data-dir", "--help", "--version"].into()),
+        ("serve", ["--port", "--data-dir", "--help"].into()),
+        ("account", ["--help"].into()),
+        ("account add", table(&["--name", "--role", "--password-stdin"])),
+        ("import", ["--help"].into()),
+        ("import leads", table(&["--rejected"])),
+    ])
+}
+
+async fn the_help_of_every_command_names_every_flag(_: World) {
+    let data = Data::new();
+    let expected = flags();
+    let mut left = vec![String::new()];
+    let mut seen = BTreeSet::new();
+    while let Some(command) = left.pop() {
+        let words: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
+        let help = data.holdfast(&words).succeeds().await;
+        let section = |name: &str| {
+            let (_, rest) = help.split_once(&format!("\n{name}:\n")).unwrap_or_default();
+            // A section ends where text stands at the margin again.
+            rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>()
+        };
+        let options = section("Options");
+        let named: BTreeSet<_> = options
+            .iter()
+            .map(|line| line.trim_start())
+            .filter(|line| line.starts_with('-'))
+            .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
+            .collect();
+        assert_eq!(Some(&named), expected.get(command.as_str()), "{command}: {help}");
+        // Each is explained, and every command says what it is for in its first line.
+        let explained = options.iter().filter(|line| line.starts_with("          ")).count();
+        let beside = options.iter().filter(|line| line.trim_start().split("  ").count() > 1).count();
+        assert!(explained + beside >= named.len(), "{command}: {help}");
+        assert!(help.lines().next().is_some_and(|line| !line.starts_with("Usage")), "{command}: {help}");
+        // A line that stands further in goes on with a description.
+        let commands = section("Commands").into_iter().filter(|line| !line.starts_with("   "));
+        let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        left.extend(names.map(|name| format!("{command} {name}").trim().to_owned()));
+        assert!(seen.insert(command));
+    }
+    assert_eq!(seen.len(), expected.len(), "{seen:?}");
+    assert!(!data.path().exists(), "nothing was touched");
+}
+
+async fn a_wrong_configuration_of_the_function_names_every_fault(_: World) {
+    let secret = "too short a secret";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lambda_web"));
+    command
+        .env("HOLDFAST_TABLE", "no table")
+        .env("HOLDFAST_COOKIE_KEY", secret)
+        .env("HOLDFAST_SECURE_COOKIES", "perhaps")
+        .env("HOLDFAST_BASE_PATH", "desk/")
+        .env("HOLDFAST_DYNAMODB_ENDPOINT", "nowhere");
+    let run = Run::start(command, "");
+    assert_eq!(run.ended().await, Some(1));
+    let out = run.out();
+    let logged: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
+    let words = logged["error"].as_str().unwrap();
+    for fault in [
+        "HOLDFAST_TABLE is no table name",
+        "HOLDFAST_COOKIE_KEY is too short",
+        "HOLDFAST_SECURE_COOKIES is neither true nor false",
+        "HOLDFAST_BASE_PATH is no path",
+        "HOLDFAST_DYNAMODB_ENDPOINT is no address",
+    ] {
+        assert!(words.contains(fault), "{fault}: {words}");
+    }
+    assert!(!format!("{out}{}", run.err()).contains(secret));
+
+    let bare = Run::start(Command::new(env!("CARGO_BIN_EXE_lambda_web")), "");
+    assert_eq!(bare.ended().await, Some(1));
+    for fault in ["HOLDFAST_TABLE is missing", "HOLDFAST_COOKIE_KEY is missing"] {
+        assert!(bare.out().contains(fault), "{fault}: {}", bare.out());
+    }
+}
