@@ -19,6 +19,7 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod pages;
 mod process;
 mod races;
 mod support;
@@ -39,4 +40,6 @@ macro_rules! modules {
     };
 }
 
-modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, process, races];
+modules![
+    access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, pages, process, races
+];
