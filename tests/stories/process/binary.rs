@@ -86,7 +86,10 @@ impl Run {
         let name = format!("process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let place = |end: &str| target().join("tmp").join(format!("{name}.{end}"));
         let (out, err, given) = (place("out"), place("err"), place("in"));
-        fs::write(&given, input).expect("the input can be written");
+        // An earlier run of these stories has left files of the same names.
+        for (file, content) in [(&out, ""), (&err, ""), (&given, input)] {
+            fs::write(file, content).expect("the target folder can be written to");
+        }
         let mut shell = Command::new("sh");
         shell.args(["-c", STREAMS, "sh"]).args([&out, &err, &given]);
         shell.arg(command.get_program()).args(command.get_args());
