@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The shell becomes the program, so its process id is the program's, and each stream has a file of its own.
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
+/// What a developer may have set, and no story means.
+const OTHERS: [&str; 6] =
+    ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "RUST_LOG", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"];
+
 /// A data directory, removed when its story ends.
 pub struct Data(PathBuf);
 
@@ -93,7 +97,7 @@ impl Run {
         let mut shell = Command::new("sh");
         shell.args(["-c", STREAMS, "sh"]).args([&out, &err, &given]);
         shell.arg(command.get_program()).args(command.get_args());
-        for variable in ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "RUST_LOG", "AWS_REGION", "AWS_PROFILE"] {
+        for variable in OTHERS {
             shell.env_remove(variable);
         }
         for (variable, value) in command.get_envs() {

@@ -6,13 +6,15 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::binary::{Data, Run};
+use crate::support::desk::Desk;
 use crate::support::http::Client;
 use crate::support::{Story, World, stories};
 
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        once: an_account_is_added_beside_the_running_server_and_alone,
+        once: the_commands_work_on_a_table_on_aws,
+            an_account_is_added_beside_the_running_server_and_alone,
             an_account_that_cannot_be_is_refused_in_words,
             a_file_of_leads_is_imported_once_however_often_it_is_given,
             rows_that_are_rejected_go_to_a_new_file,
@@ -24,6 +26,36 @@ pub fn all() -> Vec<Story> {
 
 const PASSWORD: &str = "correct horse battery";
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/leads");
+
+async fn the_commands_work_on_a_table_on_aws(world: World) {
+    let desk = Desk::open(&world).await;
+    // The ordinary variables of the SDK say where AWS is and who asks.
+    let on_aws = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).args(["--table", world.table()]);
+        let endpoint = world.engine().endpoint();
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+            ("AWS_ACCESS_KEY_ID", "dummy"),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            command.env(name, value);
+        }
+        command
+    };
+    let region = ["--region", "us-east-1"];
+    let add = ["account", "add", "you@example.com", "--name", "Your Name", "--role", "administrator"];
+    let added = Run::start(on_aws(&[&add[..], &region].concat()), "").succeeds().await;
+    let person = desk.visitor();
+    person.get(added.lines().nth(2).expect("a link is printed")).send().await.expect(303);
+    let file = format!("{FIXTURES}/contacts.csv");
+    let import = ["import", "leads", &file];
+    let report = Run::start(on_aws(&[&import[..], &region].concat()), "").succeeds().await;
+    assert_eq!(leads(&person).await.len(), counted(&report)[0]);
+    let nowhere = Run::start(on_aws(&add), "").fails(1).await;
+    assert!(nowhere.contains("AWS_REGION"), "{nowhere}");
+}
 
 async fn an_account_is_added_beside_the_running_server_and_alone(_: World) {
     let data = Data::new();
