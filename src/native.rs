@@ -10,6 +10,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::app::{App, Clock, CookiePolicy, Entropy};
 use crate::config::Config;
@@ -18,6 +19,15 @@ use crate::leads::store::Snapshots;
 
 /// How many leads a process remembers at versions that it has seen.
 const SNAPSHOTS: usize = 2_000;
+
+/// What may be logged at all, whatever `RUST_LOG` says: at their lowest levels the SDK, the connection and the embedded
+/// engine write out whole requests and answers, and with them people's names, addresses and passwords' hashes.
+pub fn discreet() -> Targets {
+    Targets::new().with_default(LevelFilter::TRACE).with_target("dynoxide", LevelFilter::DEBUG).with_targets(
+        ["aws_config", "aws_sdk", "aws_smithy", "hyper", "lambda_runtime"]
+            .map(|name| (name, LevelFilter::INFO)),
+    )
+}
 
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -85,4 +95,26 @@ pub async fn app_of(config: &Config) -> Result<App, ClientError> {
 /// milliseconds, and would fail behind a proxy, at another endpoint, and on the day that AWS changes its roots.
 fn https() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing_subscriber::filter::LevelFilter;
+
+    #[test]
+    fn what_writes_out_requests_is_kept_from_it() {
+        for (target, most) in [
+            ("holdfast::web", LevelFilter::TRACE),
+            ("dynoxide::server", LevelFilter::DEBUG),
+            ("aws_sdk_dynamodb::operation::get_item", LevelFilter::INFO),
+            ("aws_smithy_runtime::client::orchestrator::http", LevelFilter::INFO),
+            ("hyper_util::client::legacy::pool", LevelFilter::INFO),
+            ("lambda_runtime::layers::api_response", LevelFilter::INFO),
+        ] {
+            for level in [tracing::Level::INFO, tracing::Level::DEBUG, tracing::Level::TRACE] {
+                assert_eq!(discreet().would_enable(target, &level), level <= most, "{target} at {level}");
+            }
+        }
+    }
 }

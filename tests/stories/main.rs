@@ -20,6 +20,7 @@ mod imports;
 mod leads;
 mod lists;
 mod pages;
+mod process;
 mod races;
 mod support;
 
@@ -39,4 +40,6 @@ macro_rules! modules {
     };
 }
 
-modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, pages, races];
+modules![
+    access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, pages, process, races
+];

@@ -15,7 +15,10 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use holdfast::native;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use cli::{AccountCommand, Cli, Command, ImportCommand};
 use failure::Failure;
@@ -27,8 +30,8 @@ const LOGGED: &str = "info,dynoxide=error";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let ansi = stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(ansi).init();
+    let events = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    tracing_subscriber::registry().with(native::discreet()).with(filter).with(events).init();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

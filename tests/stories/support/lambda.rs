@@ -89,6 +89,11 @@ impl LambdaRuntime {
         }
     }
 
+    /// What the bootstrap has printed so far.
+    pub fn output(&self) -> String {
+        lock(&self.output).clone()
+    }
+
     async fn outcome(&self, event: Value) -> Result<Value, String> {
         let answer = self.api.enqueue(event)?;
         tokio::select! {

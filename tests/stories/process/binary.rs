@@ -1,0 +1,211 @@
+//! The built `holdfast` as a person at a shell has it: what it is given, what it writes where, and how it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::http::Client;
+use crate::support::process::{Process, target};
+use crate::support::wait;
+
+/// How long it may take to start or to end on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shell becomes the program, so its process id is the program's, and each stream has a file of its own.
+const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
+
+/// What a developer may have set, and no story means.
+const OTHERS: [&str; 6] =
+    ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "RUST_LOG", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"];
+
+/// A data directory, removed when its story ends.
+pub struct Data(PathBuf);
+
+impl Data {
+    /// A directory that is not there yet.
+    pub fn new() -> Self {
+        let random = getrandom::u64().expect("the system gives random numbers");
+        Self(target().join("tmp").join(format!("data-{random:016x}")))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What one of its files holds.
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.0.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+
+    /// `holdfast` on this data, with these words after its name.
+    pub fn holdfast(&self, words: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
+        Run::start(command, "")
+    }
+
+    /// The same, with something to read on standard input.
+    pub fn holdfast_reading(&self, words: &[&str], input: &str) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
+        Run::start(command, input)
+    }
+
+    /// A server on this data, once it has said where it is.
+    pub async fn serve(&self) -> Server {
+        self.serve_logging("info").await
+    }
+
+    /// The same with `RUST_LOG`.
+    pub async fn serve_logging(&self, level: &str) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(["--port", "0"]).env("HOLDFAST_DATA_DIR", &self.0).env("RUST_LOG", level);
+        Server::of(Run::start(command, "")).await
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // What was never made cannot be removed, which is what was wanted.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that was started.
+pub struct Run {
+    process: Process,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Run {
+    /// Starts a program without the variables that a developer may have set.
+    pub fn start(command: Command, input: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let place = |end: &str| target().join("tmp").join(format!("{name}.{end}"));
+        let (out, err, given) = (place("out"), place("err"), place("in"));
+        // An earlier run of these stories has left files of the same names.
+        for (file, content) in [(&out, ""), (&err, ""), (&given, input)] {
+            fs::write(file, content).expect("the target folder can be written to");
+        }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", STREAMS, "sh"]).args([&out, &err, &given]);
+        shell.arg(command.get_program()).args(command.get_args());
+        for variable in OTHERS {
+            shell.env_remove(variable);
+        }
+        for (variable, value) in command.get_envs() {
+            shell.env(variable, value.unwrap_or_default());
+        }
+        let process = Process::start(&name, &shell).expect("the program starts");
+        Self { process, out, err }
+    }
+
+    /// What it has written to standard output so far.
+    pub fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn err(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits for its end and gives back its exit code, which a process that was killed has not.
+    pub async fn ended(&self) -> Option<i32> {
+        let status = wait::within(PATIENCE, async || self.process.ended().ok_or("it still runs")).await;
+        status.unwrap_or_else(|still| panic!("{still}: {} {}", self.out(), self.err())).code()
+    }
+
+    /// Waits until it has ended well, and gives back what it wrote to standard output.
+    pub async fn succeeds(&self) -> String {
+        let code = self.ended().await;
+        assert_eq!(code, Some(0), "{} {}", self.out(), self.err());
+        self.out()
+    }
+
+    /// Waits until it has ended with this exit code, and gives back what it wrote to standard error.
+    pub async fn fails(&self, code: i32) -> String {
+        assert_eq!(self.ended().await, Some(code), "{} {}", self.out(), self.err());
+        self.err()
+    }
+
+    /// Waits until standard error has these words.
+    pub async fn says(&self, words: &str) {
+        let said = wait::within(PATIENCE, async || self.err().contains(words).then_some(()).ok_or(words));
+        assert!(said.await.is_ok(), "it never said {words:?}: {}", self.err());
+    }
+}
+
+/// A server that runs.
+pub struct Server {
+    /// The process.
+    pub run: Run,
+    /// `http://127.0.0.1:PORT`.
+    pub address: String,
+    /// The second line of standard output: the path of the link that it printed.
+    pub link: String,
+}
+
+impl Server {
+    async fn of(run: Run) -> Self {
+        let lines = wait::within(PATIENCE, async || {
+            let out = run.out();
+            let whole = out.matches('\n').count() >= 2;
+            if whole { Ok(out) } else { Err(run.process.ended()) }
+        });
+        let out = lines.await.unwrap_or_else(|end| panic!("it did not start, {end:?}: {}", run.err()));
+        let mut lines = out.lines();
+        let address = lines.next().and_then(|line| line.strip_prefix("Holdfast is at "));
+        let address = address.unwrap_or_else(|| panic!("the first line is no address: {out}")).to_owned();
+        let link = lines.next().and_then(|line| line.strip_prefix(&address)).map(str::to_owned);
+        let link = link.unwrap_or_else(|| panic!("the second line is no link: {out}"));
+        Self { run, address, link }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// A browser in which nobody is signed in.
+    pub fn visitor(&self) -> Client {
+        Client::at(&self.address).always("origin", &self.address)
+    }
+
+    /// A browser in which the printed link was followed.
+    pub async fn administrator(&self) -> Client {
+        let visitor = self.visitor();
+        visitor.get(&self.link).send().await.expect(303);
+        visitor
+    }
+
+    /// The secret of a new token of the person at this browser.
+    pub async fn token(&self, person: &Client) -> String {
+        let made = person.post("/api/tokens").json(&json!({ "name": "test" })).send().await.expect(201);
+        made.json::<Value>()["secret"].as_str().expect("it is shown once").to_owned()
+    }
+
+    /// A program with this token.
+    pub fn program(&self, token: &str) -> Client {
+        Client::at(&self.address).always("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Ends it as Ctrl-C does, and gives back what it logged.
+    pub async fn stop(self) -> String {
+        self.run.signal("INT");
+        self.run.succeeds().await;
+        self.run.err()
+    }
+}

@@ -1,0 +1,172 @@
+//! What is never logged, however much is asked for: who the leads are, and whatever opens a door.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_dynamodb::Client as Engine;
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::body::Bytes;
+use axum::response::IntoResponse as _;
+use holdfast::accounts::domain::Role;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::binary::Data;
+use crate::support::desk::{Desk, address, change, create, new_lead};
+use crate::support::http::{Server, plain_client};
+use crate::support::lambda::LambdaRuntime;
+use crate::support::{Story, World, stories};
+
+/// The stories of this part.
+pub fn all() -> Vec<Story> {
+    stories![
+        once: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
+            the_function_logs_no_lead_that_a_failed_transaction_shows
+    ]
+}
+
+const NAME: &str = "Zebulon Quackenbush";
+const EMAIL: &str = "zebulon@quackenbush.example";
+const PASSWORD: &str = "correct horse battery";
+
+/// Panics if a log has one of these words, in any case of letters.
+#[track_caller]
+fn assert_without(log: &str, words: &[&str]) {
+    for word in words {
+        assert!(word.len() >= 6, "{word:?} is too short to look for");
+        let word = word.to_lowercase();
+        let line = log.lines().map(str::to_lowercase).find(|line| line.contains(&word));
+        assert!(line.is_none(), "{word:?} is logged: {line:?}");
+    }
+}
+
+async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(world: World) {
+    let data = Data::new();
+    let server = data.serve_logging("trace").await;
+    let person = server.administrator().await;
+    let cookie = person.cookie("holdfast").expect("somebody is signed in");
+    let token = server.token(&person).await;
+    let program = server.program(&token);
+    let lead = create(&program, &new_lead(NAME, EMAIL)).await;
+
+    // What goes well, and every way to be refused.
+    change(&program, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
+    change(&program, &lead, 1, json!({ "leadScore": 70, "name": NAME })).await.expect(409);
+    change(&program, &lead, 2, json!({ "status": "CONVERTED" })).await.expect(422);
+    program.post("/api/leads").json(&new_lead(NAME, EMAIL)).send().await.expect(422);
+    program.get("/api/leads?q=Zebulon%20Quackenbush").send().await.expect(200);
+    server.program(&format!("{token}x")).get("/api/leads").send().await.expect(401);
+    let form = [("current", ""), ("new", PASSWORD), ("again", PASSWORD)];
+    person.post("/account/password").form(&form).send().await.expect(303);
+    for (email, password, status) in [
+        (EMAIL, PASSWORD, 422),
+        ("admin@holdfast.local", "not the right one", 422),
+        ("admin@holdfast.local", PASSWORD, 303),
+    ] {
+        let form = [("email", email), ("password", password)];
+        server.visitor().post("/sign-in").form(&form).send().await.expect(status);
+    }
+    server.visitor().get(&server.link).send().await.expect(410);
+
+    // What no request brings about: items that some other program has spoilt.
+    let lock: Value = serde_json::from_str(&data.read("holdfast.lock")).unwrap();
+    let config = world.sdk_config().endpoint_url(lock["engine"].as_str().unwrap());
+    let engine = Engine::from_conf(config.build());
+    let id = lead["id"].as_str().unwrap();
+    spoil(&engine, &format!("LEAD#{id}"), "LEAD", "version").await;
+    program.get(&address(&lead)).send().await.expect(500);
+    change(&program, &lead, 2, json!({ "leadScore": 61 })).await.expect(500);
+    spoil(&engine, &format!("EMAIL#{EMAIL}"), "EMAIL", "leadId").await;
+    let again = program.post("/api/leads").json(&new_lead(NAME, EMAIL)).send().await;
+    assert!(matches!(again.status.as_u16(), 422 | 500), "{}", again.status);
+
+    let key = data.read("cookie.key");
+    let printed = server.link.rsplit('/').next().unwrap().to_owned();
+    let log = server.stop().await;
+    assert!(log.contains("a request failed") && log.contains("signed in by password"), "{log}");
+    let secrets = [&token, &cookie, &key, &printed].map(|secret| secret.trim_start_matches("hf_"));
+    assert_without(&log, &secrets);
+    assert_without(&log, &["Zebulon", "Quackenbush", PASSWORD, "correct+horse", "not the right one"]);
+}
+
+/// Replaces an attribute of an item by one of another type.
+async fn spoil(engine: &Engine, pk: &str, sk: &str, attribute: &str) {
+    let update = engine.update_item().table_name("holdfast");
+    let update =
+        update.key("pk", AttributeValue::S(pk.to_owned())).key("sk", AttributeValue::S(sk.to_owned()));
+    let update = update.update_expression("SET #a = :a").expression_attribute_names("#a", attribute);
+    let update = update.condition_expression("attribute_exists(#a)");
+    update.expression_attribute_values(":a", AttributeValue::Bool(true)).send().await.unwrap();
+}
+
+/// What DynamoDB answers where one action's condition is refused, which shows the item, and another cannot be done.
+fn cancelled_showing(lead: &Value, actions: usize) -> Value {
+    let item = json!({
+        "pk": { "S": format!("LEAD#{}", lead["id"].as_str().unwrap()) },
+        "sk": { "S": "LEAD" },
+        "name": { "S": NAME },
+        "email": { "S": EMAIL },
+        "version": { "N": "1" },
+    });
+    let mut reasons = vec![
+        json!({ "Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": item }),
+        json!({ "Code": "ValidationError", "Message": "An operand has an incorrect data type" }),
+    ];
+    reasons.resize(actions.max(2), json!({ "Code": "None" }));
+    json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons \
+                    [ConditionalCheckFailed, ValidationError]",
+        "CancellationReasons": reasons,
+    })
+}
+
+/// The engine, but for transactions: once it is told to, each of them is cancelled and shows this lead.
+async fn spoilt_engine(endpoint: String, lead: Value, spoilt: Arc<AtomicBool>) -> Server {
+    let client = plain_client();
+    let answer = async move |headers: HeaderMap, body: Bytes| {
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        if target.ends_with("TransactWriteItems") && spoilt.load(Ordering::SeqCst) {
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let actions = request["TransactItems"].as_array().unwrap().len();
+            let answer = cancelled_showing(&lead, actions).to_string();
+            return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], answer)
+                .into_response();
+        }
+        let answer = client.post(&endpoint).headers(headers).body(body).send().await.unwrap();
+        (answer.status(), answer.headers().clone(), answer.bytes().await.unwrap()).into_response()
+    };
+    Server::of(axum::Router::new().fallback(answer)).await
+}
+
+async fn the_function_logs_no_lead_that_a_failed_transaction_shows(world: World) {
+    let desk = Desk::open(&world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let lead = create(&desk.bearer(&token), &new_lead(NAME, EMAIL)).await;
+    let spoilt = Arc::new(AtomicBool::new(true));
+    let engine = spoilt_engine(world.engine().endpoint().to_owned(), lead.clone(), spoilt).await;
+    let key = "a key that is long enough for a test ".repeat(3);
+    let environment = [
+        ("HOLDFAST_TABLE", world.table()),
+        ("HOLDFAST_COOKIE_KEY", &key),
+        ("HOLDFAST_DYNAMODB_ENDPOINT", &engine.url("")),
+        ("RUST_LOG", "trace"),
+    ];
+    let lambda = LambdaRuntime::start(env!("CARGO_BIN_EXE_lambda_web"), environment).await.unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events/patch-json.json");
+    let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    event["rawPath"] = address(&lead).into();
+    event["requestContext"]["http"]["path"] = address(&lead).into();
+    event["headers"]["authorization"] = format!("Bearer {token}").into();
+    event["headers"]["if-match"] = "\"1\"".into();
+    event["body"] = json!({ "leadScore": 61 }).to_string().into();
+    event["isBase64Encoded"] = false.into();
+    let answer = lambda.invoke(event).await;
+    assert_eq!(answer["statusCode"], 500, "{answer}");
+
+    let log = lambda.output();
+    let failure = log.lines().find(|line| line.contains("a request failed"));
+    let failure = failure.unwrap_or_else(|| panic!("the failure is logged: {log}"));
+    assert!(failure.contains("TransactWriteItems") && failure.contains("ValidationError"), "{failure}");
+    assert_without(&log, &["Zebulon", "Quackenbush", token.trim_start_matches("hf_"), &key]);
+}
