@@ -34,7 +34,7 @@ pub const PATIENCE: Patience =
 
 /// For stories in which the store fails for ever.
 pub const SHORT_PATIENCE: Patience =
-    Patience { attempt: Duration::from_millis(200), deadline: Duration::from_secs(1) };
+    Patience { attempt: Duration::from_secs(1), deadline: Duration::from_secs(3) };
 
 impl Desk {
     /// The application over this world, with its table made.
