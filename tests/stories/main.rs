@@ -13,6 +13,7 @@
 mod access;
 mod accounts;
 mod bad_input;
+mod browser;
 mod deployment;
 mod faults;
 mod harness;
@@ -38,4 +39,4 @@ macro_rules! modules {
     };
 }
 
-modules![access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, races];
+modules![access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, races];

@@ -29,11 +29,7 @@ impl Browser {
         let preferences = if look.javascript { Value::Null } else { blocked };
         let client = webdriver::session(address, preferences).await;
         let browser = Self(client.unwrap_or_else(|error| panic!("{error}")));
-        let (width, height) = look.size;
-        let metrics =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
-        browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        browser.prefer_dark(look.dark).await;
+        browser.look(look).await;
         browser
     }
 
@@ -47,6 +43,15 @@ impl Browser {
     pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let answer = self.0.issue_cmd(Command::devtools(command, parameters)).await;
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Looks at this page and later ones so; whether scripts run was said when the browser was opened.
+    pub async fn look(&self, look: Look) {
+        let (width, height) = look.size;
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.prefer_dark(look.dark).await;
     }
 
     /// Says whether the person prefers dark colours, now and on later pages.
@@ -228,8 +233,10 @@ impl Browser {
 
     /// What axe-core finds on this page, in words.
     pub async fn axe_violations(&self) -> Vec<String> {
-        let source = axe::source().await.unwrap_or_else(|absence| panic!("{absence}"));
-        self.run(source, Vec::new()).await;
+        if self.run("return typeof axe === 'object'", Vec::new()).await != true {
+            let source = axe::source().await.unwrap_or_else(|absence| panic!("{absence}"));
+            self.run(source, Vec::new()).await;
+        }
         let found = self.0.execute_async(RUN_AXE, Vec::new()).await;
         axe::in_words(&found.expect("axe-core runs"))
     }
