@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Office, Place, changes, console_is_quiet, field, focus_is_somewhere};
+use super::{Office, PROGRAM, Place, changes, console_is_quiet, field, focus_is_somewhere};
 use crate::support::browser::{At, Browser, Look};
 use crate::support::desk::address;
 use crate::support::{Story, World, stories};
@@ -97,7 +97,7 @@ async fn edits_that_overlap(world: World, place: Place) {
     office.change(&lead, json!({ "state": "TX" })).await;
     ada.click(At::Named("Lead score: mine, 33")).await;
     ada.click(At::Named("Save with these choices")).await;
-    ada.wait_for_text(".conflict [role=alert]", "Test agent changed state NY → TX").await;
+    ada.wait_for_text(".conflict [role=alert]", &format!("{PROGRAM} changed state NY → TX")).await;
     ada.wait_for_text(".conflict tr.theirs", "TX").await;
     ada.click(At::Named("Apply my changes on top")).await;
     ada.wait_until_gone(".conflict").await;
@@ -119,7 +119,7 @@ async fn a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing(world: W
         let address = format!("{}?version=1", address(&lead));
         office.program.delete(&address).send().await.expect(204);
         ada.click(At::Named("Save")).await;
-        ada.wait_for_text(".conflict [role=alert]", "This lead was deleted by Test agent at ").await;
+        ada.wait_for_text(".conflict [role=alert]", &format!("This lead was deleted by {PROGRAM} at ")).await;
         ada.wait_for_text(".conflict .compare", "64").await;
         focus_is_somewhere(&ada).await;
 

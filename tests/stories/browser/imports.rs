@@ -1,12 +1,13 @@
 //! A file is imported through the pages: looked at, mapped by hand, counted while it runs, and reported.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Office, WRITE, console_is_quiet, focus_is_somewhere};
 use crate::support::browser::{At, Browser, Look};
-use crate::support::{Story, World, process, stories};
+use crate::support::{Story, World, process, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
     stories![browser:
@@ -15,6 +16,9 @@ pub(super) fn all() -> Vec<Story> {
         five_hundred_rows_show_how_far_they_are,
     ]
 }
+
+/// How long the steps of an import may take together.
+const WORK: Duration = Duration::from_secs(90);
 
 /// A fixture's path.
 pub(super) fn fixture(name: &str) -> PathBuf {
@@ -31,7 +35,11 @@ pub(super) async fn upload(office: &Office, person: &Browser, file: &Path) {
 
 /// Waits for the report: created, skipped, rejected.
 async fn report(person: &Browser) -> Value {
-    person.wait_for_text("#import-progress", "Done.").await;
+    let done = wait::within(WORK, async || match person.count("#import-progress [role=status]").await {
+        0 => Err(person.text(At::Css("#import-progress")).await),
+        _ => Ok(()),
+    });
+    done.await.unwrap_or_else(|said| panic!("the import is not done after {WORK:?}: {said}"));
     let script = "return Array.from(document.querySelectorAll('.counts dd'), dd => Number(dd.textContent))";
     person.run(script, Vec::new()).await
 }
@@ -69,7 +77,7 @@ async fn a_file_is_looked_at_mapped_by_hand_and_imported_once(world: World) {
     ada.click(At::Named("Import 36 rows")).await;
     assert_eq!(report(&ada).await, json!([0, 36, 0]));
     ada.click(At::Named("See the leads")).await;
-    ada.wait_for_text("#lead-rows", "Lantern Freight").await;
+    ada.wait_for_text("#lead-rows", "Littlefield Lobster").await;
     console_is_quiet(&ada).await;
 }
 

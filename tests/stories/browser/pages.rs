@@ -27,7 +27,7 @@ async fn everybody_can_use(person: &Browser, name: &str) {
             let too_wide =
                 "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let by = person.run(too_wide, Vec::new()).await;
-            assert_eq!(by, 0, "{name} is too wide for a {width} by {by} pixels");
+            assert!(by.as_i64() <= Some(0), "{name} is too wide for a {width} by {by} pixels");
             let found = person.axe_violations().await;
             assert!(found.is_empty(), "axe-core on {name}, {width}, {theme}:\n  {}", found.join("\n  "));
             if pictures {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::imports::{fixture, upload};
-use super::{Office, changes};
+use super::{Office, PROGRAM, changes};
 use crate::support::browser::{At, Look};
 use crate::support::{Story, World, stories};
 
@@ -60,13 +60,13 @@ async fn a_conflict_is_solved_without_javascript(world: World) {
     ada.fill(At::Named("Name"), "Grace B. Hopper").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "33").await;
     ada.click(At::Named("Save")).await;
-    ada.wait_for_text(".conflict", "Test agent changed lead score 50 → 72").await;
+    ada.wait_for_text(".conflict", &format!("{PROGRAM} changed lead score 50 → 72")).await;
     ada.click(At::Named("Lead score: theirs, 72")).await;
     ada.click(At::Named("Save with these choices")).await;
     ada.wait_for_text("#lead h1", "Grace B. Hopper").await;
     ada.wait_for_text("#lead .facts", "72").await;
     let by = |who: &str, field: &str| (who.to_owned(), vec![field.to_owned()]);
-    assert_eq!(changes(&office, &lead).await[..2], [by("Ada", "name"), by("Test agent", "leadScore")]);
+    assert_eq!(changes(&office, &lead).await[..2], [by("Ada", "name"), by(PROGRAM, "leadScore")]);
 
     // A lead that others deleted comes back with what was typed.
     ada.click(At::Named("Edit")).await;
@@ -74,7 +74,7 @@ async fn a_conflict_is_solved_without_javascript(world: World) {
     let address = format!("/api/leads/{}?version=3", super::id(&lead));
     office.program.delete(&address).send().await.expect(204);
     ada.click(At::Named("Save")).await;
-    ada.wait_for_text(".conflict", "This lead was deleted by Test agent").await;
+    ada.wait_for_text(".conflict", &format!("This lead was deleted by {PROGRAM}")).await;
     ada.click(At::Named("Create it again")).await;
     ada.wait_for_text("#lead .facts", "64").await;
 }
@@ -92,5 +92,5 @@ async fn a_file_is_imported_without_javascript(world: World) {
     }
     ada.wait_for_text("#import-progress", "36 rows were read").await;
     ada.click(At::Named("See the leads")).await;
-    ada.wait_for_text("#lead-rows", "Desmond Achebe").await;
+    ada.wait_for_text("#lead-rows", "Josie Littlefield").await;
 }

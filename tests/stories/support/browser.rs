@@ -57,7 +57,11 @@ impl Browser {
     /// Says whether the person prefers dark colours, now and on later pages.
     pub async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        // Nothing moves either: what is half faded in looks like bad contrast to axe-core.
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
@@ -190,8 +194,11 @@ impl Browser {
 
     /// The accessible name of what has the focus.
     pub async fn focused(&self) -> String {
-        let focused = self.0.active_element().await.expect("something has the focus");
-        self.name_of(&focused).await.unwrap_or_else(|error| panic!("{error}"))
+        self.waiting("the focus rests", async || {
+            let focused = self.0.active_element().await.map_err(in_words)?;
+            self.name_of(&focused).await
+        })
+        .await
     }
 
     /// Runs a script's body in the page and gives back what it returns.
