@@ -148,7 +148,7 @@ async fn changes(office: &Office, lead: &Value) -> Vec<(String, Vec<String>)> {
         let changes = entry["changes"].as_array().expect("an entry has changes");
         changes.iter().map(|change| text(change, "field").to_owned()).collect()
     };
-    entries.iter().map(|entry| (text(&entry["by"], "name").to_owned(), names(entry))).collect()
+    entries.iter().map(|entry| (text(entry, "by").to_owned(), names(entry))).collect()
 }
 
 /// Waits until something on the page has the focus, as people with keyboards and screen readers need.

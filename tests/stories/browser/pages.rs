@@ -7,6 +7,7 @@ use serde_json::json;
 use super::imports::{fixture, upload};
 use super::{Office, Place, WRITE, console_is_quiet, field};
 use crate::support::browser::{At, Browser, Look};
+use crate::support::desk;
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
@@ -18,7 +19,8 @@ pub(super) fn all() -> Vec<Story> {
     ]
 }
 
-/// Looks at the page that is open in every way, and keeps a picture of each where the run is asked for them.
+/// Looks at the page that is open in every way, and keeps a picture of each in `screenshots/` under the target folder
+/// where `HOLDFAST_TESTS_SCREENSHOTS` is set. `infra/screenshot.png` is the one of `conflict-row-desktop-light`.
 async fn everybody_can_use(person: &Browser, name: &str) {
     let pictures = std::env::var_os("HOLDFAST_TESTS_SCREENSHOTS").is_some();
     for (width, look) in [("phone", Look::phone()), ("desktop", Look::desktop())] {
@@ -109,12 +111,13 @@ async fn everybody_can_use_what_a_conflict_shows(world: World) {
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
     ada.wait_for("#lead-rows tr").await;
+    let bob = office.desk.session(Role::Agent, "Bob Taylor").await.always("origin", "http://holdfast.test");
     for (place, name) in [(Place::Row, "Grace Hopper"), (Place::Page, "Mary Jackson")] {
         let lead = office.lead(name, 50).await;
         office.edit(&ada, &lead, place).await;
         ada.fill(At::Css(&field(&lead, "leadScore")), "64").await;
         ada.choose(At::Css(&field(&lead, "status")), "Qualified").await;
-        office.change(&lead, json!({ "leadScore": 72, "state": "TX" })).await;
+        desk::change(&bob, &lead, 1, json!({ "leadScore": 72, "state": "TX" })).await.expect(200);
         ada.click(At::Named("Save")).await;
         ada.wait_for(".conflict").await;
         everybody_can_use(&ada, &format!("conflict-{place:?}").to_lowercase()).await;
