@@ -111,13 +111,17 @@ async fn everybody_can_use_what_a_conflict_shows(world: World) {
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
     ada.wait_for("#lead-rows tr").await;
-    let bob = office.desk.session(Role::Agent, "Bob Taylor").await.always("origin", "http://holdfast.test");
-    for (place, name) in [(Place::Row, "Grace Hopper"), (Place::Page, "Mary Jackson")] {
+    let ann = office.desk.session(Role::Agent, "Ann Baker").await.always("origin", "http://holdfast.test");
+    // One in which the edits do not overlap, and one in which they do.
+    for (place, name, typed) in [
+        (Place::Row, "Grace Hopper", ("name", "Grace Murray Hopper")),
+        (Place::Page, "Mary Jackson", ("leadScore", "64")),
+    ] {
         let lead = office.lead(name, 50).await;
         office.edit(&ada, &lead, place).await;
-        ada.fill(At::Css(&field(&lead, "leadScore")), "64").await;
+        ada.fill(At::Css(&field(&lead, typed.0)), typed.1).await;
         ada.choose(At::Css(&field(&lead, "status")), "Qualified").await;
-        desk::change(&bob, &lead, 1, json!({ "leadScore": 72, "state": "TX" })).await.expect(200);
+        desk::change(&ann, &lead, 1, json!({ "leadScore": 72, "state": "TX" })).await.expect(200);
         ada.click(At::Named("Save")).await;
         ada.wait_for(".conflict").await;
         everybody_can_use(&ada, &format!("conflict-{place:?}").to_lowercase()).await;
