@@ -12,6 +12,15 @@
 //! | [`values`] | values that several features speak of |
 //! | [`web`] | what all pages and the JSON API share |
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        reason = "a test that meets what it does not expect has failed"
+    )
+)]
+
 pub mod accounts;
 pub mod app;
 pub mod config;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
 
 use super::Key;
@@ -49,7 +49,7 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn failed(operation: &'static str, error: impl Into<Cause>) -> Self {
         let error: Cause = error.into();
-        Self::Failed { operation, cause: DisplayErrorContext(&*error).to_string() }
+        Self::Failed { operation, cause: in_words(&*error) }
     }
 
     /// A condition was refused, and the item that it guards satisfies it: the table was changed by other means.
@@ -61,6 +61,14 @@ impl StoreError {
     pub(super) fn malformed(key: &Key, error: impl std::fmt::Display) -> Self {
         Self::Malformed { pk: key.pk.clone(), sk: key.sk.clone(), cause: error.to_string() }
     }
+}
+
+/// What an error and its causes say. Not what they hold: a cancelled transaction holds people's data.
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.dedup();
+    words.join(": ")
 }
 
 /// How long the store may take.
@@ -139,7 +147,7 @@ impl Dynamo {
                 answer => return Ok(answer),
             };
             let wait = self.jittered_wait(attempts);
-            let last = DisplayErrorContext(&error).to_string();
+            let last = in_words(&error);
             if start.elapsed() + wait >= self.patience.deadline {
                 return Err(StoreError::Unavailable { operation, attempts, last });
             }

@@ -29,7 +29,7 @@ use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, InPath, InQuery, WebError};
 use crate::web::pages::Shell;
 use crate::web::request::{Form, WantsFragment};
-use crate::web::respond::{Tone, html, see_other, with_toast};
+use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
 
 /// The routes of the pages.
 pub fn routes(app: &App) -> Routes {
@@ -115,6 +115,12 @@ impl Canvas {
         }
     }
 
+    /// To another page, with a toast there.
+    fn to(&self, path: &str, words: &'static str) -> Response {
+        let response = see_other(&self.shell, path, self.part != Part::Page);
+        with_toast_there(response, Tone::Success, words)
+    }
+
     fn in_row(&self) -> bool {
         self.part == Part::Row
     }
@@ -152,8 +158,7 @@ async fn create(
         Err(wrong) => *wrong,
         Ok(new) => match store::create(&app, new, &who.actor(), None).await {
             Ok(Done::Now(lead)) => {
-                let address = format!("/leads/{}", lead.id);
-                return Ok(see_other(&canvas.shell, &address, canvas.part != Part::Page));
+                return Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead was created."));
             }
             Ok(Done::Before(_)) => return Err(unasked_memory().into()),
             Err(LeadError::RuleViolation(rule)) => forms::beside(rule),
@@ -272,7 +277,7 @@ async fn delete(
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     match store::delete(&app, id, form.version()?, &who.actor()).await {
-        Ok(()) => Ok(see_other(&canvas.shell, "/leads", canvas.part != Part::Page)),
+        Ok(()) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let refusal = Refusal { changes, delete_anyway: true, ..Refusal::default() };
@@ -308,10 +313,7 @@ async fn reopen(
         }
     };
     match store::reopen(&app, id, version, reason, &who.actor(), None).await {
-        Ok(Done::Now(lead)) => {
-            let address = format!("/leads/{}", lead.id);
-            Ok(see_other(&canvas.shell, &address, canvas.part != Part::Page))
-        }
+        Ok(Done::Now(lead)) => Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead is open again.")),
         Ok(Done::Before(_)) => Err(unasked_memory().into()),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();

@@ -73,7 +73,7 @@ fn lead(number: usize) -> Result<NewLead, Invalid> {
     let last = pick(&LAST_NAMES, number * 5);
     let mark = number * 37 % 101;
     let status = match mark {
-        80.. if number % 3 != 0 => Status::Converted,
+        80.. if !number.is_multiple_of(3) => Status::Converted,
         40.. => Status::Qualified,
         _ => Status::Prospect,
     };

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
@@ -47,6 +48,16 @@ pub enum Tone {
 pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
     let event = json!({ "toast": { "kind": tone, "text": text } });
     response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
+    response
+}
+
+/// Leaves a toast for the page that a redirect leads to: a cookie of half a minute that the page's script reads and
+/// drops. The words name nobody, so that the cookie may be read.
+pub fn with_toast_there(mut response: Response, tone: Tone, words: &'static str) -> Response {
+    let toast = json!({ "kind": tone, "text": words }).to_string();
+    let toast = utf8_percent_encode(&toast, NON_ALPHANUMERIC);
+    let cookie = header_text(&format!("toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
+    response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }
 

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use holdfast::accounts::domain::Role;
-use holdfast::app::{App, Clock};
+use holdfast::app::{App, Clock, build_router};
+use holdfast::dynamo::Patience;
 use holdfast::leads::domain::Actor;
 use holdfast::leads::import::domain::{Counts, Import, PART_BYTES, Stage};
 use holdfast::leads::import::{run, store};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::support::desk::{Desk, SHORT_PATIENCE};
+use crate::support::desk::{Desk, PATIENCE};
 use crate::support::http::{Client, Response};
 use crate::support::{Fault, Story, World, stories, wait};
 
@@ -21,7 +23,7 @@ pub fn all() -> Vec<Story> {
         both: files_of_every_kind_become_leads_and_again_create_nothing,
             a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
             two_tabs_stepping_at_once_count_every_row_once,
-            three_thousand_rows_come_in_parts_and_go_in_steps,
+            a_long_file_comes_in_parts_and_goes_in_steps,
             a_file_from_the_shell_cut_off_and_repeated_is_imported_once,
             sample_leads_are_loaded_once;
         once: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
@@ -36,10 +38,20 @@ pub fn all() -> Vec<Story> {
 }
 
 const WRITE: &str = "TransactWriteItems";
+/// Waits for every answer, however loaded the machine, but soon gives up what is refused again and again.
+const HASTY: Patience = Patience { deadline: Duration::from_secs(1), ..PATIENCE };
 const CONTACTS: &[u8] = include_bytes!("../fixtures/leads/contacts.csv");
 const SEMICOLONS: &[u8] = include_bytes!("../fixtures/leads/contacts-semicolon-windows-1252.csv");
 const TABS: &[u8] = include_bytes!("../fixtures/leads/contacts-tab-bom.csv");
 const MISTAKES: &[u8] = include_bytes!("../fixtures/leads/contacts-with-mistakes.csv");
+
+/// The same, but no time passes there: a step on a loaded machine does not end before its last row.
+fn timeless(desk: Desk) -> Desk {
+    let now = Timestamp::now();
+    let app = App { clock: Clock::from_fn(move || now), ..desk.app };
+    let (router, routes) = build_router(app.clone());
+    Desk { app, router, routes }
+}
 
 /// What a page says of the rows: created, skipped, rejected.
 type Said = [u64; 3];
@@ -219,8 +231,8 @@ async fn many_rejected_rows_come_in_several_files(world: World) {
 async fn a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once(world: World) {
     let desk = Desk::open(&world).await;
     let token = desk.token(Role::Agent, "Ann").await;
-    let (agent, hasty) =
-        (desk.bearer(&token), desk.another(&world, world.wire(), SHORT_PATIENCE).bearer(&token));
+    let agent = desk.bearer(&token);
+    let hasty = timeless(desk.another(&world, world.wire(), HASTY)).bearer(&token);
     let mut file = people(120);
     // Within one step, and after it was cut off, the first row of an address wins.
     file.extend(b"Late,Copy,PERSON7@example.com,TX,1\r\nNobody,At All,,TX,1\r\n");
@@ -230,13 +242,13 @@ async fn a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once(world: 
     let step = async { hasty.post(&format!("{import}/step")).send().await.expect(503) };
     let cut = async {
         let wire = world.wire();
-        wait::until("some leads are created", async || wire.count(WRITE) >= 50).await;
+        wait::until("some leads are created", async || wire.count(WRITE) >= 20).await;
         wire.always(WRITE, Fault::Throttled);
     };
     tokio::join!(step, cut);
     world.wire().reset();
     let made = leads(&agent).await.len();
-    assert!((40..120).contains(&made), "cut off in the middle: {made}");
+    assert!((10..120).contains(&made), "cut off in the middle: {made}");
     assert_eq!(said(agent.get(&import).send().await.expect(200).text()), [0, 0, 0]);
 
     assert_eq!(said(finish(&agent, &import).await.text()), [120, 1, 1]);
@@ -254,7 +266,7 @@ async fn a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once(world: 
 
 async fn two_tabs_stepping_at_once_count_every_row_once(world: World) {
     let agent = Desk::open(&world).await.agent().await;
-    let import = send(&agent, &people(430)).await;
+    let import = send(&agent, &people(230)).await;
     start(&agent, &import).await;
     let tab = async || {
         for _ in 0..4 {
@@ -262,8 +274,8 @@ async fn two_tabs_stepping_at_once_count_every_row_once(world: World) {
         }
     };
     tokio::join!(tab(), tab());
-    assert_eq!(said(finish(&agent, &import).await.text()), [430, 0, 0]);
-    assert_eq!(leads(&agent).await.len(), 430);
+    assert_eq!(said(finish(&agent, &import).await.text()), [230, 0, 0]);
+    assert_eq!(leads(&agent).await.len(), 230);
 }
 
 /// Announces a file and sends it in parts, as the page's script does.
@@ -290,20 +302,20 @@ async fn put(agent: &Client, place: &str, number: usize, part: &[u8]) -> Respons
     request.body("application/octet-stream", part.to_vec()).send().await
 }
 
-async fn three_thousand_rows_come_in_parts_and_go_in_steps(world: World) {
+async fn a_long_file_comes_in_parts_and_goes_in_steps(world: World) {
     let agent = Desk::open(&world).await.agent().await;
-    // Wide rows, so that the file has three parts, and an address in the first row that comes again in the last.
-    let note = "x".repeat(220);
-    let row = |n: usize| format!("Person {n},person{}@example.com,\"{note}, é\"\n", n % 2_999);
-    let file: String = (0..3_000).map(row).collect();
+    // Wide rows, so that 600 of them make three parts, and the first row's address comes again in the last.
+    let note = "x".repeat(1_300);
+    let row = |n: usize| format!("Person {n},person{}@example.com,\"{note}, é\"\n", n % 599);
+    let file: String = (0..600).map(row).collect();
     let file = format!("Name,E-mail,Note\n{file}");
     assert_eq!(file.len().div_ceil(PART_BYTES as usize), 3);
     let import = send_in_parts(&agent, "wide.csv", file.as_bytes()).await;
     let preview = agent.get(&import).send().await.expect(200);
-    assert!(preview.text().contains("Import about 3,00") || preview.text().contains("Import about 2,99"));
+    assert!(preview.text().contains("Import about 600 rows"), "{}", preview.text());
     start(&agent, &import).await;
-    assert_eq!(said(finish(&agent, &import).await.text()), [2_999, 1, 0]);
-    assert_eq!(leads(&agent).await.len(), 2_999);
+    assert_eq!(said(finish(&agent, &import).await.text()), [599, 1, 0]);
+    assert_eq!(leads(&agent).await.len(), 599);
 }
 
 async fn parts_come_once_in_order_and_in_full(world: World) {
@@ -327,7 +339,7 @@ async fn parts_come_once_in_order_and_in_full(world: World) {
     other.expect(204);
     put(&agent, &place, 2, b"").await.expect(422);
     put(&agent, &place, 2, &vec![b'x'; size + 1]).await.expect(413);
-    assert!(agent.get(&place).send().await.expect(200).text().contains("Import about 12,0"));
+    assert!(agent.get(&place).send().await.expect(200).text().contains("Import about 12,000 rows"));
 }
 
 async fn bad_files_are_refused_in_words(world: World) {
@@ -408,14 +420,14 @@ async fn a_step_on_a_slow_store_ends_early_and_loses_no_row(world: World) {
 }
 
 async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(world: World) {
-    let desk = Desk::open(&world).await;
-    let (file, by) = (people(420), Actor::new("Shell"));
-    let hasty = desk.another(&world, world.wire(), SHORT_PATIENCE);
+    let desk = timeless(Desk::open(&world).await);
+    let (file, by) = (people(220), Actor::new("Shell"));
+    let hasty = timeless(desk.another(&world, world.wire(), HASTY));
     world.wire().reset();
     let first = async { run::run_file(&hasty.app, &by, &file, |_| {}).await };
     let cut = async {
         let wire = world.wire();
-        wait::until("a step is done", async || wire.count(WRITE) >= 250).await;
+        wait::until("some leads are created", async || wire.count(WRITE) >= 20).await;
         wire.always(WRITE, Fault::Throttled);
     };
     let (first, ()) = tokio::join!(first, cut);
@@ -425,9 +437,10 @@ async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(world: Worl
     let seen = std::cell::RefCell::new(Vec::new());
     let report = run::run_file(&desk.app, &by, &file, |progress| seen.borrow_mut().push(progress)).await;
     let report = report.expect("the file is imported");
-    assert_eq!(report.counts, Counts { created: 420, skipped: 0, rejected: 0 });
+    assert!(report.counts.skipped >= 20, "what the first run created is there already: {:?}", report.counts);
+    assert_eq!(report.counts.created + report.counts.skipped, 220);
     let rows: Vec<u64> = seen.borrow().iter().map(|progress| progress.counts.total()).collect();
-    assert_eq!(rows, [200, 400, 420]);
+    assert_eq!(rows, [200, 220]);
     let last = seen.borrow().last().copied().unwrap();
     assert_eq!((last.done, last.size), (file.len() as u64, file.len() as u64));
 
@@ -436,7 +449,7 @@ async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(world: Worl
     assert_eq!(again.rejected_csv().unwrap().lines().count(), 7);
     let refused = run::run_file(&desk.app, &by, b"a,b\n1,2\n", |_| {}).await.unwrap_err();
     assert!(refused.to_string().contains("No column is mapped"), "{refused}");
-    assert_eq!(leads(&desk.agent().await).await.len(), 423);
+    assert_eq!(leads(&desk.agent().await).await.len(), 223);
 }
 
 async fn sample_leads_are_loaded_once(world: World) {
@@ -449,7 +462,7 @@ async fn sample_leads_are_loaded_once(world: World) {
 }
 
 async fn htmx_is_answered_the_progress_alone_until_it_is_done(world: World) {
-    let agent = Desk::open(&world).await.agent().await;
+    let agent = timeless(Desk::open(&world).await).agent().await;
     let import = send(&agent, &people(250)).await;
     start(&agent, &import).await;
     let step = async || {

@@ -20,6 +20,7 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod pages;
 mod races;
 mod support;
 
@@ -39,4 +40,6 @@ macro_rules! modules {
     };
 }
 
-modules![access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, races];
+modules![
+    access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, pages, races
+];

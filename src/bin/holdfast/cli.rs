@@ -13,6 +13,7 @@ Examples:
   holdfast --port 0                          Serve on any free port, and print which
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
                                              Add an account, also while the server runs
+  holdfast import leads contacts.csv         Import contacts, also while the server runs
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -43,6 +44,41 @@ pub enum Command {
         #[command(subcommand)]
         command: AccountCommand,
     },
+    /// Import files
+    Import {
+        /// What to import
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
+}
+
+/// What to import.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Import leads from a CSV file with a header row; columns are known by their headers, and a row whose e-mail
+    /// address a lead already has is skipped, so the same file twice does no harm
+    Leads(ImportLeads),
+}
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  holdfast import leads contacts.csv
+  holdfast import leads contacts.csv --rejected corrections.csv
+  holdfast import leads contacts.csv --table desk --region us-east-1";
+
+/// The file to import.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub struct ImportLeads {
+    /// CSV file: commas, semicolons or tabs; UTF-8 or Windows-1252
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// New file for the rows that cannot be imported, with the reasons
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+    /// Where the leads go
+    #[command(flatten)]
+    pub table: TableOptions,
 }
 
 /// What to do with accounts.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
 use holdfast::dynamo::StoreError;
+use holdfast::leads::import::ImportError;
 use holdfast::native::ClientError;
 use holdfast::values::Invalid;
 
@@ -78,6 +79,9 @@ pub enum Failure {
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A file cannot be imported, or its import failed.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),

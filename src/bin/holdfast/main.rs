@@ -5,6 +5,7 @@ mod cli;
 mod data;
 mod engine;
 mod failure;
+mod import;
 mod lock;
 mod serve;
 mod signals;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use cli::{AccountCommand, Cli, Command};
+use cli::{AccountCommand, Cli, Command, ImportCommand};
 use failure::Failure;
 
 /// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
@@ -47,6 +48,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
         Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
+        Command::Import { command: ImportCommand::Leads(options) } => import::leads(options).await,
     }
 }
 

@@ -312,7 +312,13 @@ fn expected_rows(head: &Head, part: &[u8], size: u64) -> u64 {
     let all = Limits { rows: usize::MAX, bytes: usize::MAX };
     let batch = read_rows(&head.dialect, head.data, window, whole, all);
     let (rows, read) = (batch.rows.len() as u64, batch.consumed as u64);
-    if whole || read == 0 { rows } else { rows * (size - head.data.offset) / read }
+    if whole || read == 0 { rows } else { rounded(rows * (size - head.data.offset) / read) }
+}
+
+/// An estimate with the two digits that it deserves.
+fn rounded(rows: u64) -> u64 {
+    let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or_default().saturating_sub(1));
+    rows.saturating_add(unit / 2) / unit * unit
 }
 
 /// A file's name without the folders that some browsers send, without control characters, cut to what a page shows.
@@ -347,7 +353,7 @@ mod tests {
         assert!(matches!(before.with_part(0, second), Err(ImportError::PartLength { found: 9, .. })));
         let half = before.with_part(0, first).unwrap();
         assert_eq!((half.stage, half.parts, half.version.get()), (Stage::Uploading, 1, 2));
-        assert!(half.is_estimated() && half.expected_rows.abs_diff(16_384) < 2, "{}", half.expected_rows);
+        assert!(half.is_estimated() && half.expected_rows == 16_000, "{}", half.expected_rows);
         assert!(matches!(half.with_part(0, first), Err(ImportError::PartOutOfOrder { expected: 1 })));
         let whole = half.with_part(1, second).unwrap();
         assert_eq!(whole.stage, Stage::Ready);
@@ -390,6 +396,12 @@ mod tests {
         let after = import(1).advanced(&step);
         assert_eq!(after.rejected_files, [17, 32]);
         assert!(after.rejected_bytes <= REJECTED_FILE_BYTES);
+    }
+
+    #[test]
+    fn estimates_are_rounded_to_two_digits() {
+        let rounded: Vec<u64> = [0, 7, 99, 104, 105, 2_987, 50_400].map(rounded).to_vec();
+        assert_eq!(rounded, [0, 7, 99, 100, 110, 3_000, 50_000]);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Steps: rows become leads.
 //!
-//! What always holds: a row's lead is created under a source that names the import (or the file's content) and the row,
+//! What always holds: a row's lead is created under a source that names the import (or the run) and the row,
 //! so a step that is repeated, wholly or in part, by this process or another, creates nothing twice and counts the same.
 
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::domain::{Counts, Import, MAX_COLUMNS, Rejection, Stage, Step};
 use super::file::{Cursor, Head, Limits, Row, read_rows};
@@ -87,7 +86,7 @@ pub fn rejected_file(head: &Head, rejections: &[Rejection]) -> Result<String, cs
 }
 
 /// Imports a file that is at hand, columns mapped by their headers. Repeated after a failure, it goes through the
-/// rows again and counts those that the first run created as created.
+/// rows again: those that the first run created are skipped, for their e-mail addresses are there.
 ///
 /// # Errors
 /// What is wrong with the file or its columns, in words; [`ImportError::Store`] if the store failed.
@@ -103,8 +102,7 @@ pub async fn run_file(
     }
     let mapping = Mapping::guess(&head.headers);
     mapping.check()?;
-    let hash: String = Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let work = Work { app, by, mapping: &mapping, source: format!("file:{hash}") };
+    let work = Work { app, by, mapping: &mapping, source: format!("file:{}", app.entropy.uuid()) };
     let (mut counts, mut rejections, mut cursor) = (Counts::default(), Vec::new(), head.data);
     loop {
         let rest = usize::try_from(cursor.offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();

@@ -30,6 +30,14 @@
 
   document.addEventListener("toast", (event) => toast(event.detail.kind, event.detail.text));
 
+  // One that was raised before a redirect waits in a cookie.
+  const left = document.cookie.match(/(?:^|; )toast=([^;]+)/);
+  if (left) {
+    document.cookie = "toast=; Max-Age=0; Path=/; SameSite=Lax";
+    const { kind, text } = JSON.parse(decodeURIComponent(left[1]));
+    toast(kind, text);
+  }
+
   const WORDS = {
     403: "You may not do that.",
     404: "That is no longer there.",
@@ -108,7 +116,7 @@
     if (!words || !region) return;
     // A search that went on further knows only its last part; the table knows them all.
     const count = document.querySelectorAll("#lead-rows [data-lead]").length;
-    if (count) words.textContent = count === 1 ? "1 lead" : `${count} leads`;
+    if (count) words.textContent = count === 1 ? "1 lead shown" : `${count} leads shown`;
     if (region.textContent !== words.textContent) region.textContent = words.textContent;
   });
 

@@ -1,0 +1,202 @@
+//! Which changes of a lead the rules allow, in two forms that a test holds together: as a guard over the stored lead,
+//! for DynamoDB to decide, and as the rule that a change broke, for a person to read.
+
+use jiff::Timestamp;
+
+use super::{Actor, Lead, LeadField, Score, Status};
+use crate::values::{Email, Name, UsState};
+
+/// A business rule that a change broke although its version was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// Into CONVERTED only with a score of 80 or more.
+    ConvertNeedsScore,
+    /// A CONVERTED lead's score stays at 80 or more.
+    ConvertedKeepsScore,
+    /// CONVERTED is left only by an administrator's reopening.
+    ConvertedIsReopened,
+    /// Only a CONVERTED lead can be reopened.
+    OnlyConvertedReopens,
+    /// A lead that is out in an order cannot be deleted.
+    AssignedStays,
+    /// Two leads cannot have one e-mail address.
+    EmailIsUnique,
+}
+
+impl Rule {
+    /// The field beside which the rule is shown.
+    pub fn field(self) -> LeadField {
+        match self {
+            Self::ConvertNeedsScore | Self::ConvertedIsReopened | Self::OnlyConvertedReopens => {
+                LeadField::Status
+            }
+            Self::ConvertedKeepsScore => LeadField::LeadScore,
+            Self::AssignedStays => LeadField::Stock,
+            Self::EmailIsUnique => LeadField::Email,
+        }
+    }
+
+    /// The rule's name for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConvertNeedsScore => "convert-needs-score",
+            Self::ConvertedKeepsScore => "converted-keeps-score",
+            Self::ConvertedIsReopened => "converted-is-reopened",
+            Self::OnlyConvertedReopens => "only-converted-reopens",
+            Self::AssignedStays => "assigned-stays",
+            Self::EmailIsUnique => "email-is-unique",
+        }
+    }
+
+    /// The rule in words, with what would be right.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ConvertNeedsScore => {
+                "A lead is converted only with a lead score of 80 or more. Raise the score first, or together with the status."
+            }
+            Self::ConvertedKeepsScore => {
+                "The score of a converted lead cannot be lowered under 80. An administrator can reopen the lead first."
+            }
+            Self::ConvertedIsReopened => {
+                "A converted lead keeps its status. An administrator can reopen it, with a reason."
+            }
+            Self::OnlyConvertedReopens => "Only a converted lead can be reopened; this one is open.",
+            Self::AssignedStays => {
+                "This lead is out in an order and cannot be deleted. Release it from the order or delete the order first."
+            }
+            Self::EmailIsUnique => "Another lead has this e-mail address already.",
+        }
+    }
+}
+
+/// What the stored lead must satisfy, beside its version, for a change to be allowed. A condition in DynamoDB sees
+/// the lead as it was, so the guard speaks of stored values only where the change leaves them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing: the values that the change brings are right by themselves.
+    VersionAlone,
+    /// The stored score is 80 or more.
+    ScoreAllowsConversion,
+    /// The stored status is not CONVERTED.
+    NotConverted,
+    /// No stored lead allows it: the values that the change brings contradict each other.
+    Never,
+}
+
+/// A change of some fields; those that are `None` stay as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadChange {
+    /// The new name.
+    pub name: Option<Name>,
+    /// The new e-mail address.
+    pub email: Option<Email>,
+    /// The new state; `Some(None)` takes it away.
+    pub state: Option<Option<UsState>>,
+    /// The new score.
+    pub lead_score: Option<Score>,
+    /// The new status.
+    pub status: Option<Status>,
+}
+
+impl LeadChange {
+    /// What the stored lead must satisfy for this change.
+    pub fn guard(&self) -> Guard {
+        match (self.status, self.lead_score) {
+            (Some(Status::Converted), Some(score)) if score < Score::TO_CONVERT => Guard::Never,
+            (Some(Status::Converted), Some(_)) => Guard::VersionAlone,
+            (Some(Status::Converted), None) => Guard::ScoreAllowsConversion,
+            (Some(_), _) => Guard::NotConverted,
+            (None, Some(score)) if score < Score::TO_CONVERT => Guard::NotConverted,
+            (None, _) => Guard::VersionAlone,
+        }
+    }
+
+    /// The rule that this change breaks on a stored lead, if it breaks one.
+    pub fn broken_rule(&self, stored: &Lead) -> Option<Rule> {
+        let status = self.status.unwrap_or(stored.status);
+        let score = self.lead_score.unwrap_or(stored.lead_score);
+        let was_converted = stored.status == Status::Converted;
+        if status != Status::Converted {
+            return was_converted.then_some(Rule::ConvertedIsReopened);
+        }
+        (score < Score::TO_CONVERT).then_some(if was_converted {
+            Rule::ConvertedKeepsScore
+        } else {
+            Rule::ConvertNeedsScore
+        })
+    }
+
+    /// The lead as it stands after this change, whether or not the rules allow it.
+    pub fn applied_to(&self, stored: &Lead, now: Timestamp, by: Actor) -> Lead {
+        Lead {
+            id: stored.id,
+            name: self.name.clone().unwrap_or_else(|| stored.name.clone()),
+            email: self.email.clone().unwrap_or_else(|| stored.email.clone()),
+            state: self.state.unwrap_or(stored.state),
+            lead_score: self.lead_score.unwrap_or(stored.lead_score),
+            status: self.status.unwrap_or(stored.status),
+            stock: stored.stock,
+            version: stored.version.next(),
+            created_at: stored.created_at,
+            updated_at: now,
+            updated_by: by,
+        }
+    }
+
+    /// Whether it brings no value at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leads::domain::{LeadId, NewLead};
+
+    fn stored(status: Status, score: i64) -> Lead {
+        let new = NewLead {
+            name: "Ann".parse().unwrap(),
+            email: "ann@example.com".parse().unwrap(),
+            state: None,
+            lead_score: Score::try_from(score).unwrap(),
+            status: Status::Prospect,
+        };
+        let id = LeadId::new(Timestamp::UNIX_EPOCH, &[0; 10]);
+        let lead = new.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("test")).unwrap();
+        Lead { status, ..lead }
+    }
+
+    fn admits(guard: Guard, stored: &Lead) -> bool {
+        match guard {
+            Guard::VersionAlone => true,
+            Guard::ScoreAllowsConversion => stored.lead_score >= Score::TO_CONVERT,
+            Guard::NotConverted => stored.status != Status::Converted,
+            Guard::Never => false,
+        }
+    }
+
+    #[test]
+    fn the_guard_admits_exactly_the_changes_that_break_no_rule() {
+        let scores = || (0..=100).filter(|score| [0, 79, 80, 100].contains(score));
+        let statuses = || Status::ALL.into_iter();
+        for status in statuses() {
+            for score in scores().filter(|score| status != Status::Converted || *score >= 80) {
+                let stored = stored(status, score);
+                for new_status in statuses().map(Some).chain([None]) {
+                    for new_score in scores().map(Some).chain([None]) {
+                        let lead_score = new_score.map(|score| Score::try_from(score).unwrap());
+                        let change = LeadChange { status: new_status, lead_score, ..LeadChange::default() };
+                        let allowed = change.broken_rule(&stored).is_none();
+                        // A guard may be wider only where the stored lead itself is what a rule forbids.
+                        assert_eq!(
+                            admits(change.guard(), &stored),
+                            allowed,
+                            "{status:?}@{score}: {change:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
