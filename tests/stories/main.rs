@@ -13,6 +13,7 @@
 mod access;
 mod accounts;
 mod bad_input;
+mod browser;
 mod deployment;
 mod faults;
 mod harness;
@@ -41,5 +42,6 @@ macro_rules! modules {
 }
 
 modules![
-    access, accounts, bad_input, deployment, faults, harness, imports, leads, lists, pages, process, races
+    access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, pages, process,
+    races
 ];

@@ -70,6 +70,20 @@
     }
   });
 
+  // The focus never falls away. What had it when a request began gets it back, if it is still there: a disabled button
+  // loses it. If the answer replaced it and claims no focus for itself, what came in its place has it.
+  const holders = new WeakMap();
+  const isLost = (element) => !element || element === document.body;
+  document.addEventListener("htmx:beforeRequest", (event) => holders.set(event.detail.xhr, document.activeElement));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, target } = event.detail;
+    const holder = holders.get(xhr);
+    if (isLost(holder) || !isLost(document.activeElement)) return;
+    if (holder.isConnected) return holder.focus();
+    const inside = target.isConnected && target.querySelector("a[href], button, input:not([type=hidden]), select");
+    (inside || byId("content")).focus({ preventScroll: true });
+  });
+
   // A step of an import that failed is asked for again, less and less often; its button stays for after that.
   let failures = 0;
   function retryLater(element) {
@@ -142,11 +156,16 @@
     const form = event.target;
     if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
     if (form.ariaBusy === "true") return event.preventDefault();
-    form.ariaBusy = "true";
+    setBusy(form, true);
   });
   window.addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+    for (const form of document.querySelectorAll("form[aria-busy]")) setBusy(form, false);
   });
+  function setBusy(form, busy) {
+    if (busy) form.ariaBusy = "true";
+    else form.removeAttribute("aria-busy");
+    for (const button of form.querySelectorAll("[type=submit]")) button.disabled = busy;
+  }
 
   // Uploads in parts: each its own small request, so that neither a size limit nor a bad line ends them.
   async function send(method, url, body) {

@@ -29,11 +29,7 @@ impl Browser {
         let preferences = if look.javascript { Value::Null } else { blocked };
         let client = webdriver::session(address, preferences).await;
         let browser = Self(client.unwrap_or_else(|error| panic!("{error}")));
-        let (width, height) = look.size;
-        let metrics =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
-        browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        browser.prefer_dark(look.dark).await;
+        browser.look(look).await;
         browser
     }
 
@@ -49,10 +45,23 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
+    /// Looks at this page and later ones so; whether scripts run was said when the browser was opened.
+    pub async fn look(&self, look: Look) {
+        let (width, height) = look.size;
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.prefer_dark(look.dark).await;
+    }
+
     /// Says whether the person prefers dark colours, now and on later pages.
     pub async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        // Nothing moves either: what is half faded in looks like bad contrast to axe-core.
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
@@ -185,8 +194,11 @@ impl Browser {
 
     /// The accessible name of what has the focus.
     pub async fn focused(&self) -> String {
-        let focused = self.0.active_element().await.expect("something has the focus");
-        self.name_of(&focused).await.unwrap_or_else(|error| panic!("{error}"))
+        self.waiting("the focus rests", async || {
+            let focused = self.0.active_element().await.map_err(in_words)?;
+            self.name_of(&focused).await
+        })
+        .await
     }
 
     /// Runs a script's body in the page and gives back what it returns.
@@ -228,8 +240,10 @@ impl Browser {
 
     /// What axe-core finds on this page, in words.
     pub async fn axe_violations(&self) -> Vec<String> {
-        let source = axe::source().await.unwrap_or_else(|absence| panic!("{absence}"));
-        self.run(source, Vec::new()).await;
+        if self.run("return typeof axe === 'object'", Vec::new()).await != true {
+            let source = axe::source().await.unwrap_or_else(|absence| panic!("{absence}"));
+            self.run(source, Vec::new()).await;
+        }
         let found = self.0.execute_async(RUN_AXE, Vec::new()).await;
         axe::in_words(&found.expect("axe-core runs"))
     }

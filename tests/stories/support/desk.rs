@@ -13,8 +13,9 @@ use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
 use serde_json::{Value, json};
 
+use super::browser::Browser;
 use super::connector::Wire;
-use super::http::{Client, Response};
+use super::http::{Client, Response, Server};
 use super::world::World;
 
 /// One instance of the application. Several on one world share the table and nothing else.
@@ -103,6 +104,14 @@ impl Desk {
         let visitor = self.visitor();
         visitor.get(&format!("/sign-in/link/{secret}")).send().await.expect(303);
         visitor
+    }
+
+    /// Signs somebody new in at a browser, by a link to the desk that `server` serves.
+    pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
+        let account = self.account(role, name).await;
+        let secret = store::sign_in_link(&self.app, account.id).await.expect("the link is made");
+        browser.goto(&server.url(&format!("/sign-in/link/{secret}"))).await;
+        account
     }
 
     /// A new account with this name, as it signs in.

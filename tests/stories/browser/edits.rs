@@ -1,0 +1,131 @@
+//! Two people edit one lead: the loser is told who changed what, keeps the typing, and goes on with one click.
+
+use serde_json::{Value, json};
+
+use super::{Office, PROGRAM, Place, changes, console_is_quiet, field, focus_is_somewhere};
+use crate::support::browser::{At, Browser, Look};
+use crate::support::desk::address;
+use crate::support::{Story, World, stories};
+
+pub(super) fn all() -> Vec<Story> {
+    stories![browser:
+        a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click,
+        a_loser_in_a_row_puts_her_edit_on_top_with_one_click,
+        a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved,
+        a_field_that_both_changed_in_a_row_is_chosen_and_saved,
+        a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing,
+    ]
+}
+
+/// Ada and Bob have the form of one lead open, and Bob is the first to save it.
+async fn bob_is_faster(office: &Office, lead: &Value, place: Place) -> Browser {
+    let ada = office.agent("Ada", Look::desktop()).await;
+    let bob = office.agent("Bob", Look::desktop()).await;
+    office.edit(&ada, lead, place).await;
+    office.edit(&bob, lead, place).await;
+    bob.fill(At::Css(&field(lead, "leadScore")), "72").await;
+    bob.click(At::Named("Save")).await;
+    bob.wait_for_text("#toast-status", "Saved.").await;
+    bob.wait_for_text(&place.lead(lead), "72").await;
+    ada
+}
+
+async fn a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click(world: World) {
+    edits_that_do_not_overlap(world, Place::Page).await;
+}
+
+async fn a_loser_in_a_row_puts_her_edit_on_top_with_one_click(world: World) {
+    edits_that_do_not_overlap(world, Place::Row).await;
+}
+
+async fn edits_that_do_not_overlap(world: World, place: Place) {
+    let office = Office::open(world).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = bob_is_faster(&office, &lead, place).await;
+    ada.fill(At::Css(&field(&lead, "name")), "Grace B. Hopper").await;
+    ada.click(At::Named("Save")).await;
+
+    ada.wait_for_text(".conflict [role=alert]", "Bob changed lead score 50 → 72 at ").await;
+    ada.wait_for_text(".conflict [role=alert]", "while you were editing").await;
+    ada.wait_for_text(".conflict tr.kept", "Grace B. Hopper").await;
+    ada.wait_for_text(".conflict tr.theirs", "72").await;
+    focus_is_somewhere(&ada).await;
+    let now = office.now(&lead).await;
+    assert_eq!((&now["name"], &now["version"]), (&json!("Grace Hopper"), &json!(2)));
+
+    ada.click(At::Named("Apply my changes on top")).await;
+    ada.wait_until_gone(".conflict").await;
+    ada.wait_for_text(&place.lead(&lead), "Grace B. Hopper").await;
+    ada.wait_for_text(&place.lead(&lead), "72").await;
+    focus_is_somewhere(&ada).await;
+    let now = office.now(&lead).await;
+    assert_eq!((&now["name"], &now["leadScore"]), (&json!("Grace B. Hopper"), &json!(72)));
+    let by = |who: &str, field: &str| (who.to_owned(), vec![field.to_owned()]);
+    assert_eq!(changes(&office, &lead).await[..2], [by("Ada", "name"), by("Bob", "leadScore")]);
+    if matches!(place, Place::Page) {
+        ada.wait_for_text("#lead-history", "Changed by Ada").await;
+        ada.wait_for_text("#lead-history", "Changed by Bob").await;
+    }
+    console_is_quiet(&ada).await;
+}
+
+async fn a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved(world: World) {
+    edits_that_overlap(world, Place::Page).await;
+}
+
+async fn a_field_that_both_changed_in_a_row_is_chosen_and_saved(world: World) {
+    edits_that_overlap(world, Place::Row).await;
+}
+
+async fn edits_that_overlap(world: World, place: Place) {
+    let office = Office::open(world).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = bob_is_faster(&office, &lead, place).await;
+    ada.fill(At::Css(&field(&lead, "leadScore")), "33").await;
+    ada.choose(At::Css(&field(&lead, "status")), "Qualified").await;
+    ada.click(At::Named("Save")).await;
+
+    ada.wait_for_text(".conflict tr.overlap", "Lead score").await;
+    ada.wait_for_text(".conflict tr.kept", "Qualified").await;
+    // Nothing is chosen for her, and nothing is sent until she has.
+    ada.click(At::Named("Save with these choices")).await;
+    let ready = "return document.querySelector('.conflict form').checkValidity()";
+    assert_eq!(ada.run(ready, Vec::new()).await, false);
+    assert_eq!(office.now(&lead).await["version"], 2);
+
+    // Somebody is faster once more, with another field: the choice made so far comes back as an edit of hers.
+    office.change(&lead, json!({ "state": "TX" })).await;
+    ada.click(At::Named("Lead score: mine, 33")).await;
+    ada.click(At::Named("Save with these choices")).await;
+    ada.wait_for_text(".conflict [role=alert]", &format!("{PROGRAM} changed state NY → TX")).await;
+    ada.wait_for_text(".conflict tr.theirs", "TX").await;
+    ada.click(At::Named("Apply my changes on top")).await;
+    ada.wait_until_gone(".conflict").await;
+    ada.wait_for_text(&place.lead(&lead), "33").await;
+    focus_is_somewhere(&ada).await;
+    let now = office.now(&lead).await;
+    assert_eq!((&now["leadScore"], &now["status"]), (&json!(33), &json!("QUALIFIED")));
+    assert_eq!((&now["state"], &now["version"]), (&json!("TX"), &json!(4)));
+    console_is_quiet(&ada).await;
+}
+
+async fn a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    for (place, name) in [(Place::Page, "Grace Hopper"), (Place::Row, "Mary Jackson")] {
+        let lead = office.lead(name, 50).await;
+        office.edit(&ada, &lead, place).await;
+        ada.fill(At::Css(&field(&lead, "leadScore")), "64").await;
+        let address = format!("{}?version=1", address(&lead));
+        office.program.delete(&address).send().await.expect(204);
+        ada.click(At::Named("Save")).await;
+        ada.wait_for_text(".conflict [role=alert]", &format!("This lead was deleted by {PROGRAM} at ")).await;
+        ada.wait_for_text(".conflict .compare", "64").await;
+        focus_is_somewhere(&ada).await;
+
+        ada.click(At::Named("Create it again")).await;
+        ada.wait_for_text("#lead h1", name).await;
+        ada.wait_for_text("#lead .facts", "64").await;
+    }
+    console_is_quiet(&ada).await;
+}

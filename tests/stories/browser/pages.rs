@@ -1,0 +1,166 @@
+//! Every page, in both themes and at both widths: axe-core finds nothing, nothing is wider than the window, and the
+//! console is quiet.
+
+use holdfast::accounts::domain::Role;
+use serde_json::json;
+
+use super::imports::{fixture, upload};
+use super::{Office, Place, WRITE, console_is_quiet, field};
+use crate::support::browser::{At, Browser, Look};
+use crate::support::desk;
+use crate::support::{Story, World, stories};
+
+pub(super) fn all() -> Vec<Story> {
+    stories![browser:
+        everybody_can_use_the_pages_of_accounts,
+        everybody_can_use_the_pages_of_leads,
+        everybody_can_use_what_a_conflict_shows,
+        everybody_can_use_the_pages_of_imports,
+    ]
+}
+
+/// Looks at the page that is open in every way, and keeps a picture of each in `screenshots/` under the target folder
+/// where `HOLDFAST_TESTS_SCREENSHOTS` is set. `infra/screenshot.png` is the one of `conflict-row-desktop-light`.
+async fn everybody_can_use(person: &Browser, name: &str) {
+    let pictures = std::env::var_os("HOLDFAST_TESTS_SCREENSHOTS").is_some();
+    for (width, look) in [("phone", Look::phone()), ("desktop", Look::desktop())] {
+        for (theme, look) in [("dark", look.dark()), ("light", look)] {
+            person.look(look).await;
+            let too_wide =
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let by = person.run(too_wide, Vec::new()).await;
+            assert!(by.as_i64() <= Some(0), "{name} is too wide for a {width} by {by} pixels");
+            let found = person.axe_violations().await;
+            assert!(found.is_empty(), "axe-core on {name}, {width}, {theme}:\n  {}", found.join("\n  "));
+            if pictures {
+                person.screenshot(&format!("{name}-{width}-{theme}")).await;
+            }
+        }
+    }
+    console_is_quiet(person).await;
+}
+
+async fn everybody_can_use_the_pages_of_accounts(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.world.browser(Look::desktop()).await;
+    ada.goto(&office.url("/leads")).await;
+    ada.wait_for("#password").await;
+    everybody_can_use(&ada, "sign-in").await;
+    ada.fill(At::Named("E-mail"), "nobody@example.com").await;
+    ada.fill(At::Named("Password"), "a wrong password").await;
+    ada.click(At::Css("main [type=submit]")).await;
+    ada.wait_for("#sign-in-error").await;
+    everybody_can_use(&ada, "sign-in-wrong").await;
+
+    office.desk.sign_in(&ada, &office.server, Role::Administrator, "Ada Lovelace").await;
+    ada.wait_for_text("main", "No leads yet").await;
+    everybody_can_use(&ada, "welcome").await;
+    ada.goto(&office.url("/account")).await;
+    ada.fill(At::Named("New password"), "a sentence is easy to remember").await;
+    ada.fill(At::Named("New password again"), "a sentence is easy to forget").await;
+    ada.click(At::Named("Set password")).await;
+    ada.wait_for("[aria-invalid=true]").await;
+    everybody_can_use(&ada, "account-wrong").await;
+    ada.fill(At::Named("Name of a new token"), "Nightly export").await;
+    ada.click(At::Named("Create token")).await;
+    ada.wait_for("#new-token").await;
+    ada.click(At::Css(".menu summary")).await;
+    everybody_can_use(&ada, "account").await;
+    ada.goto(&office.url("/nowhere")).await;
+    ada.wait_for_text("main", "404").await;
+    everybody_can_use(&ada, "error-404").await;
+}
+
+async fn everybody_can_use_the_pages_of_leads(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
+    ada.goto(&office.url("/leads")).await;
+    ada.click(At::Named("Load sample leads")).await;
+    ada.wait_for("#lead-rows tr").await;
+    everybody_can_use(&ada, "list").await;
+    ada.fill(At::Named("Search leads"), "nobody at all").await;
+    ada.wait_for_text("#lead-rows", "No lead matches").await;
+    everybody_can_use(&ada, "no-match").await;
+
+    ada.goto(&office.url("/leads/new")).await;
+    everybody_can_use(&ada, "new").await;
+    let novalidate = "document.querySelector('main form').noValidate = true";
+    ada.run(novalidate, Vec::new()).await;
+    ada.click(At::Named("Create lead")).await;
+    ada.wait_for("[aria-invalid=true]").await;
+    everybody_can_use(&ada, "new-wrong").await;
+
+    let lead = office.lead("Grace Hopper", 79).await;
+    office.edit(&ada, &lead, Place::Row).await;
+    ada.choose(At::Css(&field(&lead, "status")), "Converted").await;
+    ada.click(At::Named("Save")).await;
+    ada.wait_for("[aria-invalid=true]").await;
+    everybody_can_use(&ada, "row-wrong").await;
+    office.edit(&ada, &lead, Place::Page).await;
+    everybody_can_use(&ada, "edit").await;
+    office.change(&lead, json!({ "leadScore": 85, "state": "TX" })).await;
+    office.change(&lead, json!({ "status": "CONVERTED" })).await;
+    ada.goto(&office.page(&lead)).await;
+    ada.click(At::Css(".rare details:first-child summary")).await;
+    everybody_can_use(&ada, "lead").await;
+}
+
+async fn everybody_can_use_what_a_conflict_shows(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.agent("Ada Lovelace", Look::desktop()).await;
+    ada.goto(&office.url("/leads")).await;
+    ada.click(At::Named("Load sample leads")).await;
+    ada.wait_for("#lead-rows tr").await;
+    let ann = office.desk.session(Role::Agent, "Ann Baker").await.always("origin", "http://holdfast.test");
+    // One in which the edits do not overlap, and one in which they do.
+    for (place, name, typed) in [
+        (Place::Row, "Grace Hopper", ("name", "Grace Murray Hopper")),
+        (Place::Page, "Mary Jackson", ("leadScore", "64")),
+    ] {
+        let lead = office.lead(name, 50).await;
+        office.edit(&ada, &lead, place).await;
+        ada.fill(At::Css(&field(&lead, typed.0)), typed.1).await;
+        ada.choose(At::Css(&field(&lead, "status")), "Qualified").await;
+        desk::change(&ann, &lead, 1, json!({ "leadScore": 72, "state": "TX" })).await.expect(200);
+        ada.click(At::Named("Save")).await;
+        ada.wait_for(".conflict").await;
+        everybody_can_use(&ada, &format!("conflict-{place:?}").to_lowercase()).await;
+    }
+    let lead = office.lead("Edward Hopper", 50).await;
+    office.edit(&ada, &lead, Place::Row).await;
+    let path = format!("/api/leads/{}?version=1", super::id(&lead));
+    office.program.delete(&path).send().await.expect(204);
+    ada.fill(At::Css(&field(&lead, "leadScore")), "64").await;
+    ada.click(At::Named("Save")).await;
+    ada.wait_for(".conflict").await;
+    everybody_can_use(&ada, "deleted").await;
+}
+
+async fn everybody_can_use_the_pages_of_imports(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.agent("Ada Lovelace", Look::desktop()).await;
+    ada.goto(&office.url("/leads/imports/new")).await;
+    everybody_can_use(&ada, "import").await;
+    upload(&office, &ada, &fixture("contacts-with-mistakes.csv")).await;
+    everybody_can_use(&ada, "import-preview").await;
+
+    let start = office.world.wire().hold(1, WRITE);
+    ada.click(At::Css("main form [type=submit]")).await;
+    start.arrived(1).await;
+    let step = office.world.wire().hold(1, WRITE);
+    start.open();
+    step.arrived(1).await;
+    ada.wait_for("#import-progress").await;
+    // A step takes seconds at most, and this one will have failed by then; what is shown stays.
+    person_sees_it_run(&ada).await;
+    step.open();
+    ada.wait_for_text("#import-progress", "Done.").await;
+    everybody_can_use(&ada, "import-report").await;
+}
+
+/// The page of an import that runs, once and quickly: the step that is held runs out of patience.
+async fn person_sees_it_run(person: &Browser) {
+    person.axe().await;
+    person.look(Look::phone().dark()).await;
+    person.axe().await;
+}
