@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
+use aws_smithy_types::retry::ErrorKind;
 
 use super::Key;
 use crate::app::Entropy;
@@ -35,12 +36,10 @@ pub enum StoreError {
         cause: String,
     },
     /// An item holds what this program does not understand.
-    #[error("the item {pk} {sk} is malformed: {cause}")]
+    #[error("the item {item} is malformed: {cause}")]
     Malformed {
-        /// Its partition key.
-        pk: String,
-        /// Its sort key.
-        sk: String,
+        /// Its key, without what it says of people.
+        item: String,
         /// What is wrong with it.
         cause: String,
     },
@@ -54,13 +53,23 @@ impl StoreError {
 
     /// A condition was refused, and the item that it guards satisfies it: the table was changed by other means.
     pub fn contradiction(operation: &'static str, key: &Key) -> Self {
-        let cause = format!("the refusal of a condition on {} {} has no cause", key.pk, key.sk);
+        let cause = format!("the refusal of a condition on {} has no cause", discreet(key));
         Self::Failed { operation, cause }
     }
 
     pub(super) fn malformed(key: &Key, error: impl std::fmt::Display) -> Self {
-        Self::Malformed { pk: key.pk.clone(), sk: key.sk.clone(), cause: error.to_string() }
+        Self::Malformed { item: discreet(key), cause: error.to_string() }
     }
+}
+
+/// A key for the log. Behind the kind of an item an id may be shown; an e-mail address or a word of a name may not.
+fn discreet(key: &Key) -> String {
+    let shown = |text: &str| match text.split_once('#') {
+        Some((kind, id)) if uuid::Uuid::try_parse(id).is_err() => format!("{kind}#…"),
+        _ => text.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    let sort = if key.pk.starts_with("SEARCH#") { "…".to_owned() } else { shown(&key.sk) };
+    format!("{} {sort}", shown(&key.pk))
 }
 
 /// What an error and its causes say. Not what they hold: a cancelled transaction holds people's data.
@@ -170,7 +179,10 @@ impl Dynamo {
 pub(super) fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-        SdkError::DispatchFailure(failure) => !failure.is_user(),
+        // Anything else that kept it from being sent, such as missing credentials, stays so.
+        SdkError::DispatchFailure(failure) => {
+            failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
+        }
         SdkError::ServiceError(answer) => {
             answer.raw().status().is_server_error() || answer.err().code().is_some_and(passes_by_waiting)
         }
@@ -195,4 +207,22 @@ pub(super) fn passes_by_waiting(code: &str) -> bool {
             | "TransactionConflictException"
             | "TransactionInProgressException"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_log_shows_ids_and_no_person() {
+        let id = "019f0000-0000-7000-8000-000000000000";
+        for (pk, sk, shown) in [
+            (format!("LEAD#{id}"), "LEAD", format!("LEAD#{id} LEAD")),
+            ("EMAIL#ann@example.com".to_owned(), "EMAIL", "EMAIL#… EMAIL".to_owned()),
+            ("SEARCH#a".to_owned(), "ann 019f", "SEARCH#… …".to_owned()),
+            (format!("LEAD#{id}"), "HISTORY#0000000001", format!("LEAD#{id} HISTORY#…")),
+        ] {
+            assert_eq!(discreet(&Key::new(pk, sk)), shown);
+        }
+    }
 }
