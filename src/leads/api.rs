@@ -16,7 +16,7 @@ use super::search::Query;
 use super::store::{self, Done};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
+use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
 use crate::values::{Email, Invalid, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
@@ -173,8 +173,20 @@ async fn change(
         let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    let once = request.once.map(|request| Once { request, answer: &changed });
-    Ok(answered(store::update(&app, id, version, &change, &who.actor(), once.as_ref()).await?, changed))
+    update(&app, &who, id, version, change, request.once).await
+}
+
+async fn update(
+    app: &App,
+    who: &SignedIn,
+    id: LeadId,
+    version: Version,
+    change: LeadChange,
+    once: Option<OnceOnly>,
+) -> Result<Answer, AppError> {
+    let once = once.map(|request| Once { request, answer: &changed });
+    let done = store::update(app, id, version, &change, &who.actor(), once.as_ref()).await?;
+    Ok(answered(done, changed))
 }
 
 /// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
@@ -215,7 +227,7 @@ async fn replace(
         lead_score: Some(body.lead_score),
         status: Some(body.status),
     };
-    Ok(answered(store::update(&app, id, version, &change, &who.actor(), None).await?, changed))
+    update(&app, &who, id, version, change, None).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -233,7 +245,7 @@ async fn change_status(
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let change = LeadChange { status: Some(request.body.status), ..LeadChange::default() };
-    Ok(answered(store::update(&app, id, version, &change, &who.actor(), None).await?, changed))
+    update(&app, &who, id, version, change, None).await
 }
 
 #[derive(Debug, Deserialize)]
