@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`file`] | reads CSV piece by piece, from any byte of the file |
+//! | [`mod@file`] | reads CSV piece by piece, from any byte of the file |
 //! | [`mapping`] | which column is which part of a lead |
 //! | [`rows`] | a row's text becomes a lead, or the reason why not |
 //! | [`domain`] | an import, how it goes on, and what it counts |
