@@ -14,9 +14,11 @@ use super::tokens::{self, Made, TokenPage};
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
-use crate::values::{Email, Invalid, Name, Version};
+use crate::values::{Email, Name, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
+use crate::web::extract::{InPath, InQuery, JsonRequest};
+use crate::web::lists::{Listed, PageParameters};
+use crate::web::pages::Shell;
 use crate::web::respond::answer;
 
 /// The routes of the JSON API.
@@ -47,31 +49,12 @@ async fn me(who: SignedIn) -> Json<Me> {
     Json(Me { id: who.id, name: who.name, email: who.email, role: who.role, token })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListParameters {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    items: Vec<Token>,
-    next: Option<String>,
-}
-
 async fn list(
     State(app): State<App>,
     who: SignedIn,
-    InQuery(parameters): InQuery<ListParameters>,
-) -> Result<Json<Listed>, AppError> {
-    let limit = match parameters.limit.filter(|text| !text.is_empty()) {
-        None => 25,
-        Some(text) => text.parse().ok().filter(|limit| (1..=100).contains(limit)).ok_or_else(|| {
-            WebError::field("limit", &Invalid::new("A limit is a whole number from 1 to 100."))
-        })?,
-    };
-    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Token>>, AppError> {
+    let (limit, cursor) = parameters.read()?;
     let TokenPage { tokens, next } = tokens::list(&app, who.id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: tokens, next }))
 }
@@ -92,21 +75,24 @@ struct WithSecret<'a> {
 
 async fn create(
     State(app): State<App>,
+    shell: Shell,
     who: SignedIn,
     request: JsonRequest<CreateBody>,
 ) -> Result<Answer, AppError> {
     at_a_browser(&who)?;
-    let again = |token: &Token| created(token, token);
+    let again = |token: &Token| created(&shell, token, token);
     let once = request.once.map(|request| Once { request, answer: &again });
     Ok(match tokens::create(&app, &who, request.body.name, once.as_ref()).await? {
-        Made::Now(token, secret) => created(&token, &WithSecret { token: &token, secret: secret.reveal() }),
+        Made::Now(token, secret) => {
+            created(&shell, &token, &WithSecret { token: &token, secret: secret.reveal() })
+        }
         Made::Before(answer) => answer,
     })
 }
 
 /// A token never changes, so it stays at its first version.
-fn created(token: &Token, body: &impl Serialize) -> Answer {
-    let location = format!("/api/tokens/{}", token.id);
+fn created(shell: &Shell, token: &Token, body: &impl Serialize) -> Answer {
+    let location = shell.url(&format!("/api/tokens/{}", token.id));
     answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
 }
 

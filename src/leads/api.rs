@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use super::Filter;
 use super::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Score, Status};
@@ -18,9 +18,11 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
-use crate::values::{Email, Invalid, Name, UsState, Version};
+use crate::values::{Email, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::lists::{Listed, PageParameters, limit, parameter};
+use crate::web::pages::Shell;
 use crate::web::respond::{answer, header_text};
 
 /// The routes of the JSON API.
@@ -59,35 +61,10 @@ impl ListParameters {
                 state: parameter("state", self.state, str::parse)?,
             },
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
-            limit: read_limit(self.limit)?,
+            limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),
         })
     }
-}
-
-/// A parameter that is read if it is there and not empty.
-fn parameter<T>(
-    name: &str,
-    text: Option<String>,
-    read: impl Fn(&str) -> Result<T, Invalid>,
-) -> Result<Option<T>, WebError> {
-    let text = text.filter(|text| !text.is_empty());
-    text.map(|text| read(&text)).transpose().map_err(|invalid| WebError::field(name, &invalid))
-}
-
-fn read_limit(text: Option<String>) -> Result<u16, WebError> {
-    let limit = parameter("limit", text, |text| {
-        let limit = text.parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
-        limit.ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
-    })?;
-    Ok(limit.unwrap_or(25))
-}
-
-/// A list as programs get it.
-#[derive(Serialize)]
-struct Listed<T> {
-    items: Vec<T>,
-    next: Option<String>,
 }
 
 async fn list_leads(
@@ -100,11 +77,12 @@ async fn list_leads(
 
 async fn create(
     State(app): State<App>,
+    shell: Shell,
     who: SignedIn,
     request: JsonRequest<NewLead>,
 ) -> Result<Answer, AppError> {
     let answer = |lead: &Lead| {
-        let location = format!("/api/leads/{}", lead.id);
+        let location = shell.url(&format!("/api/leads/{}", lead.id));
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(location))
     };
     let once = request.once.map(|request| Once { request, answer: &answer });
@@ -286,20 +264,12 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HistoryParameters {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 async fn history(
     State(app): State<App>,
     InPath(id): InPath<LeadId>,
-    InQuery(parameters): InQuery<HistoryParameters>,
+    InQuery(parameters): InQuery<PageParameters>,
 ) -> Result<Json<Listed<HistoryEntry>>, AppError> {
-    let limit = read_limit(parameters.limit)?;
-    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let (limit, cursor) = parameters.read()?;
     let page = store::history(&app, id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: page.entries, next: page.next }))
 }

@@ -5,6 +5,7 @@ pub mod assets;
 pub mod extract;
 pub mod headers;
 pub mod health;
+pub mod lists;
 pub mod pages;
 pub mod request;
 pub mod respond;

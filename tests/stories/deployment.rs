@@ -215,4 +215,14 @@ async fn the_bootstrap_links_within_its_stage(world: World) {
     assert!(own.len() > 5, "{page}");
     let strays: Vec<_> = own.iter().filter(|link| !link.starts_with("/prod/")).collect();
     assert!(strays.is_empty(), "{strays:?}");
+
+    let token = desk.token(Role::Agent, "Ann").await;
+    let mut creation = at(event("patch-json"), "/prod/api/leads");
+    creation["requestContext"]["stage"] = "prod".into();
+    creation["requestContext"]["http"]["method"] = "POST".into();
+    creation["headers"]["authorization"] = format!("Bearer {token}").into();
+    creation["body"] = new_lead("Lead", "lead@example.com").to_string().into();
+    let created = lambda.invoke(creation).await;
+    assert_eq!(created["statusCode"], 201, "{created}");
+    assert!(created["headers"]["location"].as_str().unwrap().starts_with("/prod/api/leads/"), "{created}");
 }
