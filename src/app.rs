@@ -110,8 +110,8 @@ pub struct CookiePolicy {
 /// The whole application as one service, with the list of its routes.
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = Routes::new(&app)
-        .get("/assets/{file}", Access::Anyone, assets::serve)
-        .get("/health", Access::Anyone, health::health)
+        .get("/assets/{file}", Access::Public, assets::serve)
+        .get("/health", Access::Public, health::health)
         .and(accounts::router(&app))
         .and(leads::router(&app));
     let (router, list) = routes.into_parts();

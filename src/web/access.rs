@@ -19,6 +19,8 @@ use crate::web::extract::WebError;
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// Anyone, and who it is does not matter: nothing is read to find out.
+    Public,
     /// Anyone. The route learns who it is, if the request says so.
     Anyone,
     /// Anyone who is signed in.
@@ -33,7 +35,7 @@ impl Access {
     /// Whether somebody, or nobody, may use the route.
     pub fn admits(self, role: Option<Role>) -> bool {
         match self {
-            Self::Anyone => true,
+            Self::Public | Self::Anyone => true,
             Self::SignedIn => role.is_some(),
             Self::Agent => role >= Some(Role::Agent),
             Self::Administrator => role == Some(Role::Administrator),
@@ -122,7 +124,10 @@ async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, AppError> {
-    let who = authenticate(&app, request.headers()).await?;
+    let who = match access {
+        Access::Public => None,
+        _ => authenticate(&app, request.headers()).await?,
+    };
     refuse_cross_site(&request, who.as_ref())?;
     if !access.admits(who.as_ref().map(|who| who.role)) {
         return Err(match who {

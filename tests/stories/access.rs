@@ -16,6 +16,7 @@ pub fn all() -> Vec<Story> {
             a_write_from_another_site_is_refused,
             a_visitor_is_sent_to_sign_in_and_back,
             every_answer_carries_the_protecting_headers,
+            assets_are_served_without_the_store,
             a_participant_sees_no_lead
     ]
 }
@@ -52,7 +53,7 @@ async fn every_route_admits_its_roles_and_no_other(world: World) {
         }
     }
     let public: Vec<_> =
-        desk.routes.iter().filter(|route| route.access == Access::Anyone).map(|route| route.path).collect();
+        desk.routes.iter().filter(|route| route.access.admits(None)).map(|route| route.path).collect();
     for path in public {
         let harmless = path.starts_with("/sign-") || path.starts_with("/assets/") || path == "/health";
         assert!(harmless, "{path} is open to anyone");
@@ -129,6 +130,15 @@ async fn every_answer_carries_the_protecting_headers(world: World) {
     for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
         assert!(!leads.text().contains(inline), "{inline} is against the policy");
     }
+}
+
+async fn assets_are_served_without_the_store(world: World) {
+    let desk = Desk::open(&world).await;
+    let ann = desk.session(Role::Agent, "Ann").await;
+    world.wire().reset();
+    let asset = ann.get(holdfast::web::assets::url("app.css")).send().await.expect(200);
+    assert!(!asset.body.is_empty());
+    assert_eq!(world.wire().total(), 0, "who asks for a style sheet does not matter");
 }
 
 async fn a_participant_sees_no_lead(world: World) {

@@ -188,7 +188,6 @@ mod tests {
                         let lead_score = new_score.map(|score| Score::try_from(score).unwrap());
                         let change = LeadChange { status: new_status, lead_score, ..LeadChange::default() };
                         let allowed = change.broken_rule(&stored).is_none();
-                        // A guard may be wider only where the stored lead itself is what a rule forbids.
                         assert_eq!(
                             admits(change.guard(), &stored),
                             allowed,
