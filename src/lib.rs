@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`accounts`] | who may use it |
 //! | [`app`] | what handlers share, and the whole application as one service |
+//! | [`calendar`] | days in New York |
 //! | [`config`] | what a deployed Holdfast is told by its environment |
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | [`error`] | every known failure → status and words |
@@ -23,6 +24,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod calendar;
 pub mod config;
 pub mod dynamo;
 pub mod error;

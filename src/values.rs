@@ -103,6 +103,48 @@ macro_rules! text_value {
 }
 pub(crate) use text_value;
 
+/// Makes a record's id: a UUIDv7, so ids sort by the time of creation. `$what` is the record in words: "an order".
+macro_rules! time_ordered_id {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $type(uuid::Uuid);
+
+        impl $type {
+            /// An id made at `now` from ten random bytes.
+            pub fn new(now: jiff::Timestamp, random: &[u8; 10]) -> Self {
+                let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::values::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, $crate::values::Invalid> {
+                let invalid = concat!("This is not the id of ", $what, "; one is a UUID.");
+                uuid::Uuid::try_parse(text).map(Self).map_err(|_| $crate::values::Invalid::new(invalid))
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use time_ordered_id;
+
+time_ordered_id!(
+    /// An order's id. Leads know which order has them.
+    OrderId,
+    "an order"
+);
+
 /// A person's e-mail address as they write it; [`Email::key`] is what makes it unique.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

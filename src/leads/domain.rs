@@ -15,38 +15,14 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::values::{Email, Invalid, Name, UsState, Version, text_value};
+use crate::values::{Email, Invalid, Name, UsState, Version, text_value, time_ordered_id};
 
-/// A lead's id: a UUIDv7, so ids sort by the time of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LeadId(Uuid);
-
-impl LeadId {
-    /// An id made at `now` from ten random bytes.
-    pub fn new(now: Timestamp, random: &[u8; 10]) -> Self {
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
-    }
-}
-
-impl FromStr for LeadId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .map_err(|_| Invalid::new("This is not the id of a lead; one is a UUID."))
-    }
-}
-
-impl fmt::Display for LeadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+time_ordered_id!(
+    /// A lead's id.
+    LeadId,
+    "a lead"
+);
 
 /// How likely the lead is to buy, 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use super::assets;
 use super::request::BasePath;
 use crate::accounts::domain::SignedIn;
+use crate::calendar;
 
 /// What the layout needs to know.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +61,7 @@ pub struct Moment {
 
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Self {
-        static NEW_YORK: jiff::tz::TimeZone = jiff::tz::get!("America/New_York");
-        let local = time.to_zoned(NEW_YORK.clone());
+        let local = time.to_zoned(calendar::zone());
         Self { iso: time.to_string(), text: local.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string() }
     }
 }

@@ -5,14 +5,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use uuid::Uuid;
 
 use super::ImportError;
 use super::file::{Cursor, FileError, Head, Limits, Row, read_rows};
 use super::mapping::Mapping;
 use crate::accounts::domain::{AccountId, SignedIn};
-use crate::values::Version;
+use crate::values::{Version, time_ordered_id};
 
 /// The bytes of a part of a file, except of its last one. An item of DynamoDB holds 400 KB.
 pub const PART_BYTES: u64 = 320 * 1024;
@@ -29,24 +27,11 @@ const KEPT_ROW_BYTES: usize = 64 * 1024;
 /// How long an import and its file are kept.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// An import's id: a UUIDv7.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ImportId(Uuid);
-
-impl ImportId {
-    /// An id made at `now` from ten random bytes.
-    pub fn new(now: Timestamp, random: &[u8; 10]) -> Self {
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
-    }
-}
-
-impl fmt::Display for ImportId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+time_ordered_id!(
+    /// An import's id.
+    ImportId,
+    "an import"
+);
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
