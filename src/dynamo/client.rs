@@ -166,6 +166,11 @@ impl Dynamo {
         Err(StoreError::Failed { operation, cause: "it was tried too often".to_owned() })
     }
 
+    /// Waits before something is tried again that others made impossible: between nothing and twice the last bound.
+    pub async fn pause(&self, attempts: u32) {
+        self.sleep.sleep(self.jittered_wait(attempts)).await;
+    }
+
     /// A wait between nothing and twice the last bound ("full jitter": Brooker, "Exponential Backoff And Jitter",
     /// AWS Architecture Blog, 2015).
     fn jittered_wait(&self, attempts: u32) -> Duration {

@@ -28,6 +28,8 @@ pub enum Condition {
     Contains(&'static str, AttributeValue),
     /// All of these.
     All(Vec<Condition>),
+    /// One of these, at least.
+    Any(Vec<Condition>),
 }
 
 impl Condition {
@@ -75,6 +77,10 @@ impl Condition {
                 let parts: Vec<String> = all.iter().map(|condition| condition.render(into)).collect();
                 parts.join(" AND ")
             }
+            Self::Any(any) => {
+                let parts: Vec<String> = any.iter().map(|condition| condition.render(into)).collect();
+                format!("({})", parts.join(" OR "))
+            }
         }
     }
 }
@@ -83,14 +89,34 @@ impl Condition {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Update {
     changes: Vec<(String, Option<AttributeValue>)>,
+    sums: Vec<(String, i64)>,
 }
 
 impl Update {
+    /// An attribute gets this value.
+    pub fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
+        self.changes.push((attribute.to_owned(), Some(value)));
+        self
+    }
+
+    /// An attribute goes, if it is there.
+    pub fn remove(mut self, attribute: &str) -> Self {
+        self.changes.push((attribute.to_owned(), None));
+        self
+    }
+
+    /// A number grows by this, or shrinks; one that is not there begins at nothing.
+    pub fn add(mut self, attribute: &str, number: i64) -> Self {
+        self.sums.push((attribute.to_owned(), number));
+        self
+    }
+
     /// What turns one item into another, in the order of the attributes' names.
     pub fn between(before: &Item, after: &Item) -> Self {
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-        Self { changes: changed.map(|name| (name.clone(), after.get(name).cloned())).collect() }
+        let changes = changed.map(|name| (name.clone(), after.get(name).cloned())).collect();
+        Self { changes, sums: Vec::new() }
     }
 
     pub(super) fn render(&self, into: &mut Expression) -> String {
@@ -103,10 +129,16 @@ impl Update {
                 None => removes.push(name),
             }
         }
+        let mut sum = |(attribute, number): &(String, i64)| {
+            let name = into.name(attribute);
+            format!("{name} {}", into.value(&AttributeValue::N(number.to_string())))
+        };
+        let sums = self.sums.iter().map(&mut sum).collect();
         let clause = |verb: &str, parts: Vec<String>| {
             (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(", ")))
         };
-        [clause("SET", sets), clause("REMOVE", removes)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let clauses = [clause("SET", sets), clause("REMOVE", removes), clause("ADD", sums)];
+        clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -153,6 +185,24 @@ mod tests {
             .render(&mut into);
         assert_eq!(text, "#version = :v0 AND #status <> :v1");
         assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("CONVERTED".into()));
+    }
+
+    #[test]
+    fn an_update_sets_removes_and_adds() {
+        let mut into = Expression::default();
+        let text = AttributeValue::S("NY".into());
+        let update = Update::default().set("state", text).remove("cause").add("room", -3).add("out", 3);
+        assert_eq!(update.render(&mut into), "SET #state = :v0 REMOVE #cause ADD #room :v1, #out :v2");
+        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::N("-3".into()));
+    }
+
+    #[test]
+    fn one_of_several_conditions_is_rendered_in_brackets() {
+        let mut into = Expression::default();
+        let either =
+            Condition::Any(vec![Condition::is("state", "NY"), Condition::is_not("stock", "ASSIGNED")]);
+        let text = Condition::is_number("version", 3).and(either).render(&mut into);
+        assert_eq!(text, "#version = :v0 AND (#state = :v1 OR #stock <> :v2)");
     }
 
     #[test]

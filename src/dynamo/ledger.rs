@@ -75,6 +75,38 @@ pub struct Once<'a, T> {
     pub answer: &'a (dyn Fn(&T) -> Answer + Send + Sync),
 }
 
+impl<T> Once<'_, T> {
+    /// Adds the entry to the write that makes `made`, where the request is to happen once.
+    ///
+    /// # Errors
+    /// As [`OnceOnly::record`].
+    pub fn record(once: Option<&Self>, write: GuardedWrite, made: &T) -> Result<GuardedWrite, StoreError> {
+        match once {
+            Some(once) => once.request.record(write, &(once.answer)(made)),
+            None => Ok(write),
+        }
+    }
+
+    /// What the ledger says to the refusal of that write.
+    ///
+    /// # Errors
+    /// As [`OnceOnly::recall`].
+    pub fn recall(once: Option<&Self>, refusal: &Refusal) -> Result<Recall, StoreError> {
+        once.map_or(Ok(Recall::Nothing), |once| once.request.recall(refusal))
+    }
+
+    /// What the ledger says, read consistently: for a request that is refused before it writes.
+    ///
+    /// # Errors
+    /// As [`OnceOnly::look_up`].
+    pub async fn look_up(once: Option<&Self>, dynamo: &Dynamo) -> Result<Recall, StoreError> {
+        match once {
+            Some(once) => once.request.look_up(dynamo).await,
+            None => Ok(Recall::Nothing),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Entry {
     fingerprint: String,
