@@ -9,6 +9,7 @@
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | [`error`] | every known failure → status and words |
 //! | [`leads`] | people who may buy |
+//! | [`orders`] | customers' requests for leads, and caps |
 //! | `native` | sockets, TLS and AWS's ordinary ways; not on WebAssembly |
 //! | [`values`] | values that several features speak of |
 //! | [`web`] | what all pages and the JSON API share |
@@ -31,5 +32,6 @@ pub mod error;
 pub mod leads;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod orders;
 pub mod values;
 pub mod web;

@@ -37,6 +37,11 @@ impl Version {
         Self(self.0 + 1)
     }
 
+    /// The version before this one; the first has none and stays.
+    pub fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1).max(1))
+    }
+
     /// The version as a number.
     pub fn get(self) -> u64 {
         self.0

@@ -37,6 +37,7 @@ pub fn routes(app: &App) -> Routes {
         .delete("/api/leads/{id}", Access::Agent, delete)
         .patch("/api/leads/{id}/status", Access::Agent, change_status)
         .post("/api/leads/{id}/reopen", Access::Administrator, reopen)
+        .post("/api/leads/{id}/restock", Access::Agent, restock)
         .get("/api/leads/{id}/history", Access::Agent, history)
 }
 
@@ -47,6 +48,7 @@ struct ListParameters {
     q: Option<String>,
     status: Option<String>,
     state: Option<String>,
+    stock: Option<String>,
     sort: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -54,12 +56,14 @@ struct ListParameters {
 
 impl ListParameters {
     fn read(self) -> Result<ListRequest, WebError> {
+        let filter = Filter {
+            status: parameter("status", self.status, str::parse)?,
+            state: parameter("state", self.state, str::parse)?,
+            stock: parameter("stock", self.stock, str::parse)?,
+        };
         Ok(ListRequest {
             query: parameter("q", self.q, Query::parse)?.flatten(),
-            filter: Filter {
-                status: parameter("status", self.status, str::parse)?,
-                state: parameter("state", self.state, str::parse)?,
-            },
+            filter: filter.checked().map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),
@@ -182,6 +186,8 @@ struct ReplaceBody {
     _id: serde::de::IgnoredAny,
     #[serde(default, rename = "stock")]
     _stock: serde::de::IgnoredAny,
+    #[serde(default, rename = "orderId")]
+    _order_id: serde::de::IgnoredAny,
     #[serde(default, rename = "createdAt")]
     _created_at: serde::de::IgnoredAny,
     #[serde(default, rename = "updatedAt")]
@@ -242,6 +248,24 @@ async fn reopen(
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &changed });
     let done = store::reopen(&app, id, version, request.body.reason, &who.actor(), once.as_ref()).await?;
+    Ok(answered(done, changed))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RestockBody {
+    version: Option<Version>,
+}
+
+async fn restock(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    request: JsonRequest<RestockBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let once = request.once.map(|request| Once { request, answer: &changed });
+    let done = store::restock(&app, id, version, &who.actor(), once.as_ref()).await?;
     Ok(answered(done, changed))
 }
 

@@ -4,9 +4,11 @@
 //! change to be allowed, and [`LeadChange::broken_rule`] names, after a refusal, the rule that it broke.
 
 mod history;
+mod hold;
 mod rules;
 
 pub use history::{Action, FieldChange, HistoryEntry, Reason};
+pub use hold::{Hold, Standing, StoredLead};
 pub use rules::{Guard, LeadChange, Rule};
 
 use std::fmt;
@@ -16,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::values::{Email, Invalid, Name, UsState, Version, text_value, time_ordered_id};
+use crate::values::{Email, Invalid, Name, OrderId, UsState, Version, text_value, time_ordered_id};
 
 time_ordered_id!(
     /// A lead's id.
@@ -144,11 +146,13 @@ pub enum Stock {
     Assigned,
     /// Delivered in a fulfilled order.
     Fulfilled,
+    /// Kept out of stock after a bad contact, until an agent puts it back.
+    Withheld,
 }
 
 impl Stock {
     /// All, in the order of a lead's life.
-    pub const ALL: [Self; 3] = [Self::Unassigned, Self::Assigned, Self::Fulfilled];
+    pub const ALL: [Self; 4] = [Self::Unassigned, Self::Assigned, Self::Fulfilled, Self::Withheld];
 
     /// The name in JSON and in the table, for example `UNASSIGNED`.
     pub fn as_str(&self) -> &'static str {
@@ -156,6 +160,7 @@ impl Stock {
             Self::Unassigned => "UNASSIGNED",
             Self::Assigned => "ASSIGNED",
             Self::Fulfilled => "FULFILLED",
+            Self::Withheld => "WITHHELD",
         }
     }
 
@@ -165,6 +170,7 @@ impl Stock {
             Self::Unassigned => "Unassigned",
             Self::Assigned => "Assigned",
             Self::Fulfilled => "Fulfilled",
+            Self::Withheld => "Withheld",
         }
     }
 
@@ -174,6 +180,7 @@ impl Stock {
             Self::Unassigned => "unassigned",
             Self::Assigned => "assigned",
             Self::Fulfilled => "fulfilled",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -184,8 +191,8 @@ impl FromStr for Stock {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         Self::ALL
             .into_iter()
-            .find(|stock| stock.as_str() == text)
-            .ok_or_else(|| Invalid::new("A stock is UNASSIGNED, ASSIGNED or FULFILLED."))
+            .find(|stock| stock.as_str().eq_ignore_ascii_case(text.trim()))
+            .ok_or_else(|| Invalid::new("A stock is UNASSIGNED, ASSIGNED, FULFILLED or WITHHELD."))
     }
 }
 
@@ -232,6 +239,9 @@ pub struct Lead {
     pub status: Status,
     /// Whether they are free to be sold.
     pub stock: Stock,
+    /// The order that has it or was given it; none while it is free or withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
     /// 1 at creation, one more with every accepted change.
     pub version: Version,
     /// When the lead was created.
@@ -243,6 +253,23 @@ pub struct Lead {
 }
 
 impl Lead {
+    /// The state in whose queue it waits to be sold, if it does.
+    pub fn free_in(&self) -> Option<UsState> {
+        self.state.filter(|_| self.stock == Stock::Unassigned)
+    }
+
+    /// The same lead with another stock, as one more accepted change.
+    pub fn moved(&self, stock: Stock, order: Option<OrderId>, now: Timestamp, by: Actor) -> Self {
+        Self {
+            stock,
+            order_id: order,
+            version: self.version.next(),
+            updated_at: now,
+            updated_by: by,
+            ..self.clone()
+        }
+    }
+
     /// The value of a field, as the history keeps it.
     pub fn value(&self, field: LeadField) -> Value {
         match field {
@@ -339,6 +366,7 @@ impl NewLead {
             lead_score: self.lead_score,
             status: self.status,
             stock: Stock::Unassigned,
+            order_id: None,
             version: Version::FIRST,
             created_at: now,
             updated_at: now,

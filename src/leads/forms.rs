@@ -251,6 +251,7 @@ pub struct ListQuery {
     q: String,
     status: String,
     state: String,
+    stock: String,
     sort: String,
     cursor: Option<String>,
 }
@@ -268,7 +269,9 @@ impl ListQuery {
         let filter = Filter {
             status: optional(&self.status, str::parse).map_err(wrong("status"))?,
             state: optional(&self.state, str::parse).map_err(wrong("state"))?,
+            stock: optional(&self.stock, str::parse).map_err(wrong("stock"))?,
         };
+        let filter = filter.checked().map_err(wrong("stock"))?;
         Ok(ListRequest {
             query: Query::parse(&self.q).map_err(wrong("q"))?,
             filter,

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::domain::{HistoryEntry, Lead, LeadId, Status};
+use super::domain::{HistoryEntry, Hold, Lead, LeadId, Status, Stock, StoredLead};
 use super::search::{IndexWord, words_of};
 use crate::dynamo::schema::{self, Index};
-use crate::dynamo::{GuardedWrite, Item, Key, StoreError, to_attribute, to_item};
+use crate::dynamo::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
 use crate::values::{Invalid, UsState, Version};
 
 /// The sort key of every lead's own item.
@@ -15,7 +15,7 @@ pub(super) const LEAD: &str = "LEAD";
 /// What the sort keys of history entries begin with; it sorts before [`LEAD`].
 pub(super) const HISTORY: &str = "HISTORY#";
 
-pub(super) fn lead_key(id: LeadId) -> Key {
+pub(crate) fn lead_key(id: LeadId) -> Key {
     Key::new(format!("LEAD#{id}"), LEAD)
 }
 
@@ -43,6 +43,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only of this state.
     pub state: Option<UsState>,
+    /// Only of this stock; a list is of a status or of a stock, not of both.
+    pub stock: Option<Stock>,
 }
 
 impl Filter {
@@ -50,6 +52,18 @@ impl Filter {
     pub fn admits(&self, lead: &Lead) -> bool {
         self.status.is_none_or(|status| lead.status == status)
             && self.state.is_none_or(|state| lead.state == Some(state))
+            && self.stock.is_none_or(|stock| lead.stock == stock)
+    }
+
+    /// The filter itself, if it is one that a list can have.
+    ///
+    /// # Errors
+    /// That a list is of a status or of a stock, not of both.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        if self.status.is_some() && self.stock.is_some() {
+            return Err(Invalid::new("A list is of one status or of one stock, not of both; leave one out."));
+        }
+        Ok(self)
     }
 
     /// Whether it admits all.
@@ -89,8 +103,11 @@ impl FromStr for Sort {
     }
 }
 
-/// The index and its partition that hold exactly the leads of a filter.
+/// The index and its partition that hold exactly the leads of a filter. Lists of a stock come newest first.
 pub(super) fn list_partition(filter: Filter, sort: Sort) -> (Index, String) {
+    if let Some(stock) = filter.stock {
+        return stock_partition(stock, filter.state);
+    }
     let [newest, score] = match (filter.status, filter.state) {
         (None, None) => [schema::ALL_NEWEST, schema::ALL_SCORE],
         (Some(_), None) => [schema::STATUS_NEWEST, schema::STATUS_SCORE],
@@ -104,6 +121,13 @@ pub(super) fn list_partition(filter: Filter, sort: Sort) -> (Index, String) {
     (if sort == Sort::Newest { newest } else { score }, partition)
 }
 
+fn stock_partition(stock: Stock, state: Option<UsState>) -> (Index, String) {
+    match state {
+        None => (schema::STOCK_NEWEST, format!("LEADS#{stock}")),
+        Some(state) => (schema::STOCK_STATE_NEWEST, format!("LEADS#{stock}#{state}")),
+    }
+}
+
 /// The sort key of a lead in the lists of one order. Ids sort by the time of creation.
 pub(super) fn list_sort(lead: &Lead, sort: Sort) -> String {
     match sort {
@@ -113,16 +137,16 @@ pub(super) fn list_sort(lead: &Lead, sort: Sort) -> String {
 }
 
 /// The lead's item: its fields, and where the lists find it.
-pub(super) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
+pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
     let mut item = to_item(&lead_key(lead.id), lead)?;
-    let mut filters = vec![Filter::default(), Filter { status: Some(lead.status), state: None }];
-    if lead.state.is_some() {
-        filters.push(Filter { status: None, state: lead.state });
-        filters.push(Filter { status: Some(lead.status), state: lead.state });
-    }
-    for sort in [Sort::Newest, Sort::Score] {
-        for filter in &filters {
-            let (index, partition) = list_partition(*filter, sort);
+    let (status, stock) = (Some(lead.status), Some(lead.stock));
+    for state in [None, lead.state] {
+        let of_status =
+            [Filter { state, ..Filter::default() }, Filter { status, state, ..Filter::default() }];
+        let of_stock = Filter { stock, state, ..Filter::default() };
+        let lists = of_status.into_iter().flat_map(|filter| [(filter, Sort::Newest), (filter, Sort::Score)]);
+        for (filter, sort) in lists.chain([(of_stock, Sort::Newest)]) {
+            let (index, partition) = list_partition(filter, sort);
             item.insert(index.partition.to_owned(), to_attribute(partition)?);
             item.insert(index.sort.to_owned(), to_attribute(list_sort(lead, sort))?);
         }
@@ -130,9 +154,63 @@ pub(super) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-pub(super) fn history_item(lead: LeadId, entry: &HistoryEntry) -> Result<Item, StoreError> {
-    let key = Key::new(lead_key(lead).pk, history_sort(entry.version.get()));
-    to_item(&key, entry)
+/// The attribute that marks a lead in a large order.
+pub(crate) const HOLD: &str = "hold";
+
+/// A lead as it was read.
+pub(crate) fn stored_lead(item: Item) -> Result<StoredLead, StoreError> {
+    #[derive(Deserialize)]
+    struct Held {
+        hold: Hold,
+    }
+    let hold = match item.contains_key(HOLD) {
+        true => Some(from_item::<Held>(item.clone())?.hold),
+        false => None,
+    };
+    Ok(StoredLead { lead: from_item(item)?, hold })
+}
+
+/// The partition of a state: its cap, and the queue of its free leads.
+pub(crate) fn state_partition(state: UsState) -> String {
+    format!("STATE#{state}")
+}
+
+/// The sort key of what the statistics counted of a state; it sorts behind the cap and before the queue.
+pub(crate) const COUNTED: &str = "COUNTED";
+/// What the sort keys of free leads begin with.
+pub(crate) const FREE: &str = "FREE#";
+
+/// Where a free lead stands in the queue of its state: the oldest first, by creation, then id.
+pub(crate) fn free_key(lead: &Lead, state: UsState) -> Key {
+    let place = format!("{FREE}{:015}#{}", lead.created_at.as_millisecond().max(0), lead.id);
+    Key::new(state_partition(state), place)
+}
+
+/// Brings the queues of free leads from one state of a lead to another. A free lead stands there whole, so that who
+/// takes it needs to read nothing else.
+pub(crate) fn requeue(
+    mut write: GuardedWrite,
+    before: Option<&Lead>,
+    after: Option<&Lead>,
+) -> Result<GuardedWrite, StoreError> {
+    let place = |lead: Option<&Lead>| lead.and_then(|lead| Some(free_key(lead, lead.free_in()?)));
+    let (old, new) = (place(before), place(after));
+    if let (Some(key), Some(lead)) = (&new, after) {
+        write = write.put_derived("free", to_item(key, lead)?);
+    }
+    match old {
+        Some(key) if new.as_ref() != Some(&key) => Ok(write.delete_derived("free", &key)),
+        _ => Ok(write),
+    }
+}
+
+/// Where the entry of a version stands in a lead's history.
+pub(crate) fn history_key(lead: LeadId, version: Version) -> Key {
+    Key::new(lead_key(lead).pk, history_sort(version.get()))
+}
+
+pub(crate) fn history_item(lead: LeadId, entry: &HistoryEntry) -> Result<Item, StoreError> {
+    to_item(&history_key(lead, entry.version), entry)
 }
 
 /// The partition of the search index in which a word stands.

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
-use super::items::{Filter, Sort, lead_key, list_partition, word_partition};
+use super::holds;
+use super::items::{Filter, Sort, lead_key, list_partition, stored_lead, word_partition};
 use super::search::Query;
 use super::store::keys;
 use crate::app::App;
@@ -52,10 +53,11 @@ pub async fn list(app: &App, request: &ListRequest) -> Result<LeadPage, LeadErro
         None => list_ids(app, request).await?,
     };
     let items = app.dynamo.get_all(&keys(&ids)).await?;
-    let leads: Vec<Lead> = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+    let seen = holds::see_all(app, stored).await?;
+    seen.iter().for_each(|seen| app.snapshots.keep(seen));
     // The index may be a moment behind the leads.
-    let leads: Vec<Lead> = leads.into_iter().filter(|lead| request.filter.admits(lead)).collect();
-    leads.iter().for_each(|lead| app.snapshots.keep(lead));
+    let leads = seen.into_iter().map(|seen| seen.lead).filter(|lead| request.filter.admits(lead)).collect();
     Ok(LeadPage { leads, next })
 }
 

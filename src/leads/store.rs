@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use super::domain::{
-    Action, Actor, Guard, HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Rule, Score, Status, Stock,
+    Action, Actor, Guard, HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Rule, Score, Status,
+    Stock, StoredLead,
 };
 use super::error::{Conflict, LeadError};
+use super::holds;
 use super::items::{
     EmailItem, HISTORY, LEAD, email_key, history_after, history_item, history_sort, lead_item, lead_key,
-    reindex,
+    reindex, requeue, stored_lead,
 };
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, Recall};
@@ -21,10 +23,11 @@ use crate::dynamo::{
     to_attribute, to_item,
 };
 use crate::values::Version;
+use jiff::Timestamp;
 
-/// Leads as they stood at versions that this process has seen.
+/// Leads as they stood at versions that this process has seen, with the holds of large orders.
 #[derive(Clone)]
-pub struct Snapshots(Arc<quick_cache::sync::Cache<(LeadId, Version), Lead>>);
+pub struct Snapshots(Arc<quick_cache::sync::Cache<(LeadId, Version), StoredLead>>);
 
 impl Snapshots {
     /// Room for this many.
@@ -32,8 +35,8 @@ impl Snapshots {
         Self(Arc::new(quick_cache::sync::Cache::new(capacity)))
     }
 
-    pub(super) fn keep(&self, lead: &Lead) {
-        self.0.insert((lead.id, lead.version), lead.clone());
+    pub(super) fn keep(&self, seen: &StoredLead) {
+        self.0.insert((seen.lead.id, seen.lead.version), seen.clone());
     }
 }
 
@@ -59,10 +62,10 @@ pub async fn create(
     let now = app.clock.now();
     let id = LeadId::new(now, &app.entropy.bytes());
     let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
-    let write = record(creation(app, &lead, Action::Created, None)?, once, &lead)?;
+    let write = Once::record(once, creation(app, &lead, Action::Created, None)?, &lead)?;
     match app.dynamo.write(write).await {
         Ok(()) => {
-            app.snapshots.keep(&lead);
+            app.snapshots.keep(&StoredLead { lead: lead.clone(), hold: None });
             Ok(Done::Now(lead))
         }
         Err(WriteError::Refused(refusal)) => match recalled(once, &refusal)? {
@@ -120,7 +123,7 @@ fn creation(
         .put("lead", lead_item(lead)?, Condition::Absent)
         .put("email", to_item(&email_key(&lead.email.key()), &email)?, Condition::Absent)
         .put("history", history_item(lead.id, &HistoryEntry::of_new(lead, action))?, Condition::Absent);
-    reindex(write, None, Some(lead))
+    reindex(requeue(write, None, Some(lead))?, None, Some(lead))
 }
 
 /// One lead, read consistently.
@@ -129,9 +132,25 @@ fn creation(
 /// [`LeadError::NotFound`] if there is none.
 pub async fn find(app: &App, id: LeadId) -> Result<Lead, LeadError> {
     let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
-    let lead: Lead = from_item(item)?;
-    app.snapshots.keep(&lead);
-    Ok(lead)
+    let seen = holds::see(app, stored_lead(item)?).await?;
+    app.snapshots.keep(&seen);
+    Ok(seen.lead)
+}
+
+/// Leads by their ids, in this order, read consistently, as readers see them; those that are gone are left out.
+///
+/// # Errors
+/// [`StoreError`] if the store failed.
+pub(crate) async fn read_all(app: &App, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+    let mut leads = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(100) {
+        let items = app.dynamo.get_all(&keys(ids)).await?;
+        let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+        let seen = holds::see_all(app, stored).await?;
+        seen.iter().for_each(|seen| app.snapshots.keep(seen));
+        leads.extend(seen.into_iter().map(|seen| seen.lead));
+    }
+    Ok(leads)
 }
 
 /// Changes some fields of a lead.
@@ -147,23 +166,34 @@ pub async fn update(
     by: &Actor,
     once: Option<&Once<'_, Lead>>,
 ) -> Result<Done<Lead>, LeadError> {
-    let guard = match change.guard() {
+    let broken_rule = |lead: &Lead| change.broken_rule(lead);
+    let Some(guard) = guard_of(change)? else {
         // Not sent: no stored lead could allow it. Which of the two refusals it is, the read decides.
-        Guard::Never => return Err(explain(app, id, expected, |lead| change.broken_rule(lead)).await),
+        return Err(explain(app, id, expected, broken_rule).await?);
+    };
+    let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
+    let alteration = Alteration { action: Action::Updated, reason: None, guard, apply: &apply };
+    alter(app, id, expected, &alteration, once, broken_rule).await
+}
+
+/// What the stored lead must satisfy beside its version, or nothing where no stored lead could allow the change.
+fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError> {
+    let pipeline = match change.guard() {
+        Guard::Never => return Ok(None),
         Guard::VersionAlone => None,
         Guard::NotConverted => Some(Condition::is_not("status", Status::Converted.as_str())),
         Guard::ScoreAllowsConversion => {
             Some(Condition::AtLeast("leadScore", to_attribute(Score::TO_CONVERT)?))
         }
     };
-    let before = match snapshot(app, id, expected).await {
-        Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
-        before => before?,
-    };
-    let after = change.applied_to(&before, app.clock.now(), by.clone());
-    let write = alteration(app, &before, &after, Action::Updated, None, guard)?;
-    let write = record(write, once, &after)?;
-    commit(app, write, &after, expected, once, |lead| change.broken_rule(lead)).await
+    let Some(state) = change.state else { return Ok(Some(pipeline)) };
+    let stays = Condition::Equals("state", to_attribute(state)?);
+    let free = Condition::is_not("stock", Stock::Assigned.as_str());
+    let either = Condition::Any(vec![free, stays]);
+    Ok(Some(Some(match pipeline {
+        Some(pipeline) => pipeline.and(either),
+        None => either,
+    })))
 }
 
 /// Takes a converted lead back to QUALIFIED, with a reason for the history. Who may do so is the route's matter.
@@ -178,17 +208,30 @@ pub async fn reopen(
     by: &Actor,
     once: Option<&Once<'_, Lead>>,
 ) -> Result<Done<Lead>, LeadError> {
-    let before = match snapshot(app, id, expected).await {
-        Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
-        before => before?,
-    };
     let change = LeadChange { status: Some(Status::Qualified), ..LeadChange::default() };
-    let after = change.applied_to(&before, app.clock.now(), by.clone());
+    let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
     let guard = Some(Condition::is("status", Status::Converted.as_str()));
-    let write = alteration(app, &before, &after, Action::Reopened, Some(reason), guard)?;
-    let write = record(write, once, &after)?;
+    let alteration = Alteration { action: Action::Reopened, reason: Some(reason), guard, apply: &apply };
     let rule = |lead: &Lead| (lead.status != Status::Converted).then_some(Rule::OnlyConvertedReopens);
-    commit(app, write, &after, expected, once, rule).await
+    alter(app, id, expected, &alteration, once, rule).await
+}
+
+/// Puts a withheld lead back in stock, at its old place in the queue of its state.
+///
+/// # Errors
+/// As [`update`]; a lead that is not withheld breaks [`Rule::OnlyWithheldRestocks`].
+pub async fn restock(
+    app: &App,
+    id: LeadId,
+    expected: Version,
+    by: &Actor,
+    once: Option<&Once<'_, Lead>>,
+) -> Result<Done<Lead>, LeadError> {
+    let apply = |before: &Lead, now| before.moved(Stock::Unassigned, None, now, by.clone());
+    let guard = Some(Condition::is("stock", Stock::Withheld.as_str()));
+    let alteration = Alteration { action: Action::Restocked, reason: None, guard, apply: &apply };
+    let rule = |lead: &Lead| (lead.stock != Stock::Withheld).then_some(Rule::OnlyWithheldRestocks);
+    alter(app, id, expected, &alteration, once, rule).await
 }
 
 /// Deletes a lead. Its history stays.
@@ -196,88 +239,137 @@ pub async fn reopen(
 /// # Errors
 /// As [`update`]; a lead that is out in an order breaks [`Rule::AssignedStays`].
 pub async fn delete(app: &App, id: LeadId, expected: Version, by: &Actor) -> Result<(), LeadError> {
-    let before = snapshot(app, id, expected).await?;
-    let gone = LeadChange::default().applied_to(&before, app.clock.now(), by.clone());
-    let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
-    let guard = Condition::is_number("version", expected.get())
-        .and(Condition::is_not("stock", Stock::Assigned.as_str()));
-    let write = app
-        .dynamo
-        .guarded_write()
-        .delete("lead", &lead_key(id), guard)
-        .put("history", history_item(id, &entry)?, Condition::Absent)
-        .delete_derived("email", &email_key(&before.email.key()));
     let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
-    commit(app, reindex(write, Some(&before), None)?, &gone, expected, None, rule).await.map(drop)
+    for attempt in 0..ATTEMPTS {
+        let before = snapshot(app, id, expected).await?.lead;
+        let gone = LeadChange::default().applied_to(&before, app.clock.now(), by.clone());
+        let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
+        let guard = Condition::is_number("version", expected.get())
+            .and(Condition::is_not("stock", Stock::Assigned.as_str()));
+        let write = app
+            .dynamo
+            .guarded_write()
+            .delete("lead", &lead_key(id), guard)
+            .put("history", history_item(id, &entry)?, Condition::Absent)
+            .delete_derived("email", &email_key(&before.email.key()));
+        let write = reindex(requeue(write, Some(&before), None)?, Some(&before), None)?;
+        match app.dynamo.write(write).await {
+            Ok(()) => return Ok(()),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(_)) => unsettled(app, id, expected, attempt, rule).await?,
+        }
+    }
+    Err(crowded())
 }
 
-/// A change from one version to the next, with everything that belongs to it.
-fn alteration(
-    app: &App,
-    before: &Lead,
-    after: &Lead,
+/// A change of one lead, whoever makes it.
+struct Alteration<'a> {
     action: Action,
     reason: Option<Reason>,
+    /// What the stored lead must satisfy beside its version.
     guard: Option<Condition>,
-) -> Result<GuardedWrite, StoreError> {
-    let condition = Condition::is_number("version", before.version.get());
-    let condition = match guard {
-        Some(guard) => condition.and(guard),
-        None => condition,
-    };
-    let update = Update::between(&lead_item(before)?, &lead_item(after)?);
-    let entry = HistoryEntry::of_change(before, after, action, reason);
-    let mut write = app.dynamo.guarded_write().update("lead", &lead_key(before.id), &update, condition).put(
-        "history",
-        history_item(before.id, &entry)?,
-        Condition::Absent,
-    );
-    if before.email.key() != after.email.key() {
-        let email = EmailItem { lead_id: after.id, source: None };
-        write = write
-            .put("email", to_item(&email_key(&after.email.key()), &email)?, Condition::Absent)
-            .delete_derived("old email", &email_key(&before.email.key()));
-    }
-    reindex(write, Some(before), Some(after))
+    apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync),
 }
 
-/// Writes, and explains a refusal.
-async fn commit(
+/// How often a change is tried again because a large order just began or ended around its lead.
+const ATTEMPTS: u32 = 8;
+
+/// Makes a change of one lead. Where a large order that was cut off stands in its way, that is settled first.
+async fn alter(
     app: &App,
-    write: GuardedWrite,
-    after: &Lead,
+    id: LeadId,
     expected: Version,
+    alteration: &Alteration<'_>,
     once: Option<&Once<'_, Lead>>,
-    broken_rule: impl Fn(&Lead) -> Option<Rule>,
+    broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
 ) -> Result<Done<Lead>, LeadError> {
-    match app.dynamo.write(write).await {
-        Ok(()) => {
-            app.snapshots.keep(after);
-            Ok(Done::Now(after.clone()))
-        }
-        Err(WriteError::Refused(refusal)) => {
-            if let Some(answer) = recalled(once, &refusal)? {
-                return Ok(Done::Before(answer));
+    for attempt in 0..ATTEMPTS {
+        let before = match snapshot(app, id, expected).await {
+            Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
+            before => before?,
+        };
+        let after = (alteration.apply)(&before.lead, app.clock.now());
+        let write = Once::record(once, alteration.write(app, &before, &after)?, &after)?;
+        match app.dynamo.write(write).await {
+            Ok(()) => {
+                app.snapshots.keep(&StoredLead { lead: after.clone(), hold: before.hold });
+                return Ok(Done::Now(after));
             }
-            if refusal.of("email") && !refusal.of("lead") {
-                return Err(LeadError::RuleViolation(Rule::EmailIsUnique));
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                if let Some(answer) = recalled(once, &refusal)? {
+                    return Ok(Done::Before(answer));
+                }
+                if refusal.of("email") && !refusal.of("lead") {
+                    return Err(LeadError::RuleViolation(Rule::EmailIsUnique));
+                }
             }
-            Err(explain(app, after.id, expected, broken_rule).await)
         }
-        Err(WriteError::Store(error)) => Err(error.into()),
+        unsettled(app, id, expected, attempt, broken_rule).await?;
     }
+    Err(crowded())
+}
+
+impl Alteration<'_> {
+    /// The change from one version to the next, with everything that belongs to it.
+    fn write(&self, app: &App, seen: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
+        let before = &seen.lead;
+        let condition = Condition::is_number("version", before.version.get());
+        let condition = match &self.guard {
+            Some(guard) => condition.and(guard.clone()),
+            None => condition,
+        };
+        // What a rule has caused before is not the cause of this.
+        let update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
+        let entry = HistoryEntry::of_change(before, after, self.action, self.reason.clone());
+        let mut write = app
+            .dynamo
+            .guarded_write()
+            .update("lead", &lead_key(before.id), &update, condition)
+            .put("history", history_item(before.id, &entry)?, Condition::Absent);
+        if before.email.key() != after.email.key() {
+            let email = EmailItem { lead_id: after.id, source: None };
+            write = write
+                .put("email", to_item(&email_key(&after.email.key()), &email)?, Condition::Absent)
+                .delete_derived("old email", &email_key(&before.email.key()));
+        }
+        if let (Some(_), Some(order)) = (&seen.hold, before.order_id) {
+            write = holds::check_open(write, order);
+        }
+        reindex(requeue(write, Some(before), Some(after))?, Some(before), Some(after))
+    }
+}
+
+/// After a refusal: settles what stood in the way, if something did; otherwise says what the refusal means.
+async fn unsettled(
+    app: &App,
+    id: LeadId,
+    expected: Version,
+    attempt: u32,
+    broken_rule: impl Fn(&Lead) -> Option<Rule>,
+) -> Result<(), LeadError> {
+    let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
+    if holds::settle(app, &stored_lead(item)?, attempt).await? {
+        return Ok(());
+    }
+    Err(explain(app, id, expected, broken_rule).await?)
+}
+
+fn crowded() -> LeadError {
+    let last = "an order around the lead was not settled".to_owned();
+    LeadError::Store(StoreError::Unavailable { operation: "TransactWriteItems", attempts: ATTEMPTS, last })
 }
 
 /// The lead as it stood at the expected version: from memory, or read.
-async fn snapshot(app: &App, id: LeadId, expected: Version) -> Result<Lead, LeadError> {
-    if let Some(lead) = app.snapshots.0.get(&(id, expected)) {
-        return Ok(lead);
+async fn snapshot(app: &App, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
+    if let Some(seen) = app.snapshots.0.get(&(id, expected)) {
+        return Ok(seen);
     }
     let (fresh, since) = read_since(app, id, expected).await?;
-    if fresh.version == expected {
+    if fresh.lead.version == expected {
         Ok(fresh)
     } else {
-        Err(LeadError::Conflict(Box::new(Conflict { fresh, since })))
+        Err(LeadError::Conflict(Box::new(Conflict { fresh: fresh.lead, since })))
     }
 }
 
@@ -287,14 +379,11 @@ async fn stale(
     conflict: Box<Conflict>,
     once: Option<&Once<'_, Lead>>,
 ) -> Result<Done<Lead>, LeadError> {
-    if let Some(once) = once {
-        match once.request.look_up(&app.dynamo).await? {
-            Recall::Same(answer) => return Ok(Done::Before(answer)),
-            Recall::Other => return Err(LeadError::KeyOfAnotherRequest),
-            Recall::Nothing => {}
-        }
+    match Once::look_up(once, &app.dynamo).await? {
+        Recall::Same(answer) => Ok(Done::Before(answer)),
+        Recall::Other => Err(LeadError::KeyOfAnotherRequest),
+        Recall::Nothing => Err(LeadError::Conflict(conflict)),
     }
-    Err(LeadError::Conflict(conflict))
 }
 
 /// What a refusal means, by one consistent read: gone, changed meanwhile, or a broken rule, in this order.
@@ -303,29 +392,37 @@ async fn explain(
     id: LeadId,
     expected: Version,
     broken_rule: impl Fn(&Lead) -> Option<Rule>,
-) -> LeadError {
-    match read_since(app, id, expected).await {
-        Err(error) => error,
-        Ok((fresh, since)) if fresh.version != expected => {
-            LeadError::Conflict(Box::new(Conflict { fresh, since }))
-        }
-        Ok((fresh, _)) => match broken_rule(&fresh) {
-            Some(rule) => LeadError::RuleViolation(rule),
-            None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(id))),
-        },
+) -> Result<LeadError, LeadError> {
+    let (fresh, since) = read_since(app, id, expected).await?;
+    let fresh = fresh.lead;
+    if fresh.version != expected {
+        return Ok(LeadError::Conflict(Box::new(Conflict { fresh, since })));
     }
+    Ok(match broken_rule(&fresh) {
+        Some(rule) => LeadError::RuleViolation(rule),
+        None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(id))),
+    })
 }
 
-/// A lead with what happened to it since a version, newest first, in one consistent call.
-async fn read_since(app: &App, id: LeadId, version: Version) -> Result<(Lead, Vec<HistoryEntry>), LeadError> {
+/// A lead with what happened to it since a version, newest first, in one consistent call; one more where a large order
+/// has it.
+async fn read_since(
+    app: &App,
+    id: LeadId,
+    version: Version,
+) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
     let most = i32::try_from(Conflict::MOST_CHANGES + 1).unwrap_or(i32::MAX);
     let range = Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
     let mut items = app.dynamo.select(&range).await?.items.into_iter().peekable();
-    let is_lead = |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == LEAD);
     let Some(item) = items.next_if(is_lead) else { return Err(LeadError::NotFound(id)) };
-    let lead: Lead = from_item(item)?;
-    app.snapshots.keep(&lead);
-    Ok((lead, items.map(from_item).collect::<Result<_, _>>()?))
+    let entries = items.map(from_item).collect::<Result<_, _>>()?;
+    let (seen, entries) = holds::see_with_history(app, stored_lead(item)?, entries).await?;
+    app.snapshots.keep(&seen);
+    Ok((seen, entries))
+}
+
+fn is_lead(item: &Item) -> bool {
+    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == LEAD)
 }
 
 /// One page of a lead's history, newest first.
@@ -350,18 +447,23 @@ pub async fn history(
     cursor: Option<&str>,
 ) -> Result<HistoryPage, LeadError> {
     let last = match cursor {
-        None => history_sort(9_999_999_999),
+        // The lead itself stands behind its history: it knows what a large order adds to what is written.
+        None => LEAD.to_owned(),
         Some(text) => {
             let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
             let version: u64 = cursor.parts()[0].parse().map_err(|_| crate::dynamo::CursorError)?;
             history_sort(version.saturating_sub(1).min(9_999_999_999))
         }
     };
-    let range = Select::partition(lead_key(id).pk, i32::from(limit) + 1)
+    let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
         .between(format!("{HISTORY}0"), last)
         .backwards();
-    let items = app.dynamo.select(&range).await?.items;
-    let mut entries: Vec<HistoryEntry> = items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    let mut items = app.dynamo.select(&range).await?.items.into_iter().peekable();
+    let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
+    let mut entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
+    if let Some(lead) = lead {
+        entries = holds::see_with_history(app, lead, entries).await?.1;
+    }
     if entries.is_empty() && cursor.is_none() {
         return Err(LeadError::NotFound(id));
     }
@@ -374,20 +476,8 @@ pub async fn history(
     Ok(HistoryPage { entries, next })
 }
 
-fn record(
-    write: GuardedWrite,
-    once: Option<&Once<'_, Lead>>,
-    lead: &Lead,
-) -> Result<GuardedWrite, StoreError> {
-    match once {
-        Some(once) => once.request.record(write, &(once.answer)(lead)),
-        None => Ok(write),
-    }
-}
-
 fn recalled(once: Option<&Once<'_, Lead>>, refusal: &Refusal) -> Result<Option<Answer>, LeadError> {
-    let Some(once) = once else { return Ok(None) };
-    match once.request.recall(refusal)? {
+    match Once::recall(once, refusal)? {
         Recall::Nothing => Ok(None),
         Recall::Same(answer) => Ok(Some(answer)),
         Recall::Other => Err(LeadError::KeyOfAnotherRequest),

@@ -20,6 +20,7 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod orders;
 mod pages;
 mod process;
 mod races;
@@ -42,6 +43,6 @@ macro_rules! modules {
 }
 
 modules![
-    access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, pages, process,
-    races
+    access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, orders, pages,
+    process, races
 ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Actor, Lead, LeadField};
-use crate::values::{Invalid, Version, text_value};
+use crate::values::{Invalid, OrderId, Version, text_value};
 
 /// The reason for reopening a lead, one to 500 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +15,18 @@ use crate::values::{Invalid, Version, text_value};
 pub struct Reason(String);
 
 impl Reason {
+    /// The most characters.
+    const MAX_CHARS: usize = 500;
+
     /// The reason as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same reason behind a word that says of which kind it is, cut where it grows too long.
+    pub fn of_kind(kind: &str, note: Option<&Self>) -> Self {
+        let words = note.map_or(kind.to_owned(), |note| format!("{kind}: {}", note.0));
+        Self(words.chars().take(Self::MAX_CHARS).collect())
     }
 }
 
@@ -29,7 +38,7 @@ impl FromStr for Reason {
         let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
         if text.is_empty() {
             Err(Invalid::new("Give a reason; it is kept in the lead's history."))
-        } else if text.chars().count() > 500 {
+        } else if text.chars().count() > Self::MAX_CHARS {
             Err(Invalid::new("A reason has at most 500 characters."))
         } else if text.chars().any(bad) {
             Err(Invalid::new("A reason has no control characters."))
@@ -53,6 +62,16 @@ pub enum Action {
     Updated,
     /// An administrator took it out of CONVERTED.
     Reopened,
+    /// Given to an order.
+    Assigned,
+    /// Released from an order, with a reason.
+    Released,
+    /// Delivered with its order.
+    Fulfilled,
+    /// Back in stock, for its order was deleted.
+    Returned,
+    /// Put back in stock by an agent.
+    Restocked,
     /// Deleted; nothing comes after it.
     Deleted,
 }
@@ -65,6 +84,11 @@ impl Action {
             Self::Imported => "imported",
             Self::Updated => "changed",
             Self::Reopened => "reopened",
+            Self::Assigned => "assigned",
+            Self::Released => "released",
+            Self::Fulfilled => "delivered",
+            Self::Returned => "returned",
+            Self::Restocked => "restocked",
             Self::Deleted => "deleted",
         }
     }
@@ -98,6 +122,9 @@ pub struct HistoryEntry {
     /// Why, where the change asks for a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The order that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
 }
 
 impl HistoryEntry {
@@ -109,6 +136,11 @@ impl HistoryEntry {
     /// The entry for a change from one version of a lead to the next.
     pub fn of_change(before: &Lead, after: &Lead, action: Action, reason: Option<Reason>) -> Self {
         Self::between(Some(before), after, action, reason)
+    }
+
+    /// The same entry, about an order.
+    pub fn about(self, order: OrderId) -> Self {
+        Self { order: Some(order), ..self }
     }
 
     fn between(before: Option<&Lead>, after: &Lead, action: Action, reason: Option<Reason>) -> Self {
@@ -124,6 +156,7 @@ impl HistoryEntry {
             action,
             changes: changes.collect(),
             reason,
+            order: None,
         }
     }
 }

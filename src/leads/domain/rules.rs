@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Actor, Lead, LeadField, Score, Status};
+use super::{Actor, Lead, LeadField, Score, Status, Stock};
 use crate::values::{Email, Name, UsState};
 
 /// A business rule that a change broke although its version was right.
@@ -19,6 +19,10 @@ pub enum Rule {
     OnlyConvertedReopens,
     /// A lead that is out in an order cannot be deleted.
     AssignedStays,
+    /// A lead that is out in an order keeps its state.
+    AssignedKeepsState,
+    /// Only a withheld lead can be put back in stock.
+    OnlyWithheldRestocks,
     /// Two leads cannot have one e-mail address.
     EmailIsUnique,
 }
@@ -31,7 +35,8 @@ impl Rule {
                 LeadField::Status
             }
             Self::ConvertedKeepsScore => LeadField::LeadScore,
-            Self::AssignedStays => LeadField::Stock,
+            Self::AssignedStays | Self::OnlyWithheldRestocks => LeadField::Stock,
+            Self::AssignedKeepsState => LeadField::State,
             Self::EmailIsUnique => LeadField::Email,
         }
     }
@@ -44,6 +49,8 @@ impl Rule {
             Self::ConvertedIsReopened => "converted-is-reopened",
             Self::OnlyConvertedReopens => "only-converted-reopens",
             Self::AssignedStays => "assigned-stays",
+            Self::AssignedKeepsState => "assigned-keeps-state",
+            Self::OnlyWithheldRestocks => "only-withheld-restocks",
             Self::EmailIsUnique => "email-is-unique",
         }
     }
@@ -63,6 +70,12 @@ impl Rule {
             Self::OnlyConvertedReopens => "Only a converted lead can be reopened; this one is open.",
             Self::AssignedStays => {
                 "This lead is out in an order and cannot be deleted. Release it from the order or delete the order first."
+            }
+            Self::AssignedKeepsState => {
+                "This lead is out in an order that asked for its state. Release it from the order first."
+            }
+            Self::OnlyWithheldRestocks => {
+                "Only a withheld lead is put back in stock; this one is not withheld."
             }
             Self::EmailIsUnique => "Another lead has this e-mail address already.",
         }
@@ -99,7 +112,7 @@ pub struct LeadChange {
 }
 
 impl LeadChange {
-    /// What the stored lead must satisfy for this change.
+    /// What the stored lead's place in the pipeline must satisfy for this change.
     pub fn guard(&self) -> Guard {
         match (self.status, self.lead_score) {
             (Some(Status::Converted), Some(score)) if score < Score::TO_CONVERT => Guard::Never,
@@ -113,6 +126,13 @@ impl LeadChange {
 
     /// The rule that this change breaks on a stored lead, if it breaks one.
     pub fn broken_rule(&self, stored: &Lead) -> Option<Rule> {
+        self.broken_pipeline_rule(stored).or_else(|| {
+            let moves = self.state.is_some_and(|state| state != stored.state);
+            (moves && stored.stock == Stock::Assigned).then_some(Rule::AssignedKeepsState)
+        })
+    }
+
+    fn broken_pipeline_rule(&self, stored: &Lead) -> Option<Rule> {
         let status = self.status.unwrap_or(stored.status);
         let score = self.lead_score.unwrap_or(stored.lead_score);
         let was_converted = stored.status == Status::Converted;
@@ -136,6 +156,7 @@ impl LeadChange {
             lead_score: self.lead_score.unwrap_or(stored.lead_score),
             status: self.status.unwrap_or(stored.status),
             stock: stored.stock,
+            order_id: stored.order_id,
             version: stored.version.next(),
             created_at: stored.created_at,
             updated_at: now,

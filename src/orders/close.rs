@@ -1,0 +1,252 @@
+//! The end of an order: fulfilled with all its leads, or deleted, its leads back in stock.
+//!
+//! What always holds: a small order ends in one transaction with all its leads. A large one ends in one transaction with
+//! its counters, and every reader sees its leads end with it; then they are [written](super::settle) part by part.
+
+use super::domain::{By, Order, OrderRule, OrderStatus};
+use super::error::OrderError;
+use super::items::{
+    Part, STAGE, Stage, Stamp, StoredOrder, Writing, entry_item, order_item, order_key, part_key,
+    unsettled_key,
+};
+use super::settle;
+use super::store::{OrderAction, OrderDetail, OrderEntry, Whole, detail_of, read_whole};
+use super::write::{Count, Move, count, move_lead, stamp};
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_item};
+use crate::leads::domain::{Action, Stock, StoredLead};
+use crate::leads::items::{lead_key, stored_lead};
+use crate::leads::store::Done;
+use crate::values::{OrderId, Version};
+
+/// How often an end is tried again because somebody changes the order's leads at the same moment.
+const ATTEMPTS: u32 = 25;
+
+/// Fulfils an order with all its leads. One that is fulfilled already is answered as it is. `expected` is the version
+/// that the caller saw; a command that names none acts on the order as it stands.
+///
+/// # Errors
+/// [`OrderError::NotFound`], [`OrderError::Conflict`].
+pub async fn fulfill(
+    app: &App,
+    id: OrderId,
+    expected: Option<Version>,
+    by: &By,
+    once: Option<&Once<'_, OrderDetail>>,
+) -> Result<Done<OrderDetail>, OrderError> {
+    for attempt in 0..ATTEMPTS {
+        let whole = read_whole(app, id).await?;
+        let order = &whole.stored.order;
+        if order.status == OrderStatus::Fulfilled {
+            return Ok(Done::Now(detail_of(app, &whole).await?));
+        }
+        if expected.is_some_and(|expected| expected != order.version) {
+            return stale(app, &whole, once).await;
+        }
+        let end = End::of(whole, stamp(app, by), Stage::Fulfilled);
+        let detail = end.detail(app).await?;
+        match end.write(app, |write| Once::record(once, write, &detail)).await? {
+            Ended::Done => return Ok(Done::Now(detail)),
+            Ended::Lost(refusal) => {
+                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
+                    return Ok(Done::Before(answer));
+                }
+            }
+        }
+        app.dynamo.pause(attempt.min(4)).await;
+    }
+    Err(OrderError::Crowded)
+}
+
+/// Deletes an open order; its leads go back to stock at their old place. Gives the order as it last was.
+///
+/// # Errors
+/// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`] for a fulfilled one.
+pub async fn delete(
+    app: &App,
+    id: OrderId,
+    expected: Option<Version>,
+    by: &By,
+    once: Option<&Once<'_, Order>>,
+) -> Result<Done<Order>, OrderError> {
+    for attempt in 0..ATTEMPTS {
+        let whole = match read_whole(app, id).await {
+            Err(OrderError::NotFound(id)) => return gone(app, id, once).await,
+            whole => whole?,
+        };
+        let order = whole.stored.order.clone();
+        if expected.is_some_and(|expected| expected != order.version) {
+            return stale(app, &whole, once).await;
+        }
+        if order.status == OrderStatus::Fulfilled {
+            return Err(OrderError::RuleViolation(OrderRule::FulfilledStays));
+        }
+        let end = End::of(whole, stamp(app, by), Stage::Deleted);
+        match end.write(app, |write| Once::record(once, write, &order)).await? {
+            Ended::Done => return Ok(Done::Now(order)),
+            Ended::Lost(refusal) => {
+                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
+                    return Ok(Done::Before(answer));
+                }
+            }
+        }
+        app.dynamo.pause(attempt.min(4)).await;
+    }
+    Err(OrderError::Crowded)
+}
+
+async fn gone<T>(app: &App, id: OrderId, once: Option<&Once<'_, T>>) -> Result<Done<T>, OrderError> {
+    match recalled(Once::look_up(once, &app.dynamo).await?)? {
+        Some(answer) => Ok(Done::Before(answer)),
+        None => Err(OrderError::NotFound(id)),
+    }
+}
+
+/// A stale request may be the repetition of one that succeeded.
+pub(super) async fn stale<T>(
+    app: &App,
+    whole: &Whole,
+    once: Option<&Once<'_, T>>,
+) -> Result<Done<T>, OrderError> {
+    match recalled(Once::look_up(once, &app.dynamo).await?)? {
+        Some(answer) => Ok(Done::Before(answer)),
+        None => Err(OrderError::Conflict(Box::new(detail_of(app, whole).await?))),
+    }
+}
+
+pub(super) fn recalled(recall: Recall) -> Result<Option<Answer>, OrderError> {
+    match recall {
+        Recall::Same(answer) => Ok(Some(answer)),
+        Recall::Other => Err(OrderError::KeyOfAnotherRequest),
+        Recall::Nothing => Ok(None),
+    }
+}
+
+enum Ended {
+    Done,
+    Lost(crate::dynamo::Refusal),
+}
+
+/// An order's end: what stands, and what will.
+struct End {
+    whole: Whole,
+    after: StoredOrder,
+    stamp: Stamp,
+}
+
+impl End {
+    fn of(whole: Whole, stamp: Stamp, stage: Stage) -> Self {
+        let StoredOrder { order, writing } = whole.stored.clone();
+        let fulfilled = stage == Stage::Fulfilled;
+        let order = Order {
+            status: if fulfilled { OrderStatus::Fulfilled } else { order.status },
+            version: order.version.next(),
+            updated_at: stamp.at,
+            updated_by: stamp.actor.clone(),
+            fulfilled_at: fulfilled.then_some(stamp.at),
+            cause: stamp.cause.clone(),
+            ..order
+        };
+        Self { after: StoredOrder { order, writing: Writing { stage, ..writing } }, whole, stamp }
+    }
+
+    fn fulfils(&self) -> bool {
+        self.after.writing.stage == Stage::Fulfilled
+    }
+
+    /// The order as it will stand, for the answer.
+    async fn detail(&self, app: &App) -> Result<OrderDetail, OrderError> {
+        let mut detail = detail_of(app, &self.whole).await?;
+        let (id, stamp) = (self.after.order.id, &self.stamp);
+        for lead in &mut detail.leads {
+            *lead = lead.moved(Stock::Fulfilled, Some(id), stamp.at, stamp.actor.clone());
+        }
+        detail.order = self.after.order.clone();
+        Ok(detail)
+    }
+
+    async fn write(
+        &self,
+        app: &App,
+        record: impl Fn(GuardedWrite) -> Result<GuardedWrite, StoreError>,
+    ) -> Result<Ended, OrderError> {
+        let large = self.whole.stored.writing.large;
+        let write = self.order_alone(app)?;
+        let write = if large { self.mark(write)? } else { self.with_leads(app, write).await? };
+        match app.dynamo.write(record(write)?).await {
+            Ok(()) if large => {
+                // The end stands, whatever becomes of this; what is left the next one who meets it writes.
+                if let Err(error) = settle::follow(app, &self.after).await {
+                    tracing::warn!(%error, "the leads of a large order were not all written at once");
+                }
+                Ok(Ended::Done)
+            }
+            Ok(()) => Ok(Ended::Done),
+            Err(WriteError::Refused(refusal)) => Ok(Ended::Lost(refusal)),
+            Err(WriteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// The order, its history and the counters of its states.
+    fn order_alone(&self, app: &App) -> Result<GuardedWrite, StoreError> {
+        let order = &self.after.order;
+        let same = Condition::is_number("version", self.whole.stored.order.version.get())
+            .and(Condition::is(STAGE, Stage::Open.as_str()));
+        let kept = self.fulfils() || self.after.writing.large;
+        let write = app.dynamo.guarded_write();
+        let write = match kept {
+            true => write.put("order", order_item(&self.after)?, same),
+            false => write.delete("order", &order_key(order.id), same),
+        };
+        let action = if self.fulfils() { OrderAction::Fulfilled } else { OrderAction::Deleted };
+        let entry = OrderEntry {
+            version: order.version,
+            at: self.stamp.at,
+            by: self.stamp.actor.clone(),
+            action,
+            reason: None,
+            released: None,
+            replacement: None,
+        };
+        let mut write = write.put("history", entry_item(order.id, &entry)?, Condition::Absent);
+        for (state, out) in self.after.writing.out.iter().filter(|(_, out)| **out > 0) {
+            let back = Count { out: -i64::from(*out), room: (*out).into() };
+            write = count(write, *state, back, self.stamp.cause.as_ref())?;
+        }
+        Ok(write)
+    }
+
+    fn mark(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
+        let key = unsettled_key(self.after.order.id);
+        Ok(write.put_derived("unsettled", to_item(&key, &serde_json::json!({}))?))
+    }
+
+    async fn with_leads(&self, app: &App, mut write: GuardedWrite) -> Result<GuardedWrite, OrderError> {
+        let (id, stamp) = (self.after.order.id, &self.stamp);
+        let (stock, action) = match self.fulfils() {
+            true => (Stock::Fulfilled, Action::Fulfilled),
+            false => (Stock::Unassigned, Action::Returned),
+        };
+        for before in read_stored(app, &self.whole.parts).await? {
+            let order = self.fulfils().then_some(id);
+            let after = &before.lead.moved(stock, order, stamp.at, stamp.actor.clone());
+            let (before, cause) = (&before, stamp.cause.as_ref());
+            let one = Move { before, after, hold: None, action, order: id, reason: None, cause };
+            write = move_lead(write, &one)?;
+        }
+        if !self.fulfils() {
+            for part in &self.whole.parts {
+                write = write.delete_derived("part", &part_key(id, part.number));
+            }
+        }
+        Ok(write)
+    }
+}
+
+/// The leads of some parts, as they are written.
+async fn read_stored(app: &App, parts: &[Part]) -> Result<Vec<StoredLead>, StoreError> {
+    let keys: Vec<_> = parts.iter().flat_map(|part| &part.leads).map(|lead| lead_key(lead.id)).collect();
+    let items = app.dynamo.get_all(&keys).await?;
+    items.into_iter().map(stored_lead).collect()
+}

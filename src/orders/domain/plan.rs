@@ -1,0 +1,130 @@
+//! What an order would be given, state by state, and why that many.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Cap, Quantity};
+use crate::leads::domain::Lead;
+use crate::values::{Invalid, UsState, text_value};
+
+/// What a state gives to an order, and why that many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Given {
+    /// The state.
+    pub state: UsState,
+    /// How many were asked for; as many as the cap leaves, if none.
+    pub asked: Option<Quantity>,
+    /// How many were free to be sold. Exact where it is fewer than what was asked and the cap left; otherwise what the
+    /// statistics counted a moment ago, and at least what was seen.
+    pub in_stock: u64,
+    /// The most that may be out.
+    pub cap: Cap,
+    /// How many were out already, in other open orders.
+    pub already_out: u32,
+    /// How many it gives.
+    pub given: u32,
+}
+
+/// A state's queue as it was read: its cap, and its oldest free leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateStock {
+    /// The state.
+    pub state: UsState,
+    /// The most that may be out.
+    pub cap: Cap,
+    /// How many are out in open orders.
+    pub out: u32,
+    /// How many more may go out; negative where the cap was lowered under what is out. What other requests have
+    /// reserved a moment ago counts as out here.
+    pub room: i64,
+    /// Whether the cap is stored; one that nobody has set and nothing has used is not.
+    pub stored: bool,
+    /// The oldest free leads, oldest first, at least as many as the order may be given if there are.
+    pub oldest: Vec<Lead>,
+    /// How many are free, as the statistics counted, where that was asked.
+    pub counted: Option<u64>,
+    /// Whether `oldest` are all there are.
+    pub whole: bool,
+}
+
+impl StateStock {
+    /// The most that an order which asks for `quantity` may be given here.
+    pub fn most(&self, quantity: Option<Quantity>) -> u32 {
+        let room = u32::try_from(self.room.max(0)).unwrap_or(u32::MAX);
+        quantity.map_or(room, |quantity| room.min(quantity.get()))
+    }
+}
+
+/// Which leads an order takes, state by state in the order in which they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Why it is that many.
+    pub given: Vec<Given>,
+    /// The leads, state by state, oldest first.
+    pub leads: Vec<Lead>,
+}
+
+impl Plan {
+    /// What these stocks give to an order that asks for `quantity` of each state.
+    pub fn of(stocks: &[StateStock], quantity: Option<Quantity>) -> Self {
+        let mut plan = Self::default();
+        for stock in stocks {
+            let most = usize::try_from(stock.most(quantity)).unwrap_or(usize::MAX);
+            let taken = &stock.oldest[..most.min(stock.oldest.len())];
+            let seen = stock.oldest.len() as u64;
+            let in_stock = if stock.whole { seen } else { stock.counted.unwrap_or(seen).max(seen) };
+            plan.given.push(Given {
+                state: stock.state,
+                asked: quantity,
+                in_stock,
+                cap: stock.cap,
+                already_out: stock.out,
+                given: u32::try_from(taken.len()).unwrap_or(u32::MAX),
+            });
+            plan.leads.extend_from_slice(taken);
+        }
+        plan
+    }
+
+    /// Whether it gives nothing in any state.
+    pub fn is_empty(&self) -> bool {
+        self.leads.is_empty()
+    }
+
+    /// What names exactly these leads, for confirming them.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        for lead in &self.leads {
+            hash.update(lead.id.to_string());
+        }
+        Fingerprint(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// What names exactly the leads of a preview: 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let is_one = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let invalid =
+            || Invalid::new("This is not the fingerprint of a preview; send it as the preview gave it.");
+        is_one.then(|| Self(text.to_owned())).ok_or_else(invalid)
+    }
+}
+
+text_value!(Fingerprint);

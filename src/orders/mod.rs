@@ -1,0 +1,20 @@
+//! Orders: customers' requests for leads, and the caps that they keep.
+//!
+//! Invariants: a lead is out in at most one order; what is out of a state over all open orders is exactly what its
+//! counter says, and no order brings it over the cap; an order takes the oldest free leads of a state (by creation,
+//! then id); an order of any size is there with all its leads, or is not there, to every reader.
+
+mod caps;
+mod close;
+mod create;
+pub mod domain;
+mod error;
+pub(crate) mod items;
+mod release;
+mod reserve;
+pub(crate) mod settle;
+mod stock;
+pub mod store;
+mod write;
+
+pub use error::OrderError;

@@ -1,0 +1,172 @@
+//! Releasing one lead of an open order, and replacing it by the next oldest of its state.
+//!
+//! What always holds: the released lead, its replacement, the order and the counter change in one transaction. A
+//! replacement takes the place that the release leaves, so it is given only while nothing is out over the cap.
+
+use super::close::{recalled, stale};
+use super::domain::{By, Order, OrderRule, OrderStatus, Release};
+use super::error::OrderError;
+use super::items::{
+    Part, PartLead, STAGE, Stage, Stamp, StoredOrder, cap_key, entry_item, order_item, part_item,
+};
+use super::stock;
+use super::store::{OrderAction, OrderEntry, Released, Whole, read_whole};
+use super::write::{Count, Move, count, move_lead, stamp};
+use crate::app::App;
+use crate::dynamo::ledger::Once;
+use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_attribute};
+use crate::leads::domain::{Action, Hold, Lead, LeadId, Stock, StoredLead};
+use crate::leads::items::{lead_key, stored_lead};
+use crate::leads::store::Done;
+use crate::values::{OrderId, Version};
+
+/// How often a release is tried again because others change the same leads.
+const ATTEMPTS: u32 = 25;
+
+/// Releases a lead of an open order, and replaces it by the next oldest of its state if the cap and the stock allow.
+///
+/// # Errors
+/// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`].
+pub async fn release(
+    app: &App,
+    id: OrderId,
+    lead: LeadId,
+    expected: Version,
+    release: &Release,
+    by: &By,
+    once: Option<&Once<'_, Released>>,
+) -> Result<Done<Released>, OrderError> {
+    for attempt in 0..ATTEMPTS {
+        let whole = read_whole(app, id).await?;
+        let order = &whole.stored.order;
+        if order.version != expected {
+            return stale(app, &whole, once).await;
+        }
+        if order.status == OrderStatus::Fulfilled {
+            return Err(OrderError::RuleViolation(OrderRule::OnlyOpenReleases));
+        }
+        let place = whole.parts.iter().find_map(|part| {
+            let index = part.leads.iter().position(|one| one.id == lead)?;
+            Some((part.clone(), index))
+        });
+        let Some((part, index)) = place else {
+            return Err(OrderError::RuleViolation(OrderRule::NotInOrder));
+        };
+        let exchange = Exchange::plan(app, &whole, part, index, stamp(app, by)).await?;
+        let (write, made) = exchange.write(app, release)?;
+        match app.dynamo.write(Once::record(once, write, &made)?).await {
+            Ok(()) => return Ok(Done::Now(made)),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
+                    return Ok(Done::Before(answer));
+                }
+            }
+        }
+        app.dynamo.pause(attempt.min(4)).await;
+    }
+    Err(OrderError::Crowded)
+}
+
+/// One lead goes out of a part, and another one may come into its place.
+struct Exchange<'a> {
+    stored: &'a StoredOrder,
+    part: Part,
+    index: usize,
+    released: StoredLead,
+    replacement: Option<Lead>,
+    stamp: Stamp,
+}
+
+impl<'a> Exchange<'a> {
+    async fn plan(
+        app: &App,
+        whole: &'a Whole,
+        part: Part,
+        index: usize,
+        stamp: Stamp,
+    ) -> Result<Self, OrderError> {
+        let PartLead { id, state } = part.leads[index];
+        let item = app.dynamo.get(&lead_key(id)).await?;
+        let missing = || StoreError::contradiction("GetItem", &lead_key(id));
+        let released = stored_lead(item.ok_or_else(missing)?)?;
+        let stock = stock::read(app, state, None).await?;
+        // The released lead leaves one place; none is over where the cap was lowered under what is out.
+        let replacement = match stock.room >= 0 {
+            true => stock::oldest(app, state, 1).await?.into_iter().next(),
+            false => None,
+        };
+        Ok(Self { stored: &whole.stored, part, index, released, replacement, stamp })
+    }
+
+    fn write(&self, app: &App, release: &Release) -> Result<(GuardedWrite, Released), StoreError> {
+        let (stamp, before) = (&self.stamp, &self.released);
+        let (id, cause) = (self.stored.order.id, stamp.cause.as_ref());
+        let state = self.part.leads[self.index].state;
+        let stock = if release.reason().restocks() { Stock::Unassigned } else { Stock::Withheld };
+        let released = before.lead.moved(stock, None, stamp.at, stamp.actor.clone());
+        let replacement = self.replacement.as_ref();
+        let taken = replacement.map(|lead| super::create::assigned(lead, id, stamp));
+        let (stored, part) = self.after();
+        let entry = OrderEntry {
+            version: stored.order.version,
+            at: stamp.at,
+            by: stamp.actor.clone(),
+            action: OrderAction::Released,
+            reason: Some(release.words()),
+            released: Some(released.id),
+            replacement: taken.as_ref().map(|lead| lead.id),
+        };
+        let same = Condition::is_number("version", self.stored.order.version.get())
+            .and(Condition::is(STAGE, Stage::Open.as_str()));
+        let mut write = app
+            .dynamo
+            .guarded_write()
+            .put("order", order_item(&stored)?, same)
+            .put("part", part_item(id, &part)?, Condition::Exists)
+            .put("history", entry_item(id, &entry)?, Condition::Absent);
+        let (after, reason) = (&released, Some(release.words()));
+        let out = Move { before, after, hold: None, action: Action::Released, order: id, reason, cause };
+        write = move_lead(write, &out)?;
+        write = match (replacement, &taken) {
+            (Some(lead), Some(after)) => {
+                let hold = self.stored.writing.large.then(|| Hold {
+                    part: part.number,
+                    updated_at: lead.updated_at,
+                    updated_by: lead.updated_by.clone(),
+                });
+                let before = &StoredLead { lead: lead.clone(), hold: None };
+                let (hold, action) = (hold.as_ref(), Action::Assigned);
+                let one = Move { before, after, hold, action, order: id, reason: None, cause };
+                let within = Condition::AtLeast("room", to_attribute(0)?);
+                move_lead(write, &one)?.check("cap", &cap_key(state), within)
+            }
+            _ => count(write, state, Count { out: -1, room: 1 }, cause)?,
+        };
+        Ok((write, Released { order: stored.order, released, replacement: taken }))
+    }
+
+    /// The order and the part as they will stand.
+    fn after(&self) -> (StoredOrder, Part) {
+        let (mut stored, mut part) = (self.stored.clone(), self.part.clone());
+        let state = part.leads[self.index].state;
+        match &self.replacement {
+            Some(lead) => part.leads[self.index] = PartLead { id: lead.id, state },
+            None => {
+                part.leads.remove(self.index);
+                stored.order.lead_count = stored.order.lead_count.saturating_sub(1);
+                if let Some(out) = stored.writing.out.get_mut(&state) {
+                    *out = out.saturating_sub(1);
+                }
+            }
+        }
+        stored.order = Order {
+            version: stored.order.version.next(),
+            updated_at: self.stamp.at,
+            updated_by: self.stamp.actor.clone(),
+            cause: self.stamp.cause.clone(),
+            ..stored.order
+        };
+        (stored, part)
+    }
+}

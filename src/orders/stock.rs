@@ -1,0 +1,114 @@
+//! What a state has to give: its cap and its oldest free leads, read consistently and together.
+//!
+//! The cap, what the statistics last counted and the queue stand in one partition in this order, so one query reads
+//! them all; what it costs depends on how many leads are asked for, never on how many there are.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::domain::{Quantity, StateStock};
+use super::items::{CAP, CapItem};
+use crate::app::App;
+use crate::dynamo::{Item, Key, Select, StoreError, from_item};
+use crate::leads::domain::Lead;
+use crate::leads::items::{COUNTED, FREE, state_partition};
+use crate::values::UsState;
+
+/// How many leads a query reads at first, where the cap alone says how many are needed.
+const FIRST_LOOK: u32 = 64;
+/// States that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// What several states have to give, in their order.
+pub(super) async fn read_all(
+    app: &App,
+    states: &[UsState],
+    quantity: Option<Quantity>,
+) -> Result<Vec<StateStock>, StoreError> {
+    let reads: Vec<_> = states.iter().map(|state| read(app, *state, quantity)).collect();
+    stream::iter(reads).buffered(AT_ONCE).try_collect().await
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(default)]
+    unassigned: u64,
+}
+
+/// What one state has to give to an order that asks for `quantity`.
+pub(super) async fn read(
+    app: &App,
+    state: UsState,
+    quantity: Option<Quantity>,
+) -> Result<StateStock, StoreError> {
+    let initial = CapItem::initial(state);
+    let mut stock = StateStock {
+        state,
+        cap: initial.cap,
+        out: initial.out,
+        room: initial.room,
+        stored: false,
+        oldest: Vec::new(),
+        counted: None,
+        whole: false,
+    };
+    let mut limit = quantity.map_or(FIRST_LOOK, |quantity| quantity.get().min(FIRST_LOOK * 4)) + 3;
+    let mut behind: Option<String> = None;
+    loop {
+        let mut select = Select::partition(state_partition(state), i32::try_from(limit).unwrap_or(i32::MAX));
+        if let Some(sort) = &behind {
+            select = select.after(sort, &Key::new(state_partition(state), sort));
+        }
+        let page = app.dynamo.select(&select).await?;
+        behind = page.last.as_ref().and_then(sort_of).map(str::to_owned);
+        for item in page.items {
+            take(&mut stock, item)?;
+        }
+        stock.whole = behind.is_none();
+        let missing =
+            stock.most(quantity).saturating_sub(u32::try_from(stock.oldest.len()).unwrap_or(u32::MAX));
+        if stock.whole || missing == 0 {
+            return Ok(stock);
+        }
+        limit = missing;
+    }
+}
+
+/// The oldest free leads of a state, whatever its cap says.
+pub(super) async fn oldest(app: &App, state: UsState, number: usize) -> Result<Vec<Lead>, StoreError> {
+    let mut leads: Vec<Lead> = Vec::new();
+    let mut behind: Option<String> = None;
+    while leads.len() < number {
+        let limit = i32::try_from(number - leads.len()).unwrap_or(i32::MAX);
+        let mut select = Select::partition(state_partition(state), limit).begins_with(FREE);
+        if let Some(sort) = &behind {
+            select = select.after(sort, &Key::new(state_partition(state), sort));
+        }
+        let page = app.dynamo.select(&select).await?;
+        behind = page.last.as_ref().and_then(sort_of).map(str::to_owned);
+        for item in page.items {
+            leads.push(from_item(item)?);
+        }
+        if behind.is_none() {
+            break;
+        }
+    }
+    Ok(leads)
+}
+
+fn take(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
+    match sort_of(&item) {
+        Some(CAP) => {
+            let CapItem { cap, out, room, .. } = from_item(item)?;
+            (stock.cap, stock.out, stock.room, stock.stored) = (cap, out, room, true);
+        }
+        Some(COUNTED) => stock.counted = Some(from_item::<Counted>(item)?.unassigned),
+        Some(sort) if sort.starts_with(FREE) => stock.oldest.push(from_item::<Lead>(item)?),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn sort_of(item: &Item) -> Option<&str> {
+    item.get("sk")?.as_s().ok().map(String::as_str)
+}

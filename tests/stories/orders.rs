@@ -1,0 +1,184 @@
+//! Orders: the oldest leads under per-state caps, whole or not at all, at any size.
+
+use std::collections::BTreeSet;
+
+use holdfast::leads::domain::{Actor, Lead, NewLead, Stock};
+use holdfast::leads::list::{ListRequest, list};
+use holdfast::leads::store::{self as leads, Done};
+use holdfast::leads::{Filter, LeadError};
+use holdfast::orders::OrderError;
+use holdfast::orders::domain::{By, NewOrder, OrderStatus, Release, ReleaseReason};
+use holdfast::orders::store::{self as orders, OrderDetail};
+use holdfast::values::{UsState, Version};
+use serde_json::json;
+
+use crate::support::desk::Desk;
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted,
+            a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them,
+            a_released_lead_is_replaced_by_the_next_oldest
+    ]
+}
+
+/// Someone who works at the desk.
+pub fn by() -> By {
+    Actor::new("Ann").into()
+}
+
+/// A state by its code.
+pub fn state(code: &str) -> UsState {
+    code.parse().unwrap()
+}
+
+/// So many leads of a state, oldest first.
+pub async fn stock(desk: &Desk, code: &str, number: usize) -> Vec<Lead> {
+    let mut made = Vec::new();
+    for index in 0..number {
+        let new: NewLead = serde_json::from_value(json!({
+            "name": format!("Lead {index}"), "email": format!("{code}{index}@example.com"), "state": code,
+        }))
+        .unwrap();
+        match leads::create(&desk.app, new, &Actor::new("Ann"), None).await.unwrap() {
+            Done::Now(lead) => made.push(lead),
+            Done::Before(_) => unreachable!("no key was given"),
+        }
+    }
+    made.sort_by_key(|lead| (lead.created_at, lead.id));
+    made
+}
+
+/// What a customer asks for.
+pub fn wish(states: &[&str], quantity: Option<u32>) -> NewOrder {
+    serde_json::from_value(json!({
+        "customerName": "Acme Roofing", "customerEmail": "buy@acme.example",
+        "requestedStates": states, "quantityPerState": quantity,
+    }))
+    .unwrap()
+}
+
+/// Creates an order.
+pub async fn create(desk: &Desk, states: &[&str], quantity: Option<u32>) -> Result<OrderDetail, OrderError> {
+    match orders::create(&desk.app, &wish(states, quantity), None, &by(), None).await? {
+        Done::Now(detail) => Ok(detail),
+        Done::Before(_) => unreachable!("no key was given"),
+    }
+}
+
+/// Sets the cap of a state, whatever it is.
+pub async fn set_cap(desk: &Desk, code: &str, cap: i64) {
+    let caps = orders::caps(&desk.app).await.unwrap();
+    let version = caps.states.iter().find(|cap| cap.state == state(code)).unwrap().version;
+    orders::set_cap(&desk.app, state(code), version, Some(cap.try_into().unwrap())).await.unwrap();
+}
+
+async fn out(desk: &Desk, code: &str) -> u32 {
+    let caps = orders::caps(&desk.app).await.unwrap();
+    caps.states.iter().find(|cap| cap.state == state(code)).unwrap().out
+}
+
+/// All leads of a stock, whatever state they are of.
+pub async fn of_stock(desk: &Desk, stock: Stock) -> Vec<Lead> {
+    let (mut leads, mut cursor) = (Vec::new(), None);
+    loop {
+        let filter = Filter { stock: Some(stock), ..Filter::default() };
+        let request = ListRequest { filter, limit: 100, cursor, ..ListRequest::default() };
+        let page = list(&desk.app, &request).await.unwrap();
+        leads.extend(page.leads);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return leads,
+        }
+    }
+}
+
+fn ids(leads: &[Lead]) -> Vec<String> {
+    leads.iter().map(|lead| lead.id.to_string()).collect()
+}
+
+async fn an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted(world: World) {
+    let desk = Desk::open(&world).await;
+    let leads_of_ny = stock(&desk, "NY", 12).await;
+    let first = create(&desk, &["NY"], Some(5)).await.unwrap();
+    assert_eq!(ids(&first.leads), ids(&leads_of_ny[..5]));
+    let second = create(&desk, &["NY"], None).await.unwrap();
+    assert_eq!(ids(&second.leads), ids(&leads_of_ny[5..10]), "the cap of 10 leaves five");
+    assert_eq!(out(&desk, "NY").await, 10);
+    let Err(OrderError::NothingToGive(given)) = create(&desk, &["NY", "CA"], None).await else { panic!() };
+    assert_eq!((given[0].already_out, given[0].given, given[1].in_stock), (10, 0, 0));
+
+    orders::delete(&desk.app, first.order.id, None, &by(), None).await.unwrap();
+    assert_eq!(out(&desk, "NY").await, 5);
+    let third = create(&desk, &["NY"], Some(3)).await.unwrap();
+    assert_eq!(ids(&third.leads), ids(&leads_of_ny[..3]), "they are at their old place");
+    orders::fulfill(&desk.app, third.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
+    let found = orders::find(&desk.app, third.order.id).await.unwrap();
+    assert_eq!(found.order.status, OrderStatus::Fulfilled);
+    assert!(found.leads.iter().all(|lead| lead.stock == Stock::Fulfilled));
+    assert_eq!(out(&desk, "NY").await, 5);
+    assert!(matches!(
+        orders::delete(&desk.app, third.order.id, None, &by(), None).await,
+        Err(OrderError::RuleViolation(_))
+    ));
+    let again = orders::fulfill(&desk.app, third.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
+    let Done::Now(again) = again else { panic!() };
+    assert_eq!(again, found);
+}
+
+async fn a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them(world: World) {
+    let desk = Desk::open(&world).await;
+    let states = ["NY", "CA", "TX"];
+    let mut all = Vec::new();
+    for code in states {
+        set_cap(&desk, code, 60).await;
+        all.extend(stock(&desk, code, 50).await);
+    }
+    let made = create(&desk, &states, None).await.unwrap();
+    assert_eq!(ids(&made.leads), ids(&all));
+    let found = orders::find(&desk.app, made.order.id).await.unwrap();
+    assert_eq!(found.leads, made.leads);
+    assert_eq!(of_stock(&desk, Stock::Assigned).await.len(), 150);
+    assert_eq!(out(&desk, "CA").await, 50);
+    let lead = &made.leads[70];
+    assert_eq!(leads::find(&desk.app, lead.id).await.unwrap(), *lead);
+    let history = leads::history(&desk.app, lead.id, 10, None).await.unwrap();
+    assert_eq!(history.entries.len(), 2);
+
+    orders::delete(&desk.app, made.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
+    assert!(matches!(orders::find(&desk.app, made.order.id).await, Err(OrderError::NotFound(_))));
+    assert_eq!(of_stock(&desk, Stock::Unassigned).await.len(), 150);
+    assert_eq!(out(&desk, "CA").await, 0);
+    let again = create(&desk, &states, None).await.unwrap();
+    assert_eq!(ids(&again.leads), ids(&all));
+    orders::fulfill(&desk.app, again.order.id, None, &by(), None).await.unwrap();
+    let fulfilled: BTreeSet<_> = ids(&of_stock(&desk, Stock::Fulfilled).await).into_iter().collect();
+    assert_eq!(fulfilled, ids(&all).into_iter().collect());
+    assert_eq!(leads::find(&desk.app, lead.id).await.unwrap().version.get(), 5);
+}
+
+async fn a_released_lead_is_replaced_by_the_next_oldest(world: World) {
+    let desk = Desk::open(&world).await;
+    let queue = stock(&desk, "NY", 4).await;
+    let made = create(&desk, &["NY"], Some(2)).await.unwrap();
+    let bad = Release::new(ReleaseReason::BadContact, None).unwrap();
+    let (id, first) = (made.order.id, queue[0].id);
+    let done = orders::release(&desk.app, id, first, Version::FIRST, &bad, &by(), None).await.unwrap();
+    let Done::Now(released) = done else { panic!() };
+    assert_eq!(released.released.stock, Stock::Withheld);
+    assert_eq!(released.replacement.unwrap().id, queue[2].id);
+    assert_eq!(out(&desk, "NY").await, 2);
+    let twice = orders::release(&desk.app, id, first, released.order.version, &bad, &by(), None).await;
+    assert!(matches!(twice, Err(OrderError::RuleViolation(_))));
+    let restocked =
+        leads::restock(&desk.app, first, released.released.version, &Actor::new("Ann"), None).await;
+    assert!(matches!(restocked, Ok(Done::Now(lead)) if lead.stock == Stock::Unassigned));
+    let next = create(&desk, &["NY"], Some(1)).await.unwrap();
+    assert_eq!(next.leads[0].id, first, "it is at its old place");
+    assert!(matches!(
+        leads::delete(&desk.app, first, next.leads[0].version, &Actor::new("Ann")).await,
+        Err(LeadError::RuleViolation(_))
+    ));
+}
