@@ -6,6 +6,9 @@
 //! EC2. Sign-in through a browser (IAM Identity Center) and credential processes are left out, for they bring in three
 //! more SDKs; `aws configure export-credentials --format env` turns such a profile into environment variables.
 
+#[cfg(feature = "local")]
+pub mod engine;
+
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};

@@ -9,6 +9,7 @@ mod expression;
 pub mod ledger;
 mod read;
 pub mod schema;
+pub mod stream;
 mod write;
 
 pub use client::{Dynamo, Patience, StoreError};

@@ -193,7 +193,7 @@ impl Dynamo {
 }
 
 /// The primary key of an item that was read.
-fn key_of(item: &Item) -> Option<Key> {
+pub(super) fn key_of(item: &Item) -> Option<Key> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     Some(Key { pk: text(PK)?, sk: text(SK)? })
 }

@@ -16,20 +16,21 @@
 //! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
 //! | ledger of an idempotency key | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
+//! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
 //!
 //! | access pattern | call |
 //! | --- | --- |
-//! | one lead; an account; a token; a sign-in name; a sign-in link | GetItem, consistent |
+//! | one lead; an account; a token; a sign-in name; a sign-in link; how far a reader has come | GetItem, consistent |
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
-//! | leads by newest or score, of a status, of a state, of both | Query one of the eight indexes, then BatchGetItem, consistent |
+//! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
 //!
-//! **Indexes.** Each of the eight pairs one partition attribute (`listAll`, `listStatus`, `listState`,
-//! `listStatusState`) with one sort attribute (`sortNewest`, `sortScore`), so that every combination of filters is a
+//! **Indexes.** Each pairs one partition attribute (`listAll`, `listStatus`, `listState`, `listStatusState`, and for
+//! newest first `listStock`, `listStockState`) with one sort attribute (`sortNewest`, `sortScore`), so that every combination of filters is a
 //! key condition and a page costs what the page holds, never what the table holds. They carry keys only: a change
 //! that touches no key costs them nothing, and the page reads the leads themselves, consistently, with versions that
 //! can be edited at once. They are general: another feature fills the same attributes with partitions of its own.
@@ -38,16 +39,17 @@
 //! `listAll`; a search partition takes two units for each word written in a transaction, about 500 leads a second for the
 //! commonest first letter. Beyond that DynamoDB throttles, and the guarded write waits under its deadline.
 //!
-//! **No stream yet.** Nothing reads one, and it can be switched on without downtime. On the embedded engine (dynoxide
-//! 3.2) each write to a table with a stream looks through all its stream records for the last number, so that writing
-//! becomes slower with every write: whoever switches it on must mend that first.
+//! **Stream.** The table's stream tells every change of every item with the item as it was and as it is, in order for
+//! each item, at least once, for 24 hours. What is counted over many records and what follows from an event is made from
+//! it: on AWS by a function that Lambda hands it to, elsewhere by [`StreamReader`](super::StreamReader), which keeps how
+//! far it has come in the table itself. [`Change`](super::stream::Change) is what both hand on.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 
 use super::StoreError;
@@ -91,8 +93,13 @@ pub const STATUS_STATE_NEWEST: Index = index("status-state-newest", "listStatusS
 /// Of one status and state by score.
 pub const STATUS_STATE_SCORE: Index = index("status-state-score", "listStatusState", "sortScore");
 
+/// Of one stock, newest first.
+pub const STOCK_NEWEST: Index = index("stock-newest", "listStock", "sortNewest");
+/// Of one stock and state, newest first; backwards, the queue in which leads are given.
+pub const STOCK_STATE_NEWEST: Index = index("stock-state-newest", "listStockState", "sortNewest");
+
 /// All indexes of the table.
-pub const INDEXES: [Index; 8] = [
+pub const INDEXES: [Index; 10] = [
     ALL_NEWEST,
     ALL_SCORE,
     STATUS_NEWEST,
@@ -101,6 +108,8 @@ pub const INDEXES: [Index; 8] = [
     STATE_SCORE,
     STATUS_STATE_NEWEST,
     STATUS_STATE_SCORE,
+    STOCK_NEWEST,
+    STOCK_STATE_NEWEST,
 ];
 
 /// Makes the table if it is not there, as `template.yaml` makes it on AWS. For the embedded engine and tests.
@@ -114,7 +123,8 @@ pub async fn create_table(client: &Client, table: &str) -> Result<(), StoreError
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attribute_definitions()?))
         .set_key_schema(Some(key_schema(PK, SK)?))
-        .set_global_secondary_indexes(Some(secondary_indexes()?));
+        .set_global_secondary_indexes(Some(secondary_indexes()?))
+        .stream_specification(stream()?);
     match request.send().await {
         Ok(_) => expire_items(client, table).await,
         Err(SdkError::ServiceError(error))
@@ -135,6 +145,12 @@ async fn expire_items(client: &Client, table: &str) -> Result<(), StoreError> {
     let request = client.update_time_to_live().table_name(table).time_to_live_specification(specification);
     request.send().await.map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
     Ok(())
+}
+
+fn stream() -> Result<StreamSpecification, StoreError> {
+    let stream = StreamSpecification::builder().stream_enabled(true);
+    let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build();
+    stream.map_err(|error| StoreError::failed("CreateTable", error))
 }
 
 fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StoreError> {

@@ -52,8 +52,14 @@ async fn the_table_of_the_template_is_the_table_of_the_code(world: World) {
         })
         .collect();
     assert_eq!(indexes, made_indexes);
-    assert_eq!(indexes.len(), 8);
-    assert!(made.stream_specification().is_none() && table["StreamSpecification"].is_null());
+    assert_eq!(indexes.len(), 10);
+    let stream = made.stream_specification().expect("the table has a stream");
+    let view = stream.stream_view_type().map(|view| view.as_str());
+    assert!(stream.stream_enabled());
+    assert_eq!(
+        (view, table["StreamSpecification"]["StreamViewType"].as_str()),
+        (Some("NEW_AND_OLD_IMAGES"), view)
+    );
     let ttl = ttl.time_to_live_description.unwrap();
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"].as_str(), ttl.attribute_name());
     assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use dynoxide::Database;
 use dynoxide::server::serve_with_shutdown;
+use holdfast::native::engine::{KEPT_FOR, prepare, trim};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,7 +27,7 @@ pub struct Engine {
 impl Engine {
     /// The longest wait for running calls at the end.
     const GRACE: Duration = Duration::from_secs(5);
-    /// How often items past their time are dropped.
+    /// How often items and records of the stream past their time are dropped.
     const SWEEP: Duration = Duration::from_secs(15 * 60);
 
     /// Opens the file, which is made if it is not there, and answers on a free port of 127.0.0.1.
@@ -36,11 +38,12 @@ impl Engine {
         let failed = |cause: String| Failure::Engine { path: file.to_owned(), cause };
         let name = file.to_str().ok_or_else(|| failed("its path is not valid Unicode".to_owned()))?;
         let database = Database::new(name).map_err(|error| failed(error.to_string()))?;
+        prepare(name).map_err(|error| failed(error.to_string()))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.map_err(|error| failed(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
         let (stop, stopped) = oneshot::channel();
-        let expiring = tokio::spawn(expire(database.clone()));
+        let expiring = tokio::spawn(expire(database.clone(), name.to_owned()));
         let serving = tokio::spawn(serve_with_shutdown(listener, database, async {
             // It stops when told, and when nobody is left who could tell it.
             let _ = stopped.await;
@@ -66,17 +69,30 @@ impl Engine {
     }
 }
 
-/// Drops items whose time has passed, as DynamoDB does by itself: now, and from time to time.
-async fn expire(database: Database) {
+/// Drops items and records of the stream whose time has passed, as DynamoDB does by itself: items now, and both from
+/// time to time. Records that nobody read before the last process ended may be older than their time, and whoever
+/// reads them gets the while until the second round to do so.
+async fn expire(database: Database, file: String) {
     let mut times = interval(Engine::SWEEP);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for round in 0_u64.. {
         times.tick().await;
-        let database = database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(dropped)) => tracing::debug!(dropped, "items past their time were dropped"),
-            Ok(Err(error)) => tracing::warn!(%error, "items past their time could not be dropped"),
-            Err(error) => tracing::warn!(%error, "items past their time could not be dropped"),
+        let (database, file) = (database.clone(), file.clone());
+        match tokio::task::spawn_blocking(move || sweep(&database, &file, round > 0)).await {
+            Ok(Ok((items, records))) => tracing::debug!(items, records, "what is past its time was dropped"),
+            Ok(Err(error)) => tracing::warn!(error, "what is past its time could not be dropped"),
+            Err(error) => tracing::warn!(%error, "what is past its time could not be dropped"),
         }
     }
+}
+
+/// Drops items, and records of the stream if those are meant too, and says how many of each.
+fn sweep(database: &Database, file: &str, records: bool) -> Result<(usize, usize), String> {
+    let items = database.sweep_ttl().map_err(|error| error.to_string())?;
+    let records = if records {
+        trim(file, Timestamp::now() - KEPT_FOR).map_err(|error| error.to_string())?
+    } else {
+        0
+    };
+    Ok((items, records))
 }

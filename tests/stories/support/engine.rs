@@ -53,9 +53,13 @@ impl Engine {
     }
 
     /// An engine of its own for each story: one instance answers one call at a time, and its
-    /// remembered transaction tokens would slow the stories after it.
+    /// remembered transaction tokens would slow the stories after it. Its memory has a name, so that
+    /// it can be prepared as the product prepares its own.
     async fn dynoxide() -> Self {
-        let database = dynoxide::Database::memory().expect("dynoxide opens in memory");
+        let random = getrandom::u64().expect("the system gives random numbers");
+        let name = format!("file:story-{random:016x}?mode=memory&cache=shared");
+        let database = dynoxide::Database::new(&name).expect("dynoxide opens in memory");
+        holdfast::native::engine::prepare(&name).expect("the engine's indexes are made");
         let listener =
             tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
         let address = listener.local_addr().expect("the port is known");
