@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     fn import(size: u64) -> Import {
-        let owner = serde_json::from_value(serde_json::json!(Uuid::nil())).unwrap();
+        let owner = serde_json::from_value(serde_json::json!(uuid::Uuid::nil())).unwrap();
         let id = ImportId::new(Timestamp::UNIX_EPOCH, &[7; 10]);
         Import::begin(id, "C:\\mine\\a.csv", size, owner, Timestamp::UNIX_EPOCH).unwrap()
     }
