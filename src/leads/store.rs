@@ -348,11 +348,13 @@ async fn unsettled(
     attempt: u32,
     broken_rule: impl Fn(&Lead) -> Option<Rule>,
 ) -> Result<(), LeadError> {
-    let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
-    if holds::settle(app, &stored_lead(item)?, attempt).await? {
+    let (stored, entries) = read_written(app, id, expected).await?;
+    if holds::settle(app, &stored, attempt).await? {
         return Ok(());
     }
-    Err(explain(app, id, expected, broken_rule).await?)
+    let (seen, since) = holds::see_with_history(app, stored, entries).await?;
+    app.snapshots.keep(&seen);
+    Err(meaning(seen.lead, since, expected, broken_rule))
 }
 
 fn crowded() -> LeadError {
@@ -386,7 +388,7 @@ async fn stale(
     }
 }
 
-/// What a refusal means, by one consistent read: gone, changed meanwhile, or a broken rule, in this order.
+/// What a change would be refused for, by one consistent read.
 async fn explain(
     app: &App,
     id: LeadId,
@@ -394,14 +396,23 @@ async fn explain(
     broken_rule: impl Fn(&Lead) -> Option<Rule>,
 ) -> Result<LeadError, LeadError> {
     let (fresh, since) = read_since(app, id, expected).await?;
-    let fresh = fresh.lead;
+    Ok(meaning(fresh.lead, since, expected, broken_rule))
+}
+
+/// What a refusal means: changed meanwhile, or a broken rule, in this order.
+fn meaning(
+    fresh: Lead,
+    since: Vec<HistoryEntry>,
+    expected: Version,
+    broken_rule: impl Fn(&Lead) -> Option<Rule>,
+) -> LeadError {
     if fresh.version != expected {
-        return Ok(LeadError::Conflict(Box::new(Conflict { fresh, since })));
+        return LeadError::Conflict(Box::new(Conflict { fresh, since }));
     }
-    Ok(match broken_rule(&fresh) {
+    match broken_rule(&fresh) {
         Some(rule) => LeadError::RuleViolation(rule),
-        None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(id))),
-    })
+        None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(fresh.id))),
+    }
 }
 
 /// A lead with what happened to it since a version, newest first, in one consistent call; one more where a large order
@@ -411,14 +422,23 @@ async fn read_since(
     id: LeadId,
     version: Version,
 ) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
+    let (stored, entries) = read_written(app, id, version).await?;
+    let (seen, entries) = holds::see_with_history(app, stored, entries).await?;
+    app.snapshots.keep(&seen);
+    Ok((seen, entries))
+}
+
+/// The same, as it is written.
+async fn read_written(
+    app: &App,
+    id: LeadId,
+    version: Version,
+) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
     let most = i32::try_from(Conflict::MOST_CHANGES + 1).unwrap_or(i32::MAX);
     let range = Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
     let mut items = app.dynamo.select(&range).await?.items.into_iter().peekable();
     let Some(item) = items.next_if(is_lead) else { return Err(LeadError::NotFound(id)) };
-    let entries = items.map(from_item).collect::<Result<_, _>>()?;
-    let (seen, entries) = holds::see_with_history(app, stored_lead(item)?, entries).await?;
-    app.snapshots.keep(&seen);
-    Ok((seen, entries))
+    Ok((stored_lead(item)?, items.map(from_item).collect::<Result<_, _>>()?))
 }
 
 fn is_lead(item: &Item) -> bool {

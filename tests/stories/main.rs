@@ -20,6 +20,7 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod order_races;
 mod orders;
 mod pages;
 mod process;
@@ -43,6 +44,19 @@ macro_rules! modules {
 }
 
 modules![
-    access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, orders, pages,
-    process, races
+    access,
+    accounts,
+    bad_input,
+    browser,
+    deployment,
+    faults,
+    harness,
+    imports,
+    leads,
+    lists,
+    order_races,
+    orders,
+    pages,
+    process,
+    races
 ];
