@@ -23,6 +23,7 @@ mod lists;
 mod pages;
 mod process;
 mod races;
+mod streams;
 mod support;
 
 use std::process::ExitCode;
@@ -43,5 +44,5 @@ macro_rules! modules {
 
 modules![
     access, accounts, bad_input, browser, deployment, faults, harness, imports, leads, lists, pages, process,
-    races
+    races, streams
 ];
