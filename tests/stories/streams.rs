@@ -22,6 +22,7 @@ pub fn all() -> Vec<Story> {
             many_changes_come_in_batches_of_a_hundred_and_none_is_missing,
             changes_that_were_not_handled_are_handed_over_again,
             the_next_reader_goes_on_behind_the_checkpoint,
+            who_reads_everything_is_not_told_of_checkpoints,
             two_readers_of_one_consumer_lose_nothing_and_come_to_rest,
             a_stream_that_fails_for_a_while_loses_nothing,
             changes_made_meanwhile_are_told_until_the_reader_is_stopped;
@@ -174,6 +175,21 @@ async fn the_next_reader_goes_on_behind_the_checkpoint(world: World) {
         assert_eq!(told(reader).await, []);
     }
     assert_eq!(world.wire().count(WRITE), 0, "where nothing is told, nothing is noted");
+}
+
+async fn who_reads_everything_is_not_told_of_checkpoints(world: World) {
+    let desk = Desk::open(&world).await;
+    create(&desk.agent().await, &new_lead("Lead", "lead@example.com")).await;
+    let streams = world.engine().streams_config(&world.another_wire());
+    let mut reader = StreamReader::new(desk.app.dynamo.clone(), streams, "story", |_| true).paced(PACE);
+    let changes = told(&mut reader).await;
+    for sort in ["ACCOUNT", "LEAD", "HISTORY#0000000001", "EMAIL"] {
+        assert_eq!(changes.iter().filter(|change| change.key.sk == sort).count(), 1, "{sort}");
+    }
+    assert!(changes.iter().all(|change| !change.key.pk.starts_with("STREAM#")));
+    world.wire().reset();
+    assert_eq!(told(&mut reader).await, []);
+    assert_eq!(world.wire().count(WRITE), 0, "no checkpoint for a checkpoint");
 }
 
 async fn two_readers_of_one_consumer_lose_nothing_and_come_to_rest(world: World) {
