@@ -72,6 +72,17 @@ pub fn embedded(endpoint: &str) -> Builder {
         .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
 }
 
+/// A client of the streams of an engine on this machine.
+#[cfg(feature = "local")]
+pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Builder {
+    aws_sdk_dynamodbstreams::config::Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
+}
+
 /// The application over a table.
 pub fn app(client: Builder, table: &str, cookies: CookiePolicy) -> App {
     let entropy = Entropy::of_system();

@@ -100,9 +100,9 @@ impl Default for Patience {
 pub struct Dynamo {
     pub(super) client: Client,
     pub(super) table: Arc<str>,
-    sleep: SharedAsyncSleep,
+    pub(super) sleep: SharedAsyncSleep,
     pub(super) entropy: Entropy,
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 impl Dynamo {

@@ -8,6 +8,8 @@ mod cursor;
 mod expression;
 pub mod ledger;
 mod read;
+#[cfg(feature = "local")]
+mod reader;
 pub mod schema;
 pub mod stream;
 mod write;
@@ -16,6 +18,8 @@ pub use client::{Dynamo, Patience, StoreError};
 pub use cursor::{Cursor, CursorError};
 pub use expression::{Condition, Update};
 pub use read::{Page, Select};
+#[cfg(feature = "local")]
+pub use reader::{Pace, StreamReader};
 pub use write::{GuardedWrite, Refusal, WriteError};
 
 use std::collections::HashMap;

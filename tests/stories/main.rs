@@ -25,6 +25,7 @@ mod orders;
 mod pages;
 mod process;
 mod races;
+mod streams;
 mod support;
 
 use std::process::ExitCode;
@@ -58,5 +59,6 @@ modules![
     orders,
     pages,
     process,
-    races
+    races,
+    streams
 ];

@@ -255,6 +255,8 @@ async fn meet(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> Outcome
         Fault::TransactionConflict => Ok(fault::transaction_conflict(body)),
         Fault::TransactionInProgress => Ok(fault::transaction_in_progress()),
         Fault::Mixed(reasons) => Ok(fault::transaction_canceled(body, &reasons)),
+        Fault::Refused(name) => Ok(fault::refused(name)),
+        Fault::Instead(body) => Ok(fault::instead(&body)),
         Fault::Held(gate) => {
             gate.pass().await;
             forward().await

@@ -92,4 +92,14 @@ impl Engine {
             .endpoint_url(&self.endpoint)
             .http_client(wire.clone())
     }
+
+    /// What a reader of the table's stream builds its client from: the same, for the other API.
+    pub fn streams_config(&self, wire: &Wire) -> aws_sdk_dynamodbstreams::config::Builder {
+        aws_sdk_dynamodbstreams::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("dummy", "dummy", None, None, "stories"))
+            .endpoint_url(&self.endpoint)
+            .http_client(wire.clone())
+    }
 }

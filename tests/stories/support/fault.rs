@@ -35,6 +35,10 @@ pub enum Fault {
     TransactionInProgress,
     /// A cancelled transaction with these reasons, in the order of its actions; the rest are `None`.
     Mixed(Vec<Reason>),
+    /// 400 with the exception of this name, which no waiting mends.
+    Refused(&'static str),
+    /// 200 with this body, in the store's place.
+    Instead(Value),
     /// The call waits at the gate and goes on to the store when the gate opens.
     Held(Gate),
 }
@@ -116,6 +120,16 @@ pub fn transaction_in_progress() -> HttpResponse {
     let kind = dynamodb("TransactionInProgressException");
     let message = "The transaction with the given request token is already in progress.";
     answer(400, &json!({ "__type": kind, "Message": message }))
+}
+
+/// The exception of this name.
+pub fn refused(name: &str) -> HttpResponse {
+    answer(400, &json!({ "__type": dynamodb(name), "message": "The wire says no." }))
+}
+
+/// This body.
+pub fn instead(body: &Value) -> HttpResponse {
+    answer(200, body)
 }
 
 /// What a call whose item another transaction has is answered.
