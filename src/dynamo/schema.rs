@@ -16,6 +16,10 @@
 //! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
 //! | ledger of an idempotency key | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
+//! | what was counted of a lead or an order | the record's | `COUNTED` | sequence, shape, expiresAt once the record is gone |
+//! | statistics of the desk | `STATS` | `STATS` | total, one number for each status and stock, asOf |
+//! | statistics of a state | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
+//! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
 //!
 //! | access pattern | call |
@@ -27,6 +31,7 @@
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
+//! | the statistics; up to 31 days of them; what was counted of up to 100 records | BatchGetItem, consistent |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
 //!
 //! **Indexes.** Each pairs one partition attribute (`listAll`, `listStatus`, `listState`, `listStatusState`, and for

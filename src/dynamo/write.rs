@@ -94,16 +94,31 @@ impl GuardedWrite {
     /// Updates some attributes of the item under a key where the condition holds.
     pub fn update(self, label: &'static str, key: &Key, update: &Update, condition: Condition) -> Self {
         let mut expression = Expression::default();
-        let condition = condition.render(&mut expression);
-        let update = UpdateAction::builder()
+        let text = condition.render(&mut expression);
+        self.update_action(label, UpdateAction::builder().condition_expression(text), key, update, expression)
+    }
+
+    /// Updates the item under a key whatever stands there: for counters of what guarded items say.
+    pub fn update_derived(self, label: &'static str, key: &Key, update: &Update) -> Self {
+        self.update_action(label, UpdateAction::builder(), key, update, Expression::default())
+    }
+
+    fn update_action(
+        self,
+        label: &'static str,
+        action: aws_sdk_dynamodb::types::builders::UpdateBuilder,
+        key: &Key,
+        update: &Update,
+        mut expression: Expression,
+    ) -> Self {
+        let action = action
             .set_key(Some(key.attributes()))
             .update_expression(update.render(&mut expression))
-            .condition_expression(condition)
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         self.action(label, |table| {
-            Ok(TransactWriteItem::builder().update(update.table_name(table).build()?).build())
+            Ok(TransactWriteItem::builder().update(action.table_name(table).build()?).build())
         })
     }
 

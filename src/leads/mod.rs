@@ -17,6 +17,7 @@ pub mod merge;
 pub mod pages;
 pub mod sample;
 pub mod search;
+pub mod stats;
 pub mod store;
 pub mod views;
 
