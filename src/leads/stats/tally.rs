@@ -245,3 +245,164 @@ impl Tally {
         self.days.entry(day_of(moment)).or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamo::{Key, to_attribute, to_item};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    const AT: &str = "2026-11-01T04:30:00Z";
+
+    fn lead(status: &str, stock: &str, state: Option<&str>) -> Value {
+        json!({
+            "status": status, "stock": stock, "state": state,
+            "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT,
+        })
+    }
+
+    fn order(stage: &str) -> Value {
+        json!({ "stage": stage, "leadCount": 7, "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT })
+    }
+
+    fn change(sk: &str, sequence: u32, before: Option<Value>, after: Option<Value>) -> Change {
+        let key = Key::new("THING#1", sk);
+        let item = |value: Value| to_item(&key, &value).unwrap();
+        Change {
+            id: sequence.to_string(),
+            at: AT.parse().unwrap(),
+            sequence: sequence.to_string().parse().unwrap(),
+            before: before.map(item),
+            after: after.map(item),
+            key: key.clone(),
+        }
+    }
+
+    fn sighting(change: &Change) -> Sighting {
+        Sighting::of(change).unwrap().unwrap()
+    }
+
+    /// What each change adds when they are counted in this order, and what is counted in the end.
+    fn counted(changes: &[Change]) -> Tally {
+        let (mut tally, mut shape) = (Tally::default(), None);
+        for change in changes {
+            let sighting = sighting(change);
+            tally.add(shape, &sighting);
+            shape = Some(sighting.shape());
+        }
+        tally
+    }
+
+    fn of(sums: &Sums) -> Vec<(&'static str, i64)> {
+        sums.changed().collect()
+    }
+
+    fn days(tally: &Tally) -> Vec<(String, Vec<(&'static str, i64)>)> {
+        tally.days.iter().map(|(date, sums)| (date.to_string(), of(sums))).collect()
+    }
+
+    #[test]
+    fn a_lead_counts_where_it_is_and_moves_as_it_changes() {
+        let new = lead("PROSPECT", "UNASSIGNED", Some("NY"));
+        let out = lead("QUALIFIED", "ASSIGNED", Some("CA"));
+        let created = change("LEAD", 1, None, Some(new.clone()));
+        let tally = counted(std::slice::from_ref(&created));
+        assert_eq!(of(&tally.desk), [("prospect", 1), ("total", 1), ("unassigned", 1)]);
+        assert_eq!(days(&tally), [("2026-10-31".to_owned(), vec![("leadsCreated", 1)])]);
+
+        let tally = counted(&[created.clone(), change("LEAD", 2, Some(new), Some(out.clone()))]);
+        assert_eq!(of(&tally.desk), [("assigned", 1), ("qualified", 1), ("total", 1)]);
+        let [ca, ny] = ["CA", "NY"].map(|code| of(&tally.states[&code.parse().unwrap()].sums));
+        assert_eq!((ca, ny), (vec![("assigned", 1)], vec![]));
+        assert_eq!(days(&tally)[1], ("2026-11-01".to_owned(), vec![("leadsQualified", 1)]));
+
+        let tally = counted(&[created, change("LEAD", 3, Some(out), None)]);
+        assert!(tally.desk.is_nothing() && tally.states.values().all(|state| state.sums.is_nothing()));
+    }
+
+    #[test]
+    fn a_lead_that_was_there_before_the_counting_became_nothing_by_an_edit() {
+        let qualified = lead("QUALIFIED", "UNASSIGNED", None);
+        let tally = counted(&[change("LEAD", 5, Some(qualified.clone()), Some(qualified))]);
+        assert_eq!(of(&tally.desk), [("qualified", 1), ("total", 1), ("unassigned", 1)]);
+        assert_eq!(days(&tally), [("2026-10-31".to_owned(), vec![("leadsCreated", 1)])]);
+    }
+
+    #[test]
+    fn an_order_counts_when_it_is_there_and_when_it_is_fulfilled() {
+        let stages = ["PREPARING", "OPEN", "OPEN", "FULFILLED", "FULFILLED"];
+        let mut before = None;
+        let mut changes = Vec::new();
+        for (sequence, stage) in (1..).zip(stages) {
+            let after = Some(order(stage));
+            changes.push(change("ORDER", sequence, before.take(), after.clone()));
+            before = after;
+        }
+        let created = ("2026-10-31".to_owned(), vec![("ordersCreated", 1)]);
+        let fulfilled = ("2026-11-01".to_owned(), vec![("leadsDelivered", 7), ("ordersFulfilled", 1)]);
+        assert_eq!(days(&counted(&changes)), [created.clone(), fulfilled.clone()]);
+        assert_eq!(days(&counted(&changes[3..])), [created.clone(), fulfilled], "its beginning was not told");
+        let deleted = change("ORDER", 9, Some(order("OPEN")), None);
+        assert_eq!(days(&counted(&[changes[1].clone(), deleted])), std::slice::from_ref(&created));
+        for stages in [["PREPARING", "ABORTED"], ["ABORTED", "ABORTED"]] {
+            let [before, after] = stages.map(|stage| Some(order(stage)));
+            assert_eq!(days(&counted(&[change("ORDER", 1, before, after)])), []);
+        }
+    }
+
+    #[test]
+    fn the_cause_with_the_most_rules_behind_it_is_kept() {
+        let caused = |sequence, depth: u8| {
+            let mut change = change("LEAD", sequence, None, Some(lead("PROSPECT", "ASSIGNED", Some("NY"))));
+            let cause = to_attribute(Cause { rule: "r".to_owned(), depth }).unwrap();
+            change.after.as_mut().unwrap().insert("cause".to_owned(), cause);
+            change
+        };
+        let tally = counted(&[caused(1, 2), caused(2, 3), caused(3, 1)]);
+        assert_eq!(tally.states[&"NY".parse().unwrap()].cause.as_ref().unwrap().depth, 3);
+    }
+
+    #[test]
+    fn other_items_count_for_nothing_and_a_malformed_lead_is_an_error() {
+        assert!(Sighting::of(&change("HISTORY#0000000001", 1, None, Some(json!({})))).unwrap().is_none());
+        assert!(Sighting::of(&change("LEAD", 1, None, Some(json!({ "status": "?" })))).is_err());
+    }
+
+    prop_compose! {
+        fn any_lead()(
+            status in prop::sample::select(vec!["PROSPECT", "QUALIFIED", "CONVERTED"]),
+            stock in prop::sample::select(vec!["UNASSIGNED", "ASSIGNED", "FULFILLED", "WITHHELD"]),
+            state in prop::sample::select(vec![None, Some("NY"), Some("CA")]),
+        ) -> Value {
+            lead(status, stock, state)
+        }
+    }
+
+    proptest! {
+        /// The counters say where the lead is at last, whichever of its changes are told, as if only the last were.
+        #[test]
+        fn differences_add_up_to_the_last_change(
+            leads in prop::collection::vec(any_lead(), 1..12),
+            gone in any::<bool>(),
+            told in prop::collection::vec(any::<bool>(), 12),
+        ) {
+            let mut images: Vec<Option<Value>> = leads.into_iter().map(Some).collect();
+            images.extend(gone.then_some(None));
+            let changes: Vec<Change> = (1..).zip(&images).map(|(sequence, after)| {
+                change("LEAD", sequence, None, after.clone())
+            }).collect();
+            let last = changes.last().unwrap().clone();
+            let some: Vec<Change> = changes.into_iter().zip(told).filter(|(_, told)| *told)
+                .map(|(change, _)| change).filter(|change| change.sequence != last.sequence)
+                .chain([last.clone()]).collect();
+            let (all, one) = (counted(&some), counted(std::slice::from_ref(&last)));
+            prop_assert_eq!(of(&all.desk), of(&one.desk));
+            for code in ["NY", "CA"] {
+                let state = code.parse().unwrap();
+                let of = |tally: &Tally| tally.states.get(&state).map(|state| of(&state.sums)).unwrap_or_default();
+                prop_assert_eq!(of(&all), of(&one));
+            }
+        }
+    }
+}
