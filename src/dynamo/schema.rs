@@ -2,10 +2,18 @@
 //!
 //! | what | pk | sk | other attributes |
 //! | --- | --- | --- | --- |
-//! | lead | `LEAD#<id>` | `LEAD` | the lead's fields, and the six list attributes |
+//! | lead | `LEAD#<id>` | `LEAD` | the lead's fields, the list attributes, `hold` in a large order, `cause` |
 //! | history of a lead | `LEAD#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, action, changes, reason |
 //! | e-mail of a lead | `EMAIL#<lower case>` | `EMAIL` | leadId, source |
 //! | search word of a lead | `SEARCH#<first character>` | `<word> <lead id>` | leadId, shared, words, status, state |
+//! | free lead in the queue of its state | `STATE#<code>` | `FREE#<created, 15 digits of milliseconds>#<lead id>` | the lead's fields |
+//! | cap of a state | `STATE#<code>` | `CAP` | cap, own, out, room (what the cap leaves), version, cause |
+//! | cap of states without their own | `STATE#DEFAULT` | `CAP` | cap, version |
+//! | order | `ORDER#<id>` | `ORDER` | the order's fields, stage, large, out (by state), deadline, lanes, the list attributes once it is visible |
+//! | some of an order's leads | `ORDER#<id>` | `LEADS#<number, 5 digits>` | leads (id, state), settled |
+//! | history of an order | `ORDER#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, action, reason, released, replacement |
+//! | right to reserve leads for an order | `ORDER#<id>` | `LANE#<number>` | none |
+//! | large order that is being written | `UNSETTLED` | `ORDER#<id>` | none |
 //! | import | `IMPORT#<id>` | `IMPORT` | progress and counts |
 //! | part of an import's file | `IMPORT#<id>` | `PART#<number>` | bytes |
 //! | rejected row of an import | `IMPORT#<id>` | `REJECT#<row>` | row, reason, fields |
@@ -28,6 +36,12 @@
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
+//! | a state's cap, its count and its oldest free leads | Query pk = `STATE#<code>`, consistent |
+//! | all caps | BatchGetItem of 52, consistent |
+//! | an order with its leads | Query pk = `ORDER#<id>`, sk from `LEADS#` to `ORDER`, consistent; then BatchGetItem of the leads |
+//! | orders by newest, of a status; fulfilled ones by time | Query `all-newest`, `status-newest` or `status-score` with partitions `ORDERS`, `ORDERS#<status>`; then BatchGetItem |
+//! | history of an order, newest first | Query pk = `ORDER#<id>`, sk begins with `HISTORY#`, backwards |
+//! | large orders that are being written | Query pk = `UNSETTLED` |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
@@ -42,7 +56,9 @@
 //!
 //! **Arithmetic.** One index partition takes 1,000 write units a second, so about 1,000 new leads a second reach
 //! `listAll`; a search partition takes two units for each word written in a transaction, about 500 leads a second for the
-//! commonest first letter. Beyond that DynamoDB throttles, and the guarded write waits under its deadline.
+//! commonest first letter. A state's partition takes its queue and its cap: an order of `n` leads writes some `2 + 2n` units
+//! there, so one state takes about 50 orders a second, bound by the cap's item, or 400 leads a second, bound by the queue.
+//! Beyond that DynamoDB throttles, and the guarded write waits under its deadline.
 //!
 //! **Stream.** The table's stream tells every change of every item with the item as it was and as it is, in order for
 //! each item, at least once, for 24 hours. What is counted over many records and what follows from an event is made from
