@@ -17,6 +17,7 @@ use crate::accounts;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
 use crate::leads::{self, store::Snapshots};
+use crate::orders;
 use crate::web::access::{Access, Route, Routes};
 use crate::web::extract::WebError;
 use crate::web::{assets, headers, health};
@@ -113,7 +114,8 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .get("/assets/{file}", Access::Public, assets::serve)
         .get("/health", Access::Public, health::health)
         .and(accounts::router(&app))
-        .and(leads::router(&app));
+        .and(leads::router(&app))
+        .and(orders::router(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::leads::LeadError;
 use crate::leads::import::ImportError;
+use crate::orders::OrderError;
 use crate::values::Invalid;
 use crate::web::access::Access;
 use crate::web::extract::WebError;
@@ -33,6 +34,9 @@ pub enum AppError {
     /// About leads.
     #[error(transparent)]
     Lead(#[from] LeadError),
+    /// About orders and caps.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// About the store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -90,6 +94,7 @@ impl From<AppError> for Problem {
             AppError::Account(error) => account_problem(error),
             AppError::Import(error) => import_problem(error),
             AppError::Lead(error) => lead_problem(error),
+            AppError::Order(error) => order_problem(error),
             AppError::Store(error) => store_problem(&error),
             AppError::Web(error) => web_problem(error),
         }
@@ -127,6 +132,59 @@ fn lead_problem(error: LeadError) -> Problem {
     }
 }
 
+fn order_problem(error: OrderError) -> Problem {
+    use StatusCode as S;
+    let stale = |what: &'static str, fresh: Value| {
+        let detail = "Nothing was written. `fresh` is as it is now; send the change again with its version.";
+        Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
+    };
+    match error {
+        OrderError::NotFound(_) => Problem::new(
+            S::NOT_FOUND,
+            "not-found",
+            "There is no such order",
+            "It was deleted, or never was. Look for it in the list.",
+        ),
+        OrderError::Conflict(fresh) => stale("The order has changed since it was read", json!(fresh)),
+        OrderError::CapConflict(fresh) => stale("The cap has changed since it was read", json!(fresh)),
+        OrderError::DefaultCapConflict(fresh) => {
+            stale("The default cap has changed since it was read", json!(fresh))
+        }
+        OrderError::PreviewOutdated(preview) => Problem::new(
+            S::CONFLICT,
+            "preview-outdated",
+            "Other leads would be given by now",
+            "No order was created. `preview` is what would be given now; confirm its fingerprint.",
+        )
+        .with("preview", json!(preview)),
+        OrderError::RuleViolation(rule) => {
+            Problem::new(S::UNPROCESSABLE_ENTITY, "rule-violation", "A rule forbids this change", rule.words())
+                .with("rule", rule.name().into())
+                .with("field", rule.field().into())
+                .with("errors", json!([{ "field": rule.field(), "message": rule.words() }]))
+        }
+        OrderError::NothingToGive(given) => Problem::new(
+            S::UNPROCESSABLE_ENTITY,
+            "nothing-to-give",
+            "There is nothing to give",
+            "No order was created: no requested state has a free lead under its cap. `given` says why, state by state.",
+        )
+        .with("given", json!(given)),
+        OrderError::Crowded => {
+            tracing::warn!(%error, "an order gave way");
+            busy("Others were faster until the deadline. Nothing was written; trying again in a moment is safe.")
+        }
+        OrderError::KeyOfAnotherRequest => key_of_another_request(),
+        OrderError::Lead(error) => lead_problem(error),
+        OrderError::Cursor(error) => bad_cursor(error),
+        OrderError::Store(error) => store_problem(&error),
+    }
+}
+
+fn busy(detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail)
+}
+
 fn import_problem(error: ImportError) -> Problem {
     use StatusCode as S;
     let (status, name, title) = match error {
@@ -151,12 +209,7 @@ fn import_problem(error: ImportError) -> Problem {
 fn store_problem(error: &StoreError) -> Problem {
     if let StoreError::Unavailable { .. } = error {
         tracing::warn!(%error, "the store is unavailable");
-        return Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "Too busy right now",
-            "The table did not answer in time. Trying again in a moment is safe.",
-        );
+        return busy("The table did not answer in time. Trying again in a moment is safe.");
     }
     unknown(error)
 }

@@ -4,12 +4,15 @@
 //! counter says, and no order brings it over the cap; an order takes the oldest free leads of a state (by creation,
 //! then id); an order of any size is there with all its leads, or is not there, to every reader.
 
+mod api;
 mod caps;
 mod close;
 mod create;
 pub mod domain;
 mod error;
 pub(crate) mod items;
+pub mod list;
+pub mod period;
 mod release;
 mod reserve;
 pub(crate) mod settle;
@@ -18,3 +21,11 @@ pub mod store;
 mod write;
 
 pub use error::OrderError;
+
+use crate::app::App;
+use crate::web::access::Routes;
+
+/// The routes of orders and caps.
+pub fn router(app: &App) -> Routes {
+    api::routes(app)
+}

@@ -1,0 +1,282 @@
+//! The JSON API of orders, caps and statistics.
+//!
+//! What always holds: a created thing answers 201 with `Location`, `ETag` and the thing; a changed one 200 with the
+//! thing as it now is; every change names the version it is of, also fulfilling and deleting; a POST with an
+//! `Idempotency-Key` happens once. Names of fields may be written in snake case as well.
+//!
+//! An order's `ETag` is its version, for `If-Match`. Its leads have versions of their own, so it does not say whether an
+//! answer with leads is still fresh, and `If-None-Match` is not read.
+
+mod caps;
+
+use axum::Json;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::domain::{Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates};
+use super::list::{CustomerWords, ListRequest, OrderFilter, OrderPage, list};
+use super::period::Period;
+use super::store::{self, OrderDetail, OrderEntry, OrderLeads, Released};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once};
+use crate::error::AppError;
+use crate::leads::domain::{Lead, LeadId, Reason};
+use crate::leads::store::Done;
+use crate::values::{Email, Invalid, Name, OrderId, Version};
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::lists::{Listed, PageParameters, limit, parameter};
+use crate::web::pages::Shell;
+use crate::web::respond::answer;
+
+/// The routes of the JSON API.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/orders", Access::Agent, list_orders)
+        .post("/api/orders", Access::Agent, create)
+        .get("/api/orders/{id}", Access::Agent, read)
+        .get("/api/orders/{id}/leads", Access::Agent, leads)
+        .get("/api/orders/{id}/history", Access::Agent, history)
+        .patch("/api/orders/{id}/fulfill", Access::Agent, fulfill)
+        .delete("/api/orders/{id}", Access::Agent, delete)
+        .post("/api/orders/{id}/release", Access::Agent, release)
+        .and(caps::routes(app))
+}
+
+/// The parameters of a list, as an address carries them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    status: Option<String>,
+    state: Option<String>,
+    customer: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl ListParameters {
+    fn read(self) -> Result<ListRequest, WebError> {
+        let filter = OrderFilter {
+            status: parameter("status", self.status, str::parse)?,
+            state: parameter("state", self.state, str::parse)?,
+            customer: parameter("customer", self.customer, CustomerWords::parse)?.flatten(),
+            created: Period::read(self.from, self.to)?,
+        };
+        let cursor = self.cursor.filter(|text| !text.is_empty());
+        Ok(ListRequest { filter, limit: limit(self.limit)?, cursor })
+    }
+}
+
+async fn list_orders(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<ListParameters>,
+) -> Result<Json<Listed<Order>>, AppError> {
+    let OrderPage { orders, next } = list(&app, &parameters.read()?).await?;
+    Ok(Json(Listed { items: orders, next }))
+}
+
+/// A new order. Either it is only looked at, or it may name the preview whose leads it takes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateBody {
+    #[serde(alias = "customer_name")]
+    customer_name: Name,
+    #[serde(alias = "customer_email")]
+    customer_email: Email,
+    #[serde(alias = "requested_states")]
+    requested_states: RequestedStates,
+    #[serde(default, alias = "quantity_per_state")]
+    quantity_per_state: Option<Quantity>,
+    #[serde(default)]
+    preview: bool,
+    #[serde(default)]
+    confirm: Option<Fingerprint>,
+}
+
+async fn create(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    request: JsonRequest<CreateBody>,
+) -> Result<Response, AppError> {
+    let CreateBody { customer_name, customer_email, requested_states, quantity_per_state, preview, confirm } =
+        request.body;
+    let new = NewOrder { customer_name, customer_email, requested_states, quantity_per_state };
+    if preview {
+        if confirm.is_some() {
+            let both = Invalid::new("Ask for a preview, or confirm one; not both at once.");
+            return Err(WebError::field("confirm", &both).into());
+        }
+        return Ok(Json(store::preview(&app, &new).await?).into_response());
+    }
+    let answer = |detail: &OrderDetail| {
+        kept(StatusCode::CREATED, detail, shell.url(&format!("/api/orders/{}", detail.order.id)))
+    };
+    let once = request.once.map(|request| Once { request, answer: &answer });
+    let by = who.actor().into();
+    let done = store::create(&app, &new, confirm.as_ref(), &by, once.as_ref()).await?;
+    Ok(answered(done, answer).into_response())
+}
+
+fn answered<T>(done: Done<T>, answer: impl Fn(&T) -> Answer) -> Answer {
+    match done {
+        Done::Now(made) => answer(&made),
+        Done::Before(answer) => answer,
+    }
+}
+
+/// The longest body that the ledger keeps: an item of the table holds 400 KB.
+const MOST_KEPT: usize = 350_000;
+
+/// The answer to a creation, whose `leads` are null where they are too many for the ledger to keep; they are at
+/// `/api/orders/{id}/leads`.
+fn kept(status: StatusCode, detail: &OrderDetail, location: String) -> Answer {
+    let version = detail.order.version.get();
+    let whole = answer(status, detail, version, Some(location.clone()));
+    if whole.body.len() <= MOST_KEPT {
+        return whole;
+    }
+    // An order serialises to an object.
+    let mut body = serde_json::to_value(&detail.order).unwrap_or_default();
+    body["leads"] = Value::Null;
+    body["leadsNext"] = Value::Null;
+    answer(status, &body, version, Some(location))
+}
+
+/// The order with its version as `ETag`.
+fn whole(detail: &OrderDetail) -> Answer {
+    answer(StatusCode::OK, detail, detail.order.version.get(), None)
+}
+
+async fn read(State(app): State<App>, InPath(id): InPath<OrderId>) -> Result<Answer, AppError> {
+    Ok(whole(&store::find(&app, id).await?))
+}
+
+async fn leads(
+    State(app): State<App>,
+    InPath(id): InPath<OrderId>,
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Lead>>, AppError> {
+    let (limit, cursor) = parameters.read()?;
+    let OrderLeads { leads, next } = store::leads(&app, id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: leads, next }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryParameters {
+    limit: Option<String>,
+}
+
+async fn history(
+    State(app): State<App>,
+    InPath(id): InPath<OrderId>,
+    InQuery(parameters): InQuery<HistoryParameters>,
+) -> Result<Json<Listed<OrderEntry>>, AppError> {
+    let items = store::history(&app, id, limit(parameters.limit)?).await?;
+    Ok(Json(Listed { items, next: None }))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionBody {
+    version: Option<Version>,
+}
+
+/// The version in the body or in `If-Match`; with the latter alone, there need be no body.
+async fn version_of(app: &App, request: Request) -> Result<Version, AppError> {
+    if !request.headers().contains_key(header::CONTENT_TYPE) {
+        return Ok(expected_version(None, if_match(request.headers())?)?);
+    }
+    let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
+    Ok(request.version(request.body.version)?)
+}
+
+async fn fulfill(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<OrderId>,
+    request: Request,
+) -> Result<Answer, AppError> {
+    let version = version_of(&app, request).await?;
+    let done = store::fulfill(&app, id, Some(version), &who.actor().into(), None).await?;
+    Ok(answered(done, whole))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteParameters {
+    version: Option<String>,
+}
+
+async fn delete(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<OrderId>,
+    InQuery(parameters): InQuery<DeleteParameters>,
+    headers: HeaderMap,
+) -> Result<StatusCode, AppError> {
+    let version = parameter("version", parameters.version, str::parse)?;
+    let version = expected_version(version, if_match(&headers)?)?;
+    store::delete(&app, id, Some(version), &who.actor().into(), None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReleaseBody {
+    #[serde(alias = "lead_id")]
+    lead_id: LeadId,
+    reason: ReleaseReason,
+    #[serde(default)]
+    note: Option<Reason>,
+    version: Option<Version>,
+}
+
+async fn release(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<OrderId>,
+    request: JsonRequest<ReleaseBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let ReleaseBody { lead_id, reason, note, .. } = request.body;
+    let release = Release::new(reason, note).map_err(|invalid| WebError::field("note", &invalid))?;
+    let answer = |released: &Released| answer(StatusCode::OK, released, released.order.version.get(), None);
+    let once = request.once.map(|request| Once { request, answer: &answer });
+    let by = who.actor().into();
+    let done = store::release(&app, id, lead_id, version, &release, &by, once.as_ref()).await?;
+    Ok(answered(done, answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(json: Value) -> Result<CreateBody, serde_json::Error> {
+        serde_json::from_value(json)
+    }
+
+    #[test]
+    fn a_new_order_is_read_in_camel_case_and_in_snake_case() {
+        let camel = serde_json::json!({
+            "customerName": "Acme", "customerEmail": "buy@acme.example", "requestedStates": ["ny", "CA", "NY"],
+            "quantityPerState": 3,
+        });
+        let snake = serde_json::json!({
+            "customer_name": "Acme", "customer_email": "buy@acme.example", "requested_states": ["NY", "CA"],
+            "quantity_per_state": 3,
+        });
+        let (camel, snake) = (body(camel).unwrap(), body(snake).unwrap());
+        assert_eq!(camel.requested_states, snake.requested_states);
+        assert_eq!((camel.customer_name, camel.customer_email), (snake.customer_name, snake.customer_email));
+        assert_eq!(camel.quantity_per_state, snake.quantity_per_state);
+        assert!(!snake.preview && snake.confirm.is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! A stretch of days in New York, first and last included, and the keys that lie in it. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::calendar::start_of;
+use crate::values::Invalid;
+use crate::web::extract::WebError;
+use crate::web::lists::parameter;
+
+/// Some days in New York: from the first to the last, both included; open where none is named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Period {
+    /// The first day.
+    pub from: Option<Date>,
+    /// The last day.
+    pub to: Option<Date>,
+}
+
+impl Period {
+    /// The days that two parameters name.
+    ///
+    /// # Errors
+    /// [`WebError::Invalid`] with the parameter's name, for what is no day or a last day before the first.
+    pub fn read(from: Option<String>, to: Option<String>) -> Result<Self, WebError> {
+        let period = Self { from: parameter("from", from, day)?, to: parameter("to", to, day)? };
+        match (period.from, period.to) {
+            (Some(from), Some(to)) if to < from => {
+                Err(WebError::field("to", &Invalid::new("The last day is before the first.")))
+            }
+            _ => Ok(period),
+        }
+    }
+
+    /// Whether it holds every day.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The moment at which it begins, and the one before which it ends.
+    pub fn moments(&self) -> (Timestamp, Timestamp) {
+        let from = self.from.map_or(Timestamp::UNIX_EPOCH, start_of).max(Timestamp::UNIX_EPOCH);
+        let end = self.to.and_then(|to| to.tomorrow().ok()).map_or(Timestamp::MAX, start_of);
+        (from, end.max(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Texts between which lie exactly the ids that were made in it: the first 48 bits of an id are its milliseconds.
+    pub fn ids(&self) -> (String, String) {
+        let prefix = |moment: Timestamp| {
+            let millis = moment.as_millisecond();
+            format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+        };
+        let (first, end) = self.moments();
+        (prefix(first), prefix(end))
+    }
+
+    /// Texts between which lie exactly the RFC 3339 texts, in UTC, of the moments in it. They end before the letter Z,
+    /// so that whole seconds and fractions of them lie on the right side.
+    pub fn times(&self) -> (String, String) {
+        let second = |moment: Timestamp| moment.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let (first, end) = self.moments();
+        (second(first), second(end))
+    }
+}
+
+/// A day as people and programs write it, `2026-03-08`.
+///
+/// # Errors
+/// For anything else, also for a day that no calendar has.
+pub fn day(text: &str) -> Result<Date, Invalid> {
+    let text = text.trim();
+    let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let invalid = || Invalid::new("A day is written as year, month and day, for example 2026-03-08.");
+    text.parse::<Date>().ok().filter(|_| plain).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::OrderId;
+
+    fn period(from: &str, to: &str) -> Period {
+        Period::read(Some(from.to_owned()), Some(to.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn nights_in_which_clocks_change_belong_to_their_day() {
+        for (day, first, last, after) in [
+            ("2026-03-08", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59.999Z", "2026-03-09T04:00:00Z"),
+            ("2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999Z", "2026-11-02T05:00:00Z"),
+        ] {
+            let period = period(day, day);
+            let (low, high) = period.ids();
+            let (begin, end) = period.times();
+            for (moment, inside) in [(first, true), (last, true), (after, false)] {
+                let moment: Timestamp = moment.parse().unwrap();
+                let id = OrderId::new(moment, &[255; 10]).to_string();
+                assert_eq!(id >= low && id <= high, inside, "{moment} on {day}");
+                let time = format!("{moment}#{id}");
+                assert_eq!(time >= begin && time <= end, inside, "{moment} on {day}");
+            }
+            let before: Timestamp =
+                first.parse::<Timestamp>().unwrap() - jiff::SignedDuration::from_millis(1);
+            assert!(OrderId::new(before, &[255; 10]).to_string() < low);
+            assert!(before.to_string() < begin);
+        }
+    }
+
+    #[test]
+    fn what_is_no_day_is_refused_in_words() {
+        for text in ["2026-02-30", "2026-3-8", "20260308", "2026-03-08T00:00", "yesterday", "-026-03-08"] {
+            assert!(day(text).expect_err(text).to_string().ends_with('.'));
+        }
+        assert!(Period::read(Some("2026-03-09".to_owned()), Some("2026-03-08".to_owned())).is_err());
+        assert!(Period::read(None, Some(String::new())).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_open_period_holds_every_id_and_time() {
+        let now: Timestamp = "2026-11-22T01:13:08.5Z".parse().unwrap();
+        let (low, high) = Period::default().ids();
+        let id = OrderId::new(now, &[0; 10]).to_string();
+        assert!(low < id && id < high);
+        let (begin, end) = Period::default().times();
+        assert!(begin < now.to_string() && now.to_string() < end);
+    }
+}
