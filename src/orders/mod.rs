@@ -10,14 +10,23 @@ mod close;
 mod create;
 pub mod domain;
 mod error;
+mod api;
+mod caps;
+mod close;
+mod create;
+pub mod domain;
+mod error;
+pub mod forms;
 pub(crate) mod items;
 pub mod list;
+pub mod pages;
 pub mod period;
 mod release;
 mod reserve;
 pub(crate) mod settle;
 mod stock;
 pub mod store;
+pub mod views;
 mod write;
 
 pub use error::OrderError;
@@ -27,5 +36,5 @@ use crate::web::access::Routes;
 
 /// The routes of orders and caps.
 pub fn router(app: &App) -> Routes {
-    api::routes(app)
+    api::routes(app).and(pages::routes(app))
 }

@@ -1,0 +1,210 @@
+//! The pages of orders: one struct per template, display logic as methods. Templates escape every value.
+
+mod caps;
+mod create;
+mod list;
+mod order;
+
+pub(super) use caps::in_stock;
+pub use caps::{CapEdit, CapRow, CapRowPart, CapsPage, DefaultEdit};
+pub use create::{NewOrderPage, OrderForm, PreviewView};
+pub use list::OrderListPage;
+pub(super) use order::releases;
+pub use order::{DeletedPage, EntryView, OrderPage, Refusal, ReleaseForm, ReleasePage};
+
+use super::domain::{Given, Order, OrderStatus};
+use crate::leads::domain::{Lead, LeadId};
+use crate::values::{OrderId, UsState};
+use crate::web::pages::Moment;
+
+/// One of the values that a field may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The value, as forms send it.
+    pub value: &'static str,
+    /// The words for people.
+    pub label: &'static str,
+}
+
+fn states() -> Vec<Choice> {
+    let choice = |state: UsState| Choice { value: state.as_str(), label: state.name() };
+    let mut states: Vec<Choice> = UsState::all().map(choice).collect();
+    states.sort_by_key(|choice| choice.label);
+    states
+}
+
+/// `1 lead`, `2 leads`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// An order as pages show it.
+#[derive(Debug, Clone)]
+pub struct OrderView {
+    /// The id.
+    pub id: OrderId,
+    /// The customer's name.
+    pub customer: String,
+    /// The customer's e-mail address.
+    pub email: String,
+    /// The codes of the states, with commas between.
+    pub states: String,
+    /// The same, cut where a list has no room for more.
+    pub states_short: String,
+    /// How many of each, in words.
+    pub quantity: String,
+    /// How many leads it has.
+    pub leads: u32,
+    /// The status.
+    pub status: OrderStatus,
+    /// The version.
+    pub version: u64,
+    /// When it was created.
+    pub created: Moment,
+    /// By whom.
+    pub created_by: String,
+    /// When it was fulfilled.
+    pub fulfilled: Option<Moment>,
+}
+
+impl OrderView {
+    /// An order.
+    pub fn of(order: &Order) -> Self {
+        const SHORT: usize = 4;
+        let codes: Vec<&str> = order.requested_states.as_slice().iter().map(UsState::as_str).collect();
+        let states_short = match codes.len().saturating_sub(SHORT) {
+            0 => codes.join(", "),
+            more => format!("{} and {more} more", codes[..SHORT].join(", ")),
+        };
+        Self {
+            id: order.id,
+            customer: order.customer_name.to_string(),
+            email: order.customer_email.to_string(),
+            states: codes.join(", "),
+            states_short,
+            quantity: order
+                .quantity_per_state
+                .map_or_else(|| "as many as the caps left".to_owned(), |quantity| quantity.get().to_string()),
+            leads: order.lead_count,
+            status: order.status,
+            version: order.version.get(),
+            created: order.created_at.into(),
+            created_by: order.created_by.to_string(),
+            fulfilled: order.fulfilled_at.map(Into::into),
+        }
+    }
+
+    /// Whether its leads are out.
+    pub fn is_open(&self) -> bool {
+        self.status == OrderStatus::Open
+    }
+}
+
+/// A lead of an order, or of a preview.
+#[derive(Debug, Clone)]
+pub struct LeadLine {
+    /// The id.
+    pub id: LeadId,
+    /// The name.
+    pub name: String,
+    /// The e-mail address.
+    pub email: String,
+    /// The state's code.
+    pub state: &'static str,
+    /// The score.
+    pub score: u8,
+    /// When it came.
+    pub created: Moment,
+}
+
+impl LeadLine {
+    /// A lead.
+    pub fn of(lead: &Lead) -> Self {
+        Self {
+            id: lead.id,
+            name: lead.name.to_string(),
+            email: lead.email.to_string(),
+            state: lead.state.map_or("–", |state| state.as_str()),
+            score: lead.lead_score.get(),
+            created: lead.created_at.into(),
+        }
+    }
+}
+
+/// What a state gives, and why that many.
+#[derive(Debug, Clone)]
+pub struct GivenRow {
+    /// The state's code.
+    pub code: &'static str,
+    /// The state's name.
+    pub name: &'static str,
+    /// How many were asked for, in words.
+    pub asked: String,
+    /// How many were free.
+    pub in_stock: u64,
+    /// The cap.
+    pub cap: u32,
+    /// How many were out.
+    pub already_out: u32,
+    /// How many it gives.
+    pub given: u32,
+    /// Why that many.
+    pub why: &'static str,
+}
+
+impl GivenRow {
+    /// What a state gives.
+    pub fn of(given: &Given) -> Self {
+        let room = given.cap.get().saturating_sub(given.already_out);
+        let asked = given.asked.map(|asked| asked.get());
+        let why = if asked == Some(given.given) {
+            "as asked"
+        } else if room == 0 {
+            "the cap is reached"
+        } else if given.in_stock == 0 {
+            "none in stock"
+        } else if u64::from(given.given) >= given.in_stock {
+            "all there are"
+        } else {
+            "what the cap leaves"
+        };
+        Self {
+            code: given.state.as_str(),
+            name: given.state.name(),
+            asked: asked.map_or_else(|| "any".to_owned(), |asked| asked.to_string()),
+            in_stock: given.in_stock,
+            cap: given.cap.get(),
+            already_out: given.already_out,
+            given: given.given,
+            why,
+        }
+    }
+}
+
+fn given_rows(given: &[Given]) -> Vec<GivenRow> {
+    given.iter().map(GivenRow::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_says_why_it_gives_that_many() {
+        for (asked, in_stock, cap, out, given, why) in [
+            (Some(5), 20, 10, 0, 5, "as asked"),
+            (Some(5), 3, 10, 0, 3, "all there are"),
+            (Some(5), 20, 10, 8, 2, "what the cap leaves"),
+            (Some(5), 20, 10, 12, 0, "the cap is reached"),
+            (Some(5), 0, 10, 0, 0, "none in stock"),
+            (None, 20, 10, 4, 6, "what the cap leaves"),
+            (None, 4, 10, 4, 4, "all there are"),
+        ] {
+            let row = serde_json::json!({
+                "state": "NY", "asked": asked, "inStock": in_stock, "cap": cap, "alreadyOut": out, "given": given,
+            });
+            let row: Given = serde_json::from_value(row).unwrap();
+            assert_eq!(GivenRow::of(&row).why, why, "{row:?}");
+        }
+    }
+}
