@@ -8,6 +8,9 @@
 //! answer with leads is still fresh, and `If-None-Match` is not read.
 
 mod caps;
+mod export;
+
+pub(super) use export::address as export_address;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
@@ -45,6 +48,7 @@ pub fn routes(app: &App) -> Routes {
         .delete("/api/orders/{id}", Access::Agent, delete)
         .post("/api/orders/{id}/release", Access::Agent, release)
         .and(caps::routes(app))
+        .and(export::routes(app))
 }
 
 /// The parameters of a list, as an address carries them.

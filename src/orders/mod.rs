@@ -16,6 +16,7 @@ mod close;
 mod create;
 pub mod domain;
 mod error;
+pub mod export;
 pub mod forms;
 pub(crate) mod items;
 pub mod list;

@@ -5,6 +5,7 @@
 
 mod caps;
 mod create;
+mod export;
 mod order;
 
 use axum::extract::State;
@@ -27,6 +28,7 @@ pub fn routes(app: &App) -> Routes {
         .get("/orders", Access::Agent, list)
         .and(create::routes(app))
         .and(caps::routes(app))
+        .and(export::routes(app))
         .and(order::routes(app))
 }
 

@@ -23,12 +23,20 @@ impl Period {
     /// # Errors
     /// [`WebError::Invalid`] with the parameter's name, for what is no day or a last day before the first.
     pub fn read(from: Option<String>, to: Option<String>) -> Result<Self, WebError> {
-        let period = Self { from: parameter("from", from, day)?, to: parameter("to", to, day)? };
-        match (period.from, period.to) {
-            (Some(from), Some(to)) if to < from => {
-                Err(WebError::field("to", &Invalid::new("The last day is before the first.")))
+        let (from, to) = (parameter("from", from, day)?, parameter("to", to, day)?);
+        Self::of(from, to).map_err(|invalid| WebError::field("to", &invalid))
+    }
+
+    /// From one day to another.
+    ///
+    /// # Errors
+    /// For a last day before the first.
+    pub fn of(from: Option<Date>, to: Option<Date>) -> Result<Self, Invalid> {
+        match (from, to) {
+            (Some(first), Some(last)) if last < first => {
+                Err(Invalid::new("The last day is before the first."))
             }
-            _ => Ok(period),
+            _ => Ok(Self { from, to }),
         }
     }
 

@@ -1,7 +1,8 @@
-//! What all pages and the JSON API share: access, extractors, answers, headers, the shell around pages.
+//! What all pages and the JSON API share: access, extractors, answers, headers, cells of files, the shell around pages.
 
 pub mod access;
 pub mod assets;
+pub mod csv;
 pub mod extract;
 pub mod headers;
 pub mod health;

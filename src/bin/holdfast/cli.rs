@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use holdfast::accounts::domain::Role;
+use holdfast::orders::period;
 use holdfast::values::{Email, Name};
+use jiff::civil::Date;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +16,7 @@ Examples:
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
                                              Add an account, also while the server runs
   holdfast import leads contacts.csv         Import contacts, also while the server runs
+  holdfast export orders --output orders.csv Export fulfilled orders, one row for each lead
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -50,6 +53,43 @@ pub enum Command {
         #[command(subcommand)]
         command: ImportCommand,
     },
+    /// Export files
+    Export {
+        /// What to export
+        #[command(subcommand)]
+        command: ExportCommand,
+    },
+}
+
+/// What to export.
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    /// Export fulfilled orders as CSV, one row for each lead; times are New York's, with their offset
+    Orders(ExportOrders),
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  holdfast export orders > orders.csv
+  holdfast export orders --from 2026-03-01 --to 2026-03-31 --output march.csv
+  holdfast export orders --table desk --region us-east-1";
+
+/// Which orders to export.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct ExportOrders {
+    /// First day of fulfilment in New York, for example 2026-03-01
+    #[arg(long, value_name = "DAY", value_parser = period::day)]
+    pub from: Option<Date>,
+    /// Last day of fulfilment in New York
+    #[arg(long, value_name = "DAY", value_parser = period::day)]
+    pub to: Option<Date>,
+    /// New file to write; standard output unless given
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the orders are
+    #[command(flatten)]
+    pub table: TableOptions,
 }
 
 /// What to import.

@@ -7,6 +7,7 @@ use holdfast::accounts::AccountError;
 use holdfast::dynamo::StoreError;
 use holdfast::leads::import::ImportError;
 use holdfast::native::ClientError;
+use holdfast::orders::OrderError;
 use holdfast::values::Invalid;
 
 use crate::lock::Held;
@@ -76,12 +77,21 @@ pub enum Failure {
     /// What was given as a password is none.
     #[error("this cannot be a password: {0}")]
     Password(Invalid),
+    /// Standard output takes no more.
+    #[error("cannot write to the end: {0}")]
+    Output(io::Error),
+    /// The days to export are in no order.
+    #[error("these are not the days to export: {0}")]
+    Days(Invalid),
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A file cannot be imported, or its import failed.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Orders cannot be read.
+    #[error(transparent)]
+    Order(#[from] OrderError),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),

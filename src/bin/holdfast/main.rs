@@ -4,6 +4,7 @@ mod account;
 mod cli;
 mod data;
 mod engine;
+mod export;
 mod failure;
 mod import;
 mod lock;
@@ -20,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{AccountCommand, Cli, Command, ImportCommand};
+use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand};
 use failure::Failure;
 
 /// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
@@ -52,6 +53,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(&options).await,
         Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
         Command::Import { command: ImportCommand::Leads(options) } => import::leads(options).await,
+        Command::Export { command: ExportCommand::Orders(options) } => export::orders(options).await,
     }
 }
 

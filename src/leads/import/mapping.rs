@@ -9,8 +9,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::file::Row;
+use crate::web::csv::undefuse;
 
-pub use rejected::{defuse, rejected_csv};
+pub use rejected::rejected_csv;
 pub use states::state_code;
 
 mod rejected;
@@ -306,12 +307,12 @@ impl Mapping {
         self.fields.iter().map(|field| field.slug()).collect()
     }
 
-    /// The row's cells by what they mean. A cell that a spreadsheet was told to take as text (see [`defuse`])
+    /// The row's cells by what they mean. A cell that a spreadsheet was told to take as text (see [`defuse`](crate::web::csv::defuse))
     /// loses the apostrophe again.
     pub fn apply(&self, row: &Row) -> RawLead {
         let cell = |field: Field| {
             let at = self.fields.iter().position(|other| *other == field)?;
-            let text = rejected::undefuse(row.fields.get(at)?);
+            let text = undefuse(row.fields.get(at)?);
             (!text.is_empty()).then(|| text.to_owned())
         };
         let names = [Field::FullName, Field::FirstName, Field::LastName];

@@ -148,8 +148,10 @@ async fn create(
     }
 }
 
-const FASTER: &str = "Somebody was faster: some of these leads are no longer free. This is what you would get now.";
-const OTHER_FIELDS: &str = "You changed the order after you saw what it takes. This is what you would get now.";
+const FASTER: &str =
+    "Somebody was faster: some of these leads are no longer free. This is what you would get now.";
+const OTHER_FIELDS: &str =
+    "You changed the order after you saw what it takes. This is what you would get now.";
 
 fn created(shell: &Shell, answer: &ledger::Answer, fragment: bool) -> Response {
     let path = answer.location.as_deref().unwrap_or("/orders");

@@ -58,8 +58,7 @@ async fn show(
 }
 
 async fn page(app: &App, shell: Shell, id: OrderId, cursor: Option<&str>) -> Result<OrderPage, OrderError> {
-    let (detail, history) =
-        try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
+    let (detail, history) = try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
     let leads = some_leads(app, &detail, cursor).await?;
     Ok(OrderPage::new(shell, &detail, leads, history))
 }
@@ -146,8 +145,7 @@ async fn refused(
 }
 
 async fn broken(app: &App, shell: Shell, id: OrderId, rule: OrderRule, what: &'static str) -> Answer {
-    let (detail, history) =
-        try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
+    let (detail, history) = try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
     let refusal = Refusal { what, error: Some(rule.words().to_owned()), ..Refusal::default() };
     again(app, shell, StatusCode::UNPROCESSABLE_ENTITY, &detail, history, refusal).await
 }
@@ -189,7 +187,8 @@ async fn order_and_lead(app: &App, id: OrderId, lead: LeadId) -> Result<(OrderDe
 fn release_of(form: &Pairs) -> Result<Release, Box<ReleaseForm>> {
     let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
     let typed = ReleaseForm { reason: text("reason"), note: text("note"), ..ReleaseForm::default() };
-    let wrong = |reason_error, note_error| Box::new(ReleaseForm { reason_error, note_error, ..typed.clone() });
+    let wrong =
+        |reason_error, note_error| Box::new(ReleaseForm { reason_error, note_error, ..typed.clone() });
     let reason: ReleaseReason = match typed.reason.as_str() {
         "" => return Err(wrong(Some("Choose a reason.".to_owned()), None)),
         reason => reason.parse().map_err(|invalid| wrong(Some(format!("{invalid}")), None))?,
@@ -210,11 +209,8 @@ async fn release(
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let seen = form.version()?;
-    let lead: LeadId = form
-        .get("lead")
-        .unwrap_or_default()
-        .parse()
-        .map_err(|invalid| WebError::field("lead", &invalid))?;
+    let lead: LeadId =
+        form.get("lead").unwrap_or_default().parse().map_err(|invalid| WebError::field("lead", &invalid))?;
     let release = match release_of(&form) {
         Ok(release) => release,
         Err(wrong) => {

@@ -3,6 +3,8 @@
 //! What always holds: no cell of the file runs as a formula when a spreadsheet opens it, and importing a cell gives
 //! back what it was.
 
+use crate::web::csv::defuse;
+
 /// The columns that [`rejected_csv`] puts before those of the file.
 const REJECTED_COLUMNS: [&str; 2] = ["Row", "Reason"];
 
@@ -38,22 +40,4 @@ pub fn rejected_csv<'a>(
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Makes a spreadsheet take a cell as text: one that begins with `=`, `+`, `-`, `@`, a tab or a line ending may run
-/// as a formula when the file is opened, so it gets an apostrophe in front.
-///
-/// Source: OWASP, "CSV Injection", <https://owasp.org/www-community/attacks/CSV_Injection>.
-pub fn defuse(cell: &str) -> String {
-    let guard = if is_explosive(cell) { "'" } else { "" };
-    format!("{guard}{cell}")
-}
-
-/// The cell as it was before [`defuse`].
-pub(super) fn undefuse(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|text| is_explosive(text)).unwrap_or(cell)
-}
-
-fn is_explosive(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
 }

@@ -1,0 +1,74 @@
+//! The page of the export. With its script it fetches all parts as one file; without, it goes on part by part.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::Answer;
+use crate::app::App;
+use crate::orders::api::export_address;
+use crate::orders::export::part;
+use crate::orders::period::Period;
+use crate::orders::views::counted;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::InQuery;
+use crate::web::pages::Shell;
+use crate::web::respond::html;
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app).get("/orders/export", Access::Agent, show)
+}
+
+#[derive(Debug, Deserialize)]
+struct ExportQuery {
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /orders/export`
+#[derive(Template)]
+#[template(path = "orders/export.html")]
+struct ExportPage {
+    shell: Shell,
+    from: String,
+    to: String,
+    part: Option<PartView>,
+}
+
+/// A part to download.
+struct PartView {
+    words: String,
+    is_empty: bool,
+    download: String,
+    next: Option<String>,
+}
+
+async fn show(State(app): State<App>, shell: Shell, InQuery(query): InQuery<ExportQuery>) -> Answer {
+    // The days are asked for first; the form sends both, also empty.
+    let asked = query.from.is_some() || query.to.is_some();
+    let period = Period::read(query.from, query.to)?;
+    let cursor = query.cursor.filter(|text| !text.is_empty());
+    let part = if asked { Some(view(&app, &period, cursor.as_deref()).await?) } else { None };
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    html(StatusCode::OK, &ExportPage { shell, from: day(period.from), to: day(period.to), part })
+}
+
+async fn view(app: &App, period: &Period, cursor: Option<&str>) -> Result<PartView, crate::error::AppError> {
+    let part = part(app, period, cursor).await?;
+    let leads = counted(part.leads, "lead", "leads");
+    let orders = counted(part.orders.into(), "order", "orders");
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let next = part.next.and_then(|cursor| {
+        let pairs = [("from", day(period.from)), ("to", day(period.to)), ("cursor", cursor)];
+        Some(format!("/orders/export?{}", serde_urlencoded::to_string(pairs).ok()?))
+    });
+    Ok(PartView {
+        words: format!("{leads} of {orders}"),
+        is_empty: part.leads == 0,
+        download: export_address(period, cursor),
+        next,
+    })
+}
