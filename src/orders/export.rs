@@ -105,7 +105,8 @@ pub async fn part(app: &App, period: &Period, cursor: Option<&str>) -> Result<Pa
     }
     loop {
         let (keys, more) = keys(app, period, place.as_ref()).await?;
-        let read = keys.iter().map(|key| detail(app, key.id));
+        let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
+        let read = ids.into_iter().map(|id| detail(app, id));
         let mut details = stream::iter(read).buffered(AT_ONCE);
         for (at, key) in keys.iter().enumerate() {
             let last = at + 1 == keys.len() && !more;
