@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
-use super::list::{id_of, order_key, orders, text};
+use super::items::order_key;
+use super::list::{id_of, orders, text};
 use super::period::Period;
 use super::store::{self, OrderDetail, OrderLeads};
 use crate::app::App;

@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 
 use crate::app::App;
-use crate::dynamo::{Cursor, CursorError, Item, Key, Select, from_item, schema};
+use crate::dynamo::{Cursor, CursorError, Item, Key, Select, schema};
 use crate::values::{Invalid, OrderId, UsState};
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
+use super::items::{StoredOrder, order_key, stored_order};
 use super::period::Period;
 
 /// Part of a customer's name or e-mail address, in any case of letters.
@@ -173,11 +174,6 @@ async fn ids(
     Ok((ids, more))
 }
 
-/// The key of an order's own item.
-pub(super) fn order_key(id: OrderId) -> Key {
-    Key::new(format!("ORDER#{id}"), "ORDER")
-}
-
 /// The id of the order whose key an index holds.
 pub(super) fn id_of(item: &Item) -> Option<OrderId> {
     text(item, schema::PK)?.strip_prefix("ORDER#")?.parse().ok()
@@ -194,10 +190,14 @@ pub(super) async fn orders(app: &App, ids: &[OrderId]) -> Result<HashMap<OrderId
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let items = app.dynamo.get_all(&keys).await?.into_iter();
-    let visible = items.filter(|item| matches!(text(item, "stage"), Some("OPEN" | "FULFILLED")));
-    let orders = visible.map(from_item::<Order>).map(|order| order.map(|order| (order.id, order)));
-    Ok(orders.collect::<Result<_, _>>()?)
+    let mut orders = HashMap::new();
+    for item in app.dynamo.get_all(&keys).await? {
+        let StoredOrder { order, writing } = stored_order(item)?;
+        if writing.stage.is_visible() {
+            orders.insert(order.id, order);
+        }
+    }
+    Ok(orders)
 }
 
 #[cfg(test)]
