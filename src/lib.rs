@@ -6,6 +6,7 @@
 //! | [`app`] | what handlers share, and the whole application as one service |
 //! | [`calendar`] | days in New York |
 //! | [`config`] | what a deployed Holdfast is told by its environment |
+//! | [`dashboard`] | the start page of agents |
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | [`error`] | every known failure → status and words |
 //! | [`leads`] | people who may buy |
@@ -27,6 +28,7 @@ pub mod accounts;
 pub mod app;
 pub mod calendar;
 pub mod config;
+pub mod dashboard;
 pub mod dynamo;
 pub mod error;
 pub mod leads;

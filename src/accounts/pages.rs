@@ -11,6 +11,7 @@ use super::tokens::{self, Made, TokenPage};
 use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage, WelcomePage};
 use super::{AccountError, session, store};
 use crate::app::App;
+use crate::dashboard;
 use crate::error::AppError;
 use crate::values::Email;
 use crate::web::access::{Access, Routes};
@@ -36,13 +37,9 @@ pub(super) fn routes(app: &App) -> Routes {
 /// How many tokens the page shows at once.
 const TOKENS_SHOWN: u16 = 50;
 
-async fn home(
-    shell: Shell,
-    who: SignedIn,
-    WantsFragment(fragment): WantsFragment,
-) -> Result<Response, AppError> {
+async fn home(State(app): State<App>, shell: Shell, who: SignedIn) -> Result<Response, AppError> {
     if who.is_agent() {
-        return Ok(see_other(&shell, "/leads", fragment));
+        return dashboard::show(&app, shell).await;
     }
     html(StatusCode::OK, &WelcomePage { shell, name: who.name.to_string() })
 }

@@ -96,7 +96,7 @@
   // The list: no empty parameters in the address, no order while searching, the number of results said aloud.
   let asked = { query: "", at: 0 };
   document.addEventListener("htmx:confirm", (event) => {
-    const form = event.detail.elt.closest("#lead-search");
+    const form = event.detail.elt.closest("[data-search]");
     if (!form) return;
     // Enter just after typing, or the keys of a paste, ask the same again: the first answer is on its way.
     const query = new URLSearchParams(new FormData(form)).toString();
@@ -104,19 +104,20 @@
     asked = { query, at: Date.now() };
   });
   document.addEventListener("htmx:configRequest", (event) => {
-    if (!event.detail.elt.closest("#lead-search")) return;
+    if (!event.detail.elt.closest("[data-search]")) return;
     const data = event.detail.formData;
     for (const [name, value] of [...data]) if (value === "") data.delete(name);
-    byId("sort").disabled = byId("q").value.trim() !== "";
+    if (byId("sort")) byId("sort").disabled = byId("q").value.trim() !== "";
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.xhr && event.detail.xhr.status < 400) failures = 0;
-    const words = document.querySelector("#lead-rows [data-count]");
-    const region = byId("lead-count");
+    const rows = document.querySelector("[data-rows]");
+    const words = rows?.querySelector("[data-count]");
+    const region = document.querySelector("[data-shown]");
     if (!words || !region) return;
     // A search that went on further knows only its last part; the table knows them all.
-    const count = document.querySelectorAll("#lead-rows [data-lead]").length;
-    if (count) words.textContent = count === 1 ? "1 lead shown" : `${count} leads shown`;
+    const count = rows.querySelectorAll("[data-lead], [data-row]").length;
+    if (count) words.textContent = `${count} ${count === 1 ? rows.dataset.one : rows.dataset.many} shown`;
     if (region.textContent !== words.textContent) region.textContent = words.textContent;
   });
 
@@ -166,6 +167,65 @@
     else form.removeAttribute("aria-busy");
     for (const button of form.querySelectorAll("[type=submit]")) button.disabled = busy;
   }
+
+  // States of a new order: typing narrows them down, Enter takes the first that is left.
+  function findState(input) {
+    const choices = [...input.closest("[data-states]").querySelectorAll("[data-name]")];
+    const matching = () => {
+      const typed = input.value.trim().toLowerCase();
+      const fits = (choice) => choice.dataset.name.split(" ").some((word) => word.startsWith(typed)) || choice.dataset.name.includes(typed);
+      const first = choices.filter((choice) => choice.dataset.name.split(" ")[0] === typed);
+      return [...first, ...choices.filter((choice) => !first.includes(choice) && fits(choice))];
+    };
+    input.addEventListener("input", () => {
+      const left = new Set(matching());
+      for (const choice of choices) choice.hidden = !left.has(choice);
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      const [choice] = input.value.trim() ? matching() : [];
+      if (!choice) return;
+      choice.querySelector("input").click();
+      input.value = "";
+      for (const other of choices) other.hidden = false;
+    });
+    // What is typed here is no field of the order.
+    for (const kind of ["change", "search"]) input.addEventListener(kind, (event) => event.stopPropagation());
+  }
+  document.querySelectorAll("[data-find-state]").forEach(findState);
+
+  // An export of any size: all its parts, one after the other, as one file.
+  document.querySelectorAll("form[data-export]").forEach((form) => {
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (form.ariaBusy === "true") return;
+      setBusy(form, true);
+      const progress = form.querySelector("[data-progress]");
+      // A byte order mark, without which Excel does not read UTF-8.
+      const parts = ["\ufeff"];
+      try {
+        const days = [...new FormData(form)].filter(([, value]) => value !== "");
+        for (let cursor = ""; cursor !== null; ) {
+          const query = new URLSearchParams(cursor ? [...days, ["cursor", cursor]] : days);
+          const answer = await persist("GET", `${form.dataset.export}?${query}`);
+          parts.push(await answer.blob());
+          cursor = answer.headers.get("X-Next-Cursor");
+          if (cursor) progress.textContent = `${parts.length - 1} parts read…`;
+        }
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
+        link.download = "orders.csv";
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+        progress.textContent = "Done.";
+      } catch (error) {
+        progress.textContent = "";
+        toast("error", error instanceof TypeError ? "No connection. Please try again." : error.message);
+      }
+      setBusy(form, false);
+    });
+  });
 
   // Uploads in parts: each its own small request, so that neither a size limit nor a bad line ends them.
   async function send(method, url, body) {
