@@ -117,7 +117,7 @@ fn stock(stats: &Stats) -> Vec<Bar> {
         text: row.count.to_string(),
         width: width(row.count, most),
         kind: row.stock.slug(),
-        link: None,
+        link: Some(format!("/leads?stock={}", row.stock)),
     };
     stats.by_stock.iter().map(bar).collect()
 }

@@ -41,6 +41,7 @@ pub fn routes(app: &App) -> Routes {
         .post("/leads/{id}", Access::Agent, save)
         .get("/leads/{id}/edit", Access::Agent, edit)
         .post("/leads/{id}/delete", Access::Agent, delete)
+        .post("/leads/{id}/restock", Access::Agent, restock)
         .post("/leads/{id}/reopen", Access::Administrator, reopen)
 }
 
@@ -280,7 +281,8 @@ async fn delete(
         Ok(()) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
-            let refusal = Refusal { changes, delete_anyway: true, ..Refusal::default() };
+            let what = "It was not deleted.";
+            let refusal = Refusal { what, changes, delete_anyway: true, ..Refusal::default() };
             not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
@@ -318,11 +320,36 @@ async fn reopen(
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
-            let refusal = Refusal { changes, ..again(error) };
+            let what = "It was not reopened.";
+            let refusal = Refusal { what, changes, ..again(error) };
             not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
             let (lead, refusal) = (store::find(&app, id).await?, again(Some(rule.words().to_owned())));
+            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn restock(
+    State(app): State<App>,
+    canvas: Canvas,
+    who: SignedIn,
+    InPath(id): InPath<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    match store::restock(&app, id, form.version()?, &who.actor(), None).await {
+        Ok(Done::Now(lead)) => Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead is back in stock.")),
+        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+        Err(LeadError::Conflict(conflict)) => {
+            let changes = conflict.since.into_iter().map(EntryView::of).collect();
+            let refusal = Refusal { what: "It was not put back in stock.", changes, ..Refusal::default() };
+            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+        }
+        Err(LeadError::RuleViolation(rule)) => {
+            let refusal = Refusal { restock_error: Some(rule.words().to_owned()), ..Refusal::default() };
+            let lead = store::find(&app, id).await?;
             not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),

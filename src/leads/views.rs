@@ -10,7 +10,7 @@ use super::domain::{Actor, Lead, LeadField, LeadId, Score, Status, Stock};
 use super::forms::{Edit, ListQuery, Messages, Texts};
 use super::list::{LeadPage, ListRequest};
 use super::store::HistoryPage;
-use crate::values::{Email, Name, UsState};
+use crate::values::{Email, Name, OrderId, UsState};
 use crate::web::pages::{Moment, Shell};
 
 /// One of the values that a field may have.
@@ -59,6 +59,8 @@ pub struct LeadView {
     pub status: Status,
     /// The stock.
     pub stock: Stock,
+    /// The order that has it or was given it.
+    pub order: Option<OrderId>,
     /// The version.
     pub version: u64,
     /// When it was last changed.
@@ -72,6 +74,11 @@ pub struct LeadView {
 }
 
 impl LeadView {
+    /// Whether it waits until an agent puts it back in stock.
+    pub fn is_withheld(&self) -> bool {
+        self.stock == Stock::Withheld
+    }
+
     /// A lead among others.
     pub fn of(lead: Lead) -> Self {
         Self {
@@ -82,6 +89,7 @@ impl LeadView {
             lead_score: lead.lead_score,
             status: lead.status,
             stock: lead.stock,
+            order: lead.order_id,
             version: lead.version.get(),
             updated: lead.updated_at.into(),
             updated_by: lead.updated_by,
@@ -103,6 +111,8 @@ pub struct Toolbar {
     pub q: String,
     /// The chosen status, or the empty text.
     pub status: &'static str,
+    /// The chosen stock, or the empty text; then no status is chosen.
+    pub stock: &'static str,
     /// The chosen state, or the empty text.
     pub state: &'static str,
     /// `score`, or the empty text for the newest first.
@@ -114,6 +124,7 @@ impl Toolbar {
         Self {
             q: request.query.as_ref().map(|query| query.typed().to_owned()).unwrap_or_default(),
             status: request.filter.status.map_or("", |status| status.as_str()),
+            stock: request.filter.stock.map_or("", |stock| stock.as_str()),
             state: request.filter.state.map_or("", |state| state.as_str()),
             sort: if request.sort == super::Sort::Score { "score" } else { "" },
         }
@@ -122,6 +133,11 @@ impl Toolbar {
     /// The statuses to choose from.
     pub fn statuses(&self) -> Vec<Choice> {
         statuses()
+    }
+
+    /// The stocks to choose from.
+    pub fn stocks(&self) -> [Choice; 4] {
+        Stock::ALL.map(|stock| Choice { value: Stock::as_str(&stock), label: stock.label() })
     }
 
     /// The states to choose from.
@@ -137,7 +153,7 @@ impl Toolbar {
 
     /// Whether some leads may be left out.
     pub fn is_set(&self) -> bool {
-        !(self.q.is_empty() && self.status.is_empty() && self.state.is_empty())
+        !(self.q.is_empty() && self.status.is_empty() && self.stock.is_empty() && self.state.is_empty())
     }
 
     /// The address of the list with this filter, behind a cursor if there is one.
@@ -145,6 +161,7 @@ impl Toolbar {
         let pairs = [
             ("q", self.q.as_str()),
             ("status", self.status),
+            ("stock", self.stock),
             ("state", self.state),
             ("sort", self.sort),
             ("cursor", cursor.unwrap_or_default()),
@@ -362,9 +379,13 @@ pub struct NewPage {
     pub form: LeadForm,
 }
 
-/// Why a deletion or a reopening was not done, for the lead's page.
+/// Why something was not done, for the lead's page.
 #[derive(Debug, Clone, Default)]
 pub struct Refusal {
+    /// What was not done: `It was not deleted.`
+    pub what: &'static str,
+    /// Why it was not put back in stock.
+    pub restock_error: Option<String>,
     /// Why it was not deleted.
     pub delete_error: Option<String>,
     /// What happened meanwhile, if that is why.

@@ -93,7 +93,20 @@ impl Place {
 /// # Errors
 /// [`OrderError::Cursor`] for a cursor of another export.
 pub async fn part(app: &App, period: &Period, cursor: Option<&str>) -> Result<Part, OrderError> {
-    let mut sheet = Sheet::new(cursor.is_none())?;
+    part_within(app, period, cursor, MOST_BYTES).await
+}
+
+/// One part that ends after so many bytes.
+///
+/// # Errors
+/// As [`part`].
+pub async fn part_within(
+    app: &App,
+    period: &Period,
+    cursor: Option<&str>,
+    most_bytes: usize,
+) -> Result<Part, OrderError> {
+    let mut sheet = Sheet::new(cursor.is_none(), most_bytes)?;
     let mut place = cursor.map(|text| Place::decode(text, period)).transpose()?;
     if let Some(Place { sort, id, leads: Some(leads) }) = place.clone() {
         // Nothing of the order changes any more: it was fulfilled.
@@ -175,14 +188,15 @@ async fn keys(app: &App, period: &Period, place: Option<&Place>) -> Result<(Vec<
 struct Sheet {
     writer: Writer<Vec<u8>>,
     bytes: usize,
+    most_bytes: usize,
     orders: u32,
     leads: u64,
 }
 
 impl Sheet {
-    fn new(with_headers: bool) -> Result<Self, OrderError> {
+    fn new(with_headers: bool, most_bytes: usize) -> Result<Self, OrderError> {
         let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let mut sheet = Self { writer, bytes: 0, orders: 0, leads: 0 };
+        let mut sheet = Self { writer, bytes: 0, most_bytes, orders: 0, leads: 0 };
         if with_headers {
             sheet.row(COLUMNS.map(str::to_owned))?;
         }
@@ -215,7 +229,7 @@ impl Sheet {
     }
 
     fn is_large(&self) -> bool {
-        self.bytes >= MOST_BYTES
+        self.bytes >= self.most_bytes
     }
 
     fn is_full(&self) -> bool {

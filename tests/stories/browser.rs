@@ -6,6 +6,7 @@
 mod edits;
 mod imports;
 mod keyboard;
+mod orders;
 mod pages;
 mod plain;
 mod refusals;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Story> {
         edits::all(),
         imports::all(),
         keyboard::all(),
+        orders::all(),
         pages::all(),
         plain::all(),
         refusals::all(),
@@ -64,6 +66,7 @@ impl Office {
     async fn person(&self, role: Role, name: &str, look: Look) -> Browser {
         let browser = self.world.browser(look).await;
         self.desk.sign_in(&browser, &self.server, role, name).await;
+        browser.goto(&self.url("/leads")).await;
         browser
     }
 

@@ -20,6 +20,8 @@ mod harness;
 mod imports;
 mod leads;
 mod lists;
+mod order_api;
+mod order_pages;
 mod order_races;
 mod orders;
 mod pages;
@@ -55,6 +57,8 @@ modules![
     imports,
     leads,
     lists,
+    order_api,
+    order_pages,
     order_races,
     orders,
     pages,

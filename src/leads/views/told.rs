@@ -7,6 +7,7 @@ use crate::leads::domain::{Action, Actor, FieldChange, HistoryEntry, LeadId};
 use crate::leads::error::Conflict;
 use crate::leads::forms::{Edit, text_of};
 use crate::leads::merge::{Fate, MergedField};
+use crate::values::OrderId;
 use crate::web::pages::{Moment, Shell};
 
 /// A field's change as pages tell it.
@@ -42,6 +43,8 @@ pub struct EntryView {
     pub fields: Vec<ChangeView>,
     /// Why, where a reason was given.
     pub reason: Option<String>,
+    /// The order that it was about.
+    pub order: Option<OrderId>,
 }
 
 impl EntryView {
@@ -65,6 +68,7 @@ impl EntryView {
             when: entry.at.into(),
             fields: entry.changes.iter().map(ChangeView::of).collect(),
             reason: entry.reason.map(|reason| reason.as_str().to_owned()),
+            order: entry.order,
         }
     }
 }

@@ -103,6 +103,15 @@
     if (query === asked.query && Date.now() - asked.at < 1000) return event.preventDefault();
     asked = { query, at: Date.now() };
   });
+  // A list is of one status or of one stock: choosing one lets go of the other, before htmx asks.
+  document.addEventListener(
+    "change",
+    (event) => {
+      const other = { status: "stock", stock: "status" }[event.target.id];
+      if (other && byId(other) && event.target.value) byId(other).value = "";
+    },
+    true,
+  );
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.closest("[data-search]")) return;
     const data = event.detail.formData;

@@ -21,7 +21,7 @@ pub(super) fn all() -> Vec<Story> {
 
 /// Looks at the page that is open in every way, and keeps a picture of each in `screenshots/` under the target folder
 /// where `HOLDFAST_TESTS_SCREENSHOTS` is set. `infra/screenshot.png` is the one of `conflict-row-desktop-light`.
-async fn everybody_can_use(person: &Browser, name: &str) {
+pub(super) async fn everybody_can_use(person: &Browser, name: &str) {
     let pictures = std::env::var_os("HOLDFAST_TESTS_SCREENSHOTS").is_some();
     for (width, look) in [("phone", Look::phone()), ("desktop", Look::desktop())] {
         for (theme, look) in [("dark", look.dark()), ("light", look)] {
