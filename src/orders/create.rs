@@ -17,6 +17,7 @@ use super::domain::{By, Fingerprint, NewOrder, Plan, StateStock};
 use super::error::OrderError;
 use super::items::{Part, Stage, Stamp, StoredOrder, Writing, entry_item, order_item, part_item};
 use super::store::{OrderAction, OrderDetail, OrderEntry, Preview};
+use super::turn::Turn;
 use super::write::{Move, move_lead, new_order, part_lead, stamp, take_room};
 use super::{reserve, settle, stock};
 use crate::app::App;
@@ -62,6 +63,7 @@ pub(super) struct Wish<'a> {
     pub stamp: &'a Stamp,
     pub once: Option<&'a Once<'a, OrderDetail>>,
     pub until: Timestamp,
+    pub turn: Option<&'a Turn>,
 }
 
 /// Creates an order with the oldest free leads, or with exactly the leads of a preview.
@@ -74,6 +76,23 @@ pub async fn create(
     confirmed: Option<&Fingerprint>,
     by: &By,
     once: Option<&Once<'_, OrderDetail>>,
+) -> Result<Done<OrderDetail>, OrderError> {
+    let mut turn = None;
+    let done = try_to_create(app, new, confirmed, by, once, &mut turn).await;
+    if let Some(turn) = turn {
+        turn.leave(app).await?;
+    }
+    done
+}
+
+/// Tries until the order is there or is refused; `turn` is what it holds of a queue at the end.
+async fn try_to_create(
+    app: &App,
+    new: &NewOrder,
+    confirmed: Option<&Fingerprint>,
+    by: &By,
+    once: Option<&Once<'_, OrderDetail>>,
+    turn: &mut Option<Turn>,
 ) -> Result<Done<OrderDetail>, OrderError> {
     let until = app.clock.now().saturating_add(BUDGET).unwrap_or(Timestamp::MAX);
     let mut helped = false;
@@ -99,11 +118,19 @@ pub async fn create(
         }
         let stamp = stamp(app, by);
         let (stocks, plan, confirmed) = (&stocks[..], &plan, confirmed.is_some());
-        let wish = Wish { new, confirmed, stocks, plan, stamp: &stamp, once, until };
+        let wish = Wish { new, confirmed, stocks, plan, stamp: &stamp, once, until, turn: turn.as_ref() };
         match make(app, &wish).await? {
-            Attempt::Made(detail) => return Ok(Done::Now(*detail)),
+            Attempt::Made(detail) => {
+                // It passed the turn on.
+                *turn = None;
+                return Ok(Done::Now(*detail));
+            }
             Attempt::Before(answer) => return Ok(Done::Before(answer)),
             Attempt::Lost => pause(app, attempt, until).await?,
+        }
+        let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
+        if let (None, Some(state)) = (&turn, contended) {
+            *turn = Turn::take(app, state, until).await?;
         }
     }
     Err(OrderError::Crowded)
@@ -111,8 +138,8 @@ pub async fn create(
 
 fn make<'a>(app: &'a App, wish: &'a Wish<'a>) -> BoxFuture<'a, Result<Attempt, OrderError>> {
     let states = wish.plan.given.iter().filter(|given| given.given > 0).count();
-    // The order, its part, its history and the ledger; a cap for each state; three for each lead.
-    if 4 + states + 3 * wish.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
+    // The order, its part, its history, the ledger and the turn; a cap for each state; three for each lead.
+    if 5 + states + 3 * wish.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
         Box::pin(at_once(app, wish))
     } else {
         Box::pin(reserve::reserve(app, wish))
@@ -196,6 +223,9 @@ fn creation(app: &App, wish: &Wish<'_>, detail: &OrderDetail) -> Result<GuardedW
         .put("order", order_item(&stored)?, Condition::Absent)
         .put("part", part_item(order.id, &part)?, Condition::Absent)
         .put("history", entry_item(order.id, &entry)?, Condition::Absent);
+    if let Some(turn) = wish.turn {
+        write = turn.pass(write);
+    }
     let cause = wish.stamp.cause.as_ref();
     for (given, stock) in wish.plan.given.iter().zip(wish.stocks).filter(|(given, _)| given.given > 0) {
         write = take_room(write, stock, given.given, true, cause)?;

@@ -21,6 +21,7 @@ mod reserve;
 pub(crate) mod settle;
 mod stock;
 pub mod store;
+mod turn;
 pub mod views;
 mod write;
 

@@ -148,7 +148,10 @@ impl Reservation<'_> {
             .guarded_write()
             .put("order", order_item(&self.stored)?, Condition::Absent)
             .put_derived("unsettled", to_item(&unsettled_key(self.id), &serde_json::json!({}))?);
-        let mut actions = 2 + lanes.len();
+        let mut actions = 2 + lanes.len() + usize::from(self.wish.turn.is_some());
+        if let Some(turn) = self.wish.turn {
+            write = turn.pass(write);
+        }
         for lane in lanes.iter() {
             let item = to_item(&lane_key(self.id, lane.number), &serde_json::json!({}))?;
             write = write.put_derived("lane", item);
