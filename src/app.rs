@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::accounts;
+use crate::automation;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
 use crate::leads::{self, store::Snapshots};
@@ -115,7 +116,8 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .get("/health", Access::Public, health::health)
         .and(accounts::router(&app))
         .and(leads::router(&app))
-        .and(orders::router(&app));
+        .and(orders::router(&app))
+        .and(automation::router(&app));
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::accounts::AccountError;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
+use crate::automation::AutomationError;
 use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::leads::LeadError;
 use crate::leads::import::ImportError;
@@ -28,6 +29,9 @@ pub enum AppError {
     /// About accounts.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About commands.
+    #[error(transparent)]
+    Automation(#[from] AutomationError),
     /// About imports.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -76,6 +80,16 @@ impl Problem {
         self
     }
 
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The failure in one line, for answers that are text.
+    pub fn words(&self) -> String {
+        format!("{}. {}", self.title, self.detail)
+    }
+
     fn document(&self) -> Value {
         let mut document = Map::from_iter([
             ("type".to_owned(), format!("urn:holdfast:problem:{}", self.name).into()),
@@ -92,6 +106,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Account(error) => account_problem(error),
+            AppError::Automation(error) => automation_problem(error),
             AppError::Import(error) => import_problem(error),
             AppError::Lead(error) => lead_problem(error),
             AppError::Order(error) => order_problem(error),
@@ -183,6 +198,16 @@ fn order_problem(error: OrderError) -> Problem {
 
 fn busy(detail: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail)
+}
+
+fn automation_problem(error: AutomationError) -> Problem {
+    match error {
+        AutomationError::Order(error) => order_problem(error),
+        AutomationError::Lead(error) => lead_problem(error),
+        AutomationError::Store(error) => store_problem(&error),
+        AutomationError::KeyOfAnotherRequest => key_of_another_request(),
+        AutomationError::Answer(_) => unknown(&error),
+    }
 }
 
 fn import_problem(error: ImportError) -> Problem {

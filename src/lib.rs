@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`accounts`] | who may use it |
 //! | [`app`] | what handlers share, and the whole application as one service |
+//! | [`automation`] | commands: as JSON, as text, from a shell and a page |
 //! | [`calendar`] | days in New York |
 //! | [`config`] | what a deployed Holdfast is told by its environment |
 //! | [`dashboard`] | the start page of agents |
@@ -26,6 +27,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod automation;
 pub mod calendar;
 pub mod config;
 pub mod dashboard;

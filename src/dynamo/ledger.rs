@@ -2,7 +2,7 @@
 //!
 //! What always holds: an entry exists if and only if the effect happened. A request is one transaction, so it is
 //! never "still running" to another one with the same key: of two at once, one writes and the other is refused by
-//! the entry's own condition and gives the stored answer.
+//! the entry's own condition and gives the stored answer. What may happen only once ever has an entry that stays.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::schema::TTL;
 use super::{
-    Condition, Dynamo, GuardedWrite, Item, Key, Refusal, StoreError, from_item, to_attribute, to_item,
+    Condition, Dynamo, GuardedWrite, Item, Key, Refusal, StoreError, WriteError, from_item, to_attribute,
+    to_item,
 };
 use crate::values::Invalid;
 
@@ -39,7 +40,8 @@ pub struct OnceOnly {
     account: String,
     key: IdempotencyKey,
     fingerprint: String,
-    now: Timestamp,
+    /// When its entry may go; never, if none.
+    kept_until: Option<Timestamp>,
 }
 
 /// The answer that a repeated request gets again.
@@ -116,13 +118,19 @@ struct Entry {
 impl OnceOnly {
     /// A request with its key. `parts` are the method, the path and the body.
     pub fn new(account: &str, key: IdempotencyKey, parts: &[&[u8]], now: Timestamp) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { account: account.to_owned(), key, fingerprint, now }
+        let kept_until = Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX));
+        Self { account: account.to_owned(), key, fingerprint: fingerprint(parts), kept_until }
+    }
+
+    /// What happens once ever, whoever asks for it: its entry never goes. `scope` is no account's id.
+    pub fn forever(scope: &str, key: &str, parts: &[&[u8]]) -> Self {
+        let key = IdempotencyKey(key.to_owned());
+        Self { account: scope.to_owned(), key, fingerprint: fingerprint(parts), kept_until: None }
+    }
+
+    /// A part of the request, with an entry of its own.
+    pub fn part(&self, number: usize) -> Self {
+        Self { key: IdempotencyKey(format!("{}/{number}", self.key.0)), ..self.clone() }
     }
 
     /// Adds the entry to the write that has the effect.
@@ -132,9 +140,22 @@ impl OnceOnly {
     pub fn record(&self, write: GuardedWrite, answer: &Answer) -> Result<GuardedWrite, StoreError> {
         let entry = Entry { fingerprint: self.fingerprint.clone(), answer: answer.clone() };
         let mut item: Item = to_item(&self.item_key(), &entry)?;
-        let expiry = self.now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
-        item.insert(TTL.to_owned(), to_attribute(expiry.as_second())?);
+        if let Some(kept_until) = self.kept_until {
+            item.insert(TTL.to_owned(), to_attribute(kept_until.as_second())?);
+        }
         Ok(write.put(LABEL, item, Condition::Absent))
+    }
+
+    /// Adds the entry alone, for a request that changes nothing else. [`Recall::Nothing`] says that it was not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn remember(&self, dynamo: &Dynamo, answer: &Answer) -> Result<Recall, StoreError> {
+        match dynamo.write(self.record(dynamo.guarded_write(), answer)?).await {
+            Ok(()) => Ok(Recall::Nothing),
+            Err(WriteError::Refused(refusal)) => self.recall(&refusal),
+            Err(WriteError::Store(error)) => Err(error),
+        }
     }
 
     /// What the ledger says to the refusal of that write.
@@ -163,4 +184,14 @@ impl OnceOnly {
         let same = entry.fingerprint == self.fingerprint;
         Ok(if same { Recall::Same(entry.answer) } else { Recall::Other })
     }
+}
+
+/// What tells one request from another: a hash of its parts.
+pub fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

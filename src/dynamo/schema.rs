@@ -29,6 +29,8 @@
 //! | statistics of a state | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
 //! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
+//! | ledger of a one-time rule | `LEDGER#one-time#<order id>/<action>` | `LEDGER` | request hash, answer; it stays |
+//! | run of commands from the page | `COMMANDS#<account>` | `<run id>` | at, text, results, expiresAt |
 //!
 //! | access pattern | call |
 //! | --- | --- |
@@ -44,6 +46,7 @@
 //! | large orders that are being written | Query pk = `UNSETTLED` |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
+//! | the last runs of commands of an account | Query pk = `COMMANDS#<account>`, backwards |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
 //! | the statistics; up to 31 days of them; what was counted of up to 100 records | BatchGetItem, consistent |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |

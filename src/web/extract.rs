@@ -1,11 +1,11 @@
 //! Extractors that refuse bad requests in the words of a problem document, and the errors they refuse with.
 
-use axum::RequestExt;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FormRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::access::Access;
@@ -180,36 +180,56 @@ pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Re
 impl<T: DeserializeOwned> FromRequest<crate::app::App> for JsonRequest<T> {
     type Rejection = AppError;
 
-    async fn from_request(mut request: Request, app: &crate::app::App) -> Result<Self, AppError> {
-        let who: Option<SignedIn> = request.extract_parts().await?;
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let headers = request.headers().clone();
-        if !is_json(&headers) {
+    async fn from_request(request: Request, app: &crate::app::App) -> Result<Self, AppError> {
+        if !is_json(request.headers()) {
             return Err(WebError::MediaType("application/json").into());
         }
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| body_error(&rejection))?;
-        let key = headers.get("idempotency-key").filter(|_| method == http::Method::POST);
-        let once = match (key, who) {
-            (Some(value), Some(who)) => {
-                let key: IdempotencyKey = value
-                    .to_str()
-                    .map_err(|_| Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
-                    .and_then(str::parse)
-                    .map_err(|invalid| WebError::Malformed(invalid.to_string()))?;
-                let parts: [&[u8]; 3] = [method.as_str().as_bytes(), uri.path().as_bytes(), &bytes];
-                Some(OnceOnly::new(&who.id.to_string(), key, &parts, app.clock.now()))
-            }
-            _ => None,
-        };
-        Ok(Self { body: read_json(&bytes)?, if_match: if_match(&headers)?, once })
+        let (parts, bytes) = whole(request, app).await?;
+        let once = once_only(&parts, &bytes, app.clock.now())?;
+        Ok(Self { body: read_json(&bytes)?, if_match: if_match(&parts.headers)?, once })
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// A request's head and all of its body.
+///
+/// # Errors
+/// [`WebError::TooLong`] for more than the route reads.
+pub async fn whole(request: Request, app: &crate::app::App) -> Result<(Parts, Bytes), WebError> {
+    // What the body's limit is stands in the extensions, which therefore go both ways.
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts.clone(), body);
+    let bytes = Bytes::from_request(request, app).await.map_err(|rejection| body_error(&rejection))?;
+    Ok((parts, bytes))
+}
+
+/// The request with its `Idempotency-Key`, where somebody who is signed in sent one with a POST.
+///
+/// # Errors
+/// [`WebError::Malformed`] for a key that can be none.
+pub fn once_only(parts: &Parts, body: &[u8], now: Timestamp) -> Result<Option<OnceOnly>, WebError> {
+    let (method, path) = (&parts.method, parts.uri.path());
+    let key = parts.headers.get("idempotency-key").filter(|_| method == http::Method::POST);
+    let (Some(value), Some(who)) = (key, parts.extensions.get::<SignedIn>()) else { return Ok(None) };
+    let key: IdempotencyKey = value
+        .to_str()
+        .map_err(|_| Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
+        .and_then(str::parse)
+        .map_err(|invalid| WebError::Malformed(invalid.to_string()))?;
+    let asked: [&[u8]; 3] = [method.as_str().as_bytes(), path.as_bytes(), body];
+    Ok(Some(OnceOnly::new(&who.id.to_string(), key, &asked, now)))
+}
+
+/// The type of the body without its parameters, in lower case: `application/json`.
+pub fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether the body is JSON, as its type says.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let essence = content_type(headers);
     let subtype = essence.strip_prefix("application/").unwrap_or_default();
-    subtype.eq_ignore_ascii_case("json") || subtype.to_ascii_lowercase().ends_with("+json")
+    subtype == "json" || subtype.ends_with("+json")
 }
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {

@@ -17,6 +17,7 @@ Examples:
                                              Add an account, also while the server runs
   holdfast import leads contacts.csv         Import contacts, also while the server runs
   holdfast export orders --output orders.csv Export fulfilled orders, one row for each lead
+  holdfast run 'get_leads state=CA'          Run commands, also while the server runs; 'help' lists them
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -59,6 +60,8 @@ pub enum Command {
         #[command(subcommand)]
         command: ExportCommand,
     },
+    /// Run commands on leads and orders; 'help' lists them
+    Run(RunCommands),
 }
 
 /// What to export.
@@ -88,6 +91,28 @@ pub struct ExportOrders {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Where the orders are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  holdfast run help
+  holdfast run 'get_leads status=unassigned state=CA'
+  holdfast run < commands.txt
+  holdfast run 'get_orders status=open' --table desk --region us-east-1
+
+One command a line. All lines are read before the first one runs; if any is wrong, none runs. A line that fails stops no
+other, and the exit code is then 1.";
+
+/// The commands to run.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunCommands {
+    /// Commands, one a line; from standard input unless given
+    #[arg(value_name = "COMMANDS")]
+    pub commands: Option<String>,
+    /// Where they are run
     #[command(flatten)]
     pub table: TableOptions,
 }

@@ -83,6 +83,17 @@ pub enum Failure {
     /// The days to export are in no order.
     #[error("these are not the days to export: {0}")]
     Days(Invalid),
+    /// Commands have mistakes in them, and none was run.
+    #[error("nothing was run: {0}")]
+    Commands(String),
+    /// Some commands failed.
+    #[error("{failed} of {all} commands failed")]
+    CommandsFailed {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        all: usize,
+    },
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),

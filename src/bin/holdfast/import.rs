@@ -10,11 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::ImportLeads;
 use crate::failure::Failure;
-use crate::say;
 use crate::table::Opened;
+use crate::{ACTOR, say};
 
-/// How the history names who imported from a shell.
-const ACTOR: &str = "Command line";
 /// How many rejected rows are told on the terminal.
 const TOLD: usize = 20;
 

@@ -8,6 +8,7 @@ mod export;
 mod failure;
 mod import;
 mod lock;
+mod run;
 mod serve;
 mod signals;
 mod table;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(Failure::Runtime)
-        .and_then(|runtime| runtime.block_on(run(cli)));
+        .and_then(|runtime| runtime.block_on(obey(cli)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -48,14 +49,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+async fn obey(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
         Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
         Command::Import { command: ImportCommand::Leads(options) } => import::leads(options).await,
         Command::Export { command: ExportCommand::Orders(options) } => export::orders(options).await,
+        Command::Run(options) => run::commands(options).await,
     }
 }
+
+/// How the history names who works from a shell.
+const ACTOR: &str = "Command line";
 
 /// Writes a line to standard output. Where nobody reads it (a closed pipe), the work goes on.
 fn say(line: &str) {

@@ -1,0 +1,25 @@
+//! Why a command was not done.
+
+use crate::dynamo::StoreError;
+use crate::leads::LeadError;
+use crate::orders::OrderError;
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AutomationError {
+    /// About the order.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// About leads.
+    #[error(transparent)]
+    Lead(#[from] LeadError),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyOfAnotherRequest,
+    /// The ledger holds an answer that is none of a command.
+    #[error("the stored answer of a command cannot be read: {0}")]
+    Answer(serde_json::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

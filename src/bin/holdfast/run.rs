@@ -1,0 +1,43 @@
+//! `holdfast run`: commands from the shell, in the grammar of the API and the page.
+
+use std::io::{self, Read as _};
+
+use holdfast::automation::{grammar, script};
+use holdfast::leads::domain::Actor;
+use holdfast::orders::domain::By;
+
+use crate::cli::RunCommands;
+use crate::failure::Failure;
+use crate::table::Opened;
+use crate::{ACTOR, say};
+
+/// Runs commands, and tells what each came to.
+///
+/// # Errors
+/// [`Failure::Commands`] with all mistakes, and nothing was run; [`Failure::CommandsFailed`] if some of them failed.
+pub async fn commands(options: RunCommands) -> Result<(), Failure> {
+    let text = match options.commands {
+        Some(text) => text,
+        None => text_from(io::stdin())?,
+    };
+    let lines = grammar::read(&text).map_err(|errors| {
+        let words: Vec<_> = errors.iter().map(|error| format!("\n  {error}")).collect();
+        Failure::Commands(words.concat())
+    })?;
+    let opened = Opened::open(&options.table).await?;
+    let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None).await;
+    opened.close().await;
+    say(script::render(&results).trim_end());
+    match results.iter().filter(|result| !result.is_ok()).count() {
+        0 => Ok(()),
+        failed => Err(Failure::CommandsFailed { failed, all: results.len() }),
+    }
+}
+
+/// All of it, up to what is refused for its length.
+fn text_from(input: impl io::Read) -> Result<String, Failure> {
+    let mut text = String::new();
+    let most = u64::try_from(grammar::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    input.take(most).read_to_string(&mut text).map_err(Failure::Input)?;
+    Ok(text)
+}
