@@ -172,6 +172,12 @@ pub async fn execute(
             remembered(app, once, get_leads(app, *status, *state, *limit).await?).await
         }
         Command::OneTimeRule { order_id, action } => {
+            // The rule has a ledger entry of its own; the caller's key is looked at before and kept after.
+            if let Some(once) = &once
+                && let Some(first) = recalled(app, once).await?
+            {
+                return Ok(first);
+            }
             remembered(app, once, one_time(app, *order_id, *action, by).await?).await
         }
     }
@@ -185,8 +191,11 @@ async fn fulfill(
     outcome: impl Fn(&OrderDetail) -> Outcome + Send + Sync,
 ) -> Result<Outcome, AutomationError> {
     let answer = |detail: &OrderDetail| outcome(detail).answer();
+    let request = once.clone();
     let once = once.map(|request| Once { request, answer: &answer });
-    Outcome::of(store::fulfill(app, id, None, by, once.as_ref()).await?, &outcome)
+    let done = Outcome::of(store::fulfill(app, id, None, by, once.as_ref()).await?, &outcome)?;
+    // An order that was fulfilled already is written by nobody, and its leads may change: the first answer is kept.
+    remembered(app, request, done).await
 }
 
 async fn delete(
