@@ -422,10 +422,17 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
     shown
 }
 
+/// Marks an answer that says in its own form what is wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Said;
+
 /// The problem that an answer stands for: one that a handler left, or the bare status of the router itself.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Some(problem);
+    }
+    if response.extensions().get::<Said>().is_some() {
+        return None;
     }
     if response.headers().contains_key(header::CONTENT_TYPE)
         && response.status() != StatusCode::PAYLOAD_TOO_LARGE

@@ -17,7 +17,7 @@ use super::specs::{self, SPECS, Wrong};
 use super::{execute, script};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::error::{AppError, Problem};
+use crate::error::{AppError, Problem, Said};
 use crate::orders::domain::By;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FieldError, JsonRequest, WebError, content_type, is_json, once_only, whole};
@@ -61,7 +61,8 @@ async fn run_text(app: &App, who: &SignedIn, request: Request) -> Result<Respons
     if let Some(once) = &once {
         script::claim(app, once, "").await?;
     }
-    let results = script::run(app, &lines, &By::from(who.actor()), once.as_ref()).await;
+    let until = script::deadline(app);
+    let results = script::run(app, &lines, &By::from(who.actor()), once.as_ref(), Some(until)).await;
     let status = StatusCode::from_u16(script::status(&results)).unwrap_or(StatusCode::OK);
     Ok(text(status, script::render(&results)))
 }
@@ -78,6 +79,7 @@ fn refused(error: AppError) -> Response {
 
 fn text(status: StatusCode, body: String) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
+    response.extensions_mut().insert(Said);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, header_text("2"));
     }

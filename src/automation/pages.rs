@@ -94,7 +94,8 @@ async fn run(
         // The same form sent twice is one run.
         id = script::claim(&app, once, &id.to_string()).await?.parse().unwrap_or(id);
     }
-    let results = script::run(&app, &lines, &By::from(who.actor()), once.as_ref()).await;
+    let until = script::deadline(&app);
+    let results = script::run(&app, &lines, &By::from(who.actor()), once.as_ref(), Some(until)).await;
     let failed = results.iter().any(|result| !result.is_ok());
     let run = Run { id, at: now, text: form.commands, results };
     store::keep(&app, who.id, &run).await?;

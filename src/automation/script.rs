@@ -2,6 +2,7 @@
 //!
 //! What always holds: lines run in order; one that fails stops no other; each has its own result.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::commands::{Items, OrderSummary, Outcome, execute};
@@ -61,8 +62,25 @@ pub async fn claim(app: &App, once: &OnceOnly, run: &str) -> Result<String, Auto
     }
 }
 
-/// Runs the lines of a text. With an idempotency key, each line has its own part of it.
-pub async fn run(app: &App, lines: &[Line], by: &By, once: Option<&OnceOnly>) -> Vec<LineResult> {
+/// How long lines are begun for where a request waits: one to Lambda has 30 s, and an order may take 18.
+const BUDGET: SignedDuration = SignedDuration::from_secs(10);
+
+const LATE: &str = "Not run, for the lines before it took too long. Send it again.";
+
+/// When a request that begins now begins no further line.
+pub fn deadline(app: &App) -> Timestamp {
+    app.clock.now().saturating_add(BUDGET).unwrap_or(Timestamp::MAX)
+}
+
+/// Runs the lines of a text, those that can be begun in time. With an idempotency key, each line has its own part of it,
+/// so that the same text sent again goes on where it stopped.
+pub async fn run(
+    app: &App,
+    lines: &[Line],
+    by: &By,
+    once: Option<&OnceOnly>,
+    until: Option<Timestamp>,
+) -> Vec<LineResult> {
     let mut results = Vec::with_capacity(lines.len());
     for line in lines {
         let name = line.instruction.name();
@@ -70,6 +88,15 @@ pub async fn run(app: &App, lines: &[Line], by: &By, once: Option<&OnceOnly>) ->
             Instruction::Help(of) => {
                 let (text, rows) = (name.to_owned(), help::lines(*of));
                 results.push(LineResult { line: line.number, status: 200, text, rows });
+                continue;
+            }
+            Instruction::Run(_) if until.is_some_and(|until| app.clock.now() > until) => {
+                results.push(LineResult {
+                    line: line.number,
+                    status: 503,
+                    text: format!("{name}: {LATE}"),
+                    rows: Vec::new(),
+                });
                 continue;
             }
             Instruction::Run(command) => {

@@ -3,6 +3,7 @@
 //! The desk answers over a real socket, and the wire to its store can be held, so that what is to be seen while a
 //! request runs is seen every time.
 
+mod commands;
 mod edits;
 mod imports;
 mod keyboard;
@@ -23,6 +24,7 @@ use crate::support::{Story, World, wait};
 /// The stories of this module's parts.
 pub fn all() -> Vec<Story> {
     [
+        commands::all(),
         edits::all(),
         imports::all(),
         keyboard::all(),

@@ -12,6 +12,7 @@
 
 mod access;
 mod accounts;
+mod automation;
 mod bad_input;
 mod browser;
 mod deployment;
@@ -49,6 +50,7 @@ macro_rules! modules {
 modules![
     access,
     accounts,
+    automation,
     bad_input,
     browser,
     deployment,

@@ -25,7 +25,7 @@ pub async fn commands(options: RunCommands) -> Result<(), Failure> {
         Failure::Commands(words.concat())
     })?;
     let opened = Opened::open(&options.table).await?;
-    let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None).await;
+    let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None, None).await;
     opened.close().await;
     say(script::render(&results).trim_end());
     match results.iter().filter(|result| !result.is_ok()).count() {

@@ -16,6 +16,7 @@ pub(super) fn all() -> Vec<Story> {
         everybody_can_use_the_pages_of_leads,
         everybody_can_use_what_a_conflict_shows,
         everybody_can_use_the_pages_of_imports,
+        everybody_can_use_the_page_of_commands,
     ]
 }
 
@@ -156,6 +157,23 @@ async fn everybody_can_use_the_pages_of_imports(world: World) {
     step.open();
     ada.wait_for_text("#import-progress", "Done.").await;
     everybody_can_use(&ada, "import-report").await;
+}
+
+async fn everybody_can_use_the_page_of_commands(world: World) {
+    let office = Office::open(world).await;
+    office.lead("Grace Hopper", 79).await;
+    let ada = office.agent("Ada Lovelace", Look::desktop()).await;
+    ada.goto(&office.url("/automation")).await;
+    everybody_can_use(&ada, "commands").await;
+    ada.fill(At::Named("One command a line"), "get_leads staat=NY\nget_orders limit=0").await;
+    ada.click(At::Named("Run")).await;
+    ada.wait_for(".mistakes").await;
+    everybody_can_use(&ada, "commands-wrong").await;
+    let create = "create_order customer_name=Acme customer_email=buy@acme.example requested_states=TX";
+    ada.fill(At::Named("One command a line"), &format!("get_leads state=NY\n{create}\nhelp get_leads")).await;
+    ada.click(At::Named("Run")).await;
+    ada.wait_for_text(".runs", "1 of 3 commands failed").await;
+    everybody_can_use(&ada, "commands-run").await;
 }
 
 /// The page of an import that runs, once and quickly: the step that is held runs out of patience.

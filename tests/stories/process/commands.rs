@@ -17,6 +17,7 @@ pub fn all() -> Vec<Story> {
             an_account_is_added_beside_the_running_server_and_alone,
             an_account_that_cannot_be_is_refused_in_words,
             a_file_of_leads_is_imported_once_however_often_it_is_given,
+            commands_are_run_from_an_argument_and_from_standard_input,
             rows_that_are_rejected_go_to_a_new_file,
             a_file_that_cannot_be_imported_is_refused_in_words,
             the_help_of_every_command_names_every_flag,
@@ -161,6 +162,49 @@ async fn rows_that_are_rejected_go_to_a_new_file(_: World) {
     assert!(again.starts_with("holdfast: cannot write ") && again.contains("rejected.csv"), "{again}");
 }
 
+async fn commands_are_run_from_an_argument_and_from_standard_input(_: World) {
+    let data = Data::new();
+    let file = format!("{FIXTURES}/contacts.csv");
+    data.holdfast(&["import", "leads", &file]).succeeds().await;
+    // Alone: the state of the first lead that is listed names those of the order.
+    let listed = data.holdfast(&["run", "get_leads limit=1"]).succeeds().await;
+    assert!(listed.starts_with("1 ok get_leads leads=1 more=yes\n  ID "), "{listed}");
+    let state = listed.lines().nth(2).and_then(|row| row.split_whitespace().nth(3)).unwrap();
+    let create = format!(
+        "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states={state}"
+    );
+    let server = data.serve().await;
+    // Beside the server, from a file on standard input, with a line that fails.
+    let commands = format!(
+        "# from a file\n{create}\nget_orders status=open\ncreate_order customer_name=Late customer_email=late@acme.example requested_states=AK,WY\n"
+    );
+    let run = data.holdfast_reading(&["run"], &commands);
+    assert_eq!(run.fails(1).await.lines().last(), Some("holdfast: 1 of 3 commands failed"));
+    let out = run.out();
+    assert!(
+        out.starts_with("2 ok create_order order=") && out.contains("\n3 ok get_orders orders=1 more=no\n"),
+        "{out}"
+    );
+    assert!(out.contains("\n4 failed create_order: There is nothing to give. "), "{out}");
+    let order = out.split("order=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    data.holdfast(&["run", &format!("fulfill_order order_id={order}")]).succeeds().await;
+    let person = server.administrator().await;
+    let body = serde_json::json!({ "command": "get_orders", "params": { "status": "fulfilled" } });
+    let listed: Value = person.post("/api/automation/execute").json(&body).send().await.expect(200).json();
+    assert_eq!(listed["result"]["items"][0]["id"], order);
+
+    let wrong = data.holdfast(&["run", "get_leads staat=CA\nget_leads limit=0"]);
+    let words = wrong.fails(1).await;
+    assert!(
+        words.starts_with("holdfast: nothing was run: \n  line 1, column 11, staat: get_leads has no"),
+        "{words}"
+    );
+    assert!(words.contains("\n  line 2, column 11, limit: A limit is a whole number"), "{words}");
+    assert_eq!(wrong.out(), "");
+    let help = data.holdfast(&["run", "help"]).succeeds().await;
+    assert!(help.contains("  one_time_rule\n"), "{help}");
+}
+
 /// How many rows a CSV file has under its header.
 fn csv_rows(file: &str) -> usize {
     let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
@@ -189,6 +233,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("account add", table(&["--name", "--role", "--password-stdin"])),
         ("import", ["--help"].into()),
         ("import leads", table(&["--rejected"])),
+        ("run", table(&[])),
     ])
 }
 
