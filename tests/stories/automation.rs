@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use holdfast::accounts::domain::Role;
+use holdfast::automation::{grammar, script};
 use serde_json::{Value, json};
 
-use crate::orders::{set_cap, stock};
+use crate::orders::{by, set_cap, stock};
 use crate::support::desk::Desk;
 use crate::support::http::{Client, Response};
 use crate::support::{Story, World, stories};
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Story> {
         once: parameters_are_named_in_snake_case_and_camel_case_alike,
             a_wrong_command_in_json_names_its_field_and_writes_nothing,
             a_wrong_line_of_text_is_named_and_none_is_run,
+            lines_that_would_come_too_late_are_not_begun,
             help_lists_the_commands_in_both_languages,
             commands_are_for_agents_alone
     ]
@@ -382,6 +384,16 @@ async fn a_wrong_line_of_text_is_named_and_none_is_run(world: World) {
         assert!(!answer.text().is_empty());
     }
     assert_eq!(writes(&world), before, "something was written");
+}
+
+async fn lines_that_would_come_too_late_are_not_begun(world: World) {
+    let desk = Desk::open(&world).await;
+    let lines = grammar::read("help get_leads\nget_leads\nget_orders").unwrap();
+    let long_ago = Some(jiff::Timestamp::UNIX_EPOCH);
+    let results = script::run(&desk.app, &lines, &by(), None, long_ago).await;
+    let statuses: Vec<_> = results.iter().map(|result| result.status).collect();
+    assert_eq!(statuses, [200, 503, 503]);
+    assert_eq!(world.wire().count("Query"), 0, "nothing was asked");
 }
 
 async fn help_lists_the_commands_in_both_languages(world: World) {
