@@ -52,7 +52,11 @@ pub async fn release(
         let Some((part, index)) = place else {
             return Err(OrderError::RuleViolation(OrderRule::NotInOrder));
         };
-        let exchange = Exchange::plan(app, &whole, part, index, stamp(app, by)).await?;
+        let Some(exchange) = Exchange::plan(app, &whole, part, index, stamp(app, by)).await? else {
+            // It left the order since the order was read.
+            app.dynamo.pause(attempt.min(4)).await;
+            continue;
+        };
         let (write, made) = exchange.write(app, release)?;
         match app.dynamo.write(Once::record(once, write, &made)?).await {
             Ok(()) => return Ok(Done::Now(made)),
@@ -85,18 +89,21 @@ impl<'a> Exchange<'a> {
         part: Part,
         index: usize,
         stamp: Stamp,
-    ) -> Result<Self, OrderError> {
+    ) -> Result<Option<Self>, OrderError> {
         let PartLead { id, state } = part.leads[index];
         let item = app.dynamo.get(&lead_key(id)).await?;
         let missing = || StoreError::contradiction("GetItem", &lead_key(id));
         let released = stored_lead(item.ok_or_else(missing)?)?;
+        if released.lead.order_id != Some(whole.stored.order.id) {
+            return Ok(None);
+        }
         let stock = stock::read(app, state, None).await?;
         // The released lead leaves one place; none is over where the cap was lowered under what is out.
         let replacement = match stock.room >= 0 {
             true => stock::oldest(app, state, 1).await?.into_iter().next(),
             false => None,
         };
-        Ok(Self { stored: &whole.stored, part, index, released, replacement, stamp })
+        Ok(Some(Self { stored: &whole.stored, part, index, released, replacement, stamp }))
     }
 
     fn write(&self, app: &App, release: &Release) -> Result<(GuardedWrite, Released), StoreError> {
