@@ -225,20 +225,13 @@ async fn costs(world: &World, agent: &Client, name: &str) -> Vec<(&'static str, 
 /// Puts many leads into the table, with what two of the lists and search read of them, past the product: twenty thousand
 /// creations would take longer than all other stories.
 async fn crowd(world: &World) {
-    use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-    use futures_util::StreamExt;
+    use aws_sdk_dynamodb::types::AttributeValue;
     let text = |text: String| AttributeValue::S(text);
-    let request = |item: Vec<(&str, AttributeValue)>| {
-        let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        WriteRequest::builder()
-            .put_request(PutRequest::builder().set_item(Some(item)).build().unwrap())
-            .build()
-    };
-    let requests: Vec<_> = (0..MANY)
+    let items = (0..MANY)
         .flat_map(|number| {
             let id = format!("00000000-0000-7000-8000-{number:012}");
             let time = || text("2020-01-01T00:00:00Z".to_owned());
-            let lead = request(vec![
+            let lead = vec![
                 ("pk", text(format!("LEAD#{id}"))),
                 ("sk", text("LEAD".into())),
                 ("id", text(id.clone())),
@@ -255,8 +248,8 @@ async fn crowd(world: &World) {
                 ("listAll", text("LEADS".into())),
                 ("listState", text("LEADS#CA".into())),
                 ("sortNewest", text(id.clone())),
-            ]);
-            let word = request(vec![
+            ];
+            let word = vec![
                 ("pk", text("SEARCH#s".into())),
                 ("sk", text(format!("small {id}"))),
                 ("leadId", text(id.clone())),
@@ -264,26 +257,9 @@ async fn crowd(world: &World) {
                 ("words", text(format!(" crowd small {number}"))),
                 ("status", text("PROSPECT".into())),
                 ("state", text("CA".into())),
-            ]);
+            ];
             [lead, word]
         })
         .collect();
-    // A wire of its own, not watched: what is counted is the product's.
-    let client = aws_sdk_dynamodb::Client::from_conf(
-        world.engine().sdk_config(&crate::support::connector::Wire::new()).build(),
-    );
-    let batches: Vec<_> = requests.chunks(25).map(<[_]>::to_vec).collect();
-    futures_util::stream::iter(batches)
-        .for_each_concurrent(4, |batch| {
-            let (client, table) = (client.clone(), world.table());
-            async move {
-                client
-                    .batch_write_item()
-                    .request_items(table, batch)
-                    .send()
-                    .await
-                    .expect("the crowd comes in");
-            }
-        })
-        .await;
+    world.pour(items).await;
 }

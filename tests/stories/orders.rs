@@ -1,7 +1,10 @@
 //! Orders: the oldest leads under per-state caps, whole or not at all, at any size.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use holdfast::app::Clock;
 use holdfast::leads::domain::{Actor, Lead, NewLead, Stock};
 use holdfast::leads::list::{ListRequest, list};
 use holdfast::leads::store::{self as leads, Done};
@@ -10,9 +13,12 @@ use holdfast::orders::OrderError;
 use holdfast::orders::domain::{By, NewOrder, OrderStatus, Release, ReleaseReason};
 use holdfast::orders::store::{self as orders, OrderDetail};
 use holdfast::values::{UsState, Version};
-use serde_json::json;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
+use crate::support::fault::Fault;
+use crate::support::http::Client;
 use crate::support::{Story, World, stories};
 
 /// The stories of this module.
@@ -20,7 +26,9 @@ pub fn all() -> Vec<Story> {
     stories![
         both: an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted,
             a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them,
-            a_released_lead_is_replaced_by_the_next_oldest
+            a_released_lead_is_replaced_by_the_next_oldest,
+            an_order_costs_four_calls_at_the_most_whatever_is_in_stock,
+            a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply
     ]
 }
 
@@ -181,4 +189,91 @@ async fn a_released_lead_is_replaced_by_the_next_oldest(world: World) {
         leads::delete(&desk.app, first, next.leads[0].version, &Actor::new("Ann")).await,
         Err(LeadError::RuleViolation(_))
     ));
+}
+
+async fn an_order_costs_four_calls_at_the_most_whatever_is_in_stock(world: World) {
+    let desk = Desk::open(&world).await;
+    let agent = desk.agent().await;
+    set_cap(&desk, "NY", 100).await;
+    stock(&desk, "NY", 100).await;
+    let small = [cost(&world, &agent, 5).await, cost(&world, &agent, 40).await];
+    crowd(&world).await;
+    let large = [cost(&world, &agent, 5).await, cost(&world, &agent, 40).await];
+    assert_eq!(small, large, "a call more because there is more in stock");
+    // Who asks is one of them; then a query, and a transaction, or two from 32 leads on.
+    assert_eq!(large, [3, 4]);
+}
+
+/// The calls of one order.
+async fn cost(world: &World, agent: &Client, quantity: u32) -> usize {
+    let body = json!({
+        "customerName": "Acme Roofing", "customerEmail": "buy@acme.example",
+        "requestedStates": ["NY"], "quantityPerState": quantity,
+    });
+    world.wire().reset();
+    let key = format!("cost-{quantity}-{}", getrandom::u64().unwrap());
+    let made = agent.post("/api/orders").header("idempotency-key", &key).json(&body).send().await;
+    let calls = world.wire().total();
+    let made: Value = made.expect(201).json();
+    assert_eq!(made["leadCount"], quantity);
+    calls
+}
+
+const MANY: usize = 50_000;
+
+/// Puts many leads into the queue of a state, younger than those that are there: fifty thousand creations would take
+/// longer than all other stories.
+async fn crowd(world: &World) {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let time = "2099-01-01T00:00:00Z";
+    let item = |number: usize| {
+        let id = format!("ffffffff-0000-7000-8000-{number:012}");
+        vec![
+            ("pk", text("STATE#NY")),
+            ("sk", text(&format!("FREE#004070908800000#{id}"))),
+            ("id", text(&id)),
+            ("name", text(&format!("Crowd {number}"))),
+            ("email", text(&format!("crowd{number}@example.com"))),
+            ("state", text("NY")),
+            ("leadScore", AttributeValue::N("0".to_owned())),
+            ("status", text("PROSPECT")),
+            ("stock", text("UNASSIGNED")),
+            ("version", AttributeValue::N("1".to_owned())),
+            ("createdAt", text(time)),
+            ("updatedAt", text(time)),
+            ("updatedBy", text("crowd")),
+        ]
+    };
+    world.pour((0..MANY).map(item).collect()).await;
+}
+
+async fn a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply(world: World) {
+    let later = Arc::new(AtomicBool::new(false));
+    let desk = {
+        let later = later.clone();
+        let day = move || if later.load(Ordering::SeqCst) { 25 } else { 0 };
+        let clock = Clock::from_fn(move || Timestamp::now() + SignedDuration::from_hours(day()));
+        Desk::open(&world).await.with_clock(clock)
+    };
+    let agent = desk.agent().await;
+    set_cap(&desk, "NY", 100).await;
+    stock(&desk, "NY", 90).await;
+    for (key, quantity) in [("small", 3), ("large", 40)] {
+        let body = json!({
+            "customerName": "Acme Roofing", "customerEmail": "buy@acme.example",
+            "requestedStates": ["NY"], "quantityPerState": quantity,
+        });
+        let ask = || agent.post("/api/orders").header("idempotency-key", key).json(&body).send();
+        world.wire().times(2, "TransactWriteItems", Fault::ReplyLost);
+        later.store(false, Ordering::SeqCst);
+        let first: Value = ask().await.expect(201).json();
+        world.wire().reset();
+        later.store(true, Ordering::SeqCst);
+        let again: Value = ask().await.expect(201).json();
+        assert_eq!(first, again);
+        assert_eq!(first["leads"].as_array().unwrap().len(), quantity);
+    }
+    assert_eq!(out(&desk, "NY").await, 43);
+    assert_eq!(of_stock(&desk, Stock::Assigned).await.len(), 43);
 }

@@ -67,6 +67,13 @@ impl Desk {
         Self { app, router, routes }
     }
 
+    /// The same instance by another clock.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        let app = App { clock, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes }
+    }
+
     /// A visitor who is not signed in.
     pub fn visitor(&self) -> Client {
         Client::over(self.router.clone()).always("host", "holdfast.test")

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures_util::StreamExt;
 
 use super::absence::Absence;
 use super::browser::{Browser, Look};
@@ -71,6 +73,24 @@ impl World {
     /// A ready client over this world's wire, with the SDK's own retries and timeouts.
     pub fn sdk_client(&self) -> Client {
         Client::from_conf(self.sdk_config().build())
+    }
+
+    /// Puts many items into the table, past the product and unwatched: for tables that are too large to be made by it.
+    pub async fn pour(&self, items: Vec<Vec<(&str, AttributeValue)>>) {
+        let request = |item: Vec<(&str, AttributeValue)>| {
+            let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let put = PutRequest::builder().set_item(Some(item)).build().expect("an item is put");
+            WriteRequest::builder().put_request(put).build()
+        };
+        let requests: Vec<WriteRequest> = items.into_iter().map(request).collect();
+        let client = Client::from_conf(self.engine().sdk_config(&Wire::new()).build());
+        let batches: Vec<_> = requests.chunks(25).map(<[_]>::to_vec).collect();
+        futures_util::stream::iter(batches)
+            .for_each_concurrent(4, |batch| {
+                let put = client.batch_write_item().request_items(self.table(), batch).send();
+                async move { put.await.map(drop).expect("the items come in") }
+            })
+            .await;
     }
 
     /// A wire of its own for a second instance of the application, watched for Scans as the first.
