@@ -12,6 +12,7 @@ use crate::accounts::AccountError;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::automation::AutomationError;
+use crate::automation::rules::RuleError;
 use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::leads::LeadError;
 use crate::leads::import::ImportError;
@@ -41,6 +42,9 @@ pub enum AppError {
     /// About orders and caps.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// About rules and their runs.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// About the store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,6 +114,7 @@ impl From<AppError> for Problem {
             AppError::Import(error) => import_problem(error),
             AppError::Lead(error) => lead_problem(error),
             AppError::Order(error) => order_problem(error),
+            AppError::Rule(error) => rule_problem(error),
             AppError::Store(error) => store_problem(&error),
             AppError::Web(error) => web_problem(error),
         }
@@ -207,6 +212,43 @@ fn automation_problem(error: AutomationError) -> Problem {
         AutomationError::Store(error) => store_problem(&error),
         AutomationError::KeyOfAnotherRequest => key_of_another_request(),
         AutomationError::Answer(_) => unknown(&error),
+    }
+}
+
+fn rule_problem(error: RuleError) -> Problem {
+    use StatusCode as S;
+    let stale = |what: &'static str, fresh: Value| {
+        let detail = "Nothing was written. `fresh` is as it is now; send the change again with its version.";
+        Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
+    };
+    match error {
+        RuleError::NotFound(_) => {
+            Problem::new(S::NOT_FOUND, "not-found", "There is no such rule", "It was deleted, or never was.")
+        }
+        RuleError::NoSuchRun(_) => Problem::new(
+            S::NOT_FOUND,
+            "not-found",
+            "There is no such run",
+            "It never was, or is forgotten by now: runs are kept for 30 days.",
+        ),
+        RuleError::Conflict(fresh) => stale("The rule has changed since it was read", json!(fresh)),
+        RuleError::RunConflict(fresh) => stale("The run has changed since it was read", json!(fresh)),
+        RuleError::NotToRepeat => Problem::new(
+            S::UNPROCESSABLE_ENTITY,
+            "not-to-repeat",
+            "This run is not to be repeated",
+            "It was done, or stopped because rules set each other off. Only runs that failed are run again.",
+        ),
+        RuleError::Misfit { field, invalid } => web_problem(WebError::field(field, &invalid)),
+        RuleError::TooMany => Problem::new(
+            S::UNPROCESSABLE_ENTITY,
+            "too-many-rules",
+            "There are too many rules",
+            "There may be 100. Delete one that is not needed, or join two into one.",
+        ),
+        RuleError::KeyOfAnotherRequest => key_of_another_request(),
+        RuleError::Cursor(error) => bad_cursor(error),
+        RuleError::Store(error) => store_problem(&error),
     }
 }
 

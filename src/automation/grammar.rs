@@ -156,6 +156,27 @@ fn instruction(words: &Words) -> Result<Instruction, Vec<Wrong>> {
     specs::read(&words.command, &parameters).map(Instruction::Run)
 }
 
+/// The name of a command and its parameters as they stand in a line, not read yet: a rule fills them later.
+///
+/// # Errors
+/// What is wrong, in words.
+pub(super) fn unread(text: &str) -> Result<(String, Vec<(String, String)>), String> {
+    let words = words.parse(LocatingSlice::new(text)).map_err(|mistake| expected(mistake.inner()))?;
+    let words = words.ok_or_else(|| "Give a command, for example get_leads status=unassigned.".to_owned())?;
+    if words.command == HELP {
+        return Err("help does nothing; give a command that does.".to_owned());
+    }
+    let spec = specs::find(&words.command).map_err(|wrong| wrong.message)?;
+    let parameter = |argument: Argument| {
+        let Argument { name, value, .. } = argument;
+        let words =
+            || format!("{} takes parameters as name=value, for example {}.", spec.name, spec.example());
+        value.map(|value| (name, value)).ok_or_else(words)
+    };
+    let parameters = words.arguments.into_iter().map(parameter).collect::<Result<_, _>>()?;
+    Ok((words.command, parameters))
+}
+
 /// The words of a line.
 #[derive(Debug, PartialEq, Eq)]
 struct Words {

@@ -6,11 +6,14 @@
 
 pub mod api;
 pub mod commands;
+pub mod consume;
 pub mod domain;
 mod error;
+pub mod events;
 pub mod grammar;
 pub mod help;
 pub mod pages;
+pub mod rules;
 pub mod script;
 pub mod specs;
 mod store;
@@ -24,5 +27,5 @@ use crate::web::access::Routes;
 
 /// All routes of automation.
 pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app))
+    api::routes(app).and(pages::routes(app)).and(rules::router(app))
 }

@@ -120,8 +120,23 @@ fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
     LineResult { line, status: problem.status().as_u16(), text: format!("{name}: {}", problem.words()), rows }
 }
 
+/// Why a command failed, in one line.
+pub(super) fn failure_words(error: AutomationError) -> String {
+    Problem::from(AppError::from(error)).words()
+}
+
+/// What a command did, in one line.
+pub(super) fn outcome_words(outcome: &Outcome) -> String {
+    words(outcome).0
+}
+
 fn told(line: usize, name: &str, outcome: &Outcome) -> LineResult {
-    let (words, rows) = match outcome {
+    let (words, rows) = words(outcome);
+    LineResult { line, status: 200, text: format!("{name} {words}"), rows }
+}
+
+fn words(outcome: &Outcome) -> (String, Vec<String>) {
+    match outcome {
         Outcome::CreateOrder(result) | Outcome::FulfillOrder(result) => {
             (order_words(&result.order), Vec::new())
         }
@@ -131,8 +146,7 @@ fn told(line: usize, name: &str, outcome: &Outcome) -> LineResult {
         }
         Outcome::GetOrders(orders) => (counted("orders", orders), orders_table(&orders.items)),
         Outcome::GetLeads(leads) => (counted("leads", leads), leads_table(&leads.items)),
-    };
-    LineResult { line, status: 200, text: format!("{name} {words}"), rows }
+    }
 }
 
 fn order_words(order: &Order) -> String {

@@ -128,6 +128,11 @@ impl OnceOnly {
         Self { account: scope.to_owned(), key, fingerprint: fingerprint(parts), kept_until: None }
     }
 
+    /// The same, with an entry that goes as those of other requests do.
+    pub fn for_a_while(self, now: Timestamp) -> Self {
+        Self { kept_until: Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX)), ..self }
+    }
+
     /// A part of the request, with an entry of its own.
     pub fn part(&self, number: usize) -> Self {
         Self { key: IdempotencyKey(format!("{}/{number}", self.key.0)), ..self.clone() }

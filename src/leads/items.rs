@@ -11,7 +11,7 @@ use crate::dynamo::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute
 use crate::values::{Invalid, UsState, Version};
 
 /// The sort key of every lead's own item.
-pub(super) const LEAD: &str = "LEAD";
+pub(crate) const LEAD: &str = "LEAD";
 /// What the sort keys of history entries begin with; it sorts before [`LEAD`].
 pub(super) const HISTORY: &str = "HISTORY#";
 

@@ -170,7 +170,7 @@ pub(super) fn unsettled_key(id: OrderId) -> Key {
 
 /// A state's cap as the table has it. `room` is what `cap` leaves over what is out and what is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct CapItem {
+pub(crate) struct CapItem {
     pub state: UsState,
     pub cap: Cap,
     pub own: bool,
@@ -195,7 +195,7 @@ impl From<CapItem> for StateCap {
 }
 
 /// The sort key of caps; it sorts before the queue.
-pub(super) const CAP: &str = "CAP";
+pub(crate) const CAP: &str = "CAP";
 
 pub(super) fn cap_key(state: UsState) -> Key {
     Key::new(state_partition(state), CAP)

@@ -1,0 +1,286 @@
+//! What happens at the desk, as rules answer it: made from the changes that the table's stream tells. Pure.
+//!
+//! What always holds: the same change makes the same events with the same ids, however often it is told.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::dynamo::stream::Change;
+use crate::dynamo::{Item, StoreError, from_item};
+use crate::leads::domain::{Lead, Status, Stock};
+use crate::leads::items::{COUNTED, LEAD};
+use crate::orders::domain::Cause;
+use crate::orders::items::{CAP, CapItem, ORDER, Stage, StoredOrder, stored_order};
+use crate::values::{Invalid, UsState, text_value};
+
+/// A state's stock is low with fewer free leads than this.
+pub const LOW_STOCK: u64 = 10;
+/// What the sort keys of a state's partition belong to.
+const STATE: &str = "STATE#";
+
+/// What can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum EventKind {
+    /// A lead was created or imported.
+    LeadCreated,
+    /// A lead became QUALIFIED.
+    LeadQualified,
+    /// A lead became CONVERTED.
+    LeadConverted,
+    /// An order was created.
+    OrderCreated,
+    /// An order was fulfilled.
+    OrderFulfilled,
+    /// An open order was deleted.
+    OrderDeleted,
+    /// The last lead that a state's cap allows was given out.
+    CapReached,
+    /// A state's free leads became fewer than [`LOW_STOCK`].
+    StockLow,
+    /// A time has come.
+    Every,
+}
+
+impl EventKind {
+    /// All, in the order in which pages list them.
+    pub const ALL: [Self; 9] = [
+        Self::LeadCreated,
+        Self::LeadQualified,
+        Self::LeadConverted,
+        Self::OrderCreated,
+        Self::OrderFulfilled,
+        Self::OrderDeleted,
+        Self::CapReached,
+        Self::StockLow,
+        Self::Every,
+    ];
+
+    /// The name, for example `lead.created`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::LeadCreated => "lead.created",
+            Self::LeadQualified => "lead.qualified",
+            Self::LeadConverted => "lead.converted",
+            Self::OrderCreated => "order.created",
+            Self::OrderFulfilled => "order.fulfilled",
+            Self::OrderDeleted => "order.deleted",
+            Self::CapReached => "cap.reached",
+            Self::StockLow => "stock.low",
+            Self::Every => "every",
+        }
+    }
+
+    /// What it is, for people.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::LeadCreated => "a lead was created or imported",
+            Self::LeadQualified => "a lead became qualified",
+            Self::LeadConverted => "a lead became converted",
+            Self::OrderCreated => "an order was created",
+            Self::OrderFulfilled => "an order was fulfilled",
+            Self::OrderDeleted => "an open order was deleted",
+            Self::CapReached => "the last lead that a state's cap allows was given out",
+            Self::StockLow => "a state's free leads became fewer than 10",
+            Self::Every => "a time has come",
+        }
+    }
+
+    /// The fields that such an event has, each with a value that one could have. A lead may be without a state.
+    pub fn fields(self) -> &'static [(&'static str, &'static str)] {
+        const ID: &str = "019f0000-0000-7000-8000-000000000000";
+        match self {
+            Self::LeadCreated | Self::LeadQualified | Self::LeadConverted => &[
+                ("leadId", ID),
+                ("name", "Ann Lee"),
+                ("email", "ann.lee@example.com"),
+                ("state", "NY"),
+                ("score", "80"),
+            ],
+            Self::OrderCreated | Self::OrderFulfilled | Self::OrderDeleted => &[
+                ("orderId", ID),
+                ("customerName", "Acme Roofing"),
+                ("customerEmail", "buy@acme.example"),
+                ("states", "CA,NY"),
+                ("quantity", "5"),
+            ],
+            Self::CapReached => &[("state", "NY"), ("quantity", "10"), ("cap", "10")],
+            Self::StockLow => &[("state", "NY"), ("quantity", "9")],
+            Self::Every => &[],
+        }
+    }
+
+    /// Whether such an event has a field.
+    pub fn has(self, field: &str) -> bool {
+        self.fields().iter().any(|(name, _)| *name == field)
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text.trim());
+        found.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL[..8].iter().map(Self::as_str).collect();
+            Invalid::new(format!("A rule answers {}, or every 15m, every 2h, every 1d.", names.join(", ")))
+        })
+    }
+}
+
+text_value!(EventKind);
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What names it, and is the same each time that it is told.
+    pub id: String,
+    /// What it is.
+    pub kind: EventKind,
+    /// When it happened.
+    pub at: Timestamp,
+    /// How many rules stand behind it in a row; none behind what a person did.
+    pub depth: u8,
+    /// What is known of it.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// What is known under a name.
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+
+    /// The states that it is about.
+    pub fn states(&self) -> impl Iterator<Item = UsState> {
+        let states = self.get("states").or(self.get("state")).unwrap_or_default();
+        states.split(',').filter_map(|code| code.parse().ok())
+    }
+
+    /// A field that is a number.
+    pub fn number(&self, field: &str) -> Option<u32> {
+        self.get(field)?.parse().ok()
+    }
+}
+
+/// What a change means to rules.
+///
+/// # Errors
+/// [`StoreError::Malformed`] if the changed item holds what this program does not understand.
+pub fn events_of(change: &Change) -> Result<Vec<Event>, StoreError> {
+    match change.key.sk.as_str() {
+        LEAD => lead_events(change),
+        ORDER => order_events(change),
+        CAP => cap_events(change),
+        COUNTED => stock_events(change),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn event(change: &Change, kind: EventKind, depth: u8, fields: Vec<(&str, String)>) -> Event {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Event { id: format!("{}.{kind}", change.id), kind, at: change.at, depth, fields }
+}
+
+/// How many rules stand behind a change. What deleted an item wrote nothing into it, so that counts what was there.
+fn depth_of(change: &Change) -> Result<u8, StoreError> {
+    #[derive(Deserialize)]
+    struct Caused {
+        #[serde(default)]
+        cause: Option<Cause>,
+    }
+    let Some(item) = change.after.as_ref().or(change.before.as_ref()) else { return Ok(0) };
+    let Caused { cause } = from_item(item.clone())?;
+    Ok(cause.map_or(0, |cause| cause.depth))
+}
+
+fn read<T>(
+    image: Option<&Item>,
+    read: impl Fn(Item) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    image.cloned().map(read).transpose()
+}
+
+fn lead_events(change: &Change) -> Result<Vec<Event>, StoreError> {
+    let before = read(change.before.as_ref(), from_item::<Lead>)?;
+    let Some(after) = read(change.after.as_ref(), from_item::<Lead>)? else { return Ok(Vec::new()) };
+    let became = |status| after.status == status && before.as_ref().is_none_or(|was| was.status != status);
+    let kinds = [
+        (EventKind::LeadCreated, before.is_none()),
+        (EventKind::LeadQualified, became(Status::Qualified)),
+        (EventKind::LeadConverted, became(Status::Converted)),
+    ];
+    let depth = depth_of(change)?;
+    let fields = || {
+        let mut fields = vec![
+            ("leadId", after.id.to_string()),
+            ("name", after.name.to_string()),
+            ("email", after.email.to_string()),
+            ("score", after.lead_score.to_string()),
+        ];
+        fields.extend(after.state.map(|state| ("state", state.to_string())));
+        fields
+    };
+    let happened = kinds.into_iter().filter(|(_, happened)| *happened);
+    Ok(happened.map(|(kind, _)| event(change, kind, depth, fields())).collect())
+}
+
+fn order_events(change: &Change) -> Result<Vec<Event>, StoreError> {
+    let before = read(change.before.as_ref(), stored_order)?;
+    let after = read(change.after.as_ref(), stored_order)?;
+    let stage = |stored: &Option<StoredOrder>| stored.as_ref().map(|stored| stored.writing.stage);
+    let kind = match (stage(&before), stage(&after)) {
+        (None | Some(Stage::Preparing), Some(Stage::Open)) => EventKind::OrderCreated,
+        (Some(Stage::Open), Some(Stage::Fulfilled)) => EventKind::OrderFulfilled,
+        (Some(Stage::Open), None | Some(Stage::Deleted)) => EventKind::OrderDeleted,
+        _ => return Ok(Vec::new()),
+    };
+    let Some(StoredOrder { order, .. }) = after.or(before) else { return Ok(Vec::new()) };
+    let states: Vec<_> = order.requested_states.as_slice().iter().map(UsState::as_str).collect();
+    let fields = vec![
+        ("orderId", order.id.to_string()),
+        ("customerName", order.customer_name.to_string()),
+        ("customerEmail", order.customer_email.to_string()),
+        ("states", states.join(",")),
+        ("quantity", order.lead_count.to_string()),
+    ];
+    Ok(vec![event(change, kind, depth_of(change)?, fields)])
+}
+
+/// The state of a change in a state's partition; the default cap is of none.
+fn state_of(change: &Change) -> Option<UsState> {
+    change.key.pk.strip_prefix(STATE)?.parse().ok()
+}
+
+fn cap_events(change: &Change) -> Result<Vec<Event>, StoreError> {
+    let Some(state) = state_of(change) else { return Ok(Vec::new()) };
+    let was_out = read(change.before.as_ref(), from_item::<CapItem>)?.map_or(0, |before| before.out);
+    let Some(CapItem { cap, out, .. }) = read(change.after.as_ref(), from_item::<CapItem>)? else {
+        return Ok(Vec::new());
+    };
+    // A cap that was lowered under what is out, or to it, was reached by nobody.
+    if was_out >= cap.get() || out < cap.get() {
+        return Ok(Vec::new());
+    }
+    let fields =
+        vec![("state", state.to_string()), ("quantity", out.to_string()), ("cap", cap.get().to_string())];
+    Ok(vec![event(change, EventKind::CapReached, depth_of(change)?, fields)])
+}
+
+fn stock_events(change: &Change) -> Result<Vec<Event>, StoreError> {
+    let Some(state) = state_of(change) else { return Ok(Vec::new()) };
+    let free = |image: Option<&Item>| -> Option<u64> {
+        image?.get(Stock::Unassigned.slug())?.as_n().ok()?.parse().ok()
+    };
+    let (Some(was), Some(is)) = (free(change.before.as_ref()), free(change.after.as_ref())) else {
+        return Ok(Vec::new());
+    };
+    if was < LOW_STOCK || is >= LOW_STOCK {
+        return Ok(Vec::new());
+    }
+    let fields = vec![("state", state.to_string()), ("quantity", is.to_string())];
+    Ok(vec![event(change, EventKind::StockLow, depth_of(change)?, fields)])
+}

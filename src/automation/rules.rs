@@ -1,0 +1,23 @@
+//! Rules: commands that events set off.
+//!
+//! Invariants: of each rule and event the command has its effect once, by the ledger, however often and by however many
+//! the event is told; every run leaves a record that says what came of it; rules that set each other off stop at a
+//! depth of five; a run that fails is tried three times and then waits, visibly, for a person.
+
+pub mod api;
+pub mod domain;
+mod error;
+pub mod running;
+pub mod runs;
+pub mod store;
+pub mod template;
+
+pub use error::RuleError;
+
+use crate::app::App;
+use crate::web::access::Routes;
+
+/// All routes of rules.
+pub fn router(app: &App) -> Routes {
+    api::routes(app)
+}

@@ -1,0 +1,196 @@
+//! The JSON API of rules and their runs.
+//!
+//! What always holds: agents read, administrators change; every change names the version it is of; a POST with an
+//! `Idempotency-Key` happens once.
+
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Deserializer};
+
+use super::domain::{Conditions, On, Repeat, Rule, RuleChange, RuleId, Settings};
+use super::running;
+use super::runs::{self, Run, RunFilter, RunId};
+use super::store;
+use super::template::CommandLine;
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once};
+use crate::error::AppError;
+use crate::leads::store::Done;
+use crate::values::{Name, Version};
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::lists::{Listed, limit, parameter};
+use crate::web::pages::Shell;
+use crate::web::respond::answer;
+
+/// The routes of the API.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/automation/rules", Access::Agent, list)
+        .post("/api/automation/rules", Access::Administrator, create)
+        .get("/api/automation/rules/{id}", Access::Agent, read)
+        .patch("/api/automation/rules/{id}", Access::Administrator, change)
+        .delete("/api/automation/rules/{id}", Access::Administrator, delete)
+        .get("/api/automation/runs", Access::Agent, list_runs)
+        .get("/api/automation/runs/{id}", Access::Agent, read_run)
+        .post("/api/automation/runs/{id}/retry", Access::Administrator, retry)
+}
+
+async fn list(State(app): State<App>) -> Result<Json<Listed<Rule>>, AppError> {
+    // There are at most 100.
+    Ok(Json(Listed { items: store::all(&app).await?, next: None }))
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleBody {
+    name: Name,
+    on: On,
+    #[serde(default)]
+    conditions: Conditions,
+    command: CommandLine,
+    #[serde(default)]
+    repeat: Repeat,
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+async fn create(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    request: JsonRequest<RuleBody>,
+) -> Result<Answer, AppError> {
+    let answer = |rule: &Rule| {
+        let location = shell.url(&format!("/api/automation/rules/{}", rule.id));
+        answer(StatusCode::CREATED, rule, rule.version.get(), Some(location))
+    };
+    let once = request.once.map(|request| Once { request, answer: &answer });
+    let RuleBody { name, on, conditions, command, repeat, enabled } = request.body;
+    let settings = Settings { name, on, conditions, command, repeat, enabled };
+    Ok(match store::create(&app, settings, &who.actor(), once.as_ref()).await? {
+        Done::Now(rule) => answer(&rule),
+        Done::Before(answer) => answer,
+    })
+}
+
+fn shown(rule: &Rule) -> Answer {
+    answer(StatusCode::OK, rule, rule.version.get(), None)
+}
+
+async fn read(State(app): State<App>, InPath(id): InPath<RuleId>) -> Result<Answer, AppError> {
+    Ok(shown(&store::find(&app, id).await?))
+}
+
+/// A partial change: fields that are missing stay.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChangeBody {
+    version: Option<Version>,
+    #[serde(default, deserialize_with = "present")]
+    name: Option<Name>,
+    #[serde(default, deserialize_with = "present")]
+    on: Option<On>,
+    #[serde(default, deserialize_with = "present")]
+    conditions: Option<Conditions>,
+    #[serde(default, deserialize_with = "present")]
+    command: Option<CommandLine>,
+    #[serde(default, deserialize_with = "present")]
+    repeat: Option<Repeat>,
+    #[serde(default, deserialize_with = "present")]
+    enabled: Option<bool>,
+}
+
+/// A field that is there has a value: null is none of it.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
+async fn change(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<RuleId>,
+    request: JsonRequest<ChangeBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let ChangeBody { name, on, conditions, command, repeat, enabled, .. } = request.body;
+    let change = RuleChange { name, on, conditions, command, repeat, enabled };
+    if change.is_empty() {
+        let message =
+            "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
+        return Err(WebError::Malformed(message.to_owned()).into());
+    }
+    Ok(shown(&store::update(&app, id, version, &change, &who.actor()).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteParameters {
+    version: Option<String>,
+}
+
+async fn delete(
+    State(app): State<App>,
+    InPath(id): InPath<RuleId>,
+    InQuery(parameters): InQuery<DeleteParameters>,
+    headers: HeaderMap,
+) -> Result<StatusCode, AppError> {
+    let version = parameter("version", parameters.version, str::parse)?;
+    store::delete(&app, id, expected_version(version, if_match(&headers)?)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunParameters {
+    rule: Option<String>,
+    state: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list_runs(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<RunParameters>,
+) -> Result<Json<Listed<Run>>, AppError> {
+    let filter = RunFilter {
+        rule: parameter("rule", parameters.rule, str::parse)?,
+        state: parameter("state", parameters.state, str::parse)?,
+    };
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let page = runs::list(&app, filter, limit(parameters.limit)?, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: page.runs, next: page.next }))
+}
+
+fn shown_run(run: &Run) -> Answer {
+    answer(StatusCode::OK, run, run.version.get(), None)
+}
+
+async fn read_run(State(app): State<App>, InPath(id): InPath<RunId>) -> Result<Answer, AppError> {
+    Ok(shown_run(&runs::find(&app, id).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryBody {
+    version: Option<Version>,
+}
+
+async fn retry(
+    State(app): State<App>,
+    InPath(id): InPath<RunId>,
+    request: JsonRequest<RetryBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let once = request.once.map(|request| Once { request, answer: &shown_run });
+    Ok(match running::retry(&app, id, version, once.as_ref()).await? {
+        Done::Now(run) => shown_run(&run),
+        Done::Before(answer) => answer,
+    })
+}

@@ -1,0 +1,227 @@
+//! Running rules: for each event each rule that answers it, once.
+//!
+//! What always holds: the ledger has one entry for a rule and an event (for a rule that runs once, one at all), written
+//! with the effect; so whoever runs it again, at once or after days, gets the first outcome and changes nothing.
+
+use jiff::SignedDuration;
+
+use super::domain::{Repeat, Rule};
+use super::error::RuleError;
+use super::runs::{self, Run, RunId, RunState};
+use super::store;
+use crate::app::App;
+use crate::automation::AutomationError;
+use crate::automation::commands::execute;
+use crate::automation::events::Event;
+use crate::automation::script::{failure_words, outcome_words};
+use crate::dynamo::ledger::{Once, OnceOnly};
+use crate::dynamo::{StoreError, WriteError};
+use crate::leads::LeadError;
+use crate::leads::domain::Actor;
+use crate::leads::store::Done;
+use crate::orders::OrderError;
+use crate::orders::domain::{By, Cause};
+use crate::values::Version;
+
+/// How many rules may stand behind each other in a row.
+pub const DEEPEST: u8 = 5;
+/// How often a run is tried before it waits for a person.
+pub const ATTEMPTS: u32 = 3;
+/// Failed runs that one sweep tries again.
+const AT_A_SWEEP: i32 = 25;
+
+/// Runs a rule for an event, if it was not run for it yet.
+///
+/// # Errors
+/// [`StoreError`] if the store failed; running it again is right.
+pub(crate) async fn run(app: &App, rule: &Rule, event: &Event) -> Result<(), StoreError> {
+    if event.depth >= DEEPEST {
+        let words = format!(
+            "Depth {DEEPEST} reached: {} rules in a row led to this event, so this one did nothing. Rules that set each other off never end by themselves.",
+            event.depth
+        );
+        let stopped = record(app, rule, event, runs::stop_id(rule, event), RunState::Stopped, words, None);
+        return runs::begin(app, &Run { attempts: 0, due: None, ..stopped }).await;
+    }
+    let id = runs::run_id(rule, event);
+    if runs::get(app, id).await?.is_some() {
+        return Ok(());
+    }
+    let (state, words, command) = match attempt(app, rule, event, id).await? {
+        Tried { result: Ok(words), command } => (RunState::Done, words, command),
+        Tried { result: Err(words), command } => (RunState::Failed, words, command),
+    };
+    runs::begin(app, &record(app, rule, event, id, state, words, command)).await
+}
+
+fn record(
+    app: &App,
+    rule: &Rule,
+    event: &Event,
+    id: RunId,
+    state: RunState,
+    result: String,
+    command: Option<String>,
+) -> Run {
+    let now = app.clock.now();
+    Run {
+        id,
+        rule: rule.id,
+        rule_name: rule.name.clone(),
+        event: event.clone(),
+        command: command.unwrap_or_else(|| rule.command.to_string()),
+        state,
+        result,
+        attempts: 1,
+        version: Version::FIRST,
+        created_at: now,
+        updated_at: now,
+        due: (state == RunState::Failed).then(|| now.saturating_add(wait(1)).unwrap_or(now)),
+        stays: rule.repeat == Repeat::Once && state != RunState::Stopped,
+    }
+}
+
+/// How long a failed run waits after so many attempts.
+fn wait(attempts: u32) -> SignedDuration {
+    SignedDuration::from_mins(5_i64.saturating_pow(attempts.saturating_sub(1)).min(60))
+}
+
+/// What an attempt came to, and the command as it was tried.
+struct Tried {
+    result: Result<String, String>,
+    command: Option<String>,
+}
+
+async fn attempt(app: &App, rule: &Rule, event: &Event, id: RunId) -> Result<Tried, StoreError> {
+    let command = match rule.command.command(event) {
+        Ok(command) => command,
+        Err(invalid) => return Ok(Tried { result: Err(invalid.to_string()), command: None }),
+    };
+    let by = By {
+        actor: Actor::new(format!("Rule {}", rule.name)),
+        cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
+    };
+    let result = match execute(app, &command, &by, Some(once(app, rule, id))).await {
+        Ok(outcome) => Ok(outcome_words(&outcome)),
+        Err(error) => Err(failure_words(outage(error)?)),
+    };
+    Ok(Tried { result, command: Some(command.to_string()) })
+}
+
+/// The ledger's entry of a run. It knows the rule and the event, and not the command: a rule that is mended between two
+/// attempts is still the same rule. The stream tells an event for a day; what runs once is never forgotten.
+fn once(app: &App, rule: &Rule, id: RunId) -> OnceOnly {
+    let scope = format!("rule:{}", rule.id);
+    let entry = |key: &str| OnceOnly::forever(&scope, key, &[key.as_bytes()]);
+    match rule.repeat {
+        Repeat::Always => entry(&id.to_string()).for_a_while(app.clock.now()),
+        Repeat::Once => entry("once"),
+    }
+}
+
+/// Why a command failed, if it was not because the store did not answer: that passes, and is nobody's fault.
+fn outage(error: AutomationError) -> Result<AutomationError, StoreError> {
+    match error {
+        AutomationError::Store(error @ StoreError::Unavailable { .. })
+        | AutomationError::Order(OrderError::Store(error @ StoreError::Unavailable { .. }))
+        | AutomationError::Order(OrderError::Lead(LeadError::Store(
+            error @ StoreError::Unavailable { .. },
+        )))
+        | AutomationError::Lead(LeadError::Store(error @ StoreError::Unavailable { .. })) => Err(error),
+        error => Ok(error),
+    }
+}
+
+/// One more attempt of a run, and the run after it.
+async fn again(app: &App, rule: &Rule, before: &Run) -> Result<Run, StoreError> {
+    let Tried { result, command } = attempt(app, rule, &before.event, before.id).await?;
+    let now = app.clock.now();
+    let attempts = before.attempts + 1;
+    let (state, result) = match result {
+        Ok(words) => (RunState::Done, words),
+        Err(words) if attempts < ATTEMPTS => (RunState::Failed, words),
+        Err(words) => (RunState::Parked, words),
+    };
+    let due = (state == RunState::Failed).then(|| now.saturating_add(wait(attempts)).unwrap_or(now));
+    let command = command.unwrap_or_else(|| before.command.clone());
+    let version = before.version.next();
+    Ok(Run { command, state, result, attempts, version, updated_at: now, due, ..before.clone() })
+}
+
+/// Tries a parked run again, or one that waits for its next attempt.
+///
+/// # Errors
+/// [`RuleError::NoSuchRun`], [`RuleError::RunConflict`], [`RuleError::NotToRepeat`], [`RuleError::NotFound`] if the rule is
+/// gone.
+pub async fn retry(
+    app: &App,
+    id: RunId,
+    expected: Version,
+    once: Option<&Once<'_, Run>>,
+) -> Result<Done<Run>, RuleError> {
+    let before = runs::find(app, id).await?;
+    if before.version != expected || matches!(before.state, RunState::Done | RunState::Stopped) {
+        // A repeated request finds what it did itself.
+        if let Some(answer) = store::recalled(Once::look_up(once, &app.dynamo).await?)? {
+            return Ok(Done::Before(answer));
+        }
+        let stale = before.version != expected;
+        return Err(if stale { RuleError::RunConflict(Box::new(before)) } else { RuleError::NotToRepeat });
+    }
+    let rule = store::find(app, before.rule).await?;
+    let after = again(app, &rule, &before).await?;
+    let write = Once::record(once, runs::again(app, &before, &after)?, &after)?;
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(Done::Now(after)),
+        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(WriteError::Refused(refusal)) => match store::recalled(Once::recall(once, &refusal)?)? {
+            Some(answer) => Ok(Done::Before(answer)),
+            None => Err(RuleError::RunConflict(Box::new(runs::find(app, id).await?))),
+        },
+    }
+}
+
+/// Tries the failed runs again whose time has come. Those of a rule that is gone or switched off are parked.
+///
+/// # Errors
+/// [`StoreError`] if the store failed.
+pub(crate) async fn retry_due(app: &App, rules: &[Rule]) -> Result<(), StoreError> {
+    for before in runs::due(app, app.clock.now(), AT_A_SWEEP).await? {
+        let after = match rules.iter().find(|rule| rule.id == before.rule) {
+            Some(rule) if rule.enabled => again(app, rule, &before).await?,
+            rule => parked(app, &before, rule.is_none()),
+        };
+        match app.dynamo.write(runs::again(app, &before, &after)?).await {
+            // Somebody else has tried it: theirs stands.
+            Ok(()) | Err(WriteError::Refused(_)) => {}
+            Err(WriteError::Store(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn parked(app: &App, before: &Run, gone: bool) -> Run {
+    let why = if gone { "The rule was deleted" } else { "The rule is switched off" };
+    Run {
+        state: RunState::Parked,
+        result: format!("{why}, so this was not tried again. Before: {}", before.result),
+        version: before.version.next(),
+        updated_at: app.clock.now(),
+        due: None,
+        ..before.clone()
+    }
+}
+
+/// Runs the rules whose time has come.
+///
+/// # Errors
+/// [`StoreError`] if the store failed.
+pub(crate) async fn fire_due(app: &App, rules: &[Rule]) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    for rule in rules {
+        if let Some(event) = rule.due(now) {
+            run(app, rule, &event).await?;
+        }
+    }
+    Ok(())
+}

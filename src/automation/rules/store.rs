@@ -1,0 +1,141 @@
+//! Rules in the table: all in one partition, so that an event is held against all of them with one consistent read.
+//!
+//! What always holds: there are never more than 100; a change is of the version that it names.
+
+use super::domain::{Rule, RuleChange, RuleId, Settings};
+use super::error::RuleError;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::{
+    Condition, Key, Select, StoreError, Update, WriteError, from_item, to_attribute, to_item,
+};
+use crate::leads::domain::Actor;
+use crate::leads::store::Done;
+use crate::values::Version;
+
+const RULES: &str = "RULES";
+
+fn rule_key(id: RuleId) -> Key {
+    Key::new(RULES, id.to_string())
+}
+
+/// How many rules there are: what keeps them few is part of each creation.
+fn count_key() -> Key {
+    Key::new("RULES#COUNT", "COUNT")
+}
+
+/// All rules, oldest first, read consistently.
+///
+/// # Errors
+/// [`StoreError`] if the store failed.
+pub async fn all(app: &App) -> Result<Vec<Rule>, StoreError> {
+    let mut rules: Vec<Rule> = Vec::new();
+    loop {
+        let mut select = Select::partition(RULES, i32::try_from(Rule::MOST).unwrap_or(i32::MAX));
+        if let Some(last) = rules.last() {
+            select = select.after("", &rule_key(last.id));
+        }
+        let page = app.dynamo.select(&select).await?;
+        for item in page.items {
+            rules.push(from_item(item)?);
+        }
+        if !page.more {
+            return Ok(rules);
+        }
+    }
+}
+
+/// One rule, read consistently.
+///
+/// # Errors
+/// [`RuleError::NotFound`].
+pub async fn find(app: &App, id: RuleId) -> Result<Rule, RuleError> {
+    let item = app.dynamo.get(&rule_key(id)).await?.ok_or(RuleError::NotFound(id))?;
+    Ok(from_item(item)?)
+}
+
+/// Creates a rule.
+///
+/// # Errors
+/// [`RuleError::Misfit`], [`RuleError::TooMany`].
+pub async fn create(
+    app: &App,
+    settings: Settings,
+    by: &Actor,
+    once: Option<&Once<'_, Rule>>,
+) -> Result<Done<Rule>, RuleError> {
+    let settings = settings.checked().map_err(misfit)?;
+    let now = app.clock.now();
+    let rule = Rule::new(RuleId::new(now, &app.entropy.bytes()), settings, now, by.clone());
+    let room =
+        Condition::Any(vec![Condition::Absent, Condition::LessThan("number", to_attribute(Rule::MOST)?)]);
+    let write = app
+        .dynamo
+        .guarded_write()
+        .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
+        .update("count", &count_key(), &Update::default().add("number", 1), room);
+    match app.dynamo.write(Once::record(once, write, &rule)?).await {
+        Ok(()) => Ok(Done::Now(rule)),
+        Err(WriteError::Refused(refusal)) => match recalled(Once::recall(once, &refusal)?)? {
+            Some(answer) => Ok(Done::Before(answer)),
+            None => Err(RuleError::TooMany),
+        },
+        Err(WriteError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Changes a rule.
+///
+/// # Errors
+/// [`RuleError::NotFound`], [`RuleError::Conflict`], [`RuleError::Misfit`].
+pub async fn update(
+    app: &App,
+    id: RuleId,
+    expected: Version,
+    change: &RuleChange,
+    by: &Actor,
+) -> Result<Rule, RuleError> {
+    let before = find(app, id).await?;
+    if before.version != expected {
+        return Err(RuleError::Conflict(Box::new(before)));
+    }
+    let after = before.changed(change, app.clock.now(), by.clone()).map_err(misfit)?;
+    let same = Condition::is_number("version", expected.get());
+    let write = app.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(after),
+        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(find(app, id).await?))),
+    }
+}
+
+/// Deletes a rule. What it has run stays in the list of runs.
+///
+/// # Errors
+/// [`RuleError::NotFound`], [`RuleError::Conflict`].
+pub async fn delete(app: &App, id: RuleId, expected: Version) -> Result<(), RuleError> {
+    let same = Condition::is_number("version", expected.get());
+    let write = app.dynamo.guarded_write().delete("rule", &rule_key(id), same).update(
+        "count",
+        &count_key(),
+        &Update::default().add("number", -1),
+        Condition::Exists,
+    );
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(()),
+        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(find(app, id).await?))),
+    }
+}
+
+fn misfit((field, invalid): (&'static str, crate::values::Invalid)) -> RuleError {
+    RuleError::Misfit { field, invalid }
+}
+
+pub(super) fn recalled(recall: Recall) -> Result<Option<Answer>, RuleError> {
+    match recall {
+        Recall::Same(answer) => Ok(Some(answer)),
+        Recall::Other => Err(RuleError::KeyOfAnotherRequest),
+        Recall::Nothing => Ok(None),
+    }
+}
