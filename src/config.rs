@@ -18,7 +18,7 @@ use axum_extra::extract::cookie::Key;
 use http::Uri;
 use sha2::{Digest, Sha512};
 
-use crate::app::CookiePolicy;
+use crate::app::{CookiePolicy, Entropy};
 
 const TABLE: &str = "HOLDFAST_TABLE";
 const COOKIE_KEY: &str = "HOLDFAST_COOKIE_KEY";
@@ -95,6 +95,20 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The configuration of a function that serves no pages: cookies would be sealed with a key that nobody learns.
+    ///
+    /// # Errors
+    /// As [`from_lookup`](Self::from_lookup).
+    pub fn without_pages(
+        lookup: impl Fn(&str) -> Option<String>,
+        entropy: &Entropy,
+    ) -> Result<Self, ConfigError> {
+        let key = || entropy.bytes::<64>().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self::from_lookup(|name| if name == COOKIE_KEY { Some(key()) } else { lookup(name) })
+    }
+}
+
 /// The key of session cookies that a secret text stands for: the SHA-512 of a label and the text, whose entropy must
 /// be that of a random key, so that nothing slower is needed.
 ///
@@ -164,6 +178,15 @@ mod tests {
         assert!(config.cookies.secure);
         assert_eq!(config.base_path, "");
         assert_eq!(config.dynamodb_endpoint, None);
+    }
+
+    #[test]
+    fn a_function_without_pages_needs_no_key_of_cookies() {
+        let lookup = |name: &str| (name == TABLE).then(|| "holdfast".to_owned());
+        let made = || Config::without_pages(lookup, &Entropy::of_system()).unwrap();
+        assert_eq!(made().table, "holdfast");
+        assert_ne!(made().cookies.key.master(), made().cookies.key.master());
+        assert!(Config::without_pages(|_| None, &Entropy::of_system()).is_err());
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 #[cfg(feature = "local")]
 pub mod engine;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};

@@ -10,32 +10,18 @@ use std::process::ExitCode;
 use holdfast::app::build_router;
 use holdfast::config::Config;
 use holdfast::native;
+use holdfast::native::lambda::{ended, log_as_json};
 use holdfast::web::request::BasePath;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_fn};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, lambda_runtime};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 // A function this small has one processor or less, and answers one request at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     log_as_json();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the function cannot run");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn log_as_json() {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let events = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
-    tracing_subscriber::registry().with(native::discreet()).with(filter).with(events).init();
+    ended(serve().await)
 }
 
 async fn serve() -> Result<(), Error> {

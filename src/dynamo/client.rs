@@ -171,6 +171,11 @@ impl Dynamo {
         self.sleep.sleep(self.jittered_wait(attempts)).await;
     }
 
+    /// Waits, by the same sleep as everything here.
+    pub async fn rest(&self, time: Duration) {
+        self.sleep.sleep(time).await;
+    }
+
     /// A wait between nothing and twice the last bound ("full jitter": Brooker, "Exponential Backoff And Jitter",
     /// AWS Architecture Blog, 2015).
     fn jittered_wait(&self, attempts: u32) -> Duration {

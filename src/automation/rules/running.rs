@@ -101,7 +101,9 @@ async fn attempt(app: &App, rule: &Rule, event: &Event, id: RunId) -> Result<Tri
         actor: Actor::new(format!("Rule {}", rule.name)),
         cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
     };
-    let result = match execute(app, &command, &by, Some(once(app, rule, id))).await {
+    // All commands in one future make a large one, and this one is part of many.
+    let executed = Box::pin(execute(app, &command, &by, Some(once(app, rule, id))));
+    let result = match executed.await {
         Ok(outcome) => Ok(outcome_words(&outcome)),
         Err(error) => Err(failure_words(outage(error)?)),
     };

@@ -12,6 +12,7 @@ mod run;
 mod serve;
 mod signals;
 mod table;
+mod workers;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;

@@ -24,12 +24,13 @@ use crate::failure::Failure;
 use crate::lock::Holder;
 use crate::say;
 use crate::signals::Signals;
+use crate::workers::Workers;
 
 /// The name of the table in the local data.
 pub const TABLE: &str = "holdfast";
 
 /// The longest wait for running requests at the end.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal asks to end.
 ///
@@ -56,7 +57,10 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        serve(listener, build_router(app).0, signals).await
+        let workers = Workers::start(&app, engine.endpoint());
+        let served = serve(listener, build_router(app).0, signals).await;
+        workers.stop().await;
+        served
     };
     let served = served.await;
     engine.stop().await;

@@ -1,0 +1,41 @@
+//! The bootstrap of the function that Lambda hands the table's stream to: it counts the statistics and runs the rules.
+//!
+//! It answers with the first record of a batch that was not dealt with, so that Lambda tells that one and those behind it
+//! again, and no more.
+
+use std::process::ExitCode;
+
+use holdfast::app::App;
+use holdfast::automation::consume::consume;
+use holdfast::dynamo::stream::changes;
+use holdfast::native::lambda::{app_without_pages, ended, log_as_json};
+use lambda_http::Error;
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+// A function this small has one processor or less, and answers one request at a time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    log_as_json();
+    ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let app = &app_without_pages().await?;
+    // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
+    let handler = async |event: LambdaEvent<Value>| Box::pin(take(app, event.payload)).await;
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+async fn take(app: &App, event: Value) -> Result<Value, Error> {
+    let changes = changes(event)?;
+    let failures = match consume(app, &changes).await {
+        Ok(()) => Vec::new(),
+        Err(error) => {
+            let (sequence, changes) = (error.sequence.as_issued(), changes.len());
+            tracing::error!(%error, sequence, changes, "the rest of a batch is to be told again");
+            vec![json!({ "itemIdentifier": sequence })]
+        }
+    };
+    Ok(json!({ "batchItemFailures": failures }))
+}

@@ -1,0 +1,49 @@
+//! What the bootstraps of all functions on AWS Lambda do alike.
+
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::{ClientError, app_of, discreet};
+use crate::app::{App, Entropy};
+use crate::config::{Config, ConfigError};
+
+/// Why a function cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its environment is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// AWS cannot be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// Logs one JSON object a line, as CloudWatch reads them.
+pub fn log_as_json() {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let events = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
+    tracing_subscriber::registry().with(discreet()).with(filter).with(events).init();
+}
+
+/// The application in a function that serves no pages.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn app_without_pages() -> Result<App, StartError> {
+    let config = Config::without_pages(|name| std::env::var(name).ok(), &Entropy::of_system())?;
+    Ok(app_of(&config).await?)
+}
+
+/// The end of a function that runs until it is ended.
+pub fn ended<E: std::fmt::Display>(ended: Result<(), E>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
