@@ -28,6 +28,8 @@ mod orders;
 mod pages;
 mod process;
 mod races;
+mod rules;
+mod stats;
 mod streams;
 mod support;
 
@@ -66,5 +68,7 @@ modules![
     pages,
     process,
     races,
+    rules,
+    stats,
     streams
 ];

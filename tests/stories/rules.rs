@@ -1,0 +1,383 @@
+//! Rules: each event once for each rule, whatever the stream repeats, and nothing without a record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::{join, join_all};
+use holdfast::accounts::domain::Role;
+use holdfast::app::{Clock, build_router};
+use holdfast::automation::consume::{consume, sweep};
+use holdfast::orders::list::{self, OrderFilter};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::orders::{create as create_order, set_cap, stock};
+use super::stats::{follow, told};
+use crate::support::desk::{Desk, PATIENCE, change, create, new_lead};
+use crate::support::http::Client;
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two,
+            a_rule_that_runs_once_never_runs_again,
+            rules_that_set_each_other_off_stop_at_a_depth_of_five,
+            a_failing_rule_is_tried_three_times_then_parked_and_run_again,
+            a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers,
+            conditions_decide_which_events_a_rule_answers,
+            caps_and_stock_set_rules_off_when_they_are_reached,
+            rules_are_changed_by_version_and_made_once;
+        once: a_rule_that_cannot_be_right_is_refused_with_its_field,
+            only_administrators_change_rules_and_participants_see_none
+    ]
+}
+
+const RULES: &str = "/api/automation/rules";
+
+async fn administrator(desk: &Desk) -> Client {
+    desk.program(Role::Administrator).await
+}
+
+/// Makes a rule.
+async fn rule(client: &Client, body: Value) -> Value {
+    client.post(RULES).json(&body).send().await.expect(201).json()
+}
+
+/// A rule that orders for each lead that comes.
+fn order_for_lead(on: &str) -> Value {
+    json!({
+        "name": "Welcome", "on": on,
+        "command": "create_order customer_name=\"For {name}\" customer_email={email} requested_states={state} quantity_per_state=1",
+    })
+}
+
+async fn runs(client: &Client, query: &str) -> Vec<Value> {
+    let list: Value = client.get(&format!("/api/automation/runs?{query}")).send().await.expect(200).json();
+    list["items"].as_array().unwrap().clone()
+}
+
+async fn orders(desk: &Desk) -> usize {
+    let request = list::ListRequest { filter: OrderFilter::default(), limit: 100, cursor: None };
+    list::list(&desk.app, &request).await.unwrap().orders.len()
+}
+
+/// A clock that a story moves on.
+#[derive(Clone)]
+struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    fn at(time: &str) -> Self {
+        let time: Timestamp = time.parse().unwrap();
+        Self(Arc::new(AtomicI64::new(time.as_second())))
+    }
+
+    fn forward(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The desk with this clock.
+    fn hold(&self, mut desk: Desk) -> Desk {
+        let seconds = self.0.clone();
+        desk.app.clock =
+            Clock::from_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
+        (desk.router, desk.routes) = build_router(desk.app.clone());
+        desk
+    }
+}
+
+async fn a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two(world: World) {
+    let desk = Desk::open(&world).await;
+    let other = desk.another(&world, &world.another_wire(), PATIENCE);
+    let admin = administrator(&desk).await;
+    let rule = rule(&admin, order_for_lead("lead.created")).await;
+    create(&admin, &new_lead("Ann Lee", "ann@example.com")).await;
+    let changes = told(&world, &desk).await;
+    for _ in 0..5 {
+        let (one, another) = join(consume(&desk.app, &changes), consume(&other.app, &changes)).await;
+        one.and(another).unwrap();
+    }
+    assert_eq!(orders(&desk).await, 1);
+    let runs = runs(&admin, "").await;
+    let [run] = &runs[..] else { panic!("{runs:#?}") };
+    assert_eq!((&run["state"], &run["attempts"], &run["rule"]), (&json!("DONE"), &json!(1), &rule["id"]));
+    assert_eq!(run["event"]["kind"], "lead.created");
+    assert!(
+        run["command"].as_str().unwrap().starts_with("create_order customer_name=\"For Ann Lee\""),
+        "{run}"
+    );
+    assert!(run["result"].as_str().unwrap().contains("leads=1"), "{run}");
+    let order: Value = serde_json::to_value(
+        &list::list(&desk.app, &list::ListRequest { limit: 1, ..Default::default() }).await.unwrap().orders
+            [0],
+    )
+    .unwrap();
+    assert_eq!(order["createdBy"], "Rule Welcome");
+    assert_eq!(order["cause"], json!({ "rule": rule["id"], "depth": 1 }));
+}
+
+async fn a_rule_that_runs_once_never_runs_again(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    let mut once = order_for_lead("lead.created");
+    once["repeat"] = json!("once");
+    rule(&admin, once).await;
+    for number in 0..3 {
+        create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
+        follow(&world, &desk).await;
+    }
+    assert_eq!(orders(&desk).await, 1);
+    assert_eq!(runs(&admin, "").await.len(), 1);
+}
+
+async fn rules_that_set_each_other_off_stop_at_a_depth_of_five(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    stock(&desk, "NY", 12).await;
+    set_cap(&desk, "NY", 20).await;
+    let body = json!({
+        "name": "Again", "on": "order.created",
+        "command": "create_order customer_name={customerName} customer_email={customerEmail} requested_states={states} quantity_per_state=1",
+    });
+    rule(&admin, body).await;
+    create_order(&desk, &["NY"], Some(1)).await.unwrap();
+    follow(&world, &desk).await;
+    assert_eq!(orders(&desk).await, 6, "the first, and five that followed from it");
+    assert_eq!(runs(&admin, "state=DONE").await.len(), 5);
+    let stopped = runs(&admin, "state=STOPPED").await;
+    let [run] = &stopped[..] else { panic!("{stopped:#?}") };
+    assert!(run["result"].as_str().unwrap().starts_with("Depth 5 reached"), "{run}");
+    let id = run["id"].as_str().unwrap();
+    let retry = admin.post(&format!("/api/automation/runs/{id}/retry")).json(&json!({ "version": 1 }));
+    assert_eq!(retry.send().await.expect(422).json::<Value>()["type"], "urn:holdfast:problem:not-to-repeat");
+}
+
+async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(world: World) {
+    let hands = Hands::at("2026-11-20T12:00:00Z");
+    let desk = hands.hold(Desk::open(&world).await);
+    let admin = administrator(&desk).await;
+    let body = json!({
+        "name": "Serve California", "on": "lead.qualified",
+        "command": "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states=CA",
+    });
+    let rule = rule(&admin, body).await;
+    let lead = create(&admin, &new_lead("Lead", "lead@example.com")).await;
+    change(&admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
+    follow(&world, &desk).await;
+    let state = async || {
+        let runs = runs(&admin, &format!("rule={}", rule["id"].as_str().unwrap())).await;
+        let [run] = &runs[..] else { panic!("{runs:#?}") };
+        run.clone()
+    };
+    let first = state().await;
+    assert_eq!((&first["state"], &first["attempts"]), (&json!("FAILED"), &json!(1)));
+    assert!(first["result"].as_str().unwrap().starts_with("There is nothing to give"), "{first}");
+    sweep(&desk.app).await.unwrap();
+    assert_eq!(state().await, first, "its time has not come");
+    for (wait, attempts, expected) in
+        [(60, 2, "FAILED"), (299, 2, "FAILED"), (1, 3, "PARKED"), (3600, 3, "PARKED")]
+    {
+        hands.forward(wait);
+        sweep(&desk.app).await.unwrap();
+        let run = state().await;
+        assert_eq!((&run["state"], &run["attempts"]), (&json!(expected), &json!(attempts)), "after {wait} s");
+    }
+    let parked = runs(&admin, "state=PARKED").await;
+    assert_eq!(parked.len(), 1, "parked ones are listed apart");
+
+    let path = format!("/api/automation/runs/{}/retry", parked[0]["id"].as_str().unwrap());
+    admin.post(&path).json(&json!({})).send().await.expect(428);
+    let stale: Value = admin.post(&path).json(&json!({ "version": 1 })).send().await.expect(409).json();
+    assert_eq!(stale["fresh"], parked[0]);
+    stock(&desk, "CA", 2).await;
+    let again = || {
+        admin.post(&path).header("idempotency-key", "again").json(&json!({ "version": parked[0]["version"] }))
+    };
+    let done = again().send().await.expect(200);
+    assert_eq!(done.json::<Value>()["state"], "DONE");
+    assert_eq!(again().send().await.expect(200).text(), done.text(), "the same request is answered the same");
+    assert_eq!(orders(&desk).await, 1);
+    let version = done.json::<Value>()["version"].clone();
+    admin.post(&path).json(&json!({ "version": version })).send().await.expect(422);
+    assert_eq!(orders(&desk).await, 1);
+}
+
+async fn a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers(world: World) {
+    let hands = Hands::at("2026-11-20T12:07:00Z");
+    let desk = hands.hold(Desk::open(&world).await);
+    let other = hands.hold(desk.another(&world, &world.another_wire(), PATIENCE));
+    let admin = administrator(&desk).await;
+    stock(&desk, "NY", 9).await;
+    let body = json!({
+        "name": "Standing order", "on": "every 15m",
+        "command": "create_order customer_name=Acme customer_email=buy@acme.example requested_states=NY quantity_per_state=1",
+    });
+    rule(&admin, body).await;
+    // 12:07, 12:14, 12:15, 12:29, 12:30 and, after a night in which nobody swept, 8:00.
+    for (wait, expected) in [(0, 0), (420, 0), (60, 1), (840, 1), (60, 2), (70_200, 3)] {
+        hands.forward(wait);
+        let sweeps = (0..3).flat_map(|_| [&desk, &other]).map(|desk| sweep(&desk.app));
+        join_all(sweeps).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(orders(&desk).await, expected, "{wait} s later");
+        assert_eq!(runs(&admin, "").await.len(), expected);
+    }
+}
+
+async fn conditions_decide_which_events_a_rule_answers(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    let mut body = order_for_lead("lead.created");
+    body["conditions"] = json!({ "states": ["CA", "NY"], "scoreAtLeast": 60 });
+    rule(&admin, body.clone()).await;
+    body["enabled"] = json!(false);
+    body["conditions"] = json!({});
+    rule(&admin, body).await;
+    for (number, state, score) in [(1, "NY", 60), (2, "NY", 59), (3, "TX", 99), (4, "CA", 61)] {
+        let mut lead = new_lead("Lead", &format!("lead{number}@example.com"));
+        lead["state"] = json!(state);
+        lead["leadScore"] = json!(score);
+        create(&admin, &lead).await;
+    }
+    follow(&world, &desk).await;
+    let runs = runs(&admin, "").await;
+    let states: Vec<_> = runs.iter().map(|run| run["event"]["fields"]["state"].as_str().unwrap()).collect();
+    assert_eq!(states.len(), 2, "{runs:#?}");
+    assert!(states.contains(&"NY") && states.contains(&"CA"));
+}
+
+async fn caps_and_stock_set_rules_off_when_they_are_reached(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    for on in ["cap.reached", "stock.low", "order.deleted"] {
+        let command = if on == "order.deleted" { "get_orders" } else { "get_leads state={state}" };
+        rule(&admin, json!({ "name": on, "on": on, "command": command })).await;
+    }
+    stock(&desk, "NY", 15).await;
+    follow(&world, &desk).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "a stock that grows is not low");
+    let first = create_order(&desk, &["NY"], Some(5)).await.unwrap();
+    follow(&world, &desk).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "ten are left, and five are out");
+    create_order(&desk, &["NY"], Some(5)).await.unwrap();
+    follow(&world, &desk).await;
+    holdfast::orders::store::delete(&desk.app, first.order.id, None, &super::orders::by(), None)
+        .await
+        .unwrap();
+    follow(&world, &desk).await;
+    let mut seen: Vec<_> = runs(&admin, "state=DONE").await;
+    seen.sort_by_key(|run| run["event"]["kind"].to_string());
+    let told: Vec<_> = seen
+        .iter()
+        .map(|run| (run["event"]["kind"].clone(), run["event"]["fields"]["quantity"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (json!("cap.reached"), json!("10")),
+            (json!("order.deleted"), json!("5")),
+            (json!("stock.low"), json!("5"))
+        ]
+    );
+}
+
+async fn rules_are_changed_by_version_and_made_once(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    let make = || admin.post(RULES).header("idempotency-key", "make").json(&order_for_lead("lead.created"));
+    let made = make().send().await.expect(201);
+    assert_eq!(made.header("etag"), "\"1\"");
+    let rule: Value = made.json();
+    let path = format!("{RULES}/{}", rule["id"].as_str().unwrap());
+    assert_eq!(made.header("location"), path);
+    assert_eq!(make().send().await.expect(201).text(), made.text());
+    assert_eq!(admin.get(RULES).send().await.expect(200).json::<Value>()["items"], json!([rule]));
+
+    admin.patch(&path).json(&json!({ "enabled": false })).send().await.expect(428);
+    admin.patch(&path).json(&json!({ "version": 1 })).send().await.expect(400);
+    let off = json!({ "version": 1, "enabled": false, "conditions": { "states": ["NY", "CA", "NY"] } });
+    let changed = admin.patch(&path).json(&off).send().await.expect(200);
+    let rule: Value = changed.json();
+    assert_eq!((&rule["version"], &rule["enabled"]), (&json!(2), &json!(false)));
+    assert_eq!(rule["conditions"]["states"], json!(["CA", "NY"]));
+    let stale = admin.patch(&path).header("if-match", "\"1\"").json(&json!({ "name": "Other" }));
+    assert_eq!(stale.send().await.expect(409).json::<Value>()["fresh"], rule);
+    let renames = (0..8).map(|number| {
+        let (admin, path) = (admin.clone(), path.clone());
+        async move {
+            let body = json!({ "version": 2, "name": format!("Name {number}") });
+            admin.patch(&path).json(&body).send().await.status.as_u16()
+        }
+    });
+    let mut answers = join_all(renames).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409, 409, 409, 409, 409, 409, 409]);
+    admin.delete(&path).send().await.expect(428);
+    admin.delete(&format!("{path}?version=2")).send().await.expect(409);
+    admin.delete(&format!("{path}?version=3")).send().await.expect(204);
+    admin.get(&path).send().await.expect(404);
+    admin.delete(&format!("{path}?version=3")).send().await.expect(404);
+
+    let makes = (0..103).map(|_| {
+        let admin = admin.clone();
+        async move { admin.post(RULES).json(&order_for_lead("lead.created")).send().await.status.as_u16() }
+    });
+    let answers = join_all(makes).await;
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 100);
+    assert_eq!(answers.iter().filter(|status| **status == 422).count(), 3);
+    assert_eq!(
+        admin.get(RULES).send().await.expect(200).json::<Value>()["items"].as_array().unwrap().len(),
+        100
+    );
+}
+
+async fn a_rule_that_cannot_be_right_is_refused_with_its_field(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = administrator(&desk).await;
+    for (change, field) in [
+        (json!({ "name": "" }), "name"),
+        (json!({ "on": "lead.lost" }), "on"),
+        (json!({ "on": "every 30s" }), "on"),
+        (json!({ "on": "order.created" }), "command"),
+        (json!({ "command": "sing" }), "command"),
+        (
+            json!({ "command": "create_order customer_name={name} customer_email={email} requested_states=XX" }),
+            "command",
+        ),
+        (json!({ "command": "fulfill_order order_id={orderId}" }), "command"),
+        (json!({ "command": "get_leads\nget_leads" }), "command"),
+        (json!({ "conditions": { "states": ["XX"] } }), "conditions.states[0]"),
+        (json!({ "conditions": { "scoreAtLeast": 101 } }), "conditions.scoreAtLeast"),
+        (json!({ "conditions": { "quantityAtLeast": 5 } }), "quantityAtLeast"),
+        (json!({ "repeat": "twice" }), "repeat"),
+        (json!({ "enabled": "yes" }), "enabled"),
+        (json!({ "colour": "red" }), "colour"),
+    ] {
+        let mut body = order_for_lead("lead.created");
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let problem: Value = admin.post(RULES).json(&body).send().await.expect(422).json();
+        assert_eq!(problem["errors"][0]["field"], field, "{change}: {problem}");
+        assert!(problem["errors"][0]["message"].as_str().unwrap().len() > 10, "{problem}");
+    }
+    assert_eq!(admin.get(RULES).send().await.expect(200).json::<Value>()["items"], json!([]));
+    for path in
+        ["/api/automation/runs?state=LOST", "/api/automation/runs?rule=1", "/api/automation/runs?limit=0"]
+    {
+        admin.get(path).send().await.expect(422);
+    }
+    admin.get("/api/automation/runs?cursor=x").send().await.expect(400);
+}
+
+async fn only_administrators_change_rules_and_participants_see_none(world: World) {
+    let desk = Desk::open(&world).await;
+    let (agent, participant) = (desk.agent().await, desk.program(Role::Participant).await);
+    let made = rule(&administrator(&desk).await, order_for_lead("lead.created")).await;
+    let path = format!("{RULES}/{}", made["id"].as_str().unwrap());
+    agent.get(&path).send().await.expect(200);
+    agent.post(RULES).json(&order_for_lead("lead.created")).send().await.expect(403);
+    agent.patch(&path).json(&json!({ "version": 1, "enabled": false })).send().await.expect(403);
+    agent.delete(&format!("{path}?version=1")).send().await.expect(403);
+    for path in [RULES, &path, "/api/automation/runs"] {
+        participant.get(path).send().await.expect(403);
+        desk.visitor().get(path).send().await.expect(401);
+    }
+}
