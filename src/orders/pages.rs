@@ -13,7 +13,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::forms::OrderQuery;
-use super::views::OrderListPage;
+use super::views::{NoOrdersPage, OrderListPage};
 use crate::app::App;
 use crate::error::AppError;
 use crate::web::access::{Access, Routes};
@@ -42,5 +42,11 @@ async fn list(
 ) -> Answer {
     let request = query.request()?;
     let page = OrderListPage::new(shell, &request, super::list::list(&app, &request).await?);
-    if fragment { html(StatusCode::OK, &page.as_rows()) } else { html(StatusCode::OK, &page) }
+    if fragment {
+        html(StatusCode::OK, &page.as_rows())
+    } else if page.is_welcome() {
+        html(StatusCode::OK, &NoOrdersPage { shell: page.shell })
+    } else {
+        html(StatusCode::OK, &page)
+    }
 }

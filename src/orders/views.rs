@@ -8,7 +8,7 @@ mod order;
 pub(super) use caps::in_stock;
 pub use caps::{CapEdit, CapRow, CapRowPart, CapsPage, DefaultEdit};
 pub use create::{NewOrderPage, OrderForm, PreviewView};
-pub use list::OrderListPage;
+pub use list::{NoOrdersPage, OrderListPage};
 pub(super) use order::releases;
 pub use order::{DeletedPage, EntryView, OrderPage, Refusal, ReleaseForm, ReleasePage};
 

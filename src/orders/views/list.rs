@@ -116,3 +116,11 @@ impl OrderListPage {
         self.orders.is_empty() && self.first.is_none() && self.further.is_none() && !self.filtered
     }
 }
+
+/// `GET /orders` while there are none.
+#[derive(Template)]
+#[template(path = "orders/welcome.html")]
+pub struct NoOrdersPage {
+    /// The shell.
+    pub shell: Shell,
+}
