@@ -112,12 +112,17 @@ pub async fn run(
 }
 
 fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
-    let rows = match &error {
-        AutomationError::Order(OrderError::NothingToGive(given)) => given_table(given),
-        _ => Vec::new(),
-    };
+    if let AutomationError::Order(OrderError::NothingToGive(given)) = &error {
+        let text = format!("{name}: There is nothing to give. No state has a free lead under its cap.");
+        return LineResult { line, status: 422, text, rows: given_table(given) };
+    }
     let problem = Problem::from(AppError::from(error));
-    LineResult { line, status: problem.status().as_u16(), text: format!("{name}: {}", problem.words()), rows }
+    LineResult {
+        line,
+        status: problem.status().as_u16(),
+        text: format!("{name}: {}", problem.words()),
+        rows: Vec::new(),
+    }
 }
 
 /// Why a command failed, in one line.
