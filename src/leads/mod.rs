@@ -6,6 +6,7 @@
 //! the transaction that makes the change.
 
 pub mod api;
+mod change;
 pub mod domain;
 mod error;
 pub mod forms;
