@@ -1,0 +1,106 @@
+//! The layer that shows every failure in the form that the request can show: a page, a fragment with a toast, or a
+//! problem document (RFC 9457).
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode, Uri, header};
+
+use super::{Problem, web_problem};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::web::extract::WebError;
+use crate::web::pages::Shell;
+use crate::web::request::{Form, Htmx};
+use crate::web::respond::{Tone, header_text, html, with_toast};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    shell: Shell,
+    status: u16,
+    title: String,
+    detail: String,
+}
+
+/// Shows every failure in the form that the request can show. Answers that are whole already pass.
+pub async fn present(State(_): State<App>, request: Request, next: Next) -> Response {
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let (parts, body) = request.into_parts();
+    let shell = Shell::of(&parts);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let Some(problem) = problem_of(&mut response) else { return response };
+    let account = response.extensions_mut().remove::<SignedIn>();
+    let shell = Shell { account, ..shell };
+    let mut shown = match Form::of(&uri, &headers) {
+        Form::Json => document(&problem),
+        form if problem.status == StatusCode::UNAUTHORIZED => {
+            to_sign_in(&shell, form, &method, &uri, &headers)
+        }
+        Form::Fragment => {
+            let response = (problem.status, [("hx-reswap", "none")]).into_response();
+            with_toast(response, Tone::Error, &format!("{}. {}", problem.title, problem.detail))
+        }
+        Form::Page => page(&problem, shell),
+    };
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        shown.headers_mut().insert(header::ALLOW, allow);
+    }
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+        shown.headers_mut().insert(header::RETRY_AFTER, header_text("2"));
+    }
+    shown
+}
+
+/// Marks an answer that says in its own form what is wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Said;
+
+/// The problem that an answer stands for: one that a handler left, or the bare status of the router itself.
+fn problem_of(response: &mut Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Some(problem);
+    }
+    if response.extensions().get::<Said>().is_some() {
+        return None;
+    }
+    if response.headers().contains_key(header::CONTENT_TYPE)
+        && response.status() != StatusCode::PAYLOAD_TOO_LARGE
+    {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Some(web_problem(WebError::NotFound)),
+        StatusCode::METHOD_NOT_ALLOWED => Some(web_problem(WebError::Method)),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(web_problem(WebError::TooLong)),
+        _ => None,
+    }
+}
+
+fn document(problem: &Problem) -> Response {
+    let body = problem.document().to_string();
+    let mut response =
+        (problem.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+    if problem.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header_text("Bearer"));
+    }
+    response
+}
+
+/// To the sign-in page, and from there back to where the person was going: the page they are on if they were sending
+/// something, for a POST cannot be gone back to.
+fn to_sign_in(shell: &Shell, form: Form, method: &Method, uri: &Uri, headers: &http::HeaderMap) -> Response {
+    let asked = uri.path_and_query().map(|path| shell.url(path.as_str()));
+    let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
+    let next = if form == Form::Fragment { page } else { asked.filter(|_| method == Method::GET) };
+    let next = next.unwrap_or_else(|| shell.url("/"));
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    crate::web::respond::see_other(shell, &format!("/sign-in?{query}"), form == Form::Fragment)
+}
+
+fn page(problem: &Problem, shell: Shell) -> Response {
+    let (title, detail) = (problem.title.to_owned(), problem.detail.clone());
+    let page = ErrorPage { shell, status: problem.status.as_u16(), title, detail };
+    html(problem.status, &page).unwrap_or_else(|_| problem.status.into_response())
+}
