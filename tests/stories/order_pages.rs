@@ -18,6 +18,7 @@ pub fn all() -> Vec<Story> {
         once: without_javascript_an_order_is_made_fulfilled_and_deleted,
             what_is_wrong_with_an_order_stands_beside_its_field,
             a_lead_is_released_from_its_order_with_words_for_other,
+            a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page,
             the_list_of_orders_serves_the_page_or_its_rows,
             the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_desk
     ]
@@ -249,6 +250,33 @@ async fn a_lead_is_released_from_its_order_with_words_for_other(world: World) {
     assert!(order.text().contains("Wants a fence, not a roof") && order.text().contains("Lead 1"));
     let stale = send("DUPLICATE", "").await.expect(409);
     assert!(stale.text().contains("The lead was not released."), "{}", stale.text());
+}
+
+async fn a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page(world: World) {
+    let desk = Desk::open(&world).await;
+    stock(&desk, "NY", 1).await;
+    let ann = ann(&desk).await;
+    let order = make(&ann, &["NY"], "1").await;
+    let detail: Value = ann.get(&format!("/api{order}")).send().await.expect(200).json();
+    let page = format!("/leads/{}", detail["leads"][0]["id"].as_str().unwrap());
+    let held = ann.get(&page).send().await.expect(200);
+    assert!(held.text().contains(&format!("href=\"{order}\"")), "the lead leads to its order");
+    let release = json!({ "leadId": detail["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
+    ann.post(&format!("/api{order}/release")).json(&release).send().await.expect(200);
+
+    assert!(ann.get("/leads?stock=WITHHELD").send().await.expect(200).text().contains("Lead 0"));
+    ann.get("/leads?stock=WITHHELD&status=PROSPECT").send().await.expect(422);
+    let withheld = ann.get(&page).send().await.expect(200);
+    assert!(withheld.text().contains("Put back in stock") && withheld.text().contains("Released"));
+    let restock = format!("{page}/restock");
+    let stale = ann.post(&restock).form(&[("version", "2")]).send().await.expect(409);
+    assert!(stale.text().contains("It was not put back in stock."), "{}", stale.text());
+    let fresh = [("version", hidden(stale.text(), "version"))];
+    ann.post(&restock).form(&fresh).send().await.expect(303);
+    let again: Value = ann.get(&format!("/api{page}")).send().await.expect(200).json();
+    assert_eq!(again["stock"], "UNASSIGNED");
+    let twice = [("version", again["version"].to_string())];
+    ann.post(&restock).form(&twice).send().await.expect(422);
 }
 
 async fn the_list_of_orders_serves_the_page_or_its_rows(world: World) {
