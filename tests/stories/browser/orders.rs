@@ -8,7 +8,7 @@ use super::pages::everybody_can_use;
 use super::{Office, console_is_quiet, focus_is_on, focus_is_somewhere};
 use crate::orders::stock;
 use crate::support::browser::{At, Browser, Look};
-use crate::support::{Story, World, stories};
+use crate::support::{Story, World, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
     stories![browser:
@@ -76,7 +76,10 @@ async fn whoever_confirms_too_late_takes_the_new_leads_with_one_click(world: Wor
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-preview", "Somebody was faster").await;
-    focus_is_somewhere(&ada).await;
+    wait::until("the notice has the focus", async || {
+        ada.run("return document.activeElement.matches('#order-preview .notice')", Vec::new()).await == true
+    })
+    .await;
     assert_eq!(ada.value(At::Named("Customer")).await, "Acme Roofing");
     ada.click(At::Named("Create it with these leads")).await;
     ada.wait_for_text("#order-leads", "Lead 2").await;
