@@ -145,6 +145,7 @@ pub struct Event {
     /// How many rules stand behind it in a row; none behind what a person did.
     pub depth: u8,
     /// What is known of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
 }
 

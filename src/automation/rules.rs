@@ -7,10 +7,13 @@
 pub mod api;
 pub mod domain;
 mod error;
+mod forms;
+pub mod pages;
 pub mod running;
 pub mod runs;
 pub mod store;
 pub mod template;
+mod views;
 
 pub use error::RuleError;
 
@@ -19,5 +22,5 @@ use crate::web::access::Routes;
 
 /// All routes of rules.
 pub fn router(app: &App) -> Routes {
-    api::routes(app)
+    api::routes(app).and(pages::routes(app))
 }

@@ -62,7 +62,9 @@ pub(crate) struct Writing {
     pub stage: Stage,
     /// Whether its leads are held: it has too many for one transaction.
     pub large: bool,
-    /// How many leads of each state are out in it.
+    /// How many leads of each state are out in it. An empty map is left out: DynamoDB Local tells one in its stream as
+    /// something that no client reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub out: BTreeMap<UsState, u32>,
     /// How many lanes its reservation has.
     #[serde(default)]
