@@ -5,10 +5,19 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::TableDescription;
 use base64::Engine;
 use holdfast::accounts::domain::Role;
+use holdfast::app::Clock;
+use holdfast::automation::consume::is_relevant;
+use holdfast::dynamo::Select;
+use holdfast::dynamo::stream::changes;
+use holdfast::leads::domain::Stock;
+use holdfast::leads::stats;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-use crate::support::desk::{Desk, create, new_lead};
+use super::order_races::cut_off;
+use super::orders::{create as create_order, of_stock, set_cap, stock};
+use crate::support::desk::{Desk, PATIENCE, create, new_lead};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::{Story, World, stories};
 
@@ -19,7 +28,10 @@ pub fn all() -> Vec<Story> {
         once: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
-            the_bootstrap_links_within_its_stage
+            the_bootstrap_links_within_its_stage,
+            the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_take,
+            the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off,
+            the_stream_hands_over_what_something_is_made_of_and_nothing_else
     ]
 }
 
@@ -231,4 +243,117 @@ async fn the_bootstrap_links_within_its_stage(world: World) {
     let created = lambda.invoke(creation).await;
     assert_eq!(created["statusCode"], 201, "{created}");
     assert!(created["headers"]["location"].as_str().unwrap().starts_with("/prod/api/leads/"), "{created}");
+}
+
+/// A built bootstrap without pages over a story's table: it is told of the table and nothing else.
+async fn worker(world: &World, bootstrap: &str) -> (Desk, LambdaRuntime) {
+    let desk = Desk::open(world).await;
+    let environment = [
+        ("HOLDFAST_TABLE", world.table().to_owned()),
+        ("HOLDFAST_DYNAMODB_ENDPOINT", world.engine().endpoint().to_owned()),
+    ];
+    let runtime = LambdaRuntime::start(bootstrap, environment).await;
+    (desk, runtime.expect("the bootstrap starts"))
+}
+
+async fn the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_take(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_stream")).await;
+    let admin = desk.program(Role::Administrator).await;
+    let rule = json!({ "name": "Look", "on": "lead.created", "command": "get_leads state={state}" });
+    admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
+    // The fixture's leads lack what leads have; its second record stays so at first.
+    let mut event = event("stream");
+    let complete = |event: &mut Value, record: usize, image: &str| {
+        for name in ["createdAt", "updatedAt"] {
+            event["Records"][record]["dynamodb"][image][name] = json!({ "S": "2026-11-21T22:04:00Z" });
+        }
+        event["Records"][record]["dynamodb"][image]["updatedBy"] = json!({ "S": "Ann" });
+    };
+    complete(&mut event, 0, "NewImage");
+    let second = event["Records"][1]["dynamodb"]["SequenceNumber"].clone();
+    let answer = lambda.invoke(event.clone()).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": second }] }));
+    assert_eq!(stats::read(&desk.app).await.unwrap().total, 1);
+    for image in ["NewImage", "OldImage"] {
+        complete(&mut event, 1, image);
+    }
+    for _ in 0..2 {
+        assert_eq!(lambda.invoke(event.clone()).await, json!({ "batchItemFailures": [] }));
+    }
+    assert_eq!(stats::read(&desk.app).await.unwrap().total, 1);
+    let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
+    assert_eq!(runs["items"].as_array().unwrap().len(), 1);
+    assert!(!lambda.output().contains("ada@example.com"), "{}", lambda.output());
+}
+
+async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
+    for code in ["NY", "CA"] {
+        set_cap(&desk, code, 100).await;
+        stock(&desk, code, 40).await;
+    }
+    let wire = world.another_wire();
+    let mut cut = desk.another(&world, &wire, PATIENCE);
+    // It was cut off an hour ago.
+    cut.app.clock = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
+    let made = cut_off(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
+    assert!(made.is_none());
+    let unsettled =
+        async || desk.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
+    assert_eq!(unsettled().await, 1);
+    let asked = json!({ "sweeps": 2, "secondsBetween": 0 });
+    assert_eq!(lambda.invoke(asked).await, json!({ "sweeps": 2 }));
+    assert_eq!(unsettled().await, 0);
+    assert_eq!(of_stock(&desk, Stock::Unassigned).await.len(), 80);
+    let order = create_order(&desk, &["NY", "CA"], Some(40)).await.unwrap();
+    assert_eq!(order.leads.len(), 80);
+    // What the schedule sends is what the function reads.
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let schedule = &template["Resources"]["SweeperFunction"]["Properties"]["Events"]["EveryMinute"];
+    let input: Value = serde_json::from_str(schedule["Properties"]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input, json!({ "sweeps": 2, "secondsBetween": 30 }));
+}
+
+async fn the_stream_hands_over_what_something_is_made_of_and_nothing_else(_: World) {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let source = &template["Resources"]["StreamFunction"]["Properties"]["Events"]["Changes"]["Properties"];
+    let filters = source["FilterCriteria"]["Filters"].as_sequence().unwrap();
+    let patterns: Vec<Value> =
+        filters.iter().map(|one| serde_json::from_str(one["Pattern"].as_str().unwrap()).unwrap()).collect();
+    let admits = |pattern: &Value, name: &str, key: &str| match &pattern["dynamodb"]["Keys"][name]["S"] {
+        Value::Null => true,
+        values => values.as_array().unwrap().iter().any(|value| match value.get("prefix") {
+            Some(prefix) => key.starts_with(prefix.as_str().unwrap()),
+            None => value == key,
+        }),
+    };
+    for (pk, sk) in [
+        ("LEAD#1", "LEAD"),
+        ("LEAD#1", "HISTORY#0000000001"),
+        ("LEAD#1", "COUNTED"),
+        ("EMAIL#ann@example.com", "EMAIL"),
+        ("ORDER#1", "ORDER"),
+        ("ORDER#1", "LEADS#00001"),
+        ("ORDER#1", "COUNTED"),
+        ("STATE#NY", "CAP"),
+        ("STATE#NY", "COUNTED"),
+        ("STATE#NY", "FREE#1"),
+        ("STATS", "STATS"),
+        ("RULES", "1"),
+        ("RUN#1", "RUN"),
+        ("ACCOUNT#1", "ACCOUNT"),
+        ("TOKEN#1", "TOKEN"),
+        ("ATTEMPTS#ann@example.com", "ATTEMPTS"),
+        ("STREAM#holdfast", "SHARD#1"),
+    ] {
+        let mut event = event("stream");
+        event["Records"].as_array_mut().unwrap().truncate(1);
+        event["Records"][0]["dynamodb"]["Keys"] = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let change = changes(event).unwrap().remove(0);
+        let admitted = patterns.iter().any(|pattern| admits(pattern, "pk", pk) && admits(pattern, "sk", sk));
+        assert_eq!(admitted, is_relevant(&change), "{pk} {sk}");
+    }
+    assert_eq!(source["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));
 }

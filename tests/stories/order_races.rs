@@ -97,7 +97,7 @@ async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(world: World)
 }
 
 /// Lets so many transactions of `desk` pass, and ends what it does before the next one is sent.
-async fn cut_off<T: Send + 'static>(
+pub async fn cut_off<T: Send + 'static>(
     world_wire: &crate::support::connector::Wire,
     passes: usize,
     work: impl Future<Output = T> + Send + 'static,

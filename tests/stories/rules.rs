@@ -29,7 +29,9 @@ pub fn all() -> Vec<Story> {
             caps_and_stock_set_rules_off_when_they_are_reached,
             rules_are_changed_by_version_and_made_once;
         once: a_rule_that_cannot_be_right_is_refused_with_its_field,
-            only_administrators_change_rules_and_participants_see_none
+            only_administrators_change_rules_and_participants_see_none,
+            rules_are_made_changed_and_run_again_on_their_page,
+            whoever_loses_a_race_for_a_rule_keeps_what_was_typed
     ]
 }
 
@@ -380,4 +382,109 @@ async fn only_administrators_change_rules_and_participants_see_none(world: World
         participant.get(path).send().await.expect(403);
         desk.visitor().get(path).send().await.expect(401);
     }
+}
+
+/// The form of a rule as a browser sends it, with some fields changed.
+fn form<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let base = [
+        ("name", "Serve California"),
+        ("on", "lead.created"),
+        ("interval", ""),
+        ("states", ""),
+        ("scoreAtLeast", ""),
+        ("quantityAtLeast", ""),
+        ("command", "create_order customer_name=Acme customer_email=buy@acme.example requested_states=CA"),
+        ("repeat", "always"),
+        ("enabled", "on"),
+    ];
+    let changed = |name| changes.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
+    let fields = base.map(|(name, value)| (name, changed(name).unwrap_or(value)));
+    let more = changes.iter().filter(|(name, _)| base.iter().all(|(other, _)| other != name));
+    fields.into_iter().chain(more.copied()).collect()
+}
+
+/// The value of a hidden input of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).expect(name).1;
+    behind.split_once('"').unwrap().0.to_owned()
+}
+
+async fn rules_are_made_changed_and_run_again_on_their_page(world: World) {
+    let hands = Hands::at("2026-11-20T12:00:00Z");
+    let desk = hands.hold(Desk::open(&world).await);
+    let ann = desk.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let agent = desk.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
+    assert!(ann.get("/automation").send().await.expect(200).text().contains("href=\"/automation/rules\""));
+    let key = hidden(ann.get("/automation/rules/new").send().await.expect(200).text(), "key");
+    let wrong = ann
+        .post("/automation/rules")
+        .form(&form(&[("states", "XX"), ("key", &key)]))
+        .send()
+        .await
+        .expect(422);
+    assert!(wrong.text().contains("XX is not a US state") && wrong.text().contains("Serve California"));
+    for _ in 0..2 {
+        let made = ann.post("/automation/rules").form(&form(&[("key", &key)])).send().await.expect(303);
+        assert_eq!(made.header("location"), "/automation/rules");
+    }
+    let rules: Value = ann.get(RULES).send().await.expect(200).json();
+    assert_eq!(rules["items"].as_array().unwrap().len(), 1, "a form that is sent twice makes one rule");
+
+    create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    follow(&world, &desk).await;
+    for wait in [60, 300] {
+        hands.forward(wait);
+        sweep(&desk.app).await.unwrap();
+    }
+    let page = ann.get("/automation/rules").send().await.expect(200);
+    for words in ["Waiting for you", "There is nothing to give", "Run again", "tried 3 times", "Switch off"] {
+        assert!(page.text().contains(words), "{words}");
+    }
+    let seen = agent.get("/automation/rules").send().await.expect(200);
+    assert!(seen.text().contains("Waiting for you") && !seen.text().contains("Run again"));
+    assert!(!seen.text().contains("Switch off") && !seen.text().contains("New rule"));
+    stock(&desk, "CA", 1).await;
+    let run = &runs(&ann, "state=PARKED").await[0];
+    let path = format!("/automation/runs/{}/retry", run["id"].as_str().unwrap());
+    let version = run["version"].to_string();
+    agent.post(&path).form(&[("version", &version)]).send().await.expect(403);
+    ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
+    assert_eq!(orders(&desk).await, 1);
+    let again = ann.post(&path).form(&[("version", &version)]).send().await.expect(409);
+    assert!(again.text().contains("This run was tried meanwhile"));
+    assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Waiting for you"));
+}
+
+async fn whoever_loses_a_race_for_a_rule_keeps_what_was_typed(world: World) {
+    let desk = Desk::open(&world).await;
+    let ann = desk.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);
+    let rules: Value = ann.get(RULES).send().await.expect(200).json();
+    let path = format!("/automation/rules/{}", rules["items"][0]["id"].as_str().unwrap());
+    let base: Vec<(String, String)> =
+        form(&[]).into_iter().map(|(name, value)| (format!("base.{name}"), value.to_owned())).collect();
+    let base: Vec<(&str, &str)> = base.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let save = async |version: &str, changes: &[(&str, &str)]| {
+        let all: Vec<(&str, &str)> =
+            form(changes).into_iter().chain(base.clone()).chain([("version", version)]).collect();
+        ann.post(&path).form(&all).send().await
+    };
+    save("1", &[("name", "Theirs"), ("states", "CA")]).await.expect(303);
+    let lost = save("1", &[("name", "Mine"), ("scoreAtLeast", "70")]).await.expect(409);
+    for words in ["This rule was changed", "Theirs", "value=\"Mine\"", "value=\"70\"", "value=\"CA\""] {
+        assert!(lost.text().contains(words), "{words}: {}", lost.text());
+    }
+    assert_eq!(
+        (hidden(lost.text(), "version"), hidden(lost.text(), "base.name")),
+        ("2".to_owned(), "Theirs".to_owned())
+    );
+    let switch = ann.post(&format!("{path}/switch")).form(&[("version", "1"), ("enabled", "")]).send().await;
+    assert!(switch.expect(409).text().contains("It was not switched."));
+    let delete = ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await;
+    assert!(delete.expect(409).text().contains("It was not deleted."));
+    ann.post(&format!("{path}/switch")).form(&[("version", "2"), ("enabled", "")]).send().await.expect(303);
+    let wrong = save("3", &[("enabled", ""), ("command", "sing")]).await.expect(422);
+    assert!(wrong.text().contains("There is no command sing"));
+    ann.post(&format!("{path}/delete")).form(&[("version", "3")]).send().await.expect(303);
+    ann.get(&path).send().await.expect(404);
 }
