@@ -30,11 +30,15 @@
 //! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
 //! | ledger of a one-time rule | `LEDGER#one-time#<order id>/<action>` | `LEDGER` | request hash, answer; it stays |
+//! | rule | `RULES` | `<rule id>` | the rule's fields |
+//! | how many rules there are | `RULES#COUNT` | `COUNT` | number |
+//! | run of a rule | `RUN#<run id>` | `RUN` | the run's fields, the list attributes, expiresAt; that of a rule that runs once stays |
+//! | ledger of a rule's run | `LEDGER#rule:<rule id>#<run id, or once>` | `LEDGER` | request hash, answer, expiresAt; that of a rule that runs once stays |
 //! | run of commands from the page | `COMMANDS#<account>` | `<run id>` | at, text, results, expiresAt |
 //!
 //! | access pattern | call |
 //! | --- | --- |
-//! | one lead; an account; a token; a sign-in name; a sign-in link; how far a reader has come | GetItem, consistent |
+//! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of one; how far a reader has come | GetItem, consistent |
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
@@ -46,6 +50,9 @@
 //! | large orders that are being written | Query pk = `UNSETTLED` |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
+//! | all rules, for each batch of changes with an event in it | Query pk = `RULES`, consistent |
+//! | runs of rules by newest, of a rule, of a state, of both | Query `all-newest`, `state-newest`, `status-newest` or `status-state-newest` with partitions `RUNS`, `RUNS#<rule id>`, `RUNS#<state>`, `RUNS#<rule id>#<state>`; then BatchGetItem |
+//! | failed runs whose time has come | Query `status-score`, partition `RUNS#FAILED`, up to now; then BatchGetItem |
 //! | the last runs of commands of an account | Query pk = `COMMANDS#<account>`, backwards |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
 //! | the statistics; up to 31 days of them; what was counted of up to 100 records | BatchGetItem, consistent |
@@ -61,7 +68,9 @@
 //! `listAll`; a search partition takes two units for each word written in a transaction, about 500 leads a second for the
 //! commonest first letter. A state's partition takes its queue and its cap: an order of `n` leads writes some `2 + 2n` units
 //! there, so one state takes about 50 orders a second, bound by the cap's item, or 400 leads a second, bound by the queue.
-//! Beyond that DynamoDB throttles, and the guarded write waits under its deadline.
+//! Beyond that DynamoDB throttles, and the guarded write waits under its deadline. The statistics are written by whoever
+//! reads the stream and by no request: up to some 90 changes in one transaction, one for each shard at a time, which conflict
+//! with each other at the desk's counter and are tried again.
 //!
 //! **Stream.** The table's stream tells every change of every item with the item as it was and as it is, in order for
 //! each item, at least once, for 24 hours. What is counted over many records and what follows from an event is made from
