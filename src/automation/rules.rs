@@ -8,6 +8,7 @@ pub mod api;
 pub mod domain;
 mod error;
 mod forms;
+mod on;
 pub mod pages;
 pub mod running;
 pub mod runs;
