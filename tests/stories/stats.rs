@@ -115,12 +115,12 @@ async fn live(desk: &Desk) {
     let agent = desk.agent().await;
     for code in ["NY", "CA"] {
         set_cap(desk, code, 60).await;
-        stock(desk, code, 45).await;
+        stock(desk, code, 30).await;
     }
     let small = create_order(desk, &["NY"], Some(4)).await.unwrap();
     let given_back = create_order(desk, &["CA", "NY"], Some(2)).await.unwrap();
-    let large = create_order(desk, &["NY", "CA"], Some(35)).await.unwrap();
-    assert_eq!(large.leads.len(), 70);
+    let large = create_order(desk, &["NY", "CA"], Some(20)).await.unwrap();
+    assert_eq!(large.leads.len(), 40, "more than one transaction writes");
     let bad = Release::new(ReleaseReason::BadContact, None).unwrap();
     orders::release(&desk.app, small.order.id, small.leads[0].id, small.order.version, &bad, &by(), None)
         .await
@@ -146,20 +146,20 @@ async fn the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes(world:
     live(&desk).await;
     follow(&world, &desk).await;
     let stats = assert_recounted(&desk).await;
-    assert_eq!(stats.total, 91);
+    assert_eq!(stats.total, 61);
     let age = stats.as_of.unwrap().duration_since(Timestamp::now()).abs();
     assert!(age < jiff::SignedDuration::from_mins(2), "{age}");
     // What order creation shows of the stock is what was counted.
     let preview = orders::preview(&desk.app, &super::orders::wish(&["NY"], None)).await.unwrap();
     let ny = stats.by_state.iter().find(|count| count.state == "NY".parse().unwrap()).unwrap();
-    assert_eq!(u64::from(preview.given[0].in_stock), ny.unassigned);
+    assert_eq!(preview.given[0].in_stock, ny.unassigned);
 }
 
 async fn batches_told_again_and_in_any_order_count_once(world: World) {
     let desk = Desk::open(&world).await;
     live(&desk).await;
     let changes = told(&world, &desk).await;
-    let batches: Vec<&[Change]> = changes.chunks(37).collect();
+    let batches: Vec<&[Change]> = changes.chunks(23).collect();
     assert!(batches.len() > 5, "{} changes", changes.len());
     for batch in batches.iter().rev() {
         consume(&desk.app, batch).await.unwrap();
@@ -178,7 +178,7 @@ async fn batches_told_again_and_in_any_order_count_once(world: World) {
     let today = calendar::day_of(Timestamp::now());
     let days = stats::days(&desk.app, today, 2).await.unwrap();
     let created: u64 = days.iter().map(|day| day.leads_created).sum();
-    assert_eq!(created, 92, "one of them was deleted");
+    assert_eq!(created, 62, "one of them was deleted");
 }
 
 async fn two_who_count_the_same_at_once_count_it_once(world: World) {
@@ -207,8 +207,8 @@ async fn the_days_say_what_happened_in_new_york(world: World) {
     assert!(days.is_sorted_by_key(|day| day.date) && days[30].date == today);
     // The story may go over midnight.
     let sum = |of: fn(&stats::Day) -> u64| days.iter().map(of).sum::<u64>();
-    assert_eq!(sum(|day| day.leads_created), 92);
+    assert_eq!(sum(|day| day.leads_created), 62);
     assert_eq!((sum(|day| day.leads_qualified), sum(|day| day.leads_converted)), (1, 1));
     assert_eq!((sum(|day| day.orders_created), sum(|day| day.orders_fulfilled)), (3, 2));
-    assert_eq!(sum(|day| day.leads_delivered), 74);
+    assert_eq!(sum(|day| day.leads_delivered), 44);
 }
