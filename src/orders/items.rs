@@ -97,6 +97,8 @@ pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
         list(ALL_NEWEST.sort, order.id.to_string());
         list(STATUS_NEWEST.partition, format!("ORDERS#{}", order.status));
         if let Some(at) = order.fulfilled_at {
+            // Always with milliseconds, so that texts sort as the moments do.
+            let at = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
             list(STATUS_SCORE.sort, format!("{at}#{}", order.id));
         }
     }
