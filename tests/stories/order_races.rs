@@ -428,11 +428,8 @@ async fn assert_accounted(desk: &Desk, leads_known: &[Lead], states: &[&str]) {
     for known in leads_known {
         let lead = leads::find(&desk.app, known.id).await.unwrap();
         if let Some(id) = lead.order_id {
-            if !found.contains_key(&id) {
-                found.insert(
-                    id,
-                    orders::find(&desk.app, id).await.map_err(|error| println!("{error:?}")).ok(),
-                );
+            if let std::collections::btree_map::Entry::Vacant(place) = found.entry(id) {
+                place.insert(orders::find(&desk.app, id).await.ok());
             }
             let detail = found[&id].as_ref().unwrap_or_else(|| panic!("lead {} is in no order", lead.id));
             orders_of.insert(lead.id, detail.clone());
