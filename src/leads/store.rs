@@ -1,4 +1,4 @@
-//! Leads in the table: how they come in and are read. How they [change](super::change) stands beside.
+//! Leads in the table: how they come in and are read. How they change stands in `change.rs`.
 //!
 //! What always holds: a lead, its history entry, its e-mail, its search words and its place in the queue change together
 //! or not at all. A lead at a given version never changes, so the snapshots that this

@@ -2,6 +2,9 @@
 //! console is quiet.
 
 use holdfast::accounts::domain::Role;
+use holdfast::app::Clock;
+use holdfast::automation::consume::sweep;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::imports::{fixture, upload};
@@ -17,6 +20,7 @@ pub(super) fn all() -> Vec<Story> {
         everybody_can_use_what_a_conflict_shows,
         everybody_can_use_the_pages_of_imports,
         everybody_can_use_the_page_of_commands,
+        everybody_can_use_the_pages_of_rules,
     ]
 }
 
@@ -174,6 +178,38 @@ async fn everybody_can_use_the_page_of_commands(world: World) {
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs", "1 of 3 commands failed").await;
     everybody_can_use(&ada, "commands-run").await;
+}
+
+async fn everybody_can_use_the_pages_of_rules(world: World) {
+    let office = Office::open(world).await;
+    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
+    ada.goto(&office.url("/automation/rules")).await;
+    everybody_can_use(&ada, "rules-none").await;
+    ada.goto(&office.url("/automation/rules/new")).await;
+    everybody_can_use(&ada, "rule-new").await;
+    ada.look(Look::desktop()).await;
+    let program = office.desk.program(Role::Administrator).await;
+    let nowhere = "fulfill_order order_id=019f0000-0000-7000-8000-000000000000";
+    for (name, on, command) in [
+        ("Deliver at once", "order.created", "fulfill_order order_id={orderId}"),
+        ("Deliver what is not there", "every 1m", nowhere),
+    ] {
+        let rule = json!({ "name": name, "on": on, "command": command });
+        program.post("/api/automation/rules").json(&rule).send().await.expect(201);
+    }
+    // A run that fails three times is parked.
+    for minutes in [2, 10, 30] {
+        let now = move || Timestamp::now() + SignedDuration::from_mins(minutes);
+        let desk = office.desk.clone().with_clock(Clock::from_fn(now));
+        sweep(&desk.app).await.expect("the sweep is done");
+    }
+    ada.goto(&office.url("/automation/rules")).await;
+    ada.wait_for_text("main", "Parked").await;
+    everybody_can_use(&ada, "rules").await;
+    ada.look(Look::desktop()).await;
+    ada.click(At::Css("form[action$='/retry'] button")).await;
+    ada.wait_for_text("main", "There is no such order").await;
+    everybody_can_use(&ada, "rules-run-again").await;
 }
 
 /// The page of an import that runs, once and quickly: the step that is held runs out of patience.

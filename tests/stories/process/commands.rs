@@ -233,6 +233,8 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("account add", table(&["--name", "--role", "--password-stdin"])),
         ("import", ["--help"].into()),
         ("import leads", table(&["--rejected"])),
+        ("export", ["--help"].into()),
+        ("export orders", table(&["--from", "--to", "--output"])),
         ("run", table(&[])),
     ])
 }
