@@ -103,6 +103,10 @@ impl<'a> Exchange<'a> {
             true => stock::oldest(app, state, 1).await?.into_iter().next(),
             false => None,
         };
+        if replacement.as_ref().is_some_and(|lead| lead.id == id) {
+            // Somebody else released it between the two reads, and it is the oldest free one now.
+            return Ok(None);
+        }
         Ok(Some(Self { stored: &whole.stored, part, index, released, replacement, stamp }))
     }
 

@@ -252,6 +252,10 @@ impl Reservation<'_> {
         for wanted in &mut lane.wanted {
             while leads.len() < most && wanted.number > 0 {
                 let Some(lead) = wanted.candidates.pop_front() else { break };
+                // A lead that moved to another state between two reads was seen in both.
+                if leads.iter().any(|(taken, ..): &(StoredLead, Lead, Hold)| taken.lead.id == lead.id) {
+                    continue;
+                }
                 wanted.number -= 1;
                 let after = assigned(&lead, self.id, self.wish.stamp);
                 let (updated_at, updated_by) = (lead.updated_at, lead.updated_by.clone());

@@ -1,12 +1,13 @@
 //! What an order would be given, state by state, and why that many.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Cap, Quantity};
-use crate::leads::domain::Lead;
+use crate::leads::domain::{Lead, LeadId};
 use crate::values::{Invalid, UsState, text_value};
 
 /// What a state gives to an order, and why that many.
@@ -71,11 +72,15 @@ impl Plan {
     /// What these stocks give to an order that asks for `quantity` of each state.
     pub fn of(stocks: &[StateStock], quantity: Option<Quantity>) -> Self {
         let mut plan = Self::default();
+        let mut seen: HashSet<LeadId> = HashSet::new();
         for stock in stocks {
             let most = usize::try_from(stock.most(quantity)).unwrap_or(usize::MAX);
-            let taken = &stock.oldest[..most.min(stock.oldest.len())];
-            let seen = stock.oldest.len() as u64;
-            let in_stock = if stock.whole { seen } else { stock.counted.unwrap_or(seen).max(seen) };
+            // A lead that moved to another state between two reads was seen in both.
+            let unseen = stock.oldest.iter().filter(|lead| !seen.contains(&lead.id));
+            let taken: Vec<Lead> = unseen.take(most).cloned().collect();
+            seen.extend(taken.iter().map(|lead| lead.id));
+            let read = stock.oldest.len() as u64;
+            let in_stock = if stock.whole { read } else { stock.counted.unwrap_or(read).max(read) };
             plan.given.push(Given {
                 state: stock.state,
                 asked: quantity,
@@ -84,7 +89,7 @@ impl Plan {
                 already_out: stock.out,
                 given: u32::try_from(taken.len()).unwrap_or(u32::MAX),
             });
-            plan.leads.extend_from_slice(taken);
+            plan.leads.extend(taken);
         }
         plan
     }
@@ -128,3 +133,57 @@ impl FromStr for Fingerprint {
 }
 
 text_value!(Fingerprint);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leads::domain::{Actor, NewLead};
+    use jiff::Timestamp;
+
+    fn lead(number: u8, state: &str) -> Lead {
+        let email = format!("lead{number}@example.com");
+        let new = serde_json::json!({ "name": "Lead", "email": email, "state": state });
+        let new: NewLead = serde_json::from_value(new).unwrap();
+        let id = LeadId::new(Timestamp::UNIX_EPOCH, &[number; 10]);
+        new.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("test")).unwrap()
+    }
+
+    fn stock(state: &str, room: i64, oldest: Vec<Lead>) -> StateStock {
+        let (cap, state) = (Cap::DEFAULT, state.parse().unwrap());
+        StateStock { state, cap, out: 0, room, stored: true, oldest, counted: None, whole: true }
+    }
+
+    #[test]
+    fn a_state_gives_the_least_of_what_is_asked_what_its_cap_leaves_and_what_is_there() {
+        for (asked, room, there, given) in
+            [(Some(2), 10, 3, 2), (None, 2, 3, 2), (Some(5), 10, 3, 3), (None, -4, 3, 0), (Some(1), 0, 3, 0)]
+        {
+            let leads: Vec<Lead> = (0..there).map(|number| lead(number, "NY")).collect();
+            let asked = asked.map(|asked| Quantity::try_from(asked).unwrap());
+            let plan = Plan::of(&[stock("NY", room, leads.clone())], asked);
+            assert_eq!(plan.leads, leads[..given], "{asked:?} {room} {there}");
+            assert_eq!((plan.given[0].given as usize, plan.given[0].in_stock), (given, u64::from(there)));
+        }
+    }
+
+    #[test]
+    fn a_lead_that_moved_between_two_reads_is_taken_once() {
+        let stocks =
+            [stock("NY", 9, vec![lead(1, "NY")]), stock("CA", 9, vec![lead(1, "CA"), lead(2, "CA")])];
+        let plan = Plan::of(&stocks, None);
+        assert_eq!(plan.leads.len(), 2);
+        assert_eq!(plan.given[1].given, 1);
+    }
+
+    #[test]
+    fn a_fingerprint_names_these_leads_in_this_order() {
+        let of = |numbers: &[u8]| {
+            let leads = numbers.iter().map(|number| lead(*number, "NY")).collect();
+            Plan::of(&[stock("NY", 9, leads)], None).fingerprint()
+        };
+        assert_eq!(of(&[1, 2]), of(&[1, 2]));
+        assert_ne!(of(&[1, 2]), of(&[2, 1]));
+        assert_ne!(of(&[1, 2]), of(&[1]));
+        assert!(of(&[1]).as_str().parse::<Fingerprint>().is_ok() && "x".parse::<Fingerprint>().is_err());
+    }
+}
