@@ -37,7 +37,7 @@ async fn the_commands_work_on_a_table_on_aws(world: World) {
         let endpoint = world.engine().endpoint();
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
-            ("AWS_ACCESS_KEY_ID", "dummy"),
+            ("AWS_ACCESS_KEY_ID", world.engine().access_key()),
             ("AWS_SECRET_ACCESS_KEY", "dummy"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
         ] {

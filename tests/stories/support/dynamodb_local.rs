@@ -81,7 +81,7 @@ async fn start(java: &Path, home: &Path) -> Result<String, String> {
     command
         .current_dir(home)
         .args(["-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"])
-        .args(["-inMemory", "-sharedDb", "-disableTelemetry", "-port", &port.to_string()]);
+        .args(["-inMemory", "-disableTelemetry", "-port", &port.to_string()]);
     let process = Process::start(NAME, &command).map_err(|error| error.to_string())?;
     let endpoint = format!("http://127.0.0.1:{port}");
     // An answer ends the waiting, and so does the end of the process.

@@ -34,6 +34,8 @@ impl Kind {
 pub struct Engine {
     kind: Kind,
     endpoint: String,
+    /// Whose data it shows: DynamoDB Local keeps a database for each key.
+    access_key: String,
     /// Dropped, it tells the server within this process to stop.
     _stop: Option<Arc<oneshot::Sender<()>>>,
 }
@@ -46,9 +48,12 @@ impl Engine {
     pub async fn of(kind: Kind) -> Result<Self, Absence> {
         match kind {
             Kind::Dynoxide => Ok(Self::dynoxide().await),
-            Kind::DynamoDbLocal => {
-                Ok(Self { kind, endpoint: dynamodb_local::endpoint().await?, _stop: None })
-            }
+            Kind::DynamoDbLocal => Ok(Self {
+                kind,
+                endpoint: dynamodb_local::endpoint().await?,
+                access_key: access_key(),
+                _stop: None,
+            }),
         }
     }
 
@@ -68,7 +73,12 @@ impl Engine {
             // The sender is never used, only dropped.
             let _ = stopped.await;
         }));
-        Self { kind: Kind::Dynoxide, endpoint: format!("http://{address}"), _stop: Some(Arc::new(stop)) }
+        Self {
+            kind: Kind::Dynoxide,
+            endpoint: format!("http://{address}"),
+            access_key: access_key(),
+            _stop: Some(Arc::new(stop)),
+        }
     }
 
     /// Which engine this is.
@@ -81,13 +91,22 @@ impl Engine {
         &self.endpoint
     }
 
+    /// The key by which an engine knows this one from others that share its process.
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials::new(&self.access_key, "dummy", None, None, "stories")
+    }
+
     /// What the application builds its client from: this endpoint over `wire`, dummy credentials.
     /// Retries and timeouts are the application's own.
     pub fn sdk_config(&self, wire: &Wire) -> Builder {
         Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("dummy", "dummy", None, None, "stories"))
+            .credentials_provider(self.credentials())
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             .endpoint_url(&self.endpoint)
             .http_client(wire.clone())
@@ -98,8 +117,14 @@ impl Engine {
         aws_sdk_dynamodbstreams::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("dummy", "dummy", None, None, "stories"))
+            .credentials_provider(self.credentials())
             .endpoint_url(&self.endpoint)
             .http_client(wire.clone())
     }
+}
+
+/// A key of its own for each story: letters and digits, as DynamoDB Local asks. In one database for all stories it would
+/// look through the stream records of all tables that were before, at every call.
+fn access_key() -> String {
+    format!("story{:016x}", getrandom::u64().expect("the system gives random numbers"))
 }
