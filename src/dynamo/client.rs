@@ -166,6 +166,11 @@ impl Dynamo {
         Err(StoreError::Failed { operation, cause: "it was tried too often".to_owned() })
     }
 
+    /// How long one call may take with all its attempts.
+    pub fn deadline(&self) -> Duration {
+        self.patience.deadline
+    }
+
     /// Waits before something is tried again that others made impossible: between nothing and twice the last bound.
     pub async fn pause(&self, attempts: u32) {
         self.sleep.sleep(self.jittered_wait(attempts)).await;

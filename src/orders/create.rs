@@ -27,8 +27,8 @@ use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::store::Done;
 use crate::values::OrderId;
 
-/// How long an order is tried for: a request to Lambda has 30 s.
-pub(super) const BUDGET: SignedDuration = SignedDuration::from_secs(18);
+/// For how many deadlines of a call an order is tried: three of 8 s, for a request to Lambda has 29 s.
+const DEADLINES: i32 = 3;
 
 /// Which leads an order would be given now. Writes nothing.
 ///
@@ -94,7 +94,9 @@ async fn try_to_create(
     once: Option<&Once<'_, OrderDetail>>,
     turn: &mut Option<Turn>,
 ) -> Result<Done<OrderDetail>, OrderError> {
-    let until = app.clock.now().saturating_add(BUDGET).unwrap_or(Timestamp::MAX);
+    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
+    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
+    let until = app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX);
     let mut helped = false;
     for attempt in 0.. {
         let stocks = stock::read_all(app, new.requested_states.as_slice(), new.quantity_per_state).await?;
