@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use holdfast::app::Clock;
 use holdfast::dynamo::{Select, from_item};
-use holdfast::leads::LeadError;
 use holdfast::leads::domain::{Action, Actor, Lead, LeadChange, LeadId, Score, Status, Stock};
+use holdfast::leads::list::{ListRequest, list};
 use holdfast::leads::store::{self as leads, Done};
+use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};
 use holdfast::orders::store::{self as orders, Found, OrderAction, OrderDetail};
@@ -285,7 +286,7 @@ async fn two_thousand_random_operations_leave_every_lead_accounted_for_once(worl
     desk.app.clock = hands.clock();
     let mut queue = Vec::new();
     for code in STATES {
-        set_cap(&desk, code, 45).await;
+        set_cap(&desk, code, 36).await;
         queue.extend(stock(&desk, code, 60).await);
     }
     let seed = getrandom::u64().unwrap();
@@ -345,23 +346,23 @@ async fn operate(desk: &Desk, queue: &[Lead], dice: &mut Dice) {
     match dice.roll(10) {
         0..=2 => {
             let states: Vec<&str> = STATES.into_iter().filter(|_| dice.roll(2) == 0).collect();
-            let quantity = [Some(1), Some(3), Some(12), None][dice.roll(4)];
+            let quantity = [Some(1), Some(2), Some(3), Some(4), Some(12), None][dice.roll(6)];
             if !states.is_empty() {
                 accept(orders::create(app, &wish(&states, quantity), None, &by(), None).await.map(drop));
             }
         }
         3 => {
-            if let Some((order, _)) = an_order(desk, queue, dice).await {
+            if let Some((order, _)) = an_order(desk, dice).await {
                 accept(orders::fulfill(app, order, None, &by(), None).await.map(drop));
             }
         }
         4 | 5 => {
-            if let Some((order, _)) = an_order(desk, queue, dice).await {
+            if let Some((order, _)) = an_order(desk, dice).await {
                 accept(orders::delete(app, order, None, &by(), None).await.map(drop));
             }
         }
         6 => {
-            if let Some((order, lead)) = an_order(desk, queue, dice).await {
+            if let Some((order, lead)) = an_order(desk, dice).await {
                 let Ok(found) = orders::find(app, order).await else { return };
                 let reason = *dice.pick(&[ReleaseReason::Duplicate, ReleaseReason::BadContact]);
                 let release = Release::new(reason, None).unwrap();
@@ -394,14 +395,13 @@ async fn change_a_lead(desk: &Desk, queue: &[Lead], dice: &mut Dice) {
 }
 
 /// An order that has a lead out, and that lead.
-async fn an_order(desk: &Desk, queue: &[Lead], dice: &mut Dice) -> Option<(OrderId, LeadId)> {
-    for _ in 0..20 {
-        let Ok(lead) = leads::find(&desk.app, dice.pick(queue).id).await else { continue };
-        if let (Stock::Assigned, Some(order)) = (lead.stock, lead.order_id) {
-            return Some((order, lead.id));
-        }
-    }
-    None
+async fn an_order(desk: &Desk, dice: &mut Dice) -> Option<(OrderId, LeadId)> {
+    let state = Some(state(STATES[dice.roll(STATES.len())]));
+    let filter = Filter { stock: Some(Stock::Assigned), state, ..Filter::default() };
+    let request = ListRequest { filter, limit: 10, ..ListRequest::default() };
+    let leads = list(&desk.app, &request).await.ok()?.leads;
+    let lead = leads.get(dice.roll(leads.len().max(1)))?;
+    Some((lead.order_id?, lead.id))
 }
 
 fn accept(outcome: Result<(), OrderError>) {
