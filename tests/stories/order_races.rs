@@ -19,7 +19,7 @@ use holdfast::values::OrderId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::orders::{by, create, of_stock, set_cap, state, stock, wish};
-use crate::support::desk::{Desk, PATIENCE, SHORT_PATIENCE};
+use crate::support::desk::{Desk, PATIENCE};
 use crate::support::fault::Fault;
 use crate::support::{Story, World, stories};
 
@@ -286,15 +286,15 @@ async fn two_thousand_random_operations_leave_every_lead_accounted_for_once(worl
     desk.app.clock = hands.clock();
     let mut queue = Vec::new();
     for code in STATES {
-        set_cap(&desk, code, 36).await;
-        queue.extend(stock(&desk, code, 60).await);
+        set_cap(&desk, code, 24).await;
+        queue.extend(stock(&desk, code, 40).await);
     }
     let seed = getrandom::u64().unwrap();
     println!("seed {seed}");
     let queue = Arc::new(queue);
     let workers = (0..WORKERS).map(|number| {
         let wire = world.another_wire();
-        let mut desk = desk.another(&world, &wire, SHORT_PATIENCE);
+        let mut desk = desk.another(&world, &wire, PATIENCE);
         desk.app.clock = hands.clock();
         let (queue, hands) = (queue.clone(), hands.clone());
         tokio::spawn(async move {

@@ -21,7 +21,7 @@ use super::{axe, dynamodb_local, panics, process, webdriver};
 const THREADS: usize = 4;
 
 /// A story that takes longer than this has failed.
-const LIMIT: Duration = Duration::from_secs(480);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Browsers are heavy: with more stories at once each of them only becomes slow.
 static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
