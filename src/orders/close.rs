@@ -15,7 +15,7 @@ use super::write::{Count, Move, count, move_lead, stamp};
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_item};
-use crate::leads::domain::{Action, Stock, StoredLead};
+use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
 use crate::leads::store::Done;
 use crate::values::{OrderId, Version};
@@ -44,7 +44,7 @@ pub async fn fulfill(
         if expected.is_some_and(|expected| expected != order.version) {
             return stale(app, &whole, once).await;
         }
-        let end = End::of(whole, stamp(app, by), Stage::Fulfilled);
+        let end = End::read(app, whole, stamp(app, by), Stage::Fulfilled).await?;
         let detail = end.detail(app).await?;
         match end.write(app, |write| Once::record(once, write, &detail)).await? {
             Ended::Done => return Ok(Done::Now(detail)),
@@ -82,7 +82,7 @@ pub async fn delete(
         if order.status == OrderStatus::Fulfilled {
             return Err(OrderError::RuleViolation(OrderRule::FulfilledStays));
         }
-        let end = End::of(whole, stamp(app, by), Stage::Deleted);
+        let end = End::read(app, whole, stamp(app, by), Stage::Deleted).await?;
         match end.write(app, |write| Once::record(once, write, &order)).await? {
             Ended::Done => return Ok(Done::Now(order)),
             Ended::Lost(refusal) => {
@@ -133,10 +133,12 @@ struct End {
     whole: Whole,
     after: StoredOrder,
     stamp: Stamp,
+    /// The leads that end in the same transaction: of a small order all of them, of a large one none.
+    leads: Vec<StoredLead>,
 }
 
 impl End {
-    fn of(whole: Whole, stamp: Stamp, stage: Stage) -> Self {
+    async fn read(app: &App, whole: Whole, stamp: Stamp, stage: Stage) -> Result<Self, StoreError> {
         let StoredOrder { order, writing } = whole.stored.clone();
         let fulfilled = stage == Stage::Fulfilled;
         let order = Order {
@@ -148,7 +150,9 @@ impl End {
             cause: stamp.cause.clone(),
             ..order
         };
-        Self { after: StoredOrder { order, writing: Writing { stage, ..writing } }, whole, stamp }
+        let leads = if writing.large { Vec::new() } else { read_stored(app, &whole.parts).await? };
+        let after = StoredOrder { order, writing: Writing { stage, ..writing } };
+        Ok(Self { after, whole, stamp, leads })
     }
 
     fn fulfils(&self) -> bool {
@@ -157,13 +161,16 @@ impl End {
 
     /// The order as it will stand, for the answer.
     async fn detail(&self, app: &App) -> Result<OrderDetail, OrderError> {
-        let mut detail = detail_of(app, &self.whole).await?;
-        let (id, stamp) = (self.after.order.id, &self.stamp);
-        for lead in &mut detail.leads {
-            *lead = lead.moved(Stock::Fulfilled, Some(id), stamp.at, stamp.actor.clone());
+        let (order, stamp) = (self.after.order.clone(), &self.stamp);
+        let fulfilled =
+            |lead: &Lead| lead.moved(Stock::Fulfilled, Some(order.id), stamp.at, stamp.actor.clone());
+        if self.after.writing.large {
+            let OrderDetail { leads, leads_next, .. } = detail_of(app, &self.whole).await?;
+            return Ok(OrderDetail { leads: leads.iter().map(fulfilled).collect(), leads_next, order });
         }
-        detail.order = self.after.order.clone();
-        Ok(detail)
+        // What is answered is what is written: an edit between two reads would make them differ.
+        let leads = self.leads.iter().map(|stored| fulfilled(&stored.lead)).collect();
+        Ok(OrderDetail { leads, leads_next: None, order })
     }
 
     async fn write(
@@ -173,7 +180,7 @@ impl End {
     ) -> Result<Ended, OrderError> {
         let large = self.whole.stored.writing.large;
         let write = self.order_alone(app)?;
-        let write = if large { self.mark(write)? } else { self.with_leads(app, write).await? };
+        let write = if large { self.mark(write)? } else { self.with_leads(write)? };
         match app.dynamo.write(record(write)?).await {
             Ok(()) if large => {
                 // The end stands, whatever becomes of this; what is left the next one who meets it writes.
@@ -222,16 +229,16 @@ impl End {
         Ok(write.put_derived("unsettled", to_item(&key, &serde_json::json!({}))?))
     }
 
-    async fn with_leads(&self, app: &App, mut write: GuardedWrite) -> Result<GuardedWrite, OrderError> {
+    fn with_leads(&self, mut write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         let (id, stamp) = (self.after.order.id, &self.stamp);
         let (stock, action) = match self.fulfils() {
             true => (Stock::Fulfilled, Action::Fulfilled),
             false => (Stock::Unassigned, Action::Returned),
         };
-        for before in read_stored(app, &self.whole.parts).await? {
+        for before in &self.leads {
             let order = self.fulfils().then_some(id);
             let after = &before.lead.moved(stock, order, stamp.at, stamp.actor.clone());
-            let (before, cause) = (&before, stamp.cause.as_ref());
+            let cause = stamp.cause.as_ref();
             let one = Move { before, after, hold: None, action, order: id, reason: None, cause };
             write = move_lead(write, &one)?;
         }

@@ -76,6 +76,8 @@ text_value!(OrderStatus);
 pub struct Quantity(u32);
 
 impl Quantity {
+    /// One lead.
+    pub const ONE: Self = Self(1);
     /// The largest.
     pub const MAX: u32 = 1_000;
     const WORDS: &str = "A quantity is a whole number from 1 to 1000.";

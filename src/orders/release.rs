@@ -4,7 +4,7 @@
 //! replacement takes the place that the release leaves, so it is given only while nothing is out over the cap.
 
 use super::close::{recalled, stale};
-use super::domain::{By, Order, OrderRule, OrderStatus, Release};
+use super::domain::{By, Order, OrderRule, OrderStatus, Quantity, Release};
 use super::error::OrderError;
 use super::items::{
     Part, PartLead, STAGE, Stage, Stamp, StoredOrder, cap_key, entry_item, order_item, part_item,
@@ -97,12 +97,10 @@ impl<'a> Exchange<'a> {
         if released.lead.order_id != Some(whole.stored.order.id) {
             return Ok(None);
         }
-        let stock = stock::read(app, state, None).await?;
+        // The queue's first lead comes with the cap, also where the cap leaves no room.
+        let stock = stock::read(app, state, Some(Quantity::ONE)).await?;
         // The released lead leaves one place; none is over where the cap was lowered under what is out.
-        let replacement = match stock.room >= 0 {
-            true => stock::oldest(app, state, 1).await?.into_iter().next(),
-            false => None,
-        };
+        let replacement = stock.oldest.into_iter().next().filter(|_| stock.room >= 0);
         if replacement.as_ref().is_some_and(|lead| lead.id == id) {
             // Somebody else released it between the two reads, and it is the oldest free one now.
             return Ok(None);

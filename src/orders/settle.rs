@@ -55,14 +55,17 @@ pub async fn help(app: &App) -> Result<Found, StoreError> {
         sk: String,
     }
     let page = app.dynamo.select(&Select::partition(UNSETTLED, AT_A_LOOK)).await?;
-    let mut found = Found::Nothing;
+    let (mut found, mut failure) = (Found::Nothing, None);
     for item in page.items {
         let Mark { sk } = from_item(item)?;
         let Some(id) = sk.strip_prefix("ORDER#").and_then(|id| id.parse().ok()) else { continue };
-        let settled = settle(app, id).await?;
-        found = found.max(if settled { Found::Settled } else { Found::Running });
+        // One that cannot be settled keeps none of the others back.
+        match settle(app, id).await {
+            Ok(settled) => found = found.max(if settled { Found::Settled } else { Found::Running }),
+            Err(error) => failure = Some(error),
+        }
     }
-    Ok(found)
+    failure.map_or(Ok(found), Err)
 }
 
 /// Settles one order if it was cut off; says whether nothing is left to do.
