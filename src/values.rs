@@ -244,6 +244,13 @@ impl FromStr for Name {
 
 text_value!(Name);
 
+/// Whether a spreadsheet that opens a file may take a cell with this text as a formula.
+///
+/// Source: OWASP, "CSV Injection", <https://owasp.org/www-community/attacks/CSV_Injection>.
+pub fn begins_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
+}
+
 /// The words of a name: as they stand between spaces, and the parts of those that punctuation joins
 /// (`O'Brien-Smith` is found by `o'b`, `brien` and `smith`).
 pub fn name_parts(name: &str) -> impl Iterator<Item = &str> {

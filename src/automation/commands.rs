@@ -15,10 +15,10 @@ use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::store::Done;
 use crate::leads::{self, Filter, LeadError};
 use crate::orders::OrderError;
-use crate::orders::domain::{By, Order, OrderStatus, Quantity, RequestedStates};
+use crate::orders::domain::{By, CustomerName, Order, OrderStatus, Quantity, RequestedStates};
 use crate::orders::list::{self, OrderFilter};
 use crate::orders::store::{self, OrderDetail};
-use crate::values::{Email, Name, OrderId, UsState, Version};
+use crate::values::{Email, OrderId, UsState, Version};
 
 /// What a command came to: as JSON the command's name and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub struct OrderSummary {
     /// The id.
     pub id: OrderId,
     /// The customer's name.
-    pub customer_name: Name,
+    pub customer_name: CustomerName,
     /// The customer's e-mail address.
     pub customer_email: Email,
     /// From which states.

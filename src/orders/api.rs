@@ -19,7 +19,9 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::domain::{Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates};
+use super::domain::{
+    CustomerName, Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates,
+};
 use super::list::{CustomerWords, ListRequest, OrderFilter, OrderPage, list};
 use super::period::Period;
 use super::store::{self, OrderDetail, OrderEntry, OrderLeads, Released};
@@ -29,7 +31,7 @@ use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::leads::store::Done;
-use crate::values::{Email, Invalid, Name, OrderId, Version};
+use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
@@ -90,7 +92,7 @@ async fn list_orders(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateBody {
     #[serde(alias = "customer_name")]
-    customer_name: Name,
+    customer_name: CustomerName,
     #[serde(alias = "customer_email")]
     customer_email: Email,
     #[serde(alias = "requested_states")]

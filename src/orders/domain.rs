@@ -3,9 +3,11 @@
 //! What always holds: an order names one to 50 states, each once; what a state gives is never more than was asked, than
 //! its cap leaves, or than is in stock.
 
+mod customer;
 mod plan;
 mod release;
 
+pub use customer::CustomerName;
 pub use plan::{Fingerprint, Given, Plan, StateStock};
 pub use release::{Release, ReleaseReason};
 
@@ -15,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::leads::domain::Actor;
-use crate::values::{Email, Invalid, Name, OrderId, UsState, Version, text_value};
+use crate::values::{Email, Invalid, OrderId, UsState, Version, text_value};
 
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -237,7 +239,7 @@ impl FromStr for RequestedStates {
 #[serde(rename_all = "camelCase")]
 pub struct NewOrder {
     /// The customer's name.
-    pub customer_name: Name,
+    pub customer_name: CustomerName,
     /// The customer's e-mail address.
     pub customer_email: Email,
     /// From which states.
@@ -254,7 +256,7 @@ pub struct Order {
     /// The id.
     pub id: OrderId,
     /// The customer's name.
-    pub customer_name: Name,
+    pub customer_name: CustomerName,
     /// The customer's e-mail address.
     pub customer_email: Email,
     /// From which states.

@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Fingerprint, NewOrder, OrderStatus, Quantity, RequestedStates};
+use super::domain::{CustomerName, Fingerprint, NewOrder, OrderStatus, Quantity, RequestedStates};
 use super::list::{CustomerWords, ListRequest, OrderFilter};
 use super::period::Period;
 use crate::accounts::domain::SignedIn;
 use crate::dynamo::ledger::{IdempotencyKey, OnceOnly};
-use crate::values::{Email, Invalid, Name, UsState, Version};
+use crate::values::{Email, Invalid, UsState, Version};
 use crate::web::extract::WebError;
 use crate::web::lists::parameter;
 
@@ -86,7 +86,7 @@ impl OrderTexts {
     /// A message for each field that is wrong.
     pub fn order(&self) -> Result<NewOrder, Box<OrderMessages>> {
         let mut wrong = Box::<OrderMessages>::default();
-        let customer_name = read(self.name.parse::<Name>(), &mut wrong.name);
+        let customer_name = read(self.name.parse::<CustomerName>(), &mut wrong.name);
         let customer_email = read(self.email.parse::<Email>(), &mut wrong.email);
         let asked = self.asked(&mut wrong);
         match (customer_name, customer_email, asked) {

@@ -1,21 +1,16 @@
 //! Cells of CSV files that people open in a spreadsheet.
 
-/// Makes a spreadsheet take a cell as text: one that begins with `=`, `+`, `-`, `@`, a tab or a line ending may run
-/// as a formula when the file is opened, so it gets an apostrophe in front.
-///
-/// Source: OWASP, "CSV Injection", <https://owasp.org/www-community/attacks/CSV_Injection>.
+use crate::values::begins_formula;
+
+/// Makes a spreadsheet take a cell as text: one that [may run as a formula](begins_formula) gets an apostrophe in front.
 pub fn defuse(cell: &str) -> String {
-    let guard = if is_explosive(cell) { "'" } else { "" };
+    let guard = if begins_formula(cell) { "'" } else { "" };
     format!("{guard}{cell}")
 }
 
 /// The cell as it was before [`defuse`].
 pub fn undefuse(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|text| is_explosive(text)).unwrap_or(cell)
-}
-
-fn is_explosive(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
+    cell.strip_prefix('\'').filter(|text| begins_formula(text)).unwrap_or(cell)
 }
 
 #[cfg(test)]

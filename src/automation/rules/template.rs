@@ -226,7 +226,7 @@ mod tests {
             let mut event = event(EventKind::OrderDeleted);
             event.fields.insert("customerName".to_owned(), name.clone());
             let line = line("create_order customer_name={customerName} customer_email=a@b.example requested_states=NY");
-            if let (Ok(Command::CreateOrder(new)), Ok(name)) = (line.command(&event), name.parse::<crate::values::Name>()) {
+            if let (Ok(Command::CreateOrder(new)), Ok(name)) = (line.command(&event), name.parse::<crate::orders::domain::CustomerName>()) {
                 prop_assert_eq!(new.customer_name, name);
             }
         }

@@ -11,12 +11,12 @@ use crate::dynamo::ledger::{self, Once};
 use crate::error::AppError;
 use crate::leads::stats;
 use crate::leads::store::Done;
-use crate::orders::domain::NewOrder;
+use crate::orders::domain::{CustomerName, NewOrder};
 use crate::orders::error::OrderError;
 use crate::orders::forms::{Asked, OrderMessages, OrderTexts, Pairs, confirmed};
 use crate::orders::store::{self, OrderDetail};
 use crate::orders::views::{NewOrderPage, OrderForm, PreviewView};
-use crate::values::{Email, Name};
+use crate::values::Email;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, WebError};
 use crate::web::pages::Shell;
@@ -93,7 +93,7 @@ async fn preview(
 async fn look(app: &App, typed: &OrderTexts, asked: Asked) -> Result<PreviewView, AppError> {
     let (requested_states, quantity_per_state) = asked;
     // Who the customer is changes nothing of what there is to give, and may not be typed yet.
-    let customer_name: Name = typed.name.parse().or_else(|_| "Customer".parse()).map_err(unnamed)?;
+    let customer_name: CustomerName = typed.name.parse().or_else(|_| "Customer".parse()).map_err(unnamed)?;
     let customer_email: Email =
         typed.email.parse().or_else(|_| "customer@example.com".parse()).map_err(unnamed)?;
     let new = NewOrder { customer_name, customer_email, requested_states, quantity_per_state };

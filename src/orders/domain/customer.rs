@@ -1,0 +1,51 @@
+//! The name of a customer. It goes to people in files that a spreadsheet opens, so it is no formula.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Invalid, Name, begins_formula, text_value};
+
+/// A customer's name: a [`Name`] that no spreadsheet takes as a formula.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CustomerName(Name);
+
+impl CustomerName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for CustomerName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let name: Name = text.parse()?;
+        if begins_formula(name.as_str()) {
+            return Err(Invalid::new(
+                "A customer's name does not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+            ));
+        }
+        Ok(Self(name))
+    }
+}
+
+text_value!(CustomerName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_spreadsheet_would_run_is_refused_in_words() {
+        for text in ["=HYPERLINK(\"x\")", "+1", " -2+3", "@SUM(A1)", "", "a\nb"] {
+            let refused = text.parse::<CustomerName>().expect_err(text);
+            assert!(refused.to_string().ends_with('.'), "{refused}");
+        }
+        for text in ["Acme Roofing", "3M", "A=B", "O'Dwyer - Sons"] {
+            assert_eq!(text.parse::<CustomerName>().unwrap().as_str(), text);
+        }
+    }
+}
