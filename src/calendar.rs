@@ -22,6 +22,11 @@ pub fn start_of(day: Date) -> Timestamp {
     day.to_zoned(zone()).map_or(Timestamp::MAX, |midnight| midnight.timestamp())
 }
 
+/// A moment with New York's clock and its offset, for programs and spreadsheets: `2026-11-01T01:30:00-04:00`.
+pub fn in_new_york(moment: Timestamp) -> String {
+    moment.to_zoned(zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +60,18 @@ mod tests {
             ("2026-11-02T05:00:00Z", "2026-11-02"),
         ] {
             assert_eq!(day_of(moment.parse().unwrap()).to_string(), day);
+        }
+    }
+
+    #[test]
+    fn times_have_new_yorks_offset_also_in_the_hour_that_comes_twice() {
+        for (moment, text) in [
+            ("2026-11-01T05:30:00Z", "2026-11-01T01:30:00-04:00"),
+            ("2026-11-01T06:30:00Z", "2026-11-01T01:30:00-05:00"),
+            ("2026-03-08T06:59:59.9Z", "2026-03-08T01:59:59-05:00"),
+            ("2026-03-08T07:00:00Z", "2026-03-08T03:00:00-04:00"),
+        ] {
+            assert_eq!(in_new_york(moment.parse().unwrap()), text);
         }
     }
 }

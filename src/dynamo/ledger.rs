@@ -58,6 +58,25 @@ pub struct Answer {
     pub etag: Option<String>,
 }
 
+/// A change that was made now, or the stored answer of the same request made before.
+#[derive(Debug)]
+pub enum Done<T> {
+    /// It was made now.
+    Now(T),
+    /// The same request had made it before, and was answered so.
+    Before(Answer),
+}
+
+impl<T> Done<T> {
+    /// The answer to the request: the same as before, or made from what was made now.
+    pub fn answer(self, answer: impl Fn(&T) -> Answer) -> Answer {
+        match self {
+            Self::Now(made) => answer(&made),
+            Self::Before(answer) => answer,
+        }
+    }
+}
+
 /// What the ledger says to a refused write.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recall {

@@ -13,7 +13,7 @@ use super::Filter;
 use super::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Score, Status};
 use super::list::{LeadPage, ListRequest, list};
 use super::search::Query;
-use super::store::{self, Done};
+use super::store;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, OnceOnly};
@@ -91,14 +91,7 @@ async fn create(
     };
     let once = request.once.map(|request| Once { request, answer: &answer });
     let done = store::create(&app, request.body, &who.actor(), once.as_ref()).await?;
-    Ok(answered(done, answer))
-}
-
-fn answered(done: Done<Lead>, answer: impl Fn(&Lead) -> Answer) -> Answer {
-    match done {
-        Done::Now(lead) => answer(&lead),
-        Done::Before(answer) => answer,
-    }
+    Ok(done.answer(answer))
 }
 
 /// The lead with its version as `ETag`.
@@ -168,7 +161,7 @@ async fn update(
 ) -> Result<Answer, AppError> {
     let once = once.map(|request| Once { request, answer: &changed });
     let done = store::update(app, id, version, &change, &who.actor(), once.as_ref()).await?;
-    Ok(answered(done, changed))
+    Ok(done.answer(changed))
 }
 
 /// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
@@ -248,7 +241,7 @@ async fn reopen(
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &changed });
     let done = store::reopen(&app, id, version, request.body.reason, &who.actor(), once.as_ref()).await?;
-    Ok(answered(done, changed))
+    Ok(done.answer(changed))
 }
 
 #[derive(Debug, Deserialize)]
@@ -266,7 +259,7 @@ async fn restock(
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &changed });
     let done = store::restock(&app, id, version, &who.actor(), once.as_ref()).await?;
-    Ok(answered(done, changed))
+    Ok(done.answer(changed))
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,9 +12,9 @@ use super::domain::{
 use super::error::{Conflict, LeadError};
 use super::holds;
 use super::items::{EmailItem, email_key, history_item, lead_item, lead_key, reindex, requeue};
-use super::store::{Done, read_since, read_written, recalled};
+use super::store::{read_since, read_written, recalled};
 use crate::app::App;
-use crate::dynamo::ledger::{Once, Recall};
+use crate::dynamo::ledger::{Done, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, Update, WriteError, to_attribute, to_item};
 use crate::values::Version;
 

@@ -17,13 +17,14 @@ use super::domain::{Lead, LeadChange, LeadId, Reason};
 use super::error::{Conflict, LeadError};
 use super::forms::{self, Edit, ListQuery, Messages, RawForm, Texts};
 use super::merge::merge;
-use super::store::{self, Done};
+use super::store;
 use super::views::{
     ConflictPage, ConflictRow, ConflictView, DetailPage, EditPage, EditRow, EntryView, Field, LeadForm,
     LeadRow, LeadView, ListPage, NewPage, Refusal, WelcomePage,
 };
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
+use crate::dynamo::ledger::Done;
 use crate::error::AppError;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, InPath, InQuery, WebError};

@@ -14,7 +14,7 @@ use super::items::{
     reindex, requeue, stored_lead,
 };
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{
     Condition, Cursor, GuardedWrite, Item, Key, Refusal, Select, StoreError, WriteError, from_item, to_item,
 };
@@ -39,15 +39,6 @@ impl Snapshots {
     pub(super) fn keep(&self, seen: &StoredLead) {
         self.0.insert((seen.lead.id, seen.lead.version), seen.clone());
     }
-}
-
-/// A change that was made now, or the stored answer of the same request made before.
-#[derive(Debug)]
-pub enum Done<T> {
-    /// It was made now.
-    Now(T),
-    /// The same request had made it before, and was answered so.
-    Before(Answer),
 }
 
 /// Creates a lead.

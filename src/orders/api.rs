@@ -30,7 +30,6 @@ use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::leads::domain::{Lead, LeadId, Reason};
-use crate::leads::store::Done;
 use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
@@ -127,14 +126,7 @@ async fn create(
     let once = request.once.map(|request| Once { request, answer: &answer });
     let by = who.actor().into();
     let done = store::create(&app, &new, confirm.as_ref(), &by, once.as_ref()).await?;
-    Ok(answered(done, answer).into_response())
-}
-
-fn answered<T>(done: Done<T>, answer: impl Fn(&T) -> Answer) -> Answer {
-    match done {
-        Done::Now(made) => answer(&made),
-        Done::Before(answer) => answer,
-    }
+    Ok(done.answer(answer).into_response())
 }
 
 /// The longest body that the ledger keeps: an item of the table holds 400 KB.
@@ -212,7 +204,7 @@ async fn fulfill(
 ) -> Result<Answer, AppError> {
     let version = version_of(&app, request).await?;
     let done = store::fulfill(&app, id, Some(version), &who.actor().into(), None).await?;
-    Ok(answered(done, whole))
+    Ok(done.answer(whole))
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,7 +250,7 @@ async fn release(
     let once = request.once.map(|request| Once { request, answer: &answer });
     let by = who.actor().into();
     let done = store::release(&app, id, lead_id, version, &release, &by, once.as_ref()).await?;
-    Ok(answered(done, answer))
+    Ok(done.answer(answer))
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ use super::settle;
 use super::store::{OrderAction, OrderDetail, OrderEntry, Whole, detail_of, read_whole};
 use super::write::{Count, Move, count, move_lead, stamp};
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_item};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
-use crate::leads::store::Done;
 use crate::values::{OrderId, Version};
 
 /// How often an end is tried again because somebody changes the order's leads at the same moment.

@@ -21,10 +21,9 @@ use super::turn::Turn;
 use super::write::{Move, move_lead, new_order, part_lead, stamp, take_room};
 use super::{reserve, settle, stock};
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
-use crate::leads::store::Done;
 use crate::values::OrderId;
 
 /// For how many deadlines of a call an order is tried: three of 8 s, for a request to Lambda has 29 s.

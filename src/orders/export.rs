@@ -6,7 +6,6 @@
 
 use csv::Writer;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
@@ -15,7 +14,7 @@ use super::list::{id_of, orders, text};
 use super::period::Period;
 use super::store::{self, OrderDetail, OrderLeads};
 use crate::app::App;
-use crate::calendar;
+use crate::calendar::in_new_york;
 use crate::dynamo::{Cursor, CursorError, Select, StoreError, schema};
 use crate::leads::domain::Lead;
 use crate::values::OrderId;
@@ -248,26 +247,9 @@ fn unwritten(error: &dyn std::fmt::Display) -> OrderError {
     StoreError::Failed { operation: "export", cause: error.to_string() }.into()
 }
 
-/// A moment with New York's clock and its offset: `2026-11-01T01:30:00-04:00`.
-fn in_new_york(moment: Timestamp) -> String {
-    moment.to_zoned(calendar::zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_new_yorks_offset_also_in_the_hour_that_comes_twice() {
-        for (moment, text) in [
-            ("2026-11-01T05:30:00Z", "2026-11-01T01:30:00-04:00"),
-            ("2026-11-01T06:30:00Z", "2026-11-01T01:30:00-05:00"),
-            ("2026-03-08T06:59:59.9Z", "2026-03-08T01:59:59-05:00"),
-            ("2026-03-08T07:00:00Z", "2026-03-08T03:00:00-04:00"),
-        ] {
-            assert_eq!(in_new_york(moment.parse().unwrap()), text);
-        }
-    }
 
     #[test]
     fn a_place_goes_out_and_comes_back_and_stays_within_its_days() {

@@ -13,11 +13,10 @@ use super::stock;
 use super::store::{OrderAction, OrderEntry, Released, Whole, read_whole};
 use super::write::{Count, Move, count, move_lead, stamp};
 use crate::app::App;
-use crate::dynamo::ledger::Once;
+use crate::dynamo::ledger::{Done, Once};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_attribute};
 use crate::leads::domain::{Action, Hold, Lead, LeadId, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
-use crate::leads::store::Done;
 use crate::values::{OrderId, Version};
 
 /// How often a release is tried again because others change the same leads.

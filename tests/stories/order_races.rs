@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast::app::Clock;
+use holdfast::dynamo::ledger::Done;
 use holdfast::dynamo::{Select, from_item};
 use holdfast::leads::domain::{Action, Actor, Lead, LeadChange, LeadId, Score, Status, Stock};
 use holdfast::leads::list::{ListRequest, list};
-use holdfast::leads::store::{self as leads, Done};
+use holdfast::leads::store as leads;
 use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast::app::Clock;
+use holdfast::dynamo::ledger::Done;
 use holdfast::leads::domain::{Actor, Lead, NewLead, Stock};
 use holdfast::leads::list::{ListRequest, list};
-use holdfast::leads::store::{self as leads, Done};
+use holdfast::leads::store as leads;
 use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{By, NewOrder, OrderStatus, Release, ReleaseReason};

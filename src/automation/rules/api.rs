@@ -17,7 +17,6 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
-use crate::leads::store::Done;
 use crate::values::{Name, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
@@ -74,10 +73,8 @@ async fn create(
     let once = request.once.map(|request| Once { request, answer: &answer });
     let RuleBody { name, on, conditions, command, repeat, enabled } = request.body;
     let settings = Settings { name, on, conditions, command, repeat, enabled };
-    Ok(match store::create(&app, settings, &who.actor(), once.as_ref()).await? {
-        Done::Now(rule) => answer(&rule),
-        Done::Before(answer) => answer,
-    })
+    let done = store::create(&app, settings, &who.actor(), once.as_ref()).await?;
+    Ok(done.answer(answer))
 }
 
 fn shown(rule: &Rule) -> Answer {
@@ -189,8 +186,6 @@ async fn retry(
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &shown_run });
-    Ok(match running::retry(&app, id, version, once.as_ref()).await? {
-        Done::Now(run) => shown_run(&run),
-        Done::Before(answer) => answer,
-    })
+    let done = running::retry(&app, id, version, once.as_ref()).await?;
+    Ok(done.answer(shown_run))
 }

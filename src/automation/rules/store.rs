@@ -5,12 +5,11 @@
 use super::domain::{Rule, RuleChange, RuleId, Settings};
 use super::error::RuleError;
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, Recall};
+use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{
     Condition, Key, Select, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 use crate::leads::domain::Actor;
-use crate::leads::store::Done;
 use crate::values::Version;
 
 const RULES: &str = "RULES";
