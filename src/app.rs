@@ -19,6 +19,7 @@ use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
 use crate::leads::{self, store::Snapshots};
 use crate::orders;
+use crate::raffle;
 use crate::web::access::{Access, Route, Routes};
 use crate::web::extract::WebError;
 use crate::web::{assets, headers, health};
@@ -117,6 +118,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(accounts::router(&app))
         .and(leads::router(&app))
         .and(orders::router(&app))
+        .and(raffle::router(&app))
         .and(automation::router(&app));
     let (router, list) = routes.into_parts();
     let router = router

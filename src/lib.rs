@@ -37,5 +37,6 @@ pub mod leads;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod orders;
+pub mod raffle;
 pub mod values;
 pub mod web;

@@ -1,0 +1,121 @@
+//! Buying tickets: one transaction, however many are asked for.
+//!
+//! What always holds: a purchase gives all its tickets or none; a refusal was true at a moment while the request ran;
+//! whoever is neither out of time nor refused goes on until there is a ticket.
+
+use futures_util::future::try_join;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::domain::{
+    Denial, Holding, Pick, Quantity, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
+};
+use super::error::RaffleError;
+use super::items::{Stored, block_item, holding_item, ticket_item};
+use super::store::{at_version, holding, minute, pause, random, recalled, refused, stored, unchanged, until};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Done, Once};
+use crate::dynamo::{Condition, GuardedWrite, WriteError};
+
+/// What a purchase gave.
+#[derive(Debug, Clone, Serialize)]
+pub struct Purchase {
+    /// The tickets bought, ascending.
+    pub numbers: Vec<TicketNumber>,
+    /// The raffle with them sold, as their buyer may see it.
+    pub raffle: RaffleState,
+}
+
+/// Buys tickets for the person who asks. Two reads at once and one write where nobody is in the way.
+///
+/// # Errors
+/// [`RaffleError::Denied`] with the reason, [`RaffleError::NotFound`], [`RaffleError::Crowded`].
+pub async fn buy(
+    app: &App,
+    id: RaffleId,
+    quantity: Quantity,
+    who: &SignedIn,
+    once: Option<&Once<'_, Purchase>>,
+) -> Result<Done<Purchase>, RaffleError> {
+    let until = until(app);
+    let mut last_seen = None;
+    for attempt in 0.. {
+        let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
+        let now = app.clock.now();
+        if waits_for_draw(&stored, now) {
+            pause(app, attempt, until).await?;
+            continue;
+        }
+        let Stored { raffle, pool, .. } = &stored;
+        if let Err(denial) = raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now) {
+            // Blocks are read one after the other. Two reads that found the same ones had a moment between them at
+            // which all were so.
+            let seen = Some(pool.changes());
+            if is_of_many_items(denial) && last_seen != seen {
+                last_seen = seen;
+                continue;
+            }
+            let fresh = Box::new(RaffleState::of(raffle, pool, &holding, who, now));
+            return refused(app, once, RaffleError::Denied { denial, fresh }).await;
+        }
+        let Some(picks) = pool.pick(quantity.get(), random(app), minute(raffle, now)) else { continue };
+        let (write, purchase) = sale(app, &stored, &holding, &picks, who, now)?;
+        match app.dynamo.write(Once::record(once, write, &purchase)?).await {
+            Ok(()) => return Ok(Done::Now(purchase)),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
+                    return Ok(Done::Before(answer));
+                }
+            }
+        }
+        pause(app, attempt, until).await?;
+    }
+    Err(RaffleError::Crowded)
+}
+
+/// Whether the winner is being drawn, so that a change waits for it.
+pub(super) fn waits_for_draw(stored: &Stored, now: Timestamp) -> bool {
+    stored.raffle.status == RaffleStatus::Open && stored.drawing.is_some_and(|drawing| drawing.until > now)
+}
+
+/// Whether a reason was found by looking at several items, which no single read takes at one moment.
+fn is_of_many_items(denial: Denial) -> bool {
+    matches!(denial, Denial::SoldOut | Denial::OnlyLeft { .. })
+}
+
+/// The write that sells the picked numbers, and what it gives.
+fn sale(
+    app: &App,
+    stored: &Stored,
+    holding: &Holding,
+    picks: &[Pick],
+    who: &SignedIn,
+    now: Timestamp,
+) -> Result<(GuardedWrite, Purchase), RaffleError> {
+    let Stored { raffle, pool, .. } = stored;
+    let id = raffle.id;
+    let mut numbers: Vec<TicketNumber> = picks.iter().flat_map(|pick| pick.numbers.clone()).collect();
+    numbers.sort_unstable();
+    let after = holding.with(&numbers);
+    let mut write = app.dynamo.guarded_write();
+    for Pick { before, after, numbers } in picks {
+        write = write.put("block", block_item(id, after)?, at_version(before.version));
+        for number in numbers {
+            let ticket = Ticket {
+                number: *number,
+                holder: who.id,
+                name: who.name.clone(),
+                email: who.email.clone(),
+                bought_at: now,
+                version: after.version,
+            };
+            write = write.put("ticket", ticket_item(id, &ticket)?, Condition::Absent);
+        }
+    }
+    let write = write.put("holding", holding_item(id, who.id, &after)?, unchanged(holding));
+    let pool = pool.with(picks.iter().map(|pick| &pick.after));
+    let raffle = RaffleState::of(raffle, &pool, &after, who, now);
+    Ok((write, Purchase { numbers, raffle }))
+}

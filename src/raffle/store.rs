@@ -1,0 +1,344 @@
+//! Raffles in the table: reading and opening them. [`buy`], [`cancel`] and [`draw`] stand beside.
+//!
+//! What always holds: a raffle with all that is sold of it is one query; a seed is read by the draw alone.
+
+pub use super::buy::{Purchase, buy};
+pub use super::cancel::cancel;
+pub use super::draw::draw;
+
+use futures_util::future::try_join;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::domain::{
+    Happening, Holding, NewRaffle, Point, Pool, Proof, Raffle, RaffleEntry, RaffleId, RaffleState, Seed,
+    Ticket, TicketNumber, tag_of,
+};
+use super::error::RaffleError;
+use super::items::{
+    BLOCKS, HISTORY, LIST, RAFFLE, SeedItem, Stored, TICKETS, block_item, entry_item, holding_key, partition,
+    raffle_item, raffle_key, seed_key, ticket_key, tickets_partition,
+};
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Done, Once, Recall};
+use crate::dynamo::schema::{self, PK, SK};
+use crate::dynamo::{
+    Condition, Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item, to_item,
+};
+use crate::values::Version;
+
+/// More than a raffle has items to be read with.
+const MOST_ITEMS: i32 = 40;
+/// Raffles of a list whose blocks are read at the same time.
+const AT_ONCE: usize = 8;
+/// For how many deadlines of a call something is tried that others make impossible: three of 8 s, for a request to
+/// Lambda has 29 s.
+const DEADLINES: i32 = 3;
+const TICKETS_LIST: &str = "raffle tickets";
+const HISTORY_LIST: &str = "raffle history";
+
+/// Opens a raffle with a seed of its own, to which it is committed.
+///
+/// # Errors
+/// [`RaffleError::Misfit`] for a sale that would be over already.
+pub async fn create(
+    app: &App,
+    new: &NewRaffle,
+    who: &SignedIn,
+    once: Option<&Once<'_, RaffleState>>,
+) -> Result<Done<RaffleState>, RaffleError> {
+    let now = app.clock.now();
+    new.check(now).map_err(|(field, invalid)| RaffleError::Misfit { field, invalid })?;
+    let id = RaffleId::new(now, &app.entropy.bytes());
+    let seed = Seed::new(app.entropy.bytes());
+    let raffle = Raffle::open(id, new, &seed, now, who.actor());
+    let pool = Pool::new(raffle.tickets);
+    let entry = RaffleEntry { at: now, by: who.actor(), happening: Happening::Opened };
+    let mut write = app
+        .dynamo
+        .guarded_write()
+        .put("raffle", raffle_item(&raffle)?, Condition::Absent)
+        .put("seed", to_item(&seed_key(id), &SeedItem { seed })?, Condition::Absent)
+        .put("history", entry_item(id, &entry, random(app))?, Condition::Absent);
+    for block in pool.blocks() {
+        write = write.put("block", block_item(id, block)?, Condition::Absent);
+    }
+    let state = RaffleState::of(&raffle, &pool, &Holding::default(), who, now);
+    let write = Once::record(once, write, &state)?;
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(Done::Now(state)),
+        Err(WriteError::Refused(refusal)) => match recalled(Once::recall(once, &refusal)?)? {
+            Some(answer) => Ok(Done::Before(answer)),
+            // Nobody else makes an id of ours.
+            None => Err(StoreError::contradiction("TransactWriteItems", &raffle_key(id)).into()),
+        },
+        Err(WriteError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A raffle as `who` may see it now. Two calls.
+///
+/// # Errors
+/// [`RaffleError::NotFound`].
+pub async fn read(app: &App, id: RaffleId, who: &SignedIn) -> Result<RaffleState, RaffleError> {
+    let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
+    Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, app.clock.now()))
+}
+
+/// A raffle as `who` may see it now, unless it is as it was at this [tag](RaffleState::tag). One call where nothing has
+/// changed.
+///
+/// # Errors
+/// [`RaffleError::NotFound`].
+pub async fn read_changed(
+    app: &App,
+    id: RaffleId,
+    who: &SignedIn,
+    seen: &str,
+) -> Result<Option<RaffleState>, RaffleError> {
+    let stored = stored(app, id).await?;
+    let now = app.clock.now();
+    // One's own tickets change with a block, so the tag speaks of them too.
+    if tag_of(&stored.raffle, &stored.pool, now) == seen {
+        return Ok(None);
+    }
+    let holding = holding(app, id, who).await?;
+    Ok(Some(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)))
+}
+
+/// One page of raffles.
+#[derive(Debug, Default)]
+pub struct RafflePage {
+    /// The raffles, newest first.
+    pub raffles: Vec<RaffleState>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of raffles, newest first, as `who` may see them. A call for each, and two.
+///
+/// # Errors
+/// [`RaffleError::Cursor`] for a cursor of another list.
+pub async fn list(
+    app: &App,
+    limit: u16,
+    cursor: Option<&str>,
+    who: &SignedIn,
+) -> Result<RafflePage, RaffleError> {
+    let mut select = Select::index(schema::ALL_NEWEST, LIST, i32::from(limit)).backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(LIST, text)?;
+        let [id] = cursor.parts();
+        let id: RaffleId = id.parse().map_err(|_| CursorError)?;
+        select = select.after(&id.to_string(), &raffle_key(id));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let ids: Vec<RaffleId> = page.items.iter().filter_map(|item| id_in(item, "RAFFLE#")).collect();
+    let next = ids.last().filter(|_| page.more);
+    let next = next.map(|id| Cursor::after([id.to_string()]).encode(LIST));
+    let pools = stream::iter(ids.clone()).map(|id| find(app, id)).buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let (stored, holdings) = try_join(pools, holdings(app, &ids, who)).await?;
+    let now = app.clock.now();
+    let none = Holding::default();
+    let states = stored.iter().flatten().map(|Stored { raffle, pool, .. }| {
+        let holding = holdings.iter().find(|(id, _)| *id == raffle.id).map_or(&none, |(_, holding)| holding);
+        RaffleState::of(raffle, pool, holding, who, now)
+    });
+    Ok(RafflePage { raffles: states.collect(), next })
+}
+
+/// What is published of a raffle's draw; before it, the commitment.
+///
+/// # Errors
+/// [`RaffleError::NotFound`].
+pub async fn proof(app: &App, id: RaffleId) -> Result<Proof, RaffleError> {
+    let Stored { raffle, pool, .. } = stored(app, id).await?;
+    Ok(Proof::of(&raffle, pool.sold_numbers()))
+}
+
+/// How the sale went, from the opening until now or the draw.
+///
+/// # Errors
+/// [`RaffleError::NotFound`].
+pub async fn sales(app: &App, id: RaffleId) -> Result<Vec<Point>, RaffleError> {
+    let Stored { raffle, pool, .. } = stored(app, id).await?;
+    let until = raffle.drawn.as_ref().map_or(app.clock.now(), |drawn| drawn.at);
+    Ok(pool.sales().curve(raffle.created_at, until))
+}
+
+/// One page of a raffle's sold tickets.
+#[derive(Debug, Default)]
+pub struct TicketPage {
+    /// The tickets, by their numbers.
+    pub tickets: Vec<Ticket>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of a raffle's sold tickets, with whose they are.
+///
+/// # Errors
+/// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
+pub async fn tickets(
+    app: &App,
+    id: RaffleId,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<TicketPage, RaffleError> {
+    exists(app, id).await?;
+    let mut select = Select::partition(tickets_partition(id), i32::from(limit)).begins_with(TICKETS);
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(TICKETS_LIST, text)?;
+        let [number] = cursor.parts();
+        let number: TicketNumber = number.parse().map_err(|_| CursorError)?;
+        let key = ticket_key(id, number);
+        select = select.after(&key.sk, &key);
+    }
+    let page = app.dynamo.select(&select).await?;
+    let tickets = page.items.into_iter().map(from_item).collect::<Result<Vec<Ticket>, _>>()?;
+    let next = tickets.last().filter(|_| page.more);
+    let next = next.map(|last| Cursor::after([last.number.to_string()]).encode(TICKETS_LIST));
+    Ok(TicketPage { tickets, next })
+}
+
+/// One page of a raffle's history.
+#[derive(Debug, Default)]
+pub struct HistoryPage {
+    /// The entries, newest first.
+    pub entries: Vec<RaffleEntry>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of what happened to a raffle beside its sales, newest first.
+///
+/// # Errors
+/// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
+pub async fn history(
+    app: &App,
+    id: RaffleId,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<HistoryPage, RaffleError> {
+    exists(app, id).await?;
+    let pk = tickets_partition(id);
+    let mut select = Select::partition(pk.clone(), i32::from(limit)).begins_with(HISTORY).backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
+        let [sort] = cursor.parts();
+        if !sort.starts_with(HISTORY) {
+            return Err(CursorError.into());
+        }
+        select = select.after(sort, &Key::new(pk, sort.clone()));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let last = page.items.last().and_then(|item| item.get(SK)?.as_s().ok()).filter(|_| page.more);
+    let next = last.map(|sort| Cursor::after([sort.clone()]).encode(HISTORY_LIST));
+    let entries = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    Ok(HistoryPage { entries, next })
+}
+
+/// A raffle with its blocks, read consistently.
+pub(super) async fn stored(app: &App, id: RaffleId) -> Result<Stored, RaffleError> {
+    find(app, id).await?.ok_or(RaffleError::NotFound(id))
+}
+
+async fn find(app: &App, id: RaffleId) -> Result<Option<Stored>, RaffleError> {
+    // From the first block to the raffle's own item; the seed stands behind it.
+    let select = Select::partition(partition(id), MOST_ITEMS).between(BLOCKS, RAFFLE);
+    Ok(Stored::of(id, app.dynamo.select(&select).await?.items)?)
+}
+
+async fn exists(app: &App, id: RaffleId) -> Result<(), RaffleError> {
+    app.dynamo.get(&raffle_key(id)).await?.map(drop).ok_or(RaffleError::NotFound(id))
+}
+
+/// What a person has in a raffle, read consistently.
+pub(super) async fn holding(app: &App, id: RaffleId, who: &SignedIn) -> Result<Holding, RaffleError> {
+    let item = app.dynamo.get(&holding_key(id, who.id)).await?;
+    Ok(item.map(from_item).transpose()?.unwrap_or_default())
+}
+
+async fn holdings(
+    app: &App,
+    ids: &[RaffleId],
+    who: &SignedIn,
+) -> Result<Vec<(RaffleId, Holding)>, RaffleError> {
+    let keys: Vec<Key> = ids.iter().map(|id| holding_key(*id, who.id)).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut holdings = Vec::new();
+    for item in app.dynamo.get_all(&keys).await? {
+        let id = id_in(&item, "TICKETS#");
+        holdings.extend(id.map(|id| from_item(item).map(|holding| (id, holding))).transpose()?);
+    }
+    Ok(holdings)
+}
+
+fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {
+    item.get(PK)?.as_s().ok()?.strip_prefix(prefix)?.parse().ok()
+}
+
+/// The condition that a holding is as it was read.
+pub(super) fn unchanged(holding: &Holding) -> Condition {
+    match holding.version {
+        0 => Condition::Absent,
+        version => Condition::is_number("version", version),
+    }
+}
+
+/// The condition that something with a version is as it was read.
+pub(super) fn at_version(version: Version) -> Condition {
+    Condition::is_number("version", version.get())
+}
+
+/// The minutes since a raffle was opened.
+pub(super) fn minute(raffle: &Raffle, now: Timestamp) -> u32 {
+    u32::try_from(now.duration_since(raffle.created_at).as_mins().max(0)).unwrap_or(u32::MAX)
+}
+
+pub(super) fn random(app: &App) -> u32 {
+    u32::from_be_bytes(app.entropy.bytes())
+}
+
+/// Until when something is tried that others make impossible.
+pub(super) fn until(app: &App) -> Timestamp {
+    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
+    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
+    app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
+}
+
+/// Waits before the next try.
+///
+/// # Errors
+/// [`RaffleError::Crowded`] once it is too late for one.
+pub(super) async fn pause(app: &App, attempt: u32, until: Timestamp) -> Result<(), RaffleError> {
+    if app.clock.now() >= until {
+        return Err(RaffleError::Crowded);
+    }
+    app.dynamo.pause(attempt.min(4)).await;
+    Ok(())
+}
+
+/// The answer that the same request got before, if it did.
+pub(super) fn recalled(recall: Recall) -> Result<Option<Answer>, RaffleError> {
+    match recall {
+        Recall::Same(answer) => Ok(Some(answer)),
+        Recall::Other => Err(RaffleError::KeyOfAnotherRequest),
+        Recall::Nothing => Ok(None),
+    }
+}
+
+/// The refusal of a request, unless the same request was done before: that is answered as it was.
+pub(super) async fn refused<T>(
+    app: &App,
+    once: Option<&Once<'_, T>>,
+    error: RaffleError,
+) -> Result<Done<T>, RaffleError> {
+    match recalled(Once::look_up(once, &app.dynamo).await?)? {
+        Some(answer) => Ok(Done::Before(answer)),
+        None => Err(error),
+    }
+}
