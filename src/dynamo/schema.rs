@@ -35,10 +35,17 @@
 //! | run of a rule | `RUN#<run id>` | `RUN` | the run's fields, the list attributes, expiresAt; that of a rule that runs once stays |
 //! | ledger of a rule's run | `LEDGER#rule:<rule id>#<run id, or once>` | `LEDGER` | request hash, answer, expiresAt; that of a rule that runs once stays |
 //! | run of commands from the page | `COMMANDS#<account>` | `<run id>` | at, text, results, expiresAt |
+//! | raffle | `RAFFLE#<id>` | `RAFFLE` | the raffle's fields, how it was drawn, the list attributes |
+//! | some of a raffle's numbers | `RAFFLE#<id>` | `BLOCK#<number, 2 digits>` | first, size, taken (one bit for each number), sales, version |
+//! | seed of a raffle that is not drawn | `RAFFLE#<id>` | `SEED` | seed |
+//! | announcement of a draw | `RAFFLE#<id>` | `DRAWING` | until |
+//! | sold ticket | `TICKETS#<raffle id>` | `TICKET#<number, 6 digits>` | holder, name, email, boughtAt, version |
+//! | what a person has in a raffle | `TICKETS#<raffle id>` | `HOLDER#<account id>` | numbers, version |
+//! | history of a raffle | `TICKETS#<raffle id>` | `HISTORY#<time, 15 digits of milliseconds>#<random>` | at, by, action, its ticket |
 //!
 //! | access pattern | call |
 //! | --- | --- |
-//! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of one; how far a reader has come | GetItem, consistent |
+//! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of one; how far a reader has come; a ticket; what a person has in a raffle; a seed, for the draw | GetItem, consistent |
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
@@ -57,6 +64,10 @@
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
 //! | the statistics; up to 31 days of them; what was counted of up to 100 records | BatchGetItem, consistent |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
+//! | a raffle with all that is sold of it | Query pk = `RAFFLE#<id>`, sk from `BLOCK#` to `RAFFLE`, consistent |
+//! | raffles by newest | Query `all-newest`, partition `RAFFLES`; then a raffle with all that is sold of it for each, and BatchGetItem of one's holdings |
+//! | sold tickets of a raffle | Query pk = `TICKETS#<raffle id>`, sk begins with `TICKET#`, consistent |
+//! | history of a raffle, newest first | Query pk = `TICKETS#<raffle id>`, sk begins with `HISTORY#`, backwards |
 //!
 //! **Indexes.** Each pairs one partition attribute (`listAll`, `listStatus`, `listState`, `listStatusState`, and for
 //! newest first `listStock`, `listStockState`) with one sort attribute (`sortNewest`, `sortScore`), so that every combination of filters is a
@@ -68,6 +79,7 @@
 //! `listAll`; a search partition takes two units for each word written in a transaction, about 500 leads a second for the
 //! commonest first letter. A state's partition takes its queue and its cap: an order of `n` leads writes some `2 + 2n` units
 //! there, so one state takes about 50 orders a second, bound by the cap's item, or 400 leads a second, bound by the queue.
+//! A raffle's crowd is spread over its blocks: the arithmetic stands with [raffles](crate::raffle).
 //! Beyond that DynamoDB throttles, and the guarded write waits under its deadline. The statistics are written by whoever
 //! reads the stream and by no request: up to some 90 changes in one transaction, one for each shard at a time, which conflict
 //! with each other at the desk's counter and are tried again.

@@ -332,3 +332,6 @@ pub struct RaffleEntry {
     #[serde(flatten)]
     pub happening: Happening,
 }
+
+#[cfg(test)]
+mod tests;

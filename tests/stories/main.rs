@@ -28,6 +28,7 @@ mod orders;
 mod pages;
 mod process;
 mod races;
+mod raffle_races;
 mod rules;
 mod stats;
 mod streams;
@@ -68,6 +69,7 @@ modules![
     pages,
     process,
     races,
+    raffle_races,
     rules,
     stats,
     streams

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast::app::Clock;
 use holdfast::dynamo::ledger::Done;
 use holdfast::dynamo::{Select, from_item};
 use holdfast::leads::domain::{Action, Actor, Lead, LeadChange, LeadId, Score, Status, Stock};
@@ -17,11 +16,10 @@ use holdfast::orders::OrderError;
 use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};
 use holdfast::orders::store::{self as orders, Found, OrderAction, OrderDetail};
 use holdfast::values::OrderId;
-use jiff::{SignedDuration, Timestamp};
 
 use super::orders::{by, create, of_stock, set_cap, state, stock, wish};
+use crate::support::chance::{Dice, Hands, a_fault};
 use crate::support::desk::{Desk, PATIENCE};
-use crate::support::fault::Fault;
 use crate::support::{Story, World, stories};
 
 /// The stories of this module.
@@ -33,21 +31,6 @@ pub fn all() -> Vec<Story> {
             an_edit_waits_for_the_order_around_its_lead_and_loses_nothing,
             two_thousand_random_operations_leave_every_lead_accounted_for_once
     ]
-}
-
-/// A clock that a story moves on.
-#[derive(Clone, Default)]
-struct Hands(Arc<AtomicI64>);
-
-impl Hands {
-    fn clock(&self) -> Clock {
-        let seconds = self.0.clone();
-        Clock::from_fn(move || Timestamp::now() + SignedDuration::from_secs(seconds.load(Ordering::SeqCst)))
-    }
-
-    fn forward(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
 }
 
 async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(world: World) {
@@ -260,23 +243,6 @@ async fn an_edit_waits_for_the_order_around_its_lead_and_loses_nothing(world: Wo
     assert_accounted(&desk, &queue, &["NY"]).await;
 }
 
-/// Random numbers from a seed (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.roll(from.len())]
-    }
-}
-
 const OPERATIONS: usize = 2_000;
 const WORKERS: usize = 16;
 const STATES: [&str; 3] = ["NY", "CA", "TX"];
@@ -328,17 +294,6 @@ async fn two_thousand_random_operations_leave_every_lead_accounted_for_once(worl
     hands.forward(120);
     while orders::help(&desk.app).await.unwrap() != Found::Nothing {}
     assert_accounted(&desk, &queue, &STATES).await;
-}
-
-fn a_fault(dice: &mut Dice) -> Fault {
-    match dice.roll(6) {
-        0 => Fault::ReplyLost,
-        1 => Fault::StatusAfterCommit(500),
-        2 => Fault::Throttled,
-        3 => Fault::TransactionConflict,
-        4 => Fault::ConnectionRefused,
-        _ => Fault::TransactionInProgress,
-    }
 }
 
 /// One operation, of which only what the product may answer is accepted.

@@ -5,6 +5,7 @@
 pub mod absence;
 pub mod axe;
 pub mod browser;
+pub mod chance;
 pub mod connector;
 pub mod desk;
 pub mod dynamodb_local;
