@@ -13,7 +13,7 @@ use axum_extra::extract::cookie::Key;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::accounts;
+use crate::accounts::{self, sign_up::SignUp};
 use crate::automation;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
@@ -99,6 +99,8 @@ pub struct App {
     pub snapshots: Snapshots,
     /// What seals cookies, and whether they travel over https alone.
     pub cookies: CookiePolicy,
+    /// Whether people may make accounts of their own.
+    pub sign_up: SignUp,
 }
 
 /// How session cookies are made.

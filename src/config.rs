@@ -10,6 +10,8 @@
 //! | `HOLDFAST_COOKIE_KEY` | secret text, at least 64 bytes of it, from which the key of session cookies is made |
 //! | `HOLDFAST_SECURE_COOKIES` | `true` (unless set) or `false`: whether cookies travel over https alone |
 //! | `HOLDFAST_BASE_PATH` | the key under which a custom domain maps the API, for example `/desk`; nothing unless set |
+//! | `HOLDFAST_SIGN_UP` | `open` (unless set), `off` or `invitation`: who may make an account of their own |
+//! | `HOLDFAST_INVITATION_CODE` | with `invitation`, the code: 8 to 100 visible ASCII characters |
 //! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
 
 use std::fmt;
@@ -18,12 +20,15 @@ use axum_extra::extract::cookie::Key;
 use http::Uri;
 use sha2::{Digest, Sha512};
 
+use crate::accounts::sign_up::{SignUp, SignUpFaults};
 use crate::app::{CookiePolicy, Entropy};
 
 const TABLE: &str = "HOLDFAST_TABLE";
 const COOKIE_KEY: &str = "HOLDFAST_COOKIE_KEY";
 const SECURE_COOKIES: &str = "HOLDFAST_SECURE_COOKIES";
 const BASE_PATH: &str = "HOLDFAST_BASE_PATH";
+const SIGN_UP: &str = "HOLDFAST_SIGN_UP";
+const INVITATION_CODE: &str = "HOLDFAST_INVITATION_CODE";
 const DYNAMODB_ENDPOINT: &str = "HOLDFAST_DYNAMODB_ENDPOINT";
 
 /// The configuration of a deployed Holdfast.
@@ -35,6 +40,8 @@ pub struct Config {
     pub cookies: CookiePolicy,
     /// The key under which a custom domain maps the API: empty, or a path like `/desk`.
     pub base_path: String,
+    /// Whether people may make accounts of their own.
+    pub sign_up: SignUp,
     /// Where DynamoDB answers, if not where AWS says.
     pub dynamodb_endpoint: Option<String>,
 }
@@ -45,6 +52,7 @@ impl fmt::Debug for Config {
             .field("table", &self.table)
             .field("secure_cookies", &self.cookies.secure)
             .field("base_path", &self.base_path)
+            .field("sign_up", &self.sign_up)
             .field("dynamodb_endpoint", &self.dynamodb_endpoint)
             .finish_non_exhaustive()
     }
@@ -80,14 +88,20 @@ impl Config {
         check(SECURE_COOKIES, secure.as_deref().map_or(Ok(()), |value| parse_bool(value).map(drop)));
         let base_path = lookup(BASE_PATH);
         check(BASE_PATH, base_path.as_deref().map_or(Ok(()), check_base_path));
+        let sign_up = SignUp::from_settings(lookup(SIGN_UP).as_deref(), lookup(INVITATION_CODE).as_deref());
+        if let Err(SignUpFaults { mode, code }) = &sign_up {
+            check(SIGN_UP, mode.map_or(Ok(()), Err));
+            check(INVITATION_CODE, code.map_or(Ok(()), Err));
+        }
         let dynamodb_endpoint = lookup(DYNAMODB_ENDPOINT);
         check(DYNAMODB_ENDPOINT, dynamodb_endpoint.as_deref().map_or(Ok(()), check_endpoint));
 
-        match (table, key, faults.is_empty()) {
-            (Some(table), Ok(key), true) => Ok(Self {
+        match (table, key, sign_up, faults.is_empty()) {
+            (Some(table), Ok(key), Ok(sign_up), true) => Ok(Self {
                 table,
                 cookies: CookiePolicy { key, secure: secure.as_deref() != Some("false") },
                 base_path: base_path.unwrap_or_default(),
+                sign_up,
                 dynamodb_endpoint,
             }),
             _ => Err(ConfigError(faults)),
@@ -163,6 +177,8 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+    const CODE: &str = "k7-Wm2!xQ";
+
     fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let base = [(TABLE, "holdfast"), (COOKIE_KEY, SECRET)];
         Config::from_lookup(|name| {
@@ -177,6 +193,7 @@ mod tests {
         assert_eq!(config.table, "holdfast");
         assert!(config.cookies.secure);
         assert_eq!(config.base_path, "");
+        assert!(matches!(config.sign_up, SignUp::Open));
         assert_eq!(config.dynamodb_endpoint, None);
     }
 
@@ -194,11 +211,14 @@ mod tests {
         let config = read(&[
             (SECURE_COOKIES, "false"),
             (BASE_PATH, "/desk/eu"),
+            (SIGN_UP, "invitation"),
+            (INVITATION_CODE, CODE),
             (DYNAMODB_ENDPOINT, "https://dynamodb.example:8443"),
         ])
         .unwrap();
         assert!(!config.cookies.secure);
         assert_eq!(config.base_path, "/desk/eu");
+        assert!(matches!(&config.sign_up, SignUp::Invited(code) if code.is(CODE)));
         assert_eq!(config.dynamodb_endpoint.as_deref(), Some("https://dynamodb.example:8443"));
     }
 
@@ -215,6 +235,8 @@ mod tests {
             (BASE_PATH, "/", "is no path"),
             (BASE_PATH, "/desk/", "is no path"),
             (BASE_PATH, "//evil.example", "is no path"),
+            (SIGN_UP, "closed", "is none of open, off and invitation"),
+            (INVITATION_CODE, CODE, "is of no use"),
             (DYNAMODB_ENDPOINT, "localhost:8000", "is no address"),
             (DYNAMODB_ENDPOINT, "ftp://localhost", "is no address"),
         ] {
@@ -226,16 +248,36 @@ mod tests {
     #[test]
     fn all_faults_are_told_at_once_and_no_secret_with_them() {
         let secret = "short-secret";
-        let error =
-            read(&[(TABLE, ""), (COOKIE_KEY, secret), (SECURE_COOKIES, "1"), (BASE_PATH, "x")]).unwrap_err();
-        assert_eq!(error.0.len(), 4, "{error}");
-        assert!(!format!("{error} {error:?}").contains(secret));
+        let code = "a code";
+        let error = read(&[
+            (TABLE, ""),
+            (COOKIE_KEY, secret),
+            (SECURE_COOKIES, "1"),
+            (BASE_PATH, "x"),
+            (SIGN_UP, "closed"),
+            (INVITATION_CODE, code),
+        ])
+        .unwrap_err();
+        assert_eq!(error.0.len(), 6, "{error}");
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains(secret) && !said.contains(code), "{said}");
+    }
+
+    #[test]
+    fn sign_up_is_open_unless_switched_off_or_by_invitation() {
+        assert!(matches!(read(&[(SIGN_UP, "open")]).unwrap().sign_up, SignUp::Open));
+        assert!(matches!(read(&[(SIGN_UP, "off"), (INVITATION_CODE, "")]).unwrap().sign_up, SignUp::Off));
+        let error = read(&[(SIGN_UP, "invitation")]).unwrap_err().to_string();
+        assert!(error.contains("HOLDFAST_INVITATION_CODE is missing"), "{error}");
+        let error = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, "a code")]).unwrap_err().to_string();
+        assert!(error.contains("HOLDFAST_INVITATION_CODE is no invitation code"), "{error}");
     }
 
     #[test]
     fn a_configuration_shows_no_secret() {
-        let config = read(&[]).unwrap();
+        let config = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, CODE)]).unwrap();
         let shown = format!("{config:?}");
+        assert!(!shown.contains(CODE), "{shown}");
         assert!(shown.contains("holdfast") && !shown.contains("0123456789"), "{shown}");
         assert!(!shown.contains(&format!("{:?}", config.cookies.key.master())));
     }

@@ -427,6 +427,16 @@ fn account_problem(error: AccountError) -> Problem {
             let invalid = Invalid::new("Another account has this e-mail address.");
             web_problem(WebError::field("email", &invalid))
         }
+        AccountError::SignUpOff => Problem::new(
+            S::FORBIDDEN,
+            "sign-up-off",
+            "Sign-up is switched off",
+            "Ask an administrator for an account.",
+        ),
+        AccountError::WrongInvitationCode => {
+            let invalid = Invalid::new("This is not the invitation code.");
+            web_problem(WebError::field("code", &invalid))
+        }
         AccountError::WrongPassword => {
             let invalid = Invalid::new("This is not the current password.");
             web_problem(WebError::field("current", &invalid))

@@ -17,6 +17,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::accounts::sign_up::SignUp;
 use crate::app::{App, Clock, CookiePolicy, Entropy};
 use crate::config::Config;
 use crate::dynamo::{Dynamo, Patience};
@@ -86,7 +87,7 @@ pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Buil
 }
 
 /// The application over a table.
-pub fn app(client: Builder, table: &str, cookies: CookiePolicy) -> App {
+pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
     let entropy = Entropy::of_system();
     let sleep = SharedAsyncSleep::new(TokioSleep::new());
     App {
@@ -95,6 +96,7 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy) -> App {
         entropy,
         snapshots: Snapshots::new(SNAPSHOTS),
         cookies,
+        sign_up,
     }
 }
 
@@ -104,7 +106,7 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy) -> App {
 /// [`ClientError::NoRegion`].
 pub async fn app_of(config: &Config) -> Result<App, ClientError> {
     let client = aws(None, config.dynamodb_endpoint.as_deref()).await?;
-    Ok(app(client, &config.table, config.cookies.clone()))
+    Ok(app(client, &config.table, config.cookies.clone(), config.sign_up.clone()))
 }
 
 /// HTTPS with the roots that the operating system trusts: a list of our own would be quicker to load by some

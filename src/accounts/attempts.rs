@@ -1,7 +1,7 @@
-//! How often a password may be guessed: 10 times for one e-mail address within 15 minutes, whether or not the address
-//! has an account.
+//! How often a password or an invitation code may be guessed: 10 times for one e-mail address within 15 minutes,
+//! whether or not the address has an account, by signing in and signing up together.
 //!
-//! What always holds: an attempt is counted before its password is looked at, by a write that carries the count it
+//! What always holds: an attempt is counted before its password or code is looked at, by a write that carries the count it
 //! saw, so that guesses sent at the same moment are counted one after the other; the right password, or the end of
 //! the 15 minutes, forgets them. It keeps the true owner out as well; sessions, tokens and sign-in links go on.
 
@@ -58,7 +58,7 @@ fn key(email: &Email) -> Key {
     Key::new(format!("ATTEMPTS#{}", email.key()), "ATTEMPTS")
 }
 
-/// Counts an attempt to sign in, before the password is looked at.
+/// Counts an attempt to sign in or up, before the password or the code is looked at.
 ///
 /// # Errors
 /// [`AccountError::TooManyAttempts`] if there were too many.

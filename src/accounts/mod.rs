@@ -2,8 +2,8 @@
 //!
 //! Invariants: an e-mail address belongs to one account, whatever the case of its letters; a password is kept as an
 //! argon2id hash and a secret (API token, sign-in link) as its SHA-256, and neither is logged; a session ends after
-//! seven days and with every new password; a sign-in link works once; a revoked token signs nobody in. Who sends a
-//! request costs at most one read. Every change is one guarded write.
+//! seven days and with every new password; a sign-in link works once; a revoked token signs nobody in; whoever signs up
+//! is a participant. Who sends a request costs at most one read. Every change is one guarded write.
 //!
 //! A token carries the name and role that its owner had when it was made. A feature that changes these must change
 //! the owner's tokens in the same write.
@@ -14,6 +14,7 @@ pub mod domain;
 mod pages;
 pub mod password;
 pub mod session;
+pub mod sign_up;
 pub mod store;
 pub mod tokens;
 mod views;
@@ -37,6 +38,12 @@ pub enum AccountError {
     /// Another account has this e-mail address.
     #[error("another account has the e-mail address {0}")]
     EmailTaken(Email),
+    /// People may not make accounts of their own here.
+    #[error("sign-up is switched off")]
+    SignUpOff,
+    /// What was typed is not the invitation code.
+    #[error("the invitation code is not right")]
+    WrongInvitationCode,
     /// The current password that was shown is another one.
     #[error("the password is not right")]
     WrongPassword,

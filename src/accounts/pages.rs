@@ -1,4 +1,6 @@
-//! Signing in and out, one's own account, and the start page.
+//! Signing in and out, one's own account, and the start page. Signing up has a file of its own.
+
+mod sign_up;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -32,6 +34,7 @@ pub(super) fn routes(app: &App) -> Routes {
         .post("/account/password", Access::SignedIn, change_password)
         .post("/account/tokens", Access::SignedIn, create_token)
         .post("/account/tokens/{id}/revoke", Access::SignedIn, revoke_token)
+        .and(sign_up::routes(app))
 }
 
 /// How many tokens the page shows at once.
@@ -45,21 +48,22 @@ async fn home(State(app): State<App>, shell: Shell, who: SignedIn) -> Result<Res
 }
 
 #[derive(Deserialize)]
-struct SignInQuery {
+struct NextQuery {
     #[serde(default)]
     next: String,
 }
 
 async fn sign_in_page(
+    State(app): State<App>,
     shell: Shell,
     who: Option<SignedIn>,
-    InQuery(query): InQuery<SignInQuery>,
+    InQuery(query): InQuery<NextQuery>,
     WantsFragment(fragment): WantsFragment,
 ) -> Result<Response, AppError> {
     if who.is_some() {
         return Ok(onward(&shell, &query.next, fragment));
     }
-    html(StatusCode::OK, &SignInPage { shell, next: query.next, email: String::new(), error: None })
+    html(StatusCode::OK, &SignInPage::new(shell, &app.sign_up, query.next))
 }
 
 #[derive(Deserialize)]
@@ -83,7 +87,8 @@ async fn sign_in(
         _ => Ok(None),
     };
     let page = |status, error: String| {
-        html(status, &SignInPage { shell: shell.clone(), next: next.clone(), email, error: Some(error) })
+        let page = SignInPage::new(shell.clone(), &app.sign_up, next.clone());
+        html(status, &SignInPage { email, error: Some(error), ..page })
     };
     match account {
         Ok(Some(account)) => {
@@ -104,9 +109,14 @@ async fn sign_in(
 
 /// What a person is told who tried too many passwords.
 fn too_many(seconds: u64) -> String {
+    format!("Too many passwords were tried for this address. Wait {} and try again.", minutes(seconds))
+}
+
+/// A wait in whole minutes, in words.
+fn minutes(seconds: u64) -> String {
     let minutes = seconds.div_ceil(60);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
-    format!("Too many passwords were tried for this address. Wait {minutes} {unit} and try again.")
+    format!("{minutes} {unit}")
 }
 
 fn retry_after(mut response: Response, seconds: u64) -> Response {
@@ -153,8 +163,8 @@ async fn follow_link(
     }
     let words = "This sign-in link was used already or is too old. Each works once: ask for a new one, or start \
                  Holdfast again, which prints one.";
-    let error = Some(words.to_owned());
-    html(StatusCode::GONE, &SignInPage { shell, next: String::new(), email: String::new(), error })
+    let page = SignInPage::new(shell, &app.sign_up, String::new());
+    html(StatusCode::GONE, &SignInPage { error: Some(words.to_owned()), ..page })
 }
 
 async fn sign_out(

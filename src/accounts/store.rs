@@ -10,7 +10,9 @@ use super::session::Session;
 use super::{AccountError, attempts};
 use crate::app::App;
 use crate::dynamo::schema::TTL;
-use crate::dynamo::{Condition, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item};
+use crate::dynamo::{
+    Condition, GuardedWrite, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
+};
 use crate::values::{Email, Name};
 
 /// How long a sign-in link can be used.
@@ -63,15 +65,51 @@ pub async fn add(
     };
     let now = app.clock.now();
     let account = Account::new(AccountId::new(now, &app.entropy.bytes()), name, email, role, hash, now);
-    let login = LoginItem { account_id: account.id };
-    let write = app
-        .dynamo
-        .guarded_write()
-        .put("account", to_item(&account_key(account.id), &account)?, Condition::Absent)
-        .put("login", to_item(&login_key(&account.email), &login)?, Condition::Absent);
-    match app.dynamo.write(write).await {
+    match app.dynamo.write(addition(app, &account)?).await {
         Ok(()) => Ok(account.id),
         Err(WriteError::Refused(_)) => Err(AccountError::EmailTaken(account.email)),
+        Err(WriteError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// The write that adds an account, refused where another one has its address.
+fn addition(app: &App, account: &Account) -> Result<GuardedWrite, StoreError> {
+    let login = LoginItem { account_id: account.id };
+    let account_item = to_item(&account_key(account.id), account)?;
+    let write = app.dynamo.guarded_write().put("account", account_item, Condition::Absent);
+    Ok(write.put("login", to_item(&login_key(&account.email), &login)?, Condition::Absent))
+}
+
+/// Makes a participant's account for somebody who signs up, with what they typed as the invitation code. Whoever sends
+/// the same twice gets the account that the first time made: for the address and its password it is signing in.
+///
+/// # Errors
+/// [`AccountError::SignUpOff`], [`AccountError::TooManyAttempts`], [`AccountError::WrongInvitationCode`];
+/// [`AccountError::EmailTaken`] if an account with another password has the address.
+pub async fn sign_up(
+    app: &App,
+    name: Name,
+    email: Email,
+    password: Password,
+    code: &str,
+) -> Result<Account, AccountError> {
+    if app.sign_up.is_off() {
+        return Err(AccountError::SignUpOff);
+    }
+    attempts::count(app, &email).await?;
+    if !app.sign_up.admits(code) {
+        return Err(AccountError::WrongInvitationCode);
+    }
+    let hash = Some(hash(app, password.clone()).await?);
+    let now = app.clock.now();
+    let id = AccountId::new(now, &app.entropy.bytes());
+    let account = Account::new(id, name, email, Role::Participant, hash, now);
+    match app.dynamo.write(attempts::forget(addition(app, &account)?, &account.email)).await {
+        Ok(()) => Ok(account),
+        Err(WriteError::Refused(_)) => {
+            let found = by_password(app, &account.email, password).await?;
+            found.ok_or(AccountError::EmailTaken(account.email))
+        }
         Err(WriteError::Store(error)) => Err(error.into()),
     }
 }
@@ -106,6 +144,11 @@ pub(super) async fn by_session(app: &App, session: &Session) -> Result<Option<Si
 /// [`AccountError::TooManyAttempts`] where too many passwords were tried for the address.
 pub async fn sign_in(app: &App, email: &Email, password: Password) -> Result<Option<Account>, AccountError> {
     attempts::count(app, email).await?;
+    by_password(app, email, password).await
+}
+
+/// As [`sign_in`], of an attempt that was counted already.
+async fn by_password(app: &App, email: &Email, password: Password) -> Result<Option<Account>, AccountError> {
     let id = by_email(app, email).await?.unwrap_or(AccountId::NOBODY);
     let account = read(app, id).await?;
     let hash = account.as_ref().and_then(|account| account.password.clone());

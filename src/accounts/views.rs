@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::domain::{Token, TokenName};
 use super::password::Password;
+use super::sign_up::SignUp;
 use crate::web::pages::{Moment, Shell};
 
 /// Where people sign in.
@@ -16,6 +17,103 @@ pub(super) struct SignInPage {
     /// What was typed.
     pub(super) email: String,
     pub(super) error: Option<String>,
+    /// Whether people may make accounts of their own.
+    pub(super) sign_up_offered: bool,
+}
+
+impl SignInPage {
+    /// The page with nothing typed.
+    pub(super) fn new(shell: Shell, sign_up: &SignUp, next: String) -> Self {
+        Self { shell, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
+    }
+
+    fn sign_up(&self) -> String {
+        onward_from(&self.shell, "/sign-up", &self.next)
+    }
+}
+
+/// The address of a page that goes on to `next` in its turn.
+fn onward_from(shell: &Shell, path: &str, next: &str) -> String {
+    let query = if next.is_empty() { None } else { serde_urlencoded::to_string([("next", next)]).ok() };
+    query.map_or_else(|| shell.url(path), |query| format!("{}?{query}", shell.url(path)))
+}
+
+/// Where people make an account of their own.
+#[derive(Template)]
+#[template(path = "accounts/sign_up.html")]
+pub(super) struct SignUpPage {
+    pub(super) shell: Shell,
+    /// Where to go afterwards.
+    pub(super) next: String,
+    pub(super) needs_code: bool,
+    /// What was typed as a name.
+    pub(super) name: String,
+    /// What was typed as an address.
+    pub(super) email: String,
+    /// What is wrong with no single field.
+    pub(super) notice: Option<String>,
+    pub(super) errors: SignUpErrors,
+}
+
+impl SignUpPage {
+    /// The page with nothing typed.
+    pub(super) fn new(shell: Shell, sign_up: &SignUp, next: String) -> Self {
+        let (needs_code, errors) = (sign_up.needs_code(), SignUpErrors::default());
+        Self { shell, next, needs_code, name: String::new(), email: String::new(), notice: None, errors }
+    }
+
+    /// The field to type in next: the first that is wrong, or else the first that is empty.
+    fn focus(&self) -> &'static str {
+        let SignUpErrors { code, name, password, .. } = &self.errors;
+        let wrong = [
+            ("code", code.is_some()),
+            ("name", name.is_some()),
+            ("email", self.errors.is_email_wrong()),
+            ("password", password.is_some()),
+        ];
+        let first = wrong.into_iter().find_map(|(field, is_wrong)| is_wrong.then_some(field));
+        first.unwrap_or(if self.needs_code { "code" } else { "name" })
+    }
+
+    fn password_minimum(&self) -> usize {
+        Password::MIN_CHARS
+    }
+
+    fn sign_in(&self) -> String {
+        onward_from(&self.shell, "/sign-in", &self.next)
+    }
+}
+
+/// What is wrong with the fields of a sign-up.
+#[derive(Debug, Default)]
+pub(super) struct SignUpErrors {
+    pub(super) code: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    /// Another account has the address.
+    pub(super) is_taken: bool,
+    pub(super) password: Option<String>,
+}
+
+impl SignUpErrors {
+    fn is_email_wrong(&self) -> bool {
+        self.email.is_some() || self.is_taken
+    }
+}
+
+/// What people see instead where sign-up is switched off.
+#[derive(Template)]
+#[template(path = "accounts/sign_up_off.html")]
+pub(super) struct SignUpOffPage {
+    pub(super) shell: Shell,
+    /// Where to go after signing in.
+    pub(super) next: String,
+}
+
+impl SignUpOffPage {
+    fn sign_in(&self) -> String {
+        onward_from(&self.shell, "/sign-in", &self.next)
+    }
 }
 
 /// What participants see until there is a raffle.

@@ -1,18 +1,23 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use holdfast::accounts::domain::Role;
+use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
 use holdfast::orders::period;
 use holdfast::values::{Email, Name};
 use jiff::civil::Date;
+
+use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
   holdfast                                   Serve on http://127.0.0.1:3000 with data in .holdfast
   holdfast --port 8080 --data-dir ~/desk     Serve elsewhere, with data elsewhere
   holdfast --port 0                          Serve on any free port, and print which
+  holdfast --sign-up off                     Serve, and let nobody make an account of their own
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
                                              Add an account, also while the server runs
   holdfast import leads contacts.csv         Import contacts, also while the server runs
@@ -200,9 +205,47 @@ pub struct ServeOptions {
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
+    /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code
+    #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES)]
+    pub sign_up: String,
+    /// Invitation code, with --sign-up invitation: 8 to 100 visible characters, best a random one, and best in the
+    /// variable, for others on this computer may see the words of a command
+    #[arg(long, env = "HOLDFAST_INVITATION_CODE", hide_env_values = true, value_name = "CODE")]
+    pub invitation_code: Option<Unchecked>,
     /// Local data
     #[command(flatten)]
     pub data: DataOptions,
+}
+
+impl ServeOptions {
+    /// Whether people may make accounts of their own. A code that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// [`Failure::SignUp`].
+    pub fn sign_up(&self) -> Result<SignUp, Failure> {
+        let code = self.invitation_code.as_ref().map(|code| code.0.as_str()).filter(|code| !code.is_empty());
+        SignUp::from_settings(Some(&self.sign_up), code).map_err(|SignUpFaults { mode, code }| {
+            let mode = mode.map(|fault| format!("--sign-up {fault}"));
+            let code = code.map(|fault| format!("--invitation-code {fault}"));
+            Failure::SignUp(mode.into_iter().chain(code).collect::<Vec<_>>().join(" "))
+        })
+    }
+}
+
+/// A secret as it was given. It is checked later: a value that clap refuses is shown in its message.
+#[derive(Clone)]
+pub struct Unchecked(String);
+
+impl From<String> for Unchecked {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Unchecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unchecked(…)")
+    }
 }
 
 /// Where local data is.
@@ -236,10 +279,43 @@ mod tests {
         }
     }
 
+    fn sign_up(words: &[&str]) -> Result<SignUp, String> {
+        let cli = Cli::try_parse_from([&["holdfast"], words].concat()).map_err(|error| error.to_string())?;
+        cli.serve.sign_up().map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn who_may_sign_up_is_said_by_two_flags() {
+        assert!(matches!(sign_up(&[]), Ok(SignUp::Open)));
+        assert!(matches!(sign_up(&["--sign-up", "off"]), Ok(SignUp::Off)));
+        let invited = sign_up(&["--sign-up", "invitation", "--invitation-code", "k7-Wm2!xQ"]);
+        assert!(matches!(invited, Ok(SignUp::Invited(code)) if code.is("k7-Wm2!xQ")));
+    }
+
+    #[test]
+    fn flags_of_sign_up_that_do_not_fit_are_named_without_the_code() {
+        for (words, fault) in [
+            (&["--sign-up", "closed"][..], "--sign-up"),
+            (&["--sign-up", "invitation"], "--invitation-code is missing"),
+            (&["--sign-up", "invitation", "--invitation-code", "k7-Wm"], "is no invitation code"),
+            (&["--invitation-code", "k7-Wm2!xQ"], "--invitation-code is of no use"),
+        ] {
+            let said = sign_up(words).err().unwrap_or_default();
+            assert!(said.contains(fault) && !said.contains("k7-Wm"), "{words:?}: {said}");
+        }
+    }
+
     #[test]
     fn help_names_every_variable_and_has_examples() {
         let help = Cli::command().render_long_help().to_string();
-        for part in ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "--data-dir", "Examples:"] {
+        for part in [
+            "HOLDFAST_PORT",
+            "HOLDFAST_SIGN_UP",
+            "HOLDFAST_INVITATION_CODE",
+            "HOLDFAST_DATA_DIR",
+            "--data-dir",
+            "Examples:",
+        ] {
             assert!(help.contains(part), "{part}");
         }
     }

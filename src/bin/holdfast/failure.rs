@@ -74,6 +74,9 @@ pub enum Failure {
     /// Standard input cannot be read.
     #[error("cannot read standard input: {0}")]
     Input(io::Error),
+    /// The flags of sign-up do not fit.
+    #[error("{0}")]
+    SignUp(String),
     /// What was given as a password is none.
     #[error("this cannot be a password: {0}")]
     Password(Invalid),

@@ -38,13 +38,14 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// Any [`Failure`] of starting, or of the listening socket.
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let start = Instant::now();
+    let sign_up = options.sign_up()?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
     let mut lock = data.lock_alone()?;
     let engine = Engine::start(&data.database()).await?;
     let cookies = data.cookies(&lock, &Entropy::of_system())?;
-    let app = native::app(native::embedded(engine.endpoint()), TABLE, cookies);
+    let app = native::app(native::embedded(engine.endpoint()), TABLE, cookies, sign_up);
     let served = async {
         create_table(app.dynamo.client(), TABLE).await?;
         let holder = Holder {

@@ -2,6 +2,7 @@
 //! command's own, or a table on AWS.
 
 use axum_extra::extract::cookie::Key;
+use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, CookiePolicy, Entropy};
 use holdfast::dynamo::schema::create_table;
 use holdfast::native;
@@ -37,13 +38,14 @@ impl Opened {
     pub async fn open(options: &TableOptions) -> Result<Self, Failure> {
         if let Some(table) = &options.table {
             let client = native::aws(options.region.clone(), None).await?;
-            return Ok(Self { app: native::app(client, table, no_cookies()), address: None, own: None });
+            let app = native::app(client, table, no_cookies(), SignUp::Off);
+            return Ok(Self { app, address: None, own: None });
         }
         let data = DataDirectory::at(&options.data.data_dir);
         match data.lock()? {
             Locked::Ours(lock) => Self::alone(&data, lock).await,
             Locked::Theirs(Held(Some(Holder { address: Some(address), engine, .. }))) => {
-                let app = native::app(native::embedded(&engine), TABLE, no_cookies());
+                let app = native::app(native::embedded(&engine), TABLE, no_cookies(), SignUp::Off);
                 Ok(Self { app, address: Some(address), own: None })
             }
             Locked::Theirs(held) => Err(data.held(held)),
@@ -53,7 +55,7 @@ impl Opened {
     /// Over an engine that runs as long as the command.
     async fn alone(data: &DataDirectory, mut lock: Lock) -> Result<Self, Failure> {
         let engine = Engine::start(&data.database()).await?;
-        let app = native::app(native::embedded(engine.endpoint()), TABLE, no_cookies());
+        let app = native::app(native::embedded(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
         create_table(app.dynamo.client(), TABLE).await?;
         let holder = Holder {
             pid: std::process::id(),
@@ -73,7 +75,7 @@ impl Opened {
     }
 }
 
-/// A command meets no browser, so its key is of the moment.
+/// A command meets no browser, so its key is of the moment, and nobody signs up.
 fn no_cookies() -> CookiePolicy {
     CookiePolicy { key: Key::from(&Entropy::of_system().bytes::<64>()), secure: true }
 }

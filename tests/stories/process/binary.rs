@@ -19,8 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
 /// What a developer may have set, and no story means.
-const OTHERS: [&str; 6] =
-    ["HOLDFAST_PORT", "HOLDFAST_DATA_DIR", "RUST_LOG", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"];
+const OTHERS: [&str; 8] = [
+    "HOLDFAST_PORT",
+    "HOLDFAST_DATA_DIR",
+    "HOLDFAST_SIGN_UP",
+    "HOLDFAST_INVITATION_CODE",
+    "RUST_LOG",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+];
 
 /// A data directory, removed when its story ends.
 pub struct Data(PathBuf);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum_extra::extract::cookie::Key;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
 use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
@@ -62,6 +63,7 @@ impl Desk {
             entropy,
             snapshots: Snapshots::new(1_000),
             cookies: CookiePolicy { key: Key::from(&[7; 64]), secure: false },
+            sign_up: SignUp::Open,
         };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes }
@@ -70,6 +72,13 @@ impl Desk {
     /// The same instance by another clock.
     pub fn with_clock(self, clock: Clock) -> Self {
         let app = App { clock, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes }
+    }
+
+    /// The same instance where these people may sign up.
+    pub fn with_sign_up(self, sign_up: SignUp) -> Self {
+        let app = App { sign_up, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes }
     }

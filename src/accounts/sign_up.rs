@@ -1,0 +1,199 @@
+//! Whether people may make accounts of their own, and the invitation code that may be needed for it. Pure.
+//!
+//! What always holds: whoever signs up becomes a participant, for [`super::store::sign_up`] takes no role. A code is
+//! in no page, message, log or `Debug`; it is compared in a time that says nothing of it, before a password is hashed.
+//!
+//! How often a code may be guessed: each try counts beside the passwords tried for its e-mail address
+//! ([`super::attempts`]), so 10 within 15 minutes. A guesser has more addresses than one; but with a limit for all of
+//! them together, anyone could close sign-up for everyone by sending wrong codes. What bounds that guesser is the
+//! code: at the 100 requests a second that the template lets through, all codes of 8 random letters and digits take
+//! 36^8 / 100 seconds, 890 years, and all words of a large dictionary an hour. A code is therefore to be a random one.
+//! Behind it is no more than a participant's account.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::values::Invalid;
+
+/// Whether people may make accounts of their own.
+#[derive(Debug, Clone)]
+pub enum SignUp {
+    /// Anyone may.
+    Open,
+    /// Nobody may.
+    Off,
+    /// Whoever knows the code may.
+    Invited(InvitationCode),
+}
+
+/// What is wrong with the settings of sign-up, in the words after each setting's name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SignUpFaults {
+    /// With who may sign up.
+    pub mode: Option<&'static str>,
+    /// With the invitation code.
+    pub code: Option<&'static str>,
+}
+
+impl SignUp {
+    /// The words for who may sign up, in settings.
+    pub const MODES: [&str; 3] = ["open", "off", "invitation"];
+
+    /// What the two settings say: who may sign up, `open` unless set, and the invitation code.
+    ///
+    /// # Errors
+    /// All that is wrong with them. No message has the code in it.
+    pub fn from_settings(mode: Option<&str>, code: Option<&str>) -> Result<Self, SignUpFaults> {
+        const MODE: &str = "is none of open, off and invitation.";
+        const MISSING: &str = "is missing: give the code that people are invited with.";
+        const USELESS: &str =
+            "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
+        const NO_CODE: &str =
+            "is no invitation code: one has 8 to 100 visible ASCII characters, without spaces.";
+        let parsed = code.map(str::parse::<InvitationCode>);
+        let fault = |mode, code| Err(SignUpFaults { mode, code });
+        match (mode.unwrap_or("open"), parsed) {
+            ("open", None) => Ok(Self::Open),
+            ("off", None) => Ok(Self::Off),
+            ("invitation", Some(Ok(code))) => Ok(Self::Invited(code)),
+            ("open" | "off", Some(_)) => fault(None, Some(USELESS)),
+            ("invitation", None) => fault(None, Some(MISSING)),
+            ("invitation", Some(Err(_))) => fault(None, Some(NO_CODE)),
+            (_, Some(Err(_))) => fault(Some(MODE), Some(NO_CODE)),
+            (_, None | Some(Ok(_))) => fault(Some(MODE), None),
+        }
+    }
+
+    /// Whether nobody may.
+    pub fn is_off(&self) -> bool {
+        matches!(self, Self::Off)
+    }
+
+    /// Whether a code is needed.
+    pub fn needs_code(&self) -> bool {
+        matches!(self, Self::Invited(_))
+    }
+
+    /// Whether somebody may who typed this as the code.
+    pub fn admits(&self, typed: &str) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Off => false,
+            Self::Invited(code) => code.is(typed),
+        }
+    }
+}
+
+/// What people are invited with: 8 to 100 visible ASCII characters. Clones share the text.
+#[derive(Clone)]
+pub struct InvitationCode(Arc<str>);
+
+impl InvitationCode {
+    /// The fewest characters.
+    pub const MIN_CHARS: usize = 8;
+    /// The most characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Whether this was typed, white space around it aside. How long it takes says nothing of the code, not even of
+    /// its length.
+    pub fn is(&self, typed: &str) -> bool {
+        let digest = |text: &str| Sha256::digest(text);
+        digest(&self.0).as_slice().ct_eq(digest(typed.trim()).as_slice()).into()
+    }
+}
+
+impl FromStr for InvitationCode {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let long_enough = (Self::MIN_CHARS..=Self::MAX_CHARS).contains(&text.len());
+        if long_enough && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Invalid::new("An invitation code has 8 to 100 visible ASCII characters, without spaces."))
+        }
+    }
+}
+
+impl fmt::Debug for InvitationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InvitationCode(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str = "k7-Wm2!xQ";
+
+    #[test]
+    fn a_code_has_8_to_100_visible_characters() {
+        for text in ["12345678", "~!@#$%^&*()", CODE, &"x".repeat(100)] {
+            assert!(text.parse::<InvitationCode>().is_ok(), "{text}");
+        }
+        for text in ["", "1234567", " 12345678", "1234 5678", "12345678\n", "ünderground", &"x".repeat(101)]
+        {
+            let refused = text.parse::<InvitationCode>().expect_err(text);
+            assert!(refused.to_string().ends_with('.'), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_code_is_known_again_with_white_space_around_it_and_in_no_other_case() {
+        let code: InvitationCode = CODE.parse().unwrap();
+        for typed in [CODE, " k7-Wm2!xQ", "k7-Wm2!xQ\r\n"] {
+            assert!(code.is(typed), "{typed:?}");
+        }
+        for typed in ["", "k7-Wm2!x", "k7-Wm2!xQQ", "k7-wm2!xq", "k7-Wm2! xQ", &"k7-Wm2!xQ".repeat(9)] {
+            assert!(!code.is(typed), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_not_printed() {
+        let sign_up = SignUp::from_settings(Some("invitation"), Some(CODE)).unwrap();
+        assert_eq!(format!("{sign_up:?}"), "Invited(InvitationCode(…))");
+    }
+
+    #[test]
+    fn the_settings_say_who_may_sign_up() {
+        let read = |mode, code| SignUp::from_settings(mode, code).unwrap();
+        assert!(read(None, None).admits("") && read(Some("open"), None).admits("anything"));
+        assert!(read(Some("off"), None).is_off() && !read(Some("off"), None).admits(""));
+        let invited = read(Some("invitation"), Some(CODE));
+        assert!(invited.needs_code() && invited.admits(CODE) && !invited.admits(""));
+        for mode in SignUp::MODES {
+            let code = (mode == "invitation").then_some(CODE);
+            assert!(SignUp::from_settings(Some(mode), code).is_ok(), "{mode}");
+        }
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_are_all_named() {
+        for (mode, code, faults) in [
+            (Some("invitation"), None, (None, Some("is missing"))),
+            (Some("invitation"), Some("short"), (None, Some("is no invitation code"))),
+            (Some("off"), Some(CODE), (None, Some("is of no use"))),
+            (Some("open"), Some("short"), (None, Some("is of no use"))),
+            (None, Some(CODE), (None, Some("is of no use"))),
+            (Some("Open"), None, (Some("is none of"), None)),
+            (Some("closed"), Some(CODE), (Some("is none of"), None)),
+            (Some("closed"), Some("short"), (Some("is none of"), Some("is no invitation code"))),
+        ] {
+            let SignUpFaults { mode: said_of_mode, code: said_of_code } =
+                SignUp::from_settings(mode, code).expect_err("these do not fit");
+            for (said, expected) in [(said_of_mode, faults.0), (said_of_code, faults.1)] {
+                let alike = match (said, expected) {
+                    (Some(said), Some(expected)) => said.starts_with(expected) && said.ends_with('.'),
+                    (said, expected) => said == expected,
+                };
+                assert!(alike, "{mode:?} {code:?}: {said:?}");
+            }
+        }
+    }
+}
