@@ -84,16 +84,15 @@ async fn a_write_from_another_site_is_refused(world: World) {
         assert_eq!(send(headers).await, 403, "{headers:?}");
     }
     assert_eq!(send(&[("origin", "http://holdfast.test")]).await, 200);
-    // Reading is not writing, and signing in is.
+    // Reading is not writing, and signing in or up is.
     ann.get("/leads").header("sec-fetch-site", "cross-site").send().await.expect(200);
-    let form = [("email", "ann@example.com"), ("password", "x")];
-    desk.visitor()
-        .post("/sign-in")
-        .header("origin", "https://evil.example")
-        .form(&form)
-        .send()
-        .await
-        .expect(403);
+    let form = [("name", "Ann"), ("email", "ann@example.com"), ("password", "correct horse battery")];
+    for path in ["/sign-in", "/sign-up"] {
+        let visitor = desk.visitor();
+        let request = visitor.post(path).header("origin", "https://evil.example").form(&form);
+        let refused = request.send().await.expect(403);
+        assert!(refused.text().contains("This write came from another site"), "{path}: {}", refused.text());
+    }
 }
 
 async fn a_visitor_is_sent_to_sign_in_and_back(world: World) {
@@ -116,7 +115,8 @@ async fn a_visitor_is_sent_to_sign_in_and_back(world: World) {
 async fn every_answer_carries_the_protecting_headers(world: World) {
     let desk = Desk::open(&world).await;
     let agent = desk.agent().await;
-    for path in ["/leads", "/api/leads", "/nothing", "/sign-in", "/health", "/assets/unknown.css"] {
+    for path in ["/leads", "/api/leads", "/nothing", "/sign-in", "/sign-up", "/health", "/assets/unknown.css"]
+    {
         let answer = agent.request(Method::GET, path).send().await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::TableDescription;
 use base64::Engine;
 use holdfast::accounts::domain::Role;
+use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::Clock;
 use holdfast::automation::consume::is_relevant;
 use holdfast::dynamo::Select;
@@ -31,7 +32,8 @@ pub fn all() -> Vec<Story> {
             the_bootstrap_links_within_its_stage,
             the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_take,
             the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off,
-            the_stream_hands_over_what_something_is_made_of_and_nothing_else
+            the_stream_hands_over_what_something_is_made_of_and_nothing_else,
+            the_parameters_of_sign_up_are_what_the_function_reads
     ]
 }
 
@@ -313,6 +315,25 @@ async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(world
     let schedule = &template["Resources"]["SweeperFunction"]["Properties"]["Events"]["EveryMinute"];
     let input: Value = serde_json::from_str(schedule["Properties"]["Input"].as_str().unwrap()).unwrap();
     assert_eq!(input, json!({ "sweeps": 2, "secondsBetween": 30 }));
+}
+
+async fn the_parameters_of_sign_up_are_what_the_function_reads(_: World) {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let parameter = &template["Parameters"]["SignUp"];
+    let allowed: Vec<_> =
+        parameter["AllowedValues"].as_sequence().unwrap().iter().map(Yaml::as_str).collect();
+    assert_eq!(allowed, SignUp::MODES.map(Some));
+    assert_eq!(parameter["Default"].as_str(), Some("open"));
+    assert_eq!(template["Parameters"]["InvitationCode"]["NoEcho"].as_bool(), Some(true));
+    let variables = &template["Resources"]["WebFunction"]["Properties"]["Environment"]["Variables"];
+    for name in ["HOLDFAST_SIGN_UP", "HOLDFAST_INVITATION_CODE"] {
+        assert!(variables.get(name).is_some(), "{name}");
+    }
+    for function in ["StreamFunction", "SweeperFunction"] {
+        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
+        assert!(variables.get("HOLDFAST_INVITATION_CODE").is_none(), "{function} has no page");
+    }
 }
 
 async fn the_stream_hands_over_what_something_is_made_of_and_nothing_else(_: World) {

@@ -30,6 +30,7 @@ mod process;
 mod races;
 mod raffle_races;
 mod rules;
+mod sign_up;
 mod stats;
 mod streams;
 mod support;
@@ -71,6 +72,7 @@ modules![
     races,
     raffle_races,
     rules,
+    sign_up,
     stats,
     streams
 ];

@@ -2,6 +2,7 @@
 //! console is quiet.
 
 use holdfast::accounts::domain::Role;
+use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::Clock;
 use holdfast::automation::consume::sweep;
 use jiff::{SignedDuration, Timestamp};
@@ -9,13 +10,16 @@ use serde_json::json;
 
 use super::imports::{fixture, upload};
 use super::{Office, Place, WRITE, console_is_quiet, field};
+use crate::sign_up::by_invitation;
 use crate::support::browser::{At, Browser, Look};
-use crate::support::desk;
+use crate::support::desk::{self, Desk};
+use crate::support::http::Server;
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
     stories![browser:
         everybody_can_use_the_pages_of_accounts,
+        everybody_can_use_the_pages_of_sign_up,
         everybody_can_use_the_pages_of_leads,
         everybody_can_use_what_a_conflict_shows,
         everybody_can_use_the_pages_of_imports,
@@ -74,6 +78,30 @@ async fn everybody_can_use_the_pages_of_accounts(world: World) {
     ada.goto(&office.url("/nowhere")).await;
     ada.wait_for_text("main", "404").await;
     everybody_can_use(&ada, "error-404").await;
+}
+
+async fn everybody_can_use_the_pages_of_sign_up(world: World) {
+    let desk = Desk::open(&world).await.with_sign_up(by_invitation());
+    let taken = desk.account(Role::Participant, "Grace Hopper").await;
+    let server = Server::of(desk.router.clone()).await;
+    let pat = world.browser(Look::desktop()).await;
+    pat.goto(&server.url("/sign-up")).await;
+    pat.wait_for("#code").await;
+    everybody_can_use(&pat, "sign-up").await;
+    pat.run("document.querySelector('main form').noValidate = true", Vec::new()).await;
+    pat.click(At::Css("main [type=submit]")).await;
+    pat.wait_for("#password-error").await;
+    everybody_can_use(&pat, "sign-up-wrong").await;
+    pat.fill(At::Named("Invitation code"), "k7-Wm2!xQ").await;
+    pat.fill(At::Named("Name"), "Pat Doe").await;
+    pat.fill(At::Named("E-mail"), taken.email.as_str()).await;
+    pat.fill(At::Named("Password"), "a sentence is easy to remember").await;
+    pat.click(At::Css("main [type=submit]")).await;
+    pat.wait_for_text("#email-error", "has an account already").await;
+    everybody_can_use(&pat, "sign-up-taken").await;
+    let off = Server::of(desk.with_sign_up(SignUp::Off).router).await;
+    pat.goto(&off.url("/sign-up")).await;
+    everybody_can_use(&pat, "sign-up-off").await;
 }
 
 async fn everybody_can_use_the_pages_of_leads(world: World) {

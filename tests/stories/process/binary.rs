@@ -71,8 +71,13 @@ impl Data {
 
     /// The same with `RUST_LOG`.
     pub async fn serve_logging(&self, level: &str) -> Server {
+        self.serve_with(&[("RUST_LOG", level)]).await
+    }
+
+    /// The same with these variables.
+    pub async fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
-        command.args(["--port", "0"]).env("HOLDFAST_DATA_DIR", &self.0).env("RUST_LOG", level);
+        command.args(["--port", "0"]).env("HOLDFAST_DATA_DIR", &self.0).envs(variables.iter().copied());
         Server::of(Run::start(command, "")).await
     }
 }

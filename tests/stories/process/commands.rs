@@ -21,6 +21,7 @@ pub fn all() -> Vec<Story> {
             rows_that_are_rejected_go_to_a_new_file,
             a_file_that_cannot_be_imported_is_refused_in_words,
             the_help_of_every_command_names_every_flag,
+            who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown,
             a_wrong_configuration_of_the_function_names_every_fault
     ]
 }
@@ -227,8 +228,8 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
     let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
     BTreeMap::from([
-        ("", ["--port", "--data-dir", "--help", "--version"].into()),
-        ("serve", ["--port", "--data-dir", "--help"].into()),
+        ("", ["--port", "--sign-up", "--invitation-code", "--data-dir", "--help", "--version"].into()),
+        ("serve", ["--port", "--sign-up", "--invitation-code", "--data-dir", "--help"].into()),
         ("account", ["--help"].into()),
         ("account add", table(&["--name", "--role", "--password-stdin"])),
         ("import", ["--help"].into()),
@@ -275,6 +276,29 @@ async fn the_help_of_every_command_names_every_flag(_: World) {
     assert!(!data.path().exists(), "nothing was touched");
 }
 
+async fn who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown(_: World) {
+    let data = Data::new();
+    for (code, words) in [
+        (None, "holdfast: --invitation-code is missing"),
+        (Some("two words"), "holdfast: --invitation-code is no invitation code"),
+    ] {
+        let given = code.into_iter().flat_map(|code| ["--invitation-code", code]);
+        let flags: Vec<_> = ["--port", "0", "--sign-up", "invitation"].into_iter().chain(given).collect();
+        let refused = data.holdfast(&flags).fails(1).await;
+        assert!(refused.starts_with(words) && !refused.contains("two words"), "{refused}");
+        assert_eq!(refused.lines().count(), 1, "{refused}");
+        assert!(!data.path().exists(), "nothing was touched");
+    }
+    // A code in the environment is not shown in the help.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+    command.arg("--help").env("HOLDFAST_INVITATION_CODE", "k7-Wm2!xQ");
+    let help = Run::start(command, "").succeeds().await;
+    assert!(help.contains("HOLDFAST_INVITATION_CODE") && !help.contains("k7-Wm2!xQ"), "{help}");
+
+    let off = data.serve_with(&[("HOLDFAST_SIGN_UP", "off")]).await;
+    off.visitor().get("/sign-up").send().await.expect(403);
+}
+
 async fn a_wrong_configuration_of_the_function_names_every_fault(_: World) {
     let secret = "too short a secret";
     let mut command = Command::new(env!("CARGO_BIN_EXE_lambda_web"));
@@ -283,6 +307,8 @@ async fn a_wrong_configuration_of_the_function_names_every_fault(_: World) {
         .env("HOLDFAST_COOKIE_KEY", secret)
         .env("HOLDFAST_SECURE_COOKIES", "perhaps")
         .env("HOLDFAST_BASE_PATH", "desk/")
+        .env("HOLDFAST_SIGN_UP", "invited")
+        .env("HOLDFAST_INVITATION_CODE", "no code")
         .env("HOLDFAST_DYNAMODB_ENDPOINT", "nowhere");
     let run = Run::start(command, "");
     assert_eq!(run.ended().await, Some(1));
@@ -294,11 +320,14 @@ async fn a_wrong_configuration_of_the_function_names_every_fault(_: World) {
         "HOLDFAST_COOKIE_KEY is too short",
         "HOLDFAST_SECURE_COOKIES is neither true nor false",
         "HOLDFAST_BASE_PATH is no path",
+        "HOLDFAST_SIGN_UP is none of open, off and invitation",
+        "HOLDFAST_INVITATION_CODE is no invitation code",
         "HOLDFAST_DYNAMODB_ENDPOINT is no address",
     ] {
         assert!(words.contains(fault), "{fault}: {words}");
     }
-    assert!(!format!("{out}{}", run.err()).contains(secret));
+    let said = format!("{out}{}", run.err());
+    assert!(!said.contains(secret) && !said.contains("no code"), "{said}");
 
     let bare = Run::start(Command::new(env!("CARGO_BIN_EXE_lambda_web")), "");
     assert_eq!(bare.ended().await, Some(1));

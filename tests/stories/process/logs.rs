@@ -21,6 +21,7 @@ use crate::support::{Story, World, stories};
 pub fn all() -> Vec<Story> {
     stories![
         once: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
+            the_server_logs_nobody_who_signs_up_and_no_code,
             the_function_logs_no_lead_that_a_failed_transaction_shows
     ]
 }
@@ -87,6 +88,32 @@ async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(world: World)
     let secrets = [&token, &cookie, &key, &printed].map(|secret| secret.trim_start_matches("hf_"));
     assert_without(&log, &secrets);
     assert_without(&log, &["Zebulon", "Quackenbush", PASSWORD, "correct+horse", "not the right one"]);
+}
+
+async fn the_server_logs_nobody_who_signs_up_and_no_code(_: World) {
+    const CODE: &str = "k7-Wm2!xQ";
+    const WRONG: &str = "k7-Wm2!xZ";
+    let data = Data::new();
+    let variables =
+        [("RUST_LOG", "trace"), ("HOLDFAST_SIGN_UP", "invitation"), ("HOLDFAST_INVITATION_CODE", CODE)];
+    let server = data.serve_with(&variables).await;
+    for (password, code, status) in [
+        ("too short", CODE, 422),
+        (PASSWORD, WRONG, 422),
+        (PASSWORD, CODE, 303),
+        (PASSWORD, CODE, 303),
+        ("not the right one", CODE, 422),
+    ] {
+        let form = [("name", NAME), ("email", EMAIL), ("password", password), ("code", code)];
+        server.visitor().post("/sign-up").form(&form).send().await.expect(status);
+    }
+    let out = server.run.out();
+    let log = server.stop().await;
+    assert!(log.contains("signed up"), "{log}");
+    for words in [&log, &out] {
+        assert_without(words, &["Zebulon", "Quackenbush", PASSWORD, "correct+horse", "not the right one"]);
+        assert_without(words, &[CODE, WRONG, "k7-Wm2%21xQ", "k7-Wm2%21xZ", "k7-Wm2"]);
+    }
 }
 
 /// Replaces an attribute of an item by one of another type.
