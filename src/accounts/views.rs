@@ -75,6 +75,11 @@ impl SignUpPage {
         first.unwrap_or(if self.needs_code { "code" } else { "name" })
     }
 
+    /// Whether the form was sent before, so that its secrets are typed again.
+    fn is_second_try(&self) -> bool {
+        !self.name.is_empty() || !self.email.is_empty()
+    }
+
     fn password_minimum(&self) -> usize {
         Password::MIN_CHARS
     }
