@@ -206,7 +206,7 @@ pub struct ServeOptions {
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
     /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code
-    #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES)]
+    #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES, value_name = "WHO")]
     pub sign_up: String,
     /// Invitation code, with --sign-up invitation: 8 to 100 visible characters, best a random one, and best in the
     /// variable, for others on this computer may see the words of a command
