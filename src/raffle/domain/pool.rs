@@ -254,7 +254,7 @@ impl Pool {
     /// The blocks from the one on that has the free number at a random place, round to the one before it.
     fn from(&self, random: u32, remaining: u32) -> Vec<&Block> {
         // The place is `random` scaled to `0..remaining`; it need not be perfectly even.
-        let place = u64::from(random) * u64::from(remaining) >> 32;
+        let place = (u64::from(random) * u64::from(remaining)) >> 32;
         let mut passed = 0;
         let start = self.blocks.iter().position(|block| {
             passed += u64::from(block.free());
