@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Deserializer};
 
 use super::Filter;
@@ -23,7 +23,8 @@ use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
-use crate::web::respond::{answer, header_text};
+use crate::web::request::Seen;
+use crate::web::respond::{answer, not_modified};
 
 /// The routes of the JSON API.
 pub fn routes(app: &App) -> Routes {
@@ -99,16 +100,11 @@ fn changed(lead: &Lead) -> Answer {
     answer(StatusCode::OK, lead, lead.version.get(), None)
 }
 
-async fn read(
-    State(app): State<App>,
-    InPath(id): InPath<LeadId>,
-    headers: HeaderMap,
-) -> Result<Response, AppError> {
+async fn read(State(app): State<App>, InPath(id): InPath<LeadId>, seen: Seen) -> Result<Response, AppError> {
     let lead = store::find(&app, id).await?;
-    let etag = format!("\"{}\"", lead.version);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, header_text(&etag))]).into_response());
+    let tag = lead.version.to_string();
+    if seen.has(&tag) {
+        return Ok(not_modified(&tag));
     }
     Ok(changed(&lead).into_response())
 }

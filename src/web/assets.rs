@@ -10,6 +10,8 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::request::Seen;
+
 /// One file as it is served: its address, and its bytes in every encoding.
 #[derive(Debug)]
 pub struct Asset {
@@ -51,12 +53,7 @@ pub async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response {
     };
     let encoding = Encoding::best(&request);
     let etag = format!("\"{}{}\"", asset.fingerprint, encoding.suffix());
-    let known = request
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    let known = Seen::of(&request).has(etag.trim_matches('"'));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -77,3 +77,71 @@ impl<S: Sync> FromRequestParts<S> for WantsFragment {
         Ok(Self(Form::of(&parts.uri, &parts.headers) == Form::Fragment))
     }
 }
+
+/// What a client has of an answer already: the tags in `If-None-Match`, strong or weak, for reading makes no difference.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen(Vec<String>);
+
+impl Seen {
+    /// What these headers say.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let tags = values.flat_map(|value| value.split(',')).map(str::trim);
+        let tags = tags.map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+        Self(tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Whether the client has what bears this tag; `*` is all that there is.
+    pub fn has(&self, tag: &str) -> bool {
+        self.0.iter().any(|seen| seen == tag || seen == "*")
+    }
+
+    /// The tag, where there is one and no other.
+    pub fn only(&self) -> Option<&str> {
+        match &self.0[..] {
+            [tag] if tag != "*" => Some(tag),
+            _ => None,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Seen {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_client_says_what_it_has_in_one_tag_or_many() {
+        let seen = |values: &[&'static str]| {
+            let values = values.iter().map(|value| (header::IF_NONE_MATCH, HeaderValue::from_static(value)));
+            let mut headers = HeaderMap::new();
+            for (name, value) in values {
+                headers.append(name, value);
+            }
+            Seen::of(&headers)
+        };
+        for (values, only, has) in [
+            (&["\"3\""][..], Some("3"), true),
+            (&["W/\"3\""], Some("3"), true),
+            (&["3"], Some("3"), true),
+            (&["\"4\""], Some("4"), false),
+            (&["\"4\", W/\"3\""], None, true),
+            (&["\"4\"", "\"3\""], None, true),
+            (&["*"], None, true),
+            (&["\"33\""], Some("33"), false),
+            (&["", " , "], None, false),
+            (&[], None, false),
+        ] {
+            let seen = seen(values);
+            assert_eq!((seen.only(), seen.has("3")), (only, has), "{values:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
@@ -90,6 +90,27 @@ pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location:
         location,
         etag: Some(format!("\"{version}\"")),
     }
+}
+
+/// That a client [has](super::request::Seen) what it asks for already, as its tag says.
+pub fn not_modified(tag: &str) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, header_text(&format!("\"{tag}\"")))]).into_response()
+}
+
+/// Where the next part of an export begins, for programs that read no links.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// A part of an export, to be kept as a file of this name, with the address and the cursor of the next part.
+pub fn csv_part(file: &str, csv: String, next: Option<(String, String)>) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, header_text("text/csv; charset=utf-8"));
+    let disposition = format!("attachment; filename=\"{file}\"");
+    headers.insert(header::CONTENT_DISPOSITION, header_text(&disposition));
+    if let Some((address, cursor)) = next {
+        headers.insert(header::LINK, header_text(&format!("<{address}>; rel=\"next\"")));
+        headers.insert(NEXT_CURSOR, header_text(&cursor));
+    }
+    (headers, csv).into_response()
 }
 
 impl IntoResponse for Answer {

@@ -1,8 +1,7 @@
 //! The export for programs: CSV in parts.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, header};
+use axum::response::Response;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -12,15 +11,12 @@ use crate::orders::period::Period;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::InQuery;
 use crate::web::pages::Shell;
-use crate::web::respond::header_text;
+use crate::web::respond::csv_part;
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
     Routes::new(app).get("/api/orders/export/csv", Access::Agent, export)
 }
-
-/// Where the next part begins, for programs that read no links.
-const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,15 +34,8 @@ async fn export(
     let period = Period::read(from, to)?;
     let cursor = cursor.filter(|text| !text.is_empty());
     let Part { csv, next, .. } = part(&app, &period, cursor.as_deref()).await?;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, header_text("text/csv; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, header_text("attachment; filename=\"orders.csv\""));
-    if let Some(next) = next {
-        let address = shell.url(&address(&period, Some(&next)));
-        headers.insert(header::LINK, header_text(&format!("<{address}>; rel=\"next\"")));
-        headers.insert(NEXT_CURSOR, header_text(&next));
-    }
-    Ok((headers, csv).into_response())
+    let next = next.map(|cursor| (shell.url(&address(&period, Some(&cursor))), cursor));
+    Ok(csv_part("orders.csv", csv, next))
 }
 
 /// The address of a part.
