@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
 use holdfast::orders::period;
+use holdfast::raffle::domain::RaffleId;
 use holdfast::values::{Email, Name};
 use jiff::civil::Date;
 
@@ -23,6 +24,7 @@ Examples:
   holdfast import leads contacts.csv         Import contacts, also while the server runs
   holdfast export orders --output orders.csv Export fulfilled orders, one row for each lead
   holdfast run 'get_leads state=CA'          Run commands, also while the server runs; 'help' lists them
+  holdfast raffle verify proof.json          Check a raffle's draw, without any data but the file
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -67,6 +69,37 @@ pub enum Command {
     },
     /// Run commands on leads and orders; 'help' lists them
     Run(RunCommands),
+    /// Check raffles
+    Raffle {
+        /// What to check
+        #[command(subcommand)]
+        command: RaffleCommand,
+    },
+}
+
+/// What to check of raffles.
+#[derive(Debug, Subcommand)]
+pub enum RaffleCommand {
+    /// Check the proof of a draw: that its seed is the one committed to, and that seed and sold tickets give its winner
+    Verify(VerifyProof),
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  holdfast raffle verify raffle.json
+  curl -s https://desk.example/api/raffles/$ID/proof -H \"Authorization: Bearer $TOKEN\" | holdfast raffle verify -
+
+Nothing but the file is read: no table, no data directory, no network. The exit code is 0 if the proof holds, and 1 if it
+does not or cannot be checked. Compare the commitment that is printed with the one that the raffle's page showed before the
+draw; that is what no file can prove.";
+
+/// The proof to check.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct VerifyProof {
+    /// File with the proof, as the raffle's page and GET /api/raffles/ID/proof give it; - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What to export.
@@ -74,6 +107,8 @@ pub enum Command {
 pub enum ExportCommand {
     /// Export fulfilled orders as CSV, one row for each lead; times are New York's, with their offset
     Orders(ExportOrders),
+    /// Export the sold tickets of a raffle as CSV, one row for each; times are New York's, with their offset
+    Tickets(ExportTickets),
 }
 
 const EXPORT_EXAMPLES: &str = "\
@@ -96,6 +131,26 @@ pub struct ExportOrders {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Where the orders are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+const TICKETS_EXAMPLES: &str = "\
+Examples:
+  holdfast export tickets 019f0000-0000-7000-8000-000000000000 > tickets.csv
+  holdfast export tickets 019f0000-0000-7000-8000-000000000000 --output tickets.csv";
+
+/// Which tickets to export.
+#[derive(Debug, Args)]
+#[command(after_help = TICKETS_EXAMPLES)]
+pub struct ExportTickets {
+    /// Id of the raffle, as the address of its page ends
+    #[arg(value_name = "RAFFLE_ID")]
+    pub raffle: RaffleId,
+    /// New file to write; standard output unless given
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the tickets are
     #[command(flatten)]
     pub table: TableOptions,
 }

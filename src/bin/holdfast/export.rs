@@ -2,14 +2,19 @@
 
 use std::fs::OpenOptions;
 use std::io::{Write, stdout};
+use std::path::Path;
 
 use holdfast::app::App;
-use holdfast::orders::export::part;
+use holdfast::orders::export as orders_export;
 use holdfast::orders::period::Period;
+use holdfast::raffle::export as tickets_export;
 
-use crate::cli::ExportOrders;
+use crate::cli::{ExportOrders, ExportTickets, TableOptions};
 use crate::failure::Failure;
 use crate::table::Opened;
+
+/// CSV, and where the next part begins.
+type Part = (String, Option<String>);
 
 /// Writes fulfilled orders as CSV, all parts as one file.
 ///
@@ -17,7 +22,44 @@ use crate::table::Opened;
 /// [`Failure::Days`] if the last day is before the first; any failure of the file or the table.
 pub async fn orders(options: ExportOrders) -> Result<(), Failure> {
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
-    let mut output: Box<dyn Write> = match &options.output {
+    let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
+        let part = orders_export::part(app, &period, cursor).await?;
+        Ok((part.csv, part.next))
+    };
+    export(&options.table, options.output.as_deref(), part).await
+}
+
+/// Writes a raffle's sold tickets as CSV, all parts as one file.
+///
+/// # Errors
+/// [`Failure::Raffle`] if there is no such raffle; any failure of the file or the table.
+pub async fn tickets(options: ExportTickets) -> Result<(), Failure> {
+    let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
+        let part = tickets_export::part(app, options.raffle, cursor).await?;
+        Ok((part.csv, part.next))
+    };
+    export(&options.table, options.output.as_deref(), part).await
+}
+
+async fn export(
+    table: &TableOptions,
+    output: Option<&Path>,
+    part: impl AsyncFn(&App, Option<&str>) -> Result<Part, Failure>,
+) -> Result<(), Failure> {
+    let opened = Opened::open(table).await?;
+    let exported = write_all(&opened.app, output, part).await;
+    opened.close().await;
+    exported
+}
+
+async fn write_all(
+    app: &App,
+    output: Option<&Path>,
+    part: impl AsyncFn(&App, Option<&str>) -> Result<Part, Failure>,
+) -> Result<(), Failure> {
+    // The file is made once there is something to write, so that a mistake leaves none behind.
+    let (mut csv, mut next) = part(app, None).await?;
+    let mut output: Box<dyn Write> = match output {
         // A file that is there is not written over.
         Some(path) => {
             let file = OpenOptions::new().write(true).create_new(true).open(path);
@@ -25,19 +67,10 @@ pub async fn orders(options: ExportOrders) -> Result<(), Failure> {
         }
         None => Box::new(stdout().lock()),
     };
-    let opened = Opened::open(&options.table).await?;
-    let exported = write_all(&opened.app, &period, &mut output).await;
-    opened.close().await;
-    exported
-}
-
-async fn write_all(app: &App, period: &Period, output: &mut dyn Write) -> Result<(), Failure> {
-    let mut cursor = None;
     loop {
-        let part = part(app, period, cursor.as_deref()).await?;
-        output.write_all(part.csv.as_bytes()).and_then(|()| output.flush()).map_err(Failure::Output)?;
-        match part.next {
-            Some(next) => cursor = Some(next),
+        output.write_all(csv.as_bytes()).and_then(|()| output.flush()).map_err(Failure::Output)?;
+        match next {
+            Some(cursor) => (csv, next) = part(app, Some(&cursor)).await?,
             None => return Ok(()),
         }
     }

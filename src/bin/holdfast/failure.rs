@@ -8,6 +8,8 @@ use holdfast::dynamo::StoreError;
 use holdfast::leads::import::ImportError;
 use holdfast::native::ClientError;
 use holdfast::orders::OrderError;
+use holdfast::raffle::RaffleError;
+use holdfast::raffle::domain::ProofError;
 use holdfast::values::Invalid;
 
 use crate::lock::Held;
@@ -97,6 +99,17 @@ pub enum Failure {
         /// How many there were.
         all: usize,
     },
+    /// What was given as the proof of a draw is none.
+    #[error(
+        "this is no proof of a raffle: {0}; one is the JSON that the raffle's page and GET /api/raffles/ID/proof give"
+    )]
+    NoProof(String),
+    /// A proof has nothing to check, or is to be checked in another way.
+    #[error("this proof cannot be checked: {}", on_one_line(.0))]
+    Unchecked(ProofError),
+    /// A proof does not hold.
+    #[error("this proof does not hold: {0}")]
+    Untrue(ProofError),
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -106,6 +119,9 @@ pub enum Failure {
     /// Orders cannot be read.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// A raffle cannot be read.
+    #[error(transparent)]
+    Raffle(#[from] RaffleError),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -117,6 +133,11 @@ pub enum Failure {
 /// A port worth trying instead.
 fn another(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(3000)
+}
+
+/// What another's file says in words, without what a terminal would obey.
+pub fn on_one_line(words: &impl ToString) -> String {
+    words.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 impl Failure {

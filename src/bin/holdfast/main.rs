@@ -8,6 +8,7 @@ mod export;
 mod failure;
 mod import;
 mod lock;
+mod raffle;
 mod run;
 mod serve;
 mod signals;
@@ -23,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand};
+use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, RaffleCommand};
 use failure::Failure;
 
 /// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
@@ -56,7 +57,9 @@ async fn obey(cli: Cli) -> Result<(), Failure> {
         Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
         Command::Import { command: ImportCommand::Leads(options) } => import::leads(options).await,
         Command::Export { command: ExportCommand::Orders(options) } => export::orders(options).await,
+        Command::Export { command: ExportCommand::Tickets(options) } => export::tickets(options).await,
         Command::Run(options) => run::commands(options).await,
+        Command::Raffle { command: RaffleCommand::Verify(options) } => raffle::verify(&options),
     }
 }
 

@@ -1,0 +1,74 @@
+//! `holdfast raffle`: checking a draw with nothing but its proof.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use holdfast::raffle::domain::{Proof, ProofError};
+
+use crate::cli::VerifyProof;
+use crate::failure::{Failure, on_one_line};
+use crate::say;
+
+/// More than the proof of the largest raffle has, also with each number on a line of its own.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Checks a proof, and tells line by line what holds.
+///
+/// # Errors
+/// [`Failure::NoProof`] for a file that is none, [`Failure::Unchecked`] before the draw, [`Failure::Untrue`].
+pub fn verify(options: &VerifyProof) -> Result<(), Failure> {
+    let proof = read(&options.file)?;
+    say(&format!("Raffle: {} ({}), method {}", proof.title, proof.raffle, on_one_line(&proof.method)));
+    let verdict = proof.verify();
+    // The checks go in this order, and the first that fails ends them.
+    let (seed, list) = match &verdict {
+        Ok(_) | Err(ProofError::OtherWinner(_)) => (true, true),
+        Err(ProofError::OtherList(_) | ProofError::Order(_) | ProofError::NothingSold) => (true, false),
+        Err(_) => (false, false),
+    };
+    let holds = if seed { "the seed is the one committed to; its SHA-256 is" } else { "published as" };
+    say(&format!("Commitment: {holds} {}", proof.commitment));
+    if let (true, Some(sold), Some(hash)) = (list, &proof.sold, proof.list_hash) {
+        say(&format!("List hash: the SHA-256 of the list of sold tickets is {hash}"));
+        say(&format!("Tickets: {} sold, each in the list once", sold.len()));
+    }
+    match verdict {
+        Ok(verdict) => {
+            say(&format!("Winner: the seed and the list give ticket {}, as published", verdict.winner));
+            say("The proof holds. Compare the commitment with the one that was shown before the draw.");
+            Ok(())
+        }
+        Err(error @ (ProofError::Method(_) | ProofError::NotDrawn | ProofError::Missing(_))) => {
+            Err(Failure::Unchecked(error))
+        }
+        Err(error) => Err(Failure::Untrue(error)),
+    }
+}
+
+fn read(file: &Path) -> Result<Proof, Failure> {
+    let bytes = if file == Path::new("-") {
+        bytes_of(io::stdin()).map_err(Failure::Input)?
+    } else {
+        let bytes = File::open(file).and_then(bytes_of);
+        bytes.map_err(Failure::file("read", file))?
+    };
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
+        return Err(Failure::NoProof("it is longer than 4 MB".to_owned()));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let proof = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { String::new() } else { format!("{path}: ") };
+        Failure::NoProof(on_one_line(&format!("{place}{}", error.into_inner())))
+    })?;
+    reader.end().map_err(|error| Failure::NoProof(on_one_line(&error)))?;
+    Ok(proof)
+}
+
+/// All of it, up to what is refused for its length.
+fn bytes_of(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
