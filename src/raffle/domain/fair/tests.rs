@@ -36,6 +36,31 @@ fn a_draw_follows_the_published_test_vector() {
 }
 
 #[test]
+fn a_draw_follows_the_second_test_vector_whose_first_place_is_thrown_away() {
+    let (winner, list_hash) = draw(&counting_seed(), &numbers([10, 20, 30])).unwrap();
+    assert_eq!(
+        (list_hash.to_string().as_str(), winner.get()),
+        ("a1852ec81c3b20981618e10c24edce1a85ba43ef5f09aaf13bd44d6a715ed5b5", 10)
+    );
+    // The first hash gives the place 3 of three, counted from 0.
+    let bytes = [&counting_seed().0[..], &list_hash.0, &[0; 4]].concat();
+    assert_eq!(Sha256::digest(bytes)[7] & 0b11, 3);
+}
+
+#[test]
+fn the_published_method_has_the_test_vectors() {
+    let document = include_str!("../../../../infra/raffle-proof.md");
+    let seed = counting_seed();
+    assert!(document.contains(&seed.reveal()) && document.contains(&seed.commitment().to_string()));
+    assert!(document.contains(Proof::METHOD));
+    for (sold, named) in [(&[2, 3, 5, 7, 11][..], "2, 3, 5, 7, 11"), (&[10, 20, 30], "10, 20, 30")] {
+        let (winner, list_hash) = draw(&seed, &numbers(sold.iter().copied())).unwrap();
+        let row = document.lines().find(|line| line.starts_with(&format!("| {named} |"))).unwrap();
+        assert!(row.contains(&list_hash.to_string()) && row.ends_with(&format!(" {winner} |")), "{row}");
+    }
+}
+
+#[test]
 fn a_thousand_draws_of_ten_are_even() {
     assert_even(10, 1_000, 27.877);
 }
