@@ -28,7 +28,10 @@ mod orders;
 mod pages;
 mod process;
 mod races;
+mod raffle_api;
+mod raffle_leaks;
 mod raffle_races;
+mod raffle_reports;
 mod rules;
 mod sign_up;
 mod stats;
@@ -70,7 +73,10 @@ modules![
     pages,
     process,
     races,
+    raffle_api,
+    raffle_leaks,
     raffle_races,
+    raffle_reports,
     rules,
     sign_up,
     stats,

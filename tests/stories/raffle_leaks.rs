@@ -1,0 +1,263 @@
+//! Nothing leaks: until the draw no byte of any answer tells the seed, and nobody is shown another's name at any time.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use futures_util::future::pending;
+use holdfast::accounts::domain::Role;
+use holdfast::automation::consume::is_relevant;
+use holdfast::dynamo::StreamReader;
+use holdfast::dynamo::stream::Change;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::raffle_api::{buy, draw, open, participant, state};
+use super::stats::follow;
+use crate::support::desk::{Desk, create, new_lead};
+use crate::support::http::{Client, RequestBuilder, Response};
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        once: no_answer_tells_the_seed_or_another_buyers_name_before_the_draw,
+            no_answer_names_the_winner_to_others_after_the_draw,
+            no_change_that_rules_answer_has_the_seed
+    ]
+}
+
+/// The item that has a raffle's seed while it is open, past the product.
+async fn seed_of(world: &World, raffle: &str) -> Option<String> {
+    let id = raffle.rsplit('/').next().unwrap();
+    let read = world.sdk_client().get_item().table_name(world.table()).consistent_read(true);
+    let read = read.key("pk", AttributeValue::S(format!("RAFFLE#{id}")));
+    let item = read.key("sk", AttributeValue::S("SEED".into())).send().await.unwrap().item?;
+    Some(item["seed"].as_s().unwrap().clone())
+}
+
+/// Something that no answer may have in it, in every way in which it could be written.
+struct Secret {
+    name: &'static str,
+    /// In lower case; sought in any.
+    texts: Vec<String>,
+    bytes: Vec<Vec<u8>>,
+}
+
+impl Secret {
+    fn seed(hex: &str) -> Self {
+        let pairs = (0..hex.len() / 2).map(|at| &hex[2 * at..2 * at + 2]);
+        let raw: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        assert_eq!(raw.len(), 32, "{hex} is no seed");
+        let encoded = [STANDARD_NO_PAD.encode(&raw), URL_SAFE_NO_PAD.encode(&raw)];
+        let list = json!(raw).to_string();
+        let bytes = encoded.into_iter().map(String::into_bytes).chain([raw]).collect();
+        Self { name: "the seed", texts: vec![hex.to_lowercase(), list], bytes }
+    }
+
+    /// Who a program is: their name and address.
+    async fn person(client: &Client) -> Self {
+        let me: Value = client.get("/api/me").send().await.expect(200).json();
+        let text = |field: &str| me[field].as_str().unwrap().to_lowercase();
+        let words = text("name").split(' ').map(str::to_owned).chain([text("email")]).collect();
+        Self { name: "another's name or address", texts: words, bytes: Vec::new() }
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        let lower = bytes.to_ascii_lowercase();
+        let has = |all: &[u8], part: &[u8]| all.windows(part.len()).any(|window| window == part);
+        self.texts.iter().any(|text| has(&lower, text.as_bytes()))
+            || self.bytes.iter().any(|part| has(bytes, part))
+    }
+}
+
+/// Every byte of an answer: its status line, its headers and its body.
+fn bytes_of(answer: &Response) -> Vec<u8> {
+    let mut bytes = answer.status.to_string().into_bytes();
+    for (name, value) in &answer.headers {
+        bytes.extend([b"\n", name.as_str().as_bytes(), b": ", value.as_bytes()].concat());
+    }
+    bytes.extend_from_slice(&answer.body);
+    bytes
+}
+
+/// The addresses of a route: with what is there, where it is about raffles, and with what is nowhere elsewhere.
+fn address(route: &str, raffle: &str, number: u64) -> String {
+    let id = if route.contains("/raffles") {
+        raffle.rsplit('/').next().unwrap()
+    } else {
+        "019f0000-0000-7000-8000-000000000000"
+    };
+    let part = |part: &str| match part {
+        "{number}" => number.to_string(),
+        part if part.starts_with('{') => id.to_owned(),
+        part => part.to_owned(),
+    };
+    route.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// The three forms in which a client can ask: as a program, as a browser, and as htmx.
+fn forms<'a>(client: &'a Client, method: &Method, path: &str) -> Vec<RequestBuilder<'a>> {
+    let request = || client.request(method.clone(), path);
+    let none: [(&str, &str); 0] = [];
+    let (program, browser, htmx) = (
+        request().header("accept", "application/json"),
+        request().header("accept", "text/html"),
+        request().header("accept", "text/html").header("hx-request", "true").header("hx-target", "raffle"),
+    );
+    match *method {
+        Method::GET => vec![program, browser, htmx],
+        _ => vec![program.json(&json!({})), browser.form(&none), htmx.form(&none)],
+    }
+}
+
+/// Asks for every route in every form, and checks every byte that comes back.
+async fn walk(desk: &Desk, who: &str, client: &Client, raffle: &str, number: u64, secrets: &[&Secret]) {
+    let mut asked = 0;
+    for route in &desk.routes {
+        // What would draw is the one thing that is not asked for here.
+        if route.path.ends_with("/draw") && who.starts_with("an administrator") {
+            continue;
+        }
+        let path = address(route.path, raffle, number);
+        for request in forms(client, &route.method, &path) {
+            let answer = request.send().await;
+            check(&answer, &format!("{} {path} as {who}", route.method), secrets);
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "only {asked} answers");
+    for path in ["/raffles", "/raffles/verify", "/api/raffles?limit=1", &format!("{raffle}?cursor=x"), raffle]
+    {
+        for request in forms(client, &Method::GET, path) {
+            let answer = request.header("if-none-match", "\"1\"").send().await;
+            check(&answer, &format!("GET {path} as {who}"), secrets);
+        }
+    }
+}
+
+#[track_caller]
+fn check(answer: &Response, asked: &str, secrets: &[&Secret]) {
+    let bytes = bytes_of(answer);
+    for secret in secrets {
+        assert!(!secret.is_in(&bytes), "{asked} tells {}: {}", secret.name, String::from_utf8_lossy(&bytes));
+    }
+    assert!(answer.status.as_u16() < 500, "{asked} was answered {}", answer.status);
+}
+
+/// A raffle in which two people have bought, with a number of the second.
+struct Scene {
+    desk: Desk,
+    admin: Client,
+    raffle: String,
+    buyers: [Client; 2],
+    number: u64,
+}
+
+impl Scene {
+    async fn set(world: &World) -> Self {
+        let desk = Desk::open(world).await;
+        let admin = desk.program(Role::Administrator).await;
+        let raffle = open(&admin, 100, 2).await;
+        let buyers = [
+            participant(&desk, "Zebulon Quackenbush").await,
+            participant(&desk, "Ottoline Ferncastle").await,
+        ];
+        buy(&buyers[0], &raffle, 1).await;
+        let number = buy(&buyers[1], &raffle, 2).await[0];
+        Self { desk, admin, raffle, buyers, number }
+    }
+
+    /// Everybody who may not know the buyers: nobody in particular, and those who have bought nothing.
+    async fn others(&self) -> Vec<(&'static str, Client)> {
+        let desk = &self.desk;
+        let same_site = |client: Client| client.always("sec-fetch-site", "same-origin");
+        vec![
+            ("a visitor", desk.visitor()),
+            ("a participant", desk.program(Role::Participant).await),
+            ("an agent", desk.program(Role::Agent).await),
+            ("a participant at a browser", same_site(desk.session(Role::Participant, "Pat").await)),
+            ("an agent at a browser", same_site(desk.session(Role::Agent, "Ann").await)),
+        ]
+    }
+}
+
+async fn no_answer_tells_the_seed_or_another_buyers_name_before_the_draw(world: World) {
+    let scene = Scene::set(&world).await;
+    let Scene { desk, admin, raffle, buyers, number } = &scene;
+    let seed = Secret::seed(&seed_of(&world, raffle).await.expect("the seed of an open raffle is stored"));
+    let people = [Secret::person(&buyers[0]).await, Secret::person(&buyers[1]).await];
+    // Runs of rules are among what agents read.
+    for on in ["lead.created", "every 15m"] {
+        let rule = json!({ "name": on, "on": on, "command": "get_leads limit=1" });
+        admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
+    }
+    create(admin, &new_lead("Lead", "lead@example.com")).await;
+    follow(&world, desk).await;
+    let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
+    assert!(!runs["items"].as_array().unwrap().is_empty());
+
+    for (who, client) in scene.others().await {
+        walk(desk, who, &client, raffle, *number, &[&seed, &people[0], &people[1]]).await;
+    }
+    walk(desk, "a buyer", &buyers[0], raffle, *number, &[&seed, &people[1]]).await;
+    let person = desk.session(Role::Administrator, "Ada").await.always("sec-fetch-site", "same-origin");
+    walk(desk, "an administrator at a browser", &person, raffle, *number, &[&seed]).await;
+    walk(desk, "an administrator", admin, raffle, *number, &[&seed]).await;
+
+    // It was open all the time, and the seed is the one that is drawn with.
+    assert_eq!(state(admin, raffle).await["status"], "OPEN");
+    draw(admin, raffle).await;
+    assert_eq!(seed_of(&world, raffle).await, None, "it stands in the drawn raffle alone");
+    let proof = admin.get(&format!("{raffle}/proof")).send().await.expect(200);
+    assert!(seed.is_in(&bytes_of(&proof)), "what is sought is what is published");
+}
+
+async fn no_answer_names_the_winner_to_others_after_the_draw(world: World) {
+    let scene = Scene::set(&world).await;
+    let Scene { desk, admin, raffle, buyers, number } = &scene;
+    let closed = draw(admin, raffle).await;
+    let winner = closed["winner"]["number"].as_u64().unwrap();
+    let people = [Secret::person(&buyers[0]).await, Secret::person(&buyers[1]).await];
+    let won = usize::from(state(&buyers[1], raffle).await["winner"]["yours"] == json!(true));
+    for (who, client) in scene.others().await {
+        walk(desk, who, &client, raffle, *number, &[&people[0], &people[1]]).await;
+        if who != "a visitor" {
+            assert_eq!(state(&client, raffle).await["winner"]["number"], winner, "{who}");
+        }
+    }
+    for (who, buyer) in buyers.iter().enumerate() {
+        walk(desk, "a buyer", buyer, raffle, *number, &[&people[1 - who]]).await;
+    }
+    for client in [&buyers[won], admin] {
+        let shown = client.get(raffle).send().await.expect(200);
+        let name = closed["winner"]["name"].as_str().unwrap();
+        assert!(shown.text().contains(name) && people[won].is_in(name.to_lowercase().as_bytes()));
+    }
+}
+
+async fn no_change_that_rules_answer_has_the_seed(world: World) {
+    let scene = Scene::set(&world).await;
+    let seed = seed_of(&world, &scene.raffle).await.expect("the seed of an open raffle is stored");
+    draw(&scene.admin, &scene.raffle).await;
+    let streams = world.engine().streams_config(&world.another_wire());
+    let mut reader = StreamReader::new(scene.desk.app.dynamo.clone(), streams, "leaks", |_| true);
+    let told: Mutex<Vec<Change>> = Mutex::default();
+    let handle = async |batch: Arc<[Change]>| {
+        told.lock().unwrap().extend_from_slice(&batch);
+        Ok::<_, String>(())
+    };
+    reader.drain(handle, pending()).await.expect("the stream can be read");
+    let (mut secret, mut of_raffles) = (0, 0);
+    for change in told.into_inner().unwrap() {
+        let of_raffle = change.key.pk.starts_with("RAFFLE#") || change.key.pk.starts_with("TICKETS#");
+        assert!(!(of_raffle && is_relevant(&change)), "rules would see {:?}", change.key);
+        of_raffles += usize::from(of_raffle);
+        if format!("{change:?}").contains(&seed) {
+            secret += 1;
+            assert!(of_raffle, "the seed stands in {:?}", change.key);
+        }
+    }
+    assert!(secret >= 3 && of_raffles > 30, "made, drawn and dropped: {secret} of {of_raffles}");
+}
