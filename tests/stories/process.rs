@@ -4,6 +4,7 @@
 mod binary;
 mod commands;
 mod logs;
+mod raffles;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Story> {
     ];
     stories.extend(commands::all());
     stories.extend(logs::all());
+    stories.extend(raffles::all());
     stories
 }
 

@@ -236,6 +236,9 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("import leads", table(&["--rejected"])),
         ("export", ["--help"].into()),
         ("export orders", table(&["--from", "--to", "--output"])),
+        ("export tickets", table(&["--output"])),
+        ("raffle", ["--help"].into()),
+        ("raffle verify", ["--help"].into()),
         ("run", table(&[])),
     ])
 }

@@ -22,6 +22,7 @@ pub fn all() -> Vec<Story> {
     stories![
         once: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
             the_server_logs_nobody_who_signs_up_and_no_code,
+            the_server_logs_no_raffles_seed_and_no_buyer,
             the_function_logs_no_lead_that_a_failed_transaction_shows
     ]
 }
@@ -114,6 +115,53 @@ async fn the_server_logs_nobody_who_signs_up_and_no_code(_: World) {
         assert_without(words, &["Zebulon", "Quackenbush", PASSWORD, "correct+horse", "not the right one"]);
         assert_without(words, &[CODE, WRONG, "k7-Wm2%21xQ", "k7-Wm2%21xZ", "k7-Wm2"]);
     }
+}
+
+async fn the_server_logs_no_raffles_seed_and_no_buyer(world: World) {
+    let data = Data::new();
+    let server = data.serve_logging("trace").await;
+    let admin = server.administrator().await;
+    let add = ["account", "add", EMAIL, "--name", NAME, "--role", "participant"];
+    let added = data.holdfast(&add).succeeds().await;
+    let buyer = server.visitor();
+    let link = added.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
+    buyer.get(link.expect("a link is printed")).send().await.expect(303);
+
+    let body = json!({ "title": "Autumn", "prize": "A bicycle", "tickets": 3, "limitPerPerson": 2 });
+    let opened = admin.post("/api/raffles").json(&body).send().await.expect(201);
+    let raffle = opened.header("location");
+    let lock: Value = serde_json::from_str(&data.read("holdfast.lock")).unwrap();
+    let engine = Engine::from_conf(world.sdk_config().endpoint_url(lock["engine"].as_str().unwrap()).build());
+    let partition = raffle.replace("/api/raffles/", "RAFFLE#");
+    let read = engine.get_item().table_name("holdfast").key("pk", AttributeValue::S(partition.clone()));
+    let item = read.key("sk", AttributeValue::S("SEED".into())).send().await.unwrap().item.unwrap();
+    let seed = item["seed"].as_s().unwrap().clone();
+
+    // What goes well, and every way to be refused.
+    let tickets = format!("{raffle}/tickets");
+    let buy = |quantity: u32| buyer.post(&tickets).json(&json!({ "quantity": quantity })).send();
+    let bought: Value = buy(2).await.expect(201).json();
+    buy(1).await.expect(409);
+    buy(99).await.expect(422);
+    buyer.delete(&format!("{tickets}/{}", bought["numbers"][0])).send().await.expect(204);
+    admin.delete(&format!("{tickets}/{}", bought["numbers"][1])).send().await.expect(428);
+    for part in ["", "/proof", "/tickets", "/tickets/csv", "/sales", "/history"] {
+        admin.get(&format!("{raffle}{part}")).send().await.expect(200);
+    }
+    buyer.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(403);
+    // A raffle that some other program has spoilt.
+    let other: Value = admin.post("/api/raffles").json(&body).send().await.expect(201).json();
+    let other = other["id"].as_str().unwrap();
+    spoil(&engine, &format!("RAFFLE#{other}"), "SEED", "seed").await;
+    let path = format!("/api/raffles/{other}");
+    buyer.post(&format!("{path}/tickets")).json(&json!({})).send().await.expect(201);
+    admin.post(&format!("{path}/draw")).json(&json!({})).send().await.expect(500);
+    spoil(&engine, &partition, "RAFFLE", "commitment").await;
+    admin.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(500);
+
+    let log = server.stop().await;
+    assert!(log.contains("a request failed"), "{log}");
+    assert_without(&log, &[&seed, "Zebulon", "Quackenbush"]);
 }
 
 /// Replaces an attribute of an item by one of another type.
