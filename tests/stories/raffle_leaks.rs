@@ -137,7 +137,9 @@ async fn walk(desk: &Desk, who: &str, client: &Client, raffle: &str, number: u64
             client.get("/api/me").send().await.expect(status);
         }
         let path = address(route.path, raffle, number);
-        for request in forms(client, &route.method, &path) {
+        // Two hundred leads take seconds, and once is enough.
+        let most = if route.path == "/leads/sample" { 1 } else { 3 };
+        for request in forms(client, &route.method, &path).into_iter().take(most) {
             let answer = request.send().await;
             check(&answer, &format!("{} {path} as {who}", route.method), secrets);
             asked += 1;
