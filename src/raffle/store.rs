@@ -82,7 +82,10 @@ pub async fn create(
 /// # Errors
 /// [`RaffleError::NotFound`].
 pub async fn read(app: &App, id: RaffleId, who: &SignedIn) -> Result<RaffleState, RaffleError> {
-    let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
+    // In this order: what one has may be newer than the blocks, and then their tag tells of news at the next look. If
+    // it were older, the tag would say that nothing is missing.
+    let stored = stored(app, id).await?;
+    let holding = holding(app, id, who).await?;
     Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, app.clock.now()))
 }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join;
 use holdfast::accounts::domain::Role;
 use holdfast::dynamo::Item;
 use holdfast::raffle::domain::Proof;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Story> {
     stories![
         both: raffles_are_listed_newest_first_page_by_page,
             whoever_polls_is_told_only_what_is_new,
+            a_look_beside_ones_own_purchase_is_not_taken_for_what_is_after_it,
             what_a_request_costs_does_not_depend_on_the_raffle,
             administrators_export_tickets_and_see_sales_and_history;
         once: the_calls_stay_the_same_for_a_raffle_of_a_hundred_thousand_tickets,
@@ -94,6 +96,26 @@ async fn whoever_polls_is_told_only_what_is_new(world: World) {
             _ => {}
         }
     }
+}
+
+async fn a_look_beside_ones_own_purchase_is_not_taken_for_what_is_after_it(world: World) {
+    let desk = Desk::open(&world).await;
+    let admin = desk.program(Role::Administrator).await;
+    let ann = participant(&desk, "Ann Lee").await;
+    let raffle = open(&admin, 10, 2).await;
+    // The look has asked for the blocks and waits for them while the same person buys in another tab.
+    let gate = world.wire().hold(1, "Query");
+    let (look, bought) = join(ann.get(&raffle).send(), async {
+        gate.arrived(1).await;
+        let bought = buy(&ann, &raffle, 1).await;
+        gate.open();
+        bought
+    })
+    .await;
+    let look = look.expect(200);
+    let poll = ann.get(&raffle).header("if-none-match", look.header("etag")).send().await;
+    let known: Value = if poll.status == 304 { look.json() } else { poll.json() };
+    assert_eq!(numbers(&known["mine"]), bought);
 }
 
 /// How many calls a request takes, with the one that says who asks.
