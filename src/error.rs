@@ -2,6 +2,7 @@
 //! Unknown failures are logged once with what is known of them and answered opaque.
 
 mod present;
+mod raffle;
 
 pub use present::{Said, present};
 
@@ -114,7 +115,7 @@ impl From<AppError> for Problem {
             AppError::Import(error) => import_problem(error),
             AppError::Lead(error) => lead_problem(error),
             AppError::Order(error) => order_problem(error),
-            AppError::Raffle(error) => raffle_problem(error),
+            AppError::Raffle(error) => raffle::problem(error),
             AppError::Rule(error) => rule_problem(error),
             AppError::Store(error) => store_problem(&error),
             AppError::Web(error) => web_problem(error),
@@ -250,57 +251,6 @@ fn rule_problem(error: RuleError) -> Problem {
         RuleError::KeyOfAnotherRequest => key_of_another_request(),
         RuleError::Cursor(error) => bad_cursor(error),
         RuleError::Store(error) => store_problem(&error),
-    }
-}
-
-fn raffle_problem(error: RaffleError) -> Problem {
-    use StatusCode as S;
-    match error {
-        RaffleError::NotFound(_) => {
-            Problem::new(S::NOT_FOUND, "not-found", "There is no such raffle", "Look for it in the list.")
-        }
-        RaffleError::NoSuchTicket(_) => Problem::new(
-            S::NOT_FOUND,
-            "not-found",
-            "You have no such ticket",
-            "It was given back, or never was yours.",
-        ),
-        RaffleError::Denied { denial, fresh } => Problem::new(
-            S::CONFLICT,
-            denial.name(),
-            "No ticket was sold to you",
-            format!("{}. `fresh` is the raffle as it is now.", denial.words()),
-        )
-        .with("fresh", json!(fresh)),
-        RaffleError::Drawn(fresh) => Problem::new(
-            S::CONFLICT,
-            "drawn",
-            "The winner is drawn already",
-            "Nothing was written. `fresh` is the raffle as it is now.",
-        )
-        .with("fresh", json!(fresh)),
-        RaffleError::NothingSold => Problem::new(
-            S::UNPROCESSABLE_ENTITY,
-            "nothing-sold",
-            "No ticket is sold",
-            "There is nobody to win. Draw once somebody has bought a ticket.",
-        ),
-        RaffleError::TicketConflict(fresh) => Problem::new(
-            S::CONFLICT,
-            "conflict",
-            "The ticket has changed since it was read",
-            "It was given back and sold again. `fresh` is the ticket as it is now; send its version to go on.",
-        )
-        .with("fresh", json!(fresh)),
-        RaffleError::VersionMissing => web_problem(WebError::VersionMissing),
-        RaffleError::Misfit { field, invalid } => web_problem(WebError::field(field, &invalid)),
-        RaffleError::Crowded => {
-            tracing::warn!(%error, "a request about a raffle gave way");
-            busy("Others were faster until the deadline. Nothing was written; trying again in a moment is safe.")
-        }
-        RaffleError::KeyOfAnotherRequest => key_of_another_request(),
-        RaffleError::Cursor(error) => bad_cursor(error),
-        RaffleError::Store(error) => store_problem(&error),
     }
 }
 

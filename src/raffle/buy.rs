@@ -48,7 +48,9 @@ pub async fn buy(
             continue;
         }
         let Stored { raffle, pool, .. } = &stored;
-        if let Err(denial) = raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now) {
+        let may_buy =
+            |holding: &Holding| raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now);
+        if let Err(denial) = may_buy(&holding) {
             // Blocks are read one after the other. Two reads that found the same ones had a moment between them at
             // which all were so.
             let seen = Some(pool.changes());
@@ -56,8 +58,13 @@ pub async fn buy(
                 last_seen = seen;
                 continue;
             }
-            let fresh = Box::new(RaffleState::of(raffle, pool, &holding, who, now));
-            return refused(app, once, RaffleError::Denied { denial, fresh }).await;
+            // The holding was read beside the blocks and may be older than they are: what is shown must not be.
+            let holding = super::store::holding(app, id, who).await?;
+            if let Err(denial) = may_buy(&holding) {
+                let fresh = Box::new(RaffleState::of(raffle, pool, &holding, who, now));
+                return refused(app, once, RaffleError::Denied { denial, fresh }).await;
+            }
+            continue;
         }
         let Some(picks) = pool.pick(quantity.get(), random(app), minute(raffle, now)) else { continue };
         let (write, purchase) = sale(app, &stored, &holding, &picks, who, now)?;
