@@ -14,9 +14,11 @@ use holdfast::raffle::domain::{
     TicketNumber,
 };
 use holdfast::raffle::store::{self, Purchase};
+use serde_json::{Value, json};
 
 use crate::support::chance::{Dice, Hands, a_fault};
 use crate::support::desk::{Desk, PATIENCE};
+use crate::support::http::Response;
 use crate::support::{Fault, Story, World, stories};
 use holdfast::dynamo::Patience;
 use std::time::Duration;
@@ -78,34 +80,45 @@ async fn draw(desk: &Desk, id: RaffleId, who: &SignedIn) -> Result<RaffleState, 
 }
 
 /// 50 people who each buy one ticket three times, all at once, over two instances.
-async fn crowd(desks: [&Desk; 2], id: RaffleId) -> Vec<Result<Purchase, RaffleError>> {
-    let people = people(desks[0], 50).await;
+async fn crowd(desks: [&Desk; 2], id: RaffleId) -> Vec<Response> {
+    let tokens: Vec<String> = join_all((0..50).map(|number| {
+        let desk = desks[0].clone();
+        async move { desk.token(Role::Participant, &format!("Person {number}")).await }
+    }))
+    .await;
+    let path = format!("/api/raffles/{id}/tickets");
     let buying = (0..150).map(|number| {
-        let (desk, who) = (desks[number % 2].clone(), people[number % 50].clone());
-        tokio::spawn(async move { buy(&desk, id, 1, &who).await })
+        let (client, path) = (desks[number % 2].bearer(&tokens[number % 50]), path.clone());
+        tokio::spawn(async move { client.post(&path).json(&json!({ "quantity": 1 })).send().await })
     });
     join_all(buying).await.into_iter().map(Result::unwrap).collect()
 }
 
 /// Exactly 100 are sold, 50 are refused, and what each was told fits what they were shown.
-async fn assert_sold_out(desk: &Desk, id: RaffleId, answers: Vec<Result<Purchase, RaffleError>>) {
+async fn assert_sold_out(desk: &Desk, id: RaffleId, answers: Vec<Response>) {
     let (mut numbers, mut refused) = (BTreeSet::new(), 0);
     for answer in answers {
-        match answer {
-            Ok(purchase) => {
-                assert_eq!(purchase.numbers.len(), 1);
-                assert!(purchase.raffle.mine.contains(&purchase.numbers[0]));
-                assert!(numbers.insert(purchase.numbers[0].get()), "a number was sold twice");
+        let status = answer.status.as_u16();
+        let body: Value = answer.json();
+        if status == 201 {
+            let number = body["numbers"][0].as_u64().unwrap();
+            assert_eq!(body["numbers"].as_array().unwrap().len(), 1);
+            assert!(body["raffle"]["mine"].as_array().unwrap().contains(&json!(number)));
+            assert!(numbers.insert(number), "a number was sold twice");
+            continue;
+        }
+        assert_eq!(status, 409, "{body}");
+        refused += 1;
+        let fresh = &body["fresh"];
+        match body["type"].as_str().unwrap() {
+            "urn:holdfast:problem:limit-reached" => {
+                assert_eq!(fresh["mine"].as_array().unwrap().len(), 2);
+                assert!(body["detail"].as_str().unwrap().starts_with("Limit reached: 2 of 2"), "{body}");
             }
-            Err(RaffleError::Denied { denial: Denial::LimitReached { held, limit }, fresh }) => {
-                assert_eq!((held, limit, fresh.mine.len()), (2, 2, 2));
-                refused += 1;
+            "urn:holdfast:problem:sold-out" => {
+                assert_eq!((&fresh["remaining"], &fresh["sold"]), (&json!(0), &json!(100)))
             }
-            Err(RaffleError::Denied { denial: Denial::SoldOut, fresh }) => {
-                assert_eq!((fresh.remaining, fresh.sold), (0, 100));
-                refused += 1;
-            }
-            Err(error) => panic!("{error}"),
+            other => panic!("{other} is not true"),
         }
     }
     assert_eq!(refused, 50);
