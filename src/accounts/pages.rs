@@ -10,11 +10,12 @@ use serde::Deserialize;
 use super::domain::{Secret, SignedIn, TokenId, TokenName, Via};
 use super::password::Password;
 use super::tokens::{self, Made, TokenPage};
-use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage, WelcomePage};
+use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage};
 use super::{AccountError, session, store};
 use crate::app::App;
 use crate::dashboard;
 use crate::error::AppError;
+use crate::raffle;
 use crate::values::Email;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, InPath, InQuery};
@@ -44,7 +45,7 @@ async fn home(State(app): State<App>, shell: Shell, who: SignedIn) -> Result<Res
     if who.is_agent() {
         return dashboard::show(&app, shell).await;
     }
-    html(StatusCode::OK, &WelcomePage { shell, name: who.name.to_string() })
+    raffle::home(&app, shell, &who).await
 }
 
 #[derive(Deserialize)]

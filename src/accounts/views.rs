@@ -121,14 +121,6 @@ impl SignUpOffPage {
     }
 }
 
-/// What participants see until there is a raffle.
-#[derive(Template)]
-#[template(path = "accounts/welcome.html")]
-pub(super) struct WelcomePage {
-    pub(super) shell: Shell,
-    pub(super) name: String,
-}
-
 /// One's own password and tokens.
 #[derive(Template)]
 #[template(path = "accounts/account.html")]

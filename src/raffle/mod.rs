@@ -31,12 +31,14 @@ pub mod domain;
 mod draw;
 mod error;
 pub mod export;
+mod forms;
 mod items;
 mod pages;
 pub mod store;
 mod views;
 
 pub use error::RaffleError;
+pub use pages::home;
 
 use crate::app::App;
 use crate::web::access::Routes;
