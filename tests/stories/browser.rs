@@ -10,6 +10,7 @@ mod keyboard;
 mod orders;
 mod pages;
 mod plain;
+mod raffles;
 mod refusals;
 mod search;
 
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Story> {
         orders::all(),
         pages::all(),
         plain::all(),
+        raffles::all(),
         refusals::all(),
         search::all(),
     ]

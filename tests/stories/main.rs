@@ -30,6 +30,7 @@ mod process;
 mod races;
 mod raffle_api;
 mod raffle_leaks;
+mod raffle_pages;
 mod raffle_races;
 mod raffle_reports;
 mod rules;
@@ -75,6 +76,7 @@ modules![
     races,
     raffle_api,
     raffle_leaks,
+    raffle_pages,
     raffle_races,
     raffle_reports,
     rules,

@@ -47,18 +47,84 @@
   };
   const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
 
+  // Of a request that got no answer, the form may know better what to say.
+  const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?.dataset.unanswered || otherwise;
+
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
+    if (isPoll(event.detail.elt)) return notLive("Not live: too busy right now. Trying again…");
     if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", said(xhr.status));
     retryLater(event.detail.elt);
   });
   document.addEventListener("htmx:sendError", (event) => {
-    toast("error", "No connection. What you typed is still here; please try again.");
+    if (isPoll(event.detail.elt)) return notLive("Not live: no connection. Trying again…");
+    toast("error", unanswered(event.detail.elt, "No connection. What you typed is still here; please try again."));
     retryLater(event.detail.elt);
   });
   document.addEventListener("htmx:timeout", (event) => {
-    toast("error", "The answer takes too long. Please try again.");
+    if (isPoll(event.detail.elt)) return notLive("Not live: no answer. Trying again…");
+    toast("error", unanswered(event.detail.elt, "The answer takes too long. Please try again."));
     retryLater(event.detail.elt);
+  });
+
+  // A raffle's page. It asks for news every two seconds while somebody sees it, and at once when somebody sees it again.
+  const isPoll = (element) => element.matches("[data-live]");
+  let held = false;
+  let touched = false;
+  const poll = () => {
+    // What is under a finger is not replaced: the press would be lost.
+    if (!document.hidden && !held) document.querySelector("[data-live]")?.dispatchEvent(new Event("poll"));
+  };
+  if (document.querySelector("[data-live]")) {
+    setInterval(poll, 2000);
+    document.addEventListener("visibilitychange", poll);
+    window.addEventListener("online", poll);
+    const touch = (event) => {
+      if (!event.target.closest("[data-live]")) return;
+      touched = true;
+      held ||= event.type === "keydown" || event.button === 0;
+    };
+    for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, touch, true);
+    const release = () => (held = false);
+    for (const kind of ["pointerup", "pointercancel", "keyup"]) document.addEventListener(kind, release, true);
+    window.addEventListener("blur", release);
+  }
+
+  // That the page is not live is said quietly and once, not with a toast every two seconds.
+  function notLive(words) {
+    const line = byId("raffle-lost");
+    if (line.textContent !== words) line.textContent = words;
+  }
+
+  let unfolded = [];
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isPoll(event.detail.elt)) touched = false;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (target.id !== "raffle-live") return;
+    // News that came while a person began to do something wait for the next time.
+    if (isPoll(requestConfig.elt) && touched) event.detail.shouldSwap = false;
+    unfolded = [...target.querySelectorAll("details[open]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, successful, xhr } = event.detail;
+    if (isPoll(elt) && successful) byId("raffle-lost").textContent = "";
+    // Once there is an answer, nothing is unknown any more.
+    if (!elt.dataset.unanswered || !xhr.status) return;
+    for (const old of [...byId("toast-alert").children]) {
+      if (old.firstChild.textContent === elt.dataset.unanswered) old.remove();
+    }
+  });
+  let phase = byId("raffle-live")?.dataset.phase;
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const live = byId("raffle-live");
+    if (!live || event.detail.target.id !== "raffle-live") return;
+    for (const id of unfolded) if (byId(id)) byId(id).open = true;
+    unfolded = [];
+    // Said aloud is what ends something, not every ticket.
+    if (live.dataset.phase !== phase) byId("raffle-said").textContent = live.dataset.said;
+    phase = live.dataset.phase;
   });
 
   // A 404 that says how to swap it is a panel for the person ("this lead was deleted"), not a failure.
@@ -224,7 +290,7 @@
         }
         const link = document.createElement("a");
         link.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
-        link.download = "orders.csv";
+        link.download = form.dataset.file;
         link.click();
         setTimeout(() => URL.revokeObjectURL(link.href), 60000);
         progress.textContent = "Done.";
@@ -307,4 +373,119 @@
   }
 
   document.querySelectorAll("form[data-upload]").forEach(upload);
+
+  // A draw's proof, checked here: the method stands on the page, and in src/raffle/domain/fair.rs.
+  const METHOD = "holdfast-raffle-1";
+  const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytesOf = (text) => {
+    if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error("it must have 64 hexadecimal digits");
+    return Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
+  };
+  const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+
+  // The place of the winner among n, from seed and hash, with the number of hashes that it took.
+  async function placeOf(seed, listHash, n) {
+    const kept = n > 1 ? (n - 1).toString(2).length : 0;
+    for (let counter = 0; counter < 2 ** 32; counter += 1) {
+      const input = new Uint8Array(68);
+      input.set(seed, 0);
+      input.set(listHash, 32);
+      new DataView(input.buffer).setUint32(64, counter);
+      const first = new DataView((await sha256(input)).buffer).getBigUint64(0);
+      const x = first & ((1n << BigInt(kept)) - 1n);
+      if (x < BigInt(n)) return { kept, counter, place: Number(x) };
+    }
+    throw new Error("no number was found");
+  }
+
+  // Each step says what holds, or throws what does not.
+  const STEPS = [
+    ["It is a proof that this page can check", async (proof) => {
+      if (proof.method !== METHOD) throw new Error(`Its method is ${JSON.stringify(proof.method)}, and this page checks ${METHOD}.`);
+      return `The method is ${METHOD}.`;
+    }],
+    ["The winner is drawn", async (proof) => {
+      if (proof.status !== "CLOSED") throw new Error("The raffle is not drawn yet, so there is nothing to check but the commitment.");
+      return `${proof.title}, drawn ${proof.drawnAt}.`;
+    }],
+    ["The seed is the one that was committed to", async (proof) => {
+      const hash = hex(await sha256(bytesOf(proof.seed)));
+      if (hash !== String(proof.commitment).toLowerCase()) throw new Error(`The SHA-256 of the seed is ${hash}, and the commitment ${proof.commitment}.`);
+      return `Its SHA-256 is ${hash}. Compare it with what the raffle's page showed before the draw.`;
+    }],
+    ["The sold numbers are in order", async ({ sold }) => {
+      if (!Array.isArray(sold) || sold.length === 0) throw new Error("No ticket is in the list.");
+      const wrong = sold.findIndex((number, at) => !Number.isInteger(number) || number < 1 || number > 100000 || (at > 0 && number <= sold[at - 1]));
+      if (wrong >= 0) throw new Error(`They must be whole numbers that ascend, and ${JSON.stringify(sold[wrong])} does not stand in its place.`);
+      return `${sold.length} ${sold.length === 1 ? "number" : "numbers"}, ascending.`;
+    }],
+    ["The list of sold numbers is the one that was hashed", async (proof) => {
+      const list = new TextEncoder().encode(proof.sold.map((number) => `${number}\n`).join(""));
+      const hash = hex(await sha256(list));
+      if (hash !== String(proof.listHash).toLowerCase()) throw new Error(`The SHA-256 of the list is ${hash}, and the proof names ${proof.listHash}.`);
+      return `Its SHA-256 is ${hash}.`;
+    }],
+    ["The seed and the list give the winner", async (proof) => {
+      const n = proof.sold.length;
+      const { kept, counter, place } = await placeOf(bytesOf(proof.seed), bytesOf(proof.listHash), n);
+      const winner = proof.sold[place];
+      const how = `n = ${n}, k = ${kept}, x = ${place} at c = ${counter}: ticket ${winner}`;
+      if (winner !== proof.winner) throw new Error(`${how}, and the proof names ${JSON.stringify(proof.winner)}.`);
+      return `${how}.`;
+    }],
+  ];
+
+  async function verify(text) {
+    const [verdict, steps] = [byId("verdict"), byId("verify-steps")];
+    const conclude = (good, words) => {
+      const box = document.createElement("div");
+      box.className = `notice ${good ? "good" : "bad"}`;
+      const said = document.createElement("p");
+      said.textContent = words;
+      box.append(said);
+      verdict.replaceChildren(box);
+    };
+    steps.replaceChildren();
+    if (!globalThis.crypto?.subtle) {
+      return conclude(false, "This browser computes hashes only on pages that come over https, or from this computer. Check the file with: holdfast raffle verify FILE");
+    }
+    let proof = null;
+    try {
+      proof = JSON.parse(text);
+    } catch {
+      // Said below.
+    }
+    if (proof === null || typeof proof !== "object" || Array.isArray(proof)) {
+      return conclude(false, "This is no proof: a proof is a JSON object, as a raffle's page gives it.");
+    }
+    let failed = 0;
+    for (const [name, check] of STEPS) {
+      const item = document.createElement("li");
+      const [title, words] = [document.createElement("strong"), document.createElement("span")];
+      try {
+        words.textContent = await check(proof);
+        item.className = "passed";
+      } catch (error) {
+        words.textContent = error instanceof TypeError ? "Something that it needs is missing." : error.message;
+        item.className = "wrong";
+        failed += 1;
+      }
+      title.textContent = `${name}: ${item.className === "passed" ? "passed" : "failed"}`;
+      item.append(title, words);
+      steps.append(item);
+    }
+    conclude(failed === 0, failed === 0 ? `The proof holds: ticket ${proof.winner} won.` : `The proof does not hold: ${failed} of ${STEPS.length} checks failed.`);
+  }
+
+  document.querySelectorAll("form[data-verify]").forEach(async (form) => {
+    const input = form.querySelector("input[type=file]");
+    form.addEventListener("submit", (event) => event.preventDefault());
+    input.addEventListener("change", async () => input.files[0] && verify(await input.files[0].text()));
+    if (!form.dataset.proof) return;
+    try {
+      verify(await (await persist("GET", form.dataset.proof)).text());
+    } catch (error) {
+      toast("error", error instanceof TypeError ? "No connection. Download the proof and choose it here." : error.message);
+    }
+  });
 })();
