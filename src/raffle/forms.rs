@@ -14,12 +14,7 @@ use crate::values::{Invalid, Version};
 use crate::web::extract::WebError;
 
 /// A request of this person's that happens once under the key of its form.
-fn once(
-    key: &str,
-    parts: &[&[u8]],
-    who: &SignedIn,
-    now: Timestamp,
-) -> Result<Option<OnceOnly>, WebError> {
+fn once(key: &str, parts: &[&[u8]], who: &SignedIn, now: Timestamp) -> Result<Option<OnceOnly>, WebError> {
     if key.is_empty() {
         return Ok(None);
     }

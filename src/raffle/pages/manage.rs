@@ -21,9 +21,11 @@ use crate::web::respond::{Tone, html, see_other, with_toast_there};
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
-        .get("/raffles/{id}/tickets", Access::Administrator, show)
-        .post("/raffles/{id}/draw", Access::Administrator, draw)
+    Routes::new(app).get("/raffles/{id}/tickets", Access::Administrator, show).post(
+        "/raffles/{id}/draw",
+        Access::Administrator,
+        draw,
+    )
 }
 
 /// Tickets on one page.

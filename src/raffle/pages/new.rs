@@ -20,9 +20,11 @@ use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
-        .get("/raffles/new", Access::Administrator, new)
-        .post("/raffles", Access::Administrator, create)
+    Routes::new(app).get("/raffles/new", Access::Administrator, new).post(
+        "/raffles",
+        Access::Administrator,
+        create,
+    )
 }
 
 fn fresh(app: &App, typed: RaffleTexts) -> RaffleTexts {
@@ -41,9 +43,8 @@ async fn create(
     who: SignedIn,
     FormData(typed): FormData<RaffleTexts>,
 ) -> Answer {
-    let again = |typed, wrong| {
-        html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(shell.clone(), typed, wrong))
-    };
+    let again =
+        |typed, wrong| html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(shell.clone(), typed, wrong));
     let new = match typed.raffle() {
         Ok(new) => new,
         Err(wrong) => return again(typed, *wrong),

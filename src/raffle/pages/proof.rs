@@ -16,9 +16,11 @@ use crate::web::respond::html;
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
-        .get("/raffles/verify", Access::Anyone, verify)
-        .get("/raffles/{id}/proof", Access::SignedIn, show)
+    Routes::new(app).get("/raffles/verify", Access::Anyone, verify).get(
+        "/raffles/{id}/proof",
+        Access::SignedIn,
+        show,
+    )
 }
 
 async fn show(State(app): State<App>, shell: Shell, InPath(id): InPath<RaffleId>) -> Answer {

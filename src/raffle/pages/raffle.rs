@@ -75,12 +75,15 @@ async fn buy(
         Ok(quantity) => quantity,
         Err(invalid) => {
             let live = fresh(&app, store::read(&app, id, &who).await?);
-            return page.show(StatusCode::UNPROCESSABLE_ENTITY, live, Told::nothing_bought(&invalid.to_string()));
+            return page.show(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                live,
+                Told::nothing_bought(&invalid.to_string()),
+            );
         }
     };
-    let recorded = |purchase: &Purchase| {
-        answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None)
-    };
+    let recorded =
+        |purchase: &Purchase| answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None);
     let once = form.once(id, quantity, &who, app.clock.now())?;
     let once = once.map(|request| Once { request, answer: &recorded });
     match store::buy(&app, id, quantity, &who, once.as_ref()).await {
@@ -141,7 +144,8 @@ async fn cancel(
     FormData(form): FormData<CancelForm>,
 ) -> Answer {
     if let Some(cursor) = form.cursor.as_deref() {
-        return super::manage::cancel(&app, shell, fragment, &who, (id, number), form.version()?, cursor).await;
+        return super::manage::cancel(&app, shell, fragment, &who, (id, number), form.version()?, cursor)
+            .await;
     }
     let page = Page { shell, fragment };
     let (state, told) = match store::cancel(&app, id, number, form.version()?, &who).await {

@@ -108,7 +108,8 @@
     unfolded = [...target.querySelectorAll("details[open]")].map((details) => details.id);
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    const { elt, successful, xhr } = event.detail;
+    const { requestConfig, successful, xhr } = event.detail;
+    const { elt } = requestConfig;
     if (isPoll(elt) && successful) byId("raffle-lost").textContent = "";
     // Once there is an answer, nothing is unknown any more.
     if (!elt.dataset.unanswered || !xhr.status) return;
@@ -426,6 +427,7 @@
       return `Its SHA-256 is ${hash}.`;
     }],
     ["The seed and the list give the winner", async (proof) => {
+      if (!Array.isArray(proof.sold) || proof.sold.length === 0) throw new Error("Without tickets there is no winner.");
       const n = proof.sold.length;
       const { kept, counter, place } = await placeOf(bytesOf(proof.seed), bytesOf(proof.listHash), n);
       const winner = proof.sold[place];

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod fault;
 pub mod http;
 pub mod lambda;
+pub mod line;
 pub mod look;
 pub mod npm;
 pub mod panics;
