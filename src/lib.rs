@@ -33,6 +33,7 @@ pub mod config;
 pub mod dashboard;
 pub mod dynamo;
 pub mod error;
+pub mod inventory;
 pub mod leads;
 #[cfg(feature = "native")]
 pub mod native;

@@ -43,6 +43,11 @@ impl Refusal {
         self.failed.iter().any(|(failed, _)| *failed == label)
     }
 
+    /// All items that stood where conditions of actions with this label failed.
+    pub fn items(&self, label: &str) -> impl Iterator<Item = &Item> {
+        self.failed.iter().filter(move |(failed, _)| *failed == label).filter_map(|(_, item)| item.as_ref())
+    }
+
     /// The item that stood where the labelled action's condition failed, if one did.
     pub fn item(&self, label: &str) -> Option<&Item> {
         self.failed.iter().find(|(failed, _)| *failed == label)?.1.as_ref()

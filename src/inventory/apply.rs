@@ -1,0 +1,284 @@
+//! Messages into movements: consecutive messages of one product in one transaction.
+//!
+//! What always holds: a movement, the stock, and what is remembered of the message are written together or not at all; a
+//! message that is not applied is parked in the same way; a message that came before changes nothing. Nothing here
+//! is locked: whoever changes the same product at the same time is seen by its version, and the rest is planned anew.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::domain::{Delivery, Flaw, MessageId, Outcome, Parked, ParkedId, Plan, Product, Sku, Source, plan};
+use super::error::InventoryError;
+use super::items::{
+    Remembered, body_items, movement_item, parked_item, product_item, product_key, remembered_item, weight,
+};
+use crate::app::App;
+use crate::dynamo::{Condition, GuardedWrite, Refusal, StoreError, WriteError, from_item};
+use crate::leads::domain::Actor;
+
+/// The most messages of one transaction: three actions each, of a hundred, and the product's.
+const MOST_MESSAGES: usize = 30;
+/// The most bytes of one transaction, with room to spare: DynamoDB takes 4 MB.
+const MOST_BYTES: usize = 2_500_000;
+/// The products that are worked on at the same time.
+const AT_ONCE: usize = 8;
+/// For how many deadlines of a call a message is tried.
+const DEADLINES: i32 = 3;
+
+/// Applies messages of any products: those of one product in their order, different products beside each other. The
+/// outcomes come in the order of the messages.
+///
+/// # Errors
+/// [`InventoryError::Store`] or [`InventoryError::Crowded`] of any product; what was written of the others stays, and
+/// the same messages again change nothing more.
+pub async fn apply_all(
+    app: &App,
+    deliveries: &[Delivery],
+    by: Option<&Actor>,
+) -> Result<Vec<Outcome>, InventoryError> {
+    let mut lanes: BTreeMap<&Sku, Vec<usize>> = BTreeMap::new();
+    for (place, delivery) in deliveries.iter().enumerate() {
+        lanes.entry(&delivery.message.sku).or_default().push(place);
+    }
+    let lanes: Vec<Vec<usize>> = lanes.into_values().collect();
+    let applied = stream::iter(lanes).map(|places| async move {
+        let own: Vec<&Delivery> = places.iter().filter_map(|place| deliveries.get(*place)).collect();
+        let outcomes = apply(app, &own, by).await?;
+        Ok::<_, InventoryError>(places.into_iter().zip(outcomes).collect::<Vec<_>>())
+    });
+    let applied: Vec<Vec<(usize, Outcome)>> = applied.buffer_unordered(AT_ONCE).try_collect().await?;
+    let by_place: BTreeMap<usize, Outcome> = applied.into_iter().flatten().collect();
+    Ok(by_place.into_values().collect())
+}
+
+/// Applies messages of ONE product in their order, as many in one transaction as it holds.
+///
+/// # Errors
+/// As [`apply_all`].
+pub async fn apply(
+    app: &App,
+    deliveries: &[&Delivery],
+    by: Option<&Actor>,
+) -> Result<Vec<Outcome>, InventoryError> {
+    let mut outcomes = Vec::with_capacity(deliveries.len());
+    let mut rest = deliveries;
+    while !rest.is_empty() {
+        let (batch, behind) = rest.split_at(fitting(rest));
+        outcomes.extend(apply_batch(app, batch, by).await?);
+        rest = behind;
+    }
+    Ok(outcomes)
+}
+
+/// How many of these messages fit into one transaction: one at least.
+fn fitting(deliveries: &[&Delivery]) -> usize {
+    let mut bytes = 0;
+    let fits = |delivery: &&&Delivery| {
+        bytes += weight(delivery);
+        bytes <= MOST_BYTES
+    };
+    deliveries.iter().take(MOST_MESSAGES).take_while(fits).count().max(1)
+}
+
+/// What refused attempts have told of messages that came before.
+#[derive(Debug, Default)]
+struct Known {
+    messages: BTreeMap<MessageId, String>,
+    parked: HashSet<ParkedId>,
+}
+
+impl Known {
+    fn learn(&mut self, refusal: &Refusal) -> Result<(), StoreError> {
+        for item in refusal.items("message") {
+            let remembered: Remembered = from_item(item.clone())?;
+            self.messages.insert(remembered.message_id, remembered.fingerprint);
+        }
+        for item in refusal.items("parked") {
+            let parked: Parked = from_item(item.clone())?;
+            self.parked.insert(parked.id);
+        }
+        Ok(())
+    }
+
+    /// What would be parked again is parked already, also by the same plan.
+    fn recognise(&self, plan: &mut Plan<'_>) {
+        let mut parked = self.parked.clone();
+        for step in &mut plan.steps {
+            if matches!(&step.outcome, Outcome::Parked(new) if !parked.insert(new.id)) {
+                step.outcome = Outcome::Duplicate;
+            }
+        }
+    }
+}
+
+async fn apply_batch(
+    app: &App,
+    batch: &[&Delivery],
+    by: Option<&Actor>,
+) -> Result<Vec<Outcome>, InventoryError> {
+    let Some(sku) = batch.first().map(|delivery| delivery.message.sku.clone()) else { return Ok(Vec::new()) };
+    let mut known = Known::default();
+    let mut product = read(app, &sku).await?;
+    let until = until(app);
+    for attempt in 0.. {
+        let mut planned = plan(product.as_ref(), batch.iter().copied(), &known.messages, app.clock.now(), by);
+        known.recognise(&mut planned);
+        let Some(write) = write_of(app, product.as_ref(), &planned)? else { return Ok(outcomes(planned)) };
+        match app.dynamo.write(write).await {
+            Ok(()) => return Ok(outcomes(planned)),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                known.learn(&refusal)?;
+                if refusal.of("product") {
+                    product = match refusal.item("product") {
+                        Some(item) => Some(from_item(item.clone())?),
+                        None => read(app, &sku).await?,
+                    };
+                    pause(app, attempt, until).await?;
+                }
+            }
+        }
+    }
+    Err(InventoryError::Crowded)
+}
+
+fn outcomes(plan: Plan<'_>) -> Vec<Outcome> {
+    plan.steps.into_iter().map(|step| step.outcome).collect()
+}
+
+/// The one write of a plan; none where there is nothing to write.
+fn write_of(
+    app: &App,
+    before: Option<&Product>,
+    plan: &Plan<'_>,
+) -> Result<Option<GuardedWrite>, InventoryError> {
+    let mut write = app.dynamo.guarded_write();
+    let (mut moved, mut any) = (false, false);
+    for step in &plan.steps {
+        let message = &step.delivery.message;
+        let remembered = Remembered::of(message);
+        match &step.outcome {
+            Outcome::Duplicate => continue,
+            Outcome::Applied(movement) => {
+                moved = true;
+                let remembered = Remembered { version: Some(movement.version), ..remembered };
+                write = write.put("message", remembered_item(&remembered)?, Condition::Absent).put(
+                    "movement",
+                    movement_item(&message.sku, movement)?,
+                    Condition::Absent,
+                );
+            }
+            Outcome::Parked(parked) => {
+                if parked.reason.name != super::domain::Refusal::OtherContent.name() {
+                    let remembered = Remembered { parked: Some(parked.id), ..remembered };
+                    write = write.put("message", remembered_item(&remembered)?, Condition::Absent);
+                }
+                write = park_in(write, parked, &step.delivery.raw)?;
+            }
+        }
+        any = true;
+    }
+    Ok(any.then(|| guard(write, before, plan, moved)).transpose()?)
+}
+
+/// Adds the product: changed where anything moved it, else only as it was seen, for what is refused is refused of that.
+fn guard(
+    write: GuardedWrite,
+    before: Option<&Product>,
+    plan: &Plan<'_>,
+    moved: bool,
+) -> Result<GuardedWrite, StoreError> {
+    match (&plan.product, plan.steps.first()) {
+        (Some(after), _) if moved => Ok(write.put("product", product_item(after)?, as_it_was(before))),
+        (_, Some(step)) => {
+            Ok(write.check("product", &product_key(&step.delivery.message.sku), as_it_was(before)))
+        }
+        (_, None) => Ok(write),
+    }
+}
+
+/// The condition that a product is as it was read.
+pub(super) fn as_it_was(before: Option<&Product>) -> Condition {
+    match before {
+        None => Condition::Absent,
+        Some(product) => Condition::is_number("version", product.version.get())
+            .and(Condition::is_number("detailsVersion", product.details_version.get())),
+    }
+}
+
+fn park_in(mut write: GuardedWrite, parked: &Parked, raw: &[u8]) -> Result<GuardedWrite, StoreError> {
+    write = write.put("parked", parked_item(parked)?, Condition::Absent);
+    for body in body_items(parked.id, raw) {
+        write = write.put_derived("body", body);
+    }
+    Ok(write)
+}
+
+/// Applies one message, or says why not without parking it: for whoever is there to be told.
+///
+/// # Errors
+/// As [`apply_all`].
+pub(super) async fn apply_or_refuse(
+    app: &App,
+    delivery: &Delivery,
+    by: &Actor,
+) -> Result<Outcome, InventoryError> {
+    let until = until(app);
+    let mut known = Known::default();
+    for attempt in 0.. {
+        let product = read(app, &delivery.message.sku).await?;
+        let planned = plan(product.as_ref(), [delivery], &known.messages, app.clock.now(), Some(by));
+        let outcome = planned.steps.first().map_or(Outcome::Duplicate, |step| step.outcome.clone());
+        let write = write_of(app, product.as_ref(), &planned)?;
+        let (Outcome::Applied(_), Some(write)) = (&outcome, write) else { return Ok(outcome) };
+        match app.dynamo.write(write).await {
+            Ok(()) => return Ok(outcome),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => known.learn(&refusal)?,
+        }
+        pause(app, attempt, until).await?;
+    }
+    Err(InventoryError::Crowded)
+}
+
+/// Parks what is no message. The same delivery twice is parked once.
+///
+/// # Errors
+/// [`InventoryError::Store`].
+pub async fn park(app: &App, source: &Source, raw: &[u8], flaw: &Flaw) -> Result<Parked, InventoryError> {
+    let parked = Parked::new(source, raw, flaw.into(), app.clock.now());
+    match app.dynamo.write(park_in(app.dynamo.guarded_write(), &parked, raw)?).await {
+        Ok(()) => Ok(parked),
+        Err(WriteError::Refused(refusal)) => match refusal.item("parked") {
+            Some(before) => Ok(from_item(before.clone())?),
+            None => Ok(parked),
+        },
+        Err(WriteError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A product, read consistently.
+pub(super) async fn read(app: &App, sku: &Sku) -> Result<Option<Product>, StoreError> {
+    app.dynamo.get(&product_key(sku)).await?.map(from_item).transpose()
+}
+
+/// Until when something is tried that others make impossible.
+pub(super) fn until(app: &App) -> Timestamp {
+    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
+    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
+    app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
+}
+
+/// Waits before the next try.
+///
+/// # Errors
+/// [`InventoryError::Crowded`] once it is too late for one.
+pub(super) async fn pause(app: &App, attempt: u32, until: Timestamp) -> Result<(), InventoryError> {
+    if app.clock.now() >= until {
+        return Err(InventoryError::Crowded);
+    }
+    app.dynamo.pause(attempt.min(4)).await;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Products, the messages that change their stock, and the movements that tell how. Pure.
+
+mod message;
+mod parked;
+mod plan;
+mod product;
+mod values;
+
+pub use message::{Delivery, Flaw, Kind, Message, Source, Way};
+pub use parked::{Parked, ParkedId, ParkedStatus, Reason};
+pub use plan::{Outcome, Plan, Refusal, Step, decide, plan};
+pub use product::{Closing, Movement, Product};
+pub use values::{LowMark, MessageId, Note, ProductName, Reference, Sku, Units};

@@ -1,0 +1,197 @@
+//! Messages that were not applied: kept whole, with the reason, until somebody retries or dismisses them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{Flaw, MessageId, Note, Refusal, Sku, Source};
+use crate::leads::domain::Actor;
+use crate::values::{Invalid, Version, text_value};
+
+/// A parked message's id. It follows from where the message came from and what it says, so that the same delivery twice
+/// is parked once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParkedId(Uuid);
+
+impl ParkedId {
+    /// The id of what came from this source with these bytes.
+    pub fn of(source: &Source, raw: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        // A place in a topic holds one message for ever; what has no place is told by what it says.
+        match source.message_id() {
+            Some(place) => hash.update(place.as_str()),
+            None => hash.update(raw),
+        }
+        hash.update([source.way as u8]);
+        let hash: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+impl FromStr for ParkedId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let id = Uuid::try_parse(text).map(Self);
+        id.map_err(|_| Invalid::new("This is not the id of a parked message; one is a UUID."))
+    }
+}
+
+impl fmt::Display for ParkedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What became of a parked message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ParkedStatus {
+    /// It waits for somebody.
+    Open,
+    /// A retry applied it.
+    Applied,
+    /// Somebody dismissed it.
+    Dismissed,
+}
+
+impl ParkedStatus {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Applied, Self::Dismissed];
+
+    /// The name everywhere.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Applied => "APPLIED",
+            Self::Dismissed => "DISMISSED",
+        }
+    }
+}
+
+impl FromStr for ParkedStatus {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let status = Self::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text));
+        status.ok_or_else(|| Invalid::new("A parked message is OPEN, APPLIED or DISMISSED."))
+    }
+}
+
+text_value!(ParkedStatus);
+
+/// Why a message is parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The name for programs.
+    pub name: String,
+    /// What is wrong, in words.
+    pub words: String,
+}
+
+impl From<&Flaw> for Reason {
+    fn from(flaw: &Flaw) -> Self {
+        let name = match flaw {
+            Flaw::NotJson(_) => "bad-json",
+            Flaw::OtherForm(_) => "wrong-schema",
+        };
+        Self { name: name.to_owned(), words: flaw.to_string() }
+    }
+}
+
+impl From<&Refusal> for Reason {
+    fn from(refusal: &Refusal) -> Self {
+        Self { name: refusal.name().to_owned(), words: refusal.to_string() }
+    }
+}
+
+/// A parked message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parked {
+    /// The id.
+    pub id: ParkedId,
+    /// Why it is parked.
+    pub reason: Reason,
+    /// Where it came from.
+    pub source: Source,
+    /// Its id, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
+    /// Its product, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What became of it.
+    pub status: ParkedStatus,
+    /// 1 when it is parked, one more with every change.
+    pub version: Version,
+    /// When it was parked.
+    pub parked_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// Why it was dismissed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+impl Parked {
+    /// A message that is parked now.
+    pub fn new(source: &Source, raw: &[u8], reason: Reason, now: Timestamp) -> Self {
+        Self {
+            id: ParkedId::of(source, raw),
+            reason,
+            source: source.clone(),
+            message_id: None,
+            sku: None,
+            bytes: raw.len() as u64,
+            status: ParkedStatus::Open,
+            version: Version::FIRST,
+            parked_at: now,
+            updated_at: now,
+            by: None,
+            note: None,
+        }
+    }
+
+    /// With what became of it.
+    pub fn ended(&self, status: ParkedStatus, by: &Actor, note: Option<Note>, now: Timestamp) -> Self {
+        Self {
+            status,
+            version: self.version.next(),
+            updated_at: now,
+            by: Some(by.clone()),
+            note,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::domain::Way;
+
+    #[test]
+    fn the_same_delivery_has_the_same_id_and_another_another() {
+        let place = Source::kafka("t", 0, 7);
+        let id = ParkedId::of(&place, b"one");
+        assert_eq!(id, ParkedId::of(&place, b"one"));
+        assert_ne!(id, ParkedId::of(&Source::kafka("t", 0, 8), b"one"));
+        let request = Source::of(Way::Api);
+        assert_eq!(ParkedId::of(&request, b"one"), ParkedId::of(&request, b"one"));
+        assert_ne!(ParkedId::of(&request, b"one"), ParkedId::of(&request, b"two"));
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+}

@@ -1,0 +1,177 @@
+//! Parked messages: listed, retried, dismissed. Each change is of a version.
+
+use super::apply::{as_it_was, pause, read, until};
+use super::domain::{
+    Delivery, Message, Note, Outcome, Parked, ParkedId, ParkedStatus, Reason, Refusal, plan,
+};
+use super::error::InventoryError;
+use super::items::{
+    Remembered, message_key, movement_item, parked_item, parked_key, parked_partition, parked_sort,
+    parked_with_body, product_item, remembered_item,
+};
+use crate::app::App;
+use crate::dynamo::schema::{PK, STATUS_NEWEST};
+use crate::dynamo::{
+    Condition, Cursor, CursorError, GuardedWrite, Item, Key, Select, WriteError, from_item, to_attribute,
+};
+use crate::leads::domain::Actor;
+use crate::values::Version;
+
+/// More than a parked message has items: a message of a topic has at most some megabytes.
+const MOST_ITEMS: i32 = 100;
+const LIST: &str = "parked";
+
+/// One page of parked messages.
+#[derive(Debug, Default)]
+pub struct ParkedPage {
+    /// The messages, last parked first.
+    pub parked: Vec<Parked>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of the parked messages of a status, last parked first.
+///
+/// # Errors
+/// [`InventoryError::Cursor`] for a cursor of another list.
+pub async fn list(
+    app: &App,
+    status: ParkedStatus,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<ParkedPage, InventoryError> {
+    let index = STATUS_NEWEST;
+    let mut select = Select::index(index, parked_partition(status), i32::from(limit)).backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<2>::decode(LIST, text)?;
+        let [sort, id] = cursor.parts();
+        let id: ParkedId = id.parse().map_err(|_| CursorError)?;
+        if !sort.ends_with(&id.to_string()) {
+            return Err(CursorError.into());
+        }
+        select = select.after(sort, &parked_key(id));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let keys: Vec<Key> = page.items.iter().filter_map(id_of).map(parked_key).collect();
+    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
+    let all = items.into_iter().map(from_item).collect::<Result<Vec<Parked>, _>>()?;
+    let next = all.last().filter(|_| page.more);
+    let next = next.map(|last| Cursor::after([parked_sort(last), last.id.to_string()]).encode(LIST));
+    // The index may be a moment behind.
+    Ok(ParkedPage { parked: all.into_iter().filter(|parked| parked.status == status).collect(), next })
+}
+
+fn id_of(item: &Item) -> Option<ParkedId> {
+    item.get(PK)?.as_s().ok()?.strip_prefix("PARKED#")?.parse().ok()
+}
+
+/// A parked message with its bytes, as they came.
+///
+/// # Errors
+/// [`InventoryError::NoSuchParked`].
+pub async fn find(app: &App, id: ParkedId) -> Result<(Parked, Vec<u8>), InventoryError> {
+    let page = app.dynamo.select(&Select::partition(parked_key(id).pk, MOST_ITEMS)).await?;
+    parked_with_body(page.items)?.ok_or(InventoryError::NoSuchParked(id))
+}
+
+/// The parked message, if it is still open and of this version.
+fn expect(parked: Parked, version: Version) -> Result<Parked, InventoryError> {
+    if parked.version != version || parked.status != ParkedStatus::Open {
+        return Err(InventoryError::ParkedConflict(Box::new(parked)));
+    }
+    Ok(parked)
+}
+
+fn unchanged(parked: &Parked) -> Condition {
+    Condition::is_number("version", parked.version.get())
+}
+
+/// Dismisses a parked message for good: it changes no stock, also if it comes again.
+///
+/// # Errors
+/// [`InventoryError::NoSuchParked`], [`InventoryError::ParkedConflict`].
+pub async fn dismiss(
+    app: &App,
+    id: ParkedId,
+    version: Version,
+    note: Option<Note>,
+    by: &Actor,
+) -> Result<Parked, InventoryError> {
+    let before = expect(find(app, id).await?.0, version)?;
+    let after = before.ended(ParkedStatus::Dismissed, by, note, app.clock.now());
+    let write = app.dynamo.guarded_write().put("parked", parked_item(&after)?, unchanged(&before));
+    match app.dynamo.write(write).await {
+        Ok(()) => Ok(after),
+        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(WriteError::Refused(_)) => Err(InventoryError::ParkedConflict(Box::new(find(app, id).await?.0))),
+    }
+}
+
+/// Applies a parked message now, in the same transaction that takes it off the list.
+///
+/// # Errors
+/// [`InventoryError::StillRefused`] with the reason of now, [`InventoryError::ParkedConflict`],
+/// [`InventoryError::NoSuchParked`], [`InventoryError::Crowded`].
+pub async fn retry(app: &App, id: ParkedId, version: Version, by: &Actor) -> Result<Parked, InventoryError> {
+    let until = until(app);
+    for attempt in 0.. {
+        let (parked, raw) = find(app, id).await?;
+        let before = expect(parked, version)?;
+        let message = Message::parse(&raw, before.source.message_id());
+        let message = message.map_err(|flaw| InventoryError::StillRefused(Reason::from(&flaw)))?;
+        let remembered = remembered(app, &message).await?;
+        if remembered.as_ref().is_some_and(|remembered| remembered.parked != Some(id)) {
+            return Err(InventoryError::StillRefused(Reason::from(&Refusal::OtherContent)));
+        }
+        let delivery = Delivery { message, source: before.source.clone(), raw };
+        let write = retried(app, &before, &delivery, remembered.as_ref(), by).await?;
+        let (write, after) = write;
+        match app.dynamo.write(write).await {
+            Ok(()) => return Ok(after),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(_)) => pause(app, attempt, until).await?,
+        }
+    }
+    Err(InventoryError::Crowded)
+}
+
+async fn remembered(app: &App, message: &Message) -> Result<Option<Remembered>, InventoryError> {
+    Ok(app.dynamo.get(&message_key(&message.message_id)).await?.map(from_item).transpose()?)
+}
+
+/// The write that applies a parked message to its product as it is now.
+async fn retried(
+    app: &App,
+    before: &Parked,
+    delivery: &Delivery,
+    remembered: Option<&Remembered>,
+    by: &Actor,
+) -> Result<(GuardedWrite, Parked), InventoryError> {
+    let (message, now) = (&delivery.message, app.clock.now());
+    let product = read(app, &message.sku).await?;
+    let mut plan = plan(product.as_ref(), [delivery], &Default::default(), now, Some(by));
+    let movement = match plan.steps.pop().map(|step| step.outcome) {
+        Some(Outcome::Applied(movement)) => movement,
+        Some(Outcome::Parked(parked)) => return Err(InventoryError::StillRefused(parked.reason)),
+        Some(Outcome::Duplicate) | None => {
+            return Err(InventoryError::StillRefused(Reason::from(&Refusal::OtherContent)));
+        }
+    };
+    let after = before.ended(ParkedStatus::Applied, by, None, now);
+    let entry = Remembered { version: Some(movement.version), ..Remembered::of(message) };
+    // What could not be read when it came was not remembered by its id.
+    let as_remembered = match remembered {
+        Some(_) => Condition::Equals("parked", to_attribute(before.id)?),
+        None => Condition::Absent,
+    };
+    let mut write = app
+        .dynamo
+        .guarded_write()
+        .put("parked", parked_item(&after)?, unchanged(before))
+        .put("message", remembered_item(&entry)?, as_remembered)
+        .put("movement", movement_item(&message.sku, &movement)?, Condition::Absent);
+    if let Some(moved) = &plan.product {
+        write = write.put("product", product_item(moved)?, as_it_was(product.as_ref()));
+    }
+    Ok((write, after))
+}

@@ -1,0 +1,237 @@
+//! Products in the table: reading, listing, adjusting by hand. [Applying](super::apply) and [parking](super::parked)
+//! stand beside.
+
+pub use super::apply::{apply, apply_all, park};
+pub use super::parked::{ParkedPage, dismiss, find as find_parked, list as list_parked, retry};
+
+use super::apply::{as_it_was, read};
+use super::domain::{
+    Delivery, Kind, LowMark, Message, MessageId, Movement, Outcome, Product, ProductName, Reference, Sku,
+    Source, Units, Way,
+};
+use super::error::InventoryError;
+use super::items::{MOVEMENTS, PRODUCTS, movement_key, product_item, product_key};
+use crate::app::App;
+use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
+use crate::dynamo::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
+use crate::leads::domain::Actor;
+use crate::values::Version;
+
+const MOVEMENT_LIST: &str = "movements";
+
+/// A product, read consistently.
+///
+/// # Errors
+/// [`InventoryError::NotFound`].
+pub async fn find(app: &App, sku: &Sku) -> Result<Product, InventoryError> {
+    read(app, sku).await?.ok_or_else(|| InventoryError::NotFound(sku.clone()))
+}
+
+/// In which order products are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Low stock first, then by sku.
+    #[default]
+    LowFirst,
+    /// By sku alone: nothing moves in it while somebody pages.
+    BySku,
+}
+
+impl Order {
+    /// The index that holds the order, and the name of its cursors.
+    fn index(self) -> (Index, &'static str) {
+        match self {
+            Self::LowFirst => (ALL_SCORE, "products"),
+            Self::BySku => (ALL_NEWEST, "products by sku"),
+        }
+    }
+}
+
+/// One page of products.
+#[derive(Debug, Default)]
+pub struct ProductPage {
+    /// The products.
+    pub products: Vec<Product>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of products. Two calls.
+///
+/// # Errors
+/// [`InventoryError::Cursor`] for a cursor of another list.
+pub async fn list(
+    app: &App,
+    order: Order,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<ProductPage, InventoryError> {
+    let (index, name) = order.index();
+    let mut select = Select::index(index, PRODUCTS, i32::from(limit));
+    if let Some(text) = cursor {
+        let cursor = Cursor::<2>::decode(name, text)?;
+        let [sort, sku] = cursor.parts();
+        let sku: Sku = sku.parse().map_err(|_| CursorError)?;
+        if !sort.ends_with(sku.as_str()) {
+            return Err(CursorError.into());
+        }
+        select = select.after(sort, &product_key(&sku));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
+    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
+    let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
+    // The cursor is the index's own key: a product may have moved to another place since.
+    let last = page.items.last().filter(|_| page.more);
+    let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
+    let next = last.and_then(sku_of).zip(sort);
+    let next = next.map(|(sku, sort)| Cursor::after([sort, sku.to_string()]).encode(name));
+    Ok(ProductPage { products, next })
+}
+
+fn sku_of(item: &Item) -> Option<Sku> {
+    item.get(PK)?.as_s().ok()?.strip_prefix("PRODUCT#")?.parse().ok()
+}
+
+/// One page of a product's movements.
+#[derive(Debug, Default)]
+pub struct MovementPage {
+    /// The movements, last first.
+    pub movements: Vec<Movement>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of a product's movements, last first.
+///
+/// # Errors
+/// [`InventoryError::NotFound`], [`InventoryError::Cursor`].
+pub async fn movements(
+    app: &App,
+    sku: &Sku,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<MovementPage, InventoryError> {
+    find(app, sku).await?;
+    let select = Select::partition(product_key(sku).pk, i32::from(limit)).begins_with(MOVEMENTS);
+    let mut select = select.backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(MOVEMENT_LIST, text)?;
+        let [version] = cursor.parts();
+        let version: Version = version.parse().map_err(|_| CursorError)?;
+        let key = movement_key(sku, version);
+        select = select.after(&key.sk, &key);
+    }
+    let page = app.dynamo.select(&select).await?;
+    let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
+    let next = movements.last().filter(|_| page.more);
+    let next = next.map(|last| Cursor::after([last.version.to_string()]).encode(MOVEMENT_LIST));
+    Ok(MovementPage { movements, next })
+}
+
+/// What a person sets a stock to, of which version, and why.
+#[derive(Debug, Clone)]
+pub struct Adjustment {
+    /// The product's version that they saw.
+    pub version: Version,
+    /// How many pieces there are.
+    pub stock: Units,
+    /// Why.
+    pub reason: Option<Reference>,
+    /// The same request again has the same id and counts once.
+    pub message_id: MessageId,
+}
+
+/// Adjusts a product's stock by hand: a COUNT by the way of all messages, of the version that the person saw.
+///
+/// # Errors
+/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
+pub async fn adjust(
+    app: &App,
+    sku: &Sku,
+    adjustment: Adjustment,
+    by: &Actor,
+) -> Result<Product, InventoryError> {
+    let before = find(app, sku).await?;
+    let Adjustment { version, stock, reason, message_id } = adjustment;
+    let message = Message {
+        message_id,
+        sku: sku.clone(),
+        kind: Kind::Count,
+        quantity: stock,
+        occurred_at: app.clock.now(),
+        reference: reason,
+        name: None,
+        version: Some(version),
+    };
+    let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new() };
+    match super::apply::apply_or_refuse(app, &delivery, by).await? {
+        Outcome::Applied(_) | Outcome::Duplicate => find(app, sku).await,
+        // Only a version that is not the product's refuses a count.
+        Outcome::Parked(_) => {
+            Err(InventoryError::Conflict(Box::new(read(app, sku).await?.unwrap_or(before))))
+        }
+    }
+}
+
+/// What a person changes of a product beside its stock.
+#[derive(Debug, Clone, Default)]
+pub struct DetailsChange {
+    /// Another name.
+    pub name: Option<ProductName>,
+    /// Another low-stock mark.
+    pub low_mark: Option<LowMark>,
+}
+
+/// Changes a product's name or low-stock mark. `version` is the one of these details that the person saw; movements
+/// meanwhile are in nobody's way.
+///
+/// # Errors
+/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
+pub async fn change_details(
+    app: &App,
+    sku: &Sku,
+    version: Version,
+    change: &DetailsChange,
+) -> Result<Product, InventoryError> {
+    let until = super::apply::until(app);
+    for attempt in 0.. {
+        let before = find(app, sku).await?;
+        if before.details_version != version {
+            return Err(InventoryError::Conflict(Box::new(before)));
+        }
+        let after = Product {
+            name: change.name.clone().unwrap_or_else(|| before.name.clone()),
+            low_mark: change.low_mark.unwrap_or(before.low_mark),
+            details_version: version.next(),
+            ..before.clone()
+        };
+        let write = app.dynamo.guarded_write();
+        match app.dynamo.write(write.put("product", product_item(&after)?, as_it_was(Some(&before)))).await {
+            Ok(()) => return Ok(after),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            // The stock moved, or somebody else changed the details: the next read says which.
+            Err(WriteError::Refused(_)) => super::apply::pause(app, attempt, until).await?,
+        }
+    }
+    Err(InventoryError::Crowded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::items::list_sort;
+
+    #[test]
+    fn low_stock_comes_first() {
+        let product = |sku: &str, stock: u64| {
+            let product: Product = serde_json::from_value(serde_json::json!({
+                "sku": sku, "name": sku, "stock": stock, "version": 1, "lowMark": 5, "detailsVersion": 1,
+                "createdAt": "2026-11-22T00:00:00Z", "updatedAt": "2026-11-22T00:00:00Z",
+            }))
+            .unwrap();
+            list_sort(&product)
+        };
+        assert!(product("Z", 5) < product("A", 6) && product("A", 1) < product("B", 0));
+    }
+}
