@@ -10,7 +10,7 @@ use super::domain::{
     Source, Units, Way,
 };
 use super::error::InventoryError;
-use super::items::{MOVEMENTS, PRODUCTS, movement_key, product_item, product_key};
+use super::items::{MOVEMENTS, PRODUCTS, Remembered, message_key, movement_key, product_item, product_key};
 use crate::app::App;
 use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
 use crate::dynamo::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
@@ -152,7 +152,7 @@ pub async fn adjust(
     adjustment: Adjustment,
     by: &Actor,
 ) -> Result<Product, InventoryError> {
-    let before = find(app, sku).await?;
+    find(app, sku).await?;
     let Adjustment { version, stock, reason, message_id } = adjustment;
     let message = Message {
         message_id,
@@ -165,13 +165,25 @@ pub async fn adjust(
         version: Some(version),
     };
     let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new() };
-    match super::apply::apply_or_refuse(app, &delivery, by).await? {
-        Outcome::Applied(_) | Outcome::Duplicate => find(app, sku).await,
-        // Only a version that is not the product's refuses a count.
-        Outcome::Parked(_) => {
-            Err(InventoryError::Conflict(Box::new(read(app, sku).await?.unwrap_or(before))))
-        }
+    let outcome = super::apply::apply_or_refuse(app, &delivery, by).await?;
+    let now = find(app, sku).await?;
+    // Only a version that is not the product's refuses a count; that which the same request made is no refusal.
+    if matches!(outcome, Outcome::Applied(_)) || was_made(app, &delivery.message).await? {
+        Ok(now)
+    } else {
+        Err(InventoryError::Conflict(Box::new(now)))
     }
+}
+
+/// Whether the same request made this count before. Its time is not compared: it is that of each request.
+async fn was_made(app: &App, message: &Message) -> Result<bool, InventoryError> {
+    let item = app.dynamo.get(&message_key(&message.message_id)).await?;
+    let Some(Remembered { sku, version: Some(version), .. }) = item.map(from_item).transpose()? else {
+        return Ok(false);
+    };
+    let item = app.dynamo.get(&movement_key(&sku, version)).await?;
+    let movement: Option<Movement> = item.map(from_item).transpose()?;
+    Ok(sku == message.sku && movement.is_some_and(|movement| movement.after == message.quantity))
 }
 
 /// What a person changes of a product beside its stock.

@@ -19,6 +19,7 @@ mod deployment;
 mod faults;
 mod harness;
 mod imports;
+mod inventory;
 mod leads;
 mod lists;
 mod order_api;
@@ -65,6 +66,7 @@ modules![
     faults,
     harness,
     imports,
+    inventory,
     leads,
     lists,
     order_api,
