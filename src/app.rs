@@ -17,6 +17,7 @@ use crate::accounts::{self, sign_up::SignUp};
 use crate::automation;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
+use crate::inventory;
 use crate::leads::{self, store::Snapshots};
 use crate::orders;
 use crate::raffle;
@@ -121,6 +122,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .and(leads::router(&app))
         .and(orders::router(&app))
         .and(raffle::router(&app))
+        .and(inventory::router(&app))
         .and(automation::router(&app));
     let (router, list) = routes.into_parts();
     let router = router

@@ -1,6 +1,7 @@
 //! Every known failure → status and words, in one place; the one layer that [shows](present()) them stands beside.
 //! Unknown failures are logged once with what is known of them and answered opaque.
 
+mod inventory;
 mod present;
 mod raffle;
 
@@ -14,6 +15,7 @@ use crate::accounts::AccountError;
 use crate::automation::AutomationError;
 use crate::automation::rules::RuleError;
 use crate::dynamo::{CursorError, StoreError, WriteError};
+use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::leads::import::ImportError;
 use crate::orders::OrderError;
@@ -34,6 +36,9 @@ pub enum AppError {
     /// About imports.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// About products and parked messages.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
     /// About leads.
     #[error(transparent)]
     Lead(#[from] LeadError),
@@ -113,6 +118,7 @@ impl From<AppError> for Problem {
             AppError::Account(error) => account_problem(error),
             AppError::Automation(error) => automation_problem(error),
             AppError::Import(error) => import_problem(error),
+            AppError::Inventory(error) => inventory::problem(error),
             AppError::Lead(error) => lead_problem(error),
             AppError::Order(error) => order_problem(error),
             AppError::Raffle(error) => raffle::problem(error),

@@ -42,10 +42,16 @@
 //! | sold ticket | `TICKETS#<raffle id>` | `TICKET#<number, 6 digits>` | holder, name, email, boughtAt, version |
 //! | what a person has in a raffle | `TICKETS#<raffle id>` | `HOLDER#<account id>` | numbers, version |
 //! | history of a raffle | `TICKETS#<raffle id>` | `HISTORY#<time, 15 digits of milliseconds>#<random>` | at, by, action, its ticket |
+//! | product | `PRODUCT#<sku>` | `PRODUCT` | the product's fields, the list attributes |
+//! | movement of a product | `PRODUCT#<sku>` | `MOVEMENT#<version, 10 digits>` | kind, quantity, before, after, messageId, source |
+//! | message that came, for ever | `MESSAGE#<message id>` | `MESSAGE` | fingerprint, sku, the version that it made or where it is parked |
+//! | parked message | `PARKED#<id>` | `PARKED` | reason, source, status, version, the list attributes |
+//! | bytes of a parked message | `PARKED#<id>` | `BODY#<number>` | bytes |
+//! | how far a consumer has come | `CONSUMERS` | `<group>#<topic>#<partition>` | offset, lag, at, expiresAt |
 //!
 //! | access pattern | call |
 //! | --- | --- |
-//! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of one; how far a reader has come; a ticket; what a person has in a raffle; a seed, for the draw | GetItem, consistent |
+//! | one lead; an account; a token; a sign-in name; a sign-in link; a rule; a run of one; how far a reader has come; a ticket; what a person has in a raffle; a seed, for the draw; a product; a message that came | GetItem, consistent |
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
@@ -68,6 +74,10 @@
 //! | raffles by newest | Query `all-newest`, partition `RAFFLES`; then a raffle with all that is sold of it for each, and BatchGetItem of one's holdings |
 //! | sold tickets of a raffle | Query pk = `TICKETS#<raffle id>`, sk begins with `TICKET#`, consistent |
 //! | history of a raffle, newest first | Query pk = `TICKETS#<raffle id>`, sk begins with `HISTORY#`, backwards |
+//! | products, low stock first, or by sku | Query `all-score` or `all-newest`, partition `PRODUCTS`; then BatchGetItem |
+//! | movements of a product, last first; those of a check | Query pk = `PRODUCT#<sku>`, sk begins with `MOVEMENT#` or between two of them |
+//! | parked messages of a status, last first | Query `status-newest`, partition `PARKED#<status>`, backwards; then BatchGetItem |
+//! | a parked message with its bytes; how far all consumers have come | Query pk = `PARKED#<id>`; Query pk = `CONSUMERS` |
 //!
 //! **Indexes.** Each pairs one partition attribute (`listAll`, `listStatus`, `listState`, `listStatusState`, and for
 //! newest first `listStock`, `listStockState`) with one sort attribute (`sortNewest`, `sortScore`), so that every combination of filters is a

@@ -3,12 +3,24 @@
 //! Invariants: a stock is never below zero; it is the sum of its movements; a message makes one movement or is parked,
 //! however often and by whichever ways it comes; messages of one product are applied in the order in which they are given.
 
+mod api;
 mod apply;
 pub mod check;
 pub mod domain;
 mod error;
+pub mod health;
 mod items;
+mod pages;
 mod parked;
 pub mod store;
+mod views;
 
 pub use error::InventoryError;
+
+use crate::app::App;
+use crate::web::access::Routes;
+
+/// The routes of the inventory.
+pub fn router(app: &App) -> Routes {
+    api::routes(app).and(pages::routes(app))
+}

@@ -1,0 +1,9 @@
+//! The JSON API of the inventory.
+
+use crate::app::App;
+use crate::web::access::Routes;
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+}

@@ -1,0 +1,65 @@
+//! How far consumers have come: told by each of them now and then, shown to whoever looks after them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::error::InventoryError;
+use crate::app::App;
+use crate::dynamo::schema::TTL;
+use crate::dynamo::{Key, Select, WriteError, from_item, to_attribute, to_item};
+
+/// The most partitions that are shown.
+const MOST_SHOWN: i32 = 200;
+const PARTITION: &str = "CONSUMERS";
+/// A partition that no consumer speaks of is forgotten after so many seconds: 30 days.
+const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
+
+/// How far a consumer group has come in one partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// The consumer group, or the function on AWS.
+    pub group: String,
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset of the last message that was finished.
+    pub offset: i64,
+    /// How many messages wait behind it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<i64>,
+    /// When the last message was finished.
+    pub at: Timestamp,
+}
+
+/// Tells how far a consumer has come. Told twice, the later one stands.
+///
+/// # Errors
+/// [`InventoryError::Store`].
+pub async fn tell(app: &App, progress: &[Progress]) -> Result<(), InventoryError> {
+    for some in progress.chunks(50) {
+        let mut write = app.dynamo.guarded_write();
+        for one in some {
+            let sort = format!("{}#{}#{:05}", one.group, one.topic, one.partition);
+            let mut item = to_item(&Key::new(PARTITION, sort), one)?;
+            let expires = app.clock.now().as_second().saturating_add(KEPT_FOR);
+            item.insert(TTL.to_owned(), to_attribute(expires)?);
+            write = write.put_derived("progress", item);
+        }
+        match app.dynamo.write(write).await {
+            Ok(()) | Err(WriteError::Refused(_)) => {}
+            Err(WriteError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// How far all consumers have come. One call.
+///
+/// # Errors
+/// [`InventoryError::Store`].
+pub async fn all(app: &App) -> Result<Vec<Progress>, InventoryError> {
+    let page = app.dynamo.select(&Select::partition(PARTITION, MOST_SHOWN)).await?;
+    Ok(page.items.into_iter().map(from_item).collect::<Result<_, _>>()?)
+}
