@@ -9,6 +9,7 @@ pub mod check;
 pub mod domain;
 mod error;
 pub mod health;
+pub mod intake;
 mod items;
 mod pages;
 mod parked;
