@@ -8,6 +8,7 @@ mod apply;
 pub mod check;
 pub mod domain;
 mod error;
+pub mod event;
 pub mod health;
 pub mod intake;
 mod items;

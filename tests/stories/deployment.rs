@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::TableDescription;
+use aws_sdk_dynamodb::types::{AttributeValue, TableDescription};
 use base64::Engine;
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::SignUp;
@@ -10,6 +10,8 @@ use holdfast::app::Clock;
 use holdfast::automation::consume::is_relevant;
 use holdfast::dynamo::Select;
 use holdfast::dynamo::stream::changes;
+use holdfast::inventory::domain::ParkedStatus;
+use holdfast::inventory::{health, store as inventory};
 use holdfast::leads::domain::Stock;
 use holdfast::leads::stats;
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +33,8 @@ pub fn all() -> Vec<Story> {
             the_bootstrap_sends_compressed_assets_whole,
             the_bootstrap_links_within_its_stage,
             the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_take,
+            the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message,
+            the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish,
             the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off,
             the_stream_hands_over_what_something_is_made_of_and_nothing_else,
             the_parameters_of_sign_up_are_what_the_function_reads
@@ -286,6 +290,58 @@ async fn the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
     assert_eq!(runs["items"].as_array().unwrap().len(), 1);
     assert!(!lambda.output().contains("ada@example.com"), "{}", lambda.output());
+}
+
+async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_inventory")).await;
+    for _ in 0..3 {
+        assert_eq!(lambda.invoke(event("kafka-msk")).await, json!({ "batchItemFailures": [] }));
+        let stock =
+            async |sku: &str| inventory::find(&desk.app, &sku.parse().unwrap()).await.unwrap().stock.get();
+        assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
+        let parked = inventory::list_parked(&desk.app, ParkedStatus::Open, 10, None).await.unwrap().parked;
+        let mut places: Vec<_> = parked
+            .iter()
+            .map(|one| (one.source.partition, one.source.offset, one.reason.name.as_str()))
+            .collect();
+        places.sort_unstable();
+        let expected = [
+            (Some(0), Some(16), "bad-json"),
+            (Some(0), Some(18), "insufficient-stock"),
+            (Some(1), Some(5), "bad-json"),
+        ];
+        assert_eq!(places, expected);
+    }
+    let told = health::all(&desk.app).await.unwrap();
+    let places: Vec<_> = told.iter().map(|one| (one.partition, one.offset)).collect();
+    assert_eq!(places, [(0, 18), (1, 5)]);
+    assert_eq!(lambda.invoke(json!({ "records": {} })).await, json!({ "batchItemFailures": [] }));
+}
+
+async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_inventory")).await;
+    // A product that some other program has spoilt.
+    world
+        .pour(vec![vec![
+            ("pk", AttributeValue::S("PRODUCT#84406B".to_owned())),
+            ("sk", AttributeValue::S("PRODUCT".to_owned())),
+            ("stock", AttributeValue::S("many".to_owned())),
+        ]])
+        .await;
+    let item =
+        |offset: u32| json!({ "itemIdentifier": { "partition": "inventory-events-2", "offset": offset } });
+    let unfinished = json!({ "batchItemFailures": [item(7), item(9)] });
+    for _ in 0..2 {
+        assert_eq!(lambda.invoke(event("kafka-self-managed")).await, unfinished);
+        let other = inventory::find(&desk.app, &"84029G".parse().unwrap()).await.unwrap();
+        assert_eq!((other.stock.get(), other.version.get()), (1, 2), "what does not fail goes on, once");
+    }
+    let client = world.sdk_client();
+    let spoilt =
+        client.delete_item().table_name(world.table()).key("sk", AttributeValue::S("PRODUCT".to_owned()));
+    spoilt.key("pk", AttributeValue::S("PRODUCT#84406B".to_owned())).send().await.unwrap();
+    assert_eq!(lambda.invoke(event("kafka-self-managed")).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(inventory::find(&desk.app, &"84406B".parse().unwrap()).await.unwrap().stock.get(), 5);
 }
 
 async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(world: World) {

@@ -1,0 +1,29 @@
+//! The bootstrap of the function that Lambda hands a Kafka topic to: messages about stock.
+//!
+//! It answers with every record that was not finished, so that Lambda hands those over again.
+
+use std::process::ExitCode;
+
+use holdfast::inventory::event::{BatchAnswer, KafkaEvent, take_batch};
+use holdfast::native::lambda::{app_without_pages, ended, log_as_json};
+use lambda_http::Error;
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+
+// A function this small has one processor or less, and answers one request at a time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    log_as_json();
+    ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let app = &app_without_pages().await?;
+    // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
+    let handler = async |event: LambdaEvent<KafkaEvent>| {
+        let group = event.context.env_config.function_name.clone();
+        let answer: Result<BatchAnswer, Error> =
+            Box::pin(take_batch(app, &event.payload, &group)).await.map_err(Into::into);
+        answer
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}
