@@ -113,7 +113,7 @@ async fn run(
 fn once(form: &CommandsForm, who: &SignedIn, now: jiff::Timestamp) -> Option<OnceOnly> {
     let form_key: uuid::Uuid = form.key.parse().ok()?;
     let asked: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
-    let typed = crate::dynamo::ledger::fingerprint(&asked);
+    let typed = crate::values::fingerprint(&asked);
     let key = format!("{form_key}-{typed}").parse().ok()?;
     Some(OnceOnly::new(&who.id.to_string(), key, &asked, now))
 }

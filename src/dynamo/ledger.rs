@@ -6,14 +6,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::schema::TTL;
 use super::{
     Condition, Dynamo, GuardedWrite, Item, Key, Refusal, StoreError, WriteError, from_item, to_attribute,
     to_item,
 };
-use crate::values::Invalid;
+use crate::values::{Invalid, fingerprint};
 
 const LABEL: &str = "ledger";
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -208,14 +207,4 @@ impl OnceOnly {
         let same = entry.fingerprint == self.fingerprint;
         Ok(if same { Recall::Same(entry.answer) } else { Recall::Other })
     }
-}
-
-/// What tells one request from another: a hash of its parts.
-pub fn fingerprint(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

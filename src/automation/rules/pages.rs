@@ -130,7 +130,7 @@ fn once(app: &App, who: &SignedIn, form: &RawForm, typed: &Typed) -> Option<Once
     let key: uuid::Uuid = form.get("key")?.parse().ok()?;
     let asked = format!("{typed:?}");
     let asked: [&[u8]; 2] = [PATH.as_bytes(), asked.as_bytes()];
-    let key = format!("{key}-{}", crate::dynamo::ledger::fingerprint(&asked)).parse().ok()?;
+    let key = format!("{key}-{}", crate::values::fingerprint(&asked)).parse().ok()?;
     Some(OnceOnly::new(&who.id.to_string(), key, &asked, app.clock.now()))
 }
 

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{MessageId, ProductName, Reference, Sku, Units};
-use crate::dynamo::ledger::fingerprint;
-use crate::values::{Invalid, Version, text_value};
+use crate::values::{Invalid, Version, fingerprint, text_value};
 
 /// What a message does to a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
