@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Problem, bad_cursor, busy, store_problem};
+use super::{Problem, bad_cursor, busy, key_of_another_request, store_problem};
 use crate::inventory::InventoryError;
 
 pub(super) fn problem(error: InventoryError) -> Problem {
@@ -36,6 +36,13 @@ pub(super) fn problem(error: InventoryError) -> Problem {
             reason.words.clone(),
         )
         .with("reason", json!(reason)),
+        InventoryError::DetailsVersionMissing => Problem::new(
+            S::PRECONDITION_REQUIRED,
+            "version-missing",
+            "The change does not say which version it is of",
+            "Send the `detailsVersion` last seen; If-Match names that of the stock.",
+        ),
+        InventoryError::KeyOfAnotherRequest => key_of_another_request(),
         InventoryError::Crowded => {
             tracing::warn!(%error, "a request about the inventory gave way");
             busy("Others were faster until the deadline. Trying again in a moment is safe.")

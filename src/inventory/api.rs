@@ -1,9 +1,52 @@
 //! The JSON API of the inventory.
+//!
+//! What always holds: a message counts once, whichever requests it comes in; every change made by hand names the version
+//! that it is of; a changed thing is answered as it now is. A parked message has a version like everything else.
+//!
+//! A product's `ETag` is the version of its stock, for `If-Match`. Its name and low-stock mark have a version of their own,
+//! `detailsVersion`, so that a person can change them while the stock moves; `If-None-Match` is not read.
 
+mod events;
+mod parked;
+mod products;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::check::{self, Checked};
+use super::health::{self, Progress};
 use crate::app::App;
-use crate::web::access::Routes;
+use crate::error::AppError;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::InQuery;
+use crate::web::lists::Listed;
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
     Routes::new(app)
+        .get("/api/inventory/consumers", Access::Agent, consumers)
+        .get("/api/inventory/check", Access::Administrator, checked)
+        .and(products::routes(app))
+        .and(events::routes(app))
+        .and(parked::routes(app))
+}
+
+async fn consumers(State(app): State<App>) -> Result<Json<Listed<Progress>>, AppError> {
+    // There are as many as partitions that somebody consumes.
+    Ok(Json(Listed { items: health::all(&app).await?, next: None }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckParameters {
+    cursor: Option<String>,
+}
+
+async fn checked(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<CheckParameters>,
+) -> Result<Json<Checked>, AppError> {
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    Ok(Json(check::step(&app, cursor.as_deref()).await?))
 }

@@ -21,6 +21,12 @@ pub enum InventoryError {
     /// A retry would be refused as the message was; it stays parked.
     #[error("{}", .0.words)]
     StillRefused(Reason),
+    /// A change of name or low-stock mark that does not say which version of them was seen.
+    #[error("the change does not say which version of the details it is of")]
+    DetailsVersionMissing,
+    /// The key belongs to another request.
+    #[error("the key belongs to another request")]
+    KeyOfAnotherRequest,
     /// Others change the same product so fast that no attempt came through in time.
     #[error("others were faster until the deadline")]
     Crowded,

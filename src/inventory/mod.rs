@@ -9,6 +9,7 @@ pub mod check;
 pub mod domain;
 mod error;
 pub mod event;
+mod forms;
 pub mod health;
 pub mod intake;
 mod items;

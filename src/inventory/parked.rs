@@ -10,6 +10,7 @@ use super::items::{
     parked_with_body, product_item, remembered_item,
 };
 use crate::app::App;
+use crate::dynamo::ledger::{Done, Once, Recall};
 use crate::dynamo::schema::{PK, STATUS_NEWEST};
 use crate::dynamo::{
     Condition, Cursor, CursorError, GuardedWrite, Item, Key, Select, WriteError, from_item, to_attribute,
@@ -113,6 +114,29 @@ pub async fn dismiss(
 /// [`InventoryError::StillRefused`] with the reason of now, [`InventoryError::ParkedConflict`],
 /// [`InventoryError::NoSuchParked`], [`InventoryError::Crowded`].
 pub async fn retry(app: &App, id: ParkedId, version: Version, by: &Actor) -> Result<Parked, InventoryError> {
+    match retry_once(app, id, version, by, None).await? {
+        Done::Now(parked) => Ok(parked),
+        // Only the ledger says that it was done before, and there is no key to look for in it.
+        Done::Before(_) => Ok(find(app, id).await?.0),
+    }
+}
+
+/// The same, for a request that may have a key.
+///
+/// # Errors
+/// As [`retry`], and [`InventoryError::KeyOfAnotherRequest`].
+pub async fn retry_once(
+    app: &App,
+    id: ParkedId,
+    version: Version,
+    by: &Actor,
+    once: Option<&Once<'_, Parked>>,
+) -> Result<Done<Parked>, InventoryError> {
+    match Once::look_up(once, &app.dynamo).await? {
+        Recall::Same(answer) => return Ok(Done::Before(answer)),
+        Recall::Other => return Err(InventoryError::KeyOfAnotherRequest),
+        Recall::Nothing => {}
+    }
     let until = until(app);
     for attempt in 0.. {
         let (parked, raw) = find(app, id).await?;
@@ -124,12 +148,15 @@ pub async fn retry(app: &App, id: ParkedId, version: Version, by: &Actor) -> Res
             return Err(InventoryError::StillRefused(Reason::from(&Refusal::OtherContent)));
         }
         let delivery = Delivery { message, source: before.source.clone(), raw };
-        let write = retried(app, &before, &delivery, remembered.as_ref(), by).await?;
-        let (write, after) = write;
-        match app.dynamo.write(write).await {
-            Ok(()) => return Ok(after),
+        let (write, after) = retried(app, &before, &delivery, remembered.as_ref(), by).await?;
+        match app.dynamo.write(Once::record(once, write, &after)?).await {
+            Ok(()) => return Ok(Done::Now(after)),
             Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(_)) => pause(app, attempt, until).await?,
+            Err(WriteError::Refused(refusal)) => match Once::recall(once, &refusal)? {
+                Recall::Same(answer) => return Ok(Done::Before(answer)),
+                Recall::Other => return Err(InventoryError::KeyOfAnotherRequest),
+                Recall::Nothing => pause(app, attempt, until).await?,
+            },
         }
     }
     Err(InventoryError::Crowded)

@@ -2,7 +2,7 @@
 //! stand beside.
 
 pub use super::apply::{apply, apply_all, park};
-pub use super::parked::{ParkedPage, dismiss, find as find_parked, list as list_parked, retry};
+pub use super::parked::{ParkedPage, dismiss, find as find_parked, list as list_parked, retry, retry_once};
 
 use super::apply::{as_it_was, read};
 use super::domain::{
@@ -145,7 +145,8 @@ pub struct Adjustment {
 /// Adjusts a product's stock by hand: a COUNT by the way of all messages, of the version that the person saw.
 ///
 /// # Errors
-/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
+/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now,
+/// [`InventoryError::KeyOfAnotherRequest`].
 pub async fn adjust(
     app: &App,
     sku: &Sku,
@@ -167,23 +168,29 @@ pub async fn adjust(
     let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new() };
     let outcome = super::apply::apply_or_refuse(app, &delivery, by).await?;
     let now = find(app, sku).await?;
+    if matches!(outcome, Outcome::Applied(_)) {
+        return Ok(now);
+    }
     // Only a version that is not the product's refuses a count; that which the same request made is no refusal.
-    if matches!(outcome, Outcome::Applied(_)) || was_made(app, &delivery.message).await? {
-        Ok(now)
-    } else {
-        Err(InventoryError::Conflict(Box::new(now)))
+    match made_before(app, &delivery.message).await? {
+        Some(true) => Ok(now),
+        Some(false) => Err(InventoryError::KeyOfAnotherRequest),
+        None => Err(InventoryError::Conflict(Box::new(now))),
     }
 }
 
-/// Whether the same request made this count before. Its time is not compared: it is that of each request.
-async fn was_made(app: &App, message: &Message) -> Result<bool, InventoryError> {
+/// Whether a request with this id made this count before, or something else; nothing if it made nothing. Its time is not
+/// compared: it is that of each request.
+async fn made_before(app: &App, message: &Message) -> Result<Option<bool>, InventoryError> {
     let item = app.dynamo.get(&message_key(&message.message_id)).await?;
     let Some(Remembered { sku, version: Some(version), .. }) = item.map(from_item).transpose()? else {
-        return Ok(false);
+        return Ok(None);
     };
     let item = app.dynamo.get(&movement_key(&sku, version)).await?;
     let movement: Option<Movement> = item.map(from_item).transpose()?;
-    Ok(sku == message.sku && movement.is_some_and(|movement| movement.after == message.quantity))
+    let same =
+        |movement: Movement| movement.after == message.quantity && movement.reason == message.reference;
+    Ok(Some(sku == message.sku && movement.is_some_and(same)))
 }
 
 /// What a person changes of a product beside its stock.

@@ -1,0 +1,139 @@
+//! Messages by HTTP: one, or up to a hundred at once, each with a result of its own.
+//!
+//! What always holds: a message that can be read is applied, parked, or known from before, as from a topic; one that cannot
+//! is INVALID and is not kept, for whoever sent it is told. The same request again changes nothing more: each message's
+//! own id sees to that, for ever. An `Idempotency-Key` is therefore read like everywhere, and nothing is kept under it: a
+//! request of messages is many transactions, and its answer could not be written together with all of them.
+
+use axum::Json;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::handler::Handler as _;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::error::AppError;
+use crate::inventory::domain::{
+    Delivery, Flaw, Message, Movement, Outcome, Parked, ParkedId, Reason, Source, Way,
+};
+use crate::inventory::store;
+use crate::values::Invalid;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{WebError, is_json, once_only, whole};
+
+/// The most messages of one request.
+const MOST_MESSAGES: usize = 100;
+/// The largest body: a hundred messages with the longest texts, however they are escaped.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    let limit = DefaultBodyLimit::max(LARGEST_BODY);
+    Routes::new(app).post("/api/inventory/events", Access::Agent, take.layer(limit))
+}
+
+/// What came of all messages, in the order in which they were sent.
+#[derive(Debug, Serialize)]
+struct Results {
+    results: Vec<MessageResult>,
+}
+
+/// What came of one message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageResult {
+    /// Its id, where it could be read.
+    message_id: Option<String>,
+    #[serde(flatten)]
+    came: Came,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "SCREAMING_SNAKE_CASE")]
+enum Came {
+    Applied { movement: Movement },
+    Duplicate,
+    Parked { parked: ParkedBrief },
+    Invalid { errors: Vec<Problem> },
+}
+
+/// Where a message is parked, and why.
+#[derive(Debug, Serialize)]
+struct ParkedBrief {
+    id: ParkedId,
+    reason: Reason,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    message: String,
+}
+
+impl From<Outcome> for Came {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Applied(movement) => Self::Applied { movement },
+            Outcome::Duplicate => Self::Duplicate,
+            Outcome::Parked(Parked { id, reason, .. }) => Self::Parked { parked: ParkedBrief { id, reason } },
+        }
+    }
+}
+
+impl From<Flaw> for Came {
+    fn from(flaw: Flaw) -> Self {
+        Self::Invalid { errors: vec![Problem { message: flaw.to_string() }] }
+    }
+}
+
+async fn take(State(app): State<App>, who: SignedIn, request: Request) -> Result<Json<Results>, AppError> {
+    if !is_json(request.headers()) {
+        return Err(WebError::MediaType("application/json").into());
+    }
+    let (parts, bytes) = whole(request, &app).await?;
+    once_only(&parts, &bytes, app.clock.now())?;
+    let sent = messages(&bytes)?;
+    let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
+    let (mut deliveries, mut flaws) = (Vec::new(), Vec::new());
+    for value in sent {
+        match read(value) {
+            Ok(delivery) => {
+                deliveries.push(delivery);
+                flaws.push(None);
+            }
+            Err(flaw) => flaws.push(Some(flaw)),
+        }
+    }
+    let mut outcomes = store::apply_all(&app, &deliveries, Some(&who.actor())).await?.into_iter();
+    // One outcome for each message that could be read, in their order.
+    let came =
+        flaws.into_iter().filter_map(|flaw| flaw.map(Came::from).or_else(|| outcomes.next().map(Came::from)));
+    let results = ids.into_iter().zip(came).map(|(message_id, came)| MessageResult { message_id, came });
+    Ok(Json(Results { results: results.collect() }))
+}
+
+fn id_of(value: &Value) -> Option<String> {
+    value.get("messageId")?.as_str().map(str::to_owned)
+}
+
+fn read(value: Value) -> Result<Delivery, Flaw> {
+    let raw = value.to_string().into_bytes();
+    let message = Message::from_json(value, None)?;
+    Ok(Delivery { message, source: Source::of(Way::Api), raw })
+}
+
+/// The messages of a body: one object, or an array.
+fn messages(bytes: &[u8]) -> Result<Vec<Value>, WebError> {
+    let value = serde_json::from_slice(bytes)
+        .map_err(|error| WebError::Malformed(format!("The body is not JSON: {error}.")))?;
+    let messages = match value {
+        Value::Array(messages) => messages,
+        message @ Value::Object(_) => vec![message],
+        _ => return Err(WebError::Malformed("Send a message, or an array of messages.".to_owned())),
+    };
+    if !(1..=MOST_MESSAGES).contains(&messages.len()) {
+        let invalid = Invalid::new(format!("Send 1 to {MOST_MESSAGES} messages at once."));
+        return Err(WebError::field("messages", &invalid));
+    }
+    Ok(messages)
+}

@@ -1,0 +1,127 @@
+//! Parked messages for programs: listed, looked at, retried, dismissed.
+
+use axum::Json;
+use axum::extract::{FromRequest as _, Request, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::{Answer, Once, OnceOnly};
+use crate::error::AppError;
+use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
+use crate::inventory::store::{self, ParkedPage};
+use crate::values::Version;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, expected_version, if_match, once_only, whole};
+use crate::web::lists::{Listed, limit, parameter};
+use crate::web::respond::answer;
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/inventory/parked", Access::Agent, list)
+        .get("/api/inventory/parked/{id}", Access::Agent, read)
+        .post("/api/inventory/parked/{id}/retry", Access::Agent, retry)
+        .delete("/api/inventory/parked/{id}", Access::Agent, dismiss)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    status: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<ListParameters>,
+) -> Result<Json<Listed<Parked>>, AppError> {
+    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(ParkedStatus::Open);
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let limit = limit(parameters.limit)?;
+    let ParkedPage { parked, next } = store::list_parked(&app, status, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: parked, next }))
+}
+
+/// A parked message with what came: as text where it is one, else in base64.
+#[derive(Debug, Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    parked: &'a Parked,
+    #[serde(flatten)]
+    content: Content,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Content {
+    Text(String),
+    Base64(String),
+}
+
+async fn read(State(app): State<App>, InPath(id): InPath<ParkedId>) -> Result<Answer, AppError> {
+    let (parked, raw) = store::find_parked(&app, id).await?;
+    let content = match String::from_utf8(raw) {
+        Ok(text) => Content::Text(text),
+        Err(bytes) => Content::Base64(STANDARD.encode(bytes.as_bytes())),
+    };
+    let version = parked.version.get();
+    Ok(answer(StatusCode::OK, &Whole { parked: &parked, content }, version, None))
+}
+
+fn shown(parked: &Parked) -> Answer {
+    answer(StatusCode::OK, parked, parked.version.get(), None)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionBody {
+    version: Option<Version>,
+}
+
+/// The version in the body or in `If-Match`, with the request's key; with `If-Match` alone there need be no body.
+async fn version_of(app: &App, request: Request) -> Result<(Version, Option<OnceOnly>), AppError> {
+    if request.headers().contains_key(header::CONTENT_TYPE) {
+        let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
+        return Ok((request.version(request.body.version)?, request.once));
+    }
+    let (parts, bytes) = whole(request, app).await?;
+    let version = expected_version(None, if_match(&parts.headers)?)?;
+    Ok((version, once_only(&parts, &bytes, app.clock.now())?))
+}
+
+async fn retry(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<ParkedId>,
+    request: Request,
+) -> Result<Answer, AppError> {
+    let (version, once) = version_of(&app, request).await?;
+    let once = once.map(|request| Once { request, answer: &shown });
+    Ok(store::retry_once(&app, id, version, &who.actor(), once.as_ref()).await?.answer(shown))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DismissParameters {
+    version: Option<String>,
+    note: Option<String>,
+}
+
+async fn dismiss(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(id): InPath<ParkedId>,
+    InQuery(parameters): InQuery<DismissParameters>,
+    headers: HeaderMap,
+) -> Result<StatusCode, AppError> {
+    let version = parameter("version", parameters.version, str::parse)?;
+    let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
+    let version = expected_version(version, if_match(&headers)?)?;
+    store::dismiss(&app, id, version, note, &who.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

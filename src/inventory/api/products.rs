@@ -1,0 +1,115 @@
+//! Products and their movements for programs.
+
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Deserializer};
+
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::dynamo::ledger::Answer;
+use crate::error::AppError;
+use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
+use crate::inventory::error::InventoryError;
+use crate::inventory::forms::adjustment_id;
+use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, Order, ProductPage};
+use crate::values::Version;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
+use crate::web::lists::{Listed, PageParameters};
+use crate::web::respond::answer;
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/api/products", Access::Agent, list)
+        .get("/api/products/{sku}", Access::Agent, read)
+        .patch("/api/products/{sku}", Access::Agent, change)
+        .get("/api/products/{sku}/movements", Access::Agent, movements)
+        .post("/api/products/{sku}/adjust", Access::Agent, adjust)
+}
+
+async fn list(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Product>>, AppError> {
+    let (limit, cursor) = parameters.read()?;
+    let ProductPage { products, next } = store::list(&app, Order::LowFirst, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: products, next }))
+}
+
+fn shown(product: &Product) -> Answer {
+    answer(StatusCode::OK, product, product.version.get(), None)
+}
+
+async fn read(State(app): State<App>, InPath(sku): InPath<Sku>) -> Result<Answer, AppError> {
+    Ok(shown(&store::find(&app, &sku).await?))
+}
+
+async fn movements(
+    State(app): State<App>,
+    InPath(sku): InPath<Sku>,
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Movement>>, AppError> {
+    let (limit, cursor) = parameters.read()?;
+    let MovementPage { movements, next } = store::movements(&app, &sku, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: movements, next }))
+}
+
+/// A change of what is not the stock: fields that are missing stay.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChangeBody {
+    #[serde(alias = "details_version")]
+    details_version: Option<Version>,
+    #[serde(default, deserialize_with = "present")]
+    name: Option<ProductName>,
+    #[serde(default, alias = "low_mark", deserialize_with = "present")]
+    low_mark: Option<LowMark>,
+}
+
+/// A field that is there has a value: null is none of it.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
+async fn change(
+    State(app): State<App>,
+    InPath(sku): InPath<Sku>,
+    request: JsonRequest<ChangeBody>,
+) -> Result<Answer, AppError> {
+    let ChangeBody { details_version, name, low_mark } = request.body;
+    let change = DetailsChange { name, low_mark };
+    if change.name.is_none() && change.low_mark.is_none() {
+        let message = "The change is empty; send at least one of name and lowMark.";
+        return Err(WebError::Malformed(message.to_owned()).into());
+    }
+    // If-Match names the version of the stock, which this change does not care about.
+    let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
+    Ok(shown(&store::change_details(&app, &sku, version, &change).await?))
+}
+
+/// What the stock is now, of which version, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdjustBody {
+    stock: Units,
+    version: Option<Version>,
+    #[serde(default)]
+    reason: Option<Reference>,
+}
+
+async fn adjust(
+    State(app): State<App>,
+    who: SignedIn,
+    InPath(sku): InPath<Sku>,
+    headers: HeaderMap,
+    request: JsonRequest<AdjustBody>,
+) -> Result<Answer, AppError> {
+    let version = request.version(request.body.version)?;
+    let AdjustBody { stock, reason, .. } = request.body;
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let message_id = adjustment_id(&app, &who, key).map_err(WebError::Internal)?;
+    let adjustment = Adjustment { version, stock, reason, message_id };
+    Ok(shown(&store::adjust(&app, &sku, adjustment, &who.actor()).await?))
+}
