@@ -10,9 +10,11 @@
 //! | [`dashboard`] | the start page of agents |
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | [`error`] | every known failure → status and words |
+//! | [`inventory`] | products whose stock follows from messages |
 //! | [`leads`] | people who may buy |
 //! | [`orders`] | customers' requests for leads, and caps |
 //! | `native` | sockets, TLS and AWS's ordinary ways; not on WebAssembly |
+//! | [`search`] | search by words, for whatever is found so |
 //! | [`values`] | values that several features speak of |
 //! | [`web`] | what all pages and the JSON API share |
 
@@ -39,5 +41,6 @@ pub mod leads;
 pub mod native;
 pub mod orders;
 pub mod raffle;
+pub mod search;
 pub mod values;
 pub mod web;

@@ -44,6 +44,7 @@
 //! | history of a raffle | `TICKETS#<raffle id>` | `HISTORY#<time, 15 digits of milliseconds>#<random>` | at, by, action, its ticket |
 //! | product | `PRODUCT#<sku>` | `PRODUCT` | the product's fields, the list attributes |
 //! | movement of a product | `PRODUCT#<sku>` | `MOVEMENT#<version, 10 digits>` | kind, quantity, before, after, messageId, source |
+//! | search word of a product | `FIND#<first character>` | `<word> <sku>` | sku, shared, words |
 //! | message that came, for ever | `MESSAGE#<message id>` | `MESSAGE` | fingerprint, sku, the version that it made or where it is parked |
 //! | parked message | `PARKED#<id>` | `PARKED` | reason, source, status, version, the list attributes |
 //! | bytes of a parked message | `PARKED#<id>` | `BODY#<number>` | bytes |
@@ -62,6 +63,7 @@
 //! | history of an order, newest first | Query pk = `ORDER#<id>`, sk begins with `HISTORY#`, backwards |
 //! | large orders that are being written | Query pk = `UNSETTLED` |
 //! | leads by words | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the rest filters; then BatchGetItem |
+//! | products by words | Query pk = `FIND#<first character>`, likewise |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
 //! | all rules, for each batch of changes with an event in it | Query pk = `RULES`, consistent |
 //! | runs of rules by newest, of a rule, of a state, of both | Query `all-newest`, `state-newest`, `status-newest` or `status-state-newest` with partitions `RUNS`, `RUNS#<rule id>`, `RUNS#<state>`, `RUNS#<rule id>#<state>`; then BatchGetItem |

@@ -14,12 +14,19 @@ use super::error::InventoryError;
 use super::items::{
     Remembered, body_items, movement_item, parked_item, product_item, product_key, remembered_item, weight,
 };
+use super::search::{MAX_WORDS, reindex};
 use crate::app::App;
 use crate::dynamo::{Condition, GuardedWrite, Refusal, StoreError, WriteError, from_item};
 use crate::leads::domain::Actor;
 
 /// The most messages of one transaction: three actions each, of a hundred, and the product's.
 const MOST_MESSAGES: usize = 30;
+/// The most where the product is made: the words by which it is found are written as well.
+const MOST_AT_CREATION: usize = 25;
+const _: () = {
+    assert!(3 * MOST_MESSAGES < GuardedWrite::MAX_ACTIONS);
+    assert!(3 * MOST_AT_CREATION + MAX_WORDS < GuardedWrite::MAX_ACTIONS);
+};
 /// The most bytes of one transaction, with room to spare: DynamoDB takes 4 MB.
 const MOST_BYTES: usize = 2_500_000;
 /// The products that are worked on at the same time.
@@ -65,9 +72,10 @@ pub async fn apply(
     let mut outcomes = Vec::with_capacity(deliveries.len());
     let mut rest = deliveries;
     while !rest.is_empty() {
-        let (batch, behind) = rest.split_at(fitting(rest));
-        outcomes.extend(apply_batch(app, batch, by).await?);
-        rest = behind;
+        let batch = rest.get(..fitting(rest)).unwrap_or(rest);
+        let done = apply_batch(app, batch, by).await?;
+        rest = rest.get(done.len().max(1)..).unwrap_or_default();
+        outcomes.extend(done);
     }
     Ok(outcomes)
 }
@@ -113,6 +121,7 @@ impl Known {
     }
 }
 
+/// Applies the first of these messages, all of them where the product is there already.
 async fn apply_batch(
     app: &App,
     batch: &[&Delivery],
@@ -123,7 +132,9 @@ async fn apply_batch(
     let mut product = read(app, &sku).await?;
     let until = until(app);
     for attempt in 0.. {
-        let mut planned = plan(product.as_ref(), batch.iter().copied(), &known.messages, app.clock.now(), by);
+        let most = if product.is_some() { MOST_MESSAGES } else { MOST_AT_CREATION };
+        let batch = batch.iter().copied().take(most);
+        let mut planned = plan(product.as_ref(), batch, &known.messages, app.clock.now(), by);
         known.recognise(&mut planned);
         let Some(write) = write_of(app, product.as_ref(), &planned)? else { return Ok(outcomes(planned)) };
         match app.dynamo.write(write).await {
@@ -191,7 +202,7 @@ fn guard(
     moved: bool,
 ) -> Result<GuardedWrite, StoreError> {
     match (&plan.product, plan.steps.first()) {
-        (Some(after), _) if moved => Ok(write.put("product", product_item(after)?, as_it_was(before))),
+        (Some(after), _) if moved => put_product(write, before, after),
         (_, Some(step)) => {
             Ok(write.check("product", &product_key(&step.delivery.message.sku), as_it_was(before)))
         }
@@ -199,8 +210,17 @@ fn guard(
     }
 }
 
+/// Puts a product in the place of what it was, with the words by which it is found.
+pub(super) fn put_product(
+    write: GuardedWrite,
+    before: Option<&Product>,
+    after: &Product,
+) -> Result<GuardedWrite, StoreError> {
+    reindex(write.put("product", product_item(after)?, as_it_was(before)), before, after)
+}
+
 /// The condition that a product is as it was read.
-pub(super) fn as_it_was(before: Option<&Product>) -> Condition {
+fn as_it_was(before: Option<&Product>) -> Condition {
     match before {
         None => Condition::Absent,
         Some(product) => Condition::is_number("version", product.version.get())

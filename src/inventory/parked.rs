@@ -1,13 +1,13 @@
 //! Parked messages: listed, retried, dismissed. Each change is of a version.
 
-use super::apply::{as_it_was, pause, read, until};
+use super::apply::{pause, put_product, read, until};
 use super::domain::{
     Delivery, Message, Note, Outcome, Parked, ParkedId, ParkedStatus, Reason, Refusal, plan,
 };
 use super::error::InventoryError;
 use super::items::{
     Remembered, message_key, movement_item, parked_item, parked_key, parked_partition, parked_sort,
-    parked_with_body, product_item, remembered_item,
+    parked_with_body, remembered_item,
 };
 use crate::app::App;
 use crate::dynamo::ledger::{Done, Once, Recall};
@@ -198,7 +198,7 @@ async fn retried(
         .put("message", remembered_item(&entry)?, as_remembered)
         .put("movement", movement_item(&message.sku, &movement)?, Condition::Absent);
     if let Some(moved) = &plan.product {
-        write = write.put("product", product_item(moved)?, as_it_was(product.as_ref()));
+        write = put_product(write, product.as_ref(), moved)?;
     }
     Ok((write, after))
 }

@@ -3,14 +3,15 @@
 
 pub use super::apply::{apply, apply_all, park};
 pub use super::parked::{ParkedPage, dismiss, find as find_parked, list as list_parked, retry, retry_once};
+pub use super::search::find_some;
 
-use super::apply::{as_it_was, read};
+use super::apply::{put_product, read};
 use super::domain::{
     Delivery, Kind, LowMark, Message, MessageId, Movement, Outcome, Product, ProductName, Reference, Sku,
     Source, Units, Way,
 };
 use super::error::InventoryError;
-use super::items::{MOVEMENTS, PRODUCTS, Remembered, message_key, movement_key, product_item, product_key};
+use super::items::{MOVEMENTS, PRODUCTS, Remembered, message_key, movement_key, product_key};
 use crate::app::App;
 use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
 use crate::dynamo::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
@@ -225,8 +226,8 @@ pub async fn change_details(
             details_version: version.next(),
             ..before.clone()
         };
-        let write = app.dynamo.guarded_write();
-        match app.dynamo.write(write.put("product", product_item(&after)?, as_it_was(Some(&before)))).await {
+        let write = put_product(app.dynamo.guarded_write(), Some(&before), &after)?;
+        match app.dynamo.write(write).await {
             Ok(()) => return Ok(after),
             Err(WriteError::Store(error)) => return Err(error.into()),
             // The stock moved, or somebody else changed the details: the next read says which.

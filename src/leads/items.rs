@@ -5,9 +5,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::domain::{HistoryEntry, Hold, Lead, LeadId, Status, Stock, StoredLead};
-use super::search::{IndexWord, words_of};
+use super::search::words_of;
 use crate::dynamo::schema::{self, Index};
 use crate::dynamo::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
+use crate::search::WordIndex;
 use crate::values::{Invalid, UsState, Version};
 
 /// The sort key of every lead's own item.
@@ -213,35 +214,15 @@ pub(crate) fn history_item(lead: LeadId, entry: &HistoryEntry) -> Result<Item, S
     to_item(&history_key(lead, entry.version), entry)
 }
 
-/// The partition of the search index in which a word stands.
-pub(super) fn word_partition(word: &str) -> String {
-    format!("SEARCH#{}", word.chars().next().unwrap_or_default())
-}
-
-/// Words hold no space, so a space ends the word in a sort key.
-fn word_key(word: &str, lead: LeadId) -> Key {
-    Key::new(word_partition(word), format!("{word} {lead}"))
-}
+/// The search index of leads.
+pub(super) const WORDS: WordIndex = WordIndex { prefix: "SEARCH#", list: "search" };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WordItem<'a> {
+struct Searched {
     lead_id: LeadId,
-    shared: usize,
-    words: &'a str,
     status: Status,
     state: Option<UsState>,
-}
-
-fn word_items(lead: &Lead, words: &[IndexWord]) -> Result<Vec<Item>, StoreError> {
-    // Each word has a space before it, so "contains a space and these letters" is "a word begins with them".
-    let all: String = words.iter().map(|indexed| format!(" {}", indexed.word)).collect();
-    let item = |indexed: &IndexWord| {
-        let (lead_id, shared) = (lead.id, indexed.shared);
-        let value = WordItem { lead_id, shared, words: &all, status: lead.status, state: lead.state };
-        to_item(&word_key(&indexed.word, lead.id), &value)
-    };
-    words.iter().map(item).collect()
 }
 
 /// Adds what brings the search index from one state of a lead to another. A change that search cannot see adds
@@ -259,11 +240,12 @@ pub(super) fn reindex(
     let kept = new.as_ref().map(|(words, ..)| words.as_slice()).unwrap_or_default();
     if let (Some(before), Some((words, ..))) = (before, &old) {
         for gone in words.iter().filter(|old| kept.iter().all(|new| new.word != old.word)) {
-            write = write.delete_derived("word", &word_key(&gone.word, before.id));
+            write = write.delete_derived("word", &WORDS.key(&gone.word, &before.id));
         }
     }
     if let Some(after) = after {
-        for item in word_items(after, kept)? {
+        let searched = Searched { lead_id: after.id, status: after.status, state: after.state };
+        for item in WORDS.items(kept, &after.id, &searched)? {
             write = write.put_derived("word", item);
         }
     }

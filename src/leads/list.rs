@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
 use super::holds;
-use super::items::{Filter, Sort, lead_key, list_partition, stored_lead, word_partition};
+use super::items::{Filter, Sort, WORDS, lead_key, list_partition, stored_lead};
 use super::search::Query;
 use super::store::keys;
 use crate::app::App;
-use crate::dynamo::{Condition, Cursor, CursorError, Item, Select, from_item, to_attribute};
+use crate::dynamo::{Condition, Cursor, CursorError, Item, Select, from_item};
 
 /// What a list is asked for.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +38,6 @@ pub struct LeadPage {
     /// Where the next page begins.
     pub next: Option<String>,
 }
-
-/// The most index items that one page of a search reads.
-const MOST_READ: u16 = 1_000;
-const SEARCH_LIST: &str = "search";
 
 /// A page of leads.
 ///
@@ -95,50 +91,17 @@ async fn list_ids(app: &App, request: &ListRequest) -> Result<Ids, LeadError> {
 #[serde(rename_all = "camelCase")]
 struct Found {
     lead_id: LeadId,
-    sk: String,
 }
 
 async fn search_ids(app: &App, request: &ListRequest, query: &Query) -> Result<Ids, LeadError> {
-    let page = app.dynamo.select(&search_range(request, query)?).await?;
-    let read_to = page.last.as_ref().and_then(|key| text(key, "sk")).map(str::to_owned);
-    let mut found: Vec<Found> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-    let limit = usize::from(request.limit);
-    let next = if found.len() > limit {
-        found.truncate(limit);
-        found.last().map(|last| last.sk.clone())
-    } else {
-        read_to
-    };
-    let next = next.map(|sk| Cursor::after([sk]).encode(SEARCH_LIST));
+    let Filter { status, state, stock: _ } = request.filter;
+    let status = status.map(|status| Condition::is("status", status.as_str()));
+    let state = state.map(|state| Condition::is("state", state.as_str()));
+    let filter = status.into_iter().chain(state).reduce(Condition::and);
+    let cursor = request.cursor.as_deref();
+    let (items, next) = WORDS.find::<LeadError>(&app.dynamo, query, filter, request.limit, cursor).await?;
+    let found = items.into_iter().map(from_item).collect::<Result<Vec<Found>, _>>()?;
     Ok((found.into_iter().map(|found| found.lead_id).collect(), next))
-}
-
-fn search_range(request: &ListRequest, query: &Query) -> Result<Select, LeadError> {
-    let word = query.longest();
-    let mut filter = Condition::LessThan("shared", to_attribute(word.chars().count())?);
-    for other in query.others() {
-        filter = filter.and(Condition::Contains("words", to_attribute(format!(" {other}"))?));
-    }
-    if let Some(status) = request.filter.status {
-        filter = filter.and(Condition::is("status", status.as_str()));
-    }
-    if let Some(state) = request.filter.state {
-        filter = filter.and(Condition::is("state", state.as_str()));
-    }
-    let selective = !query.others().is_empty() || !request.filter.is_empty();
-    let read = if selective { MOST_READ } else { 2 * request.limit + 1 };
-    let partition = word_partition(word);
-    let mut select = Select::partition(&partition, read.into()).begins_with(word).filter(filter);
-    if let Some(text) = &request.cursor {
-        let cursor = Cursor::<1>::decode(SEARCH_LIST, text)?;
-        let [sort] = cursor.parts();
-        // DynamoDB refuses to start outside of the range.
-        if !sort.starts_with(word) {
-            return Err(CursorError.into());
-        }
-        select = select.after(sort, &crate::dynamo::Key::new(partition, sort));
-    }
-    Ok(select)
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

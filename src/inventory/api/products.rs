@@ -12,11 +12,12 @@ use crate::error::AppError;
 use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
 use crate::inventory::forms::adjustment_id;
-use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, Order, ProductPage};
+use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, ProductPage};
+use crate::search::Query;
 use crate::values::Version;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
-use crate::web::lists::{Listed, PageParameters};
+use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::respond::answer;
 
 /// The routes.
@@ -29,12 +30,24 @@ pub fn routes(app: &App) -> Routes {
         .post("/api/products/{sku}/adjust", Access::Agent, adjust)
 }
 
+/// Which products: those that a search finds, or all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    q: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
 async fn list(
     State(app): State<App>,
-    InQuery(parameters): InQuery<PageParameters>,
+    InQuery(parameters): InQuery<ListParameters>,
 ) -> Result<Json<Listed<Product>>, AppError> {
-    let (limit, cursor) = parameters.read()?;
-    let ProductPage { products, next } = store::list(&app, Order::LowFirst, limit, cursor.as_deref()).await?;
+    let ListParameters { q, limit: most, cursor } = parameters;
+    let query = parameter("q", q, Query::parse)?.flatten();
+    let cursor = cursor.filter(|text| !text.is_empty());
+    let ProductPage { products, next } =
+        store::find_some(&app, query.as_ref(), limit(most)?, cursor.as_deref()).await?;
     Ok(Json(Listed { items: products, next }))
 }
 

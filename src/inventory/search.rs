@@ -1,0 +1,127 @@
+//! Which words find a product: those of its sku and of its name. [How](crate::search) is the same as for leads.
+
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Product, Sku};
+use super::error::InventoryError;
+use super::items::product_key;
+use super::store::{Order, ProductPage, list};
+use crate::app::App;
+use crate::dynamo::{GuardedWrite, Key, StoreError, from_item};
+use crate::search::{IndexWord, Query, WordIndex, fold, index_words};
+use crate::values::name_parts;
+
+/// The most words by which a product is found. A creation writes them all beside its messages, and another name may replace
+/// them all, in the 100 actions of one transaction.
+pub(super) const MAX_WORDS: usize = 24;
+
+/// The search index of products.
+const WORDS: WordIndex = WordIndex { prefix: "FIND#", list: "product search" };
+
+/// The words by which a product is found: its sku, the words of its name, the parts of its sku; the first of them where
+/// they are more than [`MAX_WORDS`].
+fn words_of(product: &Product) -> Vec<IndexWord> {
+    let sku = product.sku.as_str();
+    let mut words: Vec<String> = Vec::with_capacity(MAX_WORDS);
+    for word in [sku].into_iter().chain(name_parts(product.name.as_str())).chain(name_parts(sku)) {
+        let word = fold(word);
+        if words.len() < MAX_WORDS && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    index_words(words.iter().map(String::as_str))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Searched {
+    sku: Sku,
+}
+
+/// Adds what brings the index from one state of a product to another. Movements add nothing.
+pub(super) fn reindex(
+    mut write: GuardedWrite,
+    before: Option<&Product>,
+    after: &Product,
+) -> Result<GuardedWrite, StoreError> {
+    if before.is_some_and(|before| before.name == after.name) {
+        return Ok(write);
+    }
+    let (old, new) = (before.map(words_of).unwrap_or_default(), words_of(after));
+    for gone in old.iter().filter(|old| new.iter().all(|new| new.word != old.word)) {
+        write = write.delete_derived("word", &WORDS.key(&gone.word, &after.sku));
+    }
+    for item in WORDS.items(&new, &after.sku, &Searched { sku: after.sku.clone() })? {
+        write = write.put_derived("word", item);
+    }
+    Ok(write)
+}
+
+/// A page of products: those that a query finds, or all, low stock first. Two calls.
+///
+/// # Errors
+/// [`InventoryError::Cursor`] for a cursor of another list.
+pub async fn find_some(
+    app: &App,
+    query: Option<&Query>,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<ProductPage, InventoryError> {
+    match query {
+        Some(query) => found(app, query, limit, cursor).await,
+        None => list(app, Order::LowFirst, limit, cursor).await,
+    }
+}
+
+/// A page of the products that a query finds, in the order of the words that it finds.
+async fn found(
+    app: &App,
+    query: &Query,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<ProductPage, InventoryError> {
+    let (items, next) = WORDS.find::<InventoryError>(&app.dynamo, query, None, limit, cursor).await?;
+    let found = items.into_iter().map(from_item).collect::<Result<Vec<Searched>, _>>()?;
+    let keys: Vec<Key> = found.iter().map(|found| product_key(&found.sku)).collect();
+    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
+    let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
+    Ok(ProductPage { products, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::search::hits;
+
+    fn product(sku: &str, name: &str) -> Product {
+        let at = "2026-11-22T00:00:00Z";
+        serde_json::from_value(serde_json::json!({
+            "sku": sku, "name": name, "stock": 1, "version": 1, "detailsVersion": 1, "createdAt": at, "updatedAt": at,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_product_is_found_by_the_words_of_its_sku_and_name() {
+        let lantern = words_of(&product("85123A-W", "WHITE METAL LANTERN (T-LIGHT)"));
+        let finds = |typed: &str| hits(&lantern, &Query::parse(typed).unwrap().unwrap());
+        for typed in ["85123a", "85123A-W", "w", "lant", "white lantern", "light", "T-L", "8 met"] {
+            assert_eq!(finds(typed), 1, "{typed}");
+        }
+        for typed in ["5123", "antern", "white x", "#"] {
+            assert_eq!(finds(typed), 0, "{typed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_product_has_no_more_words_than_a_transaction_holds_and_its_sku_is_one(
+            sku in "[A-Z0-9][A-Z0-9._-]{0,39}", name in "[a-zé ,-]{1,110}x",
+        ) {
+            let words = words_of(&product(&sku, &name));
+            prop_assert!(words.len() <= MAX_WORDS);
+            prop_assert!(words.iter().any(|indexed| indexed.word == fold(&sku)));
+        }
+    }
+}
