@@ -49,15 +49,16 @@ fn visible(text: &str, most: usize) -> Option<String> {
 
 text!(
     /// What a product is known by, the same in any case of letters: 1 to 40 letters, digits and the marks `- . _`, kept in
-    /// upper case.
+    /// upper case. Of marks alone there is none: an address cannot end in `..`.
     Sku,
     |text| {
         let sku = text.trim().to_ascii_uppercase();
         let fits = (1..=40).contains(&sku.len())
+            && sku.bytes().any(|byte| byte.is_ascii_alphanumeric())
             && sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         fits.then_some(sku)
     },
-    "A sku has 1 to 40 letters, digits and the marks - . _ only, for example 85123A."
+    "A sku has 1 to 40 letters or digits, and the marks - . _ between them, for example 85123A."
 );
 text!(
     /// What a product is called: one line of 1 to 120 characters.
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn a_sku_is_the_same_in_any_case() {
         assert_eq!(" 15056bl ".parse::<Sku>().unwrap().as_str(), "15056BL");
-        for text in ["", " ", "a b", "a#b", "é", "a/b", &"x".repeat(41)] {
+        for text in ["", " ", "a b", "a#b", "é", "a/b", ".", "..", "-", &"x".repeat(41)] {
             assert!(text.parse::<Sku>().is_err(), "{text:?}");
         }
     }
