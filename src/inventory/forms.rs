@@ -1,15 +1,97 @@
-//! What forms and requests about the inventory carry.
+//! What forms and requests about the inventory carry: read as typed, then understood.
 
+use super::domain::{LowMark, MessageId, Product, ProductName, Reference, Units};
+use super::store::DetailsChange;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::fingerprint;
-use crate::inventory::domain::MessageId;
+use crate::orders::forms::Pairs;
+use crate::values::Invalid;
+use crate::web::extract::WebError;
 
-/// The id of an adjustment by hand: the same key of the same account is the same adjustment; without a key, each is its own.
-pub(super) fn adjustment_id(app: &App, who: &SignedIn, key: Option<&str>) -> Result<MessageId, String> {
+/// The id of an adjustment by hand: the same key of the same account is the same adjustment; without a key, each is its
+/// own.
+///
+/// # Errors
+/// [`WebError::Internal`] never in practice: a key that is too long is known by its hash.
+pub(super) fn adjustment_id(app: &App, who: &SignedIn, key: Option<&str>) -> Result<MessageId, WebError> {
+    let key = key.filter(|key| !key.is_empty());
     let key = key.map_or_else(|| app.entropy.uuid().to_string(), str::to_owned);
     let id = |key: &str| format!("adjust:{}:{key}", who.id).parse::<MessageId>();
-    // A key may be as long as an id of a message, which then is of its hash.
     let id = id(&key).or_else(|_| id(&fingerprint(&[key.as_bytes()])));
-    id.map_err(|invalid| format!("an adjustment could not be named: {invalid}"))
+    id.map_err(|invalid| WebError::Internal(format!("an adjustment could not be named: {invalid}")))
+}
+
+fn text(form: &Pairs, name: &str) -> String {
+    form.get(name).unwrap_or_default().trim().to_owned()
+}
+
+/// The fields of an adjustment as they were typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct AdjustTexts {
+    pub(super) stock: String,
+    pub(super) reason: String,
+}
+
+impl AdjustTexts {
+    pub(super) fn of(form: &Pairs) -> Self {
+        Self { stock: text(form, "stock"), reason: text(form, "reason") }
+    }
+
+    /// What the stock is.
+    pub(super) fn stock(&self) -> Result<Units, Invalid> {
+        self.stock.parse()
+    }
+
+    /// Why, where that was typed.
+    pub(super) fn reason(&self) -> Result<Option<Reference>, Invalid> {
+        Some(&self.reason).filter(|reason| !reason.is_empty()).map(|reason| reason.parse()).transpose()
+    }
+}
+
+/// Name and low-stock mark as they were typed, over those that the form had shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct DetailsTexts {
+    pub(super) name: String,
+    pub(super) low_mark: String,
+    base: Option<(String, String)>,
+}
+
+impl DetailsTexts {
+    /// Those of a product.
+    pub(super) fn of(product: &Product) -> Self {
+        Self { name: product.name.to_string(), low_mark: product.low_mark.to_string(), base: None }
+    }
+
+    /// What was sent.
+    pub(super) fn sent(form: &Pairs) -> Self {
+        let base = form.get("base.name").map(|name| (name.to_owned(), text(form, "base.lowMark")));
+        Self { name: text(form, "name"), low_mark: text(form, "lowMark"), base }
+    }
+
+    fn is_new(&self, now: &str, base: impl Fn(&(String, String)) -> &String) -> bool {
+        self.base.as_ref().map(base).is_none_or(|base| base != now)
+    }
+
+    /// The fields that the person changed, or what is wrong with name and mark.
+    pub(super) fn change(&self) -> Result<DetailsChange, [Option<Invalid>; 2]> {
+        let name = self.is_new(&self.name, |base| &base.0).then(|| self.name.parse::<ProductName>());
+        let mark = self.is_new(&self.low_mark, |base| &base.1).then(|| self.low_mark.parse::<LowMark>());
+        match (name.transpose(), mark.transpose()) {
+            (Ok(name), Ok(low_mark)) => Ok(DetailsChange { name, low_mark }),
+            (name, mark) => Err([name.err(), mark.err()]),
+        }
+    }
+
+    /// What the person changed, over the product as it is now: what they left shows what others made of it.
+    pub(super) fn over(self, now: &Product) -> Self {
+        let fresh = Self::of(now);
+        let own_name = self.is_new(&self.name, |base| &base.0);
+        let own_mark = self.is_new(&self.low_mark, |base| &base.1);
+        Self {
+            name: if own_name { self.name } else { fresh.name },
+            low_mark: if own_mark { self.low_mark } else { fresh.low_mark },
+            base: None,
+        }
+    }
 }

@@ -105,13 +105,28 @@ pub(super) fn parked_item(parked: &Parked) -> Result<Item, StoreError> {
     Ok(item)
 }
 
+fn body_key(id: ParkedId, number: usize) -> Key {
+    Key::new(parked_key(id).pk, format!("{BODY}{number:02}"))
+}
+
+/// Where the bytes of a parked message begin; those of a short one end there as well.
+pub(super) fn first_body_key(id: ParkedId) -> Key {
+    body_key(id, 0)
+}
+
+/// The bytes in an item of a body.
+pub(super) fn bytes_of(item: &Item) -> Option<&[u8]> {
+    item.get(BYTES)?.as_b().ok().map(AsRef::as_ref)
+}
+
 /// The items that hold the bytes of a parked message. Most have one.
 pub(super) fn body_items(id: ParkedId, raw: &[u8]) -> Vec<Item> {
     let item = |(number, bytes): (usize, &[u8])| {
         let text = |text: String| AttributeValue::S(text);
+        let key = body_key(id, number);
         Item::from([
-            ("pk".to_owned(), text(parked_key(id).pk)),
-            ("sk".to_owned(), text(format!("{BODY}{number:02}"))),
+            ("pk".to_owned(), text(key.pk)),
+            ("sk".to_owned(), text(key.sk)),
             (BYTES.to_owned(), AttributeValue::B(Blob::new(bytes))),
         ])
     };
@@ -122,9 +137,9 @@ pub(super) fn body_items(id: ParkedId, raw: &[u8]) -> Vec<Item> {
 pub(super) fn parked_with_body(items: Vec<Item>) -> Result<Option<(Parked, Vec<u8>)>, StoreError> {
     let (mut parked, mut raw) = (None, Vec::new());
     for item in items {
-        match item.get(BYTES).and_then(|bytes| bytes.as_b().ok()) {
+        match bytes_of(&item) {
             // They come in the order of their numbers.
-            Some(bytes) => raw.extend_from_slice(bytes.as_ref()),
+            Some(bytes) => raw.extend_from_slice(bytes),
             None => parked = Some(from_item(item)?),
         }
     }

@@ -1,13 +1,15 @@
 //! Parked messages: listed, retried, dismissed. Each change is of a version.
 
+use std::collections::BTreeMap;
+
 use super::apply::{pause, put_product, read, until};
 use super::domain::{
     Delivery, Message, Note, Outcome, Parked, ParkedId, ParkedStatus, Reason, Refusal, plan,
 };
 use super::error::InventoryError;
 use super::items::{
-    Remembered, message_key, movement_item, parked_item, parked_key, parked_partition, parked_sort,
-    parked_with_body, remembered_item,
+    Remembered, bytes_of, first_body_key, message_key, movement_item, parked_item, parked_key,
+    parked_partition, parked_sort, parked_with_body, remembered_item,
 };
 use crate::app::App;
 use crate::dynamo::ledger::{Done, Once, Recall};
@@ -73,6 +75,23 @@ fn id_of(item: &Item) -> Option<ParkedId> {
 pub async fn find(app: &App, id: ParkedId) -> Result<(Parked, Vec<u8>), InventoryError> {
     let page = app.dynamo.select(&Select::partition(parked_key(id).pk, MOST_ITEMS)).await?;
     parked_with_body(page.items)?.ok_or(InventoryError::NoSuchParked(id))
+}
+
+/// The longest message that is shown among others.
+const SHORT: u64 = 8_192;
+
+/// The bytes of parked messages, as they came; none of those that are too long to be shown among others. One call.
+///
+/// # Errors
+/// [`InventoryError::Store`].
+pub async fn short_bodies(app: &App, parked: &[Parked]) -> Result<Vec<Option<Vec<u8>>>, InventoryError> {
+    let short = parked.iter().filter(|one| (1..=SHORT).contains(&one.bytes));
+    let keys: Vec<Key> = short.map(|one| first_body_key(one.id)).collect();
+    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
+    let mut found: BTreeMap<ParkedId, Vec<u8>> =
+        items.into_iter().filter_map(|item| Some((id_of(&item)?, bytes_of(&item)?.to_vec()))).collect();
+    let body = |one: &Parked| if one.bytes == 0 { Some(Vec::new()) } else { found.remove(&one.id) };
+    Ok(parked.iter().map(body).collect())
 }
 
 /// The parked message, if it is still open and of this version.

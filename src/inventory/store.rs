@@ -2,7 +2,9 @@
 //! stand beside.
 
 pub use super::apply::{apply, apply_all, park};
-pub use super::parked::{ParkedPage, dismiss, find as find_parked, list as list_parked, retry, retry_once};
+pub use super::parked::{
+    ParkedPage, dismiss, find as find_parked, list as list_parked, retry, retry_once, short_bodies,
+};
 pub use super::search::find_some;
 
 use super::apply::{put_product, read};

@@ -1,1 +1,55 @@
-//! The pages of the inventory, one struct each.
+//! The pages of the inventory: one struct per template, display logic as methods. Templates escape every value.
+
+mod list;
+mod parked;
+mod product;
+mod spark;
+
+pub(super) use list::{ConsumersPage, NoProductsPage, ProductListPage};
+pub(super) use parked::{OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+pub(super) use product::{AdjustForm, DetailsForm, ProductPage};
+
+use jiff::civil::Date;
+
+use super::domain::Product;
+use crate::web::pages::Moment;
+use spark::Spark;
+
+/// A product as pages show it.
+#[derive(Debug, Clone)]
+pub(super) struct ProductView {
+    pub(super) sku: String,
+    pub(super) name: String,
+    pub(super) stock: u64,
+    /// Whether it is as low as its mark says.
+    pub(super) low: bool,
+    pub(super) low_mark: u64,
+    pub(super) version: u64,
+    pub(super) details_version: u64,
+    pub(super) created: Moment,
+    pub(super) updated: Moment,
+    /// How it stood on the last days.
+    pub(super) spark: Spark,
+}
+
+impl ProductView {
+    pub(super) fn of(product: &Product, today: Date) -> Self {
+        Self {
+            sku: product.sku.to_string(),
+            name: product.name.to_string(),
+            stock: product.stock.get(),
+            low: product.is_low(),
+            low_mark: product.low_mark.get(),
+            version: product.version.get(),
+            details_version: product.details_version.get(),
+            created: product.created_at.into(),
+            updated: product.updated_at.into(),
+            spark: Spark::of(&product.last_days(today)),
+        }
+    }
+
+    /// What its low stock is called.
+    pub(super) fn low_words(&self) -> &'static str {
+        if self.stock == 0 { "None left" } else { "Low stock" }
+    }
+}

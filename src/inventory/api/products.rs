@@ -122,7 +122,7 @@ async fn adjust(
     let version = request.version(request.body.version)?;
     let AdjustBody { stock, reason, .. } = request.body;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let message_id = adjustment_id(&app, &who, key).map_err(WebError::Internal)?;
+    let message_id = adjustment_id(&app, &who, key)?;
     let adjustment = Adjustment { version, stock, reason, message_id };
     Ok(shown(&store::adjust(&app, &sku, adjustment, &who.actor()).await?))
 }

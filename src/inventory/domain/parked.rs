@@ -14,7 +14,7 @@ use crate::values::{Invalid, Version, text_value};
 
 /// A parked message's id. It follows from where the message came from and what it says, so that the same delivery twice
 /// is parked once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParkedId(Uuid);
 

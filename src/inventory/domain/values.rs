@@ -58,7 +58,7 @@ text!(
             && sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         fits.then_some(sku)
     },
-    "A sku has 1 to 40 letters or digits, and the marks - . _ between them, for example 85123A."
+    "A sku has 1 to 40 letters, digits and the marks - . _ only, a letter or digit among them, for example 85123A."
 );
 text!(
     /// What a product is called: one line of 1 to 120 characters.

@@ -1,0 +1,147 @@
+//! Parked messages: listed, looked at, retried and dismissed in their place.
+
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::Answer;
+use crate::accounts::domain::SignedIn;
+use crate::app::App;
+use crate::error::AppError;
+use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
+use crate::inventory::error::InventoryError;
+use crate::inventory::store;
+use crate::inventory::views::{OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+use crate::orders::forms::Pairs;
+use crate::web::access::{Access, Routes};
+use crate::web::extract::{FormData, InPath, InQuery};
+use crate::web::lists::parameter;
+use crate::web::pages::Shell;
+use crate::web::request::WantsFragment;
+use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
+
+/// The routes.
+pub fn routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/inventory/parked", Access::Agent, list)
+        .get("/inventory/parked/{id}", Access::Agent, show)
+        .post("/inventory/parked/{id}/retry", Access::Agent, retry)
+        .post("/inventory/parked/{id}/dismiss", Access::Agent, dismiss)
+}
+
+#[derive(Debug, Deserialize)]
+struct ListQuery {
+    status: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+    InQuery(query): InQuery<ListQuery>,
+) -> Answer {
+    let status = parameter("status", query.status, str::parse)?.unwrap_or(ParkedStatus::Open);
+    let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
+    let page = store::list_parked(&app, status, ParkedListPage::LIMIT, cursor).await?;
+    let bodies = store::short_bodies(&app, &page.parked).await?;
+    let parked = page.parked.iter().zip(bodies).map(|(parked, raw)| ParkedView::of(parked, raw)).collect();
+    let page = ParkedListPage { shell, status, parked, next: page.next };
+    if fragment && cursor.is_some() {
+        html(StatusCode::OK, &page.as_rows())
+    } else {
+        html(StatusCode::OK, &page)
+    }
+}
+
+async fn show(State(app): State<App>, shell: Shell, InPath(id): InPath<ParkedId>) -> Answer {
+    let (parked, raw) = store::find_parked(&app, id).await?;
+    html(StatusCode::OK, &OneParkedPage { shell, one: ParkedView::of(&parked, Some(raw)) })
+}
+
+/// What somebody does with a parked message, on the way to its answer.
+struct Doing {
+    app: App,
+    shell: Shell,
+    fragment: bool,
+    id: ParkedId,
+}
+
+impl Doing {
+    /// The message in its place, or on its page.
+    async fn shown(self, status: StatusCode, tried: Retried) -> Answer {
+        let (parked, raw) = store::find_parked(&self.app, self.id).await?;
+        if self.fragment {
+            let raw = store::short_bodies(&self.app, std::slice::from_ref(&parked)).await?.pop().flatten();
+            let one = ParkedView::of(&parked, raw).tried(tried);
+            return html(status, &ParkedPart { shell: self.shell, one });
+        }
+        let one = ParkedView::of(&parked, Some(raw)).tried(tried);
+        html(status, &OneParkedPage { shell: self.shell, one })
+    }
+
+    async fn answer(
+        self,
+        done: Result<Parked, InventoryError>,
+        words: &'static str,
+        typed: Retried,
+    ) -> Answer {
+        match done {
+            Ok(_) if self.fragment => {
+                let part = self.shown(StatusCode::OK, Retried { done: true, ..Retried::default() }).await?;
+                Ok(with_toast(part, Tone::Success, words))
+            }
+            Ok(_) => {
+                let there = see_other(&self.shell, &format!("/inventory/parked/{}", self.id), false);
+                Ok(with_toast_there(there, Tone::Success, words))
+            }
+            Err(InventoryError::StillRefused(reason)) => {
+                let tried = Retried { error: Some(reason.words), ..typed };
+                self.shown(StatusCode::UNPROCESSABLE_ENTITY, tried).await
+            }
+            Err(InventoryError::ParkedConflict(_)) => {
+                self.shown(StatusCode::CONFLICT, Retried { overtaken: true, ..typed }).await
+            }
+            Err(error) => Err(AppError::from(error)),
+        }
+    }
+}
+
+async fn retry(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    InPath(id): InPath<ParkedId>,
+    FormData(form): FormData<Pairs>,
+) -> Answer {
+    let version = form.version()?;
+    let done = store::retry(&app, id, version, &who.actor()).await;
+    let doing = Doing { app, shell, fragment, id };
+    doing.answer(done, "The message was applied.", Retried::default()).await
+}
+
+async fn dismiss(
+    State(app): State<App>,
+    shell: Shell,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    InPath(id): InPath<ParkedId>,
+    FormData(form): FormData<Pairs>,
+) -> Answer {
+    let version = form.version()?;
+    let note = form.get("note").unwrap_or_default().trim().to_owned();
+    let read = Some(&note).filter(|note| !note.is_empty()).map(|note| note.parse::<Note>()).transpose();
+    let typed = Retried { note: note.clone(), ..Retried::default() };
+    let doing = |app: App| Doing { app, shell, fragment, id };
+    match read {
+        Err(invalid) => {
+            let tried = Retried { note_error: Some(invalid.to_string()), ..typed };
+            doing(app).shown(StatusCode::UNPROCESSABLE_ENTITY, tried).await
+        }
+        Ok(note) => {
+            let done = store::dismiss(&app, id, version, note, &who.actor()).await;
+            doing(app).answer(done, "The message was dismissed.", typed).await
+        }
+    }
+}

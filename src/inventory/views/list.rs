@@ -1,0 +1,115 @@
+//! The list of products, and the consumers.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use super::ProductView;
+use crate::inventory::health::Progress;
+use crate::inventory::store::ProductPage;
+use crate::search::Query;
+use crate::web::pages::{Moment, Shell};
+
+/// `GET /inventory`
+#[derive(Template)]
+#[template(path = "inventory/list.html", blocks = ["rows"])]
+pub(in crate::inventory) struct ProductListPage {
+    pub(in crate::inventory) shell: Shell,
+    /// What was searched for, or the empty text.
+    q: String,
+    products: Vec<ProductView>,
+    /// How many they are, in words.
+    count_text: String,
+    /// The address of the first page, if this is another.
+    first: Option<String>,
+    /// The address of the next page.
+    next: Option<String>,
+    /// The address at which a search goes on that read much and did not fill its page.
+    further: Option<String>,
+}
+
+impl ProductListPage {
+    /// The products of a page.
+    pub(in crate::inventory) const LIMIT: u16 = 25;
+
+    pub(in crate::inventory) fn new(
+        shell: Shell,
+        query: Option<&Query>,
+        cursor: Option<&str>,
+        page: &ProductPage,
+        today: Date,
+    ) -> Self {
+        let q = query.map(|query| query.typed().to_owned()).unwrap_or_default();
+        let full = page.products.len() >= usize::from(Self::LIMIT);
+        let next = page.next.as_deref().map(|cursor| address(&q, cursor));
+        let (next, further) = if full || q.is_empty() { (next, None) } else { (None, next) };
+        let count_text = match page.products.len() {
+            0 if !q.is_empty() => "No product matches.".to_owned(),
+            0 => "No products here.".to_owned(),
+            1 => "1 product shown".to_owned(),
+            count => format!("{count} products shown"),
+        };
+        Self {
+            shell,
+            first: cursor.map(|_| address(&q, "")),
+            products: page.products.iter().map(|product| ProductView::of(product, today)).collect(),
+            q,
+            count_text,
+            next,
+            further,
+        }
+    }
+
+    /// Whether there is no product at all yet.
+    pub(in crate::inventory) fn is_welcome(&self) -> bool {
+        self.products.is_empty() && self.first.is_none() && self.q.is_empty()
+    }
+}
+
+fn address(q: &str, cursor: &str) -> String {
+    let pairs = [("q", q), ("cursor", cursor)];
+    let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(&pairs) {
+        Ok(query) if !query.is_empty() => format!("/inventory?{query}"),
+        _ => "/inventory".to_owned(),
+    }
+}
+
+/// `GET /inventory` while there are no products.
+#[derive(Template)]
+#[template(path = "inventory/welcome.html")]
+pub(in crate::inventory) struct NoProductsPage {
+    pub(in crate::inventory) shell: Shell,
+    /// The address of this site, as far as the request says it.
+    pub(in crate::inventory) origin: String,
+}
+
+/// `GET /inventory/consumers`
+#[derive(Template)]
+#[template(path = "inventory/consumers.html")]
+pub(in crate::inventory) struct ConsumersPage {
+    shell: Shell,
+    consumers: Vec<ConsumerView>,
+}
+
+struct ConsumerView {
+    group: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
+    lag: Option<i64>,
+    at: Moment,
+}
+
+impl ConsumersPage {
+    pub(in crate::inventory) fn new(shell: Shell, all: Vec<Progress>) -> Self {
+        let view = |one: Progress| ConsumerView {
+            group: one.group,
+            topic: one.topic,
+            partition: one.partition,
+            offset: one.offset,
+            lag: one.lag,
+            at: one.at.into(),
+        };
+        Self { shell, consumers: all.into_iter().map(view).collect() }
+    }
+}

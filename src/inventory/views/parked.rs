@@ -1,0 +1,146 @@
+//! Parked messages: each with its reason, its source and itself, and what can be done with it.
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::inventory::domain::{Parked, ParkedStatus};
+use crate::web::pages::{Moment, Shell};
+
+/// What came of trying to do something with a parked message, for where it is shown.
+#[derive(Debug, Clone, Default)]
+pub(in crate::inventory) struct Retried {
+    /// Why it was not done, in words.
+    pub(in crate::inventory) error: Option<String>,
+    /// Whether somebody else was faster.
+    pub(in crate::inventory) overtaken: bool,
+    /// What is wrong with the note, in words.
+    pub(in crate::inventory) note_error: Option<String>,
+    /// The note as it was typed.
+    pub(in crate::inventory) note: String,
+    /// Whether it was done just now.
+    pub(in crate::inventory) done: bool,
+}
+
+/// A parked message as pages show it.
+#[derive(Debug, Clone)]
+pub(in crate::inventory) struct ParkedView {
+    id: String,
+    words: String,
+    reason: String,
+    source: String,
+    sku: Option<String>,
+    message_id: Option<String>,
+    bytes: u64,
+    status: ParkedStatus,
+    version: u64,
+    parked: Moment,
+    updated: Moment,
+    by: Option<String>,
+    note: Option<String>,
+    /// The message itself, where it is short enough for where it is shown.
+    content: Option<String>,
+    /// Whether it is no text and stands in base64.
+    encoded: bool,
+    tried: Retried,
+}
+
+impl ParkedView {
+    pub(in crate::inventory) fn of(parked: &Parked, raw: Option<Vec<u8>>) -> Self {
+        let (content, encoded) = match raw.map(String::from_utf8) {
+            None => (None, false),
+            Some(Ok(text)) => (Some(text), false),
+            Some(Err(bytes)) => (Some(STANDARD.encode(bytes.as_bytes())), true),
+        };
+        Self {
+            id: parked.id.to_string(),
+            words: parked.reason.words.clone(),
+            reason: parked.reason.name.clone(),
+            source: parked.source.to_string(),
+            sku: parked.sku.as_ref().map(ToString::to_string),
+            message_id: parked.message_id.as_ref().map(ToString::to_string),
+            bytes: parked.bytes,
+            status: parked.status,
+            version: parked.version.get(),
+            parked: parked.parked_at.into(),
+            updated: parked.updated_at.into(),
+            by: parked.by.as_ref().map(ToString::to_string),
+            note: parked.note.as_ref().map(ToString::to_string),
+            content,
+            encoded,
+            tried: Retried::default(),
+        }
+    }
+
+    pub(in crate::inventory) fn tried(self, tried: Retried) -> Self {
+        Self { tried, ..self }
+    }
+
+    fn is_open(&self) -> bool {
+        self.status == ParkedStatus::Open
+    }
+
+    fn label(&self) -> &'static str {
+        match self.status {
+            ParkedStatus::Open => "Open",
+            ParkedStatus::Applied => "Applied",
+            ParkedStatus::Dismissed => "Dismissed",
+        }
+    }
+
+    /// What it is called where several are spoken of.
+    fn name(&self) -> &str {
+        self.message_id.as_deref().unwrap_or(&self.source)
+    }
+}
+
+/// `GET /inventory/parked`
+#[derive(Template)]
+#[template(path = "inventory/parked.html", blocks = ["rows"])]
+pub(in crate::inventory) struct ParkedListPage {
+    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) status: ParkedStatus,
+    pub(in crate::inventory) parked: Vec<ParkedView>,
+    /// The cursor of the next page.
+    pub(in crate::inventory) next: Option<String>,
+}
+
+impl ParkedListPage {
+    /// The messages of a page.
+    pub(in crate::inventory) const LIMIT: u16 = 25;
+
+    /// The lists, each with its name and address.
+    fn tabs(&self) -> [(&'static str, &'static str, bool); 3] {
+        let tab = |status: ParkedStatus, label, address| (label, address, status == self.status);
+        [
+            tab(ParkedStatus::Open, "Open", "/inventory/parked"),
+            tab(ParkedStatus::Applied, "Applied", "/inventory/parked?status=APPLIED"),
+            tab(ParkedStatus::Dismissed, "Dismissed", "/inventory/parked?status=DISMISSED"),
+        ]
+    }
+
+    fn is_of_open(&self) -> bool {
+        self.status == ParkedStatus::Open
+    }
+
+    fn more(&self) -> Option<String> {
+        let pairs = [("status", self.status.as_str()), ("cursor", self.next.as_deref()?)];
+        Some(format!("/inventory/parked?{}", serde_urlencoded::to_string(pairs).ok()?))
+    }
+}
+
+/// `GET /inventory/parked/{id}`
+#[derive(Template)]
+#[template(path = "inventory/parked_one.html")]
+pub(in crate::inventory) struct OneParkedPage {
+    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) one: ParkedView,
+}
+
+/// A parked message alone, in the place where it stands on its page.
+#[derive(Template)]
+#[template(path = "inventory/_parked.html")]
+pub(in crate::inventory) struct ParkedPart {
+    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) one: ParkedView,
+}

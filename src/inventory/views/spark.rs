@@ -1,0 +1,92 @@
+//! A small line of how a stock stood on the last days, and the same in words.
+
+use jiff::civil::Date;
+
+use crate::inventory::domain::Units;
+
+/// The line, in a box of [`Spark::WIDTH`] by [`Spark::HEIGHT`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::inventory) struct Spark {
+    /// The points, as SVG has them.
+    pub(in crate::inventory) points: String,
+    /// The last point.
+    pub(in crate::inventory) end: (u64, u64),
+    /// The same in words.
+    pub(in crate::inventory) words: String,
+}
+
+impl Spark {
+    /// The width of the box.
+    pub(in crate::inventory) const WIDTH: u64 = 120;
+    /// The height of the box.
+    pub(in crate::inventory) const HEIGHT: u64 = 28;
+    /// Room around the line for its width and its end.
+    const ROOM: u64 = 3;
+
+    /// The line of these days, oldest first. The box begins at nothing, so that half of the height is half of the stock.
+    pub(in crate::inventory) fn of(days: &[(Date, Option<Units>)]) -> Self {
+        let known: Vec<(usize, Date, u64)> = days
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (day, stock))| Some((place, *day, (*stock)?.get())))
+            .collect();
+        let (Some(first), Some(last)) = (known.first(), known.last()) else {
+            return Self { words: "No stock in the last 30 days.".to_owned(), ..Self::default() };
+        };
+        let most = known.iter().map(|(_, _, stock)| *stock).max().unwrap_or_default();
+        let least = known.iter().map(|(_, _, stock)| *stock).min().unwrap_or_default();
+        let steps = (days.len() as u64).saturating_sub(1).max(1);
+        let (width, height) = (Self::WIDTH - 2 * Self::ROOM, Self::HEIGHT - 2 * Self::ROOM);
+        let point = |place: usize, stock: u64| {
+            let x = Self::ROOM + place as u64 * width / steps;
+            (x, Self::HEIGHT - Self::ROOM - stock * height / most.max(1))
+        };
+        let points = known.iter().map(|(place, _, stock)| point(*place, *stock));
+        let points: Vec<String> = points.map(|(x, y)| format!("{x},{y}")).collect();
+        let day = first.1.strftime("%b %-d");
+        let words = format!(
+            "Stock from {day} to today: {} then, {} now, at the least {least}, at the most {most}.",
+            first.2, last.2
+        );
+        Self { points: points.join(" "), end: point(last.0, last.2), words }
+    }
+
+    /// The box, as SVG has it.
+    pub(in crate::inventory) fn view_box(&self) -> String {
+        format!("0 0 {} {}", Self::WIDTH, Self::HEIGHT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(stocks: &[Option<u64>]) -> Vec<(Date, Option<Units>)> {
+        let first: Date = "2026-10-24".parse().unwrap();
+        let day = |(place, stock): (usize, &Option<u64>)| {
+            let day = first.checked_add(jiff::Span::new().days(i64::try_from(place).unwrap())).unwrap();
+            (day, stock.map(|stock| stock.try_into().unwrap()))
+        };
+        stocks.iter().enumerate().map(day).collect()
+    }
+
+    #[test]
+    fn a_line_stays_in_its_box_and_is_told_in_words() {
+        let mut stocks = vec![None; 27];
+        stocks.extend([Some(10), Some(0), Some(5)]);
+        let spark = Spark::of(&days(&stocks));
+        assert_eq!(spark.points, "109,3 113,25 117,14");
+        assert_eq!(spark.end, (117, 14));
+        assert_eq!(
+            spark.words,
+            "Stock from Nov 20 to today: 10 then, 5 now, at the least 0, at the most 10."
+        );
+    }
+
+    #[test]
+    fn nothing_and_the_most_divide_by_nothing_and_overflow_nothing() {
+        assert_eq!(Spark::of(&days(&[None; 30])).points, "");
+        assert_eq!(Spark::of(&days(&[Some(0); 30])).end, (117, 25));
+        assert_eq!(Spark::of(&days(&[Some(Units::MAX); 30])).end, (117, 3));
+    }
+}
