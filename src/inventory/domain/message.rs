@@ -306,6 +306,71 @@ mod tests {
         }
     }
 
+    /// The published schema and the reader agree about every field; the reader also forgives white space around texts, and
+    /// null where a field may be missing.
+    #[test]
+    fn the_published_schema_says_what_the_reader_takes() {
+        let schema = include_str!("../../../infra/inventory-event.schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let schema = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+        let with = |changes: &[(&str, Value)]| {
+            let mut message = sale();
+            for (field, value) in changes {
+                message[field] = value.clone();
+            }
+            message
+        };
+        let long = |length: usize| json!("x".repeat(length));
+        let count = ("kind", json!("COUNT"));
+        let mut cases: Vec<(Value, bool)> = vec![
+            (with(&[]), true),
+            (with(&[("kind", json!("RETURN"))]), true),
+            (with(&[("kind", json!("RECEIPT")), ("name", json!("WHITE METAL LANTERN é"))]), true),
+            (with(&[count.clone(), ("quantity", json!(0))]), true),
+            (with(&[count.clone(), ("version", json!(7))]), true),
+            (with(&[count.clone(), ("version", json!(9_007_199_254_740_991_u64))]), true),
+            (with(&[count.clone(), ("version", json!(9_007_199_254_740_992_u64))]), false),
+            (with(&[count, ("version", json!(0))]), false),
+            (with(&[("quantity", json!(1_000_000_000))]), true),
+            (with(&[("messageId", long(200))]), true),
+            (with(&[("sku", long(40))]), true),
+            (with(&[("sku", json!("._-a"))]), true),
+            (with(&[("reference", long(120)), ("name", long(120))]), true),
+            (with(&[("occurredAt", json!("2010-12-01T08:26:00.123-05:00"))]), true),
+        ];
+        let bad = [
+            ("schema", vec![json!(0), json!(2), json!("1"), json!(null)]),
+            ("messageId", vec![json!(""), json!("a b"), json!("é"), json!(7), long(201)]),
+            ("sku", vec![json!(""), json!("a b"), json!("a/b"), json!(".."), json!("é"), json!(7), long(41)]),
+            ("kind", vec![json!("sale"), json!("GIFT"), json!(""), json!(1), json!(null)]),
+            (
+                "quantity",
+                vec![json!(-1), json!(0), json!(1.5), json!("6"), json!(null), json!(1_000_000_001)],
+            ),
+            (
+                "occurredAt",
+                vec![json!("yesterday"), json!("2010-12-01"), json!("2010-12-01T08:26:00"), json!(1)],
+            ),
+            ("reference", vec![json!(""), json!(" "), json!("a\u{0}b"), json!(5), long(121)]),
+            ("name", vec![json!(""), json!("a\u{7}b"), json!(["a"]), long(121)]),
+            ("version", vec![json!(3), json!("3"), json!(1.5)]),
+            ("price", vec![json!(2.55)]),
+        ];
+        for (field, values) in bad {
+            cases.extend(values.into_iter().map(|value| (with(&[(field, value)]), false)));
+        }
+        for field in ["schema", "sku", "kind", "quantity", "occurredAt"] {
+            let mut without = sale();
+            without.as_object_mut().unwrap().remove(field);
+            cases.push((without, false));
+        }
+        cases.extend([json!([]), json!(null), json!("SALE"), json!({})].map(|value| (value, false)));
+        for (message, good) in cases {
+            assert_eq!(schema.is_valid(&message), good, "the schema on {message}");
+            assert_eq!(Message::from_json(message.clone(), None).is_ok(), good, "the reader on {message}");
+        }
+    }
+
     #[test]
     fn a_count_may_say_zero_and_name_a_version() {
         let mut count = sale();

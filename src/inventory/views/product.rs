@@ -99,11 +99,11 @@ impl DetailsForm {
 #[derive(Template)]
 #[template(path = "inventory/product.html", blocks = ["movements"])]
 pub(in crate::inventory) struct ProductPage {
-    shell: Shell,
-    product: ProductView,
-    movements: Vec<MovementView>,
+    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) product: ProductView,
+    pub(in crate::inventory) movements: Vec<MovementView>,
     /// The address of further movements.
-    more: Option<String>,
+    pub(in crate::inventory) more: Option<String>,
     pub(in crate::inventory) adjust: AdjustForm,
     pub(in crate::inventory) details: DetailsForm,
 }
