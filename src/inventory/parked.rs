@@ -151,11 +151,41 @@ pub async fn retry_once(
     by: &Actor,
     once: Option<&Once<'_, Parked>>,
 ) -> Result<Done<Parked>, InventoryError> {
-    match Once::look_up(once, &app.dynamo).await? {
-        Recall::Same(answer) => return Ok(Done::Before(answer)),
-        Recall::Other => return Err(InventoryError::KeyOfAnotherRequest),
-        Recall::Nothing => {}
+    if let Some(done) = done_before(app, once).await? {
+        return Ok(done);
     }
+    match try_again(app, id, version, by, once).await {
+        Err(refused @ (InventoryError::StillRefused(_) | InventoryError::ParkedConflict(_))) => {
+            // What refused it may be what the same request, or somebody faster, made of it between two reads.
+            if let Some(done) = done_before(app, once).await? {
+                return Ok(done);
+            }
+            expect(find(app, id).await?.0, version)?;
+            Err(refused)
+        }
+        done => done,
+    }
+}
+
+/// What the same request came to before, if it came.
+async fn done_before(
+    app: &App,
+    once: Option<&Once<'_, Parked>>,
+) -> Result<Option<Done<Parked>>, InventoryError> {
+    match Once::look_up(once, &app.dynamo).await? {
+        Recall::Same(answer) => Ok(Some(Done::Before(answer))),
+        Recall::Other => Err(InventoryError::KeyOfAnotherRequest),
+        Recall::Nothing => Ok(None),
+    }
+}
+
+async fn try_again(
+    app: &App,
+    id: ParkedId,
+    version: Version,
+    by: &Actor,
+    once: Option<&Once<'_, Parked>>,
+) -> Result<Done<Parked>, InventoryError> {
     let until = until(app);
     for attempt in 0.. {
         let (parked, raw) = find(app, id).await?;

@@ -6,6 +6,7 @@
 mod commands;
 mod edits;
 mod imports;
+mod inventory;
 mod keyboard;
 mod orders;
 mod pages;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Story> {
         commands::all(),
         edits::all(),
         imports::all(),
+        inventory::all(),
         keyboard::all(),
         orders::all(),
         pages::all(),

@@ -20,6 +20,8 @@ mod faults;
 mod harness;
 mod imports;
 mod inventory;
+mod inventory_api;
+mod inventory_pages;
 mod leads;
 mod lists;
 mod order_api;
@@ -67,6 +69,8 @@ modules![
     harness,
     imports,
     inventory,
+    inventory_api,
+    inventory_pages,
     leads,
     lists,
     order_api,
