@@ -8,6 +8,8 @@
 
 #[cfg(feature = "local")]
 pub mod engine;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 

@@ -15,6 +15,7 @@ pub mod intake;
 mod items;
 mod pages;
 mod parked;
+pub mod retail;
 mod search;
 pub mod store;
 mod views;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
+use holdfast::native::kafka::{self, Setting};
 use holdfast::orders::period;
 use holdfast::raffle::domain::RaffleId;
 use holdfast::values::{Email, Name};
@@ -25,6 +26,10 @@ Examples:
   holdfast export orders --output orders.csv Export fulfilled orders, one row for each lead
   holdfast run 'get_leads state=CA'          Run commands, also while the server runs; 'help' lists them
   holdfast raffle verify proof.json          Check a raffle's draw, without any data but the file
+  holdfast consume --brokers localhost:9092 --group holdfast
+                                             Apply a Kafka topic's messages to stocks, also while the server runs
+  holdfast replay messages.jsonl             Apply a file's messages to stocks, once however often it is given
+  holdfast check                             Check that every stock is the sum of its movements
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -75,6 +80,107 @@ pub enum Command {
         #[command(subcommand)]
         command: RaffleCommand,
     },
+    /// Apply the messages of a Kafka topic to stocks, as a member of a consumer group, until Ctrl-C
+    Consume(Consume),
+    /// Apply files of messages to stocks; the same files again change nothing
+    Replay(Replay),
+    /// Check that every stock is the sum of its movements, and name every difference
+    Check(Check),
+}
+
+const CONSUME_EXAMPLES: &str = "\
+Examples:
+  holdfast consume --brokers localhost:9092 --group holdfast
+  holdfast consume --brokers b1:9092,b2:9092 --group holdfast --set session.timeout.ms=30000
+  holdfast consume --brokers localhost:9092 --group holdfast --table desk --region us-east-1
+
+Producers must give all messages of a sku the same key, for only a partition has an order. Start it as often as there are
+partitions, and they are shared. Each message counts once, also if it comes again; what cannot be applied is parked, and the
+rest goes on. Ctrl-C finishes what runs, commits it and leaves the group; Ctrl-C twice ends at once, which does no harm.
+Beside a local server it ends with that server's data: start it again when the server was started again.";
+
+/// Which topic to consume.
+#[derive(Debug, Args)]
+#[command(after_help = CONSUME_EXAMPLES)]
+pub struct Consume {
+    /// Brokers to begin with, several with commas
+    #[arg(long, value_name = "HOST:PORT")]
+    pub brokers: String,
+    /// Consumer group to be a member of
+    #[arg(long)]
+    pub group: String,
+    /// Topic with the messages
+    #[arg(long, default_value = "inventory-events")]
+    pub topic: String,
+    /// Further setting of librdkafka, as often as needed
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Where the stocks are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+impl Consume {
+    /// What the consumer is told.
+    pub fn kafka(&self) -> kafka::Options {
+        kafka::Options {
+            brokers: self.brokers.clone(),
+            group: self.group.clone(),
+            topic: self.topic.clone(),
+            settings: self.set.clone(),
+        }
+    }
+}
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  holdfast replay messages.jsonl
+  holdfast replay --format online-retail 2010-12-01.csv 2010-12-02.csv
+  holdfast replay messages.jsonl --table desk --region us-east-1
+
+A message without a messageId is known by what its file says and its line. Online Retail data is the UCI data set of that
+name: each row of a product is a message, and each product opens with a count of all that goes out of it in all of the files
+that are given. So give all files of one history in one command: a later command with more of them counts anew. Ctrl-C
+does no harm: the same command again goes on.";
+
+/// In which form a file's messages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON message on each line
+    Messages,
+    /// The CSV columns of the UCI data set Online Retail
+    OnlineRetail,
+}
+
+/// The files to replay.
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub struct Replay {
+    /// Files, in their order
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Form of the files
+    #[arg(long, value_enum, default_value = "messages")]
+    pub format: Format,
+    /// Where the stocks are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  holdfast check
+  holdfast check --table desk --region us-east-1
+
+The exit code is 0 if every stock is the sum of its movements, and 1 if any is not.";
+
+/// What to check.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct Check {
+    /// Where the stocks are
+    #[command(flatten)]
+    pub table: TableOptions,
 }
 
 /// What to check of raffles.

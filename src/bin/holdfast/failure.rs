@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
 use holdfast::dynamo::StoreError;
+use holdfast::inventory::InventoryError;
+use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
 use holdfast::native::ClientError;
+use holdfast::native::kafka::ConsumeError;
 use holdfast::orders::OrderError;
 use holdfast::raffle::RaffleError;
 use holdfast::raffle::domain::ProofError;
@@ -110,6 +113,26 @@ pub enum Failure {
     /// A proof does not hold.
     #[error("this proof does not hold: {0}")]
     Untrue(ProofError),
+    /// A file is not in the format that was said.
+    #[error("{} was not replayed: {cause}", .path.display())]
+    Retail {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: RetailError,
+    },
+    /// The table took some messages and not others.
+    #[error("not all messages were finished; the same command again goes on, and nothing counts twice")]
+    Unfinished,
+    /// Stocks are not what their movements say.
+    #[error("{0} differences were found")]
+    Differences(usize),
+    /// A topic cannot be consumed.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// Products cannot be read.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),

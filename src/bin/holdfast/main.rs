@@ -1,7 +1,9 @@
 //! `holdfast`: the desk on a computer of one's own, and commands on its data or on a table on AWS.
 
 mod account;
+mod check;
 mod cli;
+mod consume;
 mod data;
 mod engine;
 mod export;
@@ -9,6 +11,7 @@ mod failure;
 mod import;
 mod lock;
 mod raffle;
+mod replay;
 mod run;
 mod serve;
 mod signals;
@@ -60,6 +63,9 @@ async fn obey(cli: Cli) -> Result<(), Failure> {
         Command::Export { command: ExportCommand::Tickets(options) } => export::tickets(options).await,
         Command::Run(options) => run::commands(options).await,
         Command::Raffle { command: RaffleCommand::Verify(options) } => raffle::verify(&options),
+        Command::Consume(options) => consume::run(options).await,
+        Command::Replay(options) => replay::run(options).await,
+        Command::Check(options) => check::run(options).await,
     }
 }
 

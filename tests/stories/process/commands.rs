@@ -240,6 +240,9 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("raffle", ["--help"].into()),
         ("raffle verify", ["--help"].into()),
         ("run", table(&[])),
+        ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
+        ("replay", table(&["--format"])),
+        ("check", table(&[])),
     ])
 }
 

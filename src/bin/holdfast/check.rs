@@ -1,0 +1,43 @@
+//! `holdfast check`: whether every stock is the sum of its movements.
+
+use holdfast::inventory::check::{Difference, step};
+
+use crate::cli::Check;
+use crate::failure::Failure;
+use crate::say;
+use crate::table::Opened;
+
+/// Checks all products, and names what does not fit.
+///
+/// # Errors
+/// [`Failure::Differences`] where something does not fit; any failure of the table.
+pub async fn run(options: Check) -> Result<(), Failure> {
+    let opened = Opened::open(&options.table).await?;
+    let checked = all(&opened).await;
+    opened.close().await;
+    match checked? {
+        0 => Ok(()),
+        differences => Err(Failure::Differences(differences)),
+    }
+}
+
+/// How many products do not fit.
+async fn all(opened: &Opened) -> Result<usize, Failure> {
+    let (mut products, mut movements, mut differences) = (0, 0, 0);
+    let mut cursor = None;
+    loop {
+        let some = step(&opened.app, cursor.as_deref()).await?;
+        products += some.products;
+        movements += some.movements;
+        differences += some.differences.len();
+        for Difference { sku, stock, sum, words } in some.differences {
+            say(&format!("{sku}: {words}; its stock is {stock}, and its movements come to {sum}"));
+        }
+        cursor = some.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    say(&format!("Checked {products} products with {movements} movements."));
+    Ok(differences)
+}

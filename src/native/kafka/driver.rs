@@ -1,0 +1,406 @@
+//! The one task that owns the consumer and all that is remembered of its partitions. Workers are given messages and give back
+//! what came of them; librdkafka's callbacks only send. Nothing is locked.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+
+use super::lanes::{Batch, Lanes};
+use super::{ConsumeError, Options, Tally, settings};
+use crate::app::App;
+use crate::inventory::domain::{Outcome, Source};
+use crate::inventory::health::{self, Progress};
+use crate::inventory::intake::{self, Arrival};
+
+/// The lanes that are worked on at the same time.
+const AT_WORK: usize = 8;
+/// With so many messages, or bytes in them, in hand no more are asked for until half of them are finished.
+const MOST_MESSAGES: usize = 2_000;
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// Where the store fails: the first pause, which doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// A wake-up of the client may be lost, so it is asked this often.
+const ASKED: Duration = Duration::from_secs(1);
+/// How often the health of the consumer is told.
+const TOLD: Duration = Duration::from_secs(5);
+/// The longest wait for leaving the group: a broker that is gone is not waited for.
+const LEAVING: Duration = Duration::from_secs(10);
+
+/// What the client tells between messages.
+enum Event {
+    Assigned(Vec<i32>),
+    Revoked(Vec<i32>),
+    Ends(BTreeMap<i32, End>),
+}
+
+/// Where a partition ends, and how far its group had come when that was told.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    end: i64,
+    committed: i64,
+}
+
+struct Context {
+    topic: String,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Context {
+    fn send(&self, event: Event) {
+        // Nobody hears any more when the consumer is being dropped.
+        let _ = self.events.send(event);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
+        match level {
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(facility, "{words}");
+            }
+            _ => tracing::warn!(facility, "{words}"),
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let ends = topic.partitions.values().filter(|partition| partition.partition >= 0);
+        let end = |end: i64, committed: i64| End { end, committed };
+        self.send(Event::Ends(ends.map(|p| (p.partition, end(p.hi_offset, p.committed_offset))).collect()));
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, "{reason}");
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(|element| element.partition()).collect()
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => self.send(Event::Assigned(partitions(list))),
+            Rebalance::Revoke(list) => self.send(Event::Revoked(partitions(list))),
+            Rebalance::Error(error) => tracing::warn!(%error, "the group could not share the partitions"),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        // What is not committed now is committed with what is finished next, or comes again and counts once.
+        if let Err(error) = result {
+            tracing::debug!(%error, "offsets were not committed");
+        }
+    }
+}
+
+/// The consumer. However it ends, it leaves its group in a thread of its own, for that may take long and must not block
+/// others.
+struct Client(Option<StreamConsumer<Context>>);
+
+impl Client {
+    /// Leaves the group, with what is finished committed.
+    async fn leave(mut self) {
+        let (done, left) = oneshot::channel();
+        let consumer = self.0.take();
+        thread::spawn(move || {
+            drop(consumer);
+            let _ = done.send(());
+        });
+        if timeout(LEAVING, left).await.is_err() {
+            tracing::warn!(
+                "the brokers did not answer; the group notices by itself that this consumer is gone"
+            );
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.0.take() {
+            thread::spawn(move || drop(consumer));
+        }
+    }
+}
+
+/// A batch with what came of it.
+type Done = (Batch, Vec<Option<Outcome>>);
+
+struct Driver {
+    app: App,
+    options: Options,
+    client: Client,
+    lanes: Lanes,
+    workers: JoinSet<Done>,
+    events: mpsc::UnboundedReceiver<Event>,
+    stop: watch::Receiver<bool>,
+    stopping: bool,
+    tally: watch::Sender<Tally>,
+    ends: BTreeMap<i32, End>,
+    progress: BTreeMap<i32, Progress>,
+    telling: JoinSet<()>,
+    paused: bool,
+}
+
+/// Consumes the topic until `stop` says so, and then finishes what runs and leaves the group. `tally` is told what was done.
+///
+/// # Errors
+/// [`ConsumeError`]: a wrong setting, messages that cannot be read, a client that cannot go on. Whatever was finished is
+/// committed all the same.
+pub async fn consume(
+    app: &App,
+    options: &Options,
+    stop: watch::Receiver<bool>,
+    tally: watch::Sender<Tally>,
+) -> Result<Tally, ConsumeError> {
+    let (sender, events) = mpsc::unbounded_channel();
+    let context = Context { topic: options.topic.clone(), events: sender };
+    let consumer: StreamConsumer<Context> =
+        settings(options).create_with_context(context).map_err(ConsumeError::at_start)?;
+    consumer.subscribe(&[options.topic.as_str()]).map_err(ConsumeError::at_start)?;
+    let mut driver = Driver {
+        app: app.clone(),
+        options: options.clone(),
+        client: Client(Some(consumer)),
+        lanes: Lanes::default(),
+        workers: JoinSet::new(),
+        events,
+        stop,
+        stopping: false,
+        tally,
+        ends: BTreeMap::new(),
+        progress: BTreeMap::new(),
+        telling: JoinSet::new(),
+        paused: false,
+    };
+    let ended = driver.run().await;
+    let tally = *driver.tally.borrow();
+    driver.tell().await;
+    driver.client.leave().await;
+    ended.map(|()| tally)
+}
+
+impl Driver {
+    async fn run(&mut self) -> Result<(), ConsumeError> {
+        let mut times = interval(TOLD);
+        times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !(self.stopping && self.lanes.is_idle()) {
+            match self.step(&mut times).await {
+                Step::Stop => self.stopping = true,
+                Step::Event(event) => self.hear(event),
+                Step::Done(done) => {
+                    let (batch, outcomes) = done.map_err(|error| ConsumeError::Broken(error.to_string()))?;
+                    self.finish(batch, &outcomes);
+                }
+                Step::Tell => self.tell_beside(),
+                Step::Message(arrival, partition, offset) => self.take(arrival, partition, offset),
+                Step::Failed(error) => match ConsumeError::between_messages(&error) {
+                    Some(error) => return Err(error),
+                    None => tracing::warn!(%error, "nothing was received; it is tried again"),
+                },
+                Step::Nothing => {}
+            }
+            if self.stopping {
+                self.lanes.stop();
+            }
+            self.hand_out();
+            self.pause_or_resume();
+        }
+        Ok(())
+    }
+
+    /// The next thing that happens.
+    async fn step(&mut self, times: &mut Interval) -> Step {
+        let Some(consumer) = self.client.0.as_ref() else { return Step::Stop };
+        tokio::select! {
+            biased;
+            // A sender that is gone means the same.
+            _ = self.stop.wait_for(|stop| *stop), if !self.stopping => Step::Stop,
+            // A branch of its own: whoever receives runs the callbacks, and gets nothing for them.
+            Some(event) = self.events.recv() => Step::Event(event),
+            Some(done) = self.workers.join_next(), if !self.workers.is_empty() => Step::Done(done),
+            _ = times.tick() => Step::Tell,
+            Some(_) = self.telling.join_next(), if !self.telling.is_empty() => Step::Nothing,
+            received = timeout(ASKED, consumer.recv()) => match received {
+                Err(_) => Step::Nothing,
+                Ok(Ok(message)) => Step::Message(arrival(&message), message.partition(), message.offset()),
+                Ok(Err(error)) => Step::Failed(error),
+            },
+        }
+    }
+
+    /// A message came.
+    fn take(&mut self, arrival: Arrival, partition: i32, offset: i64) {
+        // It may be of an assignment that is told only now.
+        while let Ok(event) = self.events.try_recv() {
+            self.hear(event);
+        }
+        self.lanes.add(partition, offset, arrival);
+    }
+
+    fn consumer(&self) -> Option<&StreamConsumer<Context>> {
+        self.client.0.as_ref()
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Assigned(partitions) => {
+                tracing::info!(?partitions, topic = self.options.topic, "partitions came to this consumer");
+                self.lanes.assign(&partitions);
+                // A partition stays paused across assignments.
+                self.set_paused(false);
+            }
+            Event::Revoked(partitions) => {
+                tracing::info!(?partitions, topic = self.options.topic, "partitions go to others");
+                self.lanes.revoke(&partitions);
+                self.progress.retain(|partition, _| !partitions.contains(partition));
+            }
+            Event::Ends(ends) => self.ends = ends,
+        }
+        self.count(|_| ());
+    }
+
+    /// Gives waiting messages to workers.
+    fn hand_out(&mut self) {
+        while let Some(batch) = self.lanes.next(AT_WORK) {
+            self.workers.spawn(work(self.app.clone(), batch, self.stop.clone()));
+        }
+    }
+
+    /// Counts what came of a batch, and stores how far its partition is finished.
+    fn finish(&mut self, batch: Batch, outcomes: &[Option<Outcome>]) {
+        let finished: Vec<bool> = outcomes.iter().map(Option::is_some).collect();
+        if let Some((partition, offset)) = self.lanes.done(batch, &finished) {
+            let Options { topic, group, .. } = &self.options;
+            let stored = self.consumer().map(|consumer| consumer.store_offset(topic, partition, offset));
+            if let Some(Err(error)) = stored {
+                // It went to another consumer a moment ago, which begins before it.
+                tracing::debug!(%error, partition, offset, "an offset was not stored");
+            }
+            let (group, topic) = (group.clone(), topic.clone());
+            let at = self.app.clock.now();
+            self.progress.insert(partition, Progress { group, topic, partition, offset, lag: None, at });
+        }
+        self.count(|tally| {
+            for outcome in outcomes {
+                *match outcome {
+                    Some(Outcome::Applied(_)) => &mut tally.applied,
+                    Some(Outcome::Duplicate) => &mut tally.duplicates,
+                    Some(Outcome::Parked(_)) => &mut tally.parked,
+                    None => &mut tally.again,
+                } += 1;
+            }
+        });
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Tally)) {
+        let finished: Vec<_> = self.lanes.finished().collect();
+        let lags = finished.iter().map(|(partition, last)| self.lag(*partition, *last));
+        let lag = lags.sum::<Option<i64>>().filter(|_| !finished.is_empty());
+        self.tally.send_modify(|tally| {
+            change(tally);
+            tally.partitions = finished.len();
+            tally.lag = lag.and_then(|lag| u64::try_from(lag).ok());
+        });
+    }
+
+    /// How many messages of a partition are not finished, where that is known.
+    fn lag(&self, partition: i32, last: Option<i64>) -> Option<i64> {
+        let End { end, committed } = self.ends.get(&partition).copied().filter(|end| end.end >= 0)?;
+        let next = last.map(|last| last + 1).or(Some(committed).filter(|committed| *committed >= 0));
+        // The end was told a moment ago, and more may be finished since.
+        Some(end.saturating_sub(next?).max(0))
+    }
+
+    /// Asks for no more messages while too much is in hand. The client is asked all the same, or the group would take this
+    /// consumer for dead.
+    fn pause_or_resume(&mut self) {
+        let (messages, bytes) = self.lanes.load();
+        if !self.paused && (messages > MOST_MESSAGES || bytes > MOST_BYTES) {
+            self.set_paused(true);
+        } else if self.paused && messages < MOST_MESSAGES / 2 && bytes < MOST_BYTES / 2 {
+            self.set_paused(false);
+        }
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        let Some(consumer) = self.consumer() else { return };
+        let set = consumer
+            .assignment()
+            .and_then(|all| if paused { consumer.pause(&all) } else { consumer.resume(&all) });
+        match set {
+            Ok(()) => self.paused = paused,
+            Err(error) => tracing::debug!(%error, paused, "the flow of messages was not changed"),
+        }
+    }
+
+    /// How far each partition is finished.
+    fn progress(&self) -> Vec<Progress> {
+        let lag = |one: &Progress| self.lag(one.partition, Some(one.offset));
+        self.progress.values().map(|one| Progress { lag: lag(one), ..one.clone() }).collect()
+    }
+
+    /// Tells the health of the consumer beside its work, unless that still goes on.
+    fn tell_beside(&mut self) {
+        let progress = self.progress();
+        if self.telling.is_empty() && !progress.is_empty() {
+            let app = self.app.clone();
+            self.telling.spawn(async move { tell(&app, &progress).await });
+        }
+    }
+
+    /// Tells the health of the consumer at its end.
+    async fn tell(&mut self) {
+        self.telling.shutdown().await;
+        let progress = self.progress();
+        tell(&self.app, &progress).await;
+    }
+}
+
+async fn tell(app: &App, progress: &[Progress]) {
+    if let Err(error) = health::tell(app, progress).await {
+        tracing::warn!(%error, "how far this consumer has come could not be told");
+    }
+}
+
+enum Step {
+    Stop,
+    Event(Event),
+    Done(Result<Done, tokio::task::JoinError>),
+    Tell,
+    Message(Arrival, i32, i64),
+    Failed(KafkaError),
+    Nothing,
+}
+
+/// A message, copied out of the client. One without a value is kept as empty, and parked.
+fn arrival(message: &BorrowedMessage<'_>) -> Arrival {
+    let source = Source::kafka(message.topic(), message.partition(), message.offset());
+    Arrival { source, bytes: message.payload().unwrap_or_default().to_vec() }
+}
+
+/// Takes messages in. After a failure it pauses, unless all is to end.
+async fn work(app: App, batch: Batch, mut stop: watch::Receiver<bool>) -> Done {
+    let outcomes = intake::take(&app, &batch.arrivals()).await;
+    if outcomes.iter().any(Option::is_none) {
+        let pause = FIRST_PAUSE.saturating_mul(1 << batch.failures.min(6)).min(LAST_PAUSE);
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+    (batch, outcomes)
+}
