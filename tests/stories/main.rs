@@ -22,6 +22,7 @@ mod imports;
 mod inventory;
 mod inventory_api;
 mod inventory_pages;
+mod kafka;
 mod leads;
 mod lists;
 mod order_api;
@@ -36,6 +37,7 @@ mod raffle_leaks;
 mod raffle_pages;
 mod raffle_races;
 mod raffle_reports;
+mod replay;
 mod rules;
 mod sign_up;
 mod stats;
@@ -71,6 +73,7 @@ modules![
     inventory,
     inventory_api,
     inventory_pages,
+    kafka,
     leads,
     lists,
     order_api,
@@ -85,6 +88,7 @@ modules![
     raffle_pages,
     raffle_races,
     raffle_reports,
+    replay,
     rules,
     sign_up,
     stats,

@@ -1,7 +1,7 @@
 //! The built programs themselves: how `holdfast` starts, serves, ends and keeps its data, what its commands do, and
 //! what neither program ever writes into its log.
 
-mod binary;
+pub mod binary;
 mod commands;
 mod logs;
 mod raffles;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::World;
 use crate::support::http::Client;
 use crate::support::process::{Process, target};
 use crate::support::wait;
@@ -118,6 +119,22 @@ impl Run {
         }
         let process = Process::start(&name, &shell).expect("the program starts");
         Self { process, out, err }
+    }
+
+    /// Starts `holdfast` with these words on a story's table, as on a table on AWS: the ordinary variables of the SDK say
+    /// where AWS is and who asks.
+    pub fn on_table<'a>(world: &World, words: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).args(["--table", world.table(), "--region", "us-east-1"]);
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_DYNAMODB", world.engine().endpoint()),
+            ("AWS_ACCESS_KEY_ID", world.engine().access_key()),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            command.env(name, value);
+        }
+        Self::start(command, "")
     }
 
     /// What it has written to standard output so far.

@@ -12,6 +12,7 @@ pub mod dynamodb_local;
 pub mod engine;
 pub mod fault;
 pub mod http;
+pub mod kafka;
 pub mod lambda;
 pub mod line;
 pub mod look;

@@ -1,0 +1,471 @@
+//! Messages from a topic, consumed by a real group: shared, killed, joined late, failing, asked to end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use holdfast::dynamo::Patience;
+use holdfast::inventory::check::{self, Checked};
+use holdfast::inventory::domain::{Kind, Parked, ParkedStatus, Product};
+use holdfast::inventory::health;
+use holdfast::inventory::store::{self, Order};
+use holdfast::native::kafka::{self, ConsumeError, Tally};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::inventory::delivery;
+use crate::process::binary::{Data, Run};
+use crate::support::chance::{Dice, a_fault};
+use crate::support::desk::{Desk, PATIENCE};
+use crate::support::kafka::{Broker, Sent};
+use crate::support::{Fault, Story, World, stories, wait};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock,
+            messages_of_one_sku_share_transactions,
+            sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked,
+            a_poison_message_stops_nothing_wherever_it_stands,
+            a_failing_store_is_waited_for_and_nothing_is_passed,
+            a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing,
+            asked_to_end_it_finishes_commits_and_the_next_one_goes_on;
+        once: settings_that_cannot_be_are_refused_in_words
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+/// Rebalances of this broker take seconds, and the machine may be loaded.
+const LONG: Duration = Duration::from_secs(120);
+/// A crowd on a machine with two cores.
+const CROWDED: Patience = Patience { attempt: Duration::from_secs(60), deadline: Duration::from_secs(180) };
+
+/// A message as a producer sends it, keyed by its sku.
+fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Sent {
+    (sku.to_owned(), Some(delivery(id, sku, kind, quantity).raw))
+}
+
+/// A consumer in this process.
+struct Consumer {
+    stop: watch::Sender<bool>,
+    tally: watch::Receiver<Tally>,
+    task: JoinHandle<Result<Tally, ConsumeError>>,
+}
+
+impl Consumer {
+    fn start(desk: &Desk, broker: &Broker, group: &str) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (told, tally) = watch::channel(Tally::default());
+        let (app, options) = (desk.app.clone(), broker.options(group));
+        let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, told).await });
+        Self { stop, tally, task }
+    }
+
+    /// Waits until it has told this.
+    async fn until(&self, what: &str, told: impl Fn(&Tally) -> bool) {
+        let look = || async { if told(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
+        let waited = wait::within(LONG, look).await;
+        assert!(waited.is_ok(), "waited in vain until {what}: {waited:?}");
+    }
+
+    /// Ends it as a signal does.
+    async fn end(self) -> Tally {
+        let _ = self.stop.send(true);
+        self.task.await.unwrap().unwrap()
+    }
+}
+
+/// Waits until a group has committed the whole topic.
+async fn all_committed(broker: &Broker, group: &str) {
+    let look = || async {
+        let (committed, ends) = (broker.committed(group), broker.ends());
+        if committed == ends { Ok(()) } else { Err((committed, ends)) }
+    };
+    let waited = wait::within(LONG, look).await;
+    assert!(waited.is_ok(), "not everything is committed: {waited:?}");
+}
+
+async fn products(desk: &Desk) -> Vec<Product> {
+    let page = store::list(&desk.app, Order::BySku, 100, None).await.unwrap();
+    assert_eq!(page.next, None);
+    page.products
+}
+
+async fn stocks(desk: &Desk) -> BTreeMap<String, u64> {
+    products(desk).await.into_iter().map(|product| (product.sku.to_string(), product.stock.get())).collect()
+}
+
+/// How many movements there are.
+async fn movements(desk: &Desk) -> u64 {
+    products(desk).await.iter().map(|product| product.version.get()).sum()
+}
+
+async fn parked(desk: &Desk) -> Vec<Parked> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store::list_parked(&desk.app, ParkedStatus::Open, 100, cursor.as_deref()).await.unwrap();
+        all.extend(page.parked);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return all,
+        }
+    }
+}
+
+async fn check_all(desk: &Desk) -> Checked {
+    let (mut all, mut cursor) = (Checked::default(), None);
+    loop {
+        let step = check::step(&desk.app, cursor.as_deref()).await.unwrap();
+        all.products += step.products;
+        all.movements += step.movements;
+        all.differences.extend(step.differences);
+        match step.next {
+            Some(next) => cursor = Some(next),
+            None => return all,
+        }
+    }
+}
+
+/// What many producers send, and what it comes to.
+struct Crowd {
+    /// Of each producer, its messages.
+    producers: Vec<Vec<Sent>>,
+    stocks: BTreeMap<String, u64>,
+    movements: u64,
+    parked: usize,
+}
+
+impl Crowd {
+    const OPENING: u64 = 10_000;
+
+    /// Sixteen producers with 125 messages each, of which about a third came before; most can always be applied, and some
+    /// never, so that what they come to depends on no order.
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let skus: Vec<String> = (0..20).map(|number| format!("S{number:02}")).collect();
+        let mut crowd = Self {
+            producers: Vec::new(),
+            stocks: skus.iter().map(|sku| (sku.clone(), Self::OPENING)).collect(),
+            movements: 20,
+            parked: 0,
+        };
+        for producer in 0..16 {
+            let mut sent: Vec<Sent> = Vec::new();
+            for number in 0..125 {
+                if number > 0 && dice.roll(10) < 3 {
+                    sent.push(dice.pick(&sent).clone());
+                } else {
+                    let new = crowd.new_message(&mut dice, &skus, &format!("p{producer}-{number}"));
+                    sent.push(new);
+                }
+            }
+            crowd.producers.push(sent);
+        }
+        crowd
+    }
+
+    fn new_message(&mut self, dice: &mut Dice, skus: &[String], id: &str) -> Sent {
+        let sku: &String = dice.pick(skus);
+        let quantity = 1 + dice.roll(9) as u64;
+        let stock = self.stocks.get_mut(sku).unwrap();
+        match dice.roll(20) {
+            0 => {
+                self.parked += 1;
+                message(id, sku, Kind::Sale, 1_000_000)
+            }
+            1 => {
+                self.parked += 1;
+                message(id, &format!("NO-{sku}"), Kind::Return, quantity)
+            }
+            which => {
+                self.movements += 1;
+                let kind = [Kind::Sale, Kind::Sale, Kind::Return, Kind::Receipt][which % 4];
+                *stock = if kind == Kind::Sale { *stock - quantity } else { *stock + quantity };
+                message(id, sku, kind, quantity)
+            }
+        }
+    }
+
+    /// The messages of all producers in this part of three.
+    fn part(&self, part: usize) -> Vec<Vec<Sent>> {
+        let third = |sent: &Vec<Sent>| sent.chunks(42).nth(part).unwrap_or_default().to_vec();
+        self.producers.iter().map(third).collect()
+    }
+}
+
+async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock(world: World) {
+    let desk = Desk::open(&world).await;
+    let crowd = Crowd::new(23);
+    let opening: Vec<_> =
+        crowd.stocks.keys().map(|sku| delivery(sku, sku, Kind::Count, Crowd::OPENING)).collect();
+    store::apply_all(&desk.app, &opening, None).await.unwrap();
+    let broker = Broker::new(4);
+    // Somebody looks all the time: a stock below zero is no stock, and could not be read.
+    let looking = {
+        let desk = desk.another(&world, &world.another_wire(), PATIENCE);
+        tokio::spawn(async move {
+            loop {
+                assert_eq!(stocks(&desk).await.len(), 20);
+            }
+        })
+    };
+    let words = broker.words("shop");
+    let killed = Run::on_table(&world, words.iter().map(String::as_str));
+    broker.send(crowd.part(0));
+    let moved = async |more: u64| {
+        let before = movements(&desk).await;
+        let look = || async { if movements(&desk).await >= before + more { Ok(()) } else { Err(()) } };
+        wait::within(LONG, look).await.expect("stocks move");
+    };
+    moved(100).await;
+    let second = Consumer::start(&desk.another(&world, &world.another_wire(), CROWDED), &broker, "shop");
+    second.until("it has partitions", |tally| tally.partitions > 0).await;
+    broker.send(crowd.part(1));
+    moved(60).await;
+    killed.signal("KILL");
+    assert_eq!(killed.ended().await, None, "{}", killed.err());
+    let late = Consumer::start(&desk.another(&world, &world.another_wire(), CROWDED), &broker, "shop");
+    broker.send(crowd.part(2));
+    all_committed(&broker, "shop").await;
+    let both = [second.end().await, late.end().await];
+    assert!(both.iter().all(|tally| tally.finished() > 0), "both had work: {both:?}");
+    looking.abort();
+    assert!(looking.await.unwrap_err().is_cancelled(), "a stock could not be read");
+
+    assert_eq!(stocks(&desk).await, crowd.stocks);
+    let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
+    assert_eq!(check_all(&desk).await, expected);
+    assert_eq!(parked(&desk).await.len(), crowd.parked);
+    // Another group takes the whole topic once more, from its beginning.
+    let again = Consumer::start(&desk, &broker, "another");
+    all_committed(&broker, "another").await;
+    let tally = again.end().await;
+    assert_eq!((tally.applied, tally.parked, tally.duplicates), (0, 0, 2_000));
+    assert_eq!((check_all(&desk).await, parked(&desk).await.len()), (expected, crowd.parked));
+    let told: BTreeSet<_> = health::all(&desk.app).await.unwrap().into_iter().map(|one| one.group).collect();
+    assert!(told.contains("another"), "{told:?}");
+}
+
+async fn messages_of_one_sku_share_transactions(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(4);
+    let mut sent = vec![message("open", "HOT", Kind::Count, 10_000)];
+    sent.extend((0..499).map(|number| message(&format!("m{number}"), "HOT", Kind::Sale, 1)));
+    broker.send(vec![sent]);
+    world.wire().reset();
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    assert_eq!(consumer.end().await.applied, 500);
+    let (writes, calls) = (world.wire().count(WRITE), world.wire().total());
+    // Thirty in one make 17; the first ones do not wait for more, and health is told beside.
+    assert!(writes <= 60 && calls <= 120, "{writes} transactions, {calls} calls");
+    assert_eq!(stocks(&desk).await["HOT"], 9_501);
+    let expected = Checked { products: 1, movements: 500, ..Checked::default() };
+    assert_eq!(check_all(&desk).await, expected);
+}
+
+async fn sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked(world: World) {
+    let desk = Desk::open(&world).await;
+    store::apply_all(&desk.app, &[delivery("open", "HOT", Kind::Count, 100)], None).await.unwrap();
+    let broker = Broker::new(1);
+    let consumer = Consumer::start(&desk.another(&world, &world.another_wire(), CROWDED), &broker, "shop");
+    consumer.until("it has the partition", |tally| tally.partitions > 0).await;
+    let selling = (0..15).map(|lane| {
+        let desk = desk.another(&world, &world.another_wire(), CROWDED);
+        tokio::spawn(async move {
+            let sale = |number| delivery(&format!("http{lane}-{number}"), "HOT", Kind::Sale, 1);
+            let sales: Vec<_> = (0..10).map(sale).collect();
+            store::apply_all(&desk.app, &sales, None).await.unwrap();
+        })
+    });
+    let selling: Vec<_> = selling.collect();
+    broker.send(
+        (0..10)
+            .map(|lane| {
+                (0..15)
+                    .map(|number| message(&format!("kafka{lane}-{number}"), "HOT", Kind::Sale, 1))
+                    .collect()
+            })
+            .collect(),
+    );
+    for seller in selling {
+        seller.await.unwrap();
+    }
+    all_committed(&broker, "shop").await;
+    consumer.end().await;
+    assert_eq!(stocks(&desk).await["HOT"], 0);
+    let expected = Checked { products: 1, movements: 101, ..Checked::default() };
+    assert_eq!(check_all(&desk).await, expected);
+    let waiting = parked(&desk).await;
+    assert_eq!(waiting.len(), 200);
+    assert!(waiting.iter().all(|parked| parked.reason.name == "insufficient-stock"));
+}
+
+/// Things that are no message, or none that can be applied, each with why.
+fn poison(id: usize) -> (Sent, &'static str) {
+    let body: Value = json!({
+        "schema": 1, "messageId": format!("poison{id}"), "sku": "A1", "kind": "SALE", "quantity": 1,
+        "occurredAt": "2026-11-22T00:00:00Z",
+    });
+    let with = |field: &str, value: Value| {
+        let mut body = body.clone();
+        body[field] = value;
+        Some(body.to_string().into_bytes())
+    };
+    let (value, reason) = match id % 6 {
+        0 => (Some(b"{\"schema\":1,".to_vec()), "bad-json"),
+        1 => (None, "bad-json"),
+        2 => (with("schema", json!(2)), "wrong-schema"),
+        3 => (with("sku", json!("NOBODYS")), "unknown-sku"),
+        4 => (with("quantity", json!(1_000_000)), "insufficient-stock"),
+        _ => (with("messageId", json!("m0-0")), "conflicting-duplicate"),
+    };
+    (("A1".to_owned(), value), reason)
+}
+
+async fn a_poison_message_stops_nothing_wherever_it_stands(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(1);
+    let mut sent = vec![message("open", "A1", Kind::Count, 1_000), message("m0-0", "A1", Kind::Return, 7)];
+    let mut reasons = BTreeMap::new();
+    // Every kind of poison at every place among five good ones.
+    for round in 0..36 {
+        let (poison, reason) = poison(round);
+        let mut batch: Vec<Sent> =
+            (0..5).map(|number| message(&format!("g{round}-{number}"), "A1", Kind::Sale, 1)).collect();
+        batch.insert(round / 6, poison);
+        sent.extend(batch);
+        *reasons.entry(reason.to_owned()).or_insert(0) += 1;
+    }
+    broker.send(vec![sent.clone()]);
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    let tally = consumer.end().await;
+    assert_eq!((tally.applied, tally.parked, tally.duplicates), (182, 36, 0));
+    assert_eq!(stocks(&desk).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
+    let waiting = parked(&desk).await;
+    let mut told = BTreeMap::new();
+    for parked in &waiting {
+        *told.entry(parked.reason.name.clone()).or_insert(0) += 1;
+    }
+    assert_eq!(told, reasons);
+    // Each is kept whole, with its place.
+    for parked in waiting {
+        let place = usize::try_from(parked.source.offset.unwrap()).unwrap();
+        let (_, raw) = store::find_parked(&desk.app, parked.id).await.unwrap();
+        assert_eq!(raw, sent[place].1.clone().unwrap_or_default(), "{place}");
+    }
+}
+
+async fn a_failing_store_is_waited_for_and_nothing_is_passed(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(2);
+    let skus: Vec<String> = (0..6).map(|number| format!("S{number}")).collect();
+    let mut sent: Vec<Sent> =
+        skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 1)).collect();
+    // Each sale finds the piece of the return before it, and no other order would do.
+    for number in 0..40 {
+        for sku in &skus {
+            sent.push(message(&format!("{sku}-sale-{number}"), sku, Kind::Sale, 1));
+            sent.push(message(&format!("{sku}-back-{number}"), sku, Kind::Return, 1));
+        }
+    }
+    let all = sent.len() as u64;
+    broker.send(vec![sent]);
+    let wire = world.another_wire();
+    let hasty = Patience { attempt: Duration::from_secs(5), deadline: Duration::from_millis(50) };
+    wire.always(WRITE, Fault::ConnectionRefused);
+    let consumer = Consumer::start(&desk.another(&world, &wire, hasty), &broker, "shop");
+    consumer.until("messages are tried again", |tally| tally.again > 20).await;
+    assert_eq!((consumer.tally.borrow().finished(), broker.committed("shop")), (0, BTreeMap::new()));
+    wire.reset();
+    let mut dice = Dice(5);
+    for _ in 0..40 {
+        wire.next(WRITE, a_fault(&mut dice));
+    }
+    all_committed(&broker, "shop").await;
+    // A reply that was lost once the patience had ended makes a message that was applied known from before.
+    let tally = consumer.end().await;
+    assert_eq!((tally.finished(), tally.parked, check_all(&desk).await.movements), (all, 0, all));
+    assert!(stocks(&desk).await.values().all(|stock| *stock == 1));
+    assert_eq!((parked(&desk).await, check_all(&desk).await.differences), (vec![], vec![]));
+}
+
+async fn a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(2);
+    let skus = ["A1", "B1", "C1", "D1"];
+    let mut sent: Vec<Sent> =
+        skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 500)).collect();
+    sent.extend((0..400).map(|number| message(&format!("m{number}"), skus[number % 4], Kind::Sale, 1)));
+    broker.send(vec![sent]);
+    let wire = world.another_wire();
+    // Some writes happen whose reply nobody hears, and some hang.
+    wire.times(3, WRITE, Fault::StatusAfterCommit(500));
+    let first = Consumer::start(&desk.another(&world, &wire, PATIENCE), &broker, "shop");
+    first.until("some are finished", |tally| tally.finished() > 8).await;
+    let gate = wire.hold(2, WRITE);
+    gate.arrived(1).await;
+    first.task.abort();
+    assert!(first.task.await.is_err_and(|error| error.is_cancelled()));
+    let next = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    gate.open();
+    next.end().await;
+    assert!(stocks(&desk).await.values().all(|stock| *stock == 400));
+    let expected = Checked { products: 4, movements: 404, ..Checked::default() };
+    assert_eq!((check_all(&desk).await, parked(&desk).await), (expected, vec![]));
+}
+
+/// How many messages a consumer says it has finished.
+fn finished(report: &str) -> u64 {
+    let count = report.strip_prefix("Finished ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    count.unwrap_or_else(|| panic!("it does not say what it finished: {report}"))
+}
+
+async fn asked_to_end_it_finishes_commits_and_the_next_one_goes_on(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(2);
+    let skus: Vec<String> = (0..8).map(|number| format!("S{number}")).collect();
+    let mut sent: Vec<Sent> =
+        skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 1_000)).collect();
+    sent.extend((0..1_600).map(|number| message(&format!("m{number}"), &skus[number % 8], Kind::Sale, 1)));
+    broker.send(vec![sent]);
+    let words = broker.words("shop");
+    let consume = || Run::on_table(&world, words.iter().map(String::as_str));
+    let first = consume();
+    let look = || async { if movements(&desk).await > 20 { Ok(()) } else { Err(()) } };
+    wait::within(LONG, look).await.expect("stocks move");
+    first.signal("TERM");
+    let first_report = first.succeeds().await;
+    assert!(first.err().contains("SIGTERM: finishing what runs"), "{}", first.err());
+    let committed: i64 = broker.committed("shop").values().sum();
+    assert!(committed > 0, "what was finished is committed");
+
+    let next = consume();
+    all_committed(&broker, "shop").await;
+    next.signal("INT");
+    let all = finished(&first_report) + finished(&next.succeeds().await);
+    // What was finished beyond an unfinished message is taken once more.
+    let twice = all - 1_608;
+    assert_eq!(u64::try_from(committed).unwrap() + twice, finished(&first_report), "{first_report}");
+    assert!(stocks(&desk).await.values().all(|stock| *stock == 800));
+    assert_eq!(check_all(&desk).await, Checked { products: 8, movements: 1_608, ..Checked::default() });
+}
+
+async fn settings_that_cannot_be_are_refused_in_words(_: World) {
+    let data = Data::new();
+    let refused = async |set: &str, code: i32| {
+        let words = ["consume", "--brokers", "127.0.0.1:1", "--group", "g", "--set", set];
+        data.holdfast(&words).fails(code).await
+    };
+    // Nothing that may be a secret is shown.
+    let unknown = refused("sasl.pasword=s3cret-value", 1).await;
+    assert!(unknown.contains("sasl.pasword") && !unknown.contains("s3cret-value"), "{unknown}");
+    let ours = refused("enable.auto.commit=false", 2).await;
+    assert!(ours.contains("--set") && ours.contains("by Holdfast alone"), "{ours}");
+    if !cfg!(feature = "kafka-tls") {
+        let tls = refused("security.protocol=ssl", 1).await;
+        assert!(tls.contains("--features kafka-tls"), "{tls}");
+    }
+}

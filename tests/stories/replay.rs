@@ -1,0 +1,224 @@
+//! Files replayed from the shell: messages, and the real days of a shop.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use holdfast::inventory::domain::Product;
+use holdfast::inventory::store::{self, Order};
+
+use crate::process::binary::{Data, Run};
+use crate::support::chance::Dice;
+use crate::support::desk::Desk;
+use crate::support::process::target;
+use crate::support::{Story, World, stories, wait};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: a_real_day_replayed_again_after_a_kill_comes_to_what_its_file_says,
+            a_real_day_in_another_order_comes_to_the_same,
+            all_real_days_come_to_what_their_files_say,
+            each_line_of_a_file_of_messages_counts_once;
+        once: a_file_that_cannot_be_replayed_is_refused_in_words
+    ]
+}
+
+const DAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/retail/2010-12-01.csv");
+
+/// What the files say: the final stock of each product that opens with all that goes out of it. Nothing of the product is
+/// used for it.
+fn model(files: &[PathBuf]) -> BTreeMap<String, i64> {
+    let mut stocks = BTreeMap::new();
+    for file in files {
+        let mut reader = csv::Reader::from_path(file).unwrap();
+        for row in reader.records() {
+            let row = row.unwrap();
+            let (invoice, code, quantity) = (&row[0], &row[1], row[3].parse::<i64>().unwrap());
+            let digits = code.bytes().take_while(u8::is_ascii_digit).count();
+            let letters = code.bytes().skip(digits).all(|byte| byte.is_ascii_alphabetic());
+            if digits != 5 || !letters || code.len() > 7 {
+                continue;
+            }
+            // What goes out was there at first, so only what comes in is left.
+            let found = row[5].parse::<f64>().unwrap() == 0.0 && row[6].is_empty() && quantity > 0;
+            let back = if invoice.starts_with('C') || found { quantity.abs() } else { 0 };
+            *stocks.entry(code.to_uppercase()).or_insert(0) += back;
+        }
+    }
+    stocks
+}
+
+async fn products(desk: &Desk) -> Vec<Product> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store::list(&desk.app, Order::BySku, 100, cursor.as_deref()).await.unwrap();
+        all.extend(page.products);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return all,
+        }
+    }
+}
+
+async fn stocks(desk: &Desk) -> BTreeMap<String, i64> {
+    let stock = |product: Product| (product.sku.to_string(), product.stock.get().try_into().unwrap());
+    products(desk).await.into_iter().map(stock).collect()
+}
+
+/// Replays files in this format, as somebody at a shell.
+fn replay(world: &World, format: &str, files: &[PathBuf]) -> Run {
+    let files = files.iter().map(|file| file.to_str().unwrap());
+    Run::on_table(world, ["replay", "--format", format].into_iter().chain(files))
+}
+
+/// What a report counts with these words.
+fn counted(report: &str, words: &str) -> u64 {
+    let counts = report.lines().filter_map(|line| line.trim().split_once(' '));
+    let count = counts.into_iter().find(|(_, rest)| rest.starts_with(words));
+    count.and_then(|(count, _)| count.parse().ok()).unwrap_or_else(|| panic!("nothing of {words}: {report}"))
+}
+
+async fn check(world: &World) -> String {
+    Run::on_table(world, ["check"]).succeeds().await
+}
+
+async fn a_real_day_replayed_again_after_a_kill_comes_to_what_its_file_says(world: World) {
+    let desk = Desk::open(&world).await;
+    let files = [PathBuf::from(DAY)];
+    let cut_off = replay(&world, "online-retail", &files);
+    wait::until("something is replayed", async || !products(&desk).await.is_empty()).await;
+    cut_off.signal("KILL");
+    assert_eq!(cut_off.ended().await, None);
+
+    let report = replay(&world, "online-retail", &files).succeeds().await;
+    assert!(report.starts_with("Read 3108 rows of 1 file.\n"), "{report}");
+    let skipped = counted(&report, "skipped");
+    let opened = counted(&report, "products were opened");
+    let known = counted(&report, "known from before");
+    assert!(known > 0, "{report}");
+    assert_eq!(counted(&report, "messages applied") + known, 3108 - skipped + opened, "{report}");
+    assert_eq!(counted(&report, "parked"), 0, "{report}");
+    let model = model(&files);
+    assert_eq!((stocks(&desk).await, opened), (model.clone(), model.len() as u64));
+    let checked = check(&world).await;
+    let all = 3108 - skipped + opened;
+    assert_eq!(checked, format!("Checked {} products with {all} movements.\n", model.len()));
+    let named = products(&desk).await.into_iter().find(|product| product.sku.as_str() == "85123A").unwrap();
+    assert_eq!(named.name.as_str(), "WHITE HANGING HEART T-LIGHT HOLDER");
+
+    let again = replay(&world, "online-retail", &files).succeeds().await;
+    assert_eq!((counted(&again, "messages applied"), counted(&again, "known from before")), (0, all));
+    assert_eq!((stocks(&desk).await, check(&world).await), (model, checked));
+}
+
+/// The same rows in an order that has nothing to do with theirs.
+fn shuffled(file: &Path, seed: u64) -> PathBuf {
+    let text = fs::read_to_string(file).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let mut rows: Vec<&str> = rows.lines().collect();
+    let mut dice = Dice(seed);
+    for last in (1..rows.len()).rev() {
+        rows.swap(last, dice.roll(last + 1));
+    }
+    write(&format!("{header}\n{}\n", rows.join("\n")))
+}
+
+/// A file with this content.
+fn write(content: &str) -> PathBuf {
+    let random = getrandom::u64().unwrap();
+    let path = target().join("tmp").join(format!("replay-{random:016x}"));
+    fs::write(&path, content).unwrap();
+    path
+}
+
+async fn a_real_day_in_another_order_comes_to_the_same(world: World) {
+    let desk = Desk::open(&world).await;
+    let other = [shuffled(Path::new(DAY), 7)];
+    let report = replay(&world, "online-retail", &other).succeeds().await;
+    assert_eq!(counted(&report, "parked"), 0, "{report}");
+    assert_eq!(stocks(&desk).await, model(&[PathBuf::from(DAY)]));
+}
+
+/// Told where somebody has more days than the one in this repository, and says where.
+async fn all_real_days_come_to_what_their_files_say(world: World) {
+    let Some(folder) = std::env::var_os("HOLDFAST_RETAIL_DIR") else { return };
+    let desk = Desk::open(&world).await;
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "csv")).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let model = model(&files);
+    let report = replay(&world, "online-retail", &files).succeeds().await;
+    let applied = counted(&report, "messages applied");
+    assert_eq!(counted(&report, "parked"), 0, "{report}");
+    assert_eq!(stocks(&desk).await, model);
+    // The order of the files is of no meaning.
+    files.reverse();
+    let again = replay(&world, "online-retail", &files).succeeds().await;
+    assert_eq!((counted(&again, "messages applied"), counted(&again, "known from before")), (0, applied));
+    // Nor is that of the rows: these are other messages, and open anew.
+    let others: Vec<_> = files.iter().zip(1..).map(|(file, seed)| shuffled(file, seed)).collect();
+    let shuffled = replay(&world, "online-retail", &others).succeeds().await;
+    assert_eq!((counted(&shuffled, "messages applied"), counted(&shuffled, "parked")), (applied, 0));
+    assert_eq!(stocks(&desk).await, model);
+    let checked = check(&world).await;
+    assert_eq!(checked, format!("Checked {} products with {} movements.\n", model.len(), 2 * applied));
+}
+
+async fn each_line_of_a_file_of_messages_counts_once(world: World) {
+    let desk = Desk::open(&world).await;
+    let line = |id: &str, kind: &str, quantity: u64| {
+        format!(
+            r#"{{"schema":1,{id}"sku":"A1","kind":"{kind}","quantity":{quantity},"occurredAt":"2026-11-22T00:00:00Z"}}"#
+        )
+    };
+    let named = line(r#""messageId":"m1","#, "RECEIPT", 10);
+    // Two that say the same and have no id are two; empty lines are none; the last has no end.
+    let lines = [
+        &named,
+        &line("", "SALE", 3),
+        "",
+        &line("", "SALE", 3),
+        &named,
+        "{",
+        &line("", "SALE", 5),
+        &line("", "SALE", 4),
+    ];
+    let file = [write(&lines.join("\r\n"))];
+    let report = replay(&world, "messages", &file).succeeds().await;
+    assert!(report.starts_with("Read 7 rows of 1 file.\n"), "{report}");
+    let told = |report: &str| {
+        ["messages applied", "known from before", "parked"].map(|words| counted(report, words))
+    };
+    assert_eq!(told(&report), [4, 1, 2], "{report}");
+    assert!(report.contains("2 parked: bad-json 1, insufficient-stock 1"), "{report}");
+    let again = replay(&world, "messages", &file).succeeds().await;
+    assert_eq!(told(&again)[0], 0, "{again}");
+    assert_eq!(stocks(&desk).await, BTreeMap::from([("A1".to_owned(), 0)]));
+    let open = holdfast::inventory::domain::ParkedStatus::Open;
+    assert_eq!(store::list_parked(&desk.app, open, 10, None).await.unwrap().parked.len(), 2, "parked once");
+}
+
+async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: World) {
+    let data = Data::new();
+    let refused = async |words: &[&str], said: &str| {
+        let error = data.holdfast(&[&["replay"], words].concat()).fails(1).await;
+        let last = error.lines().last().unwrap_or_default();
+        assert!(last.starts_with("holdfast: ") && last.contains(said), "{error}");
+    };
+    let other = write("name,email\nAnn,ann@example.com\n");
+    let other = other.to_str().unwrap();
+    refused(&["--format", "online-retail", other], "the header has no column InvoiceNo").await;
+    // All files are read before anything is applied.
+    let broken = write(&fs::read_to_string(DAY).unwrap().replacen(
+        ",6,2010-12-01 08:26:00",
+        ",six,2010-12-01 08:26:00",
+        1,
+    ));
+    refused(&["--format", "online-retail", DAY, broken.to_str().unwrap()], "row 2: its Quantity").await;
+    assert_eq!(data.holdfast(&["check"]).succeeds().await, "Checked 0 products with 0 movements.\n");
+    refused(&["no-such-file"], "cannot read no-such-file").await;
+    let long = write(&"x".repeat(1024 * 1024 + 1));
+    refused(&[long.to_str().unwrap()], "longer than 1 MB").await;
+}
