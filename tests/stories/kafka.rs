@@ -77,12 +77,14 @@ impl Consumer {
 
 /// Waits until a group has committed the whole topic.
 async fn all_committed(broker: &Broker, group: &str) {
+    let observer = broker.observer(group);
+    let ends = observer.ends();
     let look = || async {
-        let (committed, ends) = (broker.committed(group), broker.ends());
-        if committed == ends { Ok(()) } else { Err((committed, ends)) }
+        let committed = observer.committed();
+        if committed == ends { Ok(()) } else { Err(committed) }
     };
     let waited = wait::within(LONG, look).await;
-    assert!(waited.is_ok(), "not everything is committed: {waited:?}");
+    assert!(waited.is_ok(), "not everything is committed: {waited:?} of {ends:?}");
 }
 
 async fn products(desk: &Desk) -> Vec<Product> {
@@ -204,7 +206,9 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
     let looking = {
         let desk = desk.another(&world, &world.another_wire(), PATIENCE);
         tokio::spawn(async move {
+            let mut times = tokio::time::interval(wait::PAUSE);
             loop {
+                times.tick().await;
                 assert_eq!(stocks(&desk).await.len(), 20);
             }
         })
@@ -377,7 +381,10 @@ async fn a_failing_store_is_waited_for_and_nothing_is_passed(world: World) {
     wire.always(WRITE, Fault::ConnectionRefused);
     let consumer = Consumer::start(&desk.another(&world, &wire, hasty), &broker, "shop");
     consumer.until("messages are tried again", |tally| tally.again > 20).await;
-    assert_eq!((consumer.tally.borrow().finished(), broker.committed("shop")), (0, BTreeMap::new()));
+    assert_eq!(
+        (consumer.tally.borrow().finished(), broker.observer("shop").committed()),
+        (0, BTreeMap::new())
+    );
     wire.reset();
     let mut dice = Dice(5);
     for _ in 0..40 {
@@ -439,7 +446,7 @@ async fn asked_to_end_it_finishes_commits_and_the_next_one_goes_on(world: World)
     first.signal("TERM");
     let first_report = first.succeeds().await;
     assert!(first.err().contains("SIGTERM: finishing what runs"), "{}", first.err());
-    let committed: i64 = broker.committed("shop").values().sum();
+    let committed: i64 = broker.observer("shop").committed().values().sum();
     assert!(committed > 0, "what was finished is committed");
 
     let next = consume();

@@ -154,7 +154,12 @@ impl Run {
 
     /// Waits for its end and gives back its exit code, which a process that was killed has not.
     pub async fn ended(&self) -> Option<i32> {
-        let status = wait::within(PATIENCE, async || self.process.ended().ok_or("it still runs")).await;
+        self.ended_within(PATIENCE).await
+    }
+
+    /// The same with another patience, for what has much to do.
+    pub async fn ended_within(&self, patience: Duration) -> Option<i32> {
+        let status = wait::within(patience, async || self.process.ended().ok_or("it still runs")).await;
         status.unwrap_or_else(|still| panic!("{still}: {} {}", self.out(), self.err())).code()
     }
 

@@ -73,11 +73,26 @@ impl Broker {
         });
     }
 
-    /// The offsets that a group has committed, by partition; none where it has not.
-    pub fn committed(&self, group: &str) -> BTreeMap<i32, i64> {
+    /// Looks at how far a group has come.
+    pub fn observer(&self, group: &str) -> Observer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("group.id", group);
+        Observer { client: config.create().expect("a client is made"), partitions: self.partitions }
+    }
+}
+
+/// Whoever looks at how far a group has come, and is no member of it.
+pub struct Observer {
+    client: BaseConsumer,
+    partitions: i32,
+}
+
+impl Observer {
+    /// The offsets that the group has committed, by partition; none where it has not.
+    pub fn committed(&self) -> BTreeMap<i32, i64> {
         let mut all = TopicPartitionList::new();
         all.add_partition_range(TOPIC, 0, self.partitions - 1);
-        let committed = self.observer(group).committed_offsets(all, ANSWER).expect("the broker answers");
+        let committed = self.client.committed_offsets(all, ANSWER).expect("the broker answers");
         let offsets = committed.elements().into_iter().map(|one| (one.partition(), one.offset().to_raw()));
         offsets
             .filter_map(|(partition, offset)| Some((partition, offset.filter(|offset| *offset > 0)?)))
@@ -86,20 +101,13 @@ impl Broker {
 
     /// Where the partitions end that are not empty.
     pub fn ends(&self) -> BTreeMap<i32, i64> {
-        let observer = self.observer("observer");
         let end = |partition| {
             let (first, end) =
-                observer.fetch_watermarks(TOPIC, partition, ANSWER).expect("the broker answers");
+                self.client.fetch_watermarks(TOPIC, partition, ANSWER).expect("the broker answers");
             assert_eq!(first, 0, "the broker has thrown messages away");
             (partition, end)
         };
         (0..self.partitions).map(end).filter(|(_, end)| *end > 0).collect()
-    }
-
-    fn observer(&self, group: &str) -> BaseConsumer {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.address()).set("group.id", group);
-        config.create().expect("a client is made")
     }
 }
 
