@@ -84,7 +84,16 @@ async fn products_are_listed_low_stock_first_and_searched(world: World) {
         .collect();
     send(&agent, &json!(all)).await;
     let first = page(&ann, "/inventory").await;
-    assert_shows(&first, &["None left", "25 products shown", "Next page", "role=\"img\"", "Stock from"]);
+    assert_shows(
+        &first,
+        &[
+            "None left",
+            "25 products shown",
+            "Next page",
+            "role=\"img\"",
+            "Stock of the last 30 days. New today, with 0 by now.",
+        ],
+    );
     let place = |sku: &str| first.find(&format!("product-{sku}\"")).unwrap_or(usize::MAX);
     assert!(place("P00") < place("P29") && place("P29") < place("P01"), "none left comes first");
     let next = first.split("hx-get=\"").find(|rest| rest.starts_with("/inventory?cursor=")).unwrap();
@@ -275,7 +284,8 @@ async fn parked_messages_are_shown_escaped_and_whole(world: World) {
     let html = page(&ann, "/inventory/parked").await;
     let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/parked?")).unwrap();
     let more = more.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
-    assert_eq!(fragment(&ann, &more).await.matches("data-row").count(), 9);
+    let rest = fragment(&ann, &more).await;
+    assert_eq!(rest.matches("data-row").count(), 9, "{more}: {rest}");
 }
 
 async fn consumers_are_shown_with_their_lag(world: World) {

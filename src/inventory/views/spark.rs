@@ -39,16 +39,23 @@ impl Spark {
         let (width, height) = (Self::WIDTH - 2 * Self::ROOM, Self::HEIGHT - 2 * Self::ROOM);
         let point = |place: usize, stock: u64| {
             let x = Self::ROOM + place as u64 * width / steps;
-            (x, Self::HEIGHT - Self::ROOM - stock * height / most.max(1))
+            (x, Self::HEIGHT - Self::ROOM - stock.saturating_mul(height) / most.max(1))
         };
         let points = known.iter().map(|(place, _, stock)| point(*place, *stock));
         let points: Vec<String> = points.map(|(x, y)| format!("{x},{y}")).collect();
-        let day = first.1.strftime("%b %-d");
-        let words = format!(
-            "Stock from {day} to today: {} then, {} now, at the least {least}, at the most {most}.",
-            first.2, last.2
-        );
+        let words = if known.len() == 1 {
+            format!("New today, with {} by now.", last.2)
+        } else {
+            let day = first.1.strftime("%b %-d");
+            let (then, now) = (first.2, last.2);
+            format!("Since {day}: {then} then, {now} now, {least} at the least, {most} at the most.")
+        };
         Self { points: points.join(" "), end: point(last.0, last.2), words }
+    }
+
+    /// Where nothing is.
+    pub(in crate::inventory) fn ground(&self) -> u64 {
+        Self::HEIGHT - Self::ROOM
     }
 
     /// The box, as SVG has it.
@@ -77,10 +84,7 @@ mod tests {
         let spark = Spark::of(&days(&stocks));
         assert_eq!(spark.points, "109,3 113,25 117,14");
         assert_eq!(spark.end, (117, 14));
-        assert_eq!(
-            spark.words,
-            "Stock from Nov 20 to today: 10 then, 5 now, at the least 0, at the most 10."
-        );
+        assert_eq!(spark.words, "Since Nov 20: 10 then, 5 now, 0 at the least, 10 at the most.");
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 use fantoccini::key::Key;
 use holdfast::accounts::domain::Role;
-use holdfast::inventory::domain::{Message, Source};
+use holdfast::app::Clock;
+use holdfast::inventory::domain::{Kind, Message, Source};
 use holdfast::inventory::health::{self, Progress};
 use holdfast::inventory::store;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::pages::everybody_can_use;
 use super::{Office, console_is_quiet, focus_is_somewhere};
+use crate::inventory::delivery;
 use crate::inventory_api::{event, product, send};
 use crate::support::browser::{At, Look};
 use crate::support::{Story, World, stories};
@@ -113,6 +116,13 @@ async fn everybody_can_use_the_pages_of_the_inventory(world: World) {
         "Cream cupid hearts coat hanger",
         "Knitted union flag hot water bottle",
     ];
+    // Some weeks of one of them.
+    for (days, stock) in [(25, 90), (21, 64), (18, 31), (14, 85), (9, 52), (5, 20), (3, 41)] {
+        let then = Timestamp::now() - SignedDuration::from_hours(24 * days);
+        let past = office.desk.clone().with_clock(Clock::from_fn(move || then));
+        let count = [delivery(&format!("day-{days}"), "85121A", Kind::Count, stock)];
+        store::apply_all(&past.app, &count, None).await.unwrap();
+    }
     for (number, name) in names.into_iter().enumerate() {
         let sku = format!("8512{number}A");
         let mut first = event(&format!("open-{number}"), &sku, "COUNT", 40 * number as u64);
