@@ -181,7 +181,9 @@ async fn all_real_days_come_to_what_their_files_say(world: World) {
     // Nor is that of the rows: these are other messages, and open anew.
     let others: Vec<_> = files.iter().zip(1..).map(|(file, seed)| shuffled(file, seed)).collect();
     let shuffled = finished(replay(&world, "online-retail", &others)).await;
-    assert_eq!((counted(&shuffled, "messages applied"), counted(&shuffled, "parked")), (all, 0));
+    // A slow engine may have applied what it did not say in time, and that is then known.
+    let taken = counted(&shuffled, "messages applied") + counted(&shuffled, "known from before");
+    assert_eq!((taken, counted(&shuffled, "parked")), (all, 0));
     assert_eq!(stocks(&desk).await, model(&files));
 }
 

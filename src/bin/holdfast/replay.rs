@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use holdfast::app::App;
 use holdfast::inventory::domain::{Message, Outcome, Sku, Source, Way};
@@ -14,6 +15,7 @@ use holdfast::inventory::intake::{Arrival, take};
 use holdfast::inventory::retail::{self, Row, Survey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::cli::{Format, Replay};
 use crate::failure::Failure;
@@ -26,6 +28,10 @@ const MOST_MESSAGES: usize = 10_000;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// Some more messages than this are applied in one go.
 const IN_ONE_GO: usize = 300;
+/// How often a busy table is asked, and the pauses between, of which each is twice the one before.
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest line of a file of messages.
 const MOST_LINE: usize = 1024 * 1024;
 
@@ -114,7 +120,6 @@ impl Counts {
             sum(&self.skipped),
             listed(&self.skipped)
         ));
-        say("The same files again change nothing.");
     }
 }
 
@@ -220,25 +225,34 @@ impl<'a> Replaying<'a> {
         let mut before: Option<Sku> = None;
         for (sku, arrival) in window {
             if part.len() >= IN_ONE_GO && sku != before {
-                self.apply(&std::mem::take(&mut part)).await?;
+                self.apply(std::mem::take(&mut part)).await?;
             }
             part.push(arrival);
             before = sku;
         }
-        self.apply(&part).await
+        self.apply(part).await
     }
 
-    async fn apply(&mut self, arrivals: &[Arrival]) -> Result<(), Failure> {
-        let outcomes = take(self.app, arrivals).await;
-        outcomes.iter().flatten().for_each(|outcome| self.counts.add(outcome));
-        let unfinished = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-        if unfinished > 0 {
-            return Err(Failure::Unfinished);
+    /// Applies some messages. Those that a busy table did not take are tried again, before anything that comes after them.
+    async fn apply(&mut self, mut arrivals: Vec<Arrival>) -> Result<(), Failure> {
+        for attempt in 0..TRIES {
+            let outcomes = take(self.app, &arrivals).await;
+            outcomes.iter().flatten().for_each(|outcome| self.counts.add(outcome));
+            self.bar.inc(outcomes.iter().flatten().count() as u64);
+            self.show();
+            let taken = arrivals.into_iter().zip(outcomes);
+            arrivals = taken.filter(|(_, outcome)| outcome.is_none()).map(|(arrival, _)| arrival).collect();
+            if arrivals.is_empty() {
+                return Ok(());
+            }
+            sleep(FIRST_PAUSE.saturating_mul(1 << attempt).min(LAST_PAUSE)).await;
         }
-        self.bar.inc(arrivals.len() as u64);
+        Err(Failure::Unfinished)
+    }
+
+    fn show(&self) {
         let Counts { applied, duplicates, parked, .. } = &self.counts;
         self.bar.set_message(format!("{applied} applied, {duplicates} known, {} parked", sum(parked)));
-        Ok(())
     }
 }
 
