@@ -110,7 +110,7 @@ impl Counts {
     fn tell(&self, files: usize) {
         say(&format!("Read {} rows of {files} {}.", self.rows, if files == 1 { "file" } else { "files" }));
         if self.openings > 0 {
-            say(&format!("  {:>7} products were opened with a count", self.openings));
+            say(&format!("  {:>7} products were opened with a count, now or before", self.openings));
         }
         say(&format!("  {:>7} messages applied", self.applied));
         say(&format!("  {:>7} known from before", self.duplicates));
