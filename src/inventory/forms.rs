@@ -4,9 +4,9 @@ use super::domain::{LowMark, MessageId, Product, ProductName, Reference, Units};
 use super::store::DetailsChange;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::fingerprint;
 use crate::orders::forms::Pairs;
 use crate::values::Invalid;
+use crate::values::fingerprint;
 use crate::web::extract::WebError;
 
 /// The id of an adjustment by hand: the same key of the same account is the same adjustment; without a key, each is its
