@@ -90,11 +90,17 @@ impl Drop for Data {
     }
 }
 
-/// A program that was started.
+/// A program that was started, and ends with its story at the latest: a server that nobody asks still looks after its table.
 pub struct Run {
     process: Process,
     out: PathBuf,
     err: PathBuf,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.process.end();
+    }
 }
 
 impl Run {

@@ -78,6 +78,15 @@ impl Process {
         assert!(sent.is_ok_and(|status| status.success()), "{name} reached nobody");
     }
 
+    /// Ends it at once, if it still runs.
+    pub fn end(&self) {
+        if let Some(child) = started().iter_mut().find(|child| child.id() == self.id) {
+            // One that has ended cannot be killed, which is what was wanted.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// Everything it has written so far, both streams together.
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
