@@ -1,5 +1,4 @@
-//! Products in the table: reading, listing, adjusting by hand. [Applying](super::apply) and [parking](super::parked)
-//! stand beside.
+//! Products in the table: reading, listing, adjusting by hand. Applying and parking stand beside.
 
 pub use super::apply::{apply, apply_all, park};
 pub use super::parked::{
