@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum_extra::extract::cookie::Key;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::accounts::{self, sign_up::SignUp};
@@ -102,6 +102,35 @@ pub struct App {
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
+}
+
+/// Others made something impossible until it was too late to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLate;
+
+impl App {
+    /// For how many deadlines of a call something is tried that others make impossible: three of 8 s, for a request to
+    /// Lambda has 29 s.
+    const DEADLINES: i32 = 3;
+
+    /// Until when something is tried that is begun now and that others make impossible.
+    pub fn until(&self) -> Timestamp {
+        let deadline = SignedDuration::try_from(self.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
+        let budget = deadline.checked_mul(Self::DEADLINES).unwrap_or(SignedDuration::MAX);
+        self.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Waits before the next try.
+    ///
+    /// # Errors
+    /// [`TooLate`] for one.
+    pub async fn pause(&self, attempt: u32, until: Timestamp) -> Result<(), TooLate> {
+        if self.clock.now() >= until {
+            return Err(TooLate);
+        }
+        self.dynamo.pause(attempt.min(4)).await;
+        Ok(())
+    }
 }
 
 /// How session cookies are made.

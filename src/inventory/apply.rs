@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{Delivery, Flaw, MessageId, Outcome, Parked, ParkedId, Plan, Product, Sku, Source, plan};
 use super::error::InventoryError;
@@ -31,8 +30,6 @@ const _: () = {
 const MOST_BYTES: usize = 2_500_000;
 /// The products that are worked on at the same time.
 const AT_ONCE: usize = 8;
-/// For how many deadlines of a call a message is tried.
-const DEADLINES: i32 = 3;
 
 /// Applies messages of any products: those of one product in their order, different products beside each other. The
 /// outcomes come in the order of the messages.
@@ -98,7 +95,9 @@ struct Known {
 }
 
 impl Known {
-    fn learn(&mut self, refusal: &Refusal) -> Result<(), StoreError> {
+    /// Whether a refusal told of anything that was not known.
+    fn learn(&mut self, refusal: &Refusal) -> Result<bool, StoreError> {
+        let before = (self.messages.len(), self.parked.len());
         for item in refusal.items("message") {
             let remembered: Remembered = from_item(item.clone())?;
             self.messages.insert(remembered.message_id, remembered.fingerprint);
@@ -107,7 +106,7 @@ impl Known {
             let parked: Parked = from_item(item.clone())?;
             self.parked.insert(parked.id);
         }
-        Ok(())
+        Ok(before != (self.messages.len(), self.parked.len()))
     }
 
     /// What would be parked again is parked already, also by the same plan.
@@ -130,7 +129,7 @@ async fn apply_batch(
     let Some(sku) = batch.first().map(|delivery| delivery.message.sku.clone()) else { return Ok(Vec::new()) };
     let mut known = Known::default();
     let mut product = read(app, &sku).await?;
-    let until = until(app);
+    let until = app.until();
     for attempt in 0.. {
         let most = if product.is_some() { MOST_MESSAGES } else { MOST_AT_CREATION };
         let batch = batch.iter().copied().take(most);
@@ -141,13 +140,17 @@ async fn apply_batch(
             Ok(()) => return Ok(outcomes(planned)),
             Err(WriteError::Store(error)) => return Err(error.into()),
             Err(WriteError::Refused(refusal)) => {
-                known.learn(&refusal)?;
+                let learned = known.learn(&refusal)?;
+                // A movement stands where the product has none: no other plan would come to anything else.
+                if !learned && !refusal.of("product") {
+                    return Err(StoreError::contradiction("TransactWriteItems", &product_key(&sku)).into());
+                }
                 if refusal.of("product") {
                     product = match refusal.item("product") {
                         Some(item) => Some(from_item(item.clone())?),
                         None => read(app, &sku).await?,
                     };
-                    pause(app, attempt, until).await?;
+                    app.pause(attempt, until).await?;
                 }
             }
         }
@@ -245,7 +248,7 @@ pub(super) async fn apply_or_refuse(
     delivery: &Delivery,
     by: &Actor,
 ) -> Result<Outcome, InventoryError> {
-    let until = until(app);
+    let until = app.until();
     let mut known = Known::default();
     for attempt in 0.. {
         let product = read(app, &delivery.message.sku).await?;
@@ -256,9 +259,9 @@ pub(super) async fn apply_or_refuse(
         match app.dynamo.write(write).await {
             Ok(()) => return Ok(outcome),
             Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(refusal)) => known.learn(&refusal)?,
+            Err(WriteError::Refused(refusal)) => _ = known.learn(&refusal)?,
         }
-        pause(app, attempt, until).await?;
+        app.pause(attempt, until).await?;
     }
     Err(InventoryError::Crowded)
 }
@@ -282,23 +285,4 @@ pub async fn park(app: &App, source: &Source, raw: &[u8], flaw: &Flaw) -> Result
 /// A product, read consistently.
 pub(super) async fn read(app: &App, sku: &Sku) -> Result<Option<Product>, StoreError> {
     app.dynamo.get(&product_key(sku)).await?.map(from_item).transpose()
-}
-
-/// Until when something is tried that others make impossible.
-pub(super) fn until(app: &App) -> Timestamp {
-    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
-    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
-    app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
-}
-
-/// Waits before the next try.
-///
-/// # Errors
-/// [`InventoryError::Crowded`] once it is too late for one.
-pub(super) async fn pause(app: &App, attempt: u32, until: Timestamp) -> Result<(), InventoryError> {
-    if app.clock.now() >= until {
-        return Err(InventoryError::Crowded);
-    }
-    app.dynamo.pause(attempt.min(4)).await;
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with a request about products and parked messages.
 
 use super::domain::{Parked, ParkedId, Product, Reason, Sku};
+use crate::app::TooLate;
 use crate::dynamo::{CursorError, StoreError};
 
 /// Why a request about the inventory was not done. Nothing was written.
@@ -36,4 +37,10 @@ pub enum InventoryError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<TooLate> for InventoryError {
+    fn from(_: TooLate) -> Self {
+        Self::Crowded
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::apply::{pause, put_product, read, until};
+use super::apply::{put_product, read};
 use super::domain::{
     Delivery, Message, Note, Outcome, Parked, ParkedId, ParkedStatus, Reason, Refusal, plan,
 };
@@ -77,6 +77,12 @@ pub async fn find(app: &App, id: ParkedId) -> Result<(Parked, Vec<u8>), Inventor
     parked_with_body(page.items)?.ok_or(InventoryError::NoSuchParked(id))
 }
 
+/// A parked message without its bytes, which may be many.
+async fn read_parked(app: &App, id: ParkedId) -> Result<Parked, InventoryError> {
+    let item = app.dynamo.get(&parked_key(id)).await?.ok_or(InventoryError::NoSuchParked(id))?;
+    Ok(from_item(item)?)
+}
+
 /// The longest message that is shown among others.
 const SHORT: u64 = 8_192;
 
@@ -117,13 +123,15 @@ pub async fn dismiss(
     note: Option<Note>,
     by: &Actor,
 ) -> Result<Parked, InventoryError> {
-    let before = expect(find(app, id).await?.0, version)?;
+    let before = expect(read_parked(app, id).await?, version)?;
     let after = before.ended(ParkedStatus::Dismissed, by, note, app.clock.now());
     let write = app.dynamo.guarded_write().put("parked", parked_item(&after)?, unchanged(&before));
     match app.dynamo.write(write).await {
         Ok(()) => Ok(after),
         Err(WriteError::Store(error)) => Err(error.into()),
-        Err(WriteError::Refused(_)) => Err(InventoryError::ParkedConflict(Box::new(find(app, id).await?.0))),
+        Err(WriteError::Refused(_)) => {
+            Err(InventoryError::ParkedConflict(Box::new(read_parked(app, id).await?)))
+        }
     }
 }
 
@@ -136,7 +144,7 @@ pub async fn retry(app: &App, id: ParkedId, version: Version, by: &Actor) -> Res
     match retry_once(app, id, version, by, None).await? {
         Done::Now(parked) => Ok(parked),
         // Only the ledger says that it was done before, and there is no key to look for in it.
-        Done::Before(_) => Ok(find(app, id).await?.0),
+        Done::Before(_) => read_parked(app, id).await,
     }
 }
 
@@ -160,7 +168,7 @@ pub async fn retry_once(
             if let Some(done) = done_before(app, once).await? {
                 return Ok(done);
             }
-            expect(find(app, id).await?.0, version)?;
+            expect(read_parked(app, id).await?, version)?;
             Err(refused)
         }
         done => done,
@@ -186,7 +194,7 @@ async fn try_again(
     by: &Actor,
     once: Option<&Once<'_, Parked>>,
 ) -> Result<Done<Parked>, InventoryError> {
-    let until = until(app);
+    let until = app.until();
     for attempt in 0.. {
         let (parked, raw) = find(app, id).await?;
         let before = expect(parked, version)?;
@@ -204,7 +212,7 @@ async fn try_again(
             Err(WriteError::Refused(refusal)) => match Once::recall(once, &refusal)? {
                 Recall::Same(answer) => return Ok(Done::Before(answer)),
                 Recall::Other => return Err(InventoryError::KeyOfAnotherRequest),
-                Recall::Nothing => pause(app, attempt, until).await?,
+                Recall::Nothing => app.pause(attempt, until).await?,
             },
         }
     }

@@ -114,7 +114,6 @@ pub async fn movements(
     limit: u16,
     cursor: Option<&str>,
 ) -> Result<MovementPage, InventoryError> {
-    find(app, sku).await?;
     let select = Select::partition(product_key(sku).pk, i32::from(limit)).begins_with(MOVEMENTS);
     let mut select = select.backwards();
     if let Some(text) = cursor {
@@ -125,6 +124,10 @@ pub async fn movements(
         select = select.after(&key.sk, &key);
     }
     let page = app.dynamo.select(&select).await?;
+    if page.items.is_empty() {
+        // A product has a movement: the one that made it.
+        find(app, sku).await?;
+    }
     let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
     let next = movements.last().filter(|_| page.more);
     let next = next.map(|last| Cursor::after([last.version.to_string()]).encode(MOVEMENT_LIST));
@@ -155,7 +158,6 @@ pub async fn adjust(
     adjustment: Adjustment,
     by: &Actor,
 ) -> Result<Product, InventoryError> {
-    find(app, sku).await?;
     let Adjustment { version, stock, reason, message_id } = adjustment;
     let message = Message {
         message_id,
@@ -215,7 +217,7 @@ pub async fn change_details(
     version: Version,
     change: &DetailsChange,
 ) -> Result<Product, InventoryError> {
-    let until = super::apply::until(app);
+    let until = app.until();
     for attempt in 0.. {
         let before = find(app, sku).await?;
         if before.details_version != version {
@@ -232,7 +234,7 @@ pub async fn change_details(
             Ok(()) => return Ok(after),
             Err(WriteError::Store(error)) => return Err(error.into()),
             // The stock moved, or somebody else changed the details: the next read says which.
-            Err(WriteError::Refused(_)) => super::apply::pause(app, attempt, until).await?,
+            Err(WriteError::Refused(_)) => app.pause(attempt, until).await?,
         }
     }
     Err(InventoryError::Crowded)

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::Filter;
 use super::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Score, Status};
@@ -20,7 +20,7 @@ use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
 use crate::values::{Email, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, present};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::request::Seen;
@@ -124,11 +124,6 @@ struct ChangeBody {
     lead_score: Option<Score>,
     #[serde(default, deserialize_with = "present")]
     status: Option<Status>,
-}
-
-/// A field that is there is `Some`, also as null: null takes a state away and is no value of the others.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 async fn change(

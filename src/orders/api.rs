@@ -13,9 +13,9 @@ mod export;
 pub(super) use export::address as export_address;
 
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ use crate::error::AppError;
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, version_of};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::respond::answer;
@@ -181,28 +181,13 @@ async fn history(
     Ok(Json(Listed { items, next: None }))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VersionBody {
-    version: Option<Version>,
-}
-
-/// The version in the body or in `If-Match`; with the latter alone, there need be no body.
-async fn version_of(app: &App, request: Request) -> Result<Version, AppError> {
-    if !request.headers().contains_key(header::CONTENT_TYPE) {
-        return Ok(expected_version(None, if_match(request.headers())?)?);
-    }
-    let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
-    Ok(request.version(request.body.version)?)
-}
-
 async fn fulfill(
     State(app): State<App>,
     who: SignedIn,
     InPath(id): InPath<OrderId>,
     request: Request,
 ) -> Result<Answer, AppError> {
-    let version = version_of(&app, request).await?;
+    let (version, _) = version_of(&app, request).await?;
     let done = store::fulfill(&app, id, Some(version), &who.actor().into(), None).await?;
     Ok(done.answer(whole))
 }

@@ -11,7 +11,7 @@
 //! state costs one query and one transaction, or two transactions from 32 leads on.
 
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::domain::{By, Fingerprint, NewOrder, Plan, StateStock};
 use super::error::OrderError;
@@ -25,9 +25,6 @@ use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::values::OrderId;
-
-/// For how many deadlines of a call an order is tried: three of 8 s, for a request to Lambda has 29 s.
-const DEADLINES: i32 = 3;
 
 /// Which leads an order would be given now. Writes nothing.
 ///
@@ -96,9 +93,7 @@ async fn try_to_create(
     once: Option<&Once<'_, OrderDetail>>,
     turn: &mut Option<Turn>,
 ) -> Result<Done<OrderDetail>, OrderError> {
-    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
-    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
-    let until = app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX);
+    let until = app.until();
     let mut helped = false;
     for attempt in 0.. {
         let stocks = stock::read_all(app, new.requested_states.as_slice(), new.quantity_per_state).await?;
@@ -110,7 +105,7 @@ async fn try_to_create(
             helped = true;
             let found = settle::help(app).await?;
             if found == settle::Found::Settled || (found == settle::Found::Running && plan.is_empty()) {
-                pause(app, attempt, until).await?;
+                app.pause(attempt, until).await?;
                 continue;
             }
         }
@@ -130,7 +125,7 @@ async fn try_to_create(
                 return Ok(Done::Now(*detail));
             }
             Attempt::Before(answer) => return Ok(Done::Before(answer)),
-            Attempt::Lost => pause(app, attempt, until).await?,
+            Attempt::Lost => app.pause(attempt, until).await?,
         }
         let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
         if let (None, Some(state)) = (&turn, contended) {
@@ -148,14 +143,6 @@ fn make<'a>(app: &'a App, wish: &'a Wish<'a>) -> BoxFuture<'a, Result<Attempt, O
     } else {
         Box::pin(reserve::reserve(app, wish))
     }
-}
-
-async fn pause(app: &App, attempt: u32, until: Timestamp) -> Result<(), OrderError> {
-    if app.clock.now() >= until {
-        return Err(OrderError::Crowded);
-    }
-    app.dynamo.pause(attempt.min(4)).await;
-    Ok(())
 }
 
 /// A request that is refused may be the repetition of one that took what is now missing.

@@ -2,6 +2,7 @@
 
 use super::domain::{DefaultCap, Given, OrderRule, StateCap};
 use super::store::{OrderDetail, Preview};
+use crate::app::TooLate;
 use crate::dynamo::{CursorError, StoreError};
 use crate::leads::LeadError;
 use crate::values::OrderId;
@@ -45,4 +46,10 @@ pub enum OrderError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<TooLate> for OrderError {
+    fn from(_: TooLate) -> Self {
+        Self::Crowded
+    }
 }

@@ -12,7 +12,7 @@ use super::domain::{
 };
 use super::error::RaffleError;
 use super::items::{Stored, block_item, holding_item, ticket_item};
-use super::store::{at_version, holding, minute, pause, random, recalled, refused, stored, unchanged, until};
+use super::store::{at_version, holding, minute, random, recalled, refused, stored, unchanged};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Done, Once};
@@ -38,13 +38,13 @@ pub async fn buy(
     who: &SignedIn,
     once: Option<&Once<'_, Purchase>>,
 ) -> Result<Done<Purchase>, RaffleError> {
-    let until = until(app);
+    let until = app.until();
     let mut last_seen = None;
     for attempt in 0.. {
         let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
         let now = app.clock.now();
         if waits_for_draw(&stored, now) {
-            pause(app, attempt, until).await?;
+            app.pause(attempt, until).await?;
             continue;
         }
         let Stored { raffle, pool, .. } = &stored;
@@ -77,7 +77,7 @@ pub async fn buy(
                 }
             }
         }
-        pause(app, attempt, until).await?;
+        app.pause(attempt, until).await?;
     }
     Err(RaffleError::Crowded)
 }

@@ -8,7 +8,7 @@ use super::domain::{
 };
 use super::error::RaffleError;
 use super::items::{Stored, block_item, entry_item, holding_item, holding_key, ticket_key};
-use super::store::{at_version, holding, minute, pause, random, stored, unchanged, until};
+use super::store::{at_version, holding, minute, random, stored, unchanged};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::{Condition, GuardedWrite, WriteError, from_item};
@@ -27,7 +27,7 @@ pub async fn cancel(
     version: Option<Version>,
     who: &SignedIn,
 ) -> Result<RaffleState, RaffleError> {
-    let until = until(app);
+    let until = app.until();
     for attempt in 0.. {
         let read = try_join(stored(app, id), holding(app, id, who));
         let ((stored, mine), ticket) = try_join(read, ticket(app, id, number)).await?;
@@ -57,7 +57,7 @@ pub async fn cancel(
                 Err(WriteError::Refused(_)) => {}
             }
         }
-        pause(app, attempt, until).await?;
+        app.pause(attempt, until).await?;
     }
     Err(RaffleError::Crowded)
 }

@@ -16,7 +16,7 @@ use super::items::{
     Drawing, SeedItem, Stored, block_item, drawing_key, entry_item, raffle_item, raffle_key, seed_key,
     ticket_key,
 };
-use super::store::{at_version, holding, pause, random, recalled, refused, stored, until};
+use super::store::{at_version, holding, random, recalled, refused, stored};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Done, Once};
@@ -36,7 +36,7 @@ pub async fn draw(
     who: &SignedIn,
     once: Option<&Once<'_, RaffleState>>,
 ) -> Result<Done<RaffleState>, RaffleError> {
-    let until = until(app);
+    let until = app.until();
     for attempt in 0.. {
         let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
         let now = app.clock.now();
@@ -61,7 +61,7 @@ pub async fn draw(
             }
         }
         announce(app, id, now).await?;
-        pause(app, attempt, until).await?;
+        app.pause(attempt, until).await?;
     }
     Err(RaffleError::Crowded)
 }

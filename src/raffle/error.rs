@@ -1,6 +1,7 @@
 //! What can be wrong with a request about raffles.
 
 use super::domain::{Denial, RaffleId, RaffleState, Ticket, TicketNumber};
+use crate::app::TooLate;
 use crate::dynamo::{CursorError, StoreError};
 use crate::values::Invalid;
 
@@ -53,4 +54,10 @@ pub enum RaffleError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<TooLate> for RaffleError {
+    fn from(_: TooLate) -> Self {
+        Self::Crowded
+    }
 }

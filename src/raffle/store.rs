@@ -8,7 +8,7 @@ pub use super::draw::draw;
 
 use futures_util::future::try_join;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::domain::{
     Happening, Holding, NewRaffle, Point, Pool, Proof, Raffle, RaffleEntry, RaffleId, RaffleState, Seed,
@@ -32,9 +32,6 @@ use crate::values::Version;
 const MOST_ITEMS: i32 = 40;
 /// Raffles of a list whose blocks are read at the same time.
 const AT_ONCE: usize = 8;
-/// For how many deadlines of a call something is tried that others make impossible: three of 8 s, for a request to
-/// Lambda has 29 s.
-const DEADLINES: i32 = 3;
 const TICKETS_LIST: &str = "raffle tickets";
 const HISTORY_LIST: &str = "raffle history";
 
@@ -189,7 +186,6 @@ pub async fn tickets(
     limit: u16,
     cursor: Option<&str>,
 ) -> Result<TicketPage, RaffleError> {
-    exists(app, id).await?;
     let mut select = Select::partition(tickets_partition(id), i32::from(limit)).begins_with(TICKETS);
     if let Some(text) = cursor {
         let cursor = Cursor::<1>::decode(TICKETS_LIST, text)?;
@@ -199,6 +195,9 @@ pub async fn tickets(
         select = select.after(&key.sk, &key);
     }
     let page = app.dynamo.select(&select).await?;
+    if page.items.is_empty() {
+        exists(app, id).await?;
+    }
     let tickets = page.items.into_iter().map(from_item).collect::<Result<Vec<Ticket>, _>>()?;
     let next = tickets.last().filter(|_| page.more);
     let next = next.map(|last| Cursor::after([last.number.to_string()]).encode(TICKETS_LIST));
@@ -224,7 +223,6 @@ pub async fn history(
     limit: u16,
     cursor: Option<&str>,
 ) -> Result<HistoryPage, RaffleError> {
-    exists(app, id).await?;
     let pk = tickets_partition(id);
     let mut select = Select::partition(pk.clone(), i32::from(limit)).begins_with(HISTORY).backwards();
     if let Some(text) = cursor {
@@ -236,6 +234,9 @@ pub async fn history(
         select = select.after(sort, &Key::new(pk, sort.clone()));
     }
     let page = app.dynamo.select(&select).await?;
+    if page.items.is_empty() {
+        exists(app, id).await?;
+    }
     let last = page.items.last().and_then(|item| item.get(SK)?.as_s().ok()).filter(|_| page.more);
     let next = last.map(|sort| Cursor::after([sort.clone()]).encode(HISTORY_LIST));
     let entries = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
@@ -304,25 +305,6 @@ pub(super) fn minute(raffle: &Raffle, now: Timestamp) -> u32 {
 
 pub(super) fn random(app: &App) -> u32 {
     u32::from_be_bytes(app.entropy.bytes())
-}
-
-/// Until when something is tried that others make impossible.
-pub(super) fn until(app: &App) -> Timestamp {
-    let deadline = SignedDuration::try_from(app.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
-    let budget = deadline.checked_mul(DEADLINES).unwrap_or(SignedDuration::MAX);
-    app.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
-}
-
-/// Waits before the next try.
-///
-/// # Errors
-/// [`RaffleError::Crowded`] once it is too late for one.
-pub(super) async fn pause(app: &App, attempt: u32, until: Timestamp) -> Result<(), RaffleError> {
-    if app.clock.now() >= until {
-        return Err(RaffleError::Crowded);
-    }
-    app.dynamo.pause(attempt.min(4)).await;
-    Ok(())
 }
 
 /// The answer that the same request got before, if it did.

@@ -254,6 +254,40 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
     Ok(value)
 }
 
+/// A body that holds a version and nothing else.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionBody {
+    version: Option<Version>,
+}
+
+/// The version in the body or in `If-Match`, with the request's key; with `If-Match` alone there need be no body.
+///
+/// # Errors
+/// As [`JsonRequest`] and [`expected_version`].
+pub async fn version_of(
+    app: &crate::app::App,
+    request: Request,
+) -> Result<(Version, Option<OnceOnly>), AppError> {
+    if request.headers().contains_key(header::CONTENT_TYPE) {
+        let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
+        return Ok((request.version(request.body.version)?, request.once));
+    }
+    let (parts, bytes) = whole(request, app).await?;
+    let version = expected_version(None, if_match(&parts.headers)?)?;
+    Ok((version, once_only(&parts, &bytes, app.clock.now())?))
+}
+
+/// Reads a field that is there, so that null is a value of it or none: a field that is missing is left to its default.
+///
+/// # Errors
+/// Those of the value.
+pub fn present<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(
+    field: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
 /// The version in `If-Match`. `*` matches whatever is there and so names none.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use holdfast::dynamo::Patience;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::check::{self, Checked};
 use holdfast::inventory::domain::{
-    Delivery, Flaw, Kind, Message, MessageId, Outcome, ParkedStatus, Sku, Source, Units, Way,
+    Delivery, Flaw, Kind, Message, MessageId, Outcome, Parked, ParkedStatus, Sku, Source, Units, Way,
 };
 use holdfast::inventory::store::{self, Adjustment, DetailsChange, Order};
 use holdfast::leads::domain::Actor;
@@ -32,7 +32,8 @@ pub fn all() -> Vec<Story> {
             an_adjustment_is_of_the_version_that_was_seen,
             details_change_beside_a_moving_stock,
             products_are_listed_low_stock_first_and_page_by_page,
-            a_check_names_what_does_not_fit
+            a_check_names_what_does_not_fit,
+            a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try
     ]
 }
 
@@ -88,7 +89,8 @@ async fn stock(desk: &Desk, text: &str) -> u64 {
     store::find(&desk.app, &sku(text)).await.unwrap().stock.get()
 }
 
-async fn parked(desk: &Desk, status: ParkedStatus) -> Vec<holdfast::inventory::domain::Parked> {
+/// All parked messages of a status, read page by page.
+pub async fn parked(desk: &Desk, status: ParkedStatus) -> Vec<Parked> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let page = store::list_parked(&desk.app, status, 100, cursor.as_deref()).await.unwrap();
@@ -101,7 +103,7 @@ async fn parked(desk: &Desk, status: ParkedStatus) -> Vec<holdfast::inventory::d
 }
 
 /// A whole check, step by step.
-async fn check_all(desk: &Desk) -> Checked {
+pub async fn check_all(desk: &Desk) -> Checked {
     let (mut all, mut cursor) = (Checked::default(), None);
     loop {
         let step = check::step(&desk.app, cursor.as_deref()).await.unwrap();
@@ -411,4 +413,15 @@ async fn a_check_names_what_does_not_fit(world: World) {
     let wrong = check_all(&desk).await.differences;
     let names: Vec<_> = wrong.iter().map(|one| (one.sku.as_str(), one.stock.get(), one.sum)).collect();
     assert_eq!(names, [("P03", 5, 4), ("P07", 4, 2)]);
+}
+
+async fn a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try(world: World) {
+    let desk = Desk::open(&world).await;
+    apply(&desk, &[delivery("open", "A1", Kind::Count, 5)]).await;
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    world.pour(vec![vec![("pk", text("PRODUCT#A1")), ("sk", text("MOVEMENT#0000000002"))]]).await;
+    let sale = [delivery("sale", "A1", Kind::Sale, 1)];
+    let error = store::apply_all(&desk.app, &sale, None).await.unwrap_err();
+    assert!(error.to_string().contains("has no cause"), "{error}");
+    assert_eq!(stock(&desk, "A1").await, 5);
 }

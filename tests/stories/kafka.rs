@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast::dynamo::Patience;
-use holdfast::inventory::check::{self, Checked};
+use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{Kind, Parked, ParkedStatus, Product};
 use holdfast::inventory::health;
 use holdfast::inventory::store::{self, Order};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::inventory::delivery;
+use crate::inventory::{check_all, delivery, parked as all_parked};
 use crate::process::binary::{Data, Run};
 use crate::support::chance::{Dice, a_fault};
 use crate::support::desk::{Desk, PATIENCE};
@@ -103,29 +103,7 @@ async fn movements(desk: &Desk) -> u64 {
 }
 
 async fn parked(desk: &Desk) -> Vec<Parked> {
-    let (mut all, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = store::list_parked(&desk.app, ParkedStatus::Open, 100, cursor.as_deref()).await.unwrap();
-        all.extend(page.parked);
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => return all,
-        }
-    }
-}
-
-async fn check_all(desk: &Desk) -> Checked {
-    let (mut all, mut cursor) = (Checked::default(), None);
-    loop {
-        let step = check::step(&desk.app, cursor.as_deref()).await.unwrap();
-        all.products += step.products;
-        all.movements += step.movements;
-        all.differences.extend(step.differences);
-        match step.next {
-            Some(next) => cursor = Some(next),
-            None => return all,
-        }
-    }
+    all_parked(desk, ParkedStatus::Open).await
 }
 
 /// What many producers send, and what it comes to.

@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::domain::{Conditions, On, Repeat, Rule, RuleChange, RuleId, Settings};
 use super::running;
@@ -19,7 +19,7 @@ use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::values::{Name, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, present};
 use crate::web::lists::{Listed, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::respond::answer;
@@ -102,11 +102,6 @@ struct ChangeBody {
     repeat: Option<Repeat>,
     #[serde(default, deserialize_with = "present")]
     enabled: Option<bool>,
-}
-
-/// A field that is there has a value: null is none of it.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 async fn change(

@@ -1,21 +1,20 @@
 //! Parked messages for programs: listed, looked at, retried, dismissed.
 
 use axum::Json;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, OnceOnly};
+use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
 use crate::inventory::store::{self, ParkedPage};
-use crate::values::Version;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, expected_version, if_match, once_only, whole};
+use crate::web::extract::{InPath, InQuery, expected_version, if_match, version_of};
 use crate::web::lists::{Listed, limit, parameter};
 use crate::web::respond::answer;
 
@@ -75,23 +74,6 @@ async fn read(State(app): State<App>, InPath(id): InPath<ParkedId>) -> Result<An
 
 fn shown(parked: &Parked) -> Answer {
     answer(StatusCode::OK, parked, parked.version.get(), None)
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VersionBody {
-    version: Option<Version>,
-}
-
-/// The version in the body or in `If-Match`, with the request's key; with `If-Match` alone there need be no body.
-async fn version_of(app: &App, request: Request) -> Result<(Version, Option<OnceOnly>), AppError> {
-    if request.headers().contains_key(header::CONTENT_TYPE) {
-        let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
-        return Ok((request.version(request.body.version)?, request.once));
-    }
-    let (parts, bytes) = whole(request, app).await?;
-    let version = expected_version(None, if_match(&parts.headers)?)?;
-    Ok((version, once_only(&parts, &bytes, app.clock.now())?))
 }
 
 async fn retry(

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
@@ -16,7 +16,7 @@ use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, Pro
 use crate::search::Query;
 use crate::values::Version;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, present};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::respond::answer;
 
@@ -79,11 +79,6 @@ struct ChangeBody {
     name: Option<ProductName>,
     #[serde(default, alias = "low_mark", deserialize_with = "present")]
     low_mark: Option<LowMark>,
-}
-
-/// A field that is there has a value: null is none of it.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 async fn change(

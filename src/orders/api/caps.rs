@@ -5,7 +5,7 @@ use axum::extract::State;
 use futures_util::future::try_join;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
@@ -16,7 +16,7 @@ use crate::orders::domain::{Cap, DefaultCap, StateCap};
 use crate::orders::store;
 use crate::values::{Invalid, UsState, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{JsonRequest, WebError};
+use crate::web::extract::{JsonRequest, WebError, present};
 use crate::web::respond::answer;
 
 /// The routes.
@@ -76,11 +76,6 @@ struct SetBody {
     #[serde(default)]
     default: Option<Cap>,
     version: Option<Version>,
-}
-
-/// A field that is there is `Some`, also as null.
-fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<Cap>>, D::Error> {
-    Option::<Cap>::deserialize(field).map(Some)
 }
 
 /// Which cap is set.
