@@ -21,6 +21,7 @@ use crate::inventory;
 use crate::leads::{self, store::Snapshots};
 use crate::orders;
 use crate::raffle;
+use crate::telemetry::{self, Telemetry};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::extract::WebError;
 use crate::web::{assets, headers, health};
@@ -102,6 +103,8 @@ pub struct App {
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
+    /// Who is told what came of each request.
+    pub telemetry: Telemetry,
 }
 
 /// Others made something impossible until it was too late to try again.
@@ -157,8 +160,9 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(app, error::present))
-        .layer(from_fn(headers::protect));
+        .layer(from_fn_with_state(app.clone(), error::present))
+        .layer(from_fn(headers::protect))
+        .layer(from_fn_with_state(app, telemetry::observe));
     (router, list)
 }
 

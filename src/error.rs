@@ -20,6 +20,7 @@ use crate::leads::LeadError;
 use crate::leads::import::ImportError;
 use crate::orders::OrderError;
 use crate::raffle::RaffleError;
+use crate::telemetry::tally;
 use crate::values::Invalid;
 use crate::web::access::Access;
 use crate::web::extract::WebError;
@@ -438,6 +439,7 @@ fn bad_cursor(error: CursorError) -> Problem {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let problem = Problem::from(self);
+        tally::problem(problem.name);
         let mut response = problem.status.into_response();
         response.extensions_mut().insert(problem);
         response

@@ -24,6 +24,7 @@ use crate::app::{App, Clock, CookiePolicy, Entropy};
 use crate::config::Config;
 use crate::dynamo::{Dynamo, Patience};
 use crate::leads::store::Snapshots;
+use crate::telemetry::Telemetry;
 
 /// How many leads a process remembers at versions that it has seen.
 const SNAPSHOTS: usize = 2_000;
@@ -88,7 +89,7 @@ pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Buil
         .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
 }
 
-/// The application over a table.
+/// The application over a table. It tells the log what comes of requests.
 pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
     let entropy = Entropy::of_system();
     let sleep = SharedAsyncSleep::new(TokioSleep::new());
@@ -99,6 +100,7 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp)
         snapshots: Snapshots::new(SNAPSHOTS),
         cookies,
         sign_up,
+        telemetry: Telemetry::to_log(),
     }
 }
 

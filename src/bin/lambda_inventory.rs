@@ -5,7 +5,8 @@
 use std::process::ExitCode;
 
 use holdfast::inventory::event::{BatchAnswer, KafkaEvent, take_batch};
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json};
+use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
+use holdfast::telemetry::measured;
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 
@@ -21,8 +22,10 @@ async fn serve() -> Result<(), Error> {
     // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
     let handler = async |event: LambdaEvent<KafkaEvent>| {
         let group = event.context.env_config.function_name.clone();
+        let (id, trace) = (request_id(&event.context), trace_id(&event.context));
+        let batch = take_batch(app, &event.payload, &group);
         let answer: Result<BatchAnswer, Error> =
-            Box::pin(take_batch(app, &event.payload, &group)).await.map_err(Into::into);
+            Box::pin(measured(app, "inventory", id, trace, batch)).await.map_err(Into::into);
         answer
     };
     lambda_runtime::run(service_fn(handler)).await

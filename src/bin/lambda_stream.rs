@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use holdfast::app::App;
 use holdfast::automation::consume::consume;
 use holdfast::dynamo::stream::changes;
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json};
+use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
+use holdfast::telemetry::measured;
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -23,7 +24,10 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let app = &app_without_pages().await?;
     // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
-    let handler = async |event: LambdaEvent<Value>| Box::pin(take(app, event.payload)).await;
+    let handler = async |event: LambdaEvent<Value>| {
+        let (id, trace) = (request_id(&event.context), trace_id(&event.context));
+        Box::pin(measured(app, "stream", id, trace, take(app, event.payload))).await
+    };
     lambda_runtime::run(service_fn(handler)).await
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use holdfast::app::App;
 use holdfast::automation::consume::sweep;
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json};
+use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
+use holdfast::telemetry::measured;
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -40,7 +41,10 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let app = &app_without_pages().await?;
     // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
-    let handler = async |event: LambdaEvent<Sweeps>| Box::pin(sweep_all(app, &event.payload)).await;
+    let handler = async |event: LambdaEvent<Sweeps>| {
+        let (id, trace) = (request_id(&event.context), trace_id(&event.context));
+        Box::pin(measured(app, "sweep", id, trace, sweep_all(app, &event.payload))).await
+    };
     lambda_runtime::run(service_fn(handler)).await
 }
 

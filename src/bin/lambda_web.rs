@@ -7,10 +7,10 @@
 
 use std::process::ExitCode;
 
-use holdfast::app::build_router;
+use holdfast::app::{App, build_router};
 use holdfast::config::Config;
 use holdfast::native;
-use holdfast::native::lambda::{ended, log_as_json};
+use holdfast::native::lambda::{ended, log_as_json, request_id, to_cloudwatch, trace_id};
 use holdfast::web::request::BasePath;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_fn};
@@ -26,15 +26,19 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let config = Config::from_lookup(|name| std::env::var(name).ok())?;
-    let (router, _) = build_router(native::app_of(&config).await?);
+    let app = App { telemetry: to_cloudwatch(), ..native::app_of(&config).await? };
+    let (router, _) = build_router(app);
     let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
         let base = match &mut event.payload {
             LambdaRequest::ApiGatewayV2(request) => arrive(request, &config.base_path),
             _ => BasePath::default(),
         };
+        let (id, trace) = (request_id(&event.context), trace_id(&event.context));
         let router = router.clone();
         let answer = service_fn(move |mut request: Request| {
             request.extensions_mut().insert(base.clone());
+            request.extensions_mut().insert(id.clone());
+            trace.clone().map(|trace| request.extensions_mut().insert(trace));
             router.clone().oneshot(request)
         });
         Adapter::from(answer).call(event)

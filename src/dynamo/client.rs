@@ -11,6 +11,7 @@ use aws_smithy_types::retry::ErrorKind;
 
 use super::Key;
 use crate::app::Entropy;
+use crate::telemetry::{PassOn, tally};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -123,6 +124,7 @@ impl Dynamo {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .sleep_impl(sleep.clone())
+            .interceptor(PassOn)
             .build();
         Self { client: Client::from_conf(config), table: table.into(), sleep, entropy, patience }
     }
@@ -153,11 +155,15 @@ impl Dynamo {
         for attempts in 1.. {
             let error = match attempt().await {
                 Err(error) if passes(&error) => error,
-                answer => return Ok(answer),
+                answer => {
+                    tally::call(attempts);
+                    return Ok(answer);
+                }
             };
             let wait = self.jittered_wait(attempts);
             let last = in_words(&error);
             if start.elapsed() + wait >= self.patience.deadline {
+                tally::call(attempts);
                 return Err(StoreError::Unavailable { operation, attempts, last });
             }
             tracing::debug!(operation, attempts, last, "DynamoDB call is tried again");

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::client::passes;
 use super::expression::Expression;
 use super::schema::{Index, PK, SK};
 use super::{Condition, Dynamo, Item, Key, StoreError};
+use crate::telemetry::tally;
 
 /// A range of one partition, of the table or of an index.
 #[derive(Debug, Clone)]
@@ -121,10 +122,13 @@ impl Dynamo {
     pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let attempt = || {
             let request = self.client.get_item().table_name(&*self.table).consistent_read(true);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
             request.set_key(Some(key.attributes())).send()
         };
         let answer = self.call("GetItem", attempt, passes).await?;
-        Ok(answer.map_err(|error| StoreError::failed("GetItem", error))?.item)
+        let output = answer.map_err(|error| StoreError::failed("GetItem", error))?;
+        tally::read(&output.consumed_capacity);
+        Ok(output.item)
     }
 
     /// One page of a range. Ranges of the table are read consistently; an index cannot be.
@@ -147,11 +151,13 @@ impl Dynamo {
                 .set_expression_attribute_values(expression.values())
                 .scan_index_forward(!select.backwards)
                 .limit(select.limit)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .set_exclusive_start_key(select.start.clone())
                 .send()
         };
         let answer = self.call("Query", attempt, passes).await?;
         let output = answer.map_err(|error| StoreError::failed("Query", error))?;
+        tally::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         Ok(Page { items: output.items.unwrap_or_default(), more: last.is_some(), last })
     }
@@ -173,9 +179,13 @@ impl Dynamo {
                 .consistent_read(true)
                 .build()
                 .map_err(|error| StoreError::failed("BatchGetItem", error))?;
-            let attempt = || self.client.batch_get_item().request_items(&*self.table, request.clone()).send();
+            let attempt = || {
+                let call = self.client.batch_get_item().request_items(&*self.table, request.clone());
+                call.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
+            };
             let answer = self.call("BatchGetItem", attempt, passes).await?;
             let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            tally::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {
                     found.insert(key, item);

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update as UpdateAction,
+    CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as UpdateAction,
 };
 
 use super::client::{passes, passes_by_waiting};
 use super::expression::Expression;
 use super::{Condition, Dynamo, Item, Key, StoreError, Update};
+use crate::telemetry::tally;
 
 const OPERATION: &str = "TransactWriteItems";
 
@@ -203,11 +204,15 @@ impl Dynamo {
         let items = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
         let attempt = || {
             let request = self.client.transact_write_items().client_request_token(&token);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
             request.set_transact_items(Some(items.clone())).send()
         };
         let answer = self.call(OPERATION, attempt, write_passes).await?;
         match answer {
-            Ok(_) => Ok(()),
+            Ok(output) => {
+                tally::written(output.consumed_capacity());
+                Ok(())
+            }
             Err(error) => Err(match refusal(&error, &labels) {
                 Some(refusal) => WriteError::Refused(refusal),
                 None => WriteError::Store(StoreError::failed(OPERATION, error)),

@@ -10,6 +10,7 @@ use http::{Method, StatusCode, Uri, header};
 use super::{Problem, web_problem};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
+use crate::telemetry::RequestId;
 use crate::web::extract::WebError;
 use crate::web::pages::Shell;
 use crate::web::request::{Form, Htmx};
@@ -22,6 +23,8 @@ struct ErrorPage {
     status: u16,
     title: String,
     detail: String,
+    /// Under what the log has it, where it is our fault.
+    reference: Option<String>,
 }
 
 /// Shows every failure in the form that the request can show. Answers that are whole already pass.
@@ -29,12 +32,14 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (parts, body) = request.into_parts();
     let shell = Shell::of(&parts);
+    let id = parts.extensions.get::<RequestId>().cloned();
     let mut response = next.run(Request::from_parts(parts, body)).await;
     let Some(problem) = problem_of(&mut response) else { return response };
+    let reference = id.filter(|_| problem.status == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
     let account = response.extensions_mut().remove::<SignedIn>();
     let shell = Shell { account, ..shell };
     let mut shown = match Form::of(&uri, &headers) {
-        Form::Json => document(&problem),
+        Form::Json => document(&problem, reference),
         form if problem.status == StatusCode::UNAUTHORIZED => {
             to_sign_in(&shell, form, &method, &uri, &headers)
         }
@@ -42,7 +47,7 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
             let response = (problem.status, [("hx-reswap", "none")]).into_response();
             with_toast(response, Tone::Error, &format!("{}. {}", problem.title, problem.detail))
         }
-        Form::Page => page(&problem, shell),
+        Form::Page => page(&problem, shell, reference),
     };
     if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
         shown.headers_mut().insert(header::ALLOW, allow);
@@ -78,8 +83,12 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
     }
 }
 
-fn document(problem: &Problem) -> Response {
-    let body = problem.document().to_string();
+fn document(problem: &Problem, reference: Option<String>) -> Response {
+    let mut document = problem.document();
+    if let Some(reference) = reference {
+        document["requestId"] = reference.into();
+    }
+    let body = document.to_string();
     let mut response =
         (problem.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
     if problem.status == StatusCode::UNAUTHORIZED {
@@ -99,8 +108,8 @@ fn to_sign_in(shell: &Shell, form: Form, method: &Method, uri: &Uri, headers: &h
     crate::web::respond::see_other(shell, &format!("/sign-in?{query}"), form == Form::Fragment)
 }
 
-fn page(problem: &Problem, shell: Shell) -> Response {
+fn page(problem: &Problem, shell: Shell, reference: Option<String>) -> Response {
     let (title, detail) = (problem.title.to_owned(), problem.detail.clone());
-    let page = ErrorPage { shell, status: problem.status.as_u16(), title, detail };
+    let page = ErrorPage { shell, status: problem.status.as_u16(), title, detail, reference };
     html(problem.status, &page).unwrap_or_else(|_| problem.status.into_response())
 }

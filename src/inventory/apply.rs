@@ -17,6 +17,7 @@ use super::search::{MAX_WORDS, reindex};
 use crate::app::App;
 use crate::dynamo::{Condition, GuardedWrite, Refusal, StoreError, WriteError, from_item};
 use crate::leads::domain::Actor;
+use crate::telemetry::tally;
 
 /// The most messages of one transaction: three actions each, of a hundred, and the product's.
 const MOST_MESSAGES: usize = 30;
@@ -137,7 +138,11 @@ async fn apply_batch(
         known.recognise(&mut planned);
         let Some(write) = write_of(app, product.as_ref(), &planned)? else { return Ok(outcomes(planned)) };
         match app.dynamo.write(write).await {
-            Ok(()) => return Ok(outcomes(planned)),
+            Ok(()) => {
+                let outcomes = outcomes(planned);
+                tally::parked(outcomes.iter().filter(|one| matches!(one, Outcome::Parked(_))).count());
+                return Ok(outcomes);
+            }
             Err(WriteError::Store(error)) => return Err(error.into()),
             Err(WriteError::Refused(refusal)) => {
                 let learned = known.learn(&refusal)?;
@@ -273,7 +278,10 @@ pub(super) async fn apply_or_refuse(
 pub async fn park(app: &App, source: &Source, raw: &[u8], flaw: &Flaw) -> Result<Parked, InventoryError> {
     let parked = Parked::new(source, raw, flaw.into(), app.clock.now());
     match app.dynamo.write(park_in(app.dynamo.guarded_write(), &parked, raw)?).await {
-        Ok(()) => Ok(parked),
+        Ok(()) => {
+            tally::parked(1);
+            Ok(parked)
+        }
         Err(WriteError::Refused(refusal)) => match refusal.item("parked") {
             Some(before) => Ok(from_item(before.clone())?),
             None => Ok(parked),

@@ -166,7 +166,7 @@ async fn alter(
                     return Ok(Done::Before(answer));
                 }
                 if refusal.of("email") && !refusal.of("lead") {
-                    return Err(LeadError::RuleViolation(Rule::EmailIsUnique));
+                    return Err(LeadError::violation(Rule::EmailIsUnique));
                 }
             }
         }
@@ -280,7 +280,7 @@ fn meaning(
         return LeadError::Conflict(Box::new(Conflict { fresh, since }));
     }
     match broken_rule(&fresh) {
-        Some(rule) => LeadError::RuleViolation(rule),
+        Some(rule) => LeadError::violation(rule),
         None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(fresh.id))),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::domain::{HistoryEntry, Lead, LeadId, Rule};
 use crate::dynamo::{CursorError, StoreError};
+use crate::telemetry::tally;
 
 /// Why a request about leads was not done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,14 @@ pub struct Conflict {
     pub fresh: Lead,
     /// What happened since the version that was sent, newest first, at most [`Conflict::MOST_CHANGES`].
     pub since: Vec<HistoryEntry>,
+}
+
+impl LeadError {
+    /// This rule forbids what was asked, which is counted.
+    pub(super) fn violation(rule: Rule) -> Self {
+        tally::rule_violation();
+        Self::RuleViolation(rule)
+    }
 }
 
 impl Conflict {

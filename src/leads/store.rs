@@ -53,7 +53,7 @@ pub async fn create(
 ) -> Result<Done<Lead>, LeadError> {
     let now = app.clock.now();
     let id = LeadId::new(now, &app.entropy.bytes());
-    let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
+    let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
     let write = Once::record(once, creation(app, &lead, Action::Created, None)?, &lead)?;
     match app.dynamo.write(write).await {
         Ok(()) => {
@@ -62,7 +62,7 @@ pub async fn create(
         }
         Err(WriteError::Refused(refusal)) => match recalled(once, &refusal)? {
             Some(answer) => Ok(Done::Before(answer)),
-            None => Err(LeadError::RuleViolation(Rule::EmailIsUnique)),
+            None => Err(LeadError::violation(Rule::EmailIsUnique)),
         },
         Err(WriteError::Store(error)) => Err(error.into()),
     }

@@ -1,7 +1,9 @@
 //! What the bootstraps of all functions on AWS Lambda do alike.
 
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
+use lambda_http::lambda_runtime::Context;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -9,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::{ClientError, app_of, discreet};
 use crate::app::{App, Entropy};
 use crate::config::{Config, ConfigError};
+use crate::telemetry::{RequestId, Telemetry, TraceId, embedded_metrics};
 
 /// Why a function cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +37,26 @@ pub fn log_as_json() {
 /// [`StartError`].
 pub async fn app_without_pages() -> Result<App, StartError> {
     let config = Config::without_pages(|name| std::env::var(name).ok(), &Entropy::of_system())?;
-    Ok(app_of(&config).await?)
+    Ok(App { telemetry: to_cloudwatch(), ..app_of(&config).await? })
+}
+
+/// Prints one line for each request or batch, of which CloudWatch makes a log entry and metrics.
+pub fn to_cloudwatch() -> Telemetry {
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    Telemetry::to(move |report| {
+        // Where nobody reads it, nobody misses it.
+        let _ = writeln!(stdout().lock(), "{}", embedded_metrics(report, &function));
+    })
+}
+
+/// Under what the log of a function names an invocation.
+pub fn request_id(context: &Context) -> RequestId {
+    RequestId(context.request_id.clone())
+}
+
+/// The trace that Lambda says an invocation belongs to.
+pub fn trace_id(context: &Context) -> Option<TraceId> {
+    context.xray_trace_id.as_deref().and_then(TraceId::new)
 }
 
 /// The end of a function that runs until it is ended.

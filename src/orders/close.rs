@@ -79,7 +79,7 @@ pub async fn delete(
             return stale(app, &whole, once).await;
         }
         if order.status == OrderStatus::Fulfilled {
-            return Err(OrderError::RuleViolation(OrderRule::FulfilledStays));
+            return Err(OrderError::violation(OrderRule::FulfilledStays));
         }
         let end = End::read(app, whole, stamp(app, by), Stage::Deleted).await?;
         match end.write(app, |write| Once::record(once, write, &order)).await? {

@@ -5,6 +5,7 @@ use super::store::{OrderDetail, Preview};
 use crate::app::TooLate;
 use crate::dynamo::{CursorError, StoreError};
 use crate::leads::LeadError;
+use crate::telemetry::tally;
 use crate::values::OrderId;
 
 /// Why a request about orders or caps was not done.
@@ -51,5 +52,13 @@ pub enum OrderError {
 impl From<TooLate> for OrderError {
     fn from(_: TooLate) -> Self {
         Self::Crowded
+    }
+}
+
+impl OrderError {
+    /// This rule forbids what was asked, which is counted.
+    pub(super) fn violation(rule: OrderRule) -> Self {
+        tally::rule_violation();
+        Self::RuleViolation(rule)
     }
 }

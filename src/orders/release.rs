@@ -42,14 +42,14 @@ pub async fn release(
             return stale(app, &whole, once).await;
         }
         if order.status == OrderStatus::Fulfilled {
-            return Err(OrderError::RuleViolation(OrderRule::OnlyOpenReleases));
+            return Err(OrderError::violation(OrderRule::OnlyOpenReleases));
         }
         let place = whole.parts.iter().find_map(|part| {
             let index = part.leads.iter().position(|one| one.id == lead)?;
             Some((part.clone(), index))
         });
         let Some((part, index)) = place else {
-            return Err(OrderError::RuleViolation(OrderRule::NotInOrder));
+            return Err(OrderError::violation(OrderRule::NotInOrder));
         };
         let Some(exchange) = Exchange::plan(app, &whole, part, index, stamp(app, by)).await? else {
             // It left the order since the order was read.

@@ -14,6 +14,7 @@ use crate::accounts::authenticate;
 use crate::accounts::domain::{Role, SignedIn};
 use crate::app::App;
 use crate::error::AppError;
+use crate::telemetry::tally;
 use crate::web::extract::WebError;
 
 /// Who may use a route.
@@ -98,7 +99,7 @@ impl Routes {
         H: Handler<T, App>,
         T: 'static,
     {
-        let guard = from_fn_with_state((self.app.clone(), access), admit);
+        let guard = from_fn_with_state((self.app.clone(), path, access), admit);
         self.router = self.router.route(path, on(filter, handler).layer(guard));
         self.list.push(Route { method, path, access });
         self
@@ -120,14 +121,18 @@ impl Routes {
 /// Lets a request pass to its route if it may, with who sends it in its extensions. Whoever they are stands in the
 /// response's extensions as well, so that an error page knows them.
 async fn admit(
-    State((app, access)): State<(App, Access)>,
+    State((app, path, access)): State<(App, &'static str, Access)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, AppError> {
+    tally::route(path);
     let who = match access {
         Access::Public => None,
         _ => authenticate(&app, request.headers()).await?,
     };
+    if let Some(who) = &who {
+        tally::role(who.role);
+    }
     refuse_cross_site(&request, who.as_ref())?;
     if !access.admits(who.as_ref().map(|who| who.role)) {
         return Err(match who {

@@ -117,7 +117,7 @@ fn keys(schema: &[aws_sdk_dynamodb::types::KeySchemaElement]) -> Vec<(String, St
 }
 
 /// The built bootstrap over a story's table.
-async fn bootstrap(world: &World) -> (Desk, LambdaRuntime) {
+pub async fn bootstrap(world: &World) -> (Desk, LambdaRuntime) {
     let desk = Desk::open(world).await;
     let environment = [
         ("HOLDFAST_TABLE", world.table().to_owned()),
@@ -128,13 +128,13 @@ async fn bootstrap(world: &World) -> (Desk, LambdaRuntime) {
     (desk, runtime.expect("the bootstrap starts"))
 }
 
-fn event(file: &str) -> Value {
+pub fn event(file: &str) -> Value {
     let path = format!("{}/tests/fixtures/events/{file}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// The same event for another path.
-fn at(mut event: Value, path: &str) -> Value {
+pub fn at(mut event: Value, path: &str) -> Value {
     event["rawPath"] = path.into();
     event["requestContext"]["http"]["path"] = path.into();
     event
@@ -154,7 +154,7 @@ fn text(answer: &Value) -> String {
 }
 
 /// Signs somebody in by a link and gives back the cookie, as API Gateway passes it on.
-async fn sign_in(desk: &Desk, lambda: &LambdaRuntime, role: Role) -> Value {
+pub async fn sign_in(desk: &Desk, lambda: &LambdaRuntime, role: Role) -> Value {
     let account = desk.account(role, "Ann Lee").await;
     let secret = holdfast::accounts::store::sign_in_link(&desk.app, account.id).await.unwrap();
     let answer = lambda.invoke(at(event("get-page"), &format!("/sign-in/link/{secret}"))).await;
@@ -252,7 +252,7 @@ async fn the_bootstrap_links_within_its_stage(world: World) {
 }
 
 /// A built bootstrap without pages over a story's table: it is told of the table and nothing else.
-async fn worker(world: &World, bootstrap: &str) -> (Desk, LambdaRuntime) {
+pub async fn worker(world: &World, bootstrap: &str) -> (Desk, LambdaRuntime) {
     let desk = Desk::open(world).await;
     let environment = [
         ("HOLDFAST_TABLE", world.table().to_owned()),

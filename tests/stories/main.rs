@@ -43,6 +43,7 @@ mod sign_up;
 mod stats;
 mod streams;
 mod support;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -92,5 +93,6 @@ modules![
     rules,
     sign_up,
     stats,
-    streams
+    streams,
+    telemetry
 ];

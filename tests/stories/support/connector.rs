@@ -25,6 +25,8 @@ pub struct Call {
     pub operation: String,
     /// The request's body.
     pub request: Value,
+    /// The header `x-amzn-trace-id`, if it has one.
+    pub trace: Option<String>,
     /// Whether the engine has seen it.
     pub reached_store: bool,
     /// What the SDK was told.
@@ -166,6 +168,7 @@ impl Wire {
         state.calls.push(Call {
             operation,
             request: body.clone(),
+            trace: request.headers().get("x-amzn-trace-id").map(str::to_owned),
             reached_store: false,
             answer: Answer::None,
             number,

@@ -10,6 +10,7 @@ use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, Patience, schema};
 use holdfast::leads::store::Snapshots;
+use holdfast::telemetry::Telemetry;
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ impl Desk {
             snapshots: Snapshots::new(1_000),
             cookies: CookiePolicy { key: Key::from(&[7; 64]), secure: false },
             sign_up: SignUp::Open,
+            telemetry: Telemetry::silent(),
         };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes }
@@ -72,6 +74,13 @@ impl Desk {
     /// The same instance by another clock.
     pub fn with_clock(self, clock: Clock) -> Self {
         let app = App { clock, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes }
+    }
+
+    /// The same instance that tells this listener what comes of requests.
+    pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
+        let app = App { telemetry, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes }
     }

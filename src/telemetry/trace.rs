@@ -1,0 +1,75 @@
+//! The trace that a request belongs to (AWS X-Ray), taken from whoever sent it and passed on to DynamoDB.
+
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use http::HeaderMap;
+
+use super::tally;
+
+/// The header, as "AWS X-Ray concepts: tracing header" has it.
+const HEADER: &str = "x-amzn-trace-id";
+
+/// The longest header that is passed on. X-Ray's own have some hundred characters.
+const LONGEST: usize = 512;
+
+/// What a tracing header says: `Root=…;Parent=…;Sampled=…`. Visible ASCII.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceId(String);
+
+impl TraceId {
+    /// What the text says, if a header can hold it.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// What a request's headers say.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        Self::new(headers.get(HEADER)?.to_str().ok()?)
+    }
+
+    /// The part that names the trace, by which X-Ray finds it.
+    pub fn root(&self) -> Option<&str> {
+        self.0.split(';').find_map(|part| part.strip_prefix("Root="))
+    }
+}
+
+/// Passes the trace of whatever is worked on to the service that is called.
+#[derive(Debug)]
+pub struct PassOn;
+
+#[dyn_dispatch_hint]
+impl Intercept for PassOn {
+    fn name(&self) -> &'static str {
+        "PassOn"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(TraceId(trace)) = tally::current_trace() {
+            context.request_mut().headers_mut().insert(HEADER, trace);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_visible_ascii_and_names_its_root() {
+        let whole = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0";
+        assert_eq!(TraceId::new(whole).unwrap().root(), Some("1-5bef4de7-ad49b0e87f6ef6c87fc2e700"));
+        assert_eq!(TraceId::new("Self=1-2-3").unwrap().root(), None);
+        for text in ["", "a b", "a\r\nb: c", "é", &"x".repeat(LONGEST + 1)] {
+            assert_eq!(TraceId::new(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is told of each request and batch: what came of it and what it cost, and never who asked or what about.
+
+use std::sync::{Arc, Mutex};
+
+use holdfast::accounts::domain::Role;
+use holdfast::telemetry::{Report, Telemetry};
+use serde_json::{Value, json};
+
+use super::deployment::{at, bootstrap, event, sign_in, worker};
+use crate::support::desk::{Desk, address, change, create, new_lead};
+use crate::support::{Fault, Story, World, stories, wait};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost,
+            what_was_tried_again_is_told;
+        once: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows,
+            the_trace_of_a_request_is_passed_on_to_the_table_and_no_other,
+            the_function_prints_a_line_of_metrics_for_each_invocation,
+            the_function_of_the_inventory_counts_what_it_parks_once
+    ]
+}
+
+/// A desk, and everything that it tells.
+async fn heard(world: &World) -> (Desk, Arc<Mutex<Vec<Report>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let desk = Desk::open(world).await;
+    let desk =
+        desk.with_telemetry(Telemetry::to(move |report| listener.lock().unwrap().push(report.clone())));
+    (desk, told)
+}
+
+fn last(told: &Mutex<Vec<Report>>) -> Report {
+    told.lock().unwrap().last().expect("a request is told").clone()
+}
+
+async fn every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost(world: World) {
+    let (desk, told) = heard(&world).await;
+    let agent = desk.agent().await;
+    let visitor = desk.visitor();
+    let is = |route: &str, status: u16, role: Option<Role>, outcome: &str, calls: u32| {
+        let report = last(&told);
+        let said = (report.route.as_str(), report.status, report.role, report.outcome, report.calls);
+        assert_eq!(said, (route, Some(status), role, outcome, calls), "{report:?}");
+        assert_eq!(report.retries, 0);
+        report
+    };
+    let (nobody, an_agent) = (None, Some(Role::Agent));
+
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let made = is("POST /api/leads", 201, an_agent, "ok", 2);
+    assert!(made.read_units > 0.0 && made.write_units > 0.0, "{made:?}");
+    let answer = agent.get(&address(&lead)).send().await.expect(200);
+    let read = is("GET /api/leads/{id}", 200, an_agent, "ok", 2);
+    assert_eq!(answer.header("x-request-id"), read.request_id);
+    assert!(read.read_units > 0.0 && read.write_units == 0.0, "{read:?}");
+    change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
+    change(&agent, &lead, 1, json!({ "leadScore": 70 })).await.expect(409);
+    is("PATCH /api/leads/{id}", 409, an_agent, "conflict", 3);
+    change(&agent, &lead, 2, json!({ "status": "CONVERTED" })).await.expect(422);
+    is("PATCH /api/leads/{id}", 422, an_agent, "rule-violation", 3);
+    change(&agent, &lead, 2, json!({ "leadScore": 101 })).await.expect(422);
+    is("PATCH /api/leads/{id}", 422, an_agent, "invalid", 1);
+
+    visitor.get("/api/leads").send().await.expect(401);
+    is("GET /api/leads", 401, nobody, "sign-in", 0);
+    visitor.get("/nowhere/Ann").send().await.expect(404);
+    is("none", 404, nobody, "not-found", 0);
+    visitor.get("/health").send().await.expect(200);
+    is("GET /health", 200, nobody, "ok", 1);
+
+    // The same rule, met on a page: its form is shown again and no problem is named.
+    let person = desk.session(Role::Agent, "Ann").await;
+    let form = [("version", "2"), ("status", "CONVERTED")];
+    let path = format!("/leads/{}", lead["id"].as_str().unwrap());
+    let before = told.lock().unwrap().len();
+    person.post(&path).header("origin", "http://holdfast.test").form(&form).send().await.expect(422);
+    assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 3).parked, 0);
+    assert_eq!(told.lock().unwrap().len(), before + 1, "a request is told once");
+}
+
+async fn what_was_tried_again_is_told(world: World) {
+    let (desk, told) = heard(&world).await;
+    let agent = desk.agent().await;
+    world.wire().times(2, "TransactWriteItems", Fault::TransactionConflict);
+    create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let report = last(&told);
+    assert_eq!((report.calls, report.retries), (2, 2), "{report:?}");
+}
+
+async fn a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows(world: World) {
+    let (desk, told) = heard(&world).await;
+    let person = desk.session(Role::Agent, "Ann").await;
+    world.wire().always("Query", Fault::Refused("ValidationException"));
+    let answer = person.get("/api/leads").send().await.expect(500);
+    let report = last(&told);
+    assert_eq!(answer.json::<Value>()["requestId"], report.request_id);
+    assert_eq!(report.outcome, "internal");
+    let page = person.get("/leads").header("accept", "text/html").send().await.expect(500);
+    let id = last(&told).request_id;
+    assert!(page.text().contains(&id) && page.header("x-request-id") == id, "{}", page.text());
+    // What is the client's fault is explained, and nobody needs to ask.
+    let missing = person.get("/api/nowhere").send().await.expect(404);
+    assert!(missing.json::<Value>().get("requestId").is_none());
+}
+
+async fn the_trace_of_a_request_is_passed_on_to_the_table_and_no_other(world: World) {
+    const TRACE: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
+    let (desk, told) = heard(&world).await;
+    let agent = desk.agent().await;
+    for (sent, passed) in [(TRACE, Some(TRACE)), ("not a trace", None)] {
+        world.wire().reset();
+        agent.get("/api/leads").header("x-amzn-trace-id", sent).send().await.expect(200);
+        let calls = world.wire().calls();
+        assert!(!calls.is_empty());
+        for call in calls {
+            assert_eq!(call.trace.as_deref(), passed, "{}", call.operation);
+        }
+        let root = passed.map(|_| "1-5bef4de7-ad49b0e87f6ef6c87fc2e700");
+        assert_eq!(last(&told).trace_id.as_deref(), root);
+    }
+    world.wire().reset();
+    agent.get("/api/leads").send().await.expect(200);
+    assert!(world.wire().calls().iter().all(|call| call.trace.is_none()), "a trace ends with its request");
+}
+
+/// The lines of metrics that a bootstrap has printed, once there are so many.
+async fn metrics(lambda: &crate::support::lambda::LambdaRuntime, count: usize) -> Vec<Value> {
+    let lines = || -> Vec<Value> {
+        let output = lambda.output();
+        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line.get("_aws").is_some()).collect()
+    };
+    wait::until("the metrics are printed", async || lines().len() >= count).await;
+    lines()
+}
+
+async fn the_function_prints_a_line_of_metrics_for_each_invocation(world: World) {
+    let (desk, lambda) = bootstrap(&world).await;
+    let cookies = sign_in(&desk, &lambda, Role::Agent).await;
+    let mut request = at(event("get-page"), "/api/leads");
+    request["cookies"] = cookies;
+    request["headers"]["x-amzn-trace-id"] = "Root=1-not-lambdas".into();
+    let answer = lambda.invoke(request).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let lines = metrics(&lambda, 2).await;
+    let line = &lines[1];
+    // The id and the trace are those under which Lambda's own log lines and segments go.
+    assert_eq!(line["requestId"], "8476a536-e9f4-11e8-9739-000000000002");
+    assert_eq!(answer["headers"]["x-request-id"], line["requestId"]);
+    assert_eq!(line["traceId"], "1-5bef4de7-ad49b0e87f6ef6c87fc2e700");
+    for (name, value) in [
+        ("FunctionName", json!("holdfast-web")),
+        ("Route", json!("GET /api/leads")),
+        ("role", json!("agent")),
+        ("outcome", json!("ok")),
+        ("status", json!(200)),
+        ("Requests", json!(1)),
+        ("Conflicts", json!(0)),
+    ] {
+        assert_eq!(line[name], value, "{name} in {line}");
+    }
+    assert!(line["Latency"].as_f64().unwrap() > 0.0 && line["_aws"]["Timestamp"].is_u64(), "{line}");
+    assert!(!lambda.output().contains("Ann Lee"), "nobody's name is printed");
+}
+
+async fn the_function_of_the_inventory_counts_what_it_parks_once(world: World) {
+    let (_desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_inventory")).await;
+    lambda.invoke(event("kafka-msk")).await;
+    lambda.invoke(event("kafka-msk")).await;
+    let lines = metrics(&lambda, 2).await;
+    let told: Vec<_> = lines.iter().map(|line| (line["Route"].as_str().unwrap(), &line["Parked"])).collect();
+    assert_eq!(told, [("inventory", &json!(3)), ("inventory", &json!(0))]);
+    assert!(lines[0]["DynamoDBCalls"].as_u64() > Some(3) && lines[0]["writeUnits"].as_f64() > Some(1.0));
+}
