@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
 use aws_smithy_types::retry::ErrorKind;
 
-use super::Key;
+use super::{Key, OLDEST, SCHEMA};
 use crate::app::Entropy;
 use crate::telemetry::{PassOn, tally};
 
@@ -36,6 +36,17 @@ pub enum StoreError {
         /// What it said.
         cause: String,
     },
+    /// An item is of a form that this program does not read: another version wrote it.
+    #[error(
+        "the item {item} is of schema {found}, and this program reads {OLDEST} and {SCHEMA}: \
+         it was rolled back too far, or a version was left out"
+    )]
+    OtherSchema {
+        /// Its key, without what it says of people.
+        item: String,
+        /// The number that it bears.
+        found: String,
+    },
     /// An item holds what this program does not understand.
     #[error("the item {item} is malformed: {cause}")]
     Malformed {
@@ -56,6 +67,10 @@ impl StoreError {
     pub fn contradiction(operation: &'static str, key: &Key) -> Self {
         let cause = format!("the refusal of a condition on {} has no cause", discreet(key));
         Self::Failed { operation, cause }
+    }
+
+    pub(super) fn other_schema(key: &Key, found: String) -> Self {
+        Self::OtherSchema { item: discreet(key), found }
     }
 
     pub(super) fn malformed(key: &Key, error: impl std::fmt::Display) -> Self {

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Item;
 use super::schema::PK;
+use super::{Item, upgrade};
 
 /// What an item must satisfy, as it was before the transaction.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Condition {
     All(Vec<Condition>),
     /// One of these, at least.
     Any(Vec<Condition>),
+    /// These attributes have these values, or are missing where none is given.
+    Same(Vec<(String, Option<AttributeValue>)>),
 }
 
 impl Condition {
@@ -81,6 +83,13 @@ impl Condition {
                 let parts: Vec<String> = any.iter().map(|condition| condition.render(into)).collect();
                 format!("({})", parts.join(" OR "))
             }
+            Self::Same(attributes) => {
+                let same = |(name, value): &(String, Option<AttributeValue>)| match value {
+                    Some(value) => format!("{} = {}", into.name(name), into.value(value)),
+                    None => format!("attribute_not_exists({})", into.name(name)),
+                };
+                attributes.iter().map(same).collect::<Vec<_>>().join(" AND ")
+            }
         }
     }
 }
@@ -119,6 +128,13 @@ impl Update {
         Self { changes, sums: Vec::new() }
     }
 
+    /// That what is changed is still as in this item.
+    pub fn untouched(&self, before: &Item) -> Condition {
+        let values = self.changes.iter().map(|(name, _)| (name.clone(), before.get(name).cloned()));
+        Condition::Same(values.collect())
+    }
+
+    /// Rendered, with the number of the form where the item has none: an update may be what makes it.
     pub(super) fn render(&self, into: &mut Expression) -> String {
         let mut sets = Vec::new();
         let mut removes = Vec::new();
@@ -128,6 +144,13 @@ impl Update {
                 Some(value) => sets.push(format!("{name} = {}", into.value(value))),
                 None => removes.push(name),
             }
+        }
+        if !self.changes.iter().any(|(attribute, _)| attribute == upgrade::ATTRIBUTE) {
+            let name = into.name(upgrade::ATTRIBUTE);
+            sets.push(format!(
+                "{name} = if_not_exists({name}, {})",
+                into.value(&upgrade::number(upgrade::SCHEMA))
+            ));
         }
         let mut sum = |(attribute, number): &(String, i64)| {
             let name = into.name(attribute);

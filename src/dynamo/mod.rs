@@ -1,7 +1,8 @@
 //! The one store: a DynamoDB table through the AWS SDK.
 //!
 //! What always holds here: every call has a key or index condition, a limit and a deadline; every change is one
-//! guarded `TransactWriteItems`; failures that pass by waiting are retried in one place; there is no Scan.
+//! guarded `TransactWriteItems`; failures that pass by waiting are retried in one place; no request sends a Scan; what
+//! comes from the table is in the present form of items, whichever it was written in.
 
 mod client;
 mod cursor;
@@ -12,6 +13,7 @@ mod read;
 mod reader;
 pub mod schema;
 pub mod stream;
+mod upgrade;
 mod write;
 
 pub use client::{Dynamo, Patience, StoreError};
@@ -20,6 +22,7 @@ pub use expression::{Condition, Update};
 pub use read::{Page, Select};
 #[cfg(feature = "local")]
 pub use reader::{Pace, StreamReader};
+pub use upgrade::{OLDEST, SCHEMA, Upgraded, upgrade_all};
 pub use write::{GuardedWrite, Refusal, WriteError};
 
 use std::collections::HashMap;

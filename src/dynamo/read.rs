@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedC
 use super::client::passes;
 use super::expression::Expression;
 use super::schema::{Index, PK, SK};
+use super::upgrade::in_present_form;
 use super::{Condition, Dynamo, Item, Key, StoreError};
 use crate::telemetry::tally;
 
@@ -120,6 +121,11 @@ impl Dynamo {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.raw(key).await?.map(in_present_form).transpose()
+    }
+
+    /// The item under a key in the form that it was written in, read consistently.
+    pub(super) async fn raw(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let attempt = || {
             let request = self.client.get_item().table_name(&*self.table).consistent_read(true);
             let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -159,7 +165,13 @@ impl Dynamo {
         let output = answer.map_err(|error| StoreError::failed("Query", error))?;
         tally::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
-        Ok(Page { items: output.items.unwrap_or_default(), more: last.is_some(), last })
+        let items = output.items.unwrap_or_default();
+        // An index holds keys, which have no form.
+        let items = match select.index {
+            Some(_) => items,
+            None => items.into_iter().map(in_present_form).collect::<Result<_, _>>()?,
+        };
+        Ok(Page { items, more: last.is_some(), last })
     }
 
     /// The items under up to a hundred keys, read consistently, in the order of the keys. Keys without an item are
@@ -188,7 +200,7 @@ impl Dynamo {
             tally::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {
-                    found.insert(key, item);
+                    found.insert(key, in_present_form(item)?);
                 }
             }
             let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);

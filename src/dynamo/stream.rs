@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::read::key_of;
+use super::upgrade::in_present_form;
 use super::{Item, Key};
 use crate::values::{Invalid, text_value};
 
@@ -131,6 +132,9 @@ fn change(record: Record) -> Result<Change, &'static str> {
     if before.is_none() && after.is_none() {
         return Err("has no image: the stream must carry NEW_AND_OLD_IMAGES");
     }
+    let read = |image: Option<Item>| image.map(in_present_form).transpose();
+    let images = read(before).and_then(|before| Ok((before, read(after)?)));
+    let (before, after) = images.map_err(|_| "has an image of a schema that this program does not read")?;
     Ok(Change { id, at, sequence: body.sequence_number, key, before, after })
 }
 

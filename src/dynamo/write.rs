@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::client::{passes, passes_by_waiting};
 use super::expression::Expression;
-use super::{Condition, Dynamo, Item, Key, StoreError, Update};
+use super::{Condition, Dynamo, Item, Key, StoreError, Update, upgrade};
 use crate::telemetry::tally;
 
 const OPERATION: &str = "TransactWriteItems";
@@ -84,9 +84,10 @@ impl GuardedWrite {
         self,
         label: &'static str,
         put: aws_sdk_dynamodb::types::builders::PutBuilder,
-        item: Item,
+        mut item: Item,
         expression: &Expression,
     ) -> Self {
+        item.insert(upgrade::ATTRIBUTE.to_owned(), upgrade::number(upgrade::SCHEMA));
         let put = put
             .set_item(Some(item))
             .set_expression_attribute_names(expression.names())
@@ -213,7 +214,7 @@ impl Dynamo {
                 tally::written(output.consumed_capacity());
                 Ok(())
             }
-            Err(error) => Err(match refusal(&error, &labels) {
+            Err(error) => Err(match refusal(&error, &labels)? {
                 Some(refusal) => WriteError::Refused(refusal),
                 None => WriteError::Store(StoreError::failed(OPERATION, error)),
             }),
@@ -247,15 +248,22 @@ fn write_passes(error: &SdkError<TransactWriteItemsError>) -> bool {
 }
 
 /// The refusal, if conditions and nothing worse cancelled the transaction.
-fn refusal(error: &SdkError<TransactWriteItemsError>, labels: &[&'static str]) -> Option<Refusal> {
-    let reasons = reasons(error)?;
+fn refusal(
+    error: &SdkError<TransactWriteItemsError>,
+    labels: &[&'static str],
+) -> Result<Option<Refusal>, StoreError> {
+    let Some(reasons) = reasons(error) else { return Ok(None) };
     let is_failed = |reason: &CancellationReason| code(reason) == Some("ConditionalCheckFailed");
     let worse = reasons.iter().any(|reason| {
         code(reason).is_some_and(|code| code != "ConditionalCheckFailed" && !passes_by_waiting(code))
     });
     if worse || !reasons.iter().any(is_failed) {
-        return None;
+        return Ok(None);
     }
     let failed = labels.iter().zip(reasons).filter(|(_, reason)| is_failed(reason));
-    Some(Refusal { failed: failed.map(|(label, reason)| (*label, reason.item.clone())).collect() })
+    let failed = failed.map(|(label, reason)| {
+        let item = reason.item.clone().filter(|item| !item.is_empty());
+        Ok((*label, item.map(upgrade::in_present_form).transpose()?))
+    });
+    Ok(Some(Refusal { failed: failed.collect::<Result<_, StoreError>>()? }))
 }

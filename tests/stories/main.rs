@@ -44,6 +44,7 @@ mod stats;
 mod streams;
 mod support;
 mod telemetry;
+mod upgrades;
 
 use std::process::ExitCode;
 
@@ -94,5 +95,6 @@ modules![
     sign_up,
     stats,
     streams,
-    telemetry
+    telemetry,
+    upgrades
 ];

@@ -38,7 +38,7 @@ fn text(lead: &Value, field: &str) -> String {
 }
 
 /// The fields of the edit form as the page shows it for this lead, with some typed over.
-fn typed(seen: &Value, over: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn typed(seen: &Value, over: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut fields = vec![("version".to_owned(), seen["version"].to_string())];
     for field in FIELDS {
         fields.push((format!("base.{field}"), text(seen, field)));

@@ -86,6 +86,8 @@ pub enum Command {
     Replay(Replay),
     /// Check that every stock is the sum of its movements, and name every difference
     Check(Check),
+    /// Rewrite what older versions wrote in the present form of items, also while the desk runs
+    Upgrade(Upgrade),
 }
 
 const CONSUME_EXAMPLES: &str = "\
@@ -182,6 +184,24 @@ pub struct Check {
     #[command(flatten)]
     pub table: TableOptions,
 }
+
+/// What to upgrade.
+#[derive(Debug, Args)]
+#[command(after_help = UPGRADE_EXAMPLES)]
+pub struct Upgrade {
+    /// Where the items are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+const UPGRADE_EXAMPLES: &str = "\
+Examples:
+  holdfast upgrade
+  holdfast upgrade --table desk --region us-east-1
+
+A new version of Holdfast reads what the version before it wrote, so this may run at any time after a deployment, and must
+have run before the next version with another form of items is deployed. It reads the whole table and writes what is of an
+older form, each item only as long as nobody changes it meanwhile. Cut off, it is started again.";
 
 /// What to check of raffles.
 #[derive(Debug, Subcommand)]

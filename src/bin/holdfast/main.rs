@@ -16,6 +16,7 @@ mod run;
 mod serve;
 mod signals;
 mod table;
+mod upgrade;
 mod workers;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
@@ -66,6 +67,7 @@ async fn obey(cli: Cli) -> Result<(), Failure> {
         Command::Consume(options) => consume::run(options).await,
         Command::Replay(options) => replay::run(options).await,
         Command::Check(options) => check::run(options).await,
+        Command::Upgrade(options) => upgrade::run(options).await,
     }
 }
 

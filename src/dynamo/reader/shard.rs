@@ -13,6 +13,7 @@ use super::Source;
 use crate::dynamo::client::passes;
 use crate::dynamo::read::key_of;
 use crate::dynamo::stream::{Change, Sequence};
+use crate::dynamo::upgrade::in_present_form;
 use crate::dynamo::{Condition, Item, Key, StoreError, WriteError, from_item, to_item};
 use crate::values::Invalid;
 
@@ -261,7 +262,8 @@ fn change(record: Record) -> Result<Change, StoreError> {
     if before.is_none() && after.is_none() {
         return Err(lacks("image"));
     }
-    Ok(Change { id, at, sequence, key, before, after })
+    let read = |image: Option<Item>| image.map(in_present_form).transpose();
+    Ok(Change { id, at, sequence, key, before: read(before)?, after: read(after)? })
 }
 
 /// An item as the table's SDK has it.

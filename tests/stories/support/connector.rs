@@ -74,6 +74,8 @@ struct State {
     rules: Vec<Rule>,
     sent: u64,
     scans: usize,
+    /// Items that were put without the number of their form.
+    unnumbered: usize,
 }
 
 /// The handle to a wire; clones share the record and the faults.
@@ -127,6 +129,11 @@ impl Wire {
         self.state().scans
     }
 
+    /// How many items were ever put without the number of their form.
+    pub fn unnumbered(&self) -> usize {
+        self.state().unnumbered
+    }
+
     /// The next call of `operation` meets `fault`.
     pub fn next(&self, operation: &str, fault: Fault) {
         self.times(1, operation, fault);
@@ -162,6 +169,7 @@ impl Wire {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let mut state = self.state();
         state.scans += usize::from(operation == "Scan");
+        state.unnumbered += unnumbered(&body);
         state.sent += 1;
         let number = state.sent;
         let fault = state.take_fault(&operation);
@@ -177,6 +185,15 @@ impl Wire {
         let wire = self.clone();
         (Sending { wire, number }, body, fault)
     }
+}
+
+/// How many items a transaction puts that do not say in which form they are.
+fn unnumbered(request: &Value) -> usize {
+    let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
+    let puts = actions.iter().filter_map(|action| action.get("Put"));
+    // What has another key than ours is none of the product's.
+    let ours = puts.filter(|put| put["Item"]["sk"].is_object());
+    ours.filter(|put| put["Item"]["schema"]["N"] != "2").count()
 }
 
 impl State {

@@ -106,7 +106,7 @@ impl Telling {
         Trial::ignorable_test(self.name(), move || runtime.block_on(telling.tell()))
     }
 
-    /// Tells the story. That it sent no Scan is part of every story.
+    /// Tells the story. That it sent no Scan, and that every item says in which form it is, is part of every story.
     async fn tell(self) -> Result<Completion, Failed> {
         let _turn = if self.needs_browser() {
             if let Err(absence) = browser_tools().await {
@@ -121,11 +121,14 @@ impl Telling {
             Err(absence) => return self.not_told(&absence),
         };
         let outcome = steps((self.story.tell)(world.clone())).await;
-        let (scans, absence) = (world.scans(), world.absence());
+        let (scans, unnumbered, absence) = (world.scans(), world.unnumbered(), world.absence());
         world.close().await;
         outcome?;
         if scans > 0 {
             return Err(format!("{scans} Scan was sent, and none may ever be").into());
+        }
+        if unnumbered > 0 {
+            return Err(format!("{unnumbered} items were put without the number of their form").into());
         }
         absence.map_or(Ok(Completion::Completed), |absence| self.not_told(&absence))
     }

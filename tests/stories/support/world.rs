@@ -123,6 +123,12 @@ impl World {
         self.wire().scans() + others
     }
 
+    /// How many items the application has put that do not say in which form they are.
+    pub fn unnumbered(&self) -> usize {
+        let others: usize = lock(&self.0.others).iter().map(Wire::unnumbered).sum();
+        self.wire().unnumbered() + others
+    }
+
     /// Ends the story's browsers and deletes its table.
     pub async fn close(self) {
         let browsers = std::mem::take(&mut *lock(&self.0.browsers));

@@ -1,0 +1,157 @@
+//! A new version over what the version before it wrote: nothing is stopped, converted by hand or lost.
+//!
+//! `tests/fixtures/schema` holds a small desk for each form of items, as the last version that wrote it left it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use holdfast::dynamo::{Item, OLDEST, SCHEMA, Upgraded, upgrade_all};
+use serde_json::{Value, json};
+
+use super::process::binary::Run;
+use crate::support::connector::Wire;
+use crate::support::desk::{Desk, PATIENCE};
+use crate::support::http::Client;
+use crate::support::{Story, World, stories};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: the_desk_works_on_with_what_the_version_before_wrote,
+            everything_is_rewritten_while_the_desk_changes_it;
+        once: a_form_that_is_not_read_is_an_error_and_nothing_is_written,
+            the_command_rewrites_a_table_and_says_how_much
+    ]
+}
+
+const TOKEN: &str = "hf_ZTCwf3_mnF9JTwVO4yFp95dGda1NWQ57o2idQ6J3mb4";
+const ORDER: &str = "/api/orders/01a2026b-c692-7db6-aaef-65a6aa705343";
+const RAFFLE: &str = "/api/raffles/01a2026b-c6b8-7909-8451-5e88b8500e30";
+const FREE: &str = "/api/leads/01a2026b-c5f2-77cd-b220-3d55749afd59";
+
+/// A table as the version before left it, a desk over it, and the administrator's program.
+async fn former(world: &World) -> (Desk, Client) {
+    let path = format!("{}/tests/fixtures/schema/{OLDEST}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let lines = std::fs::read_to_string(path).expect("there is a desk of the form before");
+    let item = |line: &str| -> Item {
+        let item: HashMap<String, serde_dynamo::AttributeValue> = serde_json::from_str(line).unwrap();
+        item.into_iter().map(|(name, value)| (name, value.into())).collect()
+    };
+    let items: Vec<Item> = lines.lines().map(item).collect();
+    assert!(items.iter().all(|item| form(item) == OLDEST), "the fixture is of the form before");
+    let desk = Desk::open(world).await;
+    let pairs = items.iter().map(|item| item.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    world.pour(pairs.map(Iterator::collect).collect()).await;
+    let program = desk.bearer(TOKEN);
+    (desk, program)
+}
+
+fn form(item: &Item) -> u32 {
+    item.get("schema").map_or(1, |number| number.as_n().unwrap().parse().unwrap())
+}
+
+/// How many items of the table are of which form.
+async fn forms(world: &World) -> BTreeMap<u32, usize> {
+    // Another wire than the product's: a Scan here is the story's own.
+    let client = aws_sdk_dynamodb::Client::from_conf(world.engine().sdk_config(&Wire::new()).build());
+    let items = client.scan().table_name(world.table()).consistent_read(true).send().await.unwrap();
+    let mut forms = BTreeMap::new();
+    for item in items.items() {
+        *forms.entry(form(item)).or_default() += 1;
+    }
+    forms
+}
+
+async fn the_desk_works_on_with_what_the_version_before_wrote(world: World) {
+    let (_desk, program) = former(&world).await;
+    let page: Value = program.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 4);
+    let found: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();
+    assert_eq!(found["items"][0]["name"], "Grace Hopper");
+    // A request that the old version answered is answered the same again.
+    let again =
+        json!({ "name": "Ada Lovelace", "email": "lead0@example.com", "state": "NY", "leadScore": 90 });
+    let request = program.post("/api/leads").header("idempotency-key", "k0").json(&again);
+    assert_eq!(request.send().await.expect(201).json::<Value>()["version"], 1);
+
+    let edit = json!({ "version": 1, "leadScore": 41 });
+    let edited: Value = program.patch(FREE).json(&edit).send().await.expect(200).json();
+    assert_eq!(edited["version"], 2);
+    let stale = program.patch(FREE).json(&edit).send().await.expect(409);
+    assert_eq!(stale.json::<Value>()["fresh"]["leadScore"], 41);
+    let history: Value = program.get(&format!("{FREE}/history")).send().await.expect(200).json();
+    assert_eq!(history["items"].as_array().unwrap().len(), 2);
+    let order: Value = program
+        .patch(&format!("{ORDER}/fulfill"))
+        .json(&json!({ "version": 1 }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(order["status"], "FULFILLED");
+    let bought = program.post(&format!("{RAFFLE}/tickets")).json(&json!({ "quantity": 1 })).send().await;
+    assert_eq!(bought.expect(201).json::<Value>()["raffle"]["sold"], 2);
+    program.post(&format!("{RAFFLE}/draw")).json(&json!({})).send().await.expect(200);
+    let proof: Value = program.get(&format!("{RAFFLE}/proof")).send().await.expect(200).json();
+    assert!(proof["winner"]["number"].is_u64() || proof["winner"].is_u64(), "{proof}");
+    let product: Value = program.get("/api/inventory/products/KETTLE").send().await.expect(200).json();
+    assert_eq!(product["stock"], 3);
+    let rules: Value = program.get("/api/automation/rules").send().await.expect(200).json();
+    assert_eq!(rules["items"].as_array().map_or(1, Vec::len), 1);
+
+    let forms = forms(&world).await;
+    assert!(forms[&SCHEMA] > 0, "what is written is in the present form: {forms:?}");
+    assert_eq!(forms.keys().find(|form| !(OLDEST..=SCHEMA).contains(form)), None);
+}
+
+async fn everything_is_rewritten_while_the_desk_changes_it(world: World) {
+    let (desk, program) = former(&world).await;
+    let before = forms(&world).await;
+    let of_table = desk.another(&world, &Wire::new(), PATIENCE);
+    let edit = async || {
+        for version in 1..10 {
+            let edit = json!({ "version": version, "leadScore": version });
+            program.patch(FREE).json(&edit).send().await.expect(200);
+        }
+    };
+    let upgrade = upgrade_all(&of_table.app.dynamo, |_| ());
+    let (upgraded, ()) = futures_util::join!(upgrade, edit());
+    let upgraded = upgraded.unwrap();
+    assert_eq!(upgraded.older as usize, before[&OLDEST]);
+    assert!(upgraded.rewritten <= upgraded.older);
+    let after = forms(&world).await;
+    assert_eq!(after.keys().copied().collect::<Vec<_>>(), [SCHEMA], "{after:?}");
+    let lead: Value = program.get(FREE).send().await.expect(200).json();
+    assert_eq!((&lead["version"], &lead["leadScore"]), (&json!(10), &json!(9)), "no edit was lost");
+    let again = upgrade_all(&of_table.app.dynamo, |_| ()).await.unwrap();
+    assert_eq!(again, Upgraded::default(), "there is nothing left to do");
+    assert_eq!(program.get("/api/leads?q=hopper").send().await.expect(200).json::<Value>()["items"][0], lead);
+}
+
+async fn a_form_that_is_not_read_is_an_error_and_nothing_is_written(world: World) {
+    let (desk, program) = former(&world).await;
+    let client = world.sdk_client();
+    let key = |name: &str| AttributeValue::S(name.to_owned());
+    let lead = format!("LEAD#{}", FREE.rsplit('/').next().unwrap());
+    let newer = client.update_item().table_name(world.table()).key("pk", key(&lead)).key("sk", key("LEAD"));
+    let newer = newer.update_expression("SET #schema = :n").expression_attribute_names("#schema", "schema");
+    let number = AttributeValue::N((SCHEMA + 1).to_string());
+    newer.expression_attribute_values(":n", number).send().await.unwrap();
+    program.get(FREE).send().await.expect(500);
+    program.patch(FREE).json(&json!({ "version": 7, "leadScore": 1 })).send().await.expect(500);
+    // The table goes on for everything else.
+    program.get(ORDER).send().await.expect(200);
+    let other = desk.another(&world, &Wire::new(), PATIENCE);
+    let error = upgrade_all(&other.app.dynamo, |_| ()).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("is of schema {}", SCHEMA + 1)), "{error}");
+}
+
+async fn the_command_rewrites_a_table_and_says_how_much(world: World) {
+    former(&world).await;
+    let older = forms(&world).await[&OLDEST];
+    let run = Run::on_table(&world, ["upgrade"]);
+    assert_eq!(run.succeeds().await, format!("Rewrote {older} items. All items are of schema {SCHEMA}.\n"));
+    let run = Run::on_table(&world, ["upgrade"]);
+    run.succeeds().await;
+    assert_eq!(run.out(), format!("Rewrote 0 items. All items are of schema {SCHEMA}.\n"));
+}
