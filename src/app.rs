@@ -9,11 +9,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum_extra::extract::cookie::Key;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::accounts::{self, sign_up::SignUp};
+use crate::accounts::{self, keys::CookieKeys, sign_up::SignUp};
 use crate::automation;
 use crate::dynamo::Dynamo;
 use crate::error::{self, AppError};
@@ -137,10 +136,10 @@ impl App {
 }
 
 /// How session cookies are made.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct CookiePolicy {
-    /// The key that encrypts them.
-    pub key: Key,
+    /// The keys that encrypt them.
+    pub keys: CookieKeys,
     /// Whether they carry `Secure`: true wherever people come over https.
     pub secure: bool,
 }

@@ -1,67 +1,89 @@
 //! What a deployed Holdfast is told by its environment, read once at start.
 //!
 //! Reading is a pure function of a lookup. What is wrong is told all at once, each fault with the variable that it is
-//! about; no secret is ever part of a message or of `Debug`. Where AWS is (region, credentials) is left to the ordinary
-//! variables of the AWS SDK.
+//! about; no secret is ever part of a message or of `Debug`. A secret is given as text or by its name in a vault, which is
+//! read afterwards ([`Config::settle`]). Where AWS is (region, credentials) is left to the ordinary variables of the AWS SDK.
 //!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `HOLDFAST_TABLE` | the DynamoDB table |
 //! | `HOLDFAST_COOKIE_KEY` | secret text, at least 64 bytes of it, from which the key of session cookies is made |
+//! | `HOLDFAST_COOKIE_KEY_PREVIOUS` | beside it, the text that it was before: its cookies are opened too |
+//! | `HOLDFAST_COOKIE_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager that is this text |
 //! | `HOLDFAST_SECURE_COOKIES` | `true` (unless set) or `false`: whether cookies travel over https alone |
 //! | `HOLDFAST_BASE_PATH` | the key under which a custom domain maps the API, for example `/desk`; nothing unless set |
 //! | `HOLDFAST_SIGN_UP` | `open` (unless set), `off` or `invitation`: who may make an account of their own |
 //! | `HOLDFAST_INVITATION_CODE` | with `invitation`, the code: 8 to 100 visible ASCII characters |
+//! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that is the code |
 //! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
+//! | `HOLDFAST_SECRETS_ENDPOINT` | where Secrets Manager answers, for tests; AWS unless set |
 
-use std::fmt;
+mod settle;
 
-use axum_extra::extract::cookie::Key;
+pub use settle::{SecretsError, Settled};
+
 use http::Uri;
-use sha2::{Digest, Sha512};
 
+use crate::accounts::keys::{KeyRing, cookie_key};
 use crate::accounts::sign_up::{SignUp, SignUpFaults};
-use crate::app::{CookiePolicy, Entropy};
+use crate::app::Entropy;
+use crate::secrets::SecretName;
 
 const TABLE: &str = "HOLDFAST_TABLE";
 const COOKIE_KEY: &str = "HOLDFAST_COOKIE_KEY";
+const COOKIE_KEY_PREVIOUS: &str = "HOLDFAST_COOKIE_KEY_PREVIOUS";
+const COOKIE_KEY_SECRET: &str = "HOLDFAST_COOKIE_KEY_SECRET";
 const SECURE_COOKIES: &str = "HOLDFAST_SECURE_COOKIES";
 const BASE_PATH: &str = "HOLDFAST_BASE_PATH";
 const SIGN_UP: &str = "HOLDFAST_SIGN_UP";
 const INVITATION_CODE: &str = "HOLDFAST_INVITATION_CODE";
+const INVITATION_CODE_SECRET: &str = "HOLDFAST_INVITATION_CODE_SECRET";
 const DYNAMODB_ENDPOINT: &str = "HOLDFAST_DYNAMODB_ENDPOINT";
+const SECRETS_ENDPOINT: &str = "HOLDFAST_SECRETS_ENDPOINT";
 
 /// The configuration of a deployed Holdfast.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The table's name.
     pub table: String,
-    /// What seals cookies, and whether they travel over https alone.
-    pub cookies: CookiePolicy,
+    /// What seals cookies.
+    pub cookie_keys: Told<KeyRing>,
+    /// Whether cookies travel over https alone.
+    pub secure_cookies: bool,
     /// The key under which a custom domain maps the API: empty, or a path like `/desk`.
     pub base_path: String,
-    /// Whether people may make accounts of their own.
-    pub sign_up: SignUp,
+    /// Whether people may make accounts of their own; by invitation, where the code is in a vault.
+    pub sign_up: Told<SignUp>,
     /// Where DynamoDB answers, if not where AWS says.
     pub dynamodb_endpoint: Option<String>,
+    /// Where Secrets Manager answers, if not where AWS says.
+    pub secrets_endpoint: Option<String>,
 }
 
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("table", &self.table)
-            .field("secure_cookies", &self.cookies.secure)
-            .field("base_path", &self.base_path)
-            .field("sign_up", &self.sign_up)
-            .field("dynamodb_endpoint", &self.dynamodb_endpoint)
-            .finish_non_exhaustive()
-    }
+/// What depends on a secret.
+#[derive(Debug, Clone)]
+pub enum Told<T> {
+    /// It was told.
+    Here(T),
+    /// The secret is in a vault, under this name.
+    InVault(SecretName),
 }
 
 /// Everything that is wrong with a configuration: whole sentences, each beginning with the variable that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("The configuration is wrong. {}", .0.join(" "))]
 pub struct ConfigError(Vec<String>);
+
+/// What is wrong, as it is found.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    /// What was read, or nothing and its fault noted.
+    fn take<T>(&mut self, name: &str, result: Result<T, &str>) -> Option<T> {
+        result.map_err(|fault| self.0.push(format!("{name} {fault}"))).ok()
+    }
+}
 
 impl Config {
     /// The configuration that a lookup from variable to value gives. A variable that is set to nothing counts as not
@@ -71,46 +93,34 @@ impl Config {
     /// [`ConfigError`] with every fault.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let mut faults = Vec::new();
-        let mut check = |name: &str, result: Result<(), &str>| {
-            if let Err(fault) = result {
-                faults.push(format!("{name} {fault}"));
-            }
+        let mut faults = Faults::default();
+        let table = lookup(TABLE).ok_or("is missing: name the DynamoDB table.");
+        let table = faults.take(TABLE, table.and_then(check_table));
+        let cookie_keys = keys(&lookup, &mut faults);
+        let mut optional = |name: &str, check: fn(String) -> Result<String, &'static str>| {
+            lookup(name).and_then(|value| faults.take(name, check(value)))
         };
-
-        let table = lookup(TABLE);
-        check(TABLE, table.as_deref().ok_or("is missing: name the DynamoDB table.").and_then(check_table));
-        let secret = lookup(COOKIE_KEY);
-        let key =
-            secret.as_deref().map(cookie_key).unwrap_or(Err("is missing: give at least 64 bytes of text."));
-        check(COOKIE_KEY, key.as_ref().map(drop).map_err(|fault| *fault));
-        let secure = lookup(SECURE_COOKIES);
-        check(SECURE_COOKIES, secure.as_deref().map_or(Ok(()), |value| parse_bool(value).map(drop)));
-        let base_path = lookup(BASE_PATH);
-        check(BASE_PATH, base_path.as_deref().map_or(Ok(()), check_base_path));
-        let sign_up = SignUp::from_settings(lookup(SIGN_UP).as_deref(), lookup(INVITATION_CODE).as_deref());
-        if let Err(SignUpFaults { mode, code }) = &sign_up {
-            check(SIGN_UP, mode.map_or(Ok(()), Err));
-            check(INVITATION_CODE, code.map_or(Ok(()), Err));
-        }
-        let dynamodb_endpoint = lookup(DYNAMODB_ENDPOINT);
-        check(DYNAMODB_ENDPOINT, dynamodb_endpoint.as_deref().map_or(Ok(()), check_endpoint));
-
-        match (table, key, sign_up, faults.is_empty()) {
-            (Some(table), Ok(key), Ok(sign_up), true) => Ok(Self {
+        let secure = optional(SECURE_COOKIES, check_bool);
+        let base_path = optional(BASE_PATH, check_base_path);
+        let dynamodb_endpoint = optional(DYNAMODB_ENDPOINT, check_endpoint);
+        let secrets_endpoint = optional(SECRETS_ENDPOINT, check_endpoint);
+        let sign_up = sign_up(&lookup, &mut faults);
+        match (table, cookie_keys, sign_up) {
+            (Some(table), Some(cookie_keys), Some(sign_up)) if faults.0.is_empty() => Ok(Self {
                 table,
-                cookies: CookiePolicy { key, secure: secure.as_deref() != Some("false") },
+                cookie_keys,
+                secure_cookies: secure.as_deref() != Some("false"),
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
                 dynamodb_endpoint,
+                secrets_endpoint,
             }),
-            _ => Err(ConfigError(faults)),
+            _ => Err(ConfigError(faults.0)),
         }
     }
-}
 
-impl Config {
-    /// The configuration of a function that serves no pages: cookies would be sealed with a key that nobody learns.
+    /// The configuration of a function that serves no pages: nothing of cookies and sign-up is read, and cookies would be
+    /// sealed with a key that nobody learns.
     ///
     /// # Errors
     /// As [`from_lookup`](Self::from_lookup).
@@ -119,173 +129,121 @@ impl Config {
         entropy: &Entropy,
     ) -> Result<Self, ConfigError> {
         let key = || entropy.bytes::<64>().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::from_lookup(|name| if name == COOKIE_KEY { Some(key()) } else { lookup(name) })
+        Self::from_lookup(|name| match name {
+            COOKIE_KEY => Some(key()),
+            TABLE | DYNAMODB_ENDPOINT => lookup(name),
+            _ => None,
+        })
+    }
+
+    /// The keys of cookies alone, for a server that has its own where none are told.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault.
+    pub fn cookie_keys(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Told<KeyRing>>, ConfigError> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        if ![COOKIE_KEY, COOKIE_KEY_PREVIOUS, COOKIE_KEY_SECRET].iter().any(|name| lookup(name).is_some()) {
+            return Ok(None);
+        }
+        let mut faults = Faults::default();
+        let keys = keys(&lookup, &mut faults);
+        if faults.0.is_empty() { Ok(keys) } else { Err(ConfigError(faults.0)) }
     }
 }
 
-/// The key of session cookies that a secret text stands for: the SHA-512 of a label and the text, whose entropy must
-/// be that of a random key, so that nothing slower is needed.
-///
-/// # Errors
-/// The words after the secret's name, if the text is shorter than 64 bytes.
-pub fn cookie_key(secret: &str) -> Result<Key, &'static str> {
-    if secret.len() < 64 {
-        return Err("is too short: give at least 64 bytes of random text.");
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The text of the key and perhaps of the one before it, or the name of the secret; never both.
+fn keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<KeyRing>> {
+    const MISSING: &str =
+        "is missing: give at least 64 bytes of text, or name their secret in HOLDFAST_COOKIE_KEY_SECRET.";
+    const TWO: &str = "is set beside HOLDFAST_COOKIE_KEY: leave one of the two out.";
+    const KEPT: &str =
+        "is of no use beside HOLDFAST_COOKIE_KEY_SECRET: a secret keeps its previous version. Leave it out.";
+    let named = lookup(COOKIE_KEY_SECRET);
+    let (key, previous) = (lookup(COOKIE_KEY), lookup(COOKIE_KEY_PREVIOUS));
+    let mut read = |name: &str, text: Option<String>| text.map(|text| faults.take(name, cookie_key(&text)));
+    let (current, before) = (read(COOKIE_KEY, key), read(COOKIE_KEY_PREVIOUS, previous));
+    let Some(named) = named else {
+        return match current {
+            None => faults.take(COOKIE_KEY, Err(MISSING)),
+            Some(current) => Some(Told::Here(KeyRing::of(current?, before.flatten()))),
+        };
+    };
+    let name = faults.take(COOKIE_KEY_SECRET, secret_name(&named));
+    current.and_then(|_| faults.take(COOKIE_KEY_SECRET, Err::<(), _>(TWO)));
+    before.and_then(|_| faults.take(COOKIE_KEY_PREVIOUS, Err::<(), _>(KEPT)));
+    name.map(Told::InVault)
+}
+
+/// Who may sign up. The code is told, or the name of its secret; never both.
+fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<SignUp>> {
+    const TWO: &str = "is set beside HOLDFAST_INVITATION_CODE: leave one of the two out.";
+    const USELESS: &str = "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
+    let (mode, code) = (lookup(SIGN_UP), lookup(INVITATION_CODE));
+    let Some(named) = lookup(INVITATION_CODE_SECRET) else {
+        return match SignUp::from_settings(mode.as_deref(), code.as_deref()) {
+            Ok(sign_up) => Some(Told::Here(sign_up)),
+            Err(SignUpFaults { mode, code }) => {
+                mode.and_then(|fault| faults.take(SIGN_UP, Err::<(), _>(fault)));
+                code.and_then(|fault| faults.take(INVITATION_CODE, Err::<(), _>(fault)));
+                None
+            }
+        };
+    };
+    let name = faults.take(INVITATION_CODE_SECRET, secret_name(&named));
+    if code.is_some() {
+        return faults.take(INVITATION_CODE_SECRET, Err(TWO));
     }
-    let digest = Sha512::new().chain_update("holdfast cookie key\n").chain_update(secret).finalize();
-    Ok(Key::from(&digest))
+    match SignUp::from_settings(mode.as_deref(), None) {
+        // That no code was told is as it should be.
+        Err(SignUpFaults { mode: None, .. }) => name.map(Told::InVault),
+        Err(SignUpFaults { mode: Some(fault), .. }) => faults.take(SIGN_UP, Err(fault)),
+        Ok(_) => faults.take(INVITATION_CODE_SECRET, Err(USELESS)),
+    }
+}
+
+fn secret_name(text: &str) -> Result<SecretName, &'static str> {
+    text.parse().map_err(|_| {
+        "names no secret: give its ARN, or its name of letters, digits, and the marks / _ + = . @ and - only."
+    })
 }
 
 /// A table name as DynamoDB allows it.
-fn check_table(name: &str) -> Result<(), &'static str> {
+fn check_table(name: String) -> Result<String, &'static str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
-        Ok(())
+        Ok(name)
     } else {
         Err("is no table name: it has 3 to 255 letters, digits, and the marks _ - and . only.")
     }
 }
 
-fn parse_bool(value: &str) -> Result<bool, &'static str> {
-    value.parse().map_err(|_| "is neither true nor false.")
+fn check_bool(value: String) -> Result<String, &'static str> {
+    if value.parse::<bool>().is_ok() { Ok(value) } else { Err("is neither true nor false.") }
 }
 
-fn check_base_path(path: &str) -> Result<(), &'static str> {
+fn check_base_path(path: String) -> Result<String, &'static str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$'()*+,".contains(c);
     let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
     if segments.all(|segment| !segment.is_empty() && segment.chars().all(allowed)) {
-        Ok(())
+        Ok(path)
     } else {
         Err("is no path: it looks like /desk, without a slash at its end.")
     }
 }
 
-fn check_endpoint(address: &str) -> Result<(), &'static str> {
+fn check_endpoint(address: String) -> Result<String, &'static str> {
     let uri = address.parse::<Uri>().ok();
     let scheme = uri.as_ref().and_then(Uri::scheme_str);
     if matches!(scheme, Some("http" | "https")) && uri.as_ref().is_some_and(|uri| uri.host().is_some()) {
-        Ok(())
+        Ok(address)
     } else {
         Err("is no address: it looks like http://127.0.0.1:8000.")
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
-mod tests {
-    use super::*;
-
-    const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-    const CODE: &str = "k7-Wm2!xQ";
-
-    fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let base = [(TABLE, "holdfast"), (COOKIE_KEY, SECRET)];
-        Config::from_lookup(|name| {
-            let all = changes.iter().chain(&base);
-            all.clone().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    #[test]
-    fn the_least_configuration_is_a_table_and_a_key() {
-        let config = read(&[]).unwrap();
-        assert_eq!(config.table, "holdfast");
-        assert!(config.cookies.secure);
-        assert_eq!(config.base_path, "");
-        assert!(matches!(config.sign_up, SignUp::Open));
-        assert_eq!(config.dynamodb_endpoint, None);
-    }
-
-    #[test]
-    fn a_function_without_pages_needs_no_key_of_cookies() {
-        let lookup = |name: &str| (name == TABLE).then(|| "holdfast".to_owned());
-        let made = || Config::without_pages(lookup, &Entropy::of_system()).unwrap();
-        assert_eq!(made().table, "holdfast");
-        assert_ne!(made().cookies.key.master(), made().cookies.key.master());
-        assert!(Config::without_pages(|_| None, &Entropy::of_system()).is_err());
-    }
-
-    #[test]
-    fn everything_may_be_said() {
-        let config = read(&[
-            (SECURE_COOKIES, "false"),
-            (BASE_PATH, "/desk/eu"),
-            (SIGN_UP, "invitation"),
-            (INVITATION_CODE, CODE),
-            (DYNAMODB_ENDPOINT, "https://dynamodb.example:8443"),
-        ])
-        .unwrap();
-        assert!(!config.cookies.secure);
-        assert_eq!(config.base_path, "/desk/eu");
-        assert!(matches!(&config.sign_up, SignUp::Invited(code) if code.is(CODE)));
-        assert_eq!(config.dynamodb_endpoint.as_deref(), Some("https://dynamodb.example:8443"));
-    }
-
-    #[test]
-    fn a_wrong_value_is_named() {
-        for (name, value, words) in [
-            (TABLE, "", "is missing"),
-            (TABLE, "ab", "is no table name"),
-            (TABLE, "a table", "is no table name"),
-            (COOKIE_KEY, "", "is missing"),
-            (COOKIE_KEY, &SECRET[1..], "is too short"),
-            (SECURE_COOKIES, "yes", "is neither true nor false"),
-            (BASE_PATH, "desk", "is no path"),
-            (BASE_PATH, "/", "is no path"),
-            (BASE_PATH, "/desk/", "is no path"),
-            (BASE_PATH, "//evil.example", "is no path"),
-            (SIGN_UP, "closed", "is none of open, off and invitation"),
-            (INVITATION_CODE, CODE, "is of no use"),
-            (DYNAMODB_ENDPOINT, "localhost:8000", "is no address"),
-            (DYNAMODB_ENDPOINT, "ftp://localhost", "is no address"),
-        ] {
-            let error = read(&[(name, value)]).unwrap_err().to_string();
-            assert!(error.contains(&format!("{name} {words}")), "{name}={value}: {error}");
-        }
-    }
-
-    #[test]
-    fn all_faults_are_told_at_once_and_no_secret_with_them() {
-        let secret = "short-secret";
-        let code = "a code";
-        let error = read(&[
-            (TABLE, ""),
-            (COOKIE_KEY, secret),
-            (SECURE_COOKIES, "1"),
-            (BASE_PATH, "x"),
-            (SIGN_UP, "closed"),
-            (INVITATION_CODE, code),
-        ])
-        .unwrap_err();
-        assert_eq!(error.0.len(), 6, "{error}");
-        let said = format!("{error} {error:?}");
-        assert!(!said.contains(secret) && !said.contains(code), "{said}");
-    }
-
-    #[test]
-    fn sign_up_is_open_unless_switched_off_or_by_invitation() {
-        assert!(matches!(read(&[(SIGN_UP, "open")]).unwrap().sign_up, SignUp::Open));
-        assert!(matches!(read(&[(SIGN_UP, "off"), (INVITATION_CODE, "")]).unwrap().sign_up, SignUp::Off));
-        let error = read(&[(SIGN_UP, "invitation")]).unwrap_err().to_string();
-        assert!(error.contains("HOLDFAST_INVITATION_CODE is missing"), "{error}");
-        let error = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, "a code")]).unwrap_err().to_string();
-        assert!(error.contains("HOLDFAST_INVITATION_CODE is no invitation code"), "{error}");
-    }
-
-    #[test]
-    fn a_configuration_shows_no_secret() {
-        let config = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, CODE)]).unwrap();
-        let shown = format!("{config:?}");
-        assert!(!shown.contains(CODE), "{shown}");
-        assert!(shown.contains("holdfast") && !shown.contains("0123456789"), "{shown}");
-        assert!(!shown.contains(&format!("{:?}", config.cookies.key.master())));
-    }
-
-    #[test]
-    fn the_same_secret_gives_the_same_key_and_another_another() {
-        let other = SECRET.replace('0', "1");
-        assert_eq!(cookie_key(SECRET).unwrap(), cookie_key(SECRET).unwrap());
-        assert_ne!(cookie_key(SECRET).unwrap(), cookie_key(&other).unwrap());
-    }
-}
+mod tests;

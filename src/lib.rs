@@ -15,6 +15,7 @@
 //! | [`orders`] | customers' requests for leads, and caps |
 //! | `native` | sockets, TLS and AWS's ordinary ways; not on WebAssembly |
 //! | [`search`] | search by words, for whatever is found so |
+//! | [`secrets`] | secrets that are kept elsewhere and read when they are needed |
 //! | [`telemetry`] | what is told of each request and batch |
 //! | [`values`] | values that several features speak of |
 //! | [`web`] | what all pages and the JSON API share |
@@ -43,6 +44,7 @@ pub mod native;
 pub mod orders;
 pub mod raffle;
 pub mod search;
+pub mod secrets;
 pub mod telemetry;
 pub mod values;
 pub mod web;

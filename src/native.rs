@@ -12,16 +12,18 @@ pub mod engine;
 pub mod kafka;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod secrets;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::accounts::keys::{CookieKeys, KeyRing};
 use crate::accounts::sign_up::SignUp;
 use crate::app::{App, Clock, CookiePolicy, Entropy};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, SecretsError, Settled, Told};
 use crate::dynamo::{Dynamo, Patience};
 use crate::leads::store::Snapshots;
 use crate::telemetry::Telemetry;
@@ -46,26 +48,49 @@ pub enum ClientError {
     NoRegion,
 }
 
+/// Why a program cannot begin as its environment says.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// AWS cannot be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A secret that it names is not to be had.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+}
+
 /// A client of DynamoDB on AWS, or at another endpoint, with region and credentials from the ordinary chain unless a
 /// region is given.
 ///
 /// # Errors
 /// [`ClientError::NoRegion`].
 pub async fn aws(region: Option<String>, endpoint: Option<&str>) -> Result<Builder, ClientError> {
+    Ok(dynamodb(&ordinary(region).await?, endpoint))
+}
+
+/// What all clients of AWS have in common: region and credentials from the ordinary chain, unless a region is given.
+///
+/// # Errors
+/// [`ClientError::NoRegion`].
+pub async fn ordinary(region: Option<String>) -> Result<SdkConfig, ClientError> {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).http_client(https()).sleep_impl(TokioSleep::new());
     if let Some(region) = region {
         loader = loader.region(Region::new(region));
     }
     let config = loader.load().await;
-    if config.region().is_none() {
-        return Err(ClientError::NoRegion);
-    }
-    let builder = Builder::from(&config);
-    Ok(match endpoint {
+    if config.region().is_some() { Ok(config) } else { Err(ClientError::NoRegion) }
+}
+
+fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
+    let builder = Builder::from(config);
+    match endpoint {
         Some(endpoint) => builder.endpoint_url(endpoint),
         None => builder,
-    })
+    }
 }
 
 /// A client of an engine on this machine, which asks for credentials and believes any.
@@ -104,13 +129,28 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp)
     }
 }
 
-/// The application that a configuration describes. Its SDK client is made here, once.
+/// The application that a configuration describes. Its SDK clients are made here, once, and its secrets read.
 ///
 /// # Errors
-/// [`ClientError::NoRegion`].
-pub async fn app_of(config: &Config) -> Result<App, ClientError> {
-    let client = aws(None, config.dynamodb_endpoint.as_deref()).await?;
-    Ok(app(client, &config.table, config.cookies.clone(), config.sign_up.clone()))
+/// [`StartError`].
+pub async fn app_of(config: &Config) -> Result<App, StartError> {
+    let sdk = ordinary(None).await?;
+    let client = dynamodb(&sdk, config.dynamodb_endpoint.as_deref());
+    let vault = config.names_secrets().then(|| secrets::vault(&sdk, config.secrets_endpoint.as_deref()));
+    let Settled { cookies, sign_up } = config.settle(vault.as_ref(), Clock::of_system().now()).await?;
+    Ok(app(client, &config.table, cookies, sign_up))
+}
+
+/// The keys of cookies that an environment told, read from Secrets Manager if they are there.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, StartError> {
+    let vault = match told {
+        Told::Here(_) => None,
+        Told::InVault(_) => Some(secrets::vault(&ordinary(None).await?, None)),
+    };
+    Ok(told.settle(vault.as_ref(), Clock::of_system().now()).await?)
 }
 
 /// HTTPS with the roots that the operating system trusts: a list of our own would be quicker to load by some

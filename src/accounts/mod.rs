@@ -11,6 +11,7 @@
 mod api;
 pub mod attempts;
 pub mod domain;
+pub mod keys;
 mod pages;
 pub mod password;
 pub mod session;
@@ -19,7 +20,7 @@ pub mod store;
 pub mod tokens;
 mod views;
 
-pub use session::authenticate;
+pub use session::{Sender, authenticate};
 
 use crate::app::App;
 use crate::dynamo::{CursorError, StoreError};

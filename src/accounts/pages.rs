@@ -94,7 +94,7 @@ async fn sign_in(
     match account {
         Ok(Some(account)) => {
             tracing::info!(account = %account.id, "signed in by password");
-            Ok((session::begin(&app, &account), onward(&shell, &next, fragment)).into_response())
+            Ok((session::begin(&app, &account).await, onward(&shell, &next, fragment)).into_response())
         }
         Ok(None) => {
             let words = "The e-mail address or the password is not right.";
@@ -156,7 +156,7 @@ async fn follow_link(
     };
     if let Some(account) = account {
         tracing::info!(account = %account.id, "signed in by a link");
-        return Ok((session::begin(&app, &account), see_other(&shell, "/", false)).into_response());
+        return Ok((session::begin(&app, &account).await, see_other(&shell, "/", false)).into_response());
     }
     // Going back in the browser comes here again.
     if who.is_some() {
@@ -242,7 +242,7 @@ async fn change_password(
             Ok(account) => {
                 tracing::info!(account = %account.id, "password changed");
                 let onward = see_other(&shell, "/account?password=changed", fragment);
-                return Ok((session::begin(&app, &account), onward).into_response());
+                return Ok((session::begin(&app, &account).await, onward).into_response());
             }
             Err(error) => refused_password(error)?,
         },

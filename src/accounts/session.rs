@@ -1,17 +1,20 @@
 //! Who sends a request: a browser's session in an encrypted cookie, or a program's token in `Authorization`.
 //!
 //! What always holds: to know it costs at most one read, and none where a request brings neither; whatever cannot be
-//! read (another key's cookie, a foreign token) is nobody and never an error; a token decides before a cookie.
+//! read (another key's cookie, a foreign token) is nobody and never an error; a token decides before a cookie. A session
+//! whose cookie was sealed with a key that another has followed goes on in a new cookie, with the time that it has left.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum_extra::extract::PrivateCookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::cookie::{Cookie, Key, SameSite};
+use axum_extra::extract::{CookieJar, PrivateCookieJar};
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{Account, AccountId, Secret, SignedIn};
+use super::keys::KeyRing;
 use super::{AccountError, store, tokens};
 use crate::app::{App, CookiePolicy};
 use crate::values::Invalid;
@@ -28,8 +31,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn is_over(&self, now: Timestamp) -> bool {
-        now.duration_since(self.began) >= LASTS
+    /// How long it goes on: nothing once it is over.
+    fn left(&self, now: Timestamp) -> SignedDuration {
+        (LASTS - now.duration_since(self.began)).max(SignedDuration::ZERO)
     }
 
     fn value(&self) -> String {
@@ -57,32 +61,56 @@ fn cookie_name(policy: &CookiePolicy) -> &'static str {
     if policy.secure { "__Host-holdfast" } else { "holdfast" }
 }
 
-fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> PrivateCookieJar {
+fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
     let lasts = Duration::try_from(lasts).unwrap_or_default();
-    let cookie = Cookie::build((cookie_name(policy), value))
+    Cookie::build((cookie_name(policy), value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(policy.secure)
-        .max_age(lasts.try_into().unwrap_or_default());
-    PrivateCookieJar::new(policy.key.clone()).add(cookie)
+        .max_age(lasts.try_into().unwrap_or_default())
+        .build()
+}
+
+/// A session in a cookie sealed with this key.
+fn sealed(policy: &CookiePolicy, key: &Key, session: &Session, now: Timestamp) -> PrivateCookieJar {
+    PrivateCookieJar::new(key.clone()).add(cookie(policy, session.value(), session.left(now)))
 }
 
 /// The cookie that begins a session now. It is part of the answer.
-pub(super) fn begin(app: &App, account: &Account) -> PrivateCookieJar {
-    let session = Session { account: account.id, epoch: account.epoch, began: app.clock.now() };
-    cookie(&app.cookies, session.value(), LASTS)
+pub(super) async fn begin(app: &App, account: &Account) -> PrivateCookieJar {
+    let now = app.clock.now();
+    let session = Session { account: account.id, epoch: account.epoch, began: now };
+    let keys = app.cookies.keys.at(now).await;
+    sealed(&app.cookies, keys.sealing(now), &session, now)
 }
 
 /// The cookie that ends this browser's session. It is part of the answer.
-pub(super) fn end(app: &App) -> PrivateCookieJar {
-    cookie(&app.cookies, String::new(), SignedDuration::ZERO)
+pub(super) fn end(app: &App) -> CookieJar {
+    CookieJar::new().add(cookie(&app.cookies, String::new(), SignedDuration::ZERO))
 }
 
-fn session(policy: &CookiePolicy, headers: &HeaderMap, now: Timestamp) -> Option<Session> {
-    let jar = PrivateCookieJar::from_headers(headers, policy.key.clone());
-    let session: Session = jar.get(cookie_name(policy))?.value().parse().ok()?;
-    (!session.is_over(now)).then_some(session)
+/// A session out of its cookie.
+#[derive(Debug, PartialEq, Eq)]
+struct Opened {
+    session: Session,
+    /// Whether another key has followed the one that sealed it.
+    is_outdated: bool,
+}
+
+fn open(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timestamp) -> Option<Opened> {
+    let open_with = |key: &Key| {
+        let jar = PrivateCookieJar::from_headers(headers, key.clone());
+        let session: Session = jar.get(cookie_name(policy))?.value().parse().ok()?;
+        (!session.left(now).is_zero()).then_some(session)
+    };
+    let current = open_with(keys.current()).map(|session| Opened { session, is_outdated: false });
+    // Sealed by an instance whose clock is a little ahead, a cookie of the newer key stays as it is.
+    let previous = || {
+        let session = keys.previous().and_then(open_with)?;
+        Some(Opened { session, is_outdated: keys.has_taken_over(now) })
+    };
+    current.or_else(previous)
 }
 
 /// What a request says about who sends it.
@@ -91,13 +119,15 @@ enum Credential {
     /// Nothing, or nothing that can be read.
     None,
     Token(Secret),
-    Session(Session),
+    /// Perhaps a session.
+    Cookies,
 }
 
-fn credential(policy: &CookiePolicy, headers: &HeaderMap, now: Timestamp) -> Credential {
+fn credential(headers: &HeaderMap) -> Credential {
     match bearer(headers) {
         Some(token) => token.parse().map_or(Credential::None, Credential::Token),
-        None => session(policy, headers, now).map_or(Credential::None, Credential::Session),
+        None if headers.contains_key(header::COOKIE) => Credential::Cookies,
+        None => Credential::None,
     }
 }
 
@@ -110,40 +140,96 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     is_bearer.then(|| token.trim())
 }
 
-/// Who sends a request, by its session cookie or its token. At most one call.
+/// Who sends a request.
+#[derive(Debug)]
+pub struct Sender {
+    /// The account.
+    pub who: SignedIn,
+    /// What the answer tells the browser about its session.
+    pub renewal: Renewal,
+}
+
+/// The session in a cookie of the key that seals now, if it came in one of the key before.
+#[derive(Debug)]
+pub struct Renewal(Option<PrivateCookieJar>);
+
+impl Renewal {
+    /// The answer with the cookie, unless it begins or ends a session by itself.
+    pub fn with(self, response: Response, policy: &CookiePolicy) -> Response {
+        let name = cookie_name(policy);
+        let sets = |value: &http::HeaderValue| {
+            let text = value.as_bytes();
+            text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        };
+        match self.0 {
+            Some(jar) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
+                (jar, response).into_response()
+            }
+            _ => response,
+        }
+    }
+}
+
+/// Who sends a request, by its session cookie or its token. At most one call of the store.
 ///
 /// # Errors
 /// [`AccountError::Store`] if the store failed.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, AccountError> {
-    match credential(&app.cookies, headers, app.clock.now()) {
-        Credential::None => Ok(None),
-        Credential::Token(secret) => tokens::find(app, &secret).await,
-        Credential::Session(session) => store::by_session(app, &session).await,
-    }
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sender>, AccountError> {
+    let (who, renewal) = match credential(headers) {
+        Credential::None => (None, None),
+        Credential::Token(secret) => (tokens::find(app, &secret).await?, None),
+        Credential::Cookies => {
+            let (policy, now) = (&app.cookies, app.clock.now());
+            let keys = policy.keys.at(now).await;
+            let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
+            let renewal = opened.is_outdated.then(|| sealed(policy, keys.sealing(now), &opened.session, now));
+            (store::by_session(app, &opened.session).await?, renewal)
+        }
+    };
+    Ok(who.map(|who| Sender { who, renewal: Renewal(renewal) }))
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::response::IntoResponse;
-    use axum_extra::extract::cookie::Key;
     use http::HeaderValue;
 
     use super::*;
+    use crate::accounts::keys::{CookieKeys, TAKES_OVER};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
-    fn policy(key: u8, secure: bool) -> CookiePolicy {
-        CookiePolicy { key: Key::from(&[key; 64]), secure }
+    fn key(byte: u8) -> Key {
+        Key::from(&[byte; 64])
+    }
+
+    fn ring(byte: u8) -> KeyRing {
+        KeyRing::of(key(byte), None)
+    }
+
+    fn policy(secure: bool) -> CookiePolicy {
+        CookiePolicy { keys: CookieKeys::fixed(ring(1)), secure }
     }
 
     fn some_session() -> Session {
         Session { account: AccountId::new(NOW, &[1; 10]), epoch: 3, began: NOW }
     }
 
-    /// What the answer with this session's cookie sets.
+    fn session(
+        policy: &CookiePolicy,
+        keys: &KeyRing,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<Session> {
+        open(policy, keys, headers, now).map(|opened| opened.session)
+    }
+
+    fn text_of(jar: PrivateCookieJar) -> String {
+        jar.into_response().headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+    }
+
+    /// What the answer with this session's cookie sets, sealed with the first key.
     fn set_cookie(policy: &CookiePolicy, session: &Session) -> String {
-        let response = cookie(policy, session.value(), LASTS).into_response();
-        response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+        text_of(sealed(policy, &key(1), session, NOW))
     }
 
     /// The headers with which a browser sends the cookie back.
@@ -159,59 +245,95 @@ mod tests {
     #[test]
     fn a_session_comes_back_from_its_cookie() {
         for secure in [false, true] {
-            let policy = policy(1, secure);
+            let policy = policy(secure);
             let headers = sent_back(&set_cookie(&policy, &some_session()));
-            assert_eq!(session(&policy, &headers, NOW), Some(some_session()));
+            assert_eq!(session(&policy, &ring(1), &headers, NOW), Some(some_session()));
         }
     }
 
     #[test]
     fn the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_says_nothing() {
-        let text = set_cookie(&policy(1, false), &some_session());
+        let text = set_cookie(&policy(false), &some_session());
         assert!(text.starts_with("holdfast=") && !text.contains("Secure"), "{text}");
         for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=604800"] {
             assert!(text.split("; ").any(|part| part == attribute), "{attribute} in {text}");
         }
         assert!(!text.contains(&some_session().account.to_string()), "{text}");
-        let text = set_cookie(&policy(1, true), &some_session());
+        let text = set_cookie(&policy(true), &some_session());
         assert!(text.starts_with("__Host-holdfast=") && text.contains("; Secure"), "{text}");
     }
 
     #[test]
     fn a_session_is_over_after_seven_days_whatever_the_browser_keeps() {
-        let policy = policy(1, true);
+        let policy = policy(true);
         let headers = sent_back(&set_cookie(&policy, &some_session()));
         let second = SignedDuration::from_secs(1);
-        assert!(session(&policy, &headers, NOW + LASTS - second).is_some());
-        assert_eq!(session(&policy, &headers, NOW + LASTS), None);
+        assert!(session(&policy, &ring(1), &headers, NOW + LASTS - second).is_some());
+        assert_eq!(session(&policy, &ring(1), &headers, NOW + LASTS), None);
     }
 
     #[test]
     fn a_cookie_of_another_key_or_with_a_changed_letter_is_nobody() {
-        let text = set_cookie(&policy(1, false), &some_session());
-        assert_eq!(session(&policy(2, false), &sent_back(&text), NOW), None);
+        let text = set_cookie(&policy(false), &some_session());
+        assert_eq!(session(&policy(false), &ring(2), &sent_back(&text), NOW), None);
         let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
         for (at, letter) in value.char_indices().filter(|(_, letter)| letter.is_ascii_alphanumeric()) {
             let other = if letter == 'A' { "B" } else { "A" };
             let changed = format!("{name}={}{other}{}", &value[..at], &value[at + 1..]);
-            assert_eq!(session(&policy(1, false), &sent_back(&changed), NOW), None, "{changed}");
+            assert_eq!(session(&policy(false), &ring(1), &sent_back(&changed), NOW), None, "{changed}");
         }
     }
 
     #[test]
+    fn a_cookie_of_the_key_before_is_outdated_once_the_new_key_seals() {
+        let policy = policy(false);
+        let keys = KeyRing::rotated(key(2), NOW, Some(key(1)));
+        let opened = |jar: PrivateCookieJar, now| open(&policy, &keys, &sent_back(&text_of(jar)), now);
+        let by = |sealing: u8| sealed(&policy, &key(sealing), &some_session(), NOW);
+        for (sealing, now, is_outdated) in
+            [(1, NOW, false), (2, NOW, false), (1, NOW + TAKES_OVER, true), (2, NOW + TAKES_OVER, false)]
+        {
+            let session = some_session();
+            assert_eq!(opened(by(sealing), now), Some(Opened { session, is_outdated }), "{sealing} {now}");
+        }
+        assert_eq!(opened(by(3), NOW), None);
+    }
+
+    #[test]
+    fn a_cookie_sealed_anew_lasts_as_long_as_is_left() {
+        let day = SignedDuration::from_hours(24);
+        let text = text_of(sealed(&policy(false), &key(2), &some_session(), NOW + day));
+        assert!(text.split("; ").any(|part| part == "Max-Age=518400"), "{text}");
+        let opened = session(&policy(false), &ring(2), &sent_back(&text), NOW + day);
+        assert_eq!(opened, Some(some_session()));
+    }
+
+    #[test]
+    fn an_answer_that_sets_the_session_itself_is_left_alone() {
+        let policy = policy(false);
+        let renewal = || Renewal(Some(sealed(&policy, &key(2), &some_session(), NOW)));
+        let cookies = |response: Response| response.headers().get_all(header::SET_COOKIE).iter().count();
+        let with = |name: &'static str| CookieJar::new().add(Cookie::new(name, "x")).into_response();
+        assert_eq!(cookies(renewal().with(().into_response(), &policy)), 1);
+        assert_eq!(cookies(renewal().with(with("holdfast"), &policy)), 1);
+        assert_eq!(cookies(renewal().with(with("holdfast-other"), &policy)), 2);
+        assert_eq!(cookies(Renewal(None).with(().into_response(), &policy)), 0);
+    }
+
+    #[test]
     fn a_cookie_under_another_name_is_nobody() {
-        let text = set_cookie(&policy(1, false), &some_session());
+        let text = set_cookie(&policy(false), &some_session());
         let renamed = text.replacen("holdfast=", "__Host-holdfast=", 1);
-        assert_eq!(session(&policy(1, true), &sent_back(&renamed), NOW), None);
+        assert_eq!(session(&policy(true), &ring(1), &sent_back(&renamed), NOW), None);
     }
 
     #[test]
     fn what_is_sealed_with_our_key_and_is_no_session_is_nobody() {
         let right = some_session().value();
         for value in ["", "a.b.c", &format!("{right}.1"), &right.replace('.', ","), &right[..30]] {
-            let response = cookie(&policy(1, false), value.to_owned(), LASTS).into_response();
-            let text = response.headers()[header::SET_COOKIE].to_str().unwrap();
-            assert_eq!(session(&policy(1, false), &sent_back(text), NOW), None, "{value}");
+            let cookie = cookie(&policy(false), value.to_owned(), LASTS);
+            let text = text_of(PrivateCookieJar::new(key(1)).add(cookie));
+            assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");
         }
     }
 
@@ -220,26 +342,26 @@ mod tests {
         let secret = Secret::new([9; 32]);
         for scheme in ["Bearer", "bearer", "BEARER"] {
             let headers = authorized(&format!("{scheme} {}", secret.reveal()));
-            assert_eq!(credential(&policy(1, false), &headers, NOW), Credential::Token(secret.clone()));
+            assert_eq!(credential(&headers), Credential::Token(secret.clone()));
         }
     }
 
     #[test]
     fn a_malformed_token_is_nobody_even_beside_a_session() {
         for value in ["Bearer", "Bearer hf_no", "Bearer hf_no hf_no", "bearer é", "bearer \u{ff}"] {
-            let mut headers = sent_back(&set_cookie(&policy(1, false), &some_session()));
+            let mut headers = sent_back(&set_cookie(&policy(false), &some_session()));
             headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-            assert_eq!(credential(&policy(1, false), &headers, NOW), Credential::None, "{value}");
+            assert_eq!(credential(&headers), Credential::None, "{value}");
         }
     }
 
     #[test]
     fn a_token_decides_before_a_session_and_other_schemes_do_not() {
-        let mut headers = sent_back(&set_cookie(&policy(1, false), &some_session()));
+        let mut headers = sent_back(&set_cookie(&policy(false), &some_session()));
         headers.extend(authorized("Basic YTpi"));
-        assert_eq!(credential(&policy(1, false), &headers, NOW), Credential::Session(some_session()));
+        assert_eq!(credential(&headers), Credential::Cookies);
         let secret = Secret::new([9; 32]);
         headers.extend(authorized(&format!("Bearer {}", secret.reveal())));
-        assert_eq!(credential(&policy(1, false), &headers, NOW), Credential::Token(secret));
+        assert_eq!(credential(&headers), Credential::Token(secret));
     }
 }

@@ -89,7 +89,7 @@ fn discreet(key: &Key) -> String {
 }
 
 /// What an error and its causes say. Not what they hold: a cancelled transaction holds people's data.
-fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
     words.dedup();

@@ -16,6 +16,8 @@ pub mod stream;
 mod upgrade;
 mod write;
 
+#[cfg(feature = "native")]
+pub(crate) use client::in_words;
 pub use client::{Dynamo, Patience, StoreError};
 pub use cursor::{Cursor, CursorError};
 pub use expression::{Condition, Update};

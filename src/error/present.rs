@@ -49,8 +49,10 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
         }
         Form::Page => page(&problem, shell, reference),
     };
-    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-        shown.headers_mut().insert(header::ALLOW, allow);
+    for name in [header::ALLOW, header::SET_COOKIE] {
+        for value in response.headers().get_all(&name) {
+            shown.headers_mut().append(&name, value.clone());
+        }
     }
     if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         shown.headers_mut().insert(header::RETRY_AFTER, header_text("2"));

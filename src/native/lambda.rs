@@ -8,21 +8,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::{ClientError, app_of, discreet};
+use super::{StartError, app_of, discreet};
 use crate::app::{App, Entropy};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::telemetry::{RequestId, Telemetry, TraceId, embedded_metrics};
-
-/// Why a function cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Its environment is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// AWS cannot be reached.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-}
 
 /// Logs one JSON object a line, as CloudWatch reads them.
 pub fn log_as_json() {

@@ -5,13 +5,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use super::headers::refuse_cross_site;
-use crate::accounts::authenticate;
 use crate::accounts::domain::{Role, SignedIn};
+use crate::accounts::{Sender, authenticate};
 use crate::app::App;
 use crate::error::AppError;
 use crate::telemetry::tally;
@@ -119,31 +119,42 @@ impl Routes {
 }
 
 /// Lets a request pass to its route if it may, with who sends it in its extensions. Whoever they are stands in the
-/// response's extensions as well, so that an error page knows them.
+/// response's extensions as well, so that an error page knows them. Whatever is answered, a session that is to go on in
+/// another cookie gets it.
 async fn admit(
     State((app, path, access)): State<(App, &'static str, Access)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, AppError> {
     tally::route(path);
-    let who = match access {
+    let sender = match access {
         Access::Public => None,
         _ => authenticate(&app, request.headers()).await?,
     };
-    if let Some(who) = &who {
-        tally::role(who.role);
-    }
-    refuse_cross_site(&request, who.as_ref())?;
-    if !access.admits(who.as_ref().map(|who| who.role)) {
-        return Err(match who {
-            None => WebError::SignInNeeded,
-            Some(_) => WebError::Forbidden(access),
-        }
-        .into());
-    }
-    let Some(who) = who else { return Ok(next.run(request).await) };
+    let Some(Sender { who, renewal }) = sender else {
+        check(access, &request, None)?;
+        return Ok(next.run(request).await);
+    };
+    tally::role(who.role);
+    let response = pass(access, request, who, next).await.into_response();
+    Ok(renewal.with(response, &app.cookies))
+}
+
+async fn pass(access: Access, mut request: Request, who: SignedIn, next: Next) -> Result<Response, AppError> {
+    check(access, &request, Some(&who))?;
     request.extensions_mut().insert::<SignedIn>(who.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(who);
     Ok(response)
+}
+
+fn check(access: Access, request: &Request, who: Option<&SignedIn>) -> Result<(), WebError> {
+    refuse_cross_site(request, who)?;
+    if access.admits(who.map(|who| who.role)) {
+        return Ok(());
+    }
+    Err(match who {
+        None => WebError::SignInNeeded,
+        Some(_) => WebError::Forbidden(access),
+    })
 }

@@ -79,7 +79,7 @@ async fn sign_up(
     match made {
         Ok(account) => {
             tracing::info!(account = %account.id, "signed up");
-            Ok((session::begin(&app, &account), onward(&shell, &form.next, fragment)).into_response())
+            Ok((session::begin(&app, &account).await, onward(&shell, &form.next, fragment)).into_response())
         }
         Err(error) => refused(page_of(&app, shell, form), error),
     }

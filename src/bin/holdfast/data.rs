@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use axum_extra::extract::cookie::Key;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use holdfast::app::{CookiePolicy, Entropy};
-use holdfast::config::cookie_key;
+use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
+use holdfast::app::Entropy;
 
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, Locked};
@@ -64,18 +64,18 @@ impl DataDirectory {
         Failure::DataHeld { directory: self.0.clone(), held }
     }
 
-    /// How cookies are sealed: by the key in `cookie.key`, made when it is not there. They travel over plain http, for
-    /// nothing but this computer is reached.
+    /// What cookies are sealed with where nothing else is told: the key in `cookie.key`, made when it is not there.
     ///
     /// # Errors
     /// [`Failure::File`].
-    pub fn cookies(&self, _held: &Lock, entropy: &Entropy) -> Result<CookiePolicy, Failure> {
+    pub fn cookie_keys(&self, _held: &Lock, entropy: &Entropy) -> Result<CookieKeys, Failure> {
         let path = self.0.join("cookie.key");
         let key = read_key(&path).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => make_key(&path, entropy),
             _ => Err(error),
         });
-        Ok(CookiePolicy { key: key.map_err(Failure::file("use the cookie key", path))?, secure: false })
+        let key = key.map_err(Failure::file("use the cookie key", path))?;
+        Ok(CookieKeys::fixed(KeyRing::of(key, None)))
     }
 }
 

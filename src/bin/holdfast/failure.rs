@@ -8,8 +8,8 @@ use holdfast::dynamo::StoreError;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
-use holdfast::native::ClientError;
 use holdfast::native::kafka::ConsumeError;
+use holdfast::native::{ClientError, StartError};
 use holdfast::orders::OrderError;
 use holdfast::raffle::RaffleError;
 use holdfast::raffle::domain::ProofError;
@@ -136,6 +136,9 @@ pub enum Failure {
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The server cannot begin as its environment says.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// A file cannot be imported, or its import failed.
     #[error(transparent)]
     Import(#[from] ImportError),

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use holdfast::accounts;
-use holdfast::app::{App, Entropy, build_router};
+use holdfast::accounts::keys::KeyRing;
+use holdfast::app::{App, CookiePolicy, Entropy, build_router};
+use holdfast::config::{Config, Told};
 use holdfast::dynamo::schema::create_table;
-use holdfast::native;
+use holdfast::native::{self, StartError};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -21,7 +23,7 @@ use crate::cli::ServeOptions;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::lock::Holder;
+use crate::lock::{Holder, Lock};
 use crate::say;
 use crate::signals::Signals;
 use crate::workers::Workers;
@@ -39,12 +41,13 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let sign_up = options.sign_up()?;
+    let told = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
     let mut lock = data.lock_alone()?;
     let engine = Engine::start(&data.database()).await?;
-    let cookies = data.cookies(&lock, &Entropy::of_system())?;
+    let cookies = cookies(told, &data, &lock).await?;
     let app = native::app(native::embedded(engine.endpoint()), TABLE, cookies, sign_up);
     let served = async {
         create_table(app.dynamo.client(), TABLE).await?;
@@ -69,6 +72,20 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// How cookies are sealed: by the keys of the environment, or the data's own. They travel over plain http, for nothing
+/// but this computer is reached.
+async fn cookies(
+    told: Option<Told<KeyRing>>,
+    data: &DataDirectory,
+    lock: &Lock,
+) -> Result<CookiePolicy, Failure> {
+    let keys = match told {
+        Some(told) => native::cookie_keys(&told).await?,
+        None => data.cookie_keys(lock, &Entropy::of_system())?,
+    };
+    Ok(CookiePolicy { keys, secure: false })
 }
 
 /// The socket, and the address that people open.

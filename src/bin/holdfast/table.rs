@@ -2,6 +2,7 @@
 //! command's own, or a table on AWS.
 
 use axum_extra::extract::cookie::Key;
+use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, CookiePolicy, Entropy};
 use holdfast::dynamo::schema::create_table;
@@ -77,5 +78,6 @@ impl Opened {
 
 /// A command meets no browser, so its key is of the moment, and nobody signs up.
 fn no_cookies() -> CookiePolicy {
-    CookiePolicy { key: Key::from(&Entropy::of_system().bytes::<64>()), secure: true }
+    let key = Key::from(&Entropy::of_system().bytes::<64>());
+    CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum_extra::extract::cookie::Key;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
 use holdfast::accounts::tokens::{self, Made};
@@ -58,12 +59,13 @@ impl Desk {
         );
         let config = world.engine().sdk_config(wire);
         let entropy = Entropy::of_system();
+        let keys = CookieKeys::fixed(KeyRing::of(Key::from(&[7; 64]), None));
         let app = App {
             dynamo: Dynamo::new(config, world.table(), sleep, entropy.clone(), patience),
             clock: Clock::of_system(),
             entropy,
             snapshots: Snapshots::new(1_000),
-            cookies: CookiePolicy { key: Key::from(&[7; 64]), secure: false },
+            cookies: CookiePolicy { keys, secure: false },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
         };
@@ -88,6 +90,13 @@ impl Desk {
     /// The same instance where these people may sign up.
     pub fn with_sign_up(self, sign_up: SignUp) -> Self {
         let app = App { sign_up, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes }
+    }
+
+    /// The same instance with these keys of cookies.
+    pub fn with_keys(self, keys: CookieKeys) -> Self {
+        let app = App { cookies: CookiePolicy { keys, ..self.app.cookies }, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes }
     }

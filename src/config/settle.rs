@@ -1,0 +1,87 @@
+//! What a configuration becomes once the secrets that it names are read from their vault.
+
+use jiff::Timestamp;
+
+use super::{COOKIE_KEY, COOKIE_KEY_SECRET, Config, INVITATION_CODE, INVITATION_CODE_SECRET, Told};
+use crate::accounts::keys::{CookieKeys, KeyRing};
+use crate::accounts::sign_up::{InvitationCode, SignUp};
+use crate::app::CookiePolicy;
+use crate::secrets::{SecretName, Vault, VaultError};
+
+/// Why secrets cannot be had: whole sentences, each with the variable and the name of the secret, and never its text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("A secret is not to be had. {}", .0.join(" "))]
+pub struct SecretsError(Vec<String>);
+
+/// What depended on secrets.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// What seals cookies, and whether they travel over https alone.
+    pub cookies: CookiePolicy,
+    /// Whether people may make accounts of their own.
+    pub sign_up: SignUp,
+}
+
+impl Config {
+    /// Whether it names secrets in a vault.
+    pub fn names_secrets(&self) -> bool {
+        matches!(self.cookie_keys, Told::InVault(_)) || matches!(self.sign_up, Told::InVault(_))
+    }
+
+    /// Reads the secrets that it names, from the vault if this program has one.
+    ///
+    /// # Errors
+    /// [`SecretsError`] with every secret that is not to be had.
+    pub async fn settle(&self, vault: Option<&Vault>, now: Timestamp) -> Result<Settled, SecretsError> {
+        let keys = self.cookie_keys.settle(vault, now).await;
+        match (keys, settle_sign_up(&self.sign_up, vault).await) {
+            (Ok(keys), Ok(sign_up)) => {
+                Ok(Settled { cookies: CookiePolicy { keys, secure: self.secure_cookies }, sign_up })
+            }
+            (keys, sign_up) => {
+                let faults = [keys.err(), sign_up.err()];
+                Err(SecretsError(faults.into_iter().flatten().flat_map(|fault| fault.0).collect()))
+            }
+        }
+    }
+}
+
+impl Told<KeyRing> {
+    /// The keys, read from the vault if they are there.
+    ///
+    /// # Errors
+    /// [`SecretsError`].
+    pub async fn settle(&self, vault: Option<&Vault>, now: Timestamp) -> Result<CookieKeys, SecretsError> {
+        let name = match self {
+            Self::Here(ring) => return Ok(CookieKeys::fixed(ring.clone())),
+            Self::InVault(name) => name,
+        };
+        let vault = vault.ok_or_else(|| no_vault(COOKIE_KEY_SECRET, COOKIE_KEY))?;
+        let keys = CookieKeys::in_vault(vault.clone(), name.clone(), now).await;
+        keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
+    }
+}
+
+async fn settle_sign_up(sign_up: &Told<SignUp>, vault: Option<&Vault>) -> Result<SignUp, SecretsError> {
+    const NO_CODE: &str = "is no invitation code: one has 8 to 100 visible ASCII characters, without spaces.";
+    let name = match sign_up {
+        Told::Here(sign_up) => return Ok(sign_up.clone()),
+        Told::InVault(name) => name,
+    };
+    let vault = vault.ok_or_else(|| no_vault(INVITATION_CODE_SECRET, INVITATION_CODE))?;
+    let fault = |fault: &str| fault_of(INVITATION_CODE_SECRET, name, fault);
+    let code =
+        vault.current(name).await.map_err(|VaultError(cause)| fault(&format!("cannot be read: {cause}.")))?;
+    let code = code.text.parse::<InvitationCode>().map_err(|_| fault(NO_CODE))?;
+    Ok(SignUp::Invited(code))
+}
+
+fn fault_of(variable: &str, name: &SecretName, fault: &str) -> SecretsError {
+    SecretsError(vec![format!("{variable} names the secret {name}, which {fault}")])
+}
+
+fn no_vault(variable: &str, instead: &str) -> SecretsError {
+    SecretsError(vec![format!(
+        "{variable} is of no use here, where no vault is read: set {instead} instead."
+    )])
+}
