@@ -3,8 +3,8 @@
 //!
 //! The ordinary chain of credentials here is: environment variables (as Lambda sets them), profiles in `~/.aws` with
 //! keys or a role to assume, web identity tokens, the container endpoint of ECS and EKS, and the instance metadata of
-//! EC2. Sign-in through a browser (IAM Identity Center) and credential processes are left out, for they bring in three
-//! more SDKs; `aws configure export-credentials --format env` turns such a profile into environment variables.
+//! EC2. The program for one's own computer takes profiles that sign in through a browser (IAM Identity Center, after
+//! `aws sso login`) or by a process of their own as well; the functions do without these SDKs.
 
 #[cfg(feature = "local")]
 pub mod engine;
@@ -103,6 +103,16 @@ pub fn embedded(endpoint: &str) -> Builder {
         .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
 }
 
+/// A client of the table's streams, with these credentials.
+#[cfg(feature = "local")]
+pub fn streams(sdk: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_dynamodbstreams::config::Builder {
+    let builder = aws_sdk_dynamodbstreams::config::Builder::from(sdk);
+    match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    }
+}
+
 /// A client of the streams of an engine on this machine.
 #[cfg(feature = "local")]
 pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Builder {
@@ -134,9 +144,16 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp)
 /// # Errors
 /// [`StartError`].
 pub async fn app_of(config: &Config) -> Result<App, StartError> {
-    let sdk = ordinary(None).await?;
-    let client = dynamodb(&sdk, config.dynamodb_endpoint.as_deref());
-    let vault = config.names_secrets().then(|| secrets::vault(&sdk, config.secrets_endpoint.as_deref()));
+    app_over(config, &ordinary(None).await?).await
+}
+
+/// The same with the region and credentials that are given.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
+    let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
+    let vault = config.names_secrets().then(|| secrets::vault(sdk, config.secrets_endpoint.as_deref()));
     let Settled { cookies, sign_up } = config.settle(vault.as_ref(), Clock::of_system().now()).await?;
     Ok(app(client, &config.table, cookies, sign_up))
 }

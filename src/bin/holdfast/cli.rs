@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -44,9 +45,21 @@ pub struct Cli {
     /// What to do; serve, unless said.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Form of the log on standard error
+    #[arg(long, env = "HOLDFAST_LOG", value_enum, default_value = "text", global = true, value_name = "FORM")]
+    pub log: LogForm,
     /// How to serve, where no command is given.
     #[command(flatten)]
     pub serve: ServeOptions,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Lines for people
+    Text,
+    /// One JSON object on each line, for programs
+    Json,
 }
 
 /// What to do.
@@ -383,6 +396,19 @@ pub struct TableOptions {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
+    /// Table on AWS to serve, instead of the local data; the rest is told by the environment, as README's table
+    /// of variables says, and credentials come from the ordinary chain of AWS
+    #[arg(long, env = "HOLDFAST_TABLE", value_name = "NAME")]
+    pub table: Option<String>,
+    /// Region of the table on AWS; from the environment or the AWS profile unless given
+    #[arg(long, requires = "table")]
+    pub region: Option<String>,
+    /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port unless given
+    #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Neither read the table's stream nor sweep: something else does both, such as the functions on Lambda
+    #[arg(long, env = "HOLDFAST_NO_WORKERS", requires = "table")]
+    pub no_workers: bool,
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
@@ -399,13 +425,22 @@ pub struct ServeOptions {
 }
 
 impl ServeOptions {
-    /// Whether people may make accounts of their own. A code that is set to nothing counts as not set.
+    /// Where a table on AWS is served.
+    pub fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+    }
+
+    /// The invitation code. One that is set to nothing counts as not set.
+    pub fn code(&self) -> Option<&str> {
+        self.invitation_code.as_ref().map(|code| code.0.as_str()).filter(|code| !code.is_empty())
+    }
+
+    /// Whether people may make accounts of their own.
     ///
     /// # Errors
     /// [`Failure::SignUp`].
     pub fn sign_up(&self) -> Result<SignUp, Failure> {
-        let code = self.invitation_code.as_ref().map(|code| code.0.as_str()).filter(|code| !code.is_empty());
-        SignUp::from_settings(Some(&self.sign_up), code).map_err(|SignUpFaults { mode, code }| {
+        SignUp::from_settings(Some(&self.sign_up), self.code()).map_err(|SignUpFaults { mode, code }| {
             let mode = mode.map(|fault| format!("--sign-up {fault}"));
             let code = code.map(|fault| format!("--invitation-code {fault}"));
             Failure::SignUp(mode.into_iter().chain(code).collect::<Vec<_>>().join(" "))

@@ -1,6 +1,7 @@
 //! Why a command ended without having done its work, in words for the person at the terminal.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
@@ -41,6 +42,14 @@ pub enum Failure {
     Listen {
         /// The port.
         port: u16,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}; choose another with --listen")]
+    Address {
+        /// The address.
+        address: SocketAddr,
         /// What the system said.
         cause: io::Error,
     },

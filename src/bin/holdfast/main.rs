@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod cli;
+mod cloud;
 mod consume;
 mod data;
 mod engine;
@@ -28,7 +29,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, RaffleCommand};
+use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, LogForm, RaffleCommand};
 use failure::Failure;
 
 /// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
@@ -37,9 +38,7 @@ const LOGGED: &str = "info,dynoxide=error";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let events = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
-    tracing_subscriber::registry().with(native::discreet()).with(filter).with(events).init();
+    log(cli.log);
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,6 +51,21 @@ fn main() -> ExitCode {
             let _ = writeln!(stderr(), "holdfast: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Begins to log. Each request is told where the log is a deployment's (JSON), and on one's own computer if it is asked for.
+fn log(form: LogForm) {
+    let usual = match form {
+        LogForm::Text => LOGGED.to_owned() + ",holdfast::requests=warn",
+        LogForm::Json => LOGGED.to_owned(),
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let registry = tracing_subscriber::registry().with(native::discreet()).with(filter);
+    let events = tracing_subscriber::fmt::layer().with_writer(stderr);
+    match form {
+        LogForm::Text => registry.with(events.with_ansi(stderr().is_terminal())).init(),
+        LogForm::Json => registry.with(events.json().flatten_event(true).with_span_list(false)).init(),
     }
 }
 

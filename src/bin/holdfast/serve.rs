@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::cli::ServeOptions;
+use crate::cloud;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -39,6 +40,9 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Any [`Failure`] of starting, or of the listening socket.
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
+    if let Some(table) = &options.table {
+        return cloud::run(options, table).await;
+    }
     let start = Instant::now();
     let sign_up = options.sign_up()?;
     let told = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
@@ -61,7 +65,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        let workers = Workers::start(&app, engine.endpoint());
+        let workers = Workers::start(&app, native::embedded_streams(engine.endpoint()));
         let served = serve(listener, build_router(app).0, signals).await;
         workers.stop().await;
         served
@@ -101,7 +105,7 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
 }
 
 /// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
-async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
+pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, router.into_make_service()).with_graceful_shutdown(async {
         let _ = stopped.await;

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodbstreams::config::Builder;
 use holdfast::app::App;
 use holdfast::automation::consume::{consume, is_relevant, sweep};
 use holdfast::dynamo::StreamReader;
 use holdfast::dynamo::stream::Change;
-use holdfast::native;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -30,10 +30,9 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Begins both, over the engine at this address.
-    pub fn start(app: &App, engine: &str) -> Self {
+    /// Begins both, over this client of the table's stream.
+    pub fn start(app: &App, streams: Builder) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let streams = native::embedded_streams(engine);
         let reader = StreamReader::new(app.dynamo.clone(), streams, CONSUMER, is_relevant);
         let mut tasks = JoinSet::new();
         tasks.spawn(read(app.clone(), reader, stopped.clone()));

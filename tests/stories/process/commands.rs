@@ -227,9 +227,11 @@ async fn a_file_that_cannot_be_imported_is_refused_in_words(_: World) {
 fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
     let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
-    BTreeMap::from([
-        ("", ["--port", "--sign-up", "--invitation-code", "--data-dir", "--help", "--version"].into()),
-        ("serve", ["--port", "--sign-up", "--invitation-code", "--data-dir", "--help"].into()),
+    let serve = ["--port", "--sign-up", "--invitation-code", "--data-dir", "--table", "--region"];
+    let serve = [&serve[..], &["--listen", "--no-workers", "--help"]].concat();
+    let of_each: BTreeMap<_, BTreeSet<_>> = BTreeMap::from([
+        ("", serve.iter().chain(&["--version"]).copied().collect()),
+        ("serve", serve.iter().copied().collect()),
         ("account", ["--help"].into()),
         ("account add", table(&["--name", "--role", "--password-stdin"])),
         ("import", ["--help"].into()),
@@ -244,7 +246,9 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
         ("replay", table(&["--format"])),
         ("check", table(&[])),
-    ])
+    ]);
+    // The log's form may be said of every command.
+    of_each.into_iter().map(|(command, own)| (command, own.into_iter().chain(["--log"]).collect())).collect()
 }
 
 async fn the_help_of_every_command_names_every_flag(_: World) {

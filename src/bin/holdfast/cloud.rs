@@ -1,0 +1,67 @@
+//! `holdfast serve --table`: the same application over a table on AWS, for those who run containers or machines of their
+//! own instead of Lambda.
+//!
+//! It is told by its environment what the functions are told, beside the flags. Several may serve one table, also beside
+//! the functions: what works beside the server keeps in the table how far it has come.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::{Extension, Router};
+use holdfast::app::{App, build_router};
+use holdfast::config::Config;
+use holdfast::native::{self, StartError};
+use holdfast::web::request::BasePath;
+use tokio::net::TcpListener;
+
+use crate::cli::ServeOptions;
+use crate::failure::Failure;
+use crate::say;
+use crate::serve::serve;
+use crate::signals::Signals;
+use crate::workers::Workers;
+
+/// Serves the table until a signal asks to end.
+///
+/// # Errors
+/// Any [`Failure`] of starting, or of the listening socket.
+pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
+    let start = Instant::now();
+    let told = |name: &str| match name {
+        "HOLDFAST_TABLE" => Some(table.to_owned()),
+        "HOLDFAST_SIGN_UP" => Some(options.sign_up.clone()),
+        "HOLDFAST_INVITATION_CODE" => options.code().map(str::to_owned),
+        name => std::env::var(name).ok(),
+    };
+    let config = Config::from_lookup(told).map_err(StartError::Config)?;
+    let signals = Signals::listen().map_err(Failure::Runtime)?;
+    let listener = listen(options.address()).await?;
+    let address = listener.local_addr().map_err(Failure::Runtime)?;
+    let sdk = native::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
+    let app = native::app_over(&config, &sdk).await?;
+    say(&format!("Holdfast is at http://{address}{}", config.base_path));
+    tracing::info!(%address, table, milliseconds = start.elapsed().as_millis(), "ready");
+    let workers = (!options.no_workers)
+        .then(|| Workers::start(&app, native::streams(&sdk, config.dynamodb_endpoint.as_deref())));
+    let served = serve(listener, router(app, &config.base_path), signals).await;
+    if let Some(workers) = workers {
+        workers.stop().await;
+    }
+    if served.is_ok() {
+        tracing::info!("stopped");
+    }
+    served
+}
+
+/// The application where it is shown under a path: what stands before our own paths is taken off, and links get it back.
+fn router(app: App, base_path: &str) -> Router {
+    let (router, _) = build_router(app);
+    if base_path.is_empty() {
+        return router;
+    }
+    Router::new().nest(base_path, router).layer(Extension(BasePath(base_path.to_owned())))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|cause| Failure::Address { address, cause })
+}
