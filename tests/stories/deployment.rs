@@ -383,13 +383,17 @@ async fn the_parameters_of_sign_up_are_what_the_function_reads(_: World) {
     assert_eq!(parameter["Default"].as_str(), Some("open"));
     assert_eq!(template["Parameters"]["InvitationCode"]["NoEcho"].as_bool(), Some(true));
     let variables = &template["Resources"]["WebFunction"]["Properties"]["Environment"]["Variables"];
-    for name in ["HOLDFAST_SIGN_UP", "HOLDFAST_INVITATION_CODE"] {
+    for name in ["HOLDFAST_SIGN_UP", "HOLDFAST_INVITATION_CODE_SECRET", "HOLDFAST_COOKIE_KEY_SECRET"] {
         assert!(variables.get(name).is_some(), "{name}");
     }
-    for function in ["StreamFunction", "SweeperFunction"] {
+    for function in ["StreamFunction", "SweeperFunction", "InventoryFunction"] {
         let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
-        assert!(variables.get("HOLDFAST_INVITATION_CODE").is_none(), "{function} has no page");
+        let names = variables.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["RUST_LOG", "HOLDFAST_TABLE"], "{function} has no page");
     }
+    // What a secret says is in no variable: whoever may look at a function's configuration would read it.
+    let secrets = [r"{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:"];
+    assert!(secrets.iter().all(|secret| !text.contains(secret)));
 }
 
 async fn the_stream_hands_over_what_something_is_made_of_and_nothing_else(_: World) {
