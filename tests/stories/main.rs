@@ -23,6 +23,7 @@ mod inventory;
 mod inventory_api;
 mod inventory_pages;
 mod kafka;
+mod keys;
 mod leads;
 mod lists;
 mod order_api;
@@ -76,6 +77,7 @@ modules![
     inventory_api,
     inventory_pages,
     kafka,
+    keys,
     leads,
     lists,
     order_api,

@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tower::{Service, ServiceExt};
 
-type Answering = BoxFuture<'static, (StatusCode, HeaderMap, Bytes)>;
-type Transport = Arc<dyn Fn(Request<Body>) -> Answering + Send + Sync>;
+pub(super) type Answering = BoxFuture<'static, (StatusCode, HeaderMap, Bytes)>;
+pub(super) type Transport = Arc<dyn Fn(Request<Body>) -> Answering + Send + Sync>;
 
 /// An HTTP client without redirects, proxies or TLS.
 pub fn plain_client() -> reqwest::Client {
@@ -77,7 +77,8 @@ impl Client {
         }))
     }
 
-    fn with(transport: Transport) -> Self {
+    /// A visitor who asks in another way.
+    pub(super) fn with(transport: Transport) -> Self {
         Self { transport, cookies: Arc::default(), headers: HeaderMap::new() }
     }
 
