@@ -153,8 +153,12 @@ pub async fn app_of(config: &Config) -> Result<App, StartError> {
 /// [`StartError`].
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
-    let vault = config.names_secrets().then(|| secrets::vault(sdk, config.secrets_endpoint.as_deref()));
-    let Settled { cookies, sign_up } = config.settle(vault.as_ref(), Clock::of_system().now()).await?;
+    let Settled { cookies, sign_up } = if config.names_secrets() {
+        let vault = secrets::vault(sdk, config.secrets_endpoint.as_deref());
+        config.settle(&vault, Clock::of_system().now()).await?
+    } else {
+        config.settle_here()?
+    };
     Ok(app(client, &config.table, cookies, sign_up))
 }
 
@@ -163,11 +167,11 @@ pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartErro
 /// # Errors
 /// [`StartError`].
 pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, StartError> {
-    let vault = match told {
-        Told::Here(_) => None,
-        Told::InVault(_) => Some(secrets::vault(&ordinary(None).await?, None)),
-    };
-    Ok(told.settle(vault.as_ref(), Clock::of_system().now()).await?)
+    if let Told::Here(ring) = told {
+        return Ok(CookieKeys::fixed(ring.clone()));
+    }
+    let vault = secrets::vault(&ordinary(None).await?, None);
+    Ok(told.settle(&vault, Clock::of_system().now()).await?)
 }
 
 /// HTTPS with the roots that the operating system trusts: a list of our own would be quicker to load by some

@@ -28,13 +28,32 @@ impl Config {
         matches!(self.cookie_keys, Told::InVault(_)) || matches!(self.sign_up, Told::InVault(_))
     }
 
-    /// Reads the secrets that it names, from the vault if this program has one.
+    /// What it tells by itself, for a program that reads no vault.
+    ///
+    /// # Errors
+    /// [`SecretsError`] with every secret that is named instead of told.
+    pub fn settle_here(&self) -> Result<Settled, SecretsError> {
+        let ring = self.cookie_keys.here(COOKIE_KEY_SECRET, COOKIE_KEY);
+        let keys = ring.map(|ring| CookieKeys::fixed(ring.clone()));
+        let sign_up = self.sign_up.here(INVITATION_CODE_SECRET, INVITATION_CODE).cloned();
+        self.settled(keys, sign_up)
+    }
+
+    /// What it tells, and the secrets that it names, read from the vault.
     ///
     /// # Errors
     /// [`SecretsError`] with every secret that is not to be had.
-    pub async fn settle(&self, vault: Option<&Vault>, now: Timestamp) -> Result<Settled, SecretsError> {
+    pub async fn settle(&self, vault: &Vault, now: Timestamp) -> Result<Settled, SecretsError> {
         let keys = self.cookie_keys.settle(vault, now).await;
-        match (keys, settle_sign_up(&self.sign_up, vault).await) {
+        self.settled(keys, settle_sign_up(&self.sign_up, vault).await)
+    }
+
+    fn settled(
+        &self,
+        keys: Result<CookieKeys, SecretsError>,
+        sign_up: Result<SignUp, SecretsError>,
+    ) -> Result<Settled, SecretsError> {
+        match (keys, sign_up) {
             (Ok(keys), Ok(sign_up)) => {
                 Ok(Settled { cookies: CookiePolicy { keys, secure: self.secure_cookies }, sign_up })
             }
@@ -46,42 +65,48 @@ impl Config {
     }
 }
 
+impl<T> Told<T> {
+    fn here(&self, variable: &str, instead: &str) -> Result<&T, SecretsError> {
+        match self {
+            Self::Here(told) => Ok(told),
+            Self::InVault(_) => {
+                let fault =
+                    format!("{variable} is of no use here, where no vault is read: set {instead} instead.");
+                Err(SecretsError(vec![fault]))
+            }
+        }
+    }
+}
+
 impl Told<KeyRing> {
     /// The keys, read from the vault if they are there.
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub async fn settle(&self, vault: Option<&Vault>, now: Timestamp) -> Result<CookieKeys, SecretsError> {
-        let name = match self {
-            Self::Here(ring) => return Ok(CookieKeys::fixed(ring.clone())),
-            Self::InVault(name) => name,
-        };
-        let vault = vault.ok_or_else(|| no_vault(COOKIE_KEY_SECRET, COOKIE_KEY))?;
-        let keys = CookieKeys::in_vault(vault.clone(), name.clone(), now).await;
-        keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
+    pub async fn settle(&self, vault: &Vault, now: Timestamp) -> Result<CookieKeys, SecretsError> {
+        match self {
+            Self::Here(ring) => Ok(CookieKeys::fixed(ring.clone())),
+            Self::InVault(name) => {
+                let keys = CookieKeys::in_vault(vault.clone(), name.clone(), now).await;
+                keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
+            }
+        }
     }
 }
 
-async fn settle_sign_up(sign_up: &Told<SignUp>, vault: Option<&Vault>) -> Result<SignUp, SecretsError> {
+async fn settle_sign_up(sign_up: &Told<SignUp>, vault: &Vault) -> Result<SignUp, SecretsError> {
     const NO_CODE: &str = "is no invitation code: one has 8 to 100 visible ASCII characters, without spaces.";
     let name = match sign_up {
         Told::Here(sign_up) => return Ok(sign_up.clone()),
         Told::InVault(name) => name,
     };
-    let vault = vault.ok_or_else(|| no_vault(INVITATION_CODE_SECRET, INVITATION_CODE))?;
     let fault = |fault: &str| fault_of(INVITATION_CODE_SECRET, name, fault);
-    let code =
-        vault.current(name).await.map_err(|VaultError(cause)| fault(&format!("cannot be read: {cause}.")))?;
+    let code = vault.current(name).await;
+    let code = code.map_err(|VaultError(cause)| fault(&format!("cannot be read: {cause}.")))?;
     let code = code.text.parse::<InvitationCode>().map_err(|_| fault(NO_CODE))?;
     Ok(SignUp::Invited(code))
 }
 
 fn fault_of(variable: &str, name: &SecretName, fault: &str) -> SecretsError {
     SecretsError(vec![format!("{variable} names the secret {name}, which {fault}")])
-}
-
-fn no_vault(variable: &str, instead: &str) -> SecretsError {
-    SecretsError(vec![format!(
-        "{variable} is of no use here, where no vault is read: set {instead} instead."
-    )])
 }

@@ -22,10 +22,13 @@ const ATTEMPT: Duration = Duration::from_millis(1_400);
 pub fn vault(config: &SdkConfig, endpoint: Option<&str>) -> Vault {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(DEADLINE).operation_attempt_timeout(ATTEMPT).build();
-    let mut builder = Builder::from(config)
+    let builder = Builder::from(config)
         .retry_config(RetryConfig::standard().with_max_attempts(2))
         .timeout_config(timeouts);
-    builder.set_endpoint_url(endpoint.map(str::to_owned));
+    let builder = match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    };
     let client = Client::from_conf(builder.build());
     Vault::from_fn(move |name, stage| read(client.clone(), name, stage))
 }
@@ -62,10 +65,11 @@ fn is_missing(error: &SdkError<GetSecretValueError>) -> bool {
 /// What Secrets Manager said, or why it said nothing.
 fn cause(error: &SdkError<GetSecretValueError>) -> String {
     match error {
-        SdkError::ServiceError(answer) => {
-            let (code, message) = (answer.err().code(), answer.err().message());
-            format!("{}: {}", code.unwrap_or("an error"), message.unwrap_or("without a message"))
-        }
+        SdkError::ServiceError(answer) => match (answer.err().code(), answer.err().message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            (None, _) => format!("the answer was status {}", answer.raw().status()),
+        },
         SdkError::TimeoutError(_) => "no answer came in time".to_owned(),
         other => dynamo::in_words(other),
     }

@@ -39,7 +39,9 @@ struct Turned(Arc<Mutex<Timestamp>>);
 
 impl Turned {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(Timestamp::now())))
+        // Whole seconds, which come back from the vault as they went.
+        let now = Timestamp::from_second(Timestamp::now().as_second());
+        Self(Arc::new(Mutex::new(now.expect("now is a time"))))
     }
 
     fn now(&self) -> Timestamp {

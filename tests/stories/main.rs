@@ -31,6 +31,7 @@ mod order_pages;
 mod order_races;
 mod orders;
 mod pages;
+mod policies;
 mod process;
 mod races;
 mod raffle_api;
@@ -85,6 +86,7 @@ modules![
     order_races,
     orders,
     pages,
+    policies,
     process,
     races,
     raffle_api,

@@ -19,6 +19,7 @@ pub mod line;
 pub mod look;
 pub mod npm;
 pub mod panics;
+pub mod policy;
 pub mod process;
 pub mod property;
 pub mod run;

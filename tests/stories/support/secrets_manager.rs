@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use holdfast::native::secrets;
 use holdfast::secrets::Vault;
 use http::{HeaderMap, StatusCode, header};
@@ -86,11 +87,8 @@ impl SecretsManager {
     }
 }
 
-async fn answer(
-    State(held): State<Arc<Mutex<Held>>>,
-    headers: HeaderMap,
-    Json(asked): Json<Value>,
-) -> Response {
+async fn answer(State(held): State<Arc<Mutex<Held>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let asked: Value = serde_json::from_slice(&body).expect("a client sends JSON");
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     assert_eq!(target, Some("secretsmanager.GetSecretValue"));
     let mut held = lock(&held);
