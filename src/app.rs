@@ -6,15 +6,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::config::Builder;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::accounts::{self, keys::CookieKeys, sign_up::SignUp};
 use crate::automation;
-use crate::dynamo::Dynamo;
+use crate::dynamo::{Dynamo, Patience};
 use crate::error::{self, AppError};
 use crate::inventory;
 use crate::leads::{self, store::Snapshots};
@@ -87,6 +90,68 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// Where slow work is done, so that it holds up no other request.
+#[derive(Clone)]
+pub struct Aside(Arc<Start>);
+
+type Work = Box<dyn FnOnce() + Send>;
+type Start = dyn Fn(Work) + Send + Sync;
+
+/// Work that was done aside came to no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the work came to no end")]
+pub struct GivenUp;
+
+impl Aside {
+    /// On a thread to which a function hands the work.
+    pub fn by(start: impl Fn(Work) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(start))
+    }
+
+    /// Here and now: where there is one thread only.
+    pub fn here() -> Self {
+        Self::by(|work| work())
+    }
+
+    /// Does the work, to its end even if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`GivenUp`] if it panicked or was never begun.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GivenUp> {
+        let (done, outcome) = oneshot::channel();
+        // Nobody may be waiting any more.
+        (self.0)(Box::new(move || drop(done.send(work()))));
+        outcome.await.map_err(|_| GivenUp)
+    }
+}
+
+impl fmt::Debug for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aside")
+    }
+}
+
+/// What differs between the places where the application runs: the local server, Lambda, and WebAssembly.
+pub struct Platform {
+    /// A client of DynamoDB: the HTTP beneath, where it answers, and the credentials.
+    pub client: Builder,
+    /// What waits.
+    pub sleep: SharedAsyncSleep,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Where slow work is done.
+    pub aside: Aside,
+    /// How many leads are remembered at versions that were seen.
+    pub snapshots: usize,
+    /// Who is told what came of each request.
+    pub telemetry: Telemetry,
+}
+
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -96,6 +161,8 @@ pub struct App {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
+    /// Where slow work is done.
+    pub aside: Aside,
     /// Leads at versions that this process has seen.
     pub snapshots: Snapshots,
     /// What seals cookies, and whether they travel over https alone.
@@ -114,6 +181,21 @@ impl App {
     /// For how many deadlines of a call something is tried that others make impossible: three of 8 s, for a request to
     /// Lambda has 29 s.
     const DEADLINES: i32 = 3;
+
+    /// The application over a table, wherever it runs.
+    pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
+        let Platform { client, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
+        Self {
+            dynamo: Dynamo::new(client, table, sleep, entropy.clone(), Patience::default()),
+            clock,
+            entropy,
+            aside,
+            snapshots: Snapshots::new(snapshots),
+            cookies,
+            sign_up,
+            telemetry,
+        }
+    }
 
     /// Until when something is tried that is begun now and that others make impossible.
     pub fn until(&self) -> Timestamp {
@@ -167,3 +249,81 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
 
 /// The largest body of a request, in bytes; routes that take files say so themselves.
 const LARGEST_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn work_is_done_aside_here_or_by_others() {
+        assert_eq!(Aside::here().run(|| 7).now_or_never(), Some(Ok(7)));
+
+        let queue = Arc::new(Mutex::new(Vec::new()));
+        let held = queue.clone();
+        let aside = Aside::by(move |work| held.lock().unwrap().push(work));
+        let mut waiting = Box::pin(aside.run(|| 7));
+        assert_eq!(waiting.as_mut().now_or_never(), None, "nobody has done it");
+        queue.lock().unwrap().remove(0)();
+        assert_eq!(waiting.now_or_never(), Some(Ok(7)));
+
+        let waiting = aside.run(|| 7);
+        let mut waiting = Box::pin(waiting);
+        assert_eq!(waiting.as_mut().now_or_never(), None);
+        queue.lock().unwrap().clear();
+        assert_eq!(waiting.now_or_never(), Some(Err(GivenUp)));
+    }
+
+    /// What this file and the places of `native` and `bin` may know, and no other code.
+    const OF_PLACES: [&str; 14] = [
+        "target_arch",
+        "target_family",
+        "target_os",
+        "target_env",
+        "cfg(unix",
+        "cfg(windows",
+        "getrandom::",
+        "Timestamp::now",
+        "SystemTime",
+        "tokio::spawn",
+        "tokio::task",
+        "tokio::time",
+        "std::env",
+        "std::thread",
+    ];
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_code_knows_where_it_runs() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = Vec::new();
+        sources(&src, &mut files);
+        assert!(files.len() > 100, "only {} files were found", files.len());
+        let may = ["bin/", "native/", "native.rs", "app.rs", "web/assets/build.rs"];
+        for path in files {
+            let name = path.strip_prefix(&src).unwrap().to_str().unwrap();
+            if may.iter().any(|place| name.starts_with(place)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for word in OF_PLACES {
+                assert!(!text.contains(word), "{name} knows {word}: let it come in through app.rs");
+            }
+        }
+    }
+}

@@ -18,6 +18,7 @@
 //! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
 //! | `HOLDFAST_SECRETS_ENDPOINT` | where Secrets Manager answers, for tests; AWS unless set |
 
+pub mod aws;
 mod settle;
 
 pub use settle::{SecretsError, Settled};

@@ -22,10 +22,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::accounts::keys::{CookieKeys, KeyRing};
 use crate::accounts::sign_up::SignUp;
-use crate::app::{App, Clock, CookiePolicy, Entropy};
+use crate::app::{App, Aside, Clock, CookiePolicy, Entropy, Platform};
 use crate::config::{Config, ConfigError, SecretsError, Settled, Told};
-use crate::dynamo::{Dynamo, Patience};
-use crate::leads::store::Snapshots;
 use crate::telemetry::Telemetry;
 
 /// How many leads a process remembers at versions that it has seen.
@@ -126,17 +124,21 @@ pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Buil
 
 /// The application over a table. It tells the log what comes of requests.
 pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
-    let entropy = Entropy::of_system();
-    let sleep = SharedAsyncSleep::new(TokioSleep::new());
-    App {
-        dynamo: Dynamo::new(client, table, sleep, entropy.clone(), Patience::default()),
+    let platform = Platform {
+        client,
+        sleep: SharedAsyncSleep::new(TokioSleep::new()),
         clock: Clock::of_system(),
-        entropy,
-        snapshots: Snapshots::new(SNAPSHOTS),
-        cookies,
-        sign_up,
+        entropy: Entropy::of_system(),
+        aside: aside(),
+        snapshots: SNAPSHOTS,
         telemetry: Telemetry::to_log(),
-    }
+    };
+    App::on(platform, table, cookies, sign_up)
+}
+
+/// Slow work on threads of its own.
+pub fn aside() -> Aside {
+    Aside::by(|work| drop(tokio::task::spawn_blocking(work)))
 }
 
 /// The application that a configuration describes. Its SDK clients are made here, once, and its secrets read.

@@ -152,7 +152,7 @@ async fn by_password(app: &App, email: &Email, password: Password) -> Result<Opt
     let id = by_email(app, email).await?.unwrap_or(AccountId::NOBODY);
     let account = read(app, id).await?;
     let hash = account.as_ref().and_then(|account| account.password.clone());
-    if !is_of(hash, password).await? {
+    if !is_of(app, hash, password).await? {
         return Ok(None);
     }
     let forgotten = attempts::forget(app.dynamo.guarded_write(), email);
@@ -185,7 +185,7 @@ pub async fn change_password(
     if before.password.is_some() {
         attempts::count(app, &before.email).await?;
         let current = current.ok_or(AccountError::WrongPassword)?;
-        if !is_of(before.password.clone(), current).await? {
+        if !is_of(app, before.password.clone(), current).await? {
             return Err(AccountError::WrongPassword);
         }
     }
@@ -267,35 +267,31 @@ pub(super) async fn use_link(app: &App, secret: &Secret) -> Result<Option<Accoun
 
 async fn hash(app: &App, password: Password) -> Result<PasswordHash, AccountError> {
     let salt = app.entropy.bytes();
-    let hashed = aside(move || password.hash(&salt)).await?;
+    let hashed = aside(app, move || password.hash(&salt)).await?;
     hashed.map_err(|error| AccountError::Hashing(error.to_string()))
 }
 
 /// Whether this is the hash of the password; where there is none, it is found out just as slowly that it is not.
-async fn is_of(hash: Option<PasswordHash>, password: Password) -> Result<bool, AccountError> {
+async fn is_of(app: &App, hash: Option<PasswordHash>, password: Password) -> Result<bool, AccountError> {
     let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
-    aside(move || hash.is_of(&password)).await
+    aside(app, move || hash.is_of(&password)).await
 }
 
 /// How many passwords are hashed at once: each takes 19 MiB.
 static HASHING: Semaphore = Semaphore::const_new(4);
 
 /// Does slow work where it holds up no other request.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
+async fn aside<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AccountError> {
     let permit = HASHING.acquire().await.map_err(|error| AccountError::Hashing(error.to_string()))?;
     let work = move || {
         // Held by the work, for it goes on where the request that waits for it is given up.
         let _permit = permit;
         work()
     };
-    #[cfg(feature = "native")]
-    {
-        tokio::task::spawn_blocking(work).await.map_err(|error| AccountError::Hashing(error.to_string()))
-    }
-    #[cfg(not(feature = "native"))]
-    {
-        Ok(work())
-    }
+    app.aside.run(work).await.map_err(|error| AccountError::Hashing(error.to_string()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{At, Look};
 use crate::support::desk::{Desk, PATIENCE};
 use crate::support::http::{Client, Response, Server};
-use crate::support::{Fault, Story, World, stories};
+use crate::support::{Fault, Front, Story, World, stories};
 use holdfast::accounts::domain::{AccountId, Role};
 use holdfast::accounts::{AccountError, link_path, store};
 use holdfast::app::{Clock, build_router};
@@ -16,25 +16,25 @@ use holdfast::app::{Clock, build_router};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: the_printed_link_signs_the_first_administrator_in_once,
-            a_link_ends_with_its_day_and_with_a_new_password,
-            a_lost_reply_does_not_use_a_link_up_for_nothing,
-            an_address_belongs_to_one_account_in_any_case,
+        everywhere: the_printed_link_signs_the_first_administrator_in_once,
             a_password_signs_in_and_goes_on_to_where_the_person_was_going,
             a_wrong_password_and_an_unknown_address_hear_the_same,
-            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
             guesses_sent_at_once_are_counted_one_by_one,
             a_new_password_ends_older_sessions_and_keeps_this_one,
-            of_two_new_passwords_at_once_one_is_kept,
             a_token_signs_a_program_in_until_it_is_revoked,
             a_repeated_request_makes_one_token,
-            tokens_are_listed_page_by_page,
+            tokens_are_listed_page_by_page;
+        both: a_link_ends_with_its_day_and_with_a_new_password,
+            a_lost_reply_does_not_use_a_link_up_for_nothing,
+            an_address_belongs_to_one_account_in_any_case,
+            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
+            of_two_new_passwords_at_once_one_is_kept,
             to_know_who_it_is_costs_one_read_or_none;
-        once: signing_out_ends_the_session_of_this_browser,
-            a_session_is_over_after_seven_days,
+        hosted: signing_out_ends_the_session_of_this_browser,
             a_token_makes_neither_tokens_nor_passwords,
             what_is_no_password_and_no_name_is_refused_in_words,
             the_start_page_is_for_each_role_its_own;
+        once: a_session_is_over_after_seven_days;
         browser: a_person_signs_in_and_makes_a_token_by_keyboard,
             every_page_of_accounts_is_accessible
     ]
@@ -80,7 +80,7 @@ fn later(desk: &Desk, after: SignedDuration) -> Desk {
     let mut app = desk.app.clone();
     app.clock = Clock::from_fn(move || jiff::Timestamp::now() + after);
     let (router, routes) = build_router(app.clone());
-    Desk { app, router, routes }
+    Desk { app, router, routes, front: Front::Router }
 }
 
 /// A visitor of another desk with this one's cookie.

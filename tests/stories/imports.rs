@@ -15,25 +15,25 @@ use serde_json::Value;
 
 use crate::support::desk::{Desk, PATIENCE};
 use crate::support::http::{Client, Response};
-use crate::support::{Fault, Story, World, stories, wait};
+use crate::support::{Fault, Front, Story, World, stories, wait};
 
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: files_of_every_kind_become_leads_and_again_create_nothing,
-            a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
+        everywhere: files_of_every_kind_become_leads_and_again_create_nothing,
             two_tabs_stepping_at_once_count_every_row_once,
             a_long_file_comes_in_parts_and_goes_in_steps,
-            a_file_from_the_shell_cut_off_and_repeated_is_imported_once,
             sample_leads_are_loaded_once;
-        once: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
+        both: a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
+            a_file_from_the_shell_cut_off_and_repeated_is_imported_once;
+        hosted: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             rejected_rows_come_back_as_a_file_to_correct,
-            many_rejected_rows_come_in_several_files,
             parts_come_once_in_order_and_in_full,
             bad_files_are_refused_in_words,
+            htmx_is_answered_the_progress_alone_until_it_is_done;
+        once: many_rejected_rows_come_in_several_files,
             an_import_is_seen_by_its_owner_and_administrators,
-            a_step_on_a_slow_store_ends_early_and_loses_no_row,
-            htmx_is_answered_the_progress_alone_until_it_is_done
+            a_step_on_a_slow_store_ends_early_and_loses_no_row
     ]
 }
 
@@ -50,7 +50,7 @@ fn timeless(desk: Desk) -> Desk {
     let now = Timestamp::now();
     let app = App { clock: Clock::from_fn(move || now), ..desk.app };
     let (router, routes) = build_router(app.clone());
-    Desk { app, router, routes }
+    Desk { app, router, routes, front: Front::Router }
 }
 
 /// What a page says of the rows: created, skipped, rejected.

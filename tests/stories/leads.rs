@@ -9,7 +9,7 @@ use holdfast::accounts::domain::Role;
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: a_lead_is_created_read_changed_and_deleted,
+        everywhere: a_lead_is_created_read_changed_and_deleted,
             a_stale_change_is_answered_with_the_fresh_lead_and_what_happened,
             score_79_is_not_converted_and_80_is,
             every_partial_change_of_every_stored_state_keeps_the_rules,
@@ -20,7 +20,7 @@ pub fn all() -> Vec<Story> {
             a_repeated_post_answers_as_before_although_the_lead_has_moved_on,
             a_lead_that_is_out_in_an_order_is_not_deleted,
             the_history_names_each_field_old_and_new_and_outlives_the_lead;
-        once: a_lead_may_be_sent_back_as_it_came,
+        hosted: a_lead_may_be_sent_back_as_it_came,
             etags_stand_for_versions
     ]
 }

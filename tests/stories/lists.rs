@@ -12,11 +12,11 @@ use holdfast::accounts::domain::Role;
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: lists_filter_sort_and_page_by_cursor,
+        everywhere: lists_filter_sort_and_page_by_cursor,
             a_search_finds_leads_by_the_beginnings_of_their_words,
             a_lead_just_saved_is_found_at_once_and_an_old_name_no_longer,
-            a_search_combines_with_filters_and_pages_without_repeating,
-            calls_are_counted_and_do_not_grow_with_the_table
+            a_search_combines_with_filters_and_pages_without_repeating;
+        both: calls_are_counted_and_do_not_grow_with_the_table
     ]
 }
 

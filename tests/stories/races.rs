@@ -14,7 +14,7 @@ use crate::support::{Answer, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: ten_writers_of_ten_changes_each_lose_no_update,
+        everywhere: ten_writers_of_ten_changes_each_lose_no_update,
             of_32_writers_with_one_version_one_wins_and_31_see_the_fresh_lead,
             of_eight_leads_with_one_email_at_once_one_is_created,
             a_change_and_a_deletion_at_once_leave_one_of_them_done,

@@ -161,6 +161,36 @@ impl Wire {
         self.state().rules.push(Rule { operation, fault, left });
     }
 
+    /// Carries a call to the store, to which `forward` brings it, unless it meets a fault on its way.
+    pub fn carry<F>(
+        &self,
+        request: HttpRequest,
+        forward: impl FnOnce(HttpRequest) -> F + Send + 'static,
+    ) -> impl Future<Output = Outcome> + Send + 'static
+    where
+        F: Future<Output = Outcome> + Send,
+    {
+        // The call counts as sent from now on, not only when its answer is waited for.
+        let (sending, body, fault) = self.send(&request);
+        async move {
+            let forward = async || {
+                sending.note(|call| call.reached_store = true);
+                forward(request).await
+            };
+            let outcome = match fault {
+                None => forward().await,
+                Some(fault) => meet(fault, &body, forward).await,
+            };
+            sending.note(|call| {
+                call.answer = match &outcome {
+                    Ok(response) => Answer::Status(response.status().as_u16()),
+                    Err(_) => Answer::Broken,
+                }
+            });
+            outcome
+        }
+    }
+
     /// Records a call as it is sent and decides what it meets.
     fn send(&self, request: &HttpRequest) -> (Sending, Value, Option<Fault>) {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
@@ -228,29 +258,13 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (sending, body, fault) = self.wire.send(&request);
-        let inner = self.inner.clone();
-        HttpConnectorFuture::new(async move {
-            let forward = async || {
-                sending.note(|call| call.reached_store = true);
-                inner.call(request).await
-            };
-            let outcome = match fault {
-                None => forward().await,
-                Some(fault) => meet(fault, &body, forward).await,
-            };
-            sending.note(|call| {
-                call.answer = match &outcome {
-                    Ok(response) => Answer::Status(response.status().as_u16()),
-                    Err(_) => Answer::Broken,
-                }
-            });
-            outcome
-        })
+        let (wire, inner) = (self.wire.clone(), self.inner.clone());
+        HttpConnectorFuture::new(wire.carry(request, move |request| inner.call(request)))
     }
 }
 
-type Outcome = Result<HttpResponse, ConnectorError>;
+/// What came of a call.
+pub type Outcome = Result<HttpResponse, ConnectorError>;
 
 /// Lets the call meet `fault`; `forward` brings it to the store.
 async fn meet(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> Outcome) -> Outcome {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use axum_extra::extract::cookie::Key;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
-use holdfast::accounts::keys::{CookieKeys, KeyRing};
+use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
 use holdfast::accounts::tokens::{self, Made};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::browser::Browser;
 use super::connector::Wire;
+use super::front::{self, Front};
 use super::http::{Client, Response, Server};
 use super::world::World;
 
@@ -30,7 +30,12 @@ pub struct Desk {
     pub router: axum::Router,
     /// Its routes.
     pub routes: Vec<Route>,
+    /// What stands before it.
+    pub front: Front,
 }
+
+/// What the key of cookies is made from, wherever the application runs.
+pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// Long enough for a loaded machine.
 pub const PATIENCE: Patience =
@@ -43,8 +48,10 @@ pub const SHORT_PATIENCE: Patience =
 impl Desk {
     /// The application over this world, with its table made.
     pub async fn open(world: &World) -> Self {
-        let desk = Self::instance(world, world.wire(), PATIENCE);
+        let mut desk = Self::instance(world, world.wire(), PATIENCE);
         schema::create_table(desk.app.dynamo.client(), world.table()).await.expect("the table is made");
+        desk.router = front::of(world, desk.router).await;
+        desk.front = world.front();
         desk
     }
 
@@ -59,46 +66,57 @@ impl Desk {
         );
         let config = world.engine().sdk_config(wire);
         let entropy = Entropy::of_system();
-        let keys = CookieKeys::fixed(KeyRing::of(Key::from(&[7; 64]), None));
+        let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
+        let keys = CookieKeys::fixed(KeyRing::of(key, None));
         let app = App {
             dynamo: Dynamo::new(config, world.table(), sleep, entropy.clone(), patience),
             clock: Clock::of_system(),
             entropy,
+            aside: holdfast::native::aside(),
             snapshots: Snapshots::new(1_000),
             cookies: CookiePolicy { keys, secure: false },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
         };
         let (router, routes) = build_router(app.clone());
-        Self { app, router, routes }
+        Self { app, router, routes, front: Front::Router }
     }
 
     /// The same instance by another clock.
     pub fn with_clock(self, clock: Clock) -> Self {
+        self.must_be_in_this_process();
         let app = App { clock, ..self.app };
         let (router, routes) = build_router(app.clone());
-        Self { app, router, routes }
+        Self { app, router, routes, front: Front::Router }
     }
 
     /// The same instance that tells this listener what comes of requests.
     pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
+        self.must_be_in_this_process();
         let app = App { telemetry, ..self.app };
         let (router, routes) = build_router(app.clone());
-        Self { app, router, routes }
+        Self { app, router, routes, front: Front::Router }
     }
 
     /// The same instance where these people may sign up.
     pub fn with_sign_up(self, sign_up: SignUp) -> Self {
+        self.must_be_in_this_process();
         let app = App { sign_up, ..self.app };
         let (router, routes) = build_router(app.clone());
-        Self { app, router, routes }
+        Self { app, router, routes, front: Front::Router }
+    }
+
+    /// Behind a front another instance may answer, which a change of this one would not reach.
+    fn must_be_in_this_process(&self) {
+        assert_eq!(self.front, Front::Router, "what stands before this desk would not be reached");
     }
 
     /// The same instance with these keys of cookies.
     pub fn with_keys(self, keys: CookieKeys) -> Self {
+        self.must_be_in_this_process();
         let app = App { cookies: CookiePolicy { keys, ..self.app.cookies }, ..self.app };
         let (router, routes) = build_router(app.clone());
-        Self { app, router, routes }
+        Self { app, router, routes, front: Front::Router }
     }
 
     /// A visitor who is not signed in.

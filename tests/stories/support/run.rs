@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::absence::{self, Absence};
 use super::engine::Kind;
+use super::front::{self, Front};
 use super::story::{Place, Story};
 use super::world::World;
 use super::{axe, dynamodb_local, panics, process, webdriver};
@@ -48,11 +49,12 @@ pub fn main(stories: Vec<Story>) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// One story on one engine.
+/// One story on one engine, behind one front.
 #[derive(Clone, Copy)]
 struct Telling {
     story: Story,
     kind: Kind,
+    front: Front,
 }
 
 /// Every story on every engine it asks for, those first that need nothing to be started.
@@ -61,13 +63,10 @@ fn tellings(stories: &[Story]) -> Vec<Telling> {
     let mut tellings = Vec::new();
     for &story in stories {
         assert!(names.insert(story.title()), "{} is listed twice", story.title());
-        tellings.push(Telling { story, kind: Kind::Dynoxide });
-        if story.place == Place::Both {
-            let kind = Kind::DynamoDbLocal;
-            tellings.push(Telling { story, kind });
-        }
+        let settings = story.place.settings().iter();
+        tellings.extend(settings.map(|&(kind, front)| Telling { story, kind, front }));
     }
-    tellings.sort_by_key(|telling| (telling.story.place == Place::Browser, telling.kind));
+    tellings.sort_by_key(|telling| (telling.story.place == Place::Browser, telling.kind, telling.front));
     tellings
 }
 
@@ -78,6 +77,9 @@ fn warm_up(tellings: &[&Telling], runtime: &Handle) {
     }
     if tellings.iter().any(|telling| telling.needs_browser()) {
         runtime.spawn(browser_tools());
+    }
+    if tellings.iter().any(|telling| telling.front == Front::Component) {
+        runtime.spawn(front::tools());
     }
 }
 
@@ -94,7 +96,11 @@ impl Telling {
     }
 
     fn label(&self) -> &'static str {
-        if self.needs_browser() { "browser" } else { self.kind.label() }
+        match self.front {
+            _ if self.needs_browser() => "browser",
+            Front::Component => "component",
+            Front::Router | Front::Socket => self.kind.label(),
+        }
     }
 
     fn needs_browser(&self) -> bool {
@@ -116,7 +122,12 @@ impl Telling {
         } else {
             None
         };
-        let world = match World::on(self.kind, &self.story.title()).await {
+        if self.front == Front::Component
+            && let Err(absence) = front::tools().await
+        {
+            return self.not_told(&absence);
+        }
+        let world = match World::before(self.kind, self.front, &self.story.title()).await {
             Ok(world) => world,
             Err(absence) => return self.not_told(&absence),
         };

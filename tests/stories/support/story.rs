@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::engine::Kind;
+use super::front::Front;
 use super::world::World;
 
 /// A story under way. It stays on its trial's thread, so it need not be `Send`; what it spawns must.
@@ -15,6 +17,11 @@ pub enum Place {
     Both,
     /// On dynoxide alone: the engine cannot make a difference.
     Once,
+    /// On dynoxide, on DynamoDB Local over a real socket, and there once more where the component answers.
+    Everywhere,
+    /// On dynoxide, and once more where the component answers: the engine cannot make a difference, the host of the
+    /// application can.
+    Hosted,
     /// In a real browser, with dynoxide beneath.
     Browser,
 }
@@ -32,11 +39,26 @@ pub struct Story {
     pub tell: fn(World) -> Telling,
 }
 
+impl Place {
+    /// The engines, and what stands before the application on each.
+    pub fn settings(self) -> &'static [(Kind, Front)] {
+        use {Front::*, Kind::*};
+        match self {
+            Self::Both => &[(Dynoxide, Router), (DynamoDbLocal, Router)],
+            Self::Once | Self::Browser => &[(Dynoxide, Router)],
+            Self::Everywhere => &[(Dynoxide, Router), (DynamoDbLocal, Socket), (DynamoDbLocal, Component)],
+            Self::Hosted => &[(Dynoxide, Router), (DynamoDbLocal, Component)],
+        }
+    }
+}
+
 /// Lists the stories of a module: `stories![both: a, b; once: c; browser: d]`, or only `stories![a, b]`
 /// when all of them are told on both engines.
 macro_rules! stories {
     (@place both) => { $crate::support::story::Place::Both };
     (@place once) => { $crate::support::story::Place::Once };
+    (@place everywhere) => { $crate::support::story::Place::Everywhere };
+    (@place hosted) => { $crate::support::story::Place::Hosted };
     (@place browser) => { $crate::support::story::Place::Browser };
     ($($place:ident: $($story:ident),+ $(,)?);+ $(;)?) => {
         vec![$($($crate::support::Story {

@@ -11,6 +11,7 @@ use super::absence::Absence;
 use super::browser::{Browser, Look};
 use super::connector::Wire;
 use super::engine::{Engine, Kind};
+use super::front::{Front, Running};
 
 /// What a story is given. Clones are the same world.
 #[derive(Clone)]
@@ -18,11 +19,13 @@ pub struct World(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    front: Front,
     table: String,
     wire: Wire,
     /// The wires of further instances of the application.
     others: Mutex<Vec<Wire>>,
     browsers: Mutex<Vec<Browser>>,
+    running: Mutex<Vec<Running>>,
     absence: Mutex<Option<Absence>>,
 }
 
@@ -36,15 +39,25 @@ impl World {
     /// # Errors
     /// That this machine has no such engine.
     pub async fn on(kind: Kind, story: &str) -> Result<Self, Absence> {
+        Self::before(kind, Front::Router, story).await
+    }
+
+    /// The same with something before the application.
+    ///
+    /// # Errors
+    /// As [`on`](Self::on).
+    pub async fn before(kind: Kind, front: Front, story: &str) -> Result<Self, Absence> {
         let random = getrandom::u64().expect("the system gives random numbers");
         // A table's name may have 255 characters; the sentence leads so that a person can tell.
         let table = format!("{:.200}-{random:016x}", story.replace("::", "."));
         Ok(Self(Arc::new(Inner {
             engine: Engine::of(kind).await?,
+            front,
             table,
             wire: Wire::new(),
             others: Mutex::default(),
             browsers: Mutex::default(),
+            running: Mutex::default(),
             absence: Mutex::default(),
         })))
     }
@@ -52,6 +65,16 @@ impl World {
     /// The engine beneath.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// What stands before the application.
+    pub fn front(&self) -> Front {
+        self.0.front
+    }
+
+    /// Keeps what was started for this story until its end.
+    pub fn keep(&self, running: Running) {
+        lock(&self.0.running).push(running);
     }
 
     /// The name of this story's table, which no other story and no other run uses. It is not yet
@@ -129,12 +152,13 @@ impl World {
         self.wire().unnumbered() + others
     }
 
-    /// Ends the story's browsers and deletes its table.
+    /// Ends the story's browsers and servers and deletes its table.
     pub async fn close(self) {
         let browsers = std::mem::take(&mut *lock(&self.0.browsers));
         for browser in browsers {
             browser.close().await;
         }
+        lock(&self.0.running).clear();
         if self.engine().kind() == Kind::DynamoDbLocal {
             let config = self.engine().sdk_config(&Wire::new()).build();
             let deleted = Client::from_conf(config).delete_table().table_name(self.table());

@@ -1,0 +1,119 @@
+//! The whole web application as a component for WebAssembly: any host of `wasi:http` serves it, for example
+//! `wasmtime serve`.
+//!
+//! The same router as everywhere answers, and the same environment variables say how. What is special here is what lies
+//! beneath: the host's HTTP client carries requests to DynamoDB, which are signed in here, and the host's clock wakes
+//! whoever waits. A host may start the component anew for each request, so nothing may be remembered in memory that the
+//! table does not hold.
+
+use std::io::{Write as _, stdout};
+use std::sync::LazyLock;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region, SharedHttpClient};
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_wasm::wasi::{WasiHttpClientBuilder, WasiSleep};
+use axum::Router;
+use holdfast::app::{App, Aside, Clock, Entropy, Platform, build_router};
+use holdfast::config::aws::AwsVariables;
+use holdfast::config::{Config, ConfigError, SecretsError, Settled};
+use holdfast::telemetry::Telemetry;
+use http::StatusCode;
+use serde_json::json;
+
+/// How many leads are remembered at versions that were seen, where the host keeps the component for further requests.
+const SNAPSHOTS: usize = 200;
+
+/// Made at the first request that an instance answers.
+static ROUTER: LazyLock<Router> = LazyLock::new(|| match app() {
+    Ok(app) => build_router(app).0,
+    Err(error) => {
+        eprintln!("{error}");
+        Router::new().fallback(async || {
+            (StatusCode::INTERNAL_SERVER_ERROR, "Holdfast is not set up; its log says what is wrong.\n")
+        })
+    }
+});
+
+#[wstd_axum::http_server]
+fn main() -> Router {
+    ROUTER.clone()
+}
+
+/// The application that the environment describes.
+fn app() -> Result<App, StartError> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let config = Config::from_lookup(lookup)?;
+    let Settled { cookies, sign_up } = config.settle_here()?;
+    let aws = AwsVariables::from_lookup(lookup)?;
+    let client = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(SharedHttpClient::new(Host(WasiHttpClientBuilder::new().build())))
+        .region(Region::new(aws.region))
+        .credentials_provider(aws.credentials);
+    let client = match &config.dynamodb_endpoint {
+        Some(endpoint) => client.endpoint_url(endpoint),
+        None => client,
+    };
+    let platform = Platform {
+        client,
+        sleep: SharedAsyncSleep::new(WasiSleep),
+        clock: Clock::of_system(),
+        entropy: Entropy::of_system(),
+        aside: Aside::here(),
+        snapshots: SNAPSHOTS,
+        telemetry: Telemetry::to(|report| {
+            // Where nobody reads it, nobody misses it.
+            let _ = writeln!(stdout().lock(), "{}", json!(report));
+        }),
+    };
+    Ok(App::on(platform, &config.table, cookies, sign_up))
+}
+
+/// Why the component cannot begin.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    /// Its environment is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its environment names secrets in a vault, and it reads none.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+}
+
+/// The host's HTTP client. Whatever kept it from an answer is told as a failure of the connection, as other clients
+/// tell it: one that passes by waiting. The client beneath says of each that the request was at fault.
+#[derive(Debug)]
+struct Host(SharedHttpClient);
+
+impl HttpClient for Host {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector(self.0.http_connector(settings, components)))
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct Connector(SharedHttpConnector);
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async {
+            answer.await.map_err(|error| ConnectorError::io(error.into_source()))
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The region and the credentials of AWS where there is no SDK to find them: from the ordinary variables alone.
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `AWS_REGION`, or `AWS_DEFAULT_REGION` | the region of the table |
+//! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | the keys that sign requests |
+//! | `AWS_SESSION_TOKEN` | what belongs to keys that expire |
+
+use aws_sdk_dynamodb::config::Credentials;
+
+use super::ConfigError;
+
+const REGION: &str = "AWS_REGION";
+const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// What the ordinary variables say of AWS. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct AwsVariables {
+    /// The table's region.
+    pub region: String,
+    /// What signs requests.
+    pub credentials: Credentials,
+}
+
+impl AwsVariables {
+    /// What a lookup from variable to value gives. A variable that is set to nothing counts as not set.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let region = lookup(REGION).or_else(|| lookup(DEFAULT_REGION));
+        match (region, lookup(ACCESS_KEY), lookup(SECRET_KEY)) {
+            (Some(region), Some(key), Some(secret)) => {
+                let credentials = Credentials::new(key, secret, lookup(SESSION_TOKEN), None, "environment");
+                Ok(Self { region, credentials })
+            }
+            (region, key, secret) => {
+                let named = [
+                    (region.is_none(), REGION, "is missing: name the table's region."),
+                    (key.is_none(), ACCESS_KEY, "is missing: give the id of an access key."),
+                    (secret.is_none(), SECRET_KEY, "is missing: give the access key's secret."),
+                ];
+                let faults = named.iter().filter(|(missing, ..)| *missing);
+                Err(ConfigError(faults.map(|(_, name, fault)| format!("{name} {fault}")).collect()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<AwsVariables, ConfigError> {
+        AwsVariables::from_lookup(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_ordinary_variables_are_read() {
+        let keys = [(ACCESS_KEY, "AKIA"), (SECRET_KEY, "hush"), (DEFAULT_REGION, "eu-central-1")];
+        let aws = read(&keys).unwrap();
+        assert_eq!(aws.region, "eu-central-1");
+        assert_eq!((aws.credentials.access_key_id(), aws.credentials.secret_access_key()), ("AKIA", "hush"));
+        assert_eq!(aws.credentials.session_token(), None);
+        assert!(!format!("{aws:?}").contains("hush"));
+
+        let aws =
+            read(&[&keys[..], &[(REGION, "us-east-1"), (SESSION_TOKEN, "for an hour")]].concat()).unwrap();
+        assert_eq!(aws.region, "us-east-1", "the one is before the other");
+        assert_eq!(aws.credentials.session_token(), Some("for an hour"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_all_at_once() {
+        let error = read(&[(ACCESS_KEY, ""), (SECRET_KEY, "hush")]).unwrap_err().to_string();
+        assert!(
+            error.contains("AWS_REGION is missing") && error.contains("AWS_ACCESS_KEY_ID is missing"),
+            "{error}"
+        );
+        assert!(!error.contains("AWS_SECRET_ACCESS_KEY") && !error.contains("hush"), "{error}");
+    }
+}
