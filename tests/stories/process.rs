@@ -3,6 +3,7 @@
 
 pub mod binary;
 mod commands;
+mod hosts;
 mod logs;
 mod raffles;
 
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Story> {
             a_second_start_on_the_same_data_is_told_who_holds_it
     ];
     stories.extend(commands::all());
+    stories.extend(hosts::all());
     stories.extend(logs::all());
     stories.extend(raffles::all());
     stories

@@ -46,7 +46,14 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Form of the log on standard error
-    #[arg(long, env = "HOLDFAST_LOG", value_enum, default_value = "text", global = true, value_name = "FORM")]
+    #[arg(
+        long,
+        env = "HOLDFAST_LOG",
+        value_enum,
+        default_value = "text",
+        global = true,
+        value_name = "FORM"
+    )]
     pub log: LogForm,
     /// How to serve, where no command is given.
     #[command(flatten)]

@@ -20,7 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
 /// What a developer may have set, and no story means.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 16] = [
+    "HOLDFAST_COOKIE_KEY",
+    "HOLDFAST_COOKIE_KEY_PREVIOUS",
+    "HOLDFAST_COOKIE_KEY_SECRET",
+    "HOLDFAST_DYNAMODB_ENDPOINT",
+    "HOLDFAST_LISTEN",
+    "HOLDFAST_LOG",
+    "HOLDFAST_NO_WORKERS",
+    "HOLDFAST_TABLE",
     "HOLDFAST_PORT",
     "HOLDFAST_DATA_DIR",
     "HOLDFAST_SIGN_UP",
@@ -103,6 +111,20 @@ impl Drop for Run {
     }
 }
 
+/// The command where the ordinary variables of the SDK say that AWS is the story's engine.
+pub fn as_on_aws(mut command: Command, world: &World) -> Command {
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_DYNAMODB", world.engine().endpoint()),
+        ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", world.engine().endpoint()),
+        ("AWS_ACCESS_KEY_ID", world.engine().access_key()),
+        ("AWS_SECRET_ACCESS_KEY", "dummy"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
 impl Run {
     /// Starts a program without the variables that a developer may have set.
     pub fn start(command: Command, input: &str) -> Self {
@@ -132,15 +154,7 @@ impl Run {
     pub fn on_table<'a>(world: &World, words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).args(["--table", world.table(), "--region", "us-east-1"]);
-        for (name, value) in [
-            ("AWS_ENDPOINT_URL_DYNAMODB", world.engine().endpoint()),
-            ("AWS_ACCESS_KEY_ID", world.engine().access_key()),
-            ("AWS_SECRET_ACCESS_KEY", "dummy"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-        ] {
-            command.env(name, value);
-        }
-        Self::start(command, "")
+        Self::start(as_on_aws(command, world), "")
     }
 
     /// What it has written to standard output so far.
@@ -151,6 +165,21 @@ impl Run {
     /// What it has written to standard error so far.
     pub fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Waits until it has written so many lines to standard output, and gives them back.
+    pub async fn prints(&self, lines: usize) -> String {
+        let printed = wait::within(PATIENCE, async || {
+            let out = self.out();
+            let whole = out.matches('\n').count() >= lines;
+            if whole { Ok(out) } else { Err(self.process.ended()) }
+        });
+        printed.await.unwrap_or_else(|end| panic!("it did not start, {end:?}: {}", self.err()))
+    }
+
+    /// The system's number of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends a signal by its name.
@@ -189,6 +218,10 @@ impl Run {
     }
 }
 
+fn address_in(line: Option<&str>) -> Option<String> {
+    line?.strip_prefix("Holdfast is at ").map(str::to_owned)
+}
+
 /// A server that runs.
 pub struct Server {
     /// The process.
@@ -201,18 +234,20 @@ pub struct Server {
 
 impl Server {
     async fn of(run: Run) -> Self {
-        let lines = wait::within(PATIENCE, async || {
-            let out = run.out();
-            let whole = out.matches('\n').count() >= 2;
-            if whole { Ok(out) } else { Err(run.process.ended()) }
-        });
-        let out = lines.await.unwrap_or_else(|end| panic!("it did not start, {end:?}: {}", run.err()));
+        let out = run.prints(2).await;
         let mut lines = out.lines();
-        let address = lines.next().and_then(|line| line.strip_prefix("Holdfast is at "));
-        let address = address.unwrap_or_else(|| panic!("the first line is no address: {out}")).to_owned();
+        let address =
+            address_in(lines.next()).unwrap_or_else(|| panic!("the first line is no address: {out}"));
         let link = lines.next().and_then(|line| line.strip_prefix(&address)).map(str::to_owned);
         let link = link.unwrap_or_else(|| panic!("the second line is no link: {out}"));
         Self { run, address, link }
+    }
+
+    /// One that serves a table: it prints no link.
+    pub async fn of_table(run: Run) -> Self {
+        let out = run.prints(1).await;
+        let address = address_in(out.lines().next()).unwrap_or_else(|| panic!("this is no address: {out}"));
+        Self { run, address, link: String::new() }
     }
 
     /// Its port.

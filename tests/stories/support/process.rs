@@ -72,6 +72,11 @@ impl Process {
         child.try_wait().ok().flatten()
     }
 
+    /// The system's number of it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Sends a signal by its name: `TERM`, `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status();

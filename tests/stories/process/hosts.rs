@@ -1,0 +1,187 @@
+//! `holdfast serve --table`: the server over a table on AWS, as a service and in the layout of its container.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use holdfast::accounts::domain::Role;
+use serde_json::{Value, json};
+
+use super::binary::{Run, Server, as_on_aws};
+use crate::support::absence::Absence;
+use crate::support::desk::{COOKIE_SECRET, Desk, create, new_lead, read};
+use crate::support::process::target;
+use crate::support::{Story, World, stories, wait};
+
+/// The stories of this part.
+pub fn all() -> Vec<Story> {
+    stories![
+        both: it_serves_a_table_counts_its_changes_and_ends_when_asked;
+        once: what_is_wrong_in_its_environment_is_named_before_it_serves,
+            it_serves_under_a_path_and_its_links_lead_there,
+            the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to,
+            the_service_of_systemd_is_right_and_confined
+    ]
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_holdfast");
+
+/// `serve` on a story's table, told by its environment as in a container.
+fn serving(world: &World, program: Command) -> Command {
+    let mut command = as_on_aws(program, world);
+    for (name, value) in [
+        ("AWS_REGION", "us-east-1"),
+        ("HOLDFAST_TABLE", world.table()),
+        ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
+        ("HOLDFAST_SECURE_COOKIES", "false"),
+        ("HOLDFAST_LISTEN", "127.0.0.1:0"),
+        ("HOLDFAST_LOG", "json"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+fn serve() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("serve");
+    command
+}
+
+/// What it logged of requests, a JSON object each.
+fn requests(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
+    lines.filter(|line| line["target"] == "holdfast::requests").collect()
+}
+
+async fn it_serves_a_table_counts_its_changes_and_ends_when_asked(world: World) {
+    let desk = Desk::open(&world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let server = Server::of_table(Run::start(serving(&world, serve()), "")).await;
+    let program = server.program(&token);
+    let lead = create(&program, &new_lead("Zebulon", "zebulon@example.com")).await;
+    assert_eq!(read(&desk.bearer(&token), &lead).await, lead, "it is the same table");
+    // What works beside the server counts from the table's stream.
+    wait::until("the lead is counted", async || {
+        let stats: Value = program.get("/api/leads/stats").send().await.expect(200).json();
+        stats["total"] == 1
+    })
+    .await;
+    let log = server.stop().await;
+    let told = requests(&log);
+    let created = told.iter().find(|line| line["route"] == "POST /api/leads").expect("each is told");
+    assert_eq!((&created["role"], &created["status"]), (&json!("agent"), &json!(201)), "{created}");
+    assert!(!log.contains("Zebulon") && log.contains("\"stopped\""), "{log}");
+}
+
+async fn what_is_wrong_in_its_environment_is_named_before_it_serves(world: World) {
+    let wrong = |name: &str, value: &str| {
+        let mut command = serving(&world, serve());
+        command.env("HOLDFAST_LOG", "text").env(name, value);
+        Run::start(command, "")
+    };
+    for (name, value, words) in [
+        ("HOLDFAST_COOKIE_KEY", "short", "HOLDFAST_COOKIE_KEY is too short"),
+        ("HOLDFAST_BASE_PATH", "desk/", "HOLDFAST_BASE_PATH is no path"),
+        ("HOLDFAST_TABLE", "no table", "HOLDFAST_TABLE is no table name"),
+        ("HOLDFAST_SIGN_UP", "invitation", "HOLDFAST_INVITATION_CODE"),
+    ] {
+        let said = wrong(name, value).fails(1).await;
+        assert!(said.contains(words) && !said.contains(COOKIE_SECRET), "{name}: {said}");
+    }
+    let listening = wrong("HOLDFAST_LISTEN", "192.0.2.1:3000").fails(1).await;
+    assert!(
+        listening.contains("cannot listen on 192.0.2.1:3000") && listening.contains("--listen"),
+        "{listening}"
+    );
+}
+
+async fn it_serves_under_a_path_and_its_links_lead_there(world: World) {
+    Desk::open(&world).await;
+    let mut command = serving(&world, serve());
+    command.env("HOLDFAST_BASE_PATH", "/desk");
+    let server = Server::of_table(Run::start(command, "")).await;
+    let root = server.address.strip_suffix("/desk").expect("the address has the path").to_owned();
+    let visitor = crate::support::http::Client::at(&root);
+    visitor.get("/desk/health").send().await.expect(200);
+    let page = visitor.get("/desk/sign-in").send().await.expect(200);
+    assert!(page.text().contains("href=\"/desk/assets/"), "{}", page.text());
+    let sent = visitor.get("/desk").header("accept", "text/html").send().await.expect(303);
+    assert!(sent.header("location").starts_with("/desk/sign-in"), "{}", sent.header("location"));
+    visitor.get("/health").send().await.expect(404);
+}
+
+/// What the image of `infra/Dockerfile` holds: the program, the libraries that it is linked to, and the roots of TLS.
+fn image(name: &str) -> PathBuf {
+    let root = target().join("tmp").join(name);
+    // What an earlier run of this story has left.
+    let _ = fs::remove_dir_all(&root);
+    let put = |from: &Path, to: &str, mode: u32| {
+        let to = root.join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let linked = Command::new("ldd").arg(PROGRAM).output().expect("ldd comes with the system");
+    let linked = String::from_utf8(linked.stdout).unwrap();
+    for file in linked.split_whitespace().filter(|word| word.starts_with('/')) {
+        put(Path::new(file), file, 0o755);
+    }
+    put(Path::new(PROGRAM), "/usr/local/bin/holdfast", 0o555);
+    let roots = Path::new("/etc/ssl/certs/ca-certificates.crt");
+    if roots.exists() {
+        put(roots, "/etc/ssl/certs/ca-certificates.crt", 0o444);
+    }
+    if !root.join("lib64").exists() {
+        symlink("lib", root.join("lib64")).unwrap();
+    }
+    root
+}
+
+/// Shows the folder to the command as a root that cannot be written to, and itself as somebody without any rights.
+const AS_NOBODY: &str = r#"
+mount --bind "$0" "$0"
+mount -o remount,ro,bind "$0"
+exec chroot --userspec=65532:65532 --groups= "$0" /usr/local/bin/holdfast serve"#;
+
+async fn the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to(world: World) {
+    let may = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+    if !may.is_ok_and(|status| status.success()) {
+        let why = "`unshare --mount true` failed".to_owned();
+        return world.lacks(Absence { what: "A root of one's own", why, remedy: "Run as root" });
+    }
+    let desk = Desk::open(&world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec", AS_NOBODY]).arg(image("container"));
+    let server = Server::of_table(Run::start(serving(&world, command), "")).await;
+    server.visitor().get("/health").send().await.expect(200);
+    let program = server.program(&token);
+    let lead = create(&program, &new_lead("Ada", "ada@example.com")).await;
+    assert_eq!(read(&program, &lead).await, lead);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.run.pid())).unwrap();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert_eq!(line("Uid:").split_whitespace().skip(1).collect::<Vec<_>>(), ["65532"; 4]);
+    assert_eq!(line("CapEff:").split_whitespace().nth(1), Some("0000000000000000"), "{status}");
+    server.run.signal("TERM");
+    server.run.succeeds().await;
+    assert!(server.run.err().contains("\"stopped\""), "{}", server.run.err());
+}
+
+async fn the_service_of_systemd_is_right_and_confined(world: World) {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/holdfast.service")).unwrap();
+    // The program must be where the unit says, and here it is not installed.
+    let here = target().join("tmp").join("holdfast.service");
+    fs::write(&here, unit.replace("/usr/local/bin/holdfast", PROGRAM)).unwrap();
+    let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&here).output();
+    let Ok(verified) = analyze(&["verify", "--man=no"]) else {
+        let why = "`systemd-analyze` was not found".to_owned();
+        return world.lacks(Absence { what: "systemd", why, remedy: "Install systemd" });
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !said.contains("holdfast.service"), "{said}");
+    // Tenths of ten: below two and a half, systemd calls a service well confined.
+    let secure = analyze(&["security", "--offline=true", "--threshold=25", "--no-pager"]).unwrap();
+    assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
+}
