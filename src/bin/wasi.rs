@@ -6,6 +6,7 @@
 //! whoever waits. A host may start the component anew for each request, so nothing may be remembered in memory that the
 //! table does not hold.
 
+use std::convert::Infallible;
 use std::io::{Write as _, stdout};
 use std::sync::LazyLock;
 
@@ -20,12 +21,16 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_wasm::wasi::{WasiHttpClientBuilder, WasiSleep};
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use holdfast::app::{App, Aside, Clock, Entropy, Platform, build_router};
 use holdfast::config::aws::AwsVariables;
 use holdfast::config::{Config, ConfigError, SecretsError, Settled};
 use holdfast::telemetry::Telemetry;
-use http::StatusCode;
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
+use tower::{Layer as _, Service};
 
 /// How many leads are remembered at versions that were seen, where the host keeps the component for further requests.
 const SNAPSHOTS: usize = 200;
@@ -42,8 +47,24 @@ static ROUTER: LazyLock<Router> = LazyLock::new(|| match app() {
 });
 
 #[wstd_axum::http_server]
-fn main() -> Router {
-    ROUTER.clone()
+fn main() -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send {
+    // Around the router and no part of it, for the router is what gives an answer its length.
+    from_fn(at_home).layer(ROUTER.clone())
+}
+
+/// Makes up for what hosts of `wasi:http` do otherwise than servers. They keep the header `Host` for themselves and tell
+/// it as part of the address. And they hold an answer to its length, also where the question was only for its head.
+async fn at_home(mut request: Request, next: Next) -> Response {
+    let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = host {
+        request.headers_mut().entry(header::HOST).or_insert(host);
+    }
+    let only_head = request.method() == Method::HEAD;
+    let mut response = next.run(request).await;
+    if only_head {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
 }
 
 /// The application that the environment describes.

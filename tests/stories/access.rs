@@ -17,6 +17,7 @@ pub fn all() -> Vec<Story> {
             a_visitor_is_sent_to_sign_in_and_back,
             every_answer_carries_the_protecting_headers,
             assets_are_served_without_the_store,
+            a_question_for_the_head_is_answered_without_a_body,
             a_participant_sees_no_lead
     ]
 }
@@ -141,6 +142,21 @@ async fn assets_are_served_without_the_store(world: World) {
     let asset = ann.get(holdfast::web::assets::url("app.css")).send().await.expect(200);
     assert!(!asset.body.is_empty());
     assert_eq!(world.wire().total(), 0, "who asks for a style sheet does not matter");
+}
+
+async fn a_question_for_the_head_is_answered_without_a_body(world: World) {
+    let desk = Desk::open(&world).await;
+    let agent = desk.agent().await;
+    for (path, status) in [("/leads", 200), ("/api/leads", 200), ("/nothing", 404)] {
+        let [asked, head] = [Method::GET, Method::HEAD].map(|method| agent.request(method, path));
+        let (asked, head) = (asked.send().await, head.send().await);
+        assert_eq!((asked.status.as_u16(), head.status.as_u16()), (status, status), "{path}");
+        assert!(head.body.is_empty(), "{path}: {:?}", head.body);
+        assert_eq!(head.header("content-type"), asked.header("content-type"), "{path}");
+    }
+    let asset = holdfast::web::assets::url("app.css");
+    let head = desk.visitor().request(Method::HEAD, asset).send().await.expect(200);
+    assert!(head.body.is_empty() && !head.header("etag").is_empty());
 }
 
 async fn a_participant_sees_no_lead(world: World) {

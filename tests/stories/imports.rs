@@ -21,10 +21,10 @@ use crate::support::{Fault, Front, Story, World, stories, wait};
 pub fn all() -> Vec<Story> {
     stories![
         everywhere: files_of_every_kind_become_leads_and_again_create_nothing,
-            two_tabs_stepping_at_once_count_every_row_once,
             a_long_file_comes_in_parts_and_goes_in_steps,
             sample_leads_are_loaded_once;
         both: a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
+            two_tabs_stepping_at_once_count_every_row_once,
             a_file_from_the_shell_cut_off_and_repeated_is_imported_once;
         hosted: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             rejected_rows_come_back_as_a_file_to_correct,

@@ -50,6 +50,16 @@ pub enum Running {
     Process(Process),
 }
 
+impl Running {
+    /// What a process has written.
+    pub fn output(&self) -> Option<String> {
+        match self {
+            Self::Server(_) => None,
+            Self::Process(process) => Some(process.output()),
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if let Self::Process(process) = self {

@@ -112,7 +112,8 @@ impl Telling {
         Trial::ignorable_test(self.name(), move || runtime.block_on(telling.tell()))
     }
 
-    /// Tells the story. That it sent no Scan, and that every item says in which form it is, is part of every story.
+    /// Tells the story. That it sent no Scan, that every item says in which form it is, and that no instance of the
+    /// component trapped is part of every story.
     async fn tell(self) -> Result<Completion, Failed> {
         let _turn = if self.needs_browser() {
             if let Err(absence) = browser_tools().await {
@@ -132,7 +133,8 @@ impl Telling {
             Err(absence) => return self.not_told(&absence),
         };
         let outcome = steps((self.story.tell)(world.clone())).await;
-        let (scans, unnumbered, absence) = (world.scans(), world.unnumbered(), world.absence());
+        let (scans, unnumbered) = (world.scans(), world.unnumbered());
+        let (traps, absence) = (world.traps(), world.absence());
         world.close().await;
         outcome?;
         if scans > 0 {
@@ -140,6 +142,9 @@ impl Telling {
         }
         if unnumbered > 0 {
             return Err(format!("{unnumbered} items were put without the number of their form").into());
+        }
+        if let Some(said) = traps {
+            return Err(format!("the component trapped: {said}").into());
         }
         absence.map_or(Ok(Completion::Completed), |absence| self.not_told(&absence))
     }

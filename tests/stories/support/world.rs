@@ -77,6 +77,13 @@ impl World {
         lock(&self.0.running).push(running);
     }
 
+    /// What the component's hosts said of an instance that ended other than by its answer.
+    pub fn traps(&self) -> Option<String> {
+        let running = lock(&self.0.running);
+        let said = running.iter().filter_map(Running::output).find(|said| said.contains("wasm trap"));
+        said.map(|said| said.chars().take(2_000).collect())
+    }
+
     /// The name of this story's table, which no other story and no other run uses. It is not yet
     /// there; whatever is called so when the story ends is deleted.
     pub fn table(&self) -> &str {
