@@ -268,3 +268,23 @@ fn each_secret_that_is_not_to_be_had_is_named_and_none_is_told() {
         assert!(!said.contains("sesame"), "{said}");
     }
 }
+
+#[test]
+fn the_readme_lists_every_variable() {
+    let readme = include_str!("../../README.md");
+    for name in [
+        TABLE,
+        COOKIE_KEY,
+        COOKIE_KEY_PREVIOUS,
+        COOKIE_KEY_SECRET,
+        SECURE_COOKIES,
+        BASE_PATH,
+        SIGN_UP,
+        INVITATION_CODE,
+        INVITATION_CODE_SECRET,
+        DYNAMODB_ENDPOINT,
+        SECRETS_ENDPOINT,
+    ] {
+        assert!(readme.contains(&format!("\n| `{name}` | ")), "{name}");
+    }
+}
