@@ -27,6 +27,9 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Browsers are heavy: with more stories at once each of them only becomes slow.
 static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
 
+/// The component has the patience of the product, not that of the stories, and each of its hosts keeps a core busy.
+static COMPONENT_STORIES: Semaphore = Semaphore::const_new(2);
+
 /// Tells every story that the command line asks for.
 pub fn main(stories: Vec<Story>) -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -115,19 +118,19 @@ impl Telling {
     /// Tells the story. That it sent no Scan, that every item says in which form it is, and that no instance of the
     /// component trapped is part of every story.
     async fn tell(self) -> Result<Completion, Failed> {
-        let _turn = if self.needs_browser() {
-            if let Err(absence) = browser_tools().await {
-                return self.not_told(&absence);
-            }
-            Some(BROWSER_STORIES.acquire().await?)
-        } else {
-            None
+        let tools = match self.front {
+            _ if self.needs_browser() => browser_tools().await,
+            Front::Component => front::tools().await.map(drop),
+            Front::Router | Front::Socket => Ok(()),
         };
-        if self.front == Front::Component
-            && let Err(absence) = front::tools().await
-        {
+        if let Err(absence) = tools {
             return self.not_told(&absence);
         }
+        let _turn = match self.front {
+            _ if self.needs_browser() => Some(BROWSER_STORIES.acquire().await?),
+            Front::Component => Some(COMPONENT_STORIES.acquire().await?),
+            Front::Router | Front::Socket => None,
+        };
         let world = match World::before(self.kind, self.front, &self.story.title()).await {
             Ok(world) => world,
             Err(absence) => return self.not_told(&absence),
