@@ -140,7 +140,8 @@ pub fn at(mut event: Value, path: &str) -> Value {
     event
 }
 
-fn body(answer: &Value) -> Vec<u8> {
+/// The body of an answer, out of its base64.
+pub fn body(answer: &Value) -> Vec<u8> {
     let text = answer["body"].as_str().unwrap_or_default();
     if answer["isBase64Encoded"] == true {
         base64::engine::general_purpose::STANDARD.decode(text).unwrap()
@@ -149,7 +150,8 @@ fn body(answer: &Value) -> Vec<u8> {
     }
 }
 
-fn text(answer: &Value) -> String {
+/// The body of an answer that is text.
+pub fn text(answer: &Value) -> String {
     String::from_utf8(body(answer)).unwrap()
 }
 
@@ -318,16 +320,20 @@ async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_n
     assert_eq!(lambda.invoke(json!({ "records": {} })).await, json!({ "batchItemFailures": [] }));
 }
 
-async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish(world: World) {
-    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_inventory")).await;
-    // A product that some other program has spoilt.
+/// Makes a product one that cannot be read, as some other program may.
+pub async fn spoil_product(world: &World, sku: &str) {
     world
         .pour(vec![vec![
-            ("pk", AttributeValue::S("PRODUCT#84406B".to_owned())),
+            ("pk", AttributeValue::S(format!("PRODUCT#{sku}"))),
             ("sk", AttributeValue::S("PRODUCT".to_owned())),
             ("stock", AttributeValue::S("many".to_owned())),
         ]])
         .await;
+}
+
+async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_inventory")).await;
+    spoil_product(&world, "84406B").await;
     let item =
         |offset: u32| json!({ "itemIdentifier": { "partition": "inventory-events-2", "offset": offset } });
     let unfinished = json!({ "batchItemFailures": [item(7), item(9)] });
@@ -344,18 +350,22 @@ async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_fin
     assert_eq!(inventory::find(&desk.app, &"84406B".parse().unwrap()).await.unwrap().stock.get(), 5);
 }
 
-async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(world: World) {
-    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
+/// A large order of 80 leads, all that there are, that was cut off an hour ago.
+pub async fn cut_off_an_hour_ago(world: &World, desk: &Desk) {
     for code in ["NY", "CA"] {
-        set_cap(&desk, code, 100).await;
-        stock(&desk, code, 40).await;
+        set_cap(desk, code, 100).await;
+        stock(desk, code, 40).await;
     }
     let wire = world.another_wire();
-    let mut cut = desk.another(&world, &wire, PATIENCE);
-    // It was cut off an hour ago.
+    let mut cut = desk.another(world, &wire, PATIENCE);
     cut.app.clock = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
     let made = cut_off(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
     assert!(made.is_none());
+}
+
+async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(world: World) {
+    let (desk, lambda) = worker(&world, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
+    cut_off_an_hour_ago(&world, &desk).await;
     let unsettled =
         async || desk.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
     assert_eq!(unsettled().await, 1);
@@ -392,7 +402,7 @@ async fn the_parameters_of_sign_up_are_what_the_function_reads(_: World) {
         assert_eq!(names.collect::<Vec<_>>(), ["RUST_LOG", "HOLDFAST_TABLE"], "{function} has no page");
     }
     // What a secret says is in no variable: whoever may look at a function's configuration would read it.
-    let secrets = [r"{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:"];
+    let secrets = ["{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:"];
     assert!(secrets.iter().all(|secret| !text.contains(secret)));
 }
 

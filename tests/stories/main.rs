@@ -14,6 +14,7 @@ mod access;
 mod accounts;
 mod automation;
 mod bad_input;
+mod bootstraps;
 mod browser;
 mod deployment;
 mod faults;
@@ -69,6 +70,7 @@ modules![
     accounts,
     automation,
     bad_input,
+    bootstraps,
     browser,
     deployment,
     faults,

@@ -4,6 +4,7 @@
 
 pub mod absence;
 pub mod axe;
+pub mod bootstrap;
 pub mod browser;
 pub mod chance;
 pub mod connector;

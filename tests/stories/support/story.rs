@@ -22,6 +22,8 @@ pub enum Place {
     /// On dynoxide, and once more where the component answers: the engine cannot make a difference, the host of the
     /// application can.
     Hosted,
+    /// On DynamoDB Local alone: what is shown is a program as it is deployed.
+    Local,
     /// In a real browser, with dynoxide beneath.
     Browser,
 }
@@ -45,6 +47,7 @@ impl Place {
         use {Front::*, Kind::*};
         match self {
             Self::Both => &[(Dynoxide, Router), (DynamoDbLocal, Router)],
+            Self::Local => &[(DynamoDbLocal, Router)],
             Self::Once | Self::Browser => &[(Dynoxide, Router)],
             Self::Everywhere => &[(Dynoxide, Router), (DynamoDbLocal, Socket), (DynamoDbLocal, Component)],
             Self::Hosted => &[(Dynoxide, Router), (DynamoDbLocal, Component)],
@@ -52,13 +55,14 @@ impl Place {
     }
 }
 
-/// Lists the stories of a module: `stories![both: a, b; once: c; browser: d]`, or only `stories![a, b]`
+/// Lists the stories of a module: `stories![both: a, b; once: c; local: d; browser: e]`, or only `stories![a, b]`
 /// when all of them are told on both engines.
 macro_rules! stories {
     (@place both) => { $crate::support::story::Place::Both };
     (@place once) => { $crate::support::story::Place::Once };
     (@place everywhere) => { $crate::support::story::Place::Everywhere };
     (@place hosted) => { $crate::support::story::Place::Hosted };
+    (@place local) => { $crate::support::story::Place::Local };
     (@place browser) => { $crate::support::story::Place::Browser };
     ($($place:ident: $($story:ident),+ $(,)?);+ $(;)?) => {
         vec![$($($crate::support::Story {
