@@ -74,6 +74,7 @@ async fn the_built_web_function_changes_a_lead_once_and_refuses_the_stale_one(wo
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let mut change = at(event("patch-json"), &address(&lead));
     change["headers"]["authorization"] = format!("Bearer {token}").into();
+    change["requestContext"]["http"]["method"] = "POST".into();
     change["headers"]["idempotency-key"] = "built-1".into();
     let first = function.invoke_with(&change).await;
     assert_eq!(first["statusCode"], 200, "{first}");
