@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a bench does not expect ends it")]
 
-#[allow(dead_code, unused_imports, reason = "stories use the rest")]
+#[allow(dead_code, unused_imports, unused_macros, reason = "stories use the rest")]
 #[path = "../tests/stories/support/mod.rs"]
 mod support;
 
