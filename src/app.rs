@@ -291,7 +291,7 @@ mod tests {
         "Timestamp::now",
         "SystemTime",
         "tokio::spawn",
-        "tokio::task",
+        "tokio::task::",
         "tokio::time",
         "std::env",
         "std::thread",

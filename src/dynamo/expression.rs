@@ -215,8 +215,11 @@ mod tests {
         let mut into = Expression::default();
         let text = AttributeValue::S("NY".into());
         let update = Update::default().set("state", text).remove("cause").add("room", -3).add("out", 3);
-        assert_eq!(update.render(&mut into), "SET #state = :v0 REMOVE #cause ADD #room :v1, #out :v2");
-        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::N("-3".into()));
+        assert_eq!(
+            update.render(&mut into),
+            "SET #state = :v0, #schema = if_not_exists(#schema, :v1) REMOVE #cause ADD #room :v2, #out :v3"
+        );
+        assert_eq!(into.values().unwrap()[":v2"], AttributeValue::N("-3".into()));
     }
 
     #[test]
@@ -237,7 +240,10 @@ mod tests {
         let after = item(&[("pk", "LEAD#1"), ("name", "Bob"), ("email", "b@example.com")]);
         let mut into = Expression::default();
         let text = Update::between(&before, &after).render(&mut into);
-        assert_eq!(text, "SET #email = :v0, #name = :v1 REMOVE #state");
+        assert_eq!(
+            text,
+            "SET #email = :v0, #name = :v1, #schema = if_not_exists(#schema, :v2) REMOVE #state"
+        );
         assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("Bob".into()));
     }
 }

@@ -69,9 +69,8 @@ async fn the_desk_works_on_with_what_the_version_before_wrote(world: World) {
     let found: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();
     assert_eq!(found["items"][0]["name"], "Grace Hopper");
     // A request that the old version answered is answered the same again.
-    let again =
-        json!({ "name": "Ada Lovelace", "email": "lead0@example.com", "state": "NY", "leadScore": 90 });
-    let request = program.post("/api/leads").header("idempotency-key", "k0").json(&again);
+    let same = r#"{"name": "Ada Lovelace", "email": "lead0@example.com", "state": "NY", "leadScore": 90}"#;
+    let request = program.post("/api/leads").header("idempotency-key", "k0").body("application/json", same);
     assert_eq!(request.send().await.expect(201).json::<Value>()["version"], 1);
 
     let edit = json!({ "version": 1, "leadScore": 41 });
@@ -94,7 +93,7 @@ async fn the_desk_works_on_with_what_the_version_before_wrote(world: World) {
     program.post(&format!("{RAFFLE}/draw")).json(&json!({})).send().await.expect(200);
     let proof: Value = program.get(&format!("{RAFFLE}/proof")).send().await.expect(200).json();
     assert!(proof["winner"]["number"].is_u64() || proof["winner"].is_u64(), "{proof}");
-    let product: Value = program.get("/api/inventory/products/KETTLE").send().await.expect(200).json();
+    let product: Value = program.get("/api/products/KETTLE").send().await.expect(200).json();
     assert_eq!(product["stock"], 3);
     let rules: Value = program.get("/api/automation/rules").send().await.expect(200).json();
     assert_eq!(rules["items"].as_array().map_or(1, Vec::len), 1);
