@@ -9,7 +9,7 @@ use holdfast::app::App;
 use holdfast::automation::consume::consume;
 use holdfast::dynamo::stream::changes;
 use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
-use holdfast::telemetry::measured;
+use holdfast::telemetry::{measured, unfinished};
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ async fn take(app: &App, event: Value) -> Result<Value, Error> {
         Ok(()) => Vec::new(),
         Err(error) => {
             let (sequence, changes) = (error.sequence.as_issued(), changes.len());
+            unfinished();
             tracing::error!(%error, sequence, changes, "the rest of a batch is to be told again");
             vec![json!({ "itemIdentifier": sequence })]
         }

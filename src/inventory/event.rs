@@ -14,6 +14,7 @@ use super::domain::{Outcome, Source};
 use super::health::Progress;
 use super::intake::{Arrival, take};
 use crate::app::App;
+use crate::telemetry;
 
 /// Records of a topic, under the names of their partitions: `<topic>-<partition>`.
 #[derive(Debug, Default, Deserialize)]
@@ -91,7 +92,11 @@ pub async fn take_batch(app: &App, event: &KafkaEvent, group: &str) -> Result<Ba
         let offset = arrival.source.offset.unwrap_or_default();
         BatchItemFailure { item_identifier: ItemIdentifier { partition, offset } }
     });
-    Ok(BatchAnswer { batch_item_failures: unfinished.collect() })
+    let batch_item_failures: Vec<BatchItemFailure> = unfinished.collect();
+    if !batch_item_failures.is_empty() {
+        telemetry::unfinished();
+    }
+    Ok(BatchAnswer { batch_item_failures })
 }
 
 /// Tells how far the function has come: to the last record before the first one of its partition that is unfinished.

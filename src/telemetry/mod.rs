@@ -9,7 +9,7 @@ pub(crate) mod tally;
 mod trace;
 
 pub use report::{Report, embedded_metrics};
-pub use tally::Tally;
+pub use tally::{Tally, unfinished};
 pub use trace::{PassOn, TraceId};
 
 use std::fmt;

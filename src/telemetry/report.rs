@@ -31,7 +31,8 @@ pub struct Report {
     /// The role of who asked; none of a visitor or a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// `ok`, or the name of the problem: `conflict`, `rule-violation`, `busy` and so on.
+    /// `ok`, or the name of the problem: `conflict`, `rule-violation`, `busy` and so on; of a batch, `unfinished` where some
+    /// of it is to come again.
     pub outcome: &'static str,
     /// Milliseconds from its beginning to its end.
     pub latency: f64,
@@ -72,7 +73,8 @@ impl Report {
         latency: Duration,
         tally: &Tally,
     ) -> Self {
-        let outcome = if ok { "ok" } else { "internal" };
+        // A batch that is answered with what it left over has failed as well, though the work came to its end.
+        let outcome = if ok { tally.counts().problem.unwrap_or("ok") } else { "internal" };
         Self::new(app, id, name.to_owned(), outcome, latency, tally)
     }
 

@@ -90,6 +90,11 @@ pub(crate) fn problem(name: &'static str) {
     count(|counts| counts.problem = Some(name));
 }
 
+/// Some of the batch could not be finished and is to come again.
+pub fn unfinished() {
+    problem("unfinished");
+}
+
 /// A business rule forbade what was asked.
 pub(crate) fn rule_violation() {
     count(|counts| counts.rule_violation = true);

@@ -292,6 +292,14 @@ async fn the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
     assert_eq!(runs["items"].as_array().unwrap().len(), 1);
     assert!(!lambda.output().contains("ada@example.com"), "{}", lambda.output());
+    assert_eq!(told_unfinished(&lambda), 1, "{}", lambda.output());
+}
+
+/// How many batches the function's metrics call unfinished.
+fn told_unfinished(lambda: &LambdaRuntime) -> usize {
+    let output = lambda.output();
+    let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["outcome"] == "unfinished" && line["Failures"] == 1).count()
 }
 
 async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message(world: World) {
@@ -347,6 +355,7 @@ async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_fin
         client.delete_item().table_name(world.table()).key("sk", AttributeValue::S("PRODUCT".to_owned()));
     spoilt.key("pk", AttributeValue::S("PRODUCT#84406B".to_owned())).send().await.unwrap();
     assert_eq!(lambda.invoke(event("kafka-self-managed")).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(told_unfinished(&lambda), 2, "{}", lambda.output());
     assert_eq!(inventory::find(&desk.app, &"84406B".parse().unwrap()).await.unwrap().stock.get(), 5);
 }
 
