@@ -45,7 +45,8 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
         }
         Form::Fragment => {
             let response = (problem.status, [("hx-reswap", "none")]).into_response();
-            with_toast(response, Tone::Error, &format!("{}. {}", problem.title, problem.detail))
+            let quote = reference.map(|id| format!(" To ask about it, quote {id}.")).unwrap_or_default();
+            with_toast(response, Tone::Error, &format!("{}. {}{quote}", problem.title, problem.detail))
         }
         Form::Page => page(&problem, shell, reference),
     };

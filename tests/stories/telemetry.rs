@@ -103,6 +103,9 @@ async fn a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows(world: Wo
     let page = person.get("/leads").header("accept", "text/html").send().await.expect(500);
     let id = last(&told).request_id;
     assert!(page.text().contains(&id) && page.header("x-request-id") == id, "{}", page.text());
+    let part = person.get("/leads").header("hx-request", "true").send().await.expect(500);
+    let id = last(&told).request_id;
+    assert!(format!("{:?}", part.headers).contains(&format!("quote {id}")), "{:?}", part.headers);
     // What is the client's fault is explained, and nobody needs to ask.
     let missing = person.get("/api/nowhere").send().await.expect(404);
     assert!(missing.json::<Value>().get("requestId").is_none());
