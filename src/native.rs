@@ -1,29 +1,33 @@
-//! What a process on an operating system has: an HTTP client with TLS of our own, tokio's clock, and AWS's ordinary
-//! ways of finding a region and credentials.
-//!
-//! The ordinary chain of credentials here is: environment variables (as Lambda sets them), profiles in `~/.aws` with
-//! keys or a role to assume, web identity tokens, the container endpoint of ECS and EKS, and the instance metadata of
-//! EC2. The program for one's own computer takes profiles that sign in through a browser (IAM Identity Center, after
-//! `aws sso login`) or by a process of their own as well; the functions do without these SDKs.
+//! What a process on an operating system has: threads, tokio's clock and a log; with features, AWS's ordinary ways
+//! ([`aws`]), the embedded engine ([`engine`]), Kafka ([`kafka`]) and Lambda ([`lambda`]).
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "local")]
+pub mod embedded;
 #[cfg(feature = "local")]
 pub mod engine;
-#[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "aws")]
 pub mod secrets;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Builder, Credentials, SharedHttpClient};
+use std::str::FromStr as _;
+
+use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::accounts::keys::{CookieKeys, KeyRing};
 use crate::accounts::sign_up::SignUp;
 use crate::app::{App, Aside, Clock, CookiePolicy, Entropy, Platform};
-use crate::config::{Config, ConfigError, SecretsError, Settled, Told};
+use crate::config::{ConfigError, SecretsError};
 use crate::telemetry::Telemetry;
 
 /// How many leads a process remembers at versions that it has seen.
@@ -36,6 +40,15 @@ pub fn discreet() -> Targets {
         ["aws_config", "aws_sdk", "aws_smithy", "hyper", "lambda_runtime"]
             .map(|name| (name, LevelFilter::INFO)),
     )
+}
+
+/// What is logged: `RUST_LOG` (`info`, or `holdfast=debug,info`) if it is set and can be read, otherwise `unless_set`.
+pub fn log_filter(unless_set: &str) -> Targets {
+    let chosen = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
+    chosen
+        .and_then(|text| Targets::from_str(&text).ok())
+        .or_else(|| Targets::from_str(unless_set).ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// Why no client can be made.
@@ -60,68 +73,6 @@ pub enum StartError {
     Secrets(#[from] SecretsError),
 }
 
-/// A client of DynamoDB on AWS, or at another endpoint, with region and credentials from the ordinary chain unless a
-/// region is given.
-///
-/// # Errors
-/// [`ClientError::NoRegion`].
-pub async fn aws(region: Option<String>, endpoint: Option<&str>) -> Result<Builder, ClientError> {
-    Ok(dynamodb(&ordinary(region).await?, endpoint))
-}
-
-/// What all clients of AWS have in common: region and credentials from the ordinary chain, unless a region is given.
-///
-/// # Errors
-/// [`ClientError::NoRegion`].
-pub async fn ordinary(region: Option<String>) -> Result<SdkConfig, ClientError> {
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(https()).sleep_impl(TokioSleep::new());
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region));
-    }
-    let config = loader.load().await;
-    if config.region().is_some() { Ok(config) } else { Err(ClientError::NoRegion) }
-}
-
-fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
-    let builder = Builder::from(config);
-    match endpoint {
-        Some(endpoint) => builder.endpoint_url(endpoint),
-        None => builder,
-    }
-}
-
-/// A client of an engine on this machine, which asks for credentials and believes any.
-pub fn embedded(endpoint: &str) -> Builder {
-    Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
-}
-
-/// A client of the table's streams, with these credentials.
-#[cfg(feature = "local")]
-pub fn streams(sdk: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_dynamodbstreams::config::Builder {
-    let builder = aws_sdk_dynamodbstreams::config::Builder::from(sdk);
-    match endpoint {
-        Some(endpoint) => builder.endpoint_url(endpoint),
-        None => builder,
-    }
-}
-
-/// A client of the streams of an engine on this machine.
-#[cfg(feature = "local")]
-pub fn embedded_streams(endpoint: &str) -> aws_sdk_dynamodbstreams::config::Builder {
-    aws_sdk_dynamodbstreams::config::Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
-}
-
 /// The application over a table. It tells the log what comes of requests.
 pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
     let platform = Platform {
@@ -139,47 +90,6 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp)
 /// Slow work on threads of its own.
 pub fn aside() -> Aside {
     Aside::by(|work| drop(tokio::task::spawn_blocking(work)))
-}
-
-/// The application that a configuration describes. Its SDK clients are made here, once, and its secrets read.
-///
-/// # Errors
-/// [`StartError`].
-pub async fn app_of(config: &Config) -> Result<App, StartError> {
-    app_over(config, &ordinary(None).await?).await
-}
-
-/// The same with the region and credentials that are given.
-///
-/// # Errors
-/// [`StartError`].
-pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
-    let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
-    let Settled { cookies, sign_up } = if config.names_secrets() {
-        let vault = secrets::vault(sdk, config.secrets_endpoint.as_deref());
-        config.settle(&vault, Clock::of_system().now()).await?
-    } else {
-        config.settle_here()?
-    };
-    Ok(app(client, &config.table, cookies, sign_up))
-}
-
-/// The keys of cookies that an environment told, read from Secrets Manager if they are there.
-///
-/// # Errors
-/// [`StartError`].
-pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, StartError> {
-    if let Told::Here(ring) = told {
-        return Ok(CookieKeys::fixed(ring.clone()));
-    }
-    let vault = secrets::vault(&ordinary(None).await?, None);
-    Ok(told.settle(&vault, Clock::of_system().now()).await?)
-}
-
-/// HTTPS with the roots that the operating system trusts: a list of our own would be quicker to load by some
-/// milliseconds, and would fail behind a proxy, at another endpoint, and on the day that AWS changes its roots.
-fn https() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 #[cfg(test)]

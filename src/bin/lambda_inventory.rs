@@ -2,6 +2,12 @@
 //!
 //! It answers with every record that was not finished, so that Lambda hands those over again.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 use std::process::ExitCode;
 
 use holdfast::inventory::event::{BatchAnswer, KafkaEvent, take_batch};

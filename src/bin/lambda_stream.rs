@@ -3,6 +3,12 @@
 //! It answers with the first record of a batch that was not dealt with, so that Lambda tells that one and those behind it
 //! again, and no more.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 use std::process::ExitCode;
 
 use holdfast::app::App;

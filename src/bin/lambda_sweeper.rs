@@ -3,6 +3,12 @@
 //!
 //! A schedule knows no shorter time than a minute, so one call sweeps as often as its event says.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,12 @@
 //! path without it, and links get it back. Answers with a content encoding or that are not text go out in base64, and
 //! cookies in the list of their own; `lambda_http` sees to both.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 use std::process::ExitCode;
 
 use holdfast::app::{App, build_router};
@@ -26,7 +32,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let config = Config::from_lookup(|name| std::env::var(name).ok())?;
-    let app = App { telemetry: to_cloudwatch(), ..native::app_of(&config).await? };
+    let app = App { telemetry: to_cloudwatch(), ..native::aws::app_of(&config).await? };
     let (router, _) = build_router(app);
     let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
         let base = match &mut event.payload {

@@ -6,6 +6,12 @@
 //! whoever waits. A host may start the component anew for each request, so nothing may be remembered in memory that the
 //! table does not hold.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 use std::convert::Infallible;
 use std::io::{Write as _, stdout};
 use std::sync::LazyLock;

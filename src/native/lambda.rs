@@ -4,20 +4,19 @@ use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use lambda_http::lambda_runtime::Context;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::{StartError, app_of, discreet};
+use super::aws::app_of;
+use super::{StartError, discreet, log_filter};
 use crate::app::{App, Entropy};
 use crate::config::Config;
 use crate::telemetry::{RequestId, Telemetry, TraceId, embedded_metrics};
 
 /// Logs one JSON object a line, as CloudWatch reads them.
 pub fn log_as_json() {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     let events = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
-    tracing_subscriber::registry().with(discreet()).with(filter).with(events).init();
+    tracing_subscriber::registry().with(discreet()).with(log_filter("info")).with(events).init();
 }
 
 /// The application in a function that serves no pages.

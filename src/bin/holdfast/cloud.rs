@@ -8,17 +8,20 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::{Extension, Router};
+use holdfast::accounts::keys::{CookieKeys, KeyRing};
+use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
-use holdfast::config::Config;
-use holdfast::native::{self, StartError};
+use holdfast::config::{Config, Told};
+use holdfast::native::{self, StartError, aws};
 use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
 
-use crate::cli::ServeOptions;
+use crate::cli::{ServeOptions, TableOptions};
 use crate::failure::Failure;
 use crate::say;
 use crate::serve::serve;
 use crate::signals::Signals;
+use crate::table::no_cookies;
 use crate::workers::Workers;
 
 /// Serves the table until a signal asks to end.
@@ -37,12 +40,12 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let listener = listen(options.address()).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
-    let sdk = native::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
-    let app = native::app_over(&config, &sdk).await?;
+    let sdk = aws::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
+    let app = aws::app_over(&config, &sdk).await?;
     say(&format!("Holdfast is at http://{address}{}", config.base_path));
     tracing::info!(%address, table, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
-        .then(|| Workers::start(&app, native::streams(&sdk, config.dynamodb_endpoint.as_deref())));
+        .then(|| Workers::start(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
     let served = serve(listener, router(app, &config.base_path), signals).await;
     if let Some(workers) = workers {
         workers.stop().await;
@@ -51,6 +54,23 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
         tracing::info!("stopped");
     }
     served
+}
+
+/// The application for commands on the table that the options name.
+///
+/// # Errors
+/// [`Failure::Client`].
+pub async fn open(options: &TableOptions, table: &str) -> Result<App, Failure> {
+    let client = aws::client(options.region.clone(), None).await?;
+    Ok(native::app(client, table, no_cookies(), SignUp::Off))
+}
+
+/// The keys of cookies that the environment gives, read from Secrets Manager if they are there.
+///
+/// # Errors
+/// [`Failure::Start`].
+pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, Failure> {
+    Ok(aws::cookie_keys(told).await?)
 }
 
 /// The application where it is shown under a path: what stands before our own paths is taken off, and links get it back.

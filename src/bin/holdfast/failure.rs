@@ -9,6 +9,7 @@ use holdfast::dynamo::StoreError;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
+#[cfg(feature = "kafka")]
 use holdfast::native::kafka::ConsumeError;
 use holdfast::native::{ClientError, StartError};
 use holdfast::orders::OrderError;
@@ -136,7 +137,22 @@ pub enum Failure {
     /// Stocks are not what their movements say.
     #[error("{0} differences were found")]
     Differences(usize),
+    /// This build lacks an optional part.
+    #[cfg_attr(
+        all(feature = "aws", feature = "kafka"),
+        allow(dead_code, reason = "this build lacks nothing")
+    )]
+    #[error("this build has no {part}; build one that has it: cargo run --features {feature} -- {command} …")]
+    NotBuilt {
+        /// What it lacks.
+        part: &'static str,
+        /// The feature of Cargo that brings it.
+        feature: &'static str,
+        /// The command that was asked for.
+        command: &'static str,
+    },
     /// A topic cannot be consumed.
+    #[cfg(feature = "kafka")]
     #[error(transparent)]
     Consume(#[from] ConsumeError),
     /// Products cannot be read.
@@ -180,5 +196,19 @@ impl Failure {
     pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::File { what, path, cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_not_built_is_named_with_the_command_that_builds_it() {
+        let failure = Failure::NotBuilt { part: "Kafka client", feature: "kafka", command: "consume" };
+        assert_eq!(
+            failure.to_string(),
+            "this build has no Kafka client; build one that has it: cargo run --features kafka -- consume …"
+        );
     }
 }

@@ -1,9 +1,17 @@
 //! `holdfast`: the desk on a computer of one's own, and commands on its data or on a table on AWS.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a process of its own knows where it runs"
+)]
+
 mod account;
 mod check;
 mod cli;
+#[cfg_attr(not(feature = "aws"), path = "cloud_not_built.rs")]
 mod cloud;
+#[cfg_attr(not(feature = "kafka"), path = "consume_not_built.rs")]
 mod consume;
 mod data;
 mod engine;
@@ -25,7 +33,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use holdfast::native;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -60,8 +67,7 @@ fn log(form: LogForm) {
         LogForm::Text => LOGGED.to_owned() + ",holdfast::requests=warn",
         LogForm::Json => LOGGED.to_owned(),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let registry = tracing_subscriber::registry().with(native::discreet()).with(filter);
+    let registry = tracing_subscriber::registry().with(native::discreet()).with(native::log_filter(&usual));
     let events = tracing_subscriber::fmt::layer().with_writer(stderr);
     match form {
         LogForm::Text => registry.with(events.with_ansi(stderr().is_terminal())).init(),

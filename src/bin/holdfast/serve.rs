@@ -13,7 +13,7 @@ use holdfast::accounts::keys::KeyRing;
 use holdfast::app::{App, CookiePolicy, Entropy, build_router};
 use holdfast::config::{Config, Told};
 use holdfast::dynamo::schema::create_table;
-use holdfast::native::{self, StartError};
+use holdfast::native::{self, StartError, embedded};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -52,7 +52,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let mut lock = data.lock_alone()?;
     let engine = Engine::start(&data.database()).await?;
     let cookies = cookies(told, &data, &lock).await?;
-    let app = native::app(native::embedded(engine.endpoint()), TABLE, cookies, sign_up);
+    let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, cookies, sign_up);
     let served = async {
         create_table(app.dynamo.client(), TABLE).await?;
         let holder = Holder {
@@ -65,7 +65,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        let workers = Workers::start(&app, native::embedded_streams(engine.endpoint()));
+        let workers = Workers::start(&app, embedded::streams(engine.endpoint()));
         let served = serve(listener, build_router(app).0, signals).await;
         workers.stop().await;
         served
@@ -78,7 +78,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     served
 }
 
-/// How cookies are sealed: by the keys of the environment, or the data's own. They travel over plain http, for nothing
+/// How cookies are signed: by the keys of the environment, or the data's own. They travel over plain http, for nothing
 /// but this computer is reached.
 async fn cookies(
     told: Option<Told<KeyRing>>,
@@ -86,7 +86,7 @@ async fn cookies(
     lock: &Lock,
 ) -> Result<CookiePolicy, Failure> {
     let keys = match told {
-        Some(told) => native::cookie_keys(&told).await?,
+        Some(told) => cloud::cookie_keys(&told).await?,
         None => data.cookie_keys(lock, &Entropy::of_system())?,
     };
     Ok(CookiePolicy { keys, secure: false })

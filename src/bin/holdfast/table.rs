@@ -1,15 +1,15 @@
 //! The table that a command works on: the local data, through the engine of the server that holds it or one of the
 //! command's own, or a table on AWS.
 
-use axum_extra::extract::cookie::Key;
-use holdfast::accounts::keys::{CookieKeys, KeyRing};
+use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, CookiePolicy, Entropy};
 use holdfast::dynamo::schema::create_table;
-use holdfast::native;
+use holdfast::native::{self, embedded};
 use jiff::Timestamp;
 
 use crate::cli::TableOptions;
+use crate::cloud;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -38,15 +38,14 @@ impl Opened {
     /// Any [`Failure`] of the data directory, the engine or the AWS set-up.
     pub async fn open(options: &TableOptions) -> Result<Self, Failure> {
         if let Some(table) = &options.table {
-            let client = native::aws(options.region.clone(), None).await?;
-            let app = native::app(client, table, no_cookies(), SignUp::Off);
+            let app = cloud::open(options, table).await?;
             return Ok(Self { app, address: None, own: None });
         }
         let data = DataDirectory::at(&options.data.data_dir);
         match data.lock()? {
             Locked::Ours(lock) => Self::alone(&data, lock).await,
             Locked::Theirs(Held(Some(Holder { address: Some(address), engine, .. }))) => {
-                let app = native::app(native::embedded(&engine), TABLE, no_cookies(), SignUp::Off);
+                let app = native::app(embedded::dynamodb(&engine), TABLE, no_cookies(), SignUp::Off);
                 Ok(Self { app, address: Some(address), own: None })
             }
             Locked::Theirs(held) => Err(data.held(held)),
@@ -56,7 +55,7 @@ impl Opened {
     /// Over an engine that runs as long as the command.
     async fn alone(data: &DataDirectory, mut lock: Lock) -> Result<Self, Failure> {
         let engine = Engine::start(&data.database()).await?;
-        let app = native::app(native::embedded(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
+        let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
         create_table(app.dynamo.client(), TABLE).await?;
         let holder = Holder {
             pid: std::process::id(),
@@ -77,7 +76,7 @@ impl Opened {
 }
 
 /// A command meets no browser, so its key is of the moment, and nobody signs up.
-fn no_cookies() -> CookiePolicy {
-    let key = Key::from(&Entropy::of_system().bytes::<64>());
+pub fn no_cookies() -> CookiePolicy {
+    let key = CookieKey::new(Entropy::of_system().bytes());
     CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true }
 }

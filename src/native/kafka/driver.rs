@@ -16,8 +16,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
+use super::consumer::client_config;
 use super::lanes::{Batch, Lanes};
-use super::{ConsumeError, Options, Tally, settings};
+use super::{ConsumeError, Options, Tally};
 use crate::app::App;
 use crate::inventory::domain::{Outcome, Source};
 use crate::inventory::health::{self, Progress};
@@ -169,7 +170,7 @@ pub async fn consume(
     let (sender, events) = mpsc::unbounded_channel();
     let context = Context { topic: options.topic.clone(), events: sender };
     let consumer: StreamConsumer<Context> =
-        settings(options).create_with_context(context).map_err(ConsumeError::at_start)?;
+        client_config(options).create_with_context(context).map_err(ConsumeError::at_start)?;
     consumer.subscribe(&[options.topic.as_str()]).map_err(ConsumeError::at_start)?;
     let mut driver = Driver {
         app: app.clone(),

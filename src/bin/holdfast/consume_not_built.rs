@@ -1,0 +1,13 @@
+//! `holdfast consume` where the Kafka client was not built.
+
+use crate::cli::Consume;
+use crate::failure::Failure;
+
+/// Says how to build it.
+///
+/// # Errors
+/// [`Failure::NotBuilt`], always.
+#[expect(clippy::unused_async, reason = "the command that is built waits")]
+pub async fn run(_: Consume) -> Result<(), Failure> {
+    Err(Failure::NotBuilt { part: "Kafka client", feature: "kafka", command: "consume" })
+}
