@@ -39,6 +39,7 @@ impl Entropy {
     #[allow(clippy::expect_used)]
     pub fn of_system() -> Self {
         // Without randomness nothing here is safe, and no input can bring this about.
+        #[allow(clippy::disallowed_methods, reason = "randomness comes in here")]
         Self(Arc::new(|buffer| getrandom::fill(buffer).expect("the system gives random bytes")))
     }
 
@@ -68,6 +69,7 @@ pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 impl Clock {
     /// The system's clock.
     pub fn of_system() -> Self {
+        #[allow(clippy::disallowed_methods, reason = "the time comes in here")]
         Self(Arc::new(Timestamp::now))
     }
 
@@ -165,7 +167,7 @@ pub struct App {
     pub aside: Aside,
     /// Leads at versions that this process has seen.
     pub snapshots: Snapshots,
-    /// What seals cookies, and whether they travel over https alone.
+    /// What signs cookies, and whether they travel over https alone.
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
@@ -279,23 +281,10 @@ mod tests {
         assert_eq!(waiting.now_or_never(), Some(Err(GivenUp)));
     }
 
-    /// What this file and the places of `native` and `bin` may know, and no other code.
-    const OF_PLACES: [&str; 14] = [
-        "target_arch",
-        "target_family",
-        "target_os",
-        "target_env",
-        "cfg(unix",
-        "cfg(windows",
-        "getrandom::",
-        "Timestamp::now",
-        "SystemTime",
-        "tokio::spawn",
-        "tokio::task::",
-        "tokio::time",
-        "std::env",
-        "std::thread",
-    ];
+    /// What this file and the places of `native` and `bin` may know, and no other code. Calls are forbidden in
+    /// `.clippy.toml`; Clippy does not see conditions.
+    const OF_PLACES: [&str; 6] =
+        ["target_arch", "target_family", "target_os", "target_env", "cfg(unix", "cfg(windows"];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {

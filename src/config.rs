@@ -47,7 +47,7 @@ const SECRETS_ENDPOINT: &str = "HOLDFAST_SECRETS_ENDPOINT";
 pub struct Config {
     /// The table's name.
     pub table: String,
-    /// What seals cookies.
+    /// What signs cookies.
     pub cookie_keys: Told<KeyRing>,
     /// Whether cookies travel over https alone.
     pub secure_cookies: bool,
@@ -121,7 +121,7 @@ impl Config {
     }
 
     /// The configuration of a function that serves no pages: nothing of cookies and sign-up is read, and cookies would be
-    /// sealed with a key that nobody learns.
+    /// signed with a key that nobody learns.
     ///
     /// # Errors
     /// As [`from_lookup`](Self::from_lookup).

@@ -1,20 +1,20 @@
-//! Who sends a request: a browser's session in an encrypted cookie, or a program's token in `Authorization`.
+//! Who sends a request: a browser's session in a signed cookie, or a program's token in `Authorization`.
 //!
 //! What always holds: to know it costs at most one read, and none where a request brings neither; whatever cannot be
 //! read (another key's cookie, a foreign token) is nobody and never an error; a token decides before a cookie. A session
-//! whose cookie was sealed with a key that another has followed goes on in a new cookie, with the time that it has left.
+//! whose cookie was signed with a key that another has followed goes on in a new cookie, with the time that it has left.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::cookie::{Cookie, Key, SameSite};
-use axum_extra::extract::{CookieJar, PrivateCookieJar};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{Account, AccountId, Secret, SignedIn};
-use super::keys::KeyRing;
+use super::keys::{CookieKey, KeyRing};
 use super::{AccountError, store, tokens};
 use crate::app::{App, CookiePolicy};
 use crate::values::Invalid;
@@ -72,17 +72,18 @@ fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie
         .build()
 }
 
-/// A session in a cookie sealed with this key.
-fn sealed(policy: &CookiePolicy, key: &Key, session: &Session, now: Timestamp) -> PrivateCookieJar {
-    PrivateCookieJar::new(key.clone()).add(cookie(policy, session.value(), session.left(now)))
+/// A session in a cookie signed with this key.
+fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
+    let value = key.sign(cookie_name(policy), &session.value());
+    CookieJar::new().add(cookie(policy, value, session.left(now)))
 }
 
 /// The cookie that begins a session now. It is part of the answer.
-pub(super) async fn begin(app: &App, account: &Account) -> PrivateCookieJar {
+pub(super) async fn begin(app: &App, account: &Account) -> CookieJar {
     let now = app.clock.now();
     let session = Session { account: account.id, epoch: account.epoch, began: now };
     let keys = app.cookies.keys.at(now).await;
-    sealed(&app.cookies, keys.sealing(now), &session, now)
+    signed(&app.cookies, keys.signing(now), &session, now)
 }
 
 /// The cookie that ends this browser's session. It is part of the answer.
@@ -94,18 +95,19 @@ pub(super) fn end(app: &App) -> CookieJar {
 #[derive(Debug, PartialEq, Eq)]
 struct Opened {
     session: Session,
-    /// Whether another key has followed the one that sealed it.
+    /// Whether another key has followed the one that signed it.
     is_outdated: bool,
 }
 
 fn open(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timestamp) -> Option<Opened> {
-    let open_with = |key: &Key| {
-        let jar = PrivateCookieJar::from_headers(headers, key.clone());
-        let session: Session = jar.get(cookie_name(policy))?.value().parse().ok()?;
+    let name = cookie_name(policy);
+    let jar = CookieJar::from_headers(headers);
+    let open_with = |key: &CookieKey| {
+        let session: Session = key.verify(name, jar.get(name)?.value())?.parse().ok()?;
         (!session.left(now).is_zero()).then_some(session)
     };
     let current = open_with(keys.current()).map(|session| Opened { session, is_outdated: false });
-    // Sealed by an instance whose clock is a little ahead, a cookie of the newer key stays as it is.
+    // Signed by an instance whose clock is a little ahead, a cookie of the newer key stays as it is.
     let previous = || {
         let session = keys.previous().and_then(open_with)?;
         Some(Opened { session, is_outdated: keys.has_taken_over(now) })
@@ -149,9 +151,9 @@ pub struct Sender {
     pub renewal: Renewal,
 }
 
-/// The session in a cookie of the key that seals now, if it came in one of the key before.
+/// The session in a cookie of the key that signs now, if it came in one of the key before.
 #[derive(Debug)]
-pub struct Renewal(Option<PrivateCookieJar>);
+pub struct Renewal(Option<CookieJar>);
 
 impl Renewal {
     /// The answer with the cookie, unless it begins or ends a session by itself.
@@ -182,7 +184,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sende
             let (policy, now) = (&app.cookies, app.clock.now());
             let keys = policy.keys.at(now).await;
             let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
-            let renewal = opened.is_outdated.then(|| sealed(policy, keys.sealing(now), &opened.session, now));
+            let renewal = opened.is_outdated.then(|| signed(policy, keys.signing(now), &opened.session, now));
             (store::by_session(app, &opened.session).await?, renewal)
         }
     };
@@ -198,8 +200,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
-    fn key(byte: u8) -> Key {
-        Key::from(&[byte; 64])
+    fn key(byte: u8) -> CookieKey {
+        CookieKey::new([byte; 64])
     }
 
     fn ring(byte: u8) -> KeyRing {
@@ -223,13 +225,13 @@ mod tests {
         open(policy, keys, headers, now).map(|opened| opened.session)
     }
 
-    fn text_of(jar: PrivateCookieJar) -> String {
+    fn text_of(jar: CookieJar) -> String {
         jar.into_response().headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
     }
 
-    /// What the answer with this session's cookie sets, sealed with the first key.
+    /// What the answer with this session's cookie sets, signed with the first key.
     fn set_cookie(policy: &CookiePolicy, session: &Session) -> String {
-        text_of(sealed(policy, &key(1), session, NOW))
+        text_of(signed(policy, &key(1), session, NOW))
     }
 
     /// The headers with which a browser sends the cookie back.
@@ -252,13 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_says_nothing() {
+    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
         let text = set_cookie(&policy(false), &some_session());
         assert!(text.starts_with("holdfast=") && !text.contains("Secure"), "{text}");
         for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=604800"] {
             assert!(text.split("; ").any(|part| part == attribute), "{attribute} in {text}");
         }
-        assert!(!text.contains(&some_session().account.to_string()), "{text}");
         let text = set_cookie(&policy(true), &some_session());
         assert!(text.starts_with("__Host-holdfast=") && text.contains("; Secure"), "{text}");
     }
@@ -285,24 +286,24 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_of_the_key_before_is_outdated_once_the_new_key_seals() {
+    fn a_cookie_of_the_key_before_is_outdated_once_the_new_key_signs() {
         let policy = policy(false);
         let keys = KeyRing::rotated(key(2), NOW, Some(key(1)));
-        let opened = |jar: PrivateCookieJar, now| open(&policy, &keys, &sent_back(&text_of(jar)), now);
-        let by = |sealing: u8| sealed(&policy, &key(sealing), &some_session(), NOW);
-        for (sealing, now, is_outdated) in
+        let opened = |jar: CookieJar, now| open(&policy, &keys, &sent_back(&text_of(jar)), now);
+        let by = |signing: u8| signed(&policy, &key(signing), &some_session(), NOW);
+        for (signing, now, is_outdated) in
             [(1, NOW, false), (2, NOW, false), (1, NOW + TAKES_OVER, true), (2, NOW + TAKES_OVER, false)]
         {
             let session = some_session();
-            assert_eq!(opened(by(sealing), now), Some(Opened { session, is_outdated }), "{sealing} {now}");
+            assert_eq!(opened(by(signing), now), Some(Opened { session, is_outdated }), "{signing} {now}");
         }
         assert_eq!(opened(by(3), NOW), None);
     }
 
     #[test]
-    fn a_cookie_sealed_anew_lasts_as_long_as_is_left() {
+    fn a_cookie_signed_anew_lasts_as_long_as_is_left() {
         let day = SignedDuration::from_hours(24);
-        let text = text_of(sealed(&policy(false), &key(2), &some_session(), NOW + day));
+        let text = text_of(signed(&policy(false), &key(2), &some_session(), NOW + day));
         assert!(text.split("; ").any(|part| part == "Max-Age=518400"), "{text}");
         let opened = session(&policy(false), &ring(2), &sent_back(&text), NOW + day);
         assert_eq!(opened, Some(some_session()));
@@ -311,7 +312,7 @@ mod tests {
     #[test]
     fn an_answer_that_sets_the_session_itself_is_left_alone() {
         let policy = policy(false);
-        let renewal = || Renewal(Some(sealed(&policy, &key(2), &some_session(), NOW)));
+        let renewal = || Renewal(Some(signed(&policy, &key(2), &some_session(), NOW)));
         let cookies = |response: Response| response.headers().get_all(header::SET_COOKIE).iter().count();
         let with = |name: &'static str| CookieJar::new().add(Cookie::new(name, "x")).into_response();
         assert_eq!(cookies(renewal().with(().into_response(), &policy)), 1);
@@ -328,11 +329,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_with_our_key_and_is_no_session_is_nobody() {
+    fn what_is_signed_with_our_key_and_is_no_session_is_nobody() {
         let right = some_session().value();
         for value in ["", "a.b.c", &format!("{right}.1"), &right.replace('.', ","), &right[..30]] {
-            let cookie = cookie(&policy(false), value.to_owned(), LASTS);
-            let text = text_of(PrivateCookieJar::new(key(1)).add(cookie));
+            let signed = key(1).sign(cookie_name(&policy(false)), value);
+            let cookie = cookie(&policy(false), signed, LASTS);
+            let text = text_of(CookieJar::new().add(cookie));
             assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");
         }
     }

@@ -16,7 +16,7 @@ pub struct SecretsError(Vec<String>);
 /// What depended on secrets.
 #[derive(Debug, Clone)]
 pub struct Settled {
-    /// What seals cookies, and whether they travel over https alone.
+    /// What signs cookies, and whether they travel over https alone.
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,

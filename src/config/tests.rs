@@ -3,9 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
 
 use super::*;
-use crate::accounts::keys::CookieKeys;
+use crate::accounts::keys::{CookieKey, CookieKeys};
 use crate::secrets::{SecretVersion, Stage, Vault, VaultError};
-use axum_extra::extract::cookie::Key;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
@@ -25,7 +24,7 @@ fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
     })
 }
 
-fn key(text: &str) -> Key {
+fn key(text: &str) -> CookieKey {
     cookie_key(text).unwrap()
 }
 
@@ -213,9 +212,9 @@ fn settle(changes: &[(&str, &str)], vault: Option<&Vault>) -> Result<Settled, Se
     config.settle(vault, Timestamp::UNIX_EPOCH).now_or_never().expect("nothing is waited for")
 }
 
-fn sealing(keys: &CookieKeys) -> Key {
+fn signing(keys: &CookieKeys) -> CookieKey {
     let ring = keys.at(Timestamp::UNIX_EPOCH).now_or_never().expect("nothing is waited for");
-    ring.sealing(Timestamp::UNIX_EPOCH).clone()
+    ring.signing(Timestamp::UNIX_EPOCH).clone()
 }
 
 #[test]
@@ -224,10 +223,10 @@ fn what_is_in_the_vault_is_as_what_is_told() {
     let named = [(COOKIE_KEY, ""), (COOKIE_KEY_SECRET, "key"), (SECURE_COOKIES, "false")];
     let code = [(SIGN_UP, "invitation"), (INVITATION_CODE_SECRET, "code")];
     let settled = settle(&[&named[..], &code[..]].concat(), Some(&vault)).unwrap();
-    assert_eq!(sealing(&settled.cookies.keys), key(SECRET));
+    assert_eq!(signing(&settled.cookies.keys), key(SECRET));
     assert!(!settled.cookies.secure && settled.sign_up.admits(CODE) && !settled.sign_up.admits("12345678"));
     let settled = settle(&[], None).unwrap();
-    assert_eq!(sealing(&settled.cookies.keys), key(SECRET));
+    assert_eq!(signing(&settled.cookies.keys), key(SECRET));
     assert!(settled.cookies.secure && settled.sign_up.admits(""));
 }
 

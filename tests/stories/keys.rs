@@ -18,7 +18,7 @@ use crate::support::{Story, World, stories, wait};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        once: nobody_is_signed_out_by_a_new_key,
+        embedded: nobody_is_signed_out_by_a_new_key,
             a_session_goes_on_in_a_new_cookie_that_is_sent_once,
             a_new_cookie_makes_no_session_last_longer,
             after_two_new_keys_an_old_cookie_is_nobody,
@@ -116,7 +116,7 @@ async fn nobody_is_signed_out_by_a_new_key(world: World) {
         }
         clock.turn(MINUTE);
     }
-    // An instance that begins now knows the new key alone to seal, and the one before to open.
+    // An instance that begins now knows the new key alone to sign, and the one before to verify.
     let new = instance(&world, &desk, &vault, &clock).await;
     for browser in [&ann, &bob, &carl] {
         assert!(is_renewed(&me(&at(&new, browser)).await.expect(200)));

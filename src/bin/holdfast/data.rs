@@ -4,10 +4,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use axum_extra::extract::cookie::Key;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
+use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing, cookie_key};
 use holdfast::app::Entropy;
 
 use crate::failure::Failure;
@@ -64,7 +63,7 @@ impl DataDirectory {
         Failure::DataHeld { directory: self.0.clone(), held }
     }
 
-    /// What cookies are sealed with where nothing else is told: the key in `cookie.key`, made when it is not there.
+    /// What cookies are signed with where nothing else is told: the key in `cookie.key`, made when it is not there.
     ///
     /// # Errors
     /// [`Failure::File`].
@@ -79,14 +78,14 @@ impl DataDirectory {
     }
 }
 
-fn read_key(path: &Path) -> io::Result<Key> {
+fn read_key(path: &Path) -> io::Result<CookieKey> {
     let secret = fs::read_to_string(path)?;
     cookie_key(secret.trim_end()).map_err(|fault| {
         io::Error::new(io::ErrorKind::InvalidData, format!("it {fault} Remove it to get a new one"))
     })
 }
 
-fn make_key(path: &Path, entropy: &Entropy) -> io::Result<Key> {
+fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
     let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
     // Written aside and moved into place, so that a crash leaves a whole key or none.
     let aside = path.with_extension("new");
