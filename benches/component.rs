@@ -3,7 +3,13 @@
 //!
 //! `cargo bench --bench component`, after `infra/wasm-build`, with the variables that the component's stories need.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a bench does not expect ends it")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a bench does not expect ends it"
+)]
 
 #[allow(dead_code, unused_imports, unused_macros, reason = "stories use the rest")]
 #[path = "../tests/stories/support/mod.rs"]

@@ -23,6 +23,7 @@
 #![cfg_attr(
     test,
     allow(
+        clippy::disallowed_methods,
         clippy::unwrap_used,
         clippy::expect_used,
         reason = "a test that meets what it does not expect has failed"

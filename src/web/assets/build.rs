@@ -4,6 +4,8 @@
 //! `app.css` goes out as one file, the vendored base in a cascade layer of its own, so that every rule of ours
 //! wins over the base without fighting its selectors.
 
+#![allow(clippy::disallowed_methods, reason = "Cargo tells a build script where it is by the environment")]
+
 use std::{
     env,
     error::Error,
