@@ -12,7 +12,7 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        hosted: every_route_admits_its_roles_and_no_other,
+        host: every_route_admits_its_roles_and_no_other,
             a_write_from_another_site_is_refused,
             a_visitor_is_sent_to_sign_in_and_back,
             every_answer_carries_the_protecting_headers,

@@ -16,25 +16,25 @@ use holdfast::app::{Clock, build_router};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: the_printed_link_signs_the_first_administrator_in_once,
-            a_password_signs_in_and_goes_on_to_where_the_person_was_going,
-            a_wrong_password_and_an_unknown_address_hear_the_same,
+        host: a_password_signs_in_and_goes_on_to_where_the_person_was_going,
+            signing_out_ends_the_session_of_this_browser;
+        api: the_printed_link_signs_the_first_administrator_in_once,
             guesses_sent_at_once_are_counted_one_by_one,
+            a_repeated_request_makes_one_token;
+        web: a_wrong_password_and_an_unknown_address_hear_the_same,
             a_new_password_ends_older_sessions_and_keeps_this_one,
             a_token_signs_a_program_in_until_it_is_revoked,
-            a_repeated_request_makes_one_token,
-            tokens_are_listed_page_by_page;
-        both: a_link_ends_with_its_day_and_with_a_new_password,
-            a_lost_reply_does_not_use_a_link_up_for_nothing,
-            an_address_belongs_to_one_account_in_any_case,
-            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
-            of_two_new_passwords_at_once_one_is_kept,
-            to_know_who_it_is_costs_one_read_or_none;
-        hosted: signing_out_ends_the_session_of_this_browser,
+            tokens_are_listed_page_by_page,
             a_token_makes_neither_tokens_nor_passwords,
             what_is_no_password_and_no_name_is_refused_in_words,
             the_start_page_is_for_each_role_its_own;
-        once: a_session_is_over_after_seven_days;
+        store: a_lost_reply_does_not_use_a_link_up_for_nothing,
+            an_address_belongs_to_one_account_in_any_case,
+            of_two_new_passwords_at_once_one_is_kept;
+        app: a_link_ends_with_its_day_and_with_a_new_password,
+            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
+            to_know_who_it_is_costs_one_read_or_none;
+        embedded: a_session_is_over_after_seven_days;
         browser: a_person_signs_in_and_makes_a_token_by_keyboard,
             every_page_of_accounts_is_accessible
     ]

@@ -15,19 +15,19 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: commands_in_json_create_fulfil_delete_and_list,
-            commands_in_text_run_line_by_line_each_with_its_result,
-            a_repeated_command_has_no_second_effect_and_the_same_answer,
-            a_repeated_text_has_no_second_effect_and_the_same_answer,
+        host: help_lists_the_commands_in_both_languages;
+        api: a_repeated_command_has_no_second_effect_and_the_same_answer,
             a_one_time_rule_is_done_once_ever_and_repeated_with_its_first_result,
-            of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_same,
-            a_one_time_rule_that_failed_may_be_tried_again;
-        hosted: parameters_are_named_in_snake_case_and_camel_case_alike,
+            of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_same;
+        web: commands_in_json_create_fulfil_delete_and_list,
+            commands_in_text_run_line_by_line_each_with_its_result,
+            a_repeated_text_has_no_second_effect_and_the_same_answer,
+            a_one_time_rule_that_failed_may_be_tried_again,
+            parameters_are_named_in_snake_case_and_camel_case_alike,
             a_wrong_command_in_json_names_its_field_and_writes_nothing,
             a_wrong_line_of_text_is_named_and_none_is_run,
-            help_lists_the_commands_in_both_languages,
             commands_are_for_agents_alone;
-        once: lines_that_would_come_too_late_are_not_begun
+        embedded: lines_that_would_come_too_late_are_not_begun
     ]
 }
 

@@ -10,10 +10,10 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: bad_fields_are_refused_by_name_and_nothing_is_written;
-        hosted: bad_bodies_are_refused_and_nothing_is_written,
+        host: bad_bodies_are_refused_and_nothing_is_written,
             bad_addresses_cursors_and_parameters_are_refused,
-            html_in_a_field_comes_back_as_it_was_sent
+            html_in_a_field_comes_back_as_it_was_sent;
+        web: bad_fields_are_refused_by_name_and_nothing_is_written
     ]
 }
 

@@ -21,7 +21,7 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        local: the_built_web_function_serves_pages_assets_and_json,
+        deployed: the_built_web_function_serves_pages_assets_and_json,
             the_built_web_function_changes_a_lead_once_and_refuses_the_stale_one,
             the_built_stream_function_counts_once_and_names_what_it_could_not_take,
             the_built_inventory_function_applies_once_what_comes_twice,

@@ -27,8 +27,8 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: the_table_of_the_template_is_the_table_of_the_code;
-        once: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
+        store: the_table_of_the_template_is_the_table_of_the_code;
+        embedded: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
             the_bootstrap_links_within_its_stage,

@@ -10,14 +10,14 @@ use holdfast::accounts::domain::Role;
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: a_change_whose_reply_was_lost_answers_success_and_happened_once,
+        store: a_change_whose_reply_was_lost_answers_success_and_happened_once,
             a_creation_whose_reply_was_lost_answers_success_and_happened_once,
             contention_that_passes_ends_in_success,
             contention_that_never_passes_is_503_with_retry_after_and_nothing_written,
             the_worst_reason_of_a_cancelled_transaction_decides,
             a_500_and_a_hang_that_pass_end_in_success,
             a_store_that_never_answers_is_503_for_reads_as_well;
-        once: the_call_that_is_tried_again_carries_the_same_bytes,
+        embedded: the_call_that_is_tried_again_carries_the_same_bytes,
             an_unknown_failure_is_answered_opaque,
             health_says_whether_the_table_answers
     ]

@@ -14,8 +14,8 @@ use crate::support::{Kind, Story, World, browser, property, stories, wait};
 /// The stories of this module and its parts.
 pub fn all() -> Vec<Story> {
     let mut stories = stories![
-        both: a_story_has_a_table_of_its_own;
-        once: every_file_of_stories_is_told,
+        store: a_story_has_a_table_of_its_own;
+        embedded: every_file_of_stories_is_told,
             a_property_that_fails_names_its_smallest_value,
             waiting_for_what_never_comes_ends,
             a_process_is_heard_and_takes_signals;

@@ -20,18 +20,18 @@ use crate::support::{Fault, Front, Story, World, stories, wait};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: files_of_every_kind_become_leads_and_again_create_nothing,
+        host: parts_come_once_in_order_and_in_full;
+        web: files_of_every_kind_become_leads_and_again_create_nothing,
             a_long_file_comes_in_parts_and_goes_in_steps,
-            sample_leads_are_loaded_once;
-        both: a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
-            two_tabs_stepping_at_once_count_every_row_once,
-            a_file_from_the_shell_cut_off_and_repeated_is_imported_once;
-        hosted: columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
+            sample_leads_are_loaded_once,
+            columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
             rejected_rows_come_back_as_a_file_to_correct,
-            parts_come_once_in_order_and_in_full,
             bad_files_are_refused_in_words,
             htmx_is_answered_the_progress_alone_until_it_is_done;
-        once: many_rejected_rows_come_in_several_files,
+        store: a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
+            two_tabs_stepping_at_once_count_every_row_once;
+        app: a_file_from_the_shell_cut_off_and_repeated_is_imported_once;
+        embedded: many_rejected_rows_come_in_several_files,
             an_import_is_seen_by_its_owner_and_administrators,
             a_step_on_a_slow_store_ends_early_and_loses_no_row
     ]

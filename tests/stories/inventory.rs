@@ -22,18 +22,18 @@ use crate::support::{Fault, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: a_message_counts_once_however_often_it_comes,
+        store: a_message_counts_once_however_often_it_comes,
             what_cannot_be_applied_is_parked_whole_and_the_rest_goes_on,
             three_hundred_sales_of_a_hundred_pieces_leave_nothing_and_two_hundred_parked,
             two_consumers_of_the_same_messages_under_faults_come_to_the_models_stock,
             five_hundred_messages_of_one_sku_take_few_transactions,
             a_parked_message_is_retried_once_it_fits_and_only_once,
-            a_dismissed_message_changes_nothing_also_when_it_comes_again,
             an_adjustment_is_of_the_version_that_was_seen,
-            details_change_beside_a_moving_stock,
             products_are_listed_low_stock_first_and_page_by_page,
-            a_check_names_what_does_not_fit,
-            a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try
+            a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try;
+        app: a_dismissed_message_changes_nothing_also_when_it_comes_again,
+            details_change_beside_a_moving_stock,
+            a_check_names_what_does_not_fit
     ]
 }
 

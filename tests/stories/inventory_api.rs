@@ -18,14 +18,14 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: each_message_of_a_request_has_its_own_result,
-            a_request_that_comes_again_changes_nothing,
-            a_hundred_sales_at_once_sell_what_there_is_and_park_the_rest,
+        api: a_request_that_comes_again_changes_nothing,
+            a_hundred_sales_at_once_sell_what_there_is_and_park_the_rest;
+        web: each_message_of_a_request_has_its_own_result,
             a_stock_is_adjusted_of_the_version_that_was_seen,
             a_parked_message_is_retried_or_dismissed_of_its_version_and_once,
             products_are_found_by_words_and_by_their_new_name,
-            a_product_made_by_a_long_batch_is_found_by_its_words;
-        hosted: what_is_no_message_is_told_and_not_kept,
+            a_product_made_by_a_long_batch_is_found_by_its_words,
+            what_is_no_message_is_told_and_not_kept,
             bad_requests_are_refused_in_words_and_nothing_is_written,
             details_have_a_version_of_their_own,
             movements_are_read_page_by_page,

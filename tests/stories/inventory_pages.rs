@@ -14,10 +14,10 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click,
+        web: a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click,
             another_name_is_saved_on_top_of_anothers_mark,
-            a_parked_message_is_retried_and_dismissed_in_its_place;
-        hosted: an_empty_inventory_says_how_to_send_a_first_message,
+            a_parked_message_is_retried_and_dismissed_in_its_place,
+            an_empty_inventory_says_how_to_send_a_first_message,
             products_are_listed_low_stock_first_and_searched,
             what_is_wrong_with_a_form_stands_beside_its_field,
             movements_come_in_parts,

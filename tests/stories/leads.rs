@@ -9,19 +9,19 @@ use holdfast::accounts::domain::Role;
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_lead_is_created_read_changed_and_deleted,
-            a_stale_change_is_answered_with_the_fresh_lead_and_what_happened,
-            score_79_is_not_converted_and_80_is,
+        host: a_lead_is_created_read_changed_and_deleted,
+            a_lead_may_be_sent_back_as_it_came,
+            etags_stand_for_versions;
+        api: a_stale_change_is_answered_with_the_fresh_lead_and_what_happened,
             every_partial_change_of_every_stored_state_keeps_the_rules,
             a_broken_rule_of_a_stale_change_is_a_conflict,
-            a_converted_lead_is_reopened_by_an_administrator_with_a_reason,
             an_email_belongs_to_one_lead_in_any_case,
             a_post_with_an_idempotency_key_happens_once,
             a_repeated_post_answers_as_before_although_the_lead_has_moved_on,
-            a_lead_that_is_out_in_an_order_is_not_deleted,
-            the_history_names_each_field_old_and_new_and_outlives_the_lead;
-        hosted: a_lead_may_be_sent_back_as_it_came,
-            etags_stand_for_versions
+            a_lead_that_is_out_in_an_order_is_not_deleted;
+        web: score_79_is_not_converted_and_80_is,
+            a_converted_lead_is_reopened_by_an_administrator_with_a_reason,
+            the_history_names_each_field_old_and_new_and_outlives_the_lead
     ]
 }
 

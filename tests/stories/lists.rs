@@ -6,17 +6,18 @@ use serde_json::{Value, json};
 
 use crate::support::desk::{Desk, address, change, create, new_lead};
 use crate::support::http::Client;
+use crate::support::story::scaled;
 use crate::support::{Story, World, stories};
 use holdfast::accounts::domain::Role;
 
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: lists_filter_sort_and_page_by_cursor,
+        api: lists_filter_sort_and_page_by_cursor,
             a_search_finds_leads_by_the_beginnings_of_their_words,
-            a_lead_just_saved_is_found_at_once_and_an_old_name_no_longer,
             a_search_combines_with_filters_and_pages_without_repeating;
-        both: calls_are_counted_and_do_not_grow_with_the_table
+        web: a_lead_just_saved_is_found_at_once_and_an_old_name_no_longer;
+        store: calls_are_counted_and_do_not_grow_with_the_table
     ]
 }
 
@@ -161,8 +162,6 @@ async fn a_search_combines_with_filters_and_pages_without_repeating(world: World
     assert_eq!(found("q=7").await, 1);
 }
 
-const MANY: usize = 20_000;
-
 /// What one request costs, in calls. The first of each is the token.
 async fn calls_are_counted_and_do_not_grow_with_the_table(world: World) {
     let desk = Desk::open(&world).await;
@@ -227,7 +226,7 @@ async fn costs(world: &World, agent: &Client, name: &str) -> Vec<(&'static str, 
 async fn crowd(world: &World) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let text = |text: String| AttributeValue::S(text);
-    let items = (0..MANY)
+    let items = (0..scaled(2_000, 20_000))
         .flat_map(|number| {
             let id = format!("00000000-0000-7000-8000-{number:012}");
             let time = || text("2020-01-01T00:00:00Z".to_owned());

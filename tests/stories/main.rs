@@ -5,6 +5,8 @@
 //! below is found by a story of the harness itself. `cargo test -- --list` names them all.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a story that meets what it does not expect has failed, and a panic says so"

@@ -17,16 +17,16 @@ use crate::support::{Front, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: an_order_is_created_fulfilled_and_found_in_lists,
-            a_confirmed_preview_takes_its_leads_or_shows_the_new_ones,
-            a_key_makes_one_order_of_many_requests,
+        host: an_export_goes_on_part_by_part_and_runs_no_formula;
+        api: a_key_makes_one_order_of_many_requests,
             a_cap_is_set_at_the_version_that_was_seen;
-        hosted: nothing_to_give_says_why_state_by_state_and_makes_no_order,
+        web: an_order_is_created_fulfilled_and_found_in_lists,
+            a_confirmed_preview_takes_its_leads_or_shows_the_new_ones,
+            nothing_to_give_says_why_state_by_state_and_makes_no_order,
             a_lead_is_released_with_a_reason_and_a_version,
             lists_of_orders_go_on_by_cursor_and_look_through_many,
-            bad_orders_and_caps_are_refused_by_field_and_nothing_is_written,
-            an_export_goes_on_part_by_part_and_runs_no_formula;
-        once: days_of_an_export_are_new_yorks_also_when_clocks_change
+            bad_orders_and_caps_are_refused_by_field_and_nothing_is_written;
+        embedded: days_of_an_export_are_new_yorks_also_when_clocks_change
     ]
 }
 

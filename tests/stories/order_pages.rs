@@ -11,11 +11,11 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones,
+        web: a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones,
             a_form_that_is_sent_twice_makes_one_order,
             a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click,
-            a_cap_that_somebody_set_meanwhile_is_set_on_top;
-        hosted: without_javascript_an_order_is_made_fulfilled_and_deleted,
+            a_cap_that_somebody_set_meanwhile_is_set_on_top,
+            without_javascript_an_order_is_made_fulfilled_and_deleted,
             what_is_wrong_with_an_order_stands_beside_its_field,
             a_lead_is_released_from_its_order_with_words_for_other,
             a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page,

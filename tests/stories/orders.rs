@@ -20,12 +20,13 @@ use serde_json::{Value, json};
 use crate::support::desk::Desk;
 use crate::support::fault::Fault;
 use crate::support::http::Client;
+use crate::support::story::scaled;
 use crate::support::{Story, World, stories};
 
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted,
+        store: an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted,
             a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them,
             a_released_lead_is_replaced_by_the_next_oldest,
             an_order_costs_four_calls_at_the_most_whatever_is_in_stock,
@@ -220,9 +221,7 @@ async fn cost(world: &World, agent: &Client, quantity: u32) -> usize {
     calls
 }
 
-const MANY: usize = 50_000;
-
-/// Puts many leads into the queue of a state, younger than those that are there: fifty thousand creations would take
+/// Puts many leads into the queue of a state, younger than those that are there: that many creations would take
 /// longer than all other stories.
 async fn crowd(world: &World) {
     use aws_sdk_dynamodb::types::AttributeValue;
@@ -246,7 +245,7 @@ async fn crowd(world: &World) {
             ("updatedBy", text("crowd")),
         ]
     };
-    world.pour((0..MANY).map(item).collect()).await;
+    world.pour((0..scaled(3_000, 50_000)).map(item).collect()).await;
 }
 
 async fn a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply(world: World) {

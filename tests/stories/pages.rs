@@ -10,15 +10,15 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: the_loser_of_a_race_sees_the_fresh_lead_beside_what_they_typed,
-            one_click_applies_edits_that_do_not_overlap_on_top,
+        host: one_address_serves_the_page_or_its_part,
+            without_javascript_every_form_leads_to_a_page;
+        api: the_loser_of_a_race_sees_the_fresh_lead_beside_what_they_typed;
+        web: one_click_applies_edits_that_do_not_overlap_on_top,
             a_field_that_both_changed_waits_for_a_choice_and_loses_neither_value,
             a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again,
-            a_deletion_of_a_changed_lead_shows_what_changed_and_goes_on_with_one_click;
-        hosted: one_address_serves_the_page_or_its_part,
+            a_deletion_of_a_changed_lead_shows_what_changed_and_goes_on_with_one_click,
             the_first_list_welcomes_and_a_search_answers_rows,
             a_list_goes_on_page_by_page_with_its_filter,
-            without_javascript_every_form_leads_to_a_page,
             a_refused_field_has_its_words_beside_it_and_keeps_what_was_typed,
             a_save_that_changes_nothing_writes_nothing,
             a_converted_lead_is_reopened_on_its_page_by_administrators_alone,

@@ -20,7 +20,7 @@ use crate::support::{Story, World, stories, wait};
 /// The stories of this module and its parts.
 pub fn all() -> Vec<Story> {
     let mut stories = stories![
-        once: it_prints_its_address_and_a_link_that_signs_an_administrator_in_once,
+        embedded: it_prints_its_address_and_a_link_that_signs_an_administrator_in_once,
             the_data_is_its_owners_alone,
             data_and_sessions_survive_a_restart_and_a_kill,
             asked_to_end_it_finishes_what_runs_and_says_so,

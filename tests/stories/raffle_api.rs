@@ -17,16 +17,16 @@ use crate::support::{Fault, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_raffle_is_opened_with_what_is_set_and_what_is_not,
-            nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which,
+        api: nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which,
             a_purchase_that_is_repeated_gives_the_same_tickets_once,
             many_tabs_of_one_person_stay_within_the_limit,
-            a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit,
             a_raffle_is_drawn_once_and_nothing_changes_any_more;
-        hosted: the_winner_is_named_to_administrators_and_themselves_alone,
+        web: a_raffle_is_opened_with_what_is_set_and_what_is_not,
+            a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit,
+            the_winner_is_named_to_administrators_and_themselves_alone,
             only_those_who_may_open_draw_and_look_into_a_raffle,
             bad_input_is_refused_by_field_and_nothing_is_written;
-        once: a_sale_ends_at_its_time_and_is_drawn_then
+        embedded: a_sale_ends_at_its_time_and_is_drawn_then
     ]
 }
 

@@ -13,12 +13,12 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_page_that_looks_for_news_reads_once_while_there_are_none,
+        web: a_page_that_looks_for_news_reads_once_while_there_are_none,
             a_form_that_is_sent_twice_buys_once,
             who_is_refused_sees_why_and_what_is_so_now,
             an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other,
-            a_winner_is_drawn_once_and_everybody_is_shown_the_result;
-        hosted: news_keep_the_key_and_the_number_of_a_purchase_under_way,
+            a_winner_is_drawn_once_and_everybody_is_shown_the_result,
+            news_keep_the_key_and_the_number_of_a_purchase_under_way,
             without_javascript_a_raffle_is_opened_bought_from_and_drawn,
             a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back,
             what_is_wrong_with_a_raffle_stands_beside_its_field,
@@ -26,7 +26,7 @@ pub fn all() -> Vec<Story> {
             each_role_sees_its_own_pages,
             raffles_are_listed_newest_first_and_page_by_page,
             a_proof_is_a_commitment_until_the_draw;
-        once: a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes
+        embedded: a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes
     ]
 }
 

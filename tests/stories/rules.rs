@@ -20,18 +20,18 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: rules_are_changed_by_version_and_made_once;
-        both: a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two,
-            a_rule_that_runs_once_never_runs_again,
-            rules_that_set_each_other_off_stop_at_a_depth_of_five,
-            a_failing_rule_is_tried_three_times_then_parked_and_run_again,
-            a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers,
-            conditions_decide_which_events_a_rule_answers,
-            caps_and_stock_set_rules_off_when_they_are_reached;
-        hosted: a_rule_that_cannot_be_right_is_refused_with_its_field,
+        api: rules_are_changed_by_version_and_made_once;
+        web: a_rule_that_cannot_be_right_is_refused_with_its_field,
             only_administrators_change_rules_and_participants_see_none,
             whoever_loses_a_race_for_a_rule_keeps_what_was_typed;
-        once: rules_are_made_changed_and_run_again_on_their_page
+        store: a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two,
+            a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers;
+        app: a_rule_that_runs_once_never_runs_again,
+            rules_that_set_each_other_off_stop_at_a_depth_of_five,
+            a_failing_rule_is_tried_three_times_then_parked_and_run_again,
+            conditions_decide_which_events_a_rule_answers,
+            caps_and_stock_set_rules_off_when_they_are_reached;
+        embedded: rules_are_made_changed_and_run_again_on_their_page
     ]
 }
 

@@ -14,19 +14,19 @@ use crate::support::{Answer, Fault, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        everywhere: a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going,
-            a_taken_address_is_told_with_the_way_to_sign_in,
-            the_same_form_sent_twice_at_once_is_one_account_and_two_sessions,
+        api: the_same_form_sent_twice_at_once_is_one_account_and_two_sessions,
             forty_sign_ups_with_one_address_at_once_make_one_account;
-        both: an_invitation_code_is_needed_where_it_is_said_so,
-            ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour,
-            where_sign_up_is_switched_off_nothing_is_written,
-            the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in,
-            a_lost_reply_frightens_nobody_who_signs_up;
-        hosted: what_is_no_account_is_refused_in_words_and_nothing_is_written,
+        web: a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going,
+            a_taken_address_is_told_with_the_way_to_sign_in,
+            what_is_no_account_is_refused_in_words_and_nothing_is_written,
             only_a_place_of_ours_is_gone_on_to_after_signing_up,
             sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back,
             whoever_is_signed_in_does_not_sign_up_again;
+        store: a_lost_reply_frightens_nobody_who_signs_up;
+        app: an_invitation_code_is_needed_where_it_is_said_so,
+            ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour,
+            where_sign_up_is_switched_off_nothing_is_written,
+            the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in;
         browser: a_person_signs_up_by_keyboard_with_an_invitation_code,
             a_person_signs_up_without_javascript
     ]

@@ -24,10 +24,10 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes,
+        store: the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes,
             batches_told_again_and_in_any_order_count_once,
-            two_who_count_the_same_at_once_count_it_once,
-            the_days_say_what_happened_in_new_york
+            two_who_count_the_same_at_once_count_it_once;
+        app: the_days_say_what_happened_in_new_york
     ]
 }
 

@@ -18,7 +18,7 @@ use crate::support::{Fault, Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: every_change_of_a_lead_is_told_once_in_order_with_what_was_and_what_is,
+        store: every_change_of_a_lead_is_told_once_in_order_with_what_was_and_what_is,
             many_changes_come_in_batches_of_a_hundred_and_none_is_missing,
             changes_that_were_not_handled_are_handed_over_again,
             the_next_reader_goes_on_behind_the_checkpoint,
@@ -26,7 +26,7 @@ pub fn all() -> Vec<Story> {
             two_readers_of_one_consumer_lose_nothing_and_come_to_rest,
             a_stream_that_fails_for_a_while_loses_nothing,
             changes_made_meanwhile_are_told_until_the_reader_is_stopped;
-        once: a_shard_is_read_after_its_parent,
+        embedded: a_shard_is_read_after_its_parent,
             a_table_without_a_stream_is_an_error_in_words
     ]
 }

@@ -17,9 +17,9 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        both: the_desk_works_on_with_what_the_version_before_wrote,
+        store: the_desk_works_on_with_what_the_version_before_wrote,
             everything_is_rewritten_while_the_desk_changes_it;
-        once: a_form_that_is_not_read_is_an_error_and_nothing_is_written,
+        embedded: a_form_that_is_not_read_is_an_error_and_nothing_is_written,
             the_command_rewrites_a_table_and_says_how_much
     ]
 }

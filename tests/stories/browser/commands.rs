@@ -5,9 +5,9 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        commands_are_typed_corrected_and_run,
-        commands_are_run_without_javascript,
+    stories![
+        browser: commands_are_typed_corrected_and_run,
+            commands_are_run_without_javascript
     ]
 }
 

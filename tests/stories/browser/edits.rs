@@ -8,12 +8,12 @@ use crate::support::desk::address;
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click,
-        a_loser_in_a_row_puts_her_edit_on_top_with_one_click,
-        a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved,
-        a_field_that_both_changed_in_a_row_is_chosen_and_saved,
-        a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing,
+    stories![
+        browser: a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click,
+            a_loser_in_a_row_puts_her_edit_on_top_with_one_click,
+            a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved,
+            a_field_that_both_changed_in_a_row_is_chosen_and_saved,
+            a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing
     ]
 }
 

@@ -10,10 +10,10 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, process, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        a_file_is_looked_at_mapped_by_hand_and_imported_once,
-        rejected_rows_are_told_and_offered_for_correction,
-        five_hundred_rows_show_how_far_they_are,
+    stories![
+        browser: a_file_is_looked_at_mapped_by_hand_and_imported_once,
+            rejected_rows_are_told_and_offered_for_correction,
+            five_hundred_rows_show_how_far_they_are
     ]
 }
 

@@ -17,12 +17,12 @@ use crate::support::browser::{At, Look};
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        a_stock_is_set_on_top_of_what_moved_with_one_click,
-        parked_messages_are_decided_in_their_place_by_keyboard,
-        products_are_searched_while_somebody_types,
-        an_inventory_is_kept_without_javascript,
-        everybody_can_use_the_pages_of_the_inventory,
+    stories![
+        browser: a_stock_is_set_on_top_of_what_moved_with_one_click,
+            parked_messages_are_decided_in_their_place_by_keyboard,
+            products_are_searched_while_somebody_types,
+            an_inventory_is_kept_without_javascript,
+            everybody_can_use_the_pages_of_the_inventory
     ]
 }
 

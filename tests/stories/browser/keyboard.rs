@@ -7,9 +7,9 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        a_lead_is_edited_with_the_keyboard_alone,
-        keys_reach_the_search_and_close_the_menu,
+    stories![
+        browser: a_lead_is_edited_with_the_keyboard_alone,
+            keys_reach_the_search_and_close_the_menu
     ]
 }
 

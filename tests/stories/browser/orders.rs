@@ -11,13 +11,13 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        an_order_is_made_by_keyboard_while_its_preview_follows,
-        whoever_confirms_too_late_takes_the_new_leads_with_one_click,
-        a_cap_is_set_in_its_row_and_on_top_of_anothers,
-        orders_are_made_and_fulfilled_without_javascript,
-        all_parts_of_an_export_are_one_file,
-        everybody_can_use_the_pages_of_orders,
+    stories![
+        browser: an_order_is_made_by_keyboard_while_its_preview_follows,
+            whoever_confirms_too_late_takes_the_new_leads_with_one_click,
+            a_cap_is_set_in_its_row_and_on_top_of_anothers,
+            orders_are_made_and_fulfilled_without_javascript,
+            all_parts_of_an_export_are_one_file,
+            everybody_can_use_the_pages_of_orders
     ]
 }
 

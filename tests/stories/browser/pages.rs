@@ -17,14 +17,14 @@ use crate::support::http::Server;
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        everybody_can_use_the_pages_of_accounts,
-        everybody_can_use_the_pages_of_sign_up,
-        everybody_can_use_the_pages_of_leads,
-        everybody_can_use_what_a_conflict_shows,
-        everybody_can_use_the_pages_of_imports,
-        everybody_can_use_the_page_of_commands,
-        everybody_can_use_the_pages_of_rules,
+    stories![
+        browser: everybody_can_use_the_pages_of_accounts,
+            everybody_can_use_the_pages_of_sign_up,
+            everybody_can_use_the_pages_of_leads,
+            everybody_can_use_what_a_conflict_shows,
+            everybody_can_use_the_pages_of_imports,
+            everybody_can_use_the_page_of_commands,
+            everybody_can_use_the_pages_of_rules
     ]
 }
 

@@ -8,10 +8,10 @@ use crate::support::browser::{At, Look};
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        leads_are_found_edited_and_deleted_without_javascript,
-        a_conflict_is_solved_without_javascript,
-        a_file_is_imported_without_javascript,
+    stories![
+        browser: leads_are_found_edited_and_deleted_without_javascript,
+            a_conflict_is_solved_without_javascript,
+            a_file_is_imported_without_javascript
     ]
 }
 

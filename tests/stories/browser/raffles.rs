@@ -17,21 +17,21 @@ use crate::support::line::Line;
 use crate::support::{Story, World, process, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        tickets_are_bought_with_the_keyboard,
-        what_one_buys_another_sees,
-        news_take_nothing_from_under_a_persons_hands,
-        a_draw_comes_to_every_open_page,
-        a_purchase_that_never_arrives_is_tried_again_and_made_once,
-        a_purchase_whose_reply_is_lost_is_tried_again_and_made_once,
-        a_purchase_that_hangs_is_given_up_and_made_once,
-        a_button_that_is_pressed_twice_buys_once,
-        a_hidden_page_asks_for_nothing,
-        raffles_work_without_javascript,
-        a_ticket_that_was_sold_again_is_not_cancelled_by_mistake,
-        sold_tickets_are_exported_as_one_file,
-        a_proof_is_checked_in_the_browser,
-        everybody_can_use_the_pages_of_raffles,
+    stories![
+        browser: tickets_are_bought_with_the_keyboard,
+            what_one_buys_another_sees,
+            news_take_nothing_from_under_a_persons_hands,
+            a_draw_comes_to_every_open_page,
+            a_purchase_that_never_arrives_is_tried_again_and_made_once,
+            a_purchase_whose_reply_is_lost_is_tried_again_and_made_once,
+            a_purchase_that_hangs_is_given_up_and_made_once,
+            a_button_that_is_pressed_twice_buys_once,
+            a_hidden_page_asks_for_nothing,
+            raffles_work_without_javascript,
+            a_ticket_that_was_sold_again_is_not_cancelled_by_mistake,
+            sold_tickets_are_exported_as_one_file,
+            a_proof_is_checked_in_the_browser,
+            everybody_can_use_the_pages_of_raffles
     ]
 }
 

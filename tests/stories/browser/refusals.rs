@@ -7,11 +7,11 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, stories};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept,
-        without_a_network_the_typing_stays_and_is_saved_when_it_is_back,
-        a_button_is_disabled_while_its_request_runs,
-        a_form_that_is_pressed_twice_is_sent_once,
+    stories![
+        browser: a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept,
+            without_a_network_the_typing_stays_and_is_saved_when_it_is_back,
+            a_button_is_disabled_while_its_request_runs,
+            a_form_that_is_pressed_twice_is_sent_once
     ]
 }
 

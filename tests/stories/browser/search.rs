@@ -8,11 +8,11 @@ use crate::support::browser::{At, Browser, Look};
 use crate::support::{Story, World, stories, wait};
 
 pub(super) fn all() -> Vec<Story> {
-    stories![browser:
-        typing_finds_and_the_address_keeps_it,
-        a_slow_answer_never_replaces_a_newer_one,
-        what_is_pasted_is_found_and_so_is_what_ends_with_enter,
-        a_long_list_goes_on_page_by_page_and_back,
+    stories![
+        browser: typing_finds_and_the_address_keeps_it,
+            a_slow_answer_never_replaces_a_newer_one,
+            what_is_pasted_is_found_and_so_is_what_ends_with_enter,
+            a_long_list_goes_on_page_by_page_and_back
     ]
 }
 

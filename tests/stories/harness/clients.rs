@@ -15,7 +15,7 @@ use crate::support::{Story, World, stories};
 
 pub fn all() -> Vec<Story> {
     stories![
-        once: a_visitor_keeps_cookies_over_the_router_and_over_http,
+        embedded: a_visitor_keeps_cookies_over_the_router_and_over_http,
             a_visitor_sends_forms_and_json,
             a_world_that_lacks_something_says_so;
         browser: axe_finds_what_a_bad_page_does_wrong,
@@ -142,7 +142,7 @@ async fn a_visitor_sends_forms_and_json(_: World) {
 }
 
 async fn a_world_that_lacks_something_says_so(_: World) {
-    let kind = crate::support::Kind::Dynoxide;
+    let kind = crate::support::Kind::Embedded;
     let world = World::on(kind, "harness::lacking").await.unwrap();
     assert!(world.absence().is_none());
     let why = "it was not found".to_owned();

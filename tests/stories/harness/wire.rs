@@ -16,7 +16,7 @@ use crate::support::{Answer, Fault, Reason, Story, World, stories};
 
 pub fn all() -> Vec<Story> {
     stories![
-        both: the_record_keeps_every_call_in_order,
+        store: the_record_keeps_every_call_in_order,
             a_lost_reply_commits_once_and_breaks_the_call,
             a_reply_that_never_comes_commits_and_ends_by_timeout,
             a_server_error_after_the_commit_hides_it,
@@ -27,7 +27,7 @@ pub fn all() -> Vec<Story> {
             errors_of_load_have_their_names,
             faults_end_after_their_count_and_the_sdk_retries_past_them,
             a_gate_holds_calls_until_it_opens;
-        once: a_scan_is_seen_on_every_wire;
+        embedded: a_scan_is_seen_on_every_wire;
     ]
 }
 
@@ -264,7 +264,7 @@ async fn a_gate_holds_calls_until_it_opens(world: World) {
 
 async fn a_scan_is_seen_on_every_wire(_: World) {
     // A world of its own, because a Scan in this story's world would fail the story.
-    let world = World::on(crate::support::Kind::Dynoxide, "harness::scanner").await.unwrap();
+    let world = World::on(crate::support::Kind::Embedded, "harness::scanner").await.unwrap();
     make_table(&world).await;
     world.sdk_client().scan().table_name(world.table()).send().await.unwrap();
     assert_eq!(world.scans(), 1);

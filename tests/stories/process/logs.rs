@@ -20,7 +20,7 @@ use crate::support::{Story, World, stories};
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        once: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
+        embedded: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
             the_server_logs_nobody_who_signs_up_and_no_code,
             the_server_logs_no_raffles_seed_and_no_buyer,
             the_function_logs_no_lead_that_a_failed_transaction_shows

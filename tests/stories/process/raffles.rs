@@ -14,7 +14,7 @@ use crate::support::{Story, World, stories};
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        once: a_draw_is_checked_with_its_proof_and_nothing_else,
+        embedded: a_draw_is_checked_with_its_proof_and_nothing_else,
             a_file_that_is_no_proof_is_refused_in_words,
             tickets_are_exported_beside_the_running_server_and_alone
     ]

@@ -14,7 +14,7 @@ use super::dynamodb_local;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The embedded engine, in memory, one for each story.
-    Dynoxide,
+    Embedded,
     /// Amazon's own emulator, one for the whole run.
     DynamoDbLocal,
 }
@@ -23,7 +23,7 @@ impl Kind {
     /// The name in brackets after a story's.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Dynoxide => "dynoxide",
+            Self::Embedded => "embedded",
             Self::DynamoDbLocal => "dynamodb-local",
         }
     }
@@ -47,7 +47,7 @@ impl Engine {
     /// That this machine has none; dynoxide is always there.
     pub async fn of(kind: Kind) -> Result<Self, Absence> {
         match kind {
-            Kind::Dynoxide => Ok(Self::dynoxide().await),
+            Kind::Embedded => Ok(Self::dynoxide().await),
             Kind::DynamoDbLocal => Ok(Self {
                 kind,
                 endpoint: dynamodb_local::endpoint().await?,
@@ -74,7 +74,7 @@ impl Engine {
             let _ = stopped.await;
         }));
         Self {
-            kind: Kind::Dynoxide,
+            kind: Kind::Embedded,
             endpoint: format!("http://{address}"),
             access_key: access_key(),
             _stop: Some(Arc::new(stop)),

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod chance;
 pub mod connector;
 pub mod desk;
+pub mod durations;
 pub mod dynamodb_local;
 pub mod engine;
 pub mod fault;

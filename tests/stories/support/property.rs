@@ -7,6 +7,15 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::panics;
+use super::story::Form;
+
+/// How many values are tried: `short` of them, and in the long form ten times as many.
+pub fn cases(short: u32) -> u32 {
+    match Form::asked_for() {
+        Form::Short => short,
+        Form::Long => short.saturating_mul(10),
+    }
+}
 
 /// Tells `steps` for `cases` values of `strategy`; panics with the smallest value that fails.
 pub async fn holds_for_all<S, F>(cases: u32, strategy: S, steps: impl Fn(S::Value) -> F + Send + 'static)

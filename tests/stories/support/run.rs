@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 use super::absence::{self, Absence};
 use super::engine::Kind;
 use super::front::{self, Front};
-use super::story::{Place, Story};
+use super::story::{Form, LONG, Place, Story};
 use super::world::World;
-use super::{axe, dynamodb_local, panics, process, webdriver};
+use super::{axe, durations, dynamodb_local, panics, process, webdriver};
 
 /// Stories wait for engines more than they compute, so more of them run than there are cores.
 const THREADS: usize = 4;
@@ -37,7 +37,7 @@ pub fn main(stories: Vec<Story>) -> ExitCode {
     panics::keep_places();
     let runtime =
         Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().expect("tokio starts");
-    let tellings = tellings(&stories);
+    let tellings = tellings(&stories, Form::asked_for());
     let trial = |telling: &Telling| telling.trial(runtime.handle());
     if !arguments.list {
         let asked_for = |telling: &&Telling| !arguments.is_filtered_out(&trial(telling));
@@ -61,12 +61,12 @@ struct Telling {
 }
 
 /// Every story on every engine it asks for, those first that need nothing to be started.
-fn tellings(stories: &[Story]) -> Vec<Telling> {
+fn tellings(stories: &[Story], form: Form) -> Vec<Telling> {
     let mut names = BTreeSet::new();
     let mut tellings = Vec::new();
     for &story in stories {
         assert!(names.insert(story.title()), "{} is listed twice", story.title());
-        let settings = story.place.settings().iter();
+        let settings = story.place.settings(form).iter();
         tellings.extend(settings.map(|&(kind, front)| Telling { story, kind, front }));
     }
     tellings.sort_by_key(|telling| (telling.story.place == Place::Browser, telling.kind, telling.front));
@@ -112,7 +112,27 @@ impl Telling {
 
     fn trial(&self, runtime: &Handle) -> Trial {
         let (telling, runtime) = (*self, runtime.clone());
-        Trial::ignorable_test(self.name(), move || runtime.block_on(telling.tell()))
+        Trial::ignorable_test(self.name(), move || {
+            let start = Instant::now();
+            let told = runtime.block_on(telling.tell());
+            durations::note(&telling.name(), start.elapsed());
+            told.map_err(|failed| telling.with_command(&failed))
+        })
+    }
+
+    /// The failure with the command that tells the story again.
+    fn with_command(&self, failed: &Failed) -> Failed {
+        // What the run was given, and this one story needs.
+        let needed = match self.front {
+            Front::Component => &["HOLDFAST_COMPONENT", "WASMTIME"][..],
+            _ if self.story.place == Place::Deployed => &["HOLDFAST_BOOTSTRAPS"],
+            Front::Router | Front::Socket => &[],
+        };
+        let set = [LONG].iter().chain(needed).filter_map(|name| Some((name, std::env::var(name).ok()?)));
+        let set: String = set.map(|(name, value)| format!("{name}='{value}' ")).collect();
+        let message = failed.message().unwrap_or("it failed");
+        let name = self.name();
+        format!("{message}\n\nto run it again: {set}cargo test --test stories -- --exact '{name}'").into()
     }
 
     /// Tells the story. That it sent no Scan, that every item says in which form it is, and that no instance of the

@@ -10,21 +10,24 @@ use super::world::World;
 /// A story under way. It stays on its trial's thread, so it need not be `Send`; what it spawns must.
 pub type Telling = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Where a story is told.
+/// What a story shows something about, and so where it is told. `CONTRIBUTING.md` has the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// On dynoxide and again on DynamoDB Local.
-    Both,
-    /// On dynoxide alone: the engine cannot make a difference.
-    Once,
-    /// On dynoxide, on DynamoDB Local over a real socket, and there once more where the component answers.
-    Everywhere,
-    /// On dynoxide, and once more where the component answers: the engine cannot make a difference, the host of the
-    /// application can.
-    Hosted,
-    /// On DynamoDB Local alone: what is shown is a program as it is deployed.
-    Local,
-    /// In a real browser, with dynoxide beneath.
+    /// The store: conditions, transactions, pages, streams, faults, races.
+    Store,
+    /// The same, seen through HTTP.
+    Api,
+    /// The product, where the store makes no difference.
+    App,
+    /// The product through HTTP, where the store makes no difference.
+    Web,
+    /// What the host of the application may change: access, headers, bodies, assets.
+    Host,
+    /// Neither: it starts servers of its own, or none.
+    Embedded,
+    /// The programs as they are deployed.
+    Deployed,
+    /// Pages in a real browser.
     Browser,
 }
 
@@ -42,27 +45,60 @@ pub struct Story {
 }
 
 impl Place {
-    /// The engines, and what stands before the application on each.
-    pub fn settings(self) -> &'static [(Kind, Front)] {
-        use {Front::*, Kind::*};
-        match self {
-            Self::Both => &[(Dynoxide, Router), (DynamoDbLocal, Router)],
-            Self::Local => &[(DynamoDbLocal, Router)],
-            Self::Once | Self::Browser => &[(Dynoxide, Router)],
-            Self::Everywhere => &[(Dynoxide, Router), (DynamoDbLocal, Socket), (DynamoDbLocal, Component)],
-            Self::Hosted => &[(Dynoxide, Router), (DynamoDbLocal, Component)],
+    /// The engines, and what stands before the application on each. The long form adds those that rarely tell more.
+    pub fn settings(self, form: Form) -> &'static [(Kind, Front)] {
+        const EMBEDDED: (Kind, Front) = (Kind::Embedded, Front::Router);
+        const LOCAL: (Kind, Front) = (Kind::DynamoDbLocal, Front::Router);
+        const SOCKET: (Kind, Front) = (Kind::DynamoDbLocal, Front::Socket);
+        const COMPONENT: (Kind, Front) = (Kind::DynamoDbLocal, Front::Component);
+        match (self, form) {
+            (Self::Embedded | Self::Browser, _) | (Self::App | Self::Web, Form::Short) => &[EMBEDDED],
+            (Self::Deployed, _) => &[LOCAL],
+            (Self::Store, _) | (Self::App, Form::Long) => &[EMBEDDED, LOCAL],
+            (Self::Api, Form::Short) => &[EMBEDDED, SOCKET],
+            (Self::Host, Form::Short) => &[EMBEDDED, COMPONENT],
+            (Self::Api | Self::Web | Self::Host, Form::Long) => &[EMBEDDED, SOCKET, COMPONENT],
         }
     }
 }
 
-/// Lists the stories of a module: `stories![both: a, b; once: c; local: d; browser: e]`, or only `stories![a, b]`
-/// when all of them are told on both engines.
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// What `cargo test` tells.
+    Short,
+    /// Every story on both engines, with long runs: `HOLDFAST_TESTS_LONG=1`.
+    Long,
+}
+
+impl Form {
+    /// The form that the environment asks for.
+    pub fn asked_for() -> Self {
+        let long = std::env::var(LONG).is_ok_and(|value| value == "1");
+        if long { Self::Long } else { Self::Short }
+    }
+}
+
+/// How much of something is done: `short`, and in the long form `long`.
+pub fn scaled(short: usize, long: usize) -> usize {
+    match Form::asked_for() {
+        Form::Short => short,
+        Form::Long => long,
+    }
+}
+
+/// The variable that asks for the long form.
+pub const LONG: &str = "HOLDFAST_TESTS_LONG";
+
+/// Lists the stories of a module, each under one word of [`Place`]: `stories![store: a, b; web: c; browser: d]`.
 macro_rules! stories {
-    (@place both) => { $crate::support::story::Place::Both };
-    (@place once) => { $crate::support::story::Place::Once };
-    (@place everywhere) => { $crate::support::story::Place::Everywhere };
-    (@place hosted) => { $crate::support::story::Place::Hosted };
-    (@place local) => { $crate::support::story::Place::Local };
+    (@place store) => { $crate::support::story::Place::Store };
+    (@place api) => { $crate::support::story::Place::Api };
+    (@place app) => { $crate::support::story::Place::App };
+    (@place web) => { $crate::support::story::Place::Web };
+    (@place host) => { $crate::support::story::Place::Host };
+    (@place embedded) => { $crate::support::story::Place::Embedded };
+    (@place deployed) => { $crate::support::story::Place::Deployed };
     (@place browser) => { $crate::support::story::Place::Browser };
     ($($place:ident: $($story:ident),+ $(,)?);+ $(;)?) => {
         vec![$($($crate::support::Story {
@@ -72,7 +108,6 @@ macro_rules! stories {
             tell: |world| Box::pin($story(world)),
         }),+),+]
     };
-    ($($story:ident),+ $(,)?) => { $crate::support::stories![both: $($story),+] };
 }
 pub(crate) use stories;
 
