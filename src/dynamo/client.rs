@@ -1,14 +1,15 @@
-//! The client, and the one place where a failure that passes by waiting is waited for.
+//! The table at the end of a [`Line`], and the one place where a failure that passes by waiting is waited for.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
-use aws_smithy_types::retry::ErrorKind;
+use futures_util::future::{Either, select};
 
+use super::line::{Aws, CallError, Line, Request};
 use super::{Key, OLDEST, SCHEMA};
 use crate::app::Entropy;
 use crate::telemetry::{PassOn, tally};
@@ -60,7 +61,7 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn failed(operation: &'static str, error: impl Into<Cause>) -> Self {
         let error: Cause = error.into();
-        Self::Failed { operation, cause: in_words(&*error) }
+        Self::Failed { operation, cause: error_chain(&*error) }
     }
 
     /// A condition was refused, and the item that it guards satisfies it: the table was changed by other means.
@@ -89,7 +90,7 @@ fn discreet(key: &Key) -> String {
 }
 
 /// What an error and its causes say. Not what they hold: a cancelled transaction holds people's data.
-pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
     words.dedup();
@@ -114,7 +115,7 @@ impl Default for Patience {
 /// The table, and what a call on it needs.
 #[derive(Debug, Clone)]
 pub struct Dynamo {
-    pub(super) client: Client,
+    line: Line,
     pub(super) table: Arc<str>,
     pub(super) sleep: SharedAsyncSleep,
     pub(super) entropy: Entropy,
@@ -134,19 +135,13 @@ impl Dynamo {
         entropy: Entropy,
         patience: Patience,
     ) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience.attempt).build();
         let config = config
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
             .sleep_impl(sleep.clone())
             .interceptor(PassOn)
             .build();
-        Self { client: Client::from_conf(config), table: table.into(), sleep, entropy, patience }
-    }
-
-    /// The SDK's client, for what is no request of a user: making the table, reading its stream.
-    pub fn client(&self) -> &Client {
-        &self.client
+        let line = Line::to(Aws(Client::from_conf(config)));
+        Self { line, table: table.into(), sleep, entropy, patience }
     }
 
     /// The table's name.
@@ -156,15 +151,46 @@ impl Dynamo {
 
     /// Calls until the answer is a success, a failure that waiting cannot mend (given back as the inner error), or the
     /// deadline has passed. Between two attempts it waits with full jitter.
-    pub(super) async fn call<T, E, F>(
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] at the deadline.
+    pub(super) async fn call<R: Request>(
+        &self,
+        request: &R,
+    ) -> Result<Result<R::Output, CallError>, StoreError> {
+        self.call_while(request, CallError::passes).await
+    }
+
+    /// The same, where `passes` says which failures waiting mends.
+    pub(super) async fn call_while<R: Request>(
+        &self,
+        request: &R,
+        passes: impl Fn(&CallError) -> bool,
+    ) -> Result<Result<R::Output, CallError>, StoreError> {
+        self.retry(R::NAME, || self.attempt(request.clone()), passes).await
+    }
+
+    /// One attempt, which is given up when it takes too long.
+    async fn attempt<R: Request>(&self, request: R) -> Result<R::Output, CallError> {
+        let calling = pin!(self.line.call(request));
+        match select(calling, self.sleep.sleep(self.patience.attempt)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
+                let limit = self.patience.attempt.as_millis();
+                Err(CallError::NoAnswer(format!("no answer came within {limit} ms")))
+            }
+        }
+    }
+
+    /// Attempts until one succeeds, fails in a way that waiting cannot mend, or the deadline has passed.
+    pub(super) async fn retry<T, F>(
         &self,
         operation: &'static str,
         mut attempt: impl FnMut() -> F,
-        passes: impl Fn(&SdkError<E>) -> bool,
-    ) -> Result<Result<T, SdkError<E>>, StoreError>
+        passes: impl Fn(&CallError) -> bool,
+    ) -> Result<Result<T, CallError>, StoreError>
     where
-        F: Future<Output = Result<T, SdkError<E>>>,
-        E: std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, CallError>>,
     {
         let start = Instant::now();
         for attempts in 1.. {
@@ -176,7 +202,7 @@ impl Dynamo {
                 }
             };
             let wait = self.jittered_wait(attempts);
-            let last = in_words(&error);
+            let last = error.to_string();
             if start.elapsed() + wait >= self.patience.deadline {
                 tally::call(attempts);
                 return Err(StoreError::Unavailable { operation, attempts, last });
@@ -209,40 +235,6 @@ impl Dynamo {
         let random = u32::from_be_bytes(self.entropy.bytes());
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
-}
-
-/// Whether a failure passes by waiting: no answer, an answer cut off, a fault of the service, or too much at once.
-pub(super) fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    match error {
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-        // Anything else that kept it from being sent, such as missing credentials, stays so.
-        SdkError::DispatchFailure(failure) => {
-            failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
-        }
-        SdkError::ServiceError(answer) => {
-            answer.raw().status().is_server_error() || answer.err().code().is_some_and(passes_by_waiting)
-        }
-        _ => false,
-    }
-}
-
-/// Whether an error code (or the code of a cancellation reason) of DynamoDB is one that passes by waiting.
-/// Source: "Error handling with DynamoDB" and "TransactWriteItems" in the Amazon DynamoDB documentation.
-pub(super) fn passes_by_waiting(code: &str) -> bool {
-    matches!(
-        code,
-        "InternalServerError"
-            | "LimitExceededException"
-            | "ProvisionedThroughputExceeded"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "ServiceUnavailable"
-            | "ThrottlingError"
-            | "ThrottlingException"
-            | "TransactionConflict"
-            | "TransactionConflictException"
-            | "TransactionInProgressException"
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one store: a DynamoDB table through the AWS SDK.
+//! The one store: a DynamoDB table at the end of a [`line`].
 //!
 //! What always holds here: every call has a key or index condition, a limit and a deadline; every change is one
 //! guarded `TransactWriteItems`; failures that pass by waiting are retried in one place; no request sends a Scan; what
@@ -8,6 +8,7 @@ mod client;
 mod cursor;
 mod expression;
 pub mod ledger;
+pub mod line;
 mod read;
 #[cfg(feature = "local")]
 mod reader;
@@ -17,7 +18,7 @@ mod upgrade;
 mod write;
 
 #[cfg(feature = "native")]
-pub(crate) use client::in_words;
+pub(crate) use client::error_chain;
 pub use client::{Dynamo, Patience, StoreError};
 pub use cursor::{Cursor, CursorError};
 pub use expression::{Condition, Update};

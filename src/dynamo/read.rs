@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 
-use super::client::passes;
 use super::expression::Expression;
 use super::schema::{Index, PK, SK};
 use super::upgrade::in_present_form;
@@ -126,12 +128,9 @@ impl Dynamo {
 
     /// The item under a key in the form that it was written in, read consistently.
     pub(super) async fn raw(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        let attempt = || {
-            let request = self.client.get_item().table_name(&*self.table).consistent_read(true);
-            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-            request.set_key(Some(key.attributes())).send()
-        };
-        let answer = self.call("GetItem", attempt, passes).await?;
+        let request = GetItemInput::builder().table_name(&*self.table).consistent_read(true);
+        let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer = self.call(&request.set_key(Some(key.attributes()))).await?;
         let output = answer.map_err(|error| StoreError::failed("GetItem", error))?;
         tally::read(&output.consumed_capacity);
         Ok(output.item)
@@ -145,23 +144,19 @@ impl Dynamo {
         let mut expression = Expression::default();
         let key_condition = select.key_condition(&mut expression);
         let filter = select.filter.as_ref().map(|filter| filter.render(&mut expression));
-        let attempt = || {
-            self.client
-                .query()
-                .table_name(&*self.table)
-                .set_index_name(select.index.map(|index| index.name.to_owned()))
-                .consistent_read(select.index.is_none())
-                .key_condition_expression(&key_condition)
-                .set_filter_expression(filter.clone())
-                .set_expression_attribute_names(expression.names())
-                .set_expression_attribute_values(expression.values())
-                .scan_index_forward(!select.backwards)
-                .limit(select.limit)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .set_exclusive_start_key(select.start.clone())
-                .send()
-        };
-        let answer = self.call("Query", attempt, passes).await?;
+        let request = QueryInput::builder()
+            .table_name(&*self.table)
+            .set_index_name(select.index.map(|index| index.name.to_owned()))
+            .consistent_read(select.index.is_none())
+            .key_condition_expression(key_condition)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .scan_index_forward(!select.backwards)
+            .limit(select.limit)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_exclusive_start_key(select.start.clone());
+        let answer = self.call(&request).await?;
         let output = answer.map_err(|error| StoreError::failed("Query", error))?;
         tally::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
@@ -191,11 +186,9 @@ impl Dynamo {
                 .consistent_read(true)
                 .build()
                 .map_err(|error| StoreError::failed("BatchGetItem", error))?;
-            let attempt = || {
-                let call = self.client.batch_get_item().request_items(&*self.table, request.clone());
-                call.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
-            };
-            let answer = self.call("BatchGetItem", attempt, passes).await?;
+            let request = BatchGetItemInput::builder().request_items(&*self.table, request);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let answer = self.call(&request).await?;
             let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
             tally::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {

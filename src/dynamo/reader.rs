@@ -15,6 +15,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodbstreams::types::Shard as Described;
@@ -22,7 +23,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
 use self::shard::{Shard, Step};
-use super::client::passes;
+use super::line::CallError;
 use super::stream::Change;
 use super::{Dynamo, StoreError};
 
@@ -243,8 +244,8 @@ impl StreamReader {
 impl Source {
     async fn latest_stream(&self) -> Result<String, StoreError> {
         const OPERATION: &str = "DescribeTable";
-        let attempt = || self.dynamo.client.describe_table().table_name(&*self.dynamo.table).send();
-        let answer = self.dynamo.call(OPERATION, attempt, passes).await?;
+        let request = DescribeTableInput::builder().table_name(self.dynamo.table());
+        let answer = self.dynamo.call(&request).await?;
         let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
         let stream = answer.table.and_then(|table| table.latest_stream_arn);
         stream.ok_or_else(|| StoreError::failed(OPERATION, "the table has no stream"))
@@ -256,11 +257,12 @@ impl Source {
         let mut shards = Vec::new();
         let mut last: Option<String> = None;
         loop {
-            let attempt = || {
+            let attempt = async || {
                 let request = self.streams.describe_stream().stream_arn(stream);
-                request.set_exclusive_start_shard_id(last.clone()).send()
+                let sent = request.set_exclusive_start_shard_id(last.clone()).send().await;
+                sent.map_err(CallError::from)
             };
-            let answer = self.dynamo.call(OPERATION, attempt, passes).await?;
+            let answer = self.dynamo.retry(OPERATION, attempt, CallError::passes).await?;
             let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
             let Some(description) = answer.stream_description else { return Ok(shards) };
             shards.extend(description.shards.unwrap_or_default());

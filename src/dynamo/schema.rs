@@ -101,15 +101,14 @@
 //! it: on AWS by a function that Lambda hands it to, elsewhere by [`StreamReader`](super::StreamReader), which keeps how
 //! far it has come in the table itself. [`Change`](super::stream::Change) is what both hand on.
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 
-use super::StoreError;
+use super::{Dynamo, StoreError};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -173,34 +172,30 @@ pub const INDEXES: [Index; 10] = [
 ///
 /// # Errors
 /// [`StoreError::Failed`] with what the engine said.
-pub async fn create_table(client: &Client, table: &str) -> Result<(), StoreError> {
-    let request = client
-        .create_table()
-        .table_name(table)
+pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
+    let request = CreateTableInput::builder()
+        .table_name(dynamo.table())
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attribute_definitions()?))
         .set_key_schema(Some(key_schema(PK, SK)?))
         .set_global_secondary_indexes(Some(secondary_indexes()?))
         .stream_specification(stream()?);
-    match request.send().await {
-        Ok(_) => expire_items(client, table).await,
-        Err(SdkError::ServiceError(error))
-            if matches!(error.err(), CreateTableError::ResourceInUseException(_)) =>
-        {
-            Ok(())
-        }
+    match dynamo.call(&request).await? {
+        Ok(_) => expire_items(dynamo).await,
+        Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
         Err(error) => Err(StoreError::failed("CreateTable", error)),
     }
 }
 
-async fn expire_items(client: &Client, table: &str) -> Result<(), StoreError> {
+async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {
     let specification = TimeToLiveSpecification::builder()
         .attribute_name(TTL)
         .enabled(true)
         .build()
         .map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
-    let request = client.update_time_to_live().table_name(table).time_to_live_specification(specification);
-    request.send().await.map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
+    let request = UpdateTimeToLiveInput::builder().table_name(dynamo.table());
+    let answer = dynamo.call(&request.time_to_live_specification(specification)).await?;
+    answer.map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
     Ok(())
 }
 

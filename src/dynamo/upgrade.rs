@@ -11,9 +11,9 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::client::passes;
 use super::read::key_of;
 use super::{Dynamo, Item, Key, StoreError, Update, WriteError};
 
@@ -108,16 +108,15 @@ const TRIES: u32 = 8;
 /// The items of older forms in the next page of the table, and where the page after it begins.
 async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>), StoreError> {
     const OPERATION: &str = "Scan";
-    let attempt = || {
-        let request = dynamo.client.scan().table_name(&*dynamo.table).consistent_read(true).limit(PAGE);
-        request
-            .filter_expression("attribute_not_exists(#schema) OR #schema <> :schema")
-            .expression_attribute_names("#schema", ATTRIBUTE)
-            .expression_attribute_values(":schema", number(SCHEMA))
-            .set_exclusive_start_key(start.clone())
-            .send()
-    };
-    let answer = dynamo.call(OPERATION, attempt, passes).await?;
+    let request = ScanInput::builder()
+        .table_name(dynamo.table())
+        .consistent_read(true)
+        .limit(PAGE)
+        .filter_expression("attribute_not_exists(#schema) OR #schema <> :schema")
+        .expression_attribute_names("#schema", ATTRIBUTE)
+        .expression_attribute_values(":schema", number(SCHEMA))
+        .set_exclusive_start_key(start);
+    let answer = dynamo.call(&request).await?;
     let output = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
     let next = output.last_evaluated_key.filter(|key| !key.is_empty());
     Ok((output.items.unwrap_or_default(), next))

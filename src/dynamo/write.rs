@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as UpdateAction,
 };
 
-use super::client::{passes, passes_by_waiting};
 use super::expression::Expression;
+use super::line::{CallError, passes_by_waiting};
 use super::{Condition, Dynamo, Item, Key, StoreError, Update, upgrade};
 use crate::telemetry::tally;
 
@@ -203,12 +203,10 @@ impl Dynamo {
     pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
         let GuardedWrite { token, labels, actions, .. } = write;
         let items = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let attempt = || {
-            let request = self.client.transact_write_items().client_request_token(&token);
-            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-            request.set_transact_items(Some(items.clone())).send()
-        };
-        let answer = self.call(OPERATION, attempt, write_passes).await?;
+        let request = TransactWriteItemsInput::builder().client_request_token(token);
+        let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let request = request.set_transact_items(Some(items));
+        let answer = self.call_while(&request, write_passes).await?;
         match answer {
             Ok(output) => {
                 tally::written(output.consumed_capacity());
@@ -222,37 +220,24 @@ impl Dynamo {
     }
 }
 
-/// The reasons of a cancelled transaction, in the order of its actions.
-fn reasons(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
-    match error.as_service_error()? {
-        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-            Some(cancelled.cancellation_reasons())
-        }
-        _ => None,
-    }
-}
-
 fn code(reason: &CancellationReason) -> Option<&str> {
     reason.code().filter(|code| *code != "None")
 }
 
 /// Cancelled only for reasons that pass, or failed in a way that passes. One reason that does not pass decides.
-fn write_passes(error: &SdkError<TransactWriteItemsError>) -> bool {
-    match reasons(error) {
+fn write_passes(error: &CallError) -> bool {
+    match error.reasons() {
         Some(reasons) => {
             let mut codes = reasons.iter().filter_map(code).peekable();
             codes.peek().is_some() && codes.all(passes_by_waiting)
         }
-        None => passes(error),
+        None => error.passes(),
     }
 }
 
 /// The refusal, if conditions and nothing worse cancelled the transaction.
-fn refusal(
-    error: &SdkError<TransactWriteItemsError>,
-    labels: &[&'static str],
-) -> Result<Option<Refusal>, StoreError> {
-    let Some(reasons) = reasons(error) else { return Ok(None) };
+fn refusal(error: &CallError, labels: &[&'static str]) -> Result<Option<Refusal>, StoreError> {
+    let Some(reasons) = error.reasons() else { return Ok(None) };
     let is_failed = |reason: &CancellationReason| code(reason) == Some("ConditionalCheckFailed");
     let worse = reasons.iter().any(|reason| {
         code(reason).is_some_and(|code| code != "ConditionalCheckFailed" && !passes_by_waiting(code))

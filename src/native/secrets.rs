@@ -71,6 +71,6 @@ fn cause(error: &SdkError<GetSecretValueError>) -> String {
             (None, _) => format!("the answer was status {}", answer.raw().status()),
         },
         SdkError::TimeoutError(_) => "no answer came in time".to_owned(),
-        other => dynamo::in_words(other),
+        other => dynamo::error_chain(other),
     }
 }

@@ -54,7 +54,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let cookies = cookies(told, &data, &lock).await?;
     let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, cookies, sign_up);
     let served = async {
-        create_table(app.dynamo.client(), TABLE).await?;
+        create_table(&app.dynamo).await?;
         let holder = Holder {
             pid: std::process::id(),
             address: Some(address.clone()),

@@ -56,7 +56,7 @@ impl Opened {
     async fn alone(data: &DataDirectory, mut lock: Lock) -> Result<Self, Failure> {
         let engine = Engine::start(&data.database()).await?;
         let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
-        create_table(app.dynamo.client(), TABLE).await?;
+        create_table(&app.dynamo).await?;
         let holder = Holder {
             pid: std::process::id(),
             address: None,

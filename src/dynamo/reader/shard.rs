@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use crate::dynamo::client::passes;
+use crate::dynamo::line::CallError;
 use crate::dynamo::read::key_of;
 use crate::dynamo::stream::{Change, Sequence};
 use crate::dynamo::upgrade::in_present_form;
@@ -152,8 +151,11 @@ impl Shard {
                 }
             }
         };
-        let attempt = || source.streams.get_records().shard_iterator(&iterator).limit(BATCH).send();
-        let answer = source.dynamo.call(GET_RECORDS, attempt, passes).await?;
+        let attempt = async || {
+            let request = source.streams.get_records().shard_iterator(&iterator).limit(BATCH);
+            request.send().await.map_err(CallError::from)
+        };
+        let answer = source.dynamo.retry(GET_RECORDS, attempt, CallError::passes).await?;
         let output = match answer {
             Ok(output) => output,
             Err(error) => return self.lost(GET_RECORDS, error),
@@ -172,12 +174,13 @@ impl Shard {
             Some(_) => ShardIteratorType::AfterSequenceNumber,
             None => ShardIteratorType::TrimHorizon,
         };
-        let attempt = || {
+        let attempt = async || {
             let request = source.streams.get_shard_iterator().stream_arn(&self.stream).shard_id(&self.id);
             let behind = self.read.as_ref().map(|read| read.as_issued().to_owned());
-            request.shard_iterator_type(kind.clone()).set_sequence_number(behind).send()
+            let request = request.shard_iterator_type(kind.clone()).set_sequence_number(behind);
+            request.send().await.map_err(CallError::from)
         };
-        match source.dynamo.call(GET_ITERATOR, attempt, passes).await? {
+        match source.dynamo.retry(GET_ITERATOR, attempt, CallError::passes).await? {
             Ok(output) => {
                 let iterator = output.shard_iterator;
                 let iterator = iterator.ok_or_else(|| StoreError::failed(GET_ITERATOR, "it gave none"))?;
@@ -188,10 +191,7 @@ impl Shard {
     }
 
     /// What a refused call means for the place.
-    fn lost<T, E>(&mut self, operation: &'static str, error: SdkError<E>) -> Result<Reached<T>, StoreError>
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
+    fn lost<T>(&mut self, operation: &'static str, error: CallError) -> Result<Reached<T>, StoreError> {
         match error.code() {
             Some("ExpiredIteratorException") => Ok(Reached::Lost),
             Some("TrimmedDataAccessException") => {

@@ -49,7 +49,7 @@ impl Desk {
     /// The application over this world, with its table made.
     pub async fn open(world: &World) -> Self {
         let mut desk = Self::instance(world, world.wire(), PATIENCE);
-        schema::create_table(desk.app.dynamo.client(), world.table()).await.expect("the table is made");
+        schema::create_table(&desk.app.dynamo).await.expect("the table is made");
         desk.router = front::of(world, desk.router).await;
         desk.front = world.front();
         desk
