@@ -20,7 +20,7 @@ pub struct Entry {
 }
 
 /// What happens to an item's entry in an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The entry that goes.
     pub delete: Option<Vec<u8>>,

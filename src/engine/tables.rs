@@ -82,6 +82,8 @@ pub struct Table {
     pub stream: Option<String>,
     /// The attribute with the second after which an item expires.
     pub ttl: Option<String>,
+    /// The numbers of indexes that do not hold all items yet. They are kept up to date and not read.
+    pub building: Vec<u8>,
     /// When it was created.
     pub created: Timestamp,
 }
@@ -267,6 +269,8 @@ impl Table {
             ("indexes".to_owned(), AttributeValue::L(self.indexes.iter().map(Index::to_value).collect())),
             ("created".to_owned(), AttributeValue::N(self.created.as_millisecond().to_string())),
         ]);
+        let building = self.building.iter().map(|id| AttributeValue::N(id.to_string())).collect();
+        map.insert("building".to_owned(), AttributeValue::L(building));
         let optional = [("stream", &self.stream), ("ttl", &self.ttl)];
         for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))) {
             map.insert(name.to_owned(), AttributeValue::S(value));
@@ -278,6 +282,8 @@ impl Table {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let map = ItemRef(bytes).decode().ok()?;
         let text = |name: &str| map.get(name).and_then(|value| value.as_s().ok()).cloned();
+        let building = map.get("building")?.as_l().ok()?.iter();
+        let building = building.map(|id| id.as_n().ok()?.parse().ok()).collect::<Option<_>>()?;
         let created = map.get("created")?.as_n().ok()?.parse().ok()?;
         Some(Self {
             id: map.get("id")?.as_n().ok()?.parse().ok()?,
@@ -286,6 +292,7 @@ impl Table {
             indexes: map.get("indexes")?.as_l().ok()?.iter().map(Index::from_value).collect::<Option<_>>()?,
             stream: text("stream"),
             ttl: text("ttl"),
+            building,
             created: Timestamp::from_millisecond(created).ok()?,
         })
     }
@@ -324,6 +331,7 @@ pub(super) mod tests {
             ],
             stream: Some("now".to_owned()),
             ttl: None,
+            building: vec![2],
             created: Timestamp::UNIX_EPOCH,
         }
     }

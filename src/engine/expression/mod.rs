@@ -15,7 +15,7 @@ mod references;
 mod reserved;
 mod update;
 
-pub use self::ast::{Condition, Path, Segment, Update};
+pub use self::ast::{Comparator, Condition, Update};
 pub use self::condition::holds;
 pub use self::key_condition::{KeyCondition, SortCondition};
 pub use self::projection::Projection;
