@@ -172,10 +172,14 @@ fn select<'a>(
     let projection = projection(input.projection_expression.as_deref(), &mut references)?;
     references.finish()?;
     check_filter(keys, filter.as_ref())?;
+    if let Some(index) = index {
+        check_projected(table, index, filter.as_ref(), projection.as_ref())?;
+    }
     let sort = keys.sort.as_ref().map(|sort| &*sort.name);
     let condition = KeyCondition::new(condition, &keys.partition.name, sort)?;
     check_values(keys, &condition)?;
     let mut range = key_range(table, index, &condition);
+    let is_single = index.is_none() && (keys.sort.is_none() || condition.sort.is_single());
     let order = if input.scan_index_forward == Some(false) { Order::Backward } else { Order::Forward };
     if let Some(start) = &input.exclusive_start_key {
         let start = start_key(table, index, start)?;
@@ -186,7 +190,10 @@ fn select<'a>(
             Order::Backward => range.end = range.end.min(position),
         }
     }
-    Ok(Selection { table, index, range, order, filter, projection, limit: limit(input.limit)? })
+    let limit = limit(input.limit)?;
+    // Behind a single key there is nothing, so its page is the last.
+    let limit = if is_single { usize::MAX } else { limit };
+    Ok(Selection { table, index, range, order, filter, projection, limit })
 }
 
 fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), EngineError> {
@@ -201,6 +208,34 @@ fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), Engi
     match key {
         Some(key) => Err(EngineError::invalid(format!(
             "Filter Expression can only contain non-primary key attributes: Primary key attribute: {key}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that an index holds what a request wants of it.
+fn check_projected(
+    table: &Table,
+    index: &Index,
+    filter: Option<&Condition>,
+    projection: Option<&Projection>,
+) -> Result<(), EngineError> {
+    let include = match &index.projected {
+        Projected::All => return Ok(()),
+        Projected::KeysOnly => &[][..],
+        Projected::Include(names) => names,
+    };
+    let mut wanted: Vec<&str> = projection.into_iter().flat_map(Projection::attributes).collect();
+    if let Some(filter) = filter {
+        filter.each_path(&mut |path| wanted.push(&path.attribute));
+    }
+    let is_held = |name: &str| {
+        table.keys.contains(name) || index.keys.contains(name) || include.iter().any(|one| one == name)
+    };
+    match wanted.into_iter().find(|name| !is_held(name)) {
+        Some(name) => Err(EngineError::invalid(format!(
+            "One or more parameter values were invalid: Global secondary index {} does not project [{name}]",
+            index.name
         ))),
         None => Ok(()),
     }

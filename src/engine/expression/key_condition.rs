@@ -43,6 +43,15 @@ impl SortCondition {
         }
     }
 
+    /// Whether only one sort key can be selected.
+    pub fn is_single(&self) -> bool {
+        match self {
+            Self::Compare(comparator, _) => *comparator == Comparator::Equal,
+            Self::Between(low, high) => low == high,
+            Self::All | Self::BeginsWith(_) => false,
+        }
+    }
+
     /// The values in the condition.
     pub fn values(&self) -> impl Iterator<Item = ValueRef<'_>> {
         let values = match self {

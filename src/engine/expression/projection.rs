@@ -32,6 +32,11 @@ impl Projection {
         projection
     }
 
+    /// The attributes of which something is wanted.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.attributes.keys().map(String::as_str)
+    }
+
     /// The wanted parts of an item. Elements of a list move together.
     ///
     /// # Errors
