@@ -29,6 +29,8 @@ struct Selection<'a> {
     filter: Option<Condition>,
     projection: Option<Projection>,
     limit: usize,
+    /// The sort key, encoded, behind which the range has nothing.
+    last: Option<Vec<u8>>,
 }
 
 /// What one page came to.
@@ -98,7 +100,7 @@ pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<Sca
     }
     let limit = limit(input.limit)?;
     let order = Order::Forward;
-    let selection = Selection { table, index: None, range, order, filter, projection, limit };
+    let selection = Selection { table, index: None, range, order, filter, projection, limit, last: None };
     let page = selection.read(read)?;
     let capacity = usage(table, None, &page, input.consistent_read == Some(true));
     Ok(ScanOutput::builder()
@@ -179,7 +181,6 @@ fn select<'a>(
     let condition = KeyCondition::new(condition, &keys.partition.name, sort)?;
     check_values(keys, &condition)?;
     let mut range = key_range(table, index, &condition);
-    let is_single = index.is_none() && (keys.sort.is_none() || condition.sort.is_single());
     let order = if input.scan_index_forward == Some(false) { Order::Backward } else { Order::Forward };
     if let Some(start) = &input.exclusive_start_key {
         let start = start_key(table, index, start)?;
@@ -191,9 +192,9 @@ fn select<'a>(
         }
     }
     let limit = limit(input.limit)?;
-    // Behind a single key there is nothing, so its page is the last.
-    let limit = if is_single { usize::MAX } else { limit };
-    Ok(Selection { table, index, range, order, filter, projection, limit })
+    let last = condition.sort.last(order == Order::Backward);
+    let last = last.filter(|_| index.is_none()).map(<[u8]>::to_vec);
+    Ok(Selection { table, index, range, order, filter, projection, limit, last })
 }
 
 fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), EngineError> {
@@ -379,6 +380,10 @@ impl Selection<'_> {
         }
         if page.scanned < self.limit && page.bytes < MAX_PAGE {
             return Ok(ControlFlow::Continue(()));
+        }
+        let sort = self.table.keys.sort.as_ref().and_then(|sort| item.get(&sort.name));
+        if self.last.is_some() && self.last.as_deref() == sort.map(|value| value.0) {
+            return Ok(ControlFlow::Break(()));
         }
         let names = key_schemas(self.table, self.index).flat_map(KeySchema::attributes);
         page.last = Some(pick(item.0, names.map(|attribute| &*attribute.name))?);

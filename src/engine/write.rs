@@ -128,11 +128,12 @@ fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<Answer, EngineError>
     Ok((attributes, usage.consumed_by_one(plan.capacity.as_ref())))
 }
 
-/// The attributes that an update names, from one of its items. None if there are none.
+/// The attributes in which something is that an update names, from one of its items. None if there are none.
 fn touched(action: &Action, item: Option<&[u8]>) -> Result<Option<Attributes>, EngineError> {
     let (Change::Update(update), Some(item)) = (&action.change, item) else { return Ok(None) };
     let paths = update.paths();
-    let names = paths.iter().map(|path| path.attribute.as_str());
+    let found = paths.iter().filter(|path| path.find(ItemRef(item)).is_some());
+    let names = found.map(|path| path.attribute.as_str());
     let picked = action::pick(item, names)?;
     Ok((!picked.is_empty()).then_some(picked))
 }

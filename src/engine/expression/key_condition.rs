@@ -43,12 +43,14 @@ impl SortCondition {
         }
     }
 
-    /// Whether only one sort key can be selected.
-    pub fn is_single(&self) -> bool {
+    /// The last sort key of the range, forward or backward, where the condition names it. A page that ends there is the
+    /// last one.
+    pub fn last(&self, backward: bool) -> Option<&[u8]> {
         match self {
-            Self::Compare(comparator, _) => *comparator == Comparator::Equal,
-            Self::Between(low, high) => low == high,
-            Self::All | Self::BeginsWith(_) => false,
+            Self::Between(low, high) => Some(if backward { low } else { high }),
+            Self::Compare(Comparator::LessOrEqual, value) if !backward => Some(value),
+            Self::Compare(Comparator::GreaterOrEqual, value) if backward => Some(value),
+            _ => None,
         }
     }
 

@@ -258,6 +258,9 @@ impl<'a, 'r> Parser<'a, 'r> {
             if operands.len() > 100 {
                 return self.wrong_count("IN", operands.len() + 1);
             }
+            for operand in &operands {
+                self.check_distinct_operands("IN", &left, operand)?;
+            }
             return Ok(Condition::In(left, operands));
         }
         let comparator = self.comparator()?;
@@ -287,6 +290,9 @@ impl<'a, 'r> Parser<'a, 'r> {
     fn between(&mut self, value: Operand, low: Operand, high: Operand) -> Parsed<Condition> {
         for operand in [&value, &low, &high] {
             self.check_ordered("BETWEEN", operand)?;
+        }
+        for operand in [&low, &high] {
+            self.check_distinct_operands("BETWEEN", &value, operand)?;
         }
         if let (Operand::Value(a), Operand::Value(b)) = (&low, &high) {
             let (a, b) = (ValueRef(a), ValueRef(b));
