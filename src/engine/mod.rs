@@ -15,6 +15,7 @@ mod action;
 mod capacity;
 mod codec;
 mod ddl;
+mod disk;
 mod error;
 mod expire;
 mod expression;
@@ -30,6 +31,7 @@ mod tables;
 mod transact;
 mod write;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
@@ -52,9 +54,11 @@ use aws_sdk_dynamodb::types::ReturnItemCollectionMetrics;
 use jiff::Timestamp;
 
 pub use self::error::{EngineError, ErrorCode};
+pub use self::storage::OpenError;
 pub use self::stream::{ChangeKind, StreamPage, StreamRecord};
 
 use self::action::{Action, Effects};
+use self::disk::{Disk, Published};
 use self::storage::{Batch, Memory, Read, StorageError};
 use self::stream::LogEnd;
 use self::tables::{Catalog, Table};
@@ -70,11 +74,14 @@ pub struct Engine {
 }
 
 struct Shared {
-    clock: Clock,
     /// The tables as they are committed.
-    catalog: RwLock<Arc<Catalog>>,
-    memory: RwLock<Memory>,
-    state: Mutex<State>,
+    catalog: Published,
+    backend: Backend,
+}
+
+enum Backend {
+    Memory { storage: RwLock<Memory>, state: Mutex<State>, clock: Clock },
+    Disk(Disk),
 }
 
 /// What the writer knows besides what is stored.
@@ -150,13 +157,22 @@ impl Engine {
     pub fn in_memory(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let catalog = Arc::new(Catalog::new());
         let state = State { catalog: catalog.clone(), log: LogEnd::default(), tokens: Tokens::default() };
-        let shared = Shared {
-            clock: Arc::new(clock),
-            catalog: RwLock::new(catalog),
-            memory: RwLock::new(Memory::default()),
+        let backend = Backend::Memory {
+            storage: RwLock::new(Memory::default()),
             state: Mutex::new(state),
+            clock: Arc::new(clock),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared { catalog: Arc::new(RwLock::new(catalog)), backend }) }
+    }
+
+    /// The engine on a data file, which is created with its directory if it is not there. It takes its time from
+    /// `clock`. The file is this process's until the last clone is dropped.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says in one line what is wrong with the file.
+    pub fn open(path: &Path, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Result<Self, OpenError> {
+        let (disk, catalog) = Disk::open(path, Arc::new(clock))?;
+        Ok(Self { shared: Arc::new(Shared { catalog, backend: Backend::Disk(disk) }) })
     }
 
     fn catalog(&self) -> Arc<Catalog> {
@@ -164,29 +180,59 @@ impl Engine {
     }
 
     fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Result<T, EngineError>) -> Result<T, EngineError> {
-        read(&*self.shared.memory.read().unwrap_or_else(PoisonError::into_inner))
+        match &self.shared.backend {
+            Backend::Memory { storage, .. } => read(&*storage.read().unwrap_or_else(PoisonError::into_inner)),
+            Backend::Disk(disk) => disk.read(|connection| read(connection)),
+        }
     }
 
+    /// Judges a write, stores it, and returns once it is on disk.
     fn write<T: Send + 'static>(
         &self,
         judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = (self.shared.clock)();
+        let (answered, answer) = std::sync::mpsc::sync_channel(1);
+        self.submit(judge, move |answer| drop(answered.send(answer)))?;
+        let stopped = |_| EngineError::new(ErrorCode::InternalServer, "the engine's writer has stopped");
+        answer.recv().map_err(stopped)?
+    }
+
+    /// Queues a write. `done` gets the answer once it is on disk, in memory at once.
+    fn submit<T: Send + 'static>(
+        &self,
+        judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
+        done: impl FnOnce(Result<T, EngineError>) + Send + 'static,
+    ) -> Result<(), EngineError> {
+        match &self.shared.backend {
+            Backend::Memory { storage, state, clock } => {
+                done(self.write_in_memory(storage, state, clock, judge));
+                Ok(())
+            }
+            Backend::Disk(disk) => disk.submit(Box::new(move |writing| {
+                let answer = judge(writing);
+                let store = answer.is_ok();
+                (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
+            })),
+        }
+    }
+
+    fn write_in_memory<T>(
+        &self,
+        storage: &RwLock<Memory>,
+        state: &Mutex<State>,
+        clock: &Clock,
+        judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock();
         let (answer, batch, catalog) = {
-            let memory = self.shared.memory.read().unwrap_or_else(PoisonError::into_inner);
-            let mut writing = Writing {
-                read: &*memory,
-                state: &mut state,
-                now,
-                batch: Batch::default(),
-                catalog: None,
-                token: None,
-            };
+            let memory = storage.read().unwrap_or_else(PoisonError::into_inner);
+            let (batch, state) = (Batch::default(), &mut *state);
+            let mut writing = Writing { read: &*memory, state, now, batch, catalog: None, token: None };
             let answer = judge(&mut writing)?;
             (answer, writing.batch, writing.catalog)
         };
-        self.shared.memory.write().unwrap_or_else(PoisonError::into_inner).apply(batch);
+        storage.write().unwrap_or_else(PoisonError::into_inner).apply(batch);
         if let Some(catalog) = catalog {
             state.catalog = catalog.clone();
             *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;

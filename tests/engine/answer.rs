@@ -48,7 +48,7 @@ pub enum Answer {
 
 /// What a failure says. All messages are the same to a comparison.
 #[derive(Debug, Clone)]
-pub struct Message(String);
+pub struct Message(pub String);
 
 impl PartialEq for Message {
     fn eq(&self, _: &Self) -> bool {

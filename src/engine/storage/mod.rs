@@ -1,8 +1,10 @@
 //! Ordered bytes, read in ranges and changed in atomic batches. What the bytes mean is not known here.
 
 mod memory;
+pub mod sqlite;
 
 pub use self::memory::Memory;
+pub use self::sqlite::OpenError;
 
 use std::ops::ControlFlow;
 
