@@ -116,9 +116,9 @@ fn parse<T>(
 ) -> Result<(T, Option<Condition>), EngineError> {
     let mut references = References::new(request.names, request.values)?;
     let parsed = expression(&mut references)?;
-    let condition = request.condition.map(|text| {
-        expression::parse_condition("ConditionExpression", text, &mut references)
-    });
+    let condition = request
+        .condition
+        .map(|text| expression::parse_condition("ConditionExpression", text, &mut references));
     let condition = condition.transpose()?;
     references.finish()?;
     Ok((parsed, condition))
@@ -242,13 +242,7 @@ impl Action {
     }
 
     /// Adds what an outcome changes to a batch, its cost to the usage, and its log entry, if the table has a stream.
-    pub fn commit(
-        &self,
-        outcome: Outcome,
-        transactional: bool,
-        by_service: bool,
-        into: &mut Effects,
-    ) {
+    pub fn commit(&self, outcome: Outcome, transactional: bool, by_service: bool, into: &mut Effects) {
         let Outcome { old, new } = outcome;
         let (old_item, new_item) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
         let size = |item: Option<ItemRef<'_>>| item.map_or(0, ItemRef::size);
@@ -301,7 +295,9 @@ pub struct Effects {
 /// # Errors
 /// `InternalServerError` if it cannot be read or is damaged.
 pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineError> {
-    let Some(mut sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else { return Ok(None) };
+    let Some(mut sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
+        return Ok(None);
+    };
     codec::unseal(&key.storage, &sealed).map_err(|_| super::damaged())?;
     sealed.drain(..4);
     Ok(Some(sealed))

@@ -45,16 +45,6 @@ impl Usage {
         *usage.indexes.entry(index.to_owned()).or_default() += units;
     }
 
-    /// Adds all units of another operation.
-    pub fn add(&mut self, other: Self) {
-        for (table, usage) in other.tables {
-            self.table(&table, usage.table);
-            for (index, units) in usage.indexes {
-                self.index(&table, &index, units);
-            }
-        }
-    }
-
     /// The units as the request wants them: one entry for each table, or none.
     pub fn consumed(self, wanted: Option<&ReturnConsumedCapacity>) -> Option<Vec<ConsumedCapacity>> {
         let with_indexes = match wanted {
@@ -79,7 +69,8 @@ impl TableUsage {
             return consumed.build();
         }
         let capacity = |units| Capacity::builder().capacity_units(units).build();
-        let indexes: HashMap<_, _> = self.indexes.into_iter().map(|(name, units)| (name, capacity(units))).collect();
+        let indexes: HashMap<_, _> =
+            self.indexes.into_iter().map(|(name, units)| (name, capacity(units))).collect();
         let indexes = (!indexes.is_empty()).then_some(indexes);
         consumed.table(capacity(self.table)).set_global_secondary_indexes(indexes).build()
     }
@@ -91,7 +82,10 @@ mod tests {
 
     #[test]
     fn units_count_started_kilobytes() {
-        assert_eq!([write_units(0, false), write_units(1024, false), write_units(1025, false)], [1.0, 1.0, 2.0]);
+        assert_eq!(
+            [write_units(0, false), write_units(1024, false), write_units(1025, false)],
+            [1.0, 1.0, 2.0]
+        );
         assert_eq!(write_units(1500, true), 4.0);
         assert_eq!([read_units(0, true), read_units(4096, true), read_units(4097, false)], [1.0, 1.0, 1.0]);
     }

@@ -177,7 +177,13 @@ impl<'a> ValueRef<'a> {
             Kind::Ss | Kind::Bs => self.elements().map(<[u8]>::len).sum(),
             Kind::Ns => self.elements().map(number).sum(),
             Kind::L => 3 + self.elements().map(|element| 1 + ValueRef(element).size()).sum::<usize>(),
-            Kind::M => 3 + self.entries().attributes().map(|(name, value)| 1 + name.len() + value.size()).sum::<usize>(),
+            Kind::M => {
+                3 + self
+                    .entries()
+                    .attributes()
+                    .map(|(name, value)| 1 + name.len() + value.size())
+                    .sum::<usize>()
+            }
         }
     }
 
@@ -270,7 +276,8 @@ impl<'a> ItemRef<'a> {
         let mut item = HashMap::new();
         let mut rest = self.0;
         while !rest.is_empty() {
-            let name = take_bytes(&mut rest).and_then(|name| std::str::from_utf8(name).ok()).ok_or(Damaged)?;
+            let name =
+                take_bytes(&mut rest).and_then(|name| std::str::from_utf8(name).ok()).ok_or(Damaged)?;
             let value = take_bytes(&mut rest).ok_or(Damaged)?;
             item.insert(name.to_owned(), ValueRef(value).decode()?);
         }
@@ -393,7 +400,11 @@ fn put_value(value: &AttributeValue, depth: usize, into: &mut Vec<u8>) -> Result
             into.push(Kind::M as u8);
             put_entries(entries, inner, into)?;
         }
-        _ => return Err(invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")),
+        _ => {
+            return Err(invalid(
+                "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+            ));
+        }
     }
     Ok(())
 }
@@ -410,12 +421,16 @@ fn put_set(kind: Kind, mut elements: Vec<Vec<u8>>, into: &mut Vec<u8>) -> Result
             Kind::Ns => "An number set",
             _ => "Binary sets",
         };
-        return Err(InvalidValue(format!("One or more parameter values were invalid: {what} may not be empty")));
+        return Err(InvalidValue(format!(
+            "One or more parameter values were invalid: {what} may not be empty"
+        )));
     }
     elements.sort_unstable();
     elements.dedup();
     if elements.len() < count {
-        return Err(invalid("One or more parameter values were invalid: Input collection contains duplicates"));
+        return Err(invalid(
+            "One or more parameter values were invalid: Input collection contains duplicates",
+        ));
     }
     put_sorted_set(kind, elements.iter().map(Vec::as_slice), into);
     Ok(())
@@ -467,8 +482,9 @@ mod tests {
             Just(AttributeValue::Null(true)),
             proptest::collection::btree_set(any::<String>(), 1..4)
                 .prop_map(|set| AttributeValue::Ss(set.into_iter().collect())),
-            proptest::collection::btree_set(any::<i32>(), 1..4)
-                .prop_map(|set| AttributeValue::Ns(set.into_iter().map(|number| number.to_string()).collect())),
+            proptest::collection::btree_set(any::<i32>(), 1..4).prop_map(|set| AttributeValue::Ns(
+                set.into_iter().map(|number| number.to_string()).collect()
+            )),
             proptest::collection::btree_set(any::<Vec<u8>>(), 1..4)
                 .prop_map(|set| AttributeValue::Bs(set.into_iter().map(Blob::new).collect())),
         ]
@@ -537,7 +553,9 @@ mod tests {
 
     #[test]
     fn equal_values_have_equal_bytes() {
-        let set = |numbers: &[&str]| AttributeValue::Ns(numbers.iter().map(|number| (*number).to_owned()).collect());
+        let set = |numbers: &[&str]| {
+            AttributeValue::Ns(numbers.iter().map(|number| (*number).to_owned()).collect())
+        };
         assert_eq!(encode_value(&set(&["3", "1.0", "2"])), encode_value(&set(&["1", "2", "3e0"])));
         let number = |text: &str| encode_value(&AttributeValue::N(text.to_owned()));
         assert_eq!(number("1.50"), number("15e-1"));
@@ -560,7 +578,8 @@ mod tests {
 
     #[test]
     fn a_value_has_at_most_32_levels() {
-        let nested = |levels| (1..levels).fold(AttributeValue::Null(true), |inner, _| AttributeValue::L(vec![inner]));
+        let nested =
+            |levels| (1..levels).fold(AttributeValue::Null(true), |inner, _| AttributeValue::L(vec![inner]));
         assert!(encode_value(&nested(MAX_DEPTH)).is_ok());
         assert!(encode_value(&nested(MAX_DEPTH + 1)).is_err());
         assert_eq!(ValueRef(&encode_value(&nested(7)).unwrap()).depth(), 7);

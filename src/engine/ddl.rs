@@ -160,7 +160,9 @@ fn check_name(name: &str) -> Result<(), EngineError> {
     if (3..=255).contains(&name.len()) && name.bytes().all(is_allowed) {
         return Ok(());
     }
-    Err(EngineError::invalid("A table or index name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and ."))
+    Err(EngineError::invalid(
+        "A table or index name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and .",
+    ))
 }
 
 fn stream_enabled(stream: Option<&StreamSpecification>) -> Result<Option<bool>, EngineError> {
@@ -271,7 +273,9 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
         table.indexes.push(index);
     }
     match (stream_enabled(input.stream_specification.as_ref())?, table.stream.is_some()) {
-        (Some(true), true) => return Err(EngineError::invalid("Table already has an enabled stream: TableName: {name}")),
+        (Some(true), true) => {
+            return Err(EngineError::invalid("Table already has an enabled stream: TableName: {name}"));
+        }
         (Some(true), false) => table.stream = Some(writing.now.to_string()),
         (Some(false), _) => table.stream = None,
         (None, _) => {}
@@ -321,7 +325,10 @@ fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<O
             let mut keys = index.keys.attributes();
             keys.all(|key| item.get(&key.name).is_some_and(|value| value.kind() == Some(key.kind)))
         };
-        for entry in indexes.filter(|index| fits(index)).filter_map(|index| index::entry(&table, index, &item_key, item)) {
+        for entry in indexes
+            .filter(|index| fits(index))
+            .filter_map(|index| index::entry(&table, index, &item_key, item))
+        {
             let value = codec::seal(&entry.key, &entry.value);
             writing.batch.put(Space::Index, entry.key, value);
         }
@@ -447,7 +454,10 @@ pub fn describe_time_to_live(
 ///
 /// # Errors
 /// `ResourceNotFoundException` if there is no such table.
-pub fn describe_table(catalog: &Catalog, input: &DescribeTableInput) -> Result<DescribeTableOutput, EngineError> {
+pub fn describe_table(
+    catalog: &Catalog,
+    input: &DescribeTableInput,
+) -> Result<DescribeTableOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?;
     let table = catalog.get(name).ok_or_else(|| {
         let message = format!("Requested resource not found: Table: {name} not found");
@@ -467,7 +477,8 @@ pub fn list_tables(catalog: &Catalog, input: &ListTablesInput) -> Result<ListTab
     let mut names: Vec<&String> = catalog.keys().collect();
     names.sort_unstable();
     let start = input.exclusive_start_table_name.as_ref();
-    let mut names: Vec<String> = names.into_iter().filter(|name| start.is_none_or(|start| *name > start)).cloned().collect();
+    let mut names: Vec<String> =
+        names.into_iter().filter(|name| start.is_none_or(|start| *name > start)).cloned().collect();
     let more = names.len() > limit;
     names.truncate(limit);
     let last = if more { names.last().cloned() } else { None };

@@ -64,8 +64,15 @@ impl Disk {
         let (queue, jobs) = sync_channel(QUEUE);
         let (committed, commits) = channel();
         let checkpointer = file.writer().map_err(refused)?;
-        let mut writer =
-            Writer { connection, state, clock, published: published.clone(), committed, done: Vec::new(), tokens: Vec::new() };
+        let mut writer = Writer {
+            connection,
+            state,
+            clock,
+            published: published.clone(),
+            committed,
+            done: Vec::new(),
+            tokens: Vec::new(),
+        };
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let spawned = |error: std::io::Error| failed(error.to_string());
         let writer = named("engine-writer").spawn(move || writer.run(&jobs)).map_err(spawned)?;
@@ -89,10 +96,9 @@ impl Disk {
         let stopped = || EngineError::new(ErrorCode::InternalServer, "the engine's writer has stopped");
         match self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(EngineError::new(
-                ErrorCode::Throttling,
-                "The queue of writes is full. Try again later.",
-            )),
+            Err(TrySendError::Full(_)) => {
+                Err(EngineError::new(ErrorCode::Throttling, "The queue of writes is full. Try again later."))
+            }
             Err(TrySendError::Disconnected(_)) => Err(stopped()),
         }
     }

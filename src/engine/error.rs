@@ -77,7 +77,8 @@ impl EngineError {
 
 impl fmt::Debug for EngineError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons: Vec<_> = self.reasons.iter().map(|reason| reason.code.as_deref().unwrap_or("None")).collect();
+        let reasons: Vec<_> =
+            self.reasons.iter().map(|reason| reason.code.as_deref().unwrap_or("None")).collect();
         formatter
             .debug_struct("EngineError")
             .field("code", &self.code.as_str())
@@ -95,12 +96,16 @@ mod tests {
     #[test]
     fn debug_and_display_never_show_an_items_contents() {
         let item = || HashMap::from([("name".to_owned(), AttributeValue::S("Ada".to_owned()))]);
-        let reason = CancellationReason::builder().code("ConditionalCheckFailed").set_item(Some(item())).build();
+        let reason =
+            CancellationReason::builder().code("ConditionalCheckFailed").set_item(Some(item())).build();
         let mut error = EngineError::new(ErrorCode::TransactionCanceled, "canceled");
         error.item = Some(item());
         error.reasons = vec![reason];
         let text = format!("{error:?} {error}");
         assert!(!text.contains("Ada"), "{text}");
-        assert!(text.contains("TransactionCanceledException") && text.contains("ConditionalCheckFailed"), "{text}");
+        assert!(
+            text.contains("TransactionCanceledException") && text.contains("ConditionalCheckFailed"),
+            "{text}"
+        );
     }
 }

@@ -198,7 +198,11 @@ mod tests {
         let base = || Some(item(Some(1), Some(1), Some(1), Some(1)));
         assert_eq!(units(1, None, base()), 1.0, "put");
         assert_eq!(units(1, base(), None), 1.0, "delete");
-        assert_eq!(units(1, base(), Some(item(Some(1), Some(1), Some(2), Some(1)))), 1.0, "projected attribute");
+        assert_eq!(
+            units(1, base(), Some(item(Some(1), Some(1), Some(2), Some(1)))),
+            1.0,
+            "projected attribute"
+        );
         assert_eq!(units(1, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 0.0, "other attribute");
         assert_eq!(units(1, base(), Some(item(Some(2), Some(1), Some(1), Some(1)))), 2.0, "key");
         assert_eq!(units(2, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 1.0, "all projected");

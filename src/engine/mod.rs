@@ -31,6 +31,9 @@ mod tables;
 mod transact;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -170,7 +173,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`OpenError`], which says in one line what is wrong with the file.
-    pub fn open(path: &Path, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Result<Self, OpenError> {
+    pub fn open(
+        path: &Path,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
         let (disk, catalog) = Disk::open(path, Arc::new(clock))?;
         Ok(Self { shared: Arc::new(Shared { catalog, backend: Backend::Disk(disk) }) })
     }
@@ -388,7 +394,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] if the request is refused or storage fails.
-    pub fn update_time_to_live(&self, input: UpdateTimeToLiveInput) -> Result<UpdateTimeToLiveOutput, EngineError> {
+    pub fn update_time_to_live(
+        &self,
+        input: UpdateTimeToLiveInput,
+    ) -> Result<UpdateTimeToLiveOutput, EngineError> {
         ddl::update_time_to_live(self, input)
     }
 
@@ -410,7 +419,8 @@ impl Engine {
     /// [`EngineError`] if storage fails.
     pub fn expire(&self, limit: usize) -> Result<usize, EngineError> {
         let limit = limit.min(100);
-        let tables: Vec<Arc<Table>> = self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
+        let tables: Vec<Arc<Table>> =
+            self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
         let mut expired = 0;
         for table in tables {
             expired += self.write(move |writing| expire_some(writing, &table, limit - expired))?;
@@ -420,10 +430,12 @@ impl Engine {
 }
 
 fn expire_some(writing: &mut Writing<'_>, table: &Arc<Table>, limit: usize) -> Result<usize, EngineError> {
-    let Some(table) = writing.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned() else {
+    let Some(table) = writing.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
+    else {
         return Ok(0);
     };
-    let keys = expire::expired(writing.read, &table, writing.now.as_second(), limit).map_err(storage_error)?;
+    let keys =
+        expire::expired(writing.read, &table, writing.now.as_second(), limit).map_err(storage_error)?;
     let mut effects = Effects::default();
     let count = keys.len();
     for storage in keys {

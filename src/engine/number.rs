@@ -316,7 +316,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_out_of_range_is_refused() {
-        for text in ["", " 5", "5 ", "abc", "0x1", "1e", "1_0", "NaN", "Infinity", ".", "-", "1e+", "1.2.3", "１"] {
+        for text in
+            ["", " 5", "5 ", "abc", "0x1", "1e", "1_0", "NaN", "Infinity", ".", "-", "1e+", "1.2.3", "１"]
+        {
             assert_eq!(Number::parse(text), Err(NumberError::NotANumber), "{text}");
         }
         assert_eq!(Number::parse("1E+126"), Err(NumberError::Overflow));

@@ -62,8 +62,8 @@ pub fn query(read: &dyn Read, catalog: &Catalog, input: &QueryInput) -> Result<Q
     }
     let selection = select(table, index, input)?;
     let page = selection.read(read)?;
-    let capacity = usage(table, index, &page, consistent)
-        .consumed_by_one(input.return_consumed_capacity.as_ref());
+    let capacity =
+        usage(table, index, &page, consistent).consumed_by_one(input.return_consumed_capacity.as_ref());
     Ok(QueryOutput::builder()
         .count(count(page.items.len()))
         .scanned_count(count(page.scanned))
@@ -117,7 +117,9 @@ fn find_index<'a>(table: &'a Table, name: Option<&str>) -> Result<Option<&'a Ind
     let message = || format!("The table does not have the specified index: {name}");
     let index = table.index(name).ok_or_else(|| EngineError::invalid(message()))?;
     if table.building.contains(&index.id) {
-        return Err(EngineError::invalid(format!("Cannot read from backfilling global secondary index: {name}")));
+        return Err(EngineError::invalid(format!(
+            "Cannot read from backfilling global secondary index: {name}"
+        )));
     }
     Ok(Some(index))
 }
@@ -129,9 +131,10 @@ fn count(items: usize) -> i32 {
 fn limit(limit: Option<i32>) -> Result<usize, EngineError> {
     match limit {
         None => Ok(usize::MAX),
-        Some(limit) => usize::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
-            EngineError::invalid("Limit must be greater than or equal to 1")
-        }),
+        Some(limit) => usize::try_from(limit)
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| EngineError::invalid("Limit must be greater than or equal to 1")),
     }
 }
 
@@ -139,7 +142,10 @@ fn filter(text: Option<&str>, references: &mut References<'_>) -> Result<Option<
     text.map(|text| expression::parse_condition("FilterExpression", text, references)).transpose()
 }
 
-fn projection(text: Option<&str>, references: &mut References<'_>) -> Result<Option<Projection>, EngineError> {
+fn projection(
+    text: Option<&str>,
+    references: &mut References<'_>,
+) -> Result<Option<Projection>, EngineError> {
     text.map(|text| expression::parse_projection(text, references)).transpose()
 }
 
@@ -244,7 +250,8 @@ fn check_projected(
 
 fn check_values(keys: &KeySchema, condition: &KeyCondition) -> Result<(), EngineError> {
     let partition = (&keys.partition, ValueRef(&condition.partition), true);
-    let sorts = keys.sort.iter().flat_map(|sort| condition.sort.values().map(move |value| (sort, value, false)));
+    let sorts =
+        keys.sort.iter().flat_map(|sort| condition.sort.values().map(move |value| (sort, value, false)));
     for (attribute, value, is_partition) in std::iter::once(partition).chain(sorts) {
         if value.kind() != Some(attribute.kind) {
             return Err(EngineError::invalid(
@@ -315,9 +322,8 @@ fn start_key(table: &Table, index: Option<&Index>, start: &Attributes) -> Result
     for keys in key_schemas(table, index) {
         for (place, attribute) in keys.attributes().enumerate() {
             let value = ItemRef(&item).get(&attribute.name).ok_or_else(|| invalid(""))?;
-            check_key_value(attribute, value, place == 0).map_err(|error| {
-                invalid(&format!(": {}", EngineError::from(error).message))
-            })?;
+            check_key_value(attribute, value, place == 0)
+                .map_err(|error| invalid(&format!(": {}", EngineError::from(error).message)))?;
         }
     }
     Ok(item)
@@ -353,13 +359,18 @@ impl Selection<'_> {
         let mut page = Page::default();
         let mut outcome = Ok(());
         let space = if self.index.is_some() { Space::Index } else { Space::Items };
-        read.scan(space, &self.range, self.order, &mut |key, sealed| match self.visit(key, sealed, &mut page) {
-            Ok(flow) => flow,
-            Err(error) => {
-                outcome = Err(error);
-                ControlFlow::Break(())
-            }
-        })
+        read.scan(
+            space,
+            &self.range,
+            self.order,
+            &mut |key, sealed| match self.visit(key, sealed, &mut page) {
+                Ok(flow) => flow,
+                Err(error) => {
+                    outcome = Err(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )
         .map_err(storage_error)?;
         outcome.map(|()| page)
     }

@@ -50,9 +50,14 @@ pub fn project(projection: Option<&Projection>, item: ItemRef<'_>) -> Result<Att
 ///
 /// # Errors
 /// [`EngineError`] if the request is refused or storage fails.
-pub fn get_item(read: &dyn Read, catalog: &Catalog, input: &GetItemInput) -> Result<GetItemOutput, EngineError> {
+pub fn get_item(
+    read: &dyn Read,
+    catalog: &Catalog,
+    input: &GetItemInput,
+) -> Result<GetItemOutput, EngineError> {
     refuse_unsupported(&[("AttributesToGet", input.attributes_to_get.is_some())])?;
-    let projection = projection(input.projection_expression.as_deref(), input.expression_attribute_names.as_ref())?;
+    let projection =
+        projection(input.projection_expression.as_deref(), input.expression_attribute_names.as_ref())?;
     let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
     let key = table.key(required(&input.key, "key")?)?;
     let item = load(read, &key)?;
@@ -78,7 +83,8 @@ pub fn batch_get_item(
         return Err(EngineError::invalid("BatchGetItem must have some requests set"));
     }
     if let Some((table, _)) = tables.iter().find(|(_, wanted)| wanted.keys.is_empty()) {
-        let message = format!("The list of keys in RequestItems for BatchGetItem is required: {table} has empty list");
+        let message =
+            format!("The list of keys in RequestItems for BatchGetItem is required: {table} has empty list");
         return Err(EngineError::invalid(message));
     }
     if tables.values().map(|wanted| wanted.keys.len()).sum::<usize>() > MAX_KEYS {

@@ -9,7 +9,10 @@ use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::codec::{self, Attributes, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes, take_length};
+use super::codec::{
+    self, Attributes, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes,
+    take_length,
+};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError};
 use super::tables::Catalog;
 
@@ -241,7 +244,11 @@ pub fn read(
             }
             Err(Damaged) => problem = Some(StorageError::Damaged),
         }
-        if problem.is_some() || page.records.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if problem.is_some() || page.records.len() >= limit {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     match problem {
         Some(problem) => Err(problem),
@@ -263,8 +270,11 @@ fn row_records(
     let first = number << RECORD_BITS;
     for sequence in (0..row.count).map(|place| first | place) {
         let change = take_change(&mut rest).ok_or(Damaged)?;
-        let Some(table) = table.filter(|table| table.id == change.table && sequence > after) else { continue };
-        let decode = |image: &Option<Vec<u8>>| image.as_deref().map(|image| ItemRef(image).decode()).transpose();
+        let Some(table) = table.filter(|table| table.id == change.table && sequence > after) else {
+            continue;
+        };
+        let decode =
+            |image: &Option<Vec<u8>>| image.as_deref().map(|image| ItemRef(image).decode()).transpose();
         let image = change.new.as_deref().or(change.old.as_deref()).unwrap_or_default();
         let kind = match (&change.old, &change.new) {
             (None, _) => ChangeKind::Insert,

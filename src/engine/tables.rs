@@ -131,7 +131,10 @@ impl Table {
         let mut attributes: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(2);
         for (place, attribute) in self.keys.attributes().enumerate() {
             let Some(value) = item.get(&attribute.name) else {
-                let message = format!("One or more parameter values were invalid: Missing the key {} in the item", attribute.name);
+                let message = format!(
+                    "One or more parameter values were invalid: Missing the key {} in the item",
+                    attribute.name
+                );
                 return Err(KeyError::Malformed(message));
             };
             check_key_value(attribute, value, place == 0)?;
@@ -177,7 +180,11 @@ pub fn item_of(mut attributes: Vec<(&str, ValueRef<'_>)>) -> Vec<u8> {
 ///
 /// # Errors
 /// [`KeyError`] if it cannot be a key.
-pub fn check_key_value(attribute: &KeyAttribute, value: ValueRef<'_>, is_partition: bool) -> Result<(), KeyError> {
+pub fn check_key_value(
+    attribute: &KeyAttribute,
+    value: ValueRef<'_>,
+    is_partition: bool,
+) -> Result<(), KeyError> {
     let name = &attribute.name;
     let kind = value.kind();
     if kind != Some(attribute.kind) {
@@ -194,7 +201,8 @@ pub fn check_key_value(attribute: &KeyAttribute, value: ValueRef<'_>, is_partiti
              empty {what} value. Key: {name}"
         )));
     }
-    let (limit, part) = if is_partition { (key::MAX_PARTITION, "hashkey") } else { (key::MAX_SORT, "rangekey") };
+    let (limit, part) =
+        if is_partition { (key::MAX_PARTITION, "hashkey") } else { (key::MAX_SORT, "rangekey") };
     if length > limit {
         return Err(KeyError::Unfit(format!(
             "One or more parameter values were invalid: Size of {part} has exceeded the maximum size limit of{limit} bytes"
@@ -211,7 +219,8 @@ fn key_to_value(keys: &KeySchema) -> AttributeValue {
 
 fn key_from_value(value: &AttributeValue) -> Option<KeySchema> {
     let parts: Option<Vec<&String>> = value.as_l().ok()?.iter().map(|part| part.as_s().ok()).collect();
-    let attribute = |name: &str, kind: &str| Some(KeyAttribute { name: name.to_owned(), kind: Kind::named(kind)? });
+    let attribute =
+        |name: &str, kind: &str| Some(KeyAttribute { name: name.to_owned(), kind: Kind::named(kind)? });
     match &parts?[..] {
         [name, kind] => Some(KeySchema { partition: attribute(name, kind)?, sort: None }),
         [name, kind, sort, sort_kind] => {
@@ -243,7 +252,9 @@ impl Index {
         let map = value.as_m().ok()?;
         let include = map.get("include").and_then(|names| names.as_l().ok());
         let projected = match include {
-            Some(names) => Projected::Include(names.iter().filter_map(|name| name.as_s().ok().cloned()).collect()),
+            Some(names) => {
+                Projected::Include(names.iter().filter_map(|name| name.as_s().ok().cloned()).collect())
+            }
             None if map.contains_key("all") => Projected::All,
             None => Projected::KeysOnly,
         };

@@ -82,7 +82,10 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
             "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length {bound}"
         )));
     }
-    refuse_unsupported(&[("ReturnItemCollectionMetrics", super::wants_metrics(&input.return_item_collection_metrics))])?;
+    refuse_unsupported(&[(
+        "ReturnItemCollectionMetrics",
+        super::wants_metrics(&input.return_item_collection_metrics),
+    )])?;
     let token = input.client_request_token.clone();
     if token.as_ref().is_some_and(|token| token.is_empty() || token.len() > MAX_TOKEN) {
         return Err(EngineError::invalid(
@@ -100,7 +103,9 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
     }
     let mut keys = HashSet::new();
     if !actions.iter().flatten().all(|action| keys.insert(&action.key.storage)) {
-        return Err(EngineError::invalid("Transaction request cannot include multiple operations on one item"));
+        return Err(EngineError::invalid(
+            "Transaction request cannot include multiple operations on one item",
+        ));
     }
     check_size(actions.iter().flatten().map(|action| match &action.change {
         Change::Put(item) => ItemRef(item).size(),
@@ -148,7 +153,10 @@ fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action,
         (None, None, None, Some(check)) => {
             Action::check(catalog, &request!(check, Some(check.condition_expression.as_str())), &check.key)
         }
-        _ => Err(EngineError::invalid("TransactItems can only contain one of Check, Put, Update or Delete").into()),
+        _ => {
+            Err(EngineError::invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+                .into())
+        }
     }
 }
 
@@ -233,13 +241,19 @@ fn canceled(outcomes: Vec<Result<(&Action, Outcome), Refusal>>) -> Result<Engine
             Err(Refusal::Invalid(message)) => reason.code("ValidationError").message(message).build(),
             Err(Refusal::Condition(old)) => {
                 let item = old.as_deref().map(action::decode).transpose()?;
-                reason.code("ConditionalCheckFailed").message("The conditional request failed").set_item(item).build()
+                reason
+                    .code("ConditionalCheckFailed")
+                    .message("The conditional request failed")
+                    .set_item(item)
+                    .build()
             }
         });
     }
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref().unwrap_or("None")).collect();
-    let message =
-        format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));
+    let message = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
     let mut error = EngineError::new(ErrorCode::TransactionCanceled, message);
     error.reasons = reasons;
     Ok(error)

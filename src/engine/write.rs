@@ -97,7 +97,9 @@ fn returned(wanted: Option<&ReturnValue>, is_update: bool) -> Result<ReturnValue
     match wanted {
         None => Ok(ReturnValue::None),
         Some(value @ (ReturnValue::None | ReturnValue::AllOld)) => Ok(value.clone()),
-        Some(value @ (ReturnValue::AllNew | ReturnValue::UpdatedOld | ReturnValue::UpdatedNew)) if is_update => {
+        Some(value @ (ReturnValue::AllNew | ReturnValue::UpdatedOld | ReturnValue::UpdatedNew))
+            if is_update =>
+        {
             Ok(value.clone())
         }
         Some(_) => Err(EngineError::invalid("Return values set to invalid value")),
@@ -109,7 +111,8 @@ fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<Answer, EngineError>
         Ok(outcome) => outcome,
         Err(Refusal::Invalid(message)) => return Err(EngineError::invalid(message)),
         Err(Refusal::Condition(old)) => {
-            let mut error = EngineError::new(ErrorCode::ConditionalCheckFailed, "The conditional request failed");
+            let mut error =
+                EngineError::new(ErrorCode::ConditionalCheckFailed, "The conditional request failed");
             error.item = old.as_deref().map(action::decode).transpose()?;
             return Err(error);
         }
@@ -176,7 +179,10 @@ pub struct BatchPlan {
 /// # Errors
 /// [`EngineError`] in DynamoDB's words.
 pub fn prepare_batch(catalog: &Catalog, input: &BatchWriteItemInput) -> Result<BatchPlan, EngineError> {
-    refuse_unsupported(&[("ReturnItemCollectionMetrics", wants_metrics(&input.return_item_collection_metrics))])?;
+    refuse_unsupported(&[(
+        "ReturnItemCollectionMetrics",
+        wants_metrics(&input.return_item_collection_metrics),
+    )])?;
     let tables: BTreeMap<_, _> = input.request_items.iter().flatten().collect();
     if tables.is_empty() {
         return Err(EngineError::invalid("BatchWriteItem cannot have a null or no requests set"));
@@ -213,7 +219,9 @@ fn batch_action(catalog: &Catalog, table: &str, write: &WriteRequest) -> Result<
     match (&write.put_request, &write.delete_request) {
         (Some(put), None) => Action::put(catalog, &request, &put.item).map_err(Rejection::into_error),
         (None, Some(delete)) => Action::delete(catalog, &request, &delete.key).map_err(Rejection::into_error),
-        _ => Err(EngineError::invalid("A write request must contain exactly one of PutRequest and DeleteRequest")),
+        _ => Err(EngineError::invalid(
+            "A write request must contain exactly one of PutRequest and DeleteRequest",
+        )),
     }
 }
 

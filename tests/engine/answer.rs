@@ -64,10 +64,18 @@ pub fn canonical(value: &AttributeValue) -> String {
     };
     match value {
         AttributeValue::N(text) => format!("N({})", normalized(text)),
-        AttributeValue::Ns(texts) => format!("NS({})", list(texts.iter().map(|text| normalized(text)).collect())),
-        AttributeValue::Ss(texts) => format!("SS({})", list(texts.iter().map(|text| format!("{text:?}")).collect())),
-        AttributeValue::Bs(blobs) => format!("BS({})", list(blobs.iter().map(|blob| format!("{:?}", blob.as_ref())).collect())),
-        AttributeValue::L(values) => format!("L({})", values.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        AttributeValue::Ns(texts) => {
+            format!("NS({})", list(texts.iter().map(|text| normalized(text)).collect()))
+        }
+        AttributeValue::Ss(texts) => {
+            format!("SS({})", list(texts.iter().map(|text| format!("{text:?}")).collect()))
+        }
+        AttributeValue::Bs(blobs) => {
+            format!("BS({})", list(blobs.iter().map(|blob| format!("{:?}", blob.as_ref())).collect()))
+        }
+        AttributeValue::L(values) => {
+            format!("L({})", values.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
         AttributeValue::M(map) => format!("M({})", canonical_item(map)),
         other => format!("{other:?}"),
     }
@@ -112,14 +120,25 @@ fn many(items: Option<Vec<Item>>, ordered: bool) -> Vec<String> {
     items
 }
 
-fn refused(code: Option<&str>, message: Option<&str>, reasons: &[CancellationReason], item: Option<&Item>) -> Answer {
+fn refused(
+    code: Option<&str>,
+    message: Option<&str>,
+    reasons: &[CancellationReason],
+    item: Option<&Item>,
+) -> Answer {
     let message = Message(message.unwrap_or_default().to_owned());
-    let text = |item: Option<&Item>| item.filter(|item| !item.is_empty()).map(canonical_item).unwrap_or_default();
+    let text =
+        |item: Option<&Item>| item.filter(|item| !item.is_empty()).map(canonical_item).unwrap_or_default();
     let reasons = reasons.iter().map(|reason| {
         let code = reason.code().unwrap_or("None").to_owned();
         (code, text(reason.item()))
     });
-    Answer::Refused { code: code.unwrap_or("?").to_owned(), reasons: reasons.collect(), item: text(item), message }
+    Answer::Refused {
+        code: code.unwrap_or("?").to_owned(),
+        reasons: reasons.collect(),
+        item: text(item),
+        message,
+    }
 }
 
 type Failed<'a> = (&'a [CancellationReason], Option<&'a Item>);
@@ -142,7 +161,9 @@ fn from_sdk<O, E: ProvideErrorMetadata + std::fmt::Debug>(
 fn from_engine<O>(answer: Result<O, EngineError>, ok: impl FnOnce(O) -> Answer) -> Answer {
     match answer {
         Ok(output) => ok(output),
-        Err(error) => refused(Some(error.code.as_str()), Some(&error.message), &error.reasons, error.item.as_ref()),
+        Err(error) => {
+            refused(Some(error.code.as_str()), Some(&error.message), &error.reasons, error.item.as_ref())
+        }
     }
 }
 
@@ -154,15 +175,15 @@ fn of_batch(responses: Option<HashMap<String, Vec<Item>>>) -> Answer {
     done(many(Some(responses.unwrap_or_default().into_values().flatten().collect()), false), String::new())
 }
 
-fn of_page(
-    items: Option<Vec<Item>>,
-    counts: (i32, i32),
-    last: Option<Item>,
-    ordered: bool,
-) -> Answer {
+fn of_page(items: Option<Vec<Item>>, counts: (i32, i32), last: Option<Item>, ordered: bool) -> Answer {
     let last = last.filter(|last| !last.is_empty());
-    let place = if ordered { last.as_ref().map(canonical_item) } else { last.as_ref().map(|_| "more".to_owned()) };
-    Answer::Done { items: many(items, ordered), rest: format!("{counts:?} {place:?}"), last: last.filter(|_| ordered) }
+    let place =
+        if ordered { last.as_ref().map(canonical_item) } else { last.as_ref().map(|_| "more".to_owned()) };
+    Answer::Done {
+        items: many(items, ordered),
+        rest: format!("{counts:?} {place:?}"),
+        last: last.filter(|_| ordered),
+    }
 }
 
 impl Sent {
@@ -194,8 +215,12 @@ impl Sent {
     /// Sends it to DynamoDB Local.
     pub async fn to_dynamodb(&self, client: &Client) -> Result<Answer, String> {
         match self.clone() {
-            Self::Get(get) => from_sdk(get.send_with(client).await, nothing, |output| done(one(output.item), String::new())),
-            Self::BatchGet(get) => from_sdk(get.send_with(client).await, nothing, |output| of_batch(output.responses)),
+            Self::Get(get) => {
+                from_sdk(get.send_with(client).await, nothing, |output| done(one(output.item), String::new()))
+            }
+            Self::BatchGet(get) => {
+                from_sdk(get.send_with(client).await, nothing, |output| of_batch(output.responses))
+            }
             Self::Put(put) => {
                 fn details(error: &PutItemError) -> Failed<'_> {
                     match error {
@@ -203,7 +228,9 @@ impl Sent {
                         _ => (&[], None),
                     }
                 }
-                from_sdk(put.send_with(client).await, details, |output| done(one(output.attributes), String::new()))
+                from_sdk(put.send_with(client).await, details, |output| {
+                    done(one(output.attributes), String::new())
+                })
             }
             Self::Update(update) => {
                 fn details(error: &UpdateItemError) -> Failed<'_> {
@@ -212,7 +239,9 @@ impl Sent {
                         _ => (&[], None),
                     }
                 }
-                from_sdk(update.send_with(client).await, details, |output| done(one(output.attributes), String::new()))
+                from_sdk(update.send_with(client).await, details, |output| {
+                    done(one(output.attributes), String::new())
+                })
             }
             Self::Delete(delete) => {
                 fn details(error: &DeleteItemError) -> Failed<'_> {
@@ -221,7 +250,9 @@ impl Sent {
                         _ => (&[], None),
                     }
                 }
-                from_sdk(delete.send_with(client).await, details, |output| done(one(output.attributes), String::new()))
+                from_sdk(delete.send_with(client).await, details, |output| {
+                    done(one(output.attributes), String::new())
+                })
             }
             Self::Transact(transact) => {
                 fn details(error: &TransactWriteItemsError) -> Failed<'_> {
@@ -234,9 +265,16 @@ impl Sent {
                 }
                 from_sdk(transact.send_with(client).await, details, |_| done(vec![], String::new()))
             }
-            Self::BatchWrite(batch) => from_sdk(batch.send_with(client).await, nothing, |_| done(vec![], String::new())),
+            Self::BatchWrite(batch) => {
+                from_sdk(batch.send_with(client).await, nothing, |_| done(vec![], String::new()))
+            }
             Self::Query(query, ordered) => from_sdk(query.send_with(client).await, nothing, |output| {
-                of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, ordered)
+                of_page(
+                    output.items,
+                    (output.count, output.scanned_count),
+                    output.last_evaluated_key,
+                    ordered,
+                )
             }),
             Self::Scan(scan) => from_sdk(scan.send_with(client).await, nothing, |output| {
                 of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, false)
@@ -248,30 +286,47 @@ impl Sent {
     pub fn to_engine(&self, engine: &Engine) -> Result<Answer, String> {
         let built = |error: aws_sdk_dynamodb::error::BuildError| error.to_string();
         Ok(match self.clone() {
-            Self::Get(get) => {
-                from_engine(engine.get_item(&get.build().map_err(built)?), |output| done(one(output.item), String::new()))
-            }
+            Self::Get(get) => from_engine(engine.get_item(&get.build().map_err(built)?), |output| {
+                done(one(output.item), String::new())
+            }),
             Self::BatchGet(get) => {
-                from_engine(engine.batch_get_item(&get.build().map_err(built)?), |output| of_batch(output.responses))
+                from_engine(engine.batch_get_item(&get.build().map_err(built)?), |output| {
+                    of_batch(output.responses)
+                })
             }
             Self::Put(put) => from_engine(engine.put_item(put.build().map_err(built)?), |output| {
                 done(one(output.attributes), String::new())
             }),
-            Self::Update(update) => from_engine(engine.update_item(update.build().map_err(built)?), |output| {
-                done(one(output.attributes), String::new())
-            }),
-            Self::Delete(delete) => from_engine(engine.delete_item(delete.build().map_err(built)?), |output| {
-                done(one(output.attributes), String::new())
-            }),
+            Self::Update(update) => {
+                from_engine(engine.update_item(update.build().map_err(built)?), |output| {
+                    done(one(output.attributes), String::new())
+                })
+            }
+            Self::Delete(delete) => {
+                from_engine(engine.delete_item(delete.build().map_err(built)?), |output| {
+                    done(one(output.attributes), String::new())
+                })
+            }
             Self::Transact(transact) => {
-                from_engine(engine.transact_write_items(transact.build().map_err(built)?), |_| done(vec![], String::new()))
+                from_engine(engine.transact_write_items(transact.build().map_err(built)?), |_| {
+                    done(vec![], String::new())
+                })
             }
             Self::BatchWrite(batch) => {
-                from_engine(engine.batch_write_item(batch.build().map_err(built)?), |_| done(vec![], String::new()))
+                from_engine(engine.batch_write_item(batch.build().map_err(built)?), |_| {
+                    done(vec![], String::new())
+                })
             }
-            Self::Query(query, ordered) => from_engine(engine.query(&query.build().map_err(built)?), |output| {
-                of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, ordered)
-            }),
+            Self::Query(query, ordered) => {
+                from_engine(engine.query(&query.build().map_err(built)?), |output| {
+                    of_page(
+                        output.items,
+                        (output.count, output.scanned_count),
+                        output.last_evaluated_key,
+                        ordered,
+                    )
+                })
+            }
             Self::Scan(scan) => from_engine(engine.scan(&scan.build().map_err(built)?), |output| {
                 of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, false)
             }),

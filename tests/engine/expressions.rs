@@ -61,8 +61,20 @@ pub fn number(text: impl ToString) -> AttributeValue {
     AttributeValue::N(text.to_string())
 }
 
-const NUMBERS: [&str; 12] =
-    ["0", "1", "2", "-1", "1.0", "0.5", "10", "1e2", "-3.25", "12345678901234567890123456789012345678", "1E-20", "9.9E+125"];
+const NUMBERS: [&str; 12] = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "1.0",
+    "0.5",
+    "10",
+    "1e2",
+    "-3.25",
+    "12345678901234567890123456789012345678",
+    "1E-20",
+    "9.9E+125",
+];
 const TEXTS: [&str; 8] = ["", "a", "ab", "b", "héllo", "zz", "Z", "a\u{0}b"];
 
 fn blob(rng: &mut Rng) -> Blob {
@@ -101,7 +113,9 @@ pub fn value(rng: &mut Rng, depth: usize) -> AttributeValue {
         0 if depth > 0 => AttributeValue::L((0..rng.below(4)).map(|_| value(rng, depth - 1)).collect()),
         1 if depth > 0 => {
             let names = some(rng, &["x", "y", "z"]);
-            AttributeValue::M(names.into_iter().map(|name| (name.to_owned(), value(rng, depth - 1))).collect())
+            AttributeValue::M(
+                names.into_iter().map(|name| (name.to_owned(), value(rng, depth - 1))).collect(),
+            )
         }
         _ => flat(rng),
     }
@@ -159,11 +173,19 @@ pub fn condition(rng: &mut Rng, aliases: &mut Aliases, depth: usize) -> String {
         7 => format!("size({left}) {} {}", rng.pick(&["=", "<", ">="]), aliases.value(number(rng.below(4)))),
         8..=11 => {
             let comparator = rng.pick(&["=", "<>", "<", "<=", ">", ">="]);
-            format!("{left} {comparator} {}", if comparator.len() == 1 { operand(rng, aliases) } else { scalar(rng, aliases) })
+            format!(
+                "{left} {comparator} {}",
+                if comparator.len() == 1 { operand(rng, aliases) } else { scalar(rng, aliases) }
+            )
         }
         12 => format!("NOT {}", condition(rng, aliases, depth - 1)),
         13 => format!("({}) OR {}", condition(rng, aliases, 0), condition(rng, aliases, depth - 1)),
-        14 => format!("({} OR {}) AND {}", condition(rng, aliases, 0), condition(rng, aliases, 0), condition(rng, aliases, depth - 1)),
+        14 => format!(
+            "({} OR {}) AND {}",
+            condition(rng, aliases, 0),
+            condition(rng, aliases, 0),
+            condition(rng, aliases, depth - 1)
+        ),
         _ => format!("{} AND {}", condition(rng, aliases, depth - 1), condition(rng, aliases, 0)),
     }
 }
@@ -177,7 +199,12 @@ fn term(rng: &mut Rng, aliases: &mut Aliases) -> String {
             let value = value(rng, 1);
             format!("if_not_exists({}, {})", path(rng, aliases), aliases.value(value))
         }
-        5 => format!("if_not_exists({}, {}) + {}", path(rng, aliases), aliases.value(number(7)), aliases.value(number(1))),
+        5 => format!(
+            "if_not_exists({}, {}) + {}",
+            path(rng, aliases),
+            aliases.value(number(7)),
+            aliases.value(number(1))
+        ),
         6 => {
             let list = AttributeValue::L(vec![flat(rng)]);
             format!("list_append({}, {})", path(rng, aliases), aliases.value(list))

@@ -14,10 +14,10 @@ use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteIt
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, ConditionCheck, Delete, DeleteRequest, GlobalSecondaryIndex,
-    KeySchemaElement, KeyType, KeysAndAttributes, Projection, ProjectionType, Put, PutRequest, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, StreamSpecification, StreamViewType, TransactWriteItem,
-    Update, WriteRequest,
+    AttributeDefinition, AttributeValue, BillingMode, ConditionCheck, Delete, DeleteRequest,
+    GlobalSecondaryIndex, KeySchemaElement, KeyType, KeysAndAttributes, Projection, ProjectionType, Put,
+    PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TransactWriteItem, Update, WriteRequest,
 };
 
 use super::answer::Sent;
@@ -61,10 +61,15 @@ impl Generator {
     /// The table's definition: three indexes, and a stream.
     pub fn create_table(&self) -> CreateTableInputBuilder {
         let definition = |(name, kind): (&str, &ScalarAttributeType)| {
-            AttributeDefinition::builder().attribute_name(name).attribute_type(kind.clone()).build().expect("a definition")
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(kind.clone())
+                .build()
+                .expect("a definition")
         };
         let (s, n) = (ScalarAttributeType::S, ScalarAttributeType::N);
-        let definitions = [("pk", &s), ("sk", &self.sort), ("gg", &s), ("hh", &n), ("ii", &n)].map(definition);
+        let definitions =
+            [("pk", &s), ("sk", &self.sort), ("gg", &s), ("hh", &n), ("ii", &n)].map(definition);
         let indexes = INDEXES.map(|(name, partition, sort)| {
             let mut keys = vec![element(partition, KeyType::Hash)];
             keys.extend(sort.map(|sort| element(sort, KeyType::Range)));
@@ -89,10 +94,18 @@ impl Generator {
 
     fn sort_value(&mut self) -> AttributeValue {
         match self.sort {
-            ScalarAttributeType::N => number(self.rng.pick(&["-10", "-1", "0", "0.5", "1", "2", "10", "1e3"])),
-            ScalarAttributeType::B => {
-                AttributeValue::B(Blob::new(self.rng.pick(&[&b"\x00"[..], b"\x00\x01", b"a", b"a\x00", b"ab", b"\xFF", b"\xFFa"])))
+            ScalarAttributeType::N => {
+                number(self.rng.pick(&["-10", "-1", "0", "0.5", "1", "2", "10", "1e3"]))
             }
+            ScalarAttributeType::B => AttributeValue::B(Blob::new(self.rng.pick(&[
+                &b"\x00"[..],
+                b"\x00\x01",
+                b"a",
+                b"a\x00",
+                b"ab",
+                b"\xFF",
+                b"\xFFa",
+            ]))),
             _ => text(self.rng.pick(&["a", "a\u{0}", "ab", "b", "ba", "é", "zz", "~"])),
         }
     }
@@ -125,7 +138,8 @@ impl Generator {
             values.push(("ii", number(self.rng.pick(&["1", "1.0", "2"]))));
         }
         if self.rng.chance(3) {
-            let wrong = [("gg", number(1)), ("hh", text("x")), ("gg", text("")), ("ii", AttributeValue::Bool(true))];
+            let wrong =
+                [("gg", number(1)), ("hh", text("x")), ("gg", text("")), ("ii", AttributeValue::Bool(true))];
             let (name, value) = self.rng.pick(&wrong);
             values.retain(|(other, _)| *other != name);
             values.push((name, value));
@@ -298,7 +312,11 @@ impl Generator {
         let mut items = Vec::new();
         while items.len() < count {
             let item = self.item();
-            let key: Item = item.iter().filter(|(name, _)| matches!(&***name, "pk" | "sk" | "other")).map(|(name, value)| (name.clone(), value.clone())).collect();
+            let key: Item = item
+                .iter()
+                .filter(|(name, _)| matches!(&***name, "pk" | "sk" | "other"))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
             if keys.contains(&key) && !self.rng.chance(3) {
                 continue;
             }
@@ -315,7 +333,10 @@ impl Generator {
         let action = TransactWriteItem::builder();
         match self.rng.below(10) {
             0..=3 => {
-                let put = Put::builder().table_name(&self.table).set_item(Some(item)).set_condition_expression(condition);
+                let put = Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(item))
+                    .set_condition_expression(condition);
                 let put = put
                     .set_expression_attribute_names(aliases.names())
                     .set_expression_attribute_values(aliases.values())
@@ -324,7 +345,8 @@ impl Generator {
             }
             4..=6 => {
                 let update = self.update(&mut aliases);
-                let update = Update::builder().table_name(&self.table).set_key(Some(key)).update_expression(update);
+                let update =
+                    Update::builder().table_name(&self.table).set_key(Some(key)).update_expression(update);
                 let update = update
                     .set_condition_expression(condition)
                     .set_expression_attribute_names(aliases.names())
@@ -333,7 +355,10 @@ impl Generator {
                 action.update(update.build().expect("an update")).build()
             }
             7 | 8 => {
-                let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).set_condition_expression(condition);
+                let delete = Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key))
+                    .set_condition_expression(condition);
                 let delete = delete
                     .set_expression_attribute_names(aliases.names())
                     .set_expression_attribute_values(aliases.values())

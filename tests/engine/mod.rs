@@ -93,7 +93,9 @@ async fn run(
             let reference = sent.to_dynamodb(client).await?;
             let ours = sent.to_engine(engine)?;
             next = sent.next_page(&ours);
-            if let Some(why) = check(&sent, &reference, &ours).map_err(|difference| format!("step {step}, {difference}"))? {
+            if let Some(why) =
+                check(&sent, &reference, &ours).map_err(|difference| format!("step {step}, {difference}"))?
+            {
                 *report.accepted.entry(why).or_default() += 1;
             }
             *report.operations.entry(sent.name().to_owned()).or_default() += 1;
@@ -110,7 +112,9 @@ fn check(sent: &Sent, reference: &Answer, ours: &Answer) -> Result<Option<&'stat
     if reference == ours {
         return Ok(None);
     }
-    if let (Answer::Refused { code, .. }, Answer::Refused { code: our_code, reasons, message, .. }) = (reference, ours) {
+    if let (Answer::Refused { code, .. }, Answer::Refused { code: our_code, reasons, message, .. }) =
+        (reference, ours)
+    {
         if code == "TransactionCanceledException" && message.0.contains("multiple operations on one item") {
             return Ok(Some("two actions on one item"));
         }

@@ -66,9 +66,20 @@ fn of_engine(engine: &Engine, table: &str) -> Result<Changes, String> {
 
 /// The stream of DynamoDB Local. None if it holds a value without a type.
 async fn of_dynamodb(client: &Client, table: &str) -> Result<Option<Changes>, String> {
-    let listed = client.list_streams().table_name(table).send().await.map_err(|error| format!("ListStreams: {error:?}"))?;
-    let arn = listed.streams().first().and_then(|stream| stream.stream_arn()).ok_or("the table has no stream")?;
-    let described = client.describe_stream().stream_arn(arn).send().await.map_err(|error| format!("DescribeStream: {error:?}"))?;
+    let listed = client
+        .list_streams()
+        .table_name(table)
+        .send()
+        .await
+        .map_err(|error| format!("ListStreams: {error:?}"))?;
+    let arn =
+        listed.streams().first().and_then(|stream| stream.stream_arn()).ok_or("the table has no stream")?;
+    let described = client
+        .describe_stream()
+        .stream_arn(arn)
+        .send()
+        .await
+        .map_err(|error| format!("DescribeStream: {error:?}"))?;
     let description = described.stream_description.ok_or("the stream has no description")?;
     let mut changes = Changes::new();
     for shard in description.shards() {
@@ -78,7 +89,9 @@ async fn of_dynamodb(client: &Client, table: &str) -> Result<Option<Changes>, St
         while let Some(at) = iterator {
             let answer = client.get_records().shard_iterator(at).send().await;
             let answer = match answer {
-                Err(error) if format!("{error:?}").contains("Union did not contain a valid variant") => return Ok(None),
+                Err(error) if format!("{error:?}").contains("Union did not contain a valid variant") => {
+                    return Ok(None);
+                }
                 answer => answer.map_err(|error| format!("GetRecords: {error:?}"))?,
             };
             let records = answer.records.unwrap_or_default();
@@ -86,7 +99,8 @@ async fn of_dynamodb(client: &Client, table: &str) -> Result<Option<Changes>, St
             for record in records {
                 let kind = record.event_name.map(|name| name.as_str().to_owned()).unwrap_or_default();
                 let body = record.dynamodb.ok_or("a record has no body")?;
-                let [keys, old, new] = [body.keys, body.old_image, body.new_image].map(|image| image.map(item));
+                let [keys, old, new] =
+                    [body.keys, body.old_image, body.new_image].map(|image| image.map(item));
                 add(&mut changes, &kind, &keys.unwrap_or_default(), old.as_ref(), new.as_ref());
             }
         }
@@ -108,7 +122,9 @@ fn plain(value: StreamValue) -> AttributeValue {
         StreamValue::Null(value) => AttributeValue::Null(value),
         StreamValue::Ss(texts) => AttributeValue::Ss(texts),
         StreamValue::Ns(texts) => AttributeValue::Ns(texts),
-        StreamValue::Bs(blobs) => AttributeValue::Bs(blobs.into_iter().map(|blob| Blob::new(blob.into_inner())).collect()),
+        StreamValue::Bs(blobs) => {
+            AttributeValue::Bs(blobs.into_iter().map(|blob| Blob::new(blob.into_inner())).collect())
+        }
         StreamValue::L(values) => AttributeValue::L(values.into_iter().map(plain).collect()),
         StreamValue::M(map) => AttributeValue::M(item(map)),
         other => panic!("an unknown type: {other:?}"),

@@ -90,7 +90,9 @@ fn size(value: ValueRef<'_>) -> Option<usize> {
 
 fn begins_with(value: ValueRef<'_>, prefix: ValueRef<'_>) -> bool {
     let kind = value.kind();
-    matches!(kind, Some(Kind::S | Kind::B)) && prefix.kind() == kind && value.payload().starts_with(prefix.payload())
+    matches!(kind, Some(Kind::S | Kind::B))
+        && prefix.kind() == kind
+        && value.payload().starts_with(prefix.payload())
 }
 
 fn contains(value: ValueRef<'_>, element: ValueRef<'_>) -> bool {

@@ -1,9 +1,9 @@
 //! Key conditions: one partition, and at most one condition on the sort key.
 
+use super::super::codec::ValueRef;
 use super::super::error::EngineError;
 use super::ast::{Comparator, Condition, Operand, Path};
 use super::condition::in_order;
-use super::super::codec::ValueRef;
 
 /// What a query selects. All values are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl KeyCondition {
 }
 
 fn flatten(condition: Condition, into: &mut Vec<(Path, SortCondition)>) -> Result<(), EngineError> {
-    let operator = |name: &str| Err(invalid(format!("Invalid operator used in KeyConditionExpression: {name}")));
+    let operator =
+        |name: &str| Err(invalid(format!("Invalid operator used in KeyConditionExpression: {name}")));
     let part = match condition {
         Condition::And(left, right) => {
             flatten(*left, into)?;
@@ -129,7 +130,11 @@ fn flatten(condition: Condition, into: &mut Vec<(Path, SortCondition)>) -> Resul
         Condition::Exists(..) => return operator("attribute_exists"),
         Condition::NotExists(..) => return operator("attribute_not_exists"),
         Condition::HasType(..) => return operator("attribute_type"),
-        _ => return Err(invalid("Invalid condition in KeyConditionExpression: a key is compared with a value")),
+        _ => {
+            return Err(invalid(
+                "Invalid condition in KeyConditionExpression: a key is compared with a value",
+            ));
+        }
     };
     into.push(part);
     Ok(())

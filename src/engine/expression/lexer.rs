@@ -79,9 +79,10 @@ mod tests {
     #[test]
     fn an_expression_is_split_with_or_without_space() {
         let texts = |text| tokens(text).into_iter().map(|token| token.text).collect::<Vec<_>>();
-        assert_eq!(texts("#a<>:v0 AND(b.c[12]>=:x)"), [
-            "#a", "<>", ":v0", "AND", "(", "b", ".", "c", "[", "12", "]", ">=", ":x", ")"
-        ]);
+        assert_eq!(
+            texts("#a<>:v0 AND(b.c[12]>=:x)"),
+            ["#a", "<>", ":v0", "AND", "(", "b", ".", "c", "[", "12", "]", ">=", ":x", ")"]
+        );
         assert_eq!(texts("a9_b = _é !"), ["a9_b", "=", "_", "é", "!"]);
         assert!(texts(" \t\n").is_empty());
     }

@@ -20,7 +20,7 @@ pub use self::condition::holds;
 pub use self::key_condition::{KeyCondition, SortCondition};
 pub use self::projection::Projection;
 pub use self::references::References;
-pub use self::update::{UpdateError, apply};
+pub use self::update::apply;
 
 use super::error::EngineError;
 

@@ -34,7 +34,8 @@ impl<'a, 'r> Parser<'a, 'r> {
         }
         if text.len() > MAX_EXPRESSION {
             let size = text.len();
-            let message = format!("Expression size has exceeded the maximum allowed size; expression size: {size}");
+            let message =
+                format!("Expression size has exceeded the maximum allowed size; expression size: {size}");
             return Err(expression_error(what, message));
         }
         references.begin_expression();
@@ -68,7 +69,8 @@ impl<'a, 'r> Parser<'a, 'r> {
                 return self.unexpected();
             }
             if seen.contains(&section) {
-                let message = format!("The \"{section}\" section can only be used once in an update expression;");
+                let message =
+                    format!("The \"{section}\" section can only be used once in an update expression;");
                 return self.fail(message);
             }
             self.at += 1;
@@ -169,9 +171,8 @@ impl<'a, 'r> Parser<'a, 'r> {
                 Ok(Term::ListAppend(Box::new(left), Box::new(right)))
             }
             ("if_not_exists" | "list_append", Err(_)) => self.wrong_count(function, count),
-            (function, _) if is_condition_function(function) => {
-                self.fail(format!("The function is not allowed in an update expression; function: {function}"))
-            }
+            (function, _) if is_condition_function(function) => self
+                .fail(format!("The function is not allowed in an update expression; function: {function}")),
             (function, _) => self.fail(format!("Invalid function name; function: {function}")),
         }
     }
@@ -388,7 +389,9 @@ impl<'a, 'r> Parser<'a, 'r> {
         let function = self.next().map_or("", |token| token.text);
         if function != "size" {
             return if is_condition_function(function) {
-                self.fail(format!("The function is not allowed to be used this way in an expression; function: {function}"))
+                self.fail(format!(
+                    "The function is not allowed to be used this way in an expression; function: {function}"
+                ))
             } else {
                 self.fail(format!("Invalid function name; function: {function}"))
             };
@@ -580,5 +583,8 @@ impl<'a, 'r> Parser<'a, 'r> {
 }
 
 fn is_condition_function(name: &str) -> bool {
-    matches!(name, "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" | "size")
+    matches!(
+        name,
+        "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" | "size"
+    )
 }

@@ -34,7 +34,8 @@ impl<'a> References<'a> {
         let mut encoded = HashMap::new();
         for (alias, value) in values.into_iter().flatten() {
             let bytes = codec::encode_value(value).map_err(|error| {
-                let message = format!("ExpressionAttributeValues contains invalid value: {error} for key {alias}");
+                let message =
+                    format!("ExpressionAttributeValues contains invalid value: {error} for key {alias}");
                 EngineError::invalid(message)
             })?;
             encoded.insert(alias.as_str(), bytes);

@@ -16,7 +16,8 @@ fn number(number: &str) -> Value {
 }
 
 fn item() -> Attributes {
-    let inner = HashMap::from([("k".to_owned(), number("1")), ("deep".to_owned(), Value::L(vec![text("x")]))]);
+    let inner =
+        HashMap::from([("k".to_owned(), number("1")), ("deep".to_owned(), Value::L(vec![text("x")]))]);
     [
         ("pk", text("a")),
         ("s", text("héllo")),
@@ -33,7 +34,8 @@ fn item() -> Attributes {
 }
 
 fn values(pairs: &[(&str, Value)]) -> Option<HashMap<String, Value>> {
-    let values: HashMap<_, _> = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let values: HashMap<_, _> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     (!values.is_empty()).then_some(values)
 }
 
@@ -200,7 +202,13 @@ fn a_key_condition_names_one_partition_and_one_range() {
     let two = [(":p", text("a")), (":s", text("b"))];
     assert!(read("pk = :p AND begins_with(sk, :s)", &two).is_ok());
     assert!(read("(:s < sk) AND (pk = :p)", &two).is_ok());
-    for wrong in ["pk > :p", "pk = :p OR sk = :s", "sk = :s", "pk = :p AND sk <> :s", "pk = :p AND sk = :s AND sk = :p"] {
+    for wrong in [
+        "pk > :p",
+        "pk = :p OR sk = :s",
+        "sk = :s",
+        "pk = :p AND sk <> :s",
+        "pk = :p AND sk = :s AND sk = :p",
+    ] {
         assert!(read(wrong, &two).is_err(), "{wrong}");
     }
 }

@@ -81,9 +81,7 @@ fn compute<'a>(term: &'a Term, item: ItemRef<'a>) -> Result<Cow<'a, [u8]>, Updat
             }
             Ok(Cow::Owned([front.0, back.payload()].concat()))
         }
-        Term::Plus(left, right) => {
-            Ok(Cow::Owned(codec::encode_number(&number(left)?.add(&number(right)?)?)))
-        }
+        Term::Plus(left, right) => Ok(Cow::Owned(codec::encode_number(&number(left)?.add(&number(right)?)?))),
         Term::Minus(left, right) => {
             Ok(Cow::Owned(codec::encode_number(&number(left)?.subtract(&number(right)?)?)))
         }
@@ -150,7 +148,9 @@ impl<'a> Node<'a> {
 
     fn child(&mut self, segment: &Segment) -> Result<&mut Self, UpdateError> {
         match (self.open(), segment) {
-            (Node::Map(entries), Segment::Name(name)) => entries.get_mut(name.as_str()).ok_or(UpdateError::Path),
+            (Node::Map(entries), Segment::Name(name)) => {
+                entries.get_mut(name.as_str()).ok_or(UpdateError::Path)
+            }
             (Node::List(elements), Segment::Index(index)) => {
                 elements.get_mut(*index).and_then(Option::as_mut).ok_or(UpdateError::Path)
             }
@@ -286,7 +286,8 @@ impl<'a> Tree<'a> {
     fn encode(&self) -> Result<Vec<u8>, UpdateError> {
         let mut bytes = Vec::new();
         encode_entries(&self.attributes, &mut bytes);
-        let changed = self.attributes.iter().filter(|(_, node)| !matches!(node, Node::Leaf(Cow::Borrowed(_))));
+        let changed =
+            self.attributes.iter().filter(|(_, node)| !matches!(node, Node::Leaf(Cow::Borrowed(_))));
         for (name, _) in changed {
             if ItemRef(&bytes).get(name).is_some_and(|value| value.depth() > MAX_DEPTH) {
                 return Err(UpdateError::Nesting);

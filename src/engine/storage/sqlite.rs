@@ -94,7 +94,8 @@ impl DataFile {
     /// # Errors
     /// [`OpenError`], which says in one line what is wrong with the file.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |error: io::Error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() };
+        let failed =
+            |error: io::Error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() };
         create(path).map_err(failed)?;
         let lock = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
         match lock.try_lock() {
@@ -115,8 +116,11 @@ impl DataFile {
             _ => OpenError::Failed { path: path(), reason: error.to_string() },
         };
         let connection = connect(&self.path).map_err(opened)?;
-        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(opened)?;
-        let application: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opened)?;
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(opened)?;
+        let application: i32 =
+            connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opened)?;
         if tables == 0 && application == 0 {
             return initialize(&connection).map_err(opened);
         }
@@ -256,7 +260,8 @@ impl Read for SqliteRead<'_> {
         }
         let direction = if order == Order::Backward { " DESC" } else { "" };
         let end = if range.end.is_empty() { "" } else { " AND key < ?2" };
-        let sql = format!("SELECT key, value FROM {} WHERE key >= ?1{end} ORDER BY key{direction}", table(space));
+        let sql =
+            format!("SELECT key, value FROM {} WHERE key >= ?1{end} ORDER BY key{direction}", table(space));
         let mut statement = self.0.prepare_cached(&sql)?;
         let mut rows = match (space, range.end.is_empty()) {
             (Space::Log, true) => statement.query([row(&range.start)])?,
@@ -289,7 +294,9 @@ pub fn apply(connection: &Connection, batch: &Batch) -> Result<(), StorageError>
         let sql = match (space, value.is_some()) {
             (Space::Meta, true) => "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
             (Space::Items, true) => "INSERT INTO items VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-            (Space::Index, true) => "INSERT INTO entries VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+            (Space::Index, true) => {
+                "INSERT INTO entries VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"
+            }
             (Space::Log, true) => "INSERT INTO log VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
             (Space::Meta, false) => "DELETE FROM meta WHERE key = ?1",
             (Space::Items, false) => "DELETE FROM items WHERE key = ?1",
