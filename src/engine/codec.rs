@@ -265,7 +265,11 @@ impl<'a> ItemRef<'a> {
 
     /// The item's size as DynamoDB counts it: names and values.
     pub fn size(self) -> usize {
-        self.attributes().map(|(name, value)| name.len() + value.size()).sum()
+        let (mut size, mut rest) = (0, self.0);
+        while let (Some(name), Some(value)) = (take_bytes(&mut rest), take_bytes(&mut rest)) {
+            size += name.len() + ValueRef(value).size();
+        }
+        size
     }
 
     /// The item as the SDK has it.

@@ -362,6 +362,7 @@ fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineErr
                 })
                 .map_err(storage_error)?;
             let removed = keys.len();
+            writing.frees = true;
             keys.into_iter().for_each(|key| writing.batch.delete(space, key));
             Ok(removed)
         })?;

@@ -72,6 +72,7 @@ impl Disk {
             committed,
             done: Vec::new(),
             tokens: Vec::new(),
+            frees: false,
         };
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let spawned = |error: std::io::Error| failed(error.to_string());
@@ -150,6 +151,8 @@ struct Writer {
     done: Vec<Finish>,
     /// The tokens that the group used.
     tokens: Vec<String>,
+    /// Whether the group frees much space.
+    frees: bool,
 }
 
 impl Writer {
@@ -183,6 +186,9 @@ impl Writer {
             }
             next = if self.done.len() < GROUP { jobs.try_recv().ok() } else { None };
         }
+        if std::mem::take(&mut self.frees) {
+            sqlite::give_back(&self.connection)?;
+        }
         self.connection.execute_batch("COMMIT")?;
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = self.state.catalog.clone();
         let _ = self.committed.send(());
@@ -197,9 +203,11 @@ impl Writer {
             batch: Batch::default(),
             catalog: None,
             token: None,
+            frees: false,
         };
         let (store, finish) = job(&mut writing);
-        let Writing { batch: changes, catalog, token, .. } = writing;
+        let Writing { batch: changes, catalog, token, frees, .. } = writing;
+        self.frees |= frees;
         self.done.push(finish);
         self.tokens.extend(token);
         if store {

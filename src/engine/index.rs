@@ -38,14 +38,15 @@ pub fn units(size: usize) -> f64 {
 
 /// The entry of an item in an index. None if the item lacks one of the index's key attributes.
 pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> Option<Entry> {
-    let mut bytes = key::index_prefix(table.id, index.id);
+    let mut bytes = Vec::with_capacity(key.storage.len() + 128);
+    bytes.extend_from_slice(&key::index_prefix(table.id, index.id));
     for attribute in index.keys.attributes() {
         key::put_part(item.get(&attribute.name)?, &mut bytes);
     }
     bytes.extend_from_slice(key.storage.get(2..)?);
     let (value, size) = match &index.projected {
         Projected::All => (item.0.to_vec(), item.size()),
-        Projected::KeysOnly => (Vec::new(), ItemRef(&project(table, index, &[], item)).size()),
+        Projected::KeysOnly => (Vec::new(), keys_size(table, index, item)),
         Projected::Include(names) => {
             let value = project(table, index, names, item);
             let size = ItemRef(&value).size();
@@ -53,6 +54,13 @@ pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> 
         }
     };
     Some(Entry { key: bytes, value, size })
+}
+
+/// The size of the key attributes of a table and an index.
+fn keys_size(table: &Table, index: &Index, item: ItemRef<'_>) -> usize {
+    let more = index.keys.attributes().filter(|key| !table.keys.contains(&key.name));
+    let keys = table.keys.attributes().chain(more);
+    keys.filter_map(|key| Some(key.name.len() + item.get(&key.name)?.size())).sum()
 }
 
 fn project(table: &Table, index: &Index, include: &[String], item: ItemRef<'_>) -> Vec<u8> {

@@ -114,6 +114,8 @@ struct Writing<'a> {
     catalog: Option<Arc<Catalog>>,
     /// The client request token that the write used.
     token: Option<String>,
+    /// Whether the write frees much space, which the data file may give back in small steps.
+    frees: bool,
 }
 
 impl Writing<'_> {
@@ -234,7 +236,8 @@ impl Engine {
         let (answer, batch, catalog) = {
             let memory = storage.read().unwrap_or_else(PoisonError::into_inner);
             let (batch, state) = (Batch::default(), &mut *state);
-            let mut writing = Writing { read: &*memory, state, now, batch, catalog: None, token: None };
+            let mut writing =
+                Writing { read: &*memory, state, now, batch, catalog: None, token: None, frees: false };
             let answer = judge(&mut writing)?;
             (answer, writing.batch, writing.catalog)
         };

@@ -105,6 +105,7 @@ impl Engine {
     pub fn trim_stream(&self, limit: usize) -> Result<usize, EngineError> {
         self.write(move |writing| {
             let least = least_acknowledged(writing.read)?;
+            writing.frees = true;
             let end = writing.state.log;
             stream::trim(writing.read, end, least, writing.now, stream::MAX_BYTES, limit, &mut writing.batch)
                 .map_err(storage_error)

@@ -122,7 +122,9 @@ impl LogEnd {
             return;
         }
         self.row += 1;
-        let mut row = self.bytes.to_be_bytes().to_vec();
+        let images = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
+        let mut row = Vec::with_capacity(64 + images.map(Vec::len).sum::<usize>());
+        row.extend_from_slice(&self.bytes.to_be_bytes());
         row.extend_from_slice(&at.as_millisecond().to_be_bytes());
         put_length(changes.len(), &mut row);
         for change in changes {

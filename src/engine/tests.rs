@@ -512,6 +512,54 @@ fn a_data_file_has_one_process_at_a_time() {
     open(&directory.file());
 }
 
+/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
+#[test]
+#[ignore = "a part of the test below"]
+fn writes_and_shows_each_answer() {
+    let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
+    let engine = open(&path);
+    create(&engine);
+    for place in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+        let _ = std::fs::File::open(format!("/answered-{place}"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_answer_follows_a_sync() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let trace = directory.0.join("trace");
+    let child = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,open,fsync,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "engine::tests::writes_and_shows_each_answer", "--ignored", "--test-threads=1"])
+        .env("HOLDFAST_TRACED", directory.file())
+        .output();
+    let Ok(child) = child else {
+        eprintln!("not tested: strace is missing");
+        return;
+    };
+    let trace = std::fs::read_to_string(trace).unwrap_or_default();
+    if trace.is_empty() {
+        eprintln!("not tested: strace traces nothing here: {}", String::from_utf8_lossy(&child.stderr));
+        return;
+    }
+    let mut synced = false;
+    let mut answers = 0;
+    for line in trace.lines() {
+        if line.contains("fsync") || line.contains("fdatasync") {
+            synced |= line.contains("= 0");
+        } else if line.contains("/answered-") {
+            assert!(synced, "answer {answers} follows no sync\n{trace}");
+            (synced, answers) = (false, answers + 1);
+        }
+    }
+    assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
+}
+
 fn problem(path: &Path) -> String {
     match Engine::open(path, Timestamp::now) {
         Ok(_) => panic!("the file is opened"),

@@ -16,7 +16,7 @@
 //! - Consumed capacity. DynamoDB Local bills indexes twice inside transactions (issue 13); the engine's unit tests
 //!   assert AWS's rule.
 //! - Which of two failures is reported where a request has two. Requests of this test that are malformed are so in one
-//!   way.
+//!   way, but they may carry a token that was used.
 
 mod answer;
 mod expressions;
@@ -117,6 +117,9 @@ fn check(sent: &Sent, reference: &Answer, ours: &Answer) -> Result<Option<&'stat
     {
         if code == "TransactionCanceledException" && message.0.contains("multiple operations on one item") {
             return Ok(Some("two actions on one item"));
+        }
+        if code == "IdempotentParameterMismatchException" && our_code == "ValidationException" {
+            return Ok(Some("a malformed request with a token that was used"));
         }
         let does_not_fit = reasons.iter().any(|(code, _)| code == "ValidationError");
         if code == "ValidationException" && our_code == "TransactionCanceledException" && does_not_fit {

@@ -119,6 +119,8 @@ fn subtract_set(set: ValueRef<'_>, operand: ValueRef<'_>) -> Result<Option<Vec<u
 
 /// An item that is being changed. Only what a path leads into is taken apart.
 struct Tree<'a> {
+    /// The bytes of the item as it was.
+    length: usize,
     attributes: BTreeMap<Cow<'a, str>, Node<'a>>,
 }
 
@@ -239,7 +241,7 @@ fn encode_entries(entries: &BTreeMap<Cow<'_, str>, Node<'_>>, into: &mut Vec<u8>
 
 impl<'a> Tree<'a> {
     fn new(item: ItemRef<'a>) -> Self {
-        Self { attributes: open_entries(item) }
+        Self { length: item.0.len(), attributes: open_entries(item) }
     }
 
     /// The list or map that holds the last step of a path, and that step. None for an attribute.
@@ -284,7 +286,7 @@ impl<'a> Tree<'a> {
     }
 
     fn encode(&self) -> Result<Vec<u8>, UpdateError> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.length + 256);
         encode_entries(&self.attributes, &mut bytes);
         let changed =
             self.attributes.iter().filter(|(_, node)| !matches!(node, Node::Leaf(Cow::Borrowed(_))));

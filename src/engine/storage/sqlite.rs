@@ -28,6 +28,11 @@ const STATEMENTS: usize = 64;
 /// Pages in the write-ahead log after which the writer makes the checkpoint itself.
 const CHECKPOINT_BACKSTOP: u32 = 30_000;
 
+/// Free pages that are kept at least.
+const FREE_PAGES: u32 = 1024;
+/// Pages that are given back at once.
+const GIVE_BACK: u32 = 512;
+
 const SCHEMA: &str = "
 CREATE TABLE header(id INTEGER PRIMARY KEY CHECK (id = 1), magic TEXT NOT NULL, format INTEGER NOT NULL);
 CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -283,6 +288,20 @@ impl Read for SqliteRead<'_> {
         }
         Ok(())
     }
+}
+
+/// Gives some free pages back to the file system, if there are many: a small step inside the connection's transaction.
+/// Some stay, because what is written next needs them.
+///
+/// # Errors
+/// [`StorageError`] if SQLite fails; then the transaction must be rolled back.
+pub fn give_back(connection: &Connection) -> Result<(), StorageError> {
+    let free: u32 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+    let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if free > FREE_PAGES.max(pages / 8) {
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+    }
+    Ok(())
 }
 
 /// Does all changes of a batch inside the connection's transaction.
