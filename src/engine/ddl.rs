@@ -27,6 +27,8 @@ use super::{Engine, Writing, damaged, expire, index, key, refuse_unsupported, re
 
 /// Items, or entries, that one step reads or removes.
 const STEP: usize = 500;
+/// Bytes of items that one step reads, and the item that exceeds them.
+const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// Where [`Space::Meta`] keeps tables.
 const TABLES: &[u8] = b"table/";
 /// Where [`Space::Meta`] keeps the number of the next table.
@@ -274,7 +276,9 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
     }
     match (stream_enabled(input.stream_specification.as_ref())?, table.stream.is_some()) {
         (Some(true), true) => {
-            return Err(EngineError::invalid("Table already has an enabled stream: TableName: {name}"));
+            return Err(EngineError::invalid(format!(
+                "Table already has an enabled stream: TableName: {name}"
+            )));
         }
         (Some(true), false) => table.stream = Some(writing.now.to_string()),
         (Some(false), _) => table.stream = None,
@@ -308,12 +312,17 @@ pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
 fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<Option<Vec<u8>>, EngineError> {
     let table = find_table(&writing.state.catalog, name)?.clone();
     let end = key::successor(&key::table_prefix(table.id));
-    let mut items = Vec::new();
+    let (mut items, mut bytes) = (Vec::new(), 0);
     writing
         .read
         .scan(Space::Items, &Range { start, end }, Order::Forward, &mut |key, sealed| {
             items.push((key.to_vec(), sealed.to_vec()));
-            if items.len() < STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            bytes += sealed.len();
+            if items.len() < STEP && bytes < STEP_BYTES {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         })
         .map_err(storage_error)?;
     for (key, sealed) in &items {
@@ -340,7 +349,7 @@ fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<O
         }
     }
     match items.last() {
-        Some((last, _)) if items.len() >= STEP => Ok(Some([last, &[0][..]].concat())),
+        Some((last, _)) if items.len() >= STEP || bytes >= STEP_BYTES => Ok(Some([last, &[0][..]].concat())),
         _ => {
             writing.store_table(Table { building: Vec::new(), ..Table::clone(&table) })?;
             Ok(None)

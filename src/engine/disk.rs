@@ -63,6 +63,7 @@ impl Disk {
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
         let (queue, jobs) = sync_channel(QUEUE);
         let (committed, commits) = channel();
+        let file_of_checkpoints = file.clone();
         let checkpointer = file.writer().map_err(refused)?;
         let mut writer = Writer {
             connection,
@@ -73,12 +74,17 @@ impl Disk {
             done: Vec::new(),
             tokens: Vec::new(),
             frees: false,
+            _file: file.clone(),
         };
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let spawned = |error: std::io::Error| failed(error.to_string());
         let writer = named("engine-writer").spawn(move || writer.run(&jobs)).map_err(spawned)?;
-        let checkpoints =
-            named("engine-checkpoint").spawn(move || checkpoint(&checkpointer, &commits)).map_err(spawned)?;
+        let checkpoints = named("engine-checkpoint")
+            .spawn(move || {
+                let _file = file_of_checkpoints;
+                checkpoint(&checkpointer, &commits);
+            })
+            .map_err(spawned)?;
         let disk = Self {
             queue: Some(queue),
             writer: Some(writer),
@@ -150,9 +156,11 @@ struct Writer {
     /// The writes of the group, judged.
     done: Vec<Finish>,
     /// The tokens that the group used.
-    tokens: Vec<String>,
+    tokens: Vec<super::transact::Fingerprint>,
     /// Whether the group frees much space.
     frees: bool,
+    /// Keeps the lock until the connection is closed.
+    _file: Arc<DataFile>,
 }
 
 impl Writer {
@@ -230,8 +238,7 @@ impl Writer {
         }
         self.state.catalog = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
         if matches!(outcome, Err(StorageError::Full)) {
-            // Gives back what the write-ahead log takes, so that writing goes on once there is space.
-            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            sqlite::shrink_log(&self.connection);
         }
     }
 }

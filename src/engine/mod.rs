@@ -113,7 +113,7 @@ struct Writing<'a> {
     /// The tables after the write, if it changes them.
     catalog: Option<Arc<Catalog>>,
     /// The client request token that the write used.
-    token: Option<String>,
+    token: Option<transact::Fingerprint>,
     /// Whether the write frees much space, which the data file may give back in small steps.
     frees: bool,
 }
@@ -249,7 +249,20 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Checks a request here, and judges it where writes are. It is checked again if tables changed in between.
+    /// As [`transact_write_items`](Self::transact_write_items), without waiting: `done` gets the answer, on the writer's
+    /// thread, so it must be short.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the request is malformed or the queue is full; then `done` is not called.
+    pub fn submit_transact_write_items(
+        &self,
+        input: TransactWriteItemsInput,
+        done: impl FnOnce(Result<TransactWriteItemsOutput, EngineError>) + Send + 'static,
+    ) -> Result<(), EngineError> {
+        self.submit(self.prepared(input, transact::prepare, transact::execute)?, done)
+    }
+
+    /// Checks a request here, and judges it where writes are.
     fn prepared_write<I, P, T>(
         &self,
         input: I,
@@ -261,9 +274,24 @@ impl Engine {
         P: Send + 'static,
         T: Send + 'static,
     {
+        self.write(self.prepared(input, prepare, execute)?)
+    }
+
+    /// The judgment of a request that is checked here, and again if tables changed before it is judged.
+    fn prepared<I, P, T>(
+        &self,
+        input: I,
+        prepare: impl Fn(&Catalog, &I) -> Result<P, EngineError> + Send + 'static,
+        execute: impl FnOnce(P, &mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static, EngineError>
+    where
+        I: Send + 'static,
+        P: Send + 'static,
+        T: Send + 'static,
+    {
         let catalog = self.catalog();
         let plan = prepare(&catalog, &input)?;
-        self.write(move |writing| {
+        Ok(move |writing: &mut Writing<'_>| {
             let current = Arc::ptr_eq(&catalog, &writing.state.catalog);
             let plan = if current { plan } else { prepare(&writing.state.catalog, &input)? };
             execute(plan, writing)

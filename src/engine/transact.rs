@@ -26,25 +26,30 @@ const MAX_TOKEN: usize = 36;
 /// How long a token is remembered.
 const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-type Fingerprint = [u8; 32];
+/// The most tokens that are remembered: about 100 MB. Beyond it, the oldest are forgotten before their time.
+const MAX_TOKENS: usize = 1_000_000;
+
+/// Half of a SHA-256: enough to tell apart what one process sees in ten minutes.
+pub type Fingerprint = [u8; 16];
 
 /// The transactions of the last ten minutes that had a token and happened.
 #[derive(Default)]
 pub struct Tokens {
-    known: HashMap<String, Remembered>,
-    order: VecDeque<(Timestamp, String)>,
+    known: HashMap<Fingerprint, Remembered>,
+    order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
 struct Remembered {
     fingerprint: Fingerprint,
     at: Timestamp,
-    /// What reading the items again costs, by table.
-    read_units: Vec<(String, f64)>,
+    /// What reading the items again costs, by the table's number.
+    reads: Box<[(u16, f32)]>,
 }
 
 impl Tokens {
     fn evict(&mut self, now: Timestamp) {
-        while self.order.front().is_some_and(|(at, _)| now.duration_since(*at) >= TOKEN_AGE) {
+        let is_over = |at: &Timestamp| now.duration_since(*at) >= TOKEN_AGE;
+        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(at)) {
             let Some((at, token)) = self.order.pop_front() else { break };
             if self.known.get(&token).is_some_and(|known| known.at == at) {
                 self.known.remove(&token);
@@ -52,13 +57,13 @@ impl Tokens {
         }
     }
 
-    fn remember(&mut self, token: String, remembered: Remembered) {
-        self.order.push_back((remembered.at, token.clone()));
+    fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+        self.order.push_back((remembered.at, token));
         self.known.insert(token, remembered);
     }
 
     /// Forgets a transaction that did not reach the disk after all.
-    pub fn forget(&mut self, token: &str) {
+    pub fn forget(&mut self, token: &Fingerprint) {
         self.known.remove(token);
     }
 }
@@ -66,7 +71,7 @@ impl Tokens {
 /// A transaction that is ready to be judged.
 pub struct Plan {
     actions: Vec<Result<Action, String>>,
-    token: Option<(String, Fingerprint)>,
+    token: Option<(Fingerprint, Fingerprint)>,
     capacity: Option<ReturnConsumedCapacity>,
 }
 
@@ -111,7 +116,12 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
         Change::Put(item) => ItemRef(item).size(),
         _ => 0,
     }))?;
-    let token = token.map(|token| Ok::<_, EngineError>((token, fingerprint(items)?))).transpose()?;
+    let hash = |token: String| {
+        let mut hasher = Hasher(Sha256::new());
+        hasher.text(&token);
+        Ok::<_, EngineError>((hasher.finish(), fingerprint(items)?))
+    };
+    let token = token.map(hash).transpose()?;
     Ok(Plan { actions, token, capacity: input.return_consumed_capacity.clone() })
 }
 
@@ -170,7 +180,7 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
     if let Some((token, fingerprint)) = &plan.token
         && let Some(known) = writing.state.tokens.known.get(token)
     {
-        return replay(known, fingerprint, plan.capacity.as_ref());
+        return replay(known, fingerprint, plan.capacity.as_ref(), &writing.state.catalog);
     }
     let mut outcomes = Vec::with_capacity(plan.actions.len());
     for action in &plan.actions {
@@ -186,17 +196,17 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
     let size = |item: &Option<Vec<u8>>| item.as_deref().map_or(0, |item| ItemRef(item).size());
     check_size(outcomes.iter().map(|(_, outcome)| size(&outcome.new)))?;
     let mut effects = Effects::default();
-    let mut reads: BTreeMap<String, f64> = BTreeMap::new();
+    let mut reads: BTreeMap<u16, f32> = BTreeMap::new();
     for (action, outcome) in outcomes {
         let units = 2.0 * read_units(size(&outcome.new), true);
-        *reads.entry(action.table.name.clone()).or_default() += units;
+        *reads.entry(action.table.id).or_default() += units as f32;
         action.commit(outcome, true, false, &mut effects);
     }
     let usage = std::mem::take(&mut effects.usage);
     writing.commit(effects);
     if let Some((token, fingerprint)) = plan.token {
-        let remembered = Remembered { fingerprint, at: now, read_units: reads.into_iter().collect() };
-        writing.state.tokens.remember(token.clone(), remembered);
+        let remembered = Remembered { fingerprint, at: now, reads: reads.into_iter().collect() };
+        writing.state.tokens.remember(token, remembered);
         writing.token = Some(token);
     }
     let consumed = usage.consumed(plan.capacity.as_ref());
@@ -212,6 +222,7 @@ fn replay(
     known: &Remembered,
     fingerprint: &Fingerprint,
     capacity: Option<&ReturnConsumedCapacity>,
+    catalog: &Catalog,
 ) -> Result<TransactWriteItemsOutput, EngineError> {
     if known.fingerprint != *fingerprint {
         return Err(EngineError::new(
@@ -221,10 +232,10 @@ fn replay(
     }
     let wanted = matches!(capacity, Some(ReturnConsumedCapacity::Total | ReturnConsumedCapacity::Indexes));
     let consumed = wanted.then(|| {
-        let tables = known.read_units.iter();
-        let consumed = tables.map(|(table, units)| {
-            let consumed = ConsumedCapacity::builder().table_name(table);
-            consumed.capacity_units(*units).read_capacity_units(*units).build()
+        let name = |id: u16| catalog.values().find(|table| table.id == id).map(|table| table.name.clone());
+        let consumed = known.reads.iter().map(|(table, units)| {
+            let consumed = ConsumedCapacity::builder().set_table_name(name(*table));
+            consumed.capacity_units(f64::from(*units)).read_capacity_units(f64::from(*units)).build()
         });
         consumed.collect()
     });
@@ -297,12 +308,17 @@ fn fingerprint(items: &[TransactWriteItem]) -> Result<Fingerprint, EngineError> 
             common!(check);
         }
     }
-    Ok(hasher.0.finalize().into())
+    Ok(hasher.finish())
 }
 
 struct Hasher(Sha256);
 
 impl Hasher {
+    fn finish(self) -> Fingerprint {
+        let hash: [u8; 32] = self.0.finalize().into();
+        hash.first_chunk().copied().unwrap_or_default()
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);

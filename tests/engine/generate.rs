@@ -205,7 +205,12 @@ impl Generator {
     fn put(&mut self) -> PutItemInputBuilder {
         let mut aliases = Aliases::default();
         let condition = self.condition(&mut aliases);
-        let item = self.item();
+        let mut item = self.item();
+        if self.rng.chance(12) {
+            // A partition that does not fit on a page.
+            item.insert("pk".to_owned(), text("big"));
+            item.insert("ee".to_owned(), text(&"x".repeat(150_000 + self.rng.below(200_000))));
+        }
         PutItemInputBuilder::default()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -386,7 +391,7 @@ impl Generator {
             Some((_, partition, sort)) => (partition, sort),
         };
         let partition_value = match partition {
-            "pk" => text(self.rng.pick(&["p", "q", "r", "none"])),
+            "pk" => text(self.rng.pick(&["p", "q", "r", "none", "big"])),
             "gg" => text(self.rng.pick(&["g", "h"])),
             _ => number(self.rng.pick(&["1", "2"])),
         };

@@ -143,6 +143,13 @@ fn updates_change_what_they_name_and_nothing_else() {
     assert!(!after.contains_key("s"));
     assert_eq!(after["ss"], item()["ss"]);
 
+    let after = update("SET l[9] = :v ADD l[7] :w", &[(":v", number("9")), (":w", number("7"))]).unwrap();
+    assert_eq!(
+        after["l"],
+        list(vec![number("1"), text("x"), number("7"), number("9")]),
+        "in the order of indexes"
+    );
+
     let after = update("SET l = list_append(l, :l)", &[(":l", list(vec![number("7")]))]).unwrap();
     assert_eq!(after["l"], list(vec![number("1"), text("x"), number("7")]));
     let after = update("ADD n :v, fresh :v", &[(":v", number("-2"))]).unwrap();

@@ -33,9 +33,12 @@ pub enum UpdateError {
 /// [`UpdateError`] if the update does not fit the item.
 pub fn apply(update: &Update, old: ItemRef<'_>) -> Result<Vec<u8>, UpdateError> {
     let mut tree = Tree::new(old);
-    let mut sets = Vec::with_capacity(update.sets.len());
+    let mut sets = Vec::with_capacity(update.sets.len() + update.adds.len());
     for (path, term) in &update.sets {
         sets.push((path, compute(term, old)?.into_owned()));
+    }
+    for (path, operand) in &update.adds {
+        sets.push((path, add(path.find(old), ValueRef(operand))?));
     }
     // Elements behind the end of a list are appended in the order of their indexes.
     sets.sort_by(|(one, _), (two, _)| one.inner.cmp(&two.inner));
@@ -44,10 +47,6 @@ pub fn apply(update: &Update, old: ItemRef<'_>) -> Result<Vec<u8>, UpdateError> 
     }
     for path in &update.removes {
         tree.remove(path)?;
-    }
-    for (path, operand) in &update.adds {
-        let value = add(path.find(old), ValueRef(operand))?;
-        tree.set(path, value)?;
     }
     for (path, operand) in &update.deletes {
         match path.find(old) {

@@ -22,12 +22,16 @@ const APPLICATION: i32 = 0x4846_656E;
 const MAGIC: &str = "holdfast data";
 /// The format that this program writes, and the newest that it reads.
 const FORMAT: i64 = 1;
+/// How long a connection waits for another's lock. Only opening and closing hold one that long.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 const PAGE_SIZE: u64 = 4096;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 64;
 /// Pages in the write-ahead log after which the writer makes the checkpoint itself.
 const CHECKPOINT_BACKSTOP: u32 = 30_000;
 
+/// Bytes of the write-ahead log that are kept when it begins anew.
+const LOG_BYTES: u32 = 32 * 1024 * 1024;
 /// Free pages that are kept at least.
 const FREE_PAGES: u32 = 1024;
 /// Pages that are given back at once.
@@ -105,7 +109,11 @@ impl DataFile {
         let lock = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+            Err(fs::TryLockError::WouldBlock) => {
+                // Closing this handle would drop the locks of SQLite, if it is this process that has the file open.
+                std::mem::forget(lock);
+                return Err(OpenError::InUse(path.to_owned()));
+            }
             Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let file = Self { path: path.to_owned(), _lock: lock };
@@ -166,7 +174,9 @@ impl DataFile {
     /// [`StorageError`] if SQLite refuses.
     pub fn writer(&self) -> Result<Connection, StorageError> {
         let connection = connect(&self.path)?;
-        connection.execute_batch(&format!("PRAGMA wal_autocheckpoint={CHECKPOINT_BACKSTOP}"))?;
+        connection.execute_batch(&format!(
+            "PRAGMA wal_autocheckpoint={CHECKPOINT_BACKSTOP}; PRAGMA journal_size_limit={LOG_BYTES};"
+        ))?;
         Ok(connection)
     }
 
@@ -181,10 +191,18 @@ impl DataFile {
     }
 }
 
+/// Gives back what the write-ahead log takes after the disk was full, so that writing goes on once there is space. It
+/// waits for no reader.
+pub fn shrink_log(connection: &Connection) {
+    let _ = connection.busy_timeout(std::time::Duration::ZERO);
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let _ = connection.busy_timeout(BUSY);
+}
+
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA mmap_size=0;")?;
     Ok(connection)
