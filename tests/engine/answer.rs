@@ -34,6 +34,7 @@ pub enum Sent {
     BatchWrite(BatchWriteItemInputBuilder),
     /// A page of a query, and whether the order of its items is promised.
     Query(QueryInputBuilder, bool),
+    /// All pages of a scan: the order of partitions, and so each page, is the store's own.
     Scan(ScanInputBuilder),
 }
 
@@ -276,9 +277,21 @@ impl Sent {
                     ordered,
                 )
             }),
-            Self::Scan(scan) => from_sdk(scan.send_with(client).await, nothing, |output| {
-                of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, false)
-            }),
+            Self::Scan(scan) => {
+                let (mut items, mut counts, mut start) = (Vec::new(), (0, 0), None);
+                loop {
+                    let page = scan.clone().set_exclusive_start_key(start).send_with(client).await;
+                    let Ok(page) = page else {
+                        return from_sdk(page, nothing, |_| done(vec![], String::new()));
+                    };
+                    counts = (counts.0 + page.count, counts.1 + page.scanned_count);
+                    items.extend(page.items.unwrap_or_default());
+                    start = page.last_evaluated_key.filter(|last| !last.is_empty());
+                    if start.is_none() {
+                        return Ok(of_page(Some(items), counts, None, false));
+                    }
+                }
+            }
         }
     }
 
@@ -327,9 +340,22 @@ impl Sent {
                     )
                 })
             }
-            Self::Scan(scan) => from_engine(engine.scan(&scan.build().map_err(built)?), |output| {
-                of_page(output.items, (output.count, output.scanned_count), output.last_evaluated_key, false)
-            }),
+            Self::Scan(scan) => {
+                let (mut items, mut counts, mut start) = (Vec::new(), (0, 0), None);
+                loop {
+                    let page =
+                        engine.scan(&scan.clone().set_exclusive_start_key(start).build().map_err(built)?);
+                    let Ok(page) = page else {
+                        return Ok(from_engine(page, |_| done(vec![], String::new())));
+                    };
+                    counts = (counts.0 + page.count, counts.1 + page.scanned_count);
+                    items.extend(page.items.unwrap_or_default());
+                    start = page.last_evaluated_key;
+                    if start.is_none() {
+                        return Ok(of_page(Some(items), counts, None, false));
+                    }
+                }
+            }
         })
     }
 }

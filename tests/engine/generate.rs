@@ -209,7 +209,7 @@ impl Generator {
         if self.rng.chance(12) {
             // A partition that does not fit on a page.
             item.insert("pk".to_owned(), text("big"));
-            item.insert("ee".to_owned(), text(&"x".repeat(150_000 + self.rng.below(200_000))));
+            item.insert("ee".to_owned(), text(&"x".repeat(280_000 + self.rng.below(100_000))));
         }
         PutItemInputBuilder::default()
             .table_name(&self.table)
@@ -443,6 +443,7 @@ impl Generator {
         ScanInputBuilder::default()
             .table_name(&self.table)
             .consistent_read(true)
+            .set_limit(self.rng.chance(30).then_some(5))
             .set_filter_expression(filter)
             .set_expression_attribute_names(aliases.names())
             .set_expression_attribute_values(aliases.values())
