@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::types::{
 use super::action::find_table;
 use super::codec::{self, ItemRef, Kind};
 use super::error::{EngineError, ErrorCode};
-use super::storage::{Order, Range, Read, Space};
+use super::storage::{Order, Range, Read, Space, StorageError};
 use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Projected, Table};
 use super::{Engine, Writing, damaged, expire, index, key, refuse_unsupported, required, storage_error};
 
@@ -42,8 +42,8 @@ fn table_key(name: &str) -> Vec<u8> {
 /// Reads all tables.
 ///
 /// # Errors
-/// `InternalServerError` if they cannot be read.
-pub fn load(read: &dyn Read) -> Result<Catalog, EngineError> {
+/// [`StorageError`] if they cannot be read.
+pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
     let mut catalog = Some(Catalog::new());
     read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
         let table = codec::unseal(key, value).ok().and_then(Table::decode);
@@ -52,9 +52,8 @@ pub fn load(read: &dyn Read) -> Result<Catalog, EngineError> {
             _ => catalog = None,
         }
         ControlFlow::Continue(())
-    })
-    .map_err(storage_error)?;
-    catalog.ok_or_else(damaged)
+    })?;
+    catalog.ok_or(StorageError::Damaged)
 }
 
 impl Writing<'_> {

@@ -56,10 +56,7 @@ impl Disk {
         };
         let file = Arc::new(DataFile::open(path)?);
         let connection = file.writer().map_err(refused)?;
-        let state = State::load(&SqliteRead(&connection)).map_err(|error| match error.message {
-            message if message == StorageError::Damaged.to_string() => OpenError::Damaged(path.to_owned()),
-            message => failed(message),
-        })?;
+        let state = State::load(&SqliteRead(&connection)).map_err(refused)?;
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
         let (queue, jobs) = sync_channel(QUEUE);
         let (committed, commits) = channel();

@@ -61,8 +61,9 @@ pub use self::storage::OpenError;
 pub use self::stream::{ChangeKind, StreamPage, StreamRecord};
 
 use self::action::{Action, Effects};
+use self::codec::ItemRef;
 use self::disk::{Disk, Published};
-use self::storage::{Batch, Memory, Read, StorageError};
+use self::storage::{Batch, Memory, Read, Space, StorageError};
 use self::stream::LogEnd;
 use self::tables::{Catalog, Table};
 use self::transact::Tokens;
@@ -95,12 +96,8 @@ struct State {
 }
 
 impl State {
-    fn load(read: &dyn Read) -> Result<Self, EngineError> {
-        Ok(Self {
-            catalog: Arc::new(ddl::load(read)?),
-            log: LogEnd::load(read).map_err(storage_error)?,
-            tokens: Tokens::default(),
-        })
+    fn load(read: &dyn Read) -> Result<Self, StorageError> {
+        Ok(Self { catalog: Arc::new(ddl::load(read)?), log: LogEnd::load(read)?, tokens: Tokens::default() })
     }
 }
 
@@ -465,15 +462,22 @@ fn expire_some(writing: &mut Writing<'_>, table: &Arc<Table>, limit: usize) -> R
     else {
         return Ok(0);
     };
-    let keys =
-        expire::expired(writing.read, &table, writing.now.as_second(), limit).map_err(storage_error)?;
+    let now = writing.now.as_second();
+    let found = expire::expired(writing.read, &table, now, limit).map_err(storage_error)?;
     let mut effects = Effects::default();
-    let count = keys.len();
-    for storage in keys {
-        let sealed = writing.read.get(storage::Space::Items, &storage).map_err(storage_error)?;
-        let Some(sealed) = sealed else { continue };
-        let item = codec::unseal(&storage, &sealed).map_err(|_| damaged())?;
-        let key = table.key_of(codec::ItemRef(item)).map_err(|_| damaged())?;
+    let count = found.len();
+    for (entry, storage) in found {
+        let sealed = writing.read.get(Space::Items, &storage).map_err(storage_error)?;
+        let item = match &sealed {
+            Some(sealed) => Some(ItemRef(codec::unseal(&storage, sealed).map_err(|_| damaged())?)),
+            None => None,
+        };
+        let Some(item) = item.filter(|item| expire::is_expired(&table, *item, now)) else {
+            // What an interrupted change of the time to live left behind.
+            effects.batch.delete(Space::Index, entry);
+            continue;
+        };
+        let key = table.key_of(item).map_err(|_| damaged())?;
         let action = Action::deletion(&table, key);
         if let Ok(outcome) = action.judge(writing.read)? {
             action.commit(outcome, false, true, &mut effects);
