@@ -27,7 +27,7 @@ const READERS: usize = 8;
 /// How long after a commit a checkpoint begins.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(200);
 
-/// Told to a write once its group is on disk, or failed.
+/// Answers a write once its group is on disk, or failed.
 type Finish = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
 
 /// Judges one write: whether it is to be stored, and who waits for it.
@@ -148,7 +148,7 @@ struct Writer {
     state: State,
     clock: Clock,
     published: Published,
-    /// Told about each commit.
+    /// Wakes the thread that makes checkpoints, at each commit.
     committed: Sender<()>,
     /// The writes of the group, judged.
     done: Vec<Finish>,
@@ -178,7 +178,7 @@ impl Writer {
     /// Judges and stores a group of writes, and syncs it.
     fn group(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), StorageError> {
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            // The write is not judged, and is told why.
+            // The write is not stored, and its caller gets the reason.
             let mut nothing = Batch::default();
             self.judge(first, &mut nothing);
             return Err(error.into());

@@ -68,7 +68,7 @@ use self::stream::LogEnd;
 use self::tables::{Catalog, Table};
 use self::transact::Tokens;
 
-/// Tells the time.
+/// Returns the current time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The engine. Clones are the same engine.

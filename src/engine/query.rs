@@ -39,6 +39,9 @@ struct Page {
     items: Vec<Attributes>,
     scanned: usize,
     bytes: usize,
+    /// The key of the last item of a page that takes no more bytes.
+    full: Option<Attributes>,
+    /// The key behind which there is more.
     last: Option<Attributes>,
 }
 
@@ -376,6 +379,11 @@ impl Selection<'_> {
     }
 
     fn visit(&self, key: &[u8], sealed: &[u8], page: &mut Page) -> Result<ControlFlow<()>, EngineError> {
+        if page.full.is_some() {
+            // There is more behind a full page.
+            page.last = page.full.take();
+            return Ok(ControlFlow::Break(()));
+        }
         let value = codec::unseal(key, sealed).map_err(|_| damaged())?;
         let keys = match self.index {
             Some(index) if index.projected == Projected::KeysOnly => {
@@ -392,12 +400,15 @@ impl Selection<'_> {
         if page.scanned < self.limit && page.bytes < MAX_PAGE {
             return Ok(ControlFlow::Continue(()));
         }
-        let sort = self.table.keys.sort.as_ref().and_then(|sort| item.get(&sort.name));
-        if self.last.is_some() && self.last.as_deref() == sort.map(|value| value.0) {
-            return Ok(ControlFlow::Break(()));
-        }
         let names = key_schemas(self.table, self.index).flat_map(KeySchema::attributes);
-        page.last = Some(pick(item.0, names.map(|attribute| &*attribute.name))?);
+        let key = pick(item.0, names.map(|attribute| &*attribute.name))?;
+        if page.scanned < self.limit {
+            page.full = Some(key);
+            return Ok(ControlFlow::Continue(()));
+        }
+        let sort = self.table.keys.sort.as_ref().and_then(|sort| item.get(&sort.name));
+        let is_end = self.last.is_some() && self.last.as_deref() == sort.map(|value| value.0);
+        page.last = (!is_end).then_some(key);
         Ok(ControlFlow::Break(()))
     }
 }

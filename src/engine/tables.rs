@@ -64,7 +64,7 @@ pub struct Index {
     pub projected: Projected,
 }
 
-/// The number that stands for a table's order by time to live, in the place of an index's.
+/// The number of a table's order by time to live, where entries have an index's number.
 pub const EXPIRY_INDEX: u8 = u8::MAX;
 
 /// A table.

@@ -50,7 +50,7 @@ fn create(engine: &Engine) {
     engine.create_table(input.build().unwrap()).unwrap();
 }
 
-/// A clock that stands until it is moved.
+/// A clock that moves only when a test moves it.
 #[derive(Clone)]
 struct TestClock(Arc<AtomicI64>);
 
@@ -71,8 +71,8 @@ impl TestClock {
 /// An engine in memory with a table.
 fn engine() -> (Engine, TestClock) {
     let clock = TestClock::new();
-    let told = clock.clone();
-    let engine = Engine::in_memory(move || told.now());
+    let shared = clock.clone();
+    let engine = Engine::in_memory(move || shared.now());
     create(&engine);
     (engine, clock)
 }

@@ -29,7 +29,7 @@ const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
 /// The most tokens that are remembered: about 100 MB. Beyond it, the oldest are forgotten before their time.
 const MAX_TOKENS: usize = 1_000_000;
 
-/// Half of a SHA-256: enough to tell apart what one process sees in ten minutes.
+/// Half of a SHA-256: enough to distinguish what one process sees in ten minutes.
 pub type Fingerprint = [u8; 16];
 
 /// The transactions of the last ten minutes that had a token and happened.

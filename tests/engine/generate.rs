@@ -207,7 +207,9 @@ impl Generator {
         let condition = self.condition(&mut aliases);
         let mut item = self.item();
         if self.rng.chance(12) {
-            // A partition that does not fit on a page.
+            // A partition that does not fit on a page. DynamoDB Local counts whole items also where an index projects
+            // less; DynamoDB counts what is projected.
+            item.remove("gg");
             item.insert("pk".to_owned(), text("big"));
             item.insert("ee".to_owned(), text(&"x".repeat(280_000 + self.rng.below(100_000))));
         }

@@ -47,14 +47,14 @@ impl<'a> References<'a> {
         self.expressions += 1;
     }
 
-    /// The attribute that an alias stands for.
+    /// Returns the attribute behind an alias.
     pub(super) fn name(&mut self, alias: &str) -> Option<String> {
         let name = self.names?.get(alias)?.clone();
         self.used.insert(alias.to_owned());
         Some(name)
     }
 
-    /// The encoded value that an alias stands for.
+    /// Returns the encoded value behind an alias.
     pub(super) fn value(&mut self, alias: &str) -> Option<Vec<u8>> {
         let value = self.encoded.get(alias)?.clone();
         self.used.insert(alias.to_owned());

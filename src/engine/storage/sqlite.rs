@@ -74,7 +74,7 @@ pub enum OpenError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// What was said.
+        /// The reason.
         reason: String,
     },
 }
