@@ -53,22 +53,25 @@ pub fn difference(
     }
 }
 
+/// An entry that says that an item expired.
+pub struct Expired {
+    /// The entry's key in [`Space::Index`].
+    pub entry: Vec<u8>,
+    /// The item's key in [`Space::Items`].
+    pub item: Vec<u8>,
+}
+
 /// Whether an item expired before the second `now`.
 pub fn is_expired(table: &Table, item: ItemRef<'_>, now: i64) -> bool {
     let now = u64::try_from(now).unwrap_or(0);
     expiry(table, item).is_some_and(|expiry| expiry < now)
 }
 
-/// The entries of up to `limit` items of a table that expired before the second `now`, each with the item's storage key.
+/// What says that up to `limit` items of a table expired before the second `now`.
 ///
 /// # Errors
 /// [`StorageError`] if the order cannot be read.
-pub fn expired(
-    read: &dyn Read,
-    table: &Table,
-    now: i64,
-    limit: usize,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+pub fn expired(read: &dyn Read, table: &Table, now: i64, limit: usize) -> Result<Vec<Expired>, StorageError> {
     let prefix = key::index_prefix(table.id, EXPIRY_INDEX);
     let at = |second: i64| [&prefix[..], &u64::try_from(second).unwrap_or(0).to_be_bytes()].concat();
     let range = Range { start: at(now.saturating_sub(MAX_AGE)), end: at(now) };
@@ -79,7 +82,7 @@ pub fn expired(
         }
         let mut key = key::table_prefix(table.id);
         key.extend_from_slice(entry.get(prefix.len() + 8..).unwrap_or_default());
-        found.push((entry.to_vec(), key));
+        found.push(Expired { entry: entry.to_vec(), item: key });
         ControlFlow::Continue(())
     })?;
     Ok(found)

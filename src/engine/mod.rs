@@ -466,7 +466,7 @@ fn expire_some(writing: &mut Writing<'_>, table: &Arc<Table>, limit: usize) -> R
     let found = expire::expired(writing.read, &table, now, limit).map_err(storage_error)?;
     let mut effects = Effects::default();
     let count = found.len();
-    for (entry, storage) in found {
+    for expire::Expired { entry, item: storage } in found {
         let sealed = writing.read.get(Space::Items, &storage).map_err(storage_error)?;
         let item = match &sealed {
             Some(sealed) => Some(ItemRef(codec::unseal(&storage, sealed).map_err(|_| damaged())?)),
