@@ -1,0 +1,324 @@
+//! One write of one item: checked before it waits, judged against the stored item, and turned into storage changes.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::capacity::{Usage, write_units};
+use super::codec::{self, Attributes, ItemRef, ValueRef};
+use super::error::EngineError;
+use super::expression::{self, Condition, References, Update};
+use super::storage::{Batch, Read, Space};
+use super::stream::LoggedChange;
+use super::tables::{Catalog, ItemKey, KeyError, Table};
+use super::{expire, index, storage_error};
+
+/// The most bytes of an item, as DynamoDB counts them.
+pub const MAX_ITEM: usize = 400 * 1024;
+
+type Names = std::collections::HashMap<String, String>;
+
+/// What a request says about one write, whatever operation it is part of.
+#[derive(Default)]
+pub struct Request<'a> {
+    pub table: &'a str,
+    pub condition: Option<&'a str>,
+    pub names: Option<&'a Names>,
+    pub values: Option<&'a Attributes>,
+    /// Whether a refusal by the condition shows the stored item.
+    pub returns_old: bool,
+}
+
+/// A write that is ready to be judged.
+pub struct Action {
+    /// The item's table.
+    pub table: Arc<Table>,
+    /// The item's key.
+    pub key: ItemKey,
+    /// What happens to the item.
+    pub change: Change,
+    condition: Option<Condition>,
+    returns_old: bool,
+}
+
+/// What a write does to its item.
+pub enum Change {
+    /// The item becomes this one, encoded.
+    Put(Vec<u8>),
+    /// Some attributes change.
+    Update(Update),
+    /// The item goes.
+    Delete,
+    /// Nothing; only the condition counts.
+    Check,
+}
+
+/// Why a write cannot be done.
+pub enum Refusal {
+    /// The condition does not hold; with the stored item if the request wants it and there is one.
+    Condition(Option<Vec<u8>>),
+    /// The write does not fit the table or the stored item.
+    Invalid(String),
+}
+
+/// Why a request is refused before it is judged.
+pub enum Rejection {
+    /// The whole request is.
+    Request(EngineError),
+    /// Only this action is: in a transaction, the others are still judged.
+    Action(String),
+}
+
+impl From<EngineError> for Rejection {
+    fn from(error: EngineError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<KeyError> for Rejection {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Malformed(message) => Self::Request(EngineError::invalid(message)),
+            KeyError::Unfit(message) => Self::Action(message),
+        }
+    }
+}
+
+impl Rejection {
+    /// The error of an operation with a single action.
+    pub fn into_error(self) -> EngineError {
+        match self {
+            Self::Request(error) => error,
+            Self::Action(message) => EngineError::invalid(message),
+        }
+    }
+}
+
+/// The item before and after a write that can be done. Both are encoded.
+pub struct Outcome {
+    /// The stored item; none if there was none.
+    pub old: Option<Vec<u8>>,
+    /// The item after the write; none if there is none.
+    pub new: Option<Vec<u8>>,
+}
+
+/// The table with this name.
+///
+/// # Errors
+/// `ResourceNotFoundException` if there is none.
+pub fn find_table<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Arc<Table>, EngineError> {
+    catalog.get(name).ok_or_else(EngineError::table_not_found)
+}
+
+fn parse<T>(
+    request: &Request<'_>,
+    expression: impl FnOnce(&mut References<'_>) -> Result<T, EngineError>,
+) -> Result<(T, Option<Condition>), EngineError> {
+    let mut references = References::new(request.names, request.values)?;
+    let parsed = expression(&mut references)?;
+    let condition = request
+        .condition
+        .map(|text| expression::parse_condition("ConditionExpression", text, &mut references));
+    let condition = condition.transpose()?;
+    references.finish()?;
+    Ok((parsed, condition))
+}
+
+impl Action {
+    /// A put of this item.
+    ///
+    /// # Errors
+    /// [`Rejection`] in DynamoDB's words.
+    pub fn put(catalog: &Catalog, request: &Request<'_>, item: &Attributes) -> Result<Self, Rejection> {
+        let item = codec::encode_item(item).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let ((), condition) = parse(request, |_| Ok(()))?;
+        if ItemRef(&item).size() > MAX_ITEM {
+            return Err(EngineError::invalid("Item size has exceeded the maximum allowed size").into());
+        }
+        let table = find_table(catalog, request.table)?;
+        let key = table.key_of(ItemRef(&item))?;
+        index::check_keys(table, ItemRef(&item)).map_err(Rejection::Action)?;
+        Ok(Self::new(table, key, Change::Put(item), condition, request))
+    }
+
+    /// An update of the item under this key.
+    ///
+    /// # Errors
+    /// [`Rejection`] in DynamoDB's words.
+    pub fn update(
+        catalog: &Catalog,
+        request: &Request<'_>,
+        key: &Attributes,
+        update: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        let (update, condition) = parse(request, |references| match update {
+            Some(text) => expression::parse_update(text, references),
+            None => Ok(Update::default()),
+        })?;
+        let table = find_table(catalog, request.table)?;
+        let key = table.key(key)?;
+        if let Some(path) = update.paths().into_iter().find(|path| table.keys.contains(&path.attribute)) {
+            return Err(Rejection::Action(format!(
+                "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of the key",
+                path.attribute
+            )));
+        }
+        Ok(Self::new(table, key, Change::Update(update), condition, request))
+    }
+
+    /// A deletion of the item under this key.
+    ///
+    /// # Errors
+    /// [`Rejection`] in DynamoDB's words.
+    pub fn delete(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, Rejection> {
+        Self::by_key(catalog, request, key, Change::Delete)
+    }
+
+    /// A check of the item under this key.
+    ///
+    /// # Errors
+    /// [`Rejection`] in DynamoDB's words.
+    pub fn check(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, Rejection> {
+        Self::by_key(catalog, request, key, Change::Check)
+    }
+
+    fn by_key(
+        catalog: &Catalog,
+        request: &Request<'_>,
+        key: &Attributes,
+        change: Change,
+    ) -> Result<Self, Rejection> {
+        let ((), condition) = parse(request, |_| Ok(()))?;
+        let table = find_table(catalog, request.table)?;
+        let key = table.key(key)?;
+        Ok(Self::new(table, key, change, condition, request))
+    }
+
+    /// A deletion by the engine itself.
+    pub fn deletion(table: &Arc<Table>, key: ItemKey) -> Self {
+        Self::new(table, key, Change::Delete, None, &Request::default())
+    }
+
+    fn new(
+        table: &Arc<Table>,
+        key: ItemKey,
+        change: Change,
+        condition: Option<Condition>,
+        request: &Request<'_>,
+    ) -> Self {
+        Self { table: table.clone(), key, change, condition, returns_old: request.returns_old }
+    }
+
+    /// Judges the write against the stored item.
+    ///
+    /// # Errors
+    /// `InternalServerError` if the stored item cannot be read; the inner error if the write cannot be done.
+    pub fn judge(&self, read: &dyn Read) -> Result<Result<Outcome, Refusal>, EngineError> {
+        let old = load(read, &self.key)?;
+        let stored = ItemRef(old.as_deref().unwrap_or_default());
+        if self.condition.as_ref().is_some_and(|condition| !expression::holds(condition, stored)) {
+            return Ok(Err(Refusal::Condition(if self.returns_old { old } else { None })));
+        }
+        let new = match &self.change {
+            Change::Put(item) => Some(item.clone()),
+            Change::Delete => None,
+            Change::Check => old.clone(),
+            Change::Update(update) => match self.updated(update, old.as_deref()) {
+                Ok(new) => Some(new),
+                Err(message) => return Ok(Err(Refusal::Invalid(message))),
+            },
+        };
+        Ok(Ok(Outcome { old, new }))
+    }
+
+    fn updated(&self, update: &Update, old: Option<&[u8]>) -> Result<Vec<u8>, String> {
+        let old = ItemRef(old.unwrap_or(&self.key.attributes));
+        let new = expression::apply(update, old).map_err(|error| error.to_string())?;
+        if ItemRef(&new).size() > MAX_ITEM {
+            return Err("Item size to update has exceeded the maximum allowed size".to_owned());
+        }
+        index::check_keys(&self.table, ItemRef(&new))?;
+        Ok(new)
+    }
+
+    /// Adds what an outcome changes to a batch, its cost to the usage, and its log entry, if the table has a stream.
+    pub fn commit(&self, outcome: Outcome, transactional: bool, by_service: bool, into: &mut Effects) {
+        let Outcome { old, new } = outcome;
+        let (old_item, new_item) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
+        let size = |item: Option<ItemRef<'_>>| item.map_or(0, ItemRef::size);
+        let units = write_units(size(old_item).max(size(new_item)), transactional);
+        into.usage.table(&self.table.name, units);
+        if old == new || matches!(self.change, Change::Check) {
+            return;
+        }
+        for index in &self.table.indexes {
+            let Some(change) = index::difference(&self.table, index, &self.key, old_item, new_item) else {
+                continue;
+            };
+            into.usage.index(&self.table.name, &index.name, change.units);
+            if let Some(key) = change.delete {
+                into.batch.delete(Space::Index, key);
+            }
+            if let Some(entry) = change.put {
+                let value = codec::seal(&entry.key, &entry.value);
+                into.batch.put(Space::Index, entry.key, value);
+            }
+        }
+        expire::difference(&self.table, &self.key, old_item, new_item, &mut into.batch);
+        let key = self.key.storage.clone();
+        match &new {
+            Some(item) => {
+                let value = codec::seal(&key, item);
+                into.batch.put(Space::Items, key, value);
+            }
+            None => into.batch.delete(Space::Items, key),
+        }
+        if self.table.stream.is_some() {
+            into.changes.push(LoggedChange { table: self.table.id, old, new, by_service });
+        }
+    }
+}
+
+/// What writes that belong together change.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The changes of storage.
+    pub batch: Batch,
+    /// The changes for the stream.
+    pub changes: Vec<LoggedChange>,
+    /// What it costs.
+    pub usage: Usage,
+}
+
+/// The stored item under a key, encoded.
+///
+/// # Errors
+/// `InternalServerError` if it cannot be read or is damaged.
+pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineError> {
+    let Some(mut sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
+        return Ok(None);
+    };
+    codec::unseal(&key.storage, &sealed).map_err(|_| super::damaged())?;
+    sealed.drain(..4);
+    Ok(Some(sealed))
+}
+
+/// Decodes an item that storage gave.
+///
+/// # Errors
+/// `InternalServerError` if it is damaged.
+pub fn decode(item: &[u8]) -> Result<Attributes, EngineError> {
+    ItemRef(item).decode().map_err(|_| super::damaged())
+}
+
+/// Some attributes of an item, decoded.
+///
+/// # Errors
+/// `InternalServerError` if it is damaged.
+pub fn pick<'a>(item: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Attributes, EngineError> {
+    let decode = |value: ValueRef<'_>| -> Result<AttributeValue, EngineError> {
+        value.decode().map_err(|_| super::damaged())
+    };
+    let found = names.filter_map(|name| Some((name, ItemRef(item).get(name)?)));
+    found.map(|(name, value)| Ok((name.to_owned(), decode(value)?))).collect()
+}

@@ -1,0 +1,105 @@
+//! Capacity units by AWS's rule.
+//!
+//! A write costs one unit for each started KB of the larger of the old and the new item, twice as much in a transaction.
+//! Indexes are billed apart and never twice ([`index::units`](super::index::units)). A read costs one unit for each
+//! started 4 KB if it is consistent, else half of that.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::{Capacity, ConsumedCapacity, ReturnConsumedCapacity};
+
+use super::index::units;
+
+/// What an operation costs, by table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Usage {
+    tables: BTreeMap<String, TableUsage>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct TableUsage {
+    table: f64,
+    indexes: BTreeMap<String, f64>,
+}
+
+/// The units of a write whose larger item has this many bytes.
+pub fn write_units(size: usize, transactional: bool) -> f64 {
+    units(size) * if transactional { 2.0 } else { 1.0 }
+}
+
+/// The units of a read of this many bytes.
+pub fn read_units(size: usize, consistent: bool) -> f64 {
+    let started = u32::try_from(size.max(1).div_ceil(4096)).unwrap_or(u32::MAX);
+    f64::from(started) * if consistent { 1.0 } else { 0.5 }
+}
+
+impl Usage {
+    /// Adds units of a table.
+    pub fn table(&mut self, table: &str, units: f64) {
+        self.tables.entry(table.to_owned()).or_default().table += units;
+    }
+
+    /// Adds units of an index.
+    pub fn index(&mut self, table: &str, index: &str, units: f64) {
+        let usage = self.tables.entry(table.to_owned()).or_default();
+        *usage.indexes.entry(index.to_owned()).or_default() += units;
+    }
+
+    /// The units as the request wants them: one entry for each table, or none.
+    pub fn consumed(self, wanted: Option<&ReturnConsumedCapacity>) -> Option<Vec<ConsumedCapacity>> {
+        let with_indexes = match wanted {
+            Some(ReturnConsumedCapacity::Total) => false,
+            Some(ReturnConsumedCapacity::Indexes) => true,
+            _ => return None,
+        };
+        Some(self.tables.into_iter().map(|(name, usage)| usage.consumed(name, with_indexes)).collect())
+    }
+
+    /// The units of an operation on one table as the request wants them.
+    pub fn consumed_by_one(self, wanted: Option<&ReturnConsumedCapacity>) -> Option<ConsumedCapacity> {
+        self.consumed(wanted)?.into_iter().next()
+    }
+}
+
+impl TableUsage {
+    fn consumed(self, name: String, with_indexes: bool) -> ConsumedCapacity {
+        let total = self.table + self.indexes.values().sum::<f64>();
+        let consumed = ConsumedCapacity::builder().table_name(name).capacity_units(total);
+        if !with_indexes {
+            return consumed.build();
+        }
+        let capacity = |units| Capacity::builder().capacity_units(units).build();
+        let indexes: HashMap<_, _> =
+            self.indexes.into_iter().map(|(name, units)| (name, capacity(units))).collect();
+        let indexes = (!indexes.is_empty()).then_some(indexes);
+        consumed.table(capacity(self.table)).set_global_secondary_indexes(indexes).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_count_started_kilobytes() {
+        assert_eq!(
+            [write_units(0, false), write_units(1024, false), write_units(1025, false)],
+            [1.0, 1.0, 2.0]
+        );
+        assert_eq!(write_units(1500, true), 4.0);
+        assert_eq!([read_units(0, true), read_units(4096, true), read_units(4097, false)], [1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn indexes_are_told_apart_only_where_they_are_wanted() {
+        let mut usage = Usage::default();
+        usage.table("t", 2.0);
+        usage.index("t", "i", 1.0);
+        let total = usage.clone().consumed_by_one(Some(&ReturnConsumedCapacity::Total)).unwrap();
+        assert_eq!((total.capacity_units, total.global_secondary_indexes), (Some(3.0), None));
+        let indexes = usage.clone().consumed_by_one(Some(&ReturnConsumedCapacity::Indexes)).unwrap();
+        assert_eq!(indexes.table.unwrap().capacity_units, Some(2.0));
+        assert_eq!(indexes.global_secondary_indexes.unwrap()["i"].capacity_units, Some(1.0));
+        assert_eq!(usage.consumed_by_one(None), None);
+    }
+}

@@ -1,0 +1,551 @@
+//! Creating, changing and describing tables. What concerns all items of a table is done in small steps.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::operation::create_table::{CreateTableInput, CreateTableOutput};
+use aws_sdk_dynamodb::operation::delete_table::{DeleteTableInput, DeleteTableOutput};
+use aws_sdk_dynamodb::operation::describe_table::{DescribeTableInput, DescribeTableOutput};
+use aws_sdk_dynamodb::operation::describe_time_to_live::{DescribeTimeToLiveInput, DescribeTimeToLiveOutput};
+use aws_sdk_dynamodb::operation::list_tables::{ListTablesInput, ListTablesOutput};
+use aws_sdk_dynamodb::operation::update_table::{UpdateTableInput, UpdateTableOutput};
+use aws_sdk_dynamodb::operation::update_time_to_live::{UpdateTimeToLiveInput, UpdateTimeToLiveOutput};
+use aws_sdk_dynamodb::primitives::DateTime;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription, TableStatus,
+    TimeToLiveDescription, TimeToLiveStatus,
+};
+
+use super::action::find_table;
+use super::codec::{self, ItemRef, Kind};
+use super::error::{EngineError, ErrorCode};
+use super::storage::{Order, Range, Read, Space, StorageError};
+use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Projected, Table};
+use super::{Engine, Writing, damaged, expire, index, key, refuse_unsupported, required, storage_error};
+
+/// Items, or entries, that one step reads or removes.
+const STEP: usize = 500;
+/// Bytes of items that one step reads, and the item that exceeds them.
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+/// Where [`Space::Meta`] keeps tables.
+const TABLES: &[u8] = b"table/";
+/// Where [`Space::Meta`] keeps the number of the next table.
+const NEXT_ID: &[u8] = b"next-table";
+const MAX_INDEXES: usize = 20;
+
+fn table_key(name: &str) -> Vec<u8> {
+    [TABLES, name.as_bytes()].concat()
+}
+
+/// Reads all tables.
+///
+/// # Errors
+/// [`StorageError`] if they cannot be read.
+pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
+    let mut catalog = Some(Catalog::new());
+    read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
+        let table = codec::unseal(key, value).ok().and_then(Table::decode);
+        match (table, &mut catalog) {
+            (Some(table), Some(catalog)) => drop(catalog.insert(table.name.clone(), Arc::new(table))),
+            _ => catalog = None,
+        }
+        ControlFlow::Continue(())
+    })?;
+    catalog.ok_or(StorageError::Damaged)
+}
+
+impl Writing<'_> {
+    fn store_table(&mut self, table: Table) -> Result<(), EngineError> {
+        let key = table_key(&table.name);
+        let value = codec::seal(&key, &table.encode()?);
+        self.batch.put(Space::Meta, key, value);
+        let mut catalog = Catalog::clone(&self.state.catalog);
+        catalog.insert(table.name.clone(), Arc::new(table));
+        self.catalog = Some(Arc::new(catalog));
+        Ok(())
+    }
+
+    fn next_table_id(&mut self) -> Result<u16, EngineError> {
+        let stored = self.read.get(Space::Meta, NEXT_ID).map_err(storage_error)?;
+        let id = match stored {
+            None => 1,
+            Some(sealed) => {
+                let bytes = codec::unseal(NEXT_ID, &sealed).map_err(|_| damaged())?;
+                u16::from_be_bytes(bytes.try_into().map_err(|_| damaged())?)
+            }
+        };
+        let next = id.checked_add(1).filter(|next| *next < u16::MAX);
+        let next = next.ok_or_else(|| EngineError::invalid("too many tables were created"))?;
+        self.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
+        Ok(id)
+    }
+}
+
+fn invalid(message: &str) -> EngineError {
+    EngineError::invalid(format!("One or more parameter values were invalid: {message}"))
+}
+
+type Definitions = BTreeMap<String, Kind>;
+
+fn definitions(definitions: Option<&Vec<AttributeDefinition>>) -> Result<Definitions, EngineError> {
+    let definitions = definitions.into_iter().flatten();
+    definitions
+        .map(|definition| {
+            let kind = match &definition.attribute_type {
+                ScalarAttributeType::S => Kind::S,
+                ScalarAttributeType::N => Kind::N,
+                ScalarAttributeType::B => Kind::B,
+                _ => return Err(invalid("An attribute definition has an unknown type")),
+            };
+            Ok((definition.attribute_name.clone(), kind))
+        })
+        .collect()
+}
+
+fn key_schema(elements: &[KeySchemaElement], definitions: &Definitions) -> Result<KeySchema, EngineError> {
+    let attribute = |element: &KeySchemaElement| {
+        let name = element.attribute_name.clone();
+        let kind = definitions.get(&name).copied();
+        let message = "Some index key attributes are not defined in AttributeDefinitions";
+        kind.map(|kind| KeyAttribute { name, kind }).ok_or_else(|| invalid(message))
+    };
+    match elements {
+        [partition] if partition.key_type == KeyType::Hash => {
+            Ok(KeySchema { partition: attribute(partition)?, sort: None })
+        }
+        [partition, sort]
+            if partition.key_type == KeyType::Hash
+                && sort.key_type == KeyType::Range
+                && partition.attribute_name != sort.attribute_name =>
+        {
+            Ok(KeySchema { partition: attribute(partition)?, sort: Some(attribute(sort)?) })
+        }
+        _ => Err(invalid("A key schema is a HASH attribute, and maybe a RANGE attribute behind it")),
+    }
+}
+
+fn projected(projection: Option<&Projection>) -> Result<Projected, EngineError> {
+    let projection = projection.ok_or_else(|| invalid("An index has no Projection"))?;
+    let names = projection.non_key_attributes.clone().unwrap_or_default();
+    match (&projection.projection_type, names.is_empty()) {
+        (Some(ProjectionType::KeysOnly), true) => Ok(Projected::KeysOnly),
+        (Some(ProjectionType::All), true) => Ok(Projected::All),
+        (Some(ProjectionType::Include), false) => Ok(Projected::Include(names)),
+        _ => Err(invalid("NonKeyAttributes are for the projection type INCLUDE and no other")),
+    }
+}
+
+fn new_index(
+    table: &Table,
+    name: &str,
+    keys: &[KeySchemaElement],
+    projection: Option<&Projection>,
+    definitions: &Definitions,
+) -> Result<Index, EngineError> {
+    check_name(name)?;
+    if table.index(name).is_some() {
+        return Err(invalid(&format!("Duplicate index name: {name}")));
+    }
+    if table.indexes.len() >= MAX_INDEXES {
+        return Err(invalid("A table has at most 20 global secondary indexes"));
+    }
+    let id = table.indexes.iter().map(|index| index.id).max().unwrap_or(0) + 1;
+    let keys = key_schema(keys, definitions)?;
+    Ok(Index { id, name: name.to_owned(), keys, projected: projected(projection)? })
+}
+
+fn check_name(name: &str) -> Result<(), EngineError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if (3..=255).contains(&name.len()) && name.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(EngineError::invalid(
+        "A table or index name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and .",
+    ))
+}
+
+fn stream_enabled(stream: Option<&StreamSpecification>) -> Result<Option<bool>, EngineError> {
+    let Some(stream) = stream else { return Ok(None) };
+    match (stream.stream_enabled, &stream.stream_view_type) {
+        (false, _) => Ok(Some(false)),
+        (true, Some(StreamViewType::NewAndOldImages)) => Ok(Some(true)),
+        _ => Err(EngineError::unsupported("a StreamViewType other than NEW_AND_OLD_IMAGES")),
+    }
+}
+
+fn new_table(writing: &mut Writing<'_>, input: &CreateTableInput) -> Result<Table, EngineError> {
+    let name = required(&input.table_name, "tableName")?;
+    check_name(name)?;
+    let definitions = definitions(input.attribute_definitions.as_ref())?;
+    let keys = key_schema(input.key_schema.as_deref().unwrap_or_default(), &definitions)?;
+    let stream = stream_enabled(input.stream_specification.as_ref())? == Some(true);
+    let mut table = Table {
+        id: 0,
+        name: name.to_owned(),
+        keys,
+        indexes: Vec::new(),
+        stream: stream.then(|| writing.now.to_string()),
+        ttl: None,
+        building: Vec::new(),
+        created: writing.now,
+    };
+    for wanted in input.global_secondary_indexes.iter().flatten() {
+        let projection = wanted.projection.as_ref();
+        let index = new_index(&table, &wanted.index_name, &wanted.key_schema, projection, &definitions)?;
+        table.indexes.push(index);
+    }
+    if table.definitions().len() != definitions.len() {
+        return Err(invalid("Some AttributeDefinitions are not used"));
+    }
+    if writing.state.catalog.contains_key(name) {
+        return Err(EngineError::new(ErrorCode::ResourceInUse, format!("Table already exists: {name}")));
+    }
+    table.id = writing.next_table_id()?;
+    Ok(table)
+}
+
+/// Creates a table.
+///
+/// # Errors
+/// [`EngineError`] if the request is refused or storage fails.
+pub fn create_table(engine: &Engine, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
+    refuse_unsupported(&[
+        ("LocalSecondaryIndexes", input.local_secondary_indexes.as_ref().is_some_and(|all| !all.is_empty())),
+        ("SSESpecification", input.sse_specification.is_some()),
+        ("Tags", input.tags.is_some()),
+        ("TableClass", input.table_class.is_some()),
+        ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
+        ("WarmThroughput", input.warm_throughput.is_some()),
+        ("ResourcePolicy", input.resource_policy.is_some()),
+        ("OnDemandThroughput", input.on_demand_throughput.is_some()),
+        ("GlobalTableSourceArn", input.global_table_source_arn.is_some()),
+        ("VectorIndexes", input.vector_indexes.is_some()),
+    ])?;
+    engine.write(move |writing| {
+        let table = new_table(writing, &input)?;
+        let description = describe(&table);
+        writing.store_table(table)?;
+        Ok(CreateTableOutput::builder().table_description(description).build())
+    })
+}
+
+/// Adds indexes and fills them, or turns the stream on or off.
+///
+/// # Errors
+/// [`EngineError`] if the request is refused or storage fails.
+pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
+    let is_other = |update: &aws_sdk_dynamodb::types::GlobalSecondaryIndexUpdate| {
+        update.create.is_none() || update.update.is_some() || update.delete.is_some()
+    };
+    let updates = input.global_secondary_index_updates.as_deref().unwrap_or_default();
+    refuse_unsupported(&[
+        ("updating or deleting a global secondary index", updates.iter().any(is_other)),
+        ("SSESpecification", input.sse_specification.is_some()),
+        ("ReplicaUpdates", input.replica_updates.is_some()),
+        ("TableClass", input.table_class.is_some()),
+        ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
+        ("OnDemandThroughput", input.on_demand_throughput.is_some()),
+        ("WarmThroughput", input.warm_throughput.is_some()),
+        ("VectorIndexUpdates", input.vector_index_updates.is_some()),
+    ])?;
+    let name = required(&input.table_name, "tableName")?.clone();
+    engine.write(move |writing| {
+        let table = changed_table(writing, &input)?;
+        writing.store_table(table)
+    })?;
+    engine.build_indexes()?;
+    let catalog = engine.catalog();
+    let description = describe(find_table(&catalog, &name)?);
+    Ok(UpdateTableOutput::builder().table_description(description).build())
+}
+
+fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Table, EngineError> {
+    let name = required(&input.table_name, "tableName")?;
+    let mut table = Table::clone(find_table(&writing.state.catalog, name)?);
+    let mut definitions = definitions(input.attribute_definitions.as_ref())?;
+    definitions.extend(table.definitions().into_iter().map(|(name, kind)| (name.to_owned(), kind)));
+    for update in input.global_secondary_index_updates.iter().flatten() {
+        let Some(create) = &update.create else { continue };
+        let projection = create.projection.as_ref();
+        let index = new_index(&table, &create.index_name, &create.key_schema, projection, &definitions)?;
+        table.building.push(index.id);
+        table.indexes.push(index);
+    }
+    match (stream_enabled(input.stream_specification.as_ref())?, table.stream.is_some()) {
+        (Some(true), true) => {
+            return Err(EngineError::invalid(format!(
+                "Table already has an enabled stream: TableName: {name}"
+            )));
+        }
+        (Some(true), false) => table.stream = Some(writing.now.to_string()),
+        (Some(false), _) => table.stream = None,
+        (None, _) => {}
+    }
+    Ok(table)
+}
+
+/// Fills every index that does not hold all items yet, step by step.
+///
+/// # Errors
+/// [`EngineError`] if storage fails.
+pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
+    let unfinished: Vec<Arc<Table>> =
+        engine.catalog().values().filter(|table| !table.building.is_empty()).cloned().collect();
+    for table in unfinished {
+        let name = table.name.clone();
+        let mut start = key::table_prefix(table.id);
+        loop {
+            let (name, from) = (name.clone(), start.clone());
+            match engine.write(move |writing| build_step(writing, &name, from))? {
+                Some(next) => start = next,
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the entries of some items, and returns where the next step begins.
+fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<Option<Vec<u8>>, EngineError> {
+    let table = find_table(&writing.state.catalog, name)?.clone();
+    let end = key::successor(&key::table_prefix(table.id));
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    writing
+        .read
+        .scan(Space::Items, &Range { start, end }, Order::Forward, &mut |key, sealed| {
+            items.push((key.to_vec(), sealed.to_vec()));
+            bytes += sealed.len();
+            if items.len() < STEP && bytes < STEP_BYTES {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })
+        .map_err(storage_error)?;
+    for (key, sealed) in &items {
+        let item = ItemRef(codec::unseal(key, sealed).map_err(|_| damaged())?);
+        let item_key = table.key_of(item).map_err(|_| damaged())?;
+        let indexes = table.indexes.iter().filter(|index| table.building.contains(&index.id));
+        // An item whose attribute has another type than the index's key is left out, as DynamoDB does.
+        let fits = |index: &Index| {
+            let mut keys = index.keys.attributes();
+            keys.all(|key| item.get(&key.name).is_some_and(|value| value.kind() == Some(key.kind)))
+        };
+        for entry in indexes
+            .filter(|index| fits(index))
+            .filter_map(|index| index::entry(&table, index, &item_key, item))
+        {
+            let value = codec::seal(&entry.key, &entry.value);
+            writing.batch.put(Space::Index, entry.key, value);
+        }
+        if table.building.contains(&EXPIRY_INDEX)
+            && let Some(entry) = expire::entry(&table, &item_key, item)
+        {
+            let value = codec::seal(&entry, &[]);
+            writing.batch.put(Space::Index, entry, value);
+        }
+    }
+    match items.last() {
+        Some((last, _)) if items.len() >= STEP || bytes >= STEP_BYTES => Ok(Some([last, &[0][..]].concat())),
+        _ => {
+            writing.store_table(Table { building: Vec::new(), ..Table::clone(&table) })?;
+            Ok(None)
+        }
+    }
+}
+
+/// Removes a range of keys step by step.
+fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineError> {
+    loop {
+        let range = Range::prefix(prefix.clone());
+        let removed = engine.write(move |writing| {
+            let mut keys = Vec::new();
+            writing
+                .read
+                .scan(space, &range, Order::Forward, &mut |key, _| {
+                    keys.push(key.to_vec());
+                    if keys.len() < STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
+                .map_err(storage_error)?;
+            let removed = keys.len();
+            writing.frees = true;
+            keys.into_iter().for_each(|key| writing.batch.delete(space, key));
+            Ok(removed)
+        })?;
+        if removed < STEP {
+            return Ok(());
+        }
+    }
+}
+
+/// Deletes a table with its items.
+///
+/// # Errors
+/// [`EngineError`] if the request is refused or storage fails.
+pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
+    let name = required(&input.table_name, "tableName")?.clone();
+    let table = engine.write(move |writing| {
+        let table = find_table(&writing.state.catalog, &name)?.clone();
+        writing.batch.delete(Space::Meta, table_key(&name));
+        let mut catalog = Catalog::clone(&writing.state.catalog);
+        catalog.remove(&name);
+        writing.catalog = Some(Arc::new(catalog));
+        Ok(table)
+    })?;
+    clear(engine, Space::Items, key::table_prefix(table.id))?;
+    clear(engine, Space::Index, key::table_prefix(table.id))?;
+    let mut description = describe(&table);
+    description.table_status = Some(TableStatus::Deleting);
+    Ok(DeleteTableOutput::builder().table_description(description).build())
+}
+
+/// Turns time to live on or off.
+///
+/// # Errors
+/// [`EngineError`] if the request is refused or storage fails.
+pub fn update_time_to_live(
+    engine: &Engine,
+    input: UpdateTimeToLiveInput,
+) -> Result<UpdateTimeToLiveOutput, EngineError> {
+    let name = required(&input.table_name, "tableName")?.clone();
+    let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
+    let catalog = engine.catalog();
+    let table = find_table(&catalog, &name)?;
+    let refuse = |message: &str| Err(EngineError::invalid(message));
+    match &table.ttl {
+        Some(attribute) if *attribute != wanted.attribute_name => {
+            return refuse("TimeToLive is active on a different AttributeName");
+        }
+        Some(_) if wanted.enabled => return refuse("TimeToLive is already enabled"),
+        None if !wanted.enabled => return refuse("TimeToLive is already disabled"),
+        _ => {}
+    }
+    let expiries = key::index_prefix(table.id, EXPIRY_INDEX);
+    if wanted.enabled {
+        clear(engine, Space::Index, expiries.clone())?;
+    }
+    let specification = wanted.clone();
+    engine.write(move |writing| {
+        let mut table = Table::clone(find_table(&writing.state.catalog, &name)?);
+        table.ttl = wanted.enabled.then_some(wanted.attribute_name);
+        table.building.retain(|id| *id != EXPIRY_INDEX);
+        if wanted.enabled {
+            table.building.push(EXPIRY_INDEX);
+        }
+        writing.store_table(table)
+    })?;
+    if specification.enabled {
+        build_indexes(engine)?;
+    } else {
+        clear(engine, Space::Index, expiries)?;
+    }
+    Ok(UpdateTimeToLiveOutput::builder().time_to_live_specification(specification).build())
+}
+
+/// Describes time to live.
+///
+/// # Errors
+/// `ResourceNotFoundException` if there is no such table.
+pub fn describe_time_to_live(
+    catalog: &Catalog,
+    input: &DescribeTimeToLiveInput,
+) -> Result<DescribeTimeToLiveOutput, EngineError> {
+    let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
+    let status = if table.ttl.is_some() { TimeToLiveStatus::Enabled } else { TimeToLiveStatus::Disabled };
+    let description = TimeToLiveDescription::builder().time_to_live_status(status);
+    let description = description.set_attribute_name(table.ttl.clone()).build();
+    Ok(DescribeTimeToLiveOutput::builder().time_to_live_description(description).build())
+}
+
+/// Describes a table.
+///
+/// # Errors
+/// `ResourceNotFoundException` if there is no such table.
+pub fn describe_table(
+    catalog: &Catalog,
+    input: &DescribeTableInput,
+) -> Result<DescribeTableOutput, EngineError> {
+    let name = required(&input.table_name, "tableName")?;
+    let table = catalog.get(name).ok_or_else(|| {
+        let message = format!("Requested resource not found: Table: {name} not found");
+        EngineError::new(ErrorCode::ResourceNotFound, message)
+    })?;
+    Ok(DescribeTableOutput::builder().table(describe(table)).build())
+}
+
+/// Lists tables by name.
+///
+/// # Errors
+/// A `ValidationException` if the limit is out of range.
+pub fn list_tables(catalog: &Catalog, input: &ListTablesInput) -> Result<ListTablesOutput, EngineError> {
+    let limit = input.limit.unwrap_or(100);
+    let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
+    let limit = limit.ok_or_else(|| EngineError::invalid("Limit must be from 1 to 100"))?;
+    let mut names: Vec<&String> = catalog.keys().collect();
+    names.sort_unstable();
+    let start = input.exclusive_start_table_name.as_ref();
+    let mut names: Vec<String> =
+        names.into_iter().filter(|name| start.is_none_or(|start| *name > start)).cloned().collect();
+    let more = names.len() > limit;
+    names.truncate(limit);
+    let last = if more { names.last().cloned() } else { None };
+    Ok(ListTablesOutput::builder().set_table_names(Some(names)).set_last_evaluated_table_name(last).build())
+}
+
+fn describe(table: &Table) -> TableDescription {
+    let arn = format!("arn:aws:dynamodb:embedded:000000000000:table/{}", table.name);
+    let stream = table.stream.as_ref().map(|label| format!("{arn}/stream/{label}"));
+    let specification = table.stream.as_ref().and_then(|_| {
+        let specification = StreamSpecification::builder().stream_enabled(true);
+        specification.stream_view_type(StreamViewType::NewAndOldImages).build().ok()
+    });
+    let definition = |(name, kind): (&str, Kind)| {
+        let kind = match kind {
+            Kind::N => ScalarAttributeType::N,
+            Kind::B => ScalarAttributeType::B,
+            _ => ScalarAttributeType::S,
+        };
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().ok()
+    };
+    let indexes: Vec<_> = table.indexes.iter().map(|index| describe_index(table, index)).collect();
+    TableDescription::builder()
+        .table_name(&table.name)
+        .table_arn(arn)
+        .table_status(TableStatus::Active)
+        .creation_date_time(DateTime::from_millis(table.created.as_millisecond()))
+        .set_key_schema(Some(describe_keys(&table.keys)))
+        .set_attribute_definitions(Some(table.definitions().into_iter().filter_map(definition).collect()))
+        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
+        .set_stream_specification(specification)
+        .set_latest_stream_label(table.stream.clone())
+        .set_latest_stream_arn(stream)
+        .build()
+}
+
+fn describe_keys(keys: &KeySchema) -> Vec<KeySchemaElement> {
+    let element = |(place, key): (usize, &KeyAttribute)| {
+        let kind = if place == 0 { KeyType::Hash } else { KeyType::Range };
+        KeySchemaElement::builder().attribute_name(&key.name).key_type(kind).build().ok()
+    };
+    keys.attributes().enumerate().filter_map(element).collect()
+}
+
+fn describe_index(table: &Table, index: &Index) -> GlobalSecondaryIndexDescription {
+    let projection = match &index.projected {
+        Projected::KeysOnly => Projection::builder().projection_type(ProjectionType::KeysOnly),
+        Projected::All => Projection::builder().projection_type(ProjectionType::All),
+        Projected::Include(names) => Projection::builder()
+            .projection_type(ProjectionType::Include)
+            .set_non_key_attributes(Some(names.clone())),
+    };
+    let is_building = table.building.contains(&index.id);
+    GlobalSecondaryIndexDescription::builder()
+        .index_name(&index.name)
+        .set_key_schema(Some(describe_keys(&index.keys)))
+        .projection(projection.build())
+        .index_status(if is_building { IndexStatus::Creating } else { IndexStatus::Active })
+        .backfilling(is_building)
+        .build()
+}

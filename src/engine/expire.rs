@@ -1,0 +1,89 @@
+//! Time to live: an order of a table's items by the second after which they expire, and their deletion in small steps.
+
+use std::ops::ControlFlow;
+
+use super::codec::{self, ItemRef, Kind, ValueRef};
+use super::key;
+use super::storage::{Batch, Order, Range, Read, Space, StorageError};
+use super::tables::{EXPIRY_INDEX, ItemKey, Table};
+
+/// Items that expired longer ago are left alone, as DynamoDB does: about five years.
+const MAX_AGE: i64 = 5 * 365 * 24 * 60 * 60;
+
+/// The second after which an item expires.
+fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
+    let value: ValueRef<'_> = item.get(table.ttl.as_deref()?)?;
+    if value.kind() != Some(Kind::N) {
+        return None;
+    }
+    let text = value.number()?.to_string();
+    text.split('.').next()?.parse().ok()
+}
+
+/// The entry that says when an item expires.
+pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>> {
+    let mut entry = key::index_prefix(table.id, EXPIRY_INDEX);
+    entry.extend_from_slice(&expiry(table, item)?.to_be_bytes());
+    entry.extend_from_slice(key.storage.get(2..)?);
+    Some(entry)
+}
+
+/// Adds to a batch what changes when an item becomes another.
+pub fn difference(
+    table: &Table,
+    key: &ItemKey,
+    old: Option<ItemRef<'_>>,
+    new: Option<ItemRef<'_>>,
+    batch: &mut Batch,
+) {
+    if table.ttl.is_none() {
+        return;
+    }
+    let old = old.and_then(|item| entry(table, key, item));
+    let new = new.and_then(|item| entry(table, key, item));
+    if old == new {
+        return;
+    }
+    if let Some(old) = old {
+        batch.delete(Space::Index, old);
+    }
+    if let Some(new) = new {
+        let value = codec::seal(&new, &[]);
+        batch.put(Space::Index, new, value);
+    }
+}
+
+/// An entry that says that an item expired.
+pub struct Expired {
+    /// The entry's key in [`Space::Index`].
+    pub entry: Vec<u8>,
+    /// The item's key in [`Space::Items`].
+    pub item: Vec<u8>,
+}
+
+/// Whether an item expired before the second `now`.
+pub fn is_expired(table: &Table, item: ItemRef<'_>, now: i64) -> bool {
+    let now = u64::try_from(now).unwrap_or(0);
+    expiry(table, item).is_some_and(|expiry| expiry < now)
+}
+
+/// What says that up to `limit` items of a table expired before the second `now`.
+///
+/// # Errors
+/// [`StorageError`] if the order cannot be read.
+pub fn expired(read: &dyn Read, table: &Table, now: i64, limit: usize) -> Result<Vec<Expired>, StorageError> {
+    let prefix = key::index_prefix(table.id, EXPIRY_INDEX);
+    let at = |second: i64| [&prefix[..], &u64::try_from(second).unwrap_or(0).to_be_bytes()].concat();
+    let range = Range { start: at(now.saturating_sub(MAX_AGE)), end: at(now) };
+    let mut found = Vec::new();
+    read.scan(Space::Index, &range, Order::Forward, &mut |entry, _| {
+        if found.len() >= limit {
+            return ControlFlow::Break(());
+        }
+        let mut key = key::table_prefix(table.id);
+        key.extend_from_slice(entry.get(prefix.len() + 8..).unwrap_or_default());
+        found.push(Expired { entry: entry.to_vec(), item: key });
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

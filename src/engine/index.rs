@@ -1,0 +1,218 @@
+//! Entries of global secondary indexes, and what changes in them when an item changes.
+//!
+//! Invariants: an item has at most one entry in an index, and only if it has all the index's key attributes; an entry that
+//! stays the same is not written. An entry's key holds the index's key and the item's, so an index that projects only
+//! keys stores nothing else.
+
+use super::codec::{ItemRef, ValueRef};
+use super::key;
+use super::tables::{Index, ItemKey, KeyError, Projected, Table, check_key_value, item_of};
+
+/// An index entry as storage has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key: prefix, index key, item key.
+    pub key: Vec<u8>,
+    /// The projected item; empty if only keys are projected.
+    pub value: Vec<u8>,
+    /// The entry's size as DynamoDB counts it, in bytes.
+    pub size: usize,
+}
+
+/// What happens to an item's entry in an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The entry that goes.
+    pub delete: Option<Vec<u8>>,
+    /// The entry that comes, or replaces one under the same key.
+    pub put: Option<Entry>,
+    /// The write units that it costs.
+    pub units: f64,
+}
+
+/// Write units for a size: one for each started KB.
+pub fn units(size: usize) -> f64 {
+    let started = u32::try_from(size.max(1).div_ceil(1024)).unwrap_or(u32::MAX);
+    f64::from(started)
+}
+
+/// The entry of an item in an index. None if the item lacks one of the index's key attributes.
+pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> Option<Entry> {
+    let mut bytes = Vec::with_capacity(key.storage.len() + 128);
+    bytes.extend_from_slice(&key::index_prefix(table.id, index.id));
+    for attribute in index.keys.attributes() {
+        key::put_part(item.get(&attribute.name)?, &mut bytes);
+    }
+    bytes.extend_from_slice(key.storage.get(2..)?);
+    let (value, size) = match &index.projected {
+        Projected::All => (item.0.to_vec(), item.size()),
+        Projected::KeysOnly => (Vec::new(), keys_size(table, index, item)),
+        Projected::Include(names) => {
+            let value = project(table, index, names, item);
+            let size = ItemRef(&value).size();
+            (value, size)
+        }
+    };
+    Some(Entry { key: bytes, value, size })
+}
+
+/// The size of the key attributes of a table and an index.
+fn keys_size(table: &Table, index: &Index, item: ItemRef<'_>) -> usize {
+    let more = index.keys.attributes().filter(|key| !table.keys.contains(&key.name));
+    let keys = table.keys.attributes().chain(more);
+    keys.filter_map(|key| Some(key.name.len() + item.get(&key.name)?.size())).sum()
+}
+
+fn project(table: &Table, index: &Index, include: &[String], item: ItemRef<'_>) -> Vec<u8> {
+    let keys = table.keys.attributes().chain(index.keys.attributes()).map(|key| &key.name);
+    let names = keys.chain(include);
+    item_of(names.filter_map(|name| Some((&**name, item.get(name)?))).collect())
+}
+
+/// What changes in an index when an item becomes another. None if nothing does.
+pub fn difference(
+    table: &Table,
+    index: &Index,
+    key: &ItemKey,
+    old: Option<ItemRef<'_>>,
+    new: Option<ItemRef<'_>>,
+) -> Option<Change> {
+    if let (Some(old), Some(new)) = (old, new)
+        && index.projected == Projected::KeysOnly
+        && index.keys.attributes().all(|key| old.get(&key.name) == new.get(&key.name))
+    {
+        return None;
+    }
+    let old = old.and_then(|item| entry(table, index, key, item));
+    let new = new.and_then(|item| entry(table, index, key, item));
+    match (old, new) {
+        (None, None) => None,
+        (Some(old), Some(new)) if old == new => None,
+        (Some(old), Some(new)) if old.key == new.key => {
+            let units = units(old.size.max(new.size));
+            Some(Change { delete: None, put: Some(new), units })
+        }
+        (old, new) => {
+            let cost = |entry: &Option<Entry>| entry.as_ref().map_or(0.0, |entry| units(entry.size));
+            let units = cost(&old) + cost(&new);
+            Some(Change { delete: old.map(|entry| entry.key), put: new, units })
+        }
+    }
+}
+
+/// Checks that an item's attributes can be keys of the indexes that use them.
+///
+/// # Errors
+/// DynamoDB's words for the first that cannot.
+pub fn check_keys(table: &Table, item: ItemRef<'_>) -> Result<(), String> {
+    for index in &table.indexes {
+        for (place, attribute) in index.keys.attributes().enumerate() {
+            let Some(value) = item.get(&attribute.name) else { continue };
+            check_key_value(attribute, value, place == 0).map_err(|error| {
+                let (KeyError::Malformed(message) | KeyError::Unfit(message)) = error;
+                format!("{message} IndexName: {}", index.name)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The attributes of an entry of an index that projects only keys, from the entry's key.
+pub fn keys_of_entry(table: &Table, index: &Index, entry_key: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = entry_key.get(3..)?;
+    let mut values = Vec::with_capacity(4);
+    for attribute in index.keys.attributes().chain(table.keys.attributes()) {
+        values.push((&*attribute.name, key::take_part(attribute.kind, &mut rest)?));
+    }
+    Some(item_of(values.iter().map(|(name, value)| (*name, ValueRef(value))).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::super::codec::{self, Attributes, Kind};
+    use super::super::tables::tests::{attribute, table};
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use proptest::prelude::*;
+
+    fn item(g: Option<u8>, h: Option<u8>, x: Option<u8>, y: Option<u8>) -> Attributes {
+        let text = |value: u8| AttributeValue::S(value.to_string());
+        let mut item = HashMap::from([("pk".to_owned(), text(1)), ("sk".to_owned(), text(2))]);
+        item.extend(g.map(|g| ("g".to_owned(), text(g))));
+        item.extend(h.map(|h| ("h".to_owned(), AttributeValue::N(h.to_string()))));
+        item.extend(x.map(|x| ("x".to_owned(), text(x))));
+        item.extend(y.map(|y| ("y".to_owned(), text(y))));
+        item
+    }
+
+    fn any_item() -> impl Strategy<Value = Option<Attributes>> {
+        let part = || proptest::option::of(0..2_u8);
+        proptest::option::of((part(), part(), part(), part()).prop_map(|(g, h, x, y)| item(g, h, x, y)))
+    }
+
+    proptest! {
+        #[test]
+        fn applied_differences_leave_exactly_the_entry_of_the_new_item(old in any_item(), new in any_item()) {
+            let table = table();
+            let key = table.key_of(ItemRef(&codec::encode_item(&item(None, None, None, None)).unwrap())).unwrap();
+            let [old, new] = [old, new].map(|item| item.map(|item| codec::encode_item(&item).unwrap()));
+            for index in &table.indexes {
+                let entry_of = |item: &Option<Vec<u8>>| {
+                    item.as_ref().and_then(|item| entry(&table, index, &key, ItemRef(item)))
+                };
+                let mut stored: BTreeMap<_, _> =
+                    entry_of(&old).into_iter().map(|entry| (entry.key, entry.value)).collect();
+                let before = stored.clone();
+                let change = difference(
+                    &table, index, &key, old.as_deref().map(ItemRef), new.as_deref().map(ItemRef),
+                );
+                if let Some(change) = &change {
+                    prop_assert!(change.units > 0.0);
+                    change.delete.iter().for_each(|key| drop(stored.remove(key)));
+                    stored.extend(change.put.clone().map(|entry| (entry.key, entry.value)));
+                }
+                let expected: BTreeMap<_, _> =
+                    entry_of(&new).into_iter().map(|entry| (entry.key, entry.value)).collect();
+                prop_assert_eq!(&stored, &expected);
+                prop_assert_eq!(change.is_none(), before == expected, "only what changes is written");
+            }
+        }
+    }
+
+    #[test]
+    fn the_keys_of_an_entry_come_back_from_its_key() {
+        let table = table();
+        let bytes = codec::encode_item(&item(Some(3), Some(4), Some(5), None)).unwrap();
+        let key = table.key_of(ItemRef(&bytes)).unwrap();
+        let entry = entry(&table, &table.indexes[0], &key, ItemRef(&bytes)).unwrap();
+        let keys = codec::encode_item(&item(Some(3), Some(4), None, None)).unwrap();
+        assert_eq!(keys_of_entry(&table, &table.indexes[0], &entry.key), Some(keys));
+        assert!(entry.value.is_empty());
+    }
+
+    #[test]
+    fn index_units_follow_awss_rule() {
+        let mut table = table();
+        table.indexes[1].keys.sort = Some(attribute("h", Kind::N));
+        let units = |index: usize, old: Option<Attributes>, new: Option<Attributes>| {
+            let [old, new] = [old, new].map(|item| item.map(|item| codec::encode_item(&item).unwrap()));
+            let key = codec::encode_item(&item(None, None, None, None)).unwrap();
+            let key = table.key_of(ItemRef(&key)).unwrap();
+            let (old, new) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
+            difference(&table, &table.indexes[index], &key, old, new).map_or(0.0, |change| change.units)
+        };
+        let base = || Some(item(Some(1), Some(1), Some(1), Some(1)));
+        assert_eq!(units(1, None, base()), 1.0, "put");
+        assert_eq!(units(1, base(), None), 1.0, "delete");
+        assert_eq!(
+            units(1, base(), Some(item(Some(1), Some(1), Some(2), Some(1)))),
+            1.0,
+            "projected attribute"
+        );
+        assert_eq!(units(1, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 0.0, "other attribute");
+        assert_eq!(units(1, base(), Some(item(Some(2), Some(1), Some(1), Some(1)))), 2.0, "key");
+        assert_eq!(units(2, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 1.0, "all projected");
+    }
+}

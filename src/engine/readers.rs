@@ -1,0 +1,114 @@
+//! Readers of the stream: how far each came, and what may be trimmed.
+
+use std::ops::ControlFlow;
+
+use super::codec;
+use super::error::EngineError;
+use super::storage::{Order, Range, Read, Space};
+use super::{Engine, StreamPage, damaged, storage_error, stream};
+
+/// Where [`Space::Meta`] keeps readers.
+const READERS: &[u8] = b"reader/";
+
+fn reader_key(reader: &str) -> Vec<u8> {
+    [READERS, reader.as_bytes()].concat()
+}
+
+/// What a reader acknowledged. None if it is not registered.
+fn acknowledged(read: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
+    let Some(sealed) = read.get(Space::Meta, key).map_err(storage_error)? else { return Ok(None) };
+    decode(key, &sealed).map(Some)
+}
+
+fn decode(key: &[u8], sealed: &[u8]) -> Result<u64, EngineError> {
+    let bytes = codec::unseal(key, sealed).map_err(|_| damaged())?;
+    Ok(u64::from_be_bytes(bytes.try_into().map_err(|_| damaged())?))
+}
+
+/// The least place that all readers acknowledged. None if there are no readers.
+fn least_acknowledged(read: &dyn Read) -> Result<Option<u64>, EngineError> {
+    let mut least = Ok(None);
+    read.scan(Space::Meta, &Range::prefix(READERS.to_vec()), Order::Forward, &mut |key, sealed| {
+        match (decode(key, sealed), &least) {
+            (Ok(place), Ok(found)) => least = Ok(Some(found.map_or(place, |found: u64| found.min(place)))),
+            (Err(error), _) => least = Err(error),
+            (Ok(_), Err(_)) => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(storage_error)?;
+    least
+}
+
+impl Engine {
+    /// Registers a reader of the streams, and returns the place that it acknowledged last: 0 if it is new. From now on,
+    /// records are kept until it acknowledged them.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn register_reader(&self, reader: &str) -> Result<u64, EngineError> {
+        let key = reader_key(reader);
+        self.write(move |writing| {
+            if let Some(place) = acknowledged(writing.read, &key)? {
+                return Ok(place);
+            }
+            let value = codec::seal(&key, &0_u64.to_be_bytes());
+            writing.batch.put(Space::Meta, key, value);
+            Ok(0)
+        })
+    }
+
+    /// Forgets a reader: records are no longer kept for it.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn remove_reader(&self, reader: &str) -> Result<(), EngineError> {
+        let key = reader_key(reader);
+        self.write(move |writing| {
+            writing.batch.delete(Space::Meta, key);
+            Ok(())
+        })
+    }
+
+    /// Returns records of a table's stream after a place, in order: at least one if there is one, and about `limit`.
+    /// Records that were trimmed are passed over.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn read_stream(&self, table: &str, after: u64, limit: usize) -> Result<StreamPage, EngineError> {
+        self.read(|read| stream::read(read, &self.catalog(), table, after, limit).map_err(storage_error))
+    }
+
+    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the reader is not registered or storage fails.
+    pub fn acknowledge(&self, reader: &str, sequence: u64) -> Result<(), EngineError> {
+        let key = reader_key(reader);
+        self.write(move |writing| {
+            let Some(place) = acknowledged(writing.read, &key)? else {
+                return Err(EngineError::invalid("the reader of the stream is not registered"));
+            };
+            if sequence > place {
+                let value = codec::seal(&key, &sequence.to_be_bytes());
+                writing.batch.put(Space::Meta, key, value);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes up to `limit` rows of the stream's log that nobody needs, and returns how many. Call it again while it
+    /// returns `limit`.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn trim_stream(&self, limit: usize) -> Result<usize, EngineError> {
+        self.write(move |writing| {
+            let least = least_acknowledged(writing.read)?;
+            writing.frees = true;
+            let end = writing.state.log;
+            stream::trim(writing.read, end, least, writing.now, stream::MAX_BYTES, limit, &mut writing.batch)
+                .map_err(storage_error)
+        })
+    }
+}

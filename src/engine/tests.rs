@@ -1,0 +1,625 @@
+//! What the engine does as a whole, in memory and on disk.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
+    IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType, Put, PutRequest,
+    ReturnConsumedCapacity, ReturnValue, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TimeToLiveSpecification, TransactWriteItem, Update, WriteRequest,
+};
+
+use super::*;
+
+type Item = HashMap<String, AttributeValue>;
+
+fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn item(pairs: &[(&str, AttributeValue)]) -> Item {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+fn key_schema(partition: &str, sort: &str) -> Vec<KeySchemaElement> {
+    let element =
+        |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    vec![element(partition, KeyType::Hash), element(sort, KeyType::Range)]
+}
+
+fn definition(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+}
+
+fn create(engine: &Engine) {
+    let stream = StreamSpecification::builder().stream_enabled(true);
+    let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
+    let input = CreateTableInput::builder()
+        .table_name("things")
+        .attribute_definitions(definition("pk", ScalarAttributeType::S))
+        .attribute_definitions(definition("sk", ScalarAttributeType::S))
+        .set_key_schema(Some(key_schema("pk", "sk")))
+        .stream_specification(stream);
+    engine.create_table(input.build().unwrap()).unwrap();
+}
+
+/// A clock that moves only when a test moves it.
+#[derive(Clone)]
+struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_800_000_000)))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+/// An engine in memory with a table.
+fn engine() -> (Engine, TestClock) {
+    let clock = TestClock::new();
+    let shared = clock.clone();
+    let engine = Engine::in_memory(move || shared.now());
+    create(&engine);
+    (engine, clock)
+}
+
+fn put(engine: &Engine, item: Item) {
+    engine
+        .put_item(PutItemInput::builder().table_name("things").set_item(Some(item)).build().unwrap())
+        .unwrap();
+}
+
+fn get(engine: &Engine, pk: &str, sk: &str) -> Option<Item> {
+    let input = GetItemInput::builder().table_name("things").key("pk", text(pk)).key("sk", text(sk));
+    engine.get_item(&input.build().unwrap()).unwrap().item
+}
+
+fn put_action(pairs: &[(&str, AttributeValue)]) -> TransactWriteItem {
+    let put = Put::builder().table_name("things").set_item(Some(item(pairs))).build().unwrap();
+    TransactWriteItem::builder().put(put).build()
+}
+
+fn add_index(engine: &Engine, name: &str, projection: Projection) {
+    let index = CreateGlobalSecondaryIndexAction::builder()
+        .index_name(name)
+        .set_key_schema(Some(key_schema("g", "sk")))
+        .projection(projection)
+        .build()
+        .unwrap();
+    let input = UpdateTableInput::builder()
+        .table_name("things")
+        .attribute_definitions(definition("g", ScalarAttributeType::S))
+        .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(index).build());
+    engine.update_table(input.build().unwrap()).unwrap();
+}
+
+fn keys_only() -> Projection {
+    Projection::builder().projection_type(ProjectionType::KeysOnly).build()
+}
+
+fn query_index(engine: &Engine, name: &str) -> Vec<Item> {
+    let input = QueryInput::builder()
+        .table_name("things")
+        .index_name(name)
+        .key_condition_expression("g = :g")
+        .expression_attribute_values(":g", text("g"));
+    engine.query(&input.build().unwrap()).unwrap().items.unwrap()
+}
+
+#[test]
+fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
+    let (engine, _) = engine();
+    for place in 0..1234 {
+        put(
+            &engine,
+            item(&[
+                ("pk", text("p")),
+                ("sk", text(format!("{place:05}"))),
+                ("g", text("g")),
+                ("x", number(place)),
+            ]),
+        );
+    }
+    put(&engine, item(&[("pk", text("p")), ("sk", text("wrong")), ("g", number(1))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("none"))]));
+    add_index(&engine, "later", keys_only());
+    put(&engine, item(&[("pk", text("p")), ("sk", text("new")), ("g", text("g"))]));
+    let found = query_index(&engine, "later");
+    assert_eq!(found.len(), 1235);
+    assert_eq!(found[7], item(&[("pk", text("p")), ("sk", text("00007")), ("g", text("g"))]));
+    let described =
+        engine.describe_table(&DescribeTableInput::builder().table_name("things").build().unwrap());
+    let indexes = described.unwrap().table.unwrap().global_secondary_indexes.unwrap();
+    assert_eq!(indexes[0].index_status, Some(IndexStatus::Active));
+}
+
+#[test]
+fn items_expire_in_small_steps_and_the_stream_says_that_the_service_did_it() {
+    let (engine, clock) = engine();
+    let now = clock.now().as_second();
+    put(&engine, item(&[("pk", text("before")), ("sk", text("a")), ("until", number(now + 5))]));
+    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
+    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
+    engine.update_time_to_live(input.build().unwrap()).unwrap();
+    for place in 0..5 {
+        put(
+            &engine,
+            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("until", number(now + 10 + place))]),
+        );
+    }
+    put(&engine, item(&[("pk", text("ancient")), ("sk", text("a")), ("until", number(1))]));
+    put(&engine, item(&[("pk", text("words")), ("sk", text("a")), ("until", text("1"))]));
+    assert_eq!(engine.expire(100).unwrap(), 0);
+    clock.advance(13);
+    assert_eq!(engine.expire(2).unwrap(), 2, "at most so many");
+    assert_eq!(engine.expire(100).unwrap(), 2);
+    assert_eq!(engine.expire(100).unwrap(), 0);
+    assert!(get(&engine, "before", "a").is_none() && get(&engine, "p", "2").is_none());
+    assert!(get(&engine, "p", "3").is_some(), "an item expires once the second is over");
+    assert!(get(&engine, "ancient", "a").is_some(), "five years later DynamoDB leaves it alone");
+    assert!(get(&engine, "words", "a").is_some());
+    let page = engine.read_stream("things", 0, 100).unwrap();
+    let removed: Vec<_> = page.records.iter().filter(|record| record.kind == ChangeKind::Remove).collect();
+    assert_eq!(removed.len(), 4);
+    assert!(removed.iter().all(|record| record.by_service && record.old_image.is_some()));
+    assert!(
+        page.records
+            .iter()
+            .filter(|record| record.kind == ChangeKind::Insert)
+            .all(|record| !record.by_service)
+    );
+}
+
+#[test]
+fn an_item_whose_time_was_extended_does_not_expire() {
+    let (engine, clock) = engine();
+    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
+    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
+    engine.update_time_to_live(input.build().unwrap()).unwrap();
+    let now = clock.now().as_second();
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 1))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 100))]));
+    clock.advance(50);
+    assert_eq!(engine.expire(100).unwrap(), 0);
+    clock.advance(51);
+    assert_eq!(engine.expire(100).unwrap(), 1);
+}
+
+#[test]
+fn a_token_makes_attempts_one_write_for_ten_minutes() {
+    let (engine, clock) = engine();
+    let transact = |token: &str, n: &str| {
+        let update = Update::builder()
+            .table_name("things")
+            .key("pk", text("p"))
+            .key("sk", text("a"))
+            .update_expression("ADD n :n")
+            .expression_attribute_values(":n", number(n))
+            .build()
+            .unwrap();
+        let input = TransactWriteItemsInput::builder()
+            .client_request_token(token)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .transact_items(TransactWriteItem::builder().update(update).build());
+        engine.transact_write_items(input.build().unwrap())
+    };
+    let units = |output: TransactWriteItemsOutput| {
+        let one = output.consumed_capacity.unwrap().remove(0);
+        (one.capacity_units, one.read_capacity_units, one.write_capacity_units)
+    };
+    let counted = || get(&engine, "p", "a").unwrap()["n"].clone();
+    assert_eq!(units(transact("one", "1").unwrap()), (Some(2.0), None, Some(2.0)));
+    clock.advance(599);
+    assert_eq!(units(transact("one", "1").unwrap()), (Some(2.0), Some(2.0), None));
+    assert_eq!(counted(), number(1));
+    let error = transact("one", "2").unwrap_err();
+    assert_eq!(error.code, ErrorCode::IdempotentParameterMismatch);
+    transact("two", "1").unwrap();
+    clock.advance(1);
+    transact("one", "2").unwrap();
+    assert_eq!(counted(), number(4), "after ten minutes the token is new");
+    transact("two", "1").unwrap();
+    assert_eq!(counted(), number(4), "tokens are evicted in the order of time");
+}
+
+#[test]
+fn capacity_is_billed_by_awss_rule() {
+    let (engine, _) = engine();
+    let projection = Projection::builder().projection_type(ProjectionType::All).build();
+    add_index(&engine, "whole", projection);
+    add_index(&engine, "keys", keys_only());
+    let pad = |size: usize| text("x".repeat(size));
+    let units = |output: TransactWriteItemsOutput| {
+        let one = output.consumed_capacity.unwrap().remove(0);
+        let index = |name: &str| {
+            one.global_secondary_indexes
+                .as_ref()
+                .and_then(|all| all.get(name))
+                .map_or(0.0, |one| one.capacity_units.unwrap())
+        };
+        (
+            one.table.as_ref().unwrap().capacity_units.unwrap(),
+            index("whole"),
+            index("keys"),
+            one.capacity_units.unwrap(),
+        )
+    };
+    let transact = |pairs: &[(&str, AttributeValue)]| {
+        let input =
+            TransactWriteItemsInput::builder().return_consumed_capacity(ReturnConsumedCapacity::Indexes);
+        units(engine.transact_write_items(input.transact_items(put_action(pairs)).build().unwrap()).unwrap())
+    };
+    let key = [("pk", text("p")), ("sk", text("a"))];
+    let with = |more: &[(&'static str, AttributeValue)]| [&key[..], more].concat();
+    assert_eq!(transact(&with(&[("x", pad(100))])), (2.0, 0.0, 0.0, 2.0));
+    assert_eq!(
+        transact(&with(&[("x", pad(1500)), ("g", text("g"))])),
+        (4.0, 2.0, 1.0, 7.0),
+        "put into indexes"
+    );
+    assert_eq!(
+        transact(&with(&[("x", pad(100)), ("g", text("g"))])),
+        (4.0, 2.0, 0.0, 6.0),
+        "the larger item counts"
+    );
+    assert_eq!(transact(&with(&[("x", pad(100)), ("g", text("h"))])), (2.0, 2.0, 2.0, 6.0), "a changed key");
+    assert_eq!(
+        transact(&with(&[("x", pad(100)), ("g", text("h"))])),
+        (2.0, 0.0, 0.0, 2.0),
+        "nothing changed"
+    );
+    assert_eq!(transact(&with(&[("x", pad(100))])), (2.0, 1.0, 1.0, 4.0), "removed from indexes");
+}
+
+#[test]
+fn limits_are_dynamodbs() {
+    let (engine, _) = engine();
+    let actions = |count: usize| {
+        let actions = (0..count)
+            .map(|place| put_action(&[("pk", text("p")), ("sk", text(format!("s{place}")))]))
+            .collect();
+        let input = TransactWriteItemsInput::builder().set_transact_items(Some(actions));
+        engine.transact_write_items(input.build().unwrap()).map_err(|error| error.code)
+    };
+    assert!(actions(100).is_ok());
+    assert_eq!(actions(101).unwrap_err(), ErrorCode::Validation);
+    let sized = |size: usize| {
+        let item = item(&[("pk", text("p")), ("sk", text("s")), ("x", text("x".repeat(size - 7)))]);
+        engine.put_item(PutItemInput::builder().table_name("things").set_item(Some(item)).build().unwrap())
+    };
+    assert!(sized(400 * 1024).is_ok());
+    assert_eq!(sized(400 * 1024 + 1).unwrap_err().code, ErrorCode::Validation);
+    let many = |count: usize| {
+        let large = |place: usize| {
+            put_action(&[
+                ("pk", text("p")),
+                ("sk", text(place.to_string())),
+                ("x", text("x".repeat(380_000))),
+            ])
+        };
+        let input =
+            TransactWriteItemsInput::builder().set_transact_items(Some((0..count).map(large).collect()));
+        engine.transact_write_items(input.build().unwrap())
+    };
+    assert!(many(11).is_ok());
+    assert_eq!(many(12).unwrap_err().code, ErrorCode::Validation, "4 MB");
+    let requests = |count: usize| {
+        let requests = (0..count).map(|place| {
+            let put = PutRequest::builder()
+                .set_item(Some(item(&[("pk", text("b")), ("sk", text(place.to_string()))])));
+            WriteRequest::builder().put_request(put.build().unwrap()).build()
+        });
+        let input =
+            BatchWriteItemInput::builder().request_items("things", requests.collect()).build().unwrap();
+        engine.batch_write_item(input)
+    };
+    assert!(requests(25).is_ok() && requests(26).is_err());
+}
+
+#[test]
+fn a_page_holds_at_most_a_megabyte_and_goes_on_behind_its_last_item() {
+    let (engine, _) = engine();
+    for place in 0..30 {
+        put(
+            &engine,
+            item(&[("pk", text("p")), ("sk", text(format!("{place:02}"))), ("x", text("x".repeat(100_000)))]),
+        );
+    }
+    let mut start = None;
+    let (mut pages, mut found) = (0, 0);
+    loop {
+        let input = QueryInput::builder()
+            .table_name("things")
+            .key_condition_expression("pk = :p")
+            .expression_attribute_values(":p", text("p"))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_exclusive_start_key(start);
+        let page = engine.query(&input.build().unwrap()).unwrap();
+        pages += 1;
+        found += page.count;
+        assert!(page.consumed_capacity.unwrap().capacity_units.unwrap() <= 135.0);
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, found), (3, 30));
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_its_name() {
+    let (engine, _) = engine();
+    let segments = ScanInput::builder().table_name("things").total_segments(2).segment(0).build().unwrap();
+    let error = engine.scan(&segments).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Validation);
+    assert!(error.message.contains("TotalSegments"), "{error}");
+    let legacy = GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text("s"));
+    let error = engine.get_item(&legacy.attributes_to_get("x").build().unwrap()).unwrap_err();
+    assert!(error.message.contains("AttributesToGet"), "{error}");
+    let put = PutItemInput::builder().table_name("things").item("pk", text("p")).item("sk", text("s"));
+    let error = engine.put_item(put.return_values(ReturnValue::AllNew).build().unwrap()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Validation);
+}
+
+#[test]
+fn a_readers_records_are_kept_until_it_acknowledges_them() {
+    let (engine, _) = engine();
+    assert_eq!(engine.register_reader("counts").unwrap(), 0);
+    for place in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+    }
+    put(&engine, item(&[("pk", text("p")), ("sk", text("9"))]));
+    let page = engine.read_stream("things", 0, 4).unwrap();
+    assert_eq!(page.records.len(), 4);
+    assert_eq!(engine.trim_stream(100).unwrap(), 0);
+    engine.acknowledge("counts", page.last).unwrap();
+    engine.acknowledge("counts", 1).unwrap();
+    assert_eq!(engine.register_reader("counts").unwrap(), page.last, "a place never goes back");
+    assert_eq!(engine.trim_stream(3).unwrap(), 3);
+    assert_eq!(engine.trim_stream(100).unwrap(), 1);
+    let rest = engine.read_stream("things", page.last, 100).unwrap();
+    assert_eq!(rest.records.len(), 6, "a put that changes nothing is no record");
+    assert!(engine.acknowledge("unknown", 1).is_err());
+}
+
+/// A directory of its own, removed at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("holdfast-engine-{}-{next}", std::process::id())))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("data.holdfast")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(path: &Path) -> Engine {
+    Engine::open(path, Timestamp::now).unwrap()
+}
+
+#[test]
+fn everything_is_there_after_the_engine_is_opened_again() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    add_index(&engine, "keys", keys_only());
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("g", text("g")), ("n", number("1.50"))]));
+    engine.register_reader("counts").unwrap();
+    let page = engine.read_stream("things", 0, 10).unwrap();
+    engine.acknowledge("counts", page.last).unwrap();
+    drop(engine);
+
+    let engine = open(&directory.file());
+    assert_eq!(get(&engine, "p", "a").unwrap()["n"], number("1.5"));
+    assert_eq!(query_index(&engine, "keys").len(), 1);
+    assert_eq!(engine.register_reader("counts").unwrap(), page.last);
+    put(&engine, item(&[("pk", text("p")), ("sk", text("b"))]));
+    let next = engine.read_stream("things", page.last, 10).unwrap();
+    assert_eq!(next.records.len(), 1);
+    assert!(next.last > page.last, "a sequence is never used twice");
+}
+
+#[test]
+fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
+    let raise = |engine: &Engine, from: u64| {
+        let update = Update::builder()
+            .table_name("things")
+            .key("pk", text("p"))
+            .key("sk", text("a"))
+            .update_expression("SET version = :next")
+            .condition_expression("version = :from")
+            .expression_attribute_values(":from", number(from))
+            .expression_attribute_values(":next", number(from + 1))
+            .return_values_on_condition_check_failure(
+                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+            );
+        let action = TransactWriteItem::builder().update(update.build().unwrap()).build();
+        engine
+            .transact_write_items(TransactWriteItemsInput::builder().transact_items(action).build().unwrap())
+    };
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let engine = engine.clone();
+            std::thread::spawn(move || {
+                let (mut seen, mut won) = (0, 0);
+                while won < 25 {
+                    match raise(&engine, seen) {
+                        Ok(_) => {
+                            won += 1;
+                            seen += 1;
+                        }
+                        Err(error) => {
+                            let current = error.reasons[0].item.as_ref().unwrap()["version"].as_n().unwrap();
+                            seen = current.parse().unwrap();
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    assert_eq!(get(&engine, "p", "a").unwrap()["version"], number(200));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_and_its_directory_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory.0), 0o700);
+    for file in std::fs::read_dir(&directory.0).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
+    }
+}
+
+#[test]
+fn a_data_file_has_one_process_at_a_time() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    assert!(matches!(Engine::open(&directory.file(), Timestamp::now), Err(OpenError::InUse(_))));
+    drop(engine);
+    open(&directory.file());
+}
+
+/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
+#[test]
+#[ignore = "a part of the test below"]
+fn writes_and_shows_each_answer() {
+    let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
+    let engine = open(&path);
+    create(&engine);
+    for place in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+        let _ = std::fs::File::open(format!("/answered-{place}"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_answer_follows_a_sync() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let trace = directory.0.join("trace");
+    let child = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,open,fsync,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "engine::tests::writes_and_shows_each_answer", "--ignored", "--test-threads=1"])
+        .env("HOLDFAST_TRACED", directory.file())
+        .output();
+    let Ok(child) = child else {
+        eprintln!("not tested: strace is missing");
+        return;
+    };
+    let trace = std::fs::read_to_string(trace).unwrap_or_default();
+    if trace.is_empty() {
+        eprintln!("not tested: strace traces nothing here: {}", String::from_utf8_lossy(&child.stderr));
+        return;
+    }
+    let mut synced = false;
+    let mut answers = 0;
+    for line in trace.lines() {
+        if line.contains("fsync") || line.contains("fdatasync") {
+            synced |= line.contains("= 0");
+        } else if line.contains("/answered-") {
+            assert!(synced, "answer {answers} follows no sync\n{trace}");
+            (synced, answers) = (false, answers + 1);
+        }
+    }
+    assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
+}
+
+fn problem(path: &Path) -> String {
+    match Engine::open(path, Timestamp::now) {
+        Ok(_) => panic!("the file is opened"),
+        Err(error) => {
+            let line = error.to_string();
+            assert!(line.starts_with(&*path.display().to_string()) && !line.contains('\n'), "{line}");
+            line
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    for place in 0..500 {
+        put(
+            &engine,
+            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("x", text("x".repeat(500)))]),
+        );
+    }
+    drop(engine);
+    let file = |name: &str| directory.0.join(name);
+    let sql = |name: &str, sql: &str| {
+        std::fs::copy(directory.file(), file(name)).unwrap();
+        rusqlite::Connection::open(file(name)).unwrap().execute_batch(sql).unwrap();
+        problem(&file(name))
+    };
+    assert!(sql("newer", "UPDATE header SET format = 99").contains("newer version"));
+    assert!(sql("other", "PRAGMA application_id = 7").contains("not a data file of Holdfast"));
+    std::fs::write(file("text"), "hello, this is a text file and no database").unwrap();
+    assert!(problem(&file("text")).contains("not a data file of Holdfast"));
+    let bytes = std::fs::read(directory.file()).unwrap();
+    std::fs::write(file("short"), &bytes[..bytes.len() / 2]).unwrap();
+    let short = problem(&file("short"));
+    assert!(short.contains("truncated") || short.contains("damaged"), "{short}");
+    assert!(
+        sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
+    );
+}
+
+#[test]
+fn a_damaged_value_is_found_by_the_read_that_meets_it() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("name", text("Ada"))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("b")), ("name", text("Bob"))]));
+    drop(engine);
+    let connection = rusqlite::Connection::open(directory.file()).unwrap();
+    let changed = "UPDATE items SET value = CAST(replace(CAST(value AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE instr(value, 'Ada')";
+    assert_eq!(connection.execute(changed, []).unwrap(), 1);
+    drop(connection);
+    let engine = open(&directory.file());
+    let key = |sk: &str| {
+        GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text(sk)).build().unwrap()
+    };
+    let error = engine.get_item(&key("a")).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InternalServer);
+    assert!(error.message.contains("damaged"), "{error}");
+    assert!(engine.get_item(&key("b")).is_ok());
+}

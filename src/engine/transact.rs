@@ -1,0 +1,345 @@
+//! Transactions: all actions happen, or none, with a reason for each.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
+};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::action::{self, Action, Change, Effects, Outcome, Refusal, Rejection, Request};
+use super::capacity::read_units;
+use super::codec::{self, Attributes, ItemRef};
+use super::error::{EngineError, ErrorCode};
+use super::tables::Catalog;
+use super::{Writing, refuse_unsupported};
+
+/// The most actions of a transaction.
+const MAX_ACTIONS: usize = 100;
+/// The most bytes of a transaction's items.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The most bytes of a client request token.
+const MAX_TOKEN: usize = 36;
+/// How long a token is remembered.
+const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The most tokens that are remembered: about 100 MB. Beyond it, the oldest are forgotten before their time.
+const MAX_TOKENS: usize = 1_000_000;
+
+/// Half of a SHA-256: enough to distinguish what one process sees in ten minutes.
+pub type Fingerprint = [u8; 16];
+
+/// The transactions of the last ten minutes that had a token and happened.
+#[derive(Default)]
+pub struct Tokens {
+    known: HashMap<Fingerprint, Remembered>,
+    order: VecDeque<(Timestamp, Fingerprint)>,
+}
+
+struct Remembered {
+    fingerprint: Fingerprint,
+    at: Timestamp,
+    /// What reading the items again costs, by the table's number.
+    reads: Box<[(u16, f32)]>,
+}
+
+impl Tokens {
+    fn evict(&mut self, now: Timestamp) {
+        let is_over = |at: &Timestamp| now.duration_since(*at) >= TOKEN_AGE;
+        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(at)) {
+            let Some((at, token)) = self.order.pop_front() else { break };
+            if self.known.get(&token).is_some_and(|known| known.at == at) {
+                self.known.remove(&token);
+            }
+        }
+    }
+
+    fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+        self.order.push_back((remembered.at, token));
+        self.known.insert(token, remembered);
+    }
+
+    /// Forgets a transaction that did not reach the disk after all.
+    pub fn forget(&mut self, token: &Fingerprint) {
+        self.known.remove(token);
+    }
+}
+
+/// A transaction that is ready to be judged.
+pub struct Plan {
+    actions: Vec<Result<Action, String>>,
+    token: Option<(Fingerprint, Fingerprint)>,
+    capacity: Option<ReturnConsumedCapacity>,
+}
+
+/// Checks a request and parses its expressions.
+///
+/// # Errors
+/// [`EngineError`] in DynamoDB's words.
+pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Plan, EngineError> {
+    let items = input.transact_items.as_deref().unwrap_or_default();
+    if items.is_empty() || items.len() > MAX_ACTIONS {
+        let bound = if items.is_empty() { "greater than or equal to 1" } else { "less than or equal to 100" };
+        return Err(EngineError::invalid(format!(
+            "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length {bound}"
+        )));
+    }
+    refuse_unsupported(&[(
+        "ReturnItemCollectionMetrics",
+        super::wants_metrics(&input.return_item_collection_metrics),
+    )])?;
+    let token = input.client_request_token.clone();
+    if token.as_ref().is_some_and(|token| token.is_empty() || token.len() > MAX_TOKEN) {
+        return Err(EngineError::invalid(
+            "1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: \
+             Member must have length between 1 and 36",
+        ));
+    }
+    let mut actions = Vec::with_capacity(items.len());
+    for item in items {
+        actions.push(match prepare_action(catalog, item) {
+            Ok(action) => Ok(action),
+            Err(Rejection::Action(message)) => Err(message),
+            Err(Rejection::Request(error)) => return Err(error),
+        });
+    }
+    let mut keys = HashSet::new();
+    if !actions.iter().flatten().all(|action| keys.insert(&action.key.storage)) {
+        return Err(EngineError::invalid(
+            "Transaction request cannot include multiple operations on one item",
+        ));
+    }
+    check_size(actions.iter().flatten().map(|action| match &action.change {
+        Change::Put(item) => ItemRef(item).size(),
+        _ => 0,
+    }))?;
+    let hash = |token: String| {
+        let mut hasher = Hasher(Sha256::new());
+        hasher.text(&token);
+        Ok::<_, EngineError>((hasher.finish(), fingerprint(items)?))
+    };
+    let token = token.map(hash).transpose()?;
+    Ok(Plan { actions, token, capacity: input.return_consumed_capacity.clone() })
+}
+
+fn check_size(sizes: impl Iterator<Item = usize>) -> Result<(), EngineError> {
+    let size: usize = sizes.sum();
+    if size > MAX_BYTES {
+        let message = format!("Transaction payload size cannot exceed 4MB. Payload Size: {size}");
+        return Err(EngineError::invalid(message));
+    }
+    Ok(())
+}
+
+fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action, Rejection> {
+    let returns_old = |wanted: &Option<ReturnValuesOnConditionCheckFailure>| {
+        wanted == &Some(ReturnValuesOnConditionCheckFailure::AllOld)
+    };
+    macro_rules! request {
+        ($action:expr, $condition:expr) => {
+            Request {
+                table: &$action.table_name,
+                condition: $condition,
+                names: $action.expression_attribute_names.as_ref(),
+                values: $action.expression_attribute_values.as_ref(),
+                returns_old: returns_old(&$action.return_values_on_condition_check_failure),
+            }
+        };
+    }
+    match (&item.put, &item.update, &item.delete, &item.condition_check) {
+        (Some(put), None, None, None) => {
+            Action::put(catalog, &request!(put, put.condition_expression.as_deref()), &put.item)
+        }
+        (None, Some(update), None, None) => {
+            let request = request!(update, update.condition_expression.as_deref());
+            Action::update(catalog, &request, &update.key, Some(&update.update_expression))
+        }
+        (None, None, Some(delete), None) => {
+            Action::delete(catalog, &request!(delete, delete.condition_expression.as_deref()), &delete.key)
+        }
+        (None, None, None, Some(check)) => {
+            Action::check(catalog, &request!(check, Some(check.condition_expression.as_str())), &check.key)
+        }
+        _ => {
+            Err(EngineError::invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+                .into())
+        }
+    }
+}
+
+/// Judges a transaction, and does it if every action can be done.
+///
+/// # Errors
+/// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a failure of storage.
+pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
+    let now = writing.now;
+    writing.state.tokens.evict(now);
+    if let Some((token, fingerprint)) = &plan.token
+        && let Some(known) = writing.state.tokens.known.get(token)
+    {
+        return replay(known, fingerprint, plan.capacity.as_ref(), &writing.state.catalog);
+    }
+    let mut outcomes = Vec::with_capacity(plan.actions.len());
+    for action in &plan.actions {
+        outcomes.push(match action {
+            Ok(action) => action.judge(writing.read)?.map(|outcome| (action, outcome)),
+            Err(message) => Err(Refusal::Invalid(message.clone())),
+        });
+    }
+    if outcomes.iter().any(Result::is_err) {
+        return Err(canceled(outcomes)?);
+    }
+    let outcomes: Vec<(&Action, Outcome)> = outcomes.into_iter().flatten().collect();
+    let size = |item: &Option<Vec<u8>>| item.as_deref().map_or(0, |item| ItemRef(item).size());
+    check_size(outcomes.iter().map(|(_, outcome)| size(&outcome.new)))?;
+    let mut effects = Effects::default();
+    let mut reads: BTreeMap<u16, f32> = BTreeMap::new();
+    for (action, outcome) in outcomes {
+        let units = 2.0 * read_units(size(&outcome.new), true);
+        *reads.entry(action.table.id).or_default() += units as f32;
+        action.commit(outcome, true, false, &mut effects);
+    }
+    let usage = std::mem::take(&mut effects.usage);
+    writing.commit(effects);
+    if let Some((token, fingerprint)) = plan.token {
+        let remembered = Remembered { fingerprint, at: now, reads: reads.into_iter().collect() };
+        writing.state.tokens.remember(token, remembered);
+        writing.token = Some(token);
+    }
+    let consumed = usage.consumed(plan.capacity.as_ref());
+    let consumed = consumed.map(|all| {
+        let mut all = all;
+        all.iter_mut().for_each(|one| one.write_capacity_units = one.capacity_units);
+        all
+    });
+    Ok(TransactWriteItemsOutput::builder().set_consumed_capacity(consumed).build())
+}
+
+fn replay(
+    known: &Remembered,
+    fingerprint: &Fingerprint,
+    capacity: Option<&ReturnConsumedCapacity>,
+    catalog: &Catalog,
+) -> Result<TransactWriteItemsOutput, EngineError> {
+    if known.fingerprint != *fingerprint {
+        return Err(EngineError::new(
+            ErrorCode::IdempotentParameterMismatch,
+            "The client request token was used with other parameters",
+        ));
+    }
+    let wanted = matches!(capacity, Some(ReturnConsumedCapacity::Total | ReturnConsumedCapacity::Indexes));
+    let consumed = wanted.then(|| {
+        let name = |id: u16| catalog.values().find(|table| table.id == id).map(|table| table.name.clone());
+        let consumed = known.reads.iter().map(|(table, units)| {
+            let consumed = ConsumedCapacity::builder().set_table_name(name(*table));
+            consumed.capacity_units(f64::from(*units)).read_capacity_units(f64::from(*units)).build()
+        });
+        consumed.collect()
+    });
+    Ok(TransactWriteItemsOutput::builder().set_consumed_capacity(consumed).build())
+}
+
+/// The error of a transaction in which at least one action was refused.
+fn canceled(outcomes: Vec<Result<(&Action, Outcome), Refusal>>) -> Result<EngineError, EngineError> {
+    let mut reasons = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let reason = CancellationReason::builder();
+        reasons.push(match outcome {
+            Ok(_) => reason.code("None").build(),
+            Err(Refusal::Invalid(message)) => reason.code("ValidationError").message(message).build(),
+            Err(Refusal::Condition(old)) => {
+                let item = old.as_deref().map(action::decode).transpose()?;
+                reason
+                    .code("ConditionalCheckFailed")
+                    .message("The conditional request failed")
+                    .set_item(item)
+                    .build()
+            }
+        });
+    }
+    let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref().unwrap_or("None")).collect();
+    let message = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
+    let mut error = EngineError::new(ErrorCode::TransactionCanceled, message);
+    error.reasons = reasons;
+    Ok(error)
+}
+
+/// A hash that is the same for the same actions, in whatever order their maps are.
+fn fingerprint(items: &[TransactWriteItem]) -> Result<Fingerprint, EngineError> {
+    let mut hasher = Hasher(Sha256::new());
+    for item in items {
+        macro_rules! common {
+            ($action:expr) => {
+                hasher.text(&$action.table_name);
+                hasher.names($action.expression_attribute_names.as_ref());
+                hasher.map($action.expression_attribute_values.as_ref())?;
+                hasher.text(&format!("{:?}", $action.return_values_on_condition_check_failure));
+            };
+        }
+        if let Some(put) = &item.put {
+            hasher.text("put");
+            hasher.map(Some(&put.item))?;
+            hasher.text(put.condition_expression.as_deref().unwrap_or_default());
+            common!(put);
+        }
+        if let Some(update) = &item.update {
+            hasher.text("update");
+            hasher.map(Some(&update.key))?;
+            hasher.text(&update.update_expression);
+            hasher.text(update.condition_expression.as_deref().unwrap_or_default());
+            common!(update);
+        }
+        if let Some(delete) = &item.delete {
+            hasher.text("delete");
+            hasher.map(Some(&delete.key))?;
+            hasher.text(delete.condition_expression.as_deref().unwrap_or_default());
+            common!(delete);
+        }
+        if let Some(check) = &item.condition_check {
+            hasher.text("check");
+            hasher.map(Some(&check.key))?;
+            hasher.text(&check.condition_expression);
+            common!(check);
+        }
+    }
+    Ok(hasher.finish())
+}
+
+struct Hasher(Sha256);
+
+impl Hasher {
+    fn finish(self) -> Fingerprint {
+        let hash: [u8; 32] = self.0.finalize().into();
+        hash.first_chunk().copied().unwrap_or_default()
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn names(&mut self, names: Option<&HashMap<String, String>>) {
+        let sorted: BTreeMap<_, _> = names.into_iter().flatten().collect();
+        for (alias, name) in sorted {
+            self.text(alias);
+            self.text(name);
+        }
+    }
+
+    fn map(&mut self, map: Option<&Attributes>) -> Result<(), EngineError> {
+        let Some(map) = map else { return Ok(()) };
+        let bytes = codec::encode_item(map).map_err(|error| EngineError::invalid(error.to_string()))?;
+        self.bytes(&bytes);
+        Ok(())
+    }
+}
