@@ -303,7 +303,7 @@ mod tests {
         let mut files = Vec::new();
         sources(&src, &mut files);
         assert!(files.len() > 100, "only {} files were found", files.len());
-        let may = ["bin/", "native/", "native.rs", "app.rs", "web/assets/build.rs"];
+        let may = ["bin/", "engine/", "native/", "native.rs", "app.rs", "web/assets/build.rs"];
         for path in files {
             let name = path.strip_prefix(&src).unwrap().to_str().unwrap();
             if may.iter().any(|place| name.starts_with(place)) {

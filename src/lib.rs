@@ -9,6 +9,7 @@
 //! | [`config`] | what a deployed Holdfast is told by its environment |
 //! | [`dashboard`] | the start page of agents |
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
+//! | `engine` | the embedded engine: DynamoDB's semantics within this process; not on Lambda or WebAssembly |
 //! | [`error`] | every known failure → status and words |
 //! | [`inventory`] | products whose stock follows from messages |
 //! | [`leads`] | people who may buy |
@@ -37,6 +38,8 @@ pub mod calendar;
 pub mod config;
 pub mod dashboard;
 pub mod dynamo;
+#[cfg(feature = "local")]
+pub mod engine;
 pub mod error;
 pub mod inventory;
 pub mod leads;

@@ -4,6 +4,8 @@
 //! each group; a group is what came while the group before it was synced. No write is answered, and none is refused,
 //! before its group is on disk. If a group cannot be stored, all its writes fail and nothing of them remains.
 
+#![allow(clippy::disallowed_methods, reason = "the threads of the data file are the engine's own")]
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

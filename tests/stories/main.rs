@@ -19,6 +19,7 @@ mod bad_input;
 mod bootstraps;
 mod browser;
 mod deployment;
+mod engine;
 mod faults;
 mod harness;
 mod imports;
@@ -75,6 +76,7 @@ modules![
     bootstraps,
     browser,
     deployment,
+    engine,
     faults,
     harness,
     imports,
