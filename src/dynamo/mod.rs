@@ -17,7 +17,7 @@ pub mod stream;
 mod upgrade;
 mod write;
 
-#[cfg(feature = "native")]
+#[cfg(feature = "aws")]
 pub(crate) use client::error_chain;
 pub use client::{Dynamo, Patience, StoreError};
 pub use cursor::{Cursor, CursorError};

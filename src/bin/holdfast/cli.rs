@@ -1,13 +1,15 @@
 //! The command line.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "aws")]
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
-use holdfast::native::kafka::{self, Setting};
+use holdfast::native::kafka::Setting;
 use holdfast::orders::period;
 use holdfast::raffle::domain::RaffleId;
 use holdfast::values::{Email, Name};
@@ -142,10 +144,11 @@ pub struct Consume {
     pub table: TableOptions,
 }
 
+#[cfg(feature = "kafka")]
 impl Consume {
     /// What the consumer is told.
-    pub fn kafka(&self) -> kafka::Options {
-        kafka::Options {
+    pub fn kafka(&self) -> holdfast::native::kafka::Options {
+        holdfast::native::kafka::Options {
             brokers: self.brokers.clone(),
             group: self.group.clone(),
             topic: self.topic.clone(),
@@ -433,6 +436,7 @@ pub struct ServeOptions {
 
 impl ServeOptions {
     /// Where a table on AWS is served.
+    #[cfg(feature = "aws")]
     pub fn address(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }

@@ -1,6 +1,7 @@
 //! Why a command ended without having done its work, in words for the person at the terminal.
 
 use std::io;
+#[cfg(feature = "aws")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -47,6 +48,7 @@ pub enum Failure {
         cause: io::Error,
     },
     /// The address cannot be listened on.
+    #[cfg(feature = "aws")]
     #[error("cannot listen on {address}: {cause}; choose another with --listen")]
     Address {
         /// The address.
