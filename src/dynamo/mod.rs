@@ -1,4 +1,4 @@
-//! The one store: a DynamoDB table at the end of a [`line`].
+//! The one store: a DynamoDB table at the end of a [`mod@line`].
 //!
 //! What always holds here: every call has a key or index condition, a limit and a deadline; every change is one
 //! guarded `TransactWriteItems`; failures that pass by waiting are retried in one place; no request sends a Scan; what
