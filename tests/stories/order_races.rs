@@ -267,7 +267,7 @@ async fn random_operations_leave_every_lead_accounted_for_once(world: World) {
         let (queue, hands) = (queue.clone(), hands.clone());
         tokio::spawn(async move {
             let mut dice = Dice(seed.wrapping_add(number as u64));
-            for _ in 0..scaled(400, 2_000) / WORKERS {
+            for _ in 0..scaled(240, 2_000) / WORKERS {
                 if dice.roll(4) == 0 {
                     wire.next("TransactWriteItems", a_fault(&mut dice));
                 }
