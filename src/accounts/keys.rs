@@ -1,4 +1,4 @@
-//! The keys of session cookies: which one signs, which ones verify, and how a new one takes over while nobody is signed out.
+//! The keys of session cookies: which one signs, which ones verify, and how a new key takes over without ending a session.
 //!
 //! A key that is read from a vault is looked at again when what is known of it is old, before a request that needs it: an
 //! instance that was frozen for hours has no other moment. A new key verifies cookies from the first look on, and signs them
@@ -99,7 +99,7 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A key that signs at once, and perhaps one that opens beside it.
+    /// A key that signs at once, and perhaps one that verifies beside it.
     pub fn of(current: CookieKey, previous: Option<CookieKey>) -> Self {
         Self { current, previous, takes_over: Timestamp::MIN }
     }

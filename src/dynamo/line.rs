@@ -172,7 +172,7 @@ pub enum CallError {
     NotSent {
         /// What kept it from being sent.
         cause: String,
-        /// Whether it may be sent later: nobody listened, for example.
+        /// Whether a later attempt may be sent: the connection was refused, for example.
         may_pass: bool,
     },
 }
@@ -294,7 +294,7 @@ impl<E: OperationError> From<SdkError<E, HttpResponse>> for CallError {
     }
 }
 
-/// Whether nobody listened, so that nothing was sent. Any other broken connection may have carried the call.
+/// Whether the connection was refused, so that nothing was sent. Any other broken connection may have carried the call.
 fn was_refused(failure: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
     let Some(error) = failure.as_connector_error() else { return false };
     let causes =
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_nobodys_data() {
+    fn an_error_shows_no_personal_data() {
         let item = [("name".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S("Ann Lee".to_owned()))];
         let reason = CancellationReason::builder()
             .code("ConditionalCheckFailed")

@@ -97,7 +97,7 @@ impl Engine {
         })
     }
 
-    /// Removes up to `limit` rows of the stream's log that nobody needs, and returns how many. Call it again while it
+    /// Removes up to `limit` rows of the stream's log that no reader needs, and returns how many. Call it again while it
     /// returns `limit`.
     ///
     /// # Errors

@@ -296,7 +296,7 @@ fn row_records(
     Ok((records, first | row.count.saturating_sub(1)))
 }
 
-/// Adds to a batch the removal of up to `limit` rows that nobody needs, and returns how many. A row goes when every
+/// Adds to a batch the removal of up to `limit` rows that no reader needs, and returns how many. A row goes when every
 /// reader acknowledged it, when it is older than a day, and when the log is larger than `max_bytes`. `acknowledged` is
 /// the least place that all readers acknowledged; none if there are no readers.
 ///

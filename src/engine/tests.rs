@@ -514,7 +514,7 @@ fn a_data_file_has_one_process_at_a_time() {
 
 /// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
 #[test]
-#[ignore = "a part of the test below"]
+#[ignore = "each_answer_follows_a_sync runs it as a child process"]
 fn writes_and_shows_each_answer() {
     let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
     let engine = open(&path);

@@ -63,7 +63,7 @@ impl DataDirectory {
         Failure::DataHeld { directory: self.0.clone(), held }
     }
 
-    /// What cookies are signed with where nothing else is told: the key in `cookie.key`, made when it is not there.
+    /// The key of session cookies unless the environment gives one: the one in `cookie.key`, created if it is missing.
     ///
     /// # Errors
     /// [`Failure::File`].

@@ -219,7 +219,7 @@ fn initialize(connection: &Connection) -> Result<(), rusqlite::Error> {
     transaction.commit()
 }
 
-/// Creates the file for nobody but its owner, and its directory likewise, unless they are there.
+/// Creates the file and its directory, readable by their owner alone, unless they exist.
 fn create(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     if let Some(directory) = directory.filter(|directory| !directory.exists()) {

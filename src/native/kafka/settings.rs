@@ -1,4 +1,4 @@
-//! What a consumer is told. Reading it needs no Kafka client, so every build of the command line does.
+//! The options of a consumer. Every build of the command line parses them, with or without the Kafka client.
 
 use std::fmt;
 use std::str::FromStr;

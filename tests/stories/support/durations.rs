@@ -1,4 +1,4 @@
-//! How long each story took, for whoever makes the run shorter.
+//! How long each story took, to find what makes a run slow.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
