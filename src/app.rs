@@ -1,12 +1,11 @@
 //! What handlers share, and the whole application as one service.
 //!
-//! What differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep and the HTTP
-//! client under the SDK) comes in here and nowhere else.
+//! What differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep and the way to the
+//! store) comes in here and nowhere else.
 
 use std::fmt;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use crate::accounts::{self, keys::CookieKeys, sign_up::SignUp};
 use crate::automation;
+use crate::dynamo::line::Line;
 use crate::dynamo::{Dynamo, Patience};
 use crate::error::{self, AppError};
 use crate::inventory;
@@ -138,8 +138,8 @@ impl fmt::Debug for Aside {
 
 /// What differs between the places where the application runs: the local server, Lambda, and WebAssembly.
 pub struct Platform {
-    /// A client of DynamoDB: the HTTP beneath, where it answers, and the credentials.
-    pub client: Builder,
+    /// The way to the store.
+    pub line: Line,
     /// What waits.
     pub sleep: SharedAsyncSleep,
     /// The time.
@@ -186,9 +186,9 @@ impl App {
 
     /// The application over a table, wherever it runs.
     pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
-        let Platform { client, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
+        let Platform { line, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
         Self {
-            dynamo: Dynamo::new(client, table, sleep, entropy.clone(), Patience::default()),
+            dynamo: Dynamo::new(line, table, sleep, entropy.clone(), Patience::default()),
             clock,
             entropy,
             aside,

@@ -21,13 +21,13 @@ pub mod secrets;
 
 use std::str::FromStr as _;
 
-use aws_sdk_dynamodb::config::Builder;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::accounts::sign_up::SignUp;
 use crate::app::{App, Aside, Clock, CookiePolicy, Entropy, Platform};
 use crate::config::{ConfigError, SecretsError};
+use crate::dynamo::line::Line;
 use crate::telemetry::Telemetry;
 
 /// How many leads a process remembers at versions that it has seen.
@@ -74,10 +74,10 @@ pub enum StartError {
 }
 
 /// The application over a table. It tells the log what comes of requests.
-pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
+pub fn app(line: Line, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
     let platform = Platform {
-        client,
-        sleep: SharedAsyncSleep::new(TokioSleep::new()),
+        line,
+        sleep: sleep(),
         clock: Clock::of_system(),
         entropy: Entropy::of_system(),
         aside: aside(),
@@ -85,6 +85,11 @@ pub fn app(client: Builder, table: &str, cookies: CookiePolicy, sign_up: SignUp)
         telemetry: Telemetry::to_log(),
     };
     App::on(platform, table, cookies, sign_up)
+}
+
+/// Tokio's clock.
+pub fn sleep() -> SharedAsyncSleep {
+    SharedAsyncSleep::new(TokioSleep::new())
 }
 
 /// Slow work on threads of its own.

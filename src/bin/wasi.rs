@@ -33,6 +33,7 @@ use axum::response::Response;
 use holdfast::app::{App, Aside, Clock, Entropy, Platform, build_router};
 use holdfast::config::aws::AwsVariables;
 use holdfast::config::{Config, ConfigError, SecretsError, Settled};
+use holdfast::dynamo::line::Line;
 use holdfast::telemetry::Telemetry;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
@@ -88,9 +89,10 @@ fn app() -> Result<App, StartError> {
         Some(endpoint) => client.endpoint_url(endpoint),
         None => client,
     };
+    let sleep = SharedAsyncSleep::new(WasiSleep);
     let platform = Platform {
-        client,
-        sleep: SharedAsyncSleep::new(WasiSleep),
+        line: Line::to_aws(client, sleep.clone()),
+        sleep,
         clock: Clock::of_system(),
         entropy: Entropy::of_system(),
         aside: Aside::here(),

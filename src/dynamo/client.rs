@@ -4,15 +4,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig};
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
 use futures_util::future::{Either, select};
 
-use super::line::{Aws, CallError, Line, Request};
+use super::line::{CallError, Line, Request};
 use super::{Key, OLDEST, SCHEMA};
 use crate::app::Entropy;
-use crate::telemetry::{PassOn, tally};
+use crate::telemetry::tally;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -126,21 +124,14 @@ impl Dynamo {
     const FIRST_WAIT: Duration = Duration::from_millis(25);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-    /// The table over a configured SDK. The SDK's own retries are switched off: it knows nothing of transaction
-    /// conflicts, and two loops within each other would outlive the deadline.
+    /// The table with this name at the end of a line.
     pub fn new(
-        config: Builder,
+        line: Line,
         table: impl Into<Arc<str>>,
         sleep: SharedAsyncSleep,
         entropy: Entropy,
         patience: Patience,
     ) -> Self {
-        let config = config
-            .retry_config(RetryConfig::disabled())
-            .sleep_impl(sleep.clone())
-            .interceptor(PassOn)
-            .build();
-        let line = Line::to(Aws(Client::from_conf(config)));
         Self { line, table: table.into(), sleep, entropy, patience }
     }
 

@@ -1,8 +1,8 @@
 //! The line: the one function through which every call reaches a store, below everything that knows what a lead is.
 //!
 //! A call is an [`Operation`] with the SDK's input; its answer is a [`Reply`] with the SDK's output, or a [`CallError`] of
-//! our own. What stands at the other end is a [`Target`]: DynamoDB through the SDK, or in tests something around it.
-//! Deadlines, retries and what an error means lie above the line, so they are the same for every target.
+//! our own. What stands at the other end is a [`Target`]: DynamoDB through the SDK, the embedded engine, or in tests
+//! something around either. Deadlines, retries and what an error means lie above the line, so they are the same for every target.
 
 use std::fmt;
 use std::future::Future;
@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Builder, retry::RetryConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::batch_get_item::builders::BatchGetItemInputBuilder;
@@ -28,10 +29,12 @@ use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError,
 use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveOutput;
 use aws_sdk_dynamodb::operation::update_time_to_live::builders::UpdateTimeToLiveInputBuilder;
 use aws_sdk_dynamodb::types::CancellationReason;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::retry::ErrorKind;
 
 use super::client::error_chain;
+use crate::telemetry::PassOn;
 
 /// The future of a call.
 pub type Calling = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
@@ -50,6 +53,14 @@ impl Line {
     /// The line to this target.
     pub fn to(target: impl Target + 'static) -> Self {
         Self(Arc::new(target))
+    }
+
+    /// The line to DynamoDB over a configured SDK. The SDK's own retries are switched off: it knows nothing of
+    /// transaction conflicts, and two loops within each other would outlive the deadline.
+    pub fn to_aws(config: Builder, sleep: SharedAsyncSleep) -> Self {
+        let config =
+            config.retry_config(RetryConfig::disabled()).sleep_impl(sleep).interceptor(PassOn).build();
+        Self::to(Aws(Client::from_conf(config)))
     }
 
     /// Makes one attempt of one call.

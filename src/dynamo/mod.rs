@@ -6,6 +6,8 @@
 
 mod client;
 mod cursor;
+#[cfg(feature = "local")]
+mod embedded;
 mod expression;
 pub mod ledger;
 pub mod line;
@@ -21,6 +23,8 @@ mod write;
 pub(crate) use client::error_chain;
 pub use client::{Dynamo, Patience, StoreError};
 pub use cursor::{Cursor, CursorError};
+#[cfg(feature = "local")]
+pub use embedded::Embedded;
 pub use expression::{Condition, Update};
 pub use read::{Page, Select};
 #[cfg(feature = "local")]

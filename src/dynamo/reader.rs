@@ -1,31 +1,31 @@
-//! Reads the table's stream where Lambda does not: on the embedded engine and on DynamoDB Local.
+//! Reads the table's stream where Lambda does not: the log of the embedded engine, or the shards of DynamoDB's stream.
 //!
-//! What always holds: a change is handed over after those before it in its shard, and a shard's after its parent's;
-//! nothing is skipped, and a batch that was not handled is handed over again. How far a reader has come stands in the
-//! table, in a checkpoint for each shard, so that the next process goes on from there; what was handled just before a
-//! process was killed is told again.
+//! What always holds: a change is handed over after those before it in its shard, and a shard's after its parent's; the
+//! engine's log is one such shard. Nothing is skipped, and a batch that was not handled is handed over again. How far a
+//! reader has come is stored, so that the next process goes on from there; what was handled just before a process was
+//! killed is told again.
 //!
-//! A checkpoint's own write is a change as well. Readers do not hand it over, and write a checkpoint only after changes
-//! that they did hand over, so that they come to rest.
+//! The engine knows itself how far its readers have come. For DynamoDB's stream it stands in the table, in a checkpoint
+//! for each shard. A checkpoint's own write is a change as well. Readers do not hand it over, and write a checkpoint only
+//! after changes that they did hand over, so that they come to rest.
 
+mod log;
 mod shard;
+mod shards;
 
 use std::fmt::Display;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
-use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodbstreams::types::Shard as Described;
+use aws_sdk_dynamodbstreams::config::Builder;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
-use self::shard::{Shard, Step};
-use super::line::CallError;
+use self::log::Log;
+use self::shards::Shards;
 use super::stream::Change;
-use super::{Dynamo, StoreError};
+use super::{Dynamo, Embedded, StoreError};
 
 /// How long a reader waits.
 #[derive(Debug, Clone, Copy)]
@@ -54,24 +54,26 @@ impl Pace {
     }
 }
 
-/// What a reader and its shards work with.
-struct Source {
+/// For whom a stream is read.
+struct Audience {
     dynamo: Dynamo,
-    streams: Client,
     consumer: &'static str,
     relevant: Box<dyn Fn(&Change) -> bool + Send + Sync>,
 }
 
-/// A reader of the table's stream, for one consumer. Two at once for the same consumer lose nothing, and tell it twice.
-pub struct StreamReader {
-    source: Source,
-    pace: Pace,
-    /// The stream whose shards these are.
-    stream: Option<String>,
-    shards: Vec<Shard>,
+/// From where a stream is read.
+enum Origin {
+    Shards(Shards),
+    Log(Log),
 }
 
-/// What one look at all shards came to. The greater decides.
+/// A reader of the table's stream, for one consumer. Two at once for the same consumer lose nothing, and tell it twice.
+pub struct StreamReader {
+    origin: Origin,
+    pace: Pace,
+}
+
+/// What one look at a stream came to. The greater decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Look {
     /// The stream told nothing new.
@@ -83,24 +85,34 @@ enum Look {
 }
 
 impl StreamReader {
-    /// A reader of the stream of `dynamo`'s table, for the consumer with this name, which is part of the checkpoints'
-    /// keys. Only changes that are `relevant` are handed over.
+    /// A reader of the DynamoDB stream of `dynamo`'s table, for the consumer with this name, which is part of the
+    /// checkpoints' keys. Only changes that are `relevant` are handed over.
     pub fn new(
         dynamo: Dynamo,
         streams: Builder,
         consumer: &'static str,
         relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
     ) -> Self {
-        // The table's client waits for what passes by waiting; the SDK's own retries would do so twice.
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(dynamo.patience.attempt).build();
-        let streams = streams
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .sleep_impl(dynamo.sleep.clone())
-            .build();
-        let source =
-            Source { dynamo, streams: Client::from_conf(streams), consumer, relevant: Box::new(relevant) };
-        Self { source, pace: Pace::default(), stream: None, shards: Vec::new() }
+        let audience = Audience { dynamo, consumer, relevant: Box::new(relevant) };
+        Self { origin: Origin::Shards(Shards::new(audience, streams)), pace: Pace::default() }
+    }
+
+    /// The same for the log of the embedded engine that has `dynamo`'s table.
+    pub fn embedded(
+        dynamo: Dynamo,
+        engine: Embedded,
+        consumer: &'static str,
+        relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let audience = Audience { dynamo, consumer, relevant: Box::new(relevant) };
+        Self { origin: Origin::Log(Log::new(audience, engine)), pace: Pace::default() }
+    }
+
+    fn audience(&self) -> &Audience {
+        match &self.origin {
+            Origin::Shards(shards) => shards.audience(),
+            Origin::Log(log) => log.audience(),
+        }
     }
 
     /// The same reader at another pace.
@@ -168,7 +180,7 @@ impl StreamReader {
                     self.pace.after(failures)
                 }
                 Err(error @ StoreError::Unavailable { .. }) => {
-                    tracing::warn!(consumer = self.source.consumer, %error, "the stream is read again later");
+                    tracing::warn!(consumer = self.audience().consumer, %error, "the stream is read again later");
                     failures = failures.saturating_add(1);
                     self.pace.after(failures)
                 }
@@ -184,92 +196,18 @@ impl StreamReader {
     /// Waits, and says whether to go on.
     async fn wait(&self, wait: Duration, stop: Pin<&mut impl Future<Output = ()>>) -> bool {
         use aws_smithy_async::rt::sleep::AsyncSleep as _;
-        matches!(select(stop, self.source.dynamo.sleep.sleep(wait)).await, Either::Right(_))
+        matches!(select(stop, self.audience().dynamo.sleep.sleep(wait)).await, Either::Right(_))
     }
 
-    /// One step in each shard whose parent is read to its end.
     async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
     where
         H: FnMut(Arc<[Change]>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
-        if self.shards.iter().all(Shard::ended) {
-            self.describe().await?;
-        }
-        let mut look = Look::Nothing;
-        for index in 0..self.shards.len() {
-            let parent = self.shards[index].parent.clone();
-            let waits = |shard: &Shard| Some(&shard.id) == parent.as_ref() && !shard.ended();
-            if self.shards.iter().any(waits) {
-                continue;
-            }
-            match self.shards[index].step(&self.source, handle).await? {
-                Step::AtEnd => {}
-                Step::Read => look = look.max(Look::More),
-                Step::Unhandled => look = Look::Later,
-                Step::Ended => {
-                    // What it was split into, or what follows it.
-                    self.describe().await?;
-                    return Ok(look.max(Look::More));
-                }
-                Step::Gone => {
-                    self.shards.clear();
-                    return Ok(Look::Later);
-                }
-            }
-        }
-        Ok(look)
-    }
-
-    /// Learns which shards the stream has. Those that are known keep their places.
-    async fn describe(&mut self) -> Result<(), StoreError> {
-        let stream = self.source.latest_stream().await?;
-        let described = self.source.shards(&stream).await?;
-        if self.stream.as_ref() != Some(&stream) {
-            self.shards.clear();
-        }
-        self.shards.retain(|shard| described.iter().any(|described| described.shard_id() == Some(&shard.id)));
-        for shard in described {
-            let Some(id) = shard.shard_id else { continue };
-            if !self.shards.iter().any(|known| known.id == id) {
-                self.shards.push(Shard::new(&stream, id, shard.parent_shard_id));
-            }
-        }
-        self.stream = Some(stream);
-        Ok(())
-    }
-}
-
-impl Source {
-    async fn latest_stream(&self) -> Result<String, StoreError> {
-        const OPERATION: &str = "DescribeTable";
-        let request = DescribeTableInput::builder().table_name(self.dynamo.table());
-        let answer = self.dynamo.call(&request).await?;
-        let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
-        let stream = answer.table.and_then(|table| table.latest_stream_arn);
-        stream.ok_or_else(|| StoreError::failed(OPERATION, "the table has no stream"))
-    }
-
-    /// All shards of a stream, in the order of the pages that list them.
-    async fn shards(&self, stream: &str) -> Result<Vec<Described>, StoreError> {
-        const OPERATION: &str = "DescribeStream";
-        let mut shards = Vec::new();
-        let mut last: Option<String> = None;
-        loop {
-            let attempt = async || {
-                let request = self.streams.describe_stream().stream_arn(stream);
-                let sent = request.set_exclusive_start_shard_id(last.clone()).send().await;
-                sent.map_err(CallError::from)
-            };
-            let answer = self.dynamo.retry(OPERATION, attempt, CallError::passes).await?;
-            let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
-            let Some(description) = answer.stream_description else { return Ok(shards) };
-            shards.extend(description.shards.unwrap_or_default());
-            last = description.last_evaluated_shard_id;
-            if last.is_none() {
-                return Ok(shards);
-            }
+        match &mut self.origin {
+            Origin::Shards(shards) => shards.look(handle).await,
+            Origin::Log(log) => log.look(handle).await,
         }
     }
 }

@@ -10,10 +10,11 @@ use aws_sdk_dynamodb::config::{Builder, SharedHttpClient};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-use super::{ClientError, StartError, app, secrets};
+use super::{ClientError, StartError, app, secrets, sleep};
 use crate::accounts::keys::{CookieKeys, KeyRing};
 use crate::app::{App, Clock};
 use crate::config::{Config, Settled, Told};
+use crate::dynamo::line::Line;
 
 /// A client of DynamoDB on AWS, or at another endpoint, with region and credentials from the ordinary chain unless a
 /// region is given.
@@ -76,7 +77,7 @@ pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartErro
     } else {
         config.settle_here()?
     };
-    Ok(app(client, &config.table, cookies, sign_up))
+    Ok(app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up))
 }
 
 /// The keys of cookies that an environment told, read from Secrets Manager if they are there.

@@ -12,14 +12,17 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as Sockets;
 use hyper_util::rt::TokioExecutor;
 
-/// A client of an engine on this machine, which asks for credentials and believes any.
-pub fn dynamodb(endpoint: &str) -> Builder {
-    Builder::new()
+use crate::dynamo::line::Line;
+
+/// The line to an engine on this machine, which asks for credentials and believes any.
+pub fn line(endpoint: &str) -> Line {
+    let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .http_client(Loopback::new())
         .endpoint_url(endpoint)
         .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "embedded engine"));
+    Line::to_aws(config, super::sleep())
 }
 
 /// A client of the streams of an engine on this machine.

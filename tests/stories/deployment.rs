@@ -27,16 +27,16 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        store: the_table_of_the_template_is_the_table_of_the_code;
-        embedded: the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
+        dynamodb: the_table_of_the_template_is_the_table_of_the_code,
+            the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
             the_bootstrap_links_within_its_stage,
             the_bootstrap_of_the_stream_answers_the_first_record_that_it_could_not_take,
             the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message,
             the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish,
-            the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off,
-            the_stream_hands_over_what_something_is_made_of_and_nothing_else,
+            the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off;
+        embedded: the_stream_hands_over_what_something_is_made_of_and_nothing_else,
             the_parameters_of_sign_up_are_what_the_function_reads
     ]
 }
@@ -123,6 +123,7 @@ pub async fn bootstrap(world: &World) -> (Desk, LambdaRuntime) {
         ("HOLDFAST_TABLE", world.table().to_owned()),
         ("HOLDFAST_COOKIE_KEY", "a key that is long enough for a test ".repeat(3)),
         ("HOLDFAST_DYNAMODB_ENDPOINT", world.engine().endpoint().to_owned()),
+        ("AWS_ACCESS_KEY_ID", world.engine().access_key().to_owned()),
     ];
     let runtime = LambdaRuntime::start(env!("CARGO_BIN_EXE_lambda_web"), environment).await;
     (desk, runtime.expect("the bootstrap starts"))
@@ -259,6 +260,7 @@ pub async fn worker(world: &World, bootstrap: &str) -> (Desk, LambdaRuntime) {
     let environment = [
         ("HOLDFAST_TABLE", world.table().to_owned()),
         ("HOLDFAST_DYNAMODB_ENDPOINT", world.engine().endpoint().to_owned()),
+        ("AWS_ACCESS_KEY_ID", world.engine().access_key().to_owned()),
     ];
     let runtime = LambdaRuntime::start(bootstrap, environment).await;
     (desk, runtime.expect("the bootstrap starts"))

@@ -11,7 +11,7 @@ use crate::support::{Story, World, stories};
 
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
-    stories![compared: random_operations_are_answered_as_dynamodb_local_answers_them]
+    stories![dynamodb: random_operations_are_answered_as_dynamodb_local_answers_them]
 }
 
 async fn random_operations_are_answered_as_dynamodb_local_answers_them(world: World) {

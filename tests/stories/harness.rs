@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::support::process::Process;
-use crate::support::{Kind, Story, World, browser, property, stories, wait};
+use crate::support::{Story, World, browser, property, stories, wait};
 
 /// The stories of this module and its parts.
 pub fn all() -> Vec<Story> {
     let mut stories = stories![
-        store: a_story_has_a_table_of_its_own;
+        dynamodb: a_story_has_a_table_of_its_own;
         embedded: every_file_of_stories_is_told,
             a_property_that_fails_names_its_smallest_value,
             waiting_for_what_never_comes_ends,
@@ -30,22 +30,15 @@ async fn a_story_has_a_table_of_its_own(world: World) {
     wire::make_table(&world).await;
     let neighbour = World::on(world.engine().kind(), "harness::neighbour").await.unwrap();
     assert_ne!(world.table(), neighbour.table());
-    // Each story has a dynoxide of its own, and all share one DynamoDB Local.
-    let shared = world.engine().endpoint() == neighbour.engine().endpoint();
-    assert_eq!(shared, world.engine().kind() == Kind::DynamoDbLocal);
-
     let client = neighbour.sdk_client();
     let description = client.describe_table().table_name(neighbour.table()).send().await;
     assert!(description.is_err(), "the neighbour's table was never made");
 
     wire::make_table(&neighbour).await;
     let name = neighbour.table().to_owned();
-    let kind = neighbour.engine().kind();
     neighbour.close().await;
-    if kind == Kind::DynamoDbLocal {
-        let gone = world.sdk_client().describe_table().table_name(name).send().await;
-        assert!(gone.is_err(), "a closed world's table is deleted");
-    }
+    let gone = world.sdk_client().describe_table().table_name(name).send().await;
+    assert!(gone.is_err(), "a closed world's table is deleted");
 }
 
 async fn every_file_of_stories_is_told(_: World) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use futures_util::future::join_all;
 use holdfast::dynamo::Patience;
 use holdfast::inventory::InventoryError;
@@ -398,18 +400,17 @@ async fn a_check_names_what_does_not_fit(world: World) {
     let right = check_all(&desk).await;
     assert_eq!(right, Checked { products: 30, movements: 60, ..Checked::default() });
     // Somebody writes past the product: another stock, and a movement less.
-    let client = world.sdk_client();
+    let store = world.store();
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-    let update = client
-        .update_item()
+    let update = UpdateItemInput::builder()
         .table_name(world.table())
         .key("pk", text("PRODUCT#P03"))
         .key("sk", text("PRODUCT"));
     let update = update.update_expression("SET stock = :s");
     let number = aws_sdk_dynamodb::types::AttributeValue::N("5".to_owned());
-    update.expression_attribute_values(":s", number).send().await.unwrap();
-    let delete = client.delete_item().table_name(world.table()).key("pk", text("PRODUCT#P07"));
-    delete.key("sk", text("MOVEMENT#0000000002")).send().await.unwrap();
+    store.update_item(update.expression_attribute_values(":s", number)).await;
+    let delete = DeleteItemInput::builder().table_name(world.table()).key("pk", text("PRODUCT#P07"));
+    store.delete_item(delete.key("sk", text("MOVEMENT#0000000002"))).await;
     let wrong = check_all(&desk).await.differences;
     let names: Vec<_> = wrong.iter().map(|one| (one.sku.as_str(), one.stock.get(), one.sum)).collect();
     assert_eq!(names, [("P03", 5, 4), ("P07", 4, 2)]);

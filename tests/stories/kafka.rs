@@ -25,11 +25,11 @@ pub fn all() -> Vec<Story> {
     stories![
         store: sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked,
             a_failing_store_is_waited_for_and_nothing_is_passed;
-        app: a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock,
-            messages_of_one_sku_share_transactions,
-            a_poison_message_stops_nothing_wherever_it_stands,
-            a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing,
+        dynamodb: a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock,
             asked_to_end_it_finishes_commits_and_the_next_one_goes_on;
+        app: messages_of_one_sku_share_transactions,
+            a_poison_message_stops_nothing_wherever_it_stands,
+            a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing;
         embedded: settings_that_cannot_be_are_refused_in_words
     ]
 }

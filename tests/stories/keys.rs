@@ -23,8 +23,8 @@ pub fn all() -> Vec<Story> {
             a_new_cookie_makes_no_session_last_longer,
             after_two_new_keys_an_old_cookie_is_nobody,
             keys_that_cannot_be_looked_at_stay_as_they_are,
-            many_requests_at_once_look_at_the_keys_once,
-            the_bootstrap_signs_in_with_keys_and_code_from_the_vault,
+            many_requests_at_once_look_at_the_keys_once;
+        dynamodb: the_bootstrap_signs_in_with_keys_and_code_from_the_vault,
             the_bootstrap_names_the_secrets_that_it_cannot_have
     ]
 }
@@ -254,6 +254,7 @@ async fn bootstrap(world: &World, vault: &SecretsManager) -> Arc<LambdaRuntime> 
         ("HOLDFAST_INVITATION_CODE_SECRET", CODE_SECRET.to_owned()),
         ("HOLDFAST_SECRETS_ENDPOINT", vault.endpoint()),
         ("HOLDFAST_DYNAMODB_ENDPOINT", world.engine().endpoint().to_owned()),
+        ("AWS_ACCESS_KEY_ID", world.engine().access_key().to_owned()),
     ];
     let runtime = LambdaRuntime::start(env!("CARGO_BIN_EXE_lambda_web"), environment).await;
     Arc::new(runtime.expect("the bootstrap starts"))

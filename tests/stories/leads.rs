@@ -1,5 +1,6 @@
 //! Leads over the JSON API: what is created, changed, refused and kept in the history.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use serde_json::{Value, json};
 
 use crate::support::desk::{Desk, PATIENCE, address, change, create, history, new_lead, read};
@@ -280,12 +281,12 @@ async fn a_lead_that_is_out_in_an_order_is_not_deleted(world: World) {
     // Orders are a later feature; what they leave on a lead is written as they will.
     let key = format!("LEAD#{}", lead["id"].as_str().unwrap());
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-    let update = world.sdk_client().update_item().table_name(world.table());
+    let update = UpdateItemInput::builder().table_name(world.table());
     let update = update.key("pk", text(&key)).key("sk", text("LEAD"));
     let update = update
         .update_expression("SET stock = :stock")
         .expression_attribute_values(":stock", text("ASSIGNED"));
-    update.send().await.unwrap();
+    world.store().update_item(update).await;
     let problem: Value =
         agent.delete(&address(&lead)).header("if-match", "\"1\"").send().await.expect(422).json();
     assert_eq!((&problem["rule"], &problem["field"]), (&json!("assigned-stays"), &json!("stock")));

@@ -25,12 +25,12 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        app: the_web_function_does_its_work_with_all_its_grants_and_no_other,
+        dynamodb: the_web_function_does_its_work_with_all_its_grants_and_no_other,
             the_function_of_the_stream_does_its_work_with_all_its_grants_and_no_other,
             the_sweeper_does_its_work_with_all_its_grants_and_no_other,
-            the_function_of_the_inventory_does_its_work_with_all_its_grants_and_no_other;
-        embedded: a_grant_that_is_taken_away_is_missed_by_its_name,
-            a_policy_is_read_in_every_form_that_a_template_may_have,
+            the_function_of_the_inventory_does_its_work_with_all_its_grants_and_no_other,
+            a_grant_that_is_taken_away_is_missed_by_its_name;
+        embedded: a_policy_is_read_in_every_form_that_a_template_may_have,
             a_call_needs_the_actions_that_aws_authorises
     ]
 }

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use futures_util::future::pending;
 use holdfast::accounts::domain::Role;
 use holdfast::automation::consume::is_relevant;
-use holdfast::dynamo::StreamReader;
 use holdfast::dynamo::stream::Change;
 use http::Method;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ pub fn all() -> Vec<Story> {
 /// The item that has a raffle's seed while it is open, past the product.
 async fn seed_of(world: &World, raffle: &str) -> Option<String> {
     let id = raffle.rsplit('/').next().unwrap();
-    let read = world.sdk_client().get_item().table_name(world.table()).consistent_read(true);
+    let read = GetItemInput::builder().table_name(world.table()).consistent_read(true);
     let read = read.key("pk", AttributeValue::S(format!("RAFFLE#{id}")));
-    let item = read.key("sk", AttributeValue::S("SEED".into())).send().await.unwrap().item?;
+    let item = world.store().get_item(read.key("sk", AttributeValue::S("SEED".into()))).await.item?;
     Some(item["seed"].as_s().unwrap().clone())
 }
 
@@ -256,8 +256,8 @@ async fn no_change_that_rules_answer_has_the_seed(world: World) {
     let scene = Scene::set(&world).await;
     let seed = seed_of(&world, &scene.raffle).await.expect("the seed of an open raffle is stored");
     draw(&scene.admin, &scene.raffle).await;
-    let streams = world.engine().streams_config(&world.another_wire());
-    let mut reader = StreamReader::new(scene.desk.app.dynamo.clone(), streams, "leaks", |_| true);
+    let wire = world.another_wire();
+    let mut reader = world.engine().reader(&wire, &scene.desk.app.dynamo, "leaks", |_| true);
     let told: Mutex<Vec<Change>> = Mutex::default();
     let handle = async |batch: Arc<[Change]>| {
         told.lock().unwrap().extend_from_slice(&batch);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join;
@@ -191,18 +193,18 @@ async fn the_calls_stay_the_same_for_a_large_raffle(world: World) {
     let tickets = scaled(10_000, 100_000);
     let raffle = open(&admin, u32::try_from(tickets).unwrap(), 1).await;
     let id = raffle.rsplit('/').next().unwrap();
-    let table = world.sdk_client();
-    let blocks = table.query().table_name(world.table());
+    let store = world.store();
+    let blocks = QueryInput::builder().table_name(world.table());
     let blocks = blocks.key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
     let blocks = blocks.expression_attribute_values(":pk", AttributeValue::S(format!("RAFFLE#{id}")));
     let blocks = blocks.expression_attribute_values(":sk", AttributeValue::S("BLOCK#".into()));
-    let blocks = blocks.send().await.unwrap().items.unwrap();
+    let blocks = store.query(blocks).await.items.unwrap();
     assert_eq!(blocks.len(), 32);
     let mut sold = Vec::new();
     for block in &blocks {
         let (block, numbers) = half_sold(block);
         sold.extend(numbers);
-        table.put_item().table_name(world.table()).set_item(Some(block)).send().await.unwrap();
+        store.put_item(PutItemInput::builder().table_name(world.table()).set_item(Some(block))).await;
     }
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let ticket = |number: &u64| {

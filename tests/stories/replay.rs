@@ -17,12 +17,12 @@ use crate::support::{Story, World, stories, wait};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
-        store: real_hours_replayed_again_after_a_kill_come_to_what_their_file_says;
-        app: real_hours_in_another_order_come_to_the_same,
+        dynamodb: real_hours_replayed_again_after_a_kill_come_to_what_their_file_says,
+            real_hours_in_another_order_come_to_the_same,
             all_real_days_come_to_what_their_files_say,
-            each_line_of_a_file_of_messages_counts_once;
-        embedded: a_real_day_comes_to_what_its_file_says,
-            a_file_that_cannot_be_replayed_is_refused_in_words
+            each_line_of_a_file_of_messages_counts_once,
+            a_real_day_comes_to_what_its_file_says;
+        embedded: a_file_that_cannot_be_replayed_is_refused_in_words
     ]
 }
 

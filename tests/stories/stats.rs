@@ -40,8 +40,7 @@ const PACE: Pace = Pace {
 
 /// A reader of what the product makes something of.
 pub fn reader(world: &World, desk: &Desk, consumer: &'static str) -> StreamReader {
-    let streams = world.engine().streams_config(&world.another_wire());
-    StreamReader::new(desk.app.dynamo.clone(), streams, consumer, is_relevant).paced(PACE)
+    world.engine().reader(&world.another_wire(), &desk.app.dynamo, consumer, is_relevant).paced(PACE)
 }
 
 /// Makes of the stream what is to be made, until it tells nothing new.

@@ -16,8 +16,8 @@ pub fn all() -> Vec<Story> {
     stories![
         app: every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost,
             what_was_tried_again_is_told;
-        embedded: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows,
-            the_trace_of_a_request_is_passed_on_to_the_table_and_no_other,
+        embedded: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows;
+        dynamodb: the_trace_of_a_request_is_passed_on_to_the_table_and_no_other,
             the_function_prints_a_line_of_metrics_for_each_invocation,
             the_function_of_the_inventory_counts_what_it_parks_once
     ]

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::operation::scan::ScanInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::dynamo::{Item, OLDEST, SCHEMA, Upgraded, upgrade_all};
 use serde_json::{Value, json};
@@ -19,8 +21,8 @@ pub fn all() -> Vec<Story> {
     stories![
         store: the_desk_works_on_with_what_the_version_before_wrote,
             everything_is_rewritten_while_the_desk_changes_it;
-        embedded: a_form_that_is_not_read_is_an_error_and_nothing_is_written,
-            the_command_rewrites_a_table_and_says_how_much
+        embedded: a_form_that_is_not_read_is_an_error_and_nothing_is_written;
+        dynamodb: the_command_rewrites_a_table_and_says_how_much
     ]
 }
 
@@ -52,9 +54,8 @@ fn form(item: &Item) -> u32 {
 
 /// How many items of the table are of which form.
 async fn forms(world: &World) -> BTreeMap<u32, usize> {
-    // Another wire than the product's: a Scan here is the story's own.
-    let client = aws_sdk_dynamodb::Client::from_conf(world.engine().sdk_config(&Wire::new()).build());
-    let items = client.scan().table_name(world.table()).consistent_read(true).send().await.unwrap();
+    let scan = ScanInput::builder().table_name(world.table()).consistent_read(true);
+    let items = world.store().scan(scan).await;
     let mut forms = BTreeMap::new();
     for item in items.items() {
         *forms.entry(form(item)).or_default() += 1;
@@ -129,13 +130,13 @@ async fn everything_is_rewritten_while_the_desk_changes_it(world: World) {
 
 async fn a_form_that_is_not_read_is_an_error_and_nothing_is_written(world: World) {
     let (desk, program) = former(&world).await;
-    let client = world.sdk_client();
     let key = |name: &str| AttributeValue::S(name.to_owned());
     let lead = format!("LEAD#{}", FREE.rsplit('/').next().unwrap());
-    let newer = client.update_item().table_name(world.table()).key("pk", key(&lead)).key("sk", key("LEAD"));
+    let newer = UpdateItemInput::builder().table_name(world.table());
+    let newer = newer.key("pk", key(&lead)).key("sk", key("LEAD"));
     let newer = newer.update_expression("SET #schema = :n").expression_attribute_names("#schema", "schema");
     let number = AttributeValue::N((SCHEMA + 1).to_string());
-    newer.expression_attribute_values(":n", number).send().await.unwrap();
+    world.store().update_item(newer.expression_attribute_values(":n", number)).await;
     program.get(FREE).send().await.expect(500);
     program.patch(FREE).json(&json!({ "version": 7, "leadScore": 1 })).send().await.expect(500);
     // The table goes on for everything else.

@@ -12,6 +12,7 @@ use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
 use holdfast::config::{Config, Told};
+use holdfast::dynamo::line::Line;
 use holdfast::native::{self, StartError, aws};
 use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
@@ -62,7 +63,8 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
 /// [`Failure::Client`].
 pub async fn open(options: &TableOptions, table: &str) -> Result<App, Failure> {
     let client = aws::client(options.region.clone(), None).await?;
-    Ok(native::app(client, table, no_cookies(), SignUp::Off))
+    let line = Line::to_aws(client, native::sleep());
+    Ok(native::app(line, table, no_cookies(), SignUp::Off))
 }
 
 /// The keys of cookies that the environment gives, read from Secrets Manager if they are there.

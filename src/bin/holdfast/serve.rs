@@ -52,7 +52,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let mut lock = data.lock_alone()?;
     let engine = Engine::start(&data.database()).await?;
     let cookies = cookies(told, &data, &lock).await?;
-    let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, cookies, sign_up);
+    let app = native::app(embedded::line(engine.endpoint()), TABLE, cookies, sign_up);
     let served = async {
         create_table(&app.dynamo).await?;
         let holder = Holder {

@@ -45,7 +45,7 @@ impl Opened {
         match data.lock()? {
             Locked::Ours(lock) => Self::alone(&data, lock).await,
             Locked::Theirs(Held(Some(Holder { address: Some(address), engine, .. }))) => {
-                let app = native::app(embedded::dynamodb(&engine), TABLE, no_cookies(), SignUp::Off);
+                let app = native::app(embedded::line(&engine), TABLE, no_cookies(), SignUp::Off);
                 Ok(Self { app, address: Some(address), own: None })
             }
             Locked::Theirs(held) => Err(data.held(held)),
@@ -55,7 +55,7 @@ impl Opened {
     /// Over an engine that runs as long as the command.
     async fn alone(data: &DataDirectory, mut lock: Lock) -> Result<Self, Failure> {
         let engine = Engine::start(&data.database()).await?;
-        let app = native::app(embedded::dynamodb(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
+        let app = native::app(embedded::line(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
         create_table(&app.dynamo).await?;
         let holder = Holder {
             pid: std::process::id(),

@@ -8,7 +8,7 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Source;
+use super::shards::Source;
 use crate::dynamo::line::CallError;
 use crate::dynamo::read::key_of;
 use crate::dynamo::stream::{Change, Sequence};
@@ -117,7 +117,7 @@ impl Shard {
         };
         if !batch.changes.is_empty() {
             if let Err(error) = handle(batch.changes.clone()).await {
-                let (consumer, changes) = (source.consumer, batch.changes.len());
+                let (consumer, changes) = (source.audience.consumer, batch.changes.len());
                 tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
                 self.batch = Some(batch);
                 return Ok(Step::Unhandled);
@@ -155,7 +155,7 @@ impl Shard {
             let request = source.streams.get_records().shard_iterator(&iterator).limit(BATCH);
             request.send().await.map_err(CallError::from)
         };
-        let answer = source.dynamo.retry(GET_RECORDS, attempt, CallError::passes).await?;
+        let answer = source.audience.dynamo.retry(GET_RECORDS, attempt, CallError::passes).await?;
         let output = match answer {
             Ok(output) => output,
             Err(error) => return self.lost(GET_RECORDS, error),
@@ -163,7 +163,8 @@ impl Shard {
         let changes = output.records.unwrap_or_default().into_iter().map(change);
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         let last = changes.last().map(|last| Mark { sequence: last.sequence.clone(), at: last.at });
-        let wanted = |change: &Change| !change.key.pk.starts_with(CHECKPOINT) && (source.relevant)(change);
+        let wanted =
+            |change: &Change| !change.key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(change);
         let changes = changes.into_iter().filter(wanted).collect();
         Ok(Reached::There(Batch { changes, last, next: output.next_shard_iterator }))
     }
@@ -180,7 +181,7 @@ impl Shard {
             let request = request.shard_iterator_type(kind.clone()).set_sequence_number(behind);
             request.send().await.map_err(CallError::from)
         };
-        match source.dynamo.retry(GET_ITERATOR, attempt, CallError::passes).await? {
+        match source.audience.dynamo.retry(GET_ITERATOR, attempt, CallError::passes).await? {
             Ok(output) => {
                 let iterator = output.shard_iterator;
                 let iterator = iterator.ok_or_else(|| StoreError::failed(GET_ITERATOR, "it gave none"))?;
@@ -206,11 +207,11 @@ impl Shard {
     }
 
     fn checkpoint(&self, source: &Source) -> Key {
-        Key::new(format!("{CHECKPOINT}{}", source.consumer), format!("SHARD#{}", self.id))
+        Key::new(format!("{CHECKPOINT}{}", source.audience.consumer), format!("SHARD#{}", self.id))
     }
 
     async fn stored_mark(&self, source: &Source) -> Result<Option<Mark>, StoreError> {
-        source.dynamo.get(&self.checkpoint(source)).await?.map(from_item).transpose()
+        source.audience.dynamo.get(&self.checkpoint(source)).await?.map(from_item).transpose()
     }
 
     /// Goes to the checkpoint.
@@ -229,8 +230,9 @@ impl Shard {
                 Some(mark) => Condition::is("sequence", mark.sequence.as_str()),
                 None => Condition::Absent,
             };
-            let write = source.dynamo.guarded_write().put("checkpoint", to_item(&key, owed)?, unchanged);
-            match source.dynamo.write(write).await {
+            let write =
+                source.audience.dynamo.guarded_write().put("checkpoint", to_item(&key, owed)?, unchanged);
+            match source.audience.dynamo.write(write).await {
                 Ok(()) => self.mark = self.owed.take(),
                 Err(WriteError::Refused(_)) => {
                     let later = owed.sequence.clone();

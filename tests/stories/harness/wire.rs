@@ -1,4 +1,4 @@
-//! The wire under the real SDK: each fault as the SDK sees it, and what the store then holds.
+//! The wire under the real SDK, on DynamoDB Local: each fault as the SDK sees it, and what the store then holds.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,22 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsInput};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, ScalarAttributeType,
-    TransactWriteItem, Update,
+    AttributeDefinition, AttributeValue, BillingMode, ConditionCheck, Delete, KeySchemaElement, KeyType,
+    KeysAndAttributes, Put, ScalarAttributeType, TransactWriteItem, Update,
 };
+use holdfast::dynamo::line::{Aws, Operation, Request as _, Target as _};
 
-use crate::support::{Answer, Fault, Reason, Story, World, stories};
+use crate::support::{Answer, Fault, Reason, Story, World, request, stories};
 
 pub fn all() -> Vec<Story> {
     stories![
-        store: the_record_keeps_every_call_in_order,
+        dynamodb: the_record_keeps_every_call_in_order,
             a_lost_reply_commits_once_and_breaks_the_call,
             a_reply_that_never_comes_commits_and_ends_by_timeout,
             a_server_error_after_the_commit_hides_it,
@@ -26,8 +31,9 @@ pub fn all() -> Vec<Story> {
             mixed_reasons_keep_the_order_of_the_actions,
             errors_of_load_have_their_names,
             faults_end_after_their_count_and_the_sdk_retries_past_them,
-            a_gate_holds_calls_until_it_opens;
-        embedded: a_scan_is_seen_on_every_wire;
+            a_gate_holds_calls_until_it_opens,
+            a_scan_is_seen_on_every_wire,
+            what_is_recorded_on_the_line_is_what_the_sdk_sends
     ]
 }
 
@@ -264,7 +270,7 @@ async fn a_gate_holds_calls_until_it_opens(world: World) {
 
 async fn a_scan_is_seen_on_every_wire(_: World) {
     // A world of its own, because a Scan in this story's world would fail the story.
-    let world = World::on(crate::support::Kind::Embedded, "harness::scanner").await.unwrap();
+    let world = World::on(crate::support::Kind::DynamoDbLocal, "harness::scanner").await.unwrap();
     make_table(&world).await;
     world.sdk_client().scan().table_name(world.table()).send().await.unwrap();
     assert_eq!(world.scans(), 1);
@@ -273,4 +279,60 @@ async fn a_scan_is_seen_on_every_wire(_: World) {
     Client::from_conf(config).scan().table_name(world.table()).send().await.unwrap();
     world.wire().reset();
     assert_eq!(world.scans(), 2, "a reset does not forget a Scan");
+}
+
+/// An operation of each kind that the product sends, with every field that it sets.
+fn operations(table: &str) -> Vec<Operation> {
+    let key = |name: &str| ("pk".to_owned(), AttributeValue::S(name.to_owned()));
+    let keys = |name: &str| Some([key(name)].into());
+    let (names, values) = (("#n", "n"), (":n", AttributeValue::N("1".to_owned())));
+    let (put, update, delete) = (Put::builder(), Update::builder(), Delete::builder());
+    let put = put.table_name(table).set_item(keys("a")).condition_expression("#n = :n");
+    let put = put
+        .expression_attribute_names(names.0, names.1)
+        .expression_attribute_values(values.0, values.1.clone());
+    let update = update.table_name(table).set_key(keys("b")).update_expression("ADD #n :n");
+    let update = update
+        .expression_attribute_names(names.0, names.1)
+        .expression_attribute_values(values.0, values.1.clone());
+    let delete = delete.table_name(table).set_key(keys("c")).condition_expression("attribute_exists(pk)");
+    let check = ConditionCheck::builder().table_name(table).set_key(keys("d"));
+    let check = check.condition_expression("attribute_not_exists(pk)");
+    let item = TransactWriteItem::builder;
+    let transaction = TransactWriteItemsInput::builder()
+        .transact_items(item().put(put.build().unwrap()).build())
+        .transact_items(item().update(update.build().unwrap()).build())
+        .transact_items(item().delete(delete.build().unwrap()).build())
+        .transact_items(item().condition_check(check.build().unwrap()).build())
+        .client_request_token("a token");
+    let asked = KeysAndAttributes::builder().keys([key("a")].into()).consistent_read(true).build().unwrap();
+    let query = QueryInput::builder()
+        .table_name(table)
+        .index_name("by-n")
+        .key_condition_expression("pk = :pk")
+        .filter_expression("#n = :n")
+        .expression_attribute_names(names.0, names.1)
+        .expression_attribute_values(":pk", AttributeValue::S("a".to_owned()))
+        .set_exclusive_start_key(keys("a"))
+        .limit(7)
+        .scan_index_forward(false);
+    vec![
+        transaction.into_operation(),
+        GetItemInput::builder().table_name(table).set_key(keys("a")).consistent_read(true).into_operation(),
+        BatchGetItemInput::builder().request_items(table, asked).into_operation(),
+        query.into_operation(),
+        DescribeTableInput::builder().table_name(table).into_operation(),
+    ]
+}
+
+async fn what_is_recorded_on_the_line_is_what_the_sdk_sends(world: World) {
+    make_table(&world).await;
+    world.wire().reset();
+    let operations = operations(world.table());
+    for operation in operations.clone() {
+        // Whether the store can do it is of no matter here.
+        let _ = Aws(once(&world)).call(operation).await;
+    }
+    let sent: Vec<_> = world.wire().calls().into_iter().map(|call| call.request).collect();
+    assert_eq!(operations.iter().map(request::json).collect::<Vec<_>>(), sent);
 }

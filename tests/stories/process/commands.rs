@@ -13,8 +13,8 @@ use crate::support::{Story, World, stories};
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        embedded: the_commands_work_on_a_table_on_aws,
-            an_account_is_added_beside_the_running_server_and_alone,
+        dynamodb: the_commands_work_on_a_table_on_aws;
+        embedded: an_account_is_added_beside_the_running_server_and_alone,
             an_account_that_cannot_be_is_refused_in_words,
             a_file_of_leads_is_imported_once_however_often_it_is_given,
             commands_are_run_from_an_argument_and_from_standard_input,

@@ -17,11 +17,11 @@ use crate::support::{Story, World, stories, wait};
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        store: it_serves_a_table_counts_its_changes_and_ends_when_asked;
-        embedded: what_is_wrong_in_its_environment_is_named_before_it_serves,
+        dynamodb: it_serves_a_table_counts_its_changes_and_ends_when_asked,
+            what_is_wrong_in_its_environment_is_named_before_it_serves,
             it_serves_under_a_path_and_its_links_lead_there,
-            the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to,
-            the_service_of_systemd_is_right_and_confined
+            the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to;
+        embedded: the_service_of_systemd_is_right_and_confined
     ]
 }
 

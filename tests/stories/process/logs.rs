@@ -20,8 +20,8 @@ use crate::support::{Story, World, stories};
 /// The stories of this part.
 pub fn all() -> Vec<Story> {
     stories![
-        embedded: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
-            the_server_logs_nobody_who_signs_up_and_no_code,
+        embedded: the_server_logs_nobody_who_signs_up_and_no_code;
+        dynamodb: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
             the_server_logs_no_raffles_seed_and_no_buyer,
             the_function_logs_no_lead_that_a_failed_transaction_shows
     ]
@@ -230,6 +230,7 @@ async fn the_function_logs_no_lead_that_a_failed_transaction_shows(world: World)
         ("HOLDFAST_TABLE", world.table()),
         ("HOLDFAST_COOKIE_KEY", &key),
         ("HOLDFAST_DYNAMODB_ENDPOINT", &engine.url("")),
+        ("AWS_ACCESS_KEY_ID", world.engine().access_key()),
         ("RUST_LOG", "trace"),
     ];
     let lambda = LambdaRuntime::start(env!("CARGO_BIN_EXE_lambda_web"), environment).await.unwrap();

@@ -1,6 +1,8 @@
-//! The wire between the real SDK and an engine: it records every call and breaks those it is told to.
+//! The wire to a store: it records every call and breaks those it is told to.
 //!
-//! Everything above it is the product's own: the SDK's signing, parsing, retries and timeouts.
+//! To DynamoDB Local it lies below the real SDK, as its HTTP client, so that everything above is the product's own: the
+//! SDK's signing and parsing, retries and deadlines. To the embedded engine it lies on the line, where calls have no
+//! bytes; what is recorded of them is what the SDK would have sent.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +14,13 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use holdfast::dynamo::Embedded;
+use holdfast::dynamo::line::{CallError, Calling, Operation, Reply, Target};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::fault::{self, Fault};
-use super::wait;
+use super::fault::{self, Fault, Refusal};
+use super::{request, wait};
 
 /// One call of DynamoDB as it went over the wire; a retry is another call.
 #[derive(Clone, Debug)]
@@ -161,7 +165,12 @@ impl Wire {
         self.state().rules.push(Rule { operation, fault, left });
     }
 
-    /// Carries a call to the store, to which `forward` brings it, unless it meets a fault on its way.
+    /// The engine behind this wire.
+    pub fn before(&self, engine: Embedded) -> Watched {
+        Watched { wire: self.clone(), engine }
+    }
+
+    /// Carries a request to the store, to which `forward` brings it, unless it meets a fault on its way.
     pub fn carry<F>(
         &self,
         request: HttpRequest,
@@ -170,50 +179,53 @@ impl Wire {
     where
         F: Future<Output = Outcome> + Send,
     {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let trace = request.headers().get("x-amzn-trace-id").map(str::to_owned);
+        self.bring(operation, body, trace, move || forward(request))
+    }
+
+    /// Lets a call meet what it is to meet, and records what came of it.
+    fn bring<O: Answered, F>(
+        &self,
+        operation: String,
+        body: Value,
+        trace: Option<String>,
+        forward: impl FnOnce() -> F + Send + 'static,
+    ) -> impl Future<Output = O> + Send + 'static
+    where
+        F: Future<Output = O> + Send,
+    {
         // The call counts as sent from now on, not only when its answer is waited for.
-        let (sending, body, fault) = self.send(&request);
+        let (sending, fault) = self.send(operation, body.clone(), trace);
         async move {
             let forward = async || {
                 sending.note(|call| call.reached_store = true);
-                forward(request).await
+                forward().await
             };
             let outcome = match fault {
                 None => forward().await,
                 Some(fault) => meet(fault, &body, forward).await,
             };
-            sending.note(|call| {
-                call.answer = match &outcome {
-                    Ok(response) => Answer::Status(response.status().as_u16()),
-                    Err(_) => Answer::Broken,
-                }
-            });
+            sending.note(|call| call.answer = outcome.answer());
             outcome
         }
     }
 
     /// Records a call as it is sent and decides what it meets.
-    fn send(&self, request: &HttpRequest) -> (Sending, Value, Option<Fault>) {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = request.body().bytes().unwrap_or_default();
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    fn send(&self, operation: String, request: Value, trace: Option<String>) -> (Sending, Option<Fault>) {
         let mut state = self.state();
         state.scans += usize::from(operation == "Scan");
-        state.unnumbered += unnumbered(&body);
+        state.unnumbered += unnumbered(&request);
         state.sent += 1;
         let number = state.sent;
         let fault = state.take_fault(&operation);
-        state.calls.push(Call {
-            operation,
-            request: body.clone(),
-            trace: request.headers().get("x-amzn-trace-id").map(str::to_owned),
-            reached_store: false,
-            answer: Answer::None,
-            number,
-        });
+        let (reached_store, answer) = (false, Answer::None);
+        state.calls.push(Call { operation, request, trace, reached_store, answer, number });
         drop(state);
-        let wire = self.clone();
-        (Sending { wire, number }, body, fault)
+        (Sending { wire: self.clone(), number }, fault)
     }
 }
 
@@ -263,34 +275,116 @@ impl HttpConnector for Connection {
     }
 }
 
-/// What came of a call.
+/// The embedded engine with a wire on the line before it.
+#[derive(Debug)]
+pub struct Watched {
+    wire: Wire,
+    engine: Embedded,
+}
+
+impl Target for Watched {
+    fn call(&self, operation: Operation) -> Calling {
+        let (name, body) = (operation.name().to_owned(), request::json(&operation));
+        let engine = self.engine.clone();
+        Box::pin(self.wire.bring(name, body, None, move || engine.call(operation)))
+    }
+}
+
+/// What came of a request.
 pub type Outcome = Result<HttpResponse, ConnectorError>;
 
-/// Lets the call meet `fault`; `forward` brings it to the store.
-async fn meet(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> Outcome) -> Outcome {
-    match fault {
-        Fault::ReplyLost => {
-            forward().await?;
-            Err(broken("connection closed before message completed"))
+/// What comes of a call, over HTTP or on the line.
+trait Answered: Send {
+    /// The connection broke after the request had left.
+    fn broken() -> Self;
+    /// Nobody listens.
+    fn unreachable() -> Self;
+    fn refused(refusal: Refusal) -> Self;
+    /// The store's answer is replaced by this one.
+    fn instead(body: &Value) -> Self;
+    /// As it is recorded.
+    fn answer(&self) -> Answer;
+    fn is_broken(&self) -> bool {
+        self.answer() == Answer::Broken
+    }
+}
+
+const CLOSED: &str = "connection closed before message completed";
+const NOBODY: &str = "connection refused";
+
+impl Answered for Outcome {
+    fn broken() -> Self {
+        Err(ConnectorError::io(std::io::Error::other(CLOSED).into()))
+    }
+
+    fn unreachable() -> Self {
+        Err(ConnectorError::io(std::io::Error::other(NOBODY).into()).never_connected())
+    }
+
+    fn refused(refusal: Refusal) -> Self {
+        Ok(refusal.into())
+    }
+
+    fn instead(body: &Value) -> Self {
+        Ok(fault::instead(body))
+    }
+
+    fn answer(&self) -> Answer {
+        match self {
+            Ok(response) => Answer::Status(response.status().as_u16()),
+            Err(_) => Answer::Broken,
         }
+    }
+}
+
+impl Answered for Result<Reply, CallError> {
+    fn broken() -> Self {
+        Err(CallError::NoAnswer(CLOSED.to_owned()))
+    }
+
+    fn unreachable() -> Self {
+        Err(CallError::NotSent { cause: NOBODY.to_owned(), may_pass: true })
+    }
+
+    fn refused(refusal: Refusal) -> Self {
+        Err(refusal.into())
+    }
+
+    fn instead(_: &Value) -> Self {
+        panic!("on the line no bytes can stand for an answer: tell this story on DynamoDB Local")
+    }
+
+    fn answer(&self) -> Answer {
+        match self {
+            Ok(_) => Answer::Status(200),
+            Err(CallError::Service { is_server_fault: false, .. }) => Answer::Status(400),
+            Err(CallError::Service { .. }) => Answer::Status(500),
+            Err(CallError::NoAnswer(_) | CallError::NotSent { .. }) => Answer::Broken,
+        }
+    }
+}
+
+/// Lets the call meet `fault`; `forward` brings it to the store.
+async fn meet<O: Answered>(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> O) -> O {
+    match fault {
+        Fault::ReplyLost => after(forward().await, O::broken),
         Fault::ReplyNeverComes => {
-            forward().await?;
-            std::future::pending().await
+            let reply = forward().await;
+            if reply.is_broken() { reply } else { std::future::pending().await }
         }
         Fault::StatusAfterCommit(status) => {
-            forward().await?;
-            Ok(fault::server_error(status))
+            after(forward().await, || O::refused(Refusal::server_error(status)))
         }
-        Fault::ConnectionRefused => Err(broken("connection refused").never_connected()),
+        Fault::ConnectionRefused => O::unreachable(),
         Fault::Hang => std::future::pending().await,
-        Fault::Status(status) => Ok(fault::server_error(status)),
-        Fault::Throttled => Ok(fault::throttled()),
-        Fault::ThroughputExceeded => Ok(fault::throughput_exceeded()),
-        Fault::TransactionConflict => Ok(fault::transaction_conflict(body)),
-        Fault::TransactionInProgress => Ok(fault::transaction_in_progress()),
-        Fault::Mixed(reasons) => Ok(fault::transaction_canceled(body, &reasons)),
-        Fault::Refused(name) => Ok(fault::refused(name)),
-        Fault::Instead(body) => Ok(fault::instead(&body)),
+        Fault::Status(status) => O::refused(Refusal::server_error(status)),
+        Fault::Throttled => O::refused(Refusal::throttled()),
+        Fault::ThroughputExceeded => O::refused(Refusal::throughput_exceeded()),
+        Fault::TransactionConflict => O::refused(Refusal::transaction_conflict(body)),
+        Fault::TransactionInProgress => O::refused(Refusal::transaction_in_progress()),
+        Fault::Mixed(reasons) => O::refused(Refusal::transaction_canceled(body, &reasons)),
+        Fault::Refused(name) => O::refused(Refusal::named(name)),
+        Fault::Instead(body) => O::instead(&body),
         Fault::Held(gate) => {
             gate.pass().await;
             forward().await
@@ -298,8 +392,9 @@ async fn meet(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> Outcome
     }
 }
 
-fn broken(why: &str) -> ConnectorError {
-    ConnectorError::io(std::io::Error::other(why.to_owned()).into())
+/// What takes the place of a reply; one that could not be had stays as it is.
+fn after<O: Answered>(reply: O, instead: impl FnOnce() -> O) -> O {
+    if reply.is_broken() { reply } else { instead() }
 }
 
 /// A call on its way, by which its place in the record is found.

@@ -61,15 +61,12 @@ impl Desk {
     }
 
     fn instance(world: &World, wire: &Wire, patience: Patience) -> Self {
-        let sleep = aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        );
-        let config = world.engine().sdk_config(wire);
+        let (line, sleep) = (world.engine().line(wire), holdfast::native::sleep());
         let entropy = Entropy::of_system();
         let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
         let keys = CookieKeys::fixed(KeyRing::of(key, None));
         let app = App {
-            dynamo: Dynamo::new(config, world.table(), sleep, entropy.clone(), patience),
+            dynamo: Dynamo::new(line, world.table(), sleep, entropy.clone(), patience),
             clock: Clock::of_system(),
             entropy,
             aside: holdfast::native::aside(),

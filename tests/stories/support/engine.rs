@@ -1,14 +1,18 @@
-//! The engines that stories run on: dynoxide within this process, and the real DynamoDB Local.
+//! The engines that stories run on: the embedded one in memory, and the real DynamoDB Local.
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::fmt;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Config, Credentials, Region};
-use tokio::sync::oneshot;
+use holdfast::app::{Aside, Clock};
+use holdfast::dynamo::line::Line;
+use holdfast::dynamo::stream::Change;
+use holdfast::dynamo::{Dynamo, Embedded, StreamReader};
 
 use super::absence::Absence;
 use super::connector::Wire;
 use super::dynamodb_local;
+use super::store::Store;
 
 /// Which engine it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,98 +33,133 @@ impl Kind {
     }
 }
 
-/// A running engine. One of dynoxide ends with its last clone.
+/// A running engine. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Engine {
-    kind: Kind,
-    endpoint: String,
-    /// Whose data it shows: DynamoDB Local keeps a database for each key.
-    access_key: String,
-    /// Dropped, it tells the server within this process to stop.
-    _stop: Option<Arc<oneshot::Sender<()>>>,
+pub struct Engine(Place);
+
+#[derive(Clone)]
+enum Place {
+    Memory(holdfast::engine::Engine),
+    Local {
+        endpoint: String,
+        /// Whose data it shows: DynamoDB Local keeps a database for each key.
+        access_key: String,
+    },
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(_) => f.write_str("Memory"),
+            Self::Local { endpoint, .. } => write!(f, "Local({endpoint})"),
+        }
+    }
 }
 
 impl Engine {
-    /// An engine of this kind, started or found.
+    /// An engine of this kind, made or found.
     ///
     /// # Errors
-    /// That this machine has none; dynoxide is always there.
+    /// That this machine has none; the embedded one is always there.
     pub async fn of(kind: Kind) -> Result<Self, Absence> {
-        match kind {
-            Kind::Embedded => Ok(Self::dynoxide().await),
-            Kind::DynamoDbLocal => Ok(Self {
-                kind,
-                endpoint: dynamodb_local::endpoint().await?,
-                access_key: access_key(),
-                _stop: None,
-            }),
-        }
-    }
-
-    /// An engine of its own for each story: one instance answers one call at a time, and its
-    /// remembered transaction tokens would slow the stories after it. Its memory has a name, so that
-    /// it can be prepared as the product prepares its own.
-    async fn dynoxide() -> Self {
-        let random = getrandom::u64().expect("the system gives random numbers");
-        let name = format!("file:story-{random:016x}?mode=memory&cache=shared");
-        let database = dynoxide::Database::new(&name).expect("dynoxide opens in memory");
-        holdfast::native::engine::prepare(&name).expect("the engine's indexes are made");
-        let listener =
-            tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
-        let address = listener.local_addr().expect("the port is known");
-        let (stop, stopped) = oneshot::channel();
-        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async move {
-            // The sender is never used, only dropped.
-            let _ = stopped.await;
-        }));
-        Self {
-            kind: Kind::Embedded,
-            endpoint: format!("http://{address}"),
-            access_key: access_key(),
-            _stop: Some(Arc::new(stop)),
-        }
+        Ok(Self(match kind {
+            Kind::Embedded => {
+                let clock = Clock::of_system();
+                Place::Memory(holdfast::engine::Engine::in_memory(move || clock.now()))
+            }
+            Kind::DynamoDbLocal => {
+                Place::Local { endpoint: dynamodb_local::endpoint().await?, access_key: access_key() }
+            }
+        }))
     }
 
     /// Which engine this is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        match self.0 {
+            Place::Memory(_) => Kind::Embedded,
+            Place::Local { .. } => Kind::DynamoDbLocal,
+        }
     }
 
-    /// Where it answers: `http://127.0.0.1:PORT`.
+    /// Where it answers: `http://127.0.0.1:PORT`. The embedded engine answers nowhere.
     pub fn endpoint(&self) -> &str {
-        &self.endpoint
+        self.local().0
     }
 
     /// The key by which an engine knows this one from others that share its process.
     pub fn access_key(&self) -> &str {
-        &self.access_key
+        self.local().1
+    }
+
+    #[track_caller]
+    fn local(&self) -> (&str, &str) {
+        match &self.0 {
+            Place::Memory(_) => {
+                panic!("the embedded engine has no address: tell this story under `dynamodb`")
+            }
+            Place::Local { endpoint, access_key } => (endpoint, access_key),
+        }
     }
 
     fn credentials(&self) -> Credentials {
-        Credentials::new(&self.access_key, "dummy", None, None, "stories")
+        Credentials::new(self.access_key(), "dummy", None, None, "stories")
     }
 
-    /// What the application builds its client from: this endpoint over `wire`, dummy credentials.
-    /// Retries and timeouts are the application's own.
+    /// What a client of DynamoDB Local is made of: its address over `wire`, dummy credentials.
     pub fn sdk_config(&self, wire: &Wire) -> Builder {
         Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(self.credentials())
-            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-            .endpoint_url(&self.endpoint)
+            .sleep_impl(holdfast::native::sleep())
+            .endpoint_url(self.endpoint())
             .http_client(wire.clone())
     }
 
-    /// What a reader of the table's stream builds its client from: the same, for the other API.
+    /// The same for the API of streams.
     pub fn streams_config(&self, wire: &Wire) -> aws_sdk_dynamodbstreams::config::Builder {
         aws_sdk_dynamodbstreams::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(self.credentials())
-            .endpoint_url(&self.endpoint)
+            .endpoint_url(self.endpoint())
             .http_client(wire.clone())
     }
+
+    /// The line to it, over `wire`.
+    pub fn line(&self, wire: &Wire) -> Line {
+        match &self.0 {
+            Place::Memory(engine) => Line::to(wire.before(embedded(engine))),
+            Place::Local { .. } => Line::to_aws(self.sdk_config(wire), holdfast::native::sleep()),
+        }
+    }
+
+    /// A reader of the stream of `dynamo`'s table. What it asks of DynamoDB Local goes over `wire`.
+    pub fn reader(
+        &self,
+        wire: &Wire,
+        dynamo: &Dynamo,
+        consumer: &'static str,
+        relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
+    ) -> StreamReader {
+        let dynamo = dynamo.clone();
+        match &self.0 {
+            Place::Memory(engine) => StreamReader::embedded(dynamo, embedded(engine), consumer, relevant),
+            Place::Local { .. } => StreamReader::new(dynamo, self.streams_config(wire), consumer, relevant),
+        }
+    }
+
+    /// The engine past the product, and unwatched.
+    pub fn store(&self) -> Store {
+        match &self.0 {
+            Place::Memory(engine) => Store::Embedded(engine.clone()),
+            Place::Local { .. } => Store::Sdk(Client::from_conf(self.sdk_config(&Wire::new()).build())),
+        }
+    }
+}
+
+fn embedded(engine: &holdfast::engine::Engine) -> Embedded {
+    Embedded::new(engine.clone(), Aside::here())
 }
 
 /// A key of its own for each story: letters and digits, as DynamoDB Local asks. In one database for all stories it would

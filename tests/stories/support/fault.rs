@@ -1,10 +1,13 @@
-//! What can go wrong between the SDK and DynamoDB, with the answers exactly as DynamoDB writes them.
+//! What can go wrong between the application and a store: over HTTP with the answers exactly as DynamoDB writes them, on
+//! the line as the product sees them.
 //!
 //! No emulator throttles or answers TransactionConflict; here they are made to order.
 
+use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use holdfast::dynamo::line::CallError;
 use serde_json::{Value, json};
 
 use super::connector::Gate;
@@ -37,7 +40,7 @@ pub enum Fault {
     Mixed(Vec<Reason>),
     /// 400 with the exception of this name, which no waiting mends.
     Refused(&'static str),
-    /// 200 with this body, in the store's place.
+    /// 200 with this body, in the store's place. Over HTTP alone.
     Instead(Value),
     /// The call waits at the gate and goes on to the store when the gate opens.
     Held(Gate),
@@ -79,9 +82,9 @@ impl Reason {
         }
     }
 
-    fn to_json(self) -> Value {
-        let message = match self {
-            Self::None => return json!({ "Code": self.code() }),
+    fn message(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
             Self::ConditionalCheckFailed => "The conditional request failed",
             Self::TransactionConflict => ONGOING,
             Self::ProvisionedThroughputExceeded => PROVISIONED,
@@ -89,80 +92,128 @@ impl Reason {
             Self::ValidationError => {
                 "The provided expression refers to an attribute that does not exist in the item"
             }
-        };
-        json!({ "Code": self.code(), "Message": message })
+        })
+    }
+
+    fn to_json(self) -> Value {
+        match self.message() {
+            Some(message) => json!({ "Code": self.code(), "Message": message }),
+            None => json!({ "Code": self.code() }),
+        }
+    }
+
+    fn of_the_line(self) -> CancellationReason {
+        let message = self.message().map(str::to_owned);
+        CancellationReason::builder().code(self.code()).set_message(message).build()
     }
 }
 
-/// The answer of `status` 500 or above.
-pub fn server_error(status: u16) -> HttpResponse {
-    let (name, message) = match status {
-        503 => ("ServiceUnavailable", "The service is currently unavailable or busy."),
-        _ => ("InternalServerError", "Internal server error"),
-    };
-    answer(status, &json!({ "__type": dynamodb(name), "message": message }))
+/// What DynamoDB says when it did not do what it was asked.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    status: u16,
+    namespace: &'static str,
+    name: String,
+    message: String,
+    /// Of a canceled transaction, one for each action.
+    reasons: Vec<Reason>,
 }
 
-/// ThrottlingException.
-pub fn throttled() -> HttpResponse {
-    let kind = "com.amazon.coral.availability#ThrottlingException";
-    answer(400, &json!({ "__type": kind, "message": ON_DEMAND }))
+const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810";
+
+impl Refusal {
+    fn new(name: &str, message: &str) -> Self {
+        let (name, message) = (name.to_owned(), message.to_owned());
+        Self { status: 400, namespace: DYNAMODB, name, message, reasons: Vec::new() }
+    }
+
+    /// The answer of `status` 500 or above.
+    pub fn server_error(status: u16) -> Self {
+        let refusal = match status {
+            503 => Self::new("ServiceUnavailable", "The service is currently unavailable or busy."),
+            _ => Self::new("InternalServerError", "Internal server error"),
+        };
+        Self { status, ..refusal }
+    }
+
+    /// ThrottlingException.
+    pub fn throttled() -> Self {
+        let namespace = "com.amazon.coral.availability";
+        Self { namespace, ..Self::new("ThrottlingException", ON_DEMAND) }
+    }
+
+    /// ProvisionedThroughputExceededException.
+    pub fn throughput_exceeded() -> Self {
+        Self::new("ProvisionedThroughputExceededException", PROVISIONED)
+    }
+
+    /// TransactionInProgressException.
+    pub fn transaction_in_progress() -> Self {
+        let message = "The transaction with the given request token is already in progress.";
+        Self::new("TransactionInProgressException", message)
+    }
+
+    /// The exception of this name.
+    pub fn named(name: &str) -> Self {
+        Self::new(name, "The wire says no.")
+    }
+
+    /// What a call whose item another transaction has is answered.
+    pub fn transaction_conflict(request: &Value) -> Self {
+        if request.get("TransactItems").is_some() {
+            return Self::transaction_canceled(request, &[Reason::TransactionConflict]);
+        }
+        Self::new("TransactionConflictException", ONGOING)
+    }
+
+    /// TransactionCanceledException with one reason for each action of `request`.
+    pub fn transaction_canceled(request: &Value, reasons: &[Reason]) -> Self {
+        let actions = request["TransactItems"].as_array().map_or(0, Vec::len);
+        assert!(
+            reasons.len() <= actions,
+            "{} reasons were given for a transaction of {actions} actions",
+            reasons.len()
+        );
+        let mut reasons = reasons.to_vec();
+        reasons.resize(actions, Reason::None);
+        let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
+        let message = format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        );
+        Self { reasons, ..Self::new("TransactionCanceledException", &message) }
+    }
 }
 
-/// ProvisionedThroughputExceededException.
-pub fn throughput_exceeded() -> HttpResponse {
-    let kind = dynamodb("ProvisionedThroughputExceededException");
-    answer(400, &json!({ "__type": kind, "message": PROVISIONED }))
+/// As DynamoDB writes it.
+impl From<Refusal> for HttpResponse {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { status, namespace, name, message, reasons } = refusal;
+        // These two write the word with a capital letter.
+        let key = match name.as_str() {
+            "TransactionCanceledException" | "TransactionInProgressException" => "Message",
+            _ => "message",
+        };
+        let mut body = json!({ "__type": format!("{namespace}#{name}"), key: message });
+        if !reasons.is_empty() {
+            body["CancellationReasons"] = reasons.into_iter().map(Reason::to_json).collect();
+        }
+        answer(status, &body)
+    }
 }
 
-/// TransactionInProgressException.
-pub fn transaction_in_progress() -> HttpResponse {
-    let kind = dynamodb("TransactionInProgressException");
-    let message = "The transaction with the given request token is already in progress.";
-    answer(400, &json!({ "__type": kind, "Message": message }))
+/// As the line tells it.
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { status, name, message, reasons, .. } = refusal;
+        let reasons = reasons.into_iter().map(Reason::of_the_line).collect();
+        Self::Service { code: name, message, is_server_fault: status >= 500, reasons }
+    }
 }
 
-/// The exception of this name.
-pub fn refused(name: &str) -> HttpResponse {
-    answer(400, &json!({ "__type": dynamodb(name), "message": "The wire says no." }))
-}
-
-/// This body.
+/// 200 with this body.
 pub fn instead(body: &Value) -> HttpResponse {
     answer(200, body)
-}
-
-/// What a call whose item another transaction has is answered.
-pub fn transaction_conflict(request: &Value) -> HttpResponse {
-    if request.get("TransactItems").is_some() {
-        return transaction_canceled(request, &[Reason::TransactionConflict]);
-    }
-    let kind = dynamodb("TransactionConflictException");
-    answer(400, &json!({ "__type": kind, "message": ONGOING }))
-}
-
-/// TransactionCanceledException with one reason for each action of `request`.
-pub fn transaction_canceled(request: &Value, reasons: &[Reason]) -> HttpResponse {
-    let actions = request["TransactItems"].as_array().map_or(0, Vec::len);
-    assert!(
-        reasons.len() <= actions,
-        "{} reasons were given for a transaction of {actions} actions",
-        reasons.len()
-    );
-    let mut reasons = reasons.to_vec();
-    reasons.resize(actions, Reason::None);
-    let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
-    let message = format!(
-        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
-        codes.join(", ")
-    );
-    let reasons: Vec<_> = reasons.into_iter().map(Reason::to_json).collect();
-    let kind = dynamodb("TransactionCanceledException");
-    answer(400, &json!({ "__type": kind, "CancellationReasons": reasons, "Message": message }))
-}
-
-fn dynamodb(name: &str) -> String {
-    format!("com.amazonaws.dynamodb.v20120810#{name}")
 }
 
 fn answer(status: u16, body: &Value) -> HttpResponse {

@@ -27,8 +27,8 @@ pub enum Place {
     Embedded,
     /// The programs as they are deployed.
     Deployed,
-    /// The embedded engine beside DynamoDB Local.
-    Compared,
+    /// What only DynamoDB Local has: bytes of HTTP, shards, and an address for processes of their own.
+    DynamoDb,
     /// Pages in a real browser.
     Browser,
 }
@@ -55,7 +55,7 @@ impl Place {
         const COMPONENT: (Kind, Front) = (Kind::DynamoDbLocal, Front::Component);
         match (self, form) {
             (Self::Embedded | Self::Browser, _) | (Self::App | Self::Web, Form::Short) => &[EMBEDDED],
-            (Self::Deployed | Self::Compared, _) => &[LOCAL],
+            (Self::Deployed | Self::DynamoDb, _) => &[LOCAL],
             (Self::Store, _) | (Self::App, Form::Long) => &[EMBEDDED, LOCAL],
             (Self::Api, Form::Short) => &[EMBEDDED, SOCKET],
             (Self::Host, Form::Short) => &[EMBEDDED, COMPONENT],
@@ -101,7 +101,7 @@ macro_rules! stories {
     (@place host) => { $crate::support::story::Place::Host };
     (@place embedded) => { $crate::support::story::Place::Embedded };
     (@place deployed) => { $crate::support::story::Place::Deployed };
-    (@place compared) => { $crate::support::story::Place::Compared };
+    (@place dynamodb) => { $crate::support::story::Place::DynamoDb };
     (@place browser) => { $crate::support::story::Place::Browser };
     ($($place:ident: $($story:ident),+ $(,)?);+ $(;)?) => {
         vec![$($($crate::support::Story {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::StreamExt;
 
@@ -12,6 +13,7 @@ use super::browser::{Browser, Look};
 use super::connector::Wire;
 use super::engine::{Engine, Kind};
 use super::front::{Front, Running};
+use super::store::Store;
 
 /// What a story is given. Clones are the same world.
 #[derive(Clone)]
@@ -95,14 +97,19 @@ impl World {
         &self.0.wire
     }
 
-    /// What the application builds its client from: this engine, over this world's wire.
+    /// What a client of DynamoDB Local is made of, over this world's wire.
     pub fn sdk_config(&self) -> Builder {
         self.engine().sdk_config(self.wire())
     }
 
-    /// A ready client over this world's wire, with the SDK's own retries and timeouts.
+    /// A ready client of DynamoDB Local over this world's wire, with the SDK's own retries and timeouts.
     pub fn sdk_client(&self) -> Client {
         Client::from_conf(self.sdk_config().build())
+    }
+
+    /// The store past the product, and unwatched.
+    pub fn store(&self) -> Store {
+        self.engine().store()
     }
 
     /// Puts many items into the table, past the product and unwatched: for tables that are too large to be made by it.
@@ -113,12 +120,12 @@ impl World {
             WriteRequest::builder().put_request(put).build()
         };
         let requests: Vec<WriteRequest> = items.into_iter().map(request).collect();
-        let client = Client::from_conf(self.engine().sdk_config(&Wire::new()).build());
+        let store = self.store();
         let batches: Vec<_> = requests.chunks(25).map(<[_]>::to_vec).collect();
         futures_util::stream::iter(batches)
-            .for_each_concurrent(4, |batch| {
-                let put = client.batch_write_item().request_items(self.table(), batch).send();
-                async move { put.await.map(drop).expect("the items come in") }
+            .for_each_concurrent(4, async |batch| {
+                let put = BatchWriteItemInput::builder().request_items(self.table(), batch);
+                store.batch_write_item(put).await;
             })
             .await;
     }

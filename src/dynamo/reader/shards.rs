@@ -1,0 +1,134 @@
+//! The shards of a DynamoDB stream, each read after the one that it was split from.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodbstreams::types::Shard as Described;
+
+use super::shard::{Shard, Step};
+use super::{Audience, Look};
+use crate::dynamo::StoreError;
+use crate::dynamo::line::CallError;
+use crate::dynamo::stream::Change;
+
+/// What the shards are read with.
+pub(super) struct Source {
+    pub(super) audience: Audience,
+    pub(super) streams: Client,
+}
+
+/// The shards of the table's latest stream.
+pub(super) struct Shards {
+    source: Source,
+    /// The stream whose shards these are.
+    stream: Option<String>,
+    shards: Vec<Shard>,
+}
+
+impl Shards {
+    pub(super) fn new(audience: Audience, streams: Builder) -> Self {
+        // The table's client waits for what passes by waiting; the SDK's own retries would do so twice.
+        let attempt = audience.dynamo.patience.attempt;
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
+        let streams = streams
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .sleep_impl(audience.dynamo.sleep.clone())
+            .build();
+        let source = Source { audience, streams: Client::from_conf(streams) };
+        Self { source, stream: None, shards: Vec::new() }
+    }
+
+    pub(super) fn audience(&self) -> &Audience {
+        &self.source.audience
+    }
+
+    /// One step in each shard whose parent is read to its end.
+    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
+    where
+        H: FnMut(Arc<[Change]>) -> F,
+        F: Future<Output = Result<(), E>>,
+        E: Display,
+    {
+        if self.shards.iter().all(Shard::ended) {
+            self.describe().await?;
+        }
+        let mut look = Look::Nothing;
+        for index in 0..self.shards.len() {
+            let parent = self.shards[index].parent.clone();
+            let waits = |shard: &Shard| Some(&shard.id) == parent.as_ref() && !shard.ended();
+            if self.shards.iter().any(waits) {
+                continue;
+            }
+            match self.shards[index].step(&self.source, handle).await? {
+                Step::AtEnd => {}
+                Step::Read => look = look.max(Look::More),
+                Step::Unhandled => look = Look::Later,
+                Step::Ended => {
+                    // What it was split into, or what follows it.
+                    self.describe().await?;
+                    return Ok(look.max(Look::More));
+                }
+                Step::Gone => {
+                    self.shards.clear();
+                    return Ok(Look::Later);
+                }
+            }
+        }
+        Ok(look)
+    }
+
+    /// Learns which shards the stream has. Those that are known keep their places.
+    async fn describe(&mut self) -> Result<(), StoreError> {
+        let stream = self.source.latest_stream().await?;
+        let described = self.source.shards(&stream).await?;
+        if self.stream.as_ref() != Some(&stream) {
+            self.shards.clear();
+        }
+        self.shards.retain(|shard| described.iter().any(|described| described.shard_id() == Some(&shard.id)));
+        for shard in described {
+            let Some(id) = shard.shard_id else { continue };
+            if !self.shards.iter().any(|known| known.id == id) {
+                self.shards.push(Shard::new(&stream, id, shard.parent_shard_id));
+            }
+        }
+        self.stream = Some(stream);
+        Ok(())
+    }
+}
+
+impl Source {
+    async fn latest_stream(&self) -> Result<String, StoreError> {
+        const OPERATION: &str = "DescribeTable";
+        let request = DescribeTableInput::builder().table_name(self.audience.dynamo.table());
+        let answer = self.audience.dynamo.call(&request).await?;
+        let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
+        let stream = answer.table.and_then(|table| table.latest_stream_arn);
+        stream.ok_or_else(|| StoreError::failed(OPERATION, "the table has no stream"))
+    }
+
+    /// All shards of a stream, in the order of the pages that list them.
+    async fn shards(&self, stream: &str) -> Result<Vec<Described>, StoreError> {
+        const OPERATION: &str = "DescribeStream";
+        let mut shards = Vec::new();
+        let mut last: Option<String> = None;
+        loop {
+            let attempt = async || {
+                let request = self.streams.describe_stream().stream_arn(stream);
+                let sent = request.set_exclusive_start_shard_id(last.clone()).send().await;
+                sent.map_err(CallError::from)
+            };
+            let answer = self.audience.dynamo.retry(OPERATION, attempt, CallError::passes).await?;
+            let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
+            let Some(description) = answer.stream_description else { return Ok(shards) };
+            shards.extend(description.shards.unwrap_or_default());
+            last = description.last_evaluated_shard_id;
+            if last.is_none() {
+                return Ok(shards);
+            }
+        }
+    }
+}
