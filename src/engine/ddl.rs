@@ -60,10 +60,10 @@ impl Writing<'_> {
     fn store_table(&mut self, table: Table) -> Result<(), EngineError> {
         let key = table_key(&table.name);
         let value = codec::seal(&key, &table.encode()?);
-        self.batch.put(Space::Meta, key, value);
+        self.changes.batch.put(Space::Meta, key, value);
         let mut catalog = Catalog::clone(&self.state.catalog);
         catalog.insert(table.name.clone(), Arc::new(table));
-        self.catalog = Some(Arc::new(catalog));
+        self.changes.catalog = Some(Arc::new(catalog));
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Writing<'_> {
         };
         let next = id.checked_add(1).filter(|next| *next < u16::MAX);
         let next = next.ok_or_else(|| EngineError::invalid("too many tables were created"))?;
-        self.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
+        self.changes.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
         Ok(id)
     }
 }
@@ -338,13 +338,13 @@ fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<O
             .filter_map(|index| index::entry(&table, index, &item_key, item))
         {
             let value = codec::seal(&entry.key, &entry.value);
-            writing.batch.put(Space::Index, entry.key, value);
+            writing.changes.batch.put(Space::Index, entry.key, value);
         }
         if table.building.contains(&EXPIRY_INDEX)
             && let Some(entry) = expire::entry(&table, &item_key, item)
         {
             let value = codec::seal(&entry, &[]);
-            writing.batch.put(Space::Index, entry, value);
+            writing.changes.batch.put(Space::Index, entry, value);
         }
     }
     match items.last() {
@@ -370,8 +370,8 @@ fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineErr
                 })
                 .map_err(storage_error)?;
             let removed = keys.len();
-            writing.frees = true;
-            keys.into_iter().for_each(|key| writing.batch.delete(space, key));
+            writing.changes.frees = true;
+            keys.into_iter().for_each(|key| writing.changes.batch.delete(space, key));
             Ok(removed)
         })?;
         if removed < STEP {
@@ -388,10 +388,10 @@ pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTa
     let name = required(&input.table_name, "tableName")?.clone();
     let table = engine.write(move |writing| {
         let table = find_table(&writing.state.catalog, &name)?.clone();
-        writing.batch.delete(Space::Meta, table_key(&name));
+        writing.changes.batch.delete(Space::Meta, table_key(&name));
         let mut catalog = Catalog::clone(&writing.state.catalog);
         catalog.remove(&name);
-        writing.catalog = Some(Arc::new(catalog));
+        writing.changes.catalog = Some(Arc::new(catalog));
         Ok(table)
     })?;
     clear(engine, Space::Items, key::table_prefix(table.id))?;

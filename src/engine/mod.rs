@@ -9,7 +9,8 @@
 //! - Neither input nor stored bytes can make it panic; damaged bytes are an `InternalServerError`.
 //!
 //! Differences from DynamoDB that callers may see: indexes are consistent at once, a batch happens as a whole, numbers
-//! come back in their shortest form, and nothing is throttled unless the queue of writes is full.
+//! come back in their shortest form, nothing is throttled unless the queue of writes is full, and client request tokens
+//! are forgotten when the process ends.
 
 mod action;
 mod capacity;
@@ -34,6 +35,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -99,28 +101,53 @@ impl State {
     fn load(read: &dyn Read) -> Result<Self, StorageError> {
         Ok(Self { catalog: Arc::new(ddl::load(read)?), log: LogEnd::load(read)?, tokens: Tokens::default() })
     }
+
+    /// Takes over what a write that succeeded changes besides what is stored.
+    fn adopt(&mut self, changes: Changes) {
+        self.log = changes.log;
+        if let Some(catalog) = changes.catalog {
+            self.catalog = catalog;
+        }
+        if let Some((token, remembered)) = changes.token {
+            self.tokens.remember(token, remembered);
+        }
+    }
 }
 
-/// One write while it is judged: what it sees, and what it changes if it succeeds.
+/// One write while it is judged: what it sees, and what it changes if it succeeds. Nothing else changes before that, so a
+/// judgment that fails, in whatever way, leaves nothing behind.
 struct Writing<'a> {
     read: &'a dyn Read,
-    state: &'a mut State,
+    state: &'a State,
     now: Timestamp,
+    changes: Changes,
+}
+
+/// What a write changes if it succeeds.
+struct Changes {
     batch: Batch,
+    /// Where the stream's log ends after the write.
+    log: LogEnd,
     /// The tables after the write, if it changes them.
     catalog: Option<Arc<Catalog>>,
-    /// The client request token that the write used.
-    token: Option<transact::Fingerprint>,
+    /// The client request token that the write used, and what is remembered of it.
+    token: Option<(transact::Fingerprint, transact::Remembered)>,
     /// Whether the write frees much space, which the data file may give back in small steps.
     frees: bool,
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
+    fn new(read: &'a dyn Read, state: &'a State, now: Timestamp) -> Self {
+        let changes =
+            Changes { batch: Batch::default(), log: state.log, catalog: None, token: None, frees: false };
+        Self { read, state, now, changes }
+    }
+
     /// Adds effects to what the write changes, with one row in the stream's log.
     fn commit(&mut self, effects: Effects) {
         let Effects { mut batch, changes, .. } = effects;
-        self.state.log.append(&changes, self.now, &mut batch);
-        self.batch.changes.append(&mut batch.changes);
+        self.changes.log.append(&changes, self.now, &mut batch);
+        self.changes.batch.changes.append(&mut batch.changes);
     }
 }
 
@@ -129,8 +156,12 @@ fn damaged() -> EngineError {
     storage_error(StorageError::Damaged)
 }
 
+fn internal(message: impl Into<String>) -> EngineError {
+    EngineError::new(ErrorCode::InternalServer, message)
+}
+
 fn storage_error(error: StorageError) -> EngineError {
-    EngineError::new(ErrorCode::InternalServer, error.to_string())
+    internal(error.to_string())
 }
 
 /// Refuses the parameters that are set.
@@ -196,10 +227,12 @@ impl Engine {
         &self,
         judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
+        if matches!(&self.shared.backend, Backend::Disk(disk) if disk.is_writer()) {
+            return Err(internal("a callback of a write cannot wait for another write"));
+        }
         let (answered, answer) = std::sync::mpsc::sync_channel(1);
         self.submit(judge, move |answer| drop(answered.send(answer)))?;
-        let stopped = |_| EngineError::new(ErrorCode::InternalServer, "the engine's writer has stopped");
-        answer.recv().map_err(stopped)?
+        answer.recv().map_err(|_| internal("the engine's writer has stopped"))?
     }
 
     /// Queues a write. `done` gets the answer once it is on disk, in memory at once.
@@ -214,7 +247,10 @@ impl Engine {
                 Ok(())
             }
             Backend::Disk(disk) => disk.submit(Box::new(move |writing| {
-                let answer = judge(writing);
+                // A judgment that panics fails alone: it changed nothing but `writing`, which is not stored.
+                let answer = catch_unwind(AssertUnwindSafe(|| judge(writing))).unwrap_or_else(|_| {
+                    Err(internal("the write failed unexpectedly; nothing of it is stored"))
+                });
                 let store = answer.is_ok();
                 (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
             })),
@@ -229,25 +265,20 @@ impl Engine {
         judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = clock();
-        let (answer, batch, catalog) = {
+        let (answer, mut changes) = {
             let memory = storage.read().unwrap_or_else(PoisonError::into_inner);
-            let (batch, state) = (Batch::default(), &mut *state);
-            let mut writing =
-                Writing { read: &*memory, state, now, batch, catalog: None, token: None, frees: false };
+            let mut writing = Writing::new(&*memory, &state, clock());
             let answer = judge(&mut writing)?;
-            (answer, writing.batch, writing.catalog)
+            (answer, writing.changes)
         };
-        storage.write().unwrap_or_else(PoisonError::into_inner).apply(batch);
-        if let Some(catalog) = catalog {
-            state.catalog = catalog.clone();
-            *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
-        }
+        storage.write().unwrap_or_else(PoisonError::into_inner).apply(std::mem::take(&mut changes.batch));
+        state.adopt(changes);
+        *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = state.catalog.clone();
         Ok(answer)
     }
 
     /// As [`transact_write_items`](Self::transact_write_items), without waiting: `done` gets the answer, on the writer's
-    /// thread, so it must be short.
+    /// thread, so it must be short and cannot wait for another write.
     ///
     /// # Errors
     /// [`EngineError`] if the request is malformed or the queue is full; then `done` is not called.

@@ -53,7 +53,7 @@ impl Engine {
                 return Ok(place);
             }
             let value = codec::seal(&key, &0_u64.to_be_bytes());
-            writing.batch.put(Space::Meta, key, value);
+            writing.changes.batch.put(Space::Meta, key, value);
             Ok(0)
         })
     }
@@ -65,7 +65,7 @@ impl Engine {
     pub fn remove_reader(&self, reader: &str) -> Result<(), EngineError> {
         let key = reader_key(reader);
         self.write(move |writing| {
-            writing.batch.delete(Space::Meta, key);
+            writing.changes.batch.delete(Space::Meta, key);
             Ok(())
         })
     }
@@ -91,7 +91,7 @@ impl Engine {
             };
             if sequence > place {
                 let value = codec::seal(&key, &sequence.to_be_bytes());
-                writing.batch.put(Space::Meta, key, value);
+                writing.changes.batch.put(Space::Meta, key, value);
             }
             Ok(())
         })
@@ -105,10 +105,18 @@ impl Engine {
     pub fn trim_stream(&self, limit: usize) -> Result<usize, EngineError> {
         self.write(move |writing| {
             let least = least_acknowledged(writing.read)?;
-            writing.frees = true;
+            writing.changes.frees = true;
             let end = writing.state.log;
-            stream::trim(writing.read, end, least, writing.now, stream::MAX_BYTES, limit, &mut writing.batch)
-                .map_err(storage_error)
+            stream::trim(
+                writing.read,
+                end,
+                least,
+                writing.now,
+                stream::MAX_BYTES,
+                limit,
+                &mut writing.changes.batch,
+            )
+            .map_err(storage_error)
         })
     }
 }

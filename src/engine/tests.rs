@@ -14,6 +14,8 @@ use aws_sdk_dynamodb::types::{
 
 use super::*;
 
+mod durability;
+
 type Item = HashMap<String, AttributeValue>;
 
 fn text(text: impl Into<String>) -> AttributeValue {

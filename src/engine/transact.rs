@@ -39,17 +39,26 @@ pub struct Tokens {
     order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
-struct Remembered {
+/// What is remembered of a transaction.
+pub struct Remembered {
     fingerprint: Fingerprint,
     at: Timestamp,
     /// What reading the items again costs, by the table's number.
     reads: Box<[(u16, f32)]>,
 }
 
+/// Whether a token that was used then is new again.
+fn is_over(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) >= TOKEN_AGE
+}
+
 impl Tokens {
+    fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&Remembered> {
+        self.known.get(token).filter(|known| !is_over(known.at, now))
+    }
+
     fn evict(&mut self, now: Timestamp) {
-        let is_over = |at: &Timestamp| now.duration_since(*at) >= TOKEN_AGE;
-        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(at)) {
+        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(*at, now)) {
             let Some((at, token)) = self.order.pop_front() else { break };
             if self.known.get(&token).is_some_and(|known| known.at == at) {
                 self.known.remove(&token);
@@ -57,7 +66,9 @@ impl Tokens {
         }
     }
 
-    fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+    /// Remembers a transaction, and forgets those that are older than ten minutes.
+    pub fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+        self.evict(remembered.at);
         self.order.push_back((remembered.at, token));
         self.known.insert(token, remembered);
     }
@@ -176,9 +187,8 @@ fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action,
 /// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a failure of storage.
 pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
     let now = writing.now;
-    writing.state.tokens.evict(now);
     if let Some((token, fingerprint)) = &plan.token
-        && let Some(known) = writing.state.tokens.known.get(token)
+        && let Some(known) = writing.state.tokens.get(token, now)
     {
         return replay(known, fingerprint, plan.capacity.as_ref(), &writing.state.catalog);
     }
@@ -206,8 +216,7 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
     writing.commit(effects);
     if let Some((token, fingerprint)) = plan.token {
         let remembered = Remembered { fingerprint, at: now, reads: reads.into_iter().collect() };
-        writing.state.tokens.remember(token, remembered);
-        writing.token = Some(token);
+        writing.changes.token = Some((token, remembered));
     }
     let consumed = usage.consumed(plan.capacity.as_ref());
     let consumed = consumed.map(|all| {
