@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::*;
 
+mod data_file;
 mod durability;
 
 type Item = HashMap<String, AttributeValue>;

@@ -25,6 +25,10 @@ const FORMAT: i64 = 1;
 /// How long a connection waits for another's lock. Only opening and closing hold one that long.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 const PAGE_SIZE: u64 = 4096;
+/// The most memory of a writing connection's pages, in SQLite's notation: 64 MiB.
+const WRITER_CACHE: i32 = -65_536;
+/// The same for each reading one, which forgets its pages at each commit: 8 MiB.
+const READER_CACHE: i32 = -8_192;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 64;
 /// Pages in the write-ahead log after which the writer makes the checkpoint itself. Each time costs a stall; more pages
@@ -92,7 +96,10 @@ impl From<rusqlite::Error> for StorageError {
 /// A data file that this process holds.
 #[derive(Debug)]
 pub struct DataFile {
+    /// Where it is, without symbolic links: SQLite puts its other files beside it.
     path: PathBuf,
+    /// Where the caller says it is.
+    named: PathBuf,
     /// Holds the lock. It is closed after all connections: closing any handle of the file earlier would drop SQLite's
     /// own locks.
     _lock: File,
@@ -106,24 +113,28 @@ impl DataFile {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed =
             |error: io::Error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() };
-        create(path).map_err(failed)?;
-        let lock = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+        let named = path;
+        let path = fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
+        check_log(named, &path)?;
+        create(&path).map_err(failed)?;
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let lock = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 // Closing this handle would drop the locks of SQLite, if it is this process that has the file open.
                 std::mem::forget(lock);
-                return Err(OpenError::InUse(path.to_owned()));
+                return Err(OpenError::InUse(named.to_owned()));
             }
             Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let file = Self { path: path.to_owned(), _lock: lock };
+        let file = Self { path, named: named.to_owned(), _lock: lock };
         file.prepare()?;
         Ok(file)
     }
 
     fn prepare(&self) -> Result<(), OpenError> {
-        let path = || self.path.clone();
+        let path = || self.named.clone();
         let opened = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => OpenError::Foreign(path()),
             Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path()),
@@ -136,37 +147,41 @@ impl DataFile {
         let application: i32 =
             connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opened)?;
         if tables == 0 && application == 0 {
-            return initialize(&connection).map_err(opened);
-        }
-        if application != APPLICATION {
+            initialize(&connection).map_err(opened)?;
+        } else if application != APPLICATION {
             return Err(OpenError::Foreign(path()));
         }
-        self.check_length(&connection).map_err(opened)?;
         let header = connection.query_row("SELECT magic, format FROM header", [], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
         });
-        match header.optional().map_err(|_| OpenError::Damaged(path()))? {
+        let unreadable = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy | ErrorCode::OutOfMemory) => {
+                opened(error)
+            }
+            _ => OpenError::Damaged(path()),
+        };
+        match header.optional().map_err(unreadable)? {
             Some((magic, _)) if magic != MAGIC => Err(OpenError::Foreign(path())),
             Some((_, found)) if found > FORMAT => Err(OpenError::Newer { path: path(), found }),
             Some(_) => Ok(()),
             None => Err(OpenError::Damaged(path())),
         }?;
-        if self.is_short(&connection).map_err(opened)? { Err(OpenError::Truncated(path())) } else { Ok(()) }
-    }
-
-    fn check_length(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
-        // The first read recovers the write-ahead log of a process that was killed.
-        connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0)).map(drop)
+        if self.is_short(&connection).map_err(opened)? {
+            return Err(OpenError::Truncated(path()));
+        }
+        // A copy that another program made may have another mode. Without the log, answers would come before syncs.
+        if write_ahead(&connection).map_err(opened)? {
+            return Ok(());
+        }
+        let reason = "SQLite cannot keep a write-ahead log in this directory".to_owned();
+        Err(OpenError::Failed { path: path(), reason })
     }
 
     /// Whether the file has fewer pages than it says, and no write-ahead log that could hold them.
     fn is_short(&self, connection: &Connection) -> Result<bool, rusqlite::Error> {
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
-        let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
         let expected = u64::try_from(pages).unwrap_or(0) * PAGE_SIZE;
-        Ok(length(Path::new(&log)) == 0 && length(&self.path) < expected)
+        Ok(length(&log_of(&self.path)) == 0 && length(&self.path) < expected)
     }
 
     /// A connection that reads and writes.
@@ -187,7 +202,7 @@ impl DataFile {
     /// [`StorageError`] if SQLite refuses.
     pub fn reader(&self) -> Result<Connection, StorageError> {
         let connection = connect(&self.path)?;
-        connection.execute_batch("PRAGMA query_only=ON")?;
+        connection.execute_batch(&format!("PRAGMA query_only=ON; PRAGMA cache_size={READER_CACHE}"))?;
         Ok(connection)
     }
 }
@@ -205,13 +220,44 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA mmap_size=0;")?;
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous=FULL; PRAGMA cache_size={WRITER_CACHE}; PRAGMA mmap_size=0;"
+    ))?;
     Ok(connection)
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// The write-ahead log of a data file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    log.into()
+}
+
+/// Refuses a write-ahead log without its data file. SQLite would remove it, and begin anew.
+fn check_log(named: &Path, path: &Path) -> Result<(), OpenError> {
+    let log = log_of(path);
+    if length(path) > 0 || length(&log) == 0 {
+        return Ok(());
+    }
+    let reason = format!(
+        "it is missing or empty, but {} holds changes of it: restore both, or remove that file to begin anew",
+        log.display()
+    );
+    Err(OpenError::Failed { path: named.to_owned(), reason })
+}
+
+/// Turns the write-ahead log on, and says whether it is.
+fn write_ahead(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    connection.query_row("PRAGMA journal_mode=WAL", [], |row| Ok(row.get::<_, String>(0)? == "wal"))
 }
 
 fn initialize(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.execute_batch(&format!("PRAGMA page_size={PAGE_SIZE}; PRAGMA auto_vacuum=INCREMENTAL;"))?;
-    connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0))?;
+    write_ahead(connection)?;
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute("INSERT INTO header VALUES (1, ?1, ?2)", params![MAGIC, FORMAT])?;
@@ -318,7 +364,10 @@ pub fn give_back(connection: &Connection) -> Result<(), StorageError> {
     let free: u32 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if free > FREE_PAGES.max(pages / 8) {
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+        // It gives back one page for each row that is asked for.
+        let mut statement = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
     }
     Ok(())
 }
