@@ -23,6 +23,7 @@ mod expression;
 mod index;
 mod key;
 mod number;
+mod operations;
 mod query;
 mod read;
 mod readers;
@@ -37,24 +38,8 @@ mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
-use aws_sdk_dynamodb::operation::batch_write_item::{BatchWriteItemInput, BatchWriteItemOutput};
-use aws_sdk_dynamodb::operation::create_table::{CreateTableInput, CreateTableOutput};
-use aws_sdk_dynamodb::operation::delete_item::{DeleteItemInput, DeleteItemOutput};
-use aws_sdk_dynamodb::operation::delete_table::{DeleteTableInput, DeleteTableOutput};
-use aws_sdk_dynamodb::operation::describe_table::{DescribeTableInput, DescribeTableOutput};
-use aws_sdk_dynamodb::operation::describe_time_to_live::{DescribeTimeToLiveInput, DescribeTimeToLiveOutput};
-use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
-use aws_sdk_dynamodb::operation::list_tables::{ListTablesInput, ListTablesOutput};
-use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
-use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
-use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
-use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
-use aws_sdk_dynamodb::operation::update_table::{UpdateTableInput, UpdateTableOutput};
-use aws_sdk_dynamodb::operation::update_time_to_live::{UpdateTimeToLiveInput, UpdateTimeToLiveOutput};
 use aws_sdk_dynamodb::types::ReturnItemCollectionMetrics;
 use jiff::Timestamp;
 
@@ -62,12 +47,11 @@ pub use self::error::{EngineError, ErrorCode};
 pub use self::storage::OpenError;
 pub use self::stream::{ChangeKind, StreamPage, StreamRecord};
 
-use self::action::{Action, Effects};
-use self::codec::ItemRef;
+use self::action::Effects;
 use self::disk::{Disk, Published};
-use self::storage::{Batch, Memory, Read, Space, StorageError};
+use self::storage::{Batch, Memory, Read, StorageError};
 use self::stream::LogEnd;
-use self::tables::{Catalog, Table};
+use self::tables::Catalog;
 use self::transact::Tokens;
 
 /// Returns the current time.
@@ -82,6 +66,8 @@ pub struct Engine {
 struct Shared {
     /// The tables as they are committed.
     catalog: Published,
+    /// Held while a table is changed: the changes that take many writes come one after another.
+    change_tables: Mutex<()>,
     backend: Backend,
 }
 
@@ -195,7 +181,11 @@ impl Engine {
             state: Mutex::new(state),
             clock: Arc::new(clock),
         };
-        Self { shared: Arc::new(Shared { catalog: Arc::new(RwLock::new(catalog)), backend }) }
+        Self::new(Arc::new(RwLock::new(catalog)), backend)
+    }
+
+    fn new(catalog: Published, backend: Backend) -> Self {
+        Self { shared: Arc::new(Shared { catalog, change_tables: Mutex::new(()), backend }) }
     }
 
     /// The engine on a data file, which is created with its directory if it is not there. It takes its time from
@@ -208,11 +198,15 @@ impl Engine {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let (disk, catalog) = Disk::open(path, Arc::new(clock))?;
-        Ok(Self { shared: Arc::new(Shared { catalog, backend: Backend::Disk(disk) }) })
+        Ok(Self::new(catalog, Backend::Disk(disk)))
     }
 
     fn catalog(&self) -> Arc<Catalog> {
         self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change_tables(&self) -> MutexGuard<'_, ()> {
+        self.shared.change_tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Result<T, EngineError>) -> Result<T, EngineError> {
@@ -277,19 +271,6 @@ impl Engine {
         Ok(answer)
     }
 
-    /// As [`transact_write_items`](Self::transact_write_items), without waiting: `done` gets the answer, on the writer's
-    /// thread, so it must be short and cannot wait for another write.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is malformed or the queue is full; then `done` is not called.
-    pub fn submit_transact_write_items(
-        &self,
-        input: TransactWriteItemsInput,
-        done: impl FnOnce(Result<TransactWriteItemsOutput, EngineError>) + Send + 'static,
-    ) -> Result<(), EngineError> {
-        self.submit(self.prepared(input, transact::prepare, transact::execute)?, done)
-    }
-
     /// Checks a request here, and judges it where writes are.
     fn prepared_write<I, P, T>(
         &self,
@@ -325,195 +306,4 @@ impl Engine {
             execute(plan, writing)
         })
     }
-
-    /// Returns the item under a key.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn get_item(&self, input: &GetItemInput) -> Result<GetItemOutput, EngineError> {
-        self.read(|read| read::get_item(read, &self.catalog(), input))
-    }
-
-    /// Returns the items under up to 100 keys.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn batch_get_item(&self, input: &BatchGetItemInput) -> Result<BatchGetItemOutput, EngineError> {
-        self.read(|read| read::batch_get_item(read, &self.catalog(), input))
-    }
-
-    /// Returns a page of a partition of a table or an index.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn query(&self, input: &QueryInput) -> Result<QueryOutput, EngineError> {
-        self.read(|read| query::query(read, &self.catalog(), input))
-    }
-
-    /// Returns a page of a table.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn scan(&self, input: &ScanInput) -> Result<ScanOutput, EngineError> {
-        self.read(|read| query::scan(read, &self.catalog(), input))
-    }
-
-    /// Stores an item if the condition holds.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
-    pub fn put_item(&self, input: PutItemInput) -> Result<PutItemOutput, EngineError> {
-        self.prepared_write(input, write::prepare_put, write::put)
-    }
-
-    /// Changes attributes of an item if the condition holds.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
-    pub fn update_item(&self, input: UpdateItemInput) -> Result<UpdateItemOutput, EngineError> {
-        self.prepared_write(input, write::prepare_update, write::update)
-    }
-
-    /// Deletes an item if the condition holds.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
-    pub fn delete_item(&self, input: DeleteItemInput) -> Result<DeleteItemOutput, EngineError> {
-        self.prepared_write(input, write::prepare_delete, write::delete)
-    }
-
-    /// Does up to 100 writes and checks together, or none of them.
-    ///
-    /// # Errors
-    /// [`EngineError`], with a reason for each action if one was refused.
-    pub fn transact_write_items(
-        &self,
-        input: TransactWriteItemsInput,
-    ) -> Result<TransactWriteItemsOutput, EngineError> {
-        self.prepared_write(input, transact::prepare, transact::execute)
-    }
-
-    /// Does up to 25 puts and deletions.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn batch_write_item(&self, input: BatchWriteItemInput) -> Result<BatchWriteItemOutput, EngineError> {
-        self.prepared_write(input, write::prepare_batch, write::batch)
-    }
-
-    /// Creates a table. It is ready when this returns.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn create_table(&self, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
-        ddl::create_table(self, input)
-    }
-
-    /// Adds indexes to a table and fills them, or turns its stream on or off. It is done when this returns.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn update_table(&self, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
-        ddl::update_table(self, input)
-    }
-
-    /// Fills the indexes that a process which stopped too early left unfinished. Each step is a small write.
-    ///
-    /// # Errors
-    /// [`EngineError`] if storage fails.
-    pub fn build_indexes(&self) -> Result<(), EngineError> {
-        ddl::build_indexes(self)
-    }
-
-    /// Describes a table. Items are not counted.
-    ///
-    /// # Errors
-    /// `ResourceNotFoundException` if there is no such table.
-    pub fn describe_table(&self, input: &DescribeTableInput) -> Result<DescribeTableOutput, EngineError> {
-        ddl::describe_table(&self.catalog(), input)
-    }
-
-    /// Lists tables by name.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused.
-    pub fn list_tables(&self, input: &ListTablesInput) -> Result<ListTablesOutput, EngineError> {
-        ddl::list_tables(&self.catalog(), input)
-    }
-
-    /// Deletes a table with its items.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn delete_table(&self, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
-        ddl::delete_table(self, input)
-    }
-
-    /// Turns time to live of a table on or off.
-    ///
-    /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
-    pub fn update_time_to_live(
-        &self,
-        input: UpdateTimeToLiveInput,
-    ) -> Result<UpdateTimeToLiveOutput, EngineError> {
-        ddl::update_time_to_live(self, input)
-    }
-
-    /// Describes time to live of a table.
-    ///
-    /// # Errors
-    /// `ResourceNotFoundException` if there is no such table.
-    pub fn describe_time_to_live(
-        &self,
-        input: &DescribeTimeToLiveInput,
-    ) -> Result<DescribeTimeToLiveOutput, EngineError> {
-        ddl::describe_time_to_live(&self.catalog(), input)
-    }
-
-    /// Deletes up to `limit` items whose time to live is over, and returns how many. Call it again while it returns
-    /// `limit`.
-    ///
-    /// # Errors
-    /// [`EngineError`] if storage fails.
-    pub fn expire(&self, limit: usize) -> Result<usize, EngineError> {
-        let limit = limit.min(100);
-        let tables: Vec<Arc<Table>> =
-            self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
-        let mut expired = 0;
-        for table in tables {
-            expired += self.write(move |writing| expire_some(writing, &table, limit - expired))?;
-        }
-        Ok(expired)
-    }
-}
-
-fn expire_some(writing: &mut Writing<'_>, table: &Arc<Table>, limit: usize) -> Result<usize, EngineError> {
-    let Some(table) = writing.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
-    else {
-        return Ok(0);
-    };
-    let now = writing.now.as_second();
-    let found = expire::expired(writing.read, &table, now, limit).map_err(storage_error)?;
-    let mut effects = Effects::default();
-    let count = found.len();
-    for expire::Expired { entry, item: storage } in found {
-        let sealed = writing.read.get(Space::Items, &storage).map_err(storage_error)?;
-        let item = match &sealed {
-            Some(sealed) => Some(ItemRef(codec::unseal(&storage, sealed).map_err(|_| damaged())?)),
-            None => None,
-        };
-        let Some(item) = item.filter(|item| expire::is_expired(&table, *item, now)) else {
-            // What an interrupted change of the time to live left behind.
-            effects.batch.delete(Space::Index, entry);
-            continue;
-        };
-        let key = table.key_of(item).map_err(|_| damaged())?;
-        let action = Action::deletion(&table, key);
-        if let Ok(outcome) = action.judge(writing.read)? {
-            action.commit(outcome, false, true, &mut effects);
-        }
-    }
-    writing.commit(effects);
-    Ok(count)
 }

@@ -5,6 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
+use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::delete_table::DeleteTableInput;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
+use aws_sdk_dynamodb::operation::describe_time_to_live::DescribeTimeToLiveInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::scan::ScanInput;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
+use aws_sdk_dynamodb::operation::update_table::UpdateTableInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
     IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType, Put, PutRequest,
@@ -138,6 +150,8 @@ fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
         );
     }
     put(&engine, item(&[("pk", text("p")), ("sk", text("wrong")), ("g", number(1))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("empty")), ("g", text(""))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("long")), ("g", text("g".repeat(2049)))]));
     put(&engine, item(&[("pk", text("p")), ("sk", text("none"))]));
     add_index(&engine, "later", keys_only());
     put(&engine, item(&[("pk", text("p")), ("sk", text("new")), ("g", text("g"))]));
@@ -148,6 +162,42 @@ fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
         engine.describe_table(&DescribeTableInput::builder().table_name("things").build().unwrap());
     let indexes = described.unwrap().table.unwrap().global_secondary_indexes.unwrap();
     assert_eq!(indexes[0].index_status, Some(IndexStatus::Active));
+}
+
+#[test]
+fn indexes_that_are_added_at_the_same_time_are_all_complete() {
+    let (engine, _) = engine();
+    for place in 0..3000 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    }
+    let names = ["index0", "index1", "index2", "index3"];
+    std::thread::scope(|scope| {
+        for name in names {
+            let engine = &engine;
+            scope.spawn(move || add_index(engine, name, keys_only()));
+        }
+    });
+    for name in names {
+        assert_eq!(query_index(&engine, name).len(), 3000, "{name}");
+    }
+}
+
+#[test]
+fn the_items_of_a_deleted_table_go_also_if_the_deletion_was_interrupted() {
+    let (engine, _) = engine();
+    for place in 0..700 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    }
+    let interrupted = |writing: &mut Writing<'_>| {
+        ddl::note_deletion(writing, &writing.state.catalog["things"].clone());
+        Ok(())
+    };
+    engine.write(interrupted).unwrap();
+    assert!(get(&engine, "p", "699").is_some());
+    engine.build_indexes().unwrap();
+    let scan = engine.scan(&ScanInput::builder().table_name("things").build().unwrap()).unwrap();
+    assert_eq!(scan.count, 0);
+    engine.build_indexes().unwrap();
 }
 
 #[test]
