@@ -13,13 +13,15 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::number::Number;
+use super::number::{self, Number};
 
 /// An item as the SDK has it.
 pub type Attributes = HashMap<String, AttributeValue>;
 
 /// The deepest nesting of a value; a scalar is of depth 1.
 pub const MAX_DEPTH: usize = 32;
+/// The deepest nesting that is read. Stored values are of [`MAX_DEPTH`] at most.
+const MAX_LEVELS: usize = 2 * MAX_DEPTH;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// In the order of their tags, which begin with 1.
     const ALL: [Self; 10] =
         [Self::S, Self::N, Self::B, Self::Bool, Self::Null, Self::Ss, Self::Ns, Self::Bs, Self::L, Self::M];
 
@@ -73,7 +76,7 @@ impl Kind {
     }
 
     fn from_tag(tag: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == tag)
+        Self::ALL.get(usize::from(tag.checked_sub(1)?)).copied()
     }
 }
 
@@ -168,33 +171,36 @@ impl<'a> ValueRef<'a> {
 
     /// The bytes that DynamoDB counts for the value in an item's size.
     pub fn size(self) -> usize {
-        let Some(kind) = self.kind() else { return 0 };
-        let number = |payload| Number::decode(payload).map_or(0, |(number, _)| number.size());
+        self.size_within(MAX_LEVELS)
+    }
+
+    /// As [`size`](Self::size), without what is deeper than the value can be.
+    fn size_within(self, levels: usize) -> usize {
+        let Some((kind, inner)) = self.kind().zip(levels.checked_sub(1)) else { return 0 };
         match kind {
             Kind::S | Kind::B => self.payload().len(),
-            Kind::N => number(self.payload()),
+            Kind::N => number::encoded_size(self.payload()),
             Kind::Bool | Kind::Null => 1,
             Kind::Ss | Kind::Bs => self.elements().map(<[u8]>::len).sum(),
-            Kind::Ns => self.elements().map(number).sum(),
-            Kind::L => 3 + self.elements().map(|element| 1 + ValueRef(element).size()).sum::<usize>(),
+            Kind::Ns => self.elements().map(number::encoded_size).sum(),
+            Kind::L => {
+                let size = |element| 1 + ValueRef(element).size_within(inner);
+                3 + self.elements().map(size).sum::<usize>()
+            }
             Kind::M => {
-                3 + self
-                    .entries()
-                    .attributes()
-                    .map(|(name, value)| 1 + name.len() + value.size())
-                    .sum::<usize>()
+                let size = |(name, value): (&str, Self)| 1 + name.len() + value.size_within(inner);
+                3 + self.entries().attributes().map(size).sum::<usize>()
             }
         }
     }
 
-    /// How many levels the value has; a scalar or a set has one.
-    pub fn depth(self) -> usize {
+    /// Whether the value has more levels than this; a scalar or a set has one.
+    pub fn is_deeper_than(self, levels: usize) -> bool {
+        let Some(inner) = levels.checked_sub(1) else { return true };
         match self.kind() {
-            Some(Kind::L) => 1 + self.elements().map(|element| ValueRef(element).depth()).max().unwrap_or(0),
-            Some(Kind::M) => {
-                1 + self.entries().attributes().map(|(_, value)| value.depth()).max().unwrap_or(0)
-            }
-            _ => 1,
+            Some(Kind::L) => self.elements().any(|element| ValueRef(element).is_deeper_than(inner)),
+            Some(Kind::M) => self.entries().attributes().any(|(_, value)| value.is_deeper_than(inner)),
+            _ => false,
         }
     }
 
@@ -203,6 +209,12 @@ impl<'a> ValueRef<'a> {
     /// # Errors
     /// [`Damaged`] if the bytes are no value.
     pub fn decode(self) -> Result<AttributeValue, Damaged> {
+        self.decode_within(MAX_LEVELS)
+    }
+
+    fn decode_within(self, levels: usize) -> Result<AttributeValue, Damaged> {
+        // Bytes that nest deeper were not written here, and would exhaust the stack.
+        let inner = levels.checked_sub(1).ok_or(Damaged)?;
         let payload = self.payload();
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damaged);
         let number = |bytes| Number::decode(bytes).map(|(number, _)| number.to_string()).ok_or(Damaged);
@@ -216,10 +228,10 @@ impl<'a> ValueRef<'a> {
             Kind::Ns => AttributeValue::Ns(self.elements().map(number).collect::<Result<_, _>>()?),
             Kind::Bs => AttributeValue::Bs(self.elements().map(Blob::new).collect()),
             Kind::L => {
-                let elements = self.elements().map(|element| ValueRef(element).decode());
+                let elements = self.elements().map(|element| ValueRef(element).decode_within(inner));
                 AttributeValue::L(elements.collect::<Result<_, _>>()?)
             }
-            Kind::M => AttributeValue::M(self.entries().decode()?),
+            Kind::M => AttributeValue::M(self.entries().decode_within(inner)?),
         })
     }
 }
@@ -277,13 +289,17 @@ impl<'a> ItemRef<'a> {
     /// # Errors
     /// [`Damaged`] if the bytes are no item.
     pub fn decode(self) -> Result<Attributes, Damaged> {
+        self.decode_within(MAX_LEVELS)
+    }
+
+    fn decode_within(self, levels: usize) -> Result<Attributes, Damaged> {
         let mut item = HashMap::new();
         let mut rest = self.0;
         while !rest.is_empty() {
             let name =
                 take_bytes(&mut rest).and_then(|name| std::str::from_utf8(name).ok()).ok_or(Damaged)?;
             let value = take_bytes(&mut rest).ok_or(Damaged)?;
-            item.insert(name.to_owned(), ValueRef(value).decode()?);
+            item.insert(name.to_owned(), ValueRef(value).decode_within(levels)?);
         }
         Ok(item)
     }
@@ -541,7 +557,7 @@ mod tests {
             let _ = ItemRef(&bytes).decode();
             let _ = ItemRef(&bytes).size();
             let _ = ValueRef(&bytes).decode();
-            let _ = ValueRef(&bytes).depth();
+            let _ = ValueRef(&bytes).is_deeper_than(3);
         }
 
         #[test]
@@ -586,7 +602,19 @@ mod tests {
             |levels| (1..levels).fold(AttributeValue::Null(true), |inner, _| AttributeValue::L(vec![inner]));
         assert!(encode_value(&nested(MAX_DEPTH)).is_ok());
         assert!(encode_value(&nested(MAX_DEPTH + 1)).is_err());
-        assert_eq!(ValueRef(&encode_value(&nested(7)).unwrap()).depth(), 7);
+        let seven = encode_value(&nested(7)).unwrap();
+        assert!(ValueRef(&seven).is_deeper_than(6) && !ValueRef(&seven).is_deeper_than(7));
+    }
+
+    #[test]
+    fn bytes_that_nest_without_end_do_not_exhaust_the_stack() {
+        let nested = (0..3000).fold(vec![Kind::Null as u8], |inner, _| {
+            let mut outer = vec![Kind::L as u8];
+            put_bytes(&inner, &mut outer);
+            outer
+        });
+        assert_eq!(ValueRef(&nested).decode(), Err(Damaged));
+        assert!(ValueRef(&nested).is_deeper_than(MAX_DEPTH) && ValueRef(&nested).size() > 0);
     }
 
     #[test]

@@ -70,8 +70,8 @@ impl Engine {
         })
     }
 
-    /// Returns records of a table's stream after a place, in order: at least one if there is one, and about `limit`.
-    /// Records that were trimmed are passed over.
+    /// Returns records of a table's stream after a place, in order: about `limit`, and less if they are large. Records
+    /// that were trimmed are passed over. There may be none although there are more: the end is where `last` is `after`.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
@@ -79,7 +79,8 @@ impl Engine {
         self.read(|read| stream::read(read, &self.catalog(), table, after, limit).map_err(storage_error))
     }
 
-    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored.
+    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored, and
+    /// one behind the stream's end counts as that end.
     ///
     /// # Errors
     /// [`EngineError`] if the reader is not registered or storage fails.
@@ -89,6 +90,7 @@ impl Engine {
             let Some(place) = acknowledged(writing.read, &key)? else {
                 return Err(EngineError::invalid("the reader of the stream is not registered"));
             };
+            let sequence = sequence.min(writing.state.log.last_place());
             if sequence > place {
                 let value = codec::seal(&key, &sequence.to_be_bytes());
                 writing.changes.batch.put(Space::Meta, key, value);

@@ -20,6 +20,8 @@ use super::tables::Catalog;
 pub const MAX_BYTES: u64 = 1 << 30;
 /// How long a record is kept at most.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Bytes of rows that one page reads at least, if there are so many and few enough records.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bits of a sequence number that count the records of one row.
 const RECORD_BITS: u32 = 8;
 
@@ -92,6 +94,13 @@ pub struct LogEnd {
     pub bytes: u64,
 }
 
+impl LogEnd {
+    /// The last place that a record of the log can have.
+    pub fn last_place(self) -> u64 {
+        self.row << RECORD_BITS | ((1 << RECORD_BITS) - 1)
+    }
+}
+
 struct Row<'a> {
     /// Bytes that were logged before the row.
     offset: u64,
@@ -109,7 +118,7 @@ impl LogEnd {
         let mut end = Ok(Self::default());
         read.scan(Space::Log, &Range::all(), Order::Backward, &mut |key, value| {
             end = decode_row(key, value)
-                .map(|(row, header)| Self { row, bytes: header.offset + value.len() as u64 })
+                .map(|(row, header)| Self { row, bytes: header.offset.saturating_add(value.len() as u64) })
                 .map_err(|_| StorageError::Damaged);
             ControlFlow::Break(())
         })?;
@@ -224,7 +233,8 @@ fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damage
     Ok((number, Row { offset: u64::from_be_bytes(*offset), at, count, changes }))
 }
 
-/// Reads records of one table after a place in the stream: whole rows until there are `limit` records.
+/// Reads records of one table after a place in the stream: whole rows until there are `limit` records, or the rows are
+/// large.
 ///
 /// # Errors
 /// [`StorageError`] if the log cannot be read.
@@ -236,7 +246,7 @@ pub fn read(
     limit: usize,
 ) -> Result<StreamPage, StorageError> {
     let mut page = StreamPage { records: Vec::new(), last: after };
-    let mut problem = None;
+    let (mut problem, mut bytes) = (None, 0);
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
     read.scan(Space::Log, &range, Order::Forward, &mut |key, value| {
         match row_records(catalog, table, key, value, after) {
@@ -246,11 +256,9 @@ pub fn read(
             }
             Err(Damaged) => problem = Some(StorageError::Damaged),
         }
-        if problem.is_some() || page.records.len() >= limit {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        bytes += value.len();
+        let is_full = page.records.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
+        if problem.is_some() || is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     match problem {
         Some(problem) => Err(problem),
@@ -311,7 +319,7 @@ pub fn trim(
     limit: usize,
     batch: &mut Batch,
 ) -> Result<usize, StorageError> {
-    let oldest = now - MAX_AGE;
+    let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
     let mut trimmed = 0;
     let mut problem = None;
     read.scan(Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
@@ -405,6 +413,27 @@ mod tests {
         assert!(rest.records.iter().all(|record| record.sequence > first.last));
         assert_eq!(read(&memory, &catalog, "things", rest.last, 100).unwrap().records, []);
         assert_eq!(rest.last, 5 << 8 | 1, "records of another table are passed over");
+    }
+
+    #[test]
+    fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
+        let (mut memory, mut end) = (Memory::default(), LogEnd::default());
+        for row in 0..20 {
+            let mut batch = Batch::default();
+            let new = HashMap::from([("pk".to_owned(), AttributeValue::S("x".repeat(1 << 20)))]);
+            let new = Some(codec::encode_item(&new).unwrap());
+            let change = LoggedChange { table: 7 + row / 10, old: None, new, by_service: false };
+            end.append(&[change], Timestamp::UNIX_EPOCH, &mut batch);
+            memory.apply(batch);
+        }
+        let table = super::super::tables::tests::table();
+        let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+        let page = |after| read(&memory, &catalog, "things", after, usize::MAX).unwrap();
+        let first = page(0);
+        assert!(matches!(first.records.len(), 3..=5));
+        let foreign = page(11 << 8);
+        assert!(foreign.records.is_empty() && (13 << 8..17 << 8).contains(&foreign.last));
+        assert_eq!(page(20 << 8).last, 20 << 8);
     }
 
     #[test]

@@ -447,6 +447,12 @@ fn a_readers_records_are_kept_until_it_acknowledges_them() {
     let rest = engine.read_stream("things", page.last, 100).unwrap();
     assert_eq!(rest.records.len(), 6, "a put that changes nothing is no record");
     assert!(engine.acknowledge("unknown", 1).is_err());
+    engine.acknowledge("counts", u64::MAX).unwrap();
+    put(&engine, item(&[("pk", text("p")), ("sk", text("10"))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("11"))]));
+    engine.trim_stream(100).unwrap();
+    let page = engine.read_stream("things", rest.last, 100).unwrap();
+    assert_eq!(page.records.len(), 2, "what comes later was not acknowledged");
 }
 
 /// A directory of its own, removed at the end.
