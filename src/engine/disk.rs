@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::codec;
 use super::error::{EngineError, ErrorCode};
 use super::storage::sqlite::{self, DataFile, SqliteRead};
 use super::storage::{OpenError, StorageError};
@@ -64,6 +65,8 @@ impl Disk {
         };
         let file = Arc::new(DataFile::open(path)?);
         let connection = file.writer().map_err(refused)?;
+        sqlite::sample(&connection, &mut |key, sealed| codec::unseal(key, sealed).is_ok())
+            .map_err(refused)?;
         let state = State::load(&SqliteRead(&connection)).map_err(refused)?;
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
         let (queue, jobs) = sync_channel(QUEUE);
@@ -123,10 +126,38 @@ impl Disk {
         };
         let answer = read(&SqliteRead(&connection));
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
+        // One that is still in a transaction would hold up checkpoints.
+        if readers.len() < READERS && connection.is_autocommit() {
             readers.push(connection);
         }
         answer
+    }
+
+    /// As [`read`](Self::read); all that is read is of one state.
+    pub(super) fn read_one_state<T>(
+        &self,
+        read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.read(|connection| {
+            let sql = |sql| connection.0.execute_batch(sql).map_err(|error| storage_error(error.into()));
+            sql("BEGIN")?;
+            let answer = read(connection);
+            sql("COMMIT")?;
+            answer
+        })
+    }
+
+    /// Copies what is committed to an empty file that is there.
+    pub(super) fn copy(&self, to: &Path) -> Result<(), StorageError> {
+        let not_text = || StorageError::Failed("the name of the copy is not valid Unicode".to_owned());
+        let to = to.to_str().ok_or_else(not_text)?;
+        self.file.writer()?.execute("VACUUM INTO ?1", [to])?;
+        Ok(())
+    }
+
+    /// What is wrong with the file by SQLite's own check.
+    pub(super) fn integrity(&self) -> Result<Vec<String>, EngineError> {
+        self.read(|connection| sqlite::integrity(connection.0).map_err(storage_error))
     }
 }
 

@@ -13,7 +13,9 @@
 //! are forgotten when the process ends.
 
 mod action;
+mod backup;
 mod capacity;
+mod check;
 mod codec;
 mod ddl;
 mod disk;
@@ -43,6 +45,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use aws_sdk_dynamodb::types::ReturnItemCollectionMetrics;
 use jiff::Timestamp;
 
+pub use self::backup::BackupError;
+pub use self::check::CheckReport;
 pub use self::error::{EngineError, ErrorCode};
 pub use self::storage::OpenError;
 pub use self::stream::{ChangeKind, StreamPage, StreamRecord};
@@ -213,6 +217,17 @@ impl Engine {
         match &self.shared.backend {
             Backend::Memory { storage, .. } => read(&*storage.read().unwrap_or_else(PoisonError::into_inner)),
             Backend::Disk(disk) => disk.read(|connection| read(connection)),
+        }
+    }
+
+    /// As [`read`](Self::read); all that is read is of one state.
+    fn read_one_state<T>(
+        &self,
+        read: impl FnOnce(&dyn Read) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        match &self.shared.backend {
+            Backend::Memory { .. } => self.read(read),
+            Backend::Disk(disk) => disk.read_one_state(|connection| read(connection)),
         }
     }
 

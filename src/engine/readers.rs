@@ -14,6 +14,11 @@ fn reader_key(reader: &str) -> Vec<u8> {
     [READERS, reader.as_bytes()].concat()
 }
 
+/// Whether a key of [`Space::Meta`] is a reader's.
+pub fn is_reader(key: &[u8]) -> bool {
+    key.starts_with(READERS)
+}
+
 /// What a reader acknowledged. None if it is not registered.
 fn acknowledged(read: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
     let Some(sealed) = read.get(Space::Meta, key).map_err(storage_error)? else { return Ok(None) };

@@ -233,6 +233,39 @@ fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damage
     Ok((number, Row { offset: u64::from_be_bytes(*offset), at, count, changes }))
 }
 
+/// Which row of the log it is, and which of all logged bytes it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowExtent {
+    /// Its number.
+    pub number: u64,
+    start: u64,
+    end: u64,
+}
+
+impl RowExtent {
+    /// Whether the other row is the next one.
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.number + 1 == other.number && self.end == other.start
+    }
+}
+
+/// Reads a row and all its changes.
+///
+/// # Errors
+/// [`Damaged`] if it is not what was written.
+pub fn extent(key: &[u8], sealed: &[u8]) -> Result<RowExtent, Damaged> {
+    let (number, row) = decode_row(key, sealed)?;
+    let mut changes = row.changes;
+    for _ in 0..row.count {
+        let change = take_change(&mut changes).ok_or(Damaged)?;
+        for image in [change.old, change.new].into_iter().flatten() {
+            ItemRef(&image).decode()?;
+        }
+    }
+    let (start, end) = (row.offset, row.offset.saturating_add(sealed.len() as u64));
+    if changes.is_empty() { Ok(RowExtent { number, start, end }) } else { Err(Damaged) }
+}
+
 /// Reads records of one table after a place in the stream: whole rows until there are `limit` records, or the rows are
 /// large.
 ///

@@ -26,6 +26,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::*;
 
+mod care;
 mod data_file;
 mod durability;
 
@@ -662,26 +663,4 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
     assert!(
         sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
     );
-}
-
-#[test]
-fn a_damaged_value_is_found_by_the_read_that_meets_it() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("name", text("Ada"))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("b")), ("name", text("Bob"))]));
-    drop(engine);
-    let connection = rusqlite::Connection::open(directory.file()).unwrap();
-    let changed = "UPDATE items SET value = CAST(replace(CAST(value AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE instr(value, 'Ada')";
-    assert_eq!(connection.execute(changed, []).unwrap(), 1);
-    drop(connection);
-    let engine = open(&directory.file());
-    let key = |sk: &str| {
-        GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text(sk)).build().unwrap()
-    };
-    let error = engine.get_item(&key("a")).unwrap_err();
-    assert_eq!(error.code, ErrorCode::InternalServer);
-    assert!(error.message.contains("damaged"), "{error}");
-    assert!(engine.get_item(&key("b")).is_ok());
 }

@@ -35,6 +35,11 @@ const STATEMENTS: usize = 64;
 /// make a start after a kill slower, because the log is read then: 30,000 took 105 ms.
 const CHECKPOINT_BACKSTOP: u32 = 16_000;
 
+/// Parts of a collection between which values are looked at when the file is opened.
+const SAMPLES: i64 = 8;
+/// The largest value that is looked at then.
+const SAMPLE_BYTES: u32 = 64 * 1024;
+
 /// Bytes of the write-ahead log that are kept when it begins anew.
 const LOG_BYTES: u32 = 32 * 1024 * 1024;
 /// Free pages that are kept at least.
@@ -368,6 +373,61 @@ pub fn give_back(connection: &Connection) -> Result<(), StorageError> {
         let mut statement = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
+    }
+    Ok(())
+}
+
+/// What is wrong with the file by SQLite's own check; nothing if it is sound.
+///
+/// # Errors
+/// [`StorageError`] if it cannot be checked.
+pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
+    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let lines = lines.collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}
+
+/// Shows some keys and values to `is_sound`: the first and the last of each collection, and some between. They are as
+/// many however much is stored, and large values are left out.
+///
+/// # Errors
+/// [`StorageError::Damaged`] if one is not sound, another if they cannot be read.
+pub fn sample(
+    connection: &Connection,
+    is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<(), StorageError> {
+    for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
+        let table = table(space);
+        let value = format!("CASE WHEN length(value) <= {SAMPLE_BYTES} THEN value END");
+        let mut look = |rest: &str| {
+            let found =
+                connection.query_row(&format!("SELECT key, {value} FROM {table} {rest}"), [], |row| {
+                    let key = match space {
+                        Space::Log => row.get::<_, i64>(0)?.to_be_bytes().to_vec(),
+                        _ => row.get(0)?,
+                    };
+                    Ok((key, row.get::<_, Option<Vec<u8>>>(1)?))
+                });
+            match found.optional()? {
+                Some((key, Some(value))) if !is_sound(&key, &value) => Err(StorageError::Damaged),
+                _ => Ok(()),
+            }
+        };
+        look("ORDER BY key LIMIT 1")?;
+        look("ORDER BY key DESC LIMIT 1")?;
+        if matches!(space, Space::Items | Space::Log) {
+            let ends = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+            let ends = connection.query_row(&ends, [], |row| {
+                Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0)))
+            });
+            let (first, last) = ends?;
+            let step = last.saturating_sub(first) / SAMPLES;
+            for place in 1..SAMPLES {
+                let from = first.saturating_add(step * place);
+                look(&format!("WHERE rowid >= {from} ORDER BY rowid LIMIT 1"))?;
+            }
+        }
     }
     Ok(())
 }
