@@ -2,22 +2,17 @@
 //! whether items and entries of indexes belong together.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::codec::{self, Damaged, ItemRef, ValueRef};
 use super::error::EngineError;
-use super::storage::{Order, Range, Read, Space, StorageError};
+use super::storage::{Range, Read, Space, StorageError, Values, read_step};
 use super::stream::RowExtent;
 use super::tables::{EXPIRY_INDEX, ItemKey, KeySchema, Table};
 use super::{Backend, Engine, ddl, expire, index, key, readers, storage_error, stream};
 
-/// Values that one step looks at.
-const STEP: usize = 500;
-/// Bytes of values that one step looks at, and the value that exceeds them.
-const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// Findings that a report tells in words.
 const TOLD: usize = 20;
 
@@ -91,18 +86,8 @@ impl Check {
         start: Vec<u8>,
     ) -> Result<Option<Vec<u8>>, StorageError> {
         let tables = readable_tables(read)?;
-        let (mut values, mut bytes) = (Vec::new(), 0);
-        let range = Range { start, end: Vec::new() };
-        let scanned = read.scan(space, &range, Order::Forward, &mut |key, sealed| {
-            values.push((key.to_vec(), sealed.to_vec()));
-            bytes += sealed.len();
-            if values.len() < STEP && bytes < STEP_BYTES {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
-        let is_end = values.len() < STEP && bytes < STEP_BYTES;
+        let mut values = Vec::new();
+        let next = read_step(read, space, &Range { start, end: Vec::new() }, &mut values);
         self.read += values.len() as u64;
         if space == Space::Log {
             self.rows(&values);
@@ -110,20 +95,21 @@ impl Check {
         for (key, sealed) in &values {
             match space {
                 Space::Meta => self.meta(key, sealed),
-                Space::Items => self.item(read, &tables, key, sealed)?,
-                Space::Index => self.entry(read, &tables, key, sealed)?,
+                Space::Items => self.item(read, &tables, key, sealed),
+                Space::Index => match self.entry(read, &tables, key, sealed) {
+                    Err(StorageError::Damaged) => {
+                        self.report.found("the item of an entry of an index cannot be read".to_owned());
+                    }
+                    other => other?,
+                },
                 Space::Log => {}
             }
         }
-        match scanned {
-            Err(StorageError::Damaged) => {
-                self.report.found(format!("{}: what comes behind these cannot be read", of_space(space)));
-                return Ok(None);
-            }
-            other => other?,
+        if matches!(next, Err(StorageError::Damaged)) {
+            self.report.found(format!("{}: what comes behind these cannot be read", of_space(space)));
+            return Ok(None);
         }
-        let next = |(key, _): &(Vec<u8>, Vec<u8>)| [&key[..], &[0]].concat();
-        Ok(if is_end { None } else { values.last().map(next) })
+        next
     }
 
     fn meta(&mut self, key: &[u8], sealed: &[u8]) {
@@ -136,35 +122,28 @@ impl Check {
         }
     }
 
-    fn item(
-        &mut self,
-        read: &dyn Read,
-        tables: &Tables,
-        key: &[u8],
-        sealed: &[u8],
-    ) -> Result<(), StorageError> {
+    fn item(&mut self, read: &dyn Read, tables: &Tables, key: &[u8], sealed: &[u8]) {
         self.report.items += 1;
         let Some(table) = table_of(tables, key) else {
             self.report.leftovers += 1;
-            return Ok(());
+            return;
         };
         let name = || of_item(table, key.get(2..).unwrap_or_default());
         let Ok(value) = codec::unseal(key, sealed) else {
             self.report.found(format!("{} is not what was written", name()));
-            return Ok(());
+            return;
         };
         let item = ItemRef(value);
         let own = table.key_of(item).ok().filter(|own| own.storage == key && item.decode().is_ok());
         let Some(own) = own else {
             self.report.found(format!("{} cannot be read", name()));
-            return Ok(());
+            return;
         };
         for (index, entry) in entries(table, &own, item) {
-            if read.get(Space::Index, &entry).is_ok_and(|found| found.is_none()) {
+            if !matches!(read.get(Space::Index, &entry), Ok(Some(_))) {
                 self.report.found(format!("{} is missing in {index}", name()));
             }
         }
-        Ok(())
     }
 
     fn entry(
@@ -200,7 +179,7 @@ impl Check {
         Ok(())
     }
 
-    fn rows(&mut self, values: &[(Vec<u8>, Vec<u8>)]) {
+    fn rows(&mut self, values: &Values) {
         for (place, (key, sealed)) in values.iter().enumerate() {
             self.report.rows += 1;
             let number = key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));

@@ -17,8 +17,8 @@ use rusqlite::Connection;
 
 use super::codec;
 use super::error::{EngineError, ErrorCode};
-use super::storage::sqlite::{self, DataFile, SqliteRead};
-use super::storage::{OpenError, StorageError};
+use super::storage::sqlite::{self, SqliteRead};
+use super::storage::{DataFile, OpenError, StorageError, shrink_log};
 use super::stream::LogEnd;
 use super::tables::Catalog;
 use super::transact::Fingerprint;
@@ -139,10 +139,10 @@ impl Disk {
         read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         self.read(|connection| {
-            let sql = |sql| connection.0.execute_batch(sql).map_err(|error| storage_error(error.into()));
-            sql("BEGIN")?;
+            connection.0.execute_batch("BEGIN").map_err(|error| storage_error(error.into()))?;
             let answer = read(connection);
-            sql("COMMIT")?;
+            // If it fails, the connection is not kept.
+            let _ = connection.0.execute_batch("COMMIT");
             answer
         })
     }
@@ -298,7 +298,7 @@ impl Writer {
         self.state.log = LogEnd::load(&SqliteRead(&self.connection)).unwrap_or(self.log_on_disk);
         self.state.catalog = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
         if matches!(error, StorageError::Full) {
-            sqlite::shrink_log(&self.connection);
+            shrink_log(&self.connection);
         }
     }
 }

@@ -6,14 +6,10 @@ use std::sync::Arc;
 use super::super::action::find_table;
 use super::super::codec::{self, ItemRef};
 use super::super::error::EngineError;
-use super::super::storage::{Order, Range, Space};
+use super::super::storage::{Order, Range, Space, read_step};
 use super::super::tables::{EXPIRY_INDEX, Table};
 use super::super::{Engine, Writing, damaged, expire, index, key, storage_error};
 
-/// Items, or entries, that one step reads or removes.
-const STEP: usize = 500;
-/// Bytes that one step reads or removes, and the value that exceeds them.
-const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// Where [`Space::Meta`] keeps the numbers of deleted tables whose items are not yet gone.
 const DELETED: &[u8] = b"deleted/";
 
@@ -78,33 +74,19 @@ fn build_step(
     table: &Table,
     start: Vec<u8>,
 ) -> Result<Option<Vec<u8>>, EngineError> {
-    let end = key::successor(&key::table_prefix(table.id));
-    let (mut items, mut bytes) = (Vec::new(), 0);
-    writing
-        .read
-        .scan(Space::Items, &Range { start, end }, Order::Forward, &mut |key, sealed| {
-            items.push((key.to_vec(), sealed.to_vec()));
-            bytes += sealed.len();
-            go_on(items.len(), bytes)
-        })
-        .map_err(storage_error)?;
+    let range = Range { start, end: key::successor(&key::table_prefix(table.id)) };
+    let mut items = Vec::new();
+    let next = read_step(writing.read, Space::Items, &range, &mut items).map_err(storage_error)?;
     for (key, sealed) in &items {
         let item = ItemRef(codec::unseal(key, sealed).map_err(|_| damaged())?);
         put_entries(writing, table, item)?;
     }
-    match items.last() {
-        Some((last, _)) if go_on(items.len(), bytes).is_break() => Ok(Some([last, &[0][..]].concat())),
-        _ => {
-            let mut built = Table::clone(find_table(&writing.state.catalog, &table.name)?);
-            built.building.retain(|id| !table.building.contains(id));
-            writing.store_table(built)?;
-            Ok(None)
-        }
+    if next.is_none() {
+        let mut built = Table::clone(find_table(&writing.state.catalog, &table.name)?);
+        built.building.retain(|id| !table.building.contains(id));
+        writing.store_table(built)?;
     }
-}
-
-fn go_on(values: usize, bytes: usize) -> ControlFlow<()> {
-    if values < STEP && bytes < STEP_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    Ok(next)
 }
 
 /// Writes an item's entries in the indexes that are being built. An item that does not fit an index is left out, as
@@ -134,29 +116,15 @@ pub fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), Engin
     let range = Range::prefix(prefix);
     loop {
         let range = range.clone();
-        if engine.write(move |writing| clear_step(writing, space, &range))?.is_continue() {
+        let is_done = engine.write(move |writing| {
+            let mut values = Vec::new();
+            let next = read_step(writing.read, space, &range, &mut values).map_err(storage_error)?;
+            values.into_iter().for_each(|(key, _)| writing.changes.batch.delete(space, key));
+            writing.changes.frees = true;
+            Ok(next.is_none())
+        })?;
+        if is_done {
             return Ok(());
         }
     }
-}
-
-/// Removes some keys of a range. It breaks off if there may be more.
-fn clear_step(
-    writing: &mut Writing<'_>,
-    space: Space,
-    range: &Range,
-) -> Result<ControlFlow<()>, EngineError> {
-    let (mut keys, mut bytes) = (Vec::new(), 0);
-    writing
-        .read
-        .scan(space, range, Order::Forward, &mut |key, value| {
-            keys.push(key.to_vec());
-            bytes += value.len();
-            go_on(keys.len(), bytes)
-        })
-        .map_err(storage_error)?;
-    let step = go_on(keys.len(), bytes);
-    writing.changes.frees = true;
-    keys.into_iter().for_each(|key| writing.changes.batch.delete(space, key));
-    Ok(step)
 }

@@ -134,6 +134,31 @@ fn a_check_tells_in_words_what_is_damaged_or_missing() {
 }
 
 #[test]
+fn a_check_comes_to_its_end_whatever_pages_are_damaged() {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    let directory = Directory::new();
+    drop({
+        let engine = open(&directory.file());
+        with_everything(&engine);
+        engine
+    });
+    let pages = std::fs::metadata(directory.file()).unwrap().len() / 4096;
+    for page in (5..pages).step_by(3) {
+        let damaged = Directory::new();
+        std::fs::create_dir_all(&damaged.0).unwrap();
+        std::fs::copy(directory.file(), damaged.file()).unwrap();
+        let mut file = std::fs::OpenOptions::new().write(true).open(damaged.file()).unwrap();
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xA5; 4096]).unwrap();
+        drop(file);
+        match Engine::open(&damaged.file(), Timestamp::now) {
+            Ok(engine) => assert!(check(&engine).damaged > 0, "page {page} of {pages}"),
+            Err(error) => assert!(error.to_string().contains("damaged: restore it"), "{error}"),
+        }
+    }
+}
+
+#[test]
 fn a_check_tells_at_most_twenty_findings_and_counts_them_all() {
     let directory = Directory::new();
     let engine = open(&directory.file());
