@@ -1,5 +1,6 @@
 //! Backups, checks, and what a file's opening finds.
 
+use super::data_file::problem;
 use super::*;
 
 /// Items from `s000` on, each with a text of its own.

@@ -86,3 +86,69 @@ fn space_of_what_is_deleted_is_given_back() {
     let (free, pages) = (count("PRAGMA freelist_count"), count("PRAGMA page_count"));
     assert!(free < 2000, "of {pages} pages {free} are free");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_file_and_its_directory_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory.0), 0o700);
+    for file in std::fs::read_dir(&directory.0).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
+    }
+}
+
+#[test]
+fn a_data_file_has_one_process_at_a_time() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    assert!(matches!(Engine::open(&directory.file(), Timestamp::now), Err(OpenError::InUse(_))));
+    drop(engine);
+    open(&directory.file());
+}
+
+/// The line that says why a file is not opened.
+pub(super) fn problem(path: &Path) -> String {
+    match Engine::open(path, Timestamp::now) {
+        Ok(_) => panic!("the file is opened"),
+        Err(error) => {
+            let line = error.to_string();
+            assert!(line.starts_with(&*path.display().to_string()) && !line.contains('\n'), "{line}");
+            line
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    for place in 0..500 {
+        put(
+            &engine,
+            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("x", text("x".repeat(500)))]),
+        );
+    }
+    drop(engine);
+    let file = |name: &str| directory.0.join(name);
+    let sql = |name: &str, sql: &str| {
+        std::fs::copy(directory.file(), file(name)).unwrap();
+        rusqlite::Connection::open(file(name)).unwrap().execute_batch(sql).unwrap();
+        problem(&file(name))
+    };
+    assert!(sql("newer", "UPDATE header SET format = 99").contains("newer version"));
+    assert!(sql("other", "PRAGMA application_id = 7").contains("not a data file of Holdfast"));
+    std::fs::write(file("text"), "hello, this is a text file and no database").unwrap();
+    assert!(problem(&file("text")).contains("not a data file of Holdfast"));
+    let bytes = std::fs::read(directory.file()).unwrap();
+    std::fs::write(file("short"), &bytes[..bytes.len() / 2]).unwrap();
+    let short = problem(&file("short"));
+    assert!(short.contains("truncated") || short.contains("damaged"), "{short}");
+    assert!(
+        sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
+    );
+}

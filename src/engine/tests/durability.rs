@@ -187,6 +187,52 @@ fn a_full_queue_throttles_and_all_that_waits_is_done_before_the_engine_ends() {
     assert!(get(&engine, "p", "1023").is_some() && get(&engine, "p", "1024").is_none());
 }
 
+#[test]
+fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
+    let raise = |engine: &Engine, from: u64| {
+        let update = Update::builder()
+            .table_name("things")
+            .key("pk", text("p"))
+            .key("sk", text("a"))
+            .update_expression("SET version = :next")
+            .condition_expression("version = :from")
+            .expression_attribute_values(":from", number(from))
+            .expression_attribute_values(":next", number(from + 1))
+            .return_values_on_condition_check_failure(
+                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+            );
+        let action = TransactWriteItem::builder().update(update.build().unwrap()).build();
+        engine
+            .transact_write_items(TransactWriteItemsInput::builder().transact_items(action).build().unwrap())
+    };
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let engine = engine.clone();
+            std::thread::spawn(move || {
+                let (mut seen, mut won) = (0, 0);
+                while won < 25 {
+                    match raise(&engine, seen) {
+                        Ok(_) => {
+                            won += 1;
+                            seen += 1;
+                        }
+                        Err(error) => {
+                            let current = error.reasons[0].item.as_ref().unwrap()["version"].as_n().unwrap();
+                            seen = current.parse().unwrap();
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    assert_eq!(get(&engine, "p", "a").unwrap()["version"], number(200));
+}
+
 /// Runs one of these tests as a process of its own, on this data file.
 fn child(test: &str, directory: &Directory) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -309,4 +355,60 @@ fn what_was_answered_is_there_after_a_kill() {
 fn until(enabled: bool) -> UpdateTimeToLiveInput {
     let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(enabled).build().unwrap();
     UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl).build().unwrap()
+}
+
+/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
+#[test]
+#[ignore = "each_answer_follows_a_sync runs it as a child process"]
+fn writes_and_shows_each_answer() {
+    let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
+    let engine = open(&path);
+    create(&engine);
+    for place in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+        let _ = std::fs::File::open(format!("/answered-{place}"));
+    }
+}
+
+/// Says what this machine lacks, which is a failure where nothing may be left out.
+fn not_tested(why: &str) {
+    let all_is_required = std::env::var("HOLDFAST_TESTS_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!all_is_required, "not tested: {why}");
+    eprintln!("not tested: {why}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_answer_follows_a_sync() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let trace = directory.0.join("trace");
+    let child = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,open,fsync,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "engine::tests::durability::writes_and_shows_each_answer",
+            "--ignored",
+            "--test-threads=1",
+        ])
+        .env("HOLDFAST_TRACED", directory.file())
+        .output();
+    let Ok(child) = child else { return not_tested("strace is missing") };
+    let trace = std::fs::read_to_string(trace).unwrap_or_default();
+    if trace.is_empty() {
+        return not_tested(&format!("strace traces nothing: {}", String::from_utf8_lossy(&child.stderr)));
+    }
+    let mut synced = false;
+    let mut answers = 0;
+    for line in trace.lines() {
+        if line.contains("fsync") || line.contains("fdatasync") {
+            synced |= line.contains("= 0");
+        } else if line.contains("/answered-") {
+            assert!(synced, "answer {answers} follows no sync\n{trace}");
+            (synced, answers) = (false, answers + 1);
+        }
+    }
+    assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
 }
