@@ -43,7 +43,8 @@ impl CheckReport {
 }
 
 impl Engine {
-    /// Reads and checks everything that is stored. It takes as long as reading the whole file; writes go on meanwhile.
+    /// Reads and checks everything that is stored. It takes as long as reading the whole file; writes go on meanwhile. At
+    /// the end SQLite checks its file in one go, and until that is done the write-ahead log cannot begin anew.
     /// `progress` is told now and then how many values were read.
     ///
     /// # Errors

@@ -261,7 +261,7 @@ pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTa
         ("VectorIndexUpdates", input.vector_index_updates.is_some()),
     ])?;
     let name = required(&input.table_name, "tableName")?.clone();
-    let _alone = engine.change_tables();
+    let _alone = engine.change_tables()?;
     engine.write(move |writing| {
         let table = changed_table(writing, &input)?;
         writing.store_table(table)
@@ -303,7 +303,7 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
 /// [`EngineError`] if the request is refused or storage fails.
 pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
-    let _alone = engine.change_tables();
+    let _alone = engine.change_tables()?;
     let table = engine.write(move |writing| {
         let table = find_table(&writing.state.catalog, &name)?.clone();
         writing.changes.batch.delete(Space::Meta, table_key(&name));
@@ -329,7 +329,7 @@ pub fn update_time_to_live(
 ) -> Result<UpdateTimeToLiveOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
     let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
-    let _alone = engine.change_tables();
+    let _alone = engine.change_tables()?;
     let catalog = engine.catalog();
     let table = find_table(&catalog, &name)?;
     check_time_to_live(table, &wanted)?;
@@ -372,7 +372,7 @@ fn check_time_to_live(table: &Table, wanted: &TimeToLiveSpecification) -> Result
 /// # Errors
 /// [`EngineError`] if storage fails.
 pub fn finish(engine: &Engine) -> Result<(), EngineError> {
-    let _alone = engine.change_tables();
+    let _alone = engine.change_tables()?;
     steps::finish_deletions(engine)?;
     steps::build_indexes(engine)
 }

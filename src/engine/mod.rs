@@ -209,8 +209,19 @@ impl Engine {
         self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change_tables(&self) -> MutexGuard<'_, ()> {
-        self.shared.change_tables.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change_tables(&self) -> Result<MutexGuard<'_, ()>, EngineError> {
+        self.check_waiting()?;
+        Ok(self.shared.change_tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Refuses to wait for a write on the writer's own thread: it would wait for ever.
+    fn check_waiting(&self) -> Result<(), EngineError> {
+        match &self.shared.backend {
+            Backend::Disk(disk) if disk.is_writer() => {
+                Err(internal("a callback of a write cannot wait for another write"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Result<T, EngineError>) -> Result<T, EngineError> {
@@ -236,9 +247,7 @@ impl Engine {
         &self,
         judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        if matches!(&self.shared.backend, Backend::Disk(disk) if disk.is_writer()) {
-            return Err(internal("a callback of a write cannot wait for another write"));
-        }
+        self.check_waiting()?;
         let (answered, answer) = std::sync::mpsc::sync_channel(1);
         self.submit(judge, move |answer| drop(answered.send(answer)))?;
         answer.recv().map_err(|_| internal("the engine's writer has stopped"))?
