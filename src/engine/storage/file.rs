@@ -80,7 +80,7 @@ pub struct DataFile {
     named: PathBuf,
     /// Holds the lock. It is closed after all connections: closing any handle of the file earlier would drop SQLite's
     /// own locks.
-    _lock: File,
+    lock: File,
 }
 
 impl DataFile {
@@ -106,7 +106,7 @@ impl DataFile {
             }
             Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let file = Self { path, named: named.to_owned(), _lock: lock };
+        let file = Self { path, named: named.to_owned(), lock };
         file.prepare()?;
         Ok(file)
     }
@@ -182,6 +182,13 @@ impl DataFile {
         let connection = connect(&self.path)?;
         connection.execute_batch(&format!("PRAGMA query_only=ON; PRAGMA cache_size={READER_CACHE}"))?;
         Ok(connection)
+    }
+}
+
+impl Drop for DataFile {
+    fn drop(&mut self) {
+        // Closing it would not do while a child process that was just started still has the handle too.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -265,5 +272,23 @@ fn create(path: &Path) -> io::Result<()> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_ends_with_the_file_also_where_a_child_process_has_its_handle() {
+        let directory = std::env::temp_dir().join(format!("holdfast-lock-{}", std::process::id()));
+        let path = directory.join("data.holdfast");
+        let file = DataFile::open(&path).unwrap();
+        let inherited = file.lock.try_clone().unwrap();
+        assert!(matches!(DataFile::open(&path), Err(OpenError::InUse(_))));
+        drop(file);
+        DataFile::open(&path).unwrap();
+        drop(inherited);
+        fs::remove_dir_all(directory).unwrap();
     }
 }
