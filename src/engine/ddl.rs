@@ -1,4 +1,12 @@
-//! Creating, changing and describing tables. What concerns all items of a table is done in small steps.
+//! Creating, changing and describing tables. What concerns all items of a table is done in small steps, and one such
+//! change at a time.
+
+mod describe;
+mod steps;
+
+pub use self::describe::{describe_table, describe_time_to_live, list_tables};
+#[cfg(test)]
+pub use self::steps::note_deletion;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -6,29 +14,21 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::create_table::{CreateTableInput, CreateTableOutput};
 use aws_sdk_dynamodb::operation::delete_table::{DeleteTableInput, DeleteTableOutput};
-use aws_sdk_dynamodb::operation::describe_table::{DescribeTableInput, DescribeTableOutput};
-use aws_sdk_dynamodb::operation::describe_time_to_live::{DescribeTimeToLiveInput, DescribeTimeToLiveOutput};
-use aws_sdk_dynamodb::operation::list_tables::{ListTablesInput, ListTablesOutput};
 use aws_sdk_dynamodb::operation::update_table::{UpdateTableInput, UpdateTableOutput};
 use aws_sdk_dynamodb::operation::update_time_to_live::{UpdateTimeToLiveInput, UpdateTimeToLiveOutput};
-use aws_sdk_dynamodb::primitives::DateTime;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription, TableStatus,
-    TimeToLiveDescription, TimeToLiveStatus,
+    AttributeDefinition, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+    StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification,
 };
 
+use self::describe::describe;
 use super::action::find_table;
-use super::codec::{self, ItemRef, Kind};
+use super::codec::{self, Kind};
 use super::error::{EngineError, ErrorCode};
 use super::storage::{Order, Range, Read, Space, StorageError};
 use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Projected, Table};
-use super::{Engine, Writing, damaged, expire, index, key, refuse_unsupported, required, storage_error};
+use super::{Engine, Writing, damaged, key, refuse_unsupported, required, storage_error};
 
-/// Items, or entries, that one step reads or removes.
-const STEP: usize = 500;
-/// Bytes of items that one step reads, and the item that exceeds them.
-const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// Where [`Space::Meta`] keeps tables.
 const TABLES: &[u8] = b"table/";
 /// Where [`Space::Meta`] keeps the number of the next table.
@@ -39,31 +39,41 @@ fn table_key(name: &str) -> Vec<u8> {
     [TABLES, name.as_bytes()].concat()
 }
 
+/// Whether a key of [`Space::Meta`] is a table's.
+pub fn is_table(key: &[u8]) -> bool {
+    key.starts_with(TABLES)
+}
+
+/// Visits all tables; those that are damaged are none.
+///
+/// # Errors
+/// [`StorageError`] if they cannot be read.
+pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Result<(), StorageError> {
+    read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
+        visit(codec::unseal(key, value).ok().and_then(Table::decode));
+        ControlFlow::Continue(())
+    })
+}
+
 /// Reads all tables.
 ///
 /// # Errors
 /// [`StorageError`] if they cannot be read.
 pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
-    let mut catalog = Some(Catalog::new());
-    read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
-        let table = codec::unseal(key, value).ok().and_then(Table::decode);
-        match (table, &mut catalog) {
-            (Some(table), Some(catalog)) => drop(catalog.insert(table.name.clone(), Arc::new(table))),
-            _ => catalog = None,
-        }
-        ControlFlow::Continue(())
-    })?;
-    catalog.ok_or(StorageError::Damaged)
+    let mut tables = Vec::new();
+    each_table(read, &mut |table| tables.push(table))?;
+    let named = |table: Option<Table>| table.map(|table| (table.name.clone(), Arc::new(table)));
+    tables.into_iter().map(named).collect::<Option<_>>().ok_or(StorageError::Damaged)
 }
 
 impl Writing<'_> {
     fn store_table(&mut self, table: Table) -> Result<(), EngineError> {
         let key = table_key(&table.name);
         let value = codec::seal(&key, &table.encode()?);
-        self.batch.put(Space::Meta, key, value);
+        self.changes.batch.put(Space::Meta, key, value);
         let mut catalog = Catalog::clone(&self.state.catalog);
         catalog.insert(table.name.clone(), Arc::new(table));
-        self.catalog = Some(Arc::new(catalog));
+        self.changes.catalog = Some(Arc::new(catalog));
         Ok(())
     }
 
@@ -78,7 +88,7 @@ impl Writing<'_> {
         };
         let next = id.checked_add(1).filter(|next| *next < u16::MAX);
         let next = next.ok_or_else(|| EngineError::invalid("too many tables were created"))?;
-        self.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
+        self.changes.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
         Ok(id)
     }
 }
@@ -251,11 +261,12 @@ pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTa
         ("VectorIndexUpdates", input.vector_index_updates.is_some()),
     ])?;
     let name = required(&input.table_name, "tableName")?.clone();
+    let _alone = engine.change_tables()?;
     engine.write(move |writing| {
         let table = changed_table(writing, &input)?;
         writing.store_table(table)
     })?;
-    engine.build_indexes()?;
+    steps::build_indexes(engine)?;
     let catalog = engine.catalog();
     let description = describe(find_table(&catalog, &name)?);
     Ok(UpdateTableOutput::builder().table_description(description).build())
@@ -286,116 +297,23 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
     Ok(table)
 }
 
-/// Fills every index that does not hold all items yet, step by step.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
-pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
-    let unfinished: Vec<Arc<Table>> =
-        engine.catalog().values().filter(|table| !table.building.is_empty()).cloned().collect();
-    for table in unfinished {
-        let name = table.name.clone();
-        let mut start = key::table_prefix(table.id);
-        loop {
-            let (name, from) = (name.clone(), start.clone());
-            match engine.write(move |writing| build_step(writing, &name, from))? {
-                Some(next) => start = next,
-                None => break,
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes the entries of some items, and returns where the next step begins.
-fn build_step(writing: &mut Writing<'_>, name: &str, start: Vec<u8>) -> Result<Option<Vec<u8>>, EngineError> {
-    let table = find_table(&writing.state.catalog, name)?.clone();
-    let end = key::successor(&key::table_prefix(table.id));
-    let (mut items, mut bytes) = (Vec::new(), 0);
-    writing
-        .read
-        .scan(Space::Items, &Range { start, end }, Order::Forward, &mut |key, sealed| {
-            items.push((key.to_vec(), sealed.to_vec()));
-            bytes += sealed.len();
-            if items.len() < STEP && bytes < STEP_BYTES {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })
-        .map_err(storage_error)?;
-    for (key, sealed) in &items {
-        let item = ItemRef(codec::unseal(key, sealed).map_err(|_| damaged())?);
-        let item_key = table.key_of(item).map_err(|_| damaged())?;
-        let indexes = table.indexes.iter().filter(|index| table.building.contains(&index.id));
-        // An item whose attribute has another type than the index's key is left out, as DynamoDB does.
-        let fits = |index: &Index| {
-            let mut keys = index.keys.attributes();
-            keys.all(|key| item.get(&key.name).is_some_and(|value| value.kind() == Some(key.kind)))
-        };
-        for entry in indexes
-            .filter(|index| fits(index))
-            .filter_map(|index| index::entry(&table, index, &item_key, item))
-        {
-            let value = codec::seal(&entry.key, &entry.value);
-            writing.batch.put(Space::Index, entry.key, value);
-        }
-        if table.building.contains(&EXPIRY_INDEX)
-            && let Some(entry) = expire::entry(&table, &item_key, item)
-        {
-            let value = codec::seal(&entry, &[]);
-            writing.batch.put(Space::Index, entry, value);
-        }
-    }
-    match items.last() {
-        Some((last, _)) if items.len() >= STEP || bytes >= STEP_BYTES => Ok(Some([last, &[0][..]].concat())),
-        _ => {
-            writing.store_table(Table { building: Vec::new(), ..Table::clone(&table) })?;
-            Ok(None)
-        }
-    }
-}
-
-/// Removes a range of keys step by step.
-fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineError> {
-    loop {
-        let range = Range::prefix(prefix.clone());
-        let removed = engine.write(move |writing| {
-            let mut keys = Vec::new();
-            writing
-                .read
-                .scan(space, &range, Order::Forward, &mut |key, _| {
-                    keys.push(key.to_vec());
-                    if keys.len() < STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                })
-                .map_err(storage_error)?;
-            let removed = keys.len();
-            writing.frees = true;
-            keys.into_iter().for_each(|key| writing.batch.delete(space, key));
-            Ok(removed)
-        })?;
-        if removed < STEP {
-            return Ok(());
-        }
-    }
-}
-
 /// Deletes a table with its items.
 ///
 /// # Errors
 /// [`EngineError`] if the request is refused or storage fails.
 pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
+    let _alone = engine.change_tables()?;
     let table = engine.write(move |writing| {
         let table = find_table(&writing.state.catalog, &name)?.clone();
-        writing.batch.delete(Space::Meta, table_key(&name));
+        writing.changes.batch.delete(Space::Meta, table_key(&name));
+        steps::note_deletion(writing, &table);
         let mut catalog = Catalog::clone(&writing.state.catalog);
         catalog.remove(&name);
-        writing.catalog = Some(Arc::new(catalog));
+        writing.changes.catalog = Some(Arc::new(catalog));
         Ok(table)
     })?;
-    clear(engine, Space::Items, key::table_prefix(table.id))?;
-    clear(engine, Space::Index, key::table_prefix(table.id))?;
+    steps::finish_deletions(engine)?;
     let mut description = describe(&table);
     description.table_status = Some(TableStatus::Deleting);
     Ok(DeleteTableOutput::builder().table_description(description).build())
@@ -411,20 +329,13 @@ pub fn update_time_to_live(
 ) -> Result<UpdateTimeToLiveOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
     let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
+    let _alone = engine.change_tables()?;
     let catalog = engine.catalog();
     let table = find_table(&catalog, &name)?;
-    let refuse = |message: &str| Err(EngineError::invalid(message));
-    match &table.ttl {
-        Some(attribute) if *attribute != wanted.attribute_name => {
-            return refuse("TimeToLive is active on a different AttributeName");
-        }
-        Some(_) if wanted.enabled => return refuse("TimeToLive is already enabled"),
-        None if !wanted.enabled => return refuse("TimeToLive is already disabled"),
-        _ => {}
-    }
+    check_time_to_live(table, &wanted)?;
     let expiries = key::index_prefix(table.id, EXPIRY_INDEX);
     if wanted.enabled {
-        clear(engine, Space::Index, expiries.clone())?;
+        steps::clear(engine, Space::Index, expiries.clone())?;
     }
     let specification = wanted.clone();
     engine.write(move |writing| {
@@ -437,115 +348,31 @@ pub fn update_time_to_live(
         writing.store_table(table)
     })?;
     if specification.enabled {
-        build_indexes(engine)?;
+        steps::build_indexes(engine)?;
     } else {
-        clear(engine, Space::Index, expiries)?;
+        steps::clear(engine, Space::Index, expiries)?;
     }
     Ok(UpdateTimeToLiveOutput::builder().time_to_live_specification(specification).build())
 }
 
-/// Describes time to live.
+fn check_time_to_live(table: &Table, wanted: &TimeToLiveSpecification) -> Result<(), EngineError> {
+    let refuse = |message: &str| Err(EngineError::invalid(message));
+    match &table.ttl {
+        Some(attribute) if *attribute != wanted.attribute_name => {
+            refuse("TimeToLive is active on a different AttributeName")
+        }
+        Some(_) if wanted.enabled => refuse("TimeToLive is already enabled"),
+        None if !wanted.enabled => refuse("TimeToLive is already disabled"),
+        _ => Ok(()),
+    }
+}
+
+/// Finishes what a process that stopped too early left: indexes without some items, and items of deleted tables.
 ///
 /// # Errors
-/// `ResourceNotFoundException` if there is no such table.
-pub fn describe_time_to_live(
-    catalog: &Catalog,
-    input: &DescribeTimeToLiveInput,
-) -> Result<DescribeTimeToLiveOutput, EngineError> {
-    let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
-    let status = if table.ttl.is_some() { TimeToLiveStatus::Enabled } else { TimeToLiveStatus::Disabled };
-    let description = TimeToLiveDescription::builder().time_to_live_status(status);
-    let description = description.set_attribute_name(table.ttl.clone()).build();
-    Ok(DescribeTimeToLiveOutput::builder().time_to_live_description(description).build())
-}
-
-/// Describes a table.
-///
-/// # Errors
-/// `ResourceNotFoundException` if there is no such table.
-pub fn describe_table(
-    catalog: &Catalog,
-    input: &DescribeTableInput,
-) -> Result<DescribeTableOutput, EngineError> {
-    let name = required(&input.table_name, "tableName")?;
-    let table = catalog.get(name).ok_or_else(|| {
-        let message = format!("Requested resource not found: Table: {name} not found");
-        EngineError::new(ErrorCode::ResourceNotFound, message)
-    })?;
-    Ok(DescribeTableOutput::builder().table(describe(table)).build())
-}
-
-/// Lists tables by name.
-///
-/// # Errors
-/// A `ValidationException` if the limit is out of range.
-pub fn list_tables(catalog: &Catalog, input: &ListTablesInput) -> Result<ListTablesOutput, EngineError> {
-    let limit = input.limit.unwrap_or(100);
-    let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
-    let limit = limit.ok_or_else(|| EngineError::invalid("Limit must be from 1 to 100"))?;
-    let mut names: Vec<&String> = catalog.keys().collect();
-    names.sort_unstable();
-    let start = input.exclusive_start_table_name.as_ref();
-    let mut names: Vec<String> =
-        names.into_iter().filter(|name| start.is_none_or(|start| *name > start)).cloned().collect();
-    let more = names.len() > limit;
-    names.truncate(limit);
-    let last = if more { names.last().cloned() } else { None };
-    Ok(ListTablesOutput::builder().set_table_names(Some(names)).set_last_evaluated_table_name(last).build())
-}
-
-fn describe(table: &Table) -> TableDescription {
-    let arn = format!("arn:aws:dynamodb:embedded:000000000000:table/{}", table.name);
-    let stream = table.stream.as_ref().map(|label| format!("{arn}/stream/{label}"));
-    let specification = table.stream.as_ref().and_then(|_| {
-        let specification = StreamSpecification::builder().stream_enabled(true);
-        specification.stream_view_type(StreamViewType::NewAndOldImages).build().ok()
-    });
-    let definition = |(name, kind): (&str, Kind)| {
-        let kind = match kind {
-            Kind::N => ScalarAttributeType::N,
-            Kind::B => ScalarAttributeType::B,
-            _ => ScalarAttributeType::S,
-        };
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().ok()
-    };
-    let indexes: Vec<_> = table.indexes.iter().map(|index| describe_index(table, index)).collect();
-    TableDescription::builder()
-        .table_name(&table.name)
-        .table_arn(arn)
-        .table_status(TableStatus::Active)
-        .creation_date_time(DateTime::from_millis(table.created.as_millisecond()))
-        .set_key_schema(Some(describe_keys(&table.keys)))
-        .set_attribute_definitions(Some(table.definitions().into_iter().filter_map(definition).collect()))
-        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
-        .set_stream_specification(specification)
-        .set_latest_stream_label(table.stream.clone())
-        .set_latest_stream_arn(stream)
-        .build()
-}
-
-fn describe_keys(keys: &KeySchema) -> Vec<KeySchemaElement> {
-    let element = |(place, key): (usize, &KeyAttribute)| {
-        let kind = if place == 0 { KeyType::Hash } else { KeyType::Range };
-        KeySchemaElement::builder().attribute_name(&key.name).key_type(kind).build().ok()
-    };
-    keys.attributes().enumerate().filter_map(element).collect()
-}
-
-fn describe_index(table: &Table, index: &Index) -> GlobalSecondaryIndexDescription {
-    let projection = match &index.projected {
-        Projected::KeysOnly => Projection::builder().projection_type(ProjectionType::KeysOnly),
-        Projected::All => Projection::builder().projection_type(ProjectionType::All),
-        Projected::Include(names) => Projection::builder()
-            .projection_type(ProjectionType::Include)
-            .set_non_key_attributes(Some(names.clone())),
-    };
-    let is_building = table.building.contains(&index.id);
-    GlobalSecondaryIndexDescription::builder()
-        .index_name(&index.name)
-        .set_key_schema(Some(describe_keys(&index.keys)))
-        .projection(projection.build())
-        .index_status(if is_building { IndexStatus::Creating } else { IndexStatus::Active })
-        .backfilling(is_building)
-        .build()
+/// [`EngineError`] if storage fails.
+pub fn finish(engine: &Engine) -> Result<(), EngineError> {
+    let _alone = engine.change_tables()?;
+    steps::finish_deletions(engine)?;
+    steps::build_indexes(engine)
 }

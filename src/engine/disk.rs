@@ -6,19 +6,26 @@
 
 #![allow(clippy::disallowed_methods, reason = "the threads of the data file are the engine's own")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{JoinHandle, ThreadId};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::codec;
 use super::error::{EngineError, ErrorCode};
-use super::storage::sqlite::{self, DataFile, SqliteRead};
-use super::storage::{Batch, OpenError, StorageError};
+use super::storage::sqlite::{self, SqliteRead};
+use super::storage::{DataFile, OpenError, StorageError, shrink_log};
+use super::stream::LogEnd;
 use super::tables::Catalog;
-use super::{Clock, State, Writing, storage_error};
+use super::transact::Fingerprint;
+use super::{Changes, Clock, State, Writing, internal, storage_error};
+
+#[cfg(test)]
+mod tests;
 
 /// Writes that wait at most. Beyond it, writes are throttled.
 const QUEUE: usize = 1024;
@@ -58,31 +65,20 @@ impl Disk {
         };
         let file = Arc::new(DataFile::open(path)?);
         let connection = file.writer().map_err(refused)?;
+        sqlite::sample(&connection, &mut |key, sealed| codec::unseal(key, sealed).is_ok())
+            .map_err(refused)?;
         let state = State::load(&SqliteRead(&connection)).map_err(refused)?;
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
         let (queue, jobs) = sync_channel(QUEUE);
-        let (committed, commits) = channel();
-        let file_of_checkpoints = file.clone();
+        let (committed, commits) = sync_channel(1);
         let checkpointer = file.writer().map_err(refused)?;
-        let mut writer = Writer {
-            connection,
-            state,
-            clock,
-            published: published.clone(),
-            committed,
-            done: Vec::new(),
-            tokens: Vec::new(),
-            frees: false,
-            _file: file.clone(),
-        };
+        let mut writer = Writer::new(connection, state, clock, published.clone(), committed, file.clone());
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let spawned = |error: std::io::Error| failed(error.to_string());
         let writer = named("engine-writer").spawn(move || writer.run(&jobs)).map_err(spawned)?;
+        let file_of_checkpoints = file.clone();
         let checkpoints = named("engine-checkpoint")
-            .spawn(move || {
-                let _file = file_of_checkpoints;
-                checkpoint(&checkpointer, &commits);
-            })
+            .spawn(move || checkpoint(file_of_checkpoints, checkpointer, commits))
             .map_err(spawned)?;
         let disk = Self {
             queue: Some(queue),
@@ -99,7 +95,7 @@ impl Disk {
     /// # Errors
     /// `ThrottlingException` if the queue is full.
     pub(super) fn submit(&self, job: Job) -> Result<(), EngineError> {
-        let stopped = || EngineError::new(ErrorCode::InternalServer, "the engine's writer has stopped");
+        let stopped = || internal("the engine's writer has stopped");
         match self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => {
@@ -107,6 +103,12 @@ impl Disk {
             }
             Err(TrySendError::Disconnected(_)) => Err(stopped()),
         }
+    }
+
+    /// Whether this is the writer's thread, which must not wait for a write.
+    pub(super) fn is_writer(&self) -> bool {
+        let own: ThreadId = std::thread::current().id();
+        self.writer.as_ref().is_some_and(|writer| writer.thread().id() == own)
     }
 
     /// Reads with a connection of its own, beside the writer and other readers.
@@ -124,10 +126,38 @@ impl Disk {
         };
         let answer = read(&SqliteRead(&connection));
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
+        // One that is still in a transaction would hold up checkpoints.
+        if readers.len() < READERS && connection.is_autocommit() {
             readers.push(connection);
         }
         answer
+    }
+
+    /// As [`read`](Self::read); all that is read is of one state.
+    pub(super) fn read_one_state<T>(
+        &self,
+        read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.read(|connection| {
+            connection.0.execute_batch("BEGIN").map_err(|error| storage_error(error.into()))?;
+            let answer = read(connection);
+            // If it fails, the connection is not kept.
+            let _ = connection.0.execute_batch("COMMIT");
+            answer
+        })
+    }
+
+    /// Copies what is committed to an empty file that is there.
+    pub(super) fn copy(&self, to: &Path) -> Result<(), StorageError> {
+        let not_text = || StorageError::Failed("the name of the copy is not valid Unicode".to_owned());
+        let to = to.to_str().ok_or_else(not_text)?;
+        self.file.writer()?.execute("VACUUM INTO ?1", [to])?;
+        Ok(())
+    }
+
+    /// What is wrong with the file by SQLite's own check.
+    pub(super) fn integrity(&self) -> Result<Vec<String>, EngineError> {
+        self.read(|connection| sqlite::integrity(connection.0).map_err(storage_error))
     }
 }
 
@@ -135,12 +165,13 @@ impl Drop for Disk {
     fn drop(&mut self) {
         self.queue = None;
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let threads = [self.writer.take(), self.checkpoints.take()];
-        for thread in threads.into_iter().flatten() {
-            // The last owner may be a callback of the writer itself, which cannot wait for its own end.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
+        // The last owner may be a callback of a write. The writer can wait neither for its own end nor for the
+        // checkpoints', which end when it does.
+        if self.is_writer() {
+            return;
+        }
+        for thread in [self.writer.take(), self.checkpoints.take()].into_iter().flatten() {
+            let _ = thread.join();
         }
     }
 }
@@ -148,14 +179,16 @@ impl Drop for Disk {
 struct Writer {
     connection: Connection,
     state: State,
+    /// Where the stream's log ends on disk.
+    log_on_disk: LogEnd,
     clock: Clock,
     published: Published,
     /// Wakes the thread that makes checkpoints, at each commit.
-    committed: Sender<()>,
+    committed: SyncSender<()>,
     /// The writes of the group, judged.
     done: Vec<Finish>,
     /// The tokens that the group used.
-    tokens: Vec<super::transact::Fingerprint>,
+    tokens: Vec<Fingerprint>,
     /// Whether the group frees much space.
     frees: bool,
     /// Keeps the lock until the connection is closed.
@@ -163,17 +196,49 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(
+        connection: Connection,
+        state: State,
+        clock: Clock,
+        published: Published,
+        committed: SyncSender<()>,
+        file: Arc<DataFile>,
+    ) -> Self {
+        let log_on_disk = state.log;
+        let (done, tokens) = (Vec::new(), Vec::new());
+        Self {
+            connection,
+            state,
+            log_on_disk,
+            clock,
+            published,
+            committed,
+            done,
+            tokens,
+            frees: false,
+            _file: file,
+        }
+    }
+
     fn run(&mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let outcome = self.group(first, jobs);
-            if outcome.is_err() {
-                self.recover(&outcome);
-            }
-            let answer = outcome.map_err(storage_error);
-            for finish in self.done.drain(..) {
-                finish(answer.clone());
-            }
-            self.tokens.clear();
+            self.step(first, jobs);
+        }
+    }
+
+    /// Does a group of writes and answers them. Whatever fails or panics, the next group finds what is on disk.
+    fn step(&mut self, first: Job, jobs: &Receiver<Job>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.group(first, jobs)))
+            .unwrap_or_else(|_| Err(StorageError::Failed("the writer failed unexpectedly".to_owned())));
+        if let Err(error) = &outcome {
+            self.recover(error);
+        }
+        self.tokens.clear();
+        self.frees = false;
+        let answer = outcome.map_err(storage_error);
+        for finish in self.done.drain(..) {
+            // A callback that panics is its caller's loss alone.
+            let _ = catch_unwind(AssertUnwindSafe(|| finish(answer.clone())));
         }
     }
 
@@ -181,84 +246,76 @@ impl Writer {
     fn group(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), StorageError> {
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
             // The write is not stored, and its caller gets the reason.
-            let mut nothing = Batch::default();
-            self.judge(first, &mut nothing);
+            self.judge(first);
             return Err(error.into());
         }
         let mut next = Some(first);
         while let Some(job) = next {
-            let mut batch = Batch::default();
-            if self.judge(job, &mut batch) {
-                sqlite::apply(&self.connection, &batch)?;
+            if let Some(changes) = self.judge(job) {
+                self.store(changes)?;
             }
             next = if self.done.len() < GROUP { jobs.try_recv().ok() } else { None };
         }
-        if std::mem::take(&mut self.frees) {
+        if self.frees {
             sqlite::give_back(&self.connection)?;
         }
         self.connection.execute_batch("COMMIT")?;
+        self.log_on_disk = self.state.log;
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = self.state.catalog.clone();
-        let _ = self.committed.send(());
+        // If it was told already and has not yet begun, once is enough.
+        let _ = self.committed.try_send(());
         Ok(())
     }
 
-    fn judge(&mut self, job: Job, batch: &mut Batch) -> bool {
-        let mut writing = Writing {
-            read: &SqliteRead(&self.connection),
-            state: &mut self.state,
-            now: (self.clock)(),
-            batch: Batch::default(),
-            catalog: None,
-            token: None,
-            frees: false,
-        };
-        let (store, finish) = job(&mut writing);
-        let Writing { batch: changes, catalog, token, frees, .. } = writing;
-        self.frees |= frees;
+    /// What a write changes if it succeeds. Its caller is answered with the group.
+    fn judge(&mut self, job: Job) -> Option<Changes> {
+        let read = SqliteRead(&self.connection);
+        let mut writing = Writing::new(&read, &self.state, (self.clock)());
+        let (succeeds, finish) = job(&mut writing);
+        let changes = writing.changes;
         self.done.push(finish);
-        self.tokens.extend(token);
-        if store {
-            *batch = changes;
-            if let Some(catalog) = catalog {
-                self.state.catalog = catalog;
-            }
+        succeeds.then_some(changes)
+    }
+
+    fn store(&mut self, changes: Changes) -> Result<(), StorageError> {
+        // After some failures, also of reads, SQLite rolls back by itself. What is stored then would be stored at once.
+        if self.connection.is_autocommit() {
+            return Err(StorageError::Failed("the transaction was rolled back".to_owned()));
         }
-        store
+        sqlite::apply(&self.connection, &changes.batch)?;
+        self.frees |= changes.frees;
+        self.tokens.extend(changes.token.as_ref().map(|(token, _)| *token));
+        self.state.adopt(changes);
+        Ok(())
     }
 
     /// Goes back to what is on disk after a group that could not be stored.
-    fn recover(&mut self, outcome: &Result<(), StorageError>) {
+    fn recover(&mut self, error: &StorageError) {
         let _ = self.connection.execute_batch("ROLLBACK");
         for token in &self.tokens {
             self.state.tokens.forget(token);
         }
-        if let Ok(end) = super::stream::LogEnd::load(&SqliteRead(&self.connection)) {
-            self.state.log = end;
-        }
+        self.state.log = LogEnd::load(&SqliteRead(&self.connection)).unwrap_or(self.log_on_disk);
         self.state.catalog = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if matches!(outcome, Err(StorageError::Full)) {
-            sqlite::shrink_log(&self.connection);
+        if matches!(error, StorageError::Full) {
+            shrink_log(&self.connection);
         }
     }
 }
 
-/// Moves committed pages into the data file, some time after each commit, and sleeps while there are none.
-fn checkpoint(connection: &Connection, commits: &Receiver<()>) {
+/// Moves committed pages into the data file, once for all commits of a while, and sleeps while there are none. The file
+/// is dropped behind the connection.
+fn checkpoint(_file: Arc<DataFile>, connection: Connection, commits: Receiver<()>) {
     while commits.recv().is_ok() {
+        let due = Instant::now() + CHECKPOINT_DELAY;
         loop {
-            match commits.recv_timeout(CHECKPOINT_DELAY) {
-                Ok(()) => {
-                    // Commits go on: one checkpoint for each delay.
-                    std::thread::sleep(CHECKPOINT_DELAY);
-                    while commits.try_recv().is_ok() {}
-                    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-                    break;
-                }
+            match commits.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+        // If it fails, the log holds everything, and the next commit tries again.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }

@@ -1,11 +1,14 @@
 //! Time to live: an order of a table's items by the second after which they expire, and their deletion in small steps.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use super::action::{Action, Effects};
 use super::codec::{self, ItemRef, Kind, ValueRef};
-use super::key;
+use super::error::EngineError;
 use super::storage::{Batch, Order, Range, Read, Space, StorageError};
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
+use super::{Writing, damaged, key, storage_error};
 
 /// Items that expired longer ago are left alone, as DynamoDB does: about five years.
 const MAX_AGE: i64 = 5 * 365 * 24 * 60 * 60;
@@ -61,12 +64,6 @@ pub struct Expired {
     pub item: Vec<u8>,
 }
 
-/// Whether an item expired before the second `now`.
-pub fn is_expired(table: &Table, item: ItemRef<'_>, now: i64) -> bool {
-    let now = u64::try_from(now).unwrap_or(0);
-    expiry(table, item).is_some_and(|expiry| expiry < now)
-}
-
 /// What says that up to `limit` items of a table expired before the second `now`.
 ///
 /// # Errors
@@ -86,4 +83,49 @@ pub fn expired(read: &dyn Read, table: &Table, now: i64, limit: usize) -> Result
         ControlFlow::Continue(())
     })?;
     Ok(found)
+}
+
+/// Deletes up to `limit` items of a table that expired, and what an interrupted change left behind.
+///
+/// # Errors
+/// [`EngineError`] if storage fails.
+pub fn expire_some(
+    writing: &mut Writing<'_>,
+    table: &Arc<Table>,
+    limit: usize,
+) -> Result<usize, EngineError> {
+    let Some(table) = writing.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
+    else {
+        return Ok(0);
+    };
+    let now = writing.now.as_second();
+    let found = expired(writing.read, &table, now, limit).map_err(storage_error)?;
+    let mut effects = Effects::default();
+    let count = found.len();
+    for found in found {
+        let sealed = writing.read.get(Space::Items, &found.item).map_err(storage_error)?;
+        let Some(key) = still_expired(&table, &found, sealed.as_deref())? else {
+            // What an interrupted change of the time to live left behind.
+            effects.batch.delete(Space::Index, found.entry);
+            continue;
+        };
+        let action = Action::deletion(&table, key);
+        if let Ok(outcome) = action.judge(writing.read)? {
+            action.commit(outcome, false, true, &mut effects);
+        }
+    }
+    writing.commit(effects);
+    Ok(count)
+}
+
+/// The key of the stored item, if the entry is the item's own.
+fn still_expired(
+    table: &Table,
+    found: &Expired,
+    sealed: Option<&[u8]>,
+) -> Result<Option<ItemKey>, EngineError> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let item = ItemRef(codec::unseal(&found.item, sealed).map_err(|_| damaged())?);
+    let key = table.key_of(item).map_err(|_| damaged())?;
+    Ok((entry(table, &key, item).as_ref() == Some(&found.entry)).then_some(key))
 }

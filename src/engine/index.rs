@@ -1,7 +1,7 @@
 //! Entries of global secondary indexes, and what changes in them when an item changes.
 //!
-//! Invariants: an item has at most one entry in an index, and only if it has all the index's key attributes; an entry that
-//! stays the same is not written. An entry's key holds the index's key and the item's, so an index that projects only
+//! Invariants: an item has at most one entry in an index, and only if all the index's key attributes are in it and can be
+//! keys; an entry that stays the same is not written. An entry's key holds the index's key and the item's, so an index that projects only
 //! keys stores nothing else.
 
 use super::codec::{ItemRef, ValueRef};
@@ -36,12 +36,15 @@ pub fn units(size: usize) -> f64 {
     f64::from(started)
 }
 
-/// The entry of an item in an index. None if the item lacks one of the index's key attributes.
+/// The entry of an item in an index. None if the item lacks one of the index's key attributes, or has one that cannot be
+/// a key, which was there before the index.
 pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> Option<Entry> {
     let mut bytes = Vec::with_capacity(key.storage.len() + 128);
     bytes.extend_from_slice(&key::index_prefix(table.id, index.id));
-    for attribute in index.keys.attributes() {
-        key::put_part(item.get(&attribute.name)?, &mut bytes);
+    for (place, attribute) in index.keys.attributes().enumerate() {
+        let value = item.get(&attribute.name)?;
+        check_key_value(attribute, value, place == 0).ok()?;
+        key::put_part(value, &mut bytes);
     }
     bytes.extend_from_slice(key.storage.get(2..)?);
     let (value, size) = match &index.projected {

@@ -192,13 +192,15 @@ impl Number {
         let rest = rest.get(1..)?;
         Some((Self::normalized(negative, exponent, digits).ok()?, rest))
     }
+}
 
-    /// The bytes that DynamoDB counts for the number in an item's size.
-    pub fn size(&self) -> usize {
-        match self.digits.len() {
-            0 => 1,
-            digits => digits.div_ceil(2) + 1 + usize::from(self.negative),
-        }
+/// The bytes that DynamoDB counts in an item's size for an encoded number: one for each pair of digits, one for the
+/// exponent, and one for a sign. The encoded form has sign, exponent and end besides the pairs.
+pub fn encoded_size(bytes: &[u8]) -> usize {
+    match bytes.first() {
+        Some(&NEGATIVE) => bytes.len().saturating_sub(1),
+        Some(&POSITIVE) => bytes.len().saturating_sub(2),
+        _ => 1,
     }
 }
 
@@ -340,6 +342,15 @@ mod tests {
         assert_eq!(sum(&"9".repeat(38), "2"), Err(NumberError::TooManyDigits));
         assert_eq!(sum("1E+100", "1"), Err(NumberError::TooManyDigits));
         assert_eq!(sum("1E+125", "9E+125"), Err(NumberError::Overflow));
+    }
+
+    #[test]
+    fn sizes_count_pairs_of_digits() {
+        for (text, size) in
+            [("0", 1), ("1", 2), ("12", 2), ("123", 3), ("-123", 4), ("1e100", 2), ("-0.05", 3)]
+        {
+            assert_eq!(encoded_size(&encoded(&number(text))), size, "{text}");
+        }
     }
 
     fn any_number() -> impl Strategy<Value = Number> {

@@ -14,6 +14,11 @@ fn reader_key(reader: &str) -> Vec<u8> {
     [READERS, reader.as_bytes()].concat()
 }
 
+/// Whether a key of [`Space::Meta`] is a reader's.
+pub fn is_reader(key: &[u8]) -> bool {
+    key.starts_with(READERS)
+}
+
 /// What a reader acknowledged. None if it is not registered.
 fn acknowledged(read: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
     let Some(sealed) = read.get(Space::Meta, key).map_err(storage_error)? else { return Ok(None) };
@@ -53,7 +58,7 @@ impl Engine {
                 return Ok(place);
             }
             let value = codec::seal(&key, &0_u64.to_be_bytes());
-            writing.batch.put(Space::Meta, key, value);
+            writing.changes.batch.put(Space::Meta, key, value);
             Ok(0)
         })
     }
@@ -65,13 +70,13 @@ impl Engine {
     pub fn remove_reader(&self, reader: &str) -> Result<(), EngineError> {
         let key = reader_key(reader);
         self.write(move |writing| {
-            writing.batch.delete(Space::Meta, key);
+            writing.changes.batch.delete(Space::Meta, key);
             Ok(())
         })
     }
 
-    /// Returns records of a table's stream after a place, in order: at least one if there is one, and about `limit`.
-    /// Records that were trimmed are passed over.
+    /// Returns records of a table's stream after a place, in order: about `limit`, and less if they are large. Records
+    /// that were trimmed are passed over. There may be none although there are more: the end is where `last` is `after`.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
@@ -79,7 +84,8 @@ impl Engine {
         self.read(|read| stream::read(read, &self.catalog(), table, after, limit).map_err(storage_error))
     }
 
-    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored.
+    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored, and
+    /// one behind the stream's end counts as that end.
     ///
     /// # Errors
     /// [`EngineError`] if the reader is not registered or storage fails.
@@ -89,9 +95,10 @@ impl Engine {
             let Some(place) = acknowledged(writing.read, &key)? else {
                 return Err(EngineError::invalid("the reader of the stream is not registered"));
             };
+            let sequence = sequence.min(writing.state.log.last_place());
             if sequence > place {
                 let value = codec::seal(&key, &sequence.to_be_bytes());
-                writing.batch.put(Space::Meta, key, value);
+                writing.changes.batch.put(Space::Meta, key, value);
             }
             Ok(())
         })
@@ -105,10 +112,18 @@ impl Engine {
     pub fn trim_stream(&self, limit: usize) -> Result<usize, EngineError> {
         self.write(move |writing| {
             let least = least_acknowledged(writing.read)?;
-            writing.frees = true;
+            writing.changes.frees = true;
             let end = writing.state.log;
-            stream::trim(writing.read, end, least, writing.now, stream::MAX_BYTES, limit, &mut writing.batch)
-                .map_err(storage_error)
+            stream::trim(
+                writing.read,
+                end,
+                least,
+                writing.now,
+                stream::MAX_BYTES,
+                limit,
+                &mut writing.changes.batch,
+            )
+            .map_err(storage_error)
         })
     }
 }

@@ -4,15 +4,19 @@
 //! number is used twice. Each row knows how many bytes were logged before it, so the log's size is known from its two
 //! ends.
 
+mod row;
+#[cfg(test)]
+mod tests;
+
+pub use self::row::{LoggedChange, RowExtent, extent};
+
 use std::fmt;
 use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::codec::{
-    self, Attributes, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes,
-    take_length,
-};
+use self::row::{decode_row, encode_row, take_change};
+use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError};
 use super::tables::Catalog;
 
@@ -20,6 +24,8 @@ use super::tables::Catalog;
 pub const MAX_BYTES: u64 = 1 << 30;
 /// How long a record is kept at most.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Bytes of rows that one page reads at least, if there are so many and few enough records.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bits of a sequence number that count the records of one row.
 const RECORD_BITS: u32 = 8;
 
@@ -70,19 +76,6 @@ pub struct StreamPage {
     pub last: u64,
 }
 
-/// A change that goes into the log. Images are encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedChange {
-    /// The table's number.
-    pub table: u16,
-    /// The item before.
-    pub old: Option<Vec<u8>>,
-    /// The item after.
-    pub new: Option<Vec<u8>>,
-    /// Whether time to live deleted the item.
-    pub by_service: bool,
-}
-
 /// Where the log ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogEnd {
@@ -92,15 +85,12 @@ pub struct LogEnd {
     pub bytes: u64,
 }
 
-struct Row<'a> {
-    /// Bytes that were logged before the row.
-    offset: u64,
-    at: Timestamp,
-    count: u64,
-    changes: &'a [u8],
-}
-
 impl LogEnd {
+    /// The last place that a record of the log can have.
+    pub fn last_place(self) -> u64 {
+        self.row << RECORD_BITS | ((1 << RECORD_BITS) - 1)
+    }
+
     /// Finds the end of the stored log.
     ///
     /// # Errors
@@ -109,7 +99,7 @@ impl LogEnd {
         let mut end = Ok(Self::default());
         read.scan(Space::Log, &Range::all(), Order::Backward, &mut |key, value| {
             end = decode_row(key, value)
-                .map(|(row, header)| Self { row, bytes: header.offset + value.len() as u64 })
+                .map(|(row, header)| Self { row, bytes: header.offset.saturating_add(value.len() as u64) })
                 .map_err(|_| StorageError::Damaged);
             ControlFlow::Break(())
         })?;
@@ -122,14 +112,7 @@ impl LogEnd {
             return;
         }
         self.row += 1;
-        let images = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
-        let mut row = Vec::with_capacity(64 + images.map(Vec::len).sum::<usize>());
-        row.extend_from_slice(&self.bytes.to_be_bytes());
-        row.extend_from_slice(&at.as_millisecond().to_be_bytes());
-        put_length(changes.len(), &mut row);
-        for change in changes {
-            put_change(change, &mut row);
-        }
+        let row = encode_row(changes, self.bytes, at);
         let key = self.row.to_be_bytes().to_vec();
         let value = codec::seal(&key, &row);
         self.bytes += value.len() as u64;
@@ -137,94 +120,8 @@ impl LogEnd {
     }
 }
 
-fn put_change(change: &LoggedChange, into: &mut Vec<u8>) {
-    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    let (old, new) = (change.old.as_deref(), change.new.as_deref());
-    into.extend_from_slice(&change.table.to_be_bytes());
-    into.push(flag(old.is_some(), 1) | flag(new.is_some(), 2) | flag(change.by_service, 4));
-    match (old, new) {
-        (Some(old), Some(new)) => {
-            put_bytes(old, into);
-            put_bytes(&delta(ItemRef(old), ItemRef(new)), into);
-        }
-        (one, other) => put_bytes(one.or(other).unwrap_or_default(), into),
-    }
-}
-
-fn take_change(bytes: &mut &[u8]) -> Option<LoggedChange> {
-    let (head, rest) = bytes.split_first_chunk::<3>()?;
-    *bytes = rest;
-    let [high, low, flags] = *head;
-    let (table, by_service) = (u16::from_be_bytes([high, low]), flags & 4 != 0);
-    let image = take_bytes(bytes)?.to_vec();
-    let (old, new) = match flags & 3 {
-        1 => (Some(image), None),
-        2 => (None, Some(image)),
-        _ => {
-            let new = patch(ItemRef(&image), take_bytes(bytes)?)?;
-            (Some(image), Some(new))
-        }
-    };
-    Some(LoggedChange { table, old, new, by_service })
-}
-
-/// What turns one item into another: changed attributes with their values, and removed ones without.
-fn delta(old: ItemRef<'_>, new: ItemRef<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let (mut olds, mut news) = (old.attributes().peekable(), new.attributes().peekable());
-    loop {
-        let order = match (olds.peek(), news.peek()) {
-            (None, None) => return bytes,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some((old, _)), Some((new, _))) => old.cmp(new),
-        };
-        let old = if order.is_le() { olds.next() } else { None };
-        let new = if order.is_ge() { news.next() } else { None };
-        match (old, new) {
-            (Some((_, old)), Some((_, new))) if old == new => {}
-            (_, Some((name, value))) => put_attribute(name, value, &mut bytes),
-            (Some((name, _)), None) => put_attribute(name, ValueRef(&[]), &mut bytes),
-            (None, None) => return bytes,
-        }
-    }
-}
-
-fn patch(old: ItemRef<'_>, delta: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(old.0.len() + delta.len());
-    let (mut olds, mut news) = (old.attributes().peekable(), ItemRef(delta).attributes().peekable());
-    loop {
-        match (olds.peek(), news.peek()) {
-            (None, None) => return Some(bytes),
-            (Some((old, value)), new) if new.is_none_or(|(new, _)| old < new) => {
-                put_attribute(old, *value, &mut bytes);
-                olds.next();
-            }
-            (old, Some((new, value))) => {
-                if !value.0.is_empty() {
-                    put_attribute(new, *value, &mut bytes);
-                }
-                if old.is_some_and(|(old, _)| old == new) {
-                    olds.next();
-                }
-                news.next();
-            }
-            (Some(_), None) => return None,
-        }
-    }
-}
-
-fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damaged> {
-    let number = u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?);
-    let value = codec::unseal(key, sealed)?;
-    let (offset, value) = value.split_first_chunk::<8>().ok_or(Damaged)?;
-    let (at, mut changes) = value.split_first_chunk::<8>().ok_or(Damaged)?;
-    let at = Timestamp::from_millisecond(i64::from_be_bytes(*at)).map_err(|_| Damaged)?;
-    let count = take_length(&mut changes).ok_or(Damaged)? as u64;
-    Ok((number, Row { offset: u64::from_be_bytes(*offset), at, count, changes }))
-}
-
-/// Reads records of one table after a place in the stream: whole rows until there are `limit` records.
+/// Reads records of one table after a place in the stream: whole rows until there are `limit` records, or the rows are
+/// large.
 ///
 /// # Errors
 /// [`StorageError`] if the log cannot be read.
@@ -236,7 +133,7 @@ pub fn read(
     limit: usize,
 ) -> Result<StreamPage, StorageError> {
     let mut page = StreamPage { records: Vec::new(), last: after };
-    let mut problem = None;
+    let (mut problem, mut bytes) = (None, 0);
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
     read.scan(Space::Log, &range, Order::Forward, &mut |key, value| {
         match row_records(catalog, table, key, value, after) {
@@ -246,11 +143,9 @@ pub fn read(
             }
             Err(Damaged) => problem = Some(StorageError::Damaged),
         }
-        if problem.is_some() || page.records.len() >= limit {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        bytes += value.len();
+        let is_full = page.records.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
+        if problem.is_some() || is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     match problem {
         Some(problem) => Err(problem),
@@ -311,7 +206,7 @@ pub fn trim(
     limit: usize,
     batch: &mut Batch,
 ) -> Result<usize, StorageError> {
-    let oldest = now - MAX_AGE;
+    let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
     let mut trimmed = 0;
     let mut problem = None;
     read.scan(Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
@@ -335,95 +230,5 @@ pub fn trim(
     match problem {
         Some(problem) => Err(problem),
         None => Ok(trimmed),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::super::storage::Memory;
-    use super::*;
-    use aws_sdk_dynamodb::types::AttributeValue;
-    use proptest::prelude::*;
-
-    fn item() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::hash_map("[a-e]", 0..3_u8, 0..5).prop_map(|map| {
-            let text = |(name, value): (String, u8)| (name, AttributeValue::S(value.to_string()));
-            codec::encode_item(&map.into_iter().map(text).collect()).unwrap()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn a_delta_turns_the_old_item_into_the_new_one(old in item(), new in item()) {
-            let delta = delta(ItemRef(&old), ItemRef(&new));
-            prop_assert_eq!(patch(ItemRef(&old), &delta), Some(new));
-        }
-    }
-
-    fn change(table: u16, value: u8) -> LoggedChange {
-        let item = HashMap::from([("pk".to_owned(), AttributeValue::S(value.to_string()))]);
-        LoggedChange { table, old: None, new: Some(codec::encode_item(&item).unwrap()), by_service: false }
-    }
-
-    fn log(rows: u8) -> (Memory, LogEnd) {
-        let (mut memory, mut end) = (Memory::default(), LogEnd::default());
-        for row in 0..rows {
-            let mut batch = Batch::default();
-            end.append(&[change(7, row), change(8, row)], Timestamp::UNIX_EPOCH, &mut batch);
-            memory.apply(batch);
-        }
-        (memory, end)
-    }
-
-    fn rows(memory: &Memory) -> usize {
-        let mut rows = 0;
-        let _ = memory.scan(Space::Log, &Range::all(), Order::Forward, &mut |_, _| {
-            rows += 1;
-            ControlFlow::Continue(())
-        });
-        rows
-    }
-
-    #[test]
-    fn the_end_of_the_log_is_found_again() {
-        let (memory, end) = log(5);
-        assert_eq!(LogEnd::load(&memory).unwrap(), end);
-        assert_eq!(end.row, 5);
-    }
-
-    #[test]
-    fn a_log_is_read_in_pages_for_each_table() {
-        let (memory, _) = log(5);
-        let table = super::super::tables::tests::table();
-        let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
-        let first = read(&memory, &catalog, "things", 0, 2).unwrap();
-        assert_eq!(first.records.len(), 2);
-        let rest = read(&memory, &catalog, "things", first.last, 100).unwrap();
-        assert_eq!(rest.records.len(), 3);
-        assert!(rest.records.iter().all(|record| record.sequence > first.last));
-        assert_eq!(read(&memory, &catalog, "things", rest.last, 100).unwrap().records, []);
-        assert_eq!(rest.last, 5 << 8 | 1, "records of another table are passed over");
-    }
-
-    #[test]
-    fn rows_go_when_they_are_read_old_or_too_many_and_the_newest_stays() {
-        let now = Timestamp::UNIX_EPOCH;
-        let trimmed = |acknowledged, now, max_bytes, limit| {
-            let (mut memory, end) = log(5);
-            let mut batch = Batch::default();
-            trim(&memory, end, acknowledged, now, max_bytes, limit, &mut batch).unwrap();
-            memory.apply(batch);
-            5 - rows(&memory)
-        };
-        assert_eq!(trimmed(None, now, MAX_BYTES, 100), 0, "no reader, and young");
-        assert_eq!(trimmed(Some(2 << 8), now, MAX_BYTES, 100), 1, "half of the second row is read");
-        assert_eq!(trimmed(Some(2 << 8 | 1), now, MAX_BYTES, 100), 2);
-        assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 100), 4, "the newest stays");
-        assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 3), 3, "in steps");
-        assert_eq!(trimmed(None, now + SignedDuration::from_hours(25), MAX_BYTES, 100), 4);
-        let row = log(1).1.bytes;
-        assert_eq!(trimmed(None, now, 3 * row, 100), 2, "at most three rows' bytes");
     }
 }

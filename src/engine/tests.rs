@@ -5,6 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
+use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::delete_table::DeleteTableInput;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
+use aws_sdk_dynamodb::operation::describe_time_to_live::DescribeTimeToLiveInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::scan::ScanInput;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
+use aws_sdk_dynamodb::operation::update_table::UpdateTableInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
     IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType, Put, PutRequest,
@@ -13,6 +25,10 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::*;
+
+mod care;
+mod data_file;
+mod durability;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -135,6 +151,8 @@ fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
         );
     }
     put(&engine, item(&[("pk", text("p")), ("sk", text("wrong")), ("g", number(1))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("empty")), ("g", text(""))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("long")), ("g", text("g".repeat(2049)))]));
     put(&engine, item(&[("pk", text("p")), ("sk", text("none"))]));
     add_index(&engine, "later", keys_only());
     put(&engine, item(&[("pk", text("p")), ("sk", text("new")), ("g", text("g"))]));
@@ -145,6 +163,42 @@ fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
         engine.describe_table(&DescribeTableInput::builder().table_name("things").build().unwrap());
     let indexes = described.unwrap().table.unwrap().global_secondary_indexes.unwrap();
     assert_eq!(indexes[0].index_status, Some(IndexStatus::Active));
+}
+
+#[test]
+fn indexes_that_are_added_at_the_same_time_are_all_complete() {
+    let (engine, _) = engine();
+    for place in 0..3000 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    }
+    let names = ["index0", "index1", "index2", "index3"];
+    std::thread::scope(|scope| {
+        for name in names {
+            let engine = &engine;
+            scope.spawn(move || add_index(engine, name, keys_only()));
+        }
+    });
+    for name in names {
+        assert_eq!(query_index(&engine, name).len(), 3000, "{name}");
+    }
+}
+
+#[test]
+fn the_items_of_a_deleted_table_go_also_if_the_deletion_was_interrupted() {
+    let (engine, _) = engine();
+    for place in 0..700 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    }
+    let interrupted = |writing: &mut Writing<'_>| {
+        ddl::note_deletion(writing, &writing.state.catalog["things"].clone());
+        Ok(())
+    };
+    engine.write(interrupted).unwrap();
+    assert!(get(&engine, "p", "699").is_some());
+    engine.build_indexes().unwrap();
+    let scan = engine.scan(&ScanInput::builder().table_name("things").build().unwrap()).unwrap();
+    assert_eq!(scan.count, 0);
+    engine.build_indexes().unwrap();
 }
 
 #[test]
@@ -394,6 +448,12 @@ fn a_readers_records_are_kept_until_it_acknowledges_them() {
     let rest = engine.read_stream("things", page.last, 100).unwrap();
     assert_eq!(rest.records.len(), 6, "a put that changes nothing is no record");
     assert!(engine.acknowledge("unknown", 1).is_err());
+    engine.acknowledge("counts", u64::MAX).unwrap();
+    put(&engine, item(&[("pk", text("p")), ("sk", text("10"))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("11"))]));
+    engine.trim_stream(100).unwrap();
+    let page = engine.read_stream("things", rest.last, 100).unwrap();
+    assert_eq!(page.records.len(), 2, "what comes later was not acknowledged");
 }
 
 /// A directory of its own, removed at the end.
@@ -441,188 +501,4 @@ fn everything_is_there_after_the_engine_is_opened_again() {
     let next = engine.read_stream("things", page.last, 10).unwrap();
     assert_eq!(next.records.len(), 1);
     assert!(next.last > page.last, "a sequence is never used twice");
-}
-
-#[test]
-fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
-    let raise = |engine: &Engine, from: u64| {
-        let update = Update::builder()
-            .table_name("things")
-            .key("pk", text("p"))
-            .key("sk", text("a"))
-            .update_expression("SET version = :next")
-            .condition_expression("version = :from")
-            .expression_attribute_values(":from", number(from))
-            .expression_attribute_values(":next", number(from + 1))
-            .return_values_on_condition_check_failure(
-                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-            );
-        let action = TransactWriteItem::builder().update(update.build().unwrap()).build();
-        engine
-            .transact_write_items(TransactWriteItemsInput::builder().transact_items(action).build().unwrap())
-    };
-    let callers: Vec<_> = (0..8)
-        .map(|_| {
-            let engine = engine.clone();
-            std::thread::spawn(move || {
-                let (mut seen, mut won) = (0, 0);
-                while won < 25 {
-                    match raise(&engine, seen) {
-                        Ok(_) => {
-                            won += 1;
-                            seen += 1;
-                        }
-                        Err(error) => {
-                            let current = error.reasons[0].item.as_ref().unwrap()["version"].as_n().unwrap();
-                            seen = current.parse().unwrap();
-                        }
-                    }
-                }
-            })
-        })
-        .collect();
-    callers.into_iter().for_each(|caller| caller.join().unwrap());
-    assert_eq!(get(&engine, "p", "a").unwrap()["version"], number(200));
-}
-
-#[cfg(unix)]
-#[test]
-fn the_file_and_its_directory_are_the_owners_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&directory.0), 0o700);
-    for file in std::fs::read_dir(&directory.0).unwrap() {
-        assert_eq!(mode(&file.unwrap().path()), 0o600);
-    }
-}
-
-#[test]
-fn a_data_file_has_one_process_at_a_time() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    assert!(matches!(Engine::open(&directory.file(), Timestamp::now), Err(OpenError::InUse(_))));
-    drop(engine);
-    open(&directory.file());
-}
-
-/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
-#[test]
-#[ignore = "each_answer_follows_a_sync runs it as a child process"]
-fn writes_and_shows_each_answer() {
-    let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
-    let engine = open(&path);
-    create(&engine);
-    for place in 0..10 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
-        let _ = std::fs::File::open(format!("/answered-{place}"));
-    }
-}
-
-/// Says what this machine lacks, which is a failure where nothing may be left out.
-fn not_tested(why: &str) {
-    let all_is_required = std::env::var("HOLDFAST_TESTS_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(!all_is_required, "not tested: {why}");
-    eprintln!("not tested: {why}");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn each_answer_follows_a_sync() {
-    let directory = Directory::new();
-    std::fs::create_dir_all(&directory.0).unwrap();
-    let trace = directory.0.join("trace");
-    let child = std::process::Command::new("strace")
-        .args(["-f", "-e", "trace=openat,open,fsync,fdatasync", "-o"])
-        .arg(&trace)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "engine::tests::writes_and_shows_each_answer", "--ignored", "--test-threads=1"])
-        .env("HOLDFAST_TRACED", directory.file())
-        .output();
-    let Ok(child) = child else { return not_tested("strace is missing") };
-    let trace = std::fs::read_to_string(trace).unwrap_or_default();
-    if trace.is_empty() {
-        return not_tested(&format!("strace traces nothing: {}", String::from_utf8_lossy(&child.stderr)));
-    }
-    let mut synced = false;
-    let mut answers = 0;
-    for line in trace.lines() {
-        if line.contains("fsync") || line.contains("fdatasync") {
-            synced |= line.contains("= 0");
-        } else if line.contains("/answered-") {
-            assert!(synced, "answer {answers} follows no sync\n{trace}");
-            (synced, answers) = (false, answers + 1);
-        }
-    }
-    assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
-}
-
-fn problem(path: &Path) -> String {
-    match Engine::open(path, Timestamp::now) {
-        Ok(_) => panic!("the file is opened"),
-        Err(error) => {
-            let line = error.to_string();
-            assert!(line.starts_with(&*path.display().to_string()) && !line.contains('\n'), "{line}");
-            line
-        }
-    }
-}
-
-#[test]
-fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    for place in 0..500 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("x", text("x".repeat(500)))]),
-        );
-    }
-    drop(engine);
-    let file = |name: &str| directory.0.join(name);
-    let sql = |name: &str, sql: &str| {
-        std::fs::copy(directory.file(), file(name)).unwrap();
-        rusqlite::Connection::open(file(name)).unwrap().execute_batch(sql).unwrap();
-        problem(&file(name))
-    };
-    assert!(sql("newer", "UPDATE header SET format = 99").contains("newer version"));
-    assert!(sql("other", "PRAGMA application_id = 7").contains("not a data file of Holdfast"));
-    std::fs::write(file("text"), "hello, this is a text file and no database").unwrap();
-    assert!(problem(&file("text")).contains("not a data file of Holdfast"));
-    let bytes = std::fs::read(directory.file()).unwrap();
-    std::fs::write(file("short"), &bytes[..bytes.len() / 2]).unwrap();
-    let short = problem(&file("short"));
-    assert!(short.contains("truncated") || short.contains("damaged"), "{short}");
-    assert!(
-        sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
-    );
-}
-
-#[test]
-fn a_damaged_value_is_found_by_the_read_that_meets_it() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("name", text("Ada"))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("b")), ("name", text("Bob"))]));
-    drop(engine);
-    let connection = rusqlite::Connection::open(directory.file()).unwrap();
-    let changed = "UPDATE items SET value = CAST(replace(CAST(value AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE instr(value, 'Ada')";
-    assert_eq!(connection.execute(changed, []).unwrap(), 1);
-    drop(connection);
-    let engine = open(&directory.file());
-    let key = |sk: &str| {
-        GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text(sk)).build().unwrap()
-    };
-    let error = engine.get_item(&key("a")).unwrap_err();
-    assert_eq!(error.code, ErrorCode::InternalServer);
-    assert!(error.message.contains("damaged"), "{error}");
-    assert!(engine.get_item(&key("b")).is_ok());
 }

@@ -39,17 +39,26 @@ pub struct Tokens {
     order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
-struct Remembered {
+/// What is remembered of a transaction.
+pub struct Remembered {
     fingerprint: Fingerprint,
     at: Timestamp,
     /// What reading the items again costs, by the table's number.
     reads: Box<[(u16, f32)]>,
 }
 
+/// Whether a token that was used then is new again.
+fn is_over(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) >= TOKEN_AGE
+}
+
 impl Tokens {
+    fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&Remembered> {
+        self.known.get(token).filter(|known| !is_over(known.at, now))
+    }
+
     fn evict(&mut self, now: Timestamp) {
-        let is_over = |at: &Timestamp| now.duration_since(*at) >= TOKEN_AGE;
-        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(at)) {
+        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(*at, now)) {
             let Some((at, token)) = self.order.pop_front() else { break };
             if self.known.get(&token).is_some_and(|known| known.at == at) {
                 self.known.remove(&token);
@@ -57,7 +66,9 @@ impl Tokens {
         }
     }
 
-    fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+    /// Remembers a transaction, and forgets those that are older than ten minutes.
+    pub fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
+        self.evict(remembered.at);
         self.order.push_back((remembered.at, token));
         self.known.insert(token, remembered);
     }
@@ -134,39 +145,70 @@ fn check_size(sizes: impl Iterator<Item = usize>) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action, Rejection> {
-    let returns_old = |wanted: &Option<ReturnValuesOnConditionCheckFailure>| {
-        wanted == &Some(ReturnValuesOnConditionCheckFailure::AllOld)
-    };
-    macro_rules! request {
-        ($action:expr, $condition:expr) => {
-            Request {
-                table: &$action.table_name,
-                condition: $condition,
-                names: $action.expression_attribute_names.as_ref(),
-                values: $action.expression_attribute_values.as_ref(),
-                returns_old: returns_old(&$action.return_values_on_condition_check_failure),
+/// What an action does.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Put,
+    Update,
+    Delete,
+    Check,
+}
+
+/// An action of a request, in the form that all have.
+struct Parts<'a> {
+    deed: Deed,
+    /// The item of a put, else a key.
+    item: &'a Attributes,
+    update: Option<&'a str>,
+    request: Request<'a>,
+}
+
+fn parts(item: &TransactWriteItem) -> Result<Parts<'_>, EngineError> {
+    macro_rules! parts {
+        ($deed:expr, $action:expr, $item:expr, $update:expr, $condition:expr) => {
+            Parts {
+                deed: $deed,
+                item: $item,
+                update: $update,
+                request: Request {
+                    table: &$action.table_name,
+                    condition: $condition,
+                    names: $action.expression_attribute_names.as_ref(),
+                    values: $action.expression_attribute_values.as_ref(),
+                    returns_old: $action.return_values_on_condition_check_failure
+                        == Some(ReturnValuesOnConditionCheckFailure::AllOld),
+                },
             }
         };
     }
-    match (&item.put, &item.update, &item.delete, &item.condition_check) {
+    Ok(match (&item.put, &item.update, &item.delete, &item.condition_check) {
         (Some(put), None, None, None) => {
-            Action::put(catalog, &request!(put, put.condition_expression.as_deref()), &put.item)
+            parts!(Deed::Put, put, &put.item, None, put.condition_expression.as_deref())
         }
         (None, Some(update), None, None) => {
-            let request = request!(update, update.condition_expression.as_deref());
-            Action::update(catalog, &request, &update.key, Some(&update.update_expression))
+            let expression = Some(update.update_expression.as_str());
+            parts!(Deed::Update, update, &update.key, expression, update.condition_expression.as_deref())
         }
         (None, None, Some(delete), None) => {
-            Action::delete(catalog, &request!(delete, delete.condition_expression.as_deref()), &delete.key)
+            parts!(Deed::Delete, delete, &delete.key, None, delete.condition_expression.as_deref())
         }
         (None, None, None, Some(check)) => {
-            Action::check(catalog, &request!(check, Some(check.condition_expression.as_str())), &check.key)
+            parts!(Deed::Check, check, &check.key, None, Some(check.condition_expression.as_str()))
         }
         _ => {
-            Err(EngineError::invalid("TransactItems can only contain one of Check, Put, Update or Delete")
-                .into())
+            let message = "TransactItems can only contain one of Check, Put, Update or Delete";
+            return Err(EngineError::invalid(message));
         }
+    })
+}
+
+fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action, Rejection> {
+    let Parts { deed, item, update, request } = parts(item)?;
+    match deed {
+        Deed::Put => Action::put(catalog, &request, item),
+        Deed::Update => Action::update(catalog, &request, item, update),
+        Deed::Delete => Action::delete(catalog, &request, item),
+        Deed::Check => Action::check(catalog, &request, item),
     }
 }
 
@@ -176,9 +218,8 @@ fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action,
 /// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a failure of storage.
 pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
     let now = writing.now;
-    writing.state.tokens.evict(now);
     if let Some((token, fingerprint)) = &plan.token
-        && let Some(known) = writing.state.tokens.known.get(token)
+        && let Some(known) = writing.state.tokens.get(token, now)
     {
         return replay(known, fingerprint, plan.capacity.as_ref(), &writing.state.catalog);
     }
@@ -206,8 +247,7 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
     writing.commit(effects);
     if let Some((token, fingerprint)) = plan.token {
         let remembered = Remembered { fingerprint, at: now, reads: reads.into_iter().collect() };
-        writing.state.tokens.remember(token, remembered);
-        writing.token = Some(token);
+        writing.changes.token = Some((token, remembered));
     }
     let consumed = usage.consumed(plan.capacity.as_ref());
     let consumed = consumed.map(|all| {
@@ -274,39 +314,14 @@ fn canceled(outcomes: Vec<Result<(&Action, Outcome), Refusal>>) -> Result<Engine
 fn fingerprint(items: &[TransactWriteItem]) -> Result<Fingerprint, EngineError> {
     let mut hasher = Hasher(Sha256::new());
     for item in items {
-        macro_rules! common {
-            ($action:expr) => {
-                hasher.text(&$action.table_name);
-                hasher.names($action.expression_attribute_names.as_ref());
-                hasher.map($action.expression_attribute_values.as_ref())?;
-                hasher.text(&format!("{:?}", $action.return_values_on_condition_check_failure));
-            };
-        }
-        if let Some(put) = &item.put {
-            hasher.text("put");
-            hasher.map(Some(&put.item))?;
-            hasher.text(put.condition_expression.as_deref().unwrap_or_default());
-            common!(put);
-        }
-        if let Some(update) = &item.update {
-            hasher.text("update");
-            hasher.map(Some(&update.key))?;
-            hasher.text(&update.update_expression);
-            hasher.text(update.condition_expression.as_deref().unwrap_or_default());
-            common!(update);
-        }
-        if let Some(delete) = &item.delete {
-            hasher.text("delete");
-            hasher.map(Some(&delete.key))?;
-            hasher.text(delete.condition_expression.as_deref().unwrap_or_default());
-            common!(delete);
-        }
-        if let Some(check) = &item.condition_check {
-            hasher.text("check");
-            hasher.map(Some(&check.key))?;
-            hasher.text(&check.condition_expression);
-            common!(check);
-        }
+        let Parts { deed, item, update, request } = parts(item)?;
+        hasher.bytes(&[deed as u8, u8::from(request.returns_old)]);
+        hasher.text(request.table);
+        hasher.text(update.unwrap_or_default());
+        hasher.text(request.condition.unwrap_or_default());
+        hasher.names(request.names);
+        hasher.map(request.values)?;
+        hasher.map(Some(item))?;
     }
     Ok(hasher.finish())
 }
@@ -330,6 +345,7 @@ impl Hasher {
 
     fn names(&mut self, names: Option<&HashMap<String, String>>) {
         let sorted: BTreeMap<_, _> = names.into_iter().flatten().collect();
+        self.0.update((sorted.len() as u64).to_be_bytes());
         for (alias, name) in sorted {
             self.text(alias);
             self.text(name);
@@ -337,9 +353,9 @@ impl Hasher {
     }
 
     fn map(&mut self, map: Option<&Attributes>) -> Result<(), EngineError> {
-        let Some(map) = map else { return Ok(()) };
-        let bytes = codec::encode_item(map).map_err(|error| EngineError::invalid(error.to_string()))?;
-        self.bytes(&bytes);
+        let bytes = map.map(codec::encode_item).transpose();
+        let bytes = bytes.map_err(|error| EngineError::invalid(error.to_string()))?;
+        self.bytes(&bytes.unwrap_or_default());
         Ok(())
     }
 }

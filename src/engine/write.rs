@@ -30,6 +30,17 @@ pub struct Plan {
 
 type Answer = (Option<Attributes>, Option<ConsumedCapacity>);
 
+/// Refuses the parameters from before there were expressions.
+macro_rules! refuse_legacy {
+    ($input:expr) => {
+        refuse_unsupported(&[
+            ("Expected", $input.expected.is_some()),
+            ("ConditionalOperator", $input.conditional_operator.is_some()),
+            ("ReturnItemCollectionMetrics", wants_metrics(&$input.return_item_collection_metrics)),
+        ])?
+    };
+}
+
 macro_rules! request {
     ($input:expr) => {
         Request {
@@ -48,11 +59,7 @@ macro_rules! request {
 /// # Errors
 /// [`EngineError`] in DynamoDB's words.
 pub fn prepare_put(catalog: &Catalog, input: &PutItemInput) -> Result<Plan, EngineError> {
-    refuse_unsupported(&[
-        ("Expected", input.expected.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-        ("ReturnItemCollectionMetrics", wants_metrics(&input.return_item_collection_metrics)),
-    ])?;
+    refuse_legacy!(input);
     let returns = returned(input.return_values.as_ref(), false)?;
     let item = required(&input.item, "item")?;
     let action = Action::put(catalog, &request!(input), item).map_err(Rejection::into_error)?;
@@ -64,11 +71,7 @@ pub fn prepare_put(catalog: &Catalog, input: &PutItemInput) -> Result<Plan, Engi
 /// # Errors
 /// [`EngineError`] in DynamoDB's words.
 pub fn prepare_delete(catalog: &Catalog, input: &DeleteItemInput) -> Result<Plan, EngineError> {
-    refuse_unsupported(&[
-        ("Expected", input.expected.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-        ("ReturnItemCollectionMetrics", wants_metrics(&input.return_item_collection_metrics)),
-    ])?;
+    refuse_legacy!(input);
     let returns = returned(input.return_values.as_ref(), false)?;
     let key = required(&input.key, "key")?;
     let action = Action::delete(catalog, &request!(input), key).map_err(Rejection::into_error)?;
@@ -80,12 +83,8 @@ pub fn prepare_delete(catalog: &Catalog, input: &DeleteItemInput) -> Result<Plan
 /// # Errors
 /// [`EngineError`] in DynamoDB's words.
 pub fn prepare_update(catalog: &Catalog, input: &UpdateItemInput) -> Result<Plan, EngineError> {
-    refuse_unsupported(&[
-        ("AttributeUpdates", input.attribute_updates.is_some()),
-        ("Expected", input.expected.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-        ("ReturnItemCollectionMetrics", wants_metrics(&input.return_item_collection_metrics)),
-    ])?;
+    refuse_unsupported(&[("AttributeUpdates", input.attribute_updates.is_some())])?;
+    refuse_legacy!(input);
     let returns = returned(input.return_values.as_ref(), true)?;
     let key = required(&input.key, "key")?;
     let action = Action::update(catalog, &request!(input), key, input.update_expression.as_deref());

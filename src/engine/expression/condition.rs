@@ -95,13 +95,20 @@ fn begins_with(value: ValueRef<'_>, prefix: ValueRef<'_>) -> bool {
         && value.payload().starts_with(prefix.payload())
 }
 
+fn text(value: ValueRef<'_>) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.payload())
+}
+
+/// Bytes as characters of the same numbers: texts are searched in a time that grows with their length alone.
+fn bytes_as_text(value: ValueRef<'_>) -> String {
+    value.payload().iter().map(|byte| char::from(*byte)).collect()
+}
+
 fn contains(value: ValueRef<'_>, element: ValueRef<'_>) -> bool {
     let (Some(kind), Some(element_kind)) = (value.kind(), element.kind()) else { return false };
     match (kind, element_kind) {
-        (Kind::S, Kind::S) | (Kind::B, Kind::B) => {
-            let (value, part) = (value.payload(), element.payload());
-            part.is_empty() || value.windows(part.len()).any(|window| window == part)
-        }
+        (Kind::S, Kind::S) => text(value).contains(&*text(element)),
+        (Kind::B, Kind::B) => bytes_as_text(value).contains(&bytes_as_text(element)),
         (Kind::Ss, Kind::S) | (Kind::Ns, Kind::N) | (Kind::Bs, Kind::B) => {
             value.elements().any(|one| one == element.payload())
         }

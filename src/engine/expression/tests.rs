@@ -98,6 +98,23 @@ fn conditions_hold_as_dynamodb_says() {
 }
 
 #[test]
+fn long_texts_bytes_and_sets_are_judged_in_a_time_that_grows_with_their_length() {
+    let half = 100_000;
+    let (text, part) = ("a".repeat(2 * half), "a".repeat(half) + "b");
+    let blob = |text: &str| Value::B(aws_sdk_dynamodb::primitives::Blob::new(text));
+    for (value, part) in [(Value::S(text.clone()), Value::S(part.clone())), (blob(&text), blob(&part))] {
+        assert_eq!(judge("contains(:a, s) OR contains(:a, :b)", &[(":a", value), (":b", part)]), Ok(false));
+    }
+    let set = |from: usize| Value::Ns((from..from + half).map(|number| number.to_string()).collect());
+    let numbers = Attributes::from([("ns".to_owned(), set(0))]);
+    let values = values(&[(":v", set(half - 1))]);
+    let mut references = References::new(None, values.as_ref()).unwrap();
+    let update = parse_update("DELETE ns :v", &mut references).unwrap();
+    let after = apply(&update, ItemRef(&encode_item(&numbers).unwrap())).unwrap();
+    assert_eq!(ItemRef(&after).decode().unwrap()["ns"].as_ns().unwrap().len(), half - 1);
+}
+
+#[test]
 fn what_is_no_condition_is_refused_in_dynamodbs_words() {
     let five = [(":v", number("5"))];
     for (condition, pairs, words) in [
@@ -148,6 +165,13 @@ fn updates_change_what_they_name_and_nothing_else() {
         after["l"],
         list(vec![number("1"), text("x"), number("7"), number("9")]),
         "in the order of indexes"
+    );
+
+    let after = update("SET l[5] = :v REMOVE l[2], l[0]", &[(":v", number("9"))]).unwrap();
+    assert_eq!(
+        after["l"],
+        list(vec![text("x"), number("9")]),
+        "what is appended was not at the removed place"
     );
 
     let after = update("SET l = list_append(l, :l)", &[(":l", list(vec![number("7")]))]).unwrap();

@@ -1,7 +1,7 @@
 //! Applies updates to encoded items. Attributes that an update does not touch are copied as bytes.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::codec::{self, ItemRef, Kind, MAX_DEPTH, ValueRef};
 use super::super::number::NumberError;
@@ -42,11 +42,12 @@ pub fn apply(update: &Update, old: ItemRef<'_>) -> Result<Vec<u8>, UpdateError> 
     }
     // Elements behind the end of a list are appended in the order of their indexes.
     sets.sort_by(|(one, _), (two, _)| one.inner.cmp(&two.inner));
-    for (path, value) in sets {
-        tree.set(path, value)?;
-    }
+    // Indexes of removed elements are those of the lists as they were, so nothing may have been appended yet.
     for path in &update.removes {
         tree.remove(path)?;
+    }
+    for (path, value) in sets {
+        tree.set(path, value)?;
     }
     for (path, operand) in &update.deletes {
         match path.find(old) {
@@ -106,8 +107,8 @@ fn add(stored: Option<ValueRef<'_>>, operand: ValueRef<'_>) -> Result<Vec<u8>, U
 /// The set without some elements; none if nothing is left.
 fn subtract_set(set: ValueRef<'_>, operand: ValueRef<'_>) -> Result<Option<Vec<u8>>, UpdateError> {
     let kind = operand.kind().filter(|kind| set.kind() == Some(*kind)).ok_or(UpdateError::Type)?;
-    let rest: Vec<&[u8]> =
-        set.elements().filter(|element| operand.elements().all(|gone| gone != *element)).collect();
+    let gone: HashSet<&[u8]> = operand.elements().collect();
+    let rest: Vec<&[u8]> = set.elements().filter(|element| !gone.contains(element)).collect();
     if rest.is_empty() {
         return Ok(None);
     }
@@ -290,7 +291,7 @@ impl<'a> Tree<'a> {
         let changed =
             self.attributes.iter().filter(|(_, node)| !matches!(node, Node::Leaf(Cow::Borrowed(_))));
         for (name, _) in changed {
-            if ItemRef(&bytes).get(name).is_some_and(|value| value.depth() > MAX_DEPTH) {
+            if ItemRef(&bytes).get(name).is_some_and(|value| value.is_deeper_than(MAX_DEPTH)) {
                 return Err(UpdateError::Nesting);
             }
         }

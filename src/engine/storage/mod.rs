@@ -1,10 +1,11 @@
 //! Ordered bytes, read in ranges and changed in atomic batches. What the bytes mean is not known here.
 
+mod file;
 mod memory;
 pub mod sqlite;
 
+pub use self::file::{DataFile, OpenError, shrink_log};
 pub use self::memory::Memory;
-pub use self::sqlite::OpenError;
 
 use std::ops::ControlFlow;
 
@@ -87,6 +88,38 @@ pub trait Read {
     /// # Errors
     /// [`StorageError`] if the storage failed.
     fn scan(&self, space: Space, range: &Range, order: Order, visit: Visit<'_>) -> Result<(), StorageError>;
+}
+
+/// Values that one step reads at most.
+const STEP: usize = 500;
+/// Bytes of values after which a step ends.
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+
+/// Keys with their values.
+pub type Values = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Appends some values from the start of a range on, so few that reading them is short, and returns where the next step
+/// begins: none if there are no more.
+///
+/// # Errors
+/// [`StorageError`] if the storage failed; the values before the failure are appended.
+pub fn read_step(
+    read: &dyn Read,
+    space: Space,
+    range: &Range,
+    values: &mut Values,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    let (mut bytes, mut next) = (0, None);
+    read.scan(space, range, Order::Forward, &mut |key, value| {
+        values.push((key.to_vec(), value.to_vec()));
+        bytes += value.len();
+        if values.len() < STEP && bytes < STEP_BYTES {
+            return ControlFlow::Continue(());
+        }
+        next = Some([key, &[0]].concat());
+        ControlFlow::Break(())
+    })?;
+    Ok(next)
 }
 
 /// Changes that happen together. The last change of a key counts.

@@ -7,77 +7,20 @@
 //!
 //! SQLite has no checksums of pages: each value carries a CRC-32, which the engine puts there.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
-/// Marks a file as ours (`PRAGMA application_id`): "HFen".
-const APPLICATION: i32 = 0x4846_656E;
-/// In the header row of every data file.
-const MAGIC: &str = "holdfast data";
-/// The format that this program writes, and the newest that it reads.
-const FORMAT: i64 = 1;
-/// How long a connection waits for another's lock. Only opening and closing hold one that long.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
-const PAGE_SIZE: u64 = 4096;
-/// Statements that a connection keeps prepared.
-const STATEMENTS: usize = 64;
-/// Pages in the write-ahead log after which the writer makes the checkpoint itself. Each time costs a stall; more pages
-/// make a start after a kill slower, because the log is read then: 30,000 took 105 ms.
-const CHECKPOINT_BACKSTOP: u32 = 16_000;
-
-/// Bytes of the write-ahead log that are kept when it begins anew.
-const LOG_BYTES: u32 = 32 * 1024 * 1024;
+/// Parts of a collection between which values are looked at when the file is opened.
+const SAMPLES: i64 = 8;
+/// The largest value that is looked at then.
+const SAMPLE_BYTES: u32 = 64 * 1024;
 /// Free pages that are kept at least.
 const FREE_PAGES: u32 = 1024;
 /// Pages that are given back at once.
 const GIVE_BACK: u32 = 512;
-
-const SCHEMA: &str = "
-CREATE TABLE header(id INTEGER PRIMARY KEY CHECK (id = 1), magic TEXT NOT NULL, format INTEGER NOT NULL);
-CREATE TABLE meta(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE items(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
-CREATE TABLE entries(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE log(key INTEGER PRIMARY KEY, value BLOB NOT NULL);
-";
-
-/// Why a data file cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("{}: another process uses this data file", .0.display())]
-    InUse(PathBuf),
-    /// It is some other program's file.
-    #[error("{}: this is not a data file of Holdfast", .0.display())]
-    Foreign(PathBuf),
-    /// A newer version of the program wrote it.
-    #[error("{}: a newer version of Holdfast wrote this data file (format {found}, this version reads {FORMAT})", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: i64,
-    },
-    /// Its end is missing.
-    #[error("{}: the data file is truncated: restore it from a backup", .0.display())]
-    Truncated(PathBuf),
-    /// Its contents are not what was written.
-    #[error("{}: the data file is damaged: restore it from a backup", .0.display())]
-    Damaged(PathBuf),
-    /// The operating system or SQLite refuses it.
-    #[error("{}: cannot open the data file: {reason}", path.display())]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
-}
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
@@ -86,161 +29,6 @@ impl From<rusqlite::Error> for StorageError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
             _ => Self::Failed(error.to_string()),
         }
-    }
-}
-
-/// A data file that this process holds.
-#[derive(Debug)]
-pub struct DataFile {
-    path: PathBuf,
-    /// Holds the lock. It is closed after all connections: closing any handle of the file earlier would drop SQLite's
-    /// own locks.
-    _lock: File,
-}
-
-impl DataFile {
-    /// Opens a data file, or creates it with its directory, and locks it for this process.
-    ///
-    /// # Errors
-    /// [`OpenError`], which says in one line what is wrong with the file.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed =
-            |error: io::Error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() };
-        create(path).map_err(failed)?;
-        let lock = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                // Closing this handle would drop the locks of SQLite, if it is this process that has the file open.
-                std::mem::forget(lock);
-                return Err(OpenError::InUse(path.to_owned()));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        let file = Self { path: path.to_owned(), _lock: lock };
-        file.prepare()?;
-        Ok(file)
-    }
-
-    fn prepare(&self) -> Result<(), OpenError> {
-        let path = || self.path.clone();
-        let opened = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => OpenError::Foreign(path()),
-            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path()),
-            _ => OpenError::Failed { path: path(), reason: error.to_string() },
-        };
-        let connection = connect(&self.path).map_err(opened)?;
-        let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-            .map_err(opened)?;
-        let application: i32 =
-            connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(opened)?;
-        if tables == 0 && application == 0 {
-            return initialize(&connection).map_err(opened);
-        }
-        if application != APPLICATION {
-            return Err(OpenError::Foreign(path()));
-        }
-        self.check_length(&connection).map_err(opened)?;
-        let header = connection.query_row("SELECT magic, format FROM header", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        });
-        match header.optional().map_err(|_| OpenError::Damaged(path()))? {
-            Some((magic, _)) if magic != MAGIC => Err(OpenError::Foreign(path())),
-            Some((_, found)) if found > FORMAT => Err(OpenError::Newer { path: path(), found }),
-            Some(_) => Ok(()),
-            None => Err(OpenError::Damaged(path())),
-        }?;
-        if self.is_short(&connection).map_err(opened)? { Err(OpenError::Truncated(path())) } else { Ok(()) }
-    }
-
-    fn check_length(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
-        // The first read recovers the write-ahead log of a process that was killed.
-        connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0)).map(drop)
-    }
-
-    /// Whether the file has fewer pages than it says, and no write-ahead log that could hold them.
-    fn is_short(&self, connection: &Connection) -> Result<bool, rusqlite::Error> {
-        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
-        let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        let expected = u64::try_from(pages).unwrap_or(0) * PAGE_SIZE;
-        Ok(length(Path::new(&log)) == 0 && length(&self.path) < expected)
-    }
-
-    /// A connection that reads and writes.
-    ///
-    /// # Errors
-    /// [`StorageError`] if SQLite refuses.
-    pub fn writer(&self) -> Result<Connection, StorageError> {
-        let connection = connect(&self.path)?;
-        connection.execute_batch(&format!(
-            "PRAGMA wal_autocheckpoint={CHECKPOINT_BACKSTOP}; PRAGMA journal_size_limit={LOG_BYTES};"
-        ))?;
-        Ok(connection)
-    }
-
-    /// A connection that only reads.
-    ///
-    /// # Errors
-    /// [`StorageError`] if SQLite refuses.
-    pub fn reader(&self) -> Result<Connection, StorageError> {
-        let connection = connect(&self.path)?;
-        connection.execute_batch("PRAGMA query_only=ON")?;
-        Ok(connection)
-    }
-}
-
-/// Gives back what the write-ahead log takes after the disk was full, so that writing goes on once there is space. It
-/// waits for no reader.
-pub fn shrink_log(connection: &Connection) {
-    let _ = connection.busy_timeout(std::time::Duration::ZERO);
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    let _ = connection.busy_timeout(BUSY);
-}
-
-fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA mmap_size=0;")?;
-    Ok(connection)
-}
-
-fn initialize(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.execute_batch(&format!("PRAGMA page_size={PAGE_SIZE}; PRAGMA auto_vacuum=INCREMENTAL;"))?;
-    connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0))?;
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.execute("INSERT INTO header VALUES (1, ?1, ?2)", params![MAGIC, FORMAT])?;
-    transaction.execute_batch(&format!("PRAGMA application_id={APPLICATION}"))?;
-    transaction.commit()
-}
-
-/// Creates the file and its directory, readable by their owner alone, unless they exist.
-fn create(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    if let Some(directory) = directory.filter(|directory| !directory.exists()) {
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.recursive(true).create(directory)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(file) => {
-            file.sync_all()?;
-            #[cfg(unix)]
-            File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-            Ok(())
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
     }
 }
 
@@ -318,7 +106,73 @@ pub fn give_back(connection: &Connection) -> Result<(), StorageError> {
     let free: u32 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if free > FREE_PAGES.max(pages / 8) {
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+        // It gives back one page for each row that is asked for.
+        let mut statement = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+    }
+    Ok(())
+}
+
+/// What is wrong with the file by SQLite's own check; nothing if it is sound.
+///
+/// # Errors
+/// [`StorageError`] if it cannot be checked.
+pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
+    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+    let mut found = Vec::new();
+    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+        match line.map_err(StorageError::from) {
+            Ok(line) if line == "ok" => {}
+            Ok(line) => found.push(line),
+            // So damaged that the check itself ends there.
+            Err(StorageError::Damaged) => found.push("it cannot be read to its end".to_owned()),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(found)
+}
+
+/// Shows some keys and values to `is_sound`: the first and the last of each collection, and some between. They are as
+/// many however much is stored, and large values are left out.
+///
+/// # Errors
+/// [`StorageError::Damaged`] if one is not sound, another if they cannot be read.
+pub fn sample(
+    connection: &Connection,
+    is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<(), StorageError> {
+    for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
+        let table = table(space);
+        let value = format!("CASE WHEN length(value) <= {SAMPLE_BYTES} THEN value END");
+        let mut look = |rest: &str| {
+            let found =
+                connection.query_row(&format!("SELECT key, {value} FROM {table} {rest}"), [], |row| {
+                    let key = match space {
+                        Space::Log => row.get::<_, i64>(0)?.to_be_bytes().to_vec(),
+                        _ => row.get(0)?,
+                    };
+                    Ok((key, row.get::<_, Option<Vec<u8>>>(1)?))
+                });
+            match found.optional()? {
+                Some((key, Some(value))) if !is_sound(&key, &value) => Err(StorageError::Damaged),
+                _ => Ok(()),
+            }
+        };
+        look("ORDER BY key LIMIT 1")?;
+        look("ORDER BY key DESC LIMIT 1")?;
+        if matches!(space, Space::Items | Space::Log) {
+            let ends = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+            let ends = connection.query_row(&ends, [], |row| {
+                Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0)))
+            });
+            let (first, last) = ends?;
+            let step = last.saturating_sub(first) / SAMPLES;
+            for place in 1..SAMPLES {
+                let from = first.saturating_add(step * place);
+                look(&format!("WHERE rowid >= {from} ORDER BY rowid LIMIT 1"))?;
+            }
+        }
     }
     Ok(())
 }

@@ -1,0 +1,27 @@
+//! Checksums of what is stored.
+
+use super::Damaged;
+
+/// Puts a CRC-32 of key and value before the value.
+pub fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(value.len() + 4);
+    sealed.extend_from_slice(&checksum(key, value).to_le_bytes());
+    sealed.extend_from_slice(value);
+    sealed
+}
+
+/// The value behind a CRC-32 that fits it and its key.
+///
+/// # Errors
+/// [`Damaged`] if the CRC-32 does not fit.
+pub fn unseal<'a>(key: &[u8], sealed: &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let (crc, value) = sealed.split_first_chunk::<4>().ok_or(Damaged)?;
+    (u32::from_le_bytes(*crc) == checksum(key, value)).then_some(value).ok_or(Damaged)
+}
+
+fn checksum(key: &[u8], value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(value);
+    hasher.finalize()
+}

@@ -1,0 +1,192 @@
+//! A row of the log as bytes. A changed item is its old image and what changed in it.
+
+use jiff::Timestamp;
+
+use super::super::codec::{
+    self, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes, take_length,
+};
+
+/// A change that goes into the log. Images are encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedChange {
+    /// The table's number.
+    pub table: u16,
+    /// The item before.
+    pub old: Option<Vec<u8>>,
+    /// The item after.
+    pub new: Option<Vec<u8>>,
+    /// Whether time to live deleted the item.
+    pub by_service: bool,
+}
+
+/// A row without its number.
+pub struct Row<'a> {
+    /// Bytes that were logged before the row.
+    pub offset: u64,
+    /// When the transaction happened.
+    pub at: Timestamp,
+    /// How many changes there are.
+    pub count: u64,
+    /// The changes, encoded.
+    pub changes: &'a [u8],
+}
+
+/// The bytes of a row.
+pub fn encode_row(changes: &[LoggedChange], offset: u64, at: Timestamp) -> Vec<u8> {
+    let images = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
+    let mut row = Vec::with_capacity(64 + images.map(Vec::len).sum::<usize>());
+    row.extend_from_slice(&offset.to_be_bytes());
+    row.extend_from_slice(&at.as_millisecond().to_be_bytes());
+    put_length(changes.len(), &mut row);
+    for change in changes {
+        put_change(change, &mut row);
+    }
+    row
+}
+
+fn put_change(change: &LoggedChange, into: &mut Vec<u8>) {
+    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    let (old, new) = (change.old.as_deref(), change.new.as_deref());
+    into.extend_from_slice(&change.table.to_be_bytes());
+    into.push(flag(old.is_some(), 1) | flag(new.is_some(), 2) | flag(change.by_service, 4));
+    match (old, new) {
+        (Some(old), Some(new)) => {
+            put_bytes(old, into);
+            put_bytes(&delta(ItemRef(old), ItemRef(new)), into);
+        }
+        (one, other) => put_bytes(one.or(other).unwrap_or_default(), into),
+    }
+}
+
+/// Takes a change from the front of those of a row.
+pub fn take_change(bytes: &mut &[u8]) -> Option<LoggedChange> {
+    let (head, rest) = bytes.split_first_chunk::<3>()?;
+    *bytes = rest;
+    let [high, low, flags] = *head;
+    let (table, by_service) = (u16::from_be_bytes([high, low]), flags & 4 != 0);
+    let image = take_bytes(bytes)?.to_vec();
+    let (old, new) = match flags & 3 {
+        1 => (Some(image), None),
+        2 => (None, Some(image)),
+        _ => {
+            let new = patch(ItemRef(&image), take_bytes(bytes)?)?;
+            (Some(image), Some(new))
+        }
+    };
+    Some(LoggedChange { table, old, new, by_service })
+}
+
+/// What turns one item into another: changed attributes with their values, and removed ones without.
+fn delta(old: ItemRef<'_>, new: ItemRef<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (mut olds, mut news) = (old.attributes().peekable(), new.attributes().peekable());
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (None, None) => return bytes,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let old = if order.is_le() { olds.next() } else { None };
+        let new = if order.is_ge() { news.next() } else { None };
+        match (old, new) {
+            (Some((_, old)), Some((_, new))) if old == new => {}
+            (_, Some((name, value))) => put_attribute(name, value, &mut bytes),
+            (Some((name, _)), None) => put_attribute(name, ValueRef(&[]), &mut bytes),
+            (None, None) => return bytes,
+        }
+    }
+}
+
+fn patch(old: ItemRef<'_>, delta: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(old.0.len() + delta.len());
+    let (mut olds, mut news) = (old.attributes().peekable(), ItemRef(delta).attributes().peekable());
+    loop {
+        match (olds.peek(), news.peek()) {
+            (None, None) => return Some(bytes),
+            (Some((old, value)), new) if new.is_none_or(|(new, _)| old < new) => {
+                put_attribute(old, *value, &mut bytes);
+                olds.next();
+            }
+            (old, Some((new, value))) => {
+                if !value.0.is_empty() {
+                    put_attribute(new, *value, &mut bytes);
+                }
+                if old.is_some_and(|(old, _)| old == new) {
+                    olds.next();
+                }
+                news.next();
+            }
+            (Some(_), None) => return None,
+        }
+    }
+}
+
+/// Reads the number and the head of a row.
+///
+/// # Errors
+/// [`Damaged`] if it is not what was written.
+pub fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damaged> {
+    let number = u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?);
+    let value = codec::unseal(key, sealed)?;
+    let (offset, value) = value.split_first_chunk::<8>().ok_or(Damaged)?;
+    let (at, mut changes) = value.split_first_chunk::<8>().ok_or(Damaged)?;
+    let at = Timestamp::from_millisecond(i64::from_be_bytes(*at)).map_err(|_| Damaged)?;
+    let count = take_length(&mut changes).ok_or(Damaged)? as u64;
+    Ok((number, Row { offset: u64::from_be_bytes(*offset), at, count, changes }))
+}
+
+/// Which row of the log it is, and which of all logged bytes it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowExtent {
+    /// Its number.
+    pub number: u64,
+    start: u64,
+    end: u64,
+}
+
+impl RowExtent {
+    /// Whether the other row is the next one.
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.number + 1 == other.number && self.end == other.start
+    }
+}
+
+/// Reads a row and all its changes.
+///
+/// # Errors
+/// [`Damaged`] if it is not what was written.
+pub fn extent(key: &[u8], sealed: &[u8]) -> Result<RowExtent, Damaged> {
+    let (number, row) = decode_row(key, sealed)?;
+    let mut changes = row.changes;
+    for _ in 0..row.count {
+        let change = take_change(&mut changes).ok_or(Damaged)?;
+        for image in [change.old, change.new].into_iter().flatten() {
+            ItemRef(&image).decode()?;
+        }
+    }
+    let (start, end) = (row.offset, row.offset.saturating_add(sealed.len() as u64));
+    if changes.is_empty() { Ok(RowExtent { number, start, end }) } else { Err(Damaged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use proptest::prelude::*;
+
+    fn item() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::hash_map("[a-e]", 0..3_u8, 0..5).prop_map(|map| {
+            let text = |(name, value): (String, u8)| (name, AttributeValue::S(value.to_string()));
+            codec::encode_item(&map.into_iter().map(text).collect()).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_delta_turns_the_old_item_into_the_new_one(old in item(), new in item()) {
+            let delta = delta(ItemRef(&old), ItemRef(&new));
+            prop_assert_eq!(patch(ItemRef(&old), &delta), Some(new));
+        }
+    }
+}

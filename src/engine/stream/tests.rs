@@ -1,0 +1,91 @@
+use std::collections::HashMap;
+
+use super::super::storage::Memory;
+use super::*;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+fn change(table: u16, value: u8) -> LoggedChange {
+    let item = HashMap::from([("pk".to_owned(), AttributeValue::S(value.to_string()))]);
+    LoggedChange { table, old: None, new: Some(codec::encode_item(&item).unwrap()), by_service: false }
+}
+
+fn log(rows: u8) -> (Memory, LogEnd) {
+    let (mut memory, mut end) = (Memory::default(), LogEnd::default());
+    for row in 0..rows {
+        let mut batch = Batch::default();
+        end.append(&[change(7, row), change(8, row)], Timestamp::UNIX_EPOCH, &mut batch);
+        memory.apply(batch);
+    }
+    (memory, end)
+}
+
+fn rows(memory: &Memory) -> usize {
+    let mut rows = 0;
+    let _ = memory.scan(Space::Log, &Range::all(), Order::Forward, &mut |_, _| {
+        rows += 1;
+        ControlFlow::Continue(())
+    });
+    rows
+}
+
+#[test]
+fn the_end_of_the_log_is_found_again() {
+    let (memory, end) = log(5);
+    assert_eq!(LogEnd::load(&memory).unwrap(), end);
+    assert_eq!(end.row, 5);
+}
+
+#[test]
+fn a_log_is_read_in_pages_for_each_table() {
+    let (memory, _) = log(5);
+    let table = super::super::tables::tests::table();
+    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let first = read(&memory, &catalog, "things", 0, 2).unwrap();
+    assert_eq!(first.records.len(), 2);
+    let rest = read(&memory, &catalog, "things", first.last, 100).unwrap();
+    assert_eq!(rest.records.len(), 3);
+    assert!(rest.records.iter().all(|record| record.sequence > first.last));
+    assert_eq!(read(&memory, &catalog, "things", rest.last, 100).unwrap().records, []);
+    assert_eq!(rest.last, 5 << 8 | 1, "records of another table are passed over");
+}
+
+#[test]
+fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
+    let (mut memory, mut end) = (Memory::default(), LogEnd::default());
+    for row in 0..20 {
+        let mut batch = Batch::default();
+        let new = HashMap::from([("pk".to_owned(), AttributeValue::S("x".repeat(1 << 20)))]);
+        let new = Some(codec::encode_item(&new).unwrap());
+        let change = LoggedChange { table: 7 + row / 10, old: None, new, by_service: false };
+        end.append(&[change], Timestamp::UNIX_EPOCH, &mut batch);
+        memory.apply(batch);
+    }
+    let table = super::super::tables::tests::table();
+    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let page = |after| read(&memory, &catalog, "things", after, usize::MAX).unwrap();
+    let first = page(0);
+    assert!(matches!(first.records.len(), 3..=5));
+    let foreign = page(11 << 8);
+    assert!(foreign.records.is_empty() && (13 << 8..17 << 8).contains(&foreign.last));
+    assert_eq!(page(20 << 8).last, 20 << 8);
+}
+
+#[test]
+fn rows_go_when_they_are_read_old_or_too_many_and_the_newest_stays() {
+    let now = Timestamp::UNIX_EPOCH;
+    let trimmed = |acknowledged, now, max_bytes, limit| {
+        let (mut memory, end) = log(5);
+        let mut batch = Batch::default();
+        trim(&memory, end, acknowledged, now, max_bytes, limit, &mut batch).unwrap();
+        memory.apply(batch);
+        5 - rows(&memory)
+    };
+    assert_eq!(trimmed(None, now, MAX_BYTES, 100), 0, "no reader, and young");
+    assert_eq!(trimmed(Some(2 << 8), now, MAX_BYTES, 100), 1, "half of the second row is read");
+    assert_eq!(trimmed(Some(2 << 8 | 1), now, MAX_BYTES, 100), 2);
+    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 100), 4, "the newest stays");
+    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 3), 3, "in steps");
+    assert_eq!(trimmed(None, now + SignedDuration::from_hours(25), MAX_BYTES, 100), 4);
+    let row = log(1).1.bytes;
+    assert_eq!(trimmed(None, now, 3 * row, 100), 2, "at most three rows' bytes");
+}

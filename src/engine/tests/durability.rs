@@ -1,0 +1,419 @@
+//! What is on disk when a write is answered, and what is left when one cannot be stored.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::time::Duration;
+
+use super::*;
+
+/// Long enough for what comes at once; a test that waits so long has failed.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Holds the writer in a callback until the answer is dropped.
+fn hold(engine: &Engine) -> SyncSender<()> {
+    let (release, released): (SyncSender<()>, Receiver<()>) = sync_channel(1);
+    let (holding, held) = channel();
+    engine
+        .submit(
+            |_| Ok(()),
+            move |_| {
+                let _ = holding.send(());
+                let _ = released.recv();
+            },
+        )
+        .unwrap();
+    held.recv_timeout(SOON).unwrap();
+    release
+}
+
+fn transaction(token: &str, pairs: &[(&str, AttributeValue)]) -> TransactWriteItemsInput {
+    let input = TransactWriteItemsInput::builder().client_request_token(token);
+    input.transact_items(put_action(pairs)).build().unwrap()
+}
+
+fn key(sk: &str) -> Vec<(&'static str, AttributeValue)> {
+    vec![("pk", text("p")), ("sk", text(sk))]
+}
+
+/// Runs SQL on the data file, beside the engine.
+fn sql(directory: &Directory, sql: &str) {
+    rusqlite::Connection::open(directory.file()).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Makes the writes of one group fail: while they are stored, so that SQLite rolls back by itself, and at the commit.
+const SPOILS: [&str; 3] = [
+    "CREATE TRIGGER spoil BEFORE INSERT ON items WHEN instr(new.value, 'spoiled') BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "CREATE TRIGGER spoil BEFORE INSERT ON items WHEN instr(new.value, 'spoiled') BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+    "CREATE TABLE parent(id INTEGER PRIMARY KEY);
+     CREATE TABLE child(id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+     CREATE TRIGGER spoil BEFORE INSERT ON items WHEN instr(new.value, 'spoiled') BEGIN INSERT INTO child VALUES (1); END",
+];
+
+#[test]
+fn a_group_that_cannot_be_stored_leaves_nothing_behind() {
+    for spoil in SPOILS {
+        let directory = Directory::new();
+        let engine = open(&directory.file());
+        create(&engine);
+        put(&engine, item(&key("before")));
+        sql(&directory, spoil);
+        let (answered, answers) = channel();
+        let release = hold(&engine);
+        let mut stale = transaction("stale", &key("stale"));
+        let condition =
+            |put: &mut Put| put.condition_expression = Some("attribute_exists(nothing)".to_owned());
+        stale.transact_items.iter_mut().flatten().flat_map(|action| &mut action.put).for_each(condition);
+        let inputs = [
+            transaction("good", &key("good")),
+            transaction("bad", &[&key("bad")[..], &[("x", text("spoiled"))]].concat()),
+            stale,
+        ];
+        for input in inputs {
+            let answered = answered.clone();
+            engine.submit_transact_write_items(input, move |answer| answered.send(answer).unwrap()).unwrap();
+        }
+        drop(release);
+        let answer = || answers.recv_timeout(SOON).unwrap().unwrap_err().code;
+        assert_eq!(answer(), ErrorCode::InternalServer, "it was not synced: {spoil}");
+        assert_eq!(answer(), ErrorCode::InternalServer);
+        assert_eq!(
+            answers.recv_timeout(SOON).unwrap().unwrap_err().code,
+            if spoil.contains("child") { ErrorCode::InternalServer } else { ErrorCode::TransactionCanceled },
+            "a refusal is answered with the group that it was judged in"
+        );
+        assert!(get(&engine, "p", "good").is_none() && get(&engine, "p", "bad").is_none());
+
+        engine.transact_write_items(transaction("good", &key("good"))).unwrap();
+        assert!(get(&engine, "p", "good").is_some(), "the token was not used");
+        let page = engine.read_stream("things", 0, 100).unwrap();
+        let sequences: Vec<_> = page.records.iter().map(|record| record.sequence).collect();
+        assert_eq!(sequences, [1 << 8, 2 << 8], "the log has no gaps");
+        drop(engine);
+        let engine = open(&directory.file());
+        put(&engine, item(&key("after")));
+        assert_eq!(engine.read_stream("things", page.last, 9).unwrap().records[0].sequence, 3 << 8);
+    }
+}
+
+#[test]
+fn tables_are_what_is_on_disk_after_a_change_that_could_not_be_stored() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    sql(
+        &directory,
+        "CREATE TRIGGER spoil BEFORE UPDATE ON meta WHEN instr(new.value, 'until') BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    assert!(engine.update_time_to_live(until(true)).is_err());
+    sql(&directory, "DROP TRIGGER spoil");
+    let input = DescribeTimeToLiveInput::builder().table_name("things").build().unwrap();
+    let described = engine.describe_time_to_live(&input).unwrap().time_to_live_description.unwrap();
+    assert_eq!(described.attribute_name, None);
+    put(&engine, item(&key("a")));
+    engine.update_time_to_live(until(true)).unwrap();
+}
+
+#[test]
+fn a_write_that_panics_fails_alone() {
+    let directory = Directory::new();
+    for engine in [open(&directory.file()), Engine::in_memory(Timestamp::now)] {
+        create(&engine);
+        let panicking = |writing: &mut Writing<'_>| {
+            writing.changes.log.row += 7;
+            writing.changes.catalog = Some(Default::default());
+            panic!("on purpose");
+        };
+        let failed = std::panic::catch_unwind(AssertUnwindSafe(|| engine.write::<()>(panicking)));
+        assert!(failed.is_err() || failed.is_ok_and(|answer| answer.is_err()));
+        put(&engine, item(&key("a")));
+        assert_eq!(engine.read_stream("things", 0, 9).unwrap().records[0].sequence, 1 << 8);
+    }
+}
+
+#[test]
+fn a_callback_that_panics_or_waits_for_the_writer_does_not_stop_it() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    engine.submit(|_| Ok(()), |_| panic!("on purpose")).unwrap();
+    let (answered, answer) = channel();
+    let waiting = engine.clone();
+    let wait = move |_| {
+        answered.send(waiting.register_reader("r").unwrap_err().message).unwrap();
+        answered.send(waiting.build_indexes().unwrap_err().message).unwrap();
+    };
+    engine.submit(|_| Ok(()), wait).unwrap();
+    for _ in 0..2 {
+        assert!(answer.recv_timeout(SOON).unwrap().contains("callback"));
+    }
+    put(&engine, item(&key("a")));
+}
+
+#[test]
+fn the_last_owner_may_be_a_callback() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let release = hold(&engine);
+    let (ended, end) = channel();
+    let last = engine.clone();
+    let done = move |_| {
+        drop(last);
+        ended.send(()).unwrap();
+    };
+    engine.submit(|_| Ok(()), done).unwrap();
+    drop(engine);
+    drop(release);
+    end.recv_timeout(SOON).expect("the callback comes to an end");
+}
+
+#[test]
+fn a_full_queue_throttles_and_all_that_waits_is_done_before_the_engine_ends() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let release = hold(&engine);
+    let done = Arc::new(AtomicU32::new(0));
+    let submit = |place: u32| {
+        let done = done.clone();
+        let input = transaction(&place.to_string(), &key(&place.to_string()));
+        engine.submit_transact_write_items(input, move |answer| {
+            answer.unwrap();
+            done.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let error = (0..5000).find_map(|place| submit(place).err()).unwrap();
+    assert_eq!(error.code, ErrorCode::Throttling);
+    drop(release);
+    drop(engine);
+    assert_eq!(done.load(Ordering::Relaxed), 1024);
+    let engine = open(&directory.file());
+    assert!(get(&engine, "p", "1023").is_some() && get(&engine, "p", "1024").is_none());
+}
+
+#[test]
+fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
+    let raise = |engine: &Engine, from: u64| {
+        let update = Update::builder()
+            .table_name("things")
+            .key("pk", text("p"))
+            .key("sk", text("a"))
+            .update_expression("SET version = :next")
+            .condition_expression("version = :from")
+            .expression_attribute_values(":from", number(from))
+            .expression_attribute_values(":next", number(from + 1))
+            .return_values_on_condition_check_failure(
+                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+            );
+        let action = TransactWriteItem::builder().update(update.build().unwrap()).build();
+        engine
+            .transact_write_items(TransactWriteItemsInput::builder().transact_items(action).build().unwrap())
+    };
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let engine = engine.clone();
+            std::thread::spawn(move || {
+                let (mut seen, mut won) = (0, 0);
+                while won < 25 {
+                    match raise(&engine, seen) {
+                        Ok(_) => {
+                            won += 1;
+                            seen += 1;
+                        }
+                        Err(error) => {
+                            let current = error.reasons[0].item.as_ref().unwrap()["version"].as_n().unwrap();
+                            seen = current.parse().unwrap();
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    assert_eq!(get(&engine, "p", "a").unwrap()["version"], number(200));
+}
+
+/// Runs one of these tests as a process of its own, on this data file.
+fn child(test: &str, directory: &Directory) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("engine::tests::durability::{test}"), "--ignored", "--nocapture"]);
+    command.env("HOLDFAST_CHILD", directory.file()).stdout(Stdio::piped());
+    command
+}
+
+fn path_of_child() -> Option<PathBuf> {
+    std::env::var_os("HOLDFAST_CHILD").map(PathBuf::from)
+}
+
+#[test]
+#[ignore = "another_process_cannot_open_the_file runs it as a child process"]
+fn child_opens() {
+    let Some(path) = path_of_child() else { return };
+    println!("child: {}", Engine::open(&path, Timestamp::now).err().unwrap());
+}
+
+#[test]
+fn another_process_cannot_open_the_file_also_without_the_files_beside_it() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let refused = || {
+        let output = child("child_opens", &directory).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("another process uses this data file"));
+    };
+    refused();
+    // A refused attempt of this process does not take the lock away.
+    assert!(Engine::open(&directory.file(), Timestamp::now).is_err());
+    refused();
+    for file in std::fs::read_dir(&directory.0).unwrap().map(|file| file.unwrap().path()) {
+        if file != directory.file() {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    refused();
+}
+
+#[test]
+#[ignore = "what_was_answered_is_there_after_a_kill runs it as a child process"]
+fn child_counts() {
+    let Some(path) = path_of_child() else { return };
+    let engine = open(&path);
+    let writers: Vec<_> = (0..4)
+        .map(|writer: usize| {
+            let engine = engine.clone();
+            std::thread::spawn(move || {
+                let first = counted(&engine, writer);
+                for count in first.. {
+                    engine.transact_write_items(count_up(writer, count)).unwrap();
+                    println!("answered {writer} {count}");
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+}
+
+/// Raises a counter and puts an item, in one transaction.
+fn count_up(writer: usize, count: u64) -> TransactWriteItemsInput {
+    let update = Update::builder()
+        .table_name("things")
+        .key("pk", text("counter"))
+        .key("sk", text(writer.to_string()))
+        .update_expression("ADD n :one")
+        .expression_attribute_values(":one", number(1))
+        .build()
+        .unwrap();
+    let sk = format!("{writer}-{count}");
+    let put = put_action(&[("pk", text("p")), ("sk", text(sk)), ("g", text("g"))]);
+    let update = TransactWriteItem::builder().update(update).build();
+    TransactWriteItemsInput::builder().transact_items(update).transact_items(put).build().unwrap()
+}
+
+fn counted(engine: &Engine, writer: usize) -> u64 {
+    let counter = get(engine, "counter", &writer.to_string());
+    counter.map_or(0, |counter| counter["n"].as_n().unwrap().parse().unwrap())
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_kill() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    add_index(&engine, "keys", keys_only());
+    drop(engine);
+    for round in 1..=4 {
+        let mut child = child("child_counts", &directory).spawn().unwrap();
+        let mut answered = [None; 4];
+        let mut note = |line: String| {
+            let words: Vec<_> = line.split(' ').collect();
+            if let [.., "answered", writer, count] = words[..]
+                && let (Ok(writer), Ok(count)) = (writer.parse::<usize>(), count.parse::<u64>())
+            {
+                answered[writer] = Some(count);
+            }
+        };
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines.by_ref().take(50 * round).for_each(|line| note(line.unwrap()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        lines.map_while(Result::ok).for_each(&mut note);
+        let engine = open(&directory.file());
+        let mut items = 0;
+        for (writer, answered) in answered.into_iter().enumerate() {
+            let count = counted(&engine, writer);
+            assert!(answered.is_none_or(|answered| count > answered), "{writer}: {count}, {answered:?}");
+            assert!(count == 0 || get(&engine, "p", &format!("{writer}-{}", count - 1)).is_some());
+            assert!(get(&engine, "p", &format!("{writer}-{count}")).is_none(), "half of a transaction");
+            items += count;
+        }
+        assert_eq!(query_index(&engine, "keys").len() as u64, items);
+        let page = engine.read_stream("things", 0, usize::MAX).unwrap();
+        assert_eq!(page.records.len() as u64, 2 * items);
+    }
+}
+
+fn until(enabled: bool) -> UpdateTimeToLiveInput {
+    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(enabled).build().unwrap();
+    UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl).build().unwrap()
+}
+
+/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
+#[test]
+#[ignore = "each_answer_follows_a_sync runs it as a child process"]
+fn writes_and_shows_each_answer() {
+    let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
+    let engine = open(&path);
+    create(&engine);
+    for place in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+        let _ = std::fs::File::open(format!("/answered-{place}"));
+    }
+}
+
+/// Says what this machine lacks, which is a failure where nothing may be left out.
+fn not_tested(why: &str) {
+    let all_is_required = std::env::var("HOLDFAST_TESTS_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!all_is_required, "not tested: {why}");
+    eprintln!("not tested: {why}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_answer_follows_a_sync() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let trace = directory.0.join("trace");
+    let child = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=openat,open,fsync,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "engine::tests::durability::writes_and_shows_each_answer",
+            "--ignored",
+            "--test-threads=1",
+        ])
+        .env("HOLDFAST_TRACED", directory.file())
+        .output();
+    let Ok(child) = child else { return not_tested("strace is missing") };
+    let trace = std::fs::read_to_string(trace).unwrap_or_default();
+    if trace.is_empty() {
+        return not_tested(&format!("strace traces nothing: {}", String::from_utf8_lossy(&child.stderr)));
+    }
+    let mut synced = false;
+    let mut answers = 0;
+    for line in trace.lines() {
+        if line.contains("fsync") || line.contains("fdatasync") {
+            synced |= line.contains("= 0");
+        } else if line.contains("/answered-") {
+            assert!(synced, "answer {answers} follows no sync\n{trace}");
+            (synced, answers) = (false, answers + 1);
+        }
+    }
+    assert_eq!(answers, 10, "{}", String::from_utf8_lossy(&child.stdout));
+}
