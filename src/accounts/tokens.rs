@@ -157,7 +157,7 @@ async fn owned(app: &App, owner: AccountId, id: TokenId) -> Result<OwnedItem, Ac
     Ok(from_item(item)?)
 }
 
-/// Revokes a token: no request that begins after this is signed in by it.
+/// Revokes a token: it signs no request in that begins after this in this process, and ten seconds later in any other.
 ///
 /// # Errors
 /// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.

@@ -250,11 +250,17 @@ impl Writer {
             return Err(error.into());
         }
         let mut next = Some(first);
+        let mut stores = false;
         while let Some(job) = next {
             if let Some(changes) = self.judge(job) {
                 self.store(changes)?;
+                stores = true;
             }
             next = if self.done.len() < GROUP { jobs.try_recv().ok() } else { None };
+        }
+        if !stores {
+            // What they were judged against is on disk since the group before.
+            return Ok(self.connection.execute_batch("ROLLBACK")?);
         }
         if self.frees {
             sqlite::give_back(&self.connection)?;

@@ -94,9 +94,26 @@ impl DataDirectory {
     /// [`Failure::File`].
     pub fn lock(&self) -> Result<Locked, Failure> {
         make_private_directory(&self.0).map_err(Failure::file("make the data directory", &self.0))?;
+        self.warn_if_others_may_enter();
         let file = self.lock_file();
         Lock::take(&file).map_err(Failure::file("lock", file))
     }
+
+    /// The files in it are their owner's alone, whoever may enter; a directory that was there already keeps its rights.
+    #[cfg(unix)]
+    fn warn_if_others_may_enter(&self) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(&self.0).map(|found| found.permissions().mode() & 0o077).unwrap_or_default();
+        if mode != 0 {
+            let path = self.0.display();
+            tracing::warn!(
+                "others on this computer may enter {path}; keep them out with: chmod 700 '{path}'"
+            );
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn warn_if_others_may_enter(&self) {}
 
     /// The lock, where nobody else may have it.
     ///

@@ -1,5 +1,6 @@
 //! The embedded engine's log, which keeps each change until every reader has acknowledged it.
 
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -13,8 +14,10 @@ use crate::engine::StreamRecord;
 use crate::values::Invalid;
 
 const READ: &str = "ReadStream";
-/// The most changes of a batch.
+/// The most changes that are handed over at once.
 const BATCH: usize = 100;
+/// About so many changes are read at once; most of them are relevant to nobody. They are acknowledged in one write.
+const PAGE: usize = 2_000;
 
 /// A reader's place in the log.
 pub(super) struct Log {
@@ -22,26 +25,28 @@ pub(super) struct Log {
     engine: Embedded,
     /// Up to here everything was handled; not known before the reader is registered.
     place: Option<u64>,
-    /// Read, and not yet handled.
-    batch: Option<Batch>,
+    /// Read, and not yet handled as a whole.
+    page: Option<Page>,
 }
 
-#[derive(Clone)]
-struct Batch {
-    changes: Arc<[Change]>,
+/// What was read at once.
+struct Page {
+    /// What is relevant of it, and not yet handled.
+    batches: VecDeque<Arc<[Change]>>,
+    /// Where it ends.
     last: u64,
 }
 
 impl Log {
     pub(super) fn new(audience: Audience, engine: Embedded) -> Self {
-        Self { audience, engine, place: None, batch: None }
+        Self { audience, engine, place: None, page: None }
     }
 
     pub(super) fn audience(&self) -> &Audience {
         &self.audience
     }
 
-    /// Reads one batch, hands it over if it holds what is relevant, and notes how far that was.
+    /// Hands over one batch of what was read, and reads on once all of that is handled. How far that was is noted then.
     pub(super) async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
     where
         H: FnMut(Arc<[Change]>) -> F,
@@ -49,19 +54,26 @@ impl Log {
         E: Display,
     {
         let place = self.place().await?;
-        let Some(Batch { changes, last }) = self.batch(place).await? else {
-            return Ok(Look::Nothing);
+        let page = match &mut self.page {
+            Some(page) => page,
+            None => match self.read(place).await? {
+                Some(page) => self.page.insert(page),
+                None => return Ok(Look::Nothing),
+            },
         };
-        if !changes.is_empty()
-            && let Err(error) = handle(changes.clone()).await
-        {
-            let (consumer, changes) = (self.audience.consumer, changes.len());
-            tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
-            return Ok(Look::Later);
+        if let Some(batch) = page.batches.front() {
+            if let Err(error) = handle(batch.clone()).await {
+                let (consumer, changes) = (self.audience.consumer, batch.len());
+                tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
+                return Ok(Look::Later);
+            }
+            page.batches.pop_front();
         }
-        self.batch = None;
-        self.place = Some(last);
-        self.acknowledge(last).await?;
+        if page.batches.is_empty() {
+            let last = page.last;
+            self.acknowledge(last).await?;
+            (self.page, self.place) = (None, Some(last));
+        }
         Ok(Look::More)
     }
 
@@ -76,26 +88,17 @@ impl Log {
         Ok(place)
     }
 
-    /// The batch in hand, or the next one if there is something new.
-    async fn batch(&mut self, place: u64) -> Result<Option<Batch>, StoreError> {
-        if self.batch.is_some() {
-            return Ok(self.batch.clone());
-        }
+    /// What comes behind a place, if there is something new.
+    async fn read(&self, place: u64) -> Result<Option<Page>, StoreError> {
         let table = self.audience.dynamo.table.clone();
-        let page = self.ask(READ, move |engine| Ok(engine.read_stream(&table, place, BATCH)?)).await?;
-        let (mut records, mut last) = (page.records, page.last);
-        if last <= place {
+        let page = self.ask(READ, move |engine| Ok(engine.read_stream(&table, place, PAGE)?)).await?;
+        if page.last <= place {
             return Ok(None);
         }
-        // The engine reads transactions as a whole.
-        if records.len() > BATCH {
-            records.truncate(BATCH);
-            last = records.last().map_or(last, |record| record.sequence);
-        }
-        let changes = records.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-        let changes = changes.into_iter().filter(|change| (self.audience.relevant)(change)).collect();
-        self.batch = Some(Batch { changes, last });
-        Ok(self.batch.clone())
+        let mut relevant = page.records.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
+        relevant.retain(|change| (self.audience.relevant)(change));
+        let batches = relevant.chunks(BATCH).map(Arc::from).collect();
+        Ok(Some(Page { batches, last: page.last }))
     }
 
     async fn acknowledge(&self, place: u64) -> Result<(), StoreError> {

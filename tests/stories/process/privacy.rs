@@ -20,6 +20,7 @@ pub fn all() -> Vec<Story> {
     stories![
         embedded: it_listens_on_its_one_port_and_on_nothing_else,
             a_name_that_is_not_its_own_is_turned_away,
+            a_directory_that_others_may_enter_is_warned_of,
             without_its_lock_file_the_data_still_has_one_server,
             a_command_beside_the_server_outlives_neither_of_them,
             another_user_of_the_computer_gets_at_nothing;
@@ -67,6 +68,19 @@ async fn a_name_that_is_not_its_own_is_turned_away(_: World) {
     for host in ["desk.internal", &format!("localhost:{port}"), &format!("[::1]:{port}")] {
         person.get("/api/me").header("host", host).send().await.expect(200);
     }
+}
+
+async fn a_directory_that_others_may_enter_is_warned_of(_: World) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = Data::new();
+    std::fs::create_dir_all(data.path()).unwrap();
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let server = data.serve().await;
+    server.run.says("others on this computer may enter").await;
+    server.stop().await;
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let log = data.serve().await.stop().await;
+    assert!(!log.contains("others on this computer"), "{log}");
 }
 
 async fn without_its_lock_file_the_data_still_has_one_server(_: World) {

@@ -46,7 +46,7 @@ fn obey(stream: &UnixStream) -> io::Result<ExitCode> {
     let terminal = Terminal::new();
     let mut files = Files { terminal: &terminal, readers: Vec::new(), writers: Vec::new() };
     loop {
-        let answer = match receive(stream)? {
+        let answer = match receive(stream).map_err(closed)? {
             ServerMessage::Write(Bytes(bytes)) => Some(done(terminal.write(&bytes))),
             ServerMessage::Note(line) => {
                 terminal.note(&line);
@@ -72,6 +72,16 @@ fn obey(stream: &UnixStream) -> io::Result<ExitCode> {
         if let Some(answer) = answer {
             send_frame(stream, &answer)?;
         }
+    }
+}
+
+/// In words for a person, where the server said nothing more.
+fn closed(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            io::Error::other("it closed the connection")
+        }
+        _ => error,
     }
 }
 
