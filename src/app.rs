@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::accounts::{self, keys::CookieKeys, sign_up::SignUp};
+use crate::accounts::{self, auth_cache::AuthCache, keys::CookieKeys, sign_up::SignUp};
 use crate::automation;
 use crate::dynamo::line::Line;
 use crate::dynamo::{Dynamo, Patience};
@@ -167,6 +167,8 @@ pub struct App {
     pub aside: Aside,
     /// Leads at versions that this process has seen.
     pub snapshots: Snapshots,
+    /// Sessions and tokens that this process has checked a moment ago.
+    pub auth_cache: AuthCache,
     /// What signs cookies, and whether they travel over https alone.
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
@@ -174,6 +176,9 @@ pub struct App {
     /// Who is told what came of each request.
     pub telemetry: Telemetry,
 }
+
+/// How many sessions and tokens a process knows for a moment.
+const AUTH_CACHE: usize = 10_000;
 
 /// Others made something impossible until it was too late to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +198,7 @@ impl App {
             entropy,
             aside,
             snapshots: Snapshots::new(snapshots),
+            auth_cache: AuthCache::new(AUTH_CACHE),
             cookies,
             sign_up,
             telemetry,

@@ -1,5 +1,5 @@
 //! What a process on an operating system has: threads, tokio's clock and a log; with features, AWS's ordinary ways
-//! ([`aws`]), the embedded engine ([`engine`]), Kafka ([`kafka`]) and Lambda ([`lambda`]).
+//! ([`aws`]), Kafka ([`kafka`]) and Lambda ([`lambda`]).
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,10 +9,6 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-#[cfg(feature = "local")]
-pub mod embedded;
-#[cfg(feature = "local")]
-pub mod engine;
 pub mod kafka;
 #[cfg(feature = "lambda")]
 pub mod lambda;
@@ -33,10 +29,9 @@ use crate::telemetry::Telemetry;
 /// How many leads a process remembers at versions that it has seen.
 const SNAPSHOTS: usize = 2_000;
 
-/// What may be logged at all, whatever `RUST_LOG` says: at their lowest levels the SDK, the connection and the embedded
-/// engine write out whole requests and answers, and with them people's names, addresses and passwords' hashes.
+/// What may be logged at all, whatever `RUST_LOG` says: at their lowest levels the SDK and the connection write out whole requests and answers, and with them people's names, addresses and passwords' hashes.
 pub fn discreet() -> Targets {
-    Targets::new().with_default(LevelFilter::TRACE).with_target("dynoxide", LevelFilter::DEBUG).with_targets(
+    Targets::new().with_default(LevelFilter::TRACE).with_targets(
         ["aws_config", "aws_sdk", "aws_smithy", "hyper", "lambda_runtime"]
             .map(|name| (name, LevelFilter::INFO)),
     )
@@ -106,7 +101,6 @@ mod tests {
     fn what_writes_out_requests_is_kept_from_it() {
         for (target, most) in [
             ("holdfast::web", LevelFilter::TRACE),
-            ("dynoxide::server", LevelFilter::DEBUG),
             ("aws_sdk_dynamodb::operation::get_item", LevelFilter::INFO),
             ("aws_smithy_runtime::client::orchestrator::http", LevelFilter::INFO),
             ("hyper_util::client::legacy::pool", LevelFilter::INFO),

@@ -10,6 +10,7 @@
 
 mod api;
 pub mod attempts;
+pub mod auth_cache;
 pub mod domain;
 pub mod keys;
 mod pages;

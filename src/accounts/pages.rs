@@ -4,7 +4,7 @@ mod sign_up;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
 use super::domain::{Secret, SignedIn, TokenId, TokenName, Via};
@@ -172,8 +172,9 @@ async fn sign_out(
     State(app): State<App>,
     shell: Shell,
     WantsFragment(fragment): WantsFragment,
+    headers: HeaderMap,
 ) -> impl IntoResponse {
-    (session::end(&app), see_other(&shell, "/sign-in", fragment))
+    (session::end(&app, &headers).await, see_other(&shell, "/sign-in", fragment))
 }
 
 #[derive(Deserialize)]

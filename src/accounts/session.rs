@@ -1,6 +1,7 @@
 //! Who sends a request: a browser's session in a signed cookie, or a program's token in `Authorization`.
 //!
-//! What always holds: to know it costs at most one read, and none where a request brings neither; whatever cannot be
+//! What always holds: to know it costs at most one read, and none where a request brings neither or this process knew it
+//! [a moment ago](super::auth_cache); whatever cannot be
 //! read (another key's cookie, a foreign token) is nobody and never an error; a token decides before a cookie. A session
 //! whose cookie was signed with a key that another has followed goes on in a new cookie, with the time that it has left.
 
@@ -13,6 +14,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
+use super::auth_cache::AuthKey;
 use super::domain::{Account, AccountId, Secret, SignedIn};
 use super::keys::{CookieKey, KeyRing};
 use super::{AccountError, store, tokens};
@@ -23,7 +25,7 @@ use crate::values::Invalid;
 pub const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A session, as its cookie holds it: `<account>.<epoch>.<second of its beginning>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Session {
     pub(super) account: AccountId,
     pub(super) epoch: u64,
@@ -86,8 +88,12 @@ pub(super) async fn begin(app: &App, account: &Account) -> CookieJar {
     signed(&app.cookies, keys.signing(now), &session, now)
 }
 
-/// The cookie that ends this browser's session. It is part of the answer.
-pub(super) fn end(app: &App) -> CookieJar {
+/// Ends this browser's session, and gives the cookie that says so. It is part of the answer.
+pub(super) async fn end(app: &App, headers: &HeaderMap) -> CookieJar {
+    let now = app.clock.now();
+    if let Some(opened) = open(&app.cookies, &*app.cookies.keys.at(now).await, headers, now) {
+        app.auth_cache.invalidate(&AuthKey::Session(opened.session));
+    }
     CookieJar::new().add(cookie(&app.cookies, String::new(), SignedDuration::ZERO))
 }
 
@@ -179,13 +185,20 @@ impl Renewal {
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sender>, AccountError> {
     let (who, renewal) = match credential(headers) {
         Credential::None => (None, None),
-        Credential::Token(secret) => (tokens::find(app, &secret).await?, None),
+        Credential::Token(secret) => {
+            let key = AuthKey::Token(secret.hash());
+            (app.auth_cache.get_or_check(key, app.clock.now(), tokens::find(app, &secret)).await?, None)
+        }
         Credential::Cookies => {
             let (policy, now) = (&app.cookies, app.clock.now());
             let keys = policy.keys.at(now).await;
             let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
             let renewal = opened.is_outdated.then(|| signed(policy, keys.signing(now), &opened.session, now));
-            (store::by_session(app, &opened.session).await?, renewal)
+            let check = store::by_session(app, &opened.session);
+            (
+                app.auth_cache.get_or_check(AuthKey::Session(opened.session.clone()), now, check).await?,
+                renewal,
+            )
         }
     };
     Ok(who.map(|who| Sender { who, renewal: Renewal(renewal) }))

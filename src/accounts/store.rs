@@ -194,7 +194,10 @@ pub async fn change_password(
     let update = Update::between(&to_item(&key, &before)?, &to_item(&key, &after)?);
     let unchanged = Condition::is_number("version", before.version.get());
     let write = app.dynamo.guarded_write().update("account", &key, &update, unchanged);
-    match app.dynamo.write(attempts::forget(write, &after.email)).await {
+    let written = app.dynamo.write(attempts::forget(write, &after.email)).await;
+    // Whatever came of it: a write whose answer was lost may have happened.
+    app.auth_cache.invalidate_account(id);
+    match written {
         Ok(()) => Ok(after),
         // Gone, or at another version: either way there is nothing to merge, and the person tries again.
         Err(WriteError::Refused(_)) => Err(AccountError::Changed),

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AccountError;
+use super::auth_cache::AuthKey;
 use super::domain::{AccountId, Role, Secret, SignedIn, Token, TokenId, TokenName, Via};
 use super::store::account_key;
 use crate::app::App;
@@ -167,7 +168,10 @@ pub async fn revoke(app: &App, owner: AccountId, id: TokenId) -> Result<Token, A
         .guarded_write()
         .delete("owned", &owned_key(owner, id), Condition::Exists)
         .delete_derived("token", &token_key(&item.hash));
-    match app.dynamo.write(write).await {
+    let written = app.dynamo.write(write).await;
+    // Whatever came of it: a write whose answer was lost may have happened.
+    app.auth_cache.invalidate(&AuthKey::Token(item.hash));
+    match written {
         Ok(()) => Ok(item.token),
         Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
         Err(WriteError::Store(error)) => Err(error.into()),

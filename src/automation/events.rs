@@ -273,8 +273,10 @@ fn cap_events(change: &Change) -> Result<Vec<Event>, StoreError> {
 
 fn stock_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     let Some(state) = state_of(change) else { return Ok(Vec::new()) };
+    // Less than nothing is nothing: what makes up for it is not counted yet.
     let free = |image: Option<&Item>| -> Option<u64> {
-        image?.get(Stock::Unassigned.slug())?.as_n().ok()?.parse().ok()
+        let number: i64 = image?.get(Stock::Unassigned.slug())?.as_n().ok()?.parse().ok()?;
+        Some(u64::try_from(number).unwrap_or(0))
     };
     let (Some(was), Some(is)) = (free(change.before.as_ref()), free(change.after.as_ref())) else {
         return Ok(Vec::new());

@@ -24,6 +24,7 @@ mod expire;
 mod expression;
 mod index;
 mod key;
+mod load;
 mod number;
 mod operations;
 mod query;

@@ -29,10 +29,12 @@ pub(super) async fn read_all(
     stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
 
+/// What the statistics say. They may be below zero for a moment, where a change that makes up for it is not counted yet;
+/// that must not stop an order.
 #[derive(Deserialize)]
 struct Counted {
     #[serde(default)]
-    unassigned: u64,
+    unassigned: i64,
 }
 
 /// What one state has to give to an order that asks for `quantity`.
@@ -102,7 +104,9 @@ fn take(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
             let CapItem { cap, out, room, .. } = from_item(item)?;
             (stock.cap, stock.out, stock.room, stock.stored) = (cap, out, room, true);
         }
-        Some(COUNTED) => stock.counted = Some(from_item::<Counted>(item)?.unassigned),
+        Some(COUNTED) => {
+            stock.counted = Some(u64::try_from(from_item::<Counted>(item)?.unassigned).unwrap_or(0));
+        }
         Some(sort) if sort.starts_with(FREE) => stock.oldest.push(from_item::<Lead>(item)?),
         _ => {}
     }

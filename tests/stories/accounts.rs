@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::browser::{At, Look};
-use crate::support::desk::{Desk, PATIENCE};
+use crate::support::desk::{Desk, PATIENCE, address, create, new_lead};
 use crate::support::http::{Client, Response, Server};
 use crate::support::{Fault, Front, Story, World, stories};
 use holdfast::accounts::domain::{AccountId, Role};
@@ -34,7 +34,9 @@ pub fn all() -> Vec<Story> {
         app: a_link_ends_with_its_day_and_with_a_new_password,
             ten_guesses_close_the_door_for_a_quarter_of_an_hour,
             to_know_who_it_is_costs_one_read_or_none;
-        embedded: a_session_is_over_after_seven_days;
+        embedded: a_session_is_over_after_seven_days,
+            who_was_checked_a_moment_ago_is_known_without_a_read,
+            what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere;
         browser: a_person_signs_in_and_makes_a_token_by_keyboard,
             every_page_of_accounts_is_accessible
     ]
@@ -518,4 +520,47 @@ async fn every_page_of_accounts_is_accessible(world: World) {
     person.goto(&server.url(&link_path(&link))).await;
     person.wait_for_text("h1", "Welcome, Pat").await;
     person.axe().await;
+}
+
+async fn who_was_checked_a_moment_ago_is_known_without_a_read(world: World) {
+    let desk = Desk::open(&world).await;
+    let now = jiff::Timestamp::now();
+    let desk = desk.with_clock(Clock::from_fn(move || now));
+    let token = desk.token(Role::Agent, "Ann Lee").await;
+    let agent = desk.bearer(&token);
+    let lead = create(&agent, &new_lead("Ann", "ann@example.com")).await;
+    world.wire().reset();
+    agent.patch(&address(&lead)).json(&json!({ "version": 1, "leadScore": 60 })).send().await.expect(200);
+    let calls: Vec<_> = world.wire().calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["TransactWriteItems"], "an update is one call");
+
+    let after = later(&desk, SignedDuration::from_secs(11));
+    world.wire().reset();
+    me(&after.bearer(&token)).await.expect(200);
+    assert_eq!(world.wire().count("GetItem"), 1, "after ten seconds it is looked up again");
+}
+
+async fn what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere(world: World) {
+    let desk = Desk::open(&world).await;
+    let elsewhere = desk.another(&world, world.wire(), PATIENCE);
+    with_password(&desk, "ann@holdfast.test").await;
+    let (ann, phone) =
+        (signed_in(&desk, "ann@holdfast.test").await, signed_in(&desk, "ann@holdfast.test").await);
+    let made: Value =
+        ann.post("/api/tokens").json(&json!({ "name": "test" })).send().await.expect(201).json();
+    let secret = made["secret"].as_str().unwrap();
+    let [here, there] = [&desk, &elsewhere].map(|desk| desk.bearer(secret));
+    for client in [&phone, &here, &there] {
+        me(client).await.expect(200);
+    }
+    // A new password ends the other browser's session at once, though it was just seen.
+    change(&ann, PASSWORD, OTHER, OTHER).await.expect(303);
+    me(&phone).await.expect(401);
+    me(&ann).await.expect(200);
+    // So does the end of a token; another process knows ten seconds later at the latest.
+    let id = made["id"].as_str().unwrap();
+    ann.delete(&format!("/api/tokens/{id}")).send().await.expect(204);
+    me(&here).await.expect(401);
+    let soon = later(&elsewhere, SignedDuration::from_secs(11));
+    me(&soon.bearer(secret)).await.expect(401);
 }

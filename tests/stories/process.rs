@@ -5,7 +5,9 @@ pub mod binary;
 mod commands;
 mod hosts;
 mod logs;
+mod privacy;
 mod raffles;
+mod takeover;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -31,7 +33,9 @@ pub fn all() -> Vec<Story> {
     stories.extend(commands::all());
     stories.extend(hosts::all());
     stories.extend(logs::all());
+    stories.extend(privacy::all());
     stories.extend(raffles::all());
+    stories.extend(takeover::all());
     stories
 }
 
@@ -66,7 +70,10 @@ async fn the_data_is_its_owners_alone(_: World) {
     let _server = data.serve().await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(data.path()), 0o700);
-    assert_eq!(mode(&data.path().join("cookie.key")), 0o600);
+    for entry in std::fs::read_dir(data.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
 }
 
 #[cfg(not(unix))]
@@ -109,7 +116,7 @@ impl Running {
         let head = format!(
             "POST /api/leads HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-            server.address,
+            server.address.trim_start_matches("http://"),
             body.len()
         );
         let port = server.port().parse().unwrap();

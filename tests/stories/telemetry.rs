@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use holdfast::accounts::domain::Role;
+use holdfast::app::Clock;
 use holdfast::telemetry::{Report, Telemetry};
 use serde_json::{Value, json};
 
@@ -27,7 +28,9 @@ pub fn all() -> Vec<Story> {
 async fn heard(world: &World) -> (Desk, Arc<Mutex<Vec<Report>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&told);
-    let desk = Desk::open(world).await;
+    // In a moment that does not pass it is looked up once who asks.
+    let now = jiff::Timestamp::now();
+    let desk = Desk::open(world).await.with_clock(Clock::from_fn(move || now));
     let desk =
         desk.with_telemetry(Telemetry::to(move |report| listener.lock().unwrap().push(report.clone())));
     (desk, told)
@@ -54,16 +57,16 @@ async fn every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_
     let made = is("POST /api/leads", 201, an_agent, "ok", 2);
     assert!(made.read_units > 0.0 && made.write_units > 0.0, "{made:?}");
     let answer = agent.get(&address(&lead)).send().await.expect(200);
-    let looked = is("GET /api/leads/{id}", 200, an_agent, "ok", 2);
+    let looked = is("GET /api/leads/{id}", 200, an_agent, "ok", 1);
     assert_eq!(answer.header("x-request-id"), looked.request_id);
     assert!(looked.read_units > 0.0 && looked.write_units == 0.0, "{looked:?}");
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
     change(&agent, &lead, 1, json!({ "leadScore": 70 })).await.expect(409);
-    is("PATCH /api/leads/{id}", 409, an_agent, "conflict", 3);
+    is("PATCH /api/leads/{id}", 409, an_agent, "conflict", 2);
     change(&agent, &lead, 2, json!({ "status": "CONVERTED" })).await.expect(422);
-    is("PATCH /api/leads/{id}", 422, an_agent, "rule-violation", 3);
+    is("PATCH /api/leads/{id}", 422, an_agent, "rule-violation", 2);
     change(&agent, &lead, 2, json!({ "leadScore": 101 })).await.expect(422);
-    is("PATCH /api/leads/{id}", 422, an_agent, "invalid", 1);
+    is("PATCH /api/leads/{id}", 422, an_agent, "invalid", 0);
 
     visitor.get("/api/leads").send().await.expect(401);
     is("GET /api/leads", 401, nobody, "sign-in", 0);

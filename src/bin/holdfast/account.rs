@@ -1,46 +1,51 @@
 //! `holdfast account`: accounts from the shell.
 
-use std::io::{self, Read as _};
+use std::io::Read;
 
 use holdfast::accounts::password::Password;
 use holdfast::accounts::{link_path, store};
 
 use crate::cli::AddAccount;
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::say;
-use crate::table::Opened;
+use crate::table::{Host, Opened};
 
 /// Adds an account, and prints a sign-in link where no password is given.
 ///
 /// # Errors
 /// [`Failure::Password`] for a password that cannot be one; any failure of the table.
-pub async fn add(options: AddAccount) -> Result<(), Failure> {
-    let password = if options.password_stdin { Some(password_from(io::stdin())?) } else { None };
-    let opened = Opened::open(&options.table).await?;
-    let added = add_to(&opened, options, password).await;
+pub async fn add(options: AddAccount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    let password = if options.password_stdin { Some(password_from(console.input())?) } else { None };
+    let opened = host.open(&options.table).await?;
+    let added = add_to(&opened, options, password, console).await;
     opened.close().await;
     added
 }
 
-async fn add_to(opened: &Opened, options: AddAccount, password: Option<Password>) -> Result<(), Failure> {
+async fn add_to(
+    opened: &Opened,
+    options: AddAccount,
+    password: Option<Password>,
+    console: &dyn Console,
+) -> Result<(), Failure> {
     let AddAccount { name, email, role, .. } = options;
     let line = format!("Added {name} <{email}> as {role}.");
     let link_needed = password.is_none();
     let id = store::add(&opened.app, name, email, role, password).await?;
-    say(&line);
+    console.say(&line);
     if link_needed {
         let path = link_path(&store::sign_in_link(&opened.app, id).await?);
-        say(match opened.address {
+        console.say(match opened.address {
             Some(_) => "This link signs them in, once:",
             None => "This path of your desk's address signs them in, once:",
         });
-        say(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
+        console.say(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
     }
     Ok(())
 }
 
 /// The first line, without its end.
-fn password_from(input: impl io::Read) -> Result<Password, Failure> {
+fn password_from(input: impl Read) -> Result<Password, Failure> {
     // More than any password has, and not all that somebody may pour in.
     const LONGEST: u64 = 4096;
     let mut text = String::new();

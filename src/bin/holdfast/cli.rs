@@ -112,6 +112,25 @@ pub enum Command {
     Upgrade(Upgrade),
 }
 
+impl Command {
+    /// The local data that a command works on, unless it serves them, works on a table on AWS, or on no data.
+    pub fn local_data(&self) -> Option<&DataOptions> {
+        let table = match self {
+            Self::Serve(_) | Self::Raffle { .. } => return None,
+            Self::Account { command: AccountCommand::Add(options) } => &options.table,
+            Self::Import { command: ImportCommand::Leads(options) } => &options.table,
+            Self::Export { command: ExportCommand::Orders(options) } => &options.table,
+            Self::Export { command: ExportCommand::Tickets(options) } => &options.table,
+            Self::Run(options) => &options.table,
+            Self::Consume(options) => &options.table,
+            Self::Replay(options) => &options.table,
+            Self::Check(options) => &options.table,
+            Self::Upgrade(options) => &options.table,
+        };
+        table.table.is_none().then_some(&table.data)
+    }
+}
+
 const CONSUME_EXAMPLES: &str = "\
 Examples:
   holdfast consume --brokers localhost:9092 --group holdfast
@@ -121,7 +140,7 @@ Examples:
 Producers must give all messages of a sku the same key, for only a partition has an order. Start it as often as there are
 partitions, and they are shared. Each message counts once, also if it comes again; what cannot be applied is parked, and the
 rest goes on. Ctrl-C finishes what runs, commits it and leaves the group; Ctrl-C twice ends at once, which does no harm.
-Beside a local server it ends with that server's data: start it again when the server was started again.";
+Remote a local server it ends with that server's data: start it again when the server was started again.";
 
 /// Which topic to consume.
 #[derive(Debug, Args)]
@@ -422,6 +441,10 @@ pub struct ServeOptions {
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
+    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; with a
+    /// table on AWS the only names, or any unless given
+    #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
+    pub hosts: Vec<String>,
     /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code
     #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES, value_name = "WHO")]
     pub sign_up: String,

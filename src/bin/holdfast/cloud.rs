@@ -18,8 +18,9 @@ use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
 
 use crate::cli::{ServeOptions, TableOptions};
+use crate::console::say;
 use crate::failure::Failure;
-use crate::say;
+use crate::hosts;
 use crate::serve::serve;
 use crate::signals::Signals;
 use crate::table::no_cookies;
@@ -46,8 +47,10 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
     say(&format!("Holdfast is at http://{address}{}", config.base_path));
     tracing::info!(%address, table, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
-        .then(|| Workers::start(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
-    let served = serve(listener, router(app, &config.base_path), signals).await;
+        .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
+    let router = router(app, &config.base_path);
+    let router = if options.hosts.is_empty() { router } else { hosts::only(&[], &options.hosts, router) };
+    let served = serve(listener, router, signals).await;
     if let Some(workers) = workers {
         workers.stop().await;
     }

@@ -22,8 +22,18 @@ impl DataDirectory {
         Self(path.to_owned())
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The engine's file.
     pub fn database(&self) -> PathBuf {
+        self.0.join("holdfast.store")
+    }
+
+    /// The file of the engine that Holdfast had before.
+    pub fn former_database(&self) -> PathBuf {
         self.0.join("holdfast.db")
     }
 
@@ -87,7 +97,7 @@ fn read_key(path: &Path) -> io::Result<CookieKey> {
 
 fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
     let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
-    // Written aside and moved into place, so that a crash leaves a whole key or none.
+    // RemoteNewFile aside and moved into host, so that a crash leaves a whole key or none.
     let aside = path.with_extension("new");
     let mut file = private_file(&aside)?;
     file.write_all(secret.as_bytes())?;

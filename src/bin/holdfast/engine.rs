@@ -1,98 +1,102 @@
-//! The embedded engine: DynamoDB's API over SQLite, in this process, on a loopback port of its own.
+//! The embedded engine on the data file, and what keeps it in order.
 
-use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
-use dynoxide::Database;
-use dynoxide::server::serve_with_shutdown;
-use holdfast::native::engine::{KEPT_FOR, prepare, trim};
-use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use holdfast::app::Clock;
+use holdfast::dynamo::Embedded;
+use holdfast::dynamo::line::Line;
+use holdfast::engine::{self, EngineError};
+use holdfast::native;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval};
 
+use crate::data::DataDirectory;
 use crate::failure::Failure;
+use crate::takeover;
 
-/// The running engine.
-#[derive(Debug)]
+/// The open engine.
 pub struct Engine {
-    endpoint: String,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), String>>,
-    expiring: JoinHandle<()>,
+    engine: engine::Engine,
+    maintenance: JoinHandle<()>,
 }
 
 impl Engine {
-    /// The longest wait for running calls at the end.
-    const GRACE: Duration = Duration::from_secs(5);
-    /// How often items and records of the stream past their time are dropped.
-    const SWEEP: Duration = Duration::from_secs(15 * 60);
+    /// How often the stream's log is trimmed and items past their time are dropped.
+    const SWEEP: Duration = Duration::from_secs(10);
+    /// How much is dropped in one write, so that no other waits long for its turn.
+    const AT_ONCE: usize = 100;
 
-    /// Opens the file, which is made if it is not there, and answers on a free port of 127.0.0.1.
+    /// Opens the data file, which is made if it is not there, of what an earlier version has left if there is such.
     ///
     /// # Errors
-    /// [`Failure::Engine`].
-    pub async fn start(file: &Path) -> Result<Self, Failure> {
-        let failed = |cause: String| Failure::Engine { path: file.to_owned(), cause };
-        let name = file.to_str().ok_or_else(|| failed("its path is not valid Unicode".to_owned()))?;
-        let database = Database::new(name).map_err(|error| failed(error.to_string()))?;
-        prepare(name).map_err(|error| failed(error.to_string()))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listener = listener.await.map_err(|error| failed(error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        let (stop, stopped) = oneshot::channel();
-        let expiring = tokio::spawn(expire(database.clone(), name.to_owned()));
-        let serving = tokio::spawn(serve_with_shutdown(listener, database, async {
-            // It stops when told, and when nobody is left who could tell it.
-            let _ = stopped.await;
-        }));
-        Ok(Self { endpoint: format!("http://{address}"), stop, serving, expiring })
+    /// [`Failure::Engine`], [`Failure::Former`].
+    pub async fn open(data: &DataDirectory) -> Result<Self, Failure> {
+        takeover::take_over(data).await?;
+        let path = data.database();
+        let opening = spawn_blocking(move || {
+            let clock = Clock::of_system();
+            engine::Engine::open(&path, move || clock.now())
+        });
+        let engine = opening.await.map_err(|error| Failure::Engine(error.to_string()))?;
+        let engine = engine.map_err(|error| Failure::Engine(error.to_string()))?;
+        let maintenance = tokio::spawn(maintain(engine.clone()));
+        Ok(Self { engine, maintenance })
     }
 
-    /// Where it answers.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    /// The line to it.
+    pub fn line(&self) -> Line {
+        Line::to(self.embedded())
     }
 
-    /// Lets running calls end, and closes the file.
-    pub async fn stop(self) {
-        self.expiring.abort();
-        let _ = self.stop.send(());
-        match timeout(Self::GRACE, self.serving).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(cause))) => tracing::warn!(cause, "the embedded database stopped with a fault"),
-            Ok(Err(cause)) => tracing::warn!(%cause, "the embedded database stopped with a fault"),
-            Err(_) => tracing::warn!("the embedded database is still busy, and is left to its log"),
-        }
+    /// It as the product knows it.
+    pub fn embedded(&self) -> Embedded {
+        Embedded::new(self.engine.clone(), native::aside())
+    }
+
+    /// Closes the file, once nobody else has it open.
+    pub async fn close(self) {
+        self.maintenance.abort();
+        let _ = self.maintenance.await;
+        let engine = self.engine;
+        // The last clone waits for the threads of the file.
+        let _ = spawn_blocking(move || drop(engine)).await;
     }
 }
 
-/// Drops items and records of the stream whose time has passed, as DynamoDB does by itself: items now, and both from
-/// time to time. Records that nobody read before the last process ended may be older than their time, and whoever
-/// reads them gets the while until the second round to do so.
-async fn expire(database: Database, file: String) {
+/// Ends what a process that was killed has begun, and drops what is past its time, as DynamoDB does by itself.
+async fn maintain(engine: engine::Engine) {
+    let building = engine.clone();
+    attempt("indexes were not built", move || building.build_indexes().map(|()| 0)).await;
     let mut times = interval(Engine::SWEEP);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for round in 0_u64.. {
+    loop {
         times.tick().await;
-        let (database, file) = (database.clone(), file.clone());
-        match tokio::task::spawn_blocking(move || sweep(&database, &file, round > 0)).await {
-            Ok(Ok((items, records))) => tracing::debug!(items, records, "what is past its time was dropped"),
-            Ok(Err(error)) => tracing::warn!(error, "what is past its time could not be dropped"),
-            Err(error) => tracing::warn!(%error, "what is past its time could not be dropped"),
+        for dropping in [engine::Engine::trim_stream, engine::Engine::expire] {
+            loop {
+                let engine = engine.clone();
+                let some = move || dropping(&engine, Engine::AT_ONCE);
+                if attempt("what is past its time was not dropped", some).await < Engine::AT_ONCE {
+                    break;
+                }
+            }
         }
     }
 }
 
-/// Drops items, and records of the stream if those are meant too, and says how many of each.
-fn sweep(database: &Database, file: &str, records: bool) -> Result<(usize, usize), String> {
-    let items = database.sweep_ttl().map_err(|error| error.to_string())?;
-    let records = if records {
-        trim(file, Timestamp::now() - KEPT_FOR).map_err(|error| error.to_string())?
-    } else {
-        0
-    };
-    Ok((items, records))
+/// Does something that may wait for a disk, and says how much it was. What fails is logged, and comes again.
+async fn attempt(
+    failed: &'static str,
+    work: impl FnOnce() -> Result<usize, EngineError> + Send + 'static,
+) -> usize {
+    match spawn_blocking(work).await {
+        Ok(Ok(some)) => some,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "{failed}");
+            0
+        }
+        Err(error) => {
+            tracing::warn!(%error, "{failed}");
+            0
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! `holdfast export`: files for the shell.
 
-use std::fs::OpenOptions;
-use std::io::{Write, stdout};
 use std::path::Path;
 
 use holdfast::app::App;
@@ -9,9 +7,10 @@ use holdfast::orders::export as orders_export;
 use holdfast::orders::period::Period;
 use holdfast::raffle::export as tickets_export;
 
-use crate::cli::{ExportOrders, ExportTickets, TableOptions};
+use crate::cli::{ExportOrders, ExportTickets};
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::table::Opened;
+use crate::table::Host;
 
 /// CSV, and where the next part begins.
 type Part = (String, Option<String>);
@@ -20,34 +19,29 @@ type Part = (String, Option<String>);
 ///
 /// # Errors
 /// [`Failure::Days`] if the last day is before the first; any failure of the file or the table.
-pub async fn orders(options: ExportOrders) -> Result<(), Failure> {
+pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
     let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
         let part = orders_export::part(app, &period, cursor).await?;
         Ok((part.csv, part.next))
     };
-    export(&options.table, options.output.as_deref(), part).await
+    let opened = host.open(&options.table).await?;
+    let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
+    opened.close().await;
+    exported
 }
 
 /// Writes a raffle's sold tickets as CSV, all parts as one file.
 ///
 /// # Errors
 /// [`Failure::Raffle`] if there is no such raffle; any failure of the file or the table.
-pub async fn tickets(options: ExportTickets) -> Result<(), Failure> {
+pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
         let part = tickets_export::part(app, options.raffle, cursor).await?;
         Ok((part.csv, part.next))
     };
-    export(&options.table, options.output.as_deref(), part).await
-}
-
-async fn export(
-    table: &TableOptions,
-    output: Option<&Path>,
-    part: impl AsyncFn(&App, Option<&str>) -> Result<Part, Failure>,
-) -> Result<(), Failure> {
-    let opened = Opened::open(table).await?;
-    let exported = write_all(&opened.app, output, part).await;
+    let opened = host.open(&options.table).await?;
+    let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
     opened.close().await;
     exported
 }
@@ -56,19 +50,20 @@ async fn write_all(
     app: &App,
     output: Option<&Path>,
     part: impl AsyncFn(&App, Option<&str>) -> Result<Part, Failure>,
+    console: &dyn Console,
 ) -> Result<(), Failure> {
     // The file is made once there is something to write, so that a mistake leaves none behind.
     let (mut csv, mut next) = part(app, None).await?;
-    let mut output: Box<dyn Write> = match output {
-        // A file that is there is not written over.
-        Some(path) => {
-            let file = OpenOptions::new().write(true).create_new(true).open(path);
-            Box::new(file.map_err(Failure::file("write", path))?)
-        }
-        None => Box::new(stdout().lock()),
+    let mut file = match output {
+        Some(path) => Some(console.create(path).map_err(Failure::file("write", path))?),
+        None => None,
     };
     loop {
-        output.write_all(csv.as_bytes()).and_then(|()| output.flush()).map_err(Failure::Output)?;
+        let written = match &mut file {
+            Some(file) => file.write_all(csv.as_bytes()).and_then(|()| file.flush()),
+            None => console.write(csv.as_bytes()),
+        };
+        written.map_err(Failure::Output)?;
         match next {
             Some(cursor) => (csv, next) = part(app, Some(&cursor)).await?,
             None => return Ok(()),

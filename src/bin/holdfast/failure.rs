@@ -75,13 +75,28 @@ pub enum Failure {
         cause: io::Error,
     },
     /// The embedded engine does not run.
-    #[error("the embedded database in {} cannot be used: {cause}", .path.display())]
-    Engine {
+    #[error("cannot open the data: {0}")]
+    Engine(String),
+    /// The data of the former engine cannot be taken over.
+    #[error("the data of an earlier version in {} cannot be taken over: {cause}; the file is as it was", .path.display())]
+    Former {
         /// Its file.
         path: PathBuf,
-        /// What it said.
+        /// What is wrong.
         cause: String,
     },
+    /// The server that has the data open does not run a command.
+    #[cfg(unix)]
+    #[error("the server that has this data open did not finish the command: {cause} ({})", .socket.display())]
+    Remote {
+        /// Where it takes commands.
+        socket: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A second signal asked to end at once.
+    #[error("ended at once")]
+    EndedAtOnce,
     /// Serving ended by itself.
     #[error("the server stopped: {0}")]
     Serving(io::Error),
@@ -191,6 +206,14 @@ pub fn on_one_line(words: &impl ToString) -> String {
 }
 
 impl Failure {
+    /// The exit code: 130 for what a signal has ended, as shells have it, and 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::EndedAtOnce => 130,
+            _ => 1,
+        }
+    }
+
     /// A file could not be used.
     pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub struct Holder {
     pub pid: u32,
     /// Where it serves pages, if it is a server.
     pub address: Option<String>,
-    /// Where its engine answers.
-    pub engine: String,
+    /// Where it takes commands, if it does.
+    pub socket: Option<PathBuf>,
     /// Since when it runs.
     pub started_at: Timestamp,
 }
@@ -66,7 +66,11 @@ impl Lock {
     /// # Errors
     /// What the system said of the file.
     pub fn take(path: &Path) -> io::Result<Locked> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => {
                 // What a process that crashed has left is nobody's any more.
@@ -130,7 +134,7 @@ mod tests {
         Holder {
             pid: 4711,
             address: address.map(str::to_owned),
-            engine: "http://127.0.0.1:9".to_owned(),
+            socket: None,
             started_at: "2026-11-21T22:04:00Z".parse().unwrap(),
         }
     }

@@ -11,24 +11,29 @@ mod check;
 mod cli;
 #[cfg_attr(not(feature = "aws"), path = "cloud_not_built.rs")]
 mod cloud;
+mod console;
 #[cfg_attr(not(feature = "kafka"), path = "consume_not_built.rs")]
 mod consume;
 mod data;
 mod engine;
 mod export;
 mod failure;
+mod hosts;
 mod import;
 mod lock;
 mod raffle;
+#[cfg_attr(not(unix), path = "remote_unsupported.rs")]
+mod remote;
 mod replay;
 mod run;
 mod serve;
 mod signals;
 mod table;
+mod takeover;
 mod upgrade;
 mod workers;
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -37,11 +42,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, LogForm, RaffleCommand};
+use console::{Console, Terminal};
 use failure::Failure;
+use table::Host;
 
-/// What is logged unless `RUST_LOG` says otherwise. The engine warns of every refused condition, which here is not a
-/// fault but somebody who lost a race.
-const LOGGED: &str = "info,dynoxide=error";
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOGGED: &str = "info";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -50,15 +56,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(Failure::Runtime)
-        .and_then(|runtime| runtime.block_on(obey(cli)));
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Nobody may be listening any more, and then there is nobody to tell.
-            let _ = writeln!(stderr(), "holdfast: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+        .and_then(|runtime| runtime.block_on(run_here_or_in_the_server(cli)));
+    done.unwrap_or_else(|failure| {
+        // Nobody may be listening any more, and then there is nobody to tell.
+        let _ = writeln!(stderr(), "holdfast: {failure}");
+        ExitCode::from(failure.exit_code())
+    })
 }
 
 /// Begins to log. Each request is told where the log is a deployment's (JSON), and on one's own computer if it is asked for.
@@ -75,27 +78,48 @@ fn log(form: LogForm) {
     }
 }
 
-async fn obey(cli: Cli) -> Result<(), Failure> {
+/// Obeys here, unless a server has the data open that the command works on: then it obeys, in this command's stead.
+async fn run_here_or_in_the_server(cli: Cli) -> Result<ExitCode, Failure> {
+    let terminal = Terminal::new();
+    #[cfg(unix)]
+    if let Some(socket) = cli.command.as_ref().and_then(Command::local_data).and_then(socket_in) {
+        // Only this one ends in its own time; whatever else is cut off is given up and can be begun again.
+        let consumes = matches!(cli.command, Some(Command::Consume(_)));
+        let interrupts = if consumes { Some(terminal.signals()?) } else { None };
+        return remote::send(&socket, std::env::args_os().collect(), interrupts).await;
+    }
+    obey(cli, &Host::Process, &terminal).await.map(|()| ExitCode::SUCCESS)
+}
+
+/// Where the server that has the data in this directory open takes commands.
+#[cfg(unix)]
+fn socket_in(options: &cli::DataOptions) -> Option<std::path::PathBuf> {
+    data::DataDirectory::at(&options.data_dir).holder()?.0?.socket
+}
+
+async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
-        Command::Account { command: AccountCommand::Add(options) } => account::add(options).await,
-        Command::Import { command: ImportCommand::Leads(options) } => import::leads(options).await,
-        Command::Export { command: ExportCommand::Orders(options) } => export::orders(options).await,
-        Command::Export { command: ExportCommand::Tickets(options) } => export::tickets(options).await,
-        Command::Run(options) => run::commands(options).await,
-        Command::Raffle { command: RaffleCommand::Verify(options) } => raffle::verify(&options),
-        Command::Consume(options) => consume::run(options).await,
-        Command::Replay(options) => replay::run(options).await,
-        Command::Check(options) => check::run(options).await,
-        Command::Upgrade(options) => upgrade::run(options).await,
+        Command::Account { command: AccountCommand::Add(options) } => {
+            account::add(options, host, console).await
+        }
+        Command::Import { command: ImportCommand::Leads(options) } => {
+            import::leads(options, host, console).await
+        }
+        Command::Export { command: ExportCommand::Orders(options) } => {
+            export::orders(options, host, console).await
+        }
+        Command::Export { command: ExportCommand::Tickets(options) } => {
+            export::tickets(options, host, console).await
+        }
+        Command::Run(options) => run::commands(options, host, console).await,
+        Command::Raffle { command: RaffleCommand::Verify(options) } => raffle::verify(&options, console),
+        Command::Consume(options) => consume::run(options, host, console).await,
+        Command::Replay(options) => replay::run(options, host, console).await,
+        Command::Check(options) => check::run(options, host, console).await,
+        Command::Upgrade(options) => upgrade::run(options, host, console).await,
     }
 }
 
 /// How the history names who works from a shell.
 const ACTOR: &str = "Command line";
-
-/// Writes a line to standard output. Where nobody reads it (a closed pipe), the work goes on.
-fn say(line: &str) {
-    let mut stdout = stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}

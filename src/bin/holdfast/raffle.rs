@@ -1,14 +1,13 @@
 //! `holdfast raffle`: checking a draw with nothing but its proof.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use holdfast::raffle::domain::{Proof, ProofError};
 
 use crate::cli::VerifyProof;
+use crate::console::Console;
 use crate::failure::{Failure, on_one_line};
-use crate::say;
 
 /// More than the proof of the largest raffle has, also with each number on a line of its own.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
@@ -17,9 +16,14 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// [`Failure::NoProof`] for a file that is none, [`Failure::Unchecked`] before the draw, [`Failure::Untrue`].
-pub fn verify(options: &VerifyProof) -> Result<(), Failure> {
-    let proof = read(&options.file)?;
-    say(&format!("Raffle: {} ({}), method {}", proof.title, proof.raffle, on_one_line(&proof.method)));
+pub fn verify(options: &VerifyProof, console: &dyn Console) -> Result<(), Failure> {
+    let proof = read(&options.file, console)?;
+    console.say(&format!(
+        "Raffle: {} ({}), method {}",
+        proof.title,
+        proof.raffle,
+        on_one_line(&proof.method)
+    ));
     let verdict = proof.verify();
     // The checks go in this order, and the first that fails ends them.
     let (seed, list) = match &verdict {
@@ -28,15 +32,17 @@ pub fn verify(options: &VerifyProof) -> Result<(), Failure> {
         Err(_) => (false, false),
     };
     let holds = if seed { "the seed is the one committed to; its SHA-256 is" } else { "published as" };
-    say(&format!("Commitment: {holds} {}", proof.commitment));
+    console.say(&format!("Commitment: {holds} {}", proof.commitment));
     if let (true, Some(sold), Some(hash)) = (list, &proof.sold, proof.list_hash) {
-        say(&format!("List hash: the SHA-256 of the list of sold tickets is {hash}"));
-        say(&format!("Tickets: {} sold, each in the list once", sold.len()));
+        console.say(&format!("List hash: the SHA-256 of the list of sold tickets is {hash}"));
+        console.say(&format!("Tickets: {} sold, each in the list once", sold.len()));
     }
     match verdict {
         Ok(verdict) => {
-            say(&format!("Winner: the seed and the list give ticket {}, as published", verdict.winner));
-            say("The proof holds. Compare the commitment with the one that was shown before the draw.");
+            console
+                .say(&format!("Winner: the seed and the list give ticket {}, as published", verdict.winner));
+            console
+                .say("The proof holds. Compare the commitment with the one that was shown before the draw.");
             Ok(())
         }
         Err(error @ (ProofError::Method(_) | ProofError::NotDrawn | ProofError::Missing(_))) => {
@@ -46,11 +52,11 @@ pub fn verify(options: &VerifyProof) -> Result<(), Failure> {
     }
 }
 
-fn read(file: &Path) -> Result<Proof, Failure> {
+fn read(file: &Path, console: &dyn Console) -> Result<Proof, Failure> {
     let bytes = if file == Path::new("-") {
-        bytes_of(io::stdin()).map_err(Failure::Input)?
+        bytes_of(console.input()).map_err(Failure::Input)?
     } else {
-        let bytes = File::open(file).and_then(bytes_of);
+        let bytes = console.open(file).and_then(bytes_of);
         bytes.map_err(Failure::file("read", file))?
     };
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {

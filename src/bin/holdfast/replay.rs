@@ -4,7 +4,6 @@
 //! applied in the order of the files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,14 +12,13 @@ use holdfast::app::App;
 use holdfast::inventory::domain::{Message, Outcome, Sku, Source, Way};
 use holdfast::inventory::intake::{Arrival, take};
 use holdfast::inventory::retail::{self, Row, Survey};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::cli::{Format, Replay};
+use crate::console::{Console, Progress};
 use crate::failure::Failure;
-use crate::say;
-use crate::table::Opened;
+use crate::table::Host;
 
 /// So many messages, or bytes in them, are sorted by product before they are applied: those of one product share
 /// transactions.
@@ -35,6 +33,9 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest line of a file of messages.
 const MOST_LINE: usize = 1024 * 1024;
 
+/// An open file.
+type Opened<'a> = BufReader<Box<dyn io::Read + 'a>>;
+
 /// A file to replay.
 struct Input {
     path: PathBuf,
@@ -44,14 +45,14 @@ struct Input {
 }
 
 impl Input {
-    fn of(path: &Path) -> Result<Self, Failure> {
-        let digest = File::open(path).and_then(retail::digest_of).map_err(Failure::file("read", path))?;
+    fn of(path: &Path, console: &dyn Console) -> Result<Self, Failure> {
+        let digest = console.open(path).and_then(retail::digest_of).map_err(Failure::file("read", path))?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Ok(Self { path: path.to_owned(), name, digest })
     }
 
-    fn open(&self) -> Result<BufReader<File>, Failure> {
-        File::open(&self.path).map(BufReader::new).map_err(Failure::file("read", &self.path))
+    fn open<'a>(&self, console: &'a dyn Console) -> Result<Opened<'a>, Failure> {
+        console.open(&self.path).map(BufReader::new).map_err(Failure::file("read", &self.path))
     }
 
     fn source(&self, row: Option<u64>) -> Source {
@@ -60,30 +61,30 @@ impl Input {
     }
 }
 
-/// Replays files, with a progress bar where a person watches, and tells what became of their rows.
+/// Replays files, shows how far it is, and tells what became of their rows.
 ///
 /// # Errors
 /// Any failure of the files, before anything is applied where they are Online Retail data; [`Failure::Unfinished`] where
 /// the table fails.
-pub async fn run(options: Replay) -> Result<(), Failure> {
+pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in &options.files {
-        let input = Input::of(path)?;
+        let input = Input::of(path, console)?;
         // The same file twice is the same messages twice.
         if inputs.iter().all(|other| other.digest != input.digest) {
             inputs.push(input);
         }
     }
-    let opened = Opened::open(&options.table).await?;
-    let mut replaying = Replaying::new(&opened.app);
+    let opened = host.open(&options.table).await?;
+    let mut replaying = Replaying::new(&opened.app, console);
     let replayed = match options.format {
         Format::Messages => replaying.messages(&inputs).await,
         Format::OnlineRetail => replaying.retail(&inputs).await,
     };
-    replaying.bar.finish_and_clear();
+    console.end_progress();
     let counts = replaying.counts;
     opened.close().await;
-    counts.tell(inputs.len());
+    counts.tell(inputs.len(), console);
     replayed
 }
 
@@ -107,15 +108,19 @@ impl Counts {
         }
     }
 
-    fn tell(&self, files: usize) {
-        say(&format!("Read {} rows of {files} {}.", self.rows, if files == 1 { "file" } else { "files" }));
+    fn tell(&self, files: usize, console: &dyn Console) {
+        console.say(&format!(
+            "Read {} rows of {files} {}.",
+            self.rows,
+            if files == 1 { "file" } else { "files" }
+        ));
         if self.openings > 0 {
-            say(&format!("  {:>7} products were opened with a count, now or before", self.openings));
+            console.say(&format!("  {:>7} products were opened with a count, now or before", self.openings));
         }
-        say(&format!("  {:>7} messages applied", self.applied));
-        say(&format!("  {:>7} known from before", self.duplicates));
-        say(&format!("  {:>7} parked{}", sum(&self.parked), listed(&self.parked)));
-        say(&format!(
+        console.say(&format!("  {:>7} messages applied", self.applied));
+        console.say(&format!("  {:>7} known from before", self.duplicates));
+        console.say(&format!("  {:>7} parked{}", sum(&self.parked), listed(&self.parked)));
+        console.say(&format!(
             "  {:>7} skipped, for they are no products{}",
             sum(&self.skipped),
             listed(&self.skipped)
@@ -134,34 +139,32 @@ fn listed(counts: &BTreeMap<String, u64>) -> String {
 
 struct Replaying<'a> {
     app: &'a App,
-    bar: ProgressBar,
+    console: &'a dyn Console,
+    done: u64,
+    of: u64,
     counts: Counts,
     window: Vec<(Option<Sku>, Arrival)>,
     bytes: usize,
 }
 
 impl<'a> Replaying<'a> {
-    fn new(app: &'a App) -> Self {
-        let bar = ProgressBar::new(0);
-        // A template that is not understood would leave the plain bar.
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent}%  {msg}  {eta} left") {
-            bar.set_style(style);
-        }
-        Self { app, bar, counts: Counts::default(), window: Vec::new(), bytes: 0 }
+    fn new(app: &'a App, console: &'a dyn Console) -> Self {
+        let (counts, window) = (Counts::default(), Vec::new());
+        Self { app, console, done: 0, of: 0, counts, window, bytes: 0 }
     }
 
     /// Files with one message on each line.
     async fn messages(&mut self, inputs: &[Input]) -> Result<(), Failure> {
         let mut all = 0;
         for input in inputs {
-            let (mut file, mut row) = (input.open()?, 0);
+            let (mut file, mut row) = (input.open(self.console)?, 0);
             while next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))?.is_some() {
                 all += 1;
             }
         }
-        self.bar.set_length(all);
+        self.of = all;
         for input in inputs {
-            let mut file = input.open()?;
+            let mut file = input.open(self.console)?;
             let mut row = 0;
             while let Some(line) =
                 next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))?
@@ -178,16 +181,16 @@ impl<'a> Replaying<'a> {
     async fn retail(&mut self, inputs: &[Input]) -> Result<(), Failure> {
         let mut survey = Survey::default();
         for input in inputs {
-            let added = survey.add(&input.digest, input.open()?);
+            let added = survey.add(&input.digest, input.open(self.console)?);
             added.map_err(|cause| Failure::Retail { path: input.path.clone(), cause })?;
         }
         self.counts.rows = survey.rows;
         self.counts.skipped = survey.skipped.clone();
-        self.bar.set_length(survey.rows - sum(&survey.skipped) + survey.products() as u64);
+        self.of = survey.rows - sum(&survey.skipped) + survey.products() as u64;
         let mut opened = BTreeSet::new();
         for input in inputs {
             let failed = |cause| Failure::Retail { path: input.path.clone(), cause };
-            for row in retail::rows(input.open()?).map_err(failed)? {
+            for row in retail::rows(input.open(self.console)?).map_err(failed)? {
                 let (row, read) = row.map_err(failed)?;
                 let Row::Product(change) = read else { continue };
                 // The count stands right before the product's first row, so that they share a transaction.
@@ -238,7 +241,7 @@ impl<'a> Replaying<'a> {
         for attempt in 0..TRIES {
             let outcomes = take(self.app, &arrivals).await;
             outcomes.iter().flatten().for_each(|outcome| self.counts.add(outcome));
-            self.bar.inc(outcomes.iter().flatten().count() as u64);
+            self.done += outcomes.iter().flatten().count() as u64;
             self.show();
             let taken = arrivals.into_iter().zip(outcomes);
             arrivals = taken.filter(|(_, outcome)| outcome.is_none()).map(|(arrival, _)| arrival).collect();
@@ -252,7 +255,8 @@ impl<'a> Replaying<'a> {
 
     fn show(&self) {
         let Counts { applied, duplicates, parked, .. } = &self.counts;
-        self.bar.set_message(format!("{applied} applied, {duplicates} known, {} parked", sum(parked)));
+        let words = format!("{applied} applied, {duplicates} known, {} parked", sum(parked));
+        self.console.progress(&Progress { done: self.done, of: self.of, words });
     }
 }
 

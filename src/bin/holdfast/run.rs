@@ -1,33 +1,34 @@
 //! `holdfast run`: commands from the shell, in the grammar of the API and the page.
 
-use std::io::{self, Read as _};
+use std::io::Read;
 
 use holdfast::automation::{grammar, script};
 use holdfast::leads::domain::Actor;
 use holdfast::orders::domain::By;
 
+use crate::ACTOR;
 use crate::cli::RunCommands;
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::table::Opened;
-use crate::{ACTOR, say};
+use crate::table::Host;
 
 /// Runs commands, and tells what each came to.
 ///
 /// # Errors
 /// [`Failure::Commands`] with all mistakes, and nothing was run; [`Failure::CommandsFailed`] if some of them failed.
-pub async fn commands(options: RunCommands) -> Result<(), Failure> {
+pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let text = match options.commands {
         Some(text) => text,
-        None => text_from(io::stdin())?,
+        None => text_from(console.input())?,
     };
     let lines = grammar::read(&text).map_err(|errors| {
         let words: Vec<_> = errors.iter().map(|error| format!("\n  {error}")).collect();
         Failure::Commands(words.concat())
     })?;
-    let opened = Opened::open(&options.table).await?;
+    let opened = host.open(&options.table).await?;
     let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None, None).await;
     opened.close().await;
-    say(script::render(&results).trim_end());
+    console.say(script::render(&results).trim_end());
     match results.iter().filter(|result| !result.is_ok()).count() {
         0 => Ok(()),
         failed => Err(Failure::CommandsFailed { failed, all: results.len() }),
@@ -35,7 +36,7 @@ pub async fn commands(options: RunCommands) -> Result<(), Failure> {
 }
 
 /// All of it, up to what is refused for its length.
-fn text_from(input: impl io::Read) -> Result<String, Failure> {
+fn text_from(input: impl Read) -> Result<String, Failure> {
     let mut text = String::new();
     let most = u64::try_from(grammar::MAX_BYTES + 1).unwrap_or(u64::MAX);
     input.take(most).read_to_string(&mut text).map_err(Failure::Input)?;

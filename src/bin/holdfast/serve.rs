@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -13,7 +14,7 @@ use holdfast::accounts::keys::KeyRing;
 use holdfast::app::{App, CookiePolicy, Entropy, build_router};
 use holdfast::config::{Config, Told};
 use holdfast::dynamo::schema::create_table;
-use holdfast::native::{self, StartError, embedded};
+use holdfast::native::{self, StartError};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -21,11 +22,13 @@ use tokio::time::timeout;
 
 use crate::cli::ServeOptions;
 use crate::cloud;
+use crate::console::say;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::hosts;
 use crate::lock::{Holder, Lock};
-use crate::say;
+use crate::remote::CommandSocket;
 use crate::signals::Signals;
 use crate::workers::Workers;
 
@@ -50,32 +53,45 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
     let mut lock = data.lock_alone()?;
-    let engine = Engine::start(&data.database()).await?;
+    let engine = Engine::open(&data).await?;
     let cookies = cookies(told, &data, &lock).await?;
-    let app = native::app(embedded::line(engine.endpoint()), TABLE, cookies, sign_up);
+    let app = native::app(engine.line(), TABLE, cookies, sign_up);
     let served = async {
         create_table(&app.dynamo).await?;
-        let holder = Holder {
-            pid: std::process::id(),
-            address: Some(address.clone()),
-            engine: engine.endpoint().to_owned(),
-            started_at: Timestamp::now(),
-        };
-        lock.announce(&holder).map_err(Failure::file("write to the lock of", &options.data.data_dir))?;
+        let commands = CommandSocket::open(&data, &app, &address)?;
+        announce(&mut lock, &data, &address, commands.socket())?;
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        let workers = Workers::start(&app, embedded::streams(engine.endpoint()));
-        let served = serve(listener, build_router(app).0, signals).await;
+        let workers = Workers::of_engine(&app, engine.embedded());
+        let served =
+            serve(listener, hosts::only(&hosts::OWN, &options.hosts, build_router(app).0), signals).await;
         workers.stop().await;
+        commands.close();
         served
     };
     let served = served.await;
-    engine.stop().await;
+    engine.close().await;
     if served.is_ok() {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// Says who has the data open, where its pages are, and where it takes commands.
+fn announce(
+    lock: &mut Lock,
+    data: &DataDirectory,
+    address: &str,
+    socket: Option<&Path>,
+) -> Result<(), Failure> {
+    let holder = Holder {
+        pid: std::process::id(),
+        address: Some(address.to_owned()),
+        socket: socket.map(Path::to_owned),
+        started_at: Timestamp::now(),
+    };
+    lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))
 }
 
 /// How cookies are signed: by the keys of the environment, or the data's own. They travel over plain http, for nothing

@@ -1,11 +1,11 @@
-//! The table that a command works on: the local data, through the engine of the server that holds it or one of the
-//! command's own, or a table on AWS.
+//! The table that a command works on: the local data, which the command opens itself unless a server has it open, or a
+//! table on AWS.
 
 use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, CookiePolicy, Entropy};
 use holdfast::dynamo::schema::create_table;
-use holdfast::native::{self, embedded};
+use holdfast::native;
 use jiff::Timestamp;
 
 use crate::cli::TableOptions;
@@ -13,8 +13,42 @@ use crate::cloud;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::lock::{Held, Holder, Lock, Locked};
+use crate::lock::{Holder, Lock};
 use crate::serve::TABLE;
+
+/// Where a command runs.
+pub enum Host<'a> {
+    /// In its own process.
+    Process,
+    /// In the server that has the local data open.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "commands come in over a Unix socket"))]
+    Server {
+        /// The server's application.
+        app: &'a App,
+        /// Where its pages are.
+        address: &'a str,
+    },
+}
+
+impl Host<'_> {
+    /// Opens the table that the options name. In a server it is open already.
+    ///
+    /// # Errors
+    /// Any [`Failure`] of the data directory, the engine or the AWS set-up.
+    pub async fn open(&self, options: &TableOptions) -> Result<Opened, Failure> {
+        match (self, &options.table) {
+            (_, Some(table)) => {
+                let app = cloud::open(options, table).await?;
+                Ok(Opened { app, address: None, own: None })
+            }
+            (Self::Server { app, address }, None) => {
+                let (app, address) = ((*app).clone(), Some((*address).to_owned()));
+                Ok(Opened { app, address, own: None })
+            }
+            (Self::Process, None) => Opened::alone(&DataDirectory::at(&options.data.data_dir)).await,
+        }
+    }
+}
 
 /// A table to work on.
 pub struct Opened {
@@ -32,45 +66,24 @@ struct Own {
 }
 
 impl Opened {
-    /// The table that the options name.
-    ///
-    /// # Errors
-    /// Any [`Failure`] of the data directory, the engine or the AWS set-up.
-    pub async fn open(options: &TableOptions) -> Result<Self, Failure> {
-        if let Some(table) = &options.table {
-            let app = cloud::open(options, table).await?;
-            return Ok(Self { app, address: None, own: None });
-        }
-        let data = DataDirectory::at(&options.data.data_dir);
-        match data.lock()? {
-            Locked::Ours(lock) => Self::alone(&data, lock).await,
-            Locked::Theirs(Held(Some(Holder { address: Some(address), engine, .. }))) => {
-                let app = native::app(embedded::line(&engine), TABLE, no_cookies(), SignUp::Off);
-                Ok(Self { app, address: Some(address), own: None })
-            }
-            Locked::Theirs(held) => Err(data.held(held)),
-        }
-    }
-
     /// Over an engine that runs as long as the command.
-    async fn alone(data: &DataDirectory, mut lock: Lock) -> Result<Self, Failure> {
-        let engine = Engine::start(&data.database()).await?;
-        let app = native::app(embedded::line(engine.endpoint()), TABLE, no_cookies(), SignUp::Off);
+    async fn alone(data: &DataDirectory) -> Result<Self, Failure> {
+        let mut lock = data.lock_alone()?;
+        let engine = Engine::open(data).await?;
+        let app = native::app(engine.line(), TABLE, no_cookies(), SignUp::Off);
         create_table(&app.dynamo).await?;
-        let holder = Holder {
-            pid: std::process::id(),
-            address: None,
-            engine: engine.endpoint().to_owned(),
-            started_at: Timestamp::now(),
-        };
+        let (pid, started_at) = (std::process::id(), Timestamp::now());
+        let holder = Holder { pid, address: None, socket: None, started_at };
         lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))?;
         Ok(Self { app, address: None, own: Some(Own { engine, _lock: lock }) })
     }
 
     /// Ends what the command has started.
     pub async fn close(self) {
-        if let Some(own) = self.own {
-            own.engine.stop().await;
+        let Self { app, own, .. } = self;
+        drop(app);
+        if let Some(own) = own {
+            own.engine.close().await;
         }
     }
 }

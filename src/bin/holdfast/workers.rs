@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "aws")]
 use aws_sdk_dynamodbstreams::config::Builder;
 use holdfast::app::App;
 use holdfast::automation::consume::{consume, is_relevant, sweep};
-use holdfast::dynamo::StreamReader;
 use holdfast::dynamo::stream::Change;
+use holdfast::dynamo::{Embedded, StreamReader};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -30,10 +31,19 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Begins both, over this client of the table's stream.
-    pub fn start(app: &App, streams: Builder) -> Self {
+    /// Begins both beside the embedded engine.
+    pub fn of_engine(app: &App, engine: Embedded) -> Self {
+        Self::start(app, StreamReader::embedded(app.dynamo.clone(), engine, CONSUMER, is_relevant))
+    }
+
+    /// Begins both over this client of a table's stream.
+    #[cfg(feature = "aws")]
+    pub fn of_table(app: &App, streams: Builder) -> Self {
+        Self::start(app, StreamReader::new(app.dynamo.clone(), streams, CONSUMER, is_relevant))
+    }
+
+    fn start(app: &App, reader: StreamReader) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let reader = StreamReader::new(app.dynamo.clone(), streams, CONSUMER, is_relevant);
         let mut tasks = JoinSet::new();
         tasks.spawn(read(app.clone(), reader, stopped.clone()));
         tasks.spawn(sweep_on(app.clone(), stopped));

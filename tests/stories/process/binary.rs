@@ -6,11 +6,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use holdfast::app::Clock;
 use serde_json::{Value, json};
 
 use crate::support::World;
 use crate::support::http::Client;
 use crate::support::process::{Process, target};
+use crate::support::store::Store;
 use crate::support::wait;
 
 /// How long it may take to start or to end on a loaded machine.
@@ -20,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
 /// What a developer may have set, and no story means.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 17] = [
+    "HOLDFAST_HOSTS",
     "HOLDFAST_COOKIE_KEY",
     "HOLDFAST_COOKIE_KEY_PREVIOUS",
     "HOLDFAST_COOKIE_KEY_SECRET",
@@ -71,6 +74,13 @@ impl Data {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
         Run::start(command, input)
+    }
+
+    /// The store past the product. Nobody may serve it meanwhile.
+    pub fn store(&self) -> Store {
+        let clock = Clock::of_system();
+        let engine = holdfast::engine::Engine::open(&self.0.join("holdfast.store"), move || clock.now());
+        Store::Embedded(engine.expect("the data file opens"))
     }
 
     /// A server on this data, once it has said where it is.
@@ -265,6 +275,11 @@ impl Server {
         let visitor = self.visitor();
         visitor.get(&self.link).send().await.expect(303);
         visitor
+    }
+
+    /// A browser with this session.
+    pub fn person(&self, cookie: &str) -> Client {
+        self.visitor().always("cookie", &format!("holdfast={cookie}"))
     }
 
     /// The secret of a new token of the person at this browser.

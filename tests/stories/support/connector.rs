@@ -39,6 +39,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether it reads who sends a request, which a process does once in ten seconds.
+    pub fn authenticates(&self) -> bool {
+        let key = |name: &str| self.request["Key"][name]["S"].as_str().unwrap_or_default();
+        self.operation == "GetItem" && matches!(key("sk"), "TOKEN" | "ACCOUNT")
+    }
+
     /// The items that a `TransactWriteItems` touches, each as the JSON of its `key` attributes.
     pub fn items(&self, key: &[&str]) -> BTreeSet<String> {
         let actions = self.request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
@@ -119,6 +125,11 @@ impl Wire {
     /// How many calls were sent.
     pub fn total(&self) -> usize {
         self.state().calls.len()
+    }
+
+    /// How many calls were sent besides those that read who sends a request.
+    pub fn total_authenticated(&self) -> usize {
+        self.state().calls.iter().filter(|call| !call.authenticates()).count()
     }
 
     /// Forgets the record and heals every fault. That a Scan was sent is never forgotten.

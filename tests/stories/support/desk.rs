@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
@@ -71,6 +72,7 @@ impl Desk {
             entropy,
             aside: holdfast::native::aside(),
             snapshots: Snapshots::new(1_000),
+            auth_cache: AuthCache::new(1_000),
             cookies: CookiePolicy { keys, secure: false },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),

@@ -1,0 +1,196 @@
+//! What a command reads and writes: the terminal and files of this process, or those of another process that had the
+//! server run it.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _, Read, Write, stderr, stdin, stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// How far a command has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    /// How much is done.
+    pub done: u64,
+    /// Of how much; 0 where that is not known.
+    pub of: u64,
+    /// What became of it, in words.
+    pub words: String,
+}
+
+/// The surroundings of a command.
+pub trait Console {
+    /// Writes to standard output.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn write(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes a line to standard error.
+    fn note(&self, line: &str);
+
+    /// Shows how far the command has come: on one line of a terminal, elsewhere a line every ten seconds.
+    fn progress(&self, progress: &Progress);
+
+    /// Takes away what [`progress`](Self::progress) shows.
+    fn end_progress(&self);
+
+    /// Opens a file to be read.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>>;
+
+    /// Makes a new file. One that is there is not written over.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
+
+    /// Standard input.
+    fn input(&self) -> Box<dyn Read + '_>;
+
+    /// From now on, the signals that ask the command to end come here instead of ending it.
+    ///
+    /// # Errors
+    /// [`Failure::Runtime`].
+    fn signals(&self) -> Result<Interrupts, Failure>;
+}
+
+impl dyn Console + '_ {
+    /// Writes a line to standard output. Where nobody reads it (a closed pipe), the work goes on.
+    pub fn say(&self, line: &str) {
+        let _ = self.write(format!("{line}\n").as_bytes());
+    }
+}
+
+/// Writes a line to this process's standard output.
+pub fn say(line: &str) {
+    let terminal: &dyn Console = &Terminal::new();
+    terminal.say(line);
+}
+
+/// The signals that ask a command to end, by their names.
+pub struct Interrupts(mpsc::UnboundedReceiver<String>);
+
+impl Interrupts {
+    /// The signals that come out of this channel.
+    pub fn from(channel: mpsc::UnboundedReceiver<String>) -> Self {
+        Self(channel)
+    }
+
+    /// Waits for the next.
+    pub async fn next(&mut self) -> String {
+        match self.0.recv().await {
+            Some(name) => name,
+            // Nobody can send one any more.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Between two lines of progress where nobody watches.
+const LINES: Duration = Duration::from_secs(10);
+
+/// The terminal and files of this process.
+pub struct Terminal {
+    shown: RefCell<Shown>,
+}
+
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines(Instant),
+}
+
+impl Terminal {
+    /// This process's own.
+    pub fn new() -> Self {
+        Self { shown: RefCell::new(Shown::Nothing) }
+    }
+}
+
+/// A bar, or a line with a spinner where the end is not known.
+fn bar(of: u64) -> ProgressBar {
+    let (bar, template) = match of {
+        0 => (ProgressBar::new_spinner(), "{spinner} {msg}"),
+        of => (ProgressBar::new(of), "{wide_bar} {percent}%  {msg}  {eta} left"),
+    };
+    // A template that is not understood would leave the plain bar.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+impl Console for Terminal {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush())
+    }
+
+    fn note(&self, line: &str) {
+        // Where nobody reads it, nobody misses it.
+        let _ = writeln!(stderr(), "{line}");
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let Progress { done, of, words } = progress;
+        let mut shown = self.shown.borrow_mut();
+        if matches!(*shown, Shown::Nothing) {
+            let watched = stderr().is_terminal();
+            *shown = if watched { Shown::Bar(bar(*of)) } else { Shown::Lines(Instant::now()) };
+        }
+        match &mut *shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                if *of > 0 {
+                    bar.set_length(*of);
+                    bar.set_position(*done);
+                }
+                bar.set_message(words.clone());
+                bar.tick();
+            }
+            Shown::Lines(last) if last.elapsed() < LINES => {}
+            Shown::Lines(last) => {
+                *last = Instant::now();
+                match done.saturating_mul(100).checked_div(*of) {
+                    Some(percent) => self.note(&format!("{percent} %: {words}")),
+                    None => self.note(words),
+                }
+            }
+        }
+    }
+
+    fn end_progress(&self) {
+        if let Shown::Bar(bar) = self.shown.replace(Shown::Nothing) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
+        Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn input(&self) -> Box<dyn Read + '_> {
+        Box::new(stdin().lock())
+    }
+
+    fn signals(&self) -> Result<Interrupts, Failure> {
+        let mut signals = Signals::listen().map_err(Failure::Runtime)?;
+        let (send, receive) = mpsc::unbounded_channel();
+        tokio::spawn(async move { while send.send(signals.next().await.to_owned()).is_ok() {} });
+        Ok(Interrupts::from(receive))
+    }
+}

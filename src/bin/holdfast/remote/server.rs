@@ -1,0 +1,332 @@
+//! The server's side: a socket at which commands come in, and what stands for their terminals.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use holdfast::app::{App, Entropy};
+use tokio::net::UnixListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc as channels, oneshot};
+use tokio::task::JoinHandle;
+
+use super::protocol::{Bytes, CHUNK, ClientMessage, ServerMessage, receive, send};
+use crate::cli::{Cli, Command};
+use crate::console::{Console, Interrupts, Progress};
+use crate::data::DataDirectory;
+use crate::failure::Failure;
+use crate::table::Host;
+
+/// So many commands run at once; others wait.
+const AT_ONCE: usize = 16;
+/// The longest path of a socket, in bytes: some systems take 104, with the zero at its end.
+const LONGEST_PATH: usize = 100;
+/// How long a command may take to send its words.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The open commands. Whoever closes it ends the commands that came in.
+pub struct CommandSocket {
+    socket: PathBuf,
+    connections: Connections,
+    listening: JoinHandle<()>,
+}
+
+/// The connections of the commands that run, by the numbers of their descriptors.
+type Connections = Arc<Mutex<HashMap<RawFd, UnixStream>>>;
+
+fn locked(connections: &Connections) -> MutexGuard<'_, HashMap<RawFd, UnixStream>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl CommandSocket {
+    /// Opens the socket in a data directory whose lock the caller holds. The commands work on this application, whose
+    /// pages are at `address`.
+    ///
+    /// # Errors
+    /// [`Failure::File`] with what the system said.
+    pub fn open(data: &DataDirectory, app: &App, address: &str) -> Result<Self, Failure> {
+        Self::at(data.path(), app, address).map_err(Failure::file("take commands in", data.path()))
+    }
+
+    fn at(directory: &Path, app: &App, address: &str) -> io::Result<Self> {
+        let socket = path_in(&fs::canonicalize(directory)?)?;
+        match fs::remove_file(&socket) {
+            // What a process that was killed has left.
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let listener = UnixListener::bind(&socket)?;
+        fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+        let owner = fs::metadata(&socket)?.uid();
+        let connections = Connections::default();
+        let listening =
+            tokio::spawn(listen(listener, owner, connections.clone(), app.clone(), address.to_owned()));
+        Ok(Self { socket, connections, listening })
+    }
+
+    /// Where it is.
+    pub fn socket(&self) -> Option<&Path> {
+        Some(&self.socket)
+    }
+
+    /// Closes it. Commands that run are given up.
+    pub fn close(self) {
+        self.listening.abort();
+        let _ = fs::remove_file(&self.socket);
+        for (_, stream) in locked(&self.connections).drain() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// The socket's path: in the data directory, or where that has too long a name, in a new directory for temporary files.
+fn path_in(directory: &Path) -> io::Result<PathBuf> {
+    let path = directory.join("holdfast.socket");
+    if path.as_os_str().len() <= LONGEST_PATH {
+        return Ok(path);
+    }
+    let name = format!("holdfast-{}", Entropy::of_system().uuid());
+    let directory = std::env::temp_dir().join(name);
+    DirBuilder::new().mode(0o700).create(&directory)?;
+    Ok(directory.join("socket"))
+}
+
+async fn listen(listener: UnixListener, owner: u32, connections: Connections, app: App, address: String) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(turn) = turns.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a command could not come in");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if !stream.peer_cred().is_ok_and(|peer| peer.uid() == owner) {
+            tracing::warn!("somebody else's command was turned away");
+            continue;
+        }
+        let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+        let Ok(stream) = stream else { continue };
+        let (connections, app, address, handle) =
+            (connections.clone(), app.clone(), address.clone(), Handle::current());
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            if let Err(error) = handle_connection(&stream, &connections, &app, &address, &handle) {
+                tracing::debug!(%error, "a command was given up");
+            }
+        });
+    }
+}
+
+/// Runs one command to its end, or until its process is gone.
+fn handle_connection(
+    stream: &UnixStream,
+    connections: &Connections,
+    app: &App,
+    address: &str,
+    handle: &Handle,
+) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let ClientMessage::Run { version, words } = receive(stream)? else {
+        return Err(io::Error::other("it did not begin with its words"));
+    };
+    stream.set_read_timeout(None)?;
+    if version != env!("CARGO_PKG_VERSION") {
+        let running = env!("CARGO_PKG_VERSION");
+        let failure = format!(
+            "holdfast: the server that runs is of version {running}, and this command of {version}; use that version, or start the server again"
+        );
+        return send(stream, &ServerMessage::End { code: 1, failure: Some(failure) });
+    }
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return send(stream, &ServerMessage::End { code: 2, failure: Some(error.to_string()) }),
+    };
+    if cli.command.as_ref().and_then(Command::local_data).is_none() {
+        let failure = Some("holdfast: this is no command on the data of a server".to_owned());
+        return send(stream, &ServerMessage::End { code: 2, failure });
+    }
+    locked(connections).insert(stream.as_raw_fd(), stream.try_clone()?);
+    let end = run(stream, cli, app, address, handle);
+    locked(connections).remove(&stream.as_raw_fd());
+    send(stream, &end?)
+}
+
+fn run(
+    stream: &UnixStream,
+    cli: Cli,
+    app: &App,
+    address: &str,
+    handle: &Handle,
+) -> io::Result<ServerMessage> {
+    let (hand_over, answers) = mpsc::channel();
+    let (interrupt, interrupts) = channels::unbounded_channel();
+    let (left, gone) = oneshot::channel();
+    let hearing = stream.try_clone()?;
+    let listener = std::thread::Builder::new().name("command".to_owned()).spawn(move || {
+        while let Ok(said) = receive(&hearing) {
+            let taken = match said {
+                ClientMessage::Signal(name) => interrupt.send(name).is_ok(),
+                said => hand_over.send(said).is_ok(),
+            };
+            if !taken {
+                break;
+            }
+        }
+        let _ = left.send(());
+    })?;
+    let console =
+        Remote { stream, answers, interrupts: RefCell::new(Some(interrupts)), shown: RefCell::new(None) };
+    let host = Host::Server { app, address };
+    let outcome = handle.block_on(async {
+        tokio::select! {
+            outcome = crate::obey(cli, &host, &console) => Some(outcome),
+            _ = gone => None,
+        }
+    });
+    drop(console);
+    let Some(outcome) = outcome else { return Err(io::Error::other("its process is gone")) };
+    let end = match outcome {
+        Ok(()) => ServerMessage::End { code: 0, failure: None },
+        Err(failure) => {
+            ServerMessage::End { code: failure.exit_code(), failure: Some(format!("holdfast: {failure}")) }
+        }
+    };
+    drop(listener);
+    Ok(end)
+}
+
+/// The terminal and files of the command's process.
+struct Remote<'a> {
+    stream: &'a UnixStream,
+    answers: mpsc::Receiver<ClientMessage>,
+    interrupts: RefCell<Option<channels::UnboundedReceiver<String>>>,
+    /// When progress was shown last.
+    shown: RefCell<Option<Instant>>,
+}
+
+impl Remote<'_> {
+    /// Between two frames of progress.
+    const BETWEEN: Duration = Duration::from_millis(100);
+
+    fn ask(&self, ask: &ServerMessage) -> io::Result<ClientMessage> {
+        send(self.stream, ask)?;
+        let gone = |_| io::Error::other("the command's process is gone");
+        match self.answers.recv().map_err(gone)? {
+            ClientMessage::Failed(words) => Err(io::Error::other(words)),
+            said => Ok(said),
+        }
+    }
+
+    fn number(&self, ask: &ServerMessage) -> io::Result<usize> {
+        match self.ask(ask)? {
+            ClientMessage::Opened(number) => Ok(number),
+            _ => Err(io::Error::other("the command did not say which file it opened")),
+        }
+    }
+}
+
+impl Console for Remote<'_> {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        for chunk in bytes.chunks(CHUNK) {
+            self.ask(&ServerMessage::Write(Bytes(chunk.to_vec())))?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, line: &str) {
+        // Where nobody reads it, nobody misses it.
+        let _ = send(self.stream, &ServerMessage::Note(line.to_owned()));
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let now = Instant::now();
+        if self.shown.borrow().is_some_and(|last| now.duration_since(last) < Self::BETWEEN) {
+            return;
+        }
+        self.shown.replace(Some(now));
+        let _ = send(self.stream, &ServerMessage::Progress(progress.clone()));
+    }
+
+    fn end_progress(&self) {
+        let _ = send(self.stream, &ServerMessage::EndProgress);
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        let number = self.number(&ServerMessage::Open(path.as_os_str().to_owned()))?;
+        Ok(Box::new(RemoteFile {
+            console: self,
+            next: ServerMessage::Read(number),
+            rest: Vec::new(),
+            read: 0,
+        }))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
+        let number = self.number(&ServerMessage::Create(path.as_os_str().to_owned()))?;
+        Ok(Box::new(RemoteNewFile { console: self, number }))
+    }
+
+    fn input(&self) -> Box<dyn Read + '_> {
+        Box::new(RemoteFile { console: self, next: ServerMessage::Input, rest: Vec::new(), read: 0 })
+    }
+
+    fn signals(&self) -> Result<Interrupts, Failure> {
+        let interrupts = self.interrupts.take();
+        interrupts
+            .map(Interrupts::from)
+            .ok_or_else(|| Failure::Runtime(io::Error::other("the command hears its signals already")))
+    }
+}
+
+/// A file of the command's process, or its standard input.
+struct RemoteFile<'a> {
+    console: &'a Remote<'a>,
+    next: ServerMessage,
+    rest: Vec<u8>,
+    read: usize,
+}
+
+impl Read for RemoteFile<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.rest.len() {
+            let ClientMessage::Data(Bytes(bytes)) = self.console.ask(&self.next)? else {
+                return Err(io::Error::other("the command did not say what is in its file"));
+            };
+            (self.rest, self.read) = (bytes, 0);
+        }
+        let read = (&self.rest[self.read..]).read(into)?;
+        self.read += read;
+        Ok(read)
+    }
+}
+
+/// A new file of the command's process.
+struct RemoteNewFile<'a> {
+    console: &'a Remote<'a>,
+    number: usize,
+}
+
+impl Write for RemoteNewFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let some = &bytes[..bytes.len().min(CHUNK)];
+        self.console.ask(&ServerMessage::WriteTo(self.number, Bytes(some.to_vec())))?;
+        Ok(some.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Who gets at the data of a local server: its owner, and nobody else who is on this computer or in its browser.
+
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use http::Method;
+use serde_json::Value;
+
+use super::binary::Data;
+use crate::support::absence::Absence;
+use crate::support::browser::Look;
+use crate::support::desk::{create, new_lead};
+use crate::support::http::Server;
+use crate::support::{Story, World, stories};
+
+/// The stories of this part.
+pub fn all() -> Vec<Story> {
+    stories![
+        embedded: it_listens_on_its_one_port_and_on_nothing_else,
+            a_name_that_is_not_its_own_is_turned_away,
+            without_its_lock_file_the_data_still_has_one_server,
+            a_command_beside_the_server_outlives_neither_of_them,
+            another_user_of_the_computer_gets_at_nothing;
+        browser: a_page_of_another_origin_reads_nothing_and_changes_nothing
+    ]
+}
+
+/// The TCP ports on which a process listens, as the system has them.
+fn listening(pid: u32) -> BTreeSet<u16> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let own: BTreeSet<String> = links
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")));
+    let tables = tables.into_iter().flatten().collect::<String>();
+    let rows = tables.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // The columns: number, local address, remote address, state (0A listens) and, as the tenth, the inode.
+    rows.filter(|row| row.get(3) == Some(&"0A") && row.get(9).is_some_and(|inode| own.contains(*inode)))
+        .map(|row| u16::from_str_radix(row[1].rsplit(':').next().unwrap(), 16).unwrap())
+        .collect()
+}
+
+async fn it_listens_on_its_one_port_and_on_nothing_else(_: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    server.administrator().await.get("/leads").send().await.expect(200);
+    let port = server.port().parse().unwrap();
+    assert_eq!(listening(server.run.pid()), BTreeSet::from([port]));
+}
+
+async fn a_name_that_is_not_its_own_is_turned_away(_: World) {
+    let data = Data::new();
+    let server = data.serve_with(&[("HOLDFAST_HOSTS", "desk.internal")]).await;
+    let person = server.administrator().await;
+    let port = server.port();
+    for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", "0.0.0.0"] {
+        for path in ["/", "/leads", "/api/me", "/health"] {
+            let answer = person.get(path).header("host", host).send().await.expect(421);
+            assert!(answer.text().contains("--host"), "{}", answer.text());
+        }
+    }
+    for host in ["desk.internal", &format!("localhost:{port}"), &format!("[::1]:{port}")] {
+        person.get("/api/me").header("host", host).send().await.expect(200);
+    }
+}
+
+async fn without_its_lock_file_the_data_still_has_one_server(_: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let lead = create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
+    std::fs::remove_file(data.path().join("holdfast.lock")).unwrap();
+    let second = data.holdfast(&["--port", "0"]).fails(1).await;
+    assert!(second.contains("another process uses this data file"), "{second}");
+    server.stop().await;
+    let server = data.serve().await;
+    let page: Value = server.administrator().await.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(page["items"], serde_json::json!([lead]));
+}
+
+async fn a_command_beside_the_server_outlives_neither_of_them(_: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    assert_eq!(data.holdfast(&["check"]).succeeds().await, "Checked 0 products with 0 movements.\n");
+    // What a killed server leaves does not keep the next one from taking commands.
+    server.run.signal("KILL");
+    server.run.ended().await;
+    let socket = data.path().join("holdfast.socket");
+    assert!(socket.exists(), "a killed server leaves its socket");
+    assert_eq!(data.holdfast(&["check"]).succeeds().await, "Checked 0 products with 0 movements.\n");
+    let server = data.serve().await;
+    assert_eq!(data.holdfast(&["check"]).succeeds().await, "Checked 0 products with 0 movements.\n");
+    // Something that is no command is given up.
+    let mut stranger = UnixStream::connect(&socket).unwrap();
+    std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // However the connection ends, it says nothing.
+    let _ = std::io::Read::read_to_end(&mut stranger, &mut answer);
+    assert_eq!(answer, b"");
+    server.stop().await;
+    assert!(!socket.exists());
+}
+
+/// What a shell says to a command as the user `nobody`, or why there is no such shell.
+fn as_nobody(command: &str) -> Result<String, Absence> {
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command])
+        .output();
+    let lacking = |why: String| Absence {
+        what: "another user",
+        why,
+        remedy: "Run the tests as root, with setpriv of util-linux",
+    };
+    let output = output.map_err(|error| lacking(error.to_string()))?;
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if said.contains("setpriv:") { Err(lacking(said)) } else { Ok(said) }
+}
+
+async fn another_user_of_the_computer_gets_at_nothing(world: World) {
+    let data = Data::new();
+    // The folder above is open to all, so that it is the directory itself that keeps others out.
+    let server = data.serve().await;
+    create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
+    if let Err(absence) = as_nobody("id -u") {
+        return world.lacks(absence);
+    }
+    let shown = |path: &Path| path.display().to_string();
+    for file in ["holdfast.store", "holdfast.store-wal", "cookie.key", "holdfast.lock"] {
+        let said = as_nobody(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
+        assert!(said.contains("Permission denied"), "{file}: {said}");
+    }
+    let binary = env!("CARGO_BIN_EXE_holdfast");
+    let said = as_nobody(&format!("'{binary}' check --data-dir '{}'", shown(data.path()))).unwrap();
+    assert!(!said.contains("Checked"), "{said}");
+    let api = format!("{}/api/leads", server.address);
+    assert_eq!(crate::support::http::plain_client().get(&api).send().await.unwrap().status(), 401);
+}
+
+async fn a_page_of_another_origin_reads_nothing_and_changes_nothing(world: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let browser = world.browser(Look::desktop()).await;
+    browser.goto(&format!("{}{}", server.address, server.link)).await;
+    let page = format!(
+        "<!doctype html><title>Evil</title><output>waiting</output><script>
+        const all = [
+            fetch('{0}/api/leads', {{ credentials: 'include' }}).then(a => a.text()),
+            fetch('{0}/api/me', {{ credentials: 'include' }}).then(a => a.text()),
+            fetch('{0}/api/leads', {{ method: 'POST', credentials: 'include',
+                headers: {{ 'content-type': 'application/json' }}, body: '{{\"name\":\"Eve\"}}' }}),
+        ];
+        Promise.allSettled(all).then(all => {{
+            document.querySelector('output').textContent = all.map(one => one.status).join(' ');
+        }});
+        </script>",
+        server.address
+    );
+    let html = axum::response::Html(page);
+    let evil = Server::of(axum::Router::new().fallback(async move || html.clone())).await;
+    browser.goto(&evil.url("/")).await;
+    browser.wait_for_text("output", "rejected rejected rejected").await;
+    let visitor = server.visitor();
+    let asked = visitor.request(Method::OPTIONS, "/api/leads").header("origin", "http://evil.example");
+    let answer = asked.send().await;
+    assert!(answer.headers.get("access-control-allow-origin").is_none(), "{:?}", answer.headers);
+}
