@@ -31,9 +31,11 @@ mod statistics;
 mod workloads;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use measure::Bench;
 use options::Options;
@@ -84,10 +86,26 @@ fn print_conditions(options: &Options, folder: &Path) {
         options.pairs,
         options.duration.as_secs_f64()
     );
+    println!("Writing 8 KB through to the disk takes {:.2} ms.", time_of_sync(folder));
     let system = Command::new("stat").args(["-f", "-c", "%T"]).arg(folder).output();
     if system.is_ok_and(|output| output.stdout.starts_with(b"tmpfs")) {
         println!("Warning: the data is in memory, so fsync costs nothing. Set TMPDIR to a folder on a disk.");
     }
+}
+
+/// How long it takes to bring 8 KB to the disk, in milliseconds: the median of some times.
+fn time_of_sync(folder: &Path) -> f64 {
+    let path = folder.join("sync");
+    let mut file = fs::File::create(&path).expect("the folder can be written to");
+    let times = (0..200).map(|_| {
+        let start = Instant::now();
+        file.write_all(&[1; 8 * 1024]).expect("the disk has space");
+        file.sync_data().expect("the disk takes it");
+        start.elapsed().as_secs_f64() * 1_000.0
+    });
+    let median = statistics::median(times.collect());
+    fs::remove_file(path).expect("the file is ours");
+    median
 }
 
 /// A temporary folder that is removed at the end.
