@@ -287,6 +287,15 @@ fn store_problem(error: &StoreError) -> Problem {
         tracing::warn!(%error, "the store is unavailable");
         return busy("The table did not answer in time. Trying again in a moment is safe.");
     }
+    if let StoreError::Full { .. } = error {
+        tracing::error!(%error, "the disk is full: free some space, and writing goes on by itself");
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "disk-full",
+            "The disk is full",
+            "Nothing was changed. Free some space on the disk that has Holdfast's data; saving then works again.",
+        );
+    }
     unknown(error)
 }
 

@@ -27,6 +27,12 @@ pub enum StoreError {
         /// What the last attempt failed of.
         last: String,
     },
+    /// The disk under the embedded engine is full. Nothing was changed, and writing goes on once there is space.
+    #[error("{operation} failed: the disk is full")]
+    Full {
+        /// The DynamoDB operation.
+        operation: &'static str,
+    },
     /// It refused in a way that no waiting mends: a fault of this program or of its set-up.
     #[error("{operation} failed: {cause}")]
     Failed {
@@ -60,6 +66,16 @@ impl StoreError {
     pub(super) fn failed(operation: &'static str, error: impl Into<Cause>) -> Self {
         let error: Cause = error.into();
         Self::Failed { operation, cause: error_chain(&*error) }
+    }
+
+    /// Whether it passes, if not soon, and is nobody's fault.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Full { .. })
+    }
+
+    /// A call failed for good.
+    pub(super) fn of_call(operation: &'static str, error: CallError) -> Self {
+        if error.is_full() { Self::Full { operation } } else { Self::failed(operation, error) }
     }
 
     /// A condition was refused, and the item that it guards satisfies it: the table was changed by other means.

@@ -212,6 +212,11 @@ impl CallError {
         }
     }
 
+    /// Whether the embedded engine's disk is full, so that nothing was changed.
+    pub fn is_full(&self) -> bool {
+        self.code() == Some(STORAGE_FULL)
+    }
+
     /// Whether waiting mends it: no answer, a fault of the service, or too much at once.
     pub fn passes(&self) -> bool {
         match self {
@@ -221,6 +226,9 @@ impl CallError {
         }
     }
 }
+
+/// What the embedded engine says where its disk is full. Trying again at once would be of no use.
+const STORAGE_FULL: &str = "StorageFull";
 
 /// Whether an error code (or the code of a cancellation reason) of DynamoDB is one that passes by waiting.
 /// Source: "Error handling with DynamoDB" and "TransactWriteItems" in the Amazon DynamoDB documentation.
@@ -338,6 +346,7 @@ mod tests {
             (service("Unknown", true), true),
             (service("ValidationException", false), false),
             (service("ConditionalCheckFailedException", false), false),
+            (service("StorageFull", false), false),
         ] {
             assert_eq!(error.passes(), passes, "{error:?}");
         }

@@ -179,7 +179,7 @@ impl StreamReader {
                     failures = failures.saturating_add(1);
                     self.pace.after(failures)
                 }
-                Err(error @ StoreError::Unavailable { .. }) => {
+                Err(error) if error.is_outage() => {
                     tracing::warn!(consumer = self.audience().consumer, %error, "the stream is read again later");
                     failures = failures.saturating_add(1);
                     self.pace.after(failures)

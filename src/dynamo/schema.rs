@@ -102,6 +102,7 @@
 //! far it has come in the table itself. [`Change`](super::stream::Change) is what both hand on.
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
 use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
@@ -183,8 +184,15 @@ pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
     match dynamo.call(&request).await? {
         Ok(_) => expire_items(dynamo).await,
         Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+        // On a full disk the engine judges no write, and a table that is there can still be read.
+        Err(error) if error.is_full() && is_there(dynamo).await? => Ok(()),
         Err(error) => Err(StoreError::failed("CreateTable", error)),
     }
+}
+
+async fn is_there(dynamo: &Dynamo) -> Result<bool, StoreError> {
+    let request = DescribeTableInput::builder().table_name(dynamo.table());
+    Ok(dynamo.call(&request).await?.is_ok())
 }
 
 async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {

@@ -214,7 +214,7 @@ impl Dynamo {
             }
             Err(error) => Err(match refusal(&error, &labels)? {
                 Some(refusal) => WriteError::Refused(refusal),
-                None => WriteError::Store(StoreError::failed(OPERATION, error)),
+                None => WriteError::Store(StoreError::of_call(OPERATION, error)),
             }),
         }
     }

@@ -22,6 +22,8 @@ pub enum ErrorCode {
     IdempotentParameterMismatch,
     /// The queue of writes is full.
     Throttling,
+    /// The disk is full, and nothing was changed. DynamoDB has no such failure.
+    StorageFull,
     /// The storage below the engine failed; the message says how.
     InternalServer,
 }
@@ -37,6 +39,7 @@ impl ErrorCode {
             Self::TransactionCanceled => "TransactionCanceledException",
             Self::IdempotentParameterMismatch => "IdempotentParameterMismatchException",
             Self::Throttling => "ThrottlingException",
+            Self::StorageFull => "StorageFull",
             Self::InternalServer => "InternalServerError",
         }
     }

@@ -152,7 +152,11 @@ fn internal(message: impl Into<String>) -> EngineError {
 }
 
 fn storage_error(error: StorageError) -> EngineError {
-    internal(error.to_string())
+    let code = match error {
+        StorageError::Full => ErrorCode::StorageFull,
+        StorageError::Damaged | StorageError::Failed(_) => ErrorCode::InternalServer,
+    };
+    EngineError::new(code, error.to_string())
 }
 
 /// Refuses the parameters that are set.

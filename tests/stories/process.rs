@@ -1,8 +1,10 @@
 //! The built programs themselves: how `holdfast` starts, serves, ends and keeps its data, what its commands do, and
 //! what neither program ever writes into its log.
 
+mod backups;
 pub mod binary;
 mod commands;
+mod durability;
 mod hosts;
 mod logs;
 mod privacy;
@@ -30,7 +32,9 @@ pub fn all() -> Vec<Story> {
             a_taken_port_is_an_error_that_names_the_flag,
             a_second_start_on_the_same_data_is_told_who_holds_it
     ];
+    stories.extend(backups::all());
     stories.extend(commands::all());
+    stories.extend(durability::all());
     stories.extend(hosts::all());
     stories.extend(logs::all());
     stories.extend(privacy::all());

@@ -123,12 +123,13 @@ fn once(app: &App, rule: &Rule, id: RunId) -> OnceOnly {
 /// Why a command failed, if it was not because the store did not answer: that passes, and is nobody's fault.
 fn outage(error: AutomationError) -> Result<AutomationError, StoreError> {
     match error {
-        AutomationError::Store(error @ StoreError::Unavailable { .. })
-        | AutomationError::Order(OrderError::Store(error @ StoreError::Unavailable { .. }))
-        | AutomationError::Order(OrderError::Lead(LeadError::Store(
-            error @ StoreError::Unavailable { .. },
-        )))
-        | AutomationError::Lead(LeadError::Store(error @ StoreError::Unavailable { .. })) => Err(error),
+        AutomationError::Store(error)
+        | AutomationError::Order(OrderError::Store(error) | OrderError::Lead(LeadError::Store(error)))
+        | AutomationError::Lead(LeadError::Store(error))
+            if error.is_outage() =>
+        {
+            Err(error)
+        }
         error => Ok(error),
     }
 }

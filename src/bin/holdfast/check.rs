@@ -1,7 +1,8 @@
-//! `holdfast check`: whether every stock is the sum of its movements.
+//! `holdfast check`: whether the data file is sound, and every stock the sum of its movements.
 
 use holdfast::inventory::check::{Difference, step};
 
+use crate::backup;
 use crate::cli::Check;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -13,12 +14,28 @@ use crate::table::{Host, Opened};
 /// [`Failure::Differences`] where something does not fit; any failure of the table.
 pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open(&options.table).await?;
-    let checked = all(&opened, console).await;
+    let checked = match check_file(&opened, console).await {
+        Ok(()) => all(&opened, console).await,
+        Err(failure) => Err(failure),
+    };
     opened.close().await;
     match checked? {
         0 => Ok(()),
         differences => Err(Failure::Differences(differences)),
     }
+}
+
+/// Checks all that the local engine has stored. A table on AWS is looked after by AWS.
+async fn check_file(opened: &Opened, console: &dyn Console) -> Result<(), Failure> {
+    let Some(engine) = &opened.engine else { return Ok(()) };
+    let report = backup::check(engine, console).await?;
+    report.findings.iter().for_each(|finding| console.say(finding));
+    if report.damaged > 0 {
+        return Err(Failure::Damaged(report.damaged));
+    }
+    console
+        .say(&format!("Checked {} items and {} index entries: all are sound.", report.items, report.entries));
+    Ok(())
 }
 
 /// How many products do not fit.

@@ -32,7 +32,8 @@ Examples:
   holdfast consume --brokers localhost:9092 --group holdfast
                                              Apply a Kafka topic's messages to stocks, also while the server runs
   holdfast replay messages.jsonl             Apply a file's messages to stocks, once however often it is given
-  holdfast check                             Check that every stock is the sum of its movements
+  holdfast check                             Check the data file, and that every stock is the sum of its movements
+  holdfast backup monday.holdfast            Copy the local data to a file, also while the server runs
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
 administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
@@ -106,8 +107,12 @@ pub enum Command {
     Consume(Consume),
     /// Apply files of messages to stocks; the same files again change nothing
     Replay(Replay),
-    /// Check that every stock is the sum of its movements, and name every difference
+    /// Check all values of the local data, and that every stock is the sum of its movements; name every difference
     Check(Check),
+    /// Write a copy of the local data to a new file, also while the server runs
+    Backup(Backup),
+    /// Put a backup into an empty data directory
+    Restore(Restore),
     /// Rewrite what older versions wrote in the present form of items, also while the desk runs
     Upgrade(Upgrade),
 }
@@ -116,7 +121,8 @@ impl Command {
     /// The local data that a command works on, unless it serves them, works on a table on AWS, or on no data.
     pub fn local_data(&self) -> Option<&DataOptions> {
         let table = match self {
-            Self::Serve(_) | Self::Raffle { .. } => return None,
+            Self::Serve(_) | Self::Raffle { .. } | Self::Restore(_) => return None,
+            Self::Backup(options) => return Some(&options.data),
             Self::Account { command: AccountCommand::Add(options) } => &options.table,
             Self::Import { command: ImportCommand::Leads(options) } => &options.table,
             Self::Export { command: ExportCommand::Orders(options) } => &options.table,
@@ -216,7 +222,8 @@ Examples:
   holdfast check
   holdfast check --table desk --region us-east-1
 
-The exit code is 0 if every stock is the sum of its movements, and 1 if any is not.";
+The exit code is 0 if every value of the local data is as it was written and every stock is the sum of its movements, and 1
+if any is not. Of a table on AWS the stocks are checked.";
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -225,6 +232,46 @@ pub struct Check {
     /// Where the stocks are
     #[command(flatten)]
     pub table: TableOptions,
+}
+
+const BACKUP_EXAMPLES: &str = "\
+Examples:
+  holdfast backup monday.holdfast
+  holdfast backup /mnt/backups/$(date +%F).holdfast --data-dir ~/desk
+
+The copy is of one moment, and the server goes on meanwhile. It holds everything but the key of session cookies. Keep it
+where only you can read it: it has everybody's data in it. A table on AWS is backed up by AWS (point-in-time recovery).";
+
+/// Where the copy goes.
+#[derive(Debug, Args)]
+#[command(after_help = BACKUP_EXAMPLES)]
+pub struct Backup {
+    /// New file for the copy
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Local data
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  holdfast restore monday.holdfast --data-dir restored
+  holdfast --data-dir restored
+
+The whole backup is checked before it counts. Everybody signs in once more, for the key of session cookies is new; API tokens
+go on.";
+
+/// What to restore.
+#[derive(Debug, Args)]
+#[command(after_help = RESTORE_EXAMPLES)]
+pub struct Restore {
+    /// File that holdfast backup has written
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Local data
+    #[command(flatten)]
+    pub data: DataOptions,
 }
 
 /// What to upgrade.

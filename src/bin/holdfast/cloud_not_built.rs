@@ -36,7 +36,7 @@ pub async fn open(_: &TableOptions, _: &str) -> Result<App, Failure> {
 #[expect(clippy::unused_async, reason = "the reading that is built waits")]
 pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, Failure> {
     match told {
-        Told::Process(ring) => Ok(CookieKeys::fixed(ring.clone())),
+        Told::Here(ring) => Ok(CookieKeys::fixed(ring.clone())),
         Told::InVault(_) => Err(not_built("serve")),
     }
 }

@@ -54,6 +54,12 @@ pub trait Console {
     /// What the system said.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
 
+    /// The same for a file that only its owner may read. It is on disk once it is flushed.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
+
     /// Standard input.
     fn input(&self) -> Box<dyn Read + '_>;
 
@@ -130,6 +136,19 @@ fn bar(of: u64) -> ProgressBar {
     bar
 }
 
+/// A file that is on disk once it is flushed.
+struct Synced(File);
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
 impl Console for Terminal {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = stdout().lock();
@@ -181,6 +200,14 @@ impl Console for Terminal {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
         Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Box::new(Synced(options.open(path)?)))
     }
 
     fn input(&self) -> Box<dyn Read + '_> {

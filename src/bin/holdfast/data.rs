@@ -12,8 +12,11 @@ use holdfast::app::Entropy;
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, Locked};
 
+/// Enough for what SQLite keeps beside an open file, and for the lock.
+const SPARE_ROOM: usize = 256 * 1024;
+
 /// A data directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DataDirectory(PathBuf);
 
 impl DataDirectory {
@@ -35,6 +38,44 @@ impl DataDirectory {
     /// The file of the engine that Holdfast had before.
     pub fn former_database(&self) -> PathBuf {
         self.0.join("holdfast.db")
+    }
+
+    /// Whatever holds data or keys in it.
+    pub fn files(&self) -> [PathBuf; 3] {
+        [self.database(), self.former_database(), self.cookie_key()]
+    }
+
+    fn cookie_key(&self) -> PathBuf {
+        self.0.join("cookie.key")
+    }
+
+    /// Takes room that a start on a full disk gives back: opening the data needs a little.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn keep_spare_room(&self) -> io::Result<()> {
+        let path = self.spare();
+        if path.exists() {
+            return Ok(());
+        }
+        let mut file = private_file(&path)?;
+        let taken = file.write_all(&[0; SPARE_ROOM]).and_then(|()| file.sync_all());
+        taken.inspect_err(|_| drop(fs::remove_file(&path)))
+    }
+
+    /// Does something that needs room; where it fails and there is spare room, again with that.
+    ///
+    /// # Errors
+    /// What it failed of at last.
+    pub fn with_spare_room<T, E>(&self, mut work: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+        match work() {
+            Err(_) if fs::remove_file(self.spare()).is_ok() => work(),
+            done => done,
+        }
+    }
+
+    fn spare(&self) -> PathBuf {
+        self.0.join("holdfast.spare")
     }
 
     /// The lock's file.
@@ -78,7 +119,7 @@ impl DataDirectory {
     /// # Errors
     /// [`Failure::File`].
     pub fn cookie_keys(&self, _held: &Lock, entropy: &Entropy) -> Result<CookieKeys, Failure> {
-        let path = self.0.join("cookie.key");
+        let path = self.cookie_key();
         let key = read_key(&path).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => make_key(&path, entropy),
             _ => Err(error),

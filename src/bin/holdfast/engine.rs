@@ -32,15 +32,27 @@ impl Engine {
     /// [`Failure::Engine`], [`Failure::Former`].
     pub async fn open(data: &DataDirectory) -> Result<Self, Failure> {
         takeover::take_over(data).await?;
-        let path = data.database();
+        let directory = data.clone();
         let opening = spawn_blocking(move || {
-            let clock = Clock::of_system();
-            engine::Engine::open(&path, move || clock.now())
+            let open = || {
+                let clock = Clock::of_system();
+                engine::Engine::open(&directory.database(), move || clock.now())
+            };
+            directory.with_spare_room(open).inspect(|_| {
+                if let Err(error) = directory.keep_spare_room() {
+                    tracing::warn!(%error, "there is no spare room on the disk of the data");
+                }
+            })
         });
         let engine = opening.await.map_err(|error| Failure::Engine(error.to_string()))?;
         let engine = engine.map_err(|error| Failure::Engine(error.to_string()))?;
         let maintenance = tokio::spawn(maintain(engine.clone()));
         Ok(Self { engine, maintenance })
+    }
+
+    /// The engine itself.
+    pub fn engine(&self) -> engine::Engine {
+        self.engine.clone()
     }
 
     /// The line to it.

@@ -77,6 +77,20 @@ pub enum Failure {
     /// The embedded engine does not run.
     #[error("cannot open the data: {0}")]
     Engine(String),
+    /// There is no backup.
+    #[error("no backup was written: {0}")]
+    Backup(String),
+    /// A backup is restored into an empty directory only.
+    #[error("{} has data already ({}); restore into another directory with --data-dir", .directory.display(), .file.display())]
+    NotEmpty {
+        /// The directory.
+        directory: PathBuf,
+        /// What is there.
+        file: PathBuf,
+    },
+    /// Values of the local data are not what was written.
+    #[error("{} are damaged or missing; restore the data from a backup", counted(*.0))]
+    Damaged(u64),
     /// The data of the former engine cannot be taken over.
     #[error("the data of an earlier version in {} cannot be taken over: {cause}; the file is as it was", .path.display())]
     Former {
@@ -95,6 +109,7 @@ pub enum Failure {
         cause: io::Error,
     },
     /// A second signal asked to end at once.
+    #[cfg(feature = "kafka")]
     #[error("ended at once")]
     EndedAtOnce,
     /// Serving ended by itself.
@@ -195,6 +210,10 @@ pub enum Failure {
     Account(#[from] AccountError),
 }
 
+fn counted(values: u64) -> String {
+    if values == 1 { "1 value".to_owned() } else { format!("{values} values") }
+}
+
 /// A port worth trying instead.
 fn another(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(3000)
@@ -209,6 +228,7 @@ impl Failure {
     /// The exit code: 130 for what a signal has ended, as shells have it, and 1.
     pub fn exit_code(&self) -> u8 {
         match self {
+            #[cfg(feature = "kafka")]
             Self::EndedAtOnce => 130,
             _ => 1,
         }

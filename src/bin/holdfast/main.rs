@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod backup;
 mod check;
 mod cli;
 #[cfg_attr(not(feature = "aws"), path = "cloud_not_built.rs")]
@@ -117,6 +118,8 @@ async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Fa
         Command::Consume(options) => consume::run(options, host, console).await,
         Command::Replay(options) => replay::run(options, host, console).await,
         Command::Check(options) => check::run(options, host, console).await,
+        Command::Backup(options) => backup::backup(options, host, console).await,
+        Command::Restore(options) => backup::restore(options, console).await,
         Command::Upgrade(options) => upgrade::run(options, host, console).await,
     }
 }

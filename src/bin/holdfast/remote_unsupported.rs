@@ -3,10 +3,9 @@
 
 use std::path::Path;
 
-use holdfast::app::App;
-
 use crate::data::DataDirectory;
 use crate::failure::Failure;
+use crate::table::Served;
 
 /// A commands that nobody comes in at.
 pub struct CommandSocket;
@@ -16,7 +15,7 @@ impl CommandSocket {
     ///
     /// # Errors
     /// None.
-    pub fn open(_: &DataDirectory, _: &App, _: &str) -> Result<Self, Failure> {
+    pub fn open(_: &DataDirectory, _: Served) -> Result<Self, Failure> {
         Ok(Self)
     }
 

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use holdfast::accounts;
 use holdfast::accounts::keys::KeyRing;
+use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, CookiePolicy, Entropy, build_router};
 use holdfast::config::{Config, Told};
+use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ use crate::hosts;
 use crate::lock::{Holder, Lock};
 use crate::remote::CommandSocket;
 use crate::signals::Signals;
+use crate::table::Served;
 use crate::workers::Workers;
 
 /// The name of the table in the local data.
@@ -58,7 +60,10 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let app = native::app(engine.line(), TABLE, cookies, sign_up);
     let served = async {
         create_table(&app.dynamo).await?;
-        let commands = CommandSocket::open(&data, &app, &address)?;
+        let commands = CommandSocket::open(
+            &data,
+            Served { app: app.clone(), engine: engine.engine(), address: address.clone() },
+        )?;
         announce(&mut lock, &data, &address, commands.socket())?;
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
@@ -91,7 +96,8 @@ fn announce(
         socket: socket.map(Path::to_owned),
         started_at: Timestamp::now(),
     };
-    lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))
+    let announced = data.with_spare_room(|| lock.announce(&holder));
+    announced.map_err(Failure::file("write to", data.lock_file()))
 }
 
 /// How cookies are signed: by the keys of the environment, or the data's own. They travel over plain http, for nothing
@@ -151,7 +157,12 @@ pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) 
 
 /// Prints the link that signs the first administrator in, on a line of its own.
 async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
-    let secret = accounts::store::first_administrator_link(app).await?;
-    say(&format!("{address}{}", accounts::link_path(&secret)));
+    match accounts::store::first_administrator_link(app).await {
+        Ok(secret) => say(&format!("{address}{}", accounts::link_path(&secret))),
+        Err(AccountError::Store(StoreError::Full { .. })) => tracing::error!(
+            "the disk is full: the data can be read, and changed once there is space again; no sign-in link was made"
+        ),
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }

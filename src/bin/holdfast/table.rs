@@ -5,10 +5,11 @@ use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, CookiePolicy, Entropy};
 use holdfast::dynamo::schema::create_table;
+use holdfast::engine;
 use holdfast::native;
 use jiff::Timestamp;
 
-use crate::cli::TableOptions;
+use crate::cli::{DataOptions, TableOptions};
 use crate::cloud;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
@@ -22,12 +23,18 @@ pub enum Host<'a> {
     Process,
     /// In the server that has the local data open.
     #[cfg_attr(not(unix), expect(dead_code, reason = "commands come in over a Unix socket"))]
-    Server {
-        /// The server's application.
-        app: &'a App,
-        /// Where its pages are.
-        address: &'a str,
-    },
+    Server(&'a Served),
+}
+
+/// What a server has open.
+#[derive(Clone)]
+pub struct Served {
+    /// Its application.
+    pub app: App,
+    /// The engine beneath.
+    pub engine: engine::Engine,
+    /// Where its pages are.
+    pub address: String,
 }
 
 impl Host<'_> {
@@ -39,13 +46,23 @@ impl Host<'_> {
         match (self, &options.table) {
             (_, Some(table)) => {
                 let app = cloud::open(options, table).await?;
-                Ok(Opened { app, address: None, own: None })
+                Ok(Opened { app, engine: None, address: None, own: None })
             }
-            (Self::Server { app, address }, None) => {
-                let (app, address) = ((*app).clone(), Some((*address).to_owned()));
-                Ok(Opened { app, address, own: None })
+            (_, None) => self.open_local(&options.data).await,
+        }
+    }
+
+    /// Opens the local data. In a server they are open already.
+    ///
+    /// # Errors
+    /// Any [`Failure`] of the data directory or the engine.
+    pub async fn open_local(&self, options: &DataOptions) -> Result<Opened, Failure> {
+        match self {
+            Self::Server(Served { app, engine, address }) => {
+                let (app, engine, address) = (app.clone(), Some(engine.clone()), Some(address.clone()));
+                Ok(Opened { app, engine, address, own: None })
             }
-            (Self::Process, None) => Opened::alone(&DataDirectory::at(&options.data.data_dir)).await,
+            Self::Process => Opened::alone(&DataDirectory::at(&options.data_dir)).await,
         }
     }
 }
@@ -54,6 +71,8 @@ impl Host<'_> {
 pub struct Opened {
     /// The application over it.
     pub app: App,
+    /// The engine that has it; none for a table on AWS.
+    pub engine: Option<engine::Engine>,
     /// Where its pages are served, if that is known.
     pub address: Option<String>,
     own: Option<Own>,
@@ -75,13 +94,14 @@ impl Opened {
         let (pid, started_at) = (std::process::id(), Timestamp::now());
         let holder = Holder { pid, address: None, socket: None, started_at };
         lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))?;
-        Ok(Self { app, address: None, own: Some(Own { engine, _lock: lock }) })
+        let opened = Some(engine.engine());
+        Ok(Self { app, engine: opened, address: None, own: Some(Own { engine, _lock: lock }) })
     }
 
     /// Ends what the command has started.
     pub async fn close(self) {
-        let Self { app, own, .. } = self;
-        drop(app);
+        let Self { app, engine, own, .. } = self;
+        drop((app, engine));
         if let Some(own) = own {
             own.engine.close().await;
         }

@@ -67,7 +67,7 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
 }
 
 /// Removes a file of the engine and what SQLite keeps beside it, if they are there.
-fn remove(path: &Path) -> io::Result<()> {
+pub fn remove(path: &Path) -> io::Result<()> {
     for ending in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

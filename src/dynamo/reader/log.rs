@@ -110,7 +110,7 @@ impl Log {
     ) -> Result<T, StoreError> {
         let attempt = || self.engine.aside(work.clone());
         let answer = self.audience.dynamo.retry(operation, attempt, CallError::passes).await?;
-        answer.map_err(|error| StoreError::failed(operation, error))
+        answer.map_err(|error| StoreError::of_call(operation, error))
     }
 }
 

@@ -22,8 +22,14 @@ const FREE_PAGES: u32 = 1024;
 /// Pages that are given back at once.
 const GIVE_BACK: u32 = 512;
 
+/// SQLITE_IOERR_SHMSIZE: the file beside the write-ahead log cannot grow, for want of room.
+const NO_ROOM_BESIDE_LOG: i32 = 4874;
+
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error().is_some_and(|error| error.extended_code == NO_ROOM_BESIDE_LOG) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,

@@ -25,7 +25,7 @@ const STEP_TIME: SignedDuration = SignedDuration::from_secs(8);
 /// Rows between two looks at the clock.
 const CHUNK_ROWS: usize = 40;
 /// Leads created at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 
 /// Does the next step of an import that is running; of one that is not, nothing.
 ///

@@ -93,6 +93,11 @@ impl Data {
         self.serve_with(&[("RUST_LOG", level)]).await
     }
 
+    /// A server on this data, which can make no link because its disk is full.
+    pub async fn serve_on_full_disk(&self) -> Server {
+        Server::of_table(self.holdfast(&["--port", "0"])).await
+    }
+
     /// The same with these variables.
     pub async fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));

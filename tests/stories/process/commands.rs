@@ -246,6 +246,8 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
         ("replay", table(&["--format"])),
         ("check", table(&[])),
+        ("backup", ["--data-dir", "--help"].into()),
+        ("restore", ["--data-dir", "--help"].into()),
     ]);
     // The log's form may be said of every command.
     of_each.into_iter().map(|(command, own)| (command, own.into_iter().chain(["--log"]).collect())).collect()

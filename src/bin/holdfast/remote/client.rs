@@ -82,7 +82,17 @@ struct Files<'a> {
     writers: Vec<Box<dyn Write + 'a>>,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    fn created(&mut self, file: io::Result<Box<dyn Write + 'a>>) -> ClientMessage {
+        match file {
+            Ok(file) => {
+                self.writers.push(file);
+                ClientMessage::Opened(self.writers.len() - 1)
+            }
+            Err(error) => ClientMessage::Failed(error.to_string()),
+        }
+    }
+
     fn answer(&mut self, ask: ServerMessage) -> ClientMessage {
         match ask {
             ServerMessage::Open(path) => match self.terminal.open(&PathBuf::from(path)) {
@@ -92,19 +102,24 @@ impl Files<'_> {
                 }
                 Err(error) => ClientMessage::Failed(error.to_string()),
             },
-            ServerMessage::Create(path) => match self.terminal.create(&PathBuf::from(path)) {
-                Ok(file) => {
-                    self.writers.push(file);
-                    ClientMessage::Opened(self.writers.len() - 1)
-                }
-                Err(error) => ClientMessage::Failed(error.to_string()),
+            ServerMessage::Create(path) => {
+                let file = self.terminal.create(&PathBuf::from(path));
+                self.created(file)
+            }
+            ServerMessage::CreatePrivate(path) => {
+                let file = self.terminal.create_private(&PathBuf::from(path));
+                self.created(file)
+            }
+            ServerMessage::Flush(file) => match self.writers.get_mut(file) {
+                Some(file) => done(file.flush()),
+                None => ClientMessage::Failed("that file is not open".to_owned()),
             },
             ServerMessage::Read(file) => match self.readers.get_mut(file) {
                 Some(file) => data(file),
                 None => ClientMessage::Failed("that file is not open".to_owned()),
             },
             ServerMessage::WriteTo(file, Bytes(bytes)) => match self.writers.get_mut(file) {
-                Some(file) => done(file.write_all(&bytes).and_then(|()| file.flush())),
+                Some(file) => done(file.write_all(&bytes)),
                 None => ClientMessage::Failed("that file is not open".to_owned()),
             },
             ServerMessage::Input => data(&mut self.terminal.input()),

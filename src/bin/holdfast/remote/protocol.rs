@@ -30,6 +30,10 @@ pub enum ServerMessage {
     Open(OsString),
     /// Make a new file, to be known by its number from now on.
     Create(OsString),
+    /// The same for a file that only its owner may read.
+    CreatePrivate(OsString),
+    /// Have what was written to a file on disk.
+    Flush(usize),
     /// The next bytes of a file.
     Read(usize),
     /// Write to a file.

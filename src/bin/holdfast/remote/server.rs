@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use holdfast::app::{App, Entropy};
+use holdfast::app::Entropy;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc as channels, oneshot};
@@ -24,7 +24,7 @@ use crate::cli::{Cli, Command};
 use crate::console::{Console, Interrupts, Progress};
 use crate::data::DataDirectory;
 use crate::failure::Failure;
-use crate::table::Host;
+use crate::table::{Host, Served};
 
 /// So many commands run at once; others wait.
 const AT_ONCE: usize = 16;
@@ -48,16 +48,16 @@ fn locked(connections: &Connections) -> MutexGuard<'_, HashMap<RawFd, UnixStream
 }
 
 impl CommandSocket {
-    /// Opens the socket in a data directory whose lock the caller holds. The commands work on this application, whose
-    /// pages are at `address`.
+    /// Opens the socket in a data directory whose lock the caller holds. The commands work on what the server
+    /// has open.
     ///
     /// # Errors
     /// [`Failure::File`] with what the system said.
-    pub fn open(data: &DataDirectory, app: &App, address: &str) -> Result<Self, Failure> {
-        Self::at(data.path(), app, address).map_err(Failure::file("take commands in", data.path()))
+    pub fn open(data: &DataDirectory, served: Served) -> Result<Self, Failure> {
+        Self::at(data.path(), served).map_err(Failure::file("take commands in", data.path()))
     }
 
-    fn at(directory: &Path, app: &App, address: &str) -> io::Result<Self> {
+    fn at(directory: &Path, served: Served) -> io::Result<Self> {
         let socket = path_in(&fs::canonicalize(directory)?)?;
         match fs::remove_file(&socket) {
             // What a process that was killed has left.
@@ -69,8 +69,7 @@ impl CommandSocket {
         fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
         let owner = fs::metadata(&socket)?.uid();
         let connections = Connections::default();
-        let listening =
-            tokio::spawn(listen(listener, owner, connections.clone(), app.clone(), address.to_owned()));
+        let listening = tokio::spawn(listen(listener, owner, connections.clone(), served));
         Ok(Self { socket, connections, listening })
     }
 
@@ -101,7 +100,7 @@ fn path_in(directory: &Path) -> io::Result<PathBuf> {
     Ok(directory.join("socket"))
 }
 
-async fn listen(listener: UnixListener, owner: u32, connections: Connections, app: App, address: String) {
+async fn listen(listener: UnixListener, owner: u32, connections: Connections, served: Served) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(turn) = turns.clone().acquire_owned().await else { return };
@@ -119,11 +118,10 @@ async fn listen(listener: UnixListener, owner: u32, connections: Connections, ap
         }
         let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
         let Ok(stream) = stream else { continue };
-        let (connections, app, address, handle) =
-            (connections.clone(), app.clone(), address.clone(), Handle::current());
+        let (connections, served, handle) = (connections.clone(), served.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            if let Err(error) = handle_connection(&stream, &connections, &app, &address, &handle) {
+            if let Err(error) = handle_connection(&stream, &connections, &served, &handle) {
                 tracing::debug!(%error, "a command was given up");
             }
         });
@@ -134,8 +132,7 @@ async fn listen(listener: UnixListener, owner: u32, connections: Connections, ap
 fn handle_connection(
     stream: &UnixStream,
     connections: &Connections,
-    app: &App,
-    address: &str,
+    served: &Served,
     handle: &Handle,
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -159,18 +156,12 @@ fn handle_connection(
         return send(stream, &ServerMessage::End { code: 2, failure });
     }
     locked(connections).insert(stream.as_raw_fd(), stream.try_clone()?);
-    let end = run(stream, cli, app, address, handle);
+    let end = run(stream, cli, served, handle);
     locked(connections).remove(&stream.as_raw_fd());
     send(stream, &end?)
 }
 
-fn run(
-    stream: &UnixStream,
-    cli: Cli,
-    app: &App,
-    address: &str,
-    handle: &Handle,
-) -> io::Result<ServerMessage> {
+fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::Result<ServerMessage> {
     let (hand_over, answers) = mpsc::channel();
     let (interrupt, interrupts) = channels::unbounded_channel();
     let (left, gone) = oneshot::channel();
@@ -189,7 +180,7 @@ fn run(
     })?;
     let console =
         Remote { stream, answers, interrupts: RefCell::new(Some(interrupts)), shown: RefCell::new(None) };
-    let host = Host::Server { app, address };
+    let host = Host::Server(served);
     let outcome = handle.block_on(async {
         tokio::select! {
             outcome = crate::obey(cli, &host, &console) => Some(outcome),
@@ -279,6 +270,11 @@ impl Console for Remote<'_> {
         Ok(Box::new(RemoteNewFile { console: self, number }))
     }
 
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
+        let number = self.number(&ServerMessage::CreatePrivate(path.as_os_str().to_owned()))?;
+        Ok(Box::new(RemoteNewFile { console: self, number }))
+    }
+
     fn input(&self) -> Box<dyn Read + '_> {
         Box::new(RemoteFile { console: self, next: ServerMessage::Input, rest: Vec::new(), read: 0 })
     }
@@ -327,6 +323,6 @@ impl Write for RemoteNewFile<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.console.ask(&ServerMessage::Flush(self.number)).map(drop)
     }
 }

@@ -1,0 +1,171 @@
+//! Backups: of one moment, whole or refused, and a desk of their own once they are restored.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::binary::Data;
+use crate::support::desk::{create, new_lead, read};
+use crate::support::process::target;
+use crate::support::{Story, World, stories};
+
+/// The stories of this part.
+pub fn all() -> Vec<Story> {
+    stories![
+        embedded: a_backup_beside_the_server_becomes_a_desk_of_its_own,
+            a_backup_without_a_server_is_the_same,
+            what_is_no_sound_backup_is_refused_and_leaves_nothing,
+            nothing_that_is_there_is_written_over,
+            damage_is_found_by_the_check_and_named
+    ]
+}
+
+/// A name for a backup, which is removed when its story ends.
+struct File(PathBuf);
+
+impl File {
+    fn new() -> Self {
+        let random = getrandom::u64().expect("the system gives random numbers");
+        Self(target().join("tmp").join(format!("backup-{random:016x}")))
+    }
+
+    fn name(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+async fn a_backup_beside_the_server_becomes_a_desk_of_its_own(_: World) {
+    let (data, file) = (Data::new(), File::new());
+    let server = data.serve().await;
+    let person = server.administrator().await;
+    let token = server.token(&person).await;
+    let before = create(&person, &new_lead("Before", "before@example.com")).await;
+    let said = data.holdfast(&["backup", file.name()]).succeeds().await;
+    assert!(said.starts_with(&format!("Wrote {}", file.name())), "{said}");
+    let after = create(&person, &new_lead("After", "after@example.com")).await;
+    assert_eq!(read(&person, &after).await, after, "the server goes on");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&file.0).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains("backup")), "{names:?}");
+
+    let other = Data::new();
+    let said = other.holdfast(&["restore", file.name()]).succeeds().await;
+    assert!(said.starts_with("Restored ") && said.contains("sign"), "{said}");
+    let restored = other.serve().await;
+    let program = restored.program(&token);
+    let page: Value = program.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(page["items"], serde_json::json!([before]), "as it was at that moment");
+    restored.person(&person.cookie("holdfast").unwrap()).get("/api/me").send().await.expect(401);
+    // It is a desk of its own.
+    create(&program, &new_lead("Only there", "there@example.com")).await;
+    let page: Value = person.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+}
+
+async fn a_backup_without_a_server_is_the_same(_: World) {
+    let (data, file, other) = (Data::new(), File::new(), Data::new());
+    let server = data.serve().await;
+    create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
+    server.stop().await;
+    data.holdfast(&["backup", file.name()]).succeeds().await;
+    other.holdfast(&["restore", file.name()]).succeeds().await;
+    let checked = other.holdfast(&["check"]).succeeds().await;
+    assert!(checked.contains("all are sound"), "{checked}");
+}
+
+fn spoil(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Makes one byte of this text another, wherever it stands.
+fn change_a_letter(bytes: &mut [u8], text: &str) {
+    let places: Vec<_> =
+        (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
+    assert!(!places.is_empty(), "{text} stands in the file");
+    for place in places {
+        bytes[place] ^= 1;
+    }
+}
+
+async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: World) {
+    let (data, file) = (Data::new(), File::new());
+    let server = data.serve().await;
+    create(&server.administrator().await, &new_lead("Zebulon", "zebulon@example.com")).await;
+    server.stop().await;
+    data.holdfast(&["backup", file.name()]).succeeds().await;
+    let whole = fs::read(&file.0).unwrap();
+    let changes: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("damaged", |bytes| change_a_letter(bytes, "Zebulon")),
+        ("damaged", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("not a data file", |bytes| *bytes = b"Name,Email\nAnn,ann@example.com\n".to_vec()),
+        ("", Vec::clear),
+    ];
+    for (words, change) in changes {
+        fs::write(&file.0, &whole).unwrap();
+        spoil(&file.0, change);
+        let other = Data::new();
+        let said = other.holdfast(&["restore", file.name()]).fails(1).await;
+        assert!(said.contains(words) && said.contains(file.name()), "{words}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let left: Vec<_> =
+            fs::read_dir(other.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["holdfast.lock"], "{words}");
+        other.serve().await;
+    }
+}
+
+async fn nothing_that_is_there_is_written_over(_: World) {
+    let (data, file) = (Data::new(), File::new());
+    let server = data.serve().await;
+    fs::write(&file.0, "mine").unwrap();
+    let said = data.holdfast(&["backup", file.name()]).fails(1).await;
+    assert!(said.contains(file.name()) && said.contains("exists"), "{said}");
+    assert_eq!(fs::read_to_string(&file.0).unwrap(), "mine");
+    fs::remove_file(&file.0).unwrap();
+    data.holdfast(&["backup", file.name()]).succeeds().await;
+    let beside = data.holdfast(&["restore", file.name()]).fails(1).await;
+    assert!(beside.contains("in use"), "{beside}");
+    server.stop().await;
+    let said = data.holdfast(&["restore", file.name()]).fails(1).await;
+    assert!(said.contains("has data already") && said.contains("--data-dir"), "{said}");
+    data.serve().await;
+}
+
+async fn damage_is_found_by_the_check_and_named(_: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let person = server.administrator().await;
+    let mut middle = Value::Null;
+    for number in 0..40 {
+        let lead =
+            create(&person, &new_lead(&format!("Person {number}"), &format!("p{number}@example.com"))).await;
+        if number == 20 {
+            middle = lead;
+        }
+    }
+    let sound = data.holdfast(&["check"]).succeeds().await;
+    assert!(sound.contains("all are sound"), "{sound}");
+    server.stop().await;
+    let left: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with("-wal")), "it was closed: {left:?}");
+    spoil(&data.path().join("holdfast.store"), |bytes| change_a_letter(bytes, "Person 20"));
+    let run = data.holdfast(&["check"]);
+    let said = run.fails(1).await;
+    assert!(said.contains("damaged") && said.contains("backup"), "{said}");
+    // The start looks at some values only; it may have found it, and otherwise what is named is the lead.
+    let found = run.out();
+    assert!(found.is_empty() || found.contains(middle["id"].as_str().unwrap()), "{found}");
+}
