@@ -100,6 +100,9 @@ fn change_a_letter(bytes: &mut [u8], text: &str) {
     }
 }
 
+/// What happens to a file.
+type Damage = fn(&mut Vec<u8>);
+
 async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: World) {
     let (data, file) = (Data::new(), File::new());
     let server = data.serve().await;
@@ -107,7 +110,7 @@ async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: World) {
     server.stop().await;
     data.holdfast(&["backup", file.name()]).succeeds().await;
     let whole = fs::read(&file.0).unwrap();
-    let changes: [(&str, fn(&mut Vec<u8>)); 4] = [
+    let changes: [(&str, Damage); 4] = [
         ("damaged", |bytes| change_a_letter(bytes, "Zebulon")),
         ("damaged", |bytes| bytes.truncate(bytes.len() / 2)),
         ("not a data file", |bytes| *bytes = b"Name,Email\nAnn,ann@example.com\n".to_vec()),
