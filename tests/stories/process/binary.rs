@@ -57,6 +57,16 @@ impl Data {
         &self.0
     }
 
+    /// Makes the directory as the program does: its owner's alone.
+    pub fn make(&self) {
+        fs::create_dir_all(&self.0).expect("the target folder can be written to");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700)).expect("the directory is ours");
+        }
+    }
+
     /// What one of its files holds.
     pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))

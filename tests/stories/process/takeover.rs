@@ -30,7 +30,7 @@ async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: World) {
     let mut former = Vec::new();
     let packed = fs::File::open(FIXTURE).unwrap();
     flate2::read::GzDecoder::new(packed).read_to_end(&mut former).unwrap();
-    fs::create_dir_all(data.path()).unwrap();
+    data.make();
     let path = data.path().join("holdfast.db");
     fs::write(&path, &former).unwrap();
     // What a start that was cut off has left.
@@ -82,7 +82,7 @@ async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: World) {
 
 async fn what_is_no_data_of_the_former_engine_is_refused_in_words(_: World) {
     let data = Data::new();
-    fs::create_dir_all(data.path()).unwrap();
+    data.make();
     let path = data.path().join("holdfast.db");
     for bytes in [&b"not a database at all, but long enough to look like one"[..], b""] {
         fs::write(&path, bytes).unwrap();
