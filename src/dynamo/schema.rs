@@ -109,6 +109,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 
+use super::line::CallError;
 use super::{Dynamo, StoreError};
 
 /// The partition key's attribute.
@@ -183,7 +184,8 @@ pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
         .stream_specification(stream()?);
     match dynamo.call(&request).await? {
         Ok(_) => expire_items(dynamo).await,
-        Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+        // Whoever made it may have been cut off before the next step.
+        Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
         // On a full disk the engine judges no write, and a table that is there can still be read.
         Err(error) if error.is_full() && is_there(dynamo).await? => Ok(()),
         Err(error) => Err(StoreError::failed("CreateTable", error)),
@@ -203,8 +205,16 @@ async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {
         .map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
     let request = UpdateTimeToLiveInput::builder().table_name(dynamo.table());
     let answer = dynamo.call(&request.time_to_live_specification(specification)).await?;
-    answer.map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
-    Ok(())
+    match answer {
+        Err(error) if !is_on_already(&error) && !error.is_full() => {
+            Err(StoreError::failed("UpdateTimeToLive", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_on_already(error: &CallError) -> bool {
+    matches!(error, CallError::Service { message, .. } if message.contains("TimeToLive is already enabled"))
 }
 
 fn stream() -> Result<StreamSpecification, StoreError> {

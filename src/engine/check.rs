@@ -45,17 +45,19 @@ impl CheckReport {
 impl Engine {
     /// Reads and checks everything that is stored. It takes as long as reading the whole file; writes go on meanwhile. At
     /// the end SQLite checks its file in one go, and until that is done the write-ahead log cannot begin anew.
-    /// `progress` is told now and then how many values were read.
+    /// `progress` is told now and then how many values were read, and says whether to go on.
     ///
     /// # Errors
     /// `InternalServerError` if the storage fails in another way than by being damaged.
-    pub fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<CheckReport, EngineError> {
+    pub fn check(&self, progress: &mut dyn FnMut(u64) -> bool) -> Result<CheckReport, EngineError> {
         let mut check = Check::default();
         for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
             let mut start = Some(Vec::new());
             while let Some(from) = start {
                 start = self.read_one_state(|read| check.step(read, space, from).map_err(storage_error))?;
-                progress(check.read);
+                if !progress(check.read) {
+                    return Err(super::internal("the check was given up"));
+                }
             }
         }
         if let Backend::Disk(disk) = &self.shared.backend {

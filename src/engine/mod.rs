@@ -210,6 +210,11 @@ impl Engine {
         Ok(Self::new(catalog, Backend::Disk(disk)))
     }
 
+    /// How many clones of the engine there are, with this one.
+    pub fn clones(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
     fn catalog(&self) -> Arc<Catalog> {
         self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

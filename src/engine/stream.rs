@@ -192,7 +192,8 @@ fn row_records(
 }
 
 /// Adds to a batch the removal of up to `limit` rows that no reader needs, and returns how many. A row goes when every
-/// reader acknowledged it, when it is older than a day, and when the log is larger than `max_bytes`. `acknowledged` is
+/// reader acknowledged it, when it is older than a day and there are no readers, and when the log is larger than
+/// `max_bytes`. `acknowledged` is
 /// the least place that all readers acknowledged; none if there are no readers.
 ///
 /// # Errors
@@ -220,7 +221,8 @@ pub fn trim(
         let last = number << RECORD_BITS | row.count.saturating_sub(1);
         let is_read = acknowledged.is_some_and(|acknowledged| last <= acknowledged);
         let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
-        if number >= end.row || trimmed >= limit || !(is_read || is_surplus || row.at < oldest) {
+        let is_old = acknowledged.is_none() && row.at < oldest;
+        if number >= end.row || trimmed >= limit || !(is_read || is_surplus || is_old) {
             return ControlFlow::Break(());
         }
         batch.delete(Space::Log, key.to_vec());

@@ -238,7 +238,8 @@ async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: World) {
         1,
     ));
     refused(&["--format", "online-retail", DAY, broken.to_str().unwrap()], "row 2: its Quantity").await;
-    assert_eq!(data.holdfast(&["check"]).succeeds().await, "Checked 0 products with 0 movements.\n");
+    let checked = data.holdfast(&["check"]).succeeds().await;
+    assert!(checked.ends_with("Checked 0 products with 0 movements.\n"), "{checked}");
     refused(&["no-such-file"], "cannot read no-such-file").await;
     let long = write(&"x".repeat(1024 * 1024 + 1));
     refused(&[long.to_str().unwrap()], "longer than 1 MB").await;

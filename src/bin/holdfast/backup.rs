@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use holdfast::app::Clock;
+use holdfast::app::{Clock, Entropy};
 use holdfast::engine::Engine;
 use tokio::task::spawn_blocking;
 
@@ -12,7 +12,8 @@ use crate::cli::{Backup, Restore};
 use crate::console::{Console, Progress};
 use crate::data::DataDirectory;
 use crate::failure::Failure;
-use crate::table::Host;
+use crate::table::{Host, Local};
+use crate::takeover;
 
 /// Writes a consistent copy of the local data to a new file, also while a server changes them.
 ///
@@ -20,10 +21,10 @@ use crate::table::Host;
 /// [`Failure::Backup`], [`Failure::File`]; any failure of opening the data.
 pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open_local(&options.data).await?;
-    let engine =
-        opened.engine.clone().ok_or_else(|| Failure::Backup("there are no local data".to_owned()))?;
-    let copied = copy(&engine, &options, console).await;
-    drop(engine);
+    let copied = match &opened.local {
+        Some(local) => copy(local, &options.file, console).await,
+        None => Err(Failure::Backup("there are no local data".to_owned())),
+    };
     opened.close().await;
     let bytes = copied?;
     console.say(&format!("Wrote {} ({}).", options.file.display(), size(bytes)));
@@ -32,18 +33,18 @@ pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> 
 
 /// The engine copies beside its own file, and the command writes the copy to where the person wants it: beside a server
 /// that is another process, whose files and paths are its own.
-async fn copy(engine: &Engine, options: &Backup, console: &dyn Console) -> Result<u64, Failure> {
-    let mut file = console.create_private(&options.file).map_err(Failure::file("write", &options.file))?;
-    let data = DataDirectory::at(&options.data.data_dir);
-    let copy = Temporary(data.path().join(format!("holdfast.backup-{}", std::process::id())));
-    let (engine, path) = (engine.clone(), copy.0.clone());
-    let copied = spawn_blocking(move || engine.backup(&path)).await;
-    copied
-        .map_err(|error| Failure::Backup(error.to_string()))?
-        .map_err(|error| Failure::Backup(error.to_string()))?;
+async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Failure> {
+    let mut file = console.create_private(to).map_err(Failure::file("write", to))?;
+    let copy = Temporary(local.data.copy(&Entropy::of_system()));
+    let (engine, path) = (local.engine.clone(), copy.0.clone());
+    let failed = |words: String| Failure::Backup(words);
+    // The file goes with what makes it, also where nobody waits for it any more.
+    let copied = spawn_blocking(move || engine.backup(&path).map(|()| copy)).await;
+    let copied = copied.map_err(|error| failed(error.to_string()))?;
+    let copy = copied.map_err(|error| failed(error.to_string()))?;
     let mut copied = fs::File::open(&copy.0).map_err(Failure::file("read", &copy.0))?;
     let written = io::copy(&mut copied, &mut file).and_then(|bytes| file.flush().map(|()| bytes));
-    written.map_err(Failure::file("write", &options.file))
+    written.map_err(Failure::file("write", to))
 }
 
 /// A file that goes with its owner.
@@ -69,11 +70,13 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
     let part = data.database().with_extension("part");
     let restored = restore_to(&part, &options.file, console).await;
     if restored.is_err() {
-        crate::takeover::remove(&part).map_err(Failure::file("remove", &part))?;
+        takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     }
     let items = restored?;
+    takeover::remove_beside(&data.database())
+        .map_err(Failure::file("remove what lies beside", data.database()))?;
     fs::rename(&part, data.database()).map_err(Failure::file("write", data.database()))?;
-    crate::takeover::remove(&part).map_err(Failure::file("remove", &part))?;
+    takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     drop(lock);
     console
         .say(&format!("Restored {items} items to {}. Everybody signs in once more.", data.path().display()));
@@ -82,7 +85,7 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
 
 /// Copies a backup to this file, and checks the copy as a whole before it counts. Gives the number of its items.
 async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u64, Failure> {
-    crate::takeover::remove(part).map_err(Failure::file("remove", part))?;
+    takeover::remove(part).map_err(Failure::file("remove", part))?;
     let mut backup = console.open(from).map_err(Failure::file("read", from))?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -109,6 +112,9 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
     // The last clone waits for the threads of the file.
     let closed = spawn_blocking(move || drop(engine)).await;
     closed.map_err(|error| named(error.to_string()))?;
+    if takeover::has_log(part) {
+        return Err(named(format!("{}: what was restored could not be closed", part.display())));
+    }
     let report = report?;
     if report.damaged > 0 {
         return Err(named(format!(
@@ -128,11 +134,7 @@ pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::e
     let engine = engine.clone();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     // Where nobody listens any more, nobody needs to know.
-    let checking = spawn_blocking(move || {
-        engine.check(&mut |read| {
-            let _ = tell.send(read);
-        })
-    });
+    let checking = spawn_blocking(move || engine.check(&mut |read| tell.send(read).is_ok()));
     while let Some(read) = told.recv().await {
         console.progress(&Progress { done: 0, of: 0, words: format!("{read} values checked") });
     }

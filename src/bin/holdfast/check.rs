@@ -27,8 +27,8 @@ pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Resu
 
 /// Checks all that the local engine has stored. A table on AWS is looked after by AWS.
 async fn check_file(opened: &Opened, console: &dyn Console) -> Result<(), Failure> {
-    let Some(engine) = &opened.engine else { return Ok(()) };
-    let report = backup::check(engine, console).await?;
+    let Some(local) = &opened.local else { return Ok(()) };
+    let report = backup::check(&local.engine, console).await?;
     report.findings.iter().for_each(|finding| console.say(finding));
     if report.damaged > 0 {
         return Err(Failure::Damaged(report.damaged));

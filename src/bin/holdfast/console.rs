@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read, Write, stderr, stdin, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -136,16 +136,51 @@ fn bar(of: u64) -> ProgressBar {
     bar
 }
 
-/// A file that is on disk once it is flushed.
-struct Synced(File);
+/// A new file that is on disk, and has its name, once it is flushed. If it never is, nothing is left of it.
+struct Synced {
+    file: File,
+    part: PathBuf,
+    path: PathBuf,
+}
+
+impl Synced {
+    fn create(path: &Path) -> io::Result<Self> {
+        if std::fs::symlink_metadata(path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists already"));
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(format!(".part-{}", std::process::id()));
+        let part = PathBuf::from(part);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Self { file: options.open(&part)?, part, path: path.to_owned() })
+    }
+}
 
 impl Write for Synced {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()?;
+        // Unlike a new name, a second one overwrites nothing.
+        match std::fs::hard_link(&self.part, &self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                // Some file systems have no second names.
+                std::fs::rename(&self.part, &self.path)
+            }
+            linked => linked,
+        }
+    }
+}
+
+impl Drop for Synced {
+    fn drop(&mut self) {
+        // After a rename there is none.
+        let _ = std::fs::remove_file(&self.part);
     }
 }
 
@@ -203,11 +238,7 @@ impl Console for Terminal {
     }
 
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Box::new(Synced(options.open(path)?)))
+        Ok(Box::new(Synced::create(path)?))
     }
 
     fn input(&self) -> Box<dyn Read + '_> {

@@ -12,6 +12,8 @@ use holdfast::app::Entropy;
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, Locked};
 
+/// How the names of copies begin.
+const COPY: &str = ".holdfast-copy-";
 /// Enough for what SQLite keeps beside an open file, and for the lock.
 const SPARE_ROOM: usize = 256 * 1024;
 
@@ -41,12 +43,38 @@ impl DataDirectory {
     }
 
     /// Whatever holds data or keys in it.
-    pub fn files(&self) -> [PathBuf; 3] {
-        [self.database(), self.former_database(), self.cookie_key()]
+    pub fn files(&self) -> [PathBuf; 4] {
+        [self.database(), self.database_log(), self.former_database(), self.cookie_key()]
+    }
+
+    /// The log that SQLite keeps beside the engine's file while it is open.
+    pub fn database_log(&self) -> PathBuf {
+        self.0.join("holdfast.store-wal")
     }
 
     fn cookie_key(&self) -> PathBuf {
         self.0.join("cookie.key")
+    }
+
+    /// A new name for a copy of the data that is on its way to somewhere else.
+    pub fn copy(&self, entropy: &Entropy) -> PathBuf {
+        self.0.join(format!("{COPY}{}", entropy.uuid()))
+    }
+
+    /// Removes what copies a killed process has left. Whoever holds the lock makes none at the moment.
+    pub fn remove_copies(&self, _held: &Lock) {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let is_ours = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.strip_prefix(COPY)?.get(..36).map(str::to_owned));
+            id.is_some_and(|id| id.parse::<uuid::Uuid>().is_ok())
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+        };
+        for entry in entries.filter(is_ours) {
+            if let Err(error) = fs::remove_file(entry.path()) {
+                tracing::warn!(%error, "an old copy of the data stays: {}", entry.path().display());
+            }
+        }
     }
 
     /// Takes room that a start on a full disk gives back: opening the data needs a little.
@@ -67,9 +95,13 @@ impl DataDirectory {
     ///
     /// # Errors
     /// What it failed of at last.
-    pub fn with_spare_room<T, E>(&self, mut work: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    pub fn with_spare_room<T, E>(
+        &self,
+        mut work: impl FnMut() -> Result<T, E>,
+        may_want_room: impl Fn(&E) -> bool,
+    ) -> Result<T, E> {
         match work() {
-            Err(_) if fs::remove_file(self.spare()).is_ok() => work(),
+            Err(error) if may_want_room(&error) && fs::remove_file(self.spare()).is_ok() => work(),
             done => done,
         }
     }

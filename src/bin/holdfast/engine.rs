@@ -1,14 +1,14 @@
 //! The embedded engine on the data file, and what keeps it in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holdfast::app::Clock;
 use holdfast::dynamo::Embedded;
 use holdfast::dynamo::line::Line;
-use holdfast::engine::{self, EngineError};
+use holdfast::engine::{self, EngineError, OpenError};
 use holdfast::native;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::data::DataDirectory;
 use crate::failure::Failure;
@@ -23,6 +23,9 @@ pub struct Engine {
 impl Engine {
     /// How often the stream's log is trimmed and items past their time are dropped.
     const SWEEP: Duration = Duration::from_secs(10);
+    /// The longest wait for others to let go of the file, and the time between two looks at that.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const LOOKS: Duration = Duration::from_millis(5);
     /// How much is dropped in one write, so that no other waits long for its turn.
     const AT_ONCE: usize = 100;
 
@@ -38,7 +41,8 @@ impl Engine {
                 let clock = Clock::of_system();
                 engine::Engine::open(&directory.database(), move || clock.now())
             };
-            directory.with_spare_room(open).inspect(|_| {
+            let may_want_room = |error: &OpenError| matches!(error, OpenError::Failed { .. });
+            directory.with_spare_room(open, may_want_room).inspect(|_| {
                 if let Err(error) = directory.keep_spare_room() {
                     tracing::warn!(%error, "there is no spare room on the disk of the data");
                 }
@@ -70,6 +74,11 @@ impl Engine {
         self.maintenance.abort();
         let _ = self.maintenance.await;
         let engine = self.engine;
+        // Work that is cut off may still have a clone; whoever starts next must find the file closed.
+        let deadline = Instant::now() + Self::PATIENCE;
+        while engine.clones() > 1 && Instant::now() < deadline {
+            sleep(Self::LOOKS).await;
+        }
         // The last clone waits for the threads of the file.
         let _ = spawn_blocking(move || drop(engine)).await;
     }

@@ -55,16 +55,14 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
     let mut lock = data.lock_alone()?;
+    data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
     let cookies = cookies(told, &data, &lock).await?;
     let app = native::app(engine.line(), TABLE, cookies, sign_up);
     let served = async {
         create_table(&app.dynamo).await?;
-        let commands = CommandSocket::open(
-            &data,
-            Served { app: app.clone(), engine: engine.engine(), address: address.clone() },
-        )?;
-        announce(&mut lock, &data, &address, commands.socket())?;
+        let commands = take_commands(&data, &app, &engine, &address);
+        announce(&mut lock, &data, &address, commands.as_ref().and_then(CommandSocket::socket))?;
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
@@ -72,7 +70,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         let served =
             serve(listener, hosts::only(&hosts::OWN, &options.hosts, build_router(app).0), signals).await;
         workers.stop().await;
-        commands.close();
+        commands.into_iter().for_each(CommandSocket::close);
         served
     };
     let served = served.await;
@@ -81,6 +79,16 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// Takes commands, if the file system has sockets and room for one.
+fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandSocket> {
+    let open = || {
+        let (app, engine) = (app.clone(), engine.engine());
+        CommandSocket::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
+    };
+    let opened = data.with_spare_room(open, |_| true);
+    opened.inspect_err(|error| tracing::warn!(%error, "no command runs beside this server")).ok()
 }
 
 /// Says who has the data open, where its pages are, and where it takes commands.
@@ -96,7 +104,8 @@ fn announce(
         socket: socket.map(Path::to_owned),
         started_at: Timestamp::now(),
     };
-    let announced = data.with_spare_room(|| lock.announce(&holder));
+    let announced =
+        data.with_spare_room(|| lock.announce(&holder), |error| error.kind() == io::ErrorKind::StorageFull);
     announced.map_err(Failure::file("write to", data.lock_file()))
 }
 

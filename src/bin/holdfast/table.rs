@@ -35,6 +35,8 @@ pub struct Served {
     pub engine: engine::Engine,
     /// Where its pages are.
     pub address: String,
+    /// Its data.
+    pub data: DataDirectory,
 }
 
 impl Host<'_> {
@@ -46,7 +48,7 @@ impl Host<'_> {
         match (self, &options.table) {
             (_, Some(table)) => {
                 let app = cloud::open(options, table).await?;
-                Ok(Opened { app, engine: None, address: None, own: None })
+                Ok(Opened { app, local: None, address: None, own: None })
             }
             (_, None) => self.open_local(&options.data).await,
         }
@@ -58,9 +60,9 @@ impl Host<'_> {
     /// Any [`Failure`] of the data directory or the engine.
     pub async fn open_local(&self, options: &DataOptions) -> Result<Opened, Failure> {
         match self {
-            Self::Server(Served { app, engine, address }) => {
-                let (app, engine, address) = (app.clone(), Some(engine.clone()), Some(address.clone()));
-                Ok(Opened { app, engine, address, own: None })
+            Self::Server(Served { app, engine, address, data }) => {
+                let local = Some(Local { engine: engine.clone(), data: data.clone() });
+                Ok(Opened { app: app.clone(), local, address: Some(address.clone()), own: None })
             }
             Self::Process => Opened::alone(&DataDirectory::at(&options.data_dir)).await,
         }
@@ -71,11 +73,19 @@ impl Host<'_> {
 pub struct Opened {
     /// The application over it.
     pub app: App,
-    /// The engine that has it; none for a table on AWS.
-    pub engine: Option<engine::Engine>,
+    /// The local data that it is in; none for a table on AWS.
+    pub local: Option<Local>,
     /// Where its pages are served, if that is known.
     pub address: Option<String>,
     own: Option<Own>,
+}
+
+/// The local data.
+pub struct Local {
+    /// The engine that has them open.
+    pub engine: engine::Engine,
+    /// Where they are.
+    pub data: DataDirectory,
 }
 
 /// What ends with the command: the engine, and after it the lock.
@@ -94,14 +104,14 @@ impl Opened {
         let (pid, started_at) = (std::process::id(), Timestamp::now());
         let holder = Holder { pid, address: None, socket: None, started_at };
         lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))?;
-        let opened = Some(engine.engine());
-        Ok(Self { app, engine: opened, address: None, own: Some(Own { engine, _lock: lock }) })
+        let local = Some(Local { engine: engine.engine(), data: data.clone() });
+        Ok(Self { app, local, address: None, own: Some(Own { engine, _lock: lock }) })
     }
 
     /// Ends what the command has started.
     pub async fn close(self) {
-        let Self { app, engine, own, .. } = self;
-        drop((app, engine));
+        let Self { app, local, own, .. } = self;
+        drop((app, local));
         if let Some(own) = own {
             own.engine.close().await;
         }

@@ -22,6 +22,7 @@ use crate::data::DataDirectory;
 use crate::failure::Failure;
 use crate::serve::TABLE;
 use crate::table::no_cookies;
+use crate::workers::CONSUMER;
 
 /// So many items are put in one write.
 const AT_ONCE: usize = 200;
@@ -35,7 +36,8 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// [`Failure::Former`].
 pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     let (former, store) = (data.former_database(), data.database());
-    if store.exists() || !former.exists() {
+    // Where the log of a store lies without it, opening says what is wrong.
+    if store.exists() || has_log(&store) || !former.exists() {
         return Ok(());
     }
     let failed = |cause: Cause| Failure::Former { path: former.clone(), cause: cause.to_string() };
@@ -57,6 +59,7 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
         remove(&whole)?;
         engine.backup(&whole)?;
         drop(engine);
+        remove_beside(&store)?;
         fs::rename(&whole, &store)?;
         remove(&part)?;
         Ok(copied)
@@ -66,12 +69,33 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether SQLite has left a log beside a file, in which changes may stand.
+pub fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Removes what SQLite has left beside a file that is not there, and that holds no changes.
+pub fn remove_beside(path: &Path) -> io::Result<()> {
+    if has_log(path) {
+        return Err(io::Error::other("there is a log without its file"));
+    }
+    remove_all(path, &["-wal", "-shm"])
+}
+
 /// Removes a file of the engine and what SQLite keeps beside it, if they are there.
 pub fn remove(path: &Path) -> io::Result<()> {
-    for ending in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        match fs::remove_file(PathBuf::from(name)) {
+    remove_all(path, &["", "-wal", "-shm"])
+}
+
+fn remove_all(path: &Path, endings: &[&str]) -> io::Result<()> {
+    for ending in endings {
+        match fs::remove_file(beside(path, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -124,6 +148,8 @@ fn copy_unread(former: &Connection, engine: &Engine) -> Result<usize, Cause> {
         let digits = sequence.and_then(|digits| digits.get(digits.len().checked_sub(20)?..));
         read = read.max(digits.ok_or("a checkpoint has no sequence number")?.parse()?);
     }
+    // From now on they are kept for it.
+    engine.register_reader(CONSUMER)?;
     let mut select = former.prepare(
         "SELECT old_image, new_image, created_at FROM _stream_records WHERE table_name = ?1 \
          AND CAST(sequence_number AS INTEGER) > ?2 ORDER BY id",

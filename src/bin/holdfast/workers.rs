@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::serve::GRACE;
 
 /// The reader's name in its checkpoints.
-const CONSUMER: &str = "holdfast";
+pub const CONSUMER: &str = "holdfast";
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(20);
 

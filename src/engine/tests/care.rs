@@ -43,6 +43,7 @@ fn check(engine: &Engine) -> CheckReport {
     let report = engine.check(&mut |read| {
         assert!(read >= told);
         told = read;
+        true
     });
     let report = report.unwrap();
     assert!(told >= report.items + report.entries);
@@ -191,6 +192,7 @@ fn writes_go_on_during_a_check_and_do_not_look_like_damage() {
         put(&engine, item(&[("pk", text("p")), ("sk", text(format!("t{steps}"))), ("g", text("g"))]));
         engine.acknowledge("counts", u64::MAX).unwrap();
         engine.trim_stream(300).unwrap();
+        true
     });
     let report = report.unwrap();
     assert!(steps > 8);

@@ -24,8 +24,10 @@ pub const STEP_ROWS: usize = 200;
 const STEP_TIME: SignedDuration = SignedDuration::from_secs(8);
 /// Rows between two looks at the clock.
 const CHUNK_ROWS: usize = 40;
-/// Leads created at the same time.
-const AT_ONCE: usize = 32;
+/// Leads created at the same time by a step, which is a request among others.
+const AT_ONCE: usize = 8;
+/// Leads created at the same time from the shell: on local data they share commits.
+const AT_ONCE_FROM_SHELL: usize = 32;
 
 /// Does the next step of an import that is running; of one that is not, nothing.
 ///
@@ -40,7 +42,7 @@ pub async fn step(app: &App, import: &Import, by: &Actor) -> Result<Import, Impo
         return Err(ImportError::NotStarted);
     };
     let (window, at_end) = store::window(app, import, cursor).await?;
-    let work = Work { app, by, mapping, source: format!("import:{}", import.id) };
+    let work = Work { app, by, mapping, source: format!("import:{}", import.id), at_once: AT_ONCE };
     let step = work.step(head, cursor, &window, at_end).await?;
     store::advance(app, import, &step).await
 }
@@ -102,7 +104,8 @@ pub async fn run_file(
     }
     let mapping = Mapping::guess(&head.headers);
     mapping.check()?;
-    let work = Work { app, by, mapping: &mapping, source: format!("file:{}", app.entropy.uuid()) };
+    let source = format!("file:{}", app.entropy.uuid());
+    let work = Work { app, by, mapping: &mapping, source, at_once: AT_ONCE_FROM_SHELL };
     let (mut counts, mut rejections, mut cursor) = (Counts::default(), Vec::new(), head.data);
     loop {
         let rest = usize::try_from(cursor.offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
@@ -122,11 +125,20 @@ pub async fn run_file(
 /// # Errors
 /// The first failure; the same leads again under the same sources are counted the same.
 pub async fn create_all(app: &App, by: &Actor, leads: Vec<(String, NewLead)>) -> Result<Counts, LeadError> {
+    create_some(app, by, leads, AT_ONCE).await
+}
+
+async fn create_some(
+    app: &App,
+    by: &Actor,
+    leads: Vec<(String, NewLead)>,
+    at_once: usize,
+) -> Result<Counts, LeadError> {
     let creations: Vec<_> = leads
         .into_iter()
         .map(|(source, new)| async move { create_imported(app, new, by, &source).await })
         .collect();
-    let outcomes: Vec<Imported> = stream::iter(creations).buffer_unordered(AT_ONCE).try_collect().await?;
+    let outcomes: Vec<Imported> = stream::iter(creations).buffer_unordered(at_once).try_collect().await?;
     let created = outcomes.iter().filter(|outcome| **outcome == Imported::Created).count() as u64;
     Ok(Counts { created, skipped: outcomes.len() as u64 - created, rejected: 0 })
 }
@@ -137,6 +149,7 @@ struct Work<'a> {
     by: &'a Actor,
     mapping: &'a Mapping,
     source: String,
+    at_once: usize,
 }
 
 impl Work<'_> {
@@ -179,7 +192,7 @@ impl Work<'_> {
                 Ok(new) => leads.push((format!("{}:{}", self.source, row.number), new)),
             }
         }
-        counts += create_all(self.app, self.by, leads).await?;
+        counts += create_some(self.app, self.by, leads, self.at_once).await?;
         Ok(counts)
     }
 }

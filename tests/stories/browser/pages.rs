@@ -183,10 +183,16 @@ async fn everybody_can_use_the_pages_of_imports(world: World) {
     everybody_can_use(&ada, "import-preview").await;
 
     let start = office.world.wire().hold(1, WRITE);
-    ada.click(At::Css("main form [type=submit]")).await;
-    start.arrived(1).await;
-    let step = office.world.wire().hold(1, WRITE);
-    start.open();
+    // The click lasts until the next page is there, so the start must go on meanwhile.
+    let (step, ()) = futures_util::join!(
+        async {
+            start.arrived(1).await;
+            let step = office.world.wire().hold(1, WRITE);
+            start.open();
+            step
+        },
+        ada.click(At::Css("main form [type=submit]"))
+    );
     step.arrived(1).await;
     ada.wait_for("#import-progress").await;
     // A step takes seconds at most, and this one will have failed by then; what is shown stays.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
-use super::binary::Data;
+use super::binary::{Data, Run};
 use crate::support::desk::{create, new_lead, read};
 use crate::support::process::target;
 use crate::support::{Story, World, stories};
@@ -15,6 +16,7 @@ pub fn all() -> Vec<Story> {
     stories![
         embedded: a_backup_beside_the_server_becomes_a_desk_of_its_own,
             a_backup_without_a_server_is_the_same,
+            backups_at_once_and_from_another_folder_are_each_whole,
             what_is_no_sound_backup_is_refused_and_leaves_nothing,
             nothing_that_is_there_is_written_over,
             damage_is_found_by_the_check_and_named
@@ -57,7 +59,7 @@ async fn a_backup_beside_the_server_becomes_a_desk_of_its_own(_: World) {
         assert_eq!(fs::metadata(&file.0).unwrap().permissions().mode() & 0o777, 0o600);
     }
     let names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(names.iter().all(|name| !name.to_string_lossy().contains("backup")), "{names:?}");
+    assert!(names.iter().all(|name| !name.to_string_lossy().contains("copy")), "{names:?}");
 
     let other = Data::new();
     let said = other.holdfast(&["restore", file.name()]).succeeds().await;
@@ -82,6 +84,44 @@ async fn a_backup_without_a_server_is_the_same(_: World) {
     other.holdfast(&["restore", file.name()]).succeeds().await;
     let checked = other.holdfast(&["check"]).succeeds().await;
     assert!(checked.contains("all are sound"), "{checked}");
+}
+
+async fn backups_at_once_and_from_another_folder_are_each_whole(_: World) {
+    let (data, files) = (Data::new(), [File::new(), File::new()]);
+    let server = data.serve().await;
+    let lead = create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
+    // The server is elsewhere, so neither the directory nor the file is where these words would be there.
+    let within = |file: &File| {
+        let mut command = Command::new("sh");
+        let words = r#"cd "$1" && exec "$2" backup "$3" --data-dir "$4""#;
+        command
+            .args(["-c", words, "sh"])
+            .arg(data.path().parent().unwrap())
+            .arg(env!("CARGO_BIN_EXE_holdfast"));
+        command.arg(file.0.file_name().unwrap()).arg(data.path().file_name().unwrap());
+        Run::start(command, "")
+    };
+    let runs: Vec<_> = files.iter().map(within).collect();
+    for run in &runs {
+        run.succeeds().await;
+    }
+    for file in &files {
+        let other = Data::new();
+        other.holdfast(&["restore", file.name()]).succeeds().await;
+        let restored = other.serve().await;
+        let page: Value = restored.administrator().await.get("/api/leads").send().await.expect(200).json();
+        assert_eq!(page["items"], serde_json::json!([lead]));
+    }
+    // What a killed process has left goes with the next start.
+    server.run.signal("KILL");
+    server.run.ended().await;
+    let stale = data.path().join(".holdfast-copy-019f0000-0000-7000-8000-000000000000");
+    let mine = data.path().join("holdfast.backup-of-mine");
+    for file in [&stale, &mine] {
+        fs::write(file, "half of it").unwrap();
+    }
+    data.serve().await;
+    assert!(!stale.exists() && mine.exists());
 }
 
 fn spoil(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {

@@ -1,7 +1,8 @@
 //! The command's side: it sends its words, and does what the server asks.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,14 +22,14 @@ pub async fn send(
 ) -> Result<ExitCode, Failure> {
     let failed = |cause: io::Error| Failure::Remote { socket: socket.to_owned(), cause };
     let stream = UnixStream::connect(socket).map_err(failed)?;
-    send_frame(&stream, &ClientMessage::Run { version: env!("CARGO_PKG_VERSION").to_owned(), words })
-        .map_err(failed)?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    send_frame(&stream, &ClientMessage::Run { version, words: words.clone() }).map_err(failed)?;
     if let Some(interrupts) = interrupts {
         let stream = stream.try_clone().map_err(failed)?;
         tokio::spawn(hand_on(interrupts, stream));
     }
     // Files and standard input may keep it waiting.
-    let done = tokio::task::spawn_blocking(move || obey(&stream)).await;
+    let done = tokio::task::spawn_blocking(move || obey(&stream, words)).await;
     done.map_err(io::Error::other).flatten().map_err(failed)
 }
 
@@ -42,9 +43,9 @@ async fn hand_on(mut interrupts: Interrupts, stream: UnixStream) {
 }
 
 /// Does what the server asks until it says that the command is at its end.
-fn obey(stream: &UnixStream) -> io::Result<ExitCode> {
+fn obey(stream: &UnixStream, words: Vec<OsString>) -> io::Result<ExitCode> {
     let terminal = Terminal::new();
-    let mut files = Files { terminal: &terminal, readers: Vec::new(), writers: Vec::new() };
+    let mut files = Files { terminal: &terminal, words, readers: Vec::new(), writers: Vec::new() };
     loop {
         let answer = match receive(stream).map_err(closed)? {
             ServerMessage::Write(Bytes(bytes)) => Some(done(terminal.write(&bytes))),
@@ -58,6 +59,14 @@ fn obey(stream: &UnixStream) -> io::Result<ExitCode> {
             }
             ServerMessage::EndProgress => {
                 terminal.end_progress();
+                None
+            }
+            ServerMessage::CloseRead(file) => {
+                files.readers.get_mut(file).and_then(Option::take);
+                None
+            }
+            ServerMessage::CloseWrite(file) => {
+                files.writers.get_mut(file).and_then(Option::take);
                 None
             }
             ServerMessage::End { code, failure } => {
@@ -85,18 +94,43 @@ fn closed(error: io::Error) -> io::Error {
     }
 }
 
-/// The files that the server asked for.
+/// The files that the server asked for. Only those are opened that the person named: whoever owns the data directory may
+/// be somebody else.
 struct Files<'a> {
     terminal: &'a Terminal,
-    readers: Vec<Box<dyn Read + 'a>>,
-    writers: Vec<Box<dyn Write + 'a>>,
+    words: Vec<OsString>,
+    readers: Vec<Option<Box<dyn Read + 'a>>>,
+    writers: Vec<Option<Box<dyn Write + 'a>>>,
 }
 
 impl<'a> Files<'a> {
+    /// The path, if it is a word of the command line or the value of a flag.
+    fn named(&self, path: &OsStr) -> io::Result<PathBuf> {
+        let is_named = |word: &OsString| {
+            let value =
+                word.as_bytes().iter().position(|byte| *byte == b'=').map(|at| &word.as_bytes()[at + 1..]);
+            word == path || (word.as_bytes().starts_with(b"--") && value == Some(path.as_bytes()))
+        };
+        if self.words.iter().any(is_named) {
+            return Ok(PathBuf::from(path));
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "the server asked for a file that was not named"))
+    }
+
+    fn opened(&mut self, file: io::Result<Box<dyn Read + 'a>>) -> ClientMessage {
+        match file {
+            Ok(file) => {
+                self.readers.push(Some(file));
+                ClientMessage::Opened(self.readers.len() - 1)
+            }
+            Err(error) => ClientMessage::Failed(error.to_string()),
+        }
+    }
+
     fn created(&mut self, file: io::Result<Box<dyn Write + 'a>>) -> ClientMessage {
         match file {
             Ok(file) => {
-                self.writers.push(file);
+                self.writers.push(Some(file));
                 ClientMessage::Opened(self.writers.len() - 1)
             }
             Err(error) => ClientMessage::Failed(error.to_string()),
@@ -105,33 +139,32 @@ impl<'a> Files<'a> {
 
     fn answer(&mut self, ask: ServerMessage) -> ClientMessage {
         match ask {
-            ServerMessage::Open(path) => match self.terminal.open(&PathBuf::from(path)) {
-                Ok(file) => {
-                    self.readers.push(file);
-                    ClientMessage::Opened(self.readers.len() - 1)
-                }
-                Err(error) => ClientMessage::Failed(error.to_string()),
-            },
+            ServerMessage::Open(path) => {
+                let file = self.named(&path).and_then(|path| self.terminal.open(&path));
+                self.opened(file)
+            }
             ServerMessage::Create(path) => {
-                let file = self.terminal.create(&PathBuf::from(path));
+                let file = self.named(&path).and_then(|path| self.terminal.create(&path));
                 self.created(file)
             }
             ServerMessage::CreatePrivate(path) => {
-                let file = self.terminal.create_private(&PathBuf::from(path));
+                let file = self.named(&path).and_then(|path| self.terminal.create_private(&path));
                 self.created(file)
             }
-            ServerMessage::Flush(file) => match self.writers.get_mut(file) {
+            ServerMessage::Flush(file) => match self.writers.get_mut(file).and_then(Option::as_mut) {
                 Some(file) => done(file.flush()),
                 None => ClientMessage::Failed("that file is not open".to_owned()),
             },
-            ServerMessage::Read(file) => match self.readers.get_mut(file) {
+            ServerMessage::Read(file) => match self.readers.get_mut(file).and_then(Option::as_mut) {
                 Some(file) => data(file),
                 None => ClientMessage::Failed("that file is not open".to_owned()),
             },
-            ServerMessage::WriteTo(file, Bytes(bytes)) => match self.writers.get_mut(file) {
-                Some(file) => done(file.write_all(&bytes)),
-                None => ClientMessage::Failed("that file is not open".to_owned()),
-            },
+            ServerMessage::WriteTo(file, Bytes(bytes)) => {
+                match self.writers.get_mut(file).and_then(Option::as_mut) {
+                    Some(file) => done(file.write_all(&bytes)),
+                    None => ClientMessage::Failed("that file is not open".to_owned()),
+                }
+            }
             ServerMessage::Input => data(&mut self.terminal.input()),
             _ => ClientMessage::Done,
         }

@@ -34,6 +34,10 @@ pub enum ServerMessage {
     CreatePrivate(OsString),
     /// Have what was written to a file on disk.
     Flush(usize),
+    /// Close a file that is read. It is not answered.
+    CloseRead(usize),
+    /// Close a file that is written. It is not answered.
+    CloseWrite(usize),
     /// The next bytes of a file.
     Read(usize),
     /// Write to a file.

@@ -26,8 +26,10 @@ use crate::data::DataDirectory;
 use crate::failure::Failure;
 use crate::table::{Host, Served};
 
-/// So many commands run at once; others wait.
+/// So many commands run at once, besides consumers.
 const AT_ONCE: usize = 16;
+/// So many connections are open at once.
+const CONNECTIONS: usize = 256;
 /// The longest path of a socket, in bytes: some systems take 104, with the zero at its end.
 const LONGEST_PATH: usize = 100;
 /// How long a command may take to send its words.
@@ -36,15 +38,57 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The open commands. Whoever closes it ends the commands that came in.
 pub struct CommandSocket {
     socket: PathBuf,
+    /// Where it stands if it cannot stand in the data directory.
+    own_directory: Option<PathBuf>,
     connections: Connections,
     listening: JoinHandle<()>,
 }
 
-/// The connections of the commands that run, by the numbers of their descriptors.
-type Connections = Arc<Mutex<HashMap<RawFd, UnixStream>>>;
+/// The connections of the commands that run, by the numbers of their descriptors; none once the socket is closed.
+#[derive(Clone)]
+struct Connections(Arc<Mutex<Option<HashMap<RawFd, UnixStream>>>>);
 
-fn locked(connections: &Connections) -> MutexGuard<'_, HashMap<RawFd, UnixStream>> {
-    connections.lock().unwrap_or_else(PoisonError::into_inner)
+impl Connections {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(HashMap::new()))))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<HashMap<RawFd, UnixStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a connection until the guard is dropped, which also ends it.
+    fn enter<'a>(&'a self, stream: &'a UnixStream) -> io::Result<Entered<'a>> {
+        let copy = stream.try_clone()?;
+        match self.locked().as_mut() {
+            Some(open) if open.len() < CONNECTIONS => drop(open.insert(stream.as_raw_fd(), copy)),
+            Some(_) => return Err(io::Error::other("there are too many connections")),
+            None => return Err(io::Error::other("the server is ending")),
+        }
+        Ok(Entered { connections: self, stream })
+    }
+
+    /// Ends all connections, and lets none in any more.
+    fn close(&self) {
+        for stream in self.locked().take().into_iter().flat_map(HashMap::into_values) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+struct Entered<'a> {
+    connections: &'a Connections,
+    stream: &'a UnixStream,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(open) = self.connections.locked().as_mut() {
+            open.remove(&self.stream.as_raw_fd());
+        }
+        // What was sent already can still be read.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
 }
 
 impl CommandSocket {
@@ -58,7 +102,7 @@ impl CommandSocket {
     }
 
     fn at(directory: &Path, served: Served) -> io::Result<Self> {
-        let socket = path_in(&fs::canonicalize(directory)?)?;
+        let (socket, own_directory) = path_in(&fs::canonicalize(directory)?)?;
         match fs::remove_file(&socket) {
             // What a process that was killed has left.
             Ok(()) => {}
@@ -68,9 +112,9 @@ impl CommandSocket {
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
         let owner = fs::metadata(&socket)?.uid();
-        let connections = Connections::default();
+        let connections = Connections::new();
         let listening = tokio::spawn(listen(listener, owner, connections.clone(), served));
-        Ok(Self { socket, connections, listening })
+        Ok(Self { socket, own_directory, connections, listening })
     }
 
     /// Where it is.
@@ -82,28 +126,28 @@ impl CommandSocket {
     pub fn close(self) {
         self.listening.abort();
         let _ = fs::remove_file(&self.socket);
-        for (_, stream) in locked(&self.connections).drain() {
-            let _ = stream.shutdown(Shutdown::Both);
+        if let Some(own) = &self.own_directory {
+            let _ = fs::remove_dir(own);
         }
+        self.connections.close();
     }
 }
 
 /// The socket's path: in the data directory, or where that has too long a name, in a new directory for temporary files.
-fn path_in(directory: &Path) -> io::Result<PathBuf> {
+fn path_in(directory: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
     let path = directory.join("holdfast.socket");
     if path.as_os_str().len() <= LONGEST_PATH {
-        return Ok(path);
+        return Ok((path, None));
     }
     let name = format!("holdfast-{}", Entropy::of_system().uuid());
     let directory = std::env::temp_dir().join(name);
     DirBuilder::new().mode(0o700).create(&directory)?;
-    Ok(directory.join("socket"))
+    Ok((directory.join("socket"), Some(directory)))
 }
 
 async fn listen(listener: UnixListener, owner: u32, connections: Connections, served: Served) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     loop {
-        let Ok(turn) = turns.clone().acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -120,9 +164,11 @@ async fn listen(listener: UnixListener, owner: u32, connections: Connections, se
         let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
         let Ok(stream) = stream else { continue };
         let (connections, served, handle) = (connections.clone(), served.clone(), Handle::current());
+        let turns = turns.clone();
         tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            if let Err(error) = handle_connection(&stream, &connections, &served, &handle) {
+            let entered = connections.enter(&stream);
+            if let Err(error) = entered.and_then(|_open| handle_connection(&stream, &served, &turns, &handle))
+            {
                 tracing::debug!(%error, "a command was given up");
             }
         });
@@ -132,8 +178,8 @@ async fn listen(listener: UnixListener, owner: u32, connections: Connections, se
 /// Runs one command to its end, or until its process is gone.
 fn handle_connection(
     stream: &UnixStream,
-    connections: &Connections,
     served: &Served,
+    turns: &Semaphore,
     handle: &Handle,
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -156,14 +202,21 @@ fn handle_connection(
         let failure = Some("holdfast: this is no command on the data of a server".to_owned());
         return send(stream, &ServerMessage::End { code: 2, failure });
     }
-    locked(connections).insert(stream.as_raw_fd(), stream.try_clone()?);
-    let end = run(stream, cli, served, handle);
-    locked(connections).remove(&stream.as_raw_fd());
-    send(stream, &end?)
+    // A consumer runs until it is stopped, and there may be as many as the topic has partitions.
+    let consumes = matches!(cli.command, Some(Command::Consume(_)));
+    let turn = if consumes { None } else { Some(turns.try_acquire()) };
+    if let Some(Err(_)) = turn {
+        let failure =
+            Some(format!("holdfast: {AT_ONCE} commands run beside this server already; wait for one"));
+        return send(stream, &ServerMessage::End { code: 1, failure });
+    }
+    let end = run(stream, cli, served, handle)?;
+    send(stream, &end)
 }
 
 fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::Result<ServerMessage> {
-    let (hand_over, answers) = mpsc::channel();
+    // One question is asked at a time, and has one answer.
+    let (hand_over, answers) = mpsc::sync_channel(1);
     let (interrupt, interrupts) = channels::unbounded_channel();
     let (left, gone) = oneshot::channel();
     let hearing = stream.try_clone()?;
@@ -171,7 +224,8 @@ fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::R
         while let Ok(said) = receive(&hearing) {
             let taken = match said {
                 ClientMessage::Signal(name) => interrupt.send(name).is_ok(),
-                said => hand_over.send(said).is_ok(),
+                // More than one answer to a question is none.
+                said => hand_over.try_send(said).is_ok(),
             };
             if !taken {
                 break;
@@ -261,6 +315,7 @@ impl Console for Remote<'_> {
         Ok(Box::new(RemoteFile {
             console: self,
             next: ServerMessage::Read(number),
+            close: Some(ServerMessage::CloseRead(number)),
             rest: Vec::new(),
             read: 0,
         }))
@@ -277,7 +332,13 @@ impl Console for Remote<'_> {
     }
 
     fn input(&self) -> Box<dyn Read + '_> {
-        Box::new(RemoteFile { console: self, next: ServerMessage::Input, rest: Vec::new(), read: 0 })
+        Box::new(RemoteFile {
+            console: self,
+            next: ServerMessage::Input,
+            close: None,
+            rest: Vec::new(),
+            read: 0,
+        })
     }
 
     fn signals(&self) -> Result<Interrupts, Failure> {
@@ -292,6 +353,7 @@ impl Console for Remote<'_> {
 struct RemoteFile<'a> {
     console: &'a Remote<'a>,
     next: ServerMessage,
+    close: Option<ServerMessage>,
     rest: Vec<u8>,
     read: usize,
 }
@@ -310,6 +372,15 @@ impl Read for RemoteFile<'_> {
     }
 }
 
+impl Drop for RemoteFile<'_> {
+    fn drop(&mut self) {
+        if let Some(close) = &self.close {
+            // A process that is gone has closed it.
+            let _ = send(self.console.stream, close);
+        }
+    }
+}
+
 /// A new file of the command's process.
 struct RemoteNewFile<'a> {
     console: &'a Remote<'a>,
@@ -325,5 +396,12 @@ impl Write for RemoteNewFile<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.console.ask(&ServerMessage::Flush(self.number)).map(drop)
+    }
+}
+
+impl Drop for RemoteNewFile<'_> {
+    fn drop(&mut self) {
+        // A process that is gone has closed it.
+        let _ = send(self.console.stream, &ServerMessage::CloseWrite(self.number));
     }
 }
