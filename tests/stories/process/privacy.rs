@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::binary::Data;
 use crate::support::absence::Absence;
@@ -23,6 +23,7 @@ pub fn all() -> Vec<Story> {
             a_directory_that_others_may_enter_is_warned_of,
             without_its_lock_file_the_data_still_has_one_server,
             a_command_beside_the_server_outlives_neither_of_them,
+            a_command_opens_no_file_that_was_not_named,
             another_user_of_the_computer_gets_at_nothing;
         browser: a_page_of_another_origin_reads_nothing_and_changes_nothing
     ]
@@ -117,6 +118,50 @@ async fn a_command_beside_the_server_outlives_neither_of_them(_: World) {
     assert_eq!(answer, b"");
     server.stop().await;
     assert!(!socket.exists());
+}
+
+/// A frame as the server sends it.
+fn frame(message: &Value) -> Vec<u8> {
+    let json = message.to_string();
+    let mut frame = u32::try_from(json.len()).unwrap().to_be_bytes().to_vec();
+    frame.extend(json.into_bytes());
+    frame
+}
+
+async fn a_command_opens_no_file_that_was_not_named(_: World) {
+    use std::io::{Read as _, Write as _};
+    let data = Data::new();
+    data.make();
+    // Somebody else's directory: its lock is held, and its socket leads to somebody who asks for other files.
+    let socket = data.path().join("holdfast.socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let lock = std::fs::File::create(data.path().join("holdfast.lock")).unwrap();
+    lock.lock().unwrap();
+    let holder = json!({ "pid": 1, "address": "http://127.0.0.1:1", "socket": socket,
+        "startedAt": "2026-11-28T12:00:00Z" });
+    std::fs::write(data.path().join("holdfast.lock"), holder.to_string()).unwrap();
+    let asking = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut receive = || {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length).unwrap();
+            let mut json = vec![0; u32::from_be_bytes(length).try_into().unwrap()];
+            stream.read_exact(&mut json).unwrap();
+            (String::from_utf8(json).unwrap(), stream.try_clone().unwrap())
+        };
+        let (_, mut to) = receive();
+        let mut answers = Vec::new();
+        for question in ["Open", "Create", "CreatePrivate"] {
+            to.write_all(&frame(&json!({ question: { "Unix": b"/etc/hostname" } }))).unwrap();
+            answers.push(receive().0);
+        }
+        to.write_all(&frame(&json!({ "End": { "code": 3, "failure": "holdfast: no" } }))).unwrap();
+        answers
+    });
+    data.holdfast(&["import", "leads", "contacts.csv"]).fails(3).await;
+    for answer in asking.join().unwrap() {
+        assert!(answer.contains("Failed") && answer.contains("not named"), "{answer}");
+    }
 }
 
 /// What a shell says to a command as the user `nobody`, or why there is no such shell.
