@@ -293,7 +293,7 @@ fn store_problem(error: &StoreError) -> Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "disk-full",
             "The disk is full",
-            "Nothing was changed. Free some space on the disk that has Holdfast's data; saving then works again.",
+            "Free some space on the disk that holds Holdfast's data, then try again. No restart is needed.",
         );
     }
     unknown(error)

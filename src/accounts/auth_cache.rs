@@ -2,7 +2,7 @@
 //! seconds.
 //!
 //! What always holds: only what the store confirmed is kept; whatever ends sessions or tokens in this process drops it at
-//! once, also where a check was under way meanwhile. In other processes it counts until the ten seconds are over.
+//! once, even while a check is running. Other processes notice within ten seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -27,7 +27,8 @@ pub enum StoreError {
         /// What the last attempt failed of.
         last: String,
     },
-    /// The disk under the embedded engine is full. Nothing was changed, and writing goes on once there is space.
+    /// The disk under the embedded engine is full. This call changed nothing, but earlier calls of the same request may
+    /// have. Writing resumes once there is space.
     #[error("{operation} failed: the disk is full")]
     Full {
         /// The DynamoDB operation.

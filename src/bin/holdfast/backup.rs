@@ -38,7 +38,7 @@ async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Fa
     let copy = Temporary(local.data.copy(&Entropy::of_system()));
     let (engine, path) = (local.engine.clone(), copy.0.clone());
     let failed = |words: String| Failure::Backup(words);
-    // The file goes with what makes it, also where nobody waits for it any more.
+    // The blocking task owns the file, so that it is removed even if the command was cancelled.
     let copied = spawn_blocking(move || engine.backup(&path).map(|()| copy)).await;
     let copied = copied.map_err(|error| failed(error.to_string()))?;
     let copy = copied.map_err(|error| failed(error.to_string()))?;
@@ -133,7 +133,7 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
 pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::engine::CheckReport, Failure> {
     let engine = engine.clone();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    // Where nobody listens any more, nobody needs to know.
+    // The check stops when the command was cancelled.
     let checking = spawn_blocking(move || engine.check(&mut |read| tell.send(read).is_ok()));
     while let Some(read) = told.recv().await {
         console.progress(&Progress { done: 0, of: 0, words: format!("{read} values checked") });

@@ -239,8 +239,8 @@ Examples:
   holdfast backup monday.holdfast
   holdfast backup /mnt/backups/$(date +%F).holdfast --data-dir ~/desk
 
-The copy is of one moment, and the server goes on meanwhile. It holds everything but the key of session cookies. Keep it
-where only you can read it: it has everybody's data in it. A table on AWS is backed up by AWS (point-in-time recovery).";
+The copy shows the data at one moment, and the server keeps running. It holds everything except the key of session
+cookies. Keep it where only you can read it. A table on AWS is backed up by AWS (point-in-time recovery).";
 
 /// Where the copy goes.
 #[derive(Debug, Args)]

@@ -71,7 +71,7 @@ pub trait Console {
 }
 
 impl dyn Console + '_ {
-    /// Writes a line to standard output. Where nobody reads it (a closed pipe), the work goes on.
+    /// Writes a line to standard output. A closed pipe does not stop the command.
     pub fn say(&self, line: &str) {
         let _ = self.write(format!("{line}\n").as_bytes());
     }
@@ -96,13 +96,13 @@ impl Interrupts {
     pub async fn next(&mut self) -> String {
         match self.0.recv().await {
             Some(name) => name,
-            // Nobody can send one any more.
+            // The sender is gone.
             None => std::future::pending().await,
         }
     }
 }
 
-/// Between two lines of progress where nobody watches.
+/// Time between two lines of progress if standard error is not a terminal.
 const LINES: Duration = Duration::from_secs(10);
 
 /// The terminal and files of this process.
@@ -191,7 +191,7 @@ impl Console for Terminal {
     }
 
     fn note(&self, line: &str) {
-        // Where nobody reads it, nobody misses it.
+        // A closed pipe does not stop the command.
         let _ = writeln!(stderr(), "{line}");
     }
 

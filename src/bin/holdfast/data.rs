@@ -61,7 +61,7 @@ impl DataDirectory {
         self.0.join(format!("{COPY}{}", entropy.uuid()))
     }
 
-    /// Removes what copies a killed process has left. Whoever holds the lock makes none at the moment.
+    /// Removes copies that a killed process left behind. The caller holds the lock, so none is being made.
     pub fn remove_copies(&self, _held: &Lock) {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let is_ours = |entry: &fs::DirEntry| {
@@ -131,7 +131,8 @@ impl DataDirectory {
         Lock::take(&file).map_err(Failure::file("lock", file))
     }
 
-    /// The files in it are their owner's alone, whoever may enter; a directory that was there already keeps its rights.
+    /// Warns if other users can enter the directory. An existing directory keeps its mode; the files in it are private
+    /// either way.
     #[cfg(unix)]
     fn warn_if_others_may_enter(&self) {
         use std::os::unix::fs::PermissionsExt as _;

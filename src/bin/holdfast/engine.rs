@@ -69,12 +69,12 @@ impl Engine {
         Embedded::new(self.engine.clone(), native::aside())
     }
 
-    /// Closes the file, once nobody else has it open.
+    /// Closes the file, after a short wait for other clones to be dropped.
     pub async fn close(self) {
         self.maintenance.abort();
         let _ = self.maintenance.await;
         let engine = self.engine;
-        // Work that is cut off may still have a clone; whoever starts next must find the file closed.
+        // A cancelled task may still hold a clone, and the next process must be able to open the file.
         let deadline = Instant::now() + Self::PATIENCE;
         while engine.clones() > 1 && Instant::now() < deadline {
             sleep(Self::LOOKS).await;

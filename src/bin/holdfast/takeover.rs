@@ -61,6 +61,9 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
         drop(engine);
         remove_beside(&store)?;
         fs::rename(&whole, &store)?;
+        // The former file must not be taken over again after a crash: later changes would be lost.
+        #[cfg(unix)]
+        fs::File::open(store.parent().ok_or("the data directory has no path")?)?.sync_all()?;
         remove(&part)?;
         Ok(copied)
     });

@@ -293,7 +293,7 @@ impl Console for Remote<'_> {
     }
 
     fn note(&self, line: &str) {
-        // Where nobody reads it, nobody misses it.
+        // If the client is gone, the command is cancelled anyway.
         let _ = send(self.stream, &ServerMessage::Note(line.to_owned()));
     }
 
