@@ -268,7 +268,7 @@ impl Action {
         let key = self.key.storage.clone();
         match &new {
             Some(item) => {
-                let value = codec::seal(&key, item);
+                let value = codec::seal_item(&key, item);
                 into.batch.put(Space::Items, key, value);
             }
             None => into.batch.delete(Space::Items, key),
@@ -295,12 +295,11 @@ pub struct Effects {
 /// # Errors
 /// `InternalServerError` if it cannot be read or is damaged.
 pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineError> {
-    let Some(mut sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
+    let Some(sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
         return Ok(None);
     };
-    codec::unseal(&key.storage, &sealed).map_err(|_| super::damaged())?;
-    sealed.drain(..4);
-    Ok(Some(sealed))
+    let item = codec::unseal_item(&key.storage, &sealed).map_err(|_| super::damaged())?;
+    Ok(Some(item.into_owned()))
 }
 
 /// Decodes an item that storage gave.

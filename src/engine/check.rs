@@ -132,11 +132,11 @@ impl Check {
             return;
         };
         let name = || of_item(table, key.get(2..).unwrap_or_default());
-        let Ok(value) = codec::unseal(key, sealed) else {
+        let Ok(value) = codec::unseal_item(key, sealed) else {
             self.report.found(format!("{} is not what was written", name()));
             return;
         };
-        let item = ItemRef(value);
+        let item = ItemRef(&value);
         let own = table.key_of(item).ok().filter(|own| own.storage == key && item.decode().is_ok());
         let Some(own) = own else {
             self.report.found(format!("{} cannot be read", name()));
@@ -173,7 +173,8 @@ impl Check {
             return Ok(());
         };
         // A damaged item is told of where items are.
-        if let Ok(item) = codec::unseal(&item_key, &sealed).map(ItemRef)
+        if let Ok(item) = codec::unseal_item(&item_key, &sealed)
+            && let item = ItemRef(&item)
             && let Ok(own) = table.key_of(item)
             && expected(table, place.id, &own, item) != Some((key.to_vec(), value.to_vec()))
         {

@@ -5,15 +5,17 @@
 //!
 //! Invariants: the form is canonical (sets and maps are sorted, numbers normalized), so two items or values are equal if
 //! and only if their bytes are; numbers and texts compare as their bytes do. So conditions, index keys and differences
-//! are judged on bytes, and only what is returned is decoded. Stored bytes are sealed with a CRC-32 of key and value.
+//! are judged on bytes, and only what is returned is decoded. Stored items are compressed, and all stored bytes are sealed
+//! with a CRC-32 of key and value.
 
+mod compress;
 mod encode;
 mod seal;
 #[cfg(test)]
 mod tests;
 
 pub use self::encode::{encode_item, encode_number, encode_value, put_sorted_set};
-pub use self::seal::{seal, unseal};
+pub use self::seal::{seal, seal_item, unseal, unseal_item};
 
 use std::cmp::Ordering;
 use std::collections::HashMap;

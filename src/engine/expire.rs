@@ -125,7 +125,8 @@ fn still_expired(
     sealed: Option<&[u8]>,
 ) -> Result<Option<ItemKey>, EngineError> {
     let Some(sealed) = sealed else { return Ok(None) };
-    let item = ItemRef(codec::unseal(&found.item, sealed).map_err(|_| damaged())?);
+    let item = codec::unseal_item(&found.item, sealed).map_err(|_| damaged())?;
+    let item = ItemRef(&item);
     let key = table.key_of(item).map_err(|_| damaged())?;
     Ok((entry(table, &key, item).as_ref() == Some(&found.entry)).then_some(key))
 }

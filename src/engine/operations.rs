@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::operation::update_table::{UpdateTableInput, UpdateTableOut
 use aws_sdk_dynamodb::operation::update_time_to_live::{UpdateTimeToLiveInput, UpdateTimeToLiveOutput};
 
 use super::tables::Table;
-use super::{Engine, EngineError, ddl, expire, query, read, transact, write};
+use super::{Engine, EngineError, ddl, expire, query, read, stream, transact, write};
 
 impl Engine {
     /// Returns the item under a key.
@@ -182,13 +182,12 @@ impl Engine {
         ddl::describe_time_to_live(&self.catalog(), input)
     }
 
-    /// Deletes up to `limit` items whose time to live is over, and returns how many. Call it again while it returns
-    /// `limit`.
+    /// Deletes up to `limit` expired items, 256 at most, and returns how many. Call it again while it returns that many.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
     pub fn expire(&self, limit: usize) -> Result<usize, EngineError> {
-        let limit = limit.min(100);
+        let limit = limit.min(stream::MAX_RECORDS);
         let tables: Vec<Arc<Table>> =
             self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
         let mut expired = 0;

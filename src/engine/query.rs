@@ -1,5 +1,6 @@
 //! Reads of ranges: Query and Scan.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -384,14 +385,18 @@ impl Selection<'_> {
             page.last = page.full.take();
             return Ok(ControlFlow::Break(()));
         }
-        let value = codec::unseal(key, sealed).map_err(|_| damaged())?;
+        let value = match self.index {
+            Some(_) => codec::unseal(key, sealed).map(Cow::Borrowed),
+            None => codec::unseal_item(key, sealed),
+        };
+        let value = value.map_err(|_| damaged())?;
         let keys = match self.index {
             Some(index) if index.projected == Projected::KeysOnly => {
                 Some(index::keys_of_entry(self.table, index, key).ok_or_else(damaged)?)
             }
             _ => None,
         };
-        let item = ItemRef(keys.as_deref().unwrap_or(value));
+        let item = ItemRef(keys.as_deref().unwrap_or(&value));
         page.scanned += 1;
         page.bytes += item.size();
         if self.filter.as_ref().is_none_or(|filter| expression::holds(filter, item)) {

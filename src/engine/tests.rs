@@ -239,6 +239,31 @@ fn items_expire_in_small_steps_and_the_stream_says_that_the_service_did_it() {
 }
 
 #[test]
+fn as_many_items_expire_in_one_write_as_a_row_of_the_log_can_number() {
+    let (engine, clock) = engine();
+    let now = clock.now().as_second();
+    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
+    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
+    engine.update_time_to_live(input.build().unwrap()).unwrap();
+    for place in 0..301 {
+        put(
+            &engine,
+            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("until", number(now + 10))]),
+        );
+    }
+    clock.advance(20);
+    for expired in [256, 45] {
+        let before = engine.read_stream("things", 0, usize::MAX).unwrap().last;
+        assert_eq!(engine.expire(1_000).unwrap(), expired);
+        let removed = engine.read_stream("things", before, usize::MAX).unwrap();
+        assert_eq!(removed.records.len(), expired);
+        put(&engine, item(&[("pk", text("next")), ("sk", text(expired.to_string()))]));
+        let next = engine.read_stream("things", removed.last, usize::MAX).unwrap();
+        assert_eq!(next.records.len(), 1, "what comes next has a place of its own");
+    }
+}
+
+#[test]
 fn an_item_whose_time_was_extended_does_not_expire() {
     let (engine, clock) = engine();
     let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();

@@ -9,6 +9,7 @@ mod hosts;
 mod logs;
 mod privacy;
 mod raffles;
+mod size;
 mod takeover;
 
 use std::io::{Read as _, Write as _};
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Story> {
     stories.extend(logs::all());
     stories.extend(privacy::all());
     stories.extend(raffles::all());
+    stories.extend(size::all());
     stories.extend(takeover::all());
     stories
 }

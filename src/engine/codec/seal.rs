@@ -1,6 +1,22 @@
 //! Checksums of what is stored.
 
+use std::borrow::Cow;
+
 use super::Damaged;
+use super::compress::{compress, decompress};
+
+/// An item, compressed and sealed.
+pub fn seal_item(key: &[u8], item: &[u8]) -> Vec<u8> {
+    seal(key, &compress(item))
+}
+
+/// Checks the CRC-32 and returns the item.
+///
+/// # Errors
+/// [`Damaged`] if it is not what was written.
+pub fn unseal_item<'a>(key: &[u8], sealed: &'a [u8]) -> Result<Cow<'a, [u8]>, Damaged> {
+    decompress(unseal(key, sealed)?)
+}
 
 /// Puts a CRC-32 of key and value before the value.
 pub fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {

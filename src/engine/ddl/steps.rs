@@ -78,8 +78,8 @@ fn build_step(
     let mut items = Vec::new();
     let next = read_step(writing.read, Space::Items, &range, &mut items).map_err(storage_error)?;
     for (key, sealed) in &items {
-        let item = ItemRef(codec::unseal(key, sealed).map_err(|_| damaged())?);
-        put_entries(writing, table, item)?;
+        let item = codec::unseal_item(key, sealed).map_err(|_| damaged())?;
+        put_entries(writing, table, ItemRef(&item))?;
     }
     if next.is_none() {
         let mut built = Table::clone(find_table(&writing.state.catalog, &table.name)?);

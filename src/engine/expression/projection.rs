@@ -42,10 +42,14 @@ impl Projection {
     /// # Errors
     /// [`Damaged`] if the item's bytes are.
     pub fn apply(&self, item: ItemRef<'_>) -> Result<Attributes, Damaged> {
-        let mut found = Attributes::new();
-        for (name, part) in &self.attributes {
-            if let Some(value) = item.get(name).map(|value| part.apply(value)).transpose()?.flatten() {
-                found.insert(name.clone(), value);
+        let mut found = Attributes::with_capacity(self.attributes.len());
+        let mut wanted = self.attributes.iter().peekable();
+        // Both are in the order of the names.
+        for (name, value) in item.attributes() {
+            while wanted.next_if(|(other, _)| other.as_str() < name).is_some() {}
+            let Some((_, part)) = wanted.next_if(|(other, _)| other.as_str() == name) else { continue };
+            if let Some(value) = part.apply(value)? {
+                found.insert(name.to_owned(), value);
             }
         }
         Ok(found)

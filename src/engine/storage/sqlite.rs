@@ -1,7 +1,7 @@
 //! Storage in a SQLite file.
 //!
-//! Layout and settings are the fastest of those measured with our transaction that lose nothing: items in a rowid table
-//! with a unique key, entries of indexes in tables without rowids, one log row for each transaction; write-ahead log
+//! Layout and settings are the fastest of those measured with our transaction that lose nothing: items and entries of
+//! indexes in tables without rowids, where each key is stored once, one log row for each transaction; write-ahead log
 //! with `synchronous=FULL`, so a commit is on disk when it returns; pages of 4096 bytes; `auto_vacuum=INCREMENTAL`, so
 //! that a trimmed log can give its pages back. Checkpoints are made by another connection than the writer's.
 //!
@@ -9,12 +9,12 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, ToSql, params};
 
 use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
 /// Parts of a collection between which values are looked at when the file is opened.
-const SAMPLES: i64 = 8;
+const SAMPLES: u8 = 8;
 /// The largest value that is looked at then.
 const SAMPLE_BYTES: u32 = 64 * 1024;
 /// Free pages that are kept at least.
@@ -148,39 +148,59 @@ pub fn sample(
     connection: &Connection,
     is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
 ) -> Result<(), StorageError> {
-    for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
-        let table = table(space);
-        let value = format!("CASE WHEN length(value) <= {SAMPLE_BYTES} THEN value END");
-        let mut look = |rest: &str| {
-            let found =
-                connection.query_row(&format!("SELECT key, {value} FROM {table} {rest}"), [], |row| {
-                    let key = match space {
-                        Space::Log => row.get::<_, i64>(0)?.to_be_bytes().to_vec(),
-                        _ => row.get(0)?,
-                    };
-                    Ok((key, row.get::<_, Option<Vec<u8>>>(1)?))
-                });
-            match found.optional()? {
-                Some((key, Some(value))) if !is_sound(&key, &value) => Err(StorageError::Damaged),
-                _ => Ok(()),
-            }
-        };
-        look("ORDER BY key LIMIT 1")?;
-        look("ORDER BY key DESC LIMIT 1")?;
-        if matches!(space, Space::Items | Space::Log) {
-            let ends = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
-            let ends = connection.query_row(&ends, [], |row| {
-                Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0)))
-            });
-            let (first, last) = ends?;
-            let step = last.saturating_sub(first) / SAMPLES;
-            for place in 1..SAMPLES {
-                let from = first.saturating_add(step * place);
-                look(&format!("WHERE rowid >= {from} ORDER BY rowid LIMIT 1"))?;
-            }
+    for space in [Space::Meta, Space::Items, Space::Index] {
+        let Some(first) = look(connection, space, "ORDER BY key LIMIT 1", &[], is_sound)? else { continue };
+        let last = look(connection, space, "ORDER BY key DESC LIMIT 1", &[], is_sound)?.unwrap_or_default();
+        for place in 1..SAMPLES {
+            let from = between(&first, &last, place);
+            look(connection, space, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
         }
     }
+    let ends = connection.query_row("SELECT min(key), max(key) FROM log", [], |row| {
+        Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0)))
+    });
+    let (first, last) = ends?;
+    let step = last.saturating_sub(first) / i64::from(SAMPLES);
+    for place in 0..=SAMPLES {
+        let from = if place == SAMPLES { last } else { first.saturating_add(step * i64::from(place)) };
+        look(connection, Space::Log, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
+    }
     Ok(())
+}
+
+/// Shows one key and its value, and returns the key.
+fn look(
+    connection: &Connection,
+    space: Space,
+    which: &str,
+    parameters: &[&dyn ToSql],
+    is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    let value = format!("CASE WHEN length(value) <= {SAMPLE_BYTES} THEN value END");
+    let sql = format!("SELECT key, {value} FROM {} {which}", table(space));
+    let found = connection.query_row(&sql, parameters, |row| {
+        let key = match space {
+            Space::Log => row.get::<_, i64>(0)?.to_be_bytes().to_vec(),
+            _ => row.get(0)?,
+        };
+        Ok((key, row.get::<_, Option<Vec<u8>>>(1)?))
+    });
+    match found.optional()? {
+        Some((key, Some(value))) if !is_sound(&key, &value) => Err(StorageError::Damaged),
+        found => Ok(found.map(|(key, _)| key)),
+    }
+}
+
+/// A key at `place` / [`SAMPLES`] of the way from `first` to `last`.
+fn between(first: &[u8], last: &[u8], place: u8) -> Vec<u8> {
+    let same = first.iter().zip(last).take_while(|(one, other)| one == other).count();
+    let number = |key: &[u8]| {
+        let bytes = key.iter().skip(same).chain(std::iter::repeat(&0)).take(6);
+        bytes.fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let (from, to) = (number(first), number(last));
+    let number = from + to.saturating_sub(from) * u64::from(place) / u64::from(SAMPLES);
+    first.iter().take(same).chain(number.to_be_bytes().iter().skip(2)).copied().collect()
 }
 
 /// Does all changes of a batch inside the connection's transaction.
@@ -210,4 +230,23 @@ pub fn apply(connection: &Connection, batch: &Batch) -> Result<(), StorageError>
         };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sample_keys_are_evenly_spaced() {
+        let parts = |first: &[u8], last: &[u8]| -> Vec<Vec<u8>> {
+            (1..SAMPLES).map(|place| between(first, last, place)).collect()
+        };
+        for (first, last) in
+            [(&b"t/a"[..], &b"t/z"[..]), (b"a", b"zz"), (b"\x00", b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF")]
+        {
+            let parts = parts(first, last);
+            assert!(parts.is_sorted() && first < &parts[0][..] && &parts[6][..] < last, "{parts:?}");
+        }
+        assert!(parts(b"same", b"same").iter().all(|part| part.starts_with(b"same")));
+    }
 }

@@ -72,7 +72,7 @@ fn opening_a_file_looks_at_some_of_its_values() {
     for damaged in [
         spoil("name000"),
         spoil("name199"),
-        "UPDATE items SET value = zeroblob(70) WHERE rowid BETWEEN 50 AND 150".to_owned(),
+        "UPDATE items SET value = zeroblob(70) WHERE key IN (SELECT key FROM items ORDER BY key LIMIT 100 OFFSET 50)".to_owned(),
         "UPDATE log SET value = zeroblob(70) WHERE key = 1".to_owned(),
         "UPDATE entries SET value = zeroblob(4) WHERE key = (SELECT max(key) FROM entries)".to_owned(),
     ] {

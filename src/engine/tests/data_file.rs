@@ -152,3 +152,80 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
     );
 }
+
+/// Makes a new data file one of format 1: its items have rowids and are not compressed.
+fn make_format_1(file: &Path) {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let stored: Vec<(Vec<u8>, Vec<u8>)> = {
+        let mut statement = connection.prepare("SELECT key, value FROM items").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let former = "DROP TABLE items; CREATE TABLE items(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL); \
+                  UPDATE header SET format = 1;";
+    connection.execute_batch(former).unwrap();
+    for (key, value) in stored {
+        let plain = codec::seal(&key, &codec::unseal_item(&key, &value).unwrap());
+        connection.execute("INSERT INTO items VALUES (?1, ?2)", (key, plain)).unwrap();
+    }
+}
+
+#[test]
+fn a_file_of_format_1_is_read_and_written_and_becomes_one_of_format_2() {
+    let directory = Directory::new();
+    let long = || text("the same again ".repeat(20));
+    let engine = open(&directory.file());
+    create(&engine);
+    for sk in ["a", "b", "c"] {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(sk)), ("x", long())]));
+    }
+    drop(engine);
+    make_format_1(&directory.file());
+
+    let engine = open(&directory.file());
+    assert_eq!(get(&engine, "p", "a").unwrap()["x"], long());
+    put(&engine, item(&[("pk", text("p")), ("sk", text("b")), ("x", text("new".repeat(40)))]));
+    put(&engine, item(&[("pk", text("p")), ("sk", text("d")), ("x", long())]));
+    drop(engine);
+    let engine = open(&directory.file());
+    let stored = ["a", "b", "c", "d"].map(|sk| get(&engine, "p", sk).unwrap()["x"].clone());
+    assert_eq!(stored, [long(), text("new".repeat(40)), long(), long()]);
+    assert!(engine.check(&mut |_| true).unwrap().findings.is_empty());
+    drop(engine);
+    let connection = rusqlite::Connection::open(directory.file()).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(number("SELECT format FROM header"), 2);
+    let [short, long] = ["min", "max"].map(|end| number(&format!("SELECT {end}(length(value)) FROM items")));
+    assert!(short < 100 && long > 300, "what is written is compressed, and the rest stays as it was");
+}
+
+#[test]
+fn background_writes_are_done_while_requests_write_and_also_while_they_do_not() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    create(&engine);
+    let background = engine.in_background();
+    let (answered, answers) = std::sync::mpsc::channel();
+    let submit = |engine: &Engine, sk: &'static str| {
+        let action = put_action(&[("pk", text("p")), ("sk", text(sk))]);
+        let input = TransactWriteItemsInput::builder().transact_items(action).build().unwrap();
+        let answered = answered.clone();
+        engine.submit_transact_write_items(input, move |answer| {
+            answer.unwrap();
+            answered.send(sk).unwrap();
+        })
+    };
+    for _ in 0..2 {
+        submit(&background, "background").unwrap();
+        // Requests write without a pause until it is done.
+        loop {
+            submit(&engine, "request").unwrap();
+            if answers.recv().unwrap() == "background" {
+                break;
+            }
+        }
+    }
+    while answers.try_recv().is_ok() {}
+    put(&background, item(&[("pk", text("p")), ("sk", text("alone"))]));
+    assert!(get(&engine, "p", "alone").is_some());
+}

@@ -124,6 +124,7 @@ async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(world: W
     let server = data.serve().await;
     let token = server.token(&server.administrator().await).await;
     let lead = create(&server.program(&token), &new_lead("Ann", "ann@example.com")).await;
+    let other = create(&server.program(&token), &new_lead("Eve", "eve@example.com")).await;
     // Something else takes all the room that is left.
     let ballast = data.path().join("ballast");
     let fill = || {
@@ -131,7 +132,7 @@ async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(world: W
         while std::io::Write::write_all(&mut file, &[1; 1024]).is_ok() {}
     };
     fill();
-    let refused = self::refused(&server.program(&token), &fill).await;
+    let refused = self::refused(&server.program(&token), &other, &fill).await;
     assert_eq!(refused["type"], "urn:holdfast:problem:disk-full", "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("Free some space"), "{refused}");
     read_alone(&server.program(&token), &lead).await;
@@ -143,7 +144,7 @@ async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(world: W
     fill();
     let server = data.serve_on_full_disk().await;
     // It may change a little in the room that its own log has left.
-    let again = self::refused(&server.program(&token), &fill).await;
+    let again = self::refused(&server.program(&token), &other, &fill).await;
     assert_eq!(again["type"], "urn:holdfast:problem:disk-full", "{again}");
     server.run.says("the disk is full").await;
     read_alone(&server.program(&token), &lead).await;
@@ -156,14 +157,16 @@ async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(world: W
     drop(disk);
 }
 
-/// Creates leads until one is refused for want of room.
-async fn refused(program: &Client, fill: &impl Fn()) -> Value {
+/// Changes a lead until the disk is full.
+async fn refused(program: &Client, lead: &Value, fill: &impl Fn()) -> Value {
+    let path = format!("/api/leads/{}", lead["id"].as_str().unwrap());
     for _ in 0..2_000 {
-        let random = getrandom::u64().expect("the system gives random numbers");
-        let lead = new_lead("Somebody", &format!("somebody{random:016x}@example.com"));
-        let answer = program.post("/api/leads").json(&lead).send().await;
+        let lead: Value = program.get(&path).send().await.expect(200).json();
+        let change =
+            json!({ "version": lead["version"], "leadScore": lead["version"].as_u64().unwrap() % 80 + 1 });
+        let answer = program.patch(&path).json(&change).send().await;
         match answer.status.as_u16() {
-            201 => fill(),
+            200 => fill(),
             503 => return answer.json(),
             other => panic!("{other}: {}", answer.text()),
         }

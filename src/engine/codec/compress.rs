@@ -1,0 +1,187 @@
+//! Items, compressed.
+//!
+//! Items are small and alike: the same names of attributes, ids, times. So they are compressed with a dictionary that
+//! holds what they have in common. A compressed item begins with a zero byte. An uncompressed one begins with the length
+//! of its first attribute name, which is never zero. After the zero come the number of the dictionary and a Zstandard
+//! frame without its first four bytes, which are always the same. An item that would not get smaller is not compressed.
+//!
+//! A dictionary is part of the file's format: it is never changed. A better one gets the next number, and the old ones
+//! stay to be read. [`DICTIONARY`] was trained by the test at the end of this file.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use zstd_safe::{CCtx, CDict, CParameter, DCtx, DDict};
+
+use super::Damaged;
+
+/// Says that an item is compressed.
+const COMPRESSED: u8 = 0;
+/// The number of the dictionary.
+const NUMBER: u8 = 1;
+/// What all items have in common.
+const DICTIONARY: &[u8] = include_bytes!("items-1.dictionary");
+/// The compression level. Higher levels save 1% more and take twice as long.
+const LEVEL: i32 = 3;
+/// Shorter items do not get smaller.
+const SHORTEST: usize = 48;
+/// No stored item is longer: DynamoDB's limit with room for the form.
+const LONGEST: usize = 2 * 1024 * 1024;
+/// What each frame begins with (RFC 8878, section 3.1.1).
+const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
+static COMPRESSION: LazyLock<CDict<'static>> = LazyLock::new(|| CDict::create(DICTIONARY, LEVEL));
+static DECOMPRESSION: LazyLock<DDict<'static>> = LazyLock::new(|| DDict::create(DICTIONARY));
+
+thread_local! {
+    static COMPRESSOR: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+}
+
+/// An item as it is stored.
+pub fn compress(item: &[u8]) -> Cow<'_, [u8]> {
+    if !(SHORTEST..=LONGEST).contains(&item.len()) {
+        return Cow::Borrowed(item);
+    }
+    let compressed = COMPRESSOR.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(compressor()?),
+        };
+        let mut frame = Vec::with_capacity(zstd_safe::compress_bound(item.len()));
+        context.compress2(&mut frame, item).ok()?;
+        Some([&[COMPRESSED, NUMBER], frame.get(MAGIC.len()..)?].concat())
+    });
+    match compressed {
+        Some(compressed) if compressed.len() < item.len() => Cow::Owned(compressed),
+        _ => Cow::Borrowed(item),
+    }
+}
+
+/// A context whose frames omit what is already known. `None` if there is no memory for it.
+fn compressor() -> Option<CCtx<'static>> {
+    let mut context = CCtx::try_create()?;
+    for parameter in [CParameter::DictIdFlag(false), CParameter::ChecksumFlag(false)] {
+        context.set_parameter(parameter).ok()?;
+    }
+    context.ref_cdict(&COMPRESSION).ok()?;
+    Some(context)
+}
+
+/// Returns the item that [`compress`] stored.
+///
+/// # Errors
+/// [`Damaged`] if it was not stored by [`compress`].
+pub fn decompress(stored: &[u8]) -> Result<Cow<'_, [u8]>, Damaged> {
+    let frame = match stored {
+        [COMPRESSED, NUMBER, frame @ ..] => [&MAGIC, frame].concat(),
+        [COMPRESSED, ..] => return Err(Damaged),
+        item => return Ok(Cow::Borrowed(item)),
+    };
+    let length = zstd_safe::get_frame_content_size(&frame).map_err(|_| Damaged)?.ok_or(Damaged)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= LONGEST).ok_or(Damaged)?;
+    let mut item = Vec::with_capacity(length);
+    DECOMPRESSOR.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(DCtx::try_create().ok_or(Damaged)?),
+        };
+        context.decompress_using_ddict(&mut item, &frame, &DECOMPRESSION).map_err(|_| Damaged)
+    })?;
+    if item.len() == length { Ok(Cow::Owned(item)) } else { Err(Damaged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use proptest::prelude::*;
+
+    use super::super::{Attributes, encode_item};
+    use super::*;
+
+    fn lead() -> Vec<u8> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let id = "01a2026b-c5cf-79f7-872a-da997d57c0da";
+        let item: Attributes = [
+            ("pk", text(&format!("LEAD#{id}"))),
+            ("sk", text("LEAD")),
+            ("id", text(id)),
+            ("name", text("Ann Lee")),
+            ("email", text("ann.lee@example.com")),
+            ("state", text("NY")),
+            ("status", text("PROSPECT")),
+            ("stock", text("UNASSIGNED")),
+            ("version", AttributeValue::N("1".to_owned())),
+            ("createdAt", text("2026-11-22T08:42:27.123456789Z")),
+            ("updatedAt", text("2026-11-22T08:42:27.123456789Z")),
+            ("listAll", text("LEADS")),
+            ("sortNewest", text(id)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        encode_item(&item).unwrap()
+    }
+
+    #[test]
+    fn a_lead_takes_less_than_half_and_comes_back() {
+        let item = lead();
+        let stored = compress(&item);
+        assert!(stored.len() * 2 < item.len(), "{} of {} bytes", stored.len(), item.len());
+        assert_eq!(decompress(&stored).unwrap(), item);
+    }
+
+    #[test]
+    fn an_item_that_would_not_get_smaller_is_not_compressed() {
+        assert_eq!(compress(b"\x02pk\x02\x01a"), Cow::Borrowed(b"\x02pk\x02\x01a"));
+    }
+
+    #[test]
+    fn damaged_bytes_are_rejected() {
+        let stored = compress(&lead()).into_owned();
+        let mut other_dictionary = stored.clone();
+        other_dictionary[1] = NUMBER + 1;
+        for damaged in [&stored[..stored.len() - 1], &stored[..2], &stored[..1], &other_dictionary] {
+            assert_eq!(decompress(damaged), Err(Damaged));
+        }
+        // A frame of one segment, whose eight bytes of length say that it is a terabyte.
+        let huge = [&[COMPRESSED, NUMBER, 0xE0][..], &(1_u64 << 40).to_le_bytes()].concat();
+        assert_eq!(decompress(&huge), Err(Damaged));
+    }
+
+    proptest! {
+        #[test]
+        fn every_item_comes_back(name in "[a-zA-Z]{1,20}", value in ".{0,2000}", times in 1..20_usize) {
+            let value = AttributeValue::S(value.repeat(times));
+            let item = encode_item(&Attributes::from([(name, value)])).unwrap();
+            let stored = compress(&item);
+            prop_assert_eq!(decompress(&stored).unwrap(), &item[..]);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decompress(&[&[COMPRESSED, NUMBER], &bytes[..]].concat());
+        }
+    }
+
+    /// Trains a dictionary with the items of a data file, and writes it where this program includes it: for the next
+    /// number. The file has to hold what a file of the product holds, made up and not of any person.
+    #[test]
+    #[ignore = "makes a new format"]
+    fn train_a_dictionary() {
+        const SIZE: usize = 6 * 1024;
+        let file = std::env::var("HOLDFAST_TRAIN").expect("HOLDFAST_TRAIN is a data file");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let mut statement = connection.prepare("SELECT value FROM items").unwrap();
+        let values = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        let items: Vec<Vec<u8>> =
+            values.map(|value| decompress(&value.unwrap()[4..]).unwrap().into_owned()).collect();
+        let lengths: Vec<usize> = items.iter().map(Vec::len).collect();
+        let mut dictionary = Vec::with_capacity(SIZE);
+        zstd_safe::train_from_buffer(&mut dictionary, &items.concat(), &lengths).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/codec/items-1.dictionary");
+        std::fs::write(path, dictionary).unwrap();
+    }
+}
