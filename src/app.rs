@@ -21,7 +21,7 @@ use crate::dynamo::{Dynamo, Patience};
 use crate::error::{self, AppError};
 use crate::inventory;
 use crate::leads::{self, store::Snapshots};
-use crate::orders;
+use crate::orders::{self, StateLocks};
 use crate::raffle;
 use crate::telemetry::{self, Telemetry};
 use crate::web::access::{Access, Route, Routes};
@@ -159,6 +159,8 @@ pub struct Platform {
 pub struct App {
     /// The table.
     pub dynamo: Dynamo,
+    /// The same table, for work that no request waits for.
+    pub background: Dynamo,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -167,6 +169,8 @@ pub struct App {
     pub aside: Aside,
     /// Leads at versions that this process has seen.
     pub snapshots: Snapshots,
+    /// Where orders in this process wait for each other, if it serves many requests at once.
+    pub state_locks: Option<StateLocks>,
     /// Sessions and tokens that this process has checked a moment ago.
     pub auth_cache: AuthCache,
     /// What signs cookies, and whether they travel over https alone.
@@ -192,12 +196,15 @@ impl App {
     /// The application over a table, wherever it runs.
     pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
         let Platform { line, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
+        let dynamo = Dynamo::new(line, table, sleep, entropy.clone(), Patience::default());
         Self {
-            dynamo: Dynamo::new(line, table, sleep, entropy.clone(), Patience::default()),
+            background: dynamo.clone(),
+            dynamo,
             clock,
             entropy,
             aside,
             snapshots: Snapshots::new(snapshots),
+            state_locks: None,
             auth_cache: AuthCache::new(AUTH_CACHE),
             cookies,
             sign_up,
@@ -220,7 +227,7 @@ impl App {
         if self.clock.now() >= until {
             return Err(TooLate);
         }
-        self.dynamo.pause(attempt.min(4)).await;
+        self.dynamo.pause_in_race(attempt).await;
         Ok(())
     }
 }

@@ -139,6 +139,8 @@ pub struct Dynamo {
 
 impl Dynamo {
     const FIRST_WAIT: Duration = Duration::from_millis(25);
+    /// The first wait on the embedded engine, where a competing transaction has ended by the time a write is refused.
+    const FIRST_WAIT_IN_PROCESS: Duration = Duration::from_millis(1);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
     /// The table with this name at the end of a line.
@@ -150,6 +152,17 @@ impl Dynamo {
         patience: Patience,
     ) -> Self {
         Self { line, table: table.into(), sleep, entropy, patience }
+    }
+
+    /// The same table at the end of another line.
+    #[must_use]
+    pub fn over(self, line: Line) -> Self {
+        Self { line, ..self }
+    }
+
+    /// Whether transactions on the same item cancel each other. If so, send them one after another.
+    pub fn conflicts(&self) -> bool {
+        self.line.conflicts()
     }
 
     /// The table's name.
@@ -231,6 +244,16 @@ impl Dynamo {
         self.sleep.sleep(self.jittered_wait(attempts)).await;
     }
 
+    /// As [`pause`](Self::pause), for what is tried until a deadline: short at first where the competing change has ended
+    /// already.
+    pub async fn pause_in_race(&self, attempts: u32) {
+        let wait = match self.conflicts() {
+            true => self.jittered(Self::FIRST_WAIT, attempts.min(4)),
+            false => self.jittered(Self::FIRST_WAIT_IN_PROCESS, attempts.min(8)),
+        };
+        self.sleep.sleep(wait).await;
+    }
+
     /// Waits, by the same sleep as everything here.
     pub async fn rest(&self, time: Duration) {
         self.sleep.sleep(time).await;
@@ -239,7 +262,11 @@ impl Dynamo {
     /// A wait between nothing and twice the last bound ("full jitter": Brooker, "Exponential Backoff And Jitter",
     /// AWS Architecture Blog, 2015).
     fn jittered_wait(&self, attempts: u32) -> Duration {
-        let bound = Self::FIRST_WAIT.saturating_mul(1 << attempts.min(16)).min(Self::LONGEST_WAIT);
+        self.jittered(Self::FIRST_WAIT, attempts)
+    }
+
+    fn jittered(&self, first: Duration, attempts: u32) -> Duration {
+        let bound = first.saturating_mul(1 << attempts.min(16)).min(Self::LONGEST_WAIT);
         let random = u32::from_be_bytes(self.entropy.bytes());
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }

@@ -29,6 +29,12 @@ impl Embedded {
         Self { engine, aside }
     }
 
+    /// The same engine, for background work.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { engine: self.engine.in_background(), aside: self.aside.clone() }
+    }
+
     /// Does something with the engine that may wait for a disk.
     ///
     /// # Errors
@@ -44,6 +50,10 @@ impl Embedded {
 }
 
 impl Target for Embedded {
+    fn conflicts(&self) -> bool {
+        false
+    }
+
     fn call(&self, operation: Operation) -> Calling {
         let this = self.clone();
         Box::pin(async move {

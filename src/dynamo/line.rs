@@ -43,6 +43,11 @@ pub type Calling = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>
 pub trait Target: fmt::Debug + Send + Sync {
     /// Makes one attempt of one call.
     fn call(&self, operation: Operation) -> Calling;
+
+    /// Whether transactions on the same item cancel each other, as they do on DynamoDB.
+    fn conflicts(&self) -> bool {
+        true
+    }
 }
 
 /// The way to a store. Clones lead to the same one.
@@ -61,6 +66,11 @@ impl Line {
         let config =
             config.retry_config(RetryConfig::disabled()).sleep_impl(sleep).interceptor(PassOn).build();
         Self::to(Aws(Client::from_conf(config)))
+    }
+
+    /// Whether transactions on the same item cancel each other.
+    pub fn conflicts(&self) -> bool {
+        self.0.conflicts()
     }
 
     /// Makes one attempt of one call.

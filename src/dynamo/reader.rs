@@ -25,7 +25,7 @@ use futures_util::future::{Either, select};
 use self::log::Log;
 use self::shards::Shards;
 use super::stream::Change;
-use super::{Dynamo, Embedded, StoreError};
+use super::{Dynamo, Embedded, Key, StoreError};
 
 /// How long a reader waits.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl Pace {
 struct Audience {
     dynamo: Dynamo,
     consumer: &'static str,
-    relevant: Box<dyn Fn(&Change) -> bool + Send + Sync>,
+    relevant: fn(&Key) -> bool,
 }
 
 /// From where a stream is read.
@@ -86,14 +86,9 @@ enum Look {
 
 impl StreamReader {
     /// A reader of the DynamoDB stream of `dynamo`'s table, for the consumer with this name, which is part of the
-    /// checkpoints' keys. Only changes that are `relevant` are handed over.
-    pub fn new(
-        dynamo: Dynamo,
-        streams: Builder,
-        consumer: &'static str,
-        relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        let audience = Audience { dynamo, consumer, relevant: Box::new(relevant) };
+    /// checkpoints' keys. Only changes of items with `relevant` keys are handed over.
+    pub fn new(dynamo: Dynamo, streams: Builder, consumer: &'static str, relevant: fn(&Key) -> bool) -> Self {
+        let audience = Audience { dynamo, consumer, relevant };
         Self { origin: Origin::Shards(Shards::new(audience, streams)), pace: Pace::default() }
     }
 
@@ -102,9 +97,9 @@ impl StreamReader {
         dynamo: Dynamo,
         engine: Embedded,
         consumer: &'static str,
-        relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
+        relevant: fn(&Key) -> bool,
     ) -> Self {
-        let audience = Audience { dynamo, consumer, relevant: Box::new(relevant) };
+        let audience = Audience { dynamo, consumer, relevant };
         Self { origin: Origin::Log(Log::new(audience, engine)), pace: Pace::default() }
     }
 
@@ -120,8 +115,8 @@ impl StreamReader {
         Self { pace, ..self }
     }
 
-    /// Hands over what the stream tells, in batches of up to 100 changes, until `stop` is there. The batch in hand is
-    /// finished first.
+    /// Hands over what the stream tells, in batches of up to 100 changes from DynamoDB's stream and some 2,000 from the
+    /// engine's log, until `stop` is there. The batch in hand is finished first.
     ///
     /// # Errors
     /// [`StoreError`] if the stream or the table fails in a way that no waiting mends.

@@ -3,12 +3,13 @@
 //! Invariants: writes are judged one after another, each against what all before it left, in one SQLite transaction for
 //! each group; a group is what came while the group before it was synced. No write is answered, and none is refused,
 //! before its group is on disk. If a group cannot be stored, all its writes fail and nothing of them remains.
+//! While requests write, background writes are done once a second.
 
 #![allow(clippy::disallowed_methods, reason = "the threads of the data file are the engine's own")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
@@ -24,20 +25,20 @@ use super::tables::Catalog;
 use super::transact::Fingerprint;
 use super::{Changes, Clock, State, Writing, internal, storage_error};
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
-/// Writes that wait at most. Beyond it, writes are throttled.
-const QUEUE: usize = 1024;
-/// Writes that share one sync at most.
-const GROUP: usize = 64;
+pub(super) use self::queue::Priority;
+use self::queue::{Queue, Refused, Schedule};
+
 /// Read connections that are kept open.
 const READERS: usize = 8;
 /// How long after a commit a checkpoint begins.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(200);
 
 /// Answers a write once its group is on disk, or failed.
-type Finish = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
+pub(super) type Finish = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
 
 /// Judges one write: whether it is to be stored, and who waits for it.
 pub(super) type Job = Box<dyn FnOnce(&mut Writing<'_>) -> (bool, Finish) + Send>;
@@ -47,7 +48,7 @@ pub(super) type Published = Arc<RwLock<Arc<Catalog>>>;
 
 /// A data file with its threads. They end when it is dropped.
 pub(super) struct Disk {
-    queue: Option<SyncSender<Job>>,
+    queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
@@ -69,7 +70,8 @@ impl Disk {
             .map_err(refused)?;
         let state = State::load(&SqliteRead(&connection)).map_err(refused)?;
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
-        let (queue, jobs) = sync_channel(QUEUE);
+        let queue = Arc::new(Queue::default());
+        let jobs = queue.clone();
         let (committed, commits) = sync_channel(1);
         let checkpointer = file.writer().map_err(refused)?;
         let mut writer = Writer::new(connection, state, clock, published.clone(), committed, file.clone());
@@ -81,7 +83,7 @@ impl Disk {
             .spawn(move || checkpoint(file_of_checkpoints, checkpointer, commits))
             .map_err(spawned)?;
         let disk = Self {
-            queue: Some(queue),
+            queue,
             writer: Some(writer),
             checkpoints: Some(checkpoints),
             readers: Mutex::new(Vec::new()),
@@ -94,15 +96,13 @@ impl Disk {
     ///
     /// # Errors
     /// `ThrottlingException` if the queue is full.
-    pub(super) fn submit(&self, job: Job) -> Result<(), EngineError> {
-        let stopped = || internal("the engine's writer has stopped");
-        match self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                Err(EngineError::new(ErrorCode::Throttling, "The queue of writes is full. Try again later."))
+    pub(super) fn submit(&self, job: Job, priority: Priority) -> Result<(), EngineError> {
+        self.queue.push(job, priority).map_err(|refused| match refused {
+            Refused::Full => {
+                EngineError::new(ErrorCode::Throttling, "The queue of writes is full. Try again later.")
             }
-            Err(TrySendError::Disconnected(_)) => Err(stopped()),
-        }
+            Refused::Closed => internal("the engine's writer has stopped"),
+        })
     }
 
     /// Whether this is the writer's thread, which must not wait for a write.
@@ -163,7 +163,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // The last owner may be a callback of a write. The writer can wait neither for its own end nor for the
         // checkpoints', which end when it does.
@@ -173,6 +173,15 @@ impl Drop for Disk {
         for thread in [self.writer.take(), self.checkpoints.take()].into_iter().flatten() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Drops what waits when the writer ends, however that comes: nobody must wait for ever.
+struct Closing<'a>(&'a Queue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -220,15 +229,18 @@ impl Writer {
         }
     }
 
-    fn run(&mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            self.step(first, jobs);
+    fn run(&mut self, queue: &Queue) {
+        let _closing = Closing(queue);
+        let mut schedule = Schedule::default();
+        while let Some(mut group) = queue.next_group(&mut schedule, &Instant::now) {
+            self.step(&mut || queue.next(&mut group));
+            schedule.end(group, Instant::now());
         }
     }
 
     /// Does a group of writes and answers them. Whatever fails or panics, the next group finds what is on disk.
-    fn step(&mut self, first: Job, jobs: &Receiver<Job>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.group(first, jobs)))
+    fn step(&mut self, next: &mut dyn FnMut() -> Option<Job>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.group(next)))
             .unwrap_or_else(|_| Err(StorageError::Failed("the writer failed unexpectedly".to_owned())));
         if let Err(error) = &outcome {
             self.recover(error);
@@ -243,20 +255,21 @@ impl Writer {
     }
 
     /// Judges and stores a group of writes, and syncs it.
-    fn group(&mut self, first: Job, jobs: &Receiver<Job>) -> Result<(), StorageError> {
+    fn group(&mut self, next: &mut dyn FnMut() -> Option<Job>) -> Result<(), StorageError> {
+        let Some(first) = next() else { return Ok(()) };
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
             // The write is not stored, and its caller gets the reason.
             self.judge(first);
             return Err(error.into());
         }
-        let mut next = Some(first);
+        let mut job = Some(first);
         let mut stores = false;
-        while let Some(job) = next {
-            if let Some(changes) = self.judge(job) {
+        while let Some(judged) = job {
+            if let Some(changes) = self.judge(judged) {
                 self.store(changes)?;
                 stores = true;
             }
-            next = if self.done.len() < GROUP { jobs.try_recv().ok() } else { None };
+            job = next();
         }
         if !stores {
             // What they were judged against is on disk since the group before.

@@ -53,7 +53,7 @@ pub use self::storage::OpenError;
 pub use self::stream::{ChangeKind, StreamPage, StreamRecord};
 
 use self::action::Effects;
-use self::disk::{Disk, Published};
+use self::disk::{Disk, Priority, Published};
 use self::storage::{Batch, Memory, Read, StorageError};
 use self::stream::LogEnd;
 use self::tables::Catalog;
@@ -66,6 +66,7 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    priority: Priority,
 }
 
 struct Shared {
@@ -194,7 +195,8 @@ impl Engine {
     }
 
     fn new(catalog: Published, backend: Backend) -> Self {
-        Self { shared: Arc::new(Shared { catalog, change_tables: Mutex::new(()), backend }) }
+        let shared = Arc::new(Shared { catalog, change_tables: Mutex::new(()), backend });
+        Self { shared, priority: Priority::Request }
     }
 
     /// The engine on a data file, which is created with its directory if it is not there. It takes its time from
@@ -208,6 +210,13 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let (disk, catalog) = Disk::open(path, Arc::new(clock))?;
         Ok(Self::new(catalog, Backend::Disk(disk)))
+    }
+
+    /// The same engine, for background work. While requests write, its writes share one commit a second; otherwise they
+    /// are done at once.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { priority: Priority::Background, ..self.clone() }
     }
 
     /// How many clones of the engine there are, with this one.
@@ -274,14 +283,17 @@ impl Engine {
                 done(self.write_in_memory(storage, state, clock, judge));
                 Ok(())
             }
-            Backend::Disk(disk) => disk.submit(Box::new(move |writing| {
-                // A judgment that panics fails alone: it changed nothing but `writing`, which is not stored.
-                let answer = catch_unwind(AssertUnwindSafe(|| judge(writing))).unwrap_or_else(|_| {
-                    Err(internal("the write failed unexpectedly; nothing of it is stored"))
-                });
-                let store = answer.is_ok();
-                (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
-            })),
+            Backend::Disk(disk) => {
+                let job = move |writing: &mut Writing<'_>| -> (bool, disk::Finish) {
+                    // A judgment that panics fails alone: it changed nothing but `writing`, which is not stored.
+                    let answer = catch_unwind(AssertUnwindSafe(|| judge(writing))).unwrap_or_else(|_| {
+                        Err(internal("the write failed unexpectedly; nothing of it is stored"))
+                    });
+                    let store = answer.is_ok();
+                    (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
+                };
+                disk.submit(Box::new(job), self.priority)
+            }
         }
     }
 

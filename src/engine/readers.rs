@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::codec;
+use super::codec::{self, Attributes};
 use super::error::EngineError;
 use super::storage::{Order, Range, Read, Space};
-use super::{Engine, StreamPage, damaged, storage_error, stream};
+use super::{Engine, StreamPage, Writing, damaged, storage_error, stream};
 
 /// Where [`Space::Meta`] keeps readers.
 const READERS: &[u8] = b"reader/";
@@ -45,6 +45,25 @@ fn least_acknowledged(read: &dyn Read) -> Result<Option<u64>, EngineError> {
     least
 }
 
+/// The write that notes how far a reader came.
+fn acknowledgement(
+    reader: &str,
+    sequence: u64,
+) -> impl FnOnce(&mut Writing<'_>) -> Result<(), EngineError> + Send + 'static {
+    let key = reader_key(reader);
+    move |writing| {
+        let Some(place) = acknowledged(writing.read, &key)? else {
+            return Err(EngineError::invalid("the reader of the stream is not registered"));
+        };
+        let sequence = sequence.min(writing.state.log.last_place());
+        if sequence > place {
+            let value = codec::seal(&key, &sequence.to_be_bytes());
+            writing.changes.batch.put(Space::Meta, key, value);
+        }
+        Ok(())
+    }
+}
+
 impl Engine {
     /// Registers a reader of the streams, and returns the place that it acknowledged last: 0 if it is new. From now on,
     /// records are kept until it acknowledged them.
@@ -81,7 +100,23 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if storage fails.
     pub fn read_stream(&self, table: &str, after: u64, limit: usize) -> Result<StreamPage, EngineError> {
-        self.read(|read| stream::read(read, &self.catalog(), table, after, limit).map_err(storage_error))
+        self.read_stream_of(table, after, limit, &|_| true)
+    }
+
+    /// As [`read_stream`](Self::read_stream), with only the records of items whose key attributes are `wanted`. The
+    /// others are not decoded.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn read_stream_of(
+        &self,
+        table: &str,
+        after: u64,
+        limit: usize,
+        wanted: &dyn Fn(&Attributes) -> bool,
+    ) -> Result<StreamPage, EngineError> {
+        let wanted = stream::Wanted { table, after, keys: wanted };
+        self.read(|read| stream::read(read, &self.catalog(), &wanted, limit).map_err(storage_error))
     }
 
     /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored, and
@@ -90,18 +125,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the reader is not registered or storage fails.
     pub fn acknowledge(&self, reader: &str, sequence: u64) -> Result<(), EngineError> {
-        let key = reader_key(reader);
-        self.write(move |writing| {
-            let Some(place) = acknowledged(writing.read, &key)? else {
-                return Err(EngineError::invalid("the reader of the stream is not registered"));
-            };
-            let sequence = sequence.min(writing.state.log.last_place());
-            if sequence > place {
-                let value = codec::seal(&key, &sequence.to_be_bytes());
-                writing.changes.batch.put(Space::Meta, key, value);
-            }
-            Ok(())
-        })
+        self.write(acknowledgement(reader, sequence))
+    }
+
+    /// As [`acknowledge`](Self::acknowledge), without waiting until it is on disk.
+    ///
+    /// # Errors
+    /// [`EngineError`] if it cannot be queued.
+    pub fn acknowledge_later(&self, reader: &str, sequence: u64) -> Result<(), EngineError> {
+        // If this write fails, the next acknowledgement covers it.
+        self.submit(acknowledgement(reader, sequence), drop)
     }
 
     /// Removes up to `limit` rows of the stream's log that no reader needs, and returns how many. Call it again while it

@@ -15,19 +15,22 @@ use std::ops::ControlFlow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::row::{decode_row, encode_row, take_change};
+use self::row::{ChangeRef, decode_row, encode_row};
 use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError};
-use super::tables::Catalog;
+use super::tables::{Catalog, Table};
 
 /// The most bytes of the log.
 pub const MAX_BYTES: u64 = 1 << 30;
 /// How long a record is kept at most.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// Bytes of rows that one page reads at least, if there are so many and few enough records.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Bits of a sequence number that count the records of one row.
 const RECORD_BITS: u32 = 8;
+
+/// The most records of one row, and so of one write.
+pub const MAX_RECORDS: usize = 1 << RECORD_BITS;
 
 /// What happened to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,23 +123,33 @@ impl LogEnd {
     }
 }
 
-/// Reads records of one table after a place in the stream: whole rows until there are `limit` records, or the rows are
-/// large.
+/// Which records a reader wants.
+pub struct Wanted<'a> {
+    /// Only of the table with this name.
+    pub table: &'a str,
+    /// Only behind this place.
+    pub after: u64,
+    /// Only of items with such key attributes.
+    pub keys: &'a dyn Fn(&Attributes) -> bool,
+}
+
+/// Reads the records that are wanted: whole rows until there are `limit` records, or the rows are large.
 ///
 /// # Errors
 /// [`StorageError`] if the log cannot be read.
 pub fn read(
     read: &dyn Read,
     catalog: &Catalog,
-    table: &str,
-    after: u64,
+    wanted: &Wanted<'_>,
     limit: usize,
 ) -> Result<StreamPage, StorageError> {
+    let after = wanted.after;
     let mut page = StreamPage { records: Vec::new(), last: after };
     let (mut problem, mut bytes) = (None, 0);
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
+    let table = catalog.get(wanted.table).map(|table| &**table);
     read.scan(Space::Log, &range, Order::Forward, &mut |key, value| {
-        match row_records(catalog, table, key, value, after) {
+        match row_records(table, wanted, key, value) {
             Ok((records, last)) => {
                 page.records.extend(records);
                 page.last = page.last.max(last);
@@ -153,40 +166,29 @@ pub fn read(
     }
 }
 
+/// The records of a row that are wanted, and the place of its last record. What is not wanted is not decoded.
 fn row_records(
-    catalog: &Catalog,
-    table: &str,
+    table: Option<&Table>,
+    wanted: &Wanted<'_>,
     key: &[u8],
     value: &[u8],
-    after: u64,
 ) -> Result<(Vec<StreamRecord>, u64), Damaged> {
     let (number, row) = decode_row(key, value)?;
-    let table = catalog.get(table);
     let mut rest = row.changes;
     let mut records = Vec::new();
     let first = number << RECORD_BITS;
     for sequence in (0..row.count).map(|place| first | place) {
-        let change = take_change(&mut rest).ok_or(Damaged)?;
-        let Some(table) = table.filter(|table| table.id == change.table && sequence > after) else {
+        let change = ChangeRef::take(&mut rest).ok_or(Damaged)?;
+        let Some(table) = table.filter(|table| table.id == change.table && sequence > wanted.after) else {
             continue;
         };
-        let decode =
-            |image: &Option<Vec<u8>>| image.as_deref().map(|image| ItemRef(image).decode()).transpose();
-        let image = change.new.as_deref().or(change.old.as_deref()).unwrap_or_default();
-        let kind = match (&change.old, &change.new) {
-            (None, _) => ChangeKind::Insert,
-            (Some(_), Some(_)) => ChangeKind::Modify,
-            (Some(_), None) => ChangeKind::Remove,
-        };
-        records.push(StreamRecord {
-            sequence,
-            at: row.at,
-            kind,
-            keys: ItemRef(&table.key_attributes(ItemRef(image))).decode()?,
-            old_image: decode(&change.old)?,
-            new_image: decode(&change.new)?,
-            by_service: change.by_service,
-        });
+        let keys = ItemRef(&table.key_attributes(change.image)).decode()?;
+        if !(wanted.keys)(&keys) {
+            continue;
+        }
+        let [old_image, new_image] = change.images()?;
+        let (kind, by_service) = (change.kind(), change.by_service);
+        records.push(StreamRecord { sequence, at: row.at, kind, keys, old_image, new_image, by_service });
     }
     Ok((records, first | row.count.saturating_sub(1)))
 }

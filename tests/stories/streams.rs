@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::pending;
 use holdfast::dynamo::stream::Change;
-use holdfast::dynamo::{Item, Pace, StoreError, StreamReader};
+use holdfast::dynamo::{Item, Key, Pace, StoreError, StreamReader};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +19,7 @@ use crate::support::{Fault, Kind, Story, World, stories};
 pub fn all() -> Vec<Story> {
     stories![
         store: every_change_of_a_lead_is_told_once_in_order_with_what_was_and_what_is,
-            many_changes_come_in_batches_of_a_hundred_and_none_is_missing,
+            many_changes_come_in_batches_and_none_is_missing,
             changes_that_were_not_handled_are_handed_over_again,
             the_next_reader_goes_on_behind_the_checkpoint,
             who_reads_everything_is_not_told_of_checkpoints,
@@ -42,8 +42,8 @@ const PACE: Pace = Pace {
 
 type Batch = Arc<[Change]>;
 
-fn is_lead(change: &Change) -> bool {
-    change.key.sk == "LEAD"
+fn is_lead(key: &Key) -> bool {
+    key.sk == "LEAD"
 }
 
 /// A reader of all changes of leads, over a wire of its own.
@@ -56,7 +56,7 @@ fn reader(world: &World, desk: &Desk, consumer: &'static str) -> (StreamReader, 
 async fn told(reader: &mut StreamReader) -> Vec<Change> {
     let told = Mutex::new(Vec::new());
     let handle = async |batch: Batch| {
-        assert!((1..=100).contains(&batch.len()), "a batch of {}", batch.len());
+        assert!(!batch.is_empty());
         told.lock().unwrap().extend_from_slice(&batch);
         Ok::<_, String>(())
     };
@@ -105,7 +105,7 @@ async fn every_change_of_a_lead_is_told_once_in_order_with_what_was_and_what_is(
     assert_eq!(told(&mut reader).await, [], "nothing is told again");
 }
 
-async fn many_changes_come_in_batches_of_a_hundred_and_none_is_missing(world: World) {
+async fn many_changes_come_in_batches_and_none_is_missing(world: World) {
     let desk = Desk::open(&world).await;
     let agent = desk.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
@@ -115,7 +115,20 @@ async fn many_changes_come_in_batches_of_a_hundred_and_none_is_missing(world: Wo
     let (mut reader, _) = reader(&world, &desk, "story");
     let expected: Vec<_> =
         (1..=121).map(|version| ((version > 1).then(|| version - 1), Some(version))).collect();
-    assert_eq!(versions(&told(&mut reader).await), expected);
+    let batches = Mutex::new(Vec::new());
+    let handle = async |batch: Batch| {
+        batches.lock().unwrap().push(batch);
+        Ok::<_, String>(())
+    };
+    reader.drain(handle, pending()).await.expect("the stream can be read");
+    let batches = batches.into_inner().unwrap();
+    assert_eq!(versions(&batches.concat()), expected);
+    // DynamoDB's stream is handed over in hundreds, the engine's log in pages of thousands.
+    let sizes: Vec<usize> = batches.iter().map(|batch| batch.len()).collect();
+    match desk.app.dynamo.conflicts() {
+        true => assert!(sizes.iter().all(|size| *size <= 100), "{sizes:?}"),
+        false => assert_eq!(sizes, [121]),
+    }
 }
 
 async fn changes_that_were_not_handled_are_handed_over_again(world: World) {

@@ -14,6 +14,9 @@ use crate::data::DataDirectory;
 use crate::failure::Failure;
 use crate::takeover;
 
+/// Removes up to this many entries, and returns how many it removed.
+type Removal = fn(&engine::Engine, usize) -> Result<usize, EngineError>;
+
 /// The open engine.
 pub struct Engine {
     engine: engine::Engine,
@@ -26,8 +29,10 @@ impl Engine {
     /// The longest wait for others to let go of the file, and the time between two looks at that.
     const PATIENCE: Duration = Duration::from_secs(10);
     const LOOKS: Duration = Duration::from_millis(5);
-    /// How much is dropped in one write, so that no other waits long for its turn.
-    const AT_ONCE: usize = 100;
+    /// How many rows of the log, and how many expired items, are removed in one write. While requests write, there is one
+    /// such write a second, and it must keep up with them.
+    const REMOVALS: [(Removal, usize); 2] =
+        [(engine::Engine::trim_stream, 4_000), (engine::Engine::expire, 250)];
 
     /// Opens the data file, which is made if it is not there, of what an earlier version has left if there is such.
     ///
@@ -92,13 +97,15 @@ async fn maintain(engine: engine::Engine) {
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         times.tick().await;
-        for dropping in [engine::Engine::trim_stream, engine::Engine::expire] {
-            loop {
-                let engine = engine.clone();
-                let some = move || dropping(&engine, Engine::AT_ONCE);
-                if attempt("what is past its time was not dropped", some).await < Engine::AT_ONCE {
-                    break;
-                }
+        loop {
+            let mut more = false;
+            for (remove, at_once) in Engine::REMOVALS {
+                let engine = engine.in_background();
+                let some = move || remove(&engine, at_once);
+                more |= attempt("what is past its time was not removed", some).await >= at_once;
+            }
+            if !more {
+                break;
             }
         }
     }

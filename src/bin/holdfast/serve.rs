@@ -16,6 +16,7 @@ use holdfast::config::{Config, Told};
 use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
+use holdfast::orders::StateLocks;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -58,7 +59,8 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
     let cookies = cookies(told, &data, &lock).await?;
-    let app = native::app(engine.line(), TABLE, cookies, sign_up);
+    let mut app = native::app(engine.line(), TABLE, cookies, sign_up);
+    app.state_locks = Some(StateLocks::default());
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
@@ -66,7 +68,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
-        let workers = Workers::of_engine(&app, engine.embedded());
+        let workers = Workers::of_engine(&app, &engine.embedded());
         let served =
             serve(listener, hosts::only(&hosts::OWN, &options.hosts, build_router(app).0), signals).await;
         workers.stop().await;

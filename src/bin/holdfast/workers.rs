@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_sdk_dynamodbstreams::config::Builder;
 use holdfast::app::App;
 use holdfast::automation::consume::{consume, is_relevant, sweep};
+use holdfast::dynamo::line::Line;
 use holdfast::dynamo::stream::Change;
 use holdfast::dynamo::{Embedded, StreamReader};
 use tokio::sync::watch;
@@ -31,9 +32,13 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Begins both beside the embedded engine.
-    pub fn of_engine(app: &App, engine: Embedded) -> Self {
-        Self::start(app, StreamReader::embedded(app.dynamo.clone(), engine, CONSUMER, is_relevant))
+    /// Begins both beside the embedded engine. Statistics are written in its background.
+    pub fn of_engine(app: &App, engine: &Embedded) -> Self {
+        let engine = engine.in_background();
+        let mut app = app.clone();
+        app.background = app.background.over(Line::to(engine.clone()));
+        let reader = StreamReader::embedded(app.dynamo.clone(), engine, CONSUMER, is_relevant);
+        Self::start(&app, reader)
     }
 
     /// Begins both over this client of a table's stream.

@@ -1,6 +1,5 @@
 //! The embedded engine's log, which keeps each change until every reader has acknowledged it.
 
-use std::collections::VecDeque;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -10,13 +9,12 @@ use crate::dynamo::read::key_of;
 use crate::dynamo::stream::{Change, Sequence};
 use crate::dynamo::upgrade::in_present_form;
 use crate::dynamo::{Embedded, Item, StoreError};
-use crate::engine::StreamRecord;
+use crate::engine::{Engine, StreamRecord};
 use crate::values::Invalid;
 
 const READ: &str = "ReadStream";
-/// The most changes that are handed over at once.
-const BATCH: usize = 100;
-/// About so many changes are read at once; most of them are relevant to nobody. They are acknowledged in one write.
+/// About how many changes are read, handed over and acknowledged together. While requests write, this is also about how
+/// many are counted in a second.
 const PAGE: usize = 2_000;
 
 /// A reader's place in the log.
@@ -31,8 +29,8 @@ pub(super) struct Log {
 
 /// What was read at once.
 struct Page {
-    /// What is relevant of it, and not yet handled.
-    batches: VecDeque<Arc<[Change]>>,
+    /// What is relevant of it.
+    changes: Arc<[Change]>,
     /// Where it ends.
     last: u64,
 }
@@ -46,7 +44,7 @@ impl Log {
         &self.audience
     }
 
-    /// Hands over one batch of what was read, and reads on once all of that is handled. How far that was is noted then.
+    /// Hands over what was read, and notes that it was handled.
     pub(super) async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
     where
         H: FnMut(Arc<[Change]>) -> F,
@@ -61,19 +59,16 @@ impl Log {
                 None => return Ok(Look::Nothing),
             },
         };
-        if let Some(batch) = page.batches.front() {
-            if let Err(error) = handle(batch.clone()).await {
-                let (consumer, changes) = (self.audience.consumer, batch.len());
-                tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
-                return Ok(Look::Later);
-            }
-            page.batches.pop_front();
+        let (last, changes) = (page.last, page.changes.clone());
+        if !changes.is_empty()
+            && let Err(error) = handle(changes.clone()).await
+        {
+            let (consumer, changes) = (self.audience.consumer, changes.len());
+            tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
+            return Ok(Look::Later);
         }
-        if page.batches.is_empty() {
-            let last = page.last;
-            self.acknowledge(last).await?;
-            (self.page, self.place) = (None, Some(last));
-        }
+        self.acknowledge(last).await?;
+        (self.page, self.place) = (None, Some(last));
         Ok(Look::More)
     }
 
@@ -90,26 +85,27 @@ impl Log {
 
     /// What comes behind a place, if there is something new.
     async fn read(&self, place: u64) -> Result<Option<Page>, StoreError> {
-        let table = self.audience.dynamo.table.clone();
-        let page = self.ask(READ, move |engine| Ok(engine.read_stream(&table, place, PAGE)?)).await?;
+        let (table, relevant) = (self.audience.dynamo.table.clone(), self.audience.relevant);
+        let wanted = move |keys: &Item| key_of(keys).is_none_or(|key| relevant(&key));
+        let read = move |engine: &Engine| Ok(engine.read_stream_of(&table, place, PAGE, &wanted)?);
+        let page = self.ask(READ, read).await?;
         if page.last <= place {
             return Ok(None);
         }
-        let mut relevant = page.records.into_iter().map(change).collect::<Result<Vec<_>, _>>()?;
-        relevant.retain(|change| (self.audience.relevant)(change));
-        let batches = relevant.chunks(BATCH).map(Arc::from).collect();
-        Ok(Some(Page { batches, last: page.last }))
+        let changes = page.records.into_iter().map(change).collect::<Result<_, _>>()?;
+        Ok(Some(Page { changes, last: page.last }))
     }
 
+    /// Records the reader's place without waiting for the disk. If the record is lost, the changes are handed over again.
     async fn acknowledge(&self, place: u64) -> Result<(), StoreError> {
         let consumer = self.audience.consumer;
-        self.ask("Acknowledge", move |engine| Ok(engine.acknowledge(consumer, place)?)).await
+        self.ask("Acknowledge", move |engine| Ok(engine.acknowledge_later(consumer, place)?)).await
     }
 
     async fn ask<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl Fn(&crate::engine::Engine) -> Result<T, CallError> + Clone + Send + 'static,
+        work: impl Fn(&Engine) -> Result<T, CallError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
         let attempt = || self.engine.aside(work.clone());
         let answer = self.audience.dynamo.retry(operation, attempt, CallError::passes).await?;

@@ -163,8 +163,9 @@ impl Shard {
         let changes = output.records.unwrap_or_default().into_iter().map(change);
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         let last = changes.last().map(|last| Mark { sequence: last.sequence.clone(), at: last.at });
-        let wanted =
-            |change: &Change| !change.key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(change);
+        let wanted = |change: &Change| {
+            !change.key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(&change.key)
+        };
         let changes = changes.into_iter().filter(wanted).collect();
         Ok(Reached::There(Batch { changes, last, next: output.next_shard_iterator }))
     }

@@ -27,6 +27,12 @@ fn put(key: &'static [u8]) -> Job {
     })
 }
 
+/// Does a write as a group of its own.
+fn alone(job: Job) -> impl FnMut() -> Option<Job> {
+    let mut job = Some(job);
+    move || job.take()
+}
+
 fn keys(writer: &Writer) -> usize {
     let mut keys = 0;
     let count = &mut |_: &[u8], _: &[u8]| {
@@ -44,8 +50,7 @@ fn nothing_is_stored_outside_the_groups_transaction() {
     let changes = writer.judge(put(b"a")).unwrap();
     assert!(matches!(writer.store(changes), Err(StorageError::Failed(_))));
     assert_eq!(keys(&writer), 0);
-    let (_, jobs) = sync_channel(1);
-    writer.group(put(b"b"), &jobs).unwrap();
+    writer.group(&mut alone(put(b"b"))).unwrap();
     assert_eq!(keys(&writer), 1);
     drop(writer);
     std::fs::remove_dir_all(directory).unwrap();
@@ -55,8 +60,7 @@ fn nothing_is_stored_outside_the_groups_transaction() {
 fn a_full_disk_fails_the_group_and_writing_resumes_once_there_is_space() {
     let directory = directory("full");
     let mut writer = writer(&directory);
-    let (_, jobs) = sync_channel(1);
-    writer.step(put(b"before"), &jobs);
+    writer.step(&mut alone(put(b"before")));
     let limit = |writer: &Writer, pages: u32| {
         let sql = format!("PRAGMA max_page_count={pages}");
         writer.connection.query_row(&sql, [], |_| Ok(())).unwrap();
@@ -68,11 +72,11 @@ fn a_full_disk_fails_the_group_and_writing_resumes_once_there_is_space() {
         writing.changes.batch.put(Space::Items, b"large".to_vec(), vec![7; 1 << 20]);
         (true, Box::new(move |stored| answered.send(stored).unwrap()))
     });
-    writer.step(large, &jobs);
+    writer.step(&mut alone(large));
     assert!(answer.recv().unwrap().is_err_and(|error| error.message.contains("disk is full")));
     assert_eq!((writer.state.log, keys(&writer)), (LogEnd::default(), 1));
     limit(&writer, 1_000_000);
-    writer.step(put(b"after"), &jobs);
+    writer.step(&mut alone(put(b"after")));
     assert_eq!(keys(&writer), 2);
     drop(writer);
     std::fs::remove_dir_all(directory).unwrap();

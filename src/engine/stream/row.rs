@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 
 use super::super::codec::{
-    self, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes, take_length,
+    self, Attributes, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes,
+    take_length,
 };
+use super::ChangeKind;
 
 /// A change that goes into the log. Images are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,22 +60,54 @@ fn put_change(change: &LoggedChange, into: &mut Vec<u8>) {
     }
 }
 
-/// Takes a change from the front of those of a row.
-pub fn take_change(bytes: &mut &[u8]) -> Option<LoggedChange> {
-    let (head, rest) = bytes.split_first_chunk::<3>()?;
-    *bytes = rest;
-    let [high, low, flags] = *head;
-    let (table, by_service) = (u16::from_be_bytes([high, low]), flags & 4 != 0);
-    let image = take_bytes(bytes)?.to_vec();
-    let (old, new) = match flags & 3 {
-        1 => (Some(image), None),
-        2 => (None, Some(image)),
-        _ => {
-            let new = patch(ItemRef(&image), take_bytes(bytes)?)?;
-            (Some(image), Some(new))
-        }
-    };
-    Some(LoggedChange { table, old, new, by_service })
+/// A change as it is logged.
+pub struct ChangeRef<'a> {
+    /// The table's number.
+    pub table: u16,
+    /// Whether time to live deleted the item.
+    pub by_service: bool,
+    /// The item before, if it was there, otherwise the item after. The key is the same in both.
+    pub image: ItemRef<'a>,
+    kind: ChangeKind,
+    delta: &'a [u8],
+}
+
+impl<'a> ChangeRef<'a> {
+    /// Takes a change from the front of those of a row.
+    pub fn take(bytes: &mut &'a [u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<3>()?;
+        *bytes = rest;
+        let [high, low, flags] = *head;
+        let image = ItemRef(take_bytes(bytes)?);
+        let (kind, delta) = match flags & 3 {
+            1 => (ChangeKind::Remove, Default::default()),
+            2 => (ChangeKind::Insert, Default::default()),
+            _ => (ChangeKind::Modify, take_bytes(bytes)?),
+        };
+        let table = u16::from_be_bytes([high, low]);
+        Some(Self { table, by_service: flags & 4 != 0, image, kind, delta })
+    }
+
+    /// What happened to the item.
+    pub fn kind(&self) -> ChangeKind {
+        self.kind
+    }
+
+    /// The item before and the item after.
+    ///
+    /// # Errors
+    /// [`Damaged`] if they cannot be read.
+    pub fn images(&self) -> Result<[Option<Attributes>; 2], Damaged> {
+        let image = || self.image.decode().map(Some);
+        Ok(match self.kind {
+            ChangeKind::Insert => [None, image()?],
+            ChangeKind::Remove => [image()?, None],
+            ChangeKind::Modify => {
+                let new = patch(self.image, self.delta).ok_or(Damaged)?;
+                [image()?, Some(ItemRef(&new).decode()?)]
+            }
+        })
+    }
 }
 
 /// What turns one item into another: changed attributes with their values, and removed ones without.
@@ -160,10 +194,7 @@ pub fn extent(key: &[u8], sealed: &[u8]) -> Result<RowExtent, Damaged> {
     let (number, row) = decode_row(key, sealed)?;
     let mut changes = row.changes;
     for _ in 0..row.count {
-        let change = take_change(&mut changes).ok_or(Damaged)?;
-        for image in [change.old, change.new].into_iter().flatten() {
-            ItemRef(&image).decode()?;
-        }
+        ChangeRef::take(&mut changes).ok_or(Damaged)?.images()?;
     }
     let (start, end) = (row.offset, row.offset.saturating_add(sealed.len() as u64));
     if changes.is_empty() { Ok(RowExtent { number, start, end }) } else { Err(Damaged) }

@@ -40,34 +40,58 @@ fn a_log_is_read_in_pages_for_each_table() {
     let (memory, _) = log(5);
     let table = super::super::tables::tests::table();
     let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
-    let first = read(&memory, &catalog, "things", 0, 2).unwrap();
+    let page = |after, limit| {
+        let wanted = Wanted { table: "things", after, keys: &|_| true };
+        read(&memory, &catalog, &wanted, limit).unwrap()
+    };
+    let first = page(0, 2);
     assert_eq!(first.records.len(), 2);
-    let rest = read(&memory, &catalog, "things", first.last, 100).unwrap();
+    let rest = page(first.last, 100);
     assert_eq!(rest.records.len(), 3);
     assert!(rest.records.iter().all(|record| record.sequence > first.last));
-    assert_eq!(read(&memory, &catalog, "things", rest.last, 100).unwrap().records, []);
+    assert_eq!(page(rest.last, 100).records, []);
     assert_eq!(rest.last, 5 << 8 | 1, "records of another table are passed over");
+}
+
+#[test]
+fn a_page_counts_the_records_with_the_wanted_keys_and_passes_over_the_others() {
+    let (memory, _) = log(5);
+    let table = super::super::tables::tests::table();
+    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let keys =
+        |keys: &Attributes| ["1", "3"].iter().any(|key| keys["pk"] == AttributeValue::S((*key).to_owned()));
+    let page = |after, limit| {
+        read(&memory, &catalog, &Wanted { table: "things", after, keys: &keys }, limit).unwrap()
+    };
+    let (first, rest) = (page(0, 1), page(2 << 8 | 1, 9));
+    assert_eq!(first.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [2 << 8]);
+    assert_eq!(first.last, 2 << 8 | 1, "a row is read as a whole");
+    assert_eq!(rest.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [4 << 8]);
+    assert_eq!(rest.last, 5 << 8 | 1);
 }
 
 #[test]
 fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
     let (mut memory, mut end) = (Memory::default(), LogEnd::default());
-    for row in 0..20 {
+    for row in 0..80 {
         let mut batch = Batch::default();
         let new = HashMap::from([("pk".to_owned(), AttributeValue::S("x".repeat(1 << 20)))]);
         let new = Some(codec::encode_item(&new).unwrap());
-        let change = LoggedChange { table: 7 + row / 10, old: None, new, by_service: false };
+        let change = LoggedChange { table: 7 + row / 40, old: None, new, by_service: false };
         end.append(&[change], Timestamp::UNIX_EPOCH, &mut batch);
         memory.apply(batch);
     }
     let table = super::super::tables::tests::table();
     let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
-    let page = |after| read(&memory, &catalog, "things", after, usize::MAX).unwrap();
+    let page = |after| {
+        let wanted = Wanted { table: "things", after, keys: &|_| true };
+        read(&memory, &catalog, &wanted, usize::MAX).unwrap()
+    };
     let first = page(0);
-    assert!(matches!(first.records.len(), 3..=5));
-    let foreign = page(11 << 8);
-    assert!(foreign.records.is_empty() && (13 << 8..17 << 8).contains(&foreign.last));
-    assert_eq!(page(20 << 8).last, 20 << 8);
+    assert!(matches!(first.records.len(), 15..=17));
+    let foreign = page(41 << 8);
+    assert!(foreign.records.is_empty() && (55 << 8..59 << 8).contains(&foreign.last));
+    assert_eq!(page(80 << 8).last, 80 << 8);
 }
 
 #[test]

@@ -89,6 +89,15 @@ impl Browser {
         self.0.current_url().await.expect("the browser has an address").into()
     }
 
+    /// Waits until the browser shows an address without `part`.
+    pub async fn wait_to_leave(&self, part: &str) {
+        self.waiting(&format!("the address is without {part}"), async || match self.url().await {
+            url if url.contains(part) => Err("it is not".to_owned()),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
     /// Waits for the visible element that is meant, and finds it.
     pub async fn find(&self, at: At<'_>) -> Element {
         self.waiting(&format!("{at:?} is visible"), async || self.look_for(at).await).await

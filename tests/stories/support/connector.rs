@@ -294,6 +294,10 @@ pub struct Watched {
 }
 
 impl Target for Watched {
+    fn conflicts(&self) -> bool {
+        self.engine.conflicts()
+    }
+
     fn call(&self, operation: Operation) -> Calling {
         let (name, body) = (operation.name().to_owned(), request::json(&operation));
         let engine = self.engine.clone();

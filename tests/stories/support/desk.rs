@@ -66,12 +66,15 @@ impl Desk {
         let entropy = Entropy::of_system();
         let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
         let keys = CookieKeys::fixed(KeyRing::of(key, None));
+        let dynamo = Dynamo::new(line, world.table(), sleep, entropy.clone(), patience);
         let app = App {
-            dynamo: Dynamo::new(line, world.table(), sleep, entropy.clone(), patience),
+            background: dynamo.clone(),
+            dynamo,
             clock: Clock::of_system(),
             entropy,
             aside: holdfast::native::aside(),
             snapshots: Snapshots::new(1_000),
+            state_locks: None,
             auth_cache: AuthCache::new(1_000),
             cookies: CookiePolicy { keys, secure: false },
             sign_up: SignUp::Open,

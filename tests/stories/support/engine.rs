@@ -6,8 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Config, Credentials, Region};
 use holdfast::app::{Aside, Clock};
 use holdfast::dynamo::line::Line;
-use holdfast::dynamo::stream::Change;
-use holdfast::dynamo::{Dynamo, Embedded, StreamReader};
+use holdfast::dynamo::{Dynamo, Embedded, Key, StreamReader};
 
 use super::absence::Absence;
 use super::connector::Wire;
@@ -140,7 +139,7 @@ impl Engine {
         wire: &Wire,
         dynamo: &Dynamo,
         consumer: &'static str,
-        relevant: impl Fn(&Change) -> bool + Send + Sync + 'static,
+        relevant: fn(&Key) -> bool,
     ) -> StreamReader {
         let dynamo = dynamo.clone();
         match &self.0 {
