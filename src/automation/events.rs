@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::dynamo::stream::Change;
 use crate::dynamo::{Item, StoreError, from_item};
 use crate::leads::domain::{Lead, Status, Stock};
-use crate::leads::items::{COUNTED, LEAD};
+use crate::leads::items::LEAD;
+use crate::leads::stats::{StateCounts, is_stats};
 use crate::orders::domain::Cause;
 use crate::orders::items::{CAP, CapItem, ORDER, Stage, StoredOrder, stored_order};
 use crate::values::{Invalid, UsState, text_value};
@@ -176,7 +177,7 @@ pub fn events_of(change: &Change) -> Result<Vec<Event>, StoreError> {
         LEAD => lead_events(change),
         ORDER => order_events(change),
         CAP => cap_events(change),
-        COUNTED => stock_events(change),
+        _ if is_stats(&change.key) => stock_events(change),
         _ => Ok(Vec::new()),
     }
 }
@@ -272,20 +273,24 @@ fn cap_events(change: &Change) -> Result<Vec<Event>, StoreError> {
 }
 
 fn stock_events(change: &Change) -> Result<Vec<Event>, StoreError> {
-    let Some(state) = state_of(change) else { return Ok(Vec::new()) };
-    // Less than nothing is nothing: what makes up for it is not counted yet.
-    let free = |image: Option<&Item>| -> Option<u64> {
-        let number: i64 = image?.get(Stock::Unassigned.slug())?.as_n().ok()?.parse().ok()?;
-        Some(u64::try_from(number).unwrap_or(0))
-    };
-    let (Some(was), Some(is)) = (free(change.before.as_ref()), free(change.after.as_ref())) else {
-        return Ok(Vec::new());
-    };
-    if was < LOW_STOCK || is >= LOW_STOCK {
-        return Ok(Vec::new());
+    let (Some(before), Some(after)) = (&change.before, &change.after) else { return Ok(Vec::new()) };
+    let (before, after) = (StateCounts::of(before), StateCounts::of(after));
+    let mut events = Vec::new();
+    for state in UsState::all() {
+        let (Some(was), Some(is)) =
+            (before.stored(state, Stock::Unassigned), after.stored(state, Stock::Unassigned))
+        else {
+            continue;
+        };
+        if was < LOW_STOCK || is >= LOW_STOCK {
+            continue;
+        }
+        let depth = after.cause(state)?.map_or(0, |cause| cause.depth);
+        let fields = vec![("state", state.to_string()), ("quantity", is.to_string())];
+        let event = event(change, EventKind::StockLow, depth, fields);
+        events.push(Event { id: format!("{}.{state}", event.id), ..event });
     }
-    let fields = vec![("state", state.to_string()), ("quantity", is.to_string())];
-    Ok(vec![event(change, EventKind::StockLow, depth_of(change)?, fields)])
+    Ok(events)
 }
 
 #[cfg(test)]
@@ -393,6 +398,22 @@ mod tests {
     }
 
     #[test]
+    fn stock_of_several_states_that_falls_at_once_is_an_event_for_each_with_its_own_cause() {
+        let before = json!({ "unassignedNY": 10, "unassignedCA": 12, "unassignedTX": 11 });
+        let after = json!({
+            "unassignedNY": 9, "unassignedCA": -1, "unassignedTX": 10,
+            "causeCA": { "rule": ID, "depth": 2 }, "causeTX": { "rule": ID, "depth": 4 },
+        });
+        let events = events_of(&change("STATS", "STATS", Some(before), Some(after))).unwrap();
+        let of = |event: &Event| (event.id.clone(), event.get("quantity").unwrap().to_owned(), event.depth);
+        let [ca, ny] = ["CA", "NY"].map(|code| format!("7de3.{}.{code}", EventKind::StockLow));
+        assert_eq!(
+            events.iter().map(of).collect::<Vec<_>>(),
+            [(ca, "0".to_owned(), 2), (ny, "9".to_owned(), 0)]
+        );
+    }
+
+    #[test]
     fn every_event_has_the_fields_that_its_kind_offers() {
         let cap =
             |out: u32| json!({ "state": "NY", "cap": 10, "own": true, "out": out, "room": 0, "version": 1 });
@@ -400,12 +421,7 @@ mod tests {
             change("LEAD#1", "LEAD", None, Some(lead("CONVERTED"))),
             change("ORDER#1", "ORDER", None, Some(order("OPEN", None))),
             change("STATE#NY", "CAP", Some(cap(9)), Some(cap(10))),
-            change(
-                "STATE#NY",
-                "COUNTED",
-                Some(json!({ "unassigned": 10 })),
-                Some(json!({ "unassigned": 9 })),
-            ),
+            change("STATS", "STATS", Some(json!({ "unassignedNY": 10 })), Some(json!({ "unassignedNY": 9 }))),
         ];
         for event in changes.iter().flat_map(|change| events_of(change).unwrap()) {
             let mut offered: Vec<_> = event.kind.fields().iter().map(|(name, _)| *name).collect();
@@ -421,11 +437,20 @@ mod tests {
 
     #[test]
     fn other_items_mean_nothing_and_a_malformed_one_is_an_error() {
-        for (pk, sk) in
-            [("LEAD#1", "HISTORY#1"), ("STATE#DEFAULT", "CAP"), ("LEAD#1", "COUNTED"), ("STATS", "STATS")]
-        {
-            assert_eq!(kinds(&change(pk, sk, None, Some(json!({ "unassigned": 1 })))), Vec::<&str>::new());
+        for (pk, sk) in [
+            ("LEAD#1", "HISTORY#1"),
+            ("STATE#DEFAULT", "CAP"),
+            ("LEAD#1", "COUNTED"),
+            ("STATE#NY", "COUNTED"),
+        ] {
+            let images = [10, 1].map(|free| Some(json!({ "unassigned": free, "unassignedNY": free })));
+            let [before, after] = images;
+            assert_eq!(kinds(&change(pk, sk, before, after)), Vec::<&str>::new());
         }
+        assert_eq!(
+            kinds(&change("STATS", "STATS", None, Some(json!({ "unassignedNY": 1 })))),
+            Vec::<&str>::new()
+        );
         assert!(events_of(&change("LEAD#1", "LEAD", None, Some(json!({})))).is_err());
     }
 
@@ -435,8 +460,8 @@ mod tests {
             let image = |out: u32| json!({ "state": "NY", "cap": cap, "own": true, "out": out, "room": 0, "version": 1 });
             let reached = kinds(&change("STATE#NY", "CAP", Some(image(was)), Some(image(is))));
             prop_assert_eq!(!reached.is_empty(), was < cap && is >= cap);
-            let image = |free: u32| json!({ "unassigned": free });
-            let low = kinds(&change("STATE#NY", "COUNTED", Some(image(was)), Some(image(is))));
+            let image = |free: u32| json!({ "unassignedNY": free, "unassigned": 100, "unassignedCA": 3 });
+            let low = kinds(&change("STATS", "STATS", Some(image(was)), Some(image(is))));
             prop_assert_eq!(!low.is_empty(), was >= 10 && is < 10);
         }
     }

@@ -25,8 +25,8 @@
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
 //! | ledger of an idempotency key | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
 //! | what was counted of a lead or an order | the record's | `COUNTED` | sequence, shape, expiresAt once the record is gone |
-//! | statistics of the desk | `STATS` | `STATS` | total, one number for each status and stock, asOf |
-//! | statistics of a state | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
+//! | statistics | `STATS` | `STATS` | total, one number for each status and stock, byState, one number for each stock of each state (`unassignedNY`), `causeNY`, asOf |
+//! | statistics of a state, by earlier versions | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
 //! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
 //! | ledger of a one-time rule | `LEDGER#one-time#<order id>/<action>` | `LEDGER` | request hash, answer; it stays |
@@ -56,7 +56,7 @@
 //! | a lead with what changed since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score, of a status, of a state, of both | Query one of the first eight indexes, then BatchGetItem, consistent |
-//! | a state's cap, its count and its oldest free leads | Query pk = `STATE#<code>`, consistent |
+//! | a state's cap and its oldest free leads | Query pk = `STATE#<code>`, consistent |
 //! | all caps | BatchGetItem of 52, consistent |
 //! | an order with its leads | Query pk = `ORDER#<id>`, sk from `LEADS#` to `ORDER`, consistent; then BatchGetItem of the leads |
 //! | orders by newest, of a status; fulfilled ones by time | Query `all-newest`, `status-newest` or `status-score` with partitions `ORDERS`, `ORDERS#<status>`; then BatchGetItem |
@@ -70,7 +70,8 @@
 //! | failed runs whose time has come | Query `status-score`, partition `RUNS#FAILED`, up to now; then BatchGetItem |
 //! | the last runs of commands of an account | Query pk = `COMMANDS#<account>`, backwards |
 //! | the part of a file that a step of its import reads | BatchGetItem of at most two parts |
-//! | the statistics; up to 31 days of them; what was counted of up to 100 records | BatchGetItem, consistent |
+//! | the statistics | GetItem, consistent |
+//! | up to 31 days of statistics; what was counted of up to 100 records | BatchGetItem, consistent |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
 //! | a raffle with all that is sold of it | Query pk = `RAFFLE#<id>`, sk from `BLOCK#` to `RAFFLE`, consistent |
 //! | raffles by newest | Query `all-newest`, partition `RAFFLES`; then a raffle with all that is sold of it for each, and BatchGetItem of one's holdings |

@@ -5,18 +5,20 @@
 //! order the stream tells it, and the counters are the sum of what stands beside the records.
 
 mod count;
+mod former;
 mod tally;
 
 pub use count::{Uncounted, count};
+pub use former::{is_former, take_over};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::domain::{Status, Stock};
-use super::items::{COUNTED, state_partition};
 use crate::app::App;
-use crate::dynamo::{Item, Key, StoreError};
+use crate::dynamo::{Item, Key, StoreError, from_item};
+use crate::orders::domain::Cause;
 use crate::values::UsState;
 
 /// What the stream counted.
@@ -92,40 +94,74 @@ pub struct Day {
 const MOST_DAYS: u8 = 31;
 /// The attribute that says for which time a counter stands.
 const AS_OF: &str = "asOf";
+/// The attribute that says that the statistics count by state as well. Before, each state had an item.
+const BY_STATE: &str = "byState";
 
-fn desk_key() -> Key {
+fn stats_key() -> Key {
     Key::new("STATS", "STATS")
 }
 
-fn state_key(state: UsState) -> Key {
-    Key::new(state_partition(state), COUNTED)
+/// Whether this is the key of the statistics.
+pub fn is_stats(key: &Key) -> bool {
+    *key == stats_key()
 }
 
 fn day_key(date: Date) -> Key {
     Key::new(format!("DAY#{date}"), "DAY")
 }
 
-/// What one counter item says of several names; nothing of what it does not name.
-struct Counter(Option<Item>);
+/// The attribute that counts one stock of a state.
+fn state_attribute(stock: &str, state: UsState) -> String {
+    format!("{stock}{state}")
+}
 
-impl Counter {
-    fn take(items: &mut Vec<Item>, key: &Key) -> Self {
-        let is = |item: &Item, name: &str, text: &str| {
-            item.get(name).and_then(|value| value.as_s().ok()).is_some_and(|value| value == text)
-        };
-        let found = items.iter().position(|item| is(item, "pk", &key.pk) && is(item, "sk", &key.sk));
-        Self(found.map(|index| items.swap_remove(index)))
+/// The attribute that says which rule was behind the last change of a state's counts.
+fn cause_attribute(state: UsState) -> String {
+    format!("cause{state}")
+}
+
+/// A number of an item, 0 where it has none.
+fn number(item: &Item, name: &str) -> i64 {
+    let number = || item.get(name)?.as_n().ok()?.parse().ok();
+    number().unwrap_or_default()
+}
+
+/// Less than nothing can only be a change that another one, not yet counted, makes up for.
+fn at_least_zero(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// Counts by state in the statistics item.
+pub struct StateCounts<'a>(&'a Item);
+
+impl<'a> StateCounts<'a> {
+    /// Wraps the statistics item.
+    pub fn of(item: &'a Item) -> Self {
+        Self(item)
     }
 
-    fn get(&self, name: &str) -> u64 {
-        let number = || self.0.as_ref()?.get(name)?.as_n().ok()?.parse::<i64>().ok();
-        // Less than nothing can only be a change that another one, not yet counted, makes up for.
-        number().and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+    /// How many leads of a state there are of a stock, if that was ever counted.
+    pub fn stored(&self, state: UsState, stock: Stock) -> Option<u64> {
+        let name = state_attribute(stock.slug(), state);
+        self.0.contains_key(&name).then(|| at_least_zero(number(self.0, &name)))
     }
 
-    fn as_of(&self) -> Option<Timestamp> {
-        self.0.as_ref()?.get(AS_OF)?.as_s().ok()?.parse().ok()
+    /// What was behind the last change of a state's counts, if it was a rule.
+    ///
+    /// # Errors
+    /// [`StoreError::Malformed`] if it cannot be read.
+    pub fn cause(&self, state: UsState) -> Result<Option<Cause>, StoreError> {
+        let cause = self.0.get(&cause_attribute(state)).cloned();
+        cause
+            .map(|cause| from_item::<Caused>([("cause".to_owned(), cause)].into()))
+            .transpose()
+            .map(|caused| caused.map(|Caused { cause }| cause))
     }
+}
+
+#[derive(Deserialize)]
+struct Caused {
+    cause: Cause,
 }
 
 /// The statistics, one read.
@@ -133,22 +169,35 @@ impl Counter {
 /// # Errors
 /// [`StoreError`].
 pub async fn read(app: &App) -> Result<Stats, StoreError> {
-    let mut keys: Vec<Key> = UsState::all().map(state_key).collect();
-    keys.push(desk_key());
-    let mut items = app.dynamo.get_all(&keys).await?;
-    let desk = Counter::take(&mut items, &desk_key());
+    let item = app.dynamo.get(&stats_key()).await?;
+    // Earlier versions wrote the one item with those of states.
+    let is_former = |item: &Option<Item>| item.as_ref().is_some_and(|item| !item.contains_key(BY_STATE));
+    let (mut item, mut former) = (item, Vec::new());
+    if is_former(&item) {
+        former = former::read(app).await?;
+        // They may have been taken over between the two reads.
+        item = app.dynamo.get(&stats_key()).await?;
+        if !is_former(&item) {
+            former.clear();
+        }
+    }
+    let item = item.unwrap_or_default();
     let of_state = |state| {
-        let counter = Counter::take(&mut items, &state_key(state));
-        let of = |stock: Stock| counter.get(stock.slug());
-        let [unassigned, assigned, fulfilled, withheld] = Stock::ALL.map(of);
+        let former = former.iter().find(|(other, _)| *other == state).map(|(_, item)| item);
+        let count = |stock: Stock| {
+            let former = former.map_or(0, |item| number(item, stock.slug()));
+            at_least_zero(number(&item, &state_attribute(stock.slug(), state)) + former)
+        };
+        let [unassigned, assigned, fulfilled, withheld] = Stock::ALL.map(count);
         StateCount { state, unassigned, assigned, fulfilled, withheld }
     };
+    let count = |name| at_least_zero(number(&item, name));
     Ok(Stats {
-        as_of: desk.as_of(),
-        total: desk.get(tally::TOTAL),
+        as_of: item.get(AS_OF).and_then(|value| value.as_s().ok()?.parse().ok()),
+        total: count(tally::TOTAL),
         by_state: UsState::all().map(of_state).collect(),
-        by_status: Status::ALL.map(|status| StatusCount { status, count: desk.get(status.slug()) }).into(),
-        by_stock: Stock::ALL.map(|stock| StockCount { stock, count: desk.get(stock.slug()) }).into(),
+        by_status: Status::ALL.map(|status| StatusCount { status, count: count(status.slug()) }).into(),
+        by_stock: Stock::ALL.map(|stock| StockCount { stock, count: count(stock.slug()) }).into(),
     })
 }
 
@@ -162,17 +211,20 @@ pub async fn days(app: &App, last: Date, count: u8) -> Result<Vec<Day>, StoreErr
         std::iter::successors(Some(last), before).take(count.min(MOST_DAYS).into()).collect();
     dates.reverse();
     let keys: Vec<Key> = dates.iter().map(|date| day_key(*date)).collect();
-    let mut items = app.dynamo.get_all(&keys).await?;
+    let items = app.dynamo.get_all(&keys).await?;
     let day = |date| {
-        let counter = Counter::take(&mut items, &day_key(date));
+        let key = day_key(date);
+        let is_day = |item: &&Item| item.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&key.pk);
+        let item = items.iter().find(is_day);
+        let count = |name| at_least_zero(item.map_or(0, |item| number(item, name)));
         Day {
             date,
-            leads_created: counter.get(tally::LEADS_CREATED),
-            leads_qualified: counter.get(tally::LEADS_QUALIFIED),
-            leads_converted: counter.get(tally::LEADS_CONVERTED),
-            orders_created: counter.get(tally::ORDERS_CREATED),
-            orders_fulfilled: counter.get(tally::ORDERS_FULFILLED),
-            leads_delivered: counter.get(tally::LEADS_DELIVERED),
+            leads_created: count(tally::LEADS_CREATED),
+            leads_qualified: count(tally::LEADS_QUALIFIED),
+            leads_converted: count(tally::LEADS_CONVERTED),
+            orders_created: count(tally::ORDERS_CREATED),
+            orders_fulfilled: count(tally::ORDERS_FULFILLED),
+            leads_delivered: count(tally::LEADS_DELIVERED),
         }
     };
     Ok(dates.into_iter().map(day).collect())

@@ -8,7 +8,7 @@
 //! **Arithmetic.** All orders on one state change one item, its cap; that is what makes the cap exact. On DynamoDB two
 //! transactions on one item conflict, and a partition takes 1,000 write units a second: with some 20 ms a transaction one
 //! state takes about 50 orders a second, whatever their size, and other states take theirs beside it. An order for one
-//! state costs one query and one transaction, or two transactions from 32 leads on.
+//! state costs one query, a read of the statistics and one transaction, or two transactions from 32 leads on.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::items::{Part, Stage, Stamp, StoredOrder, Writing, entry_item, order_i
 use super::store::{OrderAction, OrderDetail, OrderEntry, Preview};
 use super::turn::Turn;
 use super::write::{Move, move_lead, new_order, part_lead, stamp, take_room};
-use super::{reserve, settle, stock};
+use super::{locks, reserve, settle, stock};
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
@@ -94,6 +94,7 @@ async fn try_to_create(
     turn: &mut Option<Turn>,
 ) -> Result<Done<OrderDetail>, OrderError> {
     let until = app.until();
+    let _locked = locks::lock(app, new).await;
     let mut helped = false;
     for attempt in 0.. {
         let stocks = stock::read_all(app, new.requested_states.as_slice(), new.quantity_per_state).await?;

@@ -1,17 +1,18 @@
 //! What a state has to give: its cap and its oldest free leads, read consistently and together.
 //!
-//! The cap, what the statistics last counted and the queue stand in one partition in this order, so one query reads
-//! them all; what it costs depends on how many leads are asked for, never on how many there are.
+//! The cap and the queue stand in one partition in this order, so one query reads both; what it costs depends on how many
+//! leads are asked for, never on how many there are. The total in stock comes from the statistics.
 
+use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 
 use super::domain::{Quantity, StateStock};
 use super::items::{CAP, CapItem};
 use crate::app::App;
 use crate::dynamo::{Item, Key, Select, StoreError, from_item};
 use crate::leads::domain::Lead;
-use crate::leads::items::{COUNTED, FREE, state_partition};
+use crate::leads::items::{FREE, state_partition};
+use crate::leads::stats;
 use crate::values::UsState;
 
 /// How many leads a query reads at first, where the cap alone says how many are needed.
@@ -26,15 +27,13 @@ pub(super) async fn read_all(
     quantity: Option<Quantity>,
 ) -> Result<Vec<StateStock>, StoreError> {
     let reads: Vec<_> = states.iter().map(|state| read(app, *state, quantity)).collect();
-    stream::iter(reads).buffered(AT_ONCE).try_collect().await
-}
-
-/// What the statistics say. They may be below zero for a moment, where a change that makes up for it is not counted yet;
-/// that must not stop an order.
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(default)]
-    unassigned: i64,
+    let reads = stream::iter(reads).buffered(AT_ONCE).try_collect::<Vec<_>>();
+    let (mut stocks, stats) = try_join(reads, stats::read(app)).await?;
+    for stock in &mut stocks {
+        let counted = stats.by_state.iter().find(|count| count.state == stock.state);
+        stock.counted = counted.map(|count| count.unassigned);
+    }
+    Ok(stocks)
 }
 
 /// What one state has to give to an order that asks for `quantity`.
@@ -103,9 +102,6 @@ fn take(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
         Some(CAP) => {
             let CapItem { cap, out, room, .. } = from_item(item)?;
             (stock.cap, stock.out, stock.room, stock.stored) = (cap, out, room, true);
-        }
-        Some(COUNTED) => {
-            stock.counted = Some(u64::try_from(from_item::<Counted>(item)?.unassigned).unwrap_or(0));
         }
         Some(sort) if sort.starts_with(FREE) => stock.oldest.push(from_item::<Lead>(item)?),
         _ => {}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::{join, pending};
 use holdfast::automation::consume::{consume, is_relevant};
 use holdfast::calendar;
@@ -26,7 +28,9 @@ pub fn all() -> Vec<Story> {
     stories![
         store: the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes,
             batches_told_again_and_in_any_order_count_once,
-            two_who_count_the_same_at_once_count_it_once;
+            two_who_count_the_same_at_once_count_it_once,
+            statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_counted_twice,
+            hundreds_of_changes_are_counted_in_full_transactions;
         app: the_days_say_what_happened_in_new_york
     ]
 }
@@ -194,6 +198,67 @@ async fn two_who_count_the_same_at_once_count_it_once(world: World) {
     let today = calendar::day_of(Timestamp::now());
     let days = stats::days(&desk.app, today, 2).await.unwrap();
     assert_eq!(days.iter().map(|day| day.orders_created).sum::<u64>(), 1);
+}
+
+/// Changes an item of the statistics past the product.
+async fn set(world: &World, pk: &str, sk: &str, expression: &str, numbers: &[(&str, i64)]) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = UpdateItemInput::builder().table_name(world.table());
+    let update = update.key("pk", text(pk)).key("sk", text(sk)).update_expression(expression);
+    let number = |(name, number): &(&str, i64)| ((*name).to_owned(), AttributeValue::N(number.to_string()));
+    let values = numbers.iter().map(number).collect();
+    world.store().update_item(update.set_expression_attribute_values(Some(values))).await;
+}
+
+async fn statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_counted_twice(world: World) {
+    let desk = Desk::open(&world).await;
+    let counts = async || {
+        let stats = stats::read(&desk.app).await.unwrap();
+        let of = |code: &str| {
+            let state = stats.by_state.iter().find(|count| count.state == code.parse().unwrap()).unwrap();
+            [state.unassigned, state.assigned, state.fulfilled]
+        };
+        (stats.by_stock[0].count, of("NY"), of("WY"))
+    };
+    set(&world, "STATS", "STATS", "SET prospect = :n, unassigned = :n", &[(":n", 9)]).await;
+    set(&world, "STATE#NY", "COUNTED", "SET unassigned = :u, assigned = :a", &[(":u", 4), (":a", 2)]).await;
+    set(&world, "STATE#WY", "COUNTED", "SET unassigned = :u, fulfilled = :f", &[(":u", -1), (":f", 3)]).await;
+    assert_eq!(counts().await, (9, [4, 2, 0], [0, 0, 3]), "as they stand");
+
+    stock(&desk, "NY", 1).await;
+    follow(&world, &desk).await;
+    assert_eq!(
+        counts().await,
+        (10, [5, 2, 0], [0, 0, 3]),
+        "the first change that is counted takes them over"
+    );
+    world.wire().reset();
+    counts().await;
+    assert_eq!(world.wire().total(), 1, "all statistics are one read");
+
+    // A function of the earlier version was still at work.
+    set(&world, "STATE#WY", "COUNTED", "ADD unassigned :u", &[(":u", 3)]).await;
+    stats::take_over(&desk.app).await.unwrap();
+    stats::take_over(&desk.app).await.unwrap();
+    assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]));
+}
+
+async fn hundreds_of_changes_are_counted_in_full_transactions(world: World) {
+    let desk = Desk::open(&world).await;
+    let leads = stock(&desk, "NY", 250).await;
+    let agent = desk.agent().await;
+    for lead in &leads[..20] {
+        let lead = serde_json::to_value(lead).unwrap();
+        change(&agent, &lead, 1, json!({ "state": "CA" })).await.expect(200);
+        change(&agent, &lead, 2, json!({ "state": "TX" })).await.expect(200);
+    }
+    let changes = told(&world, &desk).await;
+    assert_eq!(changes.len(), 290);
+    consume(&desk.app, &changes[..1]).await.unwrap();
+    world.wire().reset();
+    consume(&desk.app, &changes).await.unwrap();
+    assert_eq!(world.wire().count("TransactWriteItems"), 3, "some 90 records in each");
+    assert_recounted(&desk).await;
 }
 
 async fn the_days_say_what_happened_in_new_york(world: World) {

@@ -1,6 +1,8 @@
-//! `holdfast upgrade`: rewrites what older versions of the program wrote in the present form of items.
+//! `holdfast upgrade`: rewrites what older versions of the program wrote in the present form of items, and takes over
+//! their statistics.
 
 use holdfast::dynamo::{SCHEMA, upgrade_all};
+use holdfast::leads::stats;
 
 use crate::cli::Upgrade;
 use crate::console::{Console, Progress};
@@ -19,8 +21,10 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     })
     .await;
     console.end_progress();
+    let statistics = stats::take_over(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;
+    statistics?;
     console.say(&format!("Rewrote {} items. All items are of schema {SCHEMA}.", upgraded.rewritten));
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::items::COUNTED;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+
 use super::tally::{Counted, Shape, Sighting, Sums, Tally};
-use super::{AS_OF, day_key, desk_key, state_key};
+use super::{AS_OF, BY_STATE, cause_attribute, day_key, former, state_attribute, stats_key};
 use crate::app::App;
 use crate::dynamo::schema::TTL;
 use crate::dynamo::stream::{Change, Sequence};
@@ -12,8 +14,15 @@ use crate::dynamo::{
     Condition, GuardedWrite, Item, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
-/// Records that are counted together: their keys fit into one read.
-const TOGETHER: usize = 100;
+/// The sort key of what was counted of a record.
+const COUNTED: &str = "COUNTED";
+/// What was counted of so many records is read in one call.
+const READ_TOGETHER: usize = 100;
+/// Calls that are made at the same time, where that makes sense.
+const AT_ONCE: usize = 32;
+/// Attributes of states that one transaction changes: DynamoDB's expressions are of 4 KB at most, and a change of a state
+/// takes some 20 bytes.
+const STATE_ATTRIBUTES: usize = 100;
 /// How often a count is tried again because another one counts the same.
 const ATTEMPTS: u32 = 20;
 /// How long it is remembered that a record went: longer than any stream tells of it, in seconds.
@@ -35,15 +44,12 @@ pub struct Uncounted {
 /// # Errors
 /// [`Uncounted`]: all changes before that one are counted. Counting them all again is right.
 pub async fn count(app: &App, changes: &[Change]) -> Result<(), Uncounted> {
-    for chunk in changes.chunks(TOGETHER) {
-        let (sightings, broken) = sightings(chunk);
-        if let Some(first) = sightings.first() {
-            let sequence = first.sequence.clone();
-            all(app, &sightings).await.map_err(|cause| Uncounted { sequence, cause })?;
-        }
-        broken.map_or(Ok(()), Err)?;
+    let (sightings, broken) = sightings(changes);
+    if let Some(first) = sightings.first() {
+        let sequence = first.sequence.clone();
+        all(app, &sightings).await.map_err(|cause| Uncounted { sequence, cause })?;
     }
-    Ok(())
+    broken.map_or(Ok(()), Err)
 }
 
 /// What counts of some changes in the order in which they happened, up to the first that cannot be read.
@@ -67,28 +73,47 @@ async fn all(app: &App, sightings: &[Sighting]) -> Result<(), StoreError> {
         if try_all(app, sightings).await? {
             return Ok(());
         }
-        app.dynamo.pause(attempt).await;
+        app.background.pause(attempt).await;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &desk_key()))
+    Err(StoreError::contradiction("TransactWriteItems", &stats_key()))
 }
 
 /// Counts what is not counted yet; says whether nobody else counted the same meanwhile.
 async fn try_all(app: &App, sightings: &[Sighting]) -> Result<bool, StoreError> {
-    let mut known = read(app, sightings).await?;
-    let mut step = Step::default();
-    for sighting in sightings {
-        let counted = known.get(&sighting.pk);
-        if counted.is_some_and(|counted| counted.sequence >= sighting.sequence) {
-            continue;
-        }
-        if step.is_full() && !std::mem::take(&mut step).write(app).await? {
-            return Ok(false);
-        }
-        let after = Counted { sequence: sighting.sequence.clone(), shape: sighting.shape() };
-        step.add(counted, sighting, after.clone());
-        known.insert(sighting.pk.clone(), after);
+    let records = by_record(sightings);
+    let known = read(app, &records).await?;
+    let as_of = sightings.iter().map(|sighting| sighting.at).max();
+    let steps = steps(&records, &known);
+    let Some((last, others)) = steps.split_last() else { return Ok(true) };
+    // Their records differ, and what they add to the counters can be added in any order.
+    let at_once = if app.background.conflicts() { 1 } else { AT_ONCE };
+    let writes: Vec<_> = others.iter().map(|step| step.write(app, None)).collect();
+    let written: Vec<bool> = stream::iter(writes).buffer_unordered(at_once).try_collect().await?;
+    if written.contains(&false) {
+        return Ok(false);
     }
-    step.write(app).await
+    // Only now do the statistics stand for the time of the last change.
+    last.write(app, as_of).await
+}
+
+/// The sightings of one record, in order.
+struct Record<'a> {
+    pk: &'a str,
+    sightings: Vec<&'a Sighting>,
+}
+
+/// The sightings by record, in the order of the records' first.
+fn by_record(sightings: &[Sighting]) -> Vec<Record<'_>> {
+    let mut records: Vec<Record<'_>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for sighting in sightings {
+        let place = *places.entry(&sighting.pk).or_insert(records.len());
+        match records.get_mut(place) {
+            Some(record) => record.sightings.push(sighting),
+            None => records.push(Record { pk: &sighting.pk, sightings: vec![sighting] }),
+        }
+    }
+    records
 }
 
 fn counted_key(pk: &str) -> Key {
@@ -96,21 +121,31 @@ fn counted_key(pk: &str) -> Key {
 }
 
 /// What was counted of the records, by their partitions.
-async fn read(app: &App, sightings: &[Sighting]) -> Result<HashMap<String, Counted>, StoreError> {
-    let mut partitions: Vec<&str> = sightings.iter().map(|sighting| sighting.pk.as_str()).collect();
-    partitions.sort_unstable();
-    partitions.dedup();
-    let keys: Vec<Key> = partitions.into_iter().map(counted_key).collect();
-    let items = app.dynamo.get_all(&keys).await?.into_iter();
+async fn read(app: &App, records: &[Record<'_>]) -> Result<HashMap<String, Counted>, StoreError> {
+    let keys: Vec<Key> = records.iter().map(|record| counted_key(record.pk)).collect();
+    let reads: Vec<_> = keys.chunks(READ_TOGETHER).map(|keys| app.background.get_all(keys)).collect();
+    let items: Vec<Vec<Item>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
     let pair = |item: Item| {
         let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
         from_item(item).map(|counted| (pk, counted))
     };
-    items.map(pair).collect()
+    items.into_iter().flatten().map(pair).collect()
+}
+
+/// The transactions that count what is not counted yet, each of other records.
+fn steps(records: &[Record<'_>], known: &HashMap<String, Counted>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for record in records {
+        let Some(one) = Step::of(record, known.get(record.pk)) else { continue };
+        match steps.last_mut().filter(|step| step.fits(&one)) {
+            Some(step) => step.add(one),
+            None => steps.push(one),
+        }
+    }
+    steps
 }
 
 /// One transaction of counting.
-#[derive(Default)]
 struct Step {
     tally: Tally,
     /// Of each record, what was counted when the step began, and what is now.
@@ -118,27 +153,33 @@ struct Step {
 }
 
 impl Step {
-    fn is_full(&self) -> bool {
-        let next = 1 + Tally::OF_ONE_CHANGE;
-        self.records.len() + self.tally.counters() + next > GuardedWrite::MAX_ACTIONS
+    /// What is new of a record, if anything is.
+    fn of(record: &Record<'_>, known: Option<&Counted>) -> Option<Self> {
+        let (mut tally, mut last) = (Tally::default(), known.cloned());
+        let is_new = |sighting: &&&Sighting| known.is_none_or(|known| known.sequence < sighting.sequence);
+        for sighting in record.sightings.iter().filter(is_new) {
+            tally.add(last.as_ref().map(|counted| counted.shape), sighting);
+            last = Some(Counted { sequence: sighting.sequence.clone(), shape: sighting.shape() });
+        }
+        let before = known.map(|known| known.sequence.clone());
+        let after = last.filter(|after| before.as_ref() != Some(&after.sequence))?;
+        Some(Self { tally, records: vec![(record.pk.to_owned(), before, after)] })
     }
 
-    fn add(&mut self, counted: Option<&Counted>, sighting: &Sighting, after: Counted) {
-        self.tally.add(counted.map(|counted| counted.shape), sighting);
-        match self.records.iter_mut().find(|(pk, ..)| *pk == sighting.pk) {
-            Some((_, _, record)) => *record = after,
-            None => {
-                let before = counted.map(|counted| counted.sequence.clone());
-                self.records.push((sighting.pk.clone(), before, after));
-            }
-        }
+    /// Whether another record's step can become part of this one.
+    fn fits(&self, other: &Self) -> bool {
+        let items = self.records.len() + other.records.len() + self.tally.items() + other.tally.items();
+        let attributes = self.tally.state_attributes() + other.tally.state_attributes();
+        items <= GuardedWrite::MAX_ACTIONS && attributes <= STATE_ATTRIBUTES
     }
 
-    async fn write(self, app: &App) -> Result<bool, StoreError> {
-        if self.records.is_empty() {
-            return Ok(true);
-        }
-        let mut write = app.dynamo.guarded_write();
+    fn add(&mut self, other: Self) {
+        self.tally.add_all(other.tally);
+        self.records.extend(other.records);
+    }
+
+    async fn write(&self, app: &App, as_of: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut write = app.background.guarded_write();
         for (pk, before, after) in &self.records {
             let same = match before {
                 Some(sequence) => Condition::is("sequence", sequence.as_str()),
@@ -151,28 +192,42 @@ impl Step {
             }
             write = write.put("counted", item, same);
         }
-        match app.dynamo.write(add_counters(write, &self.tally)?).await {
+        match app.background.write(add_counters(write, &self.tally, as_of)?).await {
             Ok(()) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Refused(refusal)) => {
+                if refusal.of("stats") {
+                    former::take_over(app).await?;
+                }
+                Ok(false)
+            }
             Err(WriteError::Store(error)) => Err(error),
         }
     }
 }
 
-fn add_counters(mut write: GuardedWrite, tally: &Tally) -> Result<GuardedWrite, StoreError> {
+fn add_counters(
+    mut write: GuardedWrite,
+    tally: &Tally,
+    as_of: Option<Timestamp>,
+) -> Result<GuardedWrite, StoreError> {
     let sums =
         |sums: &Sums| sums.changed().fold(Update::default(), |update, (name, by)| update.add(name, by));
-    let as_of = to_attribute(tally.as_of)?;
-    let desk = sums(&tally.desk).set(AS_OF, as_of.clone());
-    write = write.update_derived("desk", &desk_key(), &desk);
-    for (state, tally) in tally.states.iter().filter(|(_, tally)| !tally.sums.is_nothing()) {
-        let update = sums(&tally.sums).set(AS_OF, as_of.clone());
-        let update = match &tally.cause {
-            Some(cause) => update.set("cause", to_attribute(cause)?),
-            None => update.remove("cause"),
-        };
-        write = write.update_derived("state", &state_key(*state), &update);
+    let mut stats = sums(&tally.desk);
+    if let Some(as_of) = as_of {
+        stats = stats.set(AS_OF, to_attribute(as_of)?);
     }
+    for (state, tally) in tally.states.iter().filter(|(_, tally)| !tally.sums.is_nothing()) {
+        for (stock, by) in tally.sums.changed() {
+            stats = stats.add(&state_attribute(stock, *state), by);
+        }
+        let cause = cause_attribute(*state);
+        stats = match &tally.cause {
+            Some(rule) => stats.set(&cause, to_attribute(rule)?),
+            None => stats.remove(&cause),
+        };
+    }
+    let counts_by_state = Condition::Equals(BY_STATE, to_attribute(true)?);
+    write = write.update("stats", &stats_key(), &stats, counts_by_state);
     for (date, tally) in tally.days.iter().filter(|(_, tally)| !tally.is_nothing()) {
         write = write.update_derived("day", &day_key(*date), &sums(tally));
     }

@@ -80,7 +80,8 @@ pub(super) struct Sighting {
     /// The record's partition.
     pub pk: String,
     pub sequence: Sequence,
-    at: Timestamp,
+    /// When the change happened.
+    pub at: Timestamp,
     images: Images,
     cause: Option<Cause>,
 }
@@ -139,6 +140,10 @@ impl Sums {
         *self.0.entry(name).or_default() += number;
     }
 
+    fn add_all(&mut self, other: &Self) {
+        other.0.iter().for_each(|(name, number)| self.add(name, *number));
+    }
+
     /// Those that are not nothing.
     pub fn changed(&self) -> impl Iterator<Item = (&'static str, i64)> {
         self.0.iter().map(|(name, number)| (*name, *number)).filter(|(_, number)| *number != 0)
@@ -157,28 +162,53 @@ pub(super) struct StateTally {
     pub cause: Option<Cause>,
 }
 
+impl StateTally {
+    fn add_all(&mut self, other: Self) {
+        self.sums.add_all(&other.sums);
+        self.note_cause(other.cause.as_ref());
+    }
+
+    fn note_cause(&mut self, cause: Option<&Cause>) {
+        let depth = |cause: Option<&Cause>| cause.map(|cause| cause.depth);
+        if depth(cause) > depth(self.cause.as_ref()) {
+            self.cause = cause.cloned();
+        }
+    }
+}
+
 /// What some changes make of the counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// The last moment of the changes.
-    pub as_of: Option<Timestamp>,
     pub desk: Sums,
     pub states: BTreeMap<UsState, StateTally>,
     pub days: BTreeMap<Date, Sums>,
 }
 
 impl Tally {
-    /// The most counters that one change reaches: the desk's, two states' and three days'.
-    pub const OF_ONE_CHANGE: usize = 6;
+    /// How many items it changes, at the most.
+    pub fn items(&self) -> usize {
+        1 + self.days.len()
+    }
 
-    /// How many counters it changes, at the most.
-    pub fn counters(&self) -> usize {
-        1 + self.states.len() + self.days.len()
+    /// How many attributes of states it changes, with their causes.
+    pub fn state_attributes(&self) -> usize {
+        let changed = self.states.values().map(|state| state.sums.changed().count());
+        changed.filter(|count| *count > 0).map(|count| count + 1).sum()
+    }
+
+    /// Adds what other changes make of the counters.
+    pub fn add_all(&mut self, other: Self) {
+        self.desk.add_all(&other.desk);
+        for (state, tally) in other.states {
+            self.states.entry(state).or_default().add_all(tally);
+        }
+        for (date, sums) in other.days {
+            self.days.entry(date).or_default().add_all(&sums);
+        }
     }
 
     /// Adds the difference between what was counted of a record and what a change made of it.
     pub fn add(&mut self, counted: Option<Shape>, sighting: &Sighting) {
-        self.as_of = self.as_of.max(Some(sighting.at));
         match sighting.images {
             Images::Lead { before, after } => {
                 self.move_lead(counted, sighting);
@@ -197,10 +227,7 @@ impl Tally {
             let Some(state) = state else { continue };
             let tally = self.states.entry(state).or_default();
             tally.sums.add(stock.slug(), number);
-            let depth = |cause: &Option<Cause>| cause.as_ref().map(|cause| cause.depth);
-            if depth(&sighting.cause) > depth(&tally.cause) {
-                tally.cause.clone_from(&sighting.cause);
-            }
+            tally.note_cause(sighting.cause.as_ref());
         }
     }
 

@@ -1,0 +1,84 @@
+//! Statistics by state in the form of earlier versions: one item for each state, in the partition of its queue. They are
+//! moved into the single statistics item in chunks, one transaction each, so that the sum of both is always right.
+
+use super::{BY_STATE, number, state_attribute, stats_key};
+use crate::app::App;
+use crate::dynamo::{Condition, Item, Key, StoreError, Update, WriteError};
+use crate::leads::domain::Stock;
+use crate::leads::items::state_partition;
+use crate::values::UsState;
+
+/// The sort key of a state's statistics.
+const COUNTED: &str = "COUNTED";
+/// States that are taken over in one transaction: an expression is of 4 KB at most.
+const TOGETHER: usize = 20;
+/// Attempts while an earlier version is still counting.
+const ATTEMPTS: u32 = 20;
+
+fn key(state: UsState) -> Key {
+    Key::new(state_partition(state), COUNTED)
+}
+
+/// Whether an earlier version counts a state under this key.
+pub fn is_former(key: &Key) -> bool {
+    key.sk == COUNTED && key.pk.starts_with("STATE#")
+}
+
+/// What is not yet taken over.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn read(app: &App) -> Result<Vec<(UsState, Item)>, StoreError> {
+    let keys: Vec<Key> = UsState::all().map(key).collect();
+    let items = app.background.get_all(&keys).await?;
+    let state = |item: &Item| item.get("pk")?.as_s().ok()?.strip_prefix("STATE#")?.parse().ok();
+    Ok(items.into_iter().filter_map(|item| Some((state(&item)?, item))).collect())
+}
+
+/// Moves all statistics of earlier versions into the single item.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn take_over(app: &App) -> Result<(), StoreError> {
+    for attempt in 0..ATTEMPTS {
+        if try_to_take_over(app).await? {
+            return Ok(());
+        }
+        app.background.pause(attempt).await;
+    }
+    Err(StoreError::contradiction("TransactWriteItems", &stats_key()))
+}
+
+/// One attempt. Returns false if an item changed while it was moved.
+async fn try_to_take_over(app: &App) -> Result<bool, StoreError> {
+    for states in read(app).await?.chunks(TOGETHER) {
+        let mut sums = Update::default();
+        let mut write = app.background.guarded_write();
+        for (state, item) in states {
+            let counts = Stock::ALL.map(|stock| (stock.slug(), number(item, stock.slug())));
+            for (stock, count) in counts.into_iter().filter(|(_, count)| *count != 0) {
+                sums = sums.add(&state_attribute(stock, *state), count);
+            }
+            write = write.delete("state", &key(*state), Condition::Same(values(item)));
+        }
+        let write = write.update_derived("stats", &stats_key(), &sums);
+        match app.background.write(write).await {
+            Ok(()) => {}
+            Err(WriteError::Refused(_)) => return Ok(false),
+            Err(WriteError::Store(error)) => return Err(error),
+        }
+    }
+    let done = Update::default().set(BY_STATE, crate::dynamo::to_attribute(true)?);
+    let write = app.background.guarded_write().update_derived("stats", &stats_key(), &done);
+    match app.background.write(write).await {
+        Ok(()) => Ok(true),
+        Err(WriteError::Refused(_)) => Ok(false),
+        Err(WriteError::Store(error)) => Err(error),
+    }
+}
+
+/// The counts and the time of an item.
+fn values(item: &Item) -> Vec<(String, Option<aws_sdk_dynamodb::types::AttributeValue>)> {
+    let names = Stock::ALL.iter().map(Stock::slug).chain([super::AS_OF]);
+    names.map(|name| (name.to_owned(), item.get(name).cloned())).collect()
+}
