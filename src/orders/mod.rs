@@ -14,6 +14,7 @@ pub mod export;
 pub mod forms;
 pub(crate) mod items;
 pub mod list;
+mod locks;
 pub mod pages;
 pub mod period;
 mod release;
@@ -26,6 +27,7 @@ pub mod views;
 mod write;
 
 pub use error::OrderError;
+pub use locks::StateLocks;
 
 use crate::app::App;
 use crate::web::access::Routes;

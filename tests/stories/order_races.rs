@@ -12,9 +12,9 @@ use holdfast::leads::domain::{Action, Actor, Lead, LeadChange, LeadId, Score, St
 use holdfast::leads::list::{ListRequest, list};
 use holdfast::leads::store as leads;
 use holdfast::leads::{Filter, LeadError};
-use holdfast::orders::OrderError;
 use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};
 use holdfast::orders::store::{self as orders, Found, OrderAction, OrderDetail};
+use holdfast::orders::{OrderError, StateLocks};
 use holdfast::values::OrderId;
 
 use super::orders::{by, create, of_stock, set_cap, state, stock, wish};
@@ -26,12 +26,34 @@ use crate::support::{Story, World, stories};
 /// The stories of this module.
 pub fn all() -> Vec<Story> {
     stories![
+        app: orders_in_one_process_wait_for_each_other_and_none_retries;
         store: forty_orders_at_once_share_the_oldest_leads_under_the_cap,
             a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind,
             a_large_order_whose_end_is_cut_off_has_ended_for_every_reader,
             an_edit_waits_for_the_order_around_its_lead_and_loses_nothing,
             random_operations_leave_every_lead_accounted_for_once
     ]
+}
+
+async fn orders_in_one_process_wait_for_each_other_and_none_retries(world: World) {
+    let mut desk = Desk::open(&world).await;
+    stock(&desk, "NY", 60).await;
+    stock(&desk, "CA", 60).await;
+    set_cap(&desk, "NY", 60).await;
+    set_cap(&desk, "CA", 60).await;
+    desk.app.state_locks = Some(StateLocks::default());
+    world.wire().reset();
+    let ordering = (0..20).map(|number| {
+        let desk = desk.clone();
+        let states: &[&str] = if number % 2 == 0 { &["NY", "CA"] } else { &["NY"] };
+        tokio::spawn(async move { create(&desk, states, Some(2)).await })
+    });
+    for answer in join_all(ordering).await {
+        let leads = answer.unwrap().unwrap().leads.len();
+        assert!(leads == 2 || leads == 4, "{leads} leads");
+    }
+    assert_eq!(world.wire().count("TransactWriteItems"), 20, "no order was tried twice");
+    assert_eq!(of_stock(&desk, Stock::Assigned).await.len(), 60);
 }
 
 async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(world: World) {
