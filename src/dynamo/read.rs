@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedC
 
 use super::expression::Expression;
 use super::schema::{Index, PK, SK};
-use super::upgrade::in_present_form;
+use super::upgrade::{ATTRIBUTE, in_present_form};
 use super::{Condition, Dynamo, Item, Key, StoreError};
 use crate::telemetry::tally;
 
@@ -175,6 +175,20 @@ impl Dynamo {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        self.get_parts(keys, &[]).await
+    }
+
+    /// Like [`get_all`](Self::get_all), but returns only these attributes, or all if none are named. It costs the same
+    /// read units and takes less time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get_parts(&self, keys: &[Key], attributes: &[&str]) -> Result<Vec<Item>, StoreError> {
+        let mut expression = Expression::default();
+        let own = [PK, SK, ATTRIBUTE];
+        let names = own.iter().chain(attributes).map(|attribute| expression.name(attribute));
+        let projection = names.collect::<Vec<_>>().join(", ");
+        let is_part = !attributes.is_empty();
         let mut found: HashMap<Key, Item> = HashMap::new();
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         for _ in 0..8 {
@@ -184,6 +198,8 @@ impl Dynamo {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(std::mem::take(&mut wanted)))
                 .consistent_read(true)
+                .set_projection_expression(is_part.then(|| projection.clone()))
+                .set_expression_attribute_names(expression.names().filter(|_| is_part))
                 .build()
                 .map_err(|error| StoreError::failed("BatchGetItem", error))?;
             let request = BatchGetItemInput::builder().request_items(&*self.table, request);

@@ -149,10 +149,24 @@ async fn alter(
     broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
 ) -> Result<Done<Lead>, LeadError> {
     for attempt in 0..ATTEMPTS {
-        let before = match snapshot(app, id, expected).await {
-            Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
-            before => before?,
+        let remembered = app.snapshots.at(id, expected);
+        let is_fresh = remembered.is_none();
+        let before = match remembered {
+            Some(seen) => seen,
+            None => match fresh(app, id, expected).await {
+                Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
+                before => before?,
+            },
         };
+        if let Some(rule) = broken_rule(&before.lead) {
+            let refusal = match is_fresh {
+                true => LeadError::violation(rule),
+                false => explain(app, id, expected, broken_rule).await?,
+            };
+            if let Some(refused) = refused(app, refusal, once).await? {
+                return refused;
+            }
+        }
         let after = (alteration.apply)(&before.lead, app.clock.now());
         let write = Once::record(once, alteration.write(app, &before, &after)?, &after)?;
         match app.dynamo.write(write).await {
@@ -234,15 +248,37 @@ fn crowded() -> LeadError {
 
 /// The lead as it stood at the expected version: from memory, or read.
 async fn snapshot(app: &App, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
-    if let Some(seen) = app.snapshots.at(id, expected) {
-        return Ok(seen);
+    match app.snapshots.at(id, expected) {
+        Some(seen) => Ok(seen),
+        None => fresh(app, id, expected).await,
     }
+}
+
+/// The lead as it stands, if that is the expected version.
+async fn fresh(app: &App, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
     let (fresh, since) = read_since(app, id, expected).await?;
     if fresh.lead.version == expected {
         Ok(fresh)
     } else {
         Err(LeadError::Conflict(Box::new(Conflict { fresh: fresh.lead, since })))
     }
+}
+
+/// What a change comes to that was not sent, since its write would be refused so. `None` if the stored lead no longer
+/// breaks the rule, for example because its order ended.
+async fn refused(
+    app: &App,
+    refusal: LeadError,
+    once: Option<&Once<'_, Lead>>,
+) -> Result<Option<Result<Done<Lead>, LeadError>>, LeadError> {
+    Ok(match refusal {
+        LeadError::Conflict(conflict) => Some(stale(app, conflict, once).await),
+        LeadError::RuleViolation(_) => match Once::look_up(once, &app.dynamo).await? {
+            Recall::Other => Some(Err(LeadError::KeyOfAnotherRequest)),
+            Recall::Same(_) | Recall::Nothing => Some(Err(refusal)),
+        },
+        _ => None,
+    })
 }
 
 /// A stale request may be the repetition of one that succeeded: then the ledger has its answer.

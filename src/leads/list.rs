@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
 use super::holds;
-use super::items::{Filter, Sort, WORDS, lead_key, list_partition, stored_lead};
+use super::items::{Filter, STORED, Sort, WORDS, lead_key, list_partition, stored_lead};
 use super::search::Query;
 use super::store::keys;
 use crate::app::App;
@@ -48,7 +48,7 @@ pub async fn list(app: &App, request: &ListRequest) -> Result<LeadPage, LeadErro
         Some(query) => search_ids(app, request, query).await?,
         None => list_ids(app, request).await?,
     };
-    let items = app.dynamo.get_all(&keys(&ids)).await?;
+    let items = app.dynamo.get_parts(&keys(&ids), &STORED).await?;
     let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
     let seen = holds::see_all(app, stored).await?;
     seen.iter().for_each(|seen| app.snapshots.keep(seen));

@@ -10,8 +10,8 @@ use super::domain::{Action, Actor, HistoryEntry, Lead, LeadId, NewLead, Rule, St
 use super::error::{Conflict, LeadError};
 use super::holds;
 use super::items::{
-    EmailItem, HISTORY, LEAD, email_key, history_after, history_item, history_sort, lead_item, lead_key,
-    reindex, requeue, stored_lead,
+    EmailItem, HISTORY, LEAD, STORED, email_key, history_after, history_item, history_sort, lead_item,
+    lead_key, reindex, requeue, stored_lead,
 };
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
@@ -136,7 +136,7 @@ pub async fn find(app: &App, id: LeadId) -> Result<Lead, LeadError> {
 pub(crate) async fn read_all(app: &App, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
     let mut leads = Vec::with_capacity(ids.len());
     for ids in ids.chunks(100) {
-        let items = app.dynamo.get_all(&keys(ids)).await?;
+        let items = app.dynamo.get_parts(&keys(ids), &STORED).await?;
         let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
         let seen = holds::see_all(app, stored).await?;
         seen.iter().for_each(|seen| app.snapshots.keep(seen));
