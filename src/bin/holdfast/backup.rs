@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::cli::{Backup, Restore};
 use crate::console::{Console, Progress};
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, sync_name};
 use crate::failure::Failure;
 use crate::table::{Host, Local};
 use crate::takeover;
@@ -75,7 +75,8 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
     let items = restored?;
     takeover::remove_beside(&data.database())
         .map_err(Failure::file("remove what lies beside", data.database()))?;
-    fs::rename(&part, data.database()).map_err(Failure::file("write", data.database()))?;
+    let named = fs::rename(&part, data.database()).and_then(|()| sync_name(&data.database()));
+    named.map_err(Failure::file("write", data.database()))?;
     takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     drop(lock);
     console

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::data::sync_name;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
@@ -173,7 +174,8 @@ impl Write for Synced {
                 std::fs::rename(&self.part, &self.path)
             }
             linked => linked,
-        }
+        }?;
+        sync_name(&self.path)
     }
 }
 

@@ -188,13 +188,35 @@ fn read_key(path: &Path) -> io::Result<CookieKey> {
 
 fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
     let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
-    // RemoteNewFile aside and moved into host, so that a crash leaves a whole key or none.
+    // Written beside its place and renamed, so that a crash leaves a whole key or none.
     let aside = path.with_extension("new");
     let mut file = private_file(&aside)?;
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;
     fs::rename(&aside, path)?;
+    sync_name(path)?;
     read_key(path)
+}
+
+/// Syncs the directory of a file, so that the file's new name survives a power failure. Some file systems cannot do that,
+/// and do not need to.
+///
+/// # Errors
+/// What the system said.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(directory) = path.parent() {
+        let here = directory.as_os_str().is_empty();
+        let directory = File::open(if here { Path::new(".") } else { directory })?;
+        match directory.sync_all() {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+            synced => synced?,
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn private_file(path: &Path) -> io::Result<File> {

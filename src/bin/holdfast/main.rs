@@ -47,6 +47,10 @@ use console::{Console, Terminal};
 use failure::Failure;
 use table::Host;
 
+/// A request allocates thousands of small values, which took a quarter of its time with the allocator of glibc.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOGGED: &str = "info";
 

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use tokio::task::spawn_blocking;
 
-use crate::data::DataDirectory;
+use crate::data::{DataDirectory, sync_name};
 use crate::failure::Failure;
 use crate::serve::TABLE;
 use crate::table::no_cookies;
@@ -62,8 +62,7 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
         remove_beside(&store)?;
         fs::rename(&whole, &store)?;
         // The former file must not be taken over again after a crash: later changes would be lost.
-        #[cfg(unix)]
-        fs::File::open(store.parent().ok_or("the data directory has no path")?)?.sync_all()?;
+        sync_name(&store)?;
         remove(&part)?;
         Ok(copied)
     });
