@@ -1,5 +1,7 @@
 //! Who is it: links, passwords, sessions and tokens, as people and programs meet them.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use futures_util::future::join_all;
 use http::Method;
 use jiff::SignedDuration;
@@ -354,7 +356,11 @@ async fn a_repeated_request_makes_one_token(world: World) {
 }
 
 async fn tokens_are_listed_page_by_page(world: World) {
-    let desk = Desk::open(&world).await;
+    // No two are made in the same millisecond.
+    let (start, ticks) = (jiff::Timestamp::now(), AtomicI64::new(0));
+    let clock =
+        Clock::from_fn(move || start + SignedDuration::from_millis(ticks.fetch_add(1, Ordering::SeqCst)));
+    let desk = Desk::open(&world).await.with_clock(clock);
     let ann = desk.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
     for number in 0..5 {
         let body = json!({ "name": format!("token {number}") });

@@ -109,7 +109,8 @@ async fn a_form_that_is_pressed_twice_is_sent_once(world: World) {
     assert_eq!(ada.run(press, Vec::new()).await, true);
     ada.wait_for_text("#lead h1", "Grace Hopper").await;
     assert_eq!(office.world.wire().count(WRITE), 1);
-    // Back at the form it can be sent again.
+    // Back at the form it can be sent again. The page appears a moment before the address changes.
+    ada.wait_to_leave("/leads/new").await;
     ada.run("history.back()", Vec::new()).await;
     ada.wait_for("input[name=email]").await;
     // A browser may or may not give back what was typed.
