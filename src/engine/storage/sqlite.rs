@@ -15,6 +15,8 @@ use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
 /// Parts of a collection between which values are looked at when the file is opened.
 const SAMPLES: u8 = 8;
+/// The ends of the log. Asked for both at once, SQLite would read the whole log.
+const LOG_ENDS: [&str; 2] = ["SELECT min(key) FROM log", "SELECT max(key) FROM log"];
 /// The largest value that is looked at then.
 const SAMPLE_BYTES: u32 = 64 * 1024;
 /// Free pages that are kept at least.
@@ -156,10 +158,9 @@ pub fn sample(
             look(connection, space, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
         }
     }
-    let ends = connection.query_row("SELECT min(key), max(key) FROM log", [], |row| {
-        Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0)))
-    });
-    let (first, last) = ends?;
+    let end = |sql| connection.query_row(sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0)));
+    let [first, last] = LOG_ENDS;
+    let (first, last) = (end(first)?, end(last)?);
     let step = last.saturating_sub(first) / i64::from(SAMPLES);
     for place in 0..=SAMPLES {
         let from = if place == SAMPLES { last } else { first.saturating_add(step * i64::from(place)) };
@@ -235,6 +236,17 @@ pub fn apply(connection: &Connection, batch: &Batch) -> Result<(), StorageError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ends_of_the_log_are_found_without_reading_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE log(key INTEGER PRIMARY KEY, value BLOB NOT NULL)").unwrap();
+        for sql in LOG_ENDS {
+            let plan =
+                connection.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.get::<_, String>(3));
+            assert_eq!(plan.unwrap(), "SEARCH log");
+        }
+    }
 
     #[test]
     fn sample_keys_are_evenly_spaced() {
