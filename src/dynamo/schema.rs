@@ -185,7 +185,7 @@ pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
         .stream_specification(stream()?);
     match dynamo.call(&request).await? {
         Ok(_) => expire_items(dynamo).await,
-        // Whoever made it may have been cut off before the next step.
+        // The process that made it may have stopped before the next step.
         Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
         // On a full disk the engine judges no write, and a table that is there can still be read.
         Err(error) if error.is_full() && is_there(dynamo).await? => Ok(()),

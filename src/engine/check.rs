@@ -45,7 +45,7 @@ impl CheckReport {
 impl Engine {
     /// Reads and checks everything that is stored. It takes as long as reading the whole file; writes go on meanwhile. At
     /// the end SQLite checks its file in one go, and until that is done the write-ahead log cannot begin anew.
-    /// `progress` is told now and then how many values were read, and says whether to go on.
+    /// `progress` gets the number of values read so far, and returns whether to go on.
     ///
     /// # Errors
     /// `InternalServerError` if the storage fails in another way than by being damaged.
@@ -56,7 +56,7 @@ impl Engine {
             while let Some(from) = start {
                 start = self.read_one_state(|read| check.step(read, space, from).map_err(storage_error))?;
                 if !progress(check.read) {
-                    return Err(super::internal("the check was given up"));
+                    return Err(super::internal("the check was cancelled"));
                 }
             }
         }

@@ -176,7 +176,7 @@ impl Drop for Disk {
     }
 }
 
-/// Drops what waits when the writer ends, however that comes: nobody must wait for ever.
+/// Drops the waiting writes when the writer ends for any reason, so that their callers get an answer.
 struct Closing<'a>(&'a Queue);
 
 impl Drop for Closing<'_> {

@@ -45,25 +45,6 @@ fn least_acknowledged(read: &dyn Read) -> Result<Option<u64>, EngineError> {
     least
 }
 
-/// The write that notes how far a reader came.
-fn acknowledgement(
-    reader: &str,
-    sequence: u64,
-) -> impl FnOnce(&mut Writing<'_>) -> Result<(), EngineError> + Send + 'static {
-    let key = reader_key(reader);
-    move |writing| {
-        let Some(place) = acknowledged(writing.read, &key)? else {
-            return Err(EngineError::invalid("the reader of the stream is not registered"));
-        };
-        let sequence = sequence.min(writing.state.log.last_place());
-        if sequence > place {
-            let value = codec::seal(&key, &sequence.to_be_bytes());
-            writing.changes.batch.put(Space::Meta, key, value);
-        }
-        Ok(())
-    }
-}
-
 impl Engine {
     /// Registers a reader of the streams, and returns the place that it acknowledged last: 0 if it is new. From now on,
     /// records are kept until it acknowledged them.
@@ -94,21 +75,13 @@ impl Engine {
         })
     }
 
-    /// Returns records of a table's stream after a place, in order: about `limit`, and less if they are large. Records
-    /// that were trimmed are passed over. There may be none although there are more: the end is where `last` is `after`.
+    /// Returns records of a table's stream after a place, in order, with only those of items whose key attributes are
+    /// `wanted`; the others are not decoded. There are about `limit`, and fewer if they are large. Records that were
+    /// trimmed are passed over. There may be none although there are more: the end is where `last` is `after`.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
-    pub fn read_stream(&self, table: &str, after: u64, limit: usize) -> Result<StreamPage, EngineError> {
-        self.read_stream_of(table, after, limit, &|_| true)
-    }
-
-    /// As [`read_stream`](Self::read_stream), with only the records of items whose key attributes are `wanted`. The
-    /// others are not decoded.
-    ///
-    /// # Errors
-    /// [`EngineError`] if storage fails.
-    pub fn read_stream_of(
+    pub fn read_stream(
         &self,
         table: &str,
         after: u64,
@@ -119,22 +92,31 @@ impl Engine {
         self.read(|read| stream::read(read, &self.catalog(), &wanted, limit).map_err(storage_error))
     }
 
-    /// Notes that a reader handled everything up to a place. A place before the one that it acknowledged is ignored, and
-    /// one behind the stream's end counts as that end.
+    /// Notes that a reader handled everything up to a place, without waiting: `done` gets the answer once that is on disk.
+    /// A place before the one that it acknowledged is ignored, and one behind the stream's end counts as that end. A
+    /// reader that is not registered is an error.
     ///
     /// # Errors
-    /// [`EngineError`] if the reader is not registered or storage fails.
-    pub fn acknowledge(&self, reader: &str, sequence: u64) -> Result<(), EngineError> {
-        self.write(acknowledgement(reader, sequence))
-    }
-
-    /// As [`acknowledge`](Self::acknowledge), without waiting until it is on disk.
-    ///
-    /// # Errors
-    /// [`EngineError`] if it cannot be queued.
-    pub fn acknowledge_later(&self, reader: &str, sequence: u64) -> Result<(), EngineError> {
-        // If this write fails, the next acknowledgement covers it.
-        self.submit(acknowledgement(reader, sequence), drop)
+    /// [`EngineError`] if it cannot be queued; then `done` is not called.
+    pub fn acknowledge(
+        &self,
+        reader: &str,
+        sequence: u64,
+        done: impl FnOnce(Result<(), EngineError>) + Send + 'static,
+    ) -> Result<(), EngineError> {
+        let key = reader_key(reader);
+        let note = move |writing: &mut Writing<'_>| {
+            let Some(place) = acknowledged(writing.read, &key)? else {
+                return Err(EngineError::invalid("the reader of the stream is not registered"));
+            };
+            let sequence = sequence.min(writing.state.log.last_place());
+            if sequence > place {
+                let value = codec::seal(&key, &sequence.to_be_bytes());
+                writing.changes.batch.put(Space::Meta, key, value);
+            }
+            Ok(())
+        };
+        self.submit(note, done)
     }
 
     /// Removes up to `limit` rows of the stream's log that no reader needs, and returns how many. Call it again while it

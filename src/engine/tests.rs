@@ -29,6 +29,7 @@ use super::*;
 mod care;
 mod data_file;
 mod durability;
+mod expiry;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -102,6 +103,20 @@ fn put(engine: &Engine, item: Item) {
 fn get(engine: &Engine, pk: &str, sk: &str) -> Option<Item> {
     let input = GetItemInput::builder().table_name("things").key("pk", text(pk)).key("sk", text(sk));
     engine.get_item(&input.build().unwrap()).unwrap().item
+}
+
+/// Has items expire at the second in `until`.
+fn let_expire(engine: &Engine) {
+    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
+    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
+    engine.update_time_to_live(input.build().unwrap()).unwrap();
+}
+
+/// Notes how far a reader came, and waits until that is on disk.
+fn acknowledge(engine: &Engine, reader: &str, place: u64) -> Result<(), EngineError> {
+    let (answered, answer) = std::sync::mpsc::channel();
+    engine.acknowledge(reader, place, move |noted| answered.send(noted).unwrap())?;
+    answer.recv().unwrap()
 }
 
 fn put_action(pairs: &[(&str, AttributeValue)]) -> TransactWriteItem {
@@ -199,83 +214,6 @@ fn the_items_of_a_deleted_table_go_also_if_the_deletion_was_interrupted() {
     let scan = engine.scan(&ScanInput::builder().table_name("things").build().unwrap()).unwrap();
     assert_eq!(scan.count, 0);
     engine.build_indexes().unwrap();
-}
-
-#[test]
-fn items_expire_in_small_steps_and_the_stream_says_that_the_service_did_it() {
-    let (engine, clock) = engine();
-    let now = clock.now().as_second();
-    put(&engine, item(&[("pk", text("before")), ("sk", text("a")), ("until", number(now + 5))]));
-    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
-    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
-    engine.update_time_to_live(input.build().unwrap()).unwrap();
-    for place in 0..5 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("until", number(now + 10 + place))]),
-        );
-    }
-    put(&engine, item(&[("pk", text("ancient")), ("sk", text("a")), ("until", number(1))]));
-    put(&engine, item(&[("pk", text("words")), ("sk", text("a")), ("until", text("1"))]));
-    assert_eq!(engine.expire(100).unwrap(), 0);
-    clock.advance(13);
-    assert_eq!(engine.expire(2).unwrap(), 2, "at most so many");
-    assert_eq!(engine.expire(100).unwrap(), 2);
-    assert_eq!(engine.expire(100).unwrap(), 0);
-    assert!(get(&engine, "before", "a").is_none() && get(&engine, "p", "2").is_none());
-    assert!(get(&engine, "p", "3").is_some(), "an item expires once the second is over");
-    assert!(get(&engine, "ancient", "a").is_some(), "five years later DynamoDB leaves it alone");
-    assert!(get(&engine, "words", "a").is_some());
-    let page = engine.read_stream("things", 0, 100).unwrap();
-    let removed: Vec<_> = page.records.iter().filter(|record| record.kind == ChangeKind::Remove).collect();
-    assert_eq!(removed.len(), 4);
-    assert!(removed.iter().all(|record| record.by_service && record.old_image.is_some()));
-    assert!(
-        page.records
-            .iter()
-            .filter(|record| record.kind == ChangeKind::Insert)
-            .all(|record| !record.by_service)
-    );
-}
-
-#[test]
-fn as_many_items_expire_in_one_write_as_a_row_of_the_log_can_number() {
-    let (engine, clock) = engine();
-    let now = clock.now().as_second();
-    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
-    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
-    engine.update_time_to_live(input.build().unwrap()).unwrap();
-    for place in 0..301 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("until", number(now + 10))]),
-        );
-    }
-    clock.advance(20);
-    for expired in [256, 45] {
-        let before = engine.read_stream("things", 0, usize::MAX).unwrap().last;
-        assert_eq!(engine.expire(1_000).unwrap(), expired);
-        let removed = engine.read_stream("things", before, usize::MAX).unwrap();
-        assert_eq!(removed.records.len(), expired);
-        put(&engine, item(&[("pk", text("next")), ("sk", text(expired.to_string()))]));
-        let next = engine.read_stream("things", removed.last, usize::MAX).unwrap();
-        assert_eq!(next.records.len(), 1, "what comes next has a place of its own");
-    }
-}
-
-#[test]
-fn an_item_whose_time_was_extended_does_not_expire() {
-    let (engine, clock) = engine();
-    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
-    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
-    engine.update_time_to_live(input.build().unwrap()).unwrap();
-    let now = clock.now().as_second();
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 1))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 100))]));
-    clock.advance(50);
-    assert_eq!(engine.expire(100).unwrap(), 0);
-    clock.advance(51);
-    assert_eq!(engine.expire(100).unwrap(), 1);
 }
 
 #[test]
@@ -462,22 +400,22 @@ fn a_readers_records_are_kept_until_it_acknowledges_them() {
         put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
     }
     put(&engine, item(&[("pk", text("p")), ("sk", text("9"))]));
-    let page = engine.read_stream("things", 0, 4).unwrap();
+    let page = engine.read_stream("things", 0, 4, &|_| true).unwrap();
     assert_eq!(page.records.len(), 4);
     assert_eq!(engine.trim_stream(100).unwrap(), 0);
-    engine.acknowledge("counts", page.last).unwrap();
-    engine.acknowledge("counts", 1).unwrap();
+    acknowledge(&engine, "counts", page.last).unwrap();
+    acknowledge(&engine, "counts", 1).unwrap();
     assert_eq!(engine.register_reader("counts").unwrap(), page.last, "a place never goes back");
     assert_eq!(engine.trim_stream(3).unwrap(), 3);
     assert_eq!(engine.trim_stream(100).unwrap(), 1);
-    let rest = engine.read_stream("things", page.last, 100).unwrap();
+    let rest = engine.read_stream("things", page.last, 100, &|_| true).unwrap();
     assert_eq!(rest.records.len(), 6, "a put that changes nothing is no record");
-    assert!(engine.acknowledge("unknown", 1).is_err());
-    engine.acknowledge("counts", u64::MAX).unwrap();
+    assert!(acknowledge(&engine, "unknown", 1).is_err());
+    acknowledge(&engine, "counts", u64::MAX).unwrap();
     put(&engine, item(&[("pk", text("p")), ("sk", text("10"))]));
     put(&engine, item(&[("pk", text("p")), ("sk", text("11"))]));
     engine.trim_stream(100).unwrap();
-    let page = engine.read_stream("things", rest.last, 100).unwrap();
+    let page = engine.read_stream("things", rest.last, 100, &|_| true).unwrap();
     assert_eq!(page.records.len(), 2, "what comes later was not acknowledged");
 }
 
@@ -514,8 +452,8 @@ fn everything_is_there_after_the_engine_is_opened_again() {
     add_index(&engine, "keys", keys_only());
     put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("g", text("g")), ("n", number("1.50"))]));
     engine.register_reader("counts").unwrap();
-    let page = engine.read_stream("things", 0, 10).unwrap();
-    engine.acknowledge("counts", page.last).unwrap();
+    let page = engine.read_stream("things", 0, 10, &|_| true).unwrap();
+    acknowledge(&engine, "counts", page.last).unwrap();
     drop(engine);
 
     let engine = open(&directory.file());
@@ -523,7 +461,7 @@ fn everything_is_there_after_the_engine_is_opened_again() {
     assert_eq!(query_index(&engine, "keys").len(), 1);
     assert_eq!(engine.register_reader("counts").unwrap(), page.last);
     put(&engine, item(&[("pk", text("p")), ("sk", text("b"))]));
-    let next = engine.read_stream("things", page.last, 10).unwrap();
+    let next = engine.read_stream("things", page.last, 10, &|_| true).unwrap();
     assert_eq!(next.records.len(), 1);
     assert!(next.last > page.last, "a sequence is never used twice");
 }

@@ -174,7 +174,7 @@ pub async fn read(app: &App) -> Result<Stats, StoreError> {
     let is_former = |item: &Option<Item>| item.as_ref().is_some_and(|item| !item.contains_key(BY_STATE));
     let (mut item, mut former) = (item, Vec::new());
     if is_former(&item) {
-        former = former::read(app).await?;
+        former = former::read(&app.dynamo).await?;
         // They may have been taken over between the two reads.
         item = app.dynamo.get(&stats_key()).await?;
         if !is_former(&item) {

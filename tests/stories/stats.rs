@@ -238,7 +238,8 @@ async fn statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_
 
     // A function of the earlier version was still at work.
     set(&world, "STATE#WY", "COUNTED", "ADD unassigned :u", &[(":u", 3)]).await;
-    stats::take_over(&desk.app).await.unwrap();
+    follow(&world, &desk).await;
+    assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]), "its change takes them over as well");
     stats::take_over(&desk.app).await.unwrap();
     assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]));
 }

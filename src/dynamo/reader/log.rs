@@ -9,7 +9,7 @@ use crate::dynamo::read::key_of;
 use crate::dynamo::stream::{Change, Sequence};
 use crate::dynamo::upgrade::in_present_form;
 use crate::dynamo::{Embedded, Item, StoreError};
-use crate::engine::{Engine, StreamRecord};
+use crate::engine::{Engine, EngineError, StreamRecord};
 use crate::values::Invalid;
 
 const READ: &str = "ReadStream";
@@ -87,7 +87,7 @@ impl Log {
     async fn read(&self, place: u64) -> Result<Option<Page>, StoreError> {
         let (table, relevant) = (self.audience.dynamo.table.clone(), self.audience.relevant);
         let wanted = move |keys: &Item| key_of(keys).is_none_or(|key| relevant(&key));
-        let read = move |engine: &Engine| Ok(engine.read_stream_of(&table, place, PAGE, &wanted)?);
+        let read = move |engine: &Engine| Ok(engine.read_stream(&table, place, PAGE, &wanted)?);
         let page = self.ask(READ, read).await?;
         if page.last <= place {
             return Ok(None);
@@ -99,7 +99,13 @@ impl Log {
     /// Records the reader's place without waiting for the disk. If the record is lost, the changes are handed over again.
     async fn acknowledge(&self, place: u64) -> Result<(), StoreError> {
         let consumer = self.audience.consumer;
-        self.ask("Acknowledge", move |engine| Ok(engine.acknowledge_later(consumer, place)?)).await
+        let note = move |answer: Result<(), EngineError>| {
+            if let Err(error) = answer {
+                // The next acknowledgement covers it.
+                tracing::warn!(consumer, %error, "the reader's place was not recorded");
+            }
+        };
+        self.ask("Acknowledge", move |engine| Ok(engine.acknowledge(consumer, place, note)?)).await
     }
 
     async fn ask<T: Send + 'static>(

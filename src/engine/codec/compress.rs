@@ -6,7 +6,7 @@
 //! frame without its first four bytes, which are always the same. An item that would not get smaller is not compressed.
 //!
 //! A dictionary is part of the file's format: it is never changed. A better one gets the next number, and the old ones
-//! stay to be read. [`DICTIONARY`] was trained by the test at the end of this file.
+//! stay to be read. The last test of this file is how [`DICTIONARY`] was made.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -166,22 +166,46 @@ mod tests {
         }
     }
 
-    /// Trains a dictionary with the items of a data file, and writes it where this program includes it: for the next
-    /// number. The file has to hold what a file of the product holds, made up and not of any person.
-    #[test]
-    #[ignore = "makes a new format"]
-    fn train_a_dictionary() {
-        const SIZE: usize = 6 * 1024;
-        let file = std::env::var("HOLDFAST_TRAIN").expect("HOLDFAST_TRAIN is a data file");
+    /// Items of which each is a lead of its own.
+    fn leads() -> Vec<Vec<u8>> {
+        let lead = |number: u32| {
+            let mut item = lead();
+            // The last bytes are those of the id.
+            let end = item.len() - 1;
+            for (byte, digit) in item[end - 8..end].iter_mut().zip(format!("{number:08}").bytes()) {
+                *byte = digit;
+            }
+            item
+        };
+        (0..2_000).map(lead).collect()
+    }
+
+    /// The items of a data file.
+    fn items_of(file: &Path) -> Vec<Vec<u8>> {
         let connection = rusqlite::Connection::open(file).unwrap();
         let mut statement = connection.prepare("SELECT value FROM items").unwrap();
         let values = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
-        let items: Vec<Vec<u8>> =
-            values.map(|value| decompress(&value.unwrap()[4..]).unwrap().into_owned()).collect();
+        values.map(|value| decompress(&value.unwrap()[4..]).unwrap().into_owned()).collect()
+    }
+
+    /// This is how a dictionary is made. `HOLDFAST_DICTIONARY_DATA` names a data file to train it with, whose leads,
+    /// orders and messages are invented, and `HOLDFAST_DICTIONARY` where to write it: under the next number.
+    #[test]
+    fn a_dictionary_that_is_trained_with_items_makes_such_items_smaller() {
+        const SIZE: usize = 6 * 1024;
+        let path = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
+        let items = path("HOLDFAST_DICTIONARY_DATA").map_or_else(leads, |file| items_of(&file));
         let lengths: Vec<usize> = items.iter().map(Vec::len).collect();
         let mut dictionary = Vec::with_capacity(SIZE);
         zstd_safe::train_from_buffer(&mut dictionary, &items.concat(), &lengths).unwrap();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/codec/items-1.dictionary");
-        std::fs::write(path, dictionary).unwrap();
+        let mut context = CCtx::create();
+        let mut length = |dictionary: &[u8]| {
+            let mut frame = Vec::with_capacity(zstd_safe::compress_bound(items[0].len()));
+            context.compress_using_dict(&mut frame, &items[0], dictionary, LEVEL).unwrap()
+        };
+        assert!(length(&dictionary) * 2 < length(&[]));
+        if let Some(path) = path("HOLDFAST_DICTIONARY") {
+            std::fs::write(path, dictionary).unwrap();
+        }
     }
 }

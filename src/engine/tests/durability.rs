@@ -86,13 +86,16 @@ fn a_group_that_cannot_be_stored_leaves_nothing_behind() {
 
         engine.transact_write_items(transaction("good", &key("good"))).unwrap();
         assert!(get(&engine, "p", "good").is_some(), "the token was not used");
-        let page = engine.read_stream("things", 0, 100).unwrap();
+        let page = engine.read_stream("things", 0, 100, &|_| true).unwrap();
         let sequences: Vec<_> = page.records.iter().map(|record| record.sequence).collect();
         assert_eq!(sequences, [1 << 8, 2 << 8], "the log has no gaps");
         drop(engine);
         let engine = open(&directory.file());
         put(&engine, item(&key("after")));
-        assert_eq!(engine.read_stream("things", page.last, 9).unwrap().records[0].sequence, 3 << 8);
+        assert_eq!(
+            engine.read_stream("things", page.last, 9, &|_| true).unwrap().records[0].sequence,
+            3 << 8
+        );
     }
 }
 
@@ -127,7 +130,7 @@ fn a_write_that_panics_fails_alone() {
         let failed = std::panic::catch_unwind(AssertUnwindSafe(|| engine.write::<()>(panicking)));
         assert!(failed.is_err() || failed.is_ok_and(|answer| answer.is_err()));
         put(&engine, item(&key("a")));
-        assert_eq!(engine.read_stream("things", 0, 9).unwrap().records[0].sequence, 1 << 8);
+        assert_eq!(engine.read_stream("things", 0, 9, &|_| true).unwrap().records[0].sequence, 1 << 8);
     }
 }
 
@@ -352,7 +355,7 @@ fn what_was_answered_is_there_after_a_kill() {
             items += count;
         }
         assert_eq!(query_index(&engine, "keys").len() as u64, items);
-        let page = engine.read_stream("things", 0, usize::MAX).unwrap();
+        let page = engine.read_stream("things", 0, usize::MAX, &|_| true).unwrap();
         assert_eq!(page.records.len() as u64, 2 * items);
     }
 }

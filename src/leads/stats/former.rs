@@ -3,7 +3,7 @@
 
 use super::{BY_STATE, number, state_attribute, stats_key};
 use crate::app::App;
-use crate::dynamo::{Condition, Item, Key, StoreError, Update, WriteError};
+use crate::dynamo::{Condition, Dynamo, Item, Key, StoreError, Update, WriteError, to_attribute};
 use crate::leads::domain::Stock;
 use crate::leads::items::state_partition;
 use crate::values::UsState;
@@ -28,9 +28,9 @@ pub fn is_former(key: &Key) -> bool {
 ///
 /// # Errors
 /// [`StoreError`].
-pub(super) async fn read(app: &App) -> Result<Vec<(UsState, Item)>, StoreError> {
+pub(super) async fn read(dynamo: &Dynamo) -> Result<Vec<(UsState, Item)>, StoreError> {
     let keys: Vec<Key> = UsState::all().map(key).collect();
-    let items = app.background.get_all(&keys).await?;
+    let items = dynamo.get_all(&keys).await?;
     let state = |item: &Item| item.get("pk")?.as_s().ok()?.strip_prefix("STATE#")?.parse().ok();
     Ok(items.into_iter().filter_map(|item| Some((state(&item)?, item))).collect())
 }
@@ -51,7 +51,7 @@ pub async fn take_over(app: &App) -> Result<(), StoreError> {
 
 /// One attempt. Returns false if an item changed while it was moved.
 async fn try_to_take_over(app: &App) -> Result<bool, StoreError> {
-    for states in read(app).await?.chunks(TOGETHER) {
+    for states in read(&app.background).await?.chunks(TOGETHER) {
         let mut sums = Update::default();
         let mut write = app.background.guarded_write();
         for (state, item) in states {
@@ -68,7 +68,7 @@ async fn try_to_take_over(app: &App) -> Result<bool, StoreError> {
             Err(WriteError::Store(error)) => return Err(error),
         }
     }
-    let done = Update::default().set(BY_STATE, crate::dynamo::to_attribute(true)?);
+    let done = Update::default().set(BY_STATE, to_attribute(true)?);
     let write = app.background.guarded_write().update_derived("stats", &stats_key(), &done);
     match app.background.write(write).await {
         Ok(()) => Ok(true),

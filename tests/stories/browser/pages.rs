@@ -183,7 +183,7 @@ async fn everybody_can_use_the_pages_of_imports(world: World) {
     everybody_can_use(&ada, "import-preview").await;
 
     let start = office.world.wire().hold(1, WRITE);
-    // The click lasts until the next page is there, so the start must go on meanwhile.
+    // The click returns only when the next page is loaded, so the start is released beside it.
     let (step, ()) = futures_util::join!(
         async {
             start.arrived(1).await;

@@ -132,7 +132,7 @@ async fn a_command_opens_no_file_that_was_not_named(_: World) {
     use std::io::{Read as _, Write as _};
     let data = Data::new();
     data.make();
-    // Somebody else's directory: its lock is held, and its socket leads to somebody who asks for other files.
+    // Another user's directory: its lock is held, and the process behind its socket asks for other files.
     let socket = data.path().join("holdfast.socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let lock = std::fs::File::create(data.path().join("holdfast.lock")).unwrap();

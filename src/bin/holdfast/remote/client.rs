@@ -94,8 +94,8 @@ fn closed(error: io::Error) -> io::Error {
     }
 }
 
-/// The files that the server asked for. Only those are opened that the person named: whoever owns the data directory may
-/// be somebody else.
+/// The files that the server asked for. Only files that the person named are opened, because the data directory may
+/// belong to another user.
 struct Files<'a> {
     terminal: &'a Terminal,
     words: Vec<OsString>,
@@ -117,39 +117,19 @@ impl<'a> Files<'a> {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, "the server asked for a file that was not named"))
     }
 
-    fn opened(&mut self, file: io::Result<Box<dyn Read + 'a>>) -> ClientMessage {
-        match file {
-            Ok(file) => {
-                self.readers.push(Some(file));
-                ClientMessage::Opened(self.readers.len() - 1)
-            }
-            Err(error) => ClientMessage::Failed(error.to_string()),
-        }
-    }
-
-    fn created(&mut self, file: io::Result<Box<dyn Write + 'a>>) -> ClientMessage {
-        match file {
-            Ok(file) => {
-                self.writers.push(Some(file));
-                ClientMessage::Opened(self.writers.len() - 1)
-            }
-            Err(error) => ClientMessage::Failed(error.to_string()),
-        }
-    }
-
     fn answer(&mut self, ask: ServerMessage) -> ClientMessage {
         match ask {
             ServerMessage::Open(path) => {
                 let file = self.named(&path).and_then(|path| self.terminal.open(&path));
-                self.opened(file)
+                opened(&mut self.readers, file)
             }
             ServerMessage::Create(path) => {
                 let file = self.named(&path).and_then(|path| self.terminal.create(&path));
-                self.created(file)
+                opened(&mut self.writers, file)
             }
             ServerMessage::CreatePrivate(path) => {
                 let file = self.named(&path).and_then(|path| self.terminal.create_private(&path));
-                self.created(file)
+                opened(&mut self.writers, file)
             }
             ServerMessage::Flush(file) => match self.writers.get_mut(file).and_then(Option::as_mut) {
                 Some(file) => done(file.flush()),
@@ -168,6 +148,17 @@ impl<'a> Files<'a> {
             ServerMessage::Input => data(&mut self.terminal.input()),
             _ => ClientMessage::Done,
         }
+    }
+}
+
+/// Keeps an open file, and answers with its number.
+fn opened<T>(files: &mut Vec<Option<T>>, file: io::Result<T>) -> ClientMessage {
+    match file {
+        Ok(file) => {
+            files.push(Some(file));
+            ClientMessage::Opened(files.len() - 1)
+        }
+        Err(error) => ClientMessage::Failed(error.to_string()),
     }
 }
 

@@ -48,7 +48,7 @@ fn of_engine(engine: &Engine, table: &str) -> Result<Changes, String> {
     let mut changes = Changes::new();
     let mut after = 0;
     loop {
-        let page = engine.read_stream(table, after, 7).map_err(|error| error.to_string())?;
+        let page = engine.read_stream(table, after, 7, &|_| true).map_err(|error| error.to_string())?;
         for record in &page.records {
             let kind = match record.kind {
                 ChangeKind::Insert => "INSERT",
