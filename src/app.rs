@@ -5,19 +5,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use jiff::{SignedDuration, Timestamp};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::accounts::{self, auth_cache::AuthCache, keys::CookieKeys, sign_up::SignUp};
 use crate::automation;
 use crate::dynamo::line::Line;
-use crate::dynamo::{Dynamo, Patience};
+use crate::dynamo::{Dynamo, RetryPolicy};
 use crate::error::{self, AppError};
 use crate::inventory;
 use crate::leads::{self, store::Snapshots};
@@ -62,26 +64,41 @@ impl fmt::Debug for Entropy {
     }
 }
 
-/// Where the time comes from.
+/// Where the time comes from: the time of day, and ticks that never go back.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ticks: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl Clock {
     /// The system's clock.
     pub fn of_system() -> Self {
         #[allow(clippy::disallowed_methods, reason = "the time comes in here")]
-        Self(Arc::new(Timestamp::now))
+        Self::from_fn(Timestamp::now)
     }
 
-    /// A clock that asks a function.
+    /// A clock that asks a function for the time of day, and the system for its ticks.
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let start = Instant::now();
+        Self { now: Arc::new(now), ticks: Arc::new(move || start.elapsed()) }
+    }
+
+    /// The same time of day, with the ticks of a function that never goes back.
+    #[must_use]
+    pub fn with_ticks(self, ticks: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self { ticks: Arc::new(ticks), ..self }
+    }
+
+    /// The time since some moment before: deadlines are measured by it, because the time of day can be set back.
+    pub fn ticks(&self) -> Duration {
+        (self.ticks)()
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
         // Whole milliseconds: what ids carry, and what people read.
-        let now = (self.0)();
+        let now = (self.now)();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
@@ -184,19 +201,12 @@ pub struct App {
 /// How many sessions and tokens a process knows for a moment.
 const AUTH_CACHE: usize = 10_000;
 
-/// Others made something impossible until it was too late to try again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLate;
-
 impl App {
-    /// For how many deadlines of a call something is tried that others make impossible: three of 8 s, for a request to
-    /// Lambda has 29 s.
-    const DEADLINES: i32 = 3;
-
     /// The application over a table, wherever it runs.
     pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
         let Platform { line, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
-        let dynamo = Dynamo::new(line, table, sleep, entropy.clone(), Patience::default());
+        let policy = RetryPolicy::default();
+        let dynamo = Dynamo::new(line, table, sleep, clock.clone(), entropy.clone(), policy);
         Self {
             background: dynamo.clone(),
             dynamo,
@@ -211,24 +221,14 @@ impl App {
             telemetry,
         }
     }
+}
 
-    /// Until when something is tried that is begun now and that others make impossible.
-    pub fn until(&self) -> Timestamp {
-        let deadline = SignedDuration::try_from(self.dynamo.deadline()).unwrap_or(SignedDuration::MAX);
-        let budget = deadline.checked_mul(Self::DEADLINES).unwrap_or(SignedDuration::MAX);
-        self.clock.now().saturating_add(budget).unwrap_or(Timestamp::MAX)
-    }
-
-    /// Waits before the next try.
-    ///
-    /// # Errors
-    /// [`TooLate`] for one.
-    pub async fn pause(&self, attempt: u32, until: Timestamp) -> Result<(), TooLate> {
-        if self.clock.now() >= until {
-            return Err(TooLate);
-        }
-        self.dynamo.pause_in_race(attempt).await;
-        Ok(())
+impl App {
+    /// The same application, whose requests and attempts of calls may take this long.
+    #[must_use]
+    pub fn with_retries(self, policy: RetryPolicy) -> Self {
+        let (dynamo, background) = (self.dynamo.with_policy(policy), self.background.with_policy(policy));
+        Self { dynamo, background, ..self }
     }
 }
 
@@ -258,8 +258,19 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(app.clone(), error::present))
         .layer(from_fn(headers::protect))
+        .layer(from_fn_with_state(app.clone(), limit_time))
         .layer(from_fn_with_state(app, telemetry::observe));
     (router, list)
+}
+
+/// The most time that a request may take, where its host allows less than the configuration does.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLeft(pub Duration);
+
+/// Gives each request its one deadline, which everything it does ends by.
+async fn limit_time(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let left = request.extensions_mut().remove::<TimeLeft>().map(|TimeLeft(left)| left);
+    app.dynamo.within(left, next.run(request)).await
 }
 
 /// The largest body of a request, in bytes; routes that take files say so themselves.

@@ -15,6 +15,8 @@
 //! | `HOLDFAST_SIGN_UP` | `open` (unless set), `off` or `invitation`: who may make an account of their own |
 //! | `HOLDFAST_INVITATION_CODE` | with `invitation`, the code: 8 to 100 visible ASCII characters |
 //! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that is the code |
+//! | `HOLDFAST_REQUEST_SECONDS` | how long a request may take: 2 to 28, 20 unless set; what is not done by then is answered 503 |
+//! | `HOLDFAST_ATTEMPT_SECONDS` | how long one attempt of one call to the table may take: 1 to the half of it, 3 unless set |
 //! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
 //! | `HOLDFAST_SECRETS_ENDPOINT` | where Secrets Manager answers, for tests; AWS unless set |
 
@@ -23,11 +25,14 @@ mod settle;
 
 pub use settle::{SecretsError, Settled};
 
+use std::time::Duration;
+
 use http::Uri;
 
 use crate::accounts::keys::{KeyRing, cookie_key};
 use crate::accounts::sign_up::{SignUp, SignUpFaults};
 use crate::app::Entropy;
+use crate::dynamo::RetryPolicy;
 use crate::secrets::SecretName;
 
 const TABLE: &str = "HOLDFAST_TABLE";
@@ -39,6 +44,8 @@ const BASE_PATH: &str = "HOLDFAST_BASE_PATH";
 const SIGN_UP: &str = "HOLDFAST_SIGN_UP";
 const INVITATION_CODE: &str = "HOLDFAST_INVITATION_CODE";
 const INVITATION_CODE_SECRET: &str = "HOLDFAST_INVITATION_CODE_SECRET";
+const REQUEST_SECONDS: &str = "HOLDFAST_REQUEST_SECONDS";
+const ATTEMPT_SECONDS: &str = "HOLDFAST_ATTEMPT_SECONDS";
 const DYNAMODB_ENDPOINT: &str = "HOLDFAST_DYNAMODB_ENDPOINT";
 const SECRETS_ENDPOINT: &str = "HOLDFAST_SECRETS_ENDPOINT";
 
@@ -55,6 +62,8 @@ pub struct Config {
     pub base_path: String,
     /// Whether people may make accounts of their own; by invitation, where the code is in a vault.
     pub sign_up: Told<SignUp>,
+    /// How long a request and an attempt of a call may take.
+    pub retries: RetryPolicy,
     /// Where DynamoDB answers, if not where AWS says.
     pub dynamodb_endpoint: Option<String>,
     /// Where Secrets Manager answers, if not where AWS says.
@@ -106,6 +115,7 @@ impl Config {
         let dynamodb_endpoint = optional(DYNAMODB_ENDPOINT, check_endpoint);
         let secrets_endpoint = optional(SECRETS_ENDPOINT, check_endpoint);
         let sign_up = sign_up(&lookup, &mut faults);
+        let retries = retries(&lookup, &mut faults);
         match (table, cookie_keys, sign_up) {
             (Some(table), Some(cookie_keys), Some(sign_up)) if faults.0.is_empty() => Ok(Self {
                 table,
@@ -113,6 +123,7 @@ impl Config {
                 secure_cookies: secure.as_deref() != Some("false"),
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
+                retries,
                 dynamodb_endpoint,
                 secrets_endpoint,
             }),
@@ -132,9 +143,20 @@ impl Config {
         let key = || entropy.bytes::<64>().iter().map(|byte| format!("{byte:02x}")).collect();
         Self::from_lookup(|name| match name {
             COOKIE_KEY => Some(key()),
-            TABLE | DYNAMODB_ENDPOINT => lookup(name),
+            TABLE | REQUEST_SECONDS | ATTEMPT_SECONDS | DYNAMODB_ENDPOINT => lookup(name),
             _ => None,
         })
+    }
+
+    /// How long a request and an attempt of a call may take, for a server that is told nothing else.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault.
+    pub fn retries(lookup: impl Fn(&str) -> Option<String>) -> Result<RetryPolicy, ConfigError> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let mut faults = Faults::default();
+        let policy = retries(&lookup, &mut faults);
+        if faults.0.is_empty() { Ok(policy) } else { Err(ConfigError(faults.0)) }
     }
 
     /// The keys of cookies alone, for a server that has its own where none are told.
@@ -220,6 +242,26 @@ fn check_table(name: String) -> Result<String, &'static str> {
     } else {
         Err("is no table name: it has 3 to 255 letters, digits, and the marks _ - and . only.")
     }
+}
+
+/// How long a request and an attempt of a call may take.
+fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> RetryPolicy {
+    let mut policy = RetryPolicy::default();
+    let mut seconds = |name: &str, within: std::ops::RangeInclusive<u64>, wrong: &str| {
+        let value = lookup(name)?.parse().ok().filter(|seconds| within.contains(seconds));
+        faults.take(name, value.ok_or(wrong)).map(Duration::from_secs)
+    };
+    let wrong = "must be a whole number of seconds from 2 to 28: API Gateway waits for 29.";
+    if let Some(request) = seconds(REQUEST_SECONDS, 2..=28, wrong) {
+        policy.request = request;
+    }
+    let most = policy.request.as_secs() / 2;
+    policy.attempt = policy.attempt.min(Duration::from_secs(most));
+    let wrong = "must be a whole number of seconds from 1 to the half of HOLDFAST_REQUEST_SECONDS.";
+    if let Some(attempt) = seconds(ATTEMPT_SECONDS, 1..=most, wrong) {
+        policy.attempt = attempt;
+    }
+    policy
 }
 
 fn check_bool(value: String) -> Result<String, &'static str> {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::accounts::AccountError;
 use crate::automation::AutomationError;
 use crate::automation::rules::RuleError;
+use crate::dynamo::ledger::KeyReused;
 use crate::dynamo::{CursorError, StoreError, WriteError};
 use crate::inventory::InventoryError;
 use crate::leads::LeadError;
@@ -58,6 +59,12 @@ pub enum AppError {
     /// About the request itself.
     #[error(transparent)]
     Web(#[from] WebError),
+}
+
+impl From<KeyReused> for AppError {
+    fn from(error: KeyReused) -> Self {
+        Self::Web(error.into())
+    }
 }
 
 impl From<WriteError> for AppError {
@@ -285,7 +292,17 @@ fn import_problem(error: ImportError) -> Problem {
 fn store_problem(error: &StoreError) -> Problem {
     if let StoreError::Unavailable { .. } = error {
         tracing::warn!(%error, "the store is unavailable");
-        return busy("The table did not answer in time. Trying again in a moment is safe.");
+        return busy("The table did not answer in time. Nothing was changed; try again in a moment.");
+    }
+    if let StoreError::OutcomeUnknown { .. } = error {
+        tracing::warn!(%error, "the outcome of a write is unknown");
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "outcome-unknown",
+            "We do not know whether this was done",
+            "The table did not answer in time, so the change may have been made. Look before you repeat it: a creation \
+             that is sent again without an Idempotency-Key may be made twice.",
+        );
     }
     if let StoreError::Full { .. } = error {
         tracing::error!(%error, "the disk is full: free some space, and writing goes on by itself");
@@ -364,6 +381,7 @@ fn web_problem(error: WebError) -> Problem {
             "This write came from another site",
             "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
         ),
+        WebError::KeyReused(_) => key_of_another_request(),
         WebError::Internal(_) => unknown(&error),
     }
 }
@@ -437,7 +455,7 @@ fn key_of_another_request() -> Problem {
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency-key-reused",
         "This Idempotency-Key belongs to another request",
-        "A key repeats one request, with the same body. Send another key for another request.",
+        "A key repeats one request: the same method, address, precondition and body. Send another key for another request.",
     )
 }
 

@@ -16,10 +16,10 @@ use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::values::{Email, Name, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WithKey};
 use crate::web::lists::{Listed, PageParameters};
 use crate::web::pages::Shell;
-use crate::web::respond::answer;
+use crate::web::respond::{answer, no_content};
 
 /// The routes of the JSON API.
 pub(super) fn routes(app: &App) -> Routes {
@@ -109,7 +109,9 @@ async fn revoke(
     State(app): State<App>,
     who: SignedIn,
     InPath(id): InPath<TokenId>,
-) -> Result<StatusCode, AppError> {
-    tokens::revoke(&app, who.id, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
+    let once = once.map(|request| Once { request, answer: &|_: &Token| no_content() });
+    let revoke = async { Ok(tokens::revoke(&app, who.id, id, once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, revoke).await?.answer(|_| no_content()))
 }

@@ -329,7 +329,7 @@ async fn revoke_token(
     InPath(id): InPath<TokenId>,
     WantsFragment(fragment): WantsFragment,
 ) -> Result<Response, AppError> {
-    match tokens::revoke(&app, who.id, id).await {
+    match tokens::revoke(&app, who.id, id, None).await {
         // Revoked from another page meanwhile: what was wanted is so.
         Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&shell, "/account", fragment)),
         Err(error) => Err(error.into()),

@@ -161,14 +161,19 @@ async fn owned(app: &App, owner: AccountId, id: TokenId) -> Result<OwnedItem, Ac
 ///
 /// # Errors
 /// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.
-pub async fn revoke(app: &App, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
+pub async fn revoke(
+    app: &App,
+    owner: AccountId,
+    id: TokenId,
+    once: Option<&Once<'_, Token>>,
+) -> Result<Token, AccountError> {
     let item = owned(app, owner, id).await?;
     let write = app
         .dynamo
         .guarded_write()
         .delete("owned", &owned_key(owner, id), Condition::Exists)
         .delete_derived("token", &token_key(&item.hash));
-    let written = app.dynamo.write(write).await;
+    let written = app.dynamo.write(Once::record(once, write, &item.token)?).await;
     // Whatever came of it: a write whose answer was lost may have happened.
     app.auth_cache.invalidate(&AuthKey::Token(item.hash));
     match written {

@@ -126,7 +126,13 @@ impl Outcome {
     pub fn answer(&self) -> Answer {
         // Our own types always serialise.
         let body = serde_json::to_string(self).unwrap_or_default();
-        Answer { status: 200, body, location: None, etag: None }
+        let about = match self {
+            Self::CreateOrder(result) | Self::FulfillOrder(result) => Some(result.order.id.to_string()),
+            // The lists are read again.
+            Self::GetOrders(_) | Self::GetLeads(_) => Some("list".to_owned()),
+            Self::DeleteOrder(_) | Self::OneTimeRule(_) => None,
+        };
+        Answer { status: 200, body, location: None, etag: None, about }
     }
 
     fn recalled(answer: &Answer) -> Result<Self, AutomationError> {
@@ -156,7 +162,8 @@ pub async fn execute(
             let outcome = |detail: &OrderDetail| Outcome::CreateOrder(OrderResult::of(detail));
             let answer = |detail: &OrderDetail| outcome(detail).answer();
             let once = once.map(|request| Once { request, answer: &answer });
-            Outcome::of(store::create(app, new, None, by, once.as_ref()).await?, outcome)
+            let done = store::create(app, new, None, by, once.as_ref()).await?;
+            Outcome::of(restored(app, done).await?, outcome)
         }
         Command::FulfillOrder { order_id } => {
             fulfill(app, *order_id, by, once, |detail| Outcome::FulfillOrder(OrderResult::of(detail))).await
@@ -182,6 +189,17 @@ pub async fn execute(
     }
 }
 
+/// What was done before, if its answer was too long to be kept: the order as it is now.
+async fn restored(app: &App, done: Done<OrderDetail>) -> Result<Done<OrderDetail>, OrderError> {
+    match &done {
+        Done::Before(answer) => match answer.omitted().and_then(|id| id.parse().ok()) {
+            Some(id) => Ok(Done::Now(store::find(app, id).await?)),
+            None => Ok(done),
+        },
+        Done::Now(_) => Ok(done),
+    }
+}
+
 async fn fulfill(
     app: &App,
     id: OrderId,
@@ -192,7 +210,8 @@ async fn fulfill(
     let answer = |detail: &OrderDetail| outcome(detail).answer();
     let request = once.clone();
     let once = once.map(|request| Once { request, answer: &answer });
-    let done = Outcome::of(store::fulfill(app, id, None, by, once.as_ref()).await?, &outcome)?;
+    let done = store::fulfill(app, id, None, by, once.as_ref()).await?;
+    let done = Outcome::of(restored(app, done).await?, &outcome)?;
     // An order that was fulfilled already is written by nobody, and its leads may change: the first answer is kept.
     remembered(app, request, done).await
 }
@@ -254,6 +273,8 @@ async fn remembered(app: &App, once: Option<OnceOnly>, outcome: Outcome) -> Resu
     let Some(once) = once else { return Ok(outcome) };
     match once.remember(&app.dynamo, &outcome.answer()).await? {
         Recall::Nothing => Ok(outcome),
+        // A list that is too long to be kept is read again, which it was.
+        Recall::Same(answer) if answer.omitted().is_some() => Ok(outcome),
         Recall::Same(answer) => Outcome::recalled(&answer),
         Recall::Other => Err(AutomationError::KeyOfAnotherRequest),
     }

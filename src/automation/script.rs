@@ -54,7 +54,7 @@ impl LineResult {
 /// # Errors
 /// [`AutomationError::KeyOfAnotherRequest`].
 pub async fn claim(app: &App, once: &OnceOnly, run: &str) -> Result<String, AutomationError> {
-    let answer = Answer { status: 200, body: run.to_owned(), location: None, etag: None };
+    let answer = Answer { status: 200, body: run.to_owned(), location: None, etag: None, about: None };
     match once.remember(&app.dynamo, &answer).await? {
         Recall::Nothing => Ok(run.to_owned()),
         Recall::Same(first) => Ok(first.body),
@@ -200,7 +200,7 @@ fn given_table(given: &[Given]) -> Vec<String> {
         [
             given.state.to_string(),
             given.asked.map_or_else(|| "-".to_owned(), |asked| asked.get().to_string()),
-            given.in_stock.to_string(),
+            given.in_stock_words(),
             given.cap.get().to_string(),
             given.already_out.to_string(),
             given.given.to_string(),

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use holdfast::app::{App, build_router};
 use holdfast::config::Config;
 use holdfast::native;
-use holdfast::native::lambda::{ended, log_as_json, request_id, to_cloudwatch, trace_id};
+use holdfast::native::lambda::{ended, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
 use holdfast::web::request::BasePath;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_fn};
@@ -40,10 +40,12 @@ async fn serve() -> Result<(), Error> {
             _ => BasePath::default(),
         };
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
+        let left = time_left(&event.context);
         let router = router.clone();
         let answer = service_fn(move |mut request: Request| {
             request.extensions_mut().insert(base.clone());
             request.extensions_mut().insert(id.clone());
+            request.extensions_mut().insert(left);
             trace.clone().map(|trace| request.extensions_mut().insert(trace));
             router.clone().oneshot(request)
         });

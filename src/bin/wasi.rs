@@ -102,7 +102,7 @@ fn app() -> Result<App, StartError> {
             let _ = writeln!(stdout().lock(), "{}", json!(report));
         }),
     };
-    Ok(App::on(platform, &config.table, cookies, sign_up))
+    Ok(App::on(platform, &config.table, cookies, sign_up).with_retries(config.retries))
 }
 
 /// Why the component cannot begin.

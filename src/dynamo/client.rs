@@ -2,14 +2,15 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep};
 use futures_util::future::{Either, select};
 
+use super::deadline::Deadline;
 use super::line::{CallError, Line, Request};
 use super::{Key, OLDEST, SCHEMA};
-use crate::app::Entropy;
+use crate::app::{Clock, Entropy};
 use crate::telemetry::tally;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -17,9 +18,19 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It did not answer, or was too busy, until the deadline. Nothing is half-written; trying again is right.
+    /// It did not answer, or was too busy, until the deadline. A write with this failure changed nothing, and never will.
     #[error("{operation} did not succeed before its deadline, after {attempts} attempts: {last}")]
     Unavailable {
+        /// The DynamoDB operation.
+        operation: &'static str,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the last attempt failed of.
+        last: String,
+    },
+    /// A write was sent, and no answer came until the deadline: it may have happened, or may still happen.
+    #[error("the outcome of {operation} is unknown after {attempts} attempts: {last}")]
+    OutcomeUnknown {
         /// The DynamoDB operation.
         operation: &'static str,
         /// How often it was tried.
@@ -71,7 +82,7 @@ impl StoreError {
 
     /// Whether it passes, if not soon, and is nobody's fault.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Full { .. })
+        matches!(self, Self::Unavailable { .. } | Self::OutcomeUnknown { .. } | Self::Full { .. })
     }
 
     /// A call failed for good.
@@ -112,18 +123,42 @@ pub(crate) fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     words.join(": ")
 }
 
-/// How long the store may take.
+/// How long a request may take, and an attempt of a call.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// One attempt of one call.
     pub attempt: Duration,
-    /// One call with all its attempts and the waits between them.
-    pub deadline: Duration,
+    /// One request with all its calls, their attempts, and the waits between them.
+    pub request: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempt: Duration::from_secs(3), deadline: Duration::from_secs(8) }
+        Self { attempt: Duration::from_secs(3), request: Duration::from_secs(20) }
+    }
+}
+
+impl RetryPolicy {
+    /// The end of a request's time, in which a write is not tried again: it is for finding out what became of an attempt
+    /// that was not answered.
+    pub(super) fn reserve(&self) -> Duration {
+        self.attempt.min(self.request / 4)
+    }
+}
+
+/// A call was given up: its time ended before an attempt succeeded.
+#[derive(Debug)]
+pub(super) struct GaveUp {
+    operation: &'static str,
+    pub(super) attempts: u32,
+    pub(super) last: String,
+    /// Whether an attempt was sent and not answered, so that it may have happened or may still happen.
+    pub(super) unanswered: bool,
+}
+
+impl From<GaveUp> for StoreError {
+    fn from(GaveUp { operation, attempts, last, .. }: GaveUp) -> Self {
+        Self::Unavailable { operation, attempts, last }
     }
 }
 
@@ -133,12 +168,13 @@ pub struct Dynamo {
     line: Line,
     pub(super) table: Arc<str>,
     pub(super) sleep: SharedAsyncSleep,
+    pub(super) clock: Clock,
     pub(super) entropy: Entropy,
-    pub(super) patience: Patience,
+    pub(super) policy: RetryPolicy,
 }
 
 impl Dynamo {
-    const FIRST_WAIT: Duration = Duration::from_millis(25);
+    pub(super) const FIRST_WAIT: Duration = Duration::from_millis(25);
     /// The first wait on the embedded engine, where a competing transaction has ended by the time a write is refused.
     const FIRST_WAIT_IN_PROCESS: Duration = Duration::from_millis(1);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -148,16 +184,23 @@ impl Dynamo {
         line: Line,
         table: impl Into<Arc<str>>,
         sleep: SharedAsyncSleep,
+        clock: Clock,
         entropy: Entropy,
-        patience: Patience,
+        policy: RetryPolicy,
     ) -> Self {
-        Self { line, table: table.into(), sleep, entropy, patience }
+        Self { line, table: table.into(), sleep, clock, entropy, policy }
     }
 
     /// The same table at the end of another line.
     #[must_use]
     pub fn over(self, line: Line) -> Self {
         Self { line, ..self }
+    }
+
+    /// The same table, by another policy.
+    #[must_use]
+    pub fn with_policy(self, policy: RetryPolicy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Whether transactions on the same item cancel each other. If so, send them one after another.
@@ -179,31 +222,27 @@ impl Dynamo {
         &self,
         request: &R,
     ) -> Result<Result<R::Output, CallError>, StoreError> {
-        self.call_while(request, CallError::passes).await
+        let attempt = |limit| self.attempt(request.clone(), limit);
+        Ok(self.retry_until(self.deadline(), R::NAME, attempt, CallError::passes).await?)
     }
 
-    /// The same, where `passes` says which failures waiting mends.
-    pub(super) async fn call_while<R: Request>(
+    /// One attempt, which is given up after `limit`.
+    pub(super) async fn attempt<R: Request>(
         &self,
-        request: &R,
-        passes: impl Fn(&CallError) -> bool,
-    ) -> Result<Result<R::Output, CallError>, StoreError> {
-        self.retry(R::NAME, || self.attempt(request.clone()), passes).await
-    }
-
-    /// One attempt, which is given up when it takes too long.
-    async fn attempt<R: Request>(&self, request: R) -> Result<R::Output, CallError> {
+        request: R,
+        limit: Duration,
+    ) -> Result<R::Output, CallError> {
         let calling = pin!(self.line.call(request));
-        match select(calling, self.sleep.sleep(self.patience.attempt)).await {
+        match select(calling, self.sleep.sleep(limit)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => {
-                let limit = self.patience.attempt.as_millis();
-                Err(CallError::NoAnswer(format!("no answer came within {limit} ms")))
+                Err(CallError::NoAnswer(format!("no answer came within {} ms", limit.as_millis())))
             }
         }
     }
 
-    /// Attempts until one succeeds, fails in a way that waiting cannot mend, or the deadline has passed.
+    /// Attempts of a call of another client until one succeeds, fails in a way that waiting cannot mend, or the deadline
+    /// has passed.
     pub(super) async fn retry<T, F>(
         &self,
         operation: &'static str,
@@ -213,45 +252,57 @@ impl Dynamo {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let start = Instant::now();
-        for attempts in 1.. {
-            let error = match attempt().await {
+        Ok(self.retry_until(self.deadline(), operation, |_| attempt(), passes).await?)
+    }
+
+    /// Attempts until one succeeds, fails in a way that waiting cannot mend, or the deadline has passed. Each is given the
+    /// time that it may take.
+    pub(super) async fn retry_until<T, F>(
+        &self,
+        deadline: Deadline,
+        operation: &'static str,
+        mut attempt: impl FnMut(Duration) -> F,
+        passes: impl Fn(&CallError) -> bool,
+    ) -> Result<Result<T, CallError>, GaveUp>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let last = "the time of the request was over".to_owned();
+        let mut given_up = GaveUp { operation, attempts: 0, last, unanswered: false };
+        loop {
+            let left = self.left(deadline);
+            if left.is_zero() {
+                break;
+            }
+            given_up.attempts += 1;
+            let error = match attempt(left.min(self.policy.attempt)).await {
                 Err(error) if passes(&error) => error,
                 answer => {
-                    tally::call(attempts);
+                    tally::call(given_up.attempts);
                     return Ok(answer);
                 }
             };
-            let wait = self.jittered_wait(attempts);
-            let last = error.to_string();
-            if start.elapsed() + wait >= self.patience.deadline {
-                tally::call(attempts);
-                return Err(StoreError::Unavailable { operation, attempts, last });
+            given_up.unanswered |= error.is_unanswered();
+            given_up.last = error.to_string();
+            let wait = self.jittered(Self::FIRST_WAIT, given_up.attempts);
+            if wait >= self.left(deadline) {
+                break;
             }
-            tracing::debug!(operation, attempts, last, "DynamoDB call is tried again");
+            let GaveUp { attempts, last, .. } = &given_up;
+            tracing::debug!(operation, attempts, last, "a call is tried again");
             self.sleep.sleep(wait).await;
         }
-        Err(StoreError::Failed { operation, cause: "it was tried too often".to_owned() })
+        tally::call(given_up.attempts);
+        Err(given_up)
     }
 
-    /// How long one call may take with all its attempts.
-    pub fn deadline(&self) -> Duration {
-        self.patience.deadline
-    }
-
-    /// Waits before something is tried again that others made impossible: between nothing and twice the last bound.
-    pub async fn pause(&self, attempts: u32) {
-        self.sleep.sleep(self.jittered_wait(attempts)).await;
-    }
-
-    /// As [`pause`](Self::pause), for what is tried until a deadline: short at first where the competing change has ended
-    /// already.
-    pub async fn pause_in_race(&self, attempts: u32) {
-        let wait = match self.conflicts() {
+    /// The wait before something is tried again that others made impossible: short at first where the competing change
+    /// has ended already.
+    pub(super) fn wait_in_race(&self, attempts: u32) -> Duration {
+        match self.conflicts() {
             true => self.jittered(Self::FIRST_WAIT, attempts.min(4)),
             false => self.jittered(Self::FIRST_WAIT_IN_PROCESS, attempts.min(8)),
-        };
-        self.sleep.sleep(wait).await;
+        }
     }
 
     /// Waits, by the same sleep as everything here.
@@ -259,13 +310,9 @@ impl Dynamo {
         self.sleep.sleep(time).await;
     }
 
-    /// A wait between nothing and twice the last bound ("full jitter": Brooker, "Exponential Backoff And Jitter",
-    /// AWS Architecture Blog, 2015).
-    fn jittered_wait(&self, attempts: u32) -> Duration {
-        self.jittered(Self::FIRST_WAIT, attempts)
-    }
-
-    fn jittered(&self, first: Duration, attempts: u32) -> Duration {
+    /// A wait between nothing and a bound that doubles ("full jitter": Brooker, "Exponential Backoff And Jitter", AWS
+    /// Architecture Blog, 2015).
+    pub(super) fn jittered(&self, first: Duration, attempts: u32) -> Duration {
         let bound = first.saturating_mul(1 << attempts.min(16)).min(Self::LONGEST_WAIT);
         let random = u32::from_be_bytes(self.entropy.bytes());
         bound.mul_f64(f64::from(random) / f64::from(u32::MAX))

@@ -26,6 +26,8 @@ pub enum Condition {
     LessThan(&'static str, AttributeValue),
     /// The text attribute contains this text.
     Contains(&'static str, AttributeValue),
+    /// The text attribute is there and does not contain this text.
+    Lacks(&'static str, AttributeValue),
     /// All of these.
     All(Vec<Condition>),
     /// One of these, at least.
@@ -74,6 +76,10 @@ impl Condition {
             Self::LessThan(name, value) => compare(name, "<", value),
             Self::Contains(name, value) => {
                 format!("contains({}, {})", into.name(name), into.value(value))
+            }
+            Self::Lacks(name, value) => {
+                let (name, value) = (into.name(name), into.value(value));
+                format!("(attribute_exists({name}) AND NOT contains({name}, {value}))")
             }
             Self::All(all) => {
                 let parts: Vec<String> = all.iter().map(|condition| condition.render(into)).collect();

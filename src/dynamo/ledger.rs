@@ -1,16 +1,17 @@
 //! The ledger: what was answered for an idempotency key, written in the same transaction as the effect.
 //!
-//! What always holds: an entry exists if and only if the effect happened. A request is one transaction, so it is
-//! never "still running" to another one with the same key: of two at once, one writes and the other is refused by
-//! the entry's own condition and gives the stored answer. What may happen only once ever has an entry that stays.
+//! What always holds: an entry with an answer exists if and only if the effect happened. A request is one transaction, so it
+//! is never "still running" to another one with the same key: of two at once, one writes and the other is refused by
+//! the entry's own condition and gives the stored answer. What may happen only once ever has an entry that stays. An entry
+//! that [abandons](super::outcome) a write has no answer, and the request may be made again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::outcome::is_abandoned;
 use super::schema::TTL;
 use super::{
-    Condition, Dynamo, GuardedWrite, Item, Key, Refusal, StoreError, WriteError, from_item, to_attribute,
-    to_item,
+    Dynamo, GuardedWrite, Item, Key, Refusal, StoreError, WriteError, from_item, to_attribute, to_item,
 };
 use crate::values::{Invalid, fingerprint};
 
@@ -55,6 +56,38 @@ pub struct Answer {
     pub location: Option<String>,
     /// The `ETag` header, where the answer had one.
     pub etag: Option<String>,
+    /// The id of the thing that the body shows, if the body can be made again from the thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+impl Answer {
+    /// The longest body that is kept if it can be made again, in bytes.
+    pub const LONGEST_KEPT: usize = 4 * 1024;
+
+    /// No answer, for an entry that has none.
+    pub(super) fn empty() -> Self {
+        Self { status: 0, body: String::new(), location: None, etag: None, about: None }
+    }
+
+    /// The same answer, whose body can be made again from the thing with this id.
+    #[must_use]
+    pub fn about(self, id: impl ToString) -> Self {
+        Self { about: Some(id.to_string()), ..self }
+    }
+
+    /// The id of the thing from which the body is to be made again, if it was too long to be kept.
+    pub fn omitted(&self) -> Option<&str> {
+        self.about.as_deref().filter(|_| self.body.is_empty())
+    }
+
+    /// The answer as it is stored.
+    fn stored(mut self) -> Self {
+        if self.about.is_some() && self.body.len() > Self::LONGEST_KEPT {
+            self.body.clear();
+        }
+        self
+    }
 }
 
 /// A change that was made now, or the stored answer of the same request made before.
@@ -127,6 +160,46 @@ impl<T> Once<'_, T> {
     }
 }
 
+/// The idempotency key belongs to another request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the idempotency key belongs to another request")]
+pub struct KeyReused;
+
+impl<T> Once<'_, T> {
+    /// Does the change of a request, which adds its [record](Self::record) to its write, or gives the answer that the same
+    /// request had before. A refusal is the change's own, unless the same request was done at the same moment.
+    ///
+    /// # Errors
+    /// Those of the change, [`KeyReused`], and [`StoreError`] if the store failed.
+    pub async fn run<E: From<KeyReused> + From<StoreError>>(
+        once: Option<&Self>,
+        dynamo: &Dynamo,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<Done<T>, E> {
+        if let Some(answer) = Self::before::<E>(once, dynamo).await? {
+            return Ok(Done::Before(answer));
+        }
+        match change.await {
+            Ok(made) => Ok(Done::Now(made)),
+            Err(error) => match Self::before::<E>(once, dynamo).await {
+                Ok(Some(answer)) => Ok(Done::Before(answer)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn before<E: From<KeyReused> + From<StoreError>>(
+        once: Option<&Self>,
+        dynamo: &Dynamo,
+    ) -> Result<Option<Answer>, E> {
+        match Self::look_up(once, dynamo).await? {
+            Recall::Same(answer) => Ok(Some(answer)),
+            Recall::Other => Err(KeyReused.into()),
+            Recall::Nothing => Ok(None),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Entry {
     fingerprint: String,
@@ -134,10 +207,24 @@ struct Entry {
 }
 
 impl OnceOnly {
-    /// A request with its key. `parts` are the method, the path and the body.
+    /// A request with its key. `parts` are the method, the path, the body, and what else decides what is done.
     pub fn new(account: &str, key: IdempotencyKey, parts: &[&[u8]], now: Timestamp) -> Self {
         let kept_until = Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX));
         Self { account: account.to_owned(), key, fingerprint: fingerprint(parts), kept_until }
+    }
+
+    /// A form that names the version it changes: its fields are its key, because the same form of the same version can
+    /// succeed once.
+    pub fn of_form<'a>(
+        account: &str,
+        path: &str,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        now: Timestamp,
+    ) -> Self {
+        let fields: Vec<&[u8]> =
+            fields.into_iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect();
+        let parts = [&[path.as_bytes()], &fields[..]].concat();
+        Self::new(account, IdempotencyKey(format!("form-{}", fingerprint(&parts))), &parts, now)
     }
 
     /// What happens once ever, whoever asks for it: its entry never goes. `scope` is no account's id.
@@ -161,12 +248,12 @@ impl OnceOnly {
     /// # Errors
     /// [`StoreError::Malformed`] never in practice; the answer is text.
     pub fn record(&self, write: GuardedWrite, answer: &Answer) -> Result<GuardedWrite, StoreError> {
-        let entry = Entry { fingerprint: self.fingerprint.clone(), answer: answer.clone() };
+        let entry = Entry { fingerprint: self.fingerprint.clone(), answer: answer.clone().stored() };
         let mut item: Item = to_item(&self.item_key(), &entry)?;
         if let Some(kept_until) = self.kept_until {
             item.insert(TTL.to_owned(), to_attribute(kept_until.as_second())?);
         }
-        Ok(write.put(LABEL, item, Condition::Absent))
+        Ok(write.put_record(LABEL, item))
     }
 
     /// Adds the entry alone, for a request that changes nothing else. [`Recall::Nothing`] says that it was not there.
@@ -202,7 +289,7 @@ impl OnceOnly {
     }
 
     fn judge(&self, item: Option<Item>) -> Result<Recall, StoreError> {
-        let Some(item) = item else { return Ok(Recall::Nothing) };
+        let Some(item) = item.filter(|item| !is_abandoned(item)) else { return Ok(Recall::Nothing) };
         let entry: Entry = from_item(item)?;
         let same = entry.fingerprint == self.fingerprint;
         Ok(if same { Recall::Same(entry.answer) } else { Recall::Other })

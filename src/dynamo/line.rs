@@ -227,6 +227,18 @@ impl CallError {
         self.code() == Some(STORAGE_FULL)
     }
 
+    /// Whether the attempt may have happened, or may still happen: it was sent, and the answer does not say that it was not
+    /// done.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) => true,
+            Self::NotSent { .. } => false,
+            Self::Service { code, is_server_fault, .. } => {
+                *is_server_fault || code == "TransactionInProgressException"
+            }
+        }
+    }
+
     /// Whether waiting mends it: no answer, a fault of the service, or too much at once.
     pub fn passes(&self) -> bool {
         match self {

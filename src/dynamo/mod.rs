@@ -6,11 +6,13 @@
 
 mod client;
 mod cursor;
+mod deadline;
 #[cfg(feature = "local")]
 mod embedded;
 mod expression;
 pub mod ledger;
 pub mod line;
+mod outcome;
 mod read;
 #[cfg(feature = "local")]
 mod reader;
@@ -21,8 +23,9 @@ mod write;
 
 #[cfg(feature = "aws")]
 pub(crate) use client::error_chain;
-pub use client::{Dynamo, Patience, StoreError};
+pub use client::{Dynamo, RetryPolicy, StoreError};
 pub use cursor::{Cursor, CursorError};
+pub use deadline::{DeadlineExceeded, Retries};
 #[cfg(feature = "local")]
 pub use embedded::Embedded;
 pub use expression::{Condition, Update};

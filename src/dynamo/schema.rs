@@ -29,6 +29,7 @@
 //! | statistics of a state, by earlier versions | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
 //! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
+//! | record of a form's write | `LEDGER#fence#<token of the write>` | `LEDGER` | token, expiresAt |
 //! | ledger of a one-time rule | `LEDGER#one-time#<order id>/<action>` | `LEDGER` | request hash, answer; it stays |
 //! | rule | `RULES` | `<rule id>` | the rule's fields |
 //! | how many rules there are | `RULES#COUNT` | `COUNT` | number |

@@ -102,9 +102,6 @@ const PAGE: i32 = 500;
 /// The items that are rewritten at the same time.
 const AT_ONCE: usize = 8;
 
-/// How often an item that others change meanwhile is tried.
-const TRIES: u32 = 8;
-
 /// The items of older forms in the next page of the table, and where the page after it begins.
 async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>), StoreError> {
     const OPERATION: &str = "Scan";
@@ -126,7 +123,8 @@ async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Optio
 async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
     let Some(key) = key_of(&item) else { return Ok(false) };
     let mut before = item;
-    for attempt in 0..TRIES {
+    let mut retries = dynamo.retries();
+    loop {
         let after = in_present_form(before.clone())?;
         let update = Update::between(&before, &after);
         let write = dynamo.guarded_write().update("item", &key, &update, update.untouched(&before));
@@ -139,10 +137,8 @@ async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
             Some(item) if form(&item) != Some(SCHEMA) => before = item,
             _ => return Ok(false),
         }
-        dynamo.pause(attempt).await;
+        retries.backoff().await?;
     }
-    let last = "others changed the item each time".to_owned();
-    Err(StoreError::Unavailable { operation: "TransactWriteItems", attempts: TRIES, last })
 }
 
 #[cfg(test)]

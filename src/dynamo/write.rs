@@ -2,24 +2,27 @@
 //! everything that must be true if and only if the change happened.
 //!
 //! What always holds: a write that succeeded happened exactly once, also when its first reply was lost (the same
-//! `ClientRequestToken` goes with every attempt); a write that was refused or unavailable changed nothing, or, where
-//! the last reply was lost for good, says "unavailable" and never "refused".
+//! `ClientRequestToken` goes with every attempt); a write that was refused or unavailable changed nothing and never will.
+//! Where an attempt was not answered until the deadline, [`outcome`](super::outcome) finds out what became of it, and what
+//! cannot be found out is said to be unknown.
 
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as UpdateAction,
 };
 
+use super::client::GaveUp;
+use super::deadline::Deadline;
 use super::expression::Expression;
 use super::line::{CallError, passes_by_waiting};
-use super::{Condition, Dynamo, Item, Key, StoreError, Update, upgrade};
+use super::{Condition, Dynamo, Item, Key, StoreError, Update, outcome, upgrade};
 use crate::telemetry::tally;
 
-const OPERATION: &str = "TransactWriteItems";
+pub(super) const OPERATION: &str = "TransactWriteItems";
 
 /// Why a guarded write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +38,7 @@ pub enum WriteError {
 /// Which actions' conditions did not hold, with the items as they were.
 #[derive(Debug, Default)]
 pub struct Refusal {
-    failed: Vec<(&'static str, Option<Item>)>,
+    pub(super) failed: Vec<(&'static str, Option<Item>)>,
 }
 
 impl Refusal {
@@ -62,6 +65,10 @@ pub struct GuardedWrite {
     token: String,
     labels: Vec<&'static str>,
     actions: Vec<Result<TransactWriteItem, StoreError>>,
+    /// Which action puts the idempotency record, if one does.
+    record: Option<usize>,
+    /// Which actions put items where none may stand: they tell whether the write happened.
+    created: Vec<usize>,
 }
 
 impl GuardedWrite {
@@ -69,10 +76,22 @@ impl GuardedWrite {
     pub const MAX_ACTIONS: usize = 100;
 
     /// Puts a whole item where the condition holds.
-    pub fn put(self, label: &'static str, item: Item, condition: Condition) -> Self {
+    pub fn put(mut self, label: &'static str, item: Item, condition: Condition) -> Self {
+        if condition == Condition::Absent {
+            self.created.push(self.actions.len());
+        }
         let mut expression = Expression::default();
         let text = condition.render(&mut expression);
         self.put_action(label, Put::builder().condition_expression(text), item, &expression)
+    }
+
+    /// Puts the idempotency record of the request, where there is none. One that was abandoned is overwritten, unless it
+    /// says that this very write was given up.
+    pub(super) fn put_record(mut self, label: &'static str, mut item: Item) -> Self {
+        self.record = Some(self.actions.len());
+        item.insert(outcome::TOKEN.to_owned(), AttributeValue::S(self.token.clone()));
+        let condition = outcome::may_record(&self.token);
+        self.put(label, item, condition)
     }
 
     /// Puts an item whatever stands under its key: for items that are derived from a guarded one.
@@ -173,6 +192,13 @@ impl GuardedWrite {
         })
     }
 
+    /// The write as it is sent.
+    pub(super) fn into_sent(self) -> Result<Sent, StoreError> {
+        let Self { token, labels, actions, record, created, .. } = self;
+        let actions = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Sent { token, labels, actions, record, created })
+    }
+
     fn action(
         mut self,
         label: &'static str,
@@ -193,6 +219,8 @@ impl Dynamo {
             token: self.entropy.uuid().to_string(),
             labels: Vec::new(),
             actions: Vec::new(),
+            record: None,
+            created: Vec::new(),
         }
     }
 
@@ -201,22 +229,62 @@ impl Dynamo {
     /// # Errors
     /// [`WriteError::Refused`] if a condition did not hold, [`WriteError::Store`] if the store failed.
     pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
-        let GuardedWrite { token, labels, actions, .. } = write;
-        let items = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let request = TransactWriteItemsInput::builder().client_request_token(token);
-        let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let request = request.set_transact_items(Some(items));
-        let answer = self.call_while(&request, write_passes).await?;
-        match answer {
-            Ok(output) => {
+        let sent = self.fenced(write)?.into_sent()?;
+        match self.send(&sent, self.deadline_of_write()).await? {
+            Ok(()) => Ok(()),
+            Err(given_up) if given_up.unanswered => self.find_outcome(&sent, given_up).await,
+            Err(given_up) => Err(WriteError::Store(given_up.into())),
+        }
+    }
+
+    /// The write with a record of its own, if its request asks for one and the write has none.
+    fn fenced(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
+        let has_room = write.actions.len() < GuardedWrite::MAX_ACTIONS;
+        if write.record.is_some() || !has_room || !self.fences_writes() {
+            return Ok(write);
+        }
+        let item = outcome::fence_item(&write.token, self.clock.now())?;
+        Ok(write.put_record("fence", item))
+    }
+
+    /// Sends a write until it is answered, or gives it up at the deadline.
+    pub(super) async fn send(
+        &self,
+        sent: &Sent,
+        deadline: Deadline,
+    ) -> Result<Result<(), GaveUp>, WriteError> {
+        let request = TransactWriteItemsInput::builder()
+            .client_request_token(&sent.token)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_transact_items(Some(sent.actions.clone()));
+        let attempt = |limit| self.attempt(request.clone(), limit);
+        match self.retry_until(deadline, OPERATION, attempt, write_passes).await {
+            Err(given_up) => Ok(Err(given_up)),
+            Ok(Ok(output)) => {
                 tally::written(output.consumed_capacity());
-                Ok(())
+                Ok(Ok(()))
             }
-            Err(error) => Err(match refusal(&error, &labels)? {
+            Ok(Err(error)) => Err(match refusal(&error, &sent.labels)? {
                 Some(refusal) => WriteError::Refused(refusal),
                 None => WriteError::Store(StoreError::of_call(OPERATION, error)),
             }),
         }
+    }
+}
+
+/// A write as it is sent.
+pub(super) struct Sent {
+    pub(super) token: String,
+    pub(super) labels: Vec<&'static str>,
+    pub(super) actions: Vec<TransactWriteItem>,
+    pub(super) record: Option<usize>,
+    pub(super) created: Vec<usize>,
+}
+
+impl Sent {
+    /// The item that this action puts, with its label.
+    pub(super) fn item_put(&self, action: usize) -> Option<(&'static str, &Item)> {
+        Some((*self.labels.get(action)?, self.actions.get(action)?.put.as_ref()?.item()))
     }
 }
 

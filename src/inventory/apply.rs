@@ -130,8 +130,8 @@ async fn apply_batch(
     let Some(sku) = batch.first().map(|delivery| delivery.message.sku.clone()) else { return Ok(Vec::new()) };
     let mut known = Known::default();
     let mut product = read(app, &sku).await?;
-    let until = app.until();
-    for attempt in 0.. {
+    let mut retries = app.dynamo.retries();
+    loop {
         let most = if product.is_some() { MOST_MESSAGES } else { MOST_AT_CREATION };
         let batch = batch.iter().copied().take(most);
         let mut planned = plan(product.as_ref(), batch, &known.messages, app.clock.now(), by);
@@ -155,12 +155,11 @@ async fn apply_batch(
                         Some(item) => Some(from_item(item.clone())?),
                         None => read(app, &sku).await?,
                     };
-                    app.pause(attempt, until).await?;
+                    retries.backoff().await?;
                 }
             }
         }
     }
-    Err(InventoryError::Crowded)
 }
 
 fn outcomes(plan: Plan<'_>) -> Vec<Outcome> {
@@ -253,9 +252,9 @@ pub(super) async fn apply_or_refuse(
     delivery: &Delivery,
     by: &Actor,
 ) -> Result<Outcome, InventoryError> {
-    let until = app.until();
+    let mut retries = app.dynamo.retries();
     let mut known = Known::default();
-    for attempt in 0.. {
+    loop {
         let product = read(app, &delivery.message.sku).await?;
         let planned = plan(product.as_ref(), [delivery], &known.messages, app.clock.now(), Some(by));
         let outcome = planned.steps.first().map_or(Outcome::Duplicate, |step| step.outcome.clone());
@@ -266,9 +265,8 @@ pub(super) async fn apply_or_refuse(
             Err(WriteError::Store(error)) => return Err(error.into()),
             Err(WriteError::Refused(refusal)) => _ = known.learn(&refusal)?,
         }
-        app.pause(attempt, until).await?;
+        retries.backoff().await?;
     }
-    Err(InventoryError::Crowded)
 }
 
 /// Parks what is no message. The same delivery twice is parked once.

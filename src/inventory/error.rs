@@ -1,8 +1,7 @@
 //! What can be wrong with a request about products and parked messages.
 
 use super::domain::{Parked, ParkedId, Product, Reason, Sku};
-use crate::app::TooLate;
-use crate::dynamo::{CursorError, StoreError};
+use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
 
 /// Why a request about the inventory was not done. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +38,8 @@ pub enum InventoryError {
     Store(#[from] StoreError),
 }
 
-impl From<TooLate> for InventoryError {
-    fn from(_: TooLate) -> Self {
+impl From<DeadlineExceeded> for InventoryError {
+    fn from(_: DeadlineExceeded) -> Self {
         Self::Crowded
     }
 }

@@ -122,11 +122,12 @@ pub async fn dismiss(
     version: Version,
     note: Option<Note>,
     by: &Actor,
+    once: Option<&Once<'_, Parked>>,
 ) -> Result<Parked, InventoryError> {
     let before = expect(read_parked(app, id).await?, version)?;
     let after = before.ended(ParkedStatus::Dismissed, by, note, app.clock.now());
     let write = app.dynamo.guarded_write().put("parked", parked_item(&after)?, unchanged(&before));
-    match app.dynamo.write(write).await {
+    match app.dynamo.write(Once::record(once, write, &after)?).await {
         Ok(()) => Ok(after),
         Err(WriteError::Store(error)) => Err(error.into()),
         Err(WriteError::Refused(_)) => {
@@ -194,8 +195,8 @@ async fn try_again(
     by: &Actor,
     once: Option<&Once<'_, Parked>>,
 ) -> Result<Done<Parked>, InventoryError> {
-    let until = app.until();
-    for attempt in 0.. {
+    let mut retries = app.dynamo.retries();
+    loop {
         let (parked, raw) = find(app, id).await?;
         let before = expect(parked, version)?;
         let message = Message::parse(&raw, before.source.message_id());
@@ -212,11 +213,10 @@ async fn try_again(
             Err(WriteError::Refused(refusal)) => match Once::recall(once, &refusal)? {
                 Recall::Same(answer) => return Ok(Done::Before(answer)),
                 Recall::Other => return Err(InventoryError::KeyOfAnotherRequest),
-                Recall::Nothing => app.pause(attempt, until).await?,
+                Recall::Nothing => retries.backoff().await?,
             },
         }
     }
-    Err(InventoryError::Crowded)
 }
 
 async fn remembered(app: &App, message: &Message) -> Result<Option<Remembered>, InventoryError> {

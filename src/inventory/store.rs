@@ -14,6 +14,7 @@ use super::domain::{
 use super::error::InventoryError;
 use super::items::{MOVEMENTS, PRODUCTS, Remembered, message_key, movement_key, product_key};
 use crate::app::App;
+use crate::dynamo::ledger::Once;
 use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
 use crate::dynamo::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
 use crate::leads::domain::Actor;
@@ -216,9 +217,10 @@ pub async fn change_details(
     sku: &Sku,
     version: Version,
     change: &DetailsChange,
+    once: Option<&Once<'_, Product>>,
 ) -> Result<Product, InventoryError> {
-    let until = app.until();
-    for attempt in 0.. {
+    let mut retries = app.dynamo.retries();
+    loop {
         let before = find(app, sku).await?;
         if before.details_version != version {
             return Err(InventoryError::Conflict(Box::new(before)));
@@ -230,14 +232,13 @@ pub async fn change_details(
             ..before.clone()
         };
         let write = put_product(app.dynamo.guarded_write(), Some(&before), &after)?;
-        match app.dynamo.write(write).await {
+        match app.dynamo.write(Once::record(once, write, &after)?).await {
             Ok(()) => return Ok(after),
             Err(WriteError::Store(error)) => return Err(error.into()),
             // The stock moved, or somebody else changed the details: the next read says which.
-            Err(WriteError::Refused(_)) => app.pause(attempt, until).await?,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
         }
     }
-    Err(InventoryError::Crowded)
 }
 
 #[cfg(test)]

@@ -20,11 +20,13 @@ use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
 use crate::values::{Email, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, present};
+use crate::web::extract::{
+    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, present,
+};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::request::Seen;
-use crate::web::respond::{answer, not_modified};
+use crate::web::respond::{answer, no_content, not_modified};
 
 /// The routes of the JSON API.
 pub fn routes(app: &App) -> Routes {
@@ -195,7 +197,7 @@ async fn replace(
         lead_score: Some(body.lead_score),
         status: Some(body.status),
     };
-    update(&app, &who, id, version, change, None).await
+    update(&app, &who, id, version, change, request.once).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -213,7 +215,7 @@ async fn change_status(
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let change = LeadChange { status: Some(request.body.status), ..LeadChange::default() };
-    update(&app, &who, id, version, change, None).await
+    update(&app, &who, id, version, change, request.once).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -265,11 +267,13 @@ async fn delete(
     InPath(id): InPath<LeadId>,
     InQuery(parameters): InQuery<DeleteParameters>,
     headers: HeaderMap,
-) -> Result<StatusCode, AppError> {
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
     let version = parameter("version", parameters.version, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    store::delete(&app, id, version, &who.actor()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let once = once.map(|request| Once { request, answer: &|()| no_content() });
+    let delete = async { Ok(store::delete(&app, id, version, &who.actor(), once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, delete).await?.answer(|()| no_content()))
 }
 
 async fn history(

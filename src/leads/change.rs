@@ -15,7 +15,9 @@ use super::items::{EmailItem, email_key, history_item, lead_item, lead_key, rein
 use super::store::{read_since, read_written, recalled};
 use crate::app::App;
 use crate::dynamo::ledger::{Done, Once, Recall};
-use crate::dynamo::{Condition, GuardedWrite, StoreError, Update, WriteError, to_attribute, to_item};
+use crate::dynamo::{
+    Condition, GuardedWrite, Retries, StoreError, Update, WriteError, to_attribute, to_item,
+};
 use crate::values::Version;
 
 /// Changes some fields of a lead.
@@ -103,9 +105,16 @@ pub async fn restock(
 ///
 /// # Errors
 /// As [`update`]; a lead that is out in an order breaks [`Rule::AssignedStays`].
-pub async fn delete(app: &App, id: LeadId, expected: Version, by: &Actor) -> Result<(), LeadError> {
+pub async fn delete(
+    app: &App,
+    id: LeadId,
+    expected: Version,
+    by: &Actor,
+    once: Option<&Once<'_, ()>>,
+) -> Result<(), LeadError> {
     let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let before = snapshot(app, id, expected).await?.lead;
         let gone = LeadChange::default().applied_to(&before, app.clock.now(), by.clone());
         let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
@@ -118,13 +127,12 @@ pub async fn delete(app: &App, id: LeadId, expected: Version, by: &Actor) -> Res
             .put("history", history_item(id, &entry)?, Condition::Absent)
             .delete_derived("email", &email_key(&before.email.key()));
         let write = reindex(requeue(write, Some(&before), None)?, Some(&before), None)?;
-        match app.dynamo.write(write).await {
+        match app.dynamo.write(Once::record(once, write, &())?).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(_)) => unsettled(app, id, expected, attempt, rule).await?,
+            Err(WriteError::Refused(_)) => unsettled(app, id, expected, &mut retries, rule).await?,
         }
     }
-    Err(crowded())
 }
 
 /// A change of one lead, whoever makes it.
@@ -136,7 +144,8 @@ struct Alteration<'a> {
     apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync),
 }
 
-/// How often a change is tried again because a large order just began or ended around its lead.
+/// How often a change is tried again whose refusal has no cause that can be seen: an order around its lead may just have
+/// ended.
 const ATTEMPTS: u32 = 8;
 
 /// Makes a change of one lead. Where a large order that was cut off stands in its way, that is settled first.
@@ -148,7 +157,8 @@ async fn alter(
     once: Option<&Once<'_, Lead>>,
     broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
 ) -> Result<Done<Lead>, LeadError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let remembered = app.snapshots.at(id, expected);
         let is_fresh = remembered.is_none();
         let before = match remembered {
@@ -184,9 +194,8 @@ async fn alter(
                 }
             }
         }
-        unsettled(app, id, expected, attempt, broken_rule).await?;
+        unsettled(app, id, expected, &mut retries, broken_rule).await?;
     }
-    Err(crowded())
 }
 
 impl Alteration<'_> {
@@ -224,26 +233,25 @@ async fn unsettled(
     app: &App,
     id: LeadId,
     expected: Version,
-    attempt: u32,
+    retries: &mut Retries<'_>,
     broken_rule: impl Fn(&Lead) -> Option<Rule>,
 ) -> Result<(), LeadError> {
     let (stored, entries) = read_written(app, id, expected).await?;
-    if holds::settle(app, &stored, attempt).await? {
+    if holds::settle(app, &stored).await? {
+        retries.backoff().await?;
         return Ok(());
     }
-    let (seen, since) = holds::see_with_history(app, stored, entries).await?;
+    let Some((seen, since)) = holds::see_with_history(app, stored, entries).await? else {
+        retries.backoff().await?;
+        return Ok(());
+    };
     app.snapshots.keep(&seen);
-    if seen.lead.version == expected && broken_rule(&seen.lead).is_none() && attempt + 1 < ATTEMPTS {
-        // What stood in the way is gone since: somebody else settled it.
-        app.dynamo.pause(attempt).await;
+    if seen.lead.version == expected && broken_rule(&seen.lead).is_none() && retries.failed() < ATTEMPTS {
+        // What stood in the way is gone since: another request settled it.
+        retries.backoff().await?;
         return Ok(());
     }
     Err(meaning(seen.lead, since, expected, broken_rule))
-}
-
-fn crowded() -> LeadError {
-    let last = "an order around the lead was not settled".to_owned();
-    LeadError::Store(StoreError::Unavailable { operation: "TransactWriteItems", attempts: ATTEMPTS, last })
 }
 
 /// The lead as it stood at the expected version: from memory, or read.

@@ -1,7 +1,8 @@
 //! What can be wrong with a request about leads.
 
 use super::domain::{HistoryEntry, Lead, LeadId, Rule};
-use crate::dynamo::{CursorError, StoreError};
+use crate::dynamo::ledger::KeyReused;
+use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
 use crate::telemetry::tally;
 
 /// Why a request about leads was not done.
@@ -34,6 +35,18 @@ pub struct Conflict {
     pub fresh: Lead,
     /// What happened since the version that was sent, newest first, at most [`Conflict::MOST_CHANGES`].
     pub since: Vec<HistoryEntry>,
+}
+
+impl From<KeyReused> for LeadError {
+    fn from(_: KeyReused) -> Self {
+        Self::KeyOfAnotherRequest
+    }
+}
+
+impl From<DeadlineExceeded> for LeadError {
+    fn from(error: DeadlineExceeded) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl LeadError {

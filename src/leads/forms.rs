@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ use super::domain::{Lead, LeadChange, LeadField, NewLead, Rule};
 use super::list::ListRequest;
 use super::search::Query;
 use super::{Filter, Sort};
+use crate::accounts::domain::SignedIn;
+use crate::dynamo::ledger::OnceOnly;
 use crate::values::{Invalid, UsState, Version};
 use crate::web::extract::WebError;
 
@@ -103,6 +106,18 @@ impl RawForm {
     /// What was typed under a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// This form as a request that happens once.
+    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> OnceOnly {
+        let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        OnceOnly::of_form(&who.id.to_string(), path, fields, now)
+    }
+
+    /// This form as a request that happens once, if it carries a key. What was typed belongs to the key: a page that a
+    /// browser brought back has an old one.
+    pub fn once_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<OnceOnly> {
+        self.get("key").filter(|key| !key.is_empty()).map(|_| self.once(path, who, now))
     }
 
     /// What was typed into the fields of a new lead.

@@ -24,13 +24,13 @@ use super::views::{
 };
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::Done;
+use crate::dynamo::ledger::{Done, Once};
 use crate::error::AppError;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery, WebError};
+use crate::web::extract::{FormData, InPath, InQuery};
 use crate::web::pages::Shell;
 use crate::web::request::{Form, WantsFragment};
-use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
+use crate::web::respond::{Tone, answer, html, no_content, see_other, with_toast, with_toast_there};
 
 /// The routes of the pages.
 pub fn routes(app: &App) -> Routes {
@@ -145,8 +145,8 @@ async fn list(
     }
 }
 
-async fn new(shell: Shell) -> Answer {
-    html(StatusCode::OK, &NewPage { shell, form: LeadForm::empty() })
+async fn new(State(app): State<App>, shell: Shell) -> Answer {
+    html(StatusCode::OK, &NewPage { shell, form: LeadForm::empty(), key: app.entropy.uuid() })
 }
 
 async fn create(
@@ -156,18 +156,27 @@ async fn create(
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let typed = form.typed();
+    let created = |lead: &Lead| {
+        answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
+    };
+    let once = form.once_by_key("/leads", &who, app.clock.now());
+    let once = once.map(|request| Once { request, answer: &created });
     let wrong = match forms::new_lead(&typed) {
         Err(wrong) => *wrong,
-        Ok(new) => match store::create(&app, new, &who.actor(), None).await {
+        Ok(new) => match store::create(&app, new, &who.actor(), once.as_ref()).await {
             Ok(Done::Now(lead)) => {
                 return Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead was created."));
             }
-            Ok(Done::Before(_)) => return Err(unasked_memory().into()),
+            Ok(Done::Before(answer)) => {
+                let location = answer.location.as_deref().unwrap_or("/leads");
+                return Ok(canvas.to(location, "The lead was created."));
+            }
             Err(LeadError::RuleViolation(rule)) => forms::beside(rule),
             Err(error) => return Err(error.into()),
         },
     };
-    let page = NewPage { shell: canvas.shell, form: LeadForm::for_new(typed, wrong) };
+    let page =
+        NewPage { shell: canvas.shell, form: LeadForm::for_new(typed, wrong), key: app.entropy.uuid() };
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
@@ -222,9 +231,13 @@ async fn save(
         let answer = canvas.lead(&app, store::find(&app, id).await?).await?;
         return Ok(with_toast(answer, Tone::Info, "Nothing was changed."));
     }
-    match store::update(&app, id, edit.version, &change, &who.actor(), None).await {
+    let once = once(&app, &who, &form, &format!("/leads/{id}"));
+    match store::update(&app, id, edit.version, &change, &who.actor(), Some(&once)).await {
         Ok(Done::Now(lead)) => Ok(with_toast(canvas.lead(&app, lead).await?, Tone::Success, "Saved.")),
-        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+        Ok(Done::Before(_)) => {
+            let answer = canvas.lead(&app, store::find(&app, id).await?).await?;
+            Ok(with_toast(answer, Tone::Info, "This was saved before. The lead is shown as it is now."))
+        }
         Err(LeadError::Conflict(conflict)) => overtaken(canvas, *conflict, &edit, &change),
         Err(LeadError::RuleViolation(rule)) => refused(canvas, id, edit, forms::beside(rule)),
         Err(LeadError::NotFound(_)) => gone(&app, canvas, id, &edit, &change).await,
@@ -278,8 +291,13 @@ async fn delete(
     InPath(id): InPath<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    match store::delete(&app, id, form.version()?, &who.actor()).await {
-        Ok(()) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
+    let version = form.version()?;
+    let request = form.once(&format!("/leads/{id}/delete"), &who, app.clock.now());
+    let once = Once { request, answer: &|()| no_content() };
+    let actor = who.actor();
+    let delete = store::delete(&app, id, version, &actor, Some(&once));
+    match Once::run(Some(&once), &app.dynamo, delete).await {
+        Ok(_) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let what = "It was not deleted.";
@@ -315,9 +333,9 @@ async fn reopen(
             return not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
         }
     };
-    match store::reopen(&app, id, version, reason, &who.actor(), None).await {
-        Ok(Done::Now(lead)) => Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead is open again.")),
-        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+    let once = once(&app, &who, &form, &format!("/leads/{id}/reopen"));
+    match store::reopen(&app, id, version, reason, &who.actor(), Some(&once)).await {
+        Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is open again.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
@@ -340,9 +358,9 @@ async fn restock(
     InPath(id): InPath<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    match store::restock(&app, id, form.version()?, &who.actor(), None).await {
-        Ok(Done::Now(lead)) => Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead is back in stock.")),
-        Ok(Done::Before(_)) => Err(unasked_memory().into()),
+    let once = once(&app, &who, &form, &format!("/leads/{id}/restock"));
+    match store::restock(&app, id, form.version()?, &who.actor(), Some(&once)).await {
+        Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is back in stock.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let refusal = Refusal { what: "It was not put back in stock.", changes, ..Refusal::default() };
@@ -365,7 +383,7 @@ async fn not_done(app: &App, canvas: Canvas, status: StatusCode, lead: Lead, ref
     if fragment { html(status, &page.for_fragment().as_lead()) } else { html(status, &page) }
 }
 
-/// Forms send no idempotency key, so nothing can have been remembered for one.
-fn unasked_memory() -> WebError {
-    WebError::Internal("a form was answered from the ledger without a key".to_owned())
+/// A form that changes a lead, as a request that happens once. Its answer is not shown again: the lead as it is now is.
+fn once(app: &App, who: &SignedIn, form: &RawForm, path: &str) -> Once<'static, Lead> {
+    Once { request: form.once(path, who, app.clock.now()), answer: &|_| no_content() }
 }

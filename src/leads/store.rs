@@ -123,10 +123,15 @@ fn creation(
 /// # Errors
 /// [`LeadError::NotFound`] if there is none.
 pub async fn find(app: &App, id: LeadId) -> Result<Lead, LeadError> {
-    let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
-    let seen = holds::see(app, stored_lead(item)?).await?;
-    app.snapshots.keep(&seen);
-    Ok(seen.lead)
+    let mut retries = app.dynamo.retries();
+    loop {
+        let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
+        if let Some(seen) = holds::see(app, stored_lead(item)?).await? {
+            app.snapshots.keep(&seen);
+            return Ok(seen.lead);
+        }
+        retries.backoff().await?;
+    }
 }
 
 /// Leads by their ids, in this order, read consistently, as readers see them; those that are gone are left out.
@@ -152,10 +157,15 @@ pub(super) async fn read_since(
     id: LeadId,
     version: Version,
 ) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
-    let (stored, entries) = read_written(app, id, version).await?;
-    let (seen, entries) = holds::see_with_history(app, stored, entries).await?;
-    app.snapshots.keep(&seen);
-    Ok((seen, entries))
+    let mut retries = app.dynamo.retries();
+    loop {
+        let (stored, entries) = read_written(app, id, version).await?;
+        if let Some((seen, entries)) = holds::see_with_history(app, stored, entries).await? {
+            app.snapshots.keep(&seen);
+            return Ok((seen, entries));
+        }
+        retries.backoff().await?;
+    }
 }
 
 /// The same, as it is written.
@@ -208,12 +218,7 @@ pub async fn history(
     let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
         .between(format!("{HISTORY}0"), last)
         .backwards();
-    let mut items = app.dynamo.select(&range).await?.items.into_iter().peekable();
-    let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
-    let mut entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
-    if let Some(lead) = lead {
-        entries = holds::see_with_history(app, lead, entries).await?.1;
-    }
+    let mut entries = read_entries(app, &range).await?;
     if entries.is_empty() && cursor.is_none() {
         return Err(LeadError::NotFound(id));
     }
@@ -224,6 +229,21 @@ pub async fn history(
         .filter(|_| more)
         .map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
     Ok(HistoryPage { entries, next })
+}
+
+/// The entries of a range, as readers see them: the lead behind them knows what a large order adds.
+async fn read_entries(app: &App, range: &Select) -> Result<Vec<HistoryEntry>, LeadError> {
+    let mut retries = app.dynamo.retries();
+    loop {
+        let mut items = app.dynamo.select(range).await?.items.into_iter().peekable();
+        let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
+        let entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
+        let Some(lead) = lead else { return Ok(entries) };
+        if let Some((_, entries)) = holds::see_with_history(app, lead, entries).await? {
+            return Ok(entries);
+        }
+        retries.backoff().await?;
+    }
 }
 
 pub(super) fn recalled(

@@ -377,6 +377,8 @@ pub struct NewPage {
     pub shell: Shell,
     /// The fields.
     pub form: LeadForm,
+    /// What makes the form one request.
+    pub key: uuid::Uuid,
 }
 
 /// Why something was not done, for the lead's page.

@@ -77,7 +77,8 @@ pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartErro
     } else {
         config.settle_here()?
     };
-    Ok(app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up))
+    let app = app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up);
+    Ok(app.with_retries(config.retries))
 }
 
 /// The keys of cookies that an environment told, read from Secrets Manager if they are there.

@@ -2,6 +2,7 @@
 
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use lambda_http::lambda_runtime::Context;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -9,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::aws::app_of;
 use super::{StartError, discreet, log_filter};
-use crate::app::{App, Entropy};
+use crate::app::{App, Entropy, TimeLeft};
 use crate::config::Config;
 use crate::telemetry::{RequestId, Telemetry, TraceId, embedded_metrics};
 
@@ -40,6 +41,12 @@ pub fn to_cloudwatch() -> Telemetry {
 /// Under what the log of a function names an invocation.
 pub fn request_id(context: &Context) -> RequestId {
     RequestId(context.request_id.clone())
+}
+
+/// What is left of the time that an invocation may take, less what it takes to send the answer.
+pub fn time_left(context: &Context) -> TimeLeft {
+    const MARGIN: Duration = Duration::from_secs(1);
+    TimeLeft(context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN))
 }
 
 /// The trace that Lambda says an invocation belongs to.

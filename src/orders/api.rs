@@ -1,7 +1,7 @@
 //! The JSON API of orders, caps and statistics.
 //!
 //! What always holds: a created thing answers 201 with `Location`, `ETag` and the thing; a changed one 200 with the
-//! thing as it now is; every change names the version it is of, also fulfilling and deleting; a POST with an
+//! thing as it now is; every change names the version it is of, also fulfilling and deleting; a change with an
 //! `Idempotency-Key` happens once. Names of fields may be written in snake case as well.
 //!
 //! An order's `ETag` is its version, for `If-Match`. Its leads have versions of their own, so it does not say whether an
@@ -17,25 +17,28 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 
 use super::domain::{
     CustomerName, Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates,
 };
+use super::error::OrderError;
 use super::list::{CustomerWords, ListRequest, OrderFilter, OrderPage, list};
 use super::period::Period;
 use super::store::{self, OrderDetail, OrderEntry, OrderLeads, Released};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
+use crate::dynamo::ledger::{Answer, Done, Once};
 use crate::error::AppError;
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, version_of};
+use crate::web::extract::{
+    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, version_of,
+};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
-use crate::web::respond::answer;
+use crate::web::respond::{answer, no_content};
 
 /// The routes of the JSON API.
 pub fn routes(app: &App) -> Routes {
@@ -121,35 +124,37 @@ async fn create(
         return Ok(Json(store::preview(&app, &new).await?).into_response());
     }
     let answer = |detail: &OrderDetail| {
-        kept(StatusCode::CREATED, detail, shell.url(&format!("/api/orders/{}", detail.order.id)))
+        let location = shell.url(&format!("/api/orders/{}", detail.order.id));
+        answer(StatusCode::CREATED, detail, detail.order.version.get(), Some(location)).about(detail.order.id)
     };
     let once = request.once.map(|request| Once { request, answer: &answer });
     let by = who.actor().into();
     let done = store::create(&app, &new, confirm.as_ref(), &by, once.as_ref()).await?;
-    Ok(done.answer(answer).into_response())
+    Ok(restored(&app, done, answer).await?.into_response())
 }
 
-/// The longest body that the ledger keeps: an item of the table holds 400 KB.
-const MOST_KEPT: usize = 350_000;
-
-/// The answer to a creation, whose `leads` are null where they are too many for the ledger to keep; they are at
-/// `/api/orders/{id}/leads`.
-fn kept(status: StatusCode, detail: &OrderDetail, location: String) -> Answer {
-    let version = detail.order.version.get();
-    let whole = answer(status, detail, version, Some(location.clone()));
-    if whole.body.len() <= MOST_KEPT {
-        return whole;
+/// The answer to a request that was done, now or before. A long one is not kept: it shows the order as it is now, or only
+/// its id if the order is gone.
+async fn restored(
+    app: &App,
+    done: Done<OrderDetail>,
+    answer: impl Fn(&OrderDetail) -> Answer,
+) -> Result<Answer, AppError> {
+    let kept = match done {
+        Done::Now(detail) => return Ok(answer(&detail)),
+        Done::Before(kept) => kept,
+    };
+    let Some(id) = kept.omitted().and_then(|id| id.parse().ok()) else { return Ok(kept) };
+    match store::find(app, id).await {
+        Ok(detail) => Ok(Answer { status: kept.status, ..answer(&detail) }),
+        Err(OrderError::NotFound(_)) => Ok(Answer { body: json!({ "id": id }).to_string(), ..kept }),
+        Err(error) => Err(error.into()),
     }
-    // An order serialises to an object.
-    let mut body = serde_json::to_value(&detail.order).unwrap_or_default();
-    body["leads"] = Value::Null;
-    body["leadsNext"] = Value::Null;
-    answer(status, &body, version, Some(location))
 }
 
 /// The order with its version as `ETag`.
 fn whole(detail: &OrderDetail) -> Answer {
-    answer(StatusCode::OK, detail, detail.order.version.get(), None)
+    answer(StatusCode::OK, detail, detail.order.version.get(), None).about(detail.order.id)
 }
 
 async fn read(State(app): State<App>, InPath(id): InPath<OrderId>) -> Result<Answer, AppError> {
@@ -187,9 +192,11 @@ async fn fulfill(
     InPath(id): InPath<OrderId>,
     request: Request,
 ) -> Result<Answer, AppError> {
-    let (version, _) = version_of(&app, request).await?;
-    let done = store::fulfill(&app, id, Some(version), &who.actor().into(), None).await?;
-    Ok(done.answer(whole))
+    let (version, once) = version_of(&app, request).await?;
+    let once = once.map(|request| Once { request, answer: &whole });
+    let by = who.actor().into();
+    let done = store::fulfill(&app, id, Some(version), &by, once.as_ref()).await?;
+    restored(&app, done, whole).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,11 +211,13 @@ async fn delete(
     InPath(id): InPath<OrderId>,
     InQuery(parameters): InQuery<DeleteParameters>,
     headers: HeaderMap,
-) -> Result<StatusCode, AppError> {
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
     let version = parameter("version", parameters.version, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    store::delete(&app, id, Some(version), &who.actor().into(), None).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let once = once.map(|request| Once { request, answer: &|_: &Order| no_content() });
+    let done = store::delete(&app, id, Some(version), &who.actor().into(), once.as_ref()).await?;
+    Ok(done.answer(|_| no_content()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -241,6 +250,7 @@ async fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn body(json: Value) -> Result<CreateBody, serde_json::Error> {
         serde_json::from_value(json)

@@ -11,13 +11,11 @@ use super::error::OrderError;
 use super::items::{CapItem, cap_key, default_cap_key};
 use super::store::Caps;
 use crate::app::App;
+use crate::dynamo::ledger::Once;
 use crate::dynamo::{
     Condition, GuardedWrite, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 use crate::values::{UsState, Version};
-
-/// How often a change is tried again because others change caps at the same moment.
-const ATTEMPTS: u32 = 10;
 
 struct Read {
     default: DefaultCap,
@@ -64,8 +62,10 @@ pub async fn set_cap(
     state: UsState,
     expected: Version,
     cap: Option<Cap>,
+    once: Option<&Once<'_, StateCap>>,
 ) -> Result<StateCap, OrderError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let read = read(app).await?;
         let found = read.states.into_iter().find(|(one, _)| one.state == state);
         let (before, stored) = found.unwrap_or((CapItem::initial(state), false));
@@ -82,21 +82,28 @@ pub async fn set_cap(
             write = write.check("default", &default_cap_key(), same);
         }
         let after = changed(&before, cap.unwrap_or(read.default.cap), cap.is_some());
-        match app.dynamo.write(set(write, &before, &after, stored)?).await {
-            Ok(()) => return Ok(after.into()),
+        let write = set(write, &before, &after, stored)?;
+        let after = StateCap::from(after);
+        match app.dynamo.write(Once::record(once, write, &after)?).await {
+            Ok(()) => return Ok(after),
             Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(_)) => app.dynamo.pause(attempt).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
         }
     }
-    Err(OrderError::Crowded)
 }
 
 /// Sets the cap of every state that has none of its own.
 ///
 /// # Errors
 /// [`OrderError::DefaultCapConflict`].
-pub async fn set_default_cap(app: &App, expected: Version, cap: Cap) -> Result<DefaultCap, OrderError> {
-    for attempt in 0..ATTEMPTS {
+pub async fn set_default_cap(
+    app: &App,
+    expected: Version,
+    cap: Cap,
+    once: Option<&Once<'_, DefaultCap>>,
+) -> Result<DefaultCap, OrderError> {
+    let mut retries = app.dynamo.retries();
+    loop {
         let Read { default, states } = read(app).await?;
         if default.version != expected {
             return Err(OrderError::DefaultCapConflict(default));
@@ -111,13 +118,12 @@ pub async fn set_default_cap(app: &App, expected: Version, cap: Cap) -> Result<D
         for (before, stored) in states.iter().filter(|(before, _)| !before.own) {
             write = set(write, before, &changed(before, cap, false), *stored)?;
         }
-        match app.dynamo.write(write).await {
+        match app.dynamo.write(Once::record(once, write, &after)?).await {
             Ok(()) => return Ok(after),
             Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(_)) => app.dynamo.pause(attempt).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
         }
     }
-    Err(OrderError::Crowded)
 }
 
 fn changed(before: &CapItem, cap: Cap, own: bool) -> CapItem {

@@ -7,20 +7,16 @@ use super::domain::{By, Order, OrderRule, OrderStatus};
 use super::error::OrderError;
 use super::items::{
     Part, STAGE, Stage, Stamp, StoredOrder, Writing, entry_item, order_item, order_key, part_key,
-    unsettled_key,
 };
 use super::settle;
 use super::store::{OrderAction, OrderDetail, OrderEntry, Whole, detail_of, read_whole};
 use super::write::{Count, Move, count, move_lead, stamp};
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
-use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_item};
+use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
 use crate::values::{OrderId, Version};
-
-/// How often an end is tried again because somebody changes the order's leads at the same moment.
-const ATTEMPTS: u32 = 25;
 
 /// Fulfils an order with all its leads. One that is fulfilled already is answered as it is. `expected` is the version
 /// that the caller saw; a command that names none acts on the order as it stands.
@@ -34,11 +30,15 @@ pub async fn fulfill(
     by: &By,
     once: Option<&Once<'_, OrderDetail>>,
 ) -> Result<Done<OrderDetail>, OrderError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let whole = read_whole(app, id).await?;
         let order = &whole.stored.order;
         if order.status == OrderStatus::Fulfilled {
-            return Ok(Done::Now(detail_of(app, &whole).await?));
+            return match recalled(Once::look_up(once, &app.dynamo).await?)? {
+                Some(answer) => Ok(Done::Before(answer)),
+                None => Ok(Done::Now(detail_of(app, &whole).await?)),
+            };
         }
         if expected.is_some_and(|expected| expected != order.version) {
             return stale(app, &whole, once).await;
@@ -53,9 +53,8 @@ pub async fn fulfill(
                 }
             }
         }
-        app.dynamo.pause(attempt.min(4)).await;
+        retries.backoff().await?;
     }
-    Err(OrderError::Crowded)
 }
 
 /// Deletes an open order; its leads go back to stock at their old place. Gives the order as it last was.
@@ -69,7 +68,8 @@ pub async fn delete(
     by: &By,
     once: Option<&Once<'_, Order>>,
 ) -> Result<Done<Order>, OrderError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let whole = match read_whole(app, id).await {
             Err(OrderError::NotFound(id)) => return gone(app, id, once).await,
             whole => whole?,
@@ -90,9 +90,8 @@ pub async fn delete(
                 }
             }
         }
-        app.dynamo.pause(attempt.min(4)).await;
+        retries.backoff().await?;
     }
-    Err(OrderError::Crowded)
 }
 
 async fn gone<T>(app: &App, id: OrderId, once: Option<&Once<'_, T>>) -> Result<Done<T>, OrderError> {
@@ -224,8 +223,8 @@ impl End {
     }
 
     fn mark(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
-        let key = unsettled_key(self.after.order.id);
-        Ok(write.put_derived("unsettled", to_item(&key, &serde_json::json!({}))?))
+        let states = self.after.writing.out.keys().copied();
+        Ok(write.put_derived("unsettled", settle::unsettled_item(self.after.order.id, states)?))
     }
 
     fn with_leads(&self, mut write: GuardedWrite) -> Result<GuardedWrite, StoreError> {

@@ -11,7 +11,6 @@
 //! state costs one query, a read of the statistics and one transaction, or two transactions from 32 leads on.
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 
 use super::domain::{By, Fingerprint, NewOrder, Plan, StateStock};
 use super::error::OrderError;
@@ -58,7 +57,6 @@ pub(super) struct Wish<'a> {
     pub plan: &'a Plan,
     pub stamp: &'a Stamp,
     pub once: Option<&'a Once<'a, OrderDetail>>,
-    pub until: Timestamp,
     pub turn: Option<&'a Turn>,
 }
 
@@ -93,20 +91,27 @@ async fn try_to_create(
     once: Option<&Once<'_, OrderDetail>>,
     turn: &mut Option<Turn>,
 ) -> Result<Done<OrderDetail>, OrderError> {
-    let until = app.until();
+    let mut retries = app.dynamo.retries();
     let _locked = locks::lock(app, new).await;
-    let mut helped = false;
-    for attempt in 0.. {
-        let stocks = stock::read_all(app, new.requested_states.as_slice(), new.quantity_per_state).await?;
+    let states = new.requested_states.as_slice();
+    // Whether unfinished orders were looked for, and whether there were none before the stock was read.
+    let (mut has_looked, mut none_unfinished) = (false, false);
+    loop {
+        let stocks = stock::read_all(app, states, new.quantity_per_state).await?;
         let plan = Plan::of(&stocks, new.quantity_per_state);
         let short =
             plan.given.iter().zip(&stocks).any(|(given, stock)| given.given < stock.most(given.asked));
-        // Leads of an order that was cut off are not in the queue: whoever misses them settles it.
-        if (short && !helped) || plan.is_empty() {
-            helped = true;
-            let found = settle::help(app).await?;
-            if found == settle::Found::Settled || (found == settle::Found::Running && plan.is_empty()) {
-                app.pause(attempt, until).await?;
+        // Leads of an unfinished order are not in the queue: an order that misses leads settles it first, and one that finds
+        // none at all waits for those that are being released.
+        if (short && !has_looked) || (plan.is_empty() && !none_unfinished) {
+            let found = settle::help_states(app, states).await?;
+            none_unfinished = found == settle::Found::Nothing;
+            let read_again = plan.is_empty() || (found == settle::Found::Settled && !has_looked);
+            has_looked = true;
+            if read_again {
+                if !none_unfinished {
+                    retries.backoff().await?;
+                }
                 continue;
             }
         }
@@ -118,7 +123,7 @@ async fn try_to_create(
         }
         let stamp = stamp(app, by);
         let (stocks, plan, confirmed) = (&stocks[..], &plan, confirmed.is_some());
-        let wish = Wish { new, confirmed, stocks, plan, stamp: &stamp, once, until, turn: turn.as_ref() };
+        let wish = Wish { new, confirmed, stocks, plan, stamp: &stamp, once, turn: turn.as_ref() };
         match make(app, &wish).await? {
             Attempt::Made(detail) => {
                 // It passed the turn on.
@@ -126,14 +131,13 @@ async fn try_to_create(
                 return Ok(Done::Now(*detail));
             }
             Attempt::Before(answer) => return Ok(Done::Before(answer)),
-            Attempt::Lost => app.pause(attempt, until).await?,
+            Attempt::Lost => retries.backoff().await?,
         }
         let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
         if let (None, Some(state)) = (&turn, contended) {
-            *turn = Turn::take(app, state, until).await?;
+            *turn = Turn::take(app, state).await?;
         }
     }
-    Err(OrderError::Crowded)
 }
 
 fn make<'a>(app: &'a App, wish: &'a Wish<'a>) -> BoxFuture<'a, Result<Attempt, OrderError>> {

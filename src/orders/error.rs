@@ -2,8 +2,7 @@
 
 use super::domain::{DefaultCap, Given, OrderRule, StateCap};
 use super::store::{OrderDetail, Preview};
-use crate::app::TooLate;
-use crate::dynamo::{CursorError, StoreError};
+use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
 use crate::leads::LeadError;
 use crate::telemetry::tally;
 use crate::values::OrderId;
@@ -49,8 +48,8 @@ pub enum OrderError {
     Store(#[from] StoreError),
 }
 
-impl From<TooLate> for OrderError {
-    fn from(_: TooLate) -> Self {
+impl From<DeadlineExceeded> for OrderError {
+    fn from(_: DeadlineExceeded) -> Self {
         Self::Crowded
     }
 }

@@ -29,6 +29,12 @@ impl Pairs {
         self.0.iter().filter(move |(sent, _)| sent == name).map(|(_, value)| value.as_str())
     }
 
+    /// This form as a request that happens once: it names the version that it changes.
+    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> OnceOnly {
+        let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        OnceOnly::of_form(&who.id.to_string(), path, fields, now)
+    }
+
     /// The version of the record that the form shows.
     ///
     /// # Errors

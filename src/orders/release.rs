@@ -19,9 +19,6 @@ use crate::leads::domain::{Action, Hold, Lead, LeadId, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
 use crate::values::{OrderId, Version};
 
-/// How often a release is tried again because others change the same leads.
-const ATTEMPTS: u32 = 25;
-
 /// Releases a lead of an open order, and replaces it by the next oldest of its state if the cap and the stock allow.
 ///
 /// # Errors
@@ -35,7 +32,8 @@ pub async fn release(
     by: &By,
     once: Option<&Once<'_, Released>>,
 ) -> Result<Done<Released>, OrderError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let whole = read_whole(app, id).await?;
         let order = &whole.stored.order;
         if order.version != expected {
@@ -53,7 +51,7 @@ pub async fn release(
         };
         let Some(exchange) = Exchange::plan(app, &whole, part, index, stamp(app, by)).await? else {
             // It left the order since the order was read.
-            app.dynamo.pause(attempt.min(4)).await;
+            retries.backoff().await?;
             continue;
         };
         let (write, made) = exchange.write(app, release)?;
@@ -66,9 +64,8 @@ pub async fn release(
                 }
             }
         }
-        app.dynamo.pause(attempt.min(4)).await;
+        retries.backoff().await?;
     }
-    Err(OrderError::Crowded)
 }
 
 /// One lead goes out of a part, and another one may come into its place.

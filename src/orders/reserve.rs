@@ -139,6 +139,11 @@ impl Lane {
 }
 
 impl Reservation<'_> {
+    /// The states that give leads.
+    fn states(&self) -> impl Iterator<Item = UsState> {
+        self.wish.plan.given.iter().filter(|given| given.given > 0).map(|given| given.state)
+    }
+
     /// Writes the order as it is being prepared, with the room that it takes, and with the first part of a small one.
     async fn begin(&self, lanes: &mut [Lane]) -> Result<bool, OrderError> {
         let cause = self.wish.stamp.cause.as_ref();
@@ -147,7 +152,7 @@ impl Reservation<'_> {
             .dynamo
             .guarded_write()
             .put("order", order_item(&self.stored)?, Condition::Absent)
-            .put_derived("unsettled", to_item(&unsettled_key(self.id), &serde_json::json!({}))?);
+            .put_derived("unsettled", settle::unsettled_item(self.id, self.states())?);
         let mut actions = 2 + lanes.len() + usize::from(self.wish.turn.is_some());
         if let Some(turn) = self.wish.turn {
             write = turn.pass(write);
@@ -186,9 +191,7 @@ impl Reservation<'_> {
         let ran: Vec<Option<Lane>> = stream::iter(runs).buffered(MOST_LANES).try_collect().await?;
         let Some(mut ran) = ran.into_iter().collect::<Option<Vec<Lane>>>() else { return Ok(Attempt::Lost) };
         loop {
-            if self.app.clock.now() >= self.wish.until {
-                return Err(OrderError::Crowded);
-            }
+            self.check_time()?;
             let chunk = match &mut ran[..] {
                 [lane] if lane.left() > 0 => Some(self.chunk(lane, last)),
                 _ => None,
@@ -218,9 +221,7 @@ impl Reservation<'_> {
     /// took what was confirmed.
     async fn run(&self, mut lane: Lane, last: usize) -> Result<Option<Lane>, OrderError> {
         while lane.left() > last {
-            if self.app.clock.now() >= self.wish.until {
-                return Err(OrderError::Crowded);
-            }
+            self.check_time()?;
             let chunk = self.chunk(&mut lane, PART_LEADS);
             let key = lane_key(self.id, lane.number);
             let write = self.app.dynamo.guarded_write().check("lane", &key, Condition::Exists);
@@ -296,8 +297,13 @@ impl Reservation<'_> {
             }
             (wanted.number, wanted.candidates) = (number, oldest.into());
         }
-        self.app.dynamo.pause(1).await;
+        self.app.dynamo.retries().backoff().await?;
         Ok(true)
+    }
+
+    /// Ends early enough to abort the reservation.
+    fn check_time(&self) -> Result<(), OrderError> {
+        if self.app.dynamo.time_is_short() { Err(OrderError::Crowded) } else { Ok(()) }
     }
 
     /// The transaction that makes the order be there.

@@ -3,6 +3,8 @@
 //! What always holds: every step can be repeated, by several at once; a large order that is being written stands in one
 //! partition until nothing of it is left to write, so that the sweeper finds it without looking through the table.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
@@ -13,18 +15,19 @@ use super::items::{
 };
 use super::write::{Count, Move, count, move_lead};
 use crate::app::App;
-use crate::dynamo::{Condition, Key, Select, StoreError, WriteError, from_item};
+use crate::dynamo::{Condition, Item, Key, Select, StoreError, WriteError, from_item, to_item};
 use crate::leads::domain::{Action, Standing, StoredLead};
 use crate::leads::items::{history_key, lead_key, requeue, stored_lead};
-use crate::values::OrderId;
+use crate::values::{OrderId, UsState};
 
 /// Parts that are written at the same time: they share no item but caps, which settling does not touch.
 const AT_ONCE: usize = 4;
-/// Large orders that one look at those being written takes.
-const AT_A_LOOK: i32 = 25;
-/// How often a part is tried again because somebody changes its leads.
-const ATTEMPTS: u32 = 20;
-
+/// Large orders that are being written, on one page.
+const AT_A_LOOK: i32 = 100;
+/// Pages of them that a request looks at.
+const MOST_PAGES: usize = 10;
+/// How long the sweeper takes for one order at the most.
+const TIME_FOR_ONE: Duration = Duration::from_secs(5);
 /// What a look at the large orders that are being written found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
@@ -36,36 +39,93 @@ pub enum Found {
     Settled,
 }
 
-/// What an order says of its held leads. One that is not there says that its leads are what they were.
-pub(crate) async fn standing_of(app: &App, id: OrderId) -> Result<Standing, StoreError> {
-    match app.dynamo.get(&order_key(id)).await? {
-        Some(item) => Ok(standing(item)?.1),
-        None => Ok(Standing::Pending),
-    }
+/// What an order says of its held leads; nothing if it is gone, which it is only after its leads were written.
+pub(crate) async fn standing_of(app: &App, id: OrderId) -> Result<Option<Standing>, StoreError> {
+    app.dynamo.get(&order_key(id)).await?.map(|item| Ok(standing(item)?.1)).transpose()
 }
 
-/// Looks once at the large orders that are being written, and settles those that were cut off. The sweeper calls it
-/// every half minute.
+/// Looks once at all large orders that are being written, and settles those that were cut off. The sweeper calls it every
+/// half minute. They are taken in another order each time and have a few seconds each, so that those that cannot be
+/// settled keep none of the others back.
 ///
 /// # Errors
-/// [`StoreError`] if the store failed; doing it again is safe.
+/// [`StoreError`] of any of them; doing it again is safe.
 pub async fn help(app: &App) -> Result<Found, StoreError> {
-    #[derive(Deserialize)]
-    struct Mark {
-        sk: String,
-    }
-    let page = app.dynamo.select(&Select::partition(UNSETTLED, AT_A_LOOK)).await?;
+    let mut ids: Vec<OrderId> = unsettled(app, usize::MAX).await?.into_iter().map(|mark| mark.id).collect();
+    let random = usize::from(u16::from_be_bytes(app.entropy.bytes()));
+    let first = random.checked_rem(ids.len()).unwrap_or_default();
+    ids.rotate_left(first);
+    let settling = ids.into_iter().map(|id| app.dynamo.within(Some(TIME_FOR_ONE), settle(app, id)));
+    let settled: Vec<_> =
+        stream::iter(settling.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
     let (mut found, mut failure) = (Found::Nothing, None);
-    for item in page.items {
-        let Mark { sk } = from_item(item)?;
-        let Some(id) = sk.strip_prefix("ORDER#").and_then(|id| id.parse().ok()) else { continue };
-        // One that cannot be settled keeps none of the others back.
-        match settle(app, id).await {
+    for settled in settled {
+        match settled {
             Ok(settled) => found = found.max(if settled { Found::Settled } else { Found::Running }),
             Err(error) => failure = Some(error),
         }
     }
     failure.map_or(Ok(found), Err)
+}
+
+/// Looks once at the large orders that are being written and have leads of these states, and settles those that were cut
+/// off. One that cannot be settled counts as running.
+///
+/// # Errors
+/// [`StoreError`] if they cannot be looked for.
+pub(super) async fn help_states(app: &App, states: &[UsState]) -> Result<Found, StoreError> {
+    let mut found = Found::Nothing;
+    for mark in unsettled(app, MOST_PAGES).await?.iter().filter(|mark| mark.concerns(states)) {
+        let settled = settle(app, mark.id).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, order = %mark.id, "a large order was not settled");
+            false
+        });
+        found = found.max(if settled { Found::Settled } else { Found::Running });
+    }
+    Ok(found)
+}
+
+/// What the table says of a large order that is being written.
+struct Mark {
+    id: OrderId,
+    /// The states of its leads. Versions before did not write them.
+    states: Option<Vec<UsState>>,
+}
+
+impl Mark {
+    fn concerns(&self, states: &[UsState]) -> bool {
+        self.states.as_ref().is_none_or(|own| own.iter().any(|state| states.contains(state)))
+    }
+}
+
+/// The item that marks a large order as being written.
+pub(super) fn unsettled_item(id: OrderId, states: impl Iterator<Item = UsState>) -> Result<Item, StoreError> {
+    to_item(&unsettled_key(id), &serde_json::json!({ "states": states.collect::<Vec<_>>() }))
+}
+
+/// The large orders that are being written, on so many pages at the most.
+async fn unsettled(app: &App, pages: usize) -> Result<Vec<Mark>, StoreError> {
+    #[derive(Deserialize)]
+    struct MarkItem {
+        sk: String,
+        states: Option<Vec<UsState>>,
+    }
+    let mut marks = Vec::new();
+    let mut select = Select::partition(UNSETTLED, AT_A_LOOK);
+    for _ in 0..pages {
+        let page = app.dynamo.select(&select).await?;
+        let mut last = None;
+        for item in page.items {
+            let MarkItem { sk, states } = from_item(item)?;
+            let Some(id) = sk.strip_prefix("ORDER#").and_then(|id| id.parse().ok()) else { continue };
+            marks.push(Mark { id, states });
+            last = Some(id);
+        }
+        let Some(last) = last.filter(|_| page.more) else { break };
+        let key = unsettled_key(last);
+        select = select.after(&key.sk, &key);
+    }
+    Ok(marks)
 }
 
 /// Settles one order if it was cut off; says whether nothing is left to do.
@@ -176,7 +236,8 @@ async fn held(app: &App, id: OrderId, part: &Part) -> Result<Vec<StoredLead>, St
 }
 
 async fn give_part_back(app: &App, id: OrderId, part: Part) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let mut write = app.dynamo.guarded_write().delete_derived("part", &part_key(id, part.number));
         for stored in held(app, id, &part).await? {
             let (lead, before) = (stored.lead.clone(), stored.settled(&Standing::Pending));
@@ -191,10 +252,9 @@ async fn give_part_back(app: &App, id: OrderId, part: Part) -> Result<(), StoreE
         match app.dynamo.write(write).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Store(error)) => return Err(error),
-            Err(WriteError::Refused(_)) => app.dynamo.pause(attempt.min(4)).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
         }
     }
-    Err(StoreError::contradiction("TransactWriteItems", &part_key(id, part.number)))
 }
 
 /// Writes the leads of a large order that is over as its end made them.
@@ -229,7 +289,8 @@ async fn follow_part(app: &App, stored: &StoredOrder, part: Part) -> Result<(), 
     let (_, standing) = standing(order_item(stored)?)?;
     let fulfilled = order.status == OrderStatus::Fulfilled;
     let action = if fulfilled { Action::Fulfilled } else { Action::Returned };
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.dynamo.retries();
+    loop {
         let mut write = app.dynamo.guarded_write();
         for before in held(app, id, &part).await? {
             let after = before.clone().settled(&standing);
@@ -245,8 +306,7 @@ async fn follow_part(app: &App, stored: &StoredOrder, part: Part) -> Result<(), 
         match app.dynamo.write(write).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Store(error)) => return Err(error),
-            Err(WriteError::Refused(_)) => app.dynamo.pause(attempt.min(4)).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
         }
     }
-    Err(StoreError::contradiction("TransactWriteItems", &part_key(id, part.number)))
 }

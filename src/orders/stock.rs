@@ -1,9 +1,8 @@
 //! What a state has to give: its cap and its oldest free leads, read consistently and together.
 //!
 //! The cap and the queue stand in one partition in this order, so one query reads both; what it costs depends on how many
-//! leads are asked for, never on how many there are. The total in stock comes from the statistics.
+//! leads are asked for, never on how many there are.
 
-use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::domain::{Quantity, StateStock};
@@ -12,11 +11,12 @@ use crate::app::App;
 use crate::dynamo::{Item, Key, Select, StoreError, from_item};
 use crate::leads::domain::Lead;
 use crate::leads::items::{FREE, state_partition};
-use crate::leads::stats;
 use crate::values::UsState;
 
 /// How many leads a query reads at first, where the cap alone says how many are needed.
 const FIRST_LOOK: u32 = 64;
+/// How many leads a query reads at least, so that an order can say how many there were where they were few.
+const LEAST_LOOK: u32 = 32;
 /// States that are read at the same time.
 const AT_ONCE: usize = 8;
 
@@ -27,13 +27,7 @@ pub(super) async fn read_all(
     quantity: Option<Quantity>,
 ) -> Result<Vec<StateStock>, StoreError> {
     let reads: Vec<_> = states.iter().map(|state| read(app, *state, quantity)).collect();
-    let reads = stream::iter(reads).buffered(AT_ONCE).try_collect::<Vec<_>>();
-    let (mut stocks, stats) = try_join(reads, stats::read(app)).await?;
-    for stock in &mut stocks {
-        let counted = stats.by_state.iter().find(|count| count.state == stock.state);
-        stock.counted = counted.map(|count| count.unassigned);
-    }
-    Ok(stocks)
+    stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
 
 /// What one state has to give to an order that asks for `quantity`.
@@ -50,10 +44,11 @@ pub(super) async fn read(
         room: initial.room,
         stored: false,
         oldest: Vec::new(),
-        counted: None,
         whole: false,
     };
-    let mut limit = quantity.map_or(FIRST_LOOK, |quantity| quantity.get().min(FIRST_LOOK * 4)) + 3;
+    let asked = quantity.map_or(FIRST_LOOK, |quantity| quantity.get().clamp(LEAST_LOOK, FIRST_LOOK * 4));
+    // Beside the leads there are the cap and a turn.
+    let mut limit = asked + 3;
     let mut behind: Option<String> = None;
     loop {
         let mut select = Select::partition(state_partition(state), i32::try_from(limit).unwrap_or(i32::MAX));

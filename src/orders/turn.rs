@@ -28,18 +28,12 @@ struct TurnItem {
 }
 
 impl Turn {
-    /// Waits for a turn at a state's queue; nothing if none came before `deadline`.
-    pub(super) async fn take(
-        app: &App,
-        state: UsState,
-        deadline: Timestamp,
-    ) -> Result<Option<Self>, StoreError> {
+    /// Waits for a turn at a state's queue; nothing if none came in time.
+    pub(super) async fn take(app: &App, state: UsState) -> Result<Option<Self>, StoreError> {
         let key = Key::new(state_partition(state), "TURN");
-        for attempt in 1.. {
+        let mut retries = app.dynamo.retries();
+        loop {
             let now = app.clock.now();
-            if now >= deadline {
-                break;
-            }
             let held = app.dynamo.get(&key).await?.map(from_item::<TurnItem>).transpose()?;
             let free = match held {
                 None => Some(Condition::Absent),
@@ -51,9 +45,10 @@ impl Turn {
             {
                 return Ok(Some(Self(key)));
             }
-            app.dynamo.pause(attempt.min(4)).await;
+            if retries.backoff().await.is_err() {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 
     async fn put(app: &App, key: &Key, now: Timestamp, free: Condition) -> Result<bool, StoreError> {

@@ -140,8 +140,8 @@ pub struct GivenRow {
     pub name: &'static str,
     /// How many were asked for, in words.
     pub asked: String,
-    /// How many were free.
-    pub in_stock: u64,
+    /// How many were free: `12`, or `35+` where there were more.
+    pub in_stock: String,
     /// The cap.
     pub cap: u32,
     /// How many were out.
@@ -163,7 +163,7 @@ impl GivenRow {
             "the cap is reached"
         } else if given.in_stock == 0 {
             "none in stock"
-        } else if u64::from(given.given) >= given.in_stock {
+        } else if u64::from(given.given) >= given.in_stock && !given.more_in_stock {
             "all there are"
         } else {
             "what the cap leaves"
@@ -172,7 +172,7 @@ impl GivenRow {
             code: given.state.as_str(),
             name: given.state.name(),
             asked: asked.map_or_else(|| "any".to_owned(), |asked| asked.to_string()),
-            in_stock: given.in_stock,
+            in_stock: given.in_stock_words(),
             cap: given.cap.get(),
             already_out: given.already_out,
             given: given.given,

@@ -24,12 +24,12 @@ use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, expected_version, if_match, once_only, whole,
+    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, once_only, whole,
 };
 use crate::web::lists::{Listed, PageParameters, parameter};
 use crate::web::pages::Shell;
 use crate::web::request::Seen;
-use crate::web::respond::{answer, not_modified};
+use crate::web::respond::{answer, no_content, not_modified};
 
 /// The routes of the JSON API.
 pub fn routes(app: &App) -> Routes {
@@ -164,15 +164,17 @@ async fn cancel(
     InPath((id, number)): InPath<(RaffleId, TicketNumber)>,
     InQuery(parameters): InQuery<CancelParameters>,
     headers: HeaderMap,
-) -> Result<StatusCode, AppError> {
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
     let version = parameter("version", parameters.version, str::parse)?;
     // One's own ticket is meant whenever it was bought; another's is asked for below.
     let version = match expected_version(version, if_match(&headers)?) {
         Err(WebError::VersionMissing) => None,
         version => Some(version?),
     };
-    store::cancel(&app, id, number, version, &who).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let once = once.map(|request| Once { request, answer: &|_: &RaffleState| no_content() });
+    let cancel = async { Ok(store::cancel(&app, id, number, version, &who, once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, cancel).await?.answer(|_| no_content()))
 }
 
 #[derive(Debug, Deserialize)]

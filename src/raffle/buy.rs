@@ -38,13 +38,13 @@ pub async fn buy(
     who: &SignedIn,
     once: Option<&Once<'_, Purchase>>,
 ) -> Result<Done<Purchase>, RaffleError> {
-    let until = app.until();
+    let mut retries = app.dynamo.retries();
     let mut last_seen = None;
-    for attempt in 0.. {
+    loop {
         let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
         let now = app.clock.now();
         if waits_for_draw(&stored, now) {
-            app.pause(attempt, until).await?;
+            retries.backoff().await?;
             continue;
         }
         let Stored { raffle, pool, .. } = &stored;
@@ -77,9 +77,8 @@ pub async fn buy(
                 }
             }
         }
-        app.pause(attempt, until).await?;
+        retries.backoff().await?;
     }
-    Err(RaffleError::Crowded)
 }
 
 /// Whether the winner is being drawn, so that a change waits for it.

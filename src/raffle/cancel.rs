@@ -11,6 +11,7 @@ use super::items::{Stored, block_item, entry_item, holding_item, holding_key, ti
 use super::store::{at_version, holding, minute, random, stored, unchanged};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
+use crate::dynamo::ledger::Once;
 use crate::dynamo::{Condition, GuardedWrite, WriteError, from_item};
 use crate::values::Version;
 
@@ -26,9 +27,10 @@ pub async fn cancel(
     number: TicketNumber,
     version: Option<Version>,
     who: &SignedIn,
+    once: Option<&Once<'_, RaffleState>>,
 ) -> Result<RaffleState, RaffleError> {
-    let until = app.until();
-    for attempt in 0.. {
+    let mut retries = app.dynamo.retries();
+    loop {
         let read = try_join(stored(app, id), holding(app, id, who));
         let ((stored, mine), ticket) = try_join(read, ticket(app, id, number)).await?;
         let ticket = ticket.filter(|ticket| ticket.holder == who.id || who.is_administrator());
@@ -46,20 +48,18 @@ pub async fn cancel(
             let theirs =
                 if ticket.holder == who.id { mine.clone() } else { others(app, id, &ticket).await? };
             let change = Change { stored: &stored, ticket: &ticket, theirs: &theirs, blocks: &blocks };
-            match app.dynamo.write(change.write(app, who)?).await {
-                Ok(()) => {
-                    let pool = stored.pool.with([&blocks.1]);
-                    let mine = if ticket.holder == who.id { mine.without(number) } else { mine };
-                    return Ok(RaffleState::of(&stored.raffle, &pool, &mine, who, now));
-                }
+            let pool = stored.pool.with([&blocks.1]);
+            let mine = if ticket.holder == who.id { mine.without(number) } else { mine };
+            let state = RaffleState::of(&stored.raffle, &pool, &mine, who, now);
+            match app.dynamo.write(Once::record(once, change.write(app, who)?, &state)?).await {
+                Ok(()) => return Ok(state),
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 // Somebody was faster with the block, the holding or the ticket: the next read says what is true.
                 Err(WriteError::Refused(_)) => {}
             }
         }
-        app.pause(attempt, until).await?;
+        retries.backoff().await?;
     }
-    Err(RaffleError::Crowded)
 }
 
 /// Whether the ticket is the one that was meant.

@@ -36,8 +36,8 @@ pub async fn draw(
     who: &SignedIn,
     once: Option<&Once<'_, RaffleState>>,
 ) -> Result<Done<RaffleState>, RaffleError> {
-    let until = app.until();
-    for attempt in 0.. {
+    let mut retries = app.dynamo.retries();
+    loop {
         let (stored, holding) = try_join(stored(app, id), holding(app, id, who)).await?;
         let now = app.clock.now();
         if stored.raffle.status == RaffleStatus::Closed {
@@ -61,9 +61,8 @@ pub async fn draw(
             }
         }
         announce(app, id, now).await?;
-        app.pause(attempt, until).await?;
+        retries.backoff().await?;
     }
-    Err(RaffleError::Crowded)
 }
 
 /// The raffle as the draw leaves it; none if what was read of it is no longer so.

@@ -1,8 +1,7 @@
 //! What can be wrong with a request about raffles.
 
 use super::domain::{Denial, RaffleId, RaffleState, Ticket, TicketNumber};
-use crate::app::TooLate;
-use crate::dynamo::{CursorError, StoreError};
+use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
 use crate::values::Invalid;
 
 /// Why a request about raffles was not done. Nothing was written. The states are as the person who asked may see them.
@@ -56,8 +55,8 @@ pub enum RaffleError {
     Store(#[from] StoreError),
 }
 
-impl From<TooLate> for RaffleError {
-    fn from(_: TooLate) -> Self {
+impl From<DeadlineExceeded> for RaffleError {
+    fn from(_: DeadlineExceeded) -> Self {
         Self::Crowded
     }
 }

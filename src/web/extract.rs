@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::access::Access;
 use crate::accounts::domain::SignedIn;
-use crate::dynamo::ledger::{IdempotencyKey, OnceOnly};
+use crate::dynamo::ledger::{IdempotencyKey, KeyReused, OnceOnly};
 use crate::error::AppError;
 use crate::values::{Invalid, Version};
 
@@ -47,6 +47,9 @@ pub enum WebError {
     /// The address does not know this method.
     #[error("this address does not know this method")]
     Method,
+    /// The idempotency key was used for another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// Only for people who are signed in.
     #[error("not signed in")]
     SignInNeeded,
@@ -117,21 +120,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 #[derive(Debug, Clone)]
 pub struct FormData<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for FormData<T> {
+impl<T: DeserializeOwned + Send> FromRequest<crate::app::App> for FormData<T> {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, AppError> {
-        let form = axum::Form::<T>::from_request(request, state).await;
-        form.map(|axum::Form(fields)| Self(fields)).map_err(|rejection| {
-            match rejection {
-                FormRejection::InvalidFormContentType(_) => {
-                    WebError::MediaType("application/x-www-form-urlencoded")
-                }
-                FormRejection::BytesRejection(rejection) => body_error(&rejection),
-                other => WebError::Malformed(format!("The form cannot be read: {other}.")),
+    async fn from_request(request: Request, app: &crate::app::App) -> Result<Self, AppError> {
+        let form = axum::Form::<T>::from_request(request, app).await;
+        let form = form.map(|axum::Form(fields)| Self(fields)).map_err(|rejection| match rejection {
+            FormRejection::InvalidFormContentType(_) => {
+                WebError::MediaType("application/x-www-form-urlencoded")
             }
-            .into()
-        })
+            FormRejection::BytesRejection(rejection) => body_error(&rejection),
+            other => WebError::Malformed(format!("The form cannot be read: {other}.")),
+        })?;
+        app.dynamo.restart_deadline();
+        app.dynamo.fence_writes();
+        Ok(form)
     }
 }
 
@@ -150,7 +153,7 @@ pub struct JsonRequest<T> {
     pub body: T,
     /// The version in `If-Match`, where sent.
     pub if_match: Option<Version>,
-    /// The request with its `Idempotency-Key`, where sent with a POST.
+    /// The request with its `Idempotency-Key`, if one was sent.
     pub once: Option<OnceOnly>,
 }
 
@@ -199,24 +202,43 @@ pub async fn whole(request: Request, app: &crate::app::App) -> Result<(Parts, By
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let bytes = Bytes::from_request(request, app).await.map_err(|rejection| body_error(&rejection))?;
+    app.dynamo.restart_deadline();
     Ok((parts, bytes))
 }
 
-/// The request with its `Idempotency-Key`, where somebody who is signed in sent one with a POST.
+/// The request with its `Idempotency-Key`, if an account sent one with a change. What else decides what is done belongs to
+/// it: the query and the precondition.
 ///
 /// # Errors
 /// [`WebError::Malformed`] for a key that can be none.
 pub fn once_only(parts: &Parts, body: &[u8], now: Timestamp) -> Result<Option<OnceOnly>, WebError> {
     let (method, path) = (&parts.method, parts.uri.path());
-    let key = parts.headers.get("idempotency-key").filter(|_| method == http::Method::POST);
+    let key = parts.headers.get("idempotency-key").filter(|_| !method.is_safe());
     let (Some(value), Some(who)) = (key, parts.extensions.get::<SignedIn>()) else { return Ok(None) };
     let key: IdempotencyKey = value
         .to_str()
         .map_err(|_| Invalid::new("An Idempotency-Key has 1 to 200 visible ASCII characters."))
         .and_then(str::parse)
         .map_err(|invalid| WebError::Malformed(invalid.to_string()))?;
-    let asked: [&[u8]; 3] = [method.as_str().as_bytes(), path.as_bytes(), body];
+    let mut asked = vec![method.as_str().as_bytes(), path.as_bytes(), body];
+    let query = parts.uri.query().map(|query| format!("?{query}"));
+    let precondition =
+        parts.headers.get(header::IF_MATCH).map(|value| [b"If-Match: ", value.as_bytes()].concat());
+    asked.extend(query.as_ref().map(String::as_bytes));
+    asked.extend(precondition.as_deref());
     Ok(Some(OnceOnly::new(&who.id.to_string(), key, &asked, now)))
+}
+
+/// The request with its `Idempotency-Key`, for a change that has no body.
+#[derive(Debug)]
+pub struct WithKey(pub Option<OnceOnly>);
+
+impl FromRequestParts<crate::app::App> for WithKey {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &crate::app::App) -> Result<Self, AppError> {
+        Ok(Self(once_only(parts, &[], app.clock.now())?))
+    }
 }
 
 /// The type of the body without its parameters, in lower case: `application/json`.

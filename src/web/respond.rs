@@ -89,7 +89,14 @@ pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location:
         body: serde_json::to_string(body).unwrap_or_default(),
         location,
         etag: Some(format!("\"{version}\"")),
+        about: None,
     }
+}
+
+/// The answer to a request that leaves nothing to show.
+pub fn no_content() -> Answer {
+    let status = StatusCode::NO_CONTENT.as_u16();
+    Answer { status, body: String::new(), location: None, etag: None, about: None }
 }
 
 /// That a client [has](super::request::Seen) what it asks for already, as its tag says.
@@ -116,7 +123,10 @@ pub fn csv_part(file: &str, csv: String, next: Option<(String, String)>) -> Resp
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
-        let mut response = (status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response();
+        let mut response = match self.body.is_empty() {
+            true => status.into_response(),
+            false => (status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response(),
+        };
         if let Some(location) = self.location {
             response.headers_mut().insert(header::LOCATION, header_text(&location));
         }

@@ -84,14 +84,16 @@ async fn contention_that_never_passes_is_503_with_retry_after_and_nothing_writte
     for fault in [
         Fault::TransactionConflict,
         Fault::Throttled,
+        Fault::ConnectionRefused,
         Fault::Status(500),
         Fault::Hang,
-        Fault::ConnectionRefused,
     ] {
         world.wire().always(WRITE, fault.clone());
         let answer = change(&hasty, &lead, 1, json!({ "leadScore": 1 })).await.expect(503);
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{fault:?}");
-        assert_eq!(answer.json::<Value>()["type"], "urn:holdfast:problem:busy");
+        // What was not answered may still happen.
+        let name = if matches!(fault, Fault::Status(_) | Fault::Hang) { "outcome-unknown" } else { "busy" };
+        assert_eq!(answer.json::<Value>()["type"], format!("urn:holdfast:problem:{name}"), "{fault:?}");
         hasty.post("/api/leads").json(&new_lead("New", "new@example.com")).send().await.expect(503);
         assert!(world.wire().count(WRITE) > 3, "{fault:?} was not tried again");
         world.wire().reset();

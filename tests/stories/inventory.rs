@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use futures_util::future::join_all;
-use holdfast::dynamo::Patience;
+use holdfast::dynamo::RetryPolicy;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::check::{self, Checked};
 use holdfast::inventory::domain::{
@@ -41,7 +41,8 @@ pub fn all() -> Vec<Story> {
 
 const WRITE: &str = "TransactWriteItems";
 /// A crowd on a machine with two cores: what is told is what is applied, not how soon.
-const CROWDED: Patience = Patience { attempt: Duration::from_secs(60), deadline: Duration::from_secs(180) };
+const CROWDED: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
 
 fn sku(text: &str) -> Sku {
     text.parse().unwrap()
@@ -302,9 +303,10 @@ async fn a_dismissed_message_changes_nothing_also_when_it_comes_again(world: Wor
     let waiting = parked(&desk, ParkedStatus::Open).await.remove(0);
     let note = Some("Wrong shop".parse().unwrap());
     let stale = Version::try_from(9).unwrap();
-    let conflict = store::dismiss(&desk.app, waiting.id, stale, None, &by()).await.unwrap_err();
+    let conflict = store::dismiss(&desk.app, waiting.id, stale, None, &by(), None).await.unwrap_err();
     assert!(matches!(conflict, InventoryError::ParkedConflict(_)), "{conflict}");
-    let gone = store::dismiss(&desk.app, waiting.id, Version::FIRST, note.clone(), &by()).await.unwrap();
+    let gone =
+        store::dismiss(&desk.app, waiting.id, Version::FIRST, note.clone(), &by(), None).await.unwrap();
     assert_eq!((gone.status, gone.note), (ParkedStatus::Dismissed, note));
     apply(&desk, &[delivery("open", "A1", Kind::Count, 50), sale]).await;
     assert_eq!(stock(&desk, "A1").await, 50);
@@ -357,13 +359,15 @@ async fn details_change_beside_a_moving_stock(world: World) {
         |mark: u64| DetailsChange { low_mark: Some(mark.try_into().unwrap()), ..DetailsChange::default() };
     for mark in 1..=5_u64 {
         let version = Version::try_from(mark).unwrap();
-        let changed = store::change_details(&desk.app, &sku("A1"), version, &change(mark)).await.unwrap();
+        let changed =
+            store::change_details(&desk.app, &sku("A1"), version, &change(mark), None).await.unwrap();
         assert_eq!(changed.details_version.get(), mark + 1);
     }
     moving.await.unwrap();
     let product = store::find(&desk.app, &sku("A1")).await.unwrap();
     assert_eq!((product.stock.get(), product.low_mark.get(), product.version.get()), (35, 5, 31));
-    let stale = store::change_details(&desk.app, &sku("A1"), Version::FIRST, &change(9)).await.unwrap_err();
+    let stale =
+        store::change_details(&desk.app, &sku("A1"), Version::FIRST, &change(9), None).await.unwrap_err();
     assert!(matches!(stale, InventoryError::Conflict(_)), "{stale}");
 }
 

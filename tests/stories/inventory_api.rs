@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast::accounts::domain::Role;
-use holdfast::dynamo::Patience;
+use holdfast::dynamo::RetryPolicy;
 use holdfast::inventory::domain::{Message, Source};
 use holdfast::inventory::health::{self, Progress};
 use holdfast::inventory::store;
@@ -37,7 +37,8 @@ pub fn all() -> Vec<Story> {
 
 const WRITE: &str = "TransactWriteItems";
 /// A crowd on a machine with two cores: what is told is what is applied, not how soon.
-const CROWDED: Patience = Patience { attempt: Duration::from_secs(60), deadline: Duration::from_secs(180) };
+const CROWDED: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
 const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
 
 /// A message as it is sent.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use holdfast::dynamo::Patience;
+use holdfast::dynamo::RetryPolicy;
 use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{Kind, Parked, ParkedStatus, Product};
 use holdfast::inventory::health;
@@ -38,7 +38,8 @@ const WRITE: &str = "TransactWriteItems";
 /// Rebalances of this broker take seconds, and the machine may be loaded.
 const LONG: Duration = Duration::from_secs(120);
 /// A crowd on a machine with two cores.
-const CROWDED: Patience = Patience { attempt: Duration::from_secs(60), deadline: Duration::from_secs(180) };
+const CROWDED: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
 
 /// A message as a producer sends it, keyed by its sku.
 fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Sent {
@@ -359,7 +360,7 @@ async fn a_failing_store_is_waited_for_and_nothing_is_passed(world: World) {
     let all = sent.len() as u64;
     broker.send(vec![sent]);
     let wire = world.another_wire();
-    let hasty = Patience { attempt: Duration::from_secs(5), deadline: Duration::from_millis(50) };
+    let hasty = RetryPolicy { attempt: Duration::from_secs(5), request: Duration::from_millis(50) };
     wire.always(WRITE, Fault::ConnectionRefused);
     let consumer = Consumer::start(&desk.another(&world, &wire, hasty), &broker, "shop");
     consumer.until("messages are tried again", |tally| tally.again > 20).await;

@@ -18,6 +18,7 @@ mod automation;
 mod bad_input;
 mod bootstraps;
 mod browser;
+mod deadlines;
 mod deployment;
 mod engine;
 mod faults;
@@ -33,7 +34,9 @@ mod lists;
 mod order_api;
 mod order_pages;
 mod order_races;
+mod order_readers;
 mod orders;
+mod outcomes;
 mod pages;
 mod policies;
 mod process;
@@ -75,6 +78,7 @@ modules![
     bad_input,
     bootstraps,
     browser,
+    deadlines,
     deployment,
     engine,
     faults,
@@ -90,7 +94,9 @@ modules![
     order_api,
     order_pages,
     order_races,
+    order_readers,
     orders,
+    outcomes,
     pages,
     policies,
     process,

@@ -184,7 +184,7 @@ async fn an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other(wor
     let version = field(&html, "version");
     // Sam gives it back, and Mia buys the same number.
     let one: TicketNumber = 1.try_into().unwrap();
-    store::cancel(&desk.app, id, one, None, &sam).await.unwrap();
+    store::cancel(&desk.app, id, one, None, &sam, None).await.unwrap();
     sold(&desk, id, "Mia Second", 1).await;
 
     let cancel = format!("{path}/1/cancel");

@@ -21,7 +21,7 @@ use crate::support::desk::{Desk, PATIENCE};
 use crate::support::http::Response;
 use crate::support::story::scaled;
 use crate::support::{Fault, Story, World, stories};
-use holdfast::dynamo::Patience;
+use holdfast::dynamo::RetryPolicy;
 use std::time::Duration;
 
 /// The stories of this module.
@@ -43,7 +43,8 @@ pub fn all() -> Vec<Story> {
 const WRITE: &str = "TransactWriteItems";
 
 /// 150 at once on a machine with two cores: what is told is who gets what, not how soon.
-const CROWDED: Patience = Patience { attempt: Duration::from_secs(60), deadline: Duration::from_secs(180) };
+const CROWDED: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
 
 async fn open(desk: &Desk, tickets: u32, limit: u32) -> RaffleId {
     let admin = desk.account(Role::Administrator, "Ada").await;
@@ -204,7 +205,7 @@ async fn tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sol
     first.arrived(1).await;
     first.open();
     second.arrived(1).await;
-    store::cancel(&desk.app, id, TicketNumber::try_from(3).unwrap(), None, &ann).await.unwrap();
+    store::cancel(&desk.app, id, TicketNumber::try_from(3).unwrap(), None, &ann, None).await.unwrap();
     second.open();
     let purchase = buying.await.unwrap().unwrap();
     assert_eq!(purchase.numbers, [TicketNumber::try_from(3).unwrap()]);
@@ -312,7 +313,7 @@ async fn a_ticket_is_given_back_once_by_ten_at_once(world: World) {
     let number = buy(&desk, id, 3, &ann).await.unwrap().numbers[1];
     let returning = (0..10).map(|_| {
         let (desk, ann) = (desk.clone(), ann.clone());
-        tokio::spawn(async move { store::cancel(&desk.app, id, number, None, &ann).await })
+        tokio::spawn(async move { store::cancel(&desk.app, id, number, None, &ann, None).await })
     });
     let (mut done, mut gone) = (0, 0);
     for answer in join_all(returning).await {
@@ -347,7 +348,7 @@ async fn a_draw_comes_through_while_a_crowd_goes_on_buying(world: World) {
                         Err(RaffleError::Denied { denial: Denial::Drawn, .. }) => return,
                         // The limit is high, and yet they may come to it: then they give one back and go on.
                         Err(RaffleError::Denied { denial: Denial::LimitReached { .. }, fresh }) => {
-                            let _ = store::cancel(&desk.app, id, fresh.mine[0], None, &who).await;
+                            let _ = store::cancel(&desk.app, id, fresh.mine[0], None, &who, None).await;
                         }
                         Err(error) => panic!("{error}"),
                     }
@@ -454,7 +455,7 @@ async fn operate(desk: &Desk, id: RaffleId, people: &[SignedIn], dice: &mut Dice
             return;
         }
         let number = *dice.pick(&state.mine);
-        store::cancel(&desk.app, id, number, None, &who).await.map(drop)
+        store::cancel(&desk.app, id, number, None, &who, None).await.map(drop)
     } else {
         let quantity = Quantity::try_from(1 + u32::try_from(dice.roll(3)).unwrap()).unwrap();
         store::buy(&desk.app, id, quantity, &who, None).await.map(drop)

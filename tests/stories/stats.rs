@@ -152,10 +152,6 @@ async fn the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes(world:
     assert_eq!(stats.total, 61);
     let age = stats.as_of.unwrap().duration_since(Timestamp::now()).abs();
     assert!(age < jiff::SignedDuration::from_mins(2), "{age}");
-    // What order creation shows of the stock is what was counted.
-    let preview = orders::preview(&desk.app, &super::orders::wish(&["NY"], None)).await.unwrap();
-    let ny = stats.by_state.iter().find(|count| count.state == "NY".parse().unwrap()).unwrap();
-    assert_eq!(preview.given[0].in_stock, ny.unassigned);
 }
 
 async fn batches_told_again_and_in_any_order_count_once(world: World) {

@@ -19,10 +19,12 @@ use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::values::{Name, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, present};
+use crate::web::extract::{
+    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, present,
+};
 use crate::web::lists::{Listed, limit, parameter};
 use crate::web::pages::Shell;
-use crate::web::respond::answer;
+use crate::web::respond::{answer, no_content};
 
 /// The routes of the API.
 pub fn routes(app: &App) -> Routes {
@@ -118,7 +120,9 @@ async fn change(
             "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    Ok(shown(&store::update(&app, id, version, &change, &who.actor()).await?))
+    let once = request.once.map(|request| Once { request, answer: &shown });
+    let update = async { Ok(store::update(&app, id, version, &change, &who.actor(), once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, update).await?.answer(shown))
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,10 +136,13 @@ async fn delete(
     InPath(id): InPath<RuleId>,
     InQuery(parameters): InQuery<DeleteParameters>,
     headers: HeaderMap,
-) -> Result<StatusCode, AppError> {
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
     let version = parameter("version", parameters.version, str::parse)?;
-    store::delete(&app, id, expected_version(version, if_match(&headers)?)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let version = expected_version(version, if_match(&headers)?)?;
+    let once = once.map(|request| Once { request, answer: &|()| no_content() });
+    let delete = async { Ok(store::delete(&app, id, version, once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, delete).await?.answer(|()| no_content()))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -176,7 +176,7 @@ async fn save(
     if change.is_empty() {
         return Ok(done(&shell, "Nothing was changed."));
     }
-    match store::update(&app, id, version, &change, &who.actor()).await {
+    match store::update(&app, id, version, &change, &who.actor(), None).await {
         Ok(_) => Ok(done(&shell, "The rule was saved.")),
         Err(RuleError::Misfit { field, invalid }) => {
             let wrong = Messages::from([(field, invalid.to_string())]);
@@ -213,7 +213,7 @@ async fn switch(
 ) -> Answer {
     let enabled = raw.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
-    match store::update(&app, id, raw.version()?, &change, &who.actor()).await {
+    match store::update(&app, id, raw.version()?, &change, &who.actor(), None).await {
         Ok(_) if enabled => Ok(done(&shell, "The rule was switched on.")),
         Ok(_) => Ok(done(&shell, "The rule was switched off.")),
         Err(RuleError::Conflict(fresh)) => {
@@ -229,7 +229,7 @@ async fn delete(
     InPath(id): InPath<RuleId>,
     FormData(raw): FormData<RawForm>,
 ) -> Answer {
-    match store::delete(&app, id, raw.version()?).await {
+    match store::delete(&app, id, raw.version()?, None).await {
         Ok(()) => Ok(done(&shell, "The rule was deleted.")),
         Err(RuleError::Conflict(fresh)) => {
             refused(&app, shell, changed_meanwhile(&fresh, "It was not deleted.")).await

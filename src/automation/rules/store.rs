@@ -93,6 +93,7 @@ pub async fn update(
     expected: Version,
     change: &RuleChange,
     by: &Actor,
+    once: Option<&Once<'_, Rule>>,
 ) -> Result<Rule, RuleError> {
     let before = find(app, id).await?;
     if before.version != expected {
@@ -101,7 +102,7 @@ pub async fn update(
     let after = before.changed(change, app.clock.now(), by.clone()).map_err(misfit)?;
     let same = Condition::is_number("version", expected.get());
     let write = app.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
-    match app.dynamo.write(write).await {
+    match app.dynamo.write(Once::record(once, write, &after)?).await {
         Ok(()) => Ok(after),
         Err(WriteError::Store(error)) => Err(error.into()),
         Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(find(app, id).await?))),
@@ -112,7 +113,12 @@ pub async fn update(
 ///
 /// # Errors
 /// [`RuleError::NotFound`], [`RuleError::Conflict`].
-pub async fn delete(app: &App, id: RuleId, expected: Version) -> Result<(), RuleError> {
+pub async fn delete(
+    app: &App,
+    id: RuleId,
+    expected: Version,
+    once: Option<&Once<'_, ()>>,
+) -> Result<(), RuleError> {
     let same = Condition::is_number("version", expected.get());
     let write = app.dynamo.guarded_write().delete("rule", &rule_key(id), same).update(
         "count",
@@ -120,7 +126,7 @@ pub async fn delete(app: &App, id: RuleId, expected: Version) -> Result<(), Rule
         &Update::default().add("number", -1),
         Condition::Exists,
     );
-    match app.dynamo.write(write).await {
+    match app.dynamo.write(Once::record(once, write, &())?).await {
         Ok(()) => Ok(()),
         Err(WriteError::Store(error)) => Err(error.into()),
         Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(find(app, id).await?))),

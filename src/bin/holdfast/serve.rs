@@ -52,6 +52,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let sign_up = options.sign_up()?;
     let told = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
+    let retries = Config::retries(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
     let (listener, address) = listen(options.port, &data).await?;
@@ -59,7 +60,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
     let cookies = cookies(told, &data, &lock).await?;
-    let mut app = native::app(engine.line(), TABLE, cookies, sign_up);
+    let mut app = native::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
     let served = async {
         create_table(&app.dynamo).await?;

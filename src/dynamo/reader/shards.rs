@@ -31,7 +31,7 @@ pub(super) struct Shards {
 impl Shards {
     pub(super) fn new(audience: Audience, streams: Builder) -> Self {
         // The table's client waits for what passes by waiting; the SDK's own retries would do so twice.
-        let attempt = audience.dynamo.patience.attempt;
+        let attempt = audience.dynamo.policy.attempt;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
         let streams = streams
             .retry_config(RetryConfig::disabled())

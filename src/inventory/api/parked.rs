@@ -14,9 +14,9 @@ use crate::error::AppError;
 use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
 use crate::inventory::store::{self, ParkedPage};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, expected_version, if_match, version_of};
+use crate::web::extract::{InPath, InQuery, WithKey, expected_version, if_match, version_of};
 use crate::web::lists::{Listed, limit, parameter};
-use crate::web::respond::answer;
+use crate::web::respond::{answer, no_content};
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
@@ -100,10 +100,12 @@ async fn dismiss(
     InPath(id): InPath<ParkedId>,
     InQuery(parameters): InQuery<DismissParameters>,
     headers: HeaderMap,
-) -> Result<StatusCode, AppError> {
+    WithKey(once): WithKey,
+) -> Result<Answer, AppError> {
     let version = parameter("version", parameters.version, str::parse)?;
     let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    store::dismiss(&app, id, version, note, &who.actor()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let once = once.map(|request| Once { request, answer: &|_: &Parked| no_content() });
+    let dismiss = async { Ok(store::dismiss(&app, id, version, note, &who.actor(), once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, dismiss).await?.answer(|_| no_content()))
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::Answer;
+use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
@@ -94,7 +94,9 @@ async fn change(
     }
     // If-Match names the version of the stock, which this change does not care about.
     let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
-    Ok(shown(&store::change_details(&app, &sku, version, &change).await?))
+    let once = request.once.map(|request| Once { request, answer: &shown });
+    let change = async { Ok(store::change_details(&app, &sku, version, &change, once.as_ref()).await?) };
+    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, change).await?.answer(shown))
 }
 
 /// What the stock is now, of which version, and why.

@@ -140,7 +140,7 @@ async fn dismiss(
             doing(app).shown(StatusCode::UNPROCESSABLE_ENTITY, tried).await
         }
         Ok(note) => {
-            let done = store::dismiss(&app, id, version, note, &who.actor()).await;
+            let done = store::dismiss(&app, id, version, note, &who.actor(), None).await;
             doing(app).answer(done, "The message was dismissed.", typed).await
         }
     }

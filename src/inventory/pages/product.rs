@@ -127,7 +127,7 @@ async fn details(
     if change.name.is_none() && change.low_mark.is_none() {
         return Ok(with_toast_there(there(), Tone::Info, "Nothing was changed."));
     }
-    match store::change_details(&app, &sku, version, &change).await {
+    match store::change_details(&app, &sku, version, &change, None).await {
         Ok(_) => Ok(with_toast_there(there(), Tone::Success, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
             let page = page(&app, shell, &sku, None).await?;

@@ -23,8 +23,6 @@ const AT_ONCE: usize = 32;
 /// Attributes of states that one transaction changes: DynamoDB's expressions are of 4 KB at most, and a change of a state
 /// takes some 20 bytes.
 const STATE_ATTRIBUTES: usize = 100;
-/// How often a count is tried again because another one counts the same.
-const ATTEMPTS: u32 = 20;
 /// How long it is remembered that a record went: longer than any stream tells of it, in seconds.
 const GONE_FOR: i64 = 30 * 24 * 60 * 60;
 
@@ -69,13 +67,13 @@ fn sightings(changes: &[Change]) -> (Vec<Sighting>, Option<Uncounted>) {
 }
 
 async fn all(app: &App, sightings: &[Sighting]) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         if try_all(app, sightings).await? {
             return Ok(());
         }
-        app.background.pause(attempt).await;
+        retries.backoff().await?;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &stats_key()))
 }
 
 /// Counts what is not counted yet; says whether nobody else counted the same meanwhile.

@@ -13,7 +13,6 @@ const COUNTED: &str = "COUNTED";
 /// States that are taken over in one transaction: an expression is of 4 KB at most.
 const TOGETHER: usize = 20;
 /// Attempts while an earlier version is still counting.
-const ATTEMPTS: u32 = 20;
 
 fn key(state: UsState) -> Key {
     Key::new(state_partition(state), COUNTED)
@@ -40,13 +39,13 @@ pub(super) async fn read(dynamo: &Dynamo) -> Result<Vec<(UsState, Item)>, StoreE
 /// # Errors
 /// [`StoreError`].
 pub async fn take_over(app: &App) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         if try_to_take_over(app).await? {
             return Ok(());
         }
-        app.background.pause(attempt).await;
+        retries.backoff().await?;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &stats_key()))
 }
 
 /// One attempt. Returns false if an item changed while it was moved.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::Answer;
+use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
 use crate::leads::stats::{self, StateCount, Stats};
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
@@ -104,12 +104,16 @@ async fn set(State(app): State<App>, _: SignedIn, request: JsonRequest<SetBody>)
     let version = request.version(request.body.version)?;
     Ok(match wanted {
         Wanted::Of(state, cap) => {
-            let cap = store::set_cap(&app, state, version, cap).await?;
-            answer(StatusCode::OK, &cap, cap.version.get(), None)
+            let answer = |cap: &StateCap| answer(StatusCode::OK, cap, cap.version.get(), None);
+            let once = request.once.map(|request| Once { request, answer: &answer });
+            let set = async { Ok(store::set_cap(&app, state, version, cap, once.as_ref()).await?) };
+            Once::run::<AppError>(once.as_ref(), &app.dynamo, set).await?.answer(answer)
         }
         Wanted::Default(cap) => {
-            let cap = store::set_default_cap(&app, version, cap).await?;
-            answer(StatusCode::OK, &cap, cap.version.get(), None)
+            let answer = |cap: &DefaultCap| answer(StatusCode::OK, cap, cap.version.get(), None);
+            let once = request.once.map(|request| Once { request, answer: &answer });
+            let set = async { Ok(store::set_default_cap(&app, version, cap, once.as_ref()).await?) };
+            Once::run::<AppError>(once.as_ref(), &app.dynamo, set).await?.answer(answer)
         }
     })
 }

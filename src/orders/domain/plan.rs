@@ -18,15 +18,24 @@ pub struct Given {
     pub state: UsState,
     /// How many were asked for; as many as the cap leaves, if none.
     pub asked: Option<Quantity>,
-    /// How many were free to be sold. Exact where it is fewer than what was asked and the cap left; otherwise what the
-    /// statistics counted a moment ago, and at least what was seen.
+    /// How many were free to be sold, as the order read them.
     pub in_stock: u64,
+    /// Whether there were more: the order read as many as it needed, and some more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_in_stock: bool,
     /// The most that may be out.
     pub cap: Cap,
     /// How many were out already, in other open orders.
     pub already_out: u32,
     /// How many it gives.
     pub given: u32,
+}
+
+impl Given {
+    /// How many were free: `12`, or `35+` where there were more.
+    pub fn in_stock_words(&self) -> String {
+        format!("{}{}", self.in_stock, if self.more_in_stock { "+" } else { "" })
+    }
 }
 
 /// A state's queue as it was read: its cap, and its oldest free leads.
@@ -45,8 +54,6 @@ pub struct StateStock {
     pub stored: bool,
     /// The oldest free leads, oldest first, at least as many as the order may be given if there are.
     pub oldest: Vec<Lead>,
-    /// How many are free, as the statistics counted, where that was asked.
-    pub counted: Option<u64>,
     /// Whether `oldest` are all there are.
     pub whole: bool,
 }
@@ -79,12 +86,11 @@ impl Plan {
             let unseen = stock.oldest.iter().filter(|lead| !seen.contains(&lead.id));
             let taken: Vec<Lead> = unseen.take(most).cloned().collect();
             seen.extend(taken.iter().map(|lead| lead.id));
-            let read = stock.oldest.len() as u64;
-            let in_stock = if stock.whole { read } else { stock.counted.unwrap_or(read).max(read) };
             plan.given.push(Given {
                 state: stock.state,
                 asked: quantity,
-                in_stock,
+                in_stock: stock.oldest.len() as u64,
+                more_in_stock: !stock.whole,
                 cap: stock.cap,
                 already_out: stock.out,
                 given: u32::try_from(taken.len()).unwrap_or(u32::MAX),
@@ -150,7 +156,7 @@ mod tests {
 
     fn stock(state: &str, room: i64, oldest: Vec<Lead>) -> StateStock {
         let (cap, state) = (Cap::DEFAULT, state.parse().unwrap());
-        StateStock { state, cap, out: 0, room, stored: true, oldest, counted: None, whole: true }
+        StateStock { state, cap, out: 0, room, stored: true, oldest, whole: true }
     }
 
     #[test]

@@ -52,7 +52,7 @@ async fn set_default(
             let error = Some(invalid.to_string());
             (StatusCode::UNPROCESSABLE_ENTITY, CapEdit { typed, error, overtaken: false })
         }
-        Ok(cap) => match store::set_default_cap(&app, version, cap).await {
+        Ok(cap) => match store::set_default_cap(&app, version, cap, None).await {
             Ok(_) => {
                 let there = see_other(&shell, "/orders/caps", fragment);
                 return Ok(with_toast_there(there, Tone::Success, "The default cap was set."));
@@ -90,7 +90,7 @@ async fn set(
             return refused(&app, shell, fragment, StatusCode::UNPROCESSABLE_ENTITY, &stored, edit).await;
         }
     };
-    match store::set_cap(&app, state, version, cap).await {
+    match store::set_cap(&app, state, version, cap, None).await {
         Ok(cap) if fragment => {
             let row = CapRow::of(&cap, in_stock(&stats::read(&app).await?, state)).saved();
             let part = html(StatusCode::OK, &CapRowPart { shell, row })?;

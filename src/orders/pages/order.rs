@@ -8,21 +8,21 @@ use serde::Deserialize;
 use super::Answer;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
-use crate::dynamo::ledger::Done;
+use crate::dynamo::ledger::{Done, Once};
 use crate::error::AppError;
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::leads::store::find as find_lead;
-use crate::orders::domain::{OrderRule, Release, ReleaseReason};
+use crate::orders::domain::{Order, OrderRule, Release, ReleaseReason};
 use crate::orders::error::OrderError;
 use crate::orders::forms::Pairs;
-use crate::orders::store::{self, OrderDetail, OrderEntry, OrderLeads};
+use crate::orders::store::{self, OrderDetail, OrderEntry, OrderLeads, Released};
 use crate::orders::views::{DeletedPage, EntryView, OrderPage, Refusal, ReleaseForm, ReleasePage};
 use crate::values::{OrderId, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, InPath, InQuery, WebError};
 use crate::web::pages::Shell;
 use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, see_other, with_toast_there};
+use crate::web::respond::{Tone, html, no_content, see_other, with_toast_there};
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
@@ -89,7 +89,9 @@ async fn fulfill(
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let seen = form.version()?;
-    match store::fulfill(&app, id, Some(seen), &who.actor().into(), None).await {
+    let request = form.once(&format!("/orders/{id}/fulfill"), &who, app.clock.now());
+    let once = Once { request, answer: &|_: &OrderDetail| no_content() };
+    match store::fulfill(&app, id, Some(seen), &who.actor().into(), Some(&once)).await {
         Ok(_) => {
             let there = see_other(&shell, &format!("/orders/{id}"), fragment);
             Ok(with_toast_there(there, Tone::Success, "The order was fulfilled, with all its leads."))
@@ -111,7 +113,9 @@ async fn delete(
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let seen = form.version()?;
-    match store::delete(&app, id, Some(seen), &who.actor().into(), None).await {
+    let request = form.once(&format!("/orders/{id}/delete"), &who, app.clock.now());
+    let once = Once { request, answer: &|_: &Order| no_content() };
+    match store::delete(&app, id, Some(seen), &who.actor().into(), Some(&once)).await {
         Ok(_) => {
             let there = see_other(&shell, "/orders", fragment);
             Ok(with_toast_there(there, Tone::Success, "The order was deleted. Its leads are back in stock."))
@@ -220,13 +224,16 @@ async fn release(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    match store::release(&app, id, lead, seen, &release, &who.actor().into(), None).await {
+    let request = form.once(&format!("/orders/{id}/release"), &who, app.clock.now());
+    let once = Once { request, answer: &|_: &Released| no_content() };
+    match store::release(&app, id, lead, seen, &release, &who.actor().into(), Some(&once)).await {
         Ok(done) => {
-            let replaced = matches!(&done, Done::Now(released) if released.replacement.is_some());
-            let words = if replaced {
-                "The lead was released, and the next oldest took its place."
-            } else {
-                "The lead was released. No other lead could take its place."
+            let words = match done {
+                Done::Now(Released { replacement: Some(_), .. }) => {
+                    "The lead was released, and the next oldest took its place."
+                }
+                Done::Now(_) => "The lead was released. No other lead could take its place.",
+                Done::Before(_) => "The lead was released before. This is the order as it is now.",
             };
             let there = see_other(&shell, &format!("/orders/{id}"), fragment);
             Ok(with_toast_there(there, Tone::Success, words))

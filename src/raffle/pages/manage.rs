@@ -103,7 +103,7 @@ pub async fn cancel(
     version: Option<Version>,
     cursor: &str,
 ) -> Answer {
-    let (tone, words) = match store::cancel(app, id, number, version, who).await {
+    let (tone, words) = match store::cancel(app, id, number, version, who, None).await {
         Ok(_) => (Tone::Success, "The ticket is back in the pool."),
         Err(RaffleError::NoSuchTicket(_)) => (Tone::Info, "That ticket was given back already."),
         Err(RaffleError::Drawn(_)) => (Tone::Info, "The winner is drawn: no ticket is given back any more."),

@@ -148,7 +148,7 @@ async fn cancel(
             .await;
     }
     let page = Page { shell, fragment };
-    let (state, told) = match store::cancel(&app, id, number, form.version()?, &who).await {
+    let (state, told) = match store::cancel(&app, id, number, form.version()?, &who, None).await {
         Ok(state) => (state, Told::given_back(number)),
         Err(RaffleError::Drawn(state)) => (*state, Told::drawn_meanwhile()),
         // Given back from another page, or an administrator took it: what is so now is shown.

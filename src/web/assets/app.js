@@ -43,7 +43,9 @@
     404: "That is no longer there.",
     413: "That is too big.",
     429: "Too many requests at once. Please try again in a moment.",
-    503: "Busy right now. Nothing was changed; please try again.",
+    502: "No answer came. The change may have been made: look before you send it again.",
+    503: "Busy right now. Please try again in a moment.",
+    504: "No answer came in time. The change may have been made: look before you send it again.",
   };
   const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
 

@@ -333,7 +333,7 @@ async fn a_ticket_that_was_sold_again_is_not_cancelled_by_mistake(world: World) 
     let root = office.world.browser(Look::desktop()).await;
     office.desk.sign_in(&root, &office.server, Role::Administrator, "Root").await;
     root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
-    store::cancel(&office.desk.app, id, 1.try_into().unwrap(), None, &sam).await.unwrap();
+    store::cancel(&office.desk.app, id, 1.try_into().unwrap(), None, &sam, None).await.unwrap();
     sold(&office.desk, id, "Mia Second", 1).await;
     root.click(At::Css("#cancel-1 summary")).await;
     root.click(At::Named("Cancel 1 now")).await;

@@ -171,6 +171,13 @@ impl Wire {
         gate
     }
 
+    /// The next call of `operation` reaches the store when the gate opens, and is never answered.
+    pub fn delay(&self, operation: &str) -> Gate {
+        let gate = Gate::new();
+        self.next(operation, Fault::Late(gate.clone()));
+        gate
+    }
+
     fn add(&self, operation: &str, fault: Fault, left: Option<usize>) {
         let operation = operation.to_owned();
         self.state().rules.push(Rule { operation, fault, left });
@@ -188,7 +195,7 @@ impl Wire {
         forward: impl FnOnce(HttpRequest) -> F + Send + 'static,
     ) -> impl Future<Output = Outcome> + Send + 'static
     where
-        F: Future<Output = Outcome> + Send,
+        F: Future<Output = Outcome> + Send + 'static,
     {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -207,11 +214,21 @@ impl Wire {
         forward: impl FnOnce() -> F + Send + 'static,
     ) -> impl Future<Output = O> + Send + 'static
     where
-        F: Future<Output = O> + Send,
+        O: 'static,
+        F: Future<Output = O> + Send + 'static,
     {
         // The call counts as sent from now on, not only when its answer is waited for.
         let (sending, fault) = self.send(operation, body.clone(), trace);
         async move {
+            if let Some(Fault::Late(gate)) = fault {
+                tokio::spawn(async move {
+                    gate.pass().await;
+                    sending.note(|call| call.reached_store = true);
+                    let outcome = forward().await;
+                    sending.note(|call| call.answer = outcome.answer());
+                });
+                return std::future::pending().await;
+            }
             let forward = async || {
                 sending.note(|call| call.reached_store = true);
                 forward().await
@@ -391,7 +408,6 @@ async fn meet<O: Answered>(fault: Fault, body: &Value, forward: impl AsyncFnOnce
             after(forward().await, || O::refused(Refusal::server_error(status)))
         }
         Fault::ConnectionRefused => O::unreachable(),
-        Fault::Hang => std::future::pending().await,
         Fault::Status(status) => O::refused(Refusal::server_error(status)),
         Fault::Throttled => O::refused(Refusal::throttled()),
         Fault::ThroughputExceeded => O::refused(Refusal::throughput_exceeded()),
@@ -400,6 +416,7 @@ async fn meet<O: Answered>(fault: Fault, body: &Value, forward: impl AsyncFnOnce
         Fault::Mixed(reasons) => O::refused(Refusal::transaction_canceled(body, &reasons)),
         Fault::Refused(name) => O::refused(Refusal::named(name)),
         Fault::Instead(body) => O::instead(&body),
+        Fault::Hang | Fault::Late(_) => std::future::pending().await,
         Fault::Held(gate) => {
             gate.pass().await;
             forward().await

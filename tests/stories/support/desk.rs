@@ -9,7 +9,7 @@ use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
 use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
-use holdfast::dynamo::{Dynamo, Patience, schema};
+use holdfast::dynamo::{Dynamo, RetryPolicy, schema};
 use holdfast::leads::store::Snapshots;
 use holdfast::telemetry::Telemetry;
 use holdfast::values::{Email, Name};
@@ -39,12 +39,12 @@ pub struct Desk {
 pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// Long enough for a loaded machine.
-pub const PATIENCE: Patience =
-    Patience { attempt: Duration::from_secs(10), deadline: Duration::from_secs(30) };
+pub const PATIENCE: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(10), request: Duration::from_secs(30) };
 
 /// For stories in which the store fails for ever.
-pub const SHORT_PATIENCE: Patience =
-    Patience { attempt: Duration::from_secs(1), deadline: Duration::from_secs(3) };
+pub const SHORT_PATIENCE: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(1), request: Duration::from_secs(3) };
 
 impl Desk {
     /// The application over this world, with its table made.
@@ -57,16 +57,16 @@ impl Desk {
     }
 
     /// One more instance over the same table, with this patience.
-    pub fn another(&self, world: &World, wire: &Wire, patience: Patience) -> Self {
+    pub fn another(&self, world: &World, wire: &Wire, patience: RetryPolicy) -> Self {
         Self::instance(world, wire, patience)
     }
 
-    fn instance(world: &World, wire: &Wire, patience: Patience) -> Self {
+    fn instance(world: &World, wire: &Wire, patience: RetryPolicy) -> Self {
         let (line, sleep) = (world.engine().line(wire), holdfast::native::sleep());
         let entropy = Entropy::of_system();
         let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
         let keys = CookieKeys::fixed(KeyRing::of(key, None));
-        let dynamo = Dynamo::new(line, world.table(), sleep, entropy.clone(), patience);
+        let dynamo = Dynamo::new(line, world.table(), sleep, Clock::of_system(), entropy.clone(), patience);
         let app = App {
             background: dynamo.clone(),
             dynamo,

@@ -44,6 +44,8 @@ pub enum Fault {
     Instead(Value),
     /// The call waits at the gate and goes on to the store when the gate opens.
     Held(Gate),
+    /// The store does it when the gate opens, also if the caller has given the call up by then; it is never answered.
+    Late(Gate),
 }
 
 /// Why an action of a cancelled transaction failed.

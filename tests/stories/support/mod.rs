@@ -30,6 +30,7 @@ pub mod run;
 pub mod secrets_manager;
 pub mod store;
 pub mod story;
+pub mod virtual_time;
 pub mod wait;
 pub mod webdriver;
 pub mod world;

@@ -1,0 +1,218 @@
+//! What a write came to whose attempt was not answered: done, not done, or unknown, and never the wrong one of them.
+
+use std::time::Duration;
+
+use holdfast::accounts::domain::Role;
+use holdfast::dynamo::RetryPolicy;
+use serde_json::{Value, json};
+
+use crate::support::desk::{Desk, address, create, history, new_lead, read};
+use crate::support::http::{Client, Response};
+use crate::support::{Answer, Fault, Story, World, stories, wait};
+
+/// The stories of this module.
+pub fn all() -> Vec<Story> {
+    stories![
+        store: a_write_that_was_done_and_not_answered_is_reported_as_done,
+            a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will,
+            a_write_without_a_key_whose_outcome_cannot_be_found_is_unknown,
+            a_write_that_others_made_impossible_is_a_conflict;
+        embedded: a_request_whose_write_was_given_up_twice_can_still_be_made,
+            a_form_is_never_left_unknown,
+            a_write_that_was_never_sent_changed_nothing,
+            a_fence_that_is_not_answered_leaves_the_outcome_unknown
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+
+/// One attempt of a write, and a quarter of the time to find out what became of it.
+const ONE_ATTEMPT: RetryPolicy =
+    RetryPolicy { attempt: Duration::from_secs(2), request: Duration::from_secs(2) };
+
+/// A lead, an agent, and the same agent at an instance that gives a write up after one attempt.
+struct Place {
+    agent: Client,
+    hasty: Client,
+    form: Client,
+    lead: Value,
+}
+
+async fn place(world: &World) -> Place {
+    let desk = Desk::open(world).await;
+    let token = desk.token(Role::Agent, "Ann").await;
+    let agent = desk.bearer(&token);
+    let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
+    let hasty_desk = desk.another(world, world.wire(), ONE_ATTEMPT);
+    let form = hasty_desk.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
+    world.wire().reset();
+    Place { agent, hasty: hasty_desk.bearer(&token), form, lead }
+}
+
+async fn leads(client: &Client) -> Vec<Value> {
+    let page: Value = client.get("/api/leads").send().await.expect(200).json();
+    page["items"].as_array().unwrap().clone()
+}
+
+fn new() -> Value {
+    new_lead("New", "new@example.com")
+}
+
+async fn post(client: &Client, key: Option<&str>) -> Response {
+    let request = client.post("/api/leads");
+    let request = match key {
+        Some(key) => request.header("idempotency-key", key),
+        None => request,
+    };
+    request.json(&new()).send().await
+}
+
+fn is_busy(answer: &Response) {
+    let problem: Value = answer.json();
+    assert_eq!(problem["type"], "urn:holdfast:problem:busy");
+    assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+fn is_unknown(answer: &Response) {
+    let problem: Value = answer.json();
+    assert_eq!(problem["type"], "urn:holdfast:problem:outcome-unknown");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("may have been made") && !detail.contains("Nothing was changed"), "{detail}");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+async fn a_write_that_was_done_and_not_answered_is_reported_as_done(world: World) {
+    let Place { agent, hasty, lead, .. } = place(&world).await;
+    for key in [None, Some("k1")] {
+        world.wire().next(WRITE, Fault::ReplyNeverComes);
+        let made: Value = post(&hasty, key).await.expect(201).json();
+        assert_eq!(read(&agent, &made).await, made);
+        assert_eq!(leads(&agent).await.len(), 2);
+        let delete = format!("{}?version=1", address(&made));
+        world.wire().next(WRITE, Fault::ReplyNeverComes);
+        hasty.delete(&delete).send().await.expect(204);
+        agent.get(&address(&made)).send().await.expect(404);
+    }
+    for (version, key) in [(1, "a"), (2, "b")] {
+        world.wire().next(WRITE, Fault::ReplyNeverComes);
+        let request = hasty.patch(&address(&lead)).header("idempotency-key", key);
+        let request = if key == "a" { hasty.patch(&address(&lead)) } else { request };
+        let body = json!({ "version": version, "leadScore": version });
+        assert_eq!(request.json(&body).send().await.expect(200).json::<Value>()["version"], version + 1);
+    }
+    assert_eq!(history(&agent, &lead).await.len(), 3);
+}
+
+async fn a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will(world: World) {
+    let Place { agent, hasty, lead, .. } = place(&world).await;
+    let late = world.wire().delay(WRITE);
+    is_busy(&post(&hasty, Some("k1")).await.expect(503));
+    let late_change = world.wire().delay(WRITE);
+    let body = json!({ "version": 1, "leadScore": 1 });
+    let change = || hasty.patch(&address(&lead)).header("idempotency-key", "k2").json(&body).send();
+    is_busy(&change().await.expect(503));
+    // Only now both arrive at the store.
+    late.open();
+    late_change.open();
+    wait::until("the late writes are answered", async || {
+        let calls = world.wire().calls_of(WRITE);
+        let late = calls.iter().filter(|call| call.request["TransactItems"].as_array().unwrap().len() > 1);
+        late.clone().count() == 2 && late.clone().all(|call| call.answer == Answer::Status(400))
+    })
+    .await;
+    assert_eq!(leads(&agent).await, [lead.clone()], "the late writes were refused");
+    // The same requests can be made again under their keys, once.
+    let made: Value = post(&hasty, Some("k1")).await.expect(201).json();
+    assert_eq!(post(&agent, Some("k1")).await.expect(201).json::<Value>(), made);
+    assert_eq!(change().await.expect(200).json::<Value>()["version"], 2);
+    assert_eq!(change().await.expect(200).json::<Value>()["version"], 2);
+    assert_eq!(leads(&agent).await.len(), 2);
+    assert_eq!(history(&agent, &lead).await.len(), 2);
+}
+
+async fn a_write_without_a_key_whose_outcome_cannot_be_found_is_unknown(world: World) {
+    let Place { agent, hasty, lead, .. } = place(&world).await;
+    let late = world.wire().delay(WRITE);
+    is_unknown(&post(&hasty, None).await.expect(503));
+    late.open();
+    wait::until("the late write is there", async || leads(&agent).await.len() == 2).await;
+    world.wire().next(WRITE, Fault::Hang);
+    let body = json!({ "version": 1, "leadScore": 1 });
+    is_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
+    assert_eq!(read(&agent, &lead).await["version"], 1);
+}
+
+async fn a_write_that_others_made_impossible_is_a_conflict(world: World) {
+    let Place { agent, hasty, lead, .. } = place(&world).await;
+    read(&hasty, &lead).await;
+    let other = json!({ "version": 1, "leadScore": 2 });
+    agent.patch(&address(&lead)).json(&other).send().await.expect(200);
+    world.wire().next(WRITE, Fault::Hang);
+    let body = json!({ "version": 1, "leadScore": 1 });
+    let answer = hasty.patch(&address(&lead)).json(&body).send().await.expect(409);
+    assert_eq!(answer.json::<Value>()["fresh"]["leadScore"], 2);
+}
+
+async fn a_request_whose_write_was_given_up_twice_can_still_be_made(world: World) {
+    let Place { agent, hasty, .. } = place(&world).await;
+    for _ in 0..2 {
+        world.wire().next(WRITE, Fault::Hang);
+        is_busy(&post(&hasty, Some("k1")).await.expect(503));
+    }
+    post(&hasty, Some("k1")).await.expect(201);
+    assert_eq!(leads(&agent).await.len(), 2);
+}
+
+async fn a_form_is_never_left_unknown(world: World) {
+    let Place { agent, form, lead, .. } = place(&world).await;
+    let id = lead["id"].as_str().unwrap();
+    let fields = |score: &'static str| {
+        let person = [("name", "Lead"), ("email", "lead@example.com"), ("state", ""), ("status", "PROSPECT")];
+        let shown = [
+            ("base.name", "Lead"),
+            ("base.email", "lead@example.com"),
+            ("base.state", ""),
+            ("base.status", "PROSPECT"),
+            ("base.leadScore", "0"),
+        ];
+        [&person[..], &shown, &[("leadScore", score), ("version", "1")]].concat()
+    };
+    let save = async |score| {
+        let request = form.post(&format!("/leads/{id}")).header("hx-request", "true");
+        request.form(&fields(score)).send().await
+    };
+    world.wire().next(WRITE, Fault::Hang);
+    let answer = save("7").await.expect(503);
+    assert!(answer.header("hx-trigger").contains("Nothing was changed"), "{}", answer.header("hx-trigger"));
+    world.wire().next(WRITE, Fault::ReplyNeverComes);
+    assert!(save("8").await.expect(200).header("hx-trigger").contains("Saved."));
+    // The same form again is the same request.
+    assert!(save("8").await.expect(200).header("hx-trigger").contains("saved before"));
+    assert_eq!(read(&agent, &lead).await["version"], 2);
+    // A form of a thing that knows no keys is fenced all the same.
+    world.wire().next(WRITE, Fault::Hang);
+    let cap = form.post("/orders/caps/CA").header("hx-request", "true");
+    let answer = cap.form(&[("cap", "3"), ("version", "1")]).send().await.expect(503);
+    assert!(answer.header("hx-trigger").contains("Nothing was changed"));
+    form.post("/orders/caps/CA").form(&[("cap", "3"), ("version", "1")]).send().await.expect(303);
+}
+
+async fn a_write_that_was_never_sent_changed_nothing(world: World) {
+    let Place { agent, hasty, lead, .. } = place(&world).await;
+    world.wire().always(WRITE, Fault::ConnectionRefused);
+    is_busy(&post(&hasty, None).await.expect(503));
+    world.wire().reset();
+    world.wire().always(WRITE, Fault::TransactionConflict);
+    is_busy(&post(&hasty, None).await.expect(503));
+    world.wire().reset();
+    assert_eq!(leads(&agent).await, [lead]);
+}
+
+async fn a_fence_that_is_not_answered_leaves_the_outcome_unknown(world: World) {
+    let Place { hasty, .. } = place(&world).await;
+    world.wire().always(WRITE, Fault::Hang);
+    is_unknown(&post(&hasty, Some("k1")).await.expect(503));
+    world.wire().reset();
+    post(&hasty, Some("k1")).await.expect(201);
+}

@@ -1,0 +1,70 @@
+//! Time that passes when nothing else can happen, for one future at a time: seconds of waiting take no time.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
+
+#[derive(Debug, Default)]
+struct State {
+    now: Duration,
+    /// When those that sleep wake up.
+    wakes: Vec<Duration>,
+}
+
+/// A clock and what sleeps by it. Clones are the same time.
+#[derive(Debug, Clone, Default)]
+pub struct VirtualTime(Arc<Mutex<State>>);
+
+impl VirtualTime {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time since the beginning.
+    pub fn now(&self) -> Duration {
+        self.state().now
+    }
+
+    /// What sleeps by this time.
+    pub fn sleep(&self) -> SharedAsyncSleep {
+        SharedAsyncSleep::new(self.clone())
+    }
+
+    /// Waits for so long.
+    pub async fn wait(&self, time: Duration) {
+        let end = self.now() + time;
+        std::future::poll_fn(|_| {
+            let mut state = self.state();
+            if state.now >= end {
+                return Poll::Ready(());
+            }
+            state.wakes.push(end);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Does some work to its end. Whenever it waits, the time goes on to the next that wakes up.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
+                return done;
+            }
+            let mut state = self.state();
+            let next = std::mem::take(&mut state.wakes).into_iter().filter(|wake| *wake > state.now).min();
+            state.now = next.expect("the work waits for nothing that ever comes");
+        }
+    }
+}
+
+impl AsyncSleep for VirtualTime {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let time = self.clone();
+        Sleep::new(async move { time.wait(duration).await })
+    }
+}
