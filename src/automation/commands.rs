@@ -48,8 +48,8 @@ pub struct OrderResult {
 }
 
 impl OrderResult {
-    /// The most leads that come with an order: the ledger keeps a whole answer in one item.
-    pub const MOST_LEADS: usize = 200;
+    /// The most leads that come with an order.
+    pub const MOST_LEADS: usize = OrderDetail::MOST_LEADS;
 
     fn of(detail: &OrderDetail) -> Box<Self> {
         let leads = detail.leads.iter().take(Self::MOST_LEADS).cloned().collect();

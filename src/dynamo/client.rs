@@ -9,6 +9,7 @@ use futures_util::future::{Either, select};
 
 use super::deadline::Deadline;
 use super::line::{CallError, Line, Request};
+use super::upgrade::{FORMS, FormToWrite, Forms};
 use super::{Key, OLDEST, SCHEMA};
 use crate::app::{Clock, Entropy};
 use crate::telemetry::tally;
@@ -139,10 +140,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The end of a request's time, in which a write is not tried again: it is for finding out what became of an attempt
-    /// that was not answered.
-    pub(super) fn reserve(&self) -> Duration {
-        self.attempt.min(self.request / 4)
+    /// The end of so much time, in which a write is not tried again: it is for finding out what became of an attempt that
+    /// was not answered.
+    pub(super) fn reserve(&self, budget: Duration) -> Duration {
+        self.attempt.min(budget / 4)
     }
 }
 
@@ -171,6 +172,8 @@ pub struct Dynamo {
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
     pub(super) policy: RetryPolicy,
+    pub(super) forms: &'static Forms,
+    pub(super) form: Arc<FormToWrite>,
 }
 
 impl Dynamo {
@@ -188,13 +191,20 @@ impl Dynamo {
         entropy: Entropy,
         policy: RetryPolicy,
     ) -> Self {
-        Self { line, table: table.into(), sleep, clock, entropy, policy }
+        let (forms, form) = (&FORMS, Arc::new(FORMS.at_first()));
+        Self { line, table: table.into(), sleep, clock, entropy, policy, forms, form }
     }
 
     /// The same table at the end of another line.
     #[must_use]
     pub fn over(self, line: Line) -> Self {
         Self { line, ..self }
+    }
+
+    /// The same table for a program that knows other forms.
+    #[cfg(test)]
+    pub(super) fn with_forms(self, forms: &'static Forms) -> Self {
+        Self { forms, form: Arc::new(forms.at_first()), ..self }
     }
 
     /// The same table, by another policy.

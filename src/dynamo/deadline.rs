@@ -70,7 +70,12 @@ impl Dynamo {
 
     /// When the attempts of a write must end: early enough to find out what became of one that was not answered.
     pub(super) fn deadline_of_write(&self) -> Deadline {
-        Deadline(self.deadline().0.saturating_sub(self.policy.reserve()))
+        Deadline(self.deadline().0.saturating_sub(self.reserve()))
+    }
+
+    fn reserve(&self) -> Duration {
+        let whole = BUDGET.try_with(|budget| budget.whole);
+        self.policy.reserve(whole.unwrap_or(self.policy.request))
     }
 
     /// How much time is left; none once it has passed.
@@ -80,7 +85,7 @@ impl Dynamo {
 
     /// Whether no more than the last quarter of the time for writes is left: too little for work of many steps.
     pub fn time_is_short(&self) -> bool {
-        self.left(self.deadline_of_write()) < self.policy.reserve()
+        self.left(self.deadline_of_write()) < self.reserve()
     }
 
     /// The attempts of something that others can make impossible.

@@ -2,7 +2,7 @@
 //! reserved word and no value can break out. The same value renders to the same text each time: a retried request
 //! must carry the same bytes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -140,8 +140,21 @@ impl Update {
         Condition::Same(values.collect())
     }
 
+    /// The update whose values are converted and whose attributes have these names.
+    pub(super) fn converted(&self, convert: fn(&mut Item), name_of: impl Fn(&str) -> String) -> Self {
+        let set = self.changes.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        let mut set: Item = set.collect();
+        convert(&mut set);
+        let removed = self.changes.iter().filter(|(_, value)| value.is_none());
+        let removed = removed.map(|(name, _)| (name_of(name), None));
+        let changes: BTreeMap<String, Option<AttributeValue>> =
+            removed.chain(set.into_iter().map(|(name, value)| (name, Some(value)))).collect();
+        let sums = self.sums.iter().map(|(name, number)| (name_of(name), *number)).collect();
+        Self { changes: changes.into_iter().collect(), sums }
+    }
+
     /// Rendered, with the number of the form where the item has none: an update may be what makes it.
-    pub(super) fn render(&self, into: &mut Expression) -> String {
+    pub(super) fn render(&self, into: &mut Expression, form: u32) -> String {
         let mut sets = Vec::new();
         let mut removes = Vec::new();
         for (attribute, value) in &self.changes {
@@ -153,10 +166,7 @@ impl Update {
         }
         if !self.changes.iter().any(|(attribute, _)| attribute == upgrade::ATTRIBUTE) {
             let name = into.name(upgrade::ATTRIBUTE);
-            sets.push(format!(
-                "{name} = if_not_exists({name}, {})",
-                into.value(&upgrade::number(upgrade::SCHEMA))
-            ));
+            sets.push(format!("{name} = if_not_exists({name}, {})", into.value(&upgrade::number(form))));
         }
         let mut sum = |(attribute, number): &(String, i64)| {
             let name = into.name(attribute);
@@ -222,7 +232,7 @@ mod tests {
         let text = AttributeValue::S("NY".into());
         let update = Update::default().set("state", text).remove("cause").add("room", -3).add("out", 3);
         assert_eq!(
-            update.render(&mut into),
+            update.render(&mut into, upgrade::SCHEMA),
             "SET #state = :v0, #schema = if_not_exists(#schema, :v1) REMOVE #cause ADD #room :v2, #out :v3"
         );
         assert_eq!(into.values().unwrap()[":v2"], AttributeValue::N("-3".into()));
@@ -245,7 +255,7 @@ mod tests {
         let before = item(&[("pk", "LEAD#1"), ("state", "NY"), ("name", "Ann")]);
         let after = item(&[("pk", "LEAD#1"), ("name", "Bob"), ("email", "b@example.com")]);
         let mut into = Expression::default();
-        let text = Update::between(&before, &after).render(&mut into);
+        let text = Update::between(&before, &after).render(&mut into, upgrade::SCHEMA);
         assert_eq!(
             text,
             "SET #email = :v0, #name = :v1, #schema = if_not_exists(#schema, :v2) REMOVE #state"

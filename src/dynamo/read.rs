@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedC
 
 use super::expression::Expression;
 use super::schema::{Index, PK, SK};
-use super::upgrade::{ATTRIBUTE, in_present_form};
+use super::upgrade::ATTRIBUTE;
 use super::{Condition, Dynamo, Item, Key, StoreError};
 use crate::telemetry::tally;
 
@@ -123,7 +123,7 @@ impl Dynamo {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        self.raw(key).await?.map(in_present_form).transpose()
+        self.raw(key).await?.map(|item| self.forms.read(item)).transpose()
     }
 
     /// The item under a key in the form that it was written in, read consistently.
@@ -164,7 +164,7 @@ impl Dynamo {
         // An index holds keys, which have no form.
         let items = match select.index {
             Some(_) => items,
-            None => items.into_iter().map(in_present_form).collect::<Result<_, _>>()?,
+            None => items.into_iter().map(|item| self.forms.read(item)).collect::<Result<_, _>>()?,
         };
         Ok(Page { items, more: last.is_some(), last })
     }
@@ -209,7 +209,7 @@ impl Dynamo {
             tally::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {
-                    found.insert(key, in_present_form(item)?);
+                    found.insert(key, self.forms.read(item)?);
                 }
             }
             let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);

@@ -19,7 +19,8 @@ use super::client::GaveUp;
 use super::deadline::Deadline;
 use super::expression::Expression;
 use super::line::{CallError, passes_by_waiting};
-use super::{Condition, Dynamo, Item, Key, StoreError, Update, outcome, upgrade};
+use super::upgrade::Forms;
+use super::{Condition, Dynamo, Item, Key, StoreError, Update, outcome};
 use crate::telemetry::tally;
 
 pub(super) const OPERATION: &str = "TransactWriteItems";
@@ -62,6 +63,9 @@ impl Refusal {
 #[derive(Debug)]
 pub struct GuardedWrite {
     table: Arc<str>,
+    forms: &'static Forms,
+    /// The form in which its items are written.
+    form: u32,
     token: String,
     labels: Vec<&'static str>,
     actions: Vec<Result<TransactWriteItem, StoreError>>,
@@ -103,10 +107,10 @@ impl GuardedWrite {
         self,
         label: &'static str,
         put: aws_sdk_dynamodb::types::builders::PutBuilder,
-        mut item: Item,
+        item: Item,
         expression: &Expression,
     ) -> Self {
-        item.insert(upgrade::ATTRIBUTE.to_owned(), upgrade::number(upgrade::SCHEMA));
+        let item = self.forms.written(item, self.form);
         let put = put
             .set_item(Some(item))
             .set_expression_attribute_names(expression.names())
@@ -137,9 +141,10 @@ impl GuardedWrite {
         update: &Update,
         mut expression: Expression,
     ) -> Self {
+        let update = self.forms.written_update(update, self.form);
         let action = action
             .set_key(Some(key.attributes()))
-            .update_expression(update.render(&mut expression))
+            .update_expression(update.render(&mut expression, self.form))
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -175,6 +180,11 @@ impl GuardedWrite {
         self.action(label, |table| {
             Ok(TransactWriteItem::builder().delete(delete.table_name(table).build()?).build())
         })
+    }
+
+    /// The same write, whose items and updates are in the form that is written already.
+    pub(super) fn as_is(self) -> Self {
+        Self { form: self.forms.present, ..self }
     }
 
     /// Checks an item that the write does not touch.
@@ -216,6 +226,8 @@ impl Dynamo {
     pub fn guarded_write(&self) -> GuardedWrite {
         GuardedWrite {
             table: self.table.clone(),
+            forms: self.forms,
+            form: self.form_to_write(),
             token: self.entropy.uuid().to_string(),
             labels: Vec::new(),
             actions: Vec::new(),
@@ -229,6 +241,7 @@ impl Dynamo {
     /// # Errors
     /// [`WriteError::Refused`] if a condition did not hold, [`WriteError::Store`] if the store failed.
     pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
+        self.ask_for_form().await?;
         let sent = self.fenced(write)?.into_sent()?;
         match self.send(&sent, self.deadline_of_write()).await? {
             Ok(()) => Ok(()),
@@ -264,7 +277,7 @@ impl Dynamo {
                 tally::written(output.consumed_capacity());
                 Ok(Ok(()))
             }
-            Ok(Err(error)) => Err(match refusal(&error, &sent.labels)? {
+            Ok(Err(error)) => Err(match refusal(&error, &sent.labels, self.forms)? {
                 Some(refusal) => WriteError::Refused(refusal),
                 None => WriteError::Store(StoreError::of_call(OPERATION, error)),
             }),
@@ -304,7 +317,7 @@ fn write_passes(error: &CallError) -> bool {
 }
 
 /// The refusal, if conditions and nothing worse cancelled the transaction.
-fn refusal(error: &CallError, labels: &[&'static str]) -> Result<Option<Refusal>, StoreError> {
+fn refusal(error: &CallError, labels: &[&'static str], forms: &Forms) -> Result<Option<Refusal>, StoreError> {
     let Some(reasons) = error.reasons() else { return Ok(None) };
     let is_failed = |reason: &CancellationReason| code(reason) == Some("ConditionalCheckFailed");
     let worse = reasons.iter().any(|reason| {
@@ -316,7 +329,7 @@ fn refusal(error: &CallError, labels: &[&'static str]) -> Result<Option<Refusal>
     let failed = labels.iter().zip(reasons).filter(|(_, reason)| is_failed(reason));
     let failed = failed.map(|(label, reason)| {
         let item = reason.item.clone().filter(|item| !item.is_empty());
-        Ok((*label, item.map(upgrade::in_present_form).transpose()?))
+        Ok((*label, item.map(|item| forms.read(item)).transpose()?))
     });
     Ok(Some(Refusal { failed: failed.collect::<Result<_, StoreError>>()? }))
 }

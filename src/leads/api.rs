@@ -64,13 +64,14 @@ impl ListParameters {
             state: parameter("state", self.state, str::parse)?,
             stock: parameter("stock", self.stock, str::parse)?,
         };
-        Ok(ListRequest {
+        let request = ListRequest {
             query: parameter("q", self.q, Query::parse)?.flatten(),
             filter: filter.checked().map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),
-        })
+        };
+        request.checked().map_err(|invalid| WebError::field("sort", &invalid))
     }
 }
 

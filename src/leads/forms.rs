@@ -287,10 +287,14 @@ impl ListQuery {
             stock: optional(&self.stock, str::parse).map_err(wrong("stock"))?,
         };
         let filter = filter.checked().map_err(wrong("stock"))?;
+        let query = Query::parse(&self.q).map_err(wrong("q"))?;
+        let sort = optional(&self.sort, str::parse::<Sort>).map_err(wrong("sort"))?.unwrap_or_default();
+        // These have an order of their own, which the page shows.
+        let has_own_order = query.is_some() || filter.stock.is_some();
         Ok(ListRequest {
-            query: Query::parse(&self.q).map_err(wrong("q"))?,
+            query,
             filter,
-            sort: optional(&self.sort, str::parse::<Sort>).map_err(wrong("sort"))?.unwrap_or_default(),
+            sort: if has_own_order { Sort::Newest } else { sort },
             limit: Self::LIMIT,
             cursor: self.cursor.clone().filter(|cursor| !cursor.is_empty()),
         })

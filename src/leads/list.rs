@@ -14,6 +14,7 @@ use super::search::Query;
 use super::store::keys;
 use crate::app::App;
 use crate::dynamo::{Condition, Cursor, CursorError, Item, Select, from_item};
+use crate::values::Invalid;
 
 /// What a list is asked for.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,22 @@ pub struct ListRequest {
     pub limit: u16,
     /// Behind this cursor.
     pub cursor: Option<String>,
+}
+
+impl ListRequest {
+    /// The request itself, if there is such a list.
+    ///
+    /// # Errors
+    /// That a search and a list of one stock have an order of their own.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        let has_own_order = self.query.is_some() || self.filter.stock.is_some();
+        if has_own_order && self.sort == Sort::Score {
+            return Err(Invalid::new(
+                "A search lists its matches by the matching word, and a list of one stock is newest first; leave sort out.",
+            ));
+        }
+        Ok(self)
+    }
 }
 
 /// One page of leads.

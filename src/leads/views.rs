@@ -151,6 +151,15 @@ impl Toolbar {
         [newest, Choice { value: "score", label: "Highest score first" }]
     }
 
+    /// Why the list has an order of its own, if it has.
+    pub fn own_order(&self) -> Option<&'static str> {
+        match (self.q.is_empty(), self.stock.is_empty()) {
+            (false, _) => Some("A search lists its matches by the matching word"),
+            (true, false) => Some("A list of one stock is newest first"),
+            (true, true) => None,
+        }
+    }
+
     /// Whether some leads may be left out.
     pub fn is_set(&self) -> bool {
         !(self.q.is_empty() && self.status.is_empty() && self.stock.is_empty() && self.state.is_empty())

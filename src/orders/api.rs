@@ -171,19 +171,14 @@ async fn leads(
     Ok(Json(Listed { items: leads, next }))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HistoryParameters {
-    limit: Option<String>,
-}
-
 async fn history(
     State(app): State<App>,
     InPath(id): InPath<OrderId>,
-    InQuery(parameters): InQuery<HistoryParameters>,
+    InQuery(parameters): InQuery<PageParameters>,
 ) -> Result<Json<Listed<OrderEntry>>, AppError> {
-    let items = store::history(&app, id, limit(parameters.limit)?).await?;
-    Ok(Json(Listed { items, next: None }))
+    let (limit, cursor) = parameters.read()?;
+    let page = store::history(&app, id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: page.entries, next: page.next }))
 }
 
 async fn fulfill(

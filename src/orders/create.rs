@@ -35,8 +35,10 @@ pub async fn preview(app: &App, new: &NewOrder) -> Result<Preview, OrderError> {
     if plan.is_empty() { Err(OrderError::NothingToGive(plan.given)) } else { Ok(preview_of(plan)) }
 }
 
-fn preview_of(plan: Plan) -> Preview {
-    Preview { fingerprint: plan.fingerprint(), given: plan.given, leads: plan.leads }
+fn preview_of(mut plan: Plan) -> Preview {
+    let (fingerprint, lead_count) = (plan.fingerprint(), plan.leads.len());
+    plan.leads.truncate(OrderDetail::MOST_LEADS);
+    Preview { fingerprint, given: plan.given, lead_count, leads: plan.leads }
 }
 
 /// What an attempt came to.

@@ -162,7 +162,11 @@ pub(super) fn lane_key(id: OrderId, number: u32) -> Key {
 }
 
 pub(super) fn entry_item(id: OrderId, entry: &OrderEntry) -> Result<Item, StoreError> {
-    to_item(&Key::new(order_key(id).pk, format!("{HISTORY}{:010}", entry.version.get())), entry)
+    to_item(&entry_key(id, entry.version), entry)
+}
+
+pub(super) fn entry_key(id: OrderId, version: Version) -> Key {
+    Key::new(order_key(id).pk, format!("{HISTORY}{:010}", version.get()))
 }
 
 /// The partition of large orders that are being written.

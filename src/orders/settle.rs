@@ -27,7 +27,7 @@ const AT_A_LOOK: i32 = 100;
 /// Pages of them that a request looks at.
 const MOST_PAGES: usize = 10;
 /// How long the sweeper takes for one order at the most.
-const TIME_FOR_ONE: Duration = Duration::from_secs(5);
+const TIME_FOR_ONE: Duration = Duration::from_secs(10);
 /// What a look at the large orders that are being written found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {

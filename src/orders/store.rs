@@ -3,14 +3,16 @@
 //! What always holds: an order is read consistently with all its parts in one query; its leads are read as every reader
 //! sees them.
 
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::domain::{DefaultCap, Fingerprint, Given, Order, StateCap};
 use super::error::OrderError;
 use super::items::{
-    ENTRIES, ORDER, PARTS, Part, PartLead, StoredOrder, is_part, order_key, part_key, stored_order,
+    ENTRIES, ORDER, PARTS, Part, PartLead, StoredOrder, entry_key, is_part, order_key, part_key, stored_order,
 };
+use super::reserve::PART_LEADS;
 use crate::app::App;
 use crate::dynamo::{Cursor, CursorError, Select, StoreError, from_item};
 use crate::leads::domain::{Actor, Lead, LeadId, Reason};
@@ -38,7 +40,7 @@ pub struct OrderDetail {
 
 impl OrderDetail {
     /// The most leads that come with an order.
-    pub const MOST_LEADS: usize = 1_000;
+    pub const MOST_LEADS: usize = 100;
 }
 
 /// What an order would be given, as JSON shows it.
@@ -47,9 +49,11 @@ impl OrderDetail {
 pub struct Preview {
     /// What each state gives, and why that many.
     pub given: Vec<Given>,
-    /// Exactly these leads.
+    /// How many leads it would be given.
+    pub lead_count: usize,
+    /// The first [`OrderDetail::MOST_LEADS`] of them.
     pub leads: Vec<Lead>,
-    /// What confirms exactly these leads.
+    /// What confirms exactly these leads, all of them.
     pub fingerprint: Fingerprint,
 }
 
@@ -164,7 +168,27 @@ pub(super) async fn detail_of(app: &App, whole: &Whole) -> Result<OrderDetail, O
 /// # Errors
 /// [`OrderError::NotFound`].
 pub async fn find(app: &App, id: OrderId) -> Result<OrderDetail, OrderError> {
-    detail_of(app, &read_whole(app, id).await?).await
+    let most = OrderDetail::MOST_LEADS;
+    let (order, (parts, behind)) = try_join(find_order(app, id), some_parts(app, id, 0, most)).await?;
+    let OrderLeads { leads, next } = page_of(app, &parts, most, 0).await?;
+    Ok(OrderDetail { order, leads, leads_next: next.or(behind) })
+}
+
+/// The parts from this one on that hold about `most` leads, and the cursor behind them.
+async fn some_parts(
+    app: &App,
+    id: OrderId,
+    first: u32,
+    most: usize,
+) -> Result<(Vec<Part>, Option<String>), OrderError> {
+    // Parts are full but for leads that were released; a page that comes short has a cursor all the same.
+    let limit = i32::try_from(most / PART_LEADS + 3).unwrap_or(i32::MAX);
+    let range =
+        Select::partition(order_key(id).pk, limit).between(part_key(id, first).sk, part_key(id, 99_999).sk);
+    let page = app.dynamo.select(&range).await?;
+    let parts = page.items.into_iter().map(from_item::<Part>).collect::<Result<Vec<_>, _>>()?;
+    let behind = parts.last().map(|part| cursor_at(part.number + 1, 0)).filter(|_| page.more);
+    Ok((parts, behind))
 }
 
 /// An order without its leads, read consistently.
@@ -203,16 +227,10 @@ pub async fn leads(
             (part.min(99_999), index.parse().map_err(|_| CursorError)?)
         }
     };
-    find_order(app, id).await?;
-    // Each part holds leads, but for those that were all released; a page that comes short has a cursor all the same.
-    let range = Select::partition(order_key(id).pk, i32::from(limit) + 1)
-        .between(part_key(id, part).sk, part_key(id, 99_999).sk);
-    let page = app.dynamo.select(&range).await?;
-    let parts = page.items.into_iter().map(from_item::<Part>).collect::<Result<Vec<_>, _>>()?;
-    let behind = parts.last().map(|part| part.number + 1).filter(|_| page.more);
-    let mut leads = page_of(app, &parts, limit.into(), index).await?;
-    leads.next = leads.next.or(behind.map(|part| cursor_at(part, 0)));
-    Ok(leads)
+    let parts = some_parts(app, id, part, limit.into());
+    let (_, (parts, behind)) = try_join(find_order(app, id), parts).await?;
+    let OrderLeads { leads, next } = page_of(app, &parts, limit.into(), index).await?;
+    Ok(OrderLeads { leads, next: next.or(behind) })
 }
 
 /// Up to `most` leads of some parts, behind the first `skip` of the first part.
@@ -228,13 +246,41 @@ async fn page_of(app: &App, parts: &[Part], most: usize, skip: usize) -> Result<
     Ok(OrderLeads { leads: read_all(app, &ids).await?, next })
 }
 
-/// What happened to an order, newest first, at most `limit`. A deleted order still has its history.
+/// One page of an order's history, newest first.
+#[derive(Debug, Clone)]
+pub struct OrderHistory {
+    /// The entries.
+    pub entries: Vec<OrderEntry>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+const HISTORY_LIST: &str = "order-history";
+
+/// What happened to an order, newest first. A deleted order still has its history.
 ///
 /// # Errors
-/// [`OrderError::NotFound`] if there never was one.
-pub async fn history(app: &App, id: OrderId, limit: u16) -> Result<Vec<OrderEntry>, OrderError> {
-    let range = Select::partition(order_key(id).pk, limit.into()).begins_with(ENTRIES).backwards();
-    let items = app.dynamo.select(&range).await?.items;
-    let entries: Vec<OrderEntry> = items.into_iter().map(from_item).collect::<Result<_, StoreError>>()?;
-    if entries.is_empty() { Err(OrderError::NotFound(id)) } else { Ok(entries) }
+/// [`OrderError::NotFound`] if there never was one, [`OrderError::Cursor`].
+pub async fn history(
+    app: &App,
+    id: OrderId,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<OrderHistory, OrderError> {
+    let mut range = Select::partition(order_key(id).pk, limit.into()).begins_with(ENTRIES).backwards();
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
+        let version: Version = cursor.parts()[0].parse().map_err(|_| CursorError)?;
+        let key = entry_key(id, version);
+        range = range.after(&key.sk, &key);
+    }
+    let page = app.dynamo.select(&range).await?;
+    let entries: Vec<OrderEntry> =
+        page.items.into_iter().map(from_item).collect::<Result<_, StoreError>>()?;
+    if entries.is_empty() && cursor.is_none() {
+        return Err(OrderError::NotFound(id));
+    }
+    let next = entries.last().filter(|_| page.more);
+    let next = next.map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
+    Ok(OrderHistory { entries, next })
 }

@@ -33,7 +33,7 @@ const BUDGET: Duration = Duration::from_secs(20);
 
 /// What the store does to each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+pub enum Mood {
     Fine,
     /// It answers late, and right.
     Slow(Duration),
@@ -77,7 +77,7 @@ impl Target for Moody {
 }
 
 /// The application with its real budget over an engine in memory, by virtual time.
-fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Desk {
+pub fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Desk {
     let wall = Clock::of_system();
     let ticks = time.clone();
     let clock = Clock::of_system().with_ticks(move || ticks.now());
@@ -106,9 +106,9 @@ fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Desk {
 }
 
 /// What stands in the table, by the names of the ids in the paths of routes.
-struct Things {
-    admin: Client,
-    person: Client,
+pub struct Things {
+    pub admin: Client,
+    pub person: Client,
     ids: BTreeMap<&'static str, String>,
 }
 
@@ -120,12 +120,13 @@ fn id(of: &Value) -> String {
     of["id"].as_str().unwrap().to_owned()
 }
 
-async fn things(desk: &Desk) -> Things {
+/// A table with some of everything, and `leads` leads.
+pub async fn things(desk: &Desk, leads: usize) -> Things {
     schema::create_table(&desk.app.dynamo).await.unwrap();
     let admin = desk.program(Role::Administrator).await;
     let person = desk.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
-    let mut leads = Vec::new();
-    for number in 0..60 {
+    let (count, mut leads) = (leads, Vec::new());
+    for number in 0..count {
         let (name, email) = (format!("Lead {number}"), format!("lead{number}@example.com"));
         leads.push(made(&admin, "/api/leads", json!({ "name": name, "email": email, "state": "NY" })).await);
     }
@@ -138,37 +139,34 @@ async fn things(desk: &Desk) -> Things {
     let order_id = id(&made(&admin, "/api/orders", small).await);
     let raffle = json!({ "title": "Car", "prize": "A car", "tickets": 20, "limitPerPerson": 3 });
     let raffle = admin.post("/api/raffles").json(&raffle).send().await.expect(201).json();
-    let rule = json!({
-        "name": "Welcome", "on": "lead.created", "conditions": "", "repeat": "each",
-        "command": "get_leads", "enabled": true,
-    });
-    let rule = admin.post("/api/automation/rules").json(&rule).send().await;
-    let rule: Value = rule.json();
+    let rule = json!({ "name": "Welcome", "on": "lead.created", "command": "get_leads limit=1", "repeat": "always" });
+    let rule = made(&admin, "/api/automation/rules", rule).await;
     let event = |message: &str, kind: &str, quantity: u32| {
         json!({ "schema": 1, "messageId": message, "sku": "A1", "kind": kind, "quantity": quantity,
             "occurredAt": "2026-11-22T00:00:00Z" })
     };
     let events = json!([event("m1", "RECEIPT", 5), event("m2", "SALE", 50)]);
-    let sent: Value =
-        admin.post("/api/inventory/events").json(&json!({ "events": events })).send().await.json();
+    admin.post("/api/inventory/events").json(&events).send().await.expect(200);
     let parked = admin.get("/api/inventory/parked").send().await.expect(200).json::<Value>();
     let token = person.post("/api/tokens").json(&json!({ "name": "t" })).send().await.expect(201).json();
-    let _ = sent;
     let ids = BTreeMap::from([
-        ("lead", id(&leads[40])),
+        ("lead", id(&leads[count - 1])),
         ("order", order_id),
         ("raffle", id(&raffle)),
-        ("rule", rule["id"].as_str().unwrap_or("019f0000-0000-7000-8000-000000000000").to_owned()),
-        ("parked", parked["items"][0]["id"].as_str().unwrap_or("none").to_owned()),
+        ("rule", id(&rule)),
+        ("parked", id(&parked["items"][0])),
         ("token", id(&token)),
         ("taken", id(&leads[0])),
     ]);
     Things { admin, person, ids }
 }
 
+/// A request: its method, path, the route, and the body.
+pub type Asked = (Method, String, &'static str, Option<Value>);
+
 /// A request to each route that writes, which would be done if the store were fine. Those that are missing here and are
 /// not excused fail the story.
-fn requests(things: &Things) -> Vec<(Method, String, &'static str, Option<Value>)> {
+pub fn requests(things: &Things) -> Vec<Asked> {
     use http::Method as M;
     let id = |name: &str| things.ids[name].clone();
     let order =
@@ -176,7 +174,7 @@ fn requests(things: &Things) -> Vec<(Method, String, &'static str, Option<Value>
     let mut few = order.clone();
     few["quantityPerState"] = 3.into();
     let lead = json!({ "name": "New", "email": "new@example.com" });
-    let whole = json!({ "version": 1, "name": "A", "email": "lead40@example.com", "state": "NY", "leadScore": 1,
+    let whole = json!({ "version": 1, "name": "A", "email": "put@example.com", "state": "NY", "leadScore": 1,
         "status": "PROSPECT" });
     let v1 = json!({ "version": 1 });
     let api = |method: M, path: String, route: &'static str, body: Value| (method, path, route, Some(body));
@@ -248,13 +246,13 @@ fn requests(things: &Things) -> Vec<(Method, String, &'static str, Option<Value>
             M::POST,
             "/api/automation/execute".into(),
             "/api/automation/execute",
-            json!({ "command": "create_order", "parameters": { "customer_name": "A", "customer_email": "a@example.com", "requested_states": ["NY"] } }),
+            json!({ "command": "create_order", "params": { "customer_name": "A", "customer_email": "a@example.com", "requested_states": ["NY"] } }),
         ),
         api(
             M::POST,
             "/api/automation/rules".into(),
             "/api/automation/rules",
-            json!({ "name": "R", "on": "lead.created", "command": "get_leads" }),
+            json!({ "name": "R", "on": "lead.created", "command": "get_leads limit=1", "repeat": "always" }),
         ),
         api(
             M::PATCH,
@@ -267,6 +265,12 @@ fn requests(things: &Things) -> Vec<(Method, String, &'static str, Option<Value>
             format!("/api/automation/rules/{}?version=1", id("rule")),
             "/api/automation/rules/{id}",
             None,
+        ),
+        api(
+            M::POST,
+            "/api/automation/runs/019f0000-0000-7000-8000-000000000000/retry".into(),
+            "/api/automation/runs/{id}/retry",
+            v1.clone(),
         ),
         api(
             M::POST,
@@ -328,7 +332,7 @@ fn try_all() {
     ] {
         let (time, now) = (VirtualTime::default(), Arc::new(Mutex::new(Mood::Fine)));
         let desk = place(&time, &now);
-        let things = time.run(things(&desk));
+        let things = time.run(things(&desk, 60));
         let requests = requests(&things);
         let missing = |method: &Method, path: &str| {
             !requests.iter().any(|(asked, _, route, _)| asked == method && *route == path)

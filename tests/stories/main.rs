@@ -46,6 +46,7 @@ mod raffle_leaks;
 mod raffle_pages;
 mod raffle_races;
 mod raffle_reports;
+mod repeats;
 mod replay;
 mod rules;
 mod sign_up;
@@ -106,6 +107,7 @@ modules![
     raffle_pages,
     raffle_races,
     raffle_reports,
+    repeats,
     replay,
     rules,
     sign_up,

@@ -17,7 +17,7 @@ use holdfast::orders::store::{self as orders, Found, OrderAction, OrderDetail};
 use holdfast::orders::{OrderError, StateLocks};
 use holdfast::values::OrderId;
 
-use super::orders::{by, create, of_stock, set_cap, state, stock, wish};
+use super::orders::{by, create, find, of_stock, set_cap, state, stock, wish};
 use crate::support::chance::{Dice, Hands, a_fault};
 use crate::support::desk::{Desk, PATIENCE};
 use crate::support::story::scaled;
@@ -209,7 +209,7 @@ async fn a_large_order_whose_end_is_cut_off_has_ended_for_every_reader(world: Wo
         assert_eq!(history.entries[0].action, action);
         let caps = orders::caps(&desk.app).await.unwrap();
         assert!(caps.states.iter().all(|cap| cap.out == 0));
-        match orders::find(&desk.app, id).await {
+        match find(&desk, id).await {
             Err(OrderError::NotFound(_)) => assert!(!fulfils),
             found => assert_eq!(found.unwrap().order.status, OrderStatus::Fulfilled),
         }
@@ -368,7 +368,10 @@ async fn change_a_lead(desk: &Desk, queue: &[Lead], dice: &mut Dice) {
     };
     match done {
         Ok(_) | Err(LeadError::Conflict(_) | LeadError::RuleViolation(_)) => {}
-        Err(LeadError::Store(holdfast::dynamo::StoreError::Unavailable { .. })) => {}
+        Err(LeadError::Store(
+            holdfast::dynamo::StoreError::Unavailable { .. }
+            | holdfast::dynamo::StoreError::OutcomeUnknown { .. },
+        )) => {}
         Err(error) => panic!("{error}"),
     }
 }
@@ -392,7 +395,10 @@ fn accept(outcome: Result<(), OrderError>) {
             | OrderError::RuleViolation(_)
             | OrderError::NothingToGive(_)
             | OrderError::Crowded
-            | OrderError::Store(holdfast::dynamo::StoreError::Unavailable { .. }),
+            | OrderError::Store(
+                holdfast::dynamo::StoreError::Unavailable { .. }
+                | holdfast::dynamo::StoreError::OutcomeUnknown { .. },
+            ),
         ) => {}
         Err(error) => panic!("{error}"),
     }
@@ -408,7 +414,7 @@ async fn assert_accounted(desk: &Desk, leads_known: &[Lead], states: &[&str]) {
         let lead = leads::find(&desk.app, known.id).await.unwrap();
         if let Some(id) = lead.order_id {
             if let std::collections::btree_map::Entry::Vacant(place) = found.entry(id) {
-                place.insert(orders::find(&desk.app, id).await.ok());
+                place.insert(find(&desk, id).await.ok());
             }
             let detail = found[&id].as_ref().unwrap_or_else(|| panic!("lead {} is in no order", lead.id));
             orders_of.insert(lead.id, detail.clone());
@@ -424,7 +430,7 @@ async fn assert_accounted(desk: &Desk, leads_known: &[Lead], states: &[&str]) {
                 "a lead is in an order that it does not know"
             );
         }
-        let history = orders::history(&desk.app, detail.order.id, 100).await.unwrap();
+        let history = orders::history(&desk.app, detail.order.id, 100, None).await.unwrap().entries;
         assert_eq!(history.last().unwrap().action, OrderAction::Created);
         assert_eq!(history[0].version, detail.order.version);
     }

@@ -15,7 +15,7 @@ use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{By, NewOrder, OrderStatus, Release, ReleaseReason};
 use holdfast::orders::store::{self as orders, OrderDetail};
-use holdfast::values::{UsState, Version};
+use holdfast::values::{OrderId, UsState, Version};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -76,9 +76,24 @@ pub fn wish(states: &[&str], quantity: Option<u32>) -> NewOrder {
 /// Creates an order.
 pub async fn create(desk: &Desk, states: &[&str], quantity: Option<u32>) -> Result<OrderDetail, OrderError> {
     match orders::create(&desk.app, &wish(states, quantity), None, &by(), None).await? {
-        Done::Now(detail) => Ok(detail),
+        Done::Now(detail) => with_all_leads(desk, detail).await,
         Done::Before(_) => unreachable!("no key was given"),
     }
+}
+
+/// An order with all its leads, whatever their number.
+pub async fn find(desk: &Desk, id: OrderId) -> Result<OrderDetail, OrderError> {
+    with_all_leads(desk, orders::find(&desk.app, id).await?).await
+}
+
+async fn with_all_leads(desk: &Desk, mut detail: OrderDetail) -> Result<OrderDetail, OrderError> {
+    assert!(detail.leads.len() <= OrderDetail::MOST_LEADS);
+    while let Some(next) = detail.leads_next.take() {
+        let page = orders::leads(&desk.app, detail.order.id, 100, Some(&next)).await?;
+        detail.leads.extend(page.leads);
+        detail.leads_next = page.next;
+    }
+    Ok(detail)
 }
 
 /// Sets the cap of a state, whatever it is.
@@ -128,7 +143,7 @@ async fn an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_del
     let third = create(&desk, &["NY"], Some(3)).await.unwrap();
     assert_eq!(ids(&third.leads), ids(&leads_of_ny[..3]), "they are at their old place");
     orders::fulfill(&desk.app, third.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
-    let found = orders::find(&desk.app, third.order.id).await.unwrap();
+    let found = find(&desk, third.order.id).await.unwrap();
     assert_eq!(found.order.status, OrderStatus::Fulfilled);
     assert!(found.leads.iter().all(|lead| lead.stock == Stock::Fulfilled));
     assert_eq!(out(&desk, "NY").await, 5);
@@ -151,7 +166,7 @@ async fn a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them(wor
     }
     let made = create(&desk, &states, None).await.unwrap();
     assert_eq!(ids(&made.leads), ids(&all));
-    let found = orders::find(&desk.app, made.order.id).await.unwrap();
+    let found = find(&desk, made.order.id).await.unwrap();
     assert_eq!(found.leads, made.leads);
     assert_eq!(of_stock(&desk, Stock::Assigned).await.len(), 150);
     assert_eq!(out(&desk, "CA").await, 50);
@@ -161,7 +176,7 @@ async fn a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them(wor
     assert_eq!(history.entries.len(), 2);
 
     orders::delete(&desk.app, made.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
-    assert!(matches!(orders::find(&desk.app, made.order.id).await, Err(OrderError::NotFound(_))));
+    assert!(matches!(find(&desk, made.order.id).await, Err(OrderError::NotFound(_))));
     assert_eq!(of_stock(&desk, Stock::Unassigned).await.len(), 150);
     assert_eq!(out(&desk, "CA").await, 0);
     let again = create(&desk, &states, None).await.unwrap();

@@ -467,7 +467,7 @@ async fn operate(desk: &Desk, id: RaffleId, people: &[SignedIn], dice: &mut Dice
             | RaffleError::Drawn(_)
             | RaffleError::NoSuchTicket(_)
             | RaffleError::Crowded
-            | RaffleError::Store(StoreError::Unavailable { .. }),
+            | RaffleError::Store(StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. }),
         ) => {}
         Err(error) => panic!("{error}"),
     }

@@ -281,6 +281,9 @@ pub struct Upgrade {
     /// Where the items are
     #[command(flatten)]
     pub table: TableOptions,
+    /// Say that no earlier version runs any more, so that the present form of items is written from now on
+    #[arg(long)]
+    pub finish: bool,
 }
 
 const UPGRADE_EXAMPLES: &str = "\

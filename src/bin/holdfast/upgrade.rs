@@ -1,7 +1,7 @@
 //! `holdfast upgrade`: rewrites what older versions of the program wrote in the present form of items, and takes over
 //! their statistics.
 
-use holdfast::dynamo::{SCHEMA, upgrade_all};
+use holdfast::dynamo::{SCHEMA, Upgraded, upgrade_all};
 use holdfast::leads::stats;
 
 use crate::cli::Upgrade;
@@ -15,6 +15,9 @@ use crate::table::Host;
 /// Any [`Failure`] of opening the table, or of the store.
 pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open(&options.table).await?;
+    if options.finish {
+        opened.app.dynamo.finish_upgrade().await?;
+    }
     let upgraded = upgrade_all(&opened.app.dynamo, |so_far| {
         let words = format!("{} items rewritten", so_far.rewritten);
         console.progress(&Progress { done: 0, of: 0, words });
@@ -25,6 +28,13 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     opened.close().await;
     let upgraded = upgraded?;
     statistics?;
-    console.say(&format!("Rewrote {} items. All items are of schema {SCHEMA}.", upgraded.rewritten));
+    let Upgraded { rewritten, form, .. } = upgraded;
+    console.say(&format!("Rewrote {rewritten} items. All items are of schema {form}."));
+    if form < SCHEMA {
+        console.say(
+            "Once no earlier version runs any more, run `holdfast upgrade --finish`, and not before: what is written then \
+             no earlier version reads.",
+        );
+    }
     Ok(())
 }

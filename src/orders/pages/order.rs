@@ -59,23 +59,27 @@ async fn show(
 }
 
 async fn page(app: &App, shell: Shell, id: OrderId, cursor: Option<&str>) -> Result<OrderPage, OrderError> {
-    let (detail, history) = try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
+    let (detail, history) = try_join(store::find(app, id), entries(app, id)).await?;
     let leads = some_leads(app, &detail, cursor).await?;
     Ok(OrderPage::new(shell, &detail, leads, history))
 }
 
-/// The leads that the page shows: those that came with the order, where they are few.
+/// The leads that the page shows: those that came with the order, or further ones.
 async fn some_leads(app: &App, detail: &OrderDetail, cursor: Option<&str>) -> Result<OrderLeads, OrderError> {
-    let few = detail.leads.len() <= usize::from(OrderPage::LEADS) && detail.leads_next.is_none();
-    if few && cursor.is_none() {
-        return Ok(OrderLeads { leads: detail.leads.clone(), next: None });
+    if cursor.is_none() {
+        return Ok(OrderLeads { leads: detail.leads.clone(), next: detail.leads_next.clone() });
     }
     store::leads(app, detail.order.id, OrderPage::LEADS, cursor).await
 }
 
+/// The newest entries of an order's history.
+async fn entries(app: &App, id: OrderId) -> Result<Vec<OrderEntry>, OrderError> {
+    Ok(store::history(app, id, HISTORY_LIMIT, None).await?.entries)
+}
+
 /// An order that was deleted still has its history.
 async fn deleted(app: &App, shell: Shell, id: OrderId) -> Answer {
-    let history = store::history(app, id, HISTORY_LIMIT).await?;
+    let history = entries(app, id).await?;
     let history = history.into_iter().map(EntryView::of).collect();
     html(StatusCode::NOT_FOUND, &DeletedPage { shell, id, history })
 }
@@ -139,7 +143,7 @@ async fn refused(
 ) -> Answer {
     match error {
         OrderError::Conflict(detail) => {
-            let history = store::history(app, id, HISTORY_LIMIT).await?;
+            let history = entries(app, id).await?;
             let changes = EntryView::since(history.clone(), seen);
             again(app, shell, StatusCode::CONFLICT, &detail, history, Refusal { changes, ..refusal }).await
         }
@@ -150,7 +154,7 @@ async fn refused(
 }
 
 async fn broken(app: &App, shell: Shell, id: OrderId, rule: OrderRule, what: &'static str) -> Answer {
-    let (detail, history) = try_join(store::find(app, id), store::history(app, id, HISTORY_LIMIT)).await?;
+    let (detail, history) = try_join(store::find(app, id), entries(app, id)).await?;
     let refusal = Refusal { what, error: Some(rule.words().to_owned()), ..Refusal::default() };
     again(app, shell, StatusCode::UNPROCESSABLE_ENTITY, &detail, history, refusal).await
 }
@@ -239,7 +243,7 @@ async fn release(
             Ok(with_toast_there(there, Tone::Success, words))
         }
         Err(OrderError::Conflict(detail)) if holds(&app, &detail, lead).await? => {
-            let changes = EntryView::since(store::history(&app, id, HISTORY_LIMIT).await?, seen);
+            let changes = EntryView::since(entries(&app, id).await?, seen);
             let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
             let typed =
                 ReleaseForm { reason: text("reason"), note: text("note"), changes, ..ReleaseForm::default() };

@@ -98,8 +98,6 @@ pub struct PreviewView {
 }
 
 impl PreviewView {
-    const MOST_LISTED: usize = 200;
-
     /// Nothing to show yet, and why.
     pub fn hint(words: impl Into<String>) -> Self {
         Self { hint: Some(words.into()), ..Self::default() }
@@ -108,12 +106,12 @@ impl PreviewView {
     /// A preview of these fields.
     pub fn of(preview: &Preview, typed: &OrderTexts) -> Self {
         let giving = preview.given.iter().filter(|given| given.given > 0).count();
-        let leads = counted(preview.leads.len() as u64, "lead", "leads");
+        let leads = counted(preview.lead_count as u64, "lead", "leads");
         Self {
             given: given_rows(&preview.given),
-            leads: preview.leads.iter().take(Self::MOST_LISTED).map(LeadLine::of).collect(),
+            leads: preview.leads.iter().map(LeadLine::of).collect(),
             total: format!("{leads} from {}", counted(giving as u64, "state", "states")),
-            unlisted: preview.leads.len().saturating_sub(Self::MOST_LISTED),
+            unlisted: preview.lead_count.saturating_sub(preview.leads.len()),
             confirm: preview.fingerprint.to_string(),
             previewed: typed.previewed(),
             ..Self::default()

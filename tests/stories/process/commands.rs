@@ -242,7 +242,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("raffle", ["--help"].into()),
         ("raffle verify", ["--help"].into()),
         ("run", table(&[])),
-        ("upgrade", table(&[])),
+        ("upgrade", table(&["--finish"])),
         ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
         ("replay", table(&["--format"])),
         ("check", table(&[])),

@@ -40,7 +40,7 @@ pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcde
 
 /// Long enough for a loaded machine.
 pub const PATIENCE: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(10), request: Duration::from_secs(30) };
+    RetryPolicy { attempt: Duration::from_secs(10), request: Duration::from_secs(90) };
 
 /// For stories in which the store fails for ever.
 pub const SHORT_PATIENCE: RetryPolicy =

@@ -10,8 +10,8 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 #[derive(Debug, Default)]
 struct State {
     now: Duration,
-    /// When those that sleep wake up.
-    wakes: Vec<Duration>,
+    /// Those that sleep, with when they wake up.
+    sleepers: Vec<(Duration, Waker)>,
 }
 
 /// A clock and what sleeps by it. Clones are the same time.
@@ -36,12 +36,12 @@ impl VirtualTime {
     /// Waits for so long.
     pub async fn wait(&self, time: Duration) {
         let end = self.now() + time;
-        std::future::poll_fn(|_| {
+        std::future::poll_fn(|context| {
             let mut state = self.state();
             if state.now >= end {
                 return Poll::Ready(());
             }
-            state.wakes.push(end);
+            state.sleepers.push((end, context.waker().clone()));
             Poll::Pending
         })
         .await;
@@ -56,8 +56,15 @@ impl VirtualTime {
                 return done;
             }
             let mut state = self.state();
-            let next = std::mem::take(&mut state.wakes).into_iter().filter(|wake| *wake > state.now).min();
-            state.now = next.expect("the work waits for nothing that ever comes");
+            let next = state.sleepers.iter().map(|(end, _)| *end).filter(|end| *end > state.now).min();
+            let now = next.expect("the work waits for nothing that ever comes");
+            state.now = now;
+            let (awake, asleep) =
+                std::mem::take(&mut state.sleepers).into_iter().partition(|(end, _)| *end <= now);
+            state.sleepers = asleep;
+            drop(state);
+            let awake: Vec<(Duration, Waker)> = awake;
+            awake.into_iter().for_each(|(_, waker)| waker.wake());
         }
     }
 }
