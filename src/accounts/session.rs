@@ -15,6 +15,7 @@ use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::auth_cache::AuthKey;
+use super::device::{Device, DeviceId};
 use super::domain::{Account, AccountId, Secret, SignedIn};
 use super::keys::{CookieKey, KeyRing};
 use super::{AccountError, store, tokens};
@@ -64,8 +65,18 @@ fn cookie_name(policy: &CookiePolicy) -> &'static str {
 }
 
 fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
+    cookie_named(cookie_name(policy), policy, value, lasts)
+}
+
+/// A cookie that only this server reads, and that other sites' forms do not send.
+pub(super) fn cookie_named(
+    name: &'static str,
+    policy: &CookiePolicy,
+    value: String,
+    lasts: SignedDuration,
+) -> Cookie<'static> {
     let lasts = Duration::try_from(lasts).unwrap_or_default();
-    Cookie::build((cookie_name(policy), value))
+    Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
@@ -80,12 +91,15 @@ fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timest
     CookieJar::new().add(cookie(policy, value, session.left(now)))
 }
 
-/// The cookie that begins a session now. It is part of the answer.
-pub(super) async fn begin(app: &App, account: &Account) -> CookieJar {
+/// The cookies that begin a session now, from a device that is known from now on: the session's, then the device's. They
+/// are part of the answer.
+pub(super) async fn begin(app: &App, account: &Account, device: Option<Device>) -> (CookieJar, CookieJar) {
     let now = app.clock.now();
     let session = Session { account: account.id, epoch: account.epoch, began: now };
+    let device = Device::signed_in(device, DeviceId::new(app.entropy.bytes()), account.id, now);
     let keys = app.cookies.keys.at(now).await;
-    signed(&app.cookies, keys.signing(now), &session, now)
+    let device = CookieJar::new().add(device.cookie(&app.cookies, &keys, now));
+    (signed(&app.cookies, keys.signing(now), &session, now), device)
 }
 
 /// Ends this browser's session, and gives the cookie that says so. It is part of the answer.
@@ -193,7 +207,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sende
             let (policy, now) = (&app.cookies, app.clock.now());
             let keys = policy.keys.at(now).await;
             let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
-            let renewal = opened.is_outdated.then(|| signed(policy, keys.signing(now), &opened.session, now));
+            let renewal = opened.is_outdated.then(|| renewed(policy, &keys, &opened.session, headers, now));
             let check = store::by_session(app, &opened.session);
             (
                 app.auth_cache.get_or_check(AuthKey::Session(opened.session.clone()), now, check).await?,
@@ -202,6 +216,21 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sende
         }
     };
     Ok(who.map(|who| Sender { who, renewal: Renewal(renewal) }))
+}
+
+/// The session and the device in cookies of the key that signs now.
+fn renewed(
+    policy: &CookiePolicy,
+    keys: &KeyRing,
+    session: &Session,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> CookieJar {
+    let jar = signed(policy, keys.signing(now), session, now);
+    match Device::open(policy, keys, headers, now) {
+        Some(device) => jar.add(device.cookie(policy, keys, now)),
+        None => jar,
+    }
 }
 
 #[cfg(test)]

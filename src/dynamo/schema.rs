@@ -19,7 +19,7 @@
 //! | rejected row of an import | `IMPORT#<id>` | `REJECT#<row>` | row, reason, fields |
 //! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, password (its hash), epoch, version, createdAt, updatedAt |
 //! | sign-in name | `LOGIN#<e-mail, lower case>` | `LOGIN` | accountId |
-//! | attempts to sign in or up | `ATTEMPTS#<e-mail, lower case>` | `ATTEMPTS` | count, expiresAt |
+//! | attempts to sign in or up | `ATTEMPTS#<e-mail, lower case>`, `ATTEMPTS#DEVICE#<account>#<device>`, `ATTEMPTS#SIGNED-IN#<account>`, `ATTEMPTS#NETWORK#<network>` | `ATTEMPTS` | count, expiresAt |
 //! | API token, as its owner lists it | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash |
 //! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |

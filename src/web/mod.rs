@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod assets;
+pub mod client;
 pub mod csv;
 pub mod extract;
 pub mod headers;

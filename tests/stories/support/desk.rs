@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::hashing::{Hashing, Limits};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
@@ -14,6 +15,7 @@ use holdfast::leads::store::Snapshots;
 use holdfast::telemetry::Telemetry;
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
+use holdfast::web::client::TrustedProxies;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -77,6 +79,8 @@ impl Desk {
             state_locks: None,
             auth_cache: AuthCache::new(1_000),
             cookies: CookiePolicy { keys, secure: false },
+            hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),
+            trusted_proxies: TrustedProxies::NONE,
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
         };
