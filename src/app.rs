@@ -33,6 +33,7 @@ use crate::telemetry::{self, Telemetry};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::client::{self, TrustedProxies};
 use crate::web::extract::WebError;
+use crate::web::origin::{self, OriginKeys};
 use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.
@@ -186,6 +187,8 @@ pub struct App {
     pub hashing: Hashing,
     /// How many reverse proxies stand before it.
     pub trusted_proxies: TrustedProxies,
+    /// What proves that a request came through the proxy in front, if it must.
+    pub origin_keys: Option<OriginKeys>,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
     /// Who is told what came of each request.
@@ -220,6 +223,7 @@ impl App {
             cookies,
             hashing: Hashing::new(hashing::Limits::default()),
             trusted_proxies: TrustedProxies::NONE,
+            origin_keys: None,
             sign_up,
             telemetry,
         }
@@ -269,7 +273,12 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(app.clone(), client::identify))
+        .layer(from_fn_with_state(app.clone(), client::identify));
+    let router = match &app.origin_keys {
+        Some(keys) => router.layer(from_fn_with_state((keys.clone(), app.clock.clone()), origin::require)),
+        None => router,
+    };
+    let router = router
         .layer(from_fn_with_state(app.clone(), error::present))
         .layer(from_fn(headers::protect))
         .layer(from_fn_with_state(app, telemetry::observe));

@@ -371,6 +371,12 @@ fn web_problem(error: WebError) -> Problem {
             "This write came from another site",
             "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
         ),
+        WebError::PastProxy => Problem::new(
+            S::FORBIDDEN,
+            "wrong-address",
+            "Holdfast is not opened at this address",
+            "Open it at its public address, which its administrator knows.",
+        ),
         WebError::Internal(_) => unknown(&error),
     }
 }

@@ -71,13 +71,14 @@ pub async fn app_of(config: &Config) -> Result<App, StartError> {
 /// [`StartError`].
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
-    let Settled { cookies, sign_up } = if config.names_secrets() {
+    let Settled { cookies, sign_up, origin_keys } = if config.names_secrets() {
         let vault = secrets::vault(sdk, config.secrets_endpoint.as_deref());
         config.settle(&vault, Clock::of_system().now()).await?
     } else {
         config.settle_here()?
     };
-    Ok(app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up))
+    let app = app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up);
+    Ok(App { trusted_proxies: config.trusted_proxies, origin_keys, ..app })
 }
 
 /// The keys of cookies that an environment told, read from Secrets Manager if they are there.

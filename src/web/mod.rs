@@ -8,6 +8,7 @@ pub mod extract;
 pub mod headers;
 pub mod health;
 pub mod lists;
+pub mod origin;
 pub mod pages;
 pub mod request;
 pub mod respond;

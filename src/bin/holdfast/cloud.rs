@@ -43,7 +43,7 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
     let listener = listen(options.address()).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     let sdk = aws::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
-    let app = aws::app_over(&config, &sdk).await?;
+    let app = App { trusted_proxies: options.trusted_proxies, ..aws::app_over(&config, &sdk).await? };
     say(&format!("Holdfast is at http://{address}{}", config.base_path));
     tracing::info!(%address, table, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
