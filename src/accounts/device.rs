@@ -1,6 +1,6 @@
 //! Devices that signed in before, by a cookie of their own.
 //!
-//! The cookie is signed as a session's is and outlives it by far. It signs nobody in: it says which accounts the device
+//! The cookie is signed as a session's is and outlives it by far. It is no session: it says which accounts the device
 //! signed in to, and a device has a budget of its own for passwords of these ([`login_throttle`](super::login_throttle)).
 //! A cookie of another key, or an older one, is that of no device.
 

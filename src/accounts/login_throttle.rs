@@ -13,8 +13,9 @@
 //! that they share. The right password or code gives its attempt back, and with it everything that was counted for the
 //! email address or the device. A budget is full again 15 minutes after its first attempt.
 //!
-//! API tokens, sign-in links and sessions have no budget: each is 256 random bits or signed with a key of that length,
-//! which nobody guesses, and a limit would only let strangers lock programs out that share their network.
+//! API tokens, sign-in links and sessions have no budget: each is 256 random bits, or signed with a key of more, so that
+//! guessing is not possible, and text of another form is refused without a read. A limit would only let strangers lock
+//! programs out that share their network.
 
 mod store;
 

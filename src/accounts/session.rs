@@ -171,12 +171,12 @@ pub struct Sender {
     pub renewal: Renewal,
 }
 
-/// The session in a cookie of the key that signs now, if it came in one of the key before.
+/// The session and the device in cookies of the key that signs now, if the session came in one of the key before.
 #[derive(Debug)]
-pub struct Renewal(Option<CookieJar>);
+pub struct Renewal(Option<(CookieJar, CookieJar)>);
 
 impl Renewal {
-    /// The answer with the cookie, unless it begins or ends a session by itself.
+    /// The answer with the cookies, unless it begins or ends a session by itself.
     pub fn with(self, response: Response, policy: &CookiePolicy) -> Response {
         let name = cookie_name(policy);
         let sets = |value: &http::HeaderValue| {
@@ -184,8 +184,8 @@ impl Renewal {
             text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
         };
         match self.0 {
-            Some(jar) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
-                (jar, response).into_response()
+            Some(jars) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
+                (jars, response).into_response()
             }
             _ => response,
         }
@@ -225,12 +225,13 @@ fn renewed(
     session: &Session,
     headers: &HeaderMap,
     now: Timestamp,
-) -> CookieJar {
-    let jar = signed(policy, keys.signing(now), session, now);
-    match Device::open(policy, keys, headers, now) {
+) -> (CookieJar, CookieJar) {
+    let jar = CookieJar::new();
+    let device = match Device::open(policy, keys, headers, now) {
         Some(device) => jar.add(device.cookie(policy, keys, now)),
         None => jar,
-    }
+    };
+    (signed(policy, keys.signing(now), session, now), device)
 }
 
 #[cfg(test)]
@@ -354,7 +355,7 @@ mod tests {
     #[test]
     fn an_answer_that_sets_the_session_itself_is_left_alone() {
         let policy = policy(false);
-        let renewal = || Renewal(Some(signed(&policy, &key(2), &some_session(), NOW)));
+        let renewal = || Renewal(Some((signed(&policy, &key(2), &some_session(), NOW), CookieJar::new())));
         let cookies = |response: Response| response.headers().get_all(header::SET_COOKIE).iter().count();
         let with = |name: &'static str| CookieJar::new().add(Cookie::new(name, "x")).into_response();
         assert_eq!(cookies(renewal().with(().into_response(), &policy)), 1);

@@ -145,9 +145,15 @@ pub async fn require(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt as _;
     use http::{HeaderName, HeaderValue};
+    use jiff::SignedDuration;
 
     use super::*;
+    use crate::secrets::{SecretVersion, Stage};
 
     const KEYS: [&str; 3] = [
         "0123456789abcdef0123456789abcdef",
@@ -170,6 +176,41 @@ mod tests {
         assert!(!pair.admits(&HeaderMap::new()));
         let alone = OriginKeyPair::new(current.parse().unwrap(), None);
         assert!(alone.admits(&headers(current)) && !alone.admits(&headers(previous)));
+    }
+
+    #[test]
+    fn a_new_version_of_the_secret_is_admitted_at_once_and_the_one_before_goes_on() {
+        let held = Arc::new(Mutex::new(vec![KEYS[0]]));
+        let (read, readings) = (held.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = readings.clone();
+        let vault = Vault::from_fn(move |_, stage| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let held = read.lock().unwrap();
+            let text = match stage {
+                Stage::Current => held.last(),
+                Stage::Previous => held.len().checked_sub(2).and_then(|before| held.get(before)),
+            };
+            let version =
+                |text: &&str| SecretVersion { text: (*text).to_owned(), created: Timestamp::UNIX_EPOCH };
+            std::future::ready(Ok(text.map(version)))
+        });
+        let start = Timestamp::constant(1_800_000_000, 0);
+        let minutes = |minutes| start + SignedDuration::from_mins(minutes);
+        let keys =
+            OriginKeys::in_vault(vault, "origin".parse().unwrap(), start).now_or_never().unwrap().unwrap();
+        let admits = |key: &str, now| keys.admit(&headers(key), now).now_or_never().unwrap();
+        assert!(admits(KEYS[0], start) && !admits(KEYS[1], start));
+        held.lock().unwrap().push(KEYS[1]);
+        assert!(admits(KEYS[1], minutes(1)), "the proxy has a newer key than this instance");
+        assert!(admits(KEYS[0], minutes(2)), "and parts of it still have the one before");
+        held.lock().unwrap().push(KEYS[2]);
+        assert!(!admits(KEYS[0], minutes(7)) && admits(KEYS[1], minutes(7)) && admits(KEYS[2], minutes(7)));
+        // Guesses make the instance read the secret once a minute at the most.
+        let before = readings.load(Ordering::Relaxed);
+        for _ in 0..100 {
+            assert!(!admits(KEYS[0], minutes(8)));
+        }
+        assert_eq!(readings.load(Ordering::Relaxed) - before, 2, "one reading of two versions");
     }
 
     #[test]

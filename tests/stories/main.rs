@@ -30,6 +30,7 @@ mod kafka;
 mod keys;
 mod leads;
 mod lists;
+mod login_throttle;
 mod order_api;
 mod order_pages;
 mod order_races;
@@ -87,6 +88,7 @@ modules![
     keys,
     leads,
     lists,
+    login_throttle,
     order_api,
     order_pages,
     order_races,
