@@ -39,7 +39,7 @@ pub async fn ordinary(region: Option<String>) -> Result<SdkConfig, ClientError> 
     if config.region().is_some() { Ok(config) } else { Err(ClientError::NoRegion) }
 }
 
-fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
+pub(super) fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
     let builder = Builder::from(config);
     match endpoint {
         Some(endpoint) => builder.endpoint_url(endpoint),

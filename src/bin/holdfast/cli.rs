@@ -483,6 +483,9 @@ pub struct ServeOptions {
     /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port unless given
     #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Make the table on AWS first if it is not there, with its indexes, stream, backups and deletion protection
+    #[arg(long, requires = "table")]
+    pub create_table: bool,
     /// Neither read the table's stream nor sweep: something else does both, such as the functions on Lambda
     #[arg(long, env = "HOLDFAST_NO_WORKERS", requires = "table")]
     pub no_workers: bool,
