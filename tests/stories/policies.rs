@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use holdfast::accounts::domain::Role;
 use holdfast::app::Clock;
-use holdfast::dynamo::Select;
+use holdfast::dynamo::{Key, Select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -98,7 +98,8 @@ async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(world: 
     let web = Guarded::start(&world, "WebFunction", env!("CARGO_BIN_EXE_lambda_web")).await;
     let past = visitor(&web.lambda).get("/sign-in").send().await.expect(403);
     assert!(past.text().contains("Open it at its public address"), "{}", past.text());
-    let ann = web.visitor();
+    // The viewer's address is what CloudFront appended, behind what the viewer wrote and before CloudFront's own.
+    let ann = web.visitor().always("x-forwarded-for", "10.0.0.9, 198.51.100.5, 203.0.113.24");
     let form = [
         ("name", "Ann"),
         ("email", "ann@holdfast.test"),
@@ -107,6 +108,10 @@ async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(world: 
     ];
     ann.post("/sign-up").form(&form).send().await.expect(303);
     ann.get("/api/me").send().await.expect(200);
+    for (network, is_counted) in [("198.51.100.5", true), ("10.0.0.9", false), ("203.0.113.24", false)] {
+        let key = Key::new(format!("ATTEMPTS#NETWORK#{network}"), "ATTEMPTS");
+        assert_eq!(web.desk.app.dynamo.get(&key).await.unwrap().is_some(), is_counted, "{network}");
+    }
 
     let admin = web.program(Role::Administrator).await;
     let lead: Value =
