@@ -51,6 +51,7 @@ mod stats;
 mod streams;
 mod support;
 mod telemetry;
+mod template;
 mod upgrades;
 
 use std::process::ExitCode;
@@ -108,5 +109,6 @@ modules![
     stats,
     streams,
     telemetry,
+    template,
     upgrades
 ];
