@@ -16,7 +16,13 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::accounts::{self, auth_cache::AuthCache, keys::CookieKeys, sign_up::SignUp};
+use crate::accounts::{
+    self,
+    auth_cache::AuthCache,
+    hashing::{self, Hashing},
+    keys::CookieKeys,
+    sign_up::SignUp,
+};
 use crate::automation;
 use crate::dynamo::line::Line;
 use crate::dynamo::{Dynamo, RetryPolicy};
@@ -27,7 +33,9 @@ use crate::orders::{self, StateLocks};
 use crate::raffle;
 use crate::telemetry::{self, Telemetry};
 use crate::web::access::{Access, Route, Routes};
+use crate::web::client::{self, TrustedProxies};
 use crate::web::extract::WebError;
+use crate::web::origin::{self, OriginKeys};
 use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.
@@ -192,6 +200,12 @@ pub struct App {
     pub auth_cache: AuthCache,
     /// What signs cookies, and whether they travel over https alone.
     pub cookies: CookiePolicy,
+    /// Where passwords are hashed.
+    pub hashing: Hashing,
+    /// How many reverse proxies stand before it.
+    pub trusted_proxies: TrustedProxies,
+    /// What proves that a request came through the proxy in front, if it must.
+    pub origin_keys: Option<OriginKeys>,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
     /// Who is told what came of each request.
@@ -217,6 +231,9 @@ impl App {
             state_locks: None,
             auth_cache: AuthCache::new(AUTH_CACHE),
             cookies,
+            hashing: Hashing::new(hashing::Limits::default()),
+            trusted_proxies: TrustedProxies::NONE,
+            origin_keys: None,
             sign_up,
             telemetry,
         }
@@ -256,6 +273,12 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let router = router
         .fallback(async || AppError::from(WebError::NotFound))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(app.clone(), client::identify));
+    let router = match &app.origin_keys {
+        Some(keys) => router.layer(from_fn_with_state((keys.clone(), app.clock.clone()), origin::require)),
+        None => router,
+    };
+    let router = router
         .layer(from_fn_with_state(app.clone(), error::present))
         .layer(from_fn(headers::protect))
         .layer(from_fn_with_state(app.clone(), limit_time))

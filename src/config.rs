@@ -17,6 +17,10 @@
 //! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that is the code |
 //! | `HOLDFAST_REQUEST_SECONDS` | how long a request may take: 2 to 28, 20 unless set; what is not done by then is answered 503 |
 //! | `HOLDFAST_ATTEMPT_SECONDS` | how long one attempt of one call to the table may take: 1 to the half of it, 3 unless set |
+//! | `HOLDFAST_TRUSTED_PROXIES` | how many reverse proxies append to `X-Forwarded-For`, 0 (unless set) to 10 |
+//! | `HOLDFAST_ORIGIN_KEY` | the key that a proxy in front adds to each request: 32 to 200 visible ASCII characters |
+//! | `HOLDFAST_ORIGIN_KEY_PREVIOUS` | beside it, the key that it was before, which is accepted too |
+//! | `HOLDFAST_ORIGIN_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager whose last two versions are these |
 //! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
 //! | `HOLDFAST_SECRETS_ENDPOINT` | where Secrets Manager answers, for tests; AWS unless set |
 
@@ -34,6 +38,8 @@ use crate::accounts::sign_up::{SignUp, SignUpFaults};
 use crate::app::Entropy;
 use crate::dynamo::RetryPolicy;
 use crate::secrets::SecretName;
+use crate::web::client::TrustedProxies;
+use crate::web::origin::{OriginKey, OriginKeyPair};
 
 const TABLE: &str = "HOLDFAST_TABLE";
 const COOKIE_KEY: &str = "HOLDFAST_COOKIE_KEY";
@@ -46,6 +52,10 @@ const INVITATION_CODE: &str = "HOLDFAST_INVITATION_CODE";
 const INVITATION_CODE_SECRET: &str = "HOLDFAST_INVITATION_CODE_SECRET";
 const REQUEST_SECONDS: &str = "HOLDFAST_REQUEST_SECONDS";
 const ATTEMPT_SECONDS: &str = "HOLDFAST_ATTEMPT_SECONDS";
+const TRUSTED_PROXIES: &str = "HOLDFAST_TRUSTED_PROXIES";
+const ORIGIN_KEY: &str = "HOLDFAST_ORIGIN_KEY";
+const ORIGIN_KEY_PREVIOUS: &str = "HOLDFAST_ORIGIN_KEY_PREVIOUS";
+const ORIGIN_KEY_SECRET: &str = "HOLDFAST_ORIGIN_KEY_SECRET";
 const DYNAMODB_ENDPOINT: &str = "HOLDFAST_DYNAMODB_ENDPOINT";
 const SECRETS_ENDPOINT: &str = "HOLDFAST_SECRETS_ENDPOINT";
 
@@ -64,6 +74,10 @@ pub struct Config {
     pub sign_up: Told<SignUp>,
     /// How long a request and an attempt of a call may take.
     pub retries: RetryPolicy,
+    /// How many reverse proxies append to `X-Forwarded-For`.
+    pub trusted_proxies: TrustedProxies,
+    /// The keys one of which a proxy in front adds to each request, if it does.
+    pub origin_keys: Option<Told<OriginKeyPair>>,
     /// Where DynamoDB answers, if not where AWS says.
     pub dynamodb_endpoint: Option<String>,
     /// Where Secrets Manager answers, if not where AWS says.
@@ -116,6 +130,8 @@ impl Config {
         let secrets_endpoint = optional(SECRETS_ENDPOINT, check_endpoint);
         let sign_up = sign_up(&lookup, &mut faults);
         let retries = retries(&lookup, &mut faults);
+        let trusted_proxies = trusted_proxies(&lookup, &mut faults);
+        let origin_keys = origin_keys(&lookup, &mut faults);
         match (table, cookie_keys, sign_up) {
             (Some(table), Some(cookie_keys), Some(sign_up)) if faults.0.is_empty() => Ok(Self {
                 table,
@@ -124,11 +140,27 @@ impl Config {
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
                 retries,
+                trusted_proxies,
+                origin_keys,
                 dynamodb_endpoint,
                 secrets_endpoint,
             }),
             _ => Err(ConfigError(faults.0)),
         }
+    }
+
+    /// The same for the function behind API Gateway, which anyone can call past the proxies that are trusted unless these
+    /// add a key.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if proxies are trusted without one.
+    pub fn behind_gateway(self) -> Result<Self, ConfigError> {
+        if self.origin_keys.is_some() || self.trusted_proxies.is_none() {
+            return Ok(self);
+        }
+        let fault = "needs HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_SECRET: without it requests reach the function past \
+                     the proxies.";
+        Err(ConfigError(vec![format!("{TRUSTED_PROXIES} {fault}")]))
     }
 
     /// The configuration of a function that serves no pages: nothing of cookies and sign-up is read, and cookies would be
@@ -226,6 +258,36 @@ fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<SignUp>> {
         Err(SignUpFaults { mode: Some(fault), .. }) => faults.take(SIGN_UP, Err(fault)),
         Ok(_) => faults.take(INVITATION_CODE_SECRET, Err(USELESS)),
     }
+}
+
+/// The number of proxies, none where it is wrong: the fault is noted.
+fn trusted_proxies(lookup: Lookup<'_>, faults: &mut Faults) -> TrustedProxies {
+    let read =
+        |text: String| text.parse().map_err(|_| "is no number of proxies: give a whole number from 0 to 10.");
+    let read = lookup(TRUSTED_PROXIES).map(read);
+    read.and_then(|read| faults.take(TRUSTED_PROXIES, read)).unwrap_or_default()
+}
+
+/// The keys of the proxy in front as text, or the name of their secret; never both. Faults are noted.
+fn origin_keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<OriginKeyPair>> {
+    const NO_KEY: &str = "is no origin key: one has 32 to 200 visible ASCII characters, without spaces.";
+    const ALONE: &str = "is of no use without HOLDFAST_ORIGIN_KEY: set that, or leave it out.";
+    const TWO: &str =
+        "is set beside HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_PREVIOUS: leave one of the two out.";
+    let read = |text: String| text.parse::<OriginKey>().map_err(|_| NO_KEY);
+    let (key, previous) = (lookup(ORIGIN_KEY).map(read), lookup(ORIGIN_KEY_PREVIOUS).map(read));
+    if let Some(named) = lookup(ORIGIN_KEY_SECRET) {
+        if key.is_some() || previous.is_some() {
+            return faults.take(ORIGIN_KEY_SECRET, Err(TWO));
+        }
+        return faults.take(ORIGIN_KEY_SECRET, secret_name(&named)).map(Told::InVault);
+    }
+    if key.is_none() && previous.is_some() {
+        return faults.take(ORIGIN_KEY_PREVIOUS, Err(ALONE));
+    }
+    let current = faults.take(ORIGIN_KEY, key?);
+    let previous = previous.and_then(|previous| faults.take(ORIGIN_KEY_PREVIOUS, previous));
+    Some(Told::Here(OriginKeyPair::new(current?, previous)))
 }
 
 fn secret_name(text: &str) -> Result<SecretName, &'static str> {

@@ -86,15 +86,22 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     more: Map<String, Value>,
+    /// The seconds after which trying again may help, where the status alone does not say.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, name, title, detail: detail.into(), more: Map::new() }
+        Self { status, name, title, detail: detail.into(), more: Map::new(), retry_after: None }
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {
         self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -382,6 +389,12 @@ fn web_problem(error: WebError) -> Problem {
             "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
         ),
         WebError::KeyReused(_) => key_of_another_request(),
+        WebError::PastProxy => Problem::new(
+            S::FORBIDDEN,
+            "wrong-address",
+            "Holdfast is not opened at this address",
+            "Open it at its public address, which its administrator knows.",
+        ),
         WebError::Internal(_) => unknown(&error),
     }
 }
@@ -425,12 +438,16 @@ fn account_problem(error: AccountError) -> Problem {
             let invalid = Invalid::new("This is not the current password.");
             web_problem(WebError::field("current", &invalid))
         }
-        AccountError::TooManyAttempts { seconds } => Problem::new(
+        AccountError::TooManyAttempts(throttled) => Problem::new(
             S::TOO_MANY_REQUESTS,
             "too-many-attempts",
             "Too many passwords were tried",
-            format!("Wait {seconds} seconds and try again."),
-        ),
+            format!("Wait {} seconds and try again.", throttled.seconds),
+        )
+        .retry_after(throttled.seconds),
+        AccountError::Busy => {
+            busy("Too many people are signing in at once. Trying again in a moment is safe.")
+        }
         AccountError::Changed => Problem::new(
             S::CONFLICT,
             "conflict",

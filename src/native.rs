@@ -14,6 +14,8 @@ pub mod kafka;
 pub mod lambda;
 #[cfg(feature = "aws")]
 pub mod secrets;
+#[cfg(all(feature = "aws", feature = "local"))]
+pub mod table;
 
 use std::str::FromStr as _;
 

@@ -1,4 +1,4 @@
-//! Secrets that are kept elsewhere and read when they are needed.
+//! Secrets that are kept elsewhere, read when they are needed, and read again when that was long ago.
 //!
 //! Who reads them is handed in as a function, for the SDK of AWS Secrets Manager is nothing for WebAssembly. What always
 //! holds: a secret's text is in no message, log or `Debug`; a reading takes no longer than its reader allows.
@@ -8,7 +8,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
 
 use crate::values::{Invalid, text_value};
 
@@ -108,6 +109,113 @@ impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault")
     }
+}
+
+/// How old what is known of a watched secret may be.
+pub const FRESH: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long after a reading that failed the next one is.
+pub const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// The version of a secret that holds, and the one before it.
+#[derive(Debug, Clone)]
+pub struct Versions {
+    /// The one that holds.
+    pub current: SecretVersion,
+    /// The one that held before it, if there is one.
+    pub previous: Option<SecretVersion>,
+}
+
+/// Why there is no value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The vault does not give it.
+    #[error("cannot be read: {0}.")]
+    Vault(#[from] VaultError),
+    /// Its text is not what it should be.
+    #[error("{0}")]
+    Text(&'static str),
+}
+
+/// A value made of the two versions of a secret, which are read again when they are old, before a request that needs
+/// them: an instance that was frozen for hours has no other moment. A reading that fails leaves what is known.
+pub struct Watched<T> {
+    vault: Vault,
+    name: SecretName,
+    make: fn(Versions) -> Result<T, &'static str>,
+    known: Mutex<Known<T>>,
+}
+
+struct Known<T> {
+    value: Arc<T>,
+    /// When the last reading was tried.
+    tried: Timestamp,
+    /// When the next one is due.
+    until: Timestamp,
+}
+
+impl<T> Watched<T> {
+    /// The value of a secret, which is read now.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub async fn open(
+        vault: Vault,
+        name: SecretName,
+        make: fn(Versions) -> Result<T, &'static str>,
+        now: Timestamp,
+    ) -> Result<Self, SecretError> {
+        let value = Arc::new(read(&vault, &name, make).await?);
+        let known = Mutex::new(Known { value, tried: now, until: after(now, FRESH) });
+        Ok(Self { vault, name, make, known })
+    }
+
+    /// The value, for what is done now. Requests that come while it is read wait for that one reading.
+    pub async fn at(&self, now: Timestamp) -> Arc<T> {
+        let mut known = self.known.lock().await;
+        if now >= known.until {
+            self.read_into(&mut known, now).await;
+        }
+        known.value.clone()
+    }
+
+    /// The value, read again unless that was tried within a minute: for what another process may know already.
+    pub async fn reread(&self, now: Timestamp) -> Arc<T> {
+        let mut known = self.known.lock().await;
+        if now >= after(known.tried, TRIED_AGAIN) {
+            self.read_into(&mut known, now).await;
+        }
+        known.value.clone()
+    }
+
+    async fn read_into(&self, known: &mut Known<T>, now: Timestamp) {
+        known.tried = now;
+        match read(&self.vault, &self.name, self.make).await {
+            Ok(value) => {
+                known.value = Arc::new(value);
+                known.until = after(now, FRESH);
+            }
+            Err(error) => {
+                tracing::warn!(secret = %self.name, %error, "the versions of a secret that are known so far are kept");
+                known.until = after(now, TRIED_AGAIN);
+            }
+        }
+    }
+}
+
+async fn read<T>(
+    vault: &Vault,
+    name: &SecretName,
+    make: fn(Versions) -> Result<T, &'static str>,
+) -> Result<T, SecretError> {
+    // In this order: if the secret changes between the two, the old version is known twice and none is missed.
+    let current = vault.current(name).await?;
+    let previous = vault.read(name, Stage::Previous).await?;
+    make(Versions { current, previous }).map_err(SecretError::Text)
+}
+
+fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
+    now.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -14,18 +14,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
 
-use crate::secrets::{SecretName, Stage, Vault, VaultError};
-
-/// How old what is known of the keys may be.
-pub const FRESH: SignedDuration = SignedDuration::from_mins(5);
+pub use crate::secrets::{FRESH, TRIED_AGAIN};
+use crate::secrets::{SecretError, SecretName, Vault, Versions, Watched};
 
 /// How long after its making a new key signs: every instance has looked by then, or failed at it for minutes.
 pub const TAKES_OVER: SignedDuration = SignedDuration::from_mins(10);
-
-/// How long after a look that failed the next one is.
-pub const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// A key that signs session cookies with HMAC-SHA-256 (RFC 2104). What a cookie says is not secret: the account of the
 /// browser that holds it.
@@ -140,17 +134,6 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// Why the keys cannot be read from a vault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// The vault does not give them.
-    #[error("cannot be read: {0}.")]
-    Vault(#[from] VaultError),
-    /// The secret's text is no key.
-    #[error("{0}")]
-    NoKey(&'static str),
-}
-
 /// The keys of an instance. Clones share what they know.
 #[derive(Clone)]
 pub struct CookieKeys(Source);
@@ -158,19 +141,7 @@ pub struct CookieKeys(Source);
 #[derive(Clone)]
 enum Source {
     Fixed(Arc<KeyRing>),
-    Vault(Arc<InVault>),
-}
-
-struct InVault {
-    vault: Vault,
-    name: SecretName,
-    known: Mutex<Known>,
-}
-
-struct Known {
-    ring: Arc<KeyRing>,
-    /// When it is looked at again.
-    until: Timestamp,
+    Vault(Arc<Watched<KeyRing>>),
 }
 
 impl CookieKeys {
@@ -182,30 +153,17 @@ impl CookieKeys {
     /// The keys in a vault, which are read now.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub async fn in_vault(vault: Vault, name: SecretName, now: Timestamp) -> Result<Self, KeyError> {
-        let ring = Arc::new(read(&vault, &name).await?);
-        let known = Mutex::new(Known { ring, until: after(now, FRESH) });
-        Ok(Self(Source::Vault(Arc::new(InVault { vault, name, known }))))
+    /// [`SecretError`].
+    pub async fn in_vault(vault: Vault, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+        Ok(Self(Source::Vault(Arc::new(Watched::open(vault, name, ring_of, now).await?))))
     }
 
     /// The keys, for what is done now. Requests that come while they are read wait for that one reading.
     pub async fn at(&self, now: Timestamp) -> Arc<KeyRing> {
-        let InVault { vault, name, known } = match &self.0 {
-            Source::Fixed(ring) => return ring.clone(),
-            Source::Vault(keys) => &**keys,
-        };
-        let mut known = known.lock().await;
-        if now >= known.until {
-            match read(vault, name).await {
-                Ok(ring) => *known = Known { ring: Arc::new(ring), until: after(now, FRESH) },
-                Err(error) => {
-                    tracing::warn!(secret = %name, %error, "the keys of cookies that are known so far are kept");
-                    known.until = after(now, TRIED_AGAIN);
-                }
-            }
+        match &self.0 {
+            Source::Fixed(ring) => ring.clone(),
+            Source::Vault(watched) => watched.at(now).await,
         }
-        known.ring.clone()
     }
 }
 
@@ -215,18 +173,11 @@ impl fmt::Debug for CookieKeys {
     }
 }
 
-async fn read(vault: &Vault, name: &SecretName) -> Result<KeyRing, KeyError> {
-    // In this order: where the key is changed between the two, the old one is known twice and none is missed.
-    let current = vault.current(name).await?;
-    let previous = vault.read(name, Stage::Previous).await?;
-    let key = cookie_key(&current.text).map_err(KeyError::NoKey)?;
+fn ring_of(Versions { current, previous }: Versions) -> Result<KeyRing, &'static str> {
+    let key = cookie_key(&current.text)?;
     // What is no key has never signed anything.
     let previous = previous.and_then(|version| cookie_key(&version.text).ok()).filter(|other| *other != key);
     Ok(KeyRing::rotated(key, current.created, previous))
-}
-
-fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
-    now.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

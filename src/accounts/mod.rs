@@ -9,12 +9,15 @@
 //! the owner's tokens in the same write.
 
 mod api;
-pub mod attempts;
 pub mod auth_cache;
+pub mod device;
 pub mod domain;
+pub mod hashing;
 pub mod keys;
+pub mod login_throttle;
 mod pages;
 pub mod password;
+pub mod requester;
 pub mod session;
 pub mod sign_up;
 pub mod store;
@@ -23,6 +26,8 @@ mod views;
 
 pub use session::{Sender, authenticate};
 
+use self::hashing::QueueFull;
+use self::login_throttle::Throttled;
 use crate::app::App;
 use crate::dynamo::{CursorError, StoreError};
 use crate::values::Email;
@@ -49,12 +54,12 @@ pub enum AccountError {
     /// The current password that was shown is another one.
     #[error("the password is not right")]
     WrongPassword,
-    /// Too many passwords were tried.
-    #[error("too many passwords were tried; wait {seconds} seconds")]
-    TooManyAttempts {
-        /// The seconds after which one more is looked at.
-        seconds: u64,
-    },
+    /// Too many passwords or codes were tried.
+    #[error(transparent)]
+    TooManyAttempts(#[from] Throttled),
+    /// Too many passwords wait to be hashed, or attempts to be counted. Nothing was looked at.
+    #[error("too many people are signing in at once")]
+    Busy,
     /// The account was changed by another request meanwhile. Nothing was written.
     #[error("the account was changed meanwhile")]
     Changed,
@@ -73,6 +78,12 @@ pub enum AccountError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<QueueFull> for AccountError {
+    fn from(_: QueueFull) -> Self {
+        Self::Busy
+    }
 }
 
 /// The path of a sign-in link with this secret.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::domain::{Secret, SignedIn, TokenId, TokenName, Via};
 use super::password::Password;
+use super::requester::Requester;
 use super::tokens::{self, Made, TokenPage};
 use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage};
 use super::{AccountError, session, store};
@@ -78,13 +79,14 @@ struct SignInForm {
 async fn sign_in(
     State(app): State<App>,
     shell: Shell,
+    from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignInForm>,
 ) -> Result<Response, AppError> {
     let SignInForm { email, password, next } = form;
     // What can be no account's address or password is wrong in the same words.
     let account = match (email.parse::<Email>(), password.parse::<Password>()) {
-        (Ok(address), Ok(password)) => store::sign_in(&app, &address, password).await,
+        (Ok(address), Ok(password)) => store::sign_in(&app, &address, password, &from).await,
         _ => Ok(None),
     };
     let page = |status, error: String| {
@@ -94,31 +96,51 @@ async fn sign_in(
     match account {
         Ok(Some(account)) => {
             tracing::info!(account = %account.id, "signed in by password");
-            Ok((session::begin(&app, &account).await, onward(&shell, &next, fragment)).into_response())
+            let cookies = session::begin(&app, &account, from.device).await;
+            Ok((cookies, onward(&shell, &next, fragment)).into_response())
         }
         Ok(None) => {
             let words = "The e-mail address or the password is not right.";
             page(StatusCode::UNPROCESSABLE_ENTITY, words.to_owned())
         }
-        Err(AccountError::TooManyAttempts { seconds }) => {
-            let refused = page(StatusCode::TOO_MANY_REQUESTS, too_many(seconds))?;
-            Ok(retry_after(refused, seconds))
+        Err(error) => {
+            let Delay { status, words, seconds } = Delay::of(error)?;
+            Ok(retry_after(page(status, words)?, seconds))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
-/// What a person is told who tried too many passwords.
-fn too_many(seconds: u64) -> String {
-    format!("Too many passwords were tried for this address. Wait {} and try again.", minutes(seconds))
+/// Why a person waits before the next attempt, and how long.
+struct Delay {
+    status: StatusCode,
+    words: String,
+    seconds: u64,
 }
 
-/// A wait in whole minutes, in words.
-fn minutes(seconds: u64) -> String {
-    let minutes = seconds.div_ceil(60);
-    let unit = if minutes == 1 { "minute" } else { "minutes" };
-    format!("{minutes} {unit}")
+impl Delay {
+    /// The delay that an error asks for.
+    ///
+    /// # Errors
+    /// The error, if it asks for none.
+    fn of(error: AccountError) -> Result<Self, AccountError> {
+        match error {
+            AccountError::TooManyAttempts(throttled) => Ok(Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                words: throttled.to_string(),
+                seconds: throttled.seconds,
+            }),
+            AccountError::Busy => Ok(Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                words: "Too many people are signing in right now. Try again in a few seconds.".to_owned(),
+                seconds: WHEN_BUSY,
+            }),
+            other => Err(other),
+        }
+    }
 }
+
+/// The seconds after which a queue that was full has been worked off.
+const WHEN_BUSY: u64 = 2;
 
 fn retry_after(mut response: Response, seconds: u64) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -144,6 +166,7 @@ async fn follow_link(
     method: Method,
     shell: Shell,
     who: Option<SignedIn>,
+    from: Requester,
     InPath(secret): InPath<String>,
 ) -> Result<Response, AppError> {
     // Whoever only asks about the link does not use it up.
@@ -156,7 +179,8 @@ async fn follow_link(
     };
     if let Some(account) = account {
         tracing::info!(account = %account.id, "signed in by a link");
-        return Ok((session::begin(&app, &account).await, see_other(&shell, "/", false)).into_response());
+        let cookies = session::begin(&app, &account, from.device).await;
+        return Ok((cookies, see_other(&shell, "/", false)).into_response());
     }
     // Going back in the browser comes here again.
     if who.is_some() {
@@ -233,6 +257,7 @@ async fn change_password(
     State(app): State<App>,
     shell: Shell,
     who: SignedIn,
+    from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<PasswordForm>,
 ) -> Result<Response, AppError> {
@@ -243,7 +268,8 @@ async fn change_password(
             Ok(account) => {
                 tracing::info!(account = %account.id, "password changed");
                 let onward = see_other(&shell, "/account?password=changed", fragment);
-                return Ok((session::begin(&app, &account).await, onward).into_response());
+                let cookies = session::begin(&app, &account, from.device).await;
+                return Ok((cookies, onward).into_response());
             }
             Err(error) => refused_password(error)?,
         },
@@ -277,15 +303,15 @@ fn refused_password(error: AccountError) -> Result<Refused, AccountError> {
         AccountError::WrongPassword => {
             (StatusCode::UNPROCESSABLE_ENTITY, "This is not your current password.".to_owned(), None)
         }
-        AccountError::TooManyAttempts { seconds } => {
-            (StatusCode::TOO_MANY_REQUESTS, too_many(seconds), Some(seconds))
-        }
         AccountError::Changed => {
             let words =
                 "Your account was changed by another request just now. Nothing was written; try again.";
             (StatusCode::CONFLICT, words.to_owned(), None)
         }
-        other => return Err(other),
+        other => {
+            let Delay { status, words, seconds } = Delay::of(other)?;
+            (status, words, Some(seconds))
+        }
     };
     Ok((status, PasswordErrors { current: Some(words), ..PasswordErrors::default() }, seconds))
 }
@@ -387,14 +413,5 @@ mod tests {
         assert!(errors.new.is_none() && errors.again.is_some());
         let errors = typed("short", "shor").unwrap_err();
         assert!(errors.new.is_some() && errors.again.is_some());
-    }
-
-    #[test]
-    fn the_wait_is_told_in_minutes() {
-        for (seconds, words) in
-            [(1, "Wait 1 minute and"), (60, "Wait 1 minute and"), (61, "Wait 2 minutes and")]
-        {
-            assert!(too_many(seconds).contains(words), "{}", too_many(seconds));
-        }
     }
 }

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::password_hash::{self, phc};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::values::Invalid;
@@ -18,6 +19,33 @@ const COST: Params = match Params::new(19_456, 2, 1, None) {
     Ok(params) => params,
     Err(_) => panic!("the parameters are within argon2's bounds"),
 };
+
+/// The length of a hash in bytes.
+const OUTPUT: usize = Params::DEFAULT_OUTPUT_LEN;
+
+/// Why a password was not hashed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("argon2 refuses: {0}")]
+pub struct HashingError(String);
+
+/// What argon2 works in: nothing until it is used first, 19 MiB from then on. Used again, it costs no allocation.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    fn of(&mut self, params: &Params) -> &mut [Block] {
+        let blocks = params.block_count();
+        if self.0.len() < blocks {
+            self.0.resize(blocks, Block::new());
+        }
+        &mut self.0[..blocks]
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.0.len() * Block::SIZE
+    }
+}
 
 /// A hash at the same cost that no password is known to have: its output is all zeros.
 const NOBODY: &str =
@@ -37,10 +65,26 @@ impl Password {
     /// What is kept of the password. `salt` is random and of this password alone.
     ///
     /// # Errors
-    /// That argon2 has no memory to work in.
-    pub fn hash(&self, salt: &[u8; 16]) -> Result<PasswordHash, password_hash::Error> {
-        let hash: phc::PasswordHash = argon2().hash_password_with_salt(self.0.as_bytes(), salt)?;
+    /// [`HashingError`] with what argon2 says.
+    pub fn hash(&self, salt: &[u8; 16], memory: &mut Memory) -> Result<PasswordHash, HashingError> {
+        let refused = |error: phc::Error| HashingError(error.to_string());
+        let hash = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&COST).map_err(|error| HashingError(error.to_string()))?,
+            salt: Some(Salt::new(salt).map_err(refused)?),
+            hash: Some(Output::new(&self.output(&COST, salt, memory)?).map_err(refused)?),
+        };
         Ok(PasswordHash(hash.to_string()))
+    }
+
+    fn output(&self, cost: &Params, salt: &[u8], memory: &mut Memory) -> Result<[u8; OUTPUT], HashingError> {
+        let mut output = [0; OUTPUT];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone());
+        let memory = memory.of(cost);
+        let hashed = argon2.hash_password_into_with_memory(self.0.as_bytes(), salt, &mut output, memory);
+        hashed.map_err(|error| HashingError(error.to_string()))?;
+        Ok(output)
     }
 }
 
@@ -78,20 +122,30 @@ impl PasswordHash {
     }
 
     /// Whether it is the hash of this password. The comparison takes the same time wherever two hashes differ.
-    pub fn is_of(&self, password: &Password) -> bool {
-        let hash = phc::PasswordHash::new(&self.0);
-        hash.is_ok_and(|hash| argon2().verify_password(password.0.as_bytes(), &hash).is_ok())
+    pub fn is_of(&self, password: &Password, memory: &mut Memory) -> bool {
+        self.matches(password, memory).unwrap_or(false)
     }
+
+    /// Nothing where it is no hash that this module makes: argon2id, of the length above, at no greater cost.
+    fn matches(&self, password: &Password, memory: &mut Memory) -> Option<bool> {
+        let hash = phc::PasswordHash::new(&self.0).ok()?;
+        let ours =
+            hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
+        let cost = Params::try_from(&hash).ok().filter(|cost| ours && is_bounded(cost))?;
+        let output = password.output(&cost, hash.salt?.as_ref(), memory).ok()?;
+        Some(output.as_slice().ct_eq(hash.hash?.as_bytes()).into())
+    }
+}
+
+/// Whether hashing at this cost takes no more than hashing at [`COST`].
+fn is_bounded(cost: &Params) -> bool {
+    cost.m_cost() <= COST.m_cost() && cost.t_cost() <= COST.t_cost() && cost.p_cost() <= COST.p_cost()
 }
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")
     }
-}
-
-fn argon2() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, COST)
 }
 
 #[cfg(test)]
@@ -115,21 +169,22 @@ mod tests {
 
     #[test]
     fn the_right_password_is_known_again_and_no_other_one() {
-        let hash = password("correct horse battery").hash(&[7; 16]).unwrap();
-        assert!(hash.is_of(&password("correct horse battery")));
-        assert!(!hash.is_of(&password("correct horse batterY")));
-        assert!(!hash.is_of(&password("correct horse battery ")));
+        let hash = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap();
+        assert!(hash.is_of(&password("correct horse battery"), &mut Memory::default()));
+        assert!(!hash.is_of(&password("correct horse batterY"), &mut Memory::default()));
+        assert!(!hash.is_of(&password("correct horse battery "), &mut Memory::default()));
     }
 
     #[test]
     fn the_same_letters_in_another_unicode_form_are_the_same_password() {
-        let hash = password("caf\u{e9} au lait, deux").hash(&[7; 16]).unwrap();
-        assert!(hash.is_of(&password("cafe\u{301} au lait, deux")));
+        let hash = password("caf\u{e9} au lait, deux").hash(&[7; 16], &mut Memory::default()).unwrap();
+        assert!(hash.is_of(&password("cafe\u{301} au lait, deux"), &mut Memory::default()));
     }
 
     #[test]
     fn hashes_are_argon2id_at_the_recommended_cost_and_salted() {
-        let hashes = [[1; 16], [2; 16]].map(|salt| password("correct horse battery").hash(&salt).unwrap().0);
+        let hashes = [[1; 16], [2; 16]]
+            .map(|salt| password("correct horse battery").hash(&salt, &mut Memory::default()).unwrap().0);
         assert_ne!(hashes[0], hashes[1]);
         for hash in hashes {
             assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
@@ -138,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_costs_the_same_and_is_of_no_password() {
-        let real = password("correct horse battery").hash(&[7; 16]).unwrap().0;
+        let real = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap().0;
         let (real, nobody) =
             (phc::PasswordHash::new(&real).unwrap(), phc::PasswordHash::new(NOBODY).unwrap());
         assert_eq!(
@@ -147,20 +202,53 @@ mod tests {
         );
         assert_eq!(real.salt.unwrap().len(), nobody.salt.unwrap().len());
         assert_eq!(real.hash.unwrap().len(), nobody.hash.unwrap().len());
-        assert!(!PasswordHash::of_nobody().is_of(&password("correct horse battery")));
+        assert!(!PasswordHash::of_nobody().is_of(&password("correct horse battery"), &mut Memory::default()));
     }
 
     #[test]
     fn what_is_no_hash_is_of_no_password() {
         for text in ["", "plain", "$argon2id$", "$2b$10$abcdefghijklmnopqrstuv"] {
-            assert!(!PasswordHash(text.to_owned()).is_of(&password("correct horse battery")), "{text}");
+            assert!(
+                !PasswordHash(text.to_owned())
+                    .is_of(&password("correct horse battery"), &mut Memory::default()),
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn memory_that_was_used_before_gives_the_same_hashes() {
+        let mut memory = Memory::default();
+        let (first, other) = (password("correct horse battery"), password("another horse battery"));
+        let hash = first.hash(&[7; 16], &mut memory).unwrap();
+        assert_eq!(memory.size(), 19_456 * 1024);
+        assert!(!hash.is_of(&other, &mut memory) && hash.is_of(&first, &mut memory));
+        assert_eq!(first.hash(&[7; 16], &mut memory).unwrap(), hash);
+        assert_eq!(first.hash(&[7; 16], &mut Memory::default()).unwrap(), hash);
+        assert_eq!(memory.size(), 19_456 * 1024, "no hashing made it grow");
+    }
+
+    #[test]
+    fn a_hash_is_that_of_the_reference_implementation() {
+        // argon2-cffi: hash_secret(b"correct horse battery", bytes([7]) * 16, 2, 19456, 1, 32, Type.ID, 19)
+        let expected = "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$\
+                        WLRGUa13/B3MXznFse33FId4O++DaYL6ulYUMEhpRqE";
+        let hash = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap();
+        assert_eq!(hash.0, expected);
+    }
+
+    #[test]
+    fn a_hash_that_costs_more_than_ours_is_of_no_password_and_takes_no_memory() {
+        let mut memory = Memory::default();
+        let dear = NOBODY.replace("m=19456", "m=1048576");
+        assert!(!PasswordHash(dear).is_of(&password("correct horse battery"), &mut memory));
+        assert_eq!(memory.size(), 0);
     }
 
     #[test]
     fn neither_a_password_nor_its_hash_is_printed() {
         let password = password("correct horse battery");
-        let hash = password.hash(&[7; 16]).unwrap();
+        let hash = password.hash(&[7; 16], &mut Memory::default()).unwrap();
         assert_eq!(format!("{password:?} {hash:?}"), "Password(…) PasswordHash(…)");
     }
 }

@@ -15,6 +15,7 @@ use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::auth_cache::AuthKey;
+use super::device::{Device, DeviceId};
 use super::domain::{Account, AccountId, Secret, SignedIn};
 use super::keys::{CookieKey, KeyRing};
 use super::{AccountError, store, tokens};
@@ -64,8 +65,18 @@ fn cookie_name(policy: &CookiePolicy) -> &'static str {
 }
 
 fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
+    cookie_named(cookie_name(policy), policy, value, lasts)
+}
+
+/// A cookie that only this server reads, and that other sites' forms do not send.
+pub(super) fn cookie_named(
+    name: &'static str,
+    policy: &CookiePolicy,
+    value: String,
+    lasts: SignedDuration,
+) -> Cookie<'static> {
     let lasts = Duration::try_from(lasts).unwrap_or_default();
-    Cookie::build((cookie_name(policy), value))
+    Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
@@ -80,12 +91,15 @@ fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timest
     CookieJar::new().add(cookie(policy, value, session.left(now)))
 }
 
-/// The cookie that begins a session now. It is part of the answer.
-pub(super) async fn begin(app: &App, account: &Account) -> CookieJar {
+/// The cookies that begin a session now, from a device that is known from now on: the session's, then the device's. They
+/// are part of the answer.
+pub(super) async fn begin(app: &App, account: &Account, device: Option<Device>) -> (CookieJar, CookieJar) {
     let now = app.clock.now();
     let session = Session { account: account.id, epoch: account.epoch, began: now };
+    let device = Device::signed_in(device, DeviceId::new(app.entropy.bytes()), account.id, now);
     let keys = app.cookies.keys.at(now).await;
-    signed(&app.cookies, keys.signing(now), &session, now)
+    let device = CookieJar::new().add(device.cookie(&app.cookies, &keys, now));
+    (signed(&app.cookies, keys.signing(now), &session, now), device)
 }
 
 /// Ends this browser's session, and gives the cookie that says so. It is part of the answer.
@@ -157,12 +171,12 @@ pub struct Sender {
     pub renewal: Renewal,
 }
 
-/// The session in a cookie of the key that signs now, if it came in one of the key before.
+/// The session and the device in cookies of the key that signs now, if the session came in one of the key before.
 #[derive(Debug)]
-pub struct Renewal(Option<CookieJar>);
+pub struct Renewal(Option<(CookieJar, CookieJar)>);
 
 impl Renewal {
-    /// The answer with the cookie, unless it begins or ends a session by itself.
+    /// The answer with the cookies, unless it begins or ends a session by itself.
     pub fn with(self, response: Response, policy: &CookiePolicy) -> Response {
         let name = cookie_name(policy);
         let sets = |value: &http::HeaderValue| {
@@ -170,8 +184,8 @@ impl Renewal {
             text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
         };
         match self.0 {
-            Some(jar) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
-                (jar, response).into_response()
+            Some(jars) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
+                (jars, response).into_response()
             }
             _ => response,
         }
@@ -193,7 +207,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sende
             let (policy, now) = (&app.cookies, app.clock.now());
             let keys = policy.keys.at(now).await;
             let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
-            let renewal = opened.is_outdated.then(|| signed(policy, keys.signing(now), &opened.session, now));
+            let renewal = opened.is_outdated.then(|| renewed(policy, &keys, &opened.session, headers, now));
             let check = store::by_session(app, &opened.session);
             (
                 app.auth_cache.get_or_check(AuthKey::Session(opened.session.clone()), now, check).await?,
@@ -202,6 +216,22 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sende
         }
     };
     Ok(who.map(|who| Sender { who, renewal: Renewal(renewal) }))
+}
+
+/// The session and the device in cookies of the key that signs now.
+fn renewed(
+    policy: &CookiePolicy,
+    keys: &KeyRing,
+    session: &Session,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> (CookieJar, CookieJar) {
+    let jar = CookieJar::new();
+    let device = match Device::open(policy, keys, headers, now) {
+        Some(device) => jar.add(device.cookie(policy, keys, now)),
+        None => jar,
+    };
+    (signed(policy, keys.signing(now), session, now), device)
 }
 
 #[cfg(test)]
@@ -325,7 +355,7 @@ mod tests {
     #[test]
     fn an_answer_that_sets_the_session_itself_is_left_alone() {
         let policy = policy(false);
-        let renewal = || Renewal(Some(signed(&policy, &key(2), &some_session(), NOW)));
+        let renewal = || Renewal(Some((signed(&policy, &key(2), &some_session(), NOW), CookieJar::new())));
         let cookies = |response: Response| response.headers().get_all(header::SET_COOKIE).iter().count();
         let with = |name: &'static str| CookieJar::new().add(Cookie::new(name, "x")).into_response();
         assert_eq!(cookies(renewal().with(().into_response(), &policy)), 1);

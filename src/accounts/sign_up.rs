@@ -3,12 +3,11 @@
 //! What always holds: whoever signs up becomes a participant, for [`super::store::sign_up`] takes no role. A code is
 //! in no page, message, log or `Debug`; it is compared in a time that says nothing of it, before a password is hashed.
 //!
-//! How often a code may be guessed: each try counts beside the passwords tried for its e-mail address
-//! ([`super::attempts`]), so 10 within 15 minutes. A guesser has more addresses than one; but with a limit for all of
-//! them together, anyone could close sign-up for everyone by sending wrong codes. What bounds that guesser is the
-//! code: at the 100 requests a second that the template lets through, all codes of 8 random letters and digits take
-//! 36^8 / 100 seconds, 890 years, and all words of a large dictionary an hour. A code is therefore to be a random one.
-//! Behind it is no more than a participant's account.
+//! How often a code may be guessed: an attempt counts for its email address, 10 in 15 minutes, and for its network, 100
+//! in 15 minutes ([`super::login_throttle`]). No limit holds for all networks together, because anyone could then close
+//! sign-up for everyone by sending wrong codes. So the code itself bounds a guesser with many networks: at the 100 requests
+//! a second that the template lets through, all codes of 8 random letters and digits take 36^8 / 100 seconds, 890 years,
+//! and all words of a large dictionary an hour. Choose a random code. Behind it is no more than a participant's account.
 
 use std::fmt;
 use std::str::FromStr;

@@ -2,12 +2,14 @@
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
+use super::AccountError;
 use super::domain::{Account, AccountId, Role, Secret, SignedIn, Via};
+use super::hashing::{Guest, Place};
+use super::login_throttle::{self, Budget};
 use super::password::{Password, PasswordHash};
+use super::requester::Requester;
 use super::session::Session;
-use super::{AccountError, attempts};
 use crate::app::App;
 use crate::dynamo::schema::TTL;
 use crate::dynamo::{
@@ -60,7 +62,7 @@ pub async fn add(
     password: Option<Password>,
 ) -> Result<AccountId, AccountError> {
     let hash = match password {
-        Some(password) => Some(hash(app, password).await?),
+        Some(password) => Some(hash(app, &app.hashing.place(Guest::Known)?, password).await?),
         None => None,
     };
     let now = app.clock.now();
@@ -80,38 +82,54 @@ fn addition(app: &App, account: &Account) -> Result<GuardedWrite, StoreError> {
     Ok(write.put("login", to_item(&login_key(&account.email), &login)?, Condition::Absent))
 }
 
-/// Makes a participant's account for somebody who signs up, with what they typed as the invitation code. Whoever sends
-/// the same twice gets the account that the first time made: for the address and its password it is signing in.
+/// Makes a participant's account for a person who signs up, with what they typed as the invitation code. The same form
+/// sent twice gets the account that the first one made: for the address and its password it is signing in.
 ///
 /// # Errors
-/// [`AccountError::SignUpOff`], [`AccountError::TooManyAttempts`], [`AccountError::WrongInvitationCode`];
-/// [`AccountError::EmailTaken`] if an account with another password has the address.
+/// [`AccountError::SignUpOff`], [`AccountError::Busy`], [`AccountError::TooManyAttempts`],
+/// [`AccountError::WrongInvitationCode`]; [`AccountError::EmailTaken`] if an account with another password has the
+/// address.
 pub async fn sign_up(
     app: &App,
-    name: Name,
-    email: Email,
-    password: Password,
+    draft: SignUpDraft,
     code: &str,
+    from: &Requester,
 ) -> Result<Account, AccountError> {
     if app.sign_up.is_off() {
         return Err(AccountError::SignUpOff);
     }
-    attempts::count(app, &email).await?;
+    let SignUpDraft { name, email, password } = draft;
+    let place = app.hashing.place(from.guest())?;
+    let counted = login_throttle::count(app, from.budgets(&email, None)).await?;
     if !app.sign_up.admits(code) {
         return Err(AccountError::WrongInvitationCode);
     }
-    let hash = Some(hash(app, password.clone()).await?);
+    let hash = Some(hash(app, &place, password.clone()).await?);
     let now = app.clock.now();
     let id = AccountId::new(now, &app.entropy.bytes());
     let account = Account::new(id, name, email, Role::Participant, hash, now);
-    match app.dynamo.write(attempts::forget(addition(app, &account)?, &account.email)).await {
-        Ok(()) => Ok(account),
+    let account = match app.dynamo.write(addition(app, &account)?).await {
+        Ok(()) => account,
         Err(WriteError::Refused(_)) => {
-            let found = by_password(app, &account.email, password).await?;
-            found.ok_or(AccountError::EmailTaken(account.email))
+            let id = by_email(app, &account.email).await?;
+            let found = by_password(app, id, password, &place).await?;
+            found.ok_or(AccountError::EmailTaken(account.email))?
         }
-        Err(WriteError::Store(error)) => Err(error.into()),
-    }
+        Err(WriteError::Store(error)) => return Err(error.into()),
+    };
+    login_throttle::give_back(app, counted).await?;
+    Ok(account)
+}
+
+/// What a person types to sign up.
+#[derive(Debug)]
+pub struct SignUpDraft {
+    /// The name.
+    pub name: Name,
+    /// The address to sign in with.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
 }
 
 /// One account, read consistently.
@@ -141,23 +159,32 @@ pub(super) async fn by_session(app: &App, session: &Session) -> Result<Option<Si
 /// The account with this address and password, or none: which of the two is wrong is not said, by words or by time.
 ///
 /// # Errors
-/// [`AccountError::TooManyAttempts`] where too many passwords were tried for the address.
-pub async fn sign_in(app: &App, email: &Email, password: Password) -> Result<Option<Account>, AccountError> {
-    attempts::count(app, email).await?;
-    by_password(app, email, password).await
+/// [`AccountError::Busy`]; [`AccountError::TooManyAttempts`] where too many passwords were tried.
+pub async fn sign_in(
+    app: &App,
+    email: &Email,
+    password: Password,
+    from: &Requester,
+) -> Result<Option<Account>, AccountError> {
+    let place = app.hashing.place(from.guest())?;
+    let id = by_email(app, email).await?;
+    let counted = login_throttle::count(app, from.budgets(email, id)).await?;
+    let Some(account) = by_password(app, id, password, &place).await? else { return Ok(None) };
+    login_throttle::give_back(app, counted).await?;
+    Ok(Some(account))
 }
 
-/// As [`sign_in`], of an attempt that was counted already.
-async fn by_password(app: &App, email: &Email, password: Password) -> Result<Option<Account>, AccountError> {
-    let id = by_email(app, email).await?.unwrap_or(AccountId::NOBODY);
-    let account = read(app, id).await?;
+/// The account with this id, if it has this password. Where there is none, it takes as long to find out.
+async fn by_password(
+    app: &App,
+    id: Option<AccountId>,
+    password: Password,
+    place: &Place,
+) -> Result<Option<Account>, AccountError> {
+    let account = read(app, id.unwrap_or(AccountId::NOBODY)).await?;
     let hash = account.as_ref().and_then(|account| account.password.clone());
-    if !is_of(app, hash, password).await? {
-        return Ok(None);
-    }
-    let forgotten = attempts::forget(app.dynamo.guarded_write(), email);
-    unguarded(app.dynamo.write(forgotten).await)?;
-    Ok(account)
+    let is_right = is_of(app, place, hash, password).await?;
+    Ok(account.filter(|_| is_right))
 }
 
 /// The answer to a write whose actions carry no condition.
@@ -173,32 +200,40 @@ fn unguarded(answer: Result<(), WriteError>) -> Result<(), AccountError> {
 /// one, must be shown.
 ///
 /// # Errors
-/// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`]; [`AccountError::Changed`] if the account was
-/// changed meanwhile.
+/// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`];
+/// [`AccountError::Changed`] if another request changed the account at the same time.
 pub async fn change_password(
     app: &App,
     id: AccountId,
     current: Option<Password>,
     new: Password,
 ) -> Result<Account, AccountError> {
+    let place = app.hashing.place(Guest::Known)?;
     let before = find(app, id).await?;
+    let mut counted = None;
     if before.password.is_some() {
-        attempts::count(app, &before.email).await?;
+        // A budget of their own: strangers who guess keep nobody from changing a password.
+        counted = Some(login_throttle::count(app, [Budget::SignedIn(id)]).await?);
         let current = current.ok_or(AccountError::WrongPassword)?;
-        if !is_of(app, before.password.clone(), current).await? {
+        if !is_of(app, &place, before.password.clone(), current).await? {
             return Err(AccountError::WrongPassword);
         }
     }
-    let after = before.clone().with_password(hash(app, new).await?, app.clock.now());
+    let after = before.clone().with_password(hash(app, &place, new).await?, app.clock.now());
     let key = account_key(id);
     let update = Update::between(&to_item(&key, &before)?, &to_item(&key, &after)?);
     let unchanged = Condition::is_number("version", before.version.get());
     let write = app.dynamo.guarded_write().update("account", &key, &update, unchanged);
-    let written = app.dynamo.write(attempts::forget(write, &after.email)).await;
+    let written = app.dynamo.write(write).await;
     // Whatever came of it: a write whose answer was lost may have happened.
     app.auth_cache.invalidate_account(id);
     match written {
-        Ok(()) => Ok(after),
+        Ok(()) => {
+            if let Some(counted) = counted {
+                login_throttle::give_back(app, counted).await?;
+            }
+            Ok(after)
+        }
         // Gone, or at another version: either way there is nothing to merge, and the person tries again.
         Err(WriteError::Refused(_)) => Err(AccountError::Changed),
         Err(WriteError::Store(error)) => Err(error.into()),
@@ -268,33 +303,23 @@ pub(super) async fn use_link(app: &App, secret: &Secret) -> Result<Option<Accoun
     }
 }
 
-async fn hash(app: &App, password: Password) -> Result<PasswordHash, AccountError> {
+async fn hash(app: &App, place: &Place, password: Password) -> Result<PasswordHash, AccountError> {
     let salt = app.entropy.bytes();
-    let hashed = aside(app, move || password.hash(&salt)).await?;
-    hashed.map_err(|error| AccountError::Hashing(error.to_string()))
+    let hashed = app.hashing.run(&app.aside, place, move |memory| password.hash(&salt, memory)).await;
+    let failed = |error: &dyn std::error::Error| AccountError::Hashing(error.to_string());
+    hashed.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
-/// Whether this is the hash of the password; where there is none, it is found out just as slowly that it is not.
-async fn is_of(app: &App, hash: Option<PasswordHash>, password: Password) -> Result<bool, AccountError> {
-    let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
-    aside(app, move || hash.is_of(&password)).await
-}
-
-/// How many passwords are hashed at once: each takes 19 MiB.
-static HASHING: Semaphore = Semaphore::const_new(4);
-
-/// Does slow work where it holds up no other request.
-async fn aside<T: Send + 'static>(
+/// Whether this is the hash of the password; where there is none, it takes as long to find out that it is not.
+async fn is_of(
     app: &App,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, AccountError> {
-    let permit = HASHING.acquire().await.map_err(|error| AccountError::Hashing(error.to_string()))?;
-    let work = move || {
-        // Held by the work, for it goes on where the request that waits for it is given up.
-        let _permit = permit;
-        work()
-    };
-    app.aside.run(work).await.map_err(|error| AccountError::Hashing(error.to_string()))
+    place: &Place,
+    hash: Option<PasswordHash>,
+    password: Password,
+) -> Result<bool, AccountError> {
+    let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
+    let compared = app.hashing.run(&app.aside, place, move |memory| hash.is_of(&password, memory)).await;
+    compared.map_err(|error| AccountError::Hashing(error.to_string()))
 }
 
 #[cfg(test)]
@@ -302,6 +327,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::accounts::password::Memory;
 
     #[test]
     fn the_first_administrator_has_a_name_and_an_address() {
@@ -313,7 +339,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let password: Password = "correct horse battery".parse().unwrap();
         let (name, email) = first_administrator().unwrap();
-        let hash = Some(password.hash(&[1; 16]).unwrap());
+        let hash = Some(password.hash(&[1; 16], &mut Memory::default()).unwrap());
         let account = Account::new(AccountId::new(now, &[1; 10]), name, email, Role::Agent, hash, now);
         let item = to_item(&account_key(account.id), &account).unwrap();
         assert!(!format!("{item:?}").contains("correct horse"));

@@ -11,13 +11,16 @@
     reason = "a process of its own knows where it runs"
 )]
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use holdfast::app::{App, build_router};
 use holdfast::config::Config;
 use holdfast::native;
 use holdfast::native::lambda::{ended, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
+use holdfast::web::client::{FORWARDED_FOR, PeerAddress};
 use holdfast::web::request::BasePath;
+use http::HeaderValue;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_fn};
 use lambda_http::request::LambdaRequest;
@@ -31,19 +34,20 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Error> {
-    let config = Config::from_lookup(|name| std::env::var(name).ok())?;
+    let config = Config::from_lookup(|name| std::env::var(name).ok())?.behind_gateway()?;
     let app = App { telemetry: to_cloudwatch(), ..native::aws::app_of(&config).await? };
     let (router, _) = build_router(app);
     let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-        let base = match &mut event.payload {
-            LambdaRequest::ApiGatewayV2(request) => arrive(request, &config.base_path),
-            _ => BasePath::default(),
+        let (base, peer) = match &mut event.payload {
+            LambdaRequest::ApiGatewayV2(request) => (arrive(request, &config.base_path), peer(request)),
+            _ => (BasePath::default(), None),
         };
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
         let left = time_left(&event.context);
         let router = router.clone();
         let answer = service_fn(move |mut request: Request| {
             request.extensions_mut().insert(base.clone());
+            peer.map(|peer| request.extensions_mut().insert(peer));
             request.extensions_mut().insert(id.clone());
             request.extensions_mut().insert(left);
             trace.clone().map(|trace| request.extensions_mut().insert(trace));
@@ -69,6 +73,21 @@ fn arrive(request: &mut ApiGatewayV2httpRequest, mapped: &str) -> BasePath {
     request.raw_path = Some(path);
     request.raw_query_string = request.raw_query_string.take().map(valid_query);
     BasePath(if custom { mapped.to_owned() } else { stage })
+}
+
+/// Who asked API Gateway, from the request context that no client writes. API Gateway appends this address to
+/// `X-Forwarded-For` as well, behind those that proxies before it have appended, and it is taken off there.
+fn peer(request: &mut ApiGatewayV2httpRequest) -> Option<PeerAddress> {
+    let peer: IpAddr = request.request_context.http.source_ip.as_deref()?.parse().ok()?;
+    let forwarded = request.headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
+    let before = forwarded.and_then(|text| {
+        let (before, last) = text.rsplit_once(',').unwrap_or(("", text));
+        (last.trim().parse() == Ok(peer)).then(|| HeaderValue::from_str(before.trim()).ok())?
+    });
+    if let Some(before) = before {
+        request.headers.insert(FORWARDED_FOR, before);
+    }
+    Some(PeerAddress(peer))
 }
 
 /// The rest of a path after a prefix of whole segments, if there is one and the path has it.
@@ -150,6 +169,29 @@ mod tests {
             assert_eq!(request.raw_path.as_deref(), Some(path), "{case}");
             let request = Request::from(LambdaRequest::ApiGatewayV2(request));
             assert_eq!(request.uri().path(), path, "nothing is put before it again: {case}");
+        }
+    }
+
+    #[test]
+    fn the_peer_is_that_of_the_request_context_and_is_taken_off_the_header() {
+        for (source, forwarded, peer_found, left) in [
+            ("203.0.113.24", Some("203.0.113.24"), Some("203.0.113.24"), Some("")),
+            ("203.0.113.24", Some("10.9.9.9, 203.0.113.24"), Some("203.0.113.24"), Some("10.9.9.9")),
+            ("203.0.113.24", Some("a, b, 203.0.113.24"), Some("203.0.113.24"), Some("a, b")),
+            ("203.0.113.24", Some("10.9.9.9"), Some("203.0.113.24"), Some("10.9.9.9")),
+            ("2001:db8::1", Some("2001:db8:0::1"), Some("2001:db8::1"), Some("")),
+            ("203.0.113.24", None, Some("203.0.113.24"), None),
+            ("", Some("10.9.9.9"), None, Some("10.9.9.9")),
+        ] {
+            let mut request = event(AWS, "$default", "/leads", "");
+            request.request_context.http.source_ip = Some(source.to_owned());
+            if let Some(forwarded) = forwarded {
+                request.headers.insert(FORWARDED_FOR, HeaderValue::from_static(forwarded));
+            }
+            let found = peer(&mut request).map(|peer| peer.0.to_string());
+            assert_eq!(found.as_deref(), peer_found, "{source} {forwarded:?}");
+            let kept = request.headers.get(FORWARDED_FOR).map(|value| value.to_str().unwrap());
+            assert_eq!(kept, left, "{source} {forwarded:?}");
         }
     }
 

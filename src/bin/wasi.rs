@@ -78,7 +78,7 @@ async fn at_home(mut request: Request, next: Next) -> Response {
 fn app() -> Result<App, StartError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let config = Config::from_lookup(lookup)?;
-    let Settled { cookies, sign_up } = config.settle_here()?;
+    let Settled { cookies, sign_up, origin_keys } = config.settle_here()?;
     let aws = AwsVariables::from_lookup(lookup)?;
     let client = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -102,7 +102,10 @@ fn app() -> Result<App, StartError> {
             let _ = writeln!(stdout().lock(), "{}", json!(report));
         }),
     };
-    Ok(App::on(platform, &config.table, cookies, sign_up).with_retries(config.retries))
+    let app = App::on(platform, &config.table, cookies, sign_up);
+    // A host of `wasi:http` says nothing of the peer, so there is a client's address only where a proxy is trusted.
+    let app = App { trusted_proxies: config.trusted_proxies, origin_keys, ..app };
+    Ok(app.with_retries(config.retries))
 }
 
 /// Why the component cannot begin.

@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{COOKIE_KEY, COOKIE_KEY_SECRET, Config, INVITATION_CODE, INVITATION_CODE_SECRET, Told};
+use super::{
+    COOKIE_KEY, COOKIE_KEY_SECRET, Config, INVITATION_CODE, INVITATION_CODE_SECRET, ORIGIN_KEY,
+    ORIGIN_KEY_SECRET, Told,
+};
 use crate::accounts::keys::{CookieKeys, KeyRing};
 use crate::accounts::sign_up::{InvitationCode, SignUp};
 use crate::app::CookiePolicy;
 use crate::secrets::{SecretName, Vault, VaultError};
+use crate::web::origin::OriginKeys;
 
 /// Why secrets cannot be had: whole sentences, each with the variable and the name of the secret, and never its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,12 +24,16 @@ pub struct Settled {
     pub cookies: CookiePolicy,
     /// Whether people may make accounts of their own.
     pub sign_up: SignUp,
+    /// What proves that a request came through the proxy in front, if it must.
+    pub origin_keys: Option<OriginKeys>,
 }
 
 impl Config {
     /// Whether it names secrets in a vault.
     pub fn names_secrets(&self) -> bool {
-        matches!(self.cookie_keys, Told::InVault(_)) || matches!(self.sign_up, Told::InVault(_))
+        matches!(self.cookie_keys, Told::InVault(_))
+            || matches!(self.sign_up, Told::InVault(_))
+            || matches!(self.origin_keys, Some(Told::InVault(_)))
     }
 
     /// What it tells by itself, for a program that reads no vault.
@@ -36,7 +44,9 @@ impl Config {
         let ring = self.cookie_keys.here(COOKIE_KEY_SECRET, COOKIE_KEY);
         let keys = ring.map(|ring| CookieKeys::fixed(ring.clone()));
         let sign_up = self.sign_up.here(INVITATION_CODE_SECRET, INVITATION_CODE).cloned();
-        self.settled(keys, sign_up)
+        let origin_keys = self.origin_keys.as_ref().map(|keys| keys.here(ORIGIN_KEY_SECRET, ORIGIN_KEY));
+        let origin_keys = origin_keys.map(|pair| pair.map(|pair| OriginKeys::fixed(pair.clone())));
+        self.settled(keys, sign_up, origin_keys.transpose())
     }
 
     /// What it tells, and the secrets that it names, read from the vault.
@@ -45,21 +55,39 @@ impl Config {
     /// [`SecretsError`] with every secret that is not to be had.
     pub async fn settle(&self, vault: &Vault, now: Timestamp) -> Result<Settled, SecretsError> {
         let keys = self.cookie_keys.settle(vault, now).await;
-        self.settled(keys, settle_sign_up(&self.sign_up, vault).await)
+        let sign_up = settle_sign_up(&self.sign_up, vault).await;
+        self.settled(keys, sign_up, self.settle_origin_keys(vault, now).await)
     }
 
     fn settled(
         &self,
         keys: Result<CookieKeys, SecretsError>,
         sign_up: Result<SignUp, SecretsError>,
+        origin_keys: Result<Option<OriginKeys>, SecretsError>,
     ) -> Result<Settled, SecretsError> {
-        match (keys, sign_up) {
-            (Ok(keys), Ok(sign_up)) => {
-                Ok(Settled { cookies: CookiePolicy { keys, secure: self.secure_cookies }, sign_up })
+        match (keys, sign_up, origin_keys) {
+            (Ok(keys), Ok(sign_up), Ok(origin_keys)) => {
+                let cookies = CookiePolicy { keys, secure: self.secure_cookies };
+                Ok(Settled { cookies, sign_up, origin_keys })
             }
-            (keys, sign_up) => {
-                let faults = [keys.err(), sign_up.err()];
+            (keys, sign_up, origin_keys) => {
+                let faults = [keys.err(), sign_up.err(), origin_keys.err()];
                 Err(SecretsError(faults.into_iter().flatten().flat_map(|fault| fault.0).collect()))
+            }
+        }
+    }
+
+    async fn settle_origin_keys(
+        &self,
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<Option<OriginKeys>, SecretsError> {
+        match &self.origin_keys {
+            None => Ok(None),
+            Some(Told::Here(pair)) => Ok(Some(OriginKeys::fixed(pair.clone()))),
+            Some(Told::InVault(name)) => {
+                let keys = OriginKeys::in_vault(vault.clone(), name.clone(), now).await;
+                keys.map(Some).map_err(|fault| fault_of(ORIGIN_KEY_SECRET, name, &fault.to_string()))
             }
         }
     }

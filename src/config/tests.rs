@@ -99,6 +99,11 @@ fn a_wrong_value_is_named() {
         (INVITATION_CODE, CODE, "is of no use"),
         (INVITATION_CODE_SECRET, NAME, "is of no use"),
         (INVITATION_CODE_SECRET, "my code", "names no secret"),
+        (TRUSTED_PROXIES, "eleven", "is no number of proxies"),
+        (TRUSTED_PROXIES, "11", "is no number of proxies"),
+        (ORIGIN_KEY, "short", "is no origin key"),
+        (ORIGIN_KEY_PREVIOUS, SECRET, "is of no use without HOLDFAST_ORIGIN_KEY"),
+        (ORIGIN_KEY_SECRET, "my key", "names no secret"),
         (DYNAMODB_ENDPOINT, "localhost:8000", "is no address"),
         (DYNAMODB_ENDPOINT, "ftp://localhost", "is no address"),
         (SECRETS_ENDPOINT, "localhost", "is no address"),
@@ -269,6 +274,45 @@ fn each_secret_that_is_not_to_be_had_is_named_and_none_is_told() {
 }
 
 #[test]
+fn the_keys_of_the_proxy_in_front_are_told_or_named_and_never_both() {
+    assert!(read(&[]).unwrap().origin_keys.is_none());
+    let told = read(&[(ORIGIN_KEY, SECRET), (ORIGIN_KEY_PREVIOUS, OTHER)]).unwrap();
+    assert!(matches!(told.origin_keys, Some(Told::Here(_))) && !told.names_secrets());
+    assert!(!format!("{told:?}").contains("0123456789"));
+    let named = read(&[(ORIGIN_KEY_SECRET, NAME)]).unwrap();
+    assert!(matches!(&named.origin_keys, Some(Told::InVault(name)) if name.as_str() == NAME));
+    for beside in [ORIGIN_KEY, ORIGIN_KEY_PREVIOUS] {
+        let error = read(&[(ORIGIN_KEY_SECRET, NAME), (beside, SECRET)]).unwrap_err().to_string();
+        assert!(error.contains("HOLDFAST_ORIGIN_KEY_SECRET is set beside"), "{error}");
+    }
+    let origin = [(ORIGIN_KEY_SECRET, "origin")];
+    assert!(settle(&origin, Some(&vault(&[("origin", SECRET)]))).unwrap().origin_keys.is_some());
+    for (vault, fault) in [
+        (
+            Some(vault(&[])),
+            "HOLDFAST_ORIGIN_KEY_SECRET names the secret origin, which cannot be read: no entry.",
+        ),
+        (
+            Some(vault(&[("origin", "sesame")])),
+            "HOLDFAST_ORIGIN_KEY_SECRET names the secret origin, which is no origin key",
+        ),
+        (None, "HOLDFAST_ORIGIN_KEY_SECRET is of no use here"),
+    ] {
+        let error = settle(&origin, vault.as_ref()).unwrap_err().to_string();
+        assert!(error.contains(fault) && !error.contains("sesame"), "{error}");
+    }
+}
+
+#[test]
+fn behind_api_gateway_proxies_are_trusted_only_with_a_key() {
+    let gateway = |told: &[(&str, &str)]| read(told).unwrap().behind_gateway();
+    assert!(gateway(&[]).is_ok() && gateway(&[(TRUSTED_PROXIES, "0")]).is_ok());
+    assert!(gateway(&[(TRUSTED_PROXIES, "1"), (ORIGIN_KEY, SECRET)]).is_ok());
+    let error = gateway(&[(TRUSTED_PROXIES, "1")]).unwrap_err().to_string();
+    assert!(error.contains("HOLDFAST_TRUSTED_PROXIES needs HOLDFAST_ORIGIN_KEY"), "{error}");
+}
+
+#[test]
 fn the_readme_lists_every_variable() {
     let readme = include_str!("../../README.md");
     for name in [
@@ -281,6 +325,10 @@ fn the_readme_lists_every_variable() {
         SIGN_UP,
         INVITATION_CODE,
         INVITATION_CODE_SECRET,
+        TRUSTED_PROXIES,
+        ORIGIN_KEY,
+        ORIGIN_KEY_PREVIOUS,
+        ORIGIN_KEY_SECRET,
         DYNAMODB_ENDPOINT,
         SECRETS_ENDPOINT,
     ] {

@@ -19,7 +19,7 @@
 //! | rejected row of an import | `IMPORT#<id>` | `REJECT#<row>` | row, reason, fields |
 //! | account | `ACCOUNT#<id>` | `ACCOUNT` | name, email, role, password (its hash), epoch, version, createdAt, updatedAt |
 //! | sign-in name | `LOGIN#<e-mail, lower case>` | `LOGIN` | accountId |
-//! | attempts to sign in or up | `ATTEMPTS#<e-mail, lower case>` | `ATTEMPTS` | count, expiresAt |
+//! | attempts to sign in or up | `ATTEMPTS#<e-mail, lower case>`, `ATTEMPTS#DEVICE#<account>#<device>`, `ATTEMPTS#SIGNED-IN#<account>`, `ATTEMPTS#NETWORK#<network>` | `ATTEMPTS` | count, expiresAt |
 //! | API token, as its owner lists it | `ACCOUNT#<id>` | `TOKEN#<token id>` | id, name, createdAt, hash |
 //! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
@@ -104,8 +104,10 @@
 //! far it has come in the table itself. [`Change`](super::stream::Change) is what both hand on.
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
 use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::builders::UpdateTimeToLiveInputBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
@@ -177,14 +179,7 @@ pub const INDEXES: [Index; 10] = [
 /// # Errors
 /// [`StoreError::Failed`] with what the engine said.
 pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
-    let request = CreateTableInput::builder()
-        .table_name(dynamo.table())
-        .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(attribute_definitions()?))
-        .set_key_schema(Some(key_schema(PK, SK)?))
-        .set_global_secondary_indexes(Some(secondary_indexes()?))
-        .stream_specification(stream()?);
-    match dynamo.call(&request).await? {
+    match dynamo.call(&table(dynamo.table())?).await? {
         Ok(_) => expire_items(dynamo).await,
         // The process that made it may have stopped before the next step.
         Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
@@ -194,25 +189,47 @@ pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
     }
 }
 
+/// The table of this name, as `template.yaml` makes it, yet to be created.
+///
+/// # Errors
+/// [`StoreError::Failed`] if its definition is incomplete.
+pub fn table(name: &str) -> Result<CreateTableInputBuilder, StoreError> {
+    let request = CreateTableInput::builder()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(attribute_definitions()?))
+        .set_key_schema(Some(key_schema(PK, SK)?))
+        .set_global_secondary_indexes(Some(secondary_indexes()?))
+        .stream_specification(stream()?);
+    Ok(request)
+}
+
 async fn is_there(dynamo: &Dynamo) -> Result<bool, StoreError> {
     let request = DescribeTableInput::builder().table_name(dynamo.table());
     Ok(dynamo.call(&request).await?.is_ok())
 }
 
 async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {
-    let specification = TimeToLiveSpecification::builder()
-        .attribute_name(TTL)
-        .enabled(true)
-        .build()
-        .map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
-    let request = UpdateTimeToLiveInput::builder().table_name(dynamo.table());
-    let answer = dynamo.call(&request.time_to_live_specification(specification)).await?;
-    match answer {
+    match dynamo.call(&expiry(dynamo.table())?).await? {
         Err(error) if !is_on_already(&error) && !error.is_full() => {
             Err(StoreError::failed("UpdateTimeToLive", error))
         }
         _ => Ok(()),
     }
+}
+
+/// That items of the table of this name expire by their attribute, yet to be said.
+///
+/// # Errors
+/// [`StoreError::Failed`] if the specification is incomplete.
+pub fn expiry(name: &str) -> Result<UpdateTimeToLiveInputBuilder, StoreError> {
+    let specification = TimeToLiveSpecification::builder()
+        .attribute_name(TTL)
+        .enabled(true)
+        .build()
+        .map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
+    let request = UpdateTimeToLiveInput::builder().table_name(name);
+    Ok(request.time_to_live_specification(specification))
 }
 
 fn is_on_already(error: &CallError) -> bool {

@@ -55,8 +55,9 @@ pub async fn present(State(_): State<App>, request: Request, next: Next) -> Resp
             shown.headers_mut().append(&name, value.clone());
         }
     }
-    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
-        shown.headers_mut().insert(header::RETRY_AFTER, header_text("2"));
+    let busy = (problem.status == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+    if let Some(seconds) = problem.retry_after.or(busy) {
+        shown.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     shown
 }

@@ -39,7 +39,7 @@ pub async fn ordinary(region: Option<String>) -> Result<SdkConfig, ClientError> 
     if config.region().is_some() { Ok(config) } else { Err(ClientError::NoRegion) }
 }
 
-fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
+pub(super) fn dynamodb(config: &SdkConfig, endpoint: Option<&str>) -> Builder {
     let builder = Builder::from(config);
     match endpoint {
         Some(endpoint) => builder.endpoint_url(endpoint),
@@ -71,13 +71,14 @@ pub async fn app_of(config: &Config) -> Result<App, StartError> {
 /// [`StartError`].
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
-    let Settled { cookies, sign_up } = if config.names_secrets() {
+    let Settled { cookies, sign_up, origin_keys } = if config.names_secrets() {
         let vault = secrets::vault(sdk, config.secrets_endpoint.as_deref());
         config.settle(&vault, Clock::of_system().now()).await?
     } else {
         config.settle_here()?
     };
     let app = app(Line::to_aws(client, sleep()), &config.table, cookies, sign_up);
+    let app = App { trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 

@@ -12,7 +12,9 @@ use super::aws::app_of;
 use super::{StartError, discreet, log_filter};
 use crate::app::{App, Entropy, TimeLeft};
 use crate::config::Config;
-use crate::telemetry::{RequestId, Telemetry, TraceId, embedded_metrics};
+use crate::telemetry::{Metrics, RequestId, Telemetry, TraceId, embedded_metrics};
+
+const METRICS: &str = "HOLDFAST_METRICS";
 
 /// Logs one JSON object a line, as CloudWatch reads them.
 pub fn log_as_json() {
@@ -29,12 +31,19 @@ pub async fn app_without_pages() -> Result<App, StartError> {
     Ok(App { telemetry: to_cloudwatch(), ..app_of(&config).await? })
 }
 
-/// Prints one line for each request or batch, of which CloudWatch makes a log entry and metrics.
+/// Prints one line for each request or batch, of which CloudWatch makes a log entry and metrics: those that
+/// `HOLDFAST_METRICS` names, `essential` unless it is set to `detailed`.
 pub fn to_cloudwatch() -> Telemetry {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let named = std::env::var(METRICS).ok().filter(|text| !text.is_empty());
+    let metrics = named.map_or(Ok(Metrics::Essential), |text| text.parse());
+    let metrics = metrics.unwrap_or_else(|invalid| {
+        tracing::warn!("{METRICS} is wrong: {invalid} The essential ones are made.");
+        Metrics::Essential
+    });
     Telemetry::to(move |report| {
         // Where nobody reads it, nobody misses it.
-        let _ = writeln!(stdout().lock(), "{}", embedded_metrics(report, &function));
+        let _ = writeln!(stdout().lock(), "{}", embedded_metrics(report, &function, metrics));
     })
 }
 

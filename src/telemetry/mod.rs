@@ -8,7 +8,7 @@ mod report;
 pub(crate) mod tally;
 mod trace;
 
-pub use report::{Report, embedded_metrics};
+pub use report::{Metrics, Report, embedded_metrics};
 pub use tally::{Tally, unfinished};
 pub use trace::{PassOn, TraceId};
 

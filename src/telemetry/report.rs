@@ -1,5 +1,6 @@
 //! What is told of one request or batch, and the forms in which it is told.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::{RequestId, Tally};
 use crate::accounts::domain::Role;
 use crate::app::App;
+use crate::values::Invalid;
 
 /// What came of one request or batch, and what it cost. Nothing in it says who asked or what about.
 #[derive(Debug, Clone, Serialize)]
@@ -146,10 +148,35 @@ fn in_a_word(status: StatusCode) -> &'static str {
     }
 }
 
+/// Which metrics CloudWatch makes of a report. Each metric that gets a value in an hour costs by that hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metrics {
+    /// Failures, conflicts, answers of 503 and parked messages, where there were any: what alarms watch. A function that
+    /// works has none.
+    Essential,
+    /// All counts and the latency of each route, always.
+    Detailed,
+}
+
+impl FromStr for Metrics {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "essential" => Ok(Self::Essential),
+            "detailed" => Ok(Self::Detailed),
+            _ => Err(Invalid::new("The metrics are essential or detailed.")),
+        }
+    }
+}
+
+/// The counts that are always metrics where they are not zero.
+const ESSENTIAL: [&str; 4] = ["Conflicts", "Failures", "Parked", "Unavailable"];
+
 /// A report as one line of CloudWatch's embedded metric format: the log entry that it is, and metrics made from it.
 /// A function's metrics have its name as their dimension, its latencies the route as well.
 /// (Source: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.)
-pub fn embedded_metrics(report: &Report, function: &str) -> Value {
+pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Value {
     let one = |is: bool| u8::from(is);
     let status = report.status.unwrap_or_default();
     let counts = [
@@ -162,8 +189,7 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
         ("Parked", report.parked.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
     ];
-    let metrics: Vec<Value> =
-        counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
+    let directives = directives(&counts, metrics);
     let mut line = json!(report);
     if let Some(line) = line.as_object_mut() {
         line.extend(counts.map(|(name, value)| (name.to_owned(), value)));
@@ -171,22 +197,13 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
             ("FunctionName", function.into()),
             ("Route", report.route.clone().into()),
             ("Latency", report.latency.into()),
-            (
-                "_aws",
-                json!({
-                    "Timestamp": report.at.as_millisecond(),
-                    "CloudWatchMetrics": [
-                        { "Namespace": "Holdfast", "Dimensions": [["FunctionName"]], "Metrics": metrics },
-                        {
-                            "Namespace": "Holdfast",
-                            "Dimensions": [["FunctionName"], ["FunctionName", "Route"]],
-                            "Metrics": [{ "Name": "Latency", "Unit": "Milliseconds" }],
-                        },
-                    ],
-                }),
-            ),
         ] {
             line.insert(name.to_owned(), value);
+        }
+        if !directives.is_empty() {
+            let directives =
+                json!({ "Timestamp": report.at.as_millisecond(), "CloudWatchMetrics": directives });
+            line.insert("_aws".to_owned(), directives);
         }
         // They stand there as metrics already.
         for twice in ["route", "latency", "retries", "parked", "dynamoDBCalls"] {
@@ -194,6 +211,28 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
         }
     }
     line
+}
+
+/// What CloudWatch is told to make metrics of; of a line with none it makes a log entry alone.
+fn directives(counts: &[(&str, Value)], metrics: Metrics) -> Vec<Value> {
+    let is_wanted = |(name, value): &&(&str, Value)| {
+        metrics == Metrics::Detailed || (ESSENTIAL.contains(name) && *value != 0)
+    };
+    let wanted: Vec<Value> =
+        (counts.iter().filter(is_wanted)).map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
+    let mut directives = Vec::new();
+    if !wanted.is_empty() {
+        directives
+            .push(json!({ "Namespace": "Holdfast", "Dimensions": [["FunctionName"]], "Metrics": wanted }));
+    }
+    if metrics == Metrics::Detailed {
+        directives.push(json!({
+            "Namespace": "Holdfast",
+            "Dimensions": [["FunctionName"], ["FunctionName", "Route"]],
+            "Metrics": [{ "Name": "Latency", "Unit": "Milliseconds" }],
+        }));
+    }
+    directives
 }
 
 #[cfg(test)]
@@ -222,7 +261,7 @@ mod tests {
     /// metrics, each a number in the root.
     #[test]
     fn the_line_is_in_the_embedded_metric_format() {
-        let line = embedded_metrics(&report(), "holdfast-web");
+        let line = embedded_metrics(&report(), "holdfast-web", Metrics::Detailed);
         assert_eq!(line["_aws"]["Timestamp"], 1_800_000_000_000_i64);
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
             assert_eq!(directive["Namespace"], "Holdfast");
@@ -253,7 +292,7 @@ mod tests {
     #[test]
     fn each_outcome_counts_as_what_it_is() {
         let counted = |status: Option<u16>, outcome: &'static str| {
-            let line = embedded_metrics(&Report { status, outcome, ..report() }, "f");
+            let line = embedded_metrics(&Report { status, outcome, ..report() }, "f", Metrics::Essential);
             let is = |name: &str| line[name] == 1;
             ["Conflicts", "RuleViolations", "Unavailable", "Failures"].map(is)
         };
@@ -265,5 +304,38 @@ mod tests {
         assert_eq!(counted(Some(500), "internal"), [false, false, false, true]);
         assert_eq!(counted(None, "internal"), [false, false, false, true]);
         assert_eq!(counted(None, "ok"), [false; 4]);
+    }
+
+    #[test]
+    fn essential_metrics_are_made_only_of_what_went_wrong() {
+        let made = |status: Option<u16>, outcome: &'static str, parked: u32| -> Vec<String> {
+            let report = Report { status, outcome, parked, ..report() };
+            let line = embedded_metrics(&report, "f", Metrics::Essential);
+            // What is no metric is still in the log.
+            assert_eq!((&line["Requests"], &line["Latency"]), (&json!(1), &json!(12.5)));
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().cloned().unwrap_or_default();
+            let metrics = directives.iter().flat_map(|one| one["Metrics"].as_array().unwrap().clone());
+            metrics.map(|metric| metric["Name"].as_str().unwrap().to_owned()).collect()
+        };
+        for (status, outcome, parked, names) in [
+            (Some(200), "ok", 0, &[][..]),
+            (Some(422), "rule-violation", 0, &[]),
+            (None, "ok", 0, &[]),
+            (Some(409), "conflict", 0, &["Conflicts"]),
+            (Some(503), "busy", 0, &["Unavailable"]),
+            (Some(500), "internal", 0, &["Failures"]),
+            (None, "unfinished", 3, &["Failures", "Parked"]),
+        ] {
+            assert_eq!(made(status, outcome, parked), names, "{status:?} {outcome}");
+        }
+        let quiet = Report { status: Some(200), outcome: "ok", ..report() };
+        assert!(embedded_metrics(&quiet, "f", Metrics::Essential).get("_aws").is_none());
+    }
+
+    #[test]
+    fn the_metrics_have_two_names() {
+        assert_eq!("essential".parse(), Ok(Metrics::Essential));
+        assert_eq!("detailed".parse(), Ok(Metrics::Detailed));
+        assert!("Detailed".parse::<Metrics>().is_err() && "".parse::<Metrics>().is_err());
     }
 }

@@ -59,6 +59,9 @@ pub enum WebError {
     /// A write that another site sent.
     #[error("a write from another site")]
     CrossSite,
+    /// A request that did not come through the proxy in front.
+    #[error("not through the proxy in front")]
+    PastProxy,
     /// A fault of the program, with what is known of it for the log.
     #[error("{0}")]
     Internal(String),

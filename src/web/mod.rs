@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod assets;
+pub mod client;
 pub mod csv;
 pub mod extract;
 pub mod headers;
 pub mod health;
 pub mod lists;
+pub mod origin;
 pub mod pages;
 pub mod request;
 pub mod respond;

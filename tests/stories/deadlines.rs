@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
-use holdfast::app::{App, Aside, Clock, CookiePolicy, Entropy, build_router};
+use holdfast::app::{App, Aside, Clock, CookiePolicy, Entropy, Platform, build_router};
 use holdfast::dynamo::line::{CallError, Calling, Line, Operation, Target};
-use holdfast::dynamo::{Dynamo, Embedded, RetryPolicy, schema};
+use holdfast::dynamo::{Embedded, RetryPolicy, schema};
 use holdfast::engine::Engine;
-use holdfast::leads::store::Snapshots;
 use holdfast::telemetry::Telemetry;
 use http::Method;
 use serde_json::{Value, json};
@@ -83,24 +81,19 @@ pub fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Desk {
     let clock = Clock::of_system().with_ticks(move || ticks.now());
     let engine = Embedded::new(Engine::in_memory(move || wall.now()), Aside::here());
     let line = Line::to(Moody { engine, time: time.clone(), mood: mood.clone() });
-    let entropy = Entropy::of_system();
-    let policy = RetryPolicy::default();
-    assert_eq!(policy.request, BUDGET);
-    let dynamo = Dynamo::new(line, "holdfast", time.sleep(), clock.clone(), entropy.clone(), policy);
+    assert_eq!(RetryPolicy::default().request, BUDGET);
     let keys = KeyRing::of(cookie_key(COOKIE_SECRET).unwrap(), None);
-    let app = App {
-        background: dynamo.clone(),
-        dynamo,
+    let platform = Platform {
+        line,
+        sleep: time.sleep(),
         clock,
-        entropy,
+        entropy: Entropy::of_system(),
         aside: Aside::here(),
-        snapshots: Snapshots::new(0),
-        state_locks: None,
-        auth_cache: AuthCache::new(1_000),
-        cookies: CookiePolicy { keys: CookieKeys::fixed(keys), secure: false },
-        sign_up: SignUp::Open,
+        snapshots: 0,
         telemetry: Telemetry::silent(),
     };
+    let cookies = CookiePolicy { keys: CookieKeys::fixed(keys), secure: false };
+    let app = App::on(platform, "holdfast", cookies, SignUp::Open);
     let (router, routes) = build_router(app.clone());
     Desk { app, router, routes, front: Front::Router }
 }

@@ -20,6 +20,7 @@ use serde_yaml_ng::Value as Yaml;
 
 use super::order_races::cut_off;
 use super::orders::{create as create_order, of_stock, set_cap, stock};
+use super::template::FUNCTIONS;
 use crate::support::desk::{Desk, PATIENCE, create, new_lead};
 use crate::support::lambda::LambdaRuntime;
 use crate::support::{Story, World, stories};
@@ -81,8 +82,8 @@ async fn the_table_of_the_template_is_the_table_of_the_code(world: World) {
     let ttl = ttl.time_to_live_description.unwrap();
     assert_eq!(table["TimeToLiveSpecification"]["AttributeName"].as_str(), ttl.attribute_name());
     assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
+    assert_eq!(template["Parameters"]["DeletionProtection"]["Default"].as_str(), Some("true"));
     for (guard, value) in [
-        (&table["DeletionProtectionEnabled"], true),
         (&table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true),
         (&table["SSESpecification"]["SSEEnabled"], true),
     ] {
@@ -410,11 +411,17 @@ async fn the_parameters_of_sign_up_are_what_the_function_reads(_: World) {
     for function in ["StreamFunction", "SweeperFunction", "InventoryFunction"] {
         let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
         let names = variables.as_mapping().unwrap().keys().map(|name| name.as_str().unwrap());
-        assert_eq!(names.collect::<Vec<_>>(), ["RUST_LOG", "HOLDFAST_TABLE"], "{function} has no page");
+        let expected = ["RUST_LOG", "HOLDFAST_TABLE", "HOLDFAST_METRICS"];
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{function} has no page");
     }
     // What a secret says is in no variable: whoever may look at a function's configuration would read it.
-    let secrets = ["{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:"];
-    assert!(secrets.iter().all(|secret| !text.contains(secret)));
+    for function in FUNCTIONS {
+        let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
+        let told = serde_yaml_ng::to_string(variables).unwrap();
+        let secrets =
+            ["{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:", "HOLDFAST_ORIGIN_KEY:"];
+        assert!(secrets.iter().all(|secret| !told.contains(secret)), "{told}");
+    }
 }
 
 async fn the_stream_hands_over_what_something_is_made_of_and_nothing_else(_: World) {

@@ -31,6 +31,7 @@ mod kafka;
 mod keys;
 mod leads;
 mod lists;
+mod login_throttle;
 mod order_api;
 mod order_pages;
 mod order_races;
@@ -54,6 +55,7 @@ mod stats;
 mod streams;
 mod support;
 mod telemetry;
+mod template;
 mod upgrades;
 
 use std::process::ExitCode;
@@ -92,6 +94,7 @@ modules![
     keys,
     leads,
     lists,
+    login_throttle,
     order_api,
     order_pages,
     order_races,
@@ -114,5 +117,6 @@ modules![
     stats,
     streams,
     telemetry,
+    template,
     upgrades
 ];

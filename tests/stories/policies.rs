@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use holdfast::accounts::domain::Role;
 use holdfast::app::Clock;
-use holdfast::dynamo::Select;
+use holdfast::dynamo::{Key, Select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ pub fn all() -> Vec<Story> {
 
 const CODE: &str = "k7-Wm2!xQ";
 
+/// What CloudFront adds to each request.
+const ORIGIN_KEY: &str = "0123456789abcdef0123456789abcdef";
+
 /// A function as the template deploys it, behind a guard that knows its grants.
 struct Guarded {
     desk: Desk,
@@ -56,6 +59,7 @@ impl Guarded {
         let vault = SecretsManager::start().await;
         vault.put("CookieKey", &"0123456789".repeat(7), Timestamp::now());
         vault.put("InvitationCodeSecret", CODE, Timestamp::now());
+        vault.put("OriginKey", ORIGIN_KEY, Timestamp::now());
         let engine = world.engine();
         let guard = Guard::start(grants, world.table(), engine.endpoint(), Some(vault.endpoint())).await;
         let parameters = [("Table", world.table()), ("SignUp", "invitation")];
@@ -71,10 +75,15 @@ impl Guarded {
         Self { desk, lambda: Arc::new(lambda), guard, _vault: vault }
     }
 
+    /// A visitor who comes through CloudFront.
+    fn visitor(&self) -> Client {
+        visitor(&self.lambda).always("x-holdfast-origin-key", ORIGIN_KEY)
+    }
+
     /// A program at the pages, with a token of a new account.
     async fn program(&self, role: Role) -> Client {
         let token = self.desk.token(role, "Ann Lee").await;
-        visitor(&self.lambda).always("authorization", &format!("Bearer {token}"))
+        self.visitor().always("authorization", &format!("Bearer {token}"))
     }
 
     #[track_caller]
@@ -87,7 +96,10 @@ impl Guarded {
 
 async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(world: World) {
     let web = Guarded::start(&world, "WebFunction", env!("CARGO_BIN_EXE_lambda_web")).await;
-    let ann = visitor(&web.lambda);
+    let past = visitor(&web.lambda).get("/sign-in").send().await.expect(403);
+    assert!(past.text().contains("Open it at its public address"), "{}", past.text());
+    // The viewer's address is what CloudFront appended, behind what the viewer wrote and before CloudFront's own.
+    let ann = web.visitor().always("x-forwarded-for", "10.0.0.9, 198.51.100.5, 203.0.113.24");
     let form = [
         ("name", "Ann"),
         ("email", "ann@holdfast.test"),
@@ -96,6 +108,10 @@ async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(world: 
     ];
     ann.post("/sign-up").form(&form).send().await.expect(303);
     ann.get("/api/me").send().await.expect(200);
+    for (network, is_counted) in [("198.51.100.5", true), ("10.0.0.9", false), ("203.0.113.24", false)] {
+        let key = Key::new(format!("ATTEMPTS#NETWORK#{network}"), "ATTEMPTS");
+        assert_eq!(web.desk.app.dynamo.get(&key).await.unwrap().is_some(), is_counted, "{network}");
+    }
 
     let admin = web.program(Role::Administrator).await;
     let lead: Value =

@@ -9,9 +9,11 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{NextQuery, minutes, onward, retry_after};
+use super::{Delay, NextQuery, onward, retry_after};
 use crate::accounts::domain::SignedIn;
 use crate::accounts::password::Password;
+use crate::accounts::requester::Requester;
+use crate::accounts::store::SignUpDraft;
 use crate::accounts::views::{SignUpErrors, SignUpOffPage, SignUpPage};
 use crate::accounts::{AccountError, session, store};
 use crate::app::App;
@@ -62,6 +64,7 @@ async fn sign_up(
     State(app): State<App>,
     shell: Shell,
     who: Option<SignedIn>,
+    from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignUpForm>,
 ) -> Result<Response, AppError> {
@@ -73,13 +76,14 @@ async fn sign_up(
         return off(shell, form.next);
     }
     let made = match read(&form, app.sign_up.needs_code()) {
-        Ok((name, email, password)) => store::sign_up(&app, name, email, password, &form.code).await,
+        Ok(draft) => store::sign_up(&app, draft, &form.code, &from).await,
         Err(errors) => return again(SignUpPage { errors, ..page_of(&app, shell, form) }),
     };
     match made {
         Ok(account) => {
             tracing::info!(account = %account.id, "signed up");
-            Ok((session::begin(&app, &account).await, onward(&shell, &form.next, fragment)).into_response())
+            let cookies = session::begin(&app, &account, from.device).await;
+            Ok((cookies, onward(&shell, &form.next, fragment)).into_response())
         }
         Err(error) => refused(page_of(&app, shell, form), error),
     }
@@ -103,13 +107,11 @@ fn refused(page: SignUpPage, error: AccountError) -> Result<Response, AppError> 
             let errors = SignUpErrors { code: Some(words.to_owned()), ..SignUpErrors::default() };
             again(SignUpPage { errors, ..page })
         }
-        AccountError::TooManyAttempts { seconds } => {
-            let wait = minutes(seconds);
-            let words = format!("This address was tried too often. Wait {wait} and try again.");
+        other => {
+            let Delay { status, words, seconds } = Delay::of(other)?;
             let page = SignUpPage { notice: Some(words), ..page };
-            Ok(retry_after(html(StatusCode::TOO_MANY_REQUESTS, &page)?, seconds))
+            Ok(retry_after(html(status, &page)?, seconds))
         }
-        other => Err(other.into()),
     }
 }
 
@@ -122,11 +124,11 @@ fn off(shell: Shell, next: String) -> Result<Response, AppError> {
 }
 
 /// What an account is made of, if all of it is right.
-fn read(form: &SignUpForm, needs_code: bool) -> Result<(Name, Email, Password), SignUpErrors> {
+fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors> {
     let no_code = needs_code && form.code.trim().is_empty();
     let code = no_code.then(|| "Type the invitation code that you were given.".to_owned());
     match (own_name(&form.name), form.email.parse(), form.password.parse(), code) {
-        (Ok(name), Ok(email), Ok(password), None) => Ok((name, email, password)),
+        (Ok(name), Ok(email), Ok(password), None) => Ok(SignUpDraft { name, email, password }),
         (name, email, password, code) => Err(SignUpErrors {
             name: words(name),
             email: words::<Email>(email),

@@ -57,16 +57,18 @@ fn password_from(input: impl Read) -> Result<Password, Failure> {
 #[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
 mod tests {
     use super::*;
+    use holdfast::accounts::password::Memory;
 
     #[test]
     fn a_password_is_the_first_line() {
         let salt = [7; 16];
         let typed: Password = "correct horse battery".parse().unwrap();
-        let hash = typed.hash(&salt).unwrap();
+        let mut memory = Memory::default();
+        let hash = typed.hash(&salt, &mut memory).unwrap();
         for input in ["correct horse battery", "correct horse battery\n", "correct horse battery\r\nmore\n"] {
-            assert!(hash.is_of(&password_from(input.as_bytes()).unwrap()), "{input:?}");
+            assert!(hash.is_of(&password_from(input.as_bytes()).unwrap(), &mut memory), "{input:?}");
         }
-        assert!(!hash.is_of(&password_from("correct horse battery ".as_bytes()).unwrap()));
+        assert!(!hash.is_of(&password_from("correct horse battery ".as_bytes()).unwrap(), &mut memory));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use holdfast::native::kafka::Setting;
 use holdfast::orders::period;
 use holdfast::raffle::domain::RaffleId;
 use holdfast::values::{Email, Name};
+use holdfast::web::client::TrustedProxies;
 use jiff::civil::Date;
 
 use crate::failure::Failure;
@@ -485,6 +486,9 @@ pub struct ServeOptions {
     /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port unless given
     #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Make the table on AWS first if it is not there, with its indexes, stream, backups and deletion protection
+    #[arg(long, requires = "table")]
+    pub create_table: bool,
     /// Neither read the table's stream nor sweep: something else does both, such as the functions on Lambda
     #[arg(long, env = "HOLDFAST_NO_WORKERS", requires = "table")]
     pub no_workers: bool,
@@ -495,6 +499,10 @@ pub struct ServeOptions {
     /// table on AWS the only names, or any unless given
     #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
     pub hosts: Vec<String>,
+    /// How many reverse proxies stand before the server and append to X-Forwarded-For, 0 to 10: attempts to sign in are
+    /// limited by the address that the outermost of them appended
+    #[arg(long, env = "HOLDFAST_TRUSTED_PROXIES", default_value = "0", value_name = "NUMBER")]
+    pub trusted_proxies: TrustedProxies,
     /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code
     #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES, value_name = "WHO")]
     pub sign_up: String,
@@ -612,6 +620,7 @@ mod tests {
             "HOLDFAST_PORT",
             "HOLDFAST_SIGN_UP",
             "HOLDFAST_INVITATION_CODE",
+            "HOLDFAST_TRUSTED_PROXIES",
             "HOLDFAST_DATA_DIR",
             "--data-dir",
             "Examples:",

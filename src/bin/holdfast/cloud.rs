@@ -13,7 +13,7 @@ use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
 use holdfast::config::{Config, Told};
 use holdfast::dynamo::line::Line;
-use holdfast::native::{self, StartError, aws};
+use holdfast::native::{self, StartError, aws, table};
 use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
 
@@ -30,22 +30,25 @@ use crate::workers::Workers;
 ///
 /// # Errors
 /// Any [`Failure`] of starting, or of the listening socket.
-pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
+pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     let start = Instant::now();
-    let told = |name: &str| match name {
-        "HOLDFAST_TABLE" => Some(table.to_owned()),
+    let told = |variable: &str| match variable {
+        "HOLDFAST_TABLE" => Some(name.to_owned()),
         "HOLDFAST_SIGN_UP" => Some(options.sign_up.clone()),
         "HOLDFAST_INVITATION_CODE" => options.code().map(str::to_owned),
-        name => std::env::var(name).ok(),
+        other => std::env::var(other).ok(),
     };
     let config = Config::from_lookup(told).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let listener = listen(options.address()).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     let sdk = aws::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
-    let app = aws::app_over(&config, &sdk).await?;
+    if options.create_table {
+        table::create(&sdk, config.dynamodb_endpoint.as_deref(), name).await?;
+    }
+    let app = App { trusted_proxies: options.trusted_proxies, ..aws::app_over(&config, &sdk).await? };
     say(&format!("Holdfast is at http://{address}{}", config.base_path));
-    tracing::info!(%address, table, milliseconds = start.elapsed().as_millis(), "ready");
+    tracing::info!(%address, table = name, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
         .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
     let router = router(app, &config.base_path);

@@ -190,6 +190,10 @@ pub enum Failure {
     /// No client of AWS can be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A table on AWS cannot be made.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    CreateTable(#[from] holdfast::native::table::CreateTableError),
     /// The server cannot begin as its environment says.
     #[error(transparent)]
     Start(#[from] StartError),

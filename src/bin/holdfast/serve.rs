@@ -4,11 +4,14 @@
 //! lock has touched nothing.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use holdfast::accounts::keys::KeyRing;
 use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, CookiePolicy, Entropy, build_router};
@@ -17,6 +20,7 @@ use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
 use holdfast::orders::StateLocks;
+use holdfast::web::client::PeerAddress;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -62,6 +66,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let cookies = cookies(told, &data, &lock).await?;
     let mut app = native::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
+    app.trusted_proxies = options.trusted_proxies;
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
@@ -141,7 +146,8 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
 /// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
 pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router.into_make_service()).with_graceful_shutdown(async {
+    let router = router.layer(from_fn(name_peer)).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = stopped.await;
     });
     let mut server = tokio::spawn(server.into_future());
@@ -165,6 +171,12 @@ pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) 
             std::process::exit(130);
         }
     }
+}
+
+/// Leaves the peer's address where the application looks for it.
+async fn name_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(PeerAddress(peer.ip()));
+    next.run(request).await
 }
 
 /// Prints the link that signs the first administrator in, on a line of its own.

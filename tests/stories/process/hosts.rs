@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use holdfast::accounts::domain::Role;
+use holdfast::dynamo::schema;
 use serde_json::{Value, json};
 
 use super::binary::{Run, Server, as_on_aws};
@@ -20,6 +21,8 @@ pub fn all() -> Vec<Story> {
         dynamodb: it_serves_a_table_counts_its_changes_and_ends_when_asked,
             what_is_wrong_in_its_environment_is_named_before_it_serves,
             it_serves_under_a_path_and_its_links_lead_there,
+            it_makes_the_table_that_is_not_there_and_leaves_one_that_is,
+            it_answers_only_what_came_through_the_proxy_in_front,
             the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to;
         embedded: the_service_of_systemd_is_right_and_confined
     ]
@@ -110,6 +113,47 @@ async fn it_serves_under_a_path_and_its_links_lead_there(world: World) {
     let sent = visitor.get("/desk").header("accept", "text/html").send().await.expect(303);
     assert!(sent.header("location").starts_with("/desk/sign-in"), "{}", sent.header("location"));
     visitor.get("/health").send().await.expect(404);
+}
+
+async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(world: World) {
+    let mut without = serving(&world, serve());
+    without.arg("--no-workers");
+    let health = Server::of_table(Run::start(without, "")).await.visitor().get("/health").send().await;
+    health.expect(503);
+    let client = world.sdk_client();
+    let described =
+        async || client.describe_table().table_name(world.table()).send().await.unwrap().table.unwrap();
+    for _ in 0..2 {
+        let mut command = serving(&world, serve());
+        command.arg("--create-table");
+        let server = Server::of_table(Run::start(command, "")).await;
+        server.visitor().get("/health").send().await.expect(200);
+        let table = described().await;
+        assert_eq!(table.global_secondary_indexes().len(), schema::INDEXES.len());
+        assert!(table.stream_specification.is_some_and(|stream| stream.stream_enabled));
+        let ttl = client.describe_time_to_live().table_name(world.table()).send().await.unwrap();
+        let ttl = ttl.time_to_live_description.unwrap();
+        assert_eq!(ttl.attribute_name(), Some(schema::TTL));
+        server.stop().await;
+    }
+    // What protects it from deletion is off again, so that the test's table goes as any other.
+    assert_eq!(described().await.deletion_protection_enabled, Some(true));
+    let unprotected = client.update_table().table_name(world.table()).deletion_protection_enabled(false);
+    unprotected.send().await.unwrap();
+}
+
+async fn it_answers_only_what_came_through_the_proxy_in_front(world: World) {
+    Desk::open(&world).await;
+    let mut command = serving(&world, serve());
+    command.env("HOLDFAST_ORIGIN_KEY", &COOKIE_SECRET[..32]);
+    let server = Server::of_table(Run::start(command, "")).await;
+    let visitor = server.visitor();
+    let refused: Value = visitor.get("/health").send().await.expect(403).json();
+    assert_eq!(refused["type"], "urn:holdfast:problem:wrong-address");
+    let shown = visitor.get("/health").header("x-holdfast-origin-key", &COOKIE_SECRET[..32]);
+    shown.send().await.expect(200);
+    let log = server.stop().await;
+    assert!(!log.contains(&COOKIE_SECRET[..32]), "{log}");
 }
 
 /// What the image of `infra/Dockerfile` holds: the program, the libraries that it is linked to, and the roots of TLS.

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use holdfast::accounts::auth_cache::AuthCache;
 use holdfast::accounts::domain::{Role, SignedIn, Via};
+use holdfast::accounts::hashing::{Hashing, Limits};
 use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::accounts::store;
 use holdfast::accounts::tokens::{self, Made};
-use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
+use holdfast::app::{App, Aside, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, RetryPolicy, schema};
 use holdfast::leads::store::Snapshots;
 use holdfast::telemetry::Telemetry;
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
+use holdfast::web::client::{PeerAddress, TrustedProxies};
+use holdfast::web::origin::OriginKeys;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -77,6 +80,9 @@ impl Desk {
             state_locks: None,
             auth_cache: AuthCache::new(1_000),
             cookies: CookiePolicy { keys, secure: false },
+            hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),
+            trusted_proxies: TrustedProxies::NONE,
+            origin_keys: None,
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
         };
@@ -98,6 +104,37 @@ impl Desk {
         let app = App { telemetry, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, front: Front::Router }
+    }
+
+    /// The same instance behind so many proxies.
+    pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
+        self.must_be_in_this_process();
+        let app = App { trusted_proxies, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, front: Front::Router }
+    }
+
+    /// The same instance that answers only what came through a proxy with one of these keys.
+    pub fn with_origin_keys(self, keys: OriginKeys) -> Self {
+        self.must_be_in_this_process();
+        let app = App { origin_keys: Some(keys), ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, front: Front::Router }
+    }
+
+    /// The same instance that hashes passwords within these limits, where `aside` says.
+    pub fn with_hashing(self, limits: Limits, aside: Aside) -> Self {
+        self.must_be_in_this_process();
+        let app = App { hashing: Hashing::new(limits), aside, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, front: Front::Router }
+    }
+
+    /// A visitor whose connection comes from this address.
+    pub fn visitor_from(&self, address: &str) -> Client {
+        let peer = PeerAddress(address.parse().expect("an address"));
+        let router = self.router.clone().layer(axum::Extension(peer));
+        Client::over(router).always("host", "holdfast.test").always("sec-fetch-site", "same-origin")
     }
 
     /// The same instance where these people may sign up.

@@ -36,8 +36,8 @@ impl Grant {
     /// topic that it hands over.
     fn is_for_lambda(&self) -> bool {
         let service = self.action.split(':').next().unwrap_or_default();
-        matches!(service, "logs" | "xray" | "sqs" | "ec2" | "kafka")
-            || matches!(self.resource.as_str(), "Table.StreamArn" | "KafkaSecretArn")
+        matches!(service, "logs" | "xray" | "sqs" | "ec2" | "kafka" | "kafka-cluster" | "kms")
+            || matches!(self.resource.as_str(), "Table.StreamArn" | "KafkaSecretArn" | "KafkaRootCaSecretArn")
             || self.action == "dynamodb:ListStreams"
     }
 }
@@ -88,7 +88,8 @@ impl Template {
 
     /// The names of a resource: all indexes of the table, where it is `index/*`.
     fn resources(&self, resource: &Yaml) -> Vec<String> {
-        let name = text(resource).replace("${", "").replace('}', "");
+        // One that is put together of several is of Kafka, which the code does not call.
+        let name = text_if(resource).unwrap_or_default().replace("${", "").replace('}', "");
         let name = name.strip_suffix(".Arn").unwrap_or(&name).replace(".Arn/", "/");
         let Some(table) = name.strip_suffix("/index/*") else { return vec![name] };
         let indexes = list(&self.properties(table)["GlobalSecondaryIndexes"]);

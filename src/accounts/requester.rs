@@ -1,0 +1,80 @@
+//! Where an attempt to sign in or up comes from.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::device::Device;
+use super::domain::AccountId;
+use super::hashing::Guest;
+use super::login_throttle::Budget;
+use crate::app::App;
+use crate::values::Email;
+use crate::web::client::{ClientNetwork, Network};
+
+/// The network and the device that a request comes from, as far as they are known.
+#[derive(Debug, Clone, Default)]
+pub struct Requester {
+    /// The network, where the host knows it.
+    pub network: Option<Network>,
+    /// The device, if it signed in before.
+    pub device: Option<Device>,
+}
+
+impl Requester {
+    /// In which queue its passwords wait.
+    pub fn guest(&self) -> Guest {
+        if self.device.is_some() { Guest::Known } else { Guest::Stranger }
+    }
+
+    /// What an attempt to sign in takes from: the device's own budget if it signed in to this account before, otherwise
+    /// those of the email address and the network.
+    pub fn budgets(&self, email: &Email, account: Option<AccountId>) -> Vec<Budget> {
+        let known = account.and_then(|account| {
+            let device = self.device.as_ref()?.id_for(account)?;
+            Some(Budget::Device(account, device))
+        });
+        match known {
+            Some(own) => vec![own],
+            None => {
+                let network = self.network.map(Budget::Network);
+                std::iter::once(Budget::Email(email.clone())).chain(network).collect()
+            }
+        }
+    }
+}
+
+impl FromRequestParts<App> for Requester {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let ClientNetwork(network) = ClientNetwork::from_request_parts(parts, app).await?;
+        let now = app.clock.now();
+        let keys = app.cookies.keys.at(now).await;
+        Ok(Self { network, device: Device::open(&app.cookies, &keys, &parts.headers, now) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::accounts::device::DeviceId;
+
+    #[test]
+    fn a_device_takes_from_its_own_budget_for_its_accounts_and_from_the_common_ones_for_others() {
+        let now = Timestamp::UNIX_EPOCH;
+        let [own, other] = [1, 2].map(|number| AccountId::new(now, &[number; 10]));
+        let email: Email = "ann@example.com".parse().unwrap();
+        let network: Network = "203.0.113.1".parse::<std::net::IpAddr>().unwrap().into();
+        let device = Device::signed_in(None, DeviceId::new([7; 16]), own, now);
+        let known = Requester { network: Some(network), device: Some(device) };
+        assert_eq!(known.budgets(&email, Some(own)), [Budget::Device(own, DeviceId::new([7; 16]))]);
+        let common = [Budget::Email(email.clone()), Budget::Network(network)];
+        assert_eq!(known.budgets(&email, Some(other)), common);
+        assert_eq!(known.budgets(&email, None), common);
+        assert_eq!(Requester::default().budgets(&email, Some(own)), [Budget::Email(email.clone())]);
+    }
+}
