@@ -57,6 +57,7 @@ const LOGGED: &str = "info";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.log);
+    native::log_panics();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
