@@ -258,7 +258,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(error::catch_panic))
         .layer(from_fn_with_state(app.clone(), error::present))
-        .layer(from_fn(headers::protect))
+        .layer(from_fn_with_state(app.clone(), headers::protect))
         .layer(from_fn_with_state(app, telemetry::observe));
     (router, list)
 }
