@@ -488,8 +488,8 @@ pub struct ServeOptions {
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
-    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; with a
-    /// table on AWS the only names, or any unless given
+    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; a
+    /// table on AWS is served under these names alone, so it needs at least one
     #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
     pub hosts: Vec<String>,
     /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code

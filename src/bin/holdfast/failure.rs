@@ -56,6 +56,12 @@ pub enum Failure {
         /// What the system said.
         cause: io::Error,
     },
+    /// A table is served under configured names alone, and there is none.
+    #[cfg(feature = "aws")]
+    #[error(
+        "no name is configured under which this server is opened; give it with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
+    )]
+    NoHost,
     /// Another process works on the data.
     #[error("the data in {} is in use: {held}; stop it, or choose other data with --data-dir", .directory.display())]
     DataHeld {

@@ -28,7 +28,7 @@ use crate::console::say;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::hosts;
+use crate::hosts::Hosts;
 use crate::lock::{Holder, Lock};
 use crate::remote::CommandSocket;
 use crate::signals::Signals;
@@ -70,7 +70,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
         let workers = Workers::of_engine(&app, &engine.embedded());
         let served =
-            serve(listener, hosts::only(&hosts::OWN, &options.hosts, build_router(app).0), signals).await;
+            serve(listener, Hosts::local(&options.hosts).guard(build_router(app).0), signals).await;
         workers.stop().await;
         commands.into_iter().for_each(CommandSocket::close);
         served
