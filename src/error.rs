@@ -370,6 +370,9 @@ fn web_problem(error: WebError) -> Problem {
             "This write came from another site",
             "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
         ),
+        WebError::Overloaded => {
+            busy("Too many requests run at this moment. Nothing was done; trying again in a moment is safe.")
+        }
         WebError::Internal(_) => unknown(&error),
     }
 }

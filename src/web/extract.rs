@@ -56,6 +56,9 @@ pub enum WebError {
     /// A write that another site sent.
     #[error("a write from another site")]
     CrossSite,
+    /// The server works on as many requests as it may.
+    #[error("too many requests run")]
+    Overloaded,
     /// A fault of the program, with what is known of it for the log.
     #[error("{0}")]
     Internal(String),

@@ -6,9 +6,11 @@ pub mod binary;
 mod commands;
 mod durability;
 mod hosts;
+mod limits;
 mod logs;
 mod privacy;
 mod raffles;
+mod raw;
 mod size;
 mod takeover;
 
@@ -37,6 +39,7 @@ pub fn all() -> Vec<Story> {
     stories.extend(commands::all());
     stories.extend(durability::all());
     stories.extend(hosts::all());
+    stories.extend(limits::all());
     stories.extend(logs::all());
     stories.extend(privacy::all());
     stories.extend(raffles::all());

@@ -21,6 +21,7 @@ use crate::cli::{ServeOptions, TableOptions};
 use crate::console::say;
 use crate::failure::Failure;
 use crate::hosts::Hosts;
+use crate::http_server::Limits;
 use crate::serve::serve;
 use crate::signals::Signals;
 use crate::table::no_cookies;
@@ -51,7 +52,7 @@ pub async fn run(options: &ServeOptions, table: &str) -> Result<(), Failure> {
     let workers = (!options.no_workers)
         .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
     let router = hosts.guard(router(app, &config.base_path));
-    let served = serve(listener, router, signals).await;
+    let served = serve(listener, router, Limits::of(&options.limits), signals).await;
     if let Some(workers) = workers {
         workers.stop().await;
     }

@@ -20,6 +20,7 @@ mod engine;
 mod export;
 mod failure;
 mod hosts;
+mod http_server;
 mod import;
 mod lock;
 mod raffle;

@@ -19,8 +19,6 @@ use holdfast::native::{self, StartError};
 use holdfast::orders::StateLocks;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use crate::cli::ServeOptions;
 use crate::cloud;
@@ -29,6 +27,7 @@ use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::hosts::Hosts;
+use crate::http_server::{HttpServer, Limits};
 use crate::lock::{Holder, Lock};
 use crate::remote::CommandSocket;
 use crate::signals::Signals;
@@ -69,8 +68,8 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
         let workers = Workers::of_engine(&app, &engine.embedded());
-        let served =
-            serve(listener, Hosts::local(&options.hosts).guard(build_router(app).0), signals).await;
+        let router = Hosts::local(&options.hosts).guard(build_router(app).0);
+        let served = serve(listener, router, Limits::of(&options.limits), signals).await;
         workers.stop().await;
         commands.into_iter().for_each(CommandSocket::close);
         served
@@ -138,27 +137,28 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
 }
 
 /// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
-pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router.into_make_service()).with_graceful_shutdown(async {
-        let _ = stopped.await;
-    });
-    let mut server = tokio::spawn(server.into_future());
+///
+/// # Errors
+/// [`Failure::Serving`] if it ends by itself.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    let mut server = HttpServer::start(listener, router, limits);
     let signal = tokio::select! {
-        ended = &mut server => return ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
+        error = server.ended() => return Err(Failure::Serving(error)),
         signal = signals.next() => signal,
     };
     tracing::info!("{signal}: finishing what runs, at most {} s; once more ends at once", GRACE.as_secs());
-    let _ = stop.send(());
     tokio::select! {
-        ended = timeout(GRACE, &mut server) => match ended {
-            Ok(ended) => ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
-            Err(_) => {
+        finished = server.stop(GRACE) => {
+            if !finished {
                 tracing::warn!("some requests did not finish in time and were cut off");
-                server.abort();
-                Ok(())
             }
-        },
+            Ok(())
+        }
         signal = signals.next() => {
             tracing::warn!("{signal}: ended at once");
             std::process::exit(130);
