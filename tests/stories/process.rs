@@ -4,6 +4,7 @@
 mod backups;
 pub mod binary;
 mod commands;
+mod commands_over_http;
 mod durability;
 mod hosts;
 mod limits;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Story> {
     ];
     stories.extend(backups::all());
     stories.extend(commands::all());
+    stories.extend(commands_over_http::all());
     stories.extend(durability::all());
     stories.extend(hosts::all());
     stories.extend(limits::all());

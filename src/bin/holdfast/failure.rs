@@ -106,11 +106,10 @@ pub enum Failure {
         cause: String,
     },
     /// The server that has the data open does not run a command.
-    #[cfg(unix)]
-    #[error("the server that has this data open did not finish the command: {cause} ({})", .socket.display())]
+    #[error("the server that has this data open did not finish the command: {cause} ({at})")]
     Remote {
-        /// Where it takes commands.
-        socket: PathBuf,
+        /// Where it takes commands: the path of its socket, or its address.
+        at: String,
         /// What the system said.
         cause: io::Error,
     },

@@ -15,6 +15,7 @@ mod service;
 pub use limits::Limits;
 
 use std::io as std_io;
+use std::net::TcpStream as StdStream;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, StatusCode, header};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -195,8 +197,26 @@ async fn serve(
     }
 }
 
+/// The socket beneath a connection that was upgraded, for blocking use.
+///
+/// # Errors
+/// What the system said, and `InvalidData` if the client has sent more before the upgrade was answered.
+pub fn into_std(upgraded: Upgraded) -> std_io::Result<StdStream> {
+    let parts = upgraded.downcast::<TokioIo<ClientIo>>();
+    let parts = parts.map_err(|_| std_io::Error::other("the connection is not this server's"))?;
+    if !parts.read_buf.is_empty() {
+        return Err(std_io::Error::new(
+            std_io::ErrorKind::InvalidData,
+            "the client did not wait for the upgrade",
+        ));
+    }
+    let stream = parts.io.into_inner().into_tcp().into_std()?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 /// A problem document of the server itself.
-fn problem(status: StatusCode, name: &str, title: &str, detail: &str) -> Response {
+pub fn problem(status: StatusCode, name: &str, title: &str, detail: &str) -> Response {
     let document = json!({
         "type": format!("urn:holdfast:problem:{name}"),
         "title": title,
@@ -230,7 +250,7 @@ impl Warned {
 mod tests {
     use std::future::pending;
     use std::io::{Read as _, Write as _};
-    use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdStream};
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use tokio::task::spawn_blocking;
 

@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::hosts::Hosts;
 use crate::http_server::{HttpServer, Limits};
 use crate::lock::{Holder, Lock};
-use crate::remote::CommandSocket;
+use crate::remote::CommandServer;
 use crate::signals::Signals;
 use crate::table::Served;
 use crate::workers::Workers;
@@ -63,15 +63,19 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
-        announce(&mut lock, &data, &address, commands.as_ref().and_then(CommandSocket::socket))?;
+        announce(&mut lock, &data, &address, commands.as_ref())?;
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
         let workers = Workers::of_engine(&app, &engine.embedded());
-        let router = Hosts::local(&options.hosts).guard(build_router(app).0);
+        let (mut router, _) = build_router(app);
+        if let Some(commands) = &commands {
+            router = commands.mount(router);
+        }
+        let router = Hosts::local(&options.hosts).guard(router);
         let served = serve(listener, router, Limits::of(&options.limits), signals).await;
         workers.stop().await;
-        commands.into_iter().for_each(CommandSocket::close);
+        commands.into_iter().for_each(CommandServer::close);
         served
     };
     let served = served.await;
@@ -82,11 +86,11 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     served
 }
 
-/// Takes commands, if the file system has sockets and room for one.
-fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandSocket> {
+/// Takes commands, if there is room on the disk for a socket or a token.
+fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandServer> {
     let open = || {
         let (app, engine) = (app.clone(), engine.engine());
-        CommandSocket::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
+        CommandServer::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
     };
     let opened = data.with_spare_room(open, |_| true);
     opened.inspect_err(|error| tracing::warn!(%error, "no command runs beside this server")).ok()
@@ -97,12 +101,13 @@ fn announce(
     lock: &mut Lock,
     data: &DataDirectory,
     address: &str,
-    socket: Option<&Path>,
+    commands: Option<&CommandServer>,
 ) -> Result<(), Failure> {
     let holder = Holder {
         pid: std::process::id(),
         address: Some(address.to_owned()),
-        socket: socket.map(Path::to_owned),
+        socket: commands.and_then(CommandServer::socket).map(Path::to_owned),
+        token: commands.and_then(CommandServer::token).map(Path::to_owned),
         started_at: Timestamp::now(),
     };
     let announced =

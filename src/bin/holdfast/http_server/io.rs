@@ -61,6 +61,11 @@ impl ClientIo {
         }
     }
 
+    /// The socket itself.
+    pub fn into_tcp(self) -> TcpStream {
+        self.tcp
+    }
+
     /// Notes that bytes were written, or that the client takes none and for how long.
     fn written<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
