@@ -279,8 +279,9 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
         None => router,
     };
     let router = router
+        .layer(from_fn(error::catch_panic))
         .layer(from_fn_with_state(app.clone(), error::present))
-        .layer(from_fn(headers::protect))
+        .layer(from_fn_with_state(app.clone(), headers::protect))
         .layer(from_fn_with_state(app.clone(), limit_time))
         .layer(from_fn_with_state(app, telemetry::observe));
     (router, list)

@@ -2,9 +2,11 @@
 //! Unknown failures are logged once with what is known of them and answered opaque.
 
 mod inventory;
+mod panic;
 mod present;
 mod raffle;
 
+pub use panic::catch_panic;
 pub use present::{Said, present};
 
 use axum::response::{IntoResponse, Response};
@@ -325,6 +327,10 @@ fn store_problem(error: &StoreError) -> Problem {
 
 fn unknown(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request failed");
+    internal()
+}
+
+fn internal() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
@@ -395,6 +401,9 @@ fn web_problem(error: WebError) -> Problem {
             "Holdfast is not opened at this address",
             "Open it at its public address, which its administrator knows.",
         ),
+        WebError::Overloaded => {
+            busy("Too many requests run at this moment. Nothing was done; trying again in a moment is safe.")
+        }
         WebError::Internal(_) => unknown(&error),
     }
 }
@@ -482,10 +491,16 @@ fn bad_cursor(error: CursorError) -> Problem {
 
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
-        let problem = Problem::from(self);
-        tally::problem(problem.name);
-        let mut response = problem.status.into_response();
-        response.extensions_mut().insert(problem);
+        Problem::from(self).into_response()
+    }
+}
+
+/// The bare status. [`present()`] shows the rest.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        tally::problem(self.name);
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }

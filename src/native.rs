@@ -17,6 +17,7 @@ pub mod secrets;
 #[cfg(all(feature = "aws", feature = "local"))]
 pub mod table;
 
+use std::any::Any;
 use std::str::FromStr as _;
 
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -46,6 +47,19 @@ pub fn log_filter(unless_set: &str) -> Targets {
         .and_then(|text| Targets::from_str(&text).ok())
         .or_else(|| Targets::from_str(unless_set).ok())
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
+}
+
+/// Logs each panic as one line with its place in the code, instead of the lines that a panic writes by itself.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a fault of the program: {}", panic_message(panic.payload()));
+    }));
+}
+
+/// The message of a panic, if it is a literal. One that was put together may quote what a person typed.
+fn panic_message(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("its message is left out")
 }
 
 /// Why no client can be made.
@@ -98,6 +112,15 @@ pub fn aside() -> Aside {
 mod tests {
     use super::*;
     use tracing_subscriber::filter::LevelFilter;
+
+    #[test]
+    fn a_panic_is_logged_without_what_a_person_typed() {
+        let literal = std::panic::catch_unwind(|| panic!("the queue is broken")).unwrap_err();
+        assert_eq!(panic_message(literal.as_ref()), "the queue is broken");
+        let typed = String::from("Ann Lee");
+        let quoted = std::panic::catch_unwind(|| panic!("{typed} is no number")).unwrap_err();
+        assert_eq!(panic_message(quoted.as_ref()), "its message is left out");
+    }
 
     #[test]
     fn what_writes_out_requests_is_kept_from_it() {

@@ -9,15 +9,16 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::aws::app_of;
-use super::{StartError, discreet, log_filter};
+use super::{StartError, discreet, log_filter, log_panics};
 use crate::app::{App, Entropy, TimeLeft};
 use crate::config::Config;
 use crate::telemetry::{Metrics, RequestId, Telemetry, TraceId, embedded_metrics};
 
 const METRICS: &str = "HOLDFAST_METRICS";
 
-/// Logs one JSON object a line, as CloudWatch reads them.
+/// Logs one JSON object a line, as CloudWatch reads them; a panic is one of them.
 pub fn log_as_json() {
+    log_panics();
     let events = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     tracing_subscriber::registry().with(discreet()).with(log_filter("info")).with(events).init();
 }

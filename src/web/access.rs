@@ -44,6 +44,11 @@ impl Access {
     }
 }
 
+/// Marks a request that came while the server worked on as many as it may. Routes that read nothing of anyone answer it
+/// all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overloaded;
+
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -127,6 +132,9 @@ async fn admit(
     next: Next,
 ) -> Result<Response, AppError> {
     tally::route(path);
+    if access != Access::Public && request.extensions().get::<Overloaded>().is_some() {
+        return Err(WebError::Overloaded.into());
+    }
     let sender = match access {
         Access::Public => None,
         _ => authenticate(&app, request.headers()).await?,

@@ -62,6 +62,9 @@ pub enum WebError {
     /// A request that did not come through the proxy in front.
     #[error("not through the proxy in front")]
     PastProxy,
+    /// The server works on as many requests as it may.
+    #[error("too many requests run")]
+    Overloaded,
     /// A fault of the program, with what is known of it for the log.
     #[error("{0}")]
     Internal(String),

@@ -4,11 +4,14 @@
 mod backups;
 pub mod binary;
 mod commands;
+mod commands_over_http;
 mod durability;
 mod hosts;
+mod limits;
 mod logs;
 mod privacy;
 mod raffles;
+mod raw;
 mod size;
 mod takeover;
 
@@ -35,8 +38,10 @@ pub fn all() -> Vec<Story> {
     ];
     stories.extend(backups::all());
     stories.extend(commands::all());
+    stories.extend(commands_over_http::all());
     stories.extend(durability::all());
     stories.extend(hosts::all());
+    stories.extend(limits::all());
     stories.extend(logs::all());
     stories.extend(privacy::all());
     stories.extend(raffles::all());

@@ -1,5 +1,6 @@
 //! What is told of each request and batch: what came of it and what it cost, and never who asked or what about.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use holdfast::accounts::domain::Role;
@@ -17,7 +18,8 @@ pub fn all() -> Vec<Story> {
     stories![
         app: every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost,
             what_was_tried_again_is_told;
-        embedded: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows;
+        embedded: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows,
+            a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_ever;
         dynamodb: the_trace_of_a_request_is_passed_on_to_the_table_and_no_other,
             the_function_prints_a_line_of_metrics_for_each_invocation,
             the_function_of_the_inventory_counts_what_it_parks_once
@@ -113,6 +115,32 @@ async fn a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows(world: Wo
     // What is the client's fault is explained, and nobody needs to ask.
     let missing = person.get("/api/nowhere").send().await.expect(404);
     assert!(missing.json::<Value>().get("requestId").is_none());
+}
+
+async fn a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_ever(world: World) {
+    let (desk, told) = heard(&world).await;
+    let (now, panics) = (jiff::Timestamp::now(), Arc::new(AtomicBool::new(false)));
+    let once = Arc::clone(&panics);
+    let desk = desk.with_clock(Clock::from_fn(move || {
+        assert!(!once.swap(false, Ordering::Relaxed), "the clock of the test panics");
+        now
+    }));
+    let person = desk.session(Role::Agent, "Ann").await;
+    panics.store(true, Ordering::Relaxed);
+    let answer = person.get("/api/leads").send().await.expect(500);
+    assert!(!panics.load(Ordering::Relaxed), "it has panicked");
+    let (problem, report) = (answer.json::<Value>(), last(&told));
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(
+        (&problem["type"], &problem["requestId"]),
+        (&json!("urn:holdfast:problem:internal"), &json!(report.request_id))
+    );
+    assert_eq!((report.status, report.outcome), (Some(500), "internal"));
+    assert!(!answer.text().contains("the clock of the test"), "{}", answer.text());
+    panics.store(true, Ordering::Relaxed);
+    let page = person.get("/leads").header("accept", "text/html").send().await.expect(500);
+    assert!(page.text().contains(&last(&told).request_id), "{}", page.text());
+    person.get("/api/leads").send().await.expect(200);
 }
 
 async fn the_trace_of_a_request_is_passed_on_to_the_table_and_no_other(world: World) {

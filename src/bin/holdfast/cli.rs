@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedI64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
 use holdfast::native::kafka::Setting;
@@ -495,8 +496,8 @@ pub struct ServeOptions {
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
     pub port: u16,
-    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; with a
-    /// table on AWS the only names, or any unless given
+    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; a
+    /// table on AWS is served under these names alone, so it needs at least one
     #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
     pub hosts: Vec<String>,
     /// How many reverse proxies stand before the server and append to X-Forwarded-For, 0 to 10: attempts to sign in are
@@ -510,9 +511,42 @@ pub struct ServeOptions {
     /// variable, for others on this computer may see the words of a command
     #[arg(long, env = "HOLDFAST_INVITATION_CODE", hide_env_values = true, value_name = "CODE")]
     pub invitation_code: Option<Unchecked>,
+    /// What clients may take
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Local data
     #[command(flatten)]
     pub data: DataOptions,
+}
+
+/// What clients may take of the server.
+#[derive(Debug, Clone, Args)]
+pub struct LimitOptions {
+    /// Most requests that run at once, from 1 to 100000; a further one is answered 503 at once; 64 for each processor
+    /// unless given
+    #[arg(long, env = "HOLDFAST_MAX_REQUESTS", value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
+    pub max_requests: Option<u32>,
+    /// Most open connections, from 1 to 1000000; a new one takes the place of the one that waits longest for its client;
+    /// 4096 unless given, and never more than the system lets this process open
+    #[arg(long, env = "HOLDFAST_MAX_CONNECTIONS", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: Option<u32>,
+    /// Seconds for the headers of a request, from its first byte
+    #[arg(long, env = "HOLDFAST_HEADER_TIMEOUT", default_value_t = 10, value_name = "SECONDS", value_parser = seconds(), hide = true)]
+    pub header_timeout: u16,
+    /// Seconds between two pieces of a request's body, and of an answer as the client reads it
+    #[arg(long, env = "HOLDFAST_BODY_TIMEOUT", default_value_t = 15, value_name = "SECONDS", value_parser = seconds(), hide = true)]
+    pub body_timeout: u16,
+    /// Seconds from an answer to the next request on its connection
+    #[arg(long, env = "HOLDFAST_IDLE_TIMEOUT", default_value_t = 75, value_name = "SECONDS", value_parser = seconds(), hide = true)]
+    pub idle_timeout: u16,
+    /// Seconds from the headers of a request to its answer
+    #[arg(long, env = "HOLDFAST_REQUEST_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = seconds(), hide = true)]
+    pub request_timeout: u16,
+}
+
+/// A time limit: a second to an hour.
+fn seconds() -> RangedI64ValueParser<u16> {
+    value_parser!(u16).range(1..=3_600)
 }
 
 impl ServeOptions {

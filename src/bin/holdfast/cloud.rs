@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 use crate::cli::{ServeOptions, TableOptions};
 use crate::console::say;
 use crate::failure::Failure;
-use crate::hosts;
+use crate::hosts::Hosts;
+use crate::http_server::Limits;
 use crate::serve::serve;
 use crate::signals::Signals;
 use crate::table::no_cookies;
@@ -39,6 +40,8 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
         other => std::env::var(other).ok(),
     };
     let config = Config::from_lookup(told).map_err(StartError::Config)?;
+    let hosts =
+        Hosts::alone(&options.hosts, format!("{}/health", config.base_path)).ok_or(Failure::NoHost)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let listener = listen(options.address()).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
@@ -51,9 +54,8 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     tracing::info!(%address, table = name, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
         .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
-    let router = router(app, &config.base_path);
-    let router = if options.hosts.is_empty() { router } else { hosts::only(&[], &options.hosts, router) };
-    let served = serve(listener, router, signals).await;
+    let router = hosts.guard(router(app, &config.base_path));
+    let served = serve(listener, router, Limits::of(&options.limits), signals).await;
     if let Some(workers) = workers {
         workers.stop().await;
     }

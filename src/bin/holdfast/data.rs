@@ -52,6 +52,11 @@ impl DataDirectory {
         self.0.join("holdfast.store-wal")
     }
 
+    /// The token that commands show where they come in over HTTP.
+    pub fn command_token(&self) -> PathBuf {
+        self.0.join("holdfast.token")
+    }
+
     fn cookie_key(&self) -> PathBuf {
         self.0.join("cookie.key")
     }
@@ -188,14 +193,26 @@ fn read_key(path: &Path) -> io::Result<CookieKey> {
 
 fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
     let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
-    // Written beside its place and renamed, so that a crash leaves a whole key or none.
+    write_private(path, &secret)?;
+    read_key(path)
+}
+
+/// Writes a file that only its owner may read, in place of one that is there. A crash leaves a whole file or none.
+///
+/// # Errors
+/// What the system said.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let aside = path.with_extension("new");
+    // An old file would keep its old rights.
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = private_file(&aside)?;
-    file.write_all(secret.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&aside, path)?;
-    sync_name(path)?;
-    read_key(path)
+    sync_name(path)
 }
 
 /// Syncs the directory of a file, so that the file's new name survives a power failure. Some file systems cannot do that,

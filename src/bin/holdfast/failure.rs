@@ -56,6 +56,12 @@ pub enum Failure {
         /// What the system said.
         cause: io::Error,
     },
+    /// A table is served under configured names alone, and there is none.
+    #[cfg(feature = "aws")]
+    #[error(
+        "no name is configured under which this server is opened; give it with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
+    )]
+    NoHost,
     /// Another process works on the data.
     #[error("the data in {} is in use: {held}; stop it, or choose other data with --data-dir", .directory.display())]
     DataHeld {
@@ -100,11 +106,10 @@ pub enum Failure {
         cause: String,
     },
     /// The server that has the data open does not run a command.
-    #[cfg(unix)]
-    #[error("the server that has this data open did not finish the command: {cause} ({})", .socket.display())]
+    #[error("the server that has this data open did not finish the command: {cause} ({at})")]
     Remote {
-        /// Where it takes commands.
-        socket: PathBuf,
+        /// Where it takes commands: the path of its socket, or its address.
+        at: String,
         /// What the system said.
         cause: io::Error,
     },

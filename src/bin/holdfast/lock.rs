@@ -22,8 +22,10 @@ pub struct Holder {
     pub pid: u32,
     /// Where it serves pages, if it is a server.
     pub address: Option<String>,
-    /// Where it takes commands, if it does.
+    /// The Unix socket at which it takes commands, if it does.
     pub socket: Option<PathBuf>,
+    /// The file with the token for commands, if it takes them over HTTP at its address.
+    pub token: Option<PathBuf>,
     /// Since when it runs.
     pub started_at: Timestamp,
 }
@@ -135,6 +137,7 @@ mod tests {
             pid: 4711,
             address: address.map(str::to_owned),
             socket: None,
+            token: None,
             started_at: "2026-11-21T22:04:00Z".parse().unwrap(),
         }
     }

@@ -20,10 +20,10 @@ mod engine;
 mod export;
 mod failure;
 mod hosts;
+mod http_server;
 mod import;
 mod lock;
 mod raffle;
-#[cfg_attr(not(unix), path = "remote_unsupported.rs")]
 mod remote;
 mod replay;
 mod run;
@@ -57,6 +57,7 @@ const LOGGED: &str = "info";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.log);
+    native::log_panics();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,20 +87,18 @@ fn log(form: LogForm) {
 /// Obeys here, unless a server has the data open that the command works on: then it obeys, in this command's stead.
 async fn run_here_or_in_the_server(cli: Cli) -> Result<ExitCode, Failure> {
     let terminal = Terminal::new();
-    #[cfg(unix)]
-    if let Some(socket) = cli.command.as_ref().and_then(Command::local_data).and_then(socket_in) {
-        // Only this one ends in its own time; whatever else is cut off is given up and can be begun again.
+    if let Some(server) = cli.command.as_ref().and_then(Command::local_data).and_then(server_on) {
+        // Only this one ends in its own time. Any other command that is cut off can be run again.
         let consumes = matches!(cli.command, Some(Command::Consume(_)));
         let interrupts = if consumes { Some(terminal.signals()?) } else { None };
-        return remote::send(&socket, std::env::args_os().collect(), interrupts).await;
+        return remote::send(server, std::env::args_os().collect(), interrupts).await;
     }
     obey(cli, &Host::Process, &terminal).await.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where the server that has the data in this directory open takes commands.
-#[cfg(unix)]
-fn socket_in(options: &cli::DataOptions) -> Option<std::path::PathBuf> {
-    data::DataDirectory::at(&options.data_dir).holder()?.0?.socket
+/// The server that has the data in this directory open, if it takes commands.
+fn server_on(options: &cli::DataOptions) -> Option<remote::ServerAddress> {
+    remote::ServerAddress::of(&data::DataDirectory::at(&options.data_dir).holder()?.0?)
 }
 
 async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {

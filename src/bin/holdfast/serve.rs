@@ -4,13 +4,12 @@
 //! lock has touched nothing.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use holdfast::accounts::keys::KeyRing;
 use holdfast::accounts::{self, AccountError};
@@ -20,11 +19,8 @@ use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
 use holdfast::orders::StateLocks;
-use holdfast::web::client::PeerAddress;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use crate::cli::ServeOptions;
 use crate::cloud;
@@ -32,9 +28,10 @@ use crate::console::say;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::hosts;
+use crate::hosts::Hosts;
+use crate::http_server::{HttpServer, Limits};
 use crate::lock::{Holder, Lock};
-use crate::remote::CommandSocket;
+use crate::remote::CommandServer;
 use crate::signals::Signals;
 use crate::table::Served;
 use crate::workers::Workers;
@@ -70,15 +67,19 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
-        announce(&mut lock, &data, &address, commands.as_ref().and_then(CommandSocket::socket))?;
+        announce(&mut lock, &data, &address, commands.as_ref())?;
         say(&format!("Holdfast is at {address}"));
         say_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
         let workers = Workers::of_engine(&app, &engine.embedded());
-        let served =
-            serve(listener, hosts::only(&hosts::OWN, &options.hosts, build_router(app).0), signals).await;
+        let (mut router, _) = build_router(app);
+        if let Some(commands) = &commands {
+            router = commands.mount(router);
+        }
+        let router = Hosts::local(&options.hosts).guard(router);
+        let served = serve(listener, router, Limits::of(&options.limits), signals).await;
         workers.stop().await;
-        commands.into_iter().for_each(CommandSocket::close);
+        commands.into_iter().for_each(CommandServer::close);
         served
     };
     let served = served.await;
@@ -89,11 +90,11 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     served
 }
 
-/// Takes commands, if the file system has sockets and room for one.
-fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandSocket> {
+/// Takes commands, if there is room on the disk for a socket or a token.
+fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandServer> {
     let open = || {
         let (app, engine) = (app.clone(), engine.engine());
-        CommandSocket::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
+        CommandServer::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
     };
     let opened = data.with_spare_room(open, |_| true);
     opened.inspect_err(|error| tracing::warn!(%error, "no command runs beside this server")).ok()
@@ -104,12 +105,13 @@ fn announce(
     lock: &mut Lock,
     data: &DataDirectory,
     address: &str,
-    socket: Option<&Path>,
+    commands: Option<&CommandServer>,
 ) -> Result<(), Failure> {
     let holder = Holder {
         pid: std::process::id(),
         address: Some(address.to_owned()),
-        socket: socket.map(Path::to_owned),
+        socket: commands.and_then(CommandServer::socket).map(Path::to_owned),
+        token: commands.and_then(CommandServer::token).map(Path::to_owned),
         started_at: Timestamp::now(),
     };
     let announced =
@@ -144,39 +146,33 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
 }
 
 /// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
-pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Result<(), Failure> {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let router = router.layer(from_fn(name_peer)).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = stopped.await;
-    });
-    let mut server = tokio::spawn(server.into_future());
+///
+/// # Errors
+/// [`Failure::Serving`] if it ends by itself.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    let mut server = HttpServer::start(listener, router, limits);
     let signal = tokio::select! {
-        ended = &mut server => return ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
+        error = server.ended() => return Err(Failure::Serving(error)),
         signal = signals.next() => signal,
     };
     tracing::info!("{signal}: finishing what runs, at most {} s; once more ends at once", GRACE.as_secs());
-    let _ = stop.send(());
     tokio::select! {
-        ended = timeout(GRACE, &mut server) => match ended {
-            Ok(ended) => ended.map_err(io::Error::other).flatten().map_err(Failure::Serving),
-            Err(_) => {
+        finished = server.stop(GRACE) => {
+            if !finished {
                 tracing::warn!("some requests did not finish in time and were cut off");
-                server.abort();
-                Ok(())
             }
-        },
+            Ok(())
+        }
         signal = signals.next() => {
             tracing::warn!("{signal}: ended at once");
             std::process::exit(130);
         }
     }
-}
-
-/// Leaves the peer's address where the application looks for it.
-async fn name_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(PeerAddress(peer.ip()));
-    next.run(request).await
 }
 
 /// Prints the link that signs the first administrator in, on a line of its own.

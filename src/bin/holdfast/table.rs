@@ -22,7 +22,6 @@ pub enum Host<'a> {
     /// In its own process.
     Process,
     /// In the server that has the local data open.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "commands come in over a Unix socket"))]
     Server(&'a Served),
 }
 
@@ -102,7 +101,7 @@ impl Opened {
         let app = native::app(engine.line(), TABLE, no_cookies(), SignUp::Off);
         create_table(&app.dynamo).await?;
         let (pid, started_at) = (std::process::id(), Timestamp::now());
-        let holder = Holder { pid, address: None, socket: None, started_at };
+        let holder = Holder { pid, address: None, socket: None, token: None, started_at };
         lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))?;
         let local = Some(Local { engine: engine.engine(), data: data.clone() });
         Ok(Self { app, local, address: None, own: Some(Own { engine, _lock: lock }) })

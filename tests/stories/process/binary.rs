@@ -22,8 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
 /// What a developer may have set, and no story means.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 23] = [
     "HOLDFAST_HOSTS",
+    "HOLDFAST_MAX_REQUESTS",
+    "HOLDFAST_MAX_CONNECTIONS",
+    "HOLDFAST_HEADER_TIMEOUT",
+    "HOLDFAST_BODY_TIMEOUT",
+    "HOLDFAST_IDLE_TIMEOUT",
+    "HOLDFAST_REQUEST_TIMEOUT",
     "HOLDFAST_COOKIE_KEY",
     "HOLDFAST_COOKIE_KEY_PREVIOUS",
     "HOLDFAST_COOKIE_KEY_SECRET",
@@ -110,7 +116,17 @@ impl Data {
 
     /// The same with these variables.
     pub async fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        self.serve_as(Command::new(env!("CARGO_BIN_EXE_holdfast")), variables).await
+    }
+
+    /// The same where the process may have so many open files.
+    pub async fn serve_with_open_files(&self, files: usize, variables: &[(&str, &str)]) -> Server {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_holdfast")]);
+        self.serve_as(shell, variables).await
+    }
+
+    async fn serve_as(&self, mut command: Command, variables: &[(&str, &str)]) -> Server {
         command.args(["--port", "0"]).env("HOLDFAST_DATA_DIR", &self.0).envs(variables.iter().copied());
         Server::of(Run::start(command, "")).await
     }

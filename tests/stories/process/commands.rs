@@ -228,11 +228,8 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
     let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
     let serve = ["--port", "--sign-up", "--invitation-code", "--data-dir", "--table", "--region"];
-    let serve = [
-        &serve[..],
-        &["--listen", "--no-workers", "--host", "--help", "--trusted-proxies", "--create-table"],
-    ]
-    .concat();
+    let limits = ["--max-requests", "--max-connections", "--trusted-proxies", "--create-table"];
+    let serve = [&serve[..], &limits, &["--listen", "--no-workers", "--host", "--help"]].concat();
     let of_each: BTreeMap<_, BTreeSet<_>> = BTreeMap::from([
         ("", serve.iter().chain(&["--version"]).copied().collect()),
         ("serve", serve.iter().copied().collect()),

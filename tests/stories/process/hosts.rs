@@ -39,6 +39,7 @@ fn serving(world: &World, program: Command) -> Command {
         ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
         ("HOLDFAST_SECURE_COOKIES", "false"),
         ("HOLDFAST_LISTEN", "127.0.0.1:0"),
+        ("HOLDFAST_HOSTS", "127.0.0.1"),
         ("HOLDFAST_LOG", "json"),
     ] {
         command.env(name, value);
@@ -89,6 +90,7 @@ async fn what_is_wrong_in_its_environment_is_named_before_it_serves(world: World
         ("HOLDFAST_BASE_PATH", "desk/", "HOLDFAST_BASE_PATH is no path"),
         ("HOLDFAST_TABLE", "no table", "HOLDFAST_TABLE is no table name"),
         ("HOLDFAST_SIGN_UP", "invitation", "HOLDFAST_INVITATION_CODE"),
+        ("HOLDFAST_HOSTS", "", "give it with --host or HOLDFAST_HOSTS"),
     ] {
         let said = wrong(name, value).fails(1).await;
         assert!(said.contains(words) && !said.contains(COOKIE_SECRET), "{name}: {said}");
@@ -113,6 +115,12 @@ async fn it_serves_under_a_path_and_its_links_lead_there(world: World) {
     let sent = visitor.get("/desk").header("accept", "text/html").send().await.expect(303);
     assert!(sent.header("location").starts_with("/desk/sign-in"), "{}", sent.header("location"));
     visitor.get("/health").send().await.expect(404);
+    // What probes a server knows its address alone.
+    visitor.get("/desk/health").header("host", "192.0.2.7:3000").send().await.expect(200);
+    for (path, host) in [("/desk/health", "evil.example"), ("/desk/sign-in", "192.0.2.7:3000")] {
+        let answer = visitor.get(path).header("host", host).send().await.expect(421);
+        assert!(answer.text().contains("--host"), "{}", answer.text());
+    }
 }
 
 async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(world: World) {

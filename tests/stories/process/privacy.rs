@@ -50,7 +50,8 @@ fn listening(pid: u32) -> BTreeSet<u16> {
 async fn it_listens_on_its_one_port_and_on_nothing_else(_: World) {
     let data = Data::new();
     let server = data.serve().await;
-    server.administrator().await.get("/leads").send().await.expect(200);
+    let page = server.administrator().await.get("/leads").send().await.expect(200);
+    assert_eq!(page.header("strict-transport-security"), "", "nothing here comes over https");
     let port = server.port().parse().unwrap();
     assert_eq!(listening(server.run.pid()), BTreeSet::from([port]));
 }

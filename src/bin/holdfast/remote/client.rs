@@ -1,53 +1,105 @@
 //! The command's side: it sends its words, and does what the server asks.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt as _;
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::connection::Connection;
+use super::http;
 use super::protocol::{Bytes, CHUNK, ClientMessage, ServerMessage, receive, send as send_frame};
 use crate::console::{Console, Interrupts, Terminal};
 use crate::failure::Failure;
+use crate::lock::Holder;
 
-/// Has the server at this socket run a command, and gives its exit code. `interrupts` are handed on to it.
+/// Where a server takes commands.
+pub enum ServerAddress {
+    /// At a Unix socket with this path.
+    #[cfg(unix)]
+    Socket(PathBuf),
+    /// At its HTTP address.
+    Http {
+        /// The address of its pages: `http://127.0.0.1:PORT`.
+        address: String,
+        /// The file with the token.
+        token: PathBuf,
+    },
+}
+
+impl ServerAddress {
+    /// Where the process that holds a lock takes commands, if it says so.
+    pub fn of(holder: &Holder) -> Option<Self> {
+        #[cfg(unix)]
+        if let Some(socket) = &holder.socket {
+            return Some(Self::Socket(socket.clone()));
+        }
+        Some(Self::Http { address: holder.address.clone()?, token: holder.token.clone()? })
+    }
+
+    fn connect(&self) -> io::Result<Connection> {
+        match self {
+            #[cfg(unix)]
+            Self::Socket(path) => UnixStream::connect(path).map(Connection::Unix),
+            Self::Http { address, token } => http::connect(address, token).map(Connection::Tcp),
+        }
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(unix)]
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Http { address, .. } => f.write_str(address),
+        }
+    }
+}
+
+/// Has a server run a command, and gives its exit code. `interrupts` are handed on to it.
 ///
 /// # Errors
 /// [`Failure::Remote`] if the server cannot be reached or stops before the command is at its end.
 pub async fn send(
-    socket: &Path,
+    server: ServerAddress,
     words: Vec<OsString>,
     interrupts: Option<Interrupts>,
 ) -> Result<ExitCode, Failure> {
-    let failed = |cause: io::Error| Failure::Remote { socket: socket.to_owned(), cause };
-    let stream = UnixStream::connect(socket).map_err(failed)?;
+    let at = server.to_string();
+    let failed = |cause: io::Error| Failure::Remote { at: at.clone(), cause };
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    send_frame(&stream, &ClientMessage::Run { version, words: words.clone() }).map_err(failed)?;
+    let run = ClientMessage::Run { version, words: words.clone() };
+    let connecting = tokio::task::spawn_blocking(move || {
+        let connection = server.connect()?;
+        send_frame(&connection, &run).map(|()| connection)
+    });
+    let connection = connecting.await.map_err(io::Error::other).flatten().map_err(failed)?;
     if let Some(interrupts) = interrupts {
-        let stream = stream.try_clone().map_err(failed)?;
-        tokio::spawn(hand_on(interrupts, stream));
+        let connection = connection.try_clone().map_err(failed)?;
+        tokio::spawn(hand_on(interrupts, connection));
     }
     // Files and standard input may keep it waiting.
-    let done = tokio::task::spawn_blocking(move || obey(&stream, words)).await;
+    let done = tokio::task::spawn_blocking(move || obey(&connection, words)).await;
     done.map_err(io::Error::other).flatten().map_err(failed)
 }
 
 /// Hands the first signal on, and ends at the second.
-async fn hand_on(mut interrupts: Interrupts, stream: UnixStream) {
+async fn hand_on(mut interrupts: Interrupts, connection: Connection) {
     let signal = interrupts.next().await;
-    if send_frame(&stream, &ClientMessage::Signal(signal)).is_ok() {
+    if send_frame(&connection, &ClientMessage::Signal(signal)).is_ok() {
         interrupts.next().await;
     }
     std::process::exit(130);
 }
 
 /// Does what the server asks until it says that the command is at its end.
-fn obey(stream: &UnixStream, words: Vec<OsString>) -> io::Result<ExitCode> {
+fn obey(connection: &Connection, words: Vec<OsString>) -> io::Result<ExitCode> {
     let terminal = Terminal::new();
     let mut files = Files { terminal: &terminal, words, readers: Vec::new(), writers: Vec::new() };
     loop {
-        let answer = match receive(stream).map_err(closed)? {
+        let answer = match receive(connection).map_err(closed)? {
             ServerMessage::Write(Bytes(bytes)) => Some(done(terminal.write(&bytes))),
             ServerMessage::Note(line) => {
                 terminal.note(&line);
@@ -79,7 +131,7 @@ fn obey(stream: &UnixStream, words: Vec<OsString>) -> io::Result<ExitCode> {
             ask => Some(files.answer(ask)),
         };
         if let Some(answer) = answer {
-            send_frame(stream, &answer)?;
+            send_frame(connection, &answer)?;
         }
     }
 }
@@ -107,9 +159,9 @@ impl<'a> Files<'a> {
     /// The path, if it is a word of the command line or the value of a flag.
     fn named(&self, path: &OsStr) -> io::Result<PathBuf> {
         let is_named = |word: &OsString| {
-            let value =
-                word.as_bytes().iter().position(|byte| *byte == b'=').map(|at| &word.as_bytes()[at + 1..]);
-            word == path || (word.as_bytes().starts_with(b"--") && value == Some(path.as_bytes()))
+            let bytes = word.as_encoded_bytes();
+            let value = bytes.iter().position(|byte| *byte == b'=').map(|at| &bytes[at + 1..]);
+            word == path || (bytes.starts_with(b"--") && value == Some(path.as_encoded_bytes()))
         };
         if self.words.iter().any(is_named) {
             return Ok(PathBuf::from(path));

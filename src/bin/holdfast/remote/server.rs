@@ -1,27 +1,24 @@
-//! The server's side: a socket at which commands come in, and what stands for their terminals.
+//! The server's side: it takes commands in and runs them on what it has open.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, Permissions};
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsRawFd as _, RawFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use axum::Router;
 use clap::Parser as _;
-use holdfast::app::Entropy;
-use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc as channels, oneshot};
-use tokio::task::JoinHandle;
 
-use super::protocol::{Bytes, CHUNK, ClientMessage, ServerMessage, receive, send};
+use super::connection::Connection;
+use super::console::Remote;
+use super::http::HttpEntrance;
+use super::protocol::{ClientMessage, ServerMessage, receive, send};
+#[cfg(unix)]
+use super::socket::Socket;
 use crate::cli::{Cli, Command};
-use crate::console::{Console, Interrupts, Progress};
 use crate::data::DataDirectory;
 use crate::failure::Failure;
 use crate::table::{Host, Served};
@@ -30,196 +27,164 @@ use crate::table::{Host, Served};
 const AT_ONCE: usize = 16;
 /// So many connections are open at once.
 const CONNECTIONS: usize = 256;
-/// The longest path of a socket, in bytes: some systems take 104, with the zero at its end.
-const LONGEST_PATH: usize = 100;
 /// How long a command may take to send its words.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The open commands. Whoever closes it ends the commands that came in.
-pub struct CommandSocket {
-    socket: PathBuf,
-    /// Where it stands if it cannot stand in the data directory.
-    own_directory: Option<PathBuf>,
-    connections: Connections,
-    listening: JoinHandle<()>,
+/// Takes commands in until it is closed, which ends those that run.
+pub struct CommandServer {
+    entrance: Entrance,
+    runner: Runner,
 }
 
-/// The connections of the commands that run, by the numbers of their descriptors; none once the socket is closed.
-#[derive(Clone)]
-struct Connections(Arc<Mutex<Option<HashMap<RawFd, UnixStream>>>>);
-
-impl Connections {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(HashMap::new()))))
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Option<HashMap<RawFd, UnixStream>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes a connection until the guard is dropped, which also ends it.
-    fn enter<'a>(&'a self, stream: &'a UnixStream) -> io::Result<Entered<'a>> {
-        let copy = stream.try_clone()?;
-        match self.locked().as_mut() {
-            Some(open) if open.len() < CONNECTIONS => drop(open.insert(stream.as_raw_fd(), copy)),
-            Some(_) => return Err(io::Error::other("there are too many connections")),
-            None => return Err(io::Error::other("the server is ending")),
-        }
-        Ok(Entered { connections: self, stream })
-    }
-
-    /// Ends all connections, and lets none in any more.
-    fn close(&self) {
-        for stream in self.locked().take().into_iter().flat_map(HashMap::into_values) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
+/// Where commands come in.
+enum Entrance {
+    #[cfg(unix)]
+    Socket(Socket),
+    Http(HttpEntrance),
 }
 
-struct Entered<'a> {
-    connections: &'a Connections,
-    stream: &'a UnixStream,
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        if let Some(open) = self.connections.locked().as_mut() {
-            open.remove(&self.stream.as_raw_fd());
-        }
-        // What was sent already can still be read.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-impl CommandSocket {
-    /// Opens the socket in a data directory whose lock the caller holds. The commands work on what the server
-    /// has open.
+impl CommandServer {
+    /// Takes commands for a data directory whose lock the caller holds: over a Unix socket, or, where there can be none,
+    /// over HTTP. They work on what the server has open.
     ///
     /// # Errors
     /// [`Failure::File`] with what the system said.
     pub fn open(data: &DataDirectory, served: Served) -> Result<Self, Failure> {
-        Self::at(data.path(), served).map_err(Failure::file("take commands in", data.path()))
+        let runner = Runner::new(served);
+        let entrance = Entrance::open(data, &runner);
+        let entrance = entrance.map_err(Failure::file("take commands in", data.path()))?;
+        Ok(Self { entrance, runner })
     }
 
-    fn at(directory: &Path, served: Served) -> io::Result<Self> {
-        let (socket, own_directory) = path_in(&fs::canonicalize(directory)?)?;
-        match fs::remove_file(&socket) {
-            // What a process that was killed has left.
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let listener = UnixListener::bind(&socket)?;
-        fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
-        let owner = fs::metadata(&socket)?.uid();
-        let connections = Connections::new();
-        let listening = tokio::spawn(listen(listener, owner, connections.clone(), served));
-        Ok(Self { socket, own_directory, connections, listening })
-    }
-
-    /// Where it is.
+    /// The path of the socket, if commands come in there.
     pub fn socket(&self) -> Option<&Path> {
-        Some(&self.socket)
+        match &self.entrance {
+            #[cfg(unix)]
+            Entrance::Socket(socket) => Some(socket.path()),
+            Entrance::Http(_) => None,
+        }
     }
 
-    /// Closes it. Commands that run are given up.
+    /// The path of the token, if commands come in over HTTP.
+    pub fn token(&self) -> Option<&Path> {
+        match &self.entrance {
+            #[cfg(unix)]
+            Entrance::Socket(_) => None,
+            Entrance::Http(entrance) => Some(entrance.token()),
+        }
+    }
+
+    /// The router with the route for commands before it, if they come in over HTTP.
+    pub fn mount(&self, router: Router) -> Router {
+        match &self.entrance {
+            #[cfg(unix)]
+            Entrance::Socket(_) => router,
+            Entrance::Http(entrance) => entrance.mount(router, self.runner.clone()),
+        }
+    }
+
+    /// Takes no more commands in, and cancels those that run.
     pub fn close(self) {
-        self.listening.abort();
-        let _ = fs::remove_file(&self.socket);
-        if let Some(own) = &self.own_directory {
-            let _ = fs::remove_dir(own);
+        match self.entrance {
+            #[cfg(unix)]
+            Entrance::Socket(socket) => socket.close(),
+            Entrance::Http(entrance) => entrance.close(),
         }
-        self.connections.close();
+        self.runner.connections.close();
     }
 }
 
-/// The socket's path: in the data directory, or where that has too long a name, in a new directory for temporary files.
-fn path_in(directory: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
-    let path = directory.join("holdfast.socket");
-    if path.as_os_str().len() <= LONGEST_PATH {
-        return Ok((path, None));
-    }
-    let name = format!("holdfast-{}", Entropy::of_system().uuid());
-    let directory = std::env::temp_dir().join(name);
-    DirBuilder::new().mode(0o700).create(&directory)?;
-    Ok((directory.join("socket"), Some(directory)))
-}
-
-async fn listen(listener: UnixListener, owner: u32, connections: Connections, served: Served) {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a command could not come in");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
+impl Entrance {
+    #[cfg(unix)]
+    fn open(data: &DataDirectory, runner: &Runner) -> io::Result<Self> {
+        match Socket::open(data, runner.clone()) {
+            Ok(socket) => {
+                // A start without a socket may have left one when it was killed.
+                HttpEntrance::remove_token(data)?;
+                Ok(Self::Socket(socket))
             }
-        };
-        // The system's administrator could read the files as well.
-        if !stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0) {
-            tracing::warn!("somebody else's command was turned away");
-            continue;
+            // The caller makes room and tries again.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
+            Err(error) => {
+                tracing::info!(%error, "there is no socket for commands; they come in over HTTP");
+                HttpEntrance::open(data).map(Self::Http)
+            }
         }
-        let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
-        let Ok(stream) = stream else { continue };
-        let (connections, served, handle) = (connections.clone(), served.clone(), Handle::current());
-        let turns = turns.clone();
+    }
+
+    #[cfg(not(unix))]
+    fn open(data: &DataDirectory, _: &Runner) -> io::Result<Self> {
+        HttpEntrance::open(data).map(Self::Http)
+    }
+}
+
+/// Runs the commands that come in. Clones share their limits.
+#[derive(Clone)]
+pub struct Runner {
+    served: Served,
+    permits: Arc<Semaphore>,
+    connections: Connections,
+}
+
+impl Runner {
+    fn new(served: Served) -> Self {
+        Self { served, permits: Arc::new(Semaphore::new(AT_ONCE)), connections: Connections::new() }
+    }
+
+    /// Runs the command on this connection in the background.
+    pub fn start(&self, connection: Connection) {
+        let (runner, handle) = (self.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
-            let entered = connections.enter(&stream);
-            if let Err(error) = entered.and_then(|_open| handle_connection(&stream, &served, &turns, &handle))
-            {
-                tracing::debug!(%error, "a command was given up");
+            let entered = runner.connections.enter(&connection);
+            if let Err(error) = entered.and_then(|_open| runner.handle_connection(&connection, &handle)) {
+                tracing::debug!(%error, "a command was canceled");
             }
         });
     }
+
+    /// Runs one command to its end, or until its process is gone.
+    fn handle_connection(&self, connection: &Connection, handle: &Handle) -> io::Result<()> {
+        connection.set_read_timeout(Some(PATIENCE))?;
+        let ClientMessage::Run { version, words } = receive(connection)? else {
+            return Err(io::Error::other("it did not begin with its words"));
+        };
+        connection.set_read_timeout(None)?;
+        if version != env!("CARGO_PKG_VERSION") {
+            let running = env!("CARGO_PKG_VERSION");
+            let failure = format!(
+                "holdfast: the server that runs is of version {running}, and this command of {version}; use that version, or start the server again"
+            );
+            return send(connection, &ServerMessage::End { code: 1, failure: Some(failure) });
+        }
+        let cli = match Cli::try_parse_from(words) {
+            Ok(cli) => cli,
+            Err(error) => {
+                return send(connection, &ServerMessage::End { code: 2, failure: Some(error.to_string()) });
+            }
+        };
+        if cli.command.as_ref().and_then(Command::local_data).is_none() {
+            let failure = Some("holdfast: this is no command on the data of a server".to_owned());
+            return send(connection, &ServerMessage::End { code: 2, failure });
+        }
+        // A consumer runs until it is stopped, and there may be as many as the topic has partitions.
+        let consumes = matches!(cli.command, Some(Command::Consume(_)));
+        let permit = if consumes { None } else { Some(self.permits.try_acquire()) };
+        if let Some(Err(_)) = permit {
+            let failure =
+                Some(format!("holdfast: {AT_ONCE} commands run beside this server already; wait for one"));
+            return send(connection, &ServerMessage::End { code: 1, failure });
+        }
+        let end = run(connection, cli, &self.served, handle)?;
+        send(connection, &end)
+    }
 }
 
-/// Runs one command to its end, or until its process is gone.
-fn handle_connection(
-    stream: &UnixStream,
-    served: &Served,
-    turns: &Semaphore,
-    handle: &Handle,
-) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let ClientMessage::Run { version, words } = receive(stream)? else {
-        return Err(io::Error::other("it did not begin with its words"));
-    };
-    stream.set_read_timeout(None)?;
-    if version != env!("CARGO_PKG_VERSION") {
-        let running = env!("CARGO_PKG_VERSION");
-        let failure = format!(
-            "holdfast: the server that runs is of version {running}, and this command of {version}; use that version, or start the server again"
-        );
-        return send(stream, &ServerMessage::End { code: 1, failure: Some(failure) });
-    }
-    let cli = match Cli::try_parse_from(words) {
-        Ok(cli) => cli,
-        Err(error) => return send(stream, &ServerMessage::End { code: 2, failure: Some(error.to_string()) }),
-    };
-    if cli.command.as_ref().and_then(Command::local_data).is_none() {
-        let failure = Some("holdfast: this is no command on the data of a server".to_owned());
-        return send(stream, &ServerMessage::End { code: 2, failure });
-    }
-    // A consumer runs until it is stopped, and there may be as many as the topic has partitions.
-    let consumes = matches!(cli.command, Some(Command::Consume(_)));
-    let turn = if consumes { None } else { Some(turns.try_acquire()) };
-    if let Some(Err(_)) = turn {
-        let failure =
-            Some(format!("holdfast: {AT_ONCE} commands run beside this server already; wait for one"));
-        return send(stream, &ServerMessage::End { code: 1, failure });
-    }
-    let end = run(stream, cli, served, handle)?;
-    send(stream, &end)
-}
-
-fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::Result<ServerMessage> {
+fn run(connection: &Connection, cli: Cli, served: &Served, handle: &Handle) -> io::Result<ServerMessage> {
     // One question is asked at a time, and has one answer.
     let (hand_over, answers) = mpsc::sync_channel(1);
     let (interrupt, interrupts) = channels::unbounded_channel();
     let (left, gone) = oneshot::channel();
-    let hearing = stream.try_clone()?;
+    let hearing = connection.try_clone()?;
     let listener = std::thread::Builder::new().name("command".to_owned()).spawn(move || {
         while let Ok(said) = receive(&hearing) {
             let taken = match said {
@@ -233,8 +198,7 @@ fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::R
         }
         let _ = left.send(());
     })?;
-    let console =
-        Remote { stream, answers, interrupts: RefCell::new(Some(interrupts)), shown: RefCell::new(None) };
+    let console = Remote::new(connection, answers, interrupts);
     let host = Host::Server(served);
     let outcome = handle.block_on(async {
         tokio::select! {
@@ -254,154 +218,53 @@ fn run(stream: &UnixStream, cli: Cli, served: &Served, handle: &Handle) -> io::R
     Ok(end)
 }
 
-/// The terminal and files of the command's process.
-struct Remote<'a> {
-    stream: &'a UnixStream,
-    answers: mpsc::Receiver<ClientMessage>,
-    interrupts: RefCell<Option<channels::UnboundedReceiver<String>>>,
-    /// When progress was shown last.
-    shown: RefCell<Option<Instant>>,
+/// The connections of the commands that run, each by a number; none once they are closed.
+#[derive(Clone)]
+struct Connections {
+    open: Arc<Mutex<Option<HashMap<u64, Connection>>>>,
+    next: Arc<AtomicU64>,
 }
 
-impl Remote<'_> {
-    /// Between two frames of progress.
-    const BETWEEN: Duration = Duration::from_millis(100);
+impl Connections {
+    fn new() -> Self {
+        Self { open: Arc::new(Mutex::new(Some(HashMap::new()))), next: Arc::default() }
+    }
 
-    fn ask(&self, ask: &ServerMessage) -> io::Result<ClientMessage> {
-        send(self.stream, ask)?;
-        let gone = |_| io::Error::other("the command's process is gone");
-        match self.answers.recv().map_err(gone)? {
-            ClientMessage::Failed(words) => Err(io::Error::other(words)),
-            said => Ok(said),
+    fn locked(&self) -> MutexGuard<'_, Option<HashMap<u64, Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a connection until the guard is dropped, which also ends it.
+    fn enter<'a>(&'a self, connection: &'a Connection) -> io::Result<Entered<'a>> {
+        let copy = connection.try_clone()?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        match self.locked().as_mut() {
+            Some(open) if open.len() < CONNECTIONS => drop(open.insert(number, copy)),
+            Some(_) => return Err(io::Error::other("there are too many connections")),
+            None => return Err(io::Error::other("the server is ending")),
         }
+        Ok(Entered { connections: self, connection, number })
     }
 
-    fn number(&self, ask: &ServerMessage) -> io::Result<usize> {
-        match self.ask(ask)? {
-            ClientMessage::Opened(number) => Ok(number),
-            _ => Err(io::Error::other("the command did not say which file it opened")),
+    /// Ends all connections, and lets none in any more.
+    fn close(&self) {
+        for connection in self.locked().take().into_iter().flat_map(HashMap::into_values) {
+            connection.shutdown();
         }
-    }
-}
-
-impl Console for Remote<'_> {
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        for chunk in bytes.chunks(CHUNK) {
-            self.ask(&ServerMessage::Write(Bytes(chunk.to_vec())))?;
-        }
-        Ok(())
-    }
-
-    fn note(&self, line: &str) {
-        // If the client is gone, the command is cancelled anyway.
-        let _ = send(self.stream, &ServerMessage::Note(line.to_owned()));
-    }
-
-    fn progress(&self, progress: &Progress) {
-        let now = Instant::now();
-        if self.shown.borrow().is_some_and(|last| now.duration_since(last) < Self::BETWEEN) {
-            return;
-        }
-        self.shown.replace(Some(now));
-        let _ = send(self.stream, &ServerMessage::Progress(progress.clone()));
-    }
-
-    fn end_progress(&self) {
-        let _ = send(self.stream, &ServerMessage::EndProgress);
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
-        let number = self.number(&ServerMessage::Open(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteFile {
-            console: self,
-            next: ServerMessage::Read(number),
-            close: Some(ServerMessage::CloseRead(number)),
-            rest: Vec::new(),
-            read: 0,
-        }))
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.number(&ServerMessage::Create(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteNewFile { console: self, number }))
-    }
-
-    fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.number(&ServerMessage::CreatePrivate(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteNewFile { console: self, number }))
-    }
-
-    fn input(&self) -> Box<dyn Read + '_> {
-        Box::new(RemoteFile {
-            console: self,
-            next: ServerMessage::Input,
-            close: None,
-            rest: Vec::new(),
-            read: 0,
-        })
-    }
-
-    fn signals(&self) -> Result<Interrupts, Failure> {
-        let interrupts = self.interrupts.take();
-        interrupts
-            .map(Interrupts::from)
-            .ok_or_else(|| Failure::Runtime(io::Error::other("the command hears its signals already")))
     }
 }
 
-/// A file of the command's process, or its standard input.
-struct RemoteFile<'a> {
-    console: &'a Remote<'a>,
-    next: ServerMessage,
-    close: Option<ServerMessage>,
-    rest: Vec<u8>,
-    read: usize,
+struct Entered<'a> {
+    connections: &'a Connections,
+    connection: &'a Connection,
+    number: u64,
 }
 
-impl Read for RemoteFile<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.rest.len() {
-            let ClientMessage::Data(Bytes(bytes)) = self.console.ask(&self.next)? else {
-                return Err(io::Error::other("the command did not say what is in its file"));
-            };
-            (self.rest, self.read) = (bytes, 0);
-        }
-        let read = (&self.rest[self.read..]).read(into)?;
-        self.read += read;
-        Ok(read)
-    }
-}
-
-impl Drop for RemoteFile<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        if let Some(close) = &self.close {
-            // A process that is gone has closed it.
-            let _ = send(self.console.stream, close);
+        if let Some(open) = self.connections.locked().as_mut() {
+            open.remove(&self.number);
         }
-    }
-}
-
-/// A new file of the command's process.
-struct RemoteNewFile<'a> {
-    console: &'a Remote<'a>,
-    number: usize,
-}
-
-impl Write for RemoteNewFile<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let some = &bytes[..bytes.len().min(CHUNK)];
-        self.console.ask(&ServerMessage::WriteTo(self.number, Bytes(some.to_vec())))?;
-        Ok(some.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.console.ask(&ServerMessage::Flush(self.number)).map(drop)
-    }
-}
-
-impl Drop for RemoteNewFile<'_> {
-    fn drop(&mut self) {
-        // A process that is gone has closed it.
-        let _ = send(self.console.stream, &ServerMessage::CloseWrite(self.number));
+        self.connection.shutdown();
     }
 }

@@ -1,0 +1,142 @@
+//! One request: its deadline, its place among those that run, and what becomes of a body that is not read.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use holdfast::web::access::Overloaded;
+use holdfast::web::client::PeerAddress;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+use tower::Service as _;
+
+use super::body::{BodyOutcome, RequestBody};
+use super::connection::Connection;
+use super::limits::Limits;
+use super::load::{Load, Running};
+use super::{Shared, problem};
+
+/// How much of a body that is not read is taken, and for how long, so that its connection can be used again.
+const DRAIN_BYTES: u64 = 256 * 1024;
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// What answers the requests of one connection.
+#[derive(Clone)]
+pub struct Service {
+    router: Router,
+    limits: Limits,
+    load: Arc<Load>,
+    connection: Arc<Connection>,
+    peer: Option<PeerAddress>,
+}
+
+/// Ends a request also when its client goes away.
+struct EndWith(Arc<Running>);
+
+impl Drop for EndWith {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Service {
+    /// For this connection.
+    pub fn new(shared: &Shared, connection: Arc<Connection>, peer: Option<PeerAddress>) -> Self {
+        Self {
+            router: shared.router.clone(),
+            limits: shared.limits,
+            load: Arc::clone(&shared.load),
+            connection,
+            peer,
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(mut self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let running = Running::begin(&self.load, &self.connection);
+        let end = EndWith(Arc::clone(&running));
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        let expects_continue = request.headers().contains_key(header::EXPECT);
+        let (mut parts, incoming) = request.into_parts();
+        if let Some(peer) = self.peer {
+            parts.extensions.insert(peer);
+        }
+        if running.is_too_many() {
+            parts.extensions.insert(Overloaded);
+        }
+        let (body, outcome) = RequestBody::new(incoming, self.limits.body, running);
+        let request = Request::from_parts(parts, Body::new(body));
+        let answer = timeout(self.limits.request, self.router.call(request)).await;
+        let mut response = match answer {
+            _ if outcome.is_late() => too_slow(),
+            Ok(Ok(response)) => response,
+            Err(_) if outcome.is_waiting() => too_slow(),
+            Err(_) => cut_off(is_safe),
+        };
+        drop(end);
+        self.connection.set_waits_for_body(true);
+        if !is_read(&outcome, expects_continue).await {
+            self.connection.linger();
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.connection.end_request();
+        Ok(response)
+    }
+}
+
+/// Whether the body was read to its end, or is now: a small rest is taken, so that the next request is found behind it.
+async fn is_read(outcome: &BodyOutcome, expects_continue: bool) -> bool {
+    let Some(rest) = outcome.take_rest() else { return true };
+    // The client waits for us before it sends such a body. To take it would ask for it.
+    if outcome.is_late() || (expects_continue && !outcome.is_asked_for()) {
+        return false;
+    }
+    if rest.size_hint().lower() > DRAIN_BYTES {
+        return false;
+    }
+    timeout(DRAIN, drain(rest)).await.unwrap_or(false)
+}
+
+/// Takes the rest of a body. Returns whether it was all of it.
+async fn drain(mut rest: Incoming) -> bool {
+    let mut left = DRAIN_BYTES;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+        let Ok(frame) = frame else { return false };
+        let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+        let Some(still) = left.checked_sub(bytes) else { return false };
+        left = still;
+    }
+    true
+}
+
+fn too_slow() -> Response {
+    problem(
+        StatusCode::REQUEST_TIMEOUT,
+        "too-slow",
+        "The request came too slowly",
+        "Its body was not here in time. Send it again.",
+    )
+}
+
+/// The answer to a request that took too long.
+fn cut_off(is_safe: bool) -> Response {
+    if is_safe {
+        let detail = "The answer was not ready in time. Trying again in a moment is safe.";
+        let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        return response;
+    }
+    problem(
+        StatusCode::GATEWAY_TIMEOUT,
+        "outcome-unknown",
+        "It is not known whether this was done",
+        "The answer was not ready in time. Look before you try again, or send the same Idempotency-Key again.",
+    )
+}

@@ -1,0 +1,71 @@
+//! The connection between a command and the server.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// A blocking connection that carries frames of the protocol.
+pub enum Connection {
+    /// Over the Unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+    /// Over TCP, after an HTTP upgrade.
+    Tcp(TcpStream),
+}
+
+/// Does the same with either stream.
+macro_rules! either {
+    ($connection:expr, $stream:ident => $does:expr) => {
+        match $connection {
+            #[cfg(unix)]
+            Connection::Unix($stream) => $does,
+            Connection::Tcp($stream) => $does,
+        }
+    };
+}
+
+impl Connection {
+    /// A second handle of the same connection.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+        }
+    }
+
+    /// Ends both directions, for all handles. What was sent already can still be read.
+    pub fn shutdown(&self) {
+        // One that has ended already is what was wanted.
+        let _ = either!(self, stream => stream.shutdown(Shutdown::Both));
+    }
+
+    /// Limits how long a read waits.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        either!(self, stream => stream.set_read_timeout(limit))
+    }
+}
+
+impl Read for &Connection {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        either!(self, stream => (&mut &*stream).read(into))
+    }
+}
+
+impl Write for &Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        either!(self, stream => (&mut &*stream).write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        either!(self, stream => (&mut &*stream).flush())
+    }
+}

@@ -1,0 +1,106 @@
+//! The Unix socket at which commands come in.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use holdfast::app::Entropy;
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+
+use super::connection::Connection;
+use super::server::Runner;
+use crate::data::DataDirectory;
+
+/// The longest path of a socket, in bytes: some systems take 104, with the zero at its end.
+const LONGEST_PATH: usize = 100;
+
+/// An open socket.
+pub struct Socket {
+    path: PathBuf,
+    /// Where it is if it cannot be in the data directory.
+    own_directory: Option<PathBuf>,
+    listening: JoinHandle<()>,
+}
+
+impl Socket {
+    /// Opens the socket of a data directory. Commands that come in go to the runner.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn open(data: &DataDirectory, runner: Runner) -> io::Result<Self> {
+        let (path, own_directory) = path_in(&fs::canonicalize(data.path())?)?;
+        match fs::remove_file(&path) {
+            // What a process that was killed has left.
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let bound = bind(&path).inspect_err(|_| remove_directory(own_directory.as_deref()));
+        let (listener, owner) = bound?;
+        let listening = tokio::spawn(listen(listener, owner, runner));
+        Ok(Self { path, own_directory, listening })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes no more commands in, and removes the socket.
+    pub fn close(self) {
+        self.listening.abort();
+        let _ = fs::remove_file(&self.path);
+        remove_directory(self.own_directory.as_deref());
+    }
+}
+
+/// A socket for its owner alone, and who that is.
+fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok((listener, fs::metadata(path)?.uid()))
+}
+
+/// Removes a directory that was made for the socket. One that stays is empty and does no harm.
+fn remove_directory(own: Option<&Path>) {
+    if let Some(own) = own {
+        let _ = fs::remove_dir(own);
+    }
+}
+
+/// The socket's path: in the data directory, or where that has too long a name, in a new directory for temporary files.
+fn path_in(directory: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
+    let path = directory.join("holdfast.socket");
+    if path.as_os_str().len() <= LONGEST_PATH {
+        return Ok((path, None));
+    }
+    let name = format!("holdfast-{}", Entropy::of_system().uuid());
+    let directory = std::env::temp_dir().join(name);
+    DirBuilder::new().mode(0o700).create(&directory)?;
+    Ok((directory.join("socket"), Some(directory)))
+}
+
+async fn listen(listener: UnixListener, owner: u32, runner: Runner) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a command could not come in");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // The system's administrator could read the files as well.
+        if !stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0) {
+            tracing::warn!("a command of another user was turned away");
+            continue;
+        }
+        let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+        if let Ok(stream) = stream {
+            runner.start(Connection::Unix(stream));
+        }
+    }
+}
