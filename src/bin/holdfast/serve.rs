@@ -9,8 +9,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
 use holdfast::accounts::keys::KeyRing;
 use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, CookiePolicy, Entropy, build_router};
