@@ -47,6 +47,8 @@ pub struct Report {
     pub write_units: f64,
     /// Messages that were parked.
     pub parked: u32,
+    /// Records of the stream that became dead letters.
+    pub dead_letters: u32,
 }
 
 impl Report {
@@ -102,6 +104,7 @@ impl Report {
             read_units: counts.read_units,
             write_units: counts.write_units,
             parked: counts.parked,
+            dead_letters: counts.dead_letters,
         }
     }
 
@@ -128,6 +131,7 @@ impl Report {
                     read_units = self.read_units,
                     write_units = self.write_units,
                     parked = self.parked,
+                    dead_letters = self.dead_letters,
                 )
             };
         }
@@ -160,6 +164,7 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
         ("Failures", one(report.is_failure()).into()),
         ("Retries", report.retries.into()),
         ("Parked", report.parked.into()),
+        ("DeadLetters", report.dead_letters.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
     ];
     let metrics: Vec<Value> =
@@ -215,6 +220,7 @@ mod tests {
             read_units: 1.5,
             write_units: 8.0,
             parked: 0,
+            dead_letters: 0,
         }
     }
 

@@ -18,6 +18,7 @@ mod automation;
 mod bad_input;
 mod bootstraps;
 mod browser;
+mod dead_letters;
 mod deployment;
 mod engine;
 mod faults;
@@ -29,6 +30,7 @@ mod inventory_pages;
 mod kafka;
 mod keys;
 mod leads;
+mod list_costs;
 mod lists;
 mod order_api;
 mod order_pages;
@@ -75,6 +77,7 @@ modules![
     bad_input,
     bootstraps,
     browser,
+    dead_letters,
     deployment,
     engine,
     faults,
@@ -86,6 +89,7 @@ modules![
     kafka,
     keys,
     leads,
+    list_costs,
     lists,
     order_api,
     order_pages,

@@ -23,6 +23,7 @@ mod hosts;
 mod import;
 mod lock;
 mod raffle;
+mod recount;
 #[cfg_attr(not(unix), path = "remote_unsupported.rs")]
 mod remote;
 mod replay;
@@ -124,6 +125,7 @@ async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Fa
         Command::Check(options) => check::run(options, host, console).await,
         Command::Backup(options) => backup::backup(options, host, console).await,
         Command::Restore(options) => backup::restore(options, console).await,
+        Command::Recount(options) => recount::run(options, host, console).await,
         Command::Upgrade(options) => upgrade::run(options, host, console).await,
     }
 }

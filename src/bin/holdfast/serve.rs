@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,6 +17,7 @@ use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
 use holdfast::orders::StateLocks;
+use holdfast::web::health::FreeDisk;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -61,6 +62,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let cookies = cookies(told, &data, &lock).await?;
     let mut app = native::app(engine.line(), TABLE, cookies, sign_up);
     app.state_locks = Some(StateLocks::default());
+    app.free_disk = Some(free_disk(data.path().to_owned()));
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
@@ -81,6 +83,21 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// The space on the disk of the data.
+fn free_disk(directory: PathBuf) -> FreeDisk {
+    #[cfg(unix)]
+    let free = move || {
+        let disk = rustix::fs::statvfs(&directory).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    };
+    #[cfg(not(unix))]
+    let free = move || {
+        let _ = &directory;
+        None
+    };
+    FreeDisk::from_fn(free)
 }
 
 /// Takes commands, if the file system has sockets and room for one.

@@ -11,9 +11,10 @@ use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, Patience, schema};
 use holdfast::leads::store::Snapshots;
-use holdfast::telemetry::Telemetry;
+use holdfast::telemetry::{Heartbeats, Telemetry};
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
+use holdfast::web::health::LastReadiness;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -79,6 +80,9 @@ impl Desk {
             cookies: CookiePolicy { keys, secure: false },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
+            heartbeats: Heartbeats::default(),
+            free_disk: None,
+            readiness: LastReadiness::default(),
         };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, front: Front::Router }
