@@ -31,11 +31,12 @@ use crate::inventory;
 use crate::leads::{self, store::Snapshots};
 use crate::orders::{self, StateLocks};
 use crate::raffle;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Heartbeats, Telemetry};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::client::{self, TrustedProxies};
 use crate::web::extract::WebError;
 use crate::web::origin::{self, OriginKeys};
+use crate::web::health::{FreeDisk, LastReadiness};
 use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.
@@ -210,6 +211,12 @@ pub struct App {
     pub sign_up: SignUp,
     /// Who is told what came of each request.
     pub telemetry: Telemetry,
+    /// What the workers of this process say of themselves.
+    pub heartbeats: Heartbeats,
+    /// The space on the disk of the data, if this process keeps them.
+    pub free_disk: Option<FreeDisk>,
+    /// The last answer about readiness.
+    pub readiness: LastReadiness,
 }
 
 /// How many sessions and tokens a process knows for a moment.
@@ -236,6 +243,9 @@ impl App {
             origin_keys: None,
             sign_up,
             telemetry,
+            heartbeats: Heartbeats::default(),
+            free_disk: None,
+            readiness: LastReadiness::default(),
         }
     }
 }
@@ -263,6 +273,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = Routes::new(&app)
         .get("/assets/{file}", Access::Public, assets::serve)
         .get("/health", Access::Public, health::health)
+        .get("/health/ready", Access::Public, health::ready)
         .and(accounts::router(&app))
         .and(leads::router(&app))
         .and(orders::router(&app))

@@ -37,6 +37,9 @@ pub async fn show(app: &App, shell: Shell) -> Result<Response, AppError> {
         newest(app),
     )
     .await?;
+    // Where the reader of the stream is another process, what is on the page shows whether it is late.
+    let changed = newest.orders.iter().map(|order| order.updated_at).max();
+    let stats = stats.known_changed(changed, app.clock.now());
     if stats.total == 0 && newest.orders.is_empty() && has_no_lead(app).await? {
         return html(StatusCode::OK, &StartPage { shell });
     }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::accounts::AccountError;
 use crate::automation::AutomationError;
+use crate::automation::dead_letters::DeadLetterError;
 use crate::automation::rules::RuleError;
 use crate::dynamo::ledger::KeyReused;
 use crate::dynamo::{CursorError, StoreError, WriteError};
@@ -37,6 +38,9 @@ pub enum AppError {
     /// About commands.
     #[error(transparent)]
     Automation(#[from] AutomationError),
+    /// About dead letters of the stream.
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
     /// About imports.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -134,6 +138,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Account(error) => account_problem(error),
             AppError::Automation(error) => automation_problem(error),
+            AppError::DeadLetter(error) => dead_letter_problem(error),
             AppError::Import(error) => import_problem(error),
             AppError::Inventory(error) => inventory::problem(error),
             AppError::Lead(error) => lead_problem(error),
@@ -274,6 +279,35 @@ fn rule_problem(error: RuleError) -> Problem {
         RuleError::KeyOfAnotherRequest => key_of_another_request(),
         RuleError::Cursor(error) => bad_cursor(error),
         RuleError::Store(error) => store_problem(&error),
+    }
+}
+
+fn dead_letter_problem(error: DeadLetterError) -> Problem {
+    use StatusCode as S;
+    match error {
+        DeadLetterError::NotFound(_) => Problem::new(
+            S::NOT_FOUND,
+            "not-found",
+            "There is no such dead letter",
+            "It never was, or was closed more than 30 days ago.",
+        ),
+        DeadLetterError::Conflict(fresh) => Problem::new(
+            S::CONFLICT,
+            "conflict",
+            "The dead letter has changed since it was read",
+            "Nothing was written. `fresh` is as it is now; send the request again with its version.",
+        )
+        .with("fresh", json!(fresh)),
+        DeadLetterError::StillRefused(reason) => Problem::new(
+            S::UNPROCESSABLE_ENTITY,
+            "still-refused",
+            "The record still cannot be applied",
+            reason.words.clone(),
+        )
+        .with("reason", json!(reason)),
+        DeadLetterError::KeyOfAnotherRequest => key_of_another_request(),
+        DeadLetterError::Cursor(error) => bad_cursor(error),
+        DeadLetterError::Store(error) => store_problem(&error),
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod commands;
 pub mod consume;
+pub mod dead_letters;
 pub mod domain;
 mod error;
 pub mod events;
@@ -27,5 +28,5 @@ use crate::web::access::Routes;
 
 /// All routes of automation.
 pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app)).and(rules::router(app))
+    api::routes(app).and(pages::routes(app)).and(rules::router(app)).and(dead_letters::router(app))
 }

@@ -8,6 +8,7 @@ pub mod api;
 pub mod domain;
 mod error;
 mod forms;
+pub mod last;
 mod on;
 pub mod pages;
 pub mod running;

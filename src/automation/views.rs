@@ -7,6 +7,7 @@ use super::help::GRAMMAR;
 use super::script::LineResult;
 use super::specs::{CommandSpec, SPECS};
 use super::store::Run;
+use crate::accounts::domain::SignedIn;
 use crate::web::pages::{Moment, Shell};
 
 /// Where commands are typed, with their help beside it and what the last ones came to.
@@ -28,6 +29,10 @@ pub(super) struct CommandsPage {
 impl CommandsPage {
     fn specs(&self) -> &'static [CommandSpec] {
         &SPECS
+    }
+
+    fn is_for_administrator(&self) -> bool {
+        self.shell.account.as_ref().is_some_and(SignedIn::is_administrator)
     }
 
     fn grammar(&self) -> [&'static str; 4] {

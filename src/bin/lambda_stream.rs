@@ -1,7 +1,7 @@
 //! The bootstrap of the function that Lambda hands the table's stream to: it counts the statistics and runs the rules.
 //!
-//! It answers with the first record of a batch that was not dealt with, so that Lambda tells that one and those behind it
-//! again, and no more.
+//! It answers with the first record of a batch that was not dealt with, so that Lambda delivers that one and those behind
+//! it again, and no more. A record that cannot be read or applied becomes a dead letter and holds up none behind it.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,8 +12,8 @@
 use std::process::ExitCode;
 
 use holdfast::app::App;
-use holdfast::automation::consume::consume;
-use holdfast::dynamo::stream::changes;
+use holdfast::automation::consume::consume_batch;
+use holdfast::dynamo::stream::batch;
 use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
 use holdfast::telemetry::{measured, unfinished};
 use lambda_http::Error;
@@ -38,13 +38,13 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn take(app: &App, event: Value) -> Result<Value, Error> {
-    let changes = changes(event)?;
-    let failures = match consume(app, &changes).await {
+    let batch = batch(event)?;
+    let failures = match consume_batch(app, &batch).await {
         Ok(()) => Vec::new(),
         Err(error) => {
-            let (sequence, changes) = (error.sequence.as_issued(), changes.len());
+            let (sequence, records) = (error.sequence.as_issued(), batch.len());
             unfinished();
-            tracing::error!(%error, sequence, changes, "the rest of a batch is to be told again");
+            tracing::error!(%error, sequence, records, "the rest of a batch is to be delivered again");
             vec![json!({ "itemIdentifier": sequence })]
         }
     };

@@ -26,6 +26,8 @@ pub(super) struct Dashboard {
     today: String,
     /// The time that the counts stand for.
     as_of: Option<Moment>,
+    /// How late the counts are, in words.
+    late: Option<String>,
     /// The day's numbers.
     tiles: Vec<Tile>,
     /// Leads by status.
@@ -65,6 +67,7 @@ impl Dashboard {
         Self {
             today: days.last().map(|day| in_words(day.date)).unwrap_or_default(),
             as_of: stats.as_of.map(Into::into),
+            late: stats.late(),
             tiles: days.last().map(tiles).unwrap_or_default(),
             pipeline: pipeline(stats),
             stock: stock(stats),

@@ -31,7 +31,7 @@ pub use embedded::Embedded;
 pub use expression::{Condition, Update};
 pub use read::{Page, Select};
 #[cfg(feature = "local")]
-pub use reader::{Pace, StreamReader};
+pub use reader::{Pace, Progress, StreamReader};
 pub use upgrade::{OLDEST, SCHEMA, Upgraded, upgrade_all};
 pub use write::{GuardedWrite, Refusal, WriteError};
 

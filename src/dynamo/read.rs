@@ -1,6 +1,7 @@
 //! Bounded reads: one item, one page of a key range, up to a hundred items by key.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
@@ -170,7 +171,7 @@ impl Dynamo {
     }
 
     /// The items under up to a hundred keys, read consistently, in the order of the keys. Keys without an item are
-    /// left out. What DynamoDB leaves unprocessed is asked for again.
+    /// left out. What DynamoDB leaves unprocessed is asked for again after a wait with jitter, until the deadline.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -191,10 +192,17 @@ impl Dynamo {
         let is_part = !attributes.is_empty();
         let mut found: HashMap<Key, Item> = HashMap::new();
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
-        for _ in 0..8 {
-            if wanted.is_empty() {
-                break;
+        let (start, mut attempts) = (Instant::now(), 0);
+        while !wanted.is_empty() {
+            if attempts > 0 {
+                // DynamoDB leaves over what it throttles, which takes a moment to pass.
+                if start.elapsed() >= self.patience.deadline {
+                    let last = format!("{} keys stayed unprocessed", wanted.len());
+                    return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
+                }
+                self.pause(attempts).await;
             }
+            attempts += 1;
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(std::mem::take(&mut wanted)))
                 .consistent_read(true)
@@ -214,10 +222,6 @@ impl Dynamo {
             }
             let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
             wanted = rest.flat_map(|rest| rest.keys).collect();
-        }
-        if !wanted.is_empty() {
-            let last = format!("{} keys stayed unprocessed", wanted.len());
-            return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts: 8, last });
         }
         Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }

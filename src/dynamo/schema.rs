@@ -24,8 +24,11 @@
 //! | API token, as a request finds it | `TOKEN#<SHA-256>` | `TOKEN` | accountId, name, email, role, token (its name) |
 //! | sign-in link | `LINK#<SHA-256>` | `LINK` | accountId, epoch, expiresAt |
 //! | ledger of an idempotency key | `LEDGER#<account>#<key>` | `LEDGER` | request hash, answer, expiresAt |
-//! | what was counted of a lead or an order | the record's | `COUNTED` | sequence, shape, expiresAt once the record is gone |
-//! | statistics | `STATS` | `STATS` | total, one number for each status and stock, byState, one number for each stock of each state (`unassignedNY`), `causeNY`, asOf |
+//! | what was counted of a lead or an order | the record's | `COUNTED` | revision (version, step, at), shape, sequence, generation, recount, expiresAt once the record is gone |
+//! | dead letter of the stream | `DEADLETTER#<id>` | `DEADLETTER` | key, reason, status, version, the list attributes, record, sequence, before, after, expiresAt once it is closed |
+//! | last run of a rule, for the list | `RULE#<rule id>` | `LAST` | rule, run, version, state, at, expiresAt |
+//! | what is sold of a raffle, for the list | `RAFFLE#<id>` | `SOLD` | blocks (version and sold of each), asOf, revision |
+//! | statistics | `STATS` | `STATS` | total, one number for each status and stock, byState, one number for each stock of each state (`unassignedNY`), `causeNY`, asOf, revision, generation, and while a recount runs, recount and its numbers (`n_total`) |
 //! | statistics of a state, by earlier versions | `STATE#<code>` | `COUNTED` | one number for each stock, asOf, cause |
 //! | statistics of a day in New York | `DAY#<date>` | `DAY` | leadsCreated, leadsQualified, leadsConverted, ordersCreated, ordersFulfilled, leadsDelivered |
 //! | how far a reader has come in a shard of the stream | `STREAM#<consumer>` | `SHARD#<shard id>` | sequence, at |
@@ -75,7 +78,9 @@
 //! | up to 31 days of statistics; what was counted of up to 100 records | BatchGetItem, consistent |
 //! | rejected rows of an import | Query pk = `IMPORT#<id>`, sk begins with `REJECT#` |
 //! | a raffle with all that is sold of it | Query pk = `RAFFLE#<id>`, sk from `BLOCK#` to `RAFFLE`, consistent |
-//! | raffles by newest | Query `all-newest`, partition `RAFFLES`; then a raffle with all that is sold of it for each, and BatchGetItem of one's holdings |
+//! | raffles by newest | Query `all-newest`, partition `RAFFLES`; then BatchGetItem of each with what is sold of it and one's holding |
+//! | dead letters of a status, newest first | Query `status-newest`, partition `DEADLETTERS#<status>`, backwards; then BatchGetItem |
+//! | the last runs of rules | BatchGetItem |
 //! | sold tickets of a raffle | Query pk = `TICKETS#<raffle id>`, sk begins with `TICKET#`, consistent |
 //! | history of a raffle, newest first | Query pk = `TICKETS#<raffle id>`, sk begins with `HISTORY#`, backwards |
 //! | products, low stock first, or by sku | Query `all-score` or `all-newest`, partition `PRODUCTS`; then BatchGetItem |

@@ -2,6 +2,7 @@
 //!
 //! What always holds: the changes of one item come in the order in which they happened, each at least once. Who makes
 //! something of them remembers the [`id`](Change::id) or compares versions, for the second telling is no second change.
+//! A record that cannot be read comes as [`Unreadable`] beside the changes, so that it holds up none of them.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use super::read::key_of;
 use super::upgrade::in_present_form;
-use super::{Item, Key};
+use super::{Item, Key, StoreError};
 use crate::values::{Invalid, text_value};
 
 /// One change of one item, as the stream tells it, possibly more than once.
@@ -32,10 +33,113 @@ pub struct Change {
     pub after: Option<Item>,
 }
 
+/// What was read of a stream at once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The changes, in their order.
+    pub changes: Vec<Change>,
+    /// The records that cannot be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// The number of records.
+    pub fn len(&self) -> usize {
+        self.changes.len() + self.unreadable.len()
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: Result<Change, Unreadable>) {
+        match record {
+            Ok(change) => self.changes.push(change),
+            Err(unreadable) => self.unreadable.push(unreadable),
+        }
+    }
+}
+
+/// A record of a stream that this program cannot read, with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    /// What names the record, the same with every delivery.
+    pub id: String,
+    /// When it happened, if that can be read.
+    pub at: Option<Timestamp>,
+    /// Its place among the records of its shard, if that can be read.
+    pub sequence: Option<Sequence>,
+    /// The item's key, if that can be read.
+    pub key: Option<Key>,
+    /// Why it cannot be read. It says where, and never what stands there: that may be people's data.
+    pub cause: String,
+    /// The schema of the item, if it is one that this program does not read.
+    pub schema: Option<String>,
+    /// The item before, as it came.
+    pub before: Option<Item>,
+    /// The item after, as it came.
+    pub after: Option<Item>,
+}
+
+/// Makes a change of a record's images, both as they came.
+///
+/// # Errors
+/// [`Unreadable`] if there is no image, or one of a schema that this program does not read.
+pub fn readable(record: Raw) -> Result<Change, Unreadable> {
+    let Raw { id, at, sequence, key, before, after } = record;
+    let unreadable = |cause: &str, schema| Unreadable {
+        id: id.clone(),
+        at: Some(at),
+        sequence: Some(sequence.clone()),
+        key: Some(key.clone()),
+        cause: cause.to_owned(),
+        schema,
+        before: before.clone(),
+        after: after.clone(),
+    };
+    if before.is_none() && after.is_none() {
+        return Err(unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
+    }
+    let read = |image: &Option<Item>| image.clone().map(in_present_form).transpose();
+    match read(&before).and_then(|before| Ok((before, read(&after)?))) {
+        Ok((before, after)) => Ok(Change { id, at, sequence, key, before, after }),
+        Err(StoreError::OtherSchema { found, .. }) => {
+            Err(unreadable("has an image of a schema that this program does not read", Some(found)))
+        }
+        Err(_) => Err(unreadable("has an image that cannot be read", None)),
+    }
+}
+
+/// A record with images as they came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raw {
+    /// What names the record, the same with every delivery.
+    pub id: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its place among the records of its shard.
+    pub sequence: Sequence,
+    /// The item's key.
+    pub key: Key,
+    /// The item before, in the form in which it was written.
+    pub before: Option<Item>,
+    /// The item after, in the form in which it was written.
+    pub after: Option<Item>,
+}
+
 /// The place of a change in its shard. Later is greater, also as text: the number is written with 40 digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sequence(String);
+
+impl Default for Sequence {
+    /// A place before all others.
+    fn default() -> Self {
+        Self("0".repeat(Self::DIGITS))
+    }
+}
 
 impl Sequence {
     /// The most digits that DynamoDB uses.
@@ -78,7 +182,7 @@ pub struct EventError(String);
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Event {
-    records: Vec<Record>,
+    records: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -101,19 +205,19 @@ struct Body {
 
 type Image = HashMap<String, serde_dynamo::AttributeValue>;
 
-/// The changes that an event of a Lambda function tells, in its order.
+/// The records of an event of a Lambda function, in its order. A record that cannot be read is no error: it stands
+/// beside the changes.
 ///
 /// # Errors
-/// [`EventError`] if it has another form than DynamoDB's, or a record has another key than the table's or no image.
-pub fn changes(event: Value) -> Result<Vec<Change>, EventError> {
+/// [`EventError`] if the event itself has another form than DynamoDB's.
+pub fn batch(event: Value) -> Result<Batch, EventError> {
     let event: Event = serde_path_to_error::deserialize(event)
         .map_err(|error| EventError(format!("{} is missing a field or malformed.", place(error.path()))))?;
-    let records = event.records.into_iter().enumerate();
-    records
-        .map(|(index, record)| {
-            change(record).map_err(|wrong| EventError(format!("Records[{index}].dynamodb {wrong}.")))
-        })
-        .collect()
+    let mut batch = Batch::default();
+    for (index, record) in event.records.into_iter().enumerate() {
+        batch.push(record_of(index, record));
+    }
+    Ok(batch)
 }
 
 /// The place in an event, for a person who reads the log.
@@ -124,18 +228,45 @@ fn place(path: &serde_path_to_error::Path) -> String {
     }
 }
 
-fn change(record: Record) -> Result<Change, &'static str> {
-    let Record { id, dynamodb: body } = record;
-    let at = moment(body.approximate_creation_date_time).ok_or("tells an impossible time")?;
-    let key = key_of(&item(body.keys)).ok_or("has another key than pk and sk, both text")?;
+/// One record of an event. Its place in a message is that in the event.
+fn record_of(index: usize, value: Value) -> Result<Change, Unreadable> {
+    let read: Result<Record, _> = serde_path_to_error::deserialize(value.clone());
+    let Record { id, dynamodb: body } = read.map_err(|error| {
+        let path = match place(error.path()) {
+            root if root == "the event" => String::new(),
+            path => format!(".{path}"),
+        };
+        partly_read(&value, format!("Records[{index}]{path} is missing a field or malformed"))
+    })?;
+    let wrong = |cause: &str| partly_read(&value, format!("Records[{index}].dynamodb {cause}"));
+    let at = moment(body.approximate_creation_date_time).ok_or_else(|| wrong("has an impossible time"))?;
+    let key = key_of(&item(body.keys)).ok_or_else(|| wrong("has another key than pk and sk, both text"))?;
     let (before, after) = (body.old_image.map(item), body.new_image.map(item));
-    if before.is_none() && after.is_none() {
-        return Err("has no image: the stream must carry NEW_AND_OLD_IMAGES");
+    let raw = Raw { id, at, sequence: body.sequence_number, key, before, after };
+    readable(raw).map_err(|unreadable| Unreadable {
+        cause: format!("Records[{index}].dynamodb {}", unreadable.cause),
+        ..unreadable
+    })
+}
+
+/// What can be read of a record that cannot be read as a whole.
+fn partly_read(record: &Value, cause: String) -> Unreadable {
+    let body = &record["dynamodb"];
+    let image = |name: &str| serde_json::from_value::<Image>(body[name].clone()).ok().map(item);
+    let sequence = body["SequenceNumber"].as_str().and_then(|text| text.parse::<Sequence>().ok());
+    let named = record["eventID"].as_str().map(str::to_owned);
+    // What names nothing is known by what it says.
+    let id = named.unwrap_or_else(|| crate::values::fingerprint(&[record.to_string().as_bytes()]));
+    Unreadable {
+        id,
+        at: body["ApproximateCreationDateTime"].as_f64().and_then(moment),
+        sequence,
+        key: image("Keys").as_ref().and_then(key_of),
+        cause,
+        schema: None,
+        before: image("OldImage"),
+        after: image("NewImage"),
     }
-    let read = |image: Option<Item>| image.map(in_present_form).transpose();
-    let images = read(before).and_then(|before| Ok((before, read(after)?)));
-    let (before, after) = images.map_err(|_| "has an image of a schema that this program does not read")?;
-    Ok(Change { id, at, sequence: body.sequence_number, key, before, after })
 }
 
 fn moment(seconds: f64) -> Option<Timestamp> {
@@ -165,7 +296,8 @@ mod tests {
 
     #[test]
     fn an_event_of_lambda_tells_changes_in_order() {
-        let changes = changes(event()).unwrap();
+        let Batch { changes, unreadable } = batch(event()).unwrap();
+        assert_eq!(unreadable, []);
         let [created, changed, expired] = &changes[..] else { panic!("{changes:#?}") };
         let lead = "LEAD#0195a3c4-7d10-7e3b-9c53-5a1f0c2e8d41";
         assert_eq!(created.id, "7de3041dd709b024af6f29e4fa13d34c");
@@ -190,14 +322,13 @@ mod tests {
 
     #[test]
     fn an_event_without_records_tells_nothing() {
-        assert_eq!(changes(json!({ "Records": [] })).unwrap(), []);
+        assert!(batch(json!({ "Records": [] })).unwrap().is_empty());
     }
 
     #[test]
-    fn what_is_no_event_is_refused_with_its_place_and_without_its_data() {
+    fn a_record_that_cannot_be_read_stands_beside_the_others_with_its_place_and_without_its_data() {
         let body = "/Records/0/dynamodb";
         let broken: [(&str, Value, &str); 8] = [
-            ("/Records", json!("a"), "Records is"),
             ("/Records/0/eventID", json!(null), "Records[0].eventID is"),
             (&format!("{body}/SequenceNumber"), json!("x1"), "Records[0].dynamodb.SequenceNumber is"),
             (&format!("{body}/Keys/pk"), json!({ "S": 1 }), "Records[0].dynamodb.Keys.pk"),
@@ -208,25 +339,35 @@ mod tests {
                 "Records[0].dynamodb.NewImage.email",
             ),
             (&format!("{body}/NewImage"), json!(null), "Records[0].dynamodb has no image"),
-            (
-                &format!("{body}/ApproximateCreationDateTime"),
-                json!(1e300),
-                "Records[0].dynamodb tells an imp",
-            ),
+            (&format!("{body}/ApproximateCreationDateTime"), json!(1e300), "Records[0].dynamodb has an imp"),
+            (&format!("{body}/NewImage/schema"), json!({ "N": "9" }), "of a schema"),
         ];
         for (pointer, value, expected) in broken {
             let mut event = event();
-            *event.pointer_mut(pointer).unwrap() = value;
-            let error = changes(event).expect_err(pointer).to_string();
-            assert!(error.contains(expected), "{pointer}: {error}");
-            assert!(error.ends_with('.') && !error.contains("ada@"), "{error}");
+            match event.pointer_mut(pointer) {
+                Some(place) => *place = value,
+                None => event["Records"][0]["dynamodb"]["NewImage"]["schema"] = value,
+            }
+            let Batch { changes, unreadable } = batch(event).expect(pointer);
+            let [one] = &unreadable[..] else { panic!("{pointer}: {unreadable:?}") };
+            assert_eq!(changes.len(), 2, "{pointer}: the others go on");
+            assert!(one.cause.contains(expected), "{pointer}: {}", one.cause);
+            assert!(!one.cause.contains("ada@"), "{}", one.cause);
+            assert!(!one.id.is_empty());
+            assert_eq!(one.key.is_some(), !pointer.contains("/Keys/"), "{pointer}");
         }
-        let other = changes(json!({ "version": "2.0" })).unwrap_err().to_string();
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        let other = batch(json!({ "version": "2.0" })).unwrap_err().to_string();
         assert_eq!(
             other,
             "this is no event of a DynamoDB stream: the event is missing a field or malformed."
         );
-        assert!(changes(json!(null)).is_err());
+        assert!(batch(json!(null)).is_err());
+        let records = batch(json!({ "Records": "a" })).unwrap_err().to_string();
+        assert!(records.contains("Records is"), "{records}");
     }
 
     proptest! {

@@ -15,12 +15,12 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::check::{self, Checked};
-use super::health::{self, Progress};
+use super::health::{self, ConsumerPage, Progress};
 use crate::app::App;
 use crate::error::AppError;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::InQuery;
-use crate::web::lists::Listed;
+use crate::web::lists::{Listed, PageParameters};
 
 /// The routes.
 pub fn routes(app: &App) -> Routes {
@@ -32,9 +32,13 @@ pub fn routes(app: &App) -> Routes {
         .and(parked::routes(app))
 }
 
-async fn consumers(State(app): State<App>) -> Result<Json<Listed<Progress>>, AppError> {
-    // There are as many as partitions that somebody consumes.
-    Ok(Json(Listed { items: health::all(&app).await?, next: None }))
+async fn consumers(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Progress>>, AppError> {
+    let (limit, cursor) = parameters.read()?;
+    let ConsumerPage { consumers, next } = health::list(&app, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: consumers, next }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::InventoryError;
 use crate::app::App;
-use crate::dynamo::schema::TTL;
-use crate::dynamo::{Key, Select, WriteError, from_item, to_attribute, to_item};
+use crate::dynamo::schema::{SK, TTL};
+use crate::dynamo::{Cursor, Key, Select, WriteError, from_item, to_attribute, to_item};
 
-/// The most partitions that are shown.
-const MOST_SHOWN: i32 = 200;
+const LIST: &str = "consumers";
 const PARTITION: &str = "CONSUMERS";
 /// A partition that no consumer speaks of is forgotten after so many seconds: 30 days.
 const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
@@ -55,11 +54,29 @@ pub async fn tell(app: &App, progress: &[Progress]) -> Result<(), InventoryError
     Ok(())
 }
 
-/// How far all consumers have come. One call.
+/// One page of how far consumers have come.
+#[derive(Debug, Default)]
+pub struct ConsumerPage {
+    /// By group, topic and partition.
+    pub consumers: Vec<Progress>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of how far consumers have come. One call.
 ///
 /// # Errors
-/// [`InventoryError::Store`].
-pub async fn all(app: &App) -> Result<Vec<Progress>, InventoryError> {
-    let page = app.dynamo.select(&Select::partition(PARTITION, MOST_SHOWN)).await?;
-    Ok(page.items.into_iter().map(from_item).collect::<Result<_, _>>()?)
+/// [`InventoryError::Cursor`] for a cursor of another list.
+pub async fn list(app: &App, limit: u16, cursor: Option<&str>) -> Result<ConsumerPage, InventoryError> {
+    let mut select = Select::partition(PARTITION, i32::from(limit));
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(LIST, text)?;
+        let [sort] = cursor.parts();
+        select = select.after(sort, &Key::new(PARTITION, sort.clone()));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let last = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok());
+    let next = last.map(|sort| Cursor::after([sort.clone()]).encode(LIST));
+    let consumers = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+    Ok(ConsumerPage { consumers, next })
 }

@@ -70,6 +70,13 @@ fn origin(headers: &HeaderMap) -> String {
     format!("{}://{host}", if local { "http" } else { "https" })
 }
 
-async fn consumers(State(app): State<App>, shell: Shell) -> Answer {
-    html(StatusCode::OK, &ConsumersPage::new(shell, health::all(&app).await?))
+#[derive(Debug, Deserialize)]
+struct ConsumersQuery {
+    cursor: Option<String>,
+}
+
+async fn consumers(State(app): State<App>, shell: Shell, InQuery(asked): InQuery<ConsumersQuery>) -> Answer {
+    let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
+    let page = health::list(&app, ConsumersPage::LIMIT, cursor).await?;
+    html(StatusCode::OK, &ConsumersPage::new(shell, page))
 }

@@ -1,24 +1,28 @@
 //! Statistics: what the table's stream counted of leads and orders, a moment old.
 //!
-//! What always holds: what is counted of one lead or order stands beside it with the place of the change that was counted
-//! last, and is written in one transaction with the counters; so each change counts once, however often and in whatever
-//! order the stream tells it, and the counters are the sum of what stands beside the records.
+//! What always holds: what is counted of one lead or order stands beside it with the revision that was counted last, and
+//! is written in one transaction with the counters; so each change counts once, however often and in whatever order the
+//! stream delivers it, and the counters are the sum of what stands beside the records. The revision is the record's own:
+//! a table that was restored from a backup has another stream, and is counted on all the same.
 
 mod count;
 mod former;
+mod recount;
 mod tally;
 
 pub use count::{Uncounted, count};
 pub use former::{is_former, take_over};
+pub use recount::{RecountError, Recounted, recount};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::domain::{Status, Stock};
 use crate::app::App;
 use crate::dynamo::{Item, Key, StoreError, from_item};
 use crate::orders::domain::Cause;
+use crate::telemetry::{LATE_SECONDS, late_words};
 use crate::values::UsState;
 
 /// What the stream counted.
@@ -27,6 +31,8 @@ use crate::values::UsState;
 pub struct Stats {
     /// The time that it stands for: of the last change that was counted.
     pub as_of: Option<Timestamp>,
+    /// How many seconds they are behind the changes, if that is known and more than 5.
+    pub late_by_seconds: Option<u64>,
     /// All leads.
     pub total: u64,
     /// By status, all of them.
@@ -35,6 +41,25 @@ pub struct Stats {
     pub by_stock: Vec<StockCount>,
     /// By state, all 51; leads without a state are in none.
     pub by_state: Vec<StateCount>,
+}
+
+impl Stats {
+    /// The same, where readers know of a change at this time that may not be counted.
+    #[must_use]
+    pub fn known_changed(self, changed: Option<Timestamp>, now: Timestamp) -> Self {
+        let seconds = |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs());
+        let uncounted = |as_of: &Timestamp| {
+            changed.is_some_and(|changed| seconds(*as_of, changed).is_ok_and(|by| by > LATE_SECONDS))
+        };
+        let late = self.as_of.filter(uncounted).and_then(|as_of| seconds(as_of, now).ok());
+        Self { late_by_seconds: self.late_by_seconds.or(late), ..self }
+    }
+
+    /// How far they are behind the changes, in words: `12 seconds`.
+    pub fn late(&self) -> Option<String> {
+        let seconds = i64::try_from(self.late_by_seconds?).unwrap_or(i64::MAX);
+        late_words(Some(SignedDuration::from_secs(seconds)))
+    }
 }
 
 /// Leads of one status.
@@ -96,6 +121,19 @@ const MOST_DAYS: u8 = 31;
 const AS_OF: &str = "asOf";
 /// The attribute that says that the statistics count by state as well. Before, each state had an item.
 const BY_STATE: &str = "byState";
+/// The attribute that grows with every change of the statistics.
+const REVISION: &str = "revision";
+/// The attribute that names the last recount.
+const GENERATION: &str = "generation";
+/// The attribute that names the recount that runs.
+const RECOUNT: &str = "recount";
+/// What the attributes of its counters begin with.
+const NEXT: &str = "n_";
+
+/// The attribute of a recount's counter.
+fn next_attribute(name: &str) -> String {
+    format!("{NEXT}{name}")
+}
 
 fn stats_key() -> Key {
     Key::new("STATS", "STATS")
@@ -192,7 +230,10 @@ pub async fn read(app: &App) -> Result<Stats, StoreError> {
         StateCount { state, unassigned, assigned, fulfilled, withheld }
     };
     let count = |name| at_least_zero(number(&item, name));
+    let age = app.heartbeats.stream_age(app.clock.now());
+    let late = age.and_then(|age| u64::try_from(age.as_secs()).ok()).filter(|late| *late > LATE_SECONDS);
     Ok(Stats {
+        late_by_seconds: late,
         as_of: item.get(AS_OF).and_then(|value| value.as_s().ok()?.parse().ok()),
         total: count(tally::TOTAL),
         by_state: UsState::all().map(of_state).collect(),

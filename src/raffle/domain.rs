@@ -9,7 +9,7 @@ mod values;
 pub use fair::{Digest, Proof, ProofError, Seed, Verdict, draw};
 pub use pool::{Block, Pick, Pool};
 pub use sales::{Point, Sales};
-pub use state::{DenialState, RaffleState, WinnerState, tag_of};
+pub use state::{Counts, DenialState, RaffleState, WinnerState, tag_of};
 pub use values::{Limit, Prize, Quantity, RaffleId, TicketCount, TicketNumber, Title};
 
 use jiff::Timestamp;

@@ -65,6 +65,11 @@ pub(super) fn block_item(id: RaffleId, block: &Block) -> Result<Item, StoreError
     to_item(&block_key(id, block.number()), block)
 }
 
+/// How much is sold of a raffle, for lists. It sorts behind all that a raffle is read with.
+pub(super) fn sold_key(id: RaffleId) -> Key {
+    Key::new(partition(id), "SOLD")
+}
+
 /// Says that the winner is being drawn, so that purchases wait for it. It only keeps a crowd from overtaking the draw
 /// for ever: what keeps the draw right is its transaction. Whoever dies with it holds the crowd up for a moment.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

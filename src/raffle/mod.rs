@@ -34,6 +34,7 @@ pub mod export;
 mod forms;
 mod items;
 mod pages;
+pub mod sold;
 pub mod store;
 mod views;
 

@@ -52,7 +52,7 @@ async fn list(
 ) -> Answer {
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
     let page = store::list(&app, LIMIT, cursor.as_deref(), &who).await?;
-    html(StatusCode::OK, &ListPage::new(shell, page, cursor.is_some()))
+    html(StatusCode::OK, &ListPage::new(shell, page, cursor.is_some()).late(&app))
 }
 
 /// The start page of those who take part in raffles and see nothing else: the newest ones.
@@ -61,5 +61,5 @@ async fn list(
 /// [`AppError`] if the store failed.
 pub async fn home(app: &App, shell: Shell, who: &SignedIn) -> Answer {
     let page = store::list(app, LIMIT, None, who).await?;
-    html(StatusCode::OK, &ListPage::new(shell, page, false).greeting(who))
+    html(StatusCode::OK, &ListPage::new(shell, page, false).late(app).greeting(who))
 }

@@ -6,7 +6,8 @@ pub use super::buy::{Purchase, buy};
 pub use super::cancel::cancel;
 pub use super::draw::draw;
 
-use futures_util::future::try_join;
+use std::collections::HashMap;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
@@ -17,8 +18,9 @@ use super::domain::{
 use super::error::RaffleError;
 use super::items::{
     BLOCKS, HISTORY, LIST, RAFFLE, SeedItem, Stored, TICKETS, block_item, entry_item, holding_key, partition,
-    raffle_item, raffle_key, seed_key, ticket_key, tickets_partition,
+    raffle_item, raffle_key, seed_key, sold_key, ticket_key, tickets_partition,
 };
+use super::sold::Sold;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
@@ -30,8 +32,10 @@ use crate::values::Version;
 
 /// More than a raffle has items to be read with.
 const MOST_ITEMS: i32 = 40;
-/// Raffles of a list whose blocks are read at the same time.
+/// Reads of a list at the same time.
 const AT_ONCE: usize = 8;
+/// The most keys of one read.
+const MOST_KEYS: usize = 100;
 const TICKETS_LIST: &str = "raffle tickets";
 const HISTORY_LIST: &str = "raffle history";
 
@@ -61,6 +65,7 @@ pub async fn create(
     for block in pool.blocks() {
         write = write.put("block", block_item(id, block)?, Condition::Absent);
     }
+    write = write.put("sold", Sold::of(&pool, now).item(id)?, Condition::Absent);
     let state = RaffleState::of(&raffle, &pool, &Holding::default(), who, now);
     let write = Once::record(once, write, &state)?;
     match app.dynamo.write(write).await {
@@ -116,7 +121,8 @@ pub struct RafflePage {
     pub next: Option<String>,
 }
 
-/// A page of raffles, newest first, as `who` may see them. A call for each, and two.
+/// A page of raffles, newest first, as `who` may see them: one's own tickets exactly, what is sold as the stream counted
+/// it. Two calls for 33 raffles, and one more for each 33 beyond; a raffle that was never counted costs one of its own.
 ///
 /// # Errors
 /// [`RaffleError::Cursor`] for a cursor of another list.
@@ -137,15 +143,68 @@ pub async fn list(
     let ids: Vec<RaffleId> = page.items.iter().filter_map(|item| id_in(item, "RAFFLE#")).collect();
     let next = ids.last().filter(|_| page.more);
     let next = next.map(|id| Cursor::after([id.to_string()]).encode(LIST));
-    let pools = stream::iter(ids.clone()).map(|id| find(app, id)).buffered(AT_ONCE).try_collect::<Vec<_>>();
-    let (stored, holdings) = try_join(pools, holdings(app, &ids, who)).await?;
+    let keys: Vec<Key> =
+        ids.iter().flat_map(|id| [raffle_key(*id), sold_key(*id), holding_key(*id, who.id)]).collect();
+    let reads: Vec<_> = keys.chunks(MOST_KEYS).map(|keys| app.dynamo.get_all(keys)).collect();
+    let items: Vec<Vec<Item>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let mut listed = Listed::of(items.into_iter().flatten())?;
     let now = app.clock.now();
-    let none = Holding::default();
-    let states = stored.iter().flatten().map(|Stored { raffle, pool, .. }| {
-        let holding = holdings.iter().find(|(id, _)| *id == raffle.id).map_or(&none, |(_, holding)| holding);
-        RaffleState::of(raffle, pool, holding, who, now)
-    });
-    Ok(RafflePage { raffles: states.collect(), next })
+    let states = ids.into_iter().map(|id| listed.take(id)).map(|entry| state(app, entry, who, now));
+    let states: Vec<Option<RaffleState>> =
+        stream::iter(states.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
+    Ok(RafflePage { raffles: states.into_iter().flatten().collect(), next })
+}
+
+/// What is read of the raffles of a page.
+#[derive(Default)]
+struct Listed {
+    raffles: HashMap<RaffleId, Raffle>,
+    sold: HashMap<RaffleId, Sold>,
+    holdings: HashMap<RaffleId, Holding>,
+}
+
+/// What is read of one raffle.
+type Entry = (Option<Raffle>, Option<Sold>, Holding);
+
+impl Listed {
+    fn of(items: impl Iterator<Item = Item>) -> Result<Self, StoreError> {
+        let mut listed = Self::default();
+        for item in items {
+            let is_raffle = item.get(SK).and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == RAFFLE);
+            if let Some(id) = id_in(&item, "TICKETS#") {
+                listed.holdings.insert(id, from_item(item)?);
+            } else if let Some(id) = id_in(&item, "RAFFLE#") {
+                if is_raffle {
+                    listed.raffles.insert(id, from_item(item)?);
+                } else {
+                    listed.sold.insert(id, from_item(item)?);
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    fn take(&mut self, id: RaffleId) -> Entry {
+        let holding = self.holdings.remove(&id).unwrap_or_default();
+        (self.raffles.remove(&id), self.sold.remove(&id), holding)
+    }
+}
+
+async fn state(
+    app: &App,
+    (raffle, sold, holding): Entry,
+    who: &SignedIn,
+    now: Timestamp,
+) -> Result<Option<RaffleState>, RaffleError> {
+    let Some(raffle) = raffle else { return Ok(None) };
+    let Some(sold) = sold else {
+        // An earlier version opened it, and nobody has counted it.
+        let stored = find(app, raffle.id).await?;
+        return Ok(stored.map(|stored| RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)));
+    };
+    let counts = sold.counts(raffle.tickets.get());
+    let state = RaffleState::counted(&raffle, counts, &holding, who, now);
+    Ok(Some(RaffleState { as_of: Some(sold.as_of), ..state }))
 }
 
 /// What is published of a raffle's draw; before it, the commitment.
@@ -248,10 +307,10 @@ pub(super) async fn stored(app: &App, id: RaffleId) -> Result<Stored, RaffleErro
     find(app, id).await?.ok_or(RaffleError::NotFound(id))
 }
 
-async fn find(app: &App, id: RaffleId) -> Result<Option<Stored>, RaffleError> {
+pub(super) async fn find(app: &App, id: RaffleId) -> Result<Option<Stored>, StoreError> {
     // From the first block to the raffle's own item; the seed stands behind it.
     let select = Select::partition(partition(id), MOST_ITEMS).between(BLOCKS, RAFFLE);
-    Ok(Stored::of(id, app.dynamo.select(&select).await?.items)?)
+    Stored::of(id, app.dynamo.select(&select).await?.items)
 }
 
 async fn exists(app: &App, id: RaffleId) -> Result<(), RaffleError> {
@@ -262,23 +321,6 @@ async fn exists(app: &App, id: RaffleId) -> Result<(), RaffleError> {
 pub(super) async fn holding(app: &App, id: RaffleId, who: &SignedIn) -> Result<Holding, RaffleError> {
     let item = app.dynamo.get(&holding_key(id, who.id)).await?;
     Ok(item.map(from_item).transpose()?.unwrap_or_default())
-}
-
-async fn holdings(
-    app: &App,
-    ids: &[RaffleId],
-    who: &SignedIn,
-) -> Result<Vec<(RaffleId, Holding)>, RaffleError> {
-    let keys: Vec<Key> = ids.iter().map(|id| holding_key(*id, who.id)).collect();
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut holdings = Vec::new();
-    for item in app.dynamo.get_all(&keys).await? {
-        let id = id_in(&item, "TICKETS#");
-        holdings.extend(id.map(|id| from_item(item).map(|holding| (id, holding))).transpose()?);
-    }
-    Ok(holdings)
 }
 
 fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {

@@ -4,10 +4,12 @@
 //! and never with who it was; telling can neither fail nor change an answer. Who listens comes in through
 //! [`App`]: a line that CloudWatch makes metrics of on Lambda, the log elsewhere.
 
+mod heartbeats;
 mod report;
 pub(crate) mod tally;
 mod trace;
 
+pub use heartbeats::{Heartbeats, LATE_SECONDS, late_words};
 pub use report::{Metrics, Report, embedded_metrics};
 pub use tally::{Tally, unfinished};
 pub use trace::{PassOn, TraceId};

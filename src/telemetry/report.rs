@@ -49,6 +49,8 @@ pub struct Report {
     pub write_units: f64,
     /// Messages that were parked.
     pub parked: u32,
+    /// Records of the stream that became dead letters.
+    pub dead_letters: u32,
 }
 
 impl Report {
@@ -104,6 +106,7 @@ impl Report {
             read_units: counts.read_units,
             write_units: counts.write_units,
             parked: counts.parked,
+            dead_letters: counts.dead_letters,
         }
     }
 
@@ -130,6 +133,7 @@ impl Report {
                     read_units = self.read_units,
                     write_units = self.write_units,
                     parked = self.parked,
+                    dead_letters = self.dead_letters,
                 )
             };
         }
@@ -187,6 +191,7 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
         ("Failures", one(report.is_failure()).into()),
         ("Retries", report.retries.into()),
         ("Parked", report.parked.into()),
+        ("DeadLetters", report.dead_letters.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
     ];
     let directives = directives(&counts, metrics);
@@ -254,6 +259,7 @@ mod tests {
             read_units: 1.5,
             write_units: 8.0,
             parked: 0,
+            dead_letters: 0,
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Counts {
     pub(super) write_units: f64,
     /// Messages that were parked.
     pub(super) parked: u32,
+    /// Records of the stream that became dead letters.
+    pub(super) dead_letters: u32,
 }
 
 impl Tally {
@@ -103,6 +105,11 @@ pub(crate) fn rule_violation() {
 /// So many messages were parked.
 pub(crate) fn parked(messages: usize) {
     count(|counts| counts.parked += u32::try_from(messages).unwrap_or(u32::MAX));
+}
+
+/// A record of the stream became a dead letter.
+pub(crate) fn dead_letter() {
+    count(|counts| counts.dead_letters += 1);
 }
 
 /// One call of DynamoDB ended after so many attempts.

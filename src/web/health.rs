@@ -1,23 +1,223 @@
-//! Whether the product can work: the table answers.
+//! Whether the process lives, and whether it can do its work. Both answers are public and name no secret.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::dynamo::{Key, StoreError};
-use crate::error::AppError;
 
-/// `GET /health`: 200 if the table answers a read, 503 if not. One call, of one read unit at most.
-///
-/// # Errors
-/// [`StoreError::Unavailable`], whatever keeps the table from answering.
-pub async fn health(State(app): State<App>) -> Result<Json<Value>, AppError> {
-    match app.dynamo.get(&Key::new("HEALTH", "HEALTH")).await {
-        Ok(_) => Ok(Json(json!({ "status": "ok" }))),
-        Err(StoreError::Failed { operation, cause }) => {
-            Err(StoreError::Unavailable { operation, attempts: 1, last: cause }.into())
+/// How long an answer is given again before the table is asked once more.
+const KEPT_FOR: SignedDuration = SignedDuration::from_secs(2);
+/// How far statistics and rules may be behind the changes.
+const STREAM_LIMIT: SignedDuration = SignedDuration::from_mins(5);
+/// How long ago the last sweep may have ended; they come every 20 s.
+const SWEEPER_LIMIT: SignedDuration = SignedDuration::from_mins(3);
+/// The least free bytes on the disk of the data.
+const DISK_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// How many bytes are free on the disk of the data; nothing if that cannot be read.
+#[derive(Clone)]
+pub struct FreeDisk(Arc<dyn Fn() -> Option<u64> + Send + Sync>);
+
+impl FreeDisk {
+    /// Asks a function, which must not block for long.
+    pub fn from_fn(free: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(free))
+    }
+}
+
+impl fmt::Debug for FreeDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FreeDisk")
+    }
+}
+
+/// The last answer of a process about its readiness. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct LastReadiness(Arc<Mutex<Option<(Timestamp, Readiness)>>>);
+
+/// Whether one thing works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Failed,
+    /// It is not part of this process, so nothing is known of it here.
+    Absent,
+}
+
+/// What is known of one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
+}
+
+impl Check {
+    const ABSENT: Self = Self { status: Status::Absent, age_seconds: None, free_bytes: None };
+
+    fn of(is_ok: bool) -> Self {
+        Self { status: if is_ok { Status::Ok } else { Status::Failed }, ..Self::ABSENT }
+    }
+
+    fn of_age(age: Option<SignedDuration>, limit: SignedDuration) -> Self {
+        age.map_or(Self::ABSENT, |age| Self { age_seconds: Some(age.as_secs()), ..Self::of(age <= limit) })
+    }
+
+    fn of_disk(free: Option<u64>) -> Self {
+        free.map_or(Self::ABSENT, |free| Self { free_bytes: Some(free), ..Self::of(free >= DISK_LIMIT) })
+    }
+
+    fn fails(&self) -> bool {
+        self.status == Status::Failed
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Checks {
+    table: Check,
+    stream: Check,
+    sweeper: Check,
+    disk: Check,
+}
+
+/// Whether a process can do its work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Readiness {
+    /// `ready` or `not-ready`.
+    status: &'static str,
+    /// What is wrong, each in a sentence.
+    problems: Vec<String>,
+    checks: Checks,
+}
+
+impl Readiness {
+    fn of(checks: Checks) -> Self {
+        let age = |check: &Check| check.age_seconds.unwrap_or_default();
+        let mut problems = Vec::new();
+        let mut add = |check: &Check, words: String| {
+            if check.fails() {
+                problems.push(words);
+            }
+        };
+        add(&checks.table, "The table does not answer.".to_owned());
+        add(&checks.stream, format!("Statistics and rules are {} s behind.", age(&checks.stream)));
+        add(&checks.sweeper, format!("The last sweep ended {} s ago.", age(&checks.sweeper)));
+        let free = checks.disk.free_bytes.unwrap_or_default();
+        add(&checks.disk, format!("The disk of the data has {free} bytes left."));
+        Self { status: if problems.is_empty() { "ready" } else { "not-ready" }, problems, checks }
+    }
+}
+
+/// `GET /health`: 200 as long as the process answers. It asks nothing, so that a table that fails restarts no process.
+pub async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// `GET /health/ready`: 200 if the process can do its work, 503 with what is wrong if not. One read of one unit at most,
+/// and one in two seconds.
+pub async fn ready(State(app): State<App>) -> Response {
+    let readiness = readiness(&app).await;
+    let status = match readiness.problems.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(readiness)).into_response()
+}
+
+async fn readiness(app: &App) -> Readiness {
+    let now = app.clock.now();
+    if let Some(last) = app.readiness.recent(now) {
+        return last;
+    }
+    let table = app.dynamo.get(&Key::new("HEALTH", "HEALTH")).await;
+    if let Err(error) = &table {
+        tracing::warn!(%error, "the table does not answer a health check");
+    }
+    let readiness = Readiness::of(Checks {
+        table: Check::of(answers(&table)),
+        stream: Check::of_age(app.heartbeats.stream_age(now), STREAM_LIMIT),
+        sweeper: Check::of_age(app.heartbeats.sweep_age(now), SWEEPER_LIMIT),
+        disk: Check::of_disk(app.free_disk.as_ref().and_then(|free| (free.0)())),
+    });
+    app.readiness.keep(app.clock.now(), &readiness);
+    readiness
+}
+
+/// Whether the table answered, if only with an item that this version does not read.
+fn answers<T>(read: &Result<T, StoreError>) -> bool {
+    matches!(read, Ok(_) | Err(StoreError::OtherSchema { .. } | StoreError::Malformed { .. }))
+}
+
+impl LastReadiness {
+    /// The last answer, if it is recent. If it is not, others get it once more while the one who asks finds a new one.
+    fn recent(&self, now: Timestamp) -> Option<Readiness> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, readiness) = last.as_mut()?;
+        if now.duration_since(*at).abs() < KEPT_FOR {
+            return Some(readiness.clone());
         }
-        Err(error) => Err(error.into()),
+        *at = now;
+        None
+    }
+
+    fn keep(&self, now: Timestamp, readiness: &Readiness) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, readiness.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named_and_what_is_absent_is_not_wrong() {
+        let ok = Checks {
+            table: Check::of(true),
+            stream: Check::of_age(None, STREAM_LIMIT),
+            sweeper: Check::of_age(Some(SignedDuration::from_secs(20)), SWEEPER_LIMIT),
+            disk: Check::of_disk(None),
+        };
+        let ready = Readiness::of(ok.clone());
+        assert_eq!((ready.status, ready.problems.len()), ("ready", 0));
+        assert_eq!(json!(ready.checks.stream), json!({ "status": "absent" }));
+        assert_eq!(json!(ready.checks.sweeper), json!({ "status": "ok", "ageSeconds": 20 }));
+
+        for (checks, words) in [
+            (Checks { table: Check::of(false), ..ok.clone() }, "The table does not answer."),
+            (
+                Checks {
+                    stream: Check::of_age(Some(SignedDuration::from_secs(301)), STREAM_LIMIT),
+                    ..ok.clone()
+                },
+                "Statistics and rules are 301 s behind.",
+            ),
+            (
+                Checks {
+                    sweeper: Check::of_age(Some(SignedDuration::from_secs(181)), SWEEPER_LIMIT),
+                    ..ok.clone()
+                },
+                "The last sweep ended 181 s ago.",
+            ),
+            (
+                Checks { disk: Check::of_disk(Some(9)), ..ok.clone() },
+                "The disk of the data has 9 bytes left.",
+            ),
+        ] {
+            let readiness = Readiness::of(checks);
+            assert_eq!((readiness.status, &readiness.problems[..]), ("not-ready", &[words.to_owned()][..]));
+        }
     }
 }

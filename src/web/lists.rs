@@ -28,7 +28,16 @@ impl PageParameters {
     /// # Errors
     /// [`WebError::Invalid`] for a limit that is none.
     pub fn read(self) -> Result<(u16, Option<String>), WebError> {
-        Ok((limit(self.limit)?, self.cursor.filter(|text| !text.is_empty())))
+        self.read_or(DEFAULT)
+    }
+
+    /// The same, where a page has so many items unless a limit is given.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_or(self, unless_given: u16) -> Result<(u16, Option<String>), WebError> {
+        let limit = limit_or(self.limit, unless_given)?;
+        Ok((limit, self.cursor.filter(|text| !text.is_empty())))
     }
 }
 
@@ -50,9 +59,16 @@ pub fn parameter<T>(
 /// # Errors
 /// [`WebError::Invalid`] for anything else.
 pub fn limit(text: Option<String>) -> Result<u16, WebError> {
+    limit_or(text, DEFAULT)
+}
+
+/// The most items of a page unless a limit is given.
+const DEFAULT: u16 = 25;
+
+fn limit_or(text: Option<String>, unless_given: u16) -> Result<u16, WebError> {
     let limit = parameter("limit", text, |text| {
         let limit = text.parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
         limit.ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
     })?;
-    Ok(limit.unwrap_or(25))
+    Ok(limit.unwrap_or(unless_given))
 }

@@ -1,5 +1,9 @@
 //! What goes wrong between the product and DynamoDB, made to order under the real SDK.
 
+use std::sync::{Arc, Mutex};
+
+use holdfast::app::Clock;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::desk::{Desk, SHORT_PATIENCE, address, change, create, history, new_lead, read};
@@ -19,7 +23,7 @@ pub fn all() -> Vec<Story> {
             a_store_that_never_answers_is_503_for_reads_as_well;
         embedded: the_call_that_is_tried_again_carries_the_same_bytes,
             an_unknown_failure_is_answered_opaque,
-            health_says_whether_the_table_answers
+            health_says_that_the_process_lives_and_readiness_whether_the_table_answers
     ]
 }
 
@@ -173,11 +177,45 @@ async fn an_unknown_failure_is_answered_opaque(world: World) {
     }
 }
 
-async fn health_says_whether_the_table_answers(world: World) {
+async fn health_says_that_the_process_lives_and_readiness_whether_the_table_answers(world: World) {
+    let now = Arc::new(Mutex::new(Timestamp::now()));
+    let clock = now.clone();
+    let clock = Clock::from_fn(move || *clock.lock().unwrap());
     let desk = Desk::open(&world).await;
-    let visitor = desk.another(&world, world.wire(), SHORT_PATIENCE).visitor();
-    assert_eq!(visitor.get("/health").send().await.expect(200).json::<Value>()["status"], "ok");
+    let desk = desk.another(&world, world.wire(), SHORT_PATIENCE).with_clock(clock);
+    let visitor = desk.visitor();
+    let ready = async |status| visitor.get("/health/ready").send().await.expect(status).json::<Value>();
+    let later = |seconds| {
+        let mut now = now.lock().unwrap();
+        *now = *now + SignedDuration::from_secs(seconds);
+    };
+    world.wire().reset();
+    for _ in 0..3 {
+        let answer = ready(200).await;
+        assert_eq!(
+            (&answer["status"], &answer["checks"]["stream"]["status"]),
+            (&json!("ready"), &json!("absent"))
+        );
+    }
+    assert_eq!(world.wire().total(), 1, "what was answered a moment ago is answered again");
+
     world.wire().always("GetItem", Fault::ConnectionRefused);
-    let answer = visitor.get("/health").send().await.expect(503);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(visitor.get("/health").send().await.expect(200).json::<Value>()["status"], "ok");
+    ready(200).await;
+    later(3);
+    let answer = ready(503).await;
+    assert_eq!(answer["problems"], json!(["The table does not answer."]));
+    assert!(!answer.to_string().contains(world.table()), "{answer}");
+
+    // What only workers know is said where they are.
+    world.wire().reset();
+    desk.app.heartbeats.started(desk.app.clock.now());
+    later(200);
+    let answer = ready(503).await;
+    assert_eq!(answer["problems"], json!(["The last sweep ended 200 s ago."]));
+    assert_eq!(answer["checks"]["stream"]["ageSeconds"], 200);
+    desk.app.heartbeats.swept(desk.app.clock.now());
+    desk.app.heartbeats.handled(desk.app.clock.now());
+    later(3);
+    assert_eq!(ready(200).await["problems"], json!([]));
 }

@@ -225,7 +225,13 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
     let tally = again.end().await;
     assert_eq!((tally.applied, tally.parked, tally.duplicates), (0, 0, 2_000));
     assert_eq!((check_all(&desk).await, parked(&desk).await.len()), (expected, crowd.parked));
-    let told: BTreeSet<_> = health::all(&desk.app).await.unwrap().into_iter().map(|one| one.group).collect();
+    let told: BTreeSet<_> = health::list(&desk.app, 100, None)
+        .await
+        .unwrap()
+        .consumers
+        .into_iter()
+        .map(|one| one.group)
+        .collect();
     assert!(told.contains("another"), "{told:?}");
 }
 

@@ -19,6 +19,7 @@ mod bad_input;
 mod bootstraps;
 mod browser;
 mod deadlines;
+mod dead_letters;
 mod deployment;
 mod engine;
 mod faults;
@@ -30,6 +31,7 @@ mod inventory_pages;
 mod kafka;
 mod keys;
 mod leads;
+mod list_costs;
 mod lists;
 mod login_throttle;
 mod order_api;
@@ -82,6 +84,7 @@ modules![
     bootstraps,
     browser,
     deadlines,
+    dead_letters,
     deployment,
     engine,
     faults,
@@ -93,6 +96,7 @@ modules![
     kafka,
     keys,
     leads,
+    list_costs,
     lists,
     login_throttle,
     order_api,

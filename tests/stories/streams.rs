@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::pending;
-use holdfast::dynamo::stream::Change;
-use holdfast::dynamo::{Item, Key, Pace, StoreError, StreamReader};
+use holdfast::dynamo::stream::{Batch, Change};
+use holdfast::dynamo::{Item, Key, Pace, Progress, StoreError, StreamReader};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,6 +27,7 @@ pub fn all() -> Vec<Story> {
             changes_made_meanwhile_are_told_until_the_reader_is_stopped;
         dynamodb: a_stream_that_fails_for_a_while_loses_nothing,
             a_shard_is_read_after_its_parent,
+            a_reader_goes_on_whatever_fails,
             a_table_without_a_stream_is_an_error_in_words
     ]
 }
@@ -39,8 +40,6 @@ const PACE: Pace = Pace {
     retry: Duration::from_millis(5),
     longest: Duration::from_millis(20),
 };
-
-type Batch = Arc<[Change]>;
 
 fn is_lead(key: &Key) -> bool {
     key.sk == "LEAD"
@@ -55,9 +54,9 @@ fn reader(world: &World, desk: &Desk, consumer: &'static str) -> (StreamReader, 
 /// Everything that the stream tells the reader now.
 async fn told(reader: &mut StreamReader) -> Vec<Change> {
     let told = Mutex::new(Vec::new());
-    let handle = async |batch: Batch| {
+    let handle = async |batch: Arc<Batch>| {
         assert!(!batch.is_empty());
-        told.lock().unwrap().extend_from_slice(&batch);
+        told.lock().unwrap().extend_from_slice(&batch.changes);
         Ok::<_, String>(())
     };
     reader.drain(handle, pending()).await.expect("the stream can be read");
@@ -116,13 +115,14 @@ async fn many_changes_come_in_batches_and_none_is_missing(world: World) {
     let expected: Vec<_> =
         (1..=121).map(|version| ((version > 1).then(|| version - 1), Some(version))).collect();
     let batches = Mutex::new(Vec::new());
-    let handle = async |batch: Batch| {
+    let handle = async |batch: Arc<Batch>| {
         batches.lock().unwrap().push(batch);
         Ok::<_, String>(())
     };
     reader.drain(handle, pending()).await.expect("the stream can be read");
     let batches = batches.into_inner().unwrap();
-    assert_eq!(versions(&batches.concat()), expected);
+    let changes: Vec<Change> = batches.iter().flat_map(|batch| batch.changes.clone()).collect();
+    assert_eq!(versions(&changes), expected);
     // DynamoDB's stream is handed over in hundreds, the engine's log in pages of thousands.
     let sizes: Vec<usize> = batches.iter().map(|batch| batch.len()).collect();
     match desk.app.dynamo.conflicts() {
@@ -139,9 +139,9 @@ async fn changes_that_were_not_handled_are_handed_over_again(world: World) {
 
     let (mut first, _) = reader(&world, &desk, "story");
     let seen = Mutex::new(Vec::new());
-    let handle = async |batch: Batch| {
+    let handle = async |batch: Arc<Batch>| {
         let mut seen = seen.lock().unwrap();
-        seen.push(versions(&batch));
+        seen.push(versions(&batch.changes));
         if seen.len() < 4 { Err("not now") } else { Ok(()) }
     };
     world.wire().reset();
@@ -165,15 +165,15 @@ async fn the_next_reader_goes_on_behind_the_checkpoint(world: World) {
 
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
     // It falls before this one has noted that it handled it.
-    let failing = async |_: Batch| Err::<(), _>("the process is killed");
+    let failing = async |_: Arc<Batch>| Err::<(), _>("the process is killed");
     let (mut killed, _) = reader(&world, &desk, "story");
     let (told_to_stop, stop) = oneshot::channel::<()>();
     let mut told_to_stop = Some(told_to_stop);
-    let once = |batch: Batch| {
+    let once = |batch: Arc<Batch>| {
         drop(told_to_stop.take());
         failing(batch)
     };
-    killed.run(once, async { drop(stop.await) }).await.unwrap();
+    killed.run(once, async { drop(stop.await) }).await;
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
 
     let (mut next, _) = reader(&world, &desk, "story");
@@ -260,9 +260,9 @@ async fn changes_made_meanwhile_are_told_until_the_reader_is_stopped(world: Worl
     let (tell, mut told) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let reading = tokio::spawn(async move {
-        let handle = |batch: Batch| {
+        let handle = |batch: Arc<Batch>| {
             let tell = tell.clone();
-            async move { tell.send(versions(&batch)) }
+            async move { tell.send(versions(&batch.changes)) }
         };
         reader.run(handle, async { drop(stopped.await) }).await
     });
@@ -273,7 +273,7 @@ async fn changes_made_meanwhile_are_told_until_the_reader_is_stopped(world: Worl
     assert_eq!(next().await, [(Some(1), Some(2))]);
 
     stop.send(()).unwrap();
-    tokio::time::timeout(PATIENCE, reading).await.expect("it ends").unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, reading).await.expect("it ends").unwrap();
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
     assert_eq!(told.recv().await, None, "and tells nothing more");
 }
@@ -320,12 +320,51 @@ async fn a_shard_is_read_after_its_parent(world: World) {
     assert_eq!(calls(READ, "ShardIterator"), ["parent", "parent, further", "child", "child, further"]);
 }
 
+async fn a_reader_goes_on_whatever_fails(world: World) {
+    let desk = Desk::open(&world).await;
+    create(&desk.agent().await, &new_lead("Lead", "lead@example.com")).await;
+    let (reader, wire) = reader(&world, &desk, "story");
+    // None of these passes by waiting for the store alone: somebody renews a token, makes the table, gives a right.
+    let table = json!({ "Table": { "TableName": world.table(), "TableStatus": "ACTIVE" } });
+    for fault in [
+        Fault::Refused("ResourceNotFoundException"),
+        Fault::Refused("ExpiredTokenException"),
+        Fault::Instead(table),
+    ] {
+        world.wire().next("DescribeTable", fault);
+    }
+    for (operation, name) in [
+        ("DescribeStream", "AccessDeniedException"),
+        ("GetShardIterator", "UnrecognizedClientException"),
+        (READ, "ExpiredTokenException"),
+        (READ, "ValidationException"),
+    ] {
+        wire.next(operation, Fault::Refused(name));
+    }
+    let (progress, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (seen, heard) = (progress.clone(), told.clone());
+    let mut reader = reader.reporting(move |progress| seen.lock().unwrap().push(progress));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    let handle = |batch: Arc<Batch>| {
+        heard.lock().unwrap().extend_from_slice(&batch.changes);
+        drop(stop.take());
+        async { Ok::<_, String>(()) }
+    };
+    let run = reader.run(handle, async { drop(stopped.await) });
+    tokio::time::timeout(PATIENCE, run).await.expect("it ends when it is stopped");
+    assert_eq!(versions(&told.lock().unwrap()), [(None, Some(1))]);
+    let progress = progress.lock().unwrap();
+    assert_eq!(progress.iter().filter(|seen| **seen == Progress::Failed).count(), 7, "{progress:?}");
+    assert!(matches!(progress.last(), Some(Progress::Handled(_))), "{progress:?}");
+}
+
 async fn a_table_without_a_stream_is_an_error_in_words(world: World) {
     let desk = Desk::open(&world).await;
     let (mut reader, _) = reader(&world, &desk, "story");
     let table = json!({ "Table": { "TableName": world.table(), "TableStatus": "ACTIVE" } });
     world.wire().next("DescribeTable", Fault::Instead(table));
-    let error = reader.drain(async |_: Batch| Ok::<_, String>(()), pending()).await.unwrap_err();
+    let error = reader.drain(async |_: Arc<Batch>| Ok::<_, String>(()), pending()).await.unwrap_err();
     assert!(matches!(error, StoreError::Failed { .. }));
     assert_eq!(error.to_string(), "DescribeTable failed: the table has no stream");
 }

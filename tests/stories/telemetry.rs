@@ -75,7 +75,9 @@ async fn every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_
     visitor.get("/nowhere/Ann").send().await.expect(404);
     is("none", 404, nobody, "not-found", 0);
     visitor.get("/health").send().await.expect(200);
-    is("GET /health", 200, nobody, "ok", 1);
+    is("GET /health", 200, nobody, "ok", 0);
+    visitor.get("/health/ready").send().await.expect(200);
+    is("GET /health/ready", 200, nobody, "ok", 1);
 
     // The same rule, met on a page: its form is shown again and no problem is named.
     let person = desk.session(Role::Agent, "Ann").await;

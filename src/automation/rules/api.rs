@@ -22,7 +22,7 @@ use crate::web::access::{Access, Routes};
 use crate::web::extract::{
     InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, present,
 };
-use crate::web::lists::{Listed, limit, parameter};
+use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::respond::{answer, no_content};
 
@@ -39,9 +39,14 @@ pub fn routes(app: &App) -> Routes {
         .post("/api/automation/runs/{id}/retry", Access::Administrator, retry)
 }
 
-async fn list(State(app): State<App>) -> Result<Json<Listed<Rule>>, AppError> {
-    // There are at most 100.
-    Ok(Json(Listed { items: store::all(&app).await?, next: None }))
+async fn list(
+    State(app): State<App>,
+    InQuery(parameters): InQuery<PageParameters>,
+) -> Result<Json<Listed<Rule>>, AppError> {
+    // There are at most 100, so that is what a page has that names no limit.
+    let (limit, cursor) = parameters.read_or(100)?;
+    let store::RulePage { rules, next } = store::list(&app, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: rules, next }))
 }
 
 fn yes() -> bool {

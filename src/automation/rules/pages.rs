@@ -3,18 +3,15 @@
 //! What always holds: every form works without JavaScript; whoever loses a race gets the fresh rule beside what they
 //! typed, and a form that goes on from there.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::domain::{Rule, RuleChange, RuleId};
 use super::error::RuleError;
 use super::forms::{Messages, Typed};
-use super::runs::{self, Run, RunFilter, RunId, RunPage, RunState};
+use super::runs::{self, Overview, RunFilter, RunId, RunPage, RunState};
 use super::views::{ConflictView, RulePage, RuleView, RulesPage, RunView};
 use super::{running, store};
 use crate::accounts::domain::SignedIn;
@@ -33,8 +30,6 @@ use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
 const PATH: &str = "/automation/rules";
 /// Runs on one page.
 const RUNS: u16 = 25;
-/// Reads of last runs at the same time.
-const AT_ONCE: usize = 8;
 
 /// The routes of the pages.
 pub fn routes(app: &App) -> Routes {
@@ -71,12 +66,11 @@ async fn page(
 ) -> Result<RulesPage, AppError> {
     let rule: Option<RuleId> = parameter("rule", query.rule, str::parse)?;
     let rules = store::all(app).await?;
-    let parked = RunFilter { rule: None, state: Some(RunState::Parked) };
-    let parked = runs::list(app, parked, RUNS, None).await?;
     let cursor = query.cursor.filter(|text| !text.is_empty());
     let filter = RunFilter { rule, state: None };
-    let RunPage { runs, next } = runs::list(app, filter, RUNS, cursor.as_deref()).await?;
-    let last = last_runs(app, &rules).await?;
+    let ids: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
+    let Overview { parked, page, last } = runs::overview(app, &ids, filter, RUNS, cursor.as_deref()).await?;
+    let RunPage { runs, next } = page;
     let of = rule.map(|id| format!("rule={id}&")).unwrap_or_default();
     Ok(RulesPage {
         refusal,
@@ -84,19 +78,11 @@ async fn page(
             .and_then(|id| rules.iter().find(|rule| rule.id == id))
             .map(|rule| rule.name.to_string()),
         rules: RuleView::all(rules, last),
-        parked: parked.runs.into_iter().map(RunView::from).collect(),
+        parked: parked.into_iter().map(RunView::from).collect(),
         runs: runs.into_iter().map(RunView::from).collect(),
         next: next.map(|cursor| format!("{PATH}?{of}cursor={cursor}#runs")),
         shell,
     })
-}
-
-/// The last run of each rule.
-async fn last_runs(app: &App, rules: &[Rule]) -> Result<HashMap<RuleId, Run>, RuleError> {
-    let filters = rules.iter().map(|rule| RunFilter { rule: Some(rule.id), state: None });
-    let reads: Vec<_> = filters.map(|filter| runs::list(app, filter, 1, None)).collect();
-    let pages: Vec<RunPage> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(pages.into_iter().flat_map(|page| page.runs).map(|run| (run.rule, run)).collect())
 }
 
 fn form(app: &App, shell: Shell, rule: Option<&Rule>, typed: Typed) -> RulePage {

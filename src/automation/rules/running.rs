@@ -183,23 +183,60 @@ pub async fn retry(
     }
 }
 
-/// Tries the failed runs again whose time has come. Those of a rule that is gone or switched off are parked.
+/// How many failures of the store in a row end a sweep: then it is the store that fails, and not one rule.
+const MOST_FAILURES: u32 = 3;
+
+/// What failed of many things, of which none holds up the next.
+#[derive(Default)]
+struct Failures {
+    in_a_row: u32,
+    last: Option<StoreError>,
+}
+
+impl Failures {
+    /// Notes what one thing came to, and says whether to go on.
+    fn note(&mut self, what: &'static str, id: impl std::fmt::Display, done: Result<(), StoreError>) -> bool {
+        match done {
+            Ok(()) => self.in_a_row = 0,
+            Err(error) => {
+                tracing::warn!(what, %id, %error, "it failed and is tried again by the next sweep");
+                self.in_a_row += 1;
+                self.last = Some(error);
+            }
+        }
+        self.in_a_row < MOST_FAILURES
+    }
+
+    fn end(self) -> Result<(), StoreError> {
+        self.last.map_or(Ok(()), Err)
+    }
+}
+
+/// Tries the failed runs again whose time has come. Those of a rule that is gone or switched off are parked. A run that
+/// fails holds up none of the others.
 ///
 /// # Errors
-/// [`StoreError`] if the store failed.
+/// The last [`StoreError`].
 pub(crate) async fn retry_due(app: &App, rules: &[Rule]) -> Result<(), StoreError> {
+    let mut failures = Failures::default();
     for before in runs::due(app, app.clock.now(), AT_A_SWEEP).await? {
-        let after = match rules.iter().find(|rule| rule.id == before.rule) {
-            Some(rule) if rule.enabled => again(app, rule, &before).await?,
-            rule => parked(app, &before, rule.is_none()),
-        };
-        match app.dynamo.write(runs::again(app, &before, &after)?).await {
-            // Somebody else has tried it: theirs stands.
-            Ok(()) | Err(WriteError::Refused(_)) => {}
-            Err(WriteError::Store(error)) => return Err(error),
+        if !failures.note("run", before.id, retry_one(app, rules, &before).await) {
+            break;
         }
     }
-    Ok(())
+    failures.end()
+}
+
+async fn retry_one(app: &App, rules: &[Rule], before: &Run) -> Result<(), StoreError> {
+    let after = match rules.iter().find(|rule| rule.id == before.rule) {
+        Some(rule) if rule.enabled => again(app, rule, before).await?,
+        rule => parked(app, before, rule.is_none()),
+    };
+    match app.dynamo.write(runs::again(app, before, &after)?).await {
+        // Another process has tried it, and its outcome stays.
+        Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
+        Err(WriteError::Store(error)) => Err(error),
+    }
 }
 
 fn parked(app: &App, before: &Run, gone: bool) -> Run {
@@ -214,16 +251,18 @@ fn parked(app: &App, before: &Run, gone: bool) -> Run {
     }
 }
 
-/// Runs the rules whose time has come.
+/// Runs the rules whose time has come. A rule that fails holds up none of the others.
 ///
 /// # Errors
-/// [`StoreError`] if the store failed.
+/// The last [`StoreError`].
 pub(crate) async fn fire_due(app: &App, rules: &[Rule]) -> Result<(), StoreError> {
     let now = app.clock.now();
+    let mut failures = Failures::default();
     for rule in rules {
-        if let Some(event) = rule.due(now) {
-            run(app, rule, &event).await?;
+        let Some(event) = rule.due(now) else { continue };
+        if !failures.note("rule", rule.id, run(app, rule, &event).await) {
+            break;
         }
     }
-    Ok(())
+    failures.end()
 }

@@ -4,15 +4,18 @@
 //! What always holds: a rule and an event have one run, whose id is made of both, so that it is written once however
 //! often the event is told.
 
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::domain::{Repeat, Rule, RuleId};
 use super::error::RuleError;
+use super::last::{self, LastRun};
 use crate::app::App;
 use crate::automation::events::Event;
 use crate::dynamo::schema::{self, Index, TTL};
@@ -28,8 +31,11 @@ time_ordered_id!(
     "a run"
 );
 
-const RUN: &str = "RUN";
+/// The sort key of every run.
+pub(super) const RUN: &str = "RUN";
 const LIST: &str = "runs";
+/// The most keys of one read.
+const TOGETHER: usize = 100;
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What became of a run.
@@ -176,11 +182,18 @@ fn run_item(run: &Run) -> Result<Item, StoreError> {
     if let Some(due) = run.due {
         list(schema::STATUS_SCORE.sort, format!("{}#{}", due_sort(due), run.id));
     }
-    if !run.stays {
-        let until = run.created_at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
-        item.insert(TTL.to_owned(), to_attribute(until.as_second())?);
+    if let Some(until) = run.expires_at() {
+        item.insert(TTL.to_owned(), to_attribute(until)?);
     }
     Ok(item)
+}
+
+impl Run {
+    /// When it goes, in seconds; nothing if it stays.
+    pub(super) fn expires_at(&self) -> Option<i64> {
+        let until = self.created_at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
+        (!self.stays).then(|| until.as_second())
+    }
 }
 
 /// One run, read consistently, if there is one.
@@ -230,6 +243,19 @@ pub async fn list(
     limit: u16,
     cursor: Option<&str>,
 ) -> Result<RunPage, RuleError> {
+    let (ids, next) = page_ids(app, filter, limit, cursor).await?;
+    let mut runs = read(app, &ids).await?;
+    runs.retain(|run| filter.admits(run));
+    Ok(RunPage { runs, next })
+}
+
+/// The runs of a page, and where the next one begins.
+async fn page_ids(
+    app: &App,
+    filter: RunFilter,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<(Vec<RunId>, Option<String>), RuleError> {
     let (index, partition) = partition(filter);
     let mut select = Select::index(index, partition, i32::from(limit) + 1).backwards();
     if let Some(text) = cursor {
@@ -242,12 +268,64 @@ pub async fn list(
     let more = ids.len() > usize::from(limit);
     ids.truncate(limit.into());
     let next = ids.last().filter(|_| more).map(|id| Cursor::after([id.to_string()]).encode(LIST));
-    let mut runs = read(app, &ids).await?;
-    // An index is a moment old.
-    runs.retain(|run| {
-        filter.state.is_none_or(|state| run.state == state) && filter.rule.is_none_or(|rule| run.rule == rule)
-    });
-    Ok(RunPage { runs, next })
+    Ok((ids, next))
+}
+
+impl RunFilter {
+    /// Whether a run passes. An index is a moment old.
+    fn admits(&self, run: &Run) -> bool {
+        self.state.is_none_or(|state| run.state == state) && self.rule.is_none_or(|rule| run.rule == rule)
+    }
+}
+
+/// What the page of rules shows beside them.
+#[derive(Debug)]
+pub(super) struct Overview {
+    /// Runs that wait for a person.
+    pub parked: Vec<Run>,
+    /// A page of runs, newest first.
+    pub page: RunPage,
+    /// The last runs of rules.
+    pub last: Vec<LastRun>,
+}
+
+/// What the page of rules shows beside them: a page of runs, those that wait for a person, and the last run of each of
+/// these rules. Three calls, and one more for each hundred of what is shown.
+///
+/// # Errors
+/// [`RuleError::Cursor`] for a cursor of another list.
+pub(super) async fn overview(
+    app: &App,
+    rules: &[RuleId],
+    filter: RunFilter,
+    limit: u16,
+    cursor: Option<&str>,
+) -> Result<Overview, RuleError> {
+    let waiting = RunFilter { rule: None, state: Some(RunState::Parked) };
+    let (parked, listed) =
+        try_join(page_ids(app, waiting, limit, None), page_ids(app, filter, limit, cursor)).await?;
+    let ((parked, _), (listed, next)) = (parked, listed);
+    let mut keys: Vec<Key> = parked.iter().chain(&listed).map(|id| run_key(*id)).collect();
+    keys.extend(rules.iter().map(|rule| last::key(*rule)));
+    // A run may be on both lists, and no read names a key twice.
+    let mut seen = HashSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    let (mut runs, mut last) = (HashMap::new(), Vec::new());
+    for keys in keys.chunks(TOGETHER) {
+        for item in app.dynamo.get_all(keys).await? {
+            if let Some(read) = last::read(&item) {
+                last.push(read?);
+            } else {
+                let run: Run = from_item(item)?;
+                runs.insert(run.id, run);
+            }
+        }
+    }
+    let of = |ids: Vec<RunId>, filter: RunFilter| -> Vec<Run> {
+        let found = ids.iter().filter_map(|id| runs.get(id));
+        found.filter(|run| filter.admits(run)).cloned().collect()
+    };
+    Ok(Overview { parked: of(parked, waiting), page: RunPage { runs: of(listed, filter), next }, last })
 }
 
 /// Failed runs whose time has come, at most `limit`.
@@ -256,9 +334,17 @@ pub(super) async fn due(app: &App, now: Timestamp, limit: i32) -> Result<Vec<Run
     let range =
         Select::index(schema::STATUS_SCORE, partition, limit).between("0", format!("{}~", due_sort(now)));
     let ids = ids(app, &range).await?;
-    let mut runs = read(app, &ids).await?;
+    let keys: Vec<Key> = ids.iter().map(|id| run_key(*id)).collect();
+    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
+    // One that cannot be read is not tried, and holds up none of the others.
+    let mut runs: Vec<Run> = items.into_iter().filter_map(readable).collect();
     runs.retain(|run| run.state == RunState::Failed && run.due.is_some_and(|due| due <= now));
     Ok(runs)
+}
+
+fn readable(item: Item) -> Option<Run> {
+    let run = from_item(item);
+    run.inspect_err(|error| tracing::error!(%error, "a run of a rule cannot be read and is not tried")).ok()
 }
 
 async fn ids(app: &App, select: &Select) -> Result<Vec<RunId>, StoreError> {
@@ -269,5 +355,8 @@ async fn ids(app: &App, select: &Select) -> Result<Vec<RunId>, StoreError> {
 
 async fn read(app: &App, ids: &[RunId]) -> Result<Vec<Run>, StoreError> {
     let keys: Vec<Key> = ids.iter().map(|id| run_key(*id)).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     app.dynamo.get_all(&keys).await?.into_iter().map(from_item).collect()
 }

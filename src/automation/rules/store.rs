@@ -6,13 +6,15 @@ use super::domain::{Rule, RuleChange, RuleId, Settings};
 use super::error::RuleError;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
+use crate::dynamo::schema::SK;
 use crate::dynamo::{
-    Condition, Key, Select, StoreError, Update, WriteError, from_item, to_attribute, to_item,
+    Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 use crate::leads::domain::Actor;
 use crate::values::Version;
 
 const RULES: &str = "RULES";
+const LIST: &str = "rules";
 
 fn rule_key(id: RuleId) -> Key {
     Key::new(RULES, id.to_string())
@@ -23,25 +25,58 @@ fn count_key() -> Key {
     Key::new("RULES#COUNT", "COUNT")
 }
 
-/// All rules, oldest first, read consistently.
+/// All rules, oldest first, read consistently. One that cannot be read is logged and left out, so that the others run.
 ///
 /// # Errors
 /// [`StoreError`] if the store failed.
 pub async fn all(app: &App) -> Result<Vec<Rule>, StoreError> {
-    let mut rules: Vec<Rule> = Vec::new();
+    let (mut rules, mut start): (Vec<Rule>, Option<Key>) = (Vec::new(), None);
     loop {
         let mut select = Select::partition(RULES, i32::try_from(Rule::MOST).unwrap_or(i32::MAX));
-        if let Some(last) = rules.last() {
-            select = select.after("", &rule_key(last.id));
+        if let Some(last) = &start {
+            select = select.after("", last);
         }
         let page = app.dynamo.select(&select).await?;
         for item in page.items {
-            rules.push(from_item(item)?);
+            match from_item(item) {
+                Ok(rule) => rules.push(rule),
+                Err(error) => tracing::error!(%error, "a rule cannot be read and does not run"),
+            }
         }
-        if !page.more {
+        let Some(last) = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok()) else {
             return Ok(rules);
-        }
+        };
+        start = Some(Key::new(RULES, last.clone()));
     }
+}
+
+/// One page of rules.
+#[derive(Debug)]
+pub struct RulePage {
+    /// The rules, oldest first.
+    pub rules: Vec<Rule>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A page of rules, oldest first, read consistently. One call.
+///
+/// # Errors
+/// [`RuleError::Cursor`] for a cursor of another list.
+pub async fn list(app: &App, limit: u16, cursor: Option<&str>) -> Result<RulePage, RuleError> {
+    let mut select = Select::partition(RULES, i32::from(limit) + 1);
+    if let Some(text) = cursor {
+        let cursor = Cursor::<1>::decode(LIST, text)?;
+        let [id] = cursor.parts();
+        let id: RuleId = id.parse().map_err(|_| CursorError)?;
+        select = select.after("", &rule_key(id));
+    }
+    let page = app.dynamo.select(&select).await?;
+    let mut rules = page.items.into_iter().map(from_item).collect::<Result<Vec<Rule>, _>>()?;
+    let more = rules.len() > usize::from(limit);
+    rules.truncate(limit.into());
+    let next = rules.last().filter(|_| more).map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
+    Ok(RulePage { rules, next })
 }
 
 /// One rule, read consistently.

@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::domain::{On, Rule, RuleId};
 use super::forms::{FIELDS, Messages, Typed};
+use super::last::LastRun;
 use super::runs::{Run, RunState};
 use crate::accounts::domain::Role;
 use crate::automation::events::EventKind;
@@ -51,16 +52,29 @@ pub(super) struct RuleView {
     once: bool,
     enabled: bool,
     version: u64,
-    last: Option<RunView>,
+    last: Option<LastView>,
+}
+
+/// The last run of a rule.
+struct LastView {
+    state: RunState,
+    at: Moment,
+}
+
+impl From<LastRun> for LastView {
+    fn from(last: LastRun) -> Self {
+        Self { state: last.state, at: last.at.into() }
+    }
 }
 
 impl RuleView {
     /// The rules, each with its last run.
-    pub(super) fn all(rules: Vec<Rule>, mut last: HashMap<RuleId, Run>) -> Vec<Self> {
+    pub(super) fn all(rules: Vec<Rule>, last: Vec<LastRun>) -> Vec<Self> {
+        let mut last: HashMap<RuleId, LastRun> = last.into_iter().map(|last| (last.rule, last)).collect();
         rules.into_iter().map(|rule| Self::of(&rule, last.remove(&rule.id))).collect()
     }
 
-    fn of(rule: &Rule, last: Option<Run>) -> Self {
+    fn of(rule: &Rule, last: Option<LastRun>) -> Self {
         let what = match rule.on {
             On::Event(kind) => kind.what().to_owned(),
             On::Every(_) => "by the clock".to_owned(),
@@ -81,7 +95,7 @@ impl RuleView {
             once: rule.repeat == super::domain::Repeat::Once,
             enabled: rule.enabled,
             version: rule.version.get(),
-            last: last.map(RunView::from),
+            last: last.map(Into::into),
         }
     }
 }

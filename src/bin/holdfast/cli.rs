@@ -117,6 +117,8 @@ pub enum Command {
     Restore(Restore),
     /// Rewrite what older versions wrote in the present form of items, also while the desk runs
     Upgrade(Upgrade),
+    /// Count the statistics anew, also while the server runs
+    Recount(Recount),
 }
 
 impl Command {
@@ -134,6 +136,7 @@ impl Command {
             Self::Replay(options) => &options.table,
             Self::Check(options) => &options.table,
             Self::Upgrade(options) => &options.table,
+            Self::Recount(options) => &options.table,
         };
         table.table.is_none().then_some(&table.data)
     }
@@ -287,6 +290,24 @@ pub struct Upgrade {
     #[arg(long)]
     pub finish: bool,
 }
+
+/// What to count anew.
+#[derive(Debug, Args)]
+#[command(after_help = RECOUNT_EXAMPLES)]
+pub struct Recount {
+    /// Where the leads and orders are
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+const RECOUNT_EXAMPLES: &str = "\
+Examples:
+  holdfast recount
+  holdfast recount --table desk --region us-east-1
+
+It reads all leads and orders, page by page, and corrects the counts of leads by status, stock and state. Everybody can go on
+working: what changes in the meantime is counted as well. Days keep what was counted of them and get what was missed. Run it
+after a table was restored to an earlier time, or when counts look wrong. Cut off, it is started again.";
 
 const UPGRADE_EXAMPLES: &str = "\
 Examples:

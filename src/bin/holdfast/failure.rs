@@ -12,6 +12,7 @@ use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
 #[cfg(feature = "kafka")]
 use holdfast::native::kafka::ConsumeError;
+use holdfast::automation::rules::RuleError;
 use holdfast::native::{ClientError, StartError};
 use holdfast::orders::OrderError;
 use holdfast::raffle::RaffleError;
@@ -94,6 +95,9 @@ pub enum Failure {
         /// What is there.
         file: PathBuf,
     },
+    /// A recount came to no end.
+    #[error("nothing was replaced: {0}")]
+    Recount(String),
     /// Values of the local data are not what was written.
     #[error("{} are damaged or missing; restore the data from a backup", counted(*.0))]
     Damaged(u64),
@@ -211,6 +215,9 @@ pub enum Failure {
     /// A raffle cannot be read.
     #[error(transparent)]
     Raffle(#[from] RaffleError),
+    /// A rule cannot be read.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -24,6 +24,7 @@ mod http_server;
 mod import;
 mod lock;
 mod raffle;
+mod recount;
 mod remote;
 mod replay;
 mod run;
@@ -123,6 +124,7 @@ async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Fa
         Command::Check(options) => check::run(options, host, console).await,
         Command::Backup(options) => backup::backup(options, host, console).await,
         Command::Restore(options) => backup::restore(options, console).await,
+        Command::Recount(options) => recount::run(options, host, console).await,
         Command::Upgrade(options) => upgrade::run(options, host, console).await,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,6 +17,7 @@ use holdfast::dynamo::StoreError;
 use holdfast::dynamo::schema::create_table;
 use holdfast::native::{self, StartError};
 use holdfast::orders::StateLocks;
+use holdfast::web::health::FreeDisk;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
@@ -62,6 +63,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let mut app = native::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
+    app.free_disk = Some(free_disk(data.path().to_owned()));
     let served = async {
         create_table(&app.dynamo).await?;
         let commands = take_commands(&data, &app, &engine, &address);
@@ -86,6 +88,21 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
         tracing::info!("stopped; all data is on disk");
     }
     served
+}
+
+/// The space on the disk of the data.
+fn free_disk(directory: PathBuf) -> FreeDisk {
+    #[cfg(unix)]
+    let free = move || {
+        let disk = rustix::fs::statvfs(&directory).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    };
+    #[cfg(not(unix))]
+    let free = move || {
+        let _ = &directory;
+        None
+    };
+    FreeDisk::from_fn(free)
 }
 
 /// Takes commands, if there is room on the disk for a socket or a token.

@@ -7,6 +7,7 @@ use holdfast::leads::stats;
 use crate::cli::Upgrade;
 use crate::console::{Console, Progress};
 use crate::failure::Failure;
+use crate::recount::recount_lists;
 use crate::table::Host;
 
 /// Rewrites until everything is in the present form.
@@ -25,9 +26,11 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     .await;
     console.end_progress();
     let statistics = stats::take_over(&opened.app).await;
+    let lists = recount_lists(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;
     statistics?;
+    lists?;
     let Upgraded { rewritten, form, .. } = upgraded;
     console.say(&format!("Rewrote {rewritten} items. All items are of schema {form}."));
     if form < SCHEMA {

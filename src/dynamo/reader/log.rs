@@ -3,11 +3,10 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::{Audience, Look};
+use super::{Audience, Look, Seen};
 use crate::dynamo::line::CallError;
 use crate::dynamo::read::key_of;
-use crate::dynamo::stream::{Change, Sequence};
-use crate::dynamo::upgrade::in_present_form;
+use crate::dynamo::stream::{Batch, Change, Raw, Sequence, Unreadable, readable};
 use crate::dynamo::{Embedded, Item, StoreError};
 use crate::engine::{Engine, EngineError, StreamRecord};
 use crate::values::Invalid;
@@ -30,7 +29,7 @@ pub(super) struct Log {
 /// What was read at once.
 struct Page {
     /// What is relevant of it.
-    changes: Arc<[Change]>,
+    batch: Arc<Batch>,
     /// Where it ends.
     last: u64,
 }
@@ -45,9 +44,9 @@ impl Log {
     }
 
     /// Hands over what was read, and notes that it was handled.
-    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
+    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H, seen: &mut Seen) -> Result<Look, StoreError>
     where
-        H: FnMut(Arc<[Change]>) -> F,
+        H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
@@ -59,14 +58,14 @@ impl Log {
                 None => return Ok(Look::Nothing),
             },
         };
-        let (last, changes) = (page.last, page.changes.clone());
-        if !changes.is_empty()
-            && let Err(error) = handle(changes.clone()).await
+        let (last, batch) = (page.last, page.batch.clone());
+        if !batch.is_empty()
+            && let Err(error) = handle(batch.clone()).await
         {
-            let (consumer, changes) = (self.audience.consumer, changes.len());
-            tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
+            seen.unhandled(error.to_string());
             return Ok(Look::Later);
         }
+        seen.handled(&batch);
         self.acknowledge(last).await?;
         (self.page, self.place) = (None, Some(last));
         Ok(Look::More)
@@ -92,8 +91,11 @@ impl Log {
         if page.last <= place {
             return Ok(None);
         }
-        let changes = page.records.into_iter().map(change).collect::<Result<_, _>>()?;
-        Ok(Some(Page { changes, last: page.last }))
+        let mut batch = Batch::default();
+        for record in page.records {
+            batch.push(change(record));
+        }
+        Ok(Some(Page { batch: Arc::new(batch), last: page.last }))
     }
 
     /// Records the reader's place without waiting for the disk. If the record is lost, the changes are handed over again.
@@ -119,20 +121,30 @@ impl Log {
     }
 }
 
-fn change(record: StreamRecord) -> Result<Change, StoreError> {
-    let StreamRecord { sequence, at, keys, old_image, new_image, .. } = record;
-    let key =
-        key_of(&keys).ok_or_else(|| StoreError::failed(READ, "a record has another key than pk and sk"))?;
-    let sequence = numbered(sequence)?;
-    let read = |image: Option<Item>| image.map(in_present_form).transpose();
-    let (before, after) = (read(old_image)?, read(new_image)?);
-    Ok(Change { id: sequence.as_issued().to_owned(), at, sequence, key, before, after })
+fn change(record: StreamRecord) -> Result<Change, Unreadable> {
+    let StreamRecord { sequence, at, keys, old_image: before, new_image: after, .. } = record;
+    let (key, numbered) = (key_of(&keys), numbered(sequence));
+    match (key, numbered) {
+        (Some(key), Ok(sequence)) => {
+            readable(Raw { id: sequence.as_issued().to_owned(), at, sequence, key, before, after })
+        }
+        (key, numbered) => Err(Unreadable {
+            id: format!("2{sequence:020}"),
+            at: Some(at),
+            sequence: numbered.ok(),
+            key,
+            cause: "has another key than pk and sk, both text".to_owned(),
+            schema: None,
+            before,
+            after,
+        }),
+    }
 }
 
 /// The engine's number as one of DynamoDB's form. The leading 2 puts it behind all numbers of the engine that Holdfast
 /// had before, which begin with 1 and 20 more digits and stand in what was counted.
-fn numbered(sequence: u64) -> Result<Sequence, StoreError> {
-    format!("2{sequence:020}").parse().map_err(|error: Invalid| StoreError::failed(READ, error))
+fn numbered(sequence: u64) -> Result<Sequence, Invalid> {
+    format!("2{sequence:020}").parse()
 }
 
 #[cfg(test)]

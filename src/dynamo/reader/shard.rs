@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType, StreamRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Seen;
 use super::shards::Source;
 use crate::dynamo::line::CallError;
 use crate::dynamo::read::key_of;
-use crate::dynamo::stream::{Change, Sequence};
-use crate::dynamo::upgrade::in_present_form;
+use crate::dynamo::stream::{Batch, Change, Raw, Sequence, Unreadable, readable};
 use crate::dynamo::{Condition, Item, Key, StoreError, WriteError, from_item, to_item};
-use crate::values::Invalid;
+use crate::values::fingerprint;
 
 const GET_RECORDS: &str = "GetRecords";
 const GET_ITERATOR: &str = "GetShardIterator";
@@ -35,7 +35,7 @@ pub(super) struct Shard {
     /// The checkpoint that is still to be written.
     owed: Option<Mark>,
     /// Read, and not yet handled.
-    batch: Option<Batch>,
+    batch: Option<Fetched>,
 }
 
 enum Place {
@@ -49,8 +49,8 @@ enum Place {
     End,
 }
 
-struct Batch {
-    changes: Arc<[Change]>,
+struct Fetched {
+    batch: Arc<Batch>,
     last: Option<Mark>,
     next: Option<String>,
 }
@@ -97,9 +97,14 @@ impl Shard {
     }
 
     /// Reads one batch, hands it over if it holds what is relevant, and notes how far that was.
-    pub(super) async fn step<H, F, E>(&mut self, source: &Source, handle: &mut H) -> Result<Step, StoreError>
+    pub(super) async fn step<H, F, E>(
+        &mut self,
+        source: &Source,
+        handle: &mut H,
+        seen: &mut Seen,
+    ) -> Result<Step, StoreError>
     where
-        H: FnMut(Arc<[Change]>) -> F,
+        H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
@@ -107,27 +112,27 @@ impl Shard {
         if matches!(self.place, Place::End) {
             return Ok(Step::AtEnd);
         }
-        let batch = match self.batch.take() {
-            Some(batch) => batch,
+        let fetched = match self.batch.take() {
+            Some(fetched) => fetched,
             None => match self.fetch(source).await? {
-                Reached::There(batch) => batch,
+                Reached::There(fetched) => fetched,
                 Reached::Lost => return Ok(Step::Read),
                 Reached::Gone => return Ok(Step::Gone),
             },
         };
-        if !batch.changes.is_empty() {
-            if let Err(error) = handle(batch.changes.clone()).await {
-                let (consumer, changes) = (source.audience.consumer, batch.changes.len());
-                tracing::warn!(consumer, changes, %error, "changes were not handled and are handed over again");
-                self.batch = Some(batch);
+        if !fetched.batch.is_empty() {
+            if let Err(error) = handle(fetched.batch.clone()).await {
+                seen.unhandled(error.to_string());
+                self.batch = Some(fetched);
                 return Ok(Step::Unhandled);
             }
-            self.owed = batch.last.clone();
+            seen.handled(&fetched.batch);
+            self.owed = fetched.last.clone();
         }
-        let news = batch.last.is_some();
-        self.read = batch.last.map(|mark| mark.sequence).or(self.read.take());
-        let ended = batch.next.is_none();
-        self.place = batch.next.map_or(Place::End, Place::At);
+        let news = fetched.last.is_some();
+        self.read = fetched.last.map(|mark| mark.sequence).or(self.read.take());
+        let ended = fetched.next.is_none();
+        self.place = fetched.next.map_or(Place::End, Place::At);
         self.settle(source).await?;
         Ok(match (ended, news) {
             (true, _) => Step::Ended,
@@ -137,7 +142,7 @@ impl Shard {
     }
 
     /// The next records, and the iterator behind them.
-    async fn fetch(&mut self, source: &Source) -> Result<Reached<Batch>, StoreError> {
+    async fn fetch(&mut self, source: &Source) -> Result<Reached<Fetched>, StoreError> {
         let iterator = match std::mem::replace(&mut self.place, Place::Behind) {
             Place::At(iterator) => iterator,
             place => {
@@ -160,14 +165,23 @@ impl Shard {
             Ok(output) => output,
             Err(error) => return self.lost(GET_RECORDS, error),
         };
-        let changes = output.records.unwrap_or_default().into_iter().map(change);
-        let changes = changes.collect::<Result<Vec<_>, _>>()?;
-        let last = changes.last().map(|last| Mark { sequence: last.sequence.clone(), at: last.at });
-        let wanted = |change: &Change| {
-            !change.key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(&change.key)
-        };
-        let changes = changes.into_iter().filter(wanted).collect();
-        Ok(Reached::There(Batch { changes, last, next: output.next_shard_iterator }))
+        let wanted = |key: &Key| !key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(key);
+        let (mut batch, mut last) = (Batch::default(), None);
+        for record in output.records.unwrap_or_default() {
+            let read = change(record);
+            let (sequence, at, key) = match &read {
+                Ok(change) => (Some(&change.sequence), Some(change.at), Some(&change.key)),
+                Err(unreadable) => (unreadable.sequence.as_ref(), unreadable.at, unreadable.key.as_ref()),
+            };
+            if let Some(sequence) = sequence {
+                let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
+                last = Some(Mark { sequence: sequence.clone(), at });
+            }
+            if key.is_none_or(wanted) {
+                batch.push(read);
+            }
+        }
+        Ok(Reached::There(Fetched { batch: Arc::new(batch), last, next: output.next_shard_iterator }))
     }
 
     /// An iterator behind what was read, or at the oldest record that there is.
@@ -251,22 +265,30 @@ impl Shard {
     }
 }
 
-fn change(record: Record) -> Result<Change, StoreError> {
-    let lacks = |what: &str| StoreError::failed(GET_RECORDS, format!("a record has no {what}"));
-    let id = record.event_id.ok_or_else(|| lacks("eventID"))?;
-    let body = record.dynamodb.ok_or_else(|| lacks("dynamodb"))?;
-    let at = body.approximate_creation_date_time.ok_or_else(|| lacks("time"))?;
-    let at =
-        Timestamp::from_nanosecond(at.as_nanos()).map_err(|error| StoreError::failed(GET_RECORDS, error))?;
-    let sequence = body.sequence_number.ok_or_else(|| lacks("sequence number"))?;
-    let sequence = sequence.parse().map_err(|error: Invalid| StoreError::failed(GET_RECORDS, error))?;
-    let key = body.keys.map(item).as_ref().and_then(key_of).ok_or_else(|| lacks("key of the table"))?;
+fn change(record: Record) -> Result<Change, Unreadable> {
+    let id = record.event_id;
+    let body = record.dynamodb.unwrap_or_else(|| StreamRecord::builder().build());
+    let at = body.approximate_creation_date_time;
+    let at = at.and_then(|at| Timestamp::from_nanosecond(at.as_nanos()).ok());
+    let sequence: Option<Sequence> = body.sequence_number.and_then(|text| text.parse().ok());
+    let key = body.keys.map(item).as_ref().and_then(key_of);
     let (before, after) = (body.old_image.map(item), body.new_image.map(item));
-    if before.is_none() && after.is_none() {
-        return Err(lacks("image"));
+    match (id, at, sequence, key) {
+        (Some(id), Some(at), Some(sequence), Some(key)) => {
+            readable(Raw { id, at, sequence, key, before, after })
+        }
+        (id, at, sequence, key) => {
+            let lacks = [id.is_none(), at.is_none(), sequence.is_none(), key.is_none()];
+            let names = ["eventID", "time", "sequence number", "key of the table"];
+            let lacking: Vec<&str> =
+                names.into_iter().zip(lacks).filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
+            // What names nothing is known by what it says.
+            let named = || fingerprint(&[format!("{at:?} {sequence:?} {key:?}").as_bytes()]);
+            let id = id.unwrap_or_else(named);
+            let cause = format!("has no {}", lacking.join(" and no "));
+            Err(Unreadable { id, at, sequence, key, cause, schema: None, before, after })
+        }
     }
-    let read = |image: Option<Item>| image.map(in_present_form).transpose();
-    Ok(Change { id, at, sequence, key, before: read(before)?, after: read(after)? })
 }
 
 /// An item as the table's SDK has it.

@@ -9,10 +9,10 @@ use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::Time
 use aws_sdk_dynamodbstreams::types::Shard as Described;
 
 use super::shard::{Shard, Step};
-use super::{Audience, Look};
+use super::{Audience, Look, Seen};
 use crate::dynamo::StoreError;
 use crate::dynamo::line::CallError;
-use crate::dynamo::stream::Change;
+use crate::dynamo::stream::Batch;
 
 /// What the shards are read with.
 pub(super) struct Source {
@@ -47,23 +47,31 @@ impl Shards {
     }
 
     /// One step in each shard whose parent is read to its end.
-    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H) -> Result<Look, StoreError>
+    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H, seen: &mut Seen) -> Result<Look, StoreError>
     where
-        H: FnMut(Arc<[Change]>) -> F,
+        H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
         if self.shards.iter().all(Shard::ended) {
             self.describe().await?;
         }
-        let mut look = Look::Nothing;
+        let (mut look, mut failed) = (Look::Nothing, None);
         for index in 0..self.shards.len() {
             let parent = self.shards[index].parent.clone();
             let waits = |shard: &Shard| Some(&shard.id) == parent.as_ref() && !shard.ended();
             if self.shards.iter().any(waits) {
                 continue;
             }
-            match self.shards[index].step(&self.source, handle).await? {
+            let step = match self.shards[index].step(&self.source, handle, seen).await {
+                Ok(step) => step,
+                // The other shards go on.
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    continue;
+                }
+            };
+            match step {
                 Step::AtEnd => {}
                 Step::Read => look = look.max(Look::More),
                 Step::Unhandled => look = Look::Later,
@@ -78,7 +86,7 @@ impl Shards {
                 }
             }
         }
-        Ok(look)
+        failed.map_or(Ok(look), Err)
     }
 
     /// Learns which shards the stream has. Those that are known keep their places.

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::civil::Date;
 
 use super::ProductView;
-use crate::inventory::health::Progress;
+use crate::inventory::health::{ConsumerPage, Progress};
 use crate::inventory::store::ProductPage;
 use crate::search::Query;
 use crate::web::pages::{Moment, Shell};
@@ -89,6 +89,8 @@ pub(in crate::inventory) struct NoProductsPage {
 pub(in crate::inventory) struct ConsumersPage {
     shell: Shell,
     consumers: Vec<ConsumerView>,
+    /// The address of the next page.
+    next: Option<String>,
 }
 
 struct ConsumerView {
@@ -101,7 +103,14 @@ struct ConsumerView {
 }
 
 impl ConsumersPage {
-    pub(in crate::inventory) fn new(shell: Shell, all: Vec<Progress>) -> Self {
+    /// The partitions of a page.
+    pub(in crate::inventory) const LIMIT: u16 = 50;
+
+    pub(in crate::inventory) fn new(shell: Shell, page: ConsumerPage) -> Self {
+        let address = |cursor: String| {
+            let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
+            Some(format!("/inventory/consumers?{query}"))
+        };
         let view = |one: Progress| ConsumerView {
             group: one.group,
             topic: one.topic,
@@ -110,6 +119,7 @@ impl ConsumersPage {
             lag: one.lag,
             at: one.at.into(),
         };
-        Self { shell, consumers: all.into_iter().map(view).collect() }
+        let consumers = page.consumers.into_iter().map(view).collect();
+        Self { shell, consumers, next: page.next.and_then(address) }
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::tally::{Counted, Shape, Sighting, Sums, Tally};
-use super::{AS_OF, BY_STATE, cause_attribute, day_key, former, state_attribute, stats_key};
+use super::{
+    AS_OF, BY_STATE, GENERATION, RECOUNT, REVISION, cause_attribute, day_key, former, next_attribute,
+    state_attribute, stats_key,
+};
 use crate::app::App;
 use crate::dynamo::schema::TTL;
 use crate::dynamo::stream::{Change, Sequence};
@@ -35,6 +39,8 @@ pub struct Uncounted {
     /// What failed.
     #[source]
     pub cause: StoreError,
+    /// Whether it is this change that cannot be read. Otherwise the changes could not be counted together.
+    pub is_unreadable: bool,
 }
 
 /// Counts what changes of leads and orders make of the statistics: each change once, however often it is told.
@@ -45,7 +51,8 @@ pub async fn count(app: &App, changes: &[Change]) -> Result<(), Uncounted> {
     let (sightings, broken) = sightings(changes);
     if let Some(first) = sightings.first() {
         let sequence = first.sequence.clone();
-        all(app, &sightings).await.map_err(|cause| Uncounted { sequence, cause })?;
+        let counted = all(app, &sightings).await;
+        counted.map_err(|cause| Uncounted { sequence, cause, is_unreadable: false })?;
     }
     broken.map_or(Ok(()), Err)
 }
@@ -57,7 +64,8 @@ fn sightings(changes: &[Change]) -> (Vec<Sighting>, Option<Uncounted>) {
         match Sighting::of(change) {
             Ok(sighting) => sightings.extend(sighting),
             Err(cause) => {
-                broken = Some(Uncounted { sequence: change.sequence.clone(), cause });
+                let sequence = change.sequence.clone();
+                broken = Some(Uncounted { sequence, cause, is_unreadable: true });
                 break;
             }
         }
@@ -79,19 +87,20 @@ async fn all(app: &App, sightings: &[Sighting]) -> Result<(), StoreError> {
 /// Counts what is not counted yet; says whether nobody else counted the same meanwhile.
 async fn try_all(app: &App, sightings: &[Sighting]) -> Result<bool, StoreError> {
     let records = by_record(sightings);
+    let epoch = Epoch::read(app).await?;
     let known = read(app, &records).await?;
     let as_of = sightings.iter().map(|sighting| sighting.at).max();
-    let steps = steps(&records, &known);
+    let steps = join(records.iter().filter_map(|record| Step::of(record, known.get(record.pk), &epoch)));
     let Some((last, others)) = steps.split_last() else { return Ok(true) };
     // Their records differ, and what they add to the counters can be added in any order.
     let at_once = if app.background.conflicts() { 1 } else { AT_ONCE };
-    let writes: Vec<_> = others.iter().map(|step| step.write(app, None)).collect();
+    let writes: Vec<_> = others.iter().map(|step| step.write(app, &epoch, None)).collect();
     let written: Vec<bool> = stream::iter(writes).buffer_unordered(at_once).try_collect().await?;
     if written.contains(&false) {
         return Ok(false);
     }
     // Only now do the statistics stand for the time of the last change.
-    last.write(app, as_of).await
+    last.write(app, &epoch, as_of).await
 }
 
 /// The sightings of one record, in order.
@@ -118,9 +127,64 @@ fn counted_key(pk: &str) -> Key {
     Key::new(pk, COUNTED)
 }
 
+/// Which records the counters have: those that were counted in this generation, and those that the recount took in
+/// which made it. A recount begins a new generation, which replaces the present one once all records are in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Epoch {
+    /// What the last recount was called; none before the first.
+    pub generation: Option<String>,
+    /// What the recount is called that runs now.
+    pub recount: Option<String>,
+}
+
+impl Epoch {
+    /// What the statistics say. One call.
+    pub async fn read(app: &App) -> Result<Self, StoreError> {
+        let items = app.background.get_parts(&[stats_key()], &[GENERATION, RECOUNT]).await?;
+        Ok(items.first().map(Self::of).unwrap_or_default())
+    }
+
+    /// What the statistics item says.
+    pub fn of(item: &Item) -> Self {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        Self { generation: text(GENERATION), recount: text(RECOUNT) }
+    }
+
+    /// What the counters have of a record.
+    fn in_counters(&self, counted: Option<&Counted>) -> Option<Shape> {
+        let has = |counted: &&Counted| {
+            counted.generation == self.generation
+                || (self.generation.is_some() && counted.recount == self.generation)
+        };
+        counted.filter(has).map(|counted| counted.shape)
+    }
+
+    /// What the recount has of a record.
+    fn in_recount(&self, counted: Option<&Counted>) -> Option<Shape> {
+        let has = |counted: &&Counted| self.recount.is_some() && counted.recount == self.recount;
+        counted.filter(has).map(|counted| counted.shape)
+    }
+
+    /// That the statistics still say this, and count by state.
+    fn unchanged(&self) -> Result<Condition, StoreError> {
+        let text = |text: &Option<String>| text.clone().map(AttributeValue::S);
+        Ok(Condition::Same(vec![
+            (BY_STATE.to_owned(), Some(to_attribute(true)?)),
+            (GENERATION.to_owned(), text(&self.generation)),
+            (RECOUNT.to_owned(), text(&self.recount)),
+        ]))
+    }
+}
+
 /// What was counted of the records, by their partitions.
 async fn read(app: &App, records: &[Record<'_>]) -> Result<HashMap<String, Counted>, StoreError> {
-    let keys: Vec<Key> = records.iter().map(|record| counted_key(record.pk)).collect();
+    let pks: Vec<&str> = records.iter().map(|record| record.pk).collect();
+    read_counted(app, &pks).await
+}
+
+/// What was counted of the records in these partitions.
+pub(super) async fn read_counted(app: &App, pks: &[&str]) -> Result<HashMap<String, Counted>, StoreError> {
+    let keys: Vec<Key> = pks.iter().map(|pk| counted_key(pk)).collect();
     let reads: Vec<_> = keys.chunks(READ_TOGETHER).map(|keys| app.background.get_all(keys)).collect();
     let items: Vec<Vec<Item>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
     let pair = |item: Item| {
@@ -130,38 +194,79 @@ async fn read(app: &App, records: &[Record<'_>]) -> Result<HashMap<String, Count
     items.into_iter().flatten().map(pair).collect()
 }
 
-/// The transactions that count what is not counted yet, each of other records.
-fn steps(records: &[Record<'_>], known: &HashMap<String, Counted>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for record in records {
-        let Some(one) = Step::of(record, known.get(record.pk)) else { continue };
-        match steps.last_mut().filter(|step| step.fits(&one)) {
+/// Steps of different records, as few transactions as they fit into.
+pub(super) fn join(steps: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    let mut joined: Vec<Step> = Vec::new();
+    for one in steps {
+        match joined.last_mut().filter(|step| step.fits(&one)) {
             Some(step) => step.add(one),
-            None => steps.push(one),
+            None => joined.push(one),
         }
     }
-    steps
+    joined
 }
 
 /// One transaction of counting.
-struct Step {
+#[derive(Debug)]
+pub(super) struct Step {
     tally: Tally,
     /// Of each record, what was counted when the step began, and what is now.
-    records: Vec<(String, Option<Sequence>, Counted)>,
+    records: Vec<(String, Option<Counted>, Counted)>,
 }
 
 impl Step {
     /// What is new of a record, if anything is.
-    fn of(record: &Record<'_>, known: Option<&Counted>) -> Option<Self> {
+    fn of(record: &Record<'_>, known: Option<&Counted>, epoch: &Epoch) -> Option<Self> {
         let (mut tally, mut last) = (Tally::default(), known.cloned());
-        let is_new = |sighting: &&&Sighting| known.is_none_or(|known| known.sequence < sighting.sequence);
-        for sighting in record.sightings.iter().filter(is_new) {
-            tally.add(last.as_ref().map(|counted| counted.shape), sighting);
-            last = Some(Counted { sequence: sighting.sequence.clone(), shape: sighting.shape() });
+        let mut in_counters = epoch.in_counters(known);
+        for sighting in &record.sightings {
+            if last.as_ref().is_some_and(|counted| !counted.is_before(sighting)) {
+                continue;
+            }
+            let shape = sighting.shape();
+            tally.add(last.as_ref().map(|counted| counted.shape), in_counters, sighting);
+            in_counters = Some(shape);
+            last = Some(Counted {
+                sequence: sighting.sequence.clone(),
+                revision: Some(sighting.after),
+                shape,
+                generation: epoch.generation.clone(),
+                recount: epoch.recount.clone(),
+            });
         }
-        let before = known.map(|known| known.sequence.clone());
-        let after = last.filter(|after| before.as_ref() != Some(&after.sequence))?;
-        Some(Self { tally, records: vec![(record.pk.to_owned(), before, after)] })
+        let after = last?;
+        let same = |known: &Counted| known.revision == after.revision && known.shape == after.shape;
+        if known.is_some_and(same) {
+            return None;
+        }
+        if epoch.recount.is_some() {
+            tally.next.add(epoch.in_recount(known), after.shape);
+        }
+        Some(Self { tally, records: vec![(record.pk.to_owned(), known.cloned(), after)] })
+    }
+
+    /// Takes a record into a recount as it is now, whatever was counted of it; nothing if it is there already.
+    pub fn of_recount(now: &Sighting, known: Option<&Counted>, epoch: &Epoch) -> Option<Self> {
+        let (mut tally, shape) = (Tally::default(), now.shape());
+        let (counted, in_counters) = (known.map(|known| known.shape), epoch.in_counters(known));
+        let in_recount = epoch.in_recount(known);
+        if in_recount == Some(shape) && in_counters == Some(shape) {
+            return None;
+        }
+        // What happened to it and was never counted belongs to a day.
+        tally.add(counted, in_counters, now);
+        tally.next.add(in_recount, shape);
+        let sequence = known.map(|known| known.sequence.clone()).unwrap_or_default();
+        let (generation, recount) = (epoch.generation.clone(), epoch.recount.clone());
+        let after = Counted { sequence, revision: Some(now.after), shape, generation, recount };
+        Some(Self { tally, records: vec![(now.pk.clone(), known.cloned(), after)] })
+    }
+
+    /// Whether the step changes counters, and not only takes records into a recount.
+    pub fn corrects(&self) -> bool {
+        !self.tally.desk.is_nothing()
+            || self.tally.states.values().any(|state| !state.sums.is_nothing())
+            || self.tally.days.values().any(|day| !day.is_nothing())
     }
 
     /// Whether another record's step can become part of this one.
@@ -176,11 +281,17 @@ impl Step {
         self.records.extend(other.records);
     }
 
-    async fn write(&self, app: &App, as_of: Option<Timestamp>) -> Result<bool, StoreError> {
+    /// Counts, and says whether nothing of it was counted by others in the meantime.
+    pub async fn write(
+        &self,
+        app: &App,
+        epoch: &Epoch,
+        as_of: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let mut write = app.background.guarded_write();
         for (pk, before, after) in &self.records {
             let same = match before {
-                Some(sequence) => Condition::is("sequence", sequence.as_str()),
+                Some(counted) => unchanged(counted)?,
                 None => Condition::Absent,
             };
             let mut item = to_item(&counted_key(pk), after)?;
@@ -190,10 +301,11 @@ impl Step {
             }
             write = write.put("counted", item, same);
         }
-        match app.background.write(add_counters(write, &self.tally, as_of)?).await {
+        match app.background.write(add_counters(write, &self.tally, epoch, as_of)?).await {
             Ok(()) => Ok(true),
             Err(WriteError::Refused(refusal)) => {
-                if refusal.of("stats") {
+                let is_former = |item: Option<&Item>| item.is_none_or(|item| !item.contains_key(BY_STATE));
+                if refusal.of("stats") && is_former(refusal.item("stats")) {
                     former::take_over(app).await?;
                 }
                 Ok(false)
@@ -203,14 +315,35 @@ impl Step {
     }
 }
 
+/// That nothing was counted of a record since this was.
+fn unchanged(counted: &Counted) -> Result<Condition, StoreError> {
+    let text = |text: &Option<String>| text.clone().map(AttributeValue::S);
+    Ok(Condition::Same(vec![
+        ("sequence".to_owned(), Some(AttributeValue::S(counted.sequence.as_str().to_owned()))),
+        ("revision".to_owned(), counted.revision.map(to_attribute).transpose()?),
+        ("generation".to_owned(), text(&counted.generation)),
+        ("recount".to_owned(), text(&counted.recount)),
+    ]))
+}
+
 fn add_counters(
     mut write: GuardedWrite,
     tally: &Tally,
+    epoch: &Epoch,
     as_of: Option<Timestamp>,
 ) -> Result<GuardedWrite, StoreError> {
     let sums =
         |sums: &Sums| sums.changed().fold(Update::default(), |update, (name, by)| update.add(name, by));
-    let mut stats = sums(&tally.desk);
+    // With each step, so that a recount sees whether it read the counters as they are.
+    let mut stats = sums(&tally.desk).add(REVISION, 1);
+    for (name, by) in tally.next.desk.changed() {
+        stats = stats.add(&next_attribute(name), by);
+    }
+    for (state, sums) in &tally.next.states {
+        for (stock, by) in sums.changed() {
+            stats = stats.add(&next_attribute(&state_attribute(stock, *state)), by);
+        }
+    }
     if let Some(as_of) = as_of {
         stats = stats.set(AS_OF, to_attribute(as_of)?);
     }
@@ -224,8 +357,7 @@ fn add_counters(
             None => stats.remove(&cause),
         };
     }
-    let counts_by_state = Condition::Equals(BY_STATE, to_attribute(true)?);
-    write = write.update("stats", &stats_key(), &stats, counts_by_state);
+    write = write.update("stats", &stats_key(), &stats, epoch.unchanged()?);
     for (date, tally) in tally.days.iter().filter(|(_, tally)| !tally.is_nothing()) {
         write = write.update_derived("day", &day_key(*date), &sums(tally));
     }

@@ -1,7 +1,7 @@
 //! Statistics by state in the form of earlier versions: one item for each state, in the partition of its queue. They are
 //! moved into the single statistics item in chunks, one transaction each, so that the sum of both is always right.
 
-use super::{BY_STATE, number, state_attribute, stats_key};
+use super::{BY_STATE, REVISION, number, state_attribute, stats_key};
 use crate::app::App;
 use crate::dynamo::{Condition, Dynamo, Item, Key, StoreError, Update, WriteError, to_attribute};
 use crate::leads::domain::Stock;
@@ -51,7 +51,7 @@ pub async fn take_over(app: &App) -> Result<(), StoreError> {
 /// One attempt. Returns false if an item changed while it was moved.
 async fn try_to_take_over(app: &App) -> Result<bool, StoreError> {
     for states in read(&app.background).await?.chunks(TOGETHER) {
-        let mut sums = Update::default();
+        let mut sums = Update::default().add(REVISION, 1);
         let mut write = app.background.guarded_write();
         for (state, item) in states {
             let counts = Stock::ALL.map(|stock| (stock.slug(), number(item, stock.slug())));
@@ -67,7 +67,7 @@ async fn try_to_take_over(app: &App) -> Result<bool, StoreError> {
             Err(WriteError::Store(error)) => return Err(error),
         }
     }
-    let done = Update::default().set(BY_STATE, to_attribute(true)?);
+    let done = Update::default().add(REVISION, 1).set(BY_STATE, to_attribute(true)?);
     let write = app.background.guarded_write().update_derived("stats", &stats_key(), &done);
     match app.background.write(write).await {
         Ok(()) => Ok(true),

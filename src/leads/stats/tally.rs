@@ -1,7 +1,8 @@
 //! What changes make of the counters: sums of differences. Pure.
 //!
 //! What always holds: the counters of leads are the sum of what each lead is counted as, so a record's changes may be
-//! told with gaps and in any order as long as each is taken from what was counted before.
+//! told with gaps and in any order as long as each is taken from what was counted before. Which change of a record is
+//! newer follows from the record itself, so that a restored table, with a stream of its own, is counted on.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::dynamo::stream::{Change, Sequence};
 use crate::dynamo::{Item, StoreError, from_item};
 use crate::orders::domain::Cause;
 use crate::orders::items::{ORDER, Stage};
-use crate::values::UsState;
+use crate::values::{UsState, Version};
 
 pub(super) const TOTAL: &str = "total";
 pub(super) const LEADS_CREATED: &str = "leadsCreated";
@@ -38,13 +39,65 @@ pub(super) enum Shape {
     Gone,
 }
 
+/// How far a record has come, by what it says itself. Greater is later: its version, then the progress of an order that
+/// keeps its version, then the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Revision {
+    version: Version,
+    step: u8,
+    at: Timestamp,
+}
+
+impl Revision {
+    /// The step of a record that is gone, which comes after all others of its version.
+    const GONE: u8 = u8::MAX;
+
+    fn of_lead(lead: &LeadImage) -> Self {
+        Self { version: lead.version, step: 0, at: lead.updated_at }
+    }
+
+    fn of_order(order: &OrderImage) -> Self {
+        let step = match order.stage {
+            Stage::Preparing => 0,
+            Stage::Open => 1,
+            Stage::Fulfilled | Stage::Aborted | Stage::Deleted => 2,
+        };
+        Self { version: order.version, step, at: order.updated_at }
+    }
+
+    fn gone(self) -> Self {
+        Self { step: Self::GONE, ..self }
+    }
+}
+
 /// What was counted of a record last, as it stands beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Counted {
-    /// The place of the change that was counted.
+    /// The place of the change that was counted. Only what has no revision is compared by it.
     pub sequence: Sequence,
+    /// How far the record had come. Earlier versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
     pub shape: Shape,
+    /// The [generation](super::count::Epoch) of the statistics that it was counted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
+    /// The recount that has taken it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recount: Option<String>,
+}
+
+impl Counted {
+    /// Whether a change comes after what was counted. A reservation that is given back takes a lead to the version
+    /// before, so what follows directly from what was counted comes after it as well.
+    pub fn is_before(&self, sighting: &Sighting) -> bool {
+        match self.revision {
+            Some(revision) => sighting.after > revision || sighting.before == Some(revision),
+            // The stream may be another one than that of the sequence, and then the shapes must fit.
+            None => sighting.sequence > self.sequence || sighting.shape_before() == Some(self.shape),
+        }
+    }
 }
 
 /// What the counting reads of a lead.
@@ -54,6 +107,7 @@ struct LeadImage {
     status: Status,
     stock: Stock,
     state: Option<UsState>,
+    version: Version,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -64,6 +118,7 @@ struct LeadImage {
 struct OrderImage {
     stage: Stage,
     lead_count: u32,
+    version: Version,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -82,6 +137,10 @@ pub(super) struct Sighting {
     pub sequence: Sequence,
     /// When the change happened.
     pub at: Timestamp,
+    /// How far the record had come before the change; nothing where it was created.
+    before: Option<Revision>,
+    /// How far the record has come with the change.
+    pub after: Revision,
     images: Images,
     cause: Option<Cause>,
 }
@@ -111,23 +170,63 @@ impl Sighting {
             }
             _ => return Ok(None),
         };
+        let [before, after] = images.revisions();
+        let Some(after) = after.or_else(|| before.map(Revision::gone)) else { return Ok(None) };
         let cause = match &change.after {
             Some(item) => from_item::<Caused>(item.clone())?.cause,
             None => None,
         };
         let Change { key, sequence, at, .. } = change;
-        Ok(Some(Self { pk: key.pk.clone(), sequence: sequence.clone(), at: *at, images, cause }))
+        Ok(Some(Self {
+            pk: key.pk.clone(),
+            sequence: sequence.clone(),
+            at: *at,
+            before,
+            after,
+            images,
+            cause,
+        }))
     }
 
     /// What is counted of the record after the change.
     pub fn shape(&self) -> Shape {
-        let lead =
-            |lead: LeadImage| Shape::Lead { status: lead.status, stock: lead.stock, state: lead.state };
         let shape = match self.images {
-            Images::Lead { after, .. } => after.map(lead),
-            Images::Order { after, .. } => after.map(|order| Shape::Order { stage: order.stage }),
+            Images::Lead { after, .. } => after.map(Shape::of_lead),
+            Images::Order { after, .. } => after.map(Shape::of_order),
         };
         shape.unwrap_or(Shape::Gone)
+    }
+
+    /// What is counted of the record before the change.
+    fn shape_before(&self) -> Option<Shape> {
+        match self.images {
+            Images::Lead { before, .. } => before.map(Shape::of_lead),
+            Images::Order { before, .. } => before.map(Shape::of_order),
+        }
+    }
+}
+
+impl Images {
+    /// How far the record had come before and after.
+    fn revisions(&self) -> [Option<Revision>; 2] {
+        match self {
+            Self::Lead { before, after } => {
+                [before, after].map(|image| image.as_ref().map(Revision::of_lead))
+            }
+            Self::Order { before, after } => {
+                [before, after].map(|image| image.as_ref().map(Revision::of_order))
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn of_lead(lead: LeadImage) -> Self {
+        Self::Lead { status: lead.status, stock: lead.stock, state: lead.state }
+    }
+
+    fn of_order(order: OrderImage) -> Self {
+        Self::Order { stage: order.stage }
     }
 }
 
@@ -138,6 +237,12 @@ pub(super) struct Sums(BTreeMap<&'static str, i64>);
 impl Sums {
     fn add(&mut self, name: &'static str, number: i64) {
         *self.0.entry(name).or_default() += number;
+    }
+
+    fn add_lead(&mut self, status: Status, stock: Stock, number: i64) {
+        self.add(TOTAL, number);
+        self.add(status.slug(), number);
+        self.add(stock.slug(), number);
     }
 
     fn add_all(&mut self, other: &Self) {
@@ -176,12 +281,44 @@ impl StateTally {
     }
 }
 
+/// What some changes make of the counters of a recount.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct NextTally {
+    pub desk: Sums,
+    pub states: BTreeMap<UsState, Sums>,
+}
+
+impl NextTally {
+    /// Adds the difference between what the recount has of a record and what is counted of it.
+    pub fn add(&mut self, counted: Option<Shape>, shape: Shape) {
+        for (shape, number) in [(counted, -1), (Some(shape), 1)] {
+            let Some(Shape::Lead { status, stock, state }) = shape else { continue };
+            self.desk.add_lead(status, stock, number);
+            let Some(state) = state else { continue };
+            self.states.entry(state).or_default().add(stock.slug(), number);
+        }
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.desk.add_all(&other.desk);
+        for (state, sums) in &other.states {
+            self.states.entry(*state).or_default().add_all(sums);
+        }
+    }
+
+    fn attributes(&self) -> usize {
+        self.desk.changed().count() + self.states.values().map(|sums| sums.changed().count()).sum::<usize>()
+    }
+}
+
 /// What some changes make of the counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub desk: Sums,
     pub states: BTreeMap<UsState, StateTally>,
     pub days: BTreeMap<Date, Sums>,
+    /// While a recount runs, what they make of its counters.
+    pub next: NextTally,
 }
 
 impl Tally {
@@ -190,10 +327,11 @@ impl Tally {
         1 + self.days.len()
     }
 
-    /// How many attributes of states it changes, with their causes.
+    /// How many attributes of states it changes, with their causes, and how many of a recount.
     pub fn state_attributes(&self) -> usize {
         let changed = self.states.values().map(|state| state.sums.changed().count());
-        changed.filter(|count| *count > 0).map(|count| count + 1).sum()
+        let of_states: usize = changed.filter(|count| *count > 0).map(|count| count + 1).sum();
+        of_states + self.next.attributes()
     }
 
     /// Adds what other changes make of the counters.
@@ -205,29 +343,28 @@ impl Tally {
         for (date, sums) in other.days {
             self.days.entry(date).or_default().add_all(&sums);
         }
+        self.next.add_all(&other.next);
     }
 
-    /// Adds the difference between what was counted of a record and what a change made of it.
-    pub fn add(&mut self, counted: Option<Shape>, sighting: &Sighting) {
+    /// Adds the difference between what was counted of a record and what a change made of it. `in_counters` is what the
+    /// counters have of it, if they have it.
+    pub fn add(&mut self, counted: Option<Shape>, in_counters: Option<Shape>, sighting: &Sighting) {
+        self.move_lead(in_counters, sighting.shape(), sighting.cause.as_ref());
         match sighting.images {
-            Images::Lead { before, after } => {
-                self.move_lead(counted, sighting);
-                self.lead_days(counted, before, after);
-            }
+            Images::Lead { before, after } => self.lead_days(counted, before, after),
             Images::Order { before, after } => self.order_days(counted, before, after),
         }
     }
 
-    fn move_lead(&mut self, counted: Option<Shape>, sighting: &Sighting) {
-        for (shape, number) in [(counted, -1), (Some(sighting.shape()), 1)] {
+    /// Moves a lead from where the counters have it to where it is.
+    pub fn move_lead(&mut self, in_counters: Option<Shape>, shape: Shape, cause: Option<&Cause>) {
+        for (shape, number) in [(in_counters, -1), (Some(shape), 1)] {
             let Some(Shape::Lead { status, stock, state }) = shape else { continue };
-            self.desk.add(TOTAL, number);
-            self.desk.add(status.slug(), number);
-            self.desk.add(stock.slug(), number);
+            self.desk.add_lead(status, stock, number);
             let Some(state) = state else { continue };
             let tally = self.states.entry(state).or_default();
             tally.sums.add(stock.slug(), number);
-            tally.note_cause(sighting.cause.as_ref());
+            tally.note_cause(cause);
         }
     }
 
@@ -284,13 +421,13 @@ mod tests {
 
     fn lead(status: &str, stock: &str, state: Option<&str>) -> Value {
         json!({
-            "status": status, "stock": stock, "state": state,
+            "status": status, "stock": stock, "state": state, "version": 1,
             "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT,
         })
     }
 
     fn order(stage: &str) -> Value {
-        json!({ "stage": stage, "leadCount": 7, "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT })
+        json!({ "stage": stage, "leadCount": 7, "version": 1, "createdAt": "2026-11-01T03:59:59Z", "updatedAt": AT })
     }
 
     fn change(sk: &str, sequence: u32, before: Option<Value>, after: Option<Value>) -> Change {
@@ -315,7 +452,7 @@ mod tests {
         let (mut tally, mut shape) = (Tally::default(), None);
         for change in changes {
             let sighting = sighting(change);
-            tally.add(shape, &sighting);
+            tally.add(shape, shape, &sighting);
             shape = Some(sighting.shape());
         }
         tally
@@ -390,6 +527,61 @@ mod tests {
         assert_eq!(tally.states[&"NY".parse().unwrap()].cause.as_ref().unwrap().depth, 3);
     }
 
+    /// A lead at a version, as it is counted.
+    fn at(version: u64, updated: &str, stock: &str) -> Value {
+        let mut lead = lead("PROSPECT", stock, Some("NY"));
+        lead["version"] = version.into();
+        lead["updatedAt"] = updated.into();
+        lead
+    }
+
+    fn as_counted(change: &Change) -> Counted {
+        let sighting = sighting(change);
+        let (sequence, shape) = (sighting.sequence.clone(), sighting.shape());
+        Counted { sequence, revision: Some(sighting.after), shape, generation: None, recount: None }
+    }
+
+    #[test]
+    fn the_record_itself_says_which_change_is_newer_and_not_the_stream() {
+        let (one, two, three) = ("2026-11-01T04:00:00Z", "2026-11-01T04:01:00Z", "2026-11-01T04:02:00Z");
+        let free = at(1, one, "UNASSIGNED");
+        let reserved = at(2, two, "ASSIGNED");
+        let taken = at(2, three, "ASSIGNED");
+        let created = change("LEAD", 900, None, Some(free.clone()));
+        let reserve = change("LEAD", 1, Some(free.clone()), Some(reserved.clone()));
+        let give_back = change("LEAD", 2, Some(reserved), Some(free.clone()));
+        let take = change("LEAD", 3, Some(free.clone()), Some(taken.clone()));
+        let delete = change("LEAD", 4, Some(taken), None);
+        let is_new = |counted: &Change, change: &Change| as_counted(counted).is_before(&sighting(change));
+        assert!(is_new(&created, &reserve), "of another stream, with a smaller number");
+        assert!(!is_new(&reserve, &created));
+        assert!(is_new(&reserve, &give_back), "the version before follows from what was counted");
+        assert!(!is_new(&take, &give_back), "another change led to the same version");
+        assert!(is_new(&give_back, &take) && is_new(&take, &delete) && !is_new(&delete, &take));
+        assert!(!is_new(&delete, &created));
+
+        let former = Counted { revision: None, ..as_counted(&created) };
+        assert!(former.is_before(&sighting(&reserve)), "a form without versions fits by its shape");
+        assert!(!former.is_before(&sighting(&delete)), "or is compared by its place in the stream");
+    }
+
+    #[test]
+    fn an_order_goes_forward_without_a_new_version() {
+        let stages = ["PREPARING", "OPEN", "FULFILLED"].map(|stage| Some(order(stage)));
+        let [preparing, open, fulfilled] = stages;
+        let changes = [
+            change("ORDER", 9, None, preparing.clone()),
+            change("ORDER", 8, preparing, open.clone()),
+            change("ORDER", 7, open, fulfilled.clone()),
+            change("ORDER", 6, fulfilled, None),
+        ];
+        for (nth, counted) in changes.iter().enumerate() {
+            for (other, change) in changes.iter().enumerate() {
+                assert_eq!(as_counted(counted).is_before(&sighting(change)), other > nth, "{nth} {other}");
+            }
+        }
+    }
+
     #[test]
     fn other_items_count_for_nothing_and_a_malformed_lead_is_an_error() {
         assert!(Sighting::of(&change("HISTORY#0000000001", 1, None, Some(json!({})))).unwrap().is_none());
@@ -416,8 +608,10 @@ mod tests {
         ) {
             let mut images: Vec<Option<Value>> = leads.into_iter().map(Some).collect();
             images.extend(gone.then_some(None));
+            // What is deleted was there before.
+            let last = images.iter().rev().flatten().next().cloned();
             let changes: Vec<Change> = (1..).zip(&images).map(|(sequence, after)| {
-                change("LEAD", sequence, None, after.clone())
+                change("LEAD", sequence, last.clone().filter(|_| after.is_none()), after.clone())
             }).collect();
             let last = changes.last().unwrap().clone();
             let some: Vec<Change> = changes.into_iter().zip(told).filter(|(_, told)| *told)

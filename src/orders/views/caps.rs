@@ -141,6 +141,8 @@ pub struct CapsPage {
     pub rows: Vec<CapRow>,
     /// The time that the stock stands for.
     pub as_of: Option<Moment>,
+    /// How late the stock is, in words.
+    pub late: Option<String>,
 }
 
 impl CapsPage {
@@ -149,7 +151,8 @@ impl CapsPage {
         let mut rows: Vec<CapRow> =
             caps.states.iter().map(|cap| CapRow::of(cap, in_stock(stats, cap.state))).collect();
         rows.sort_by_key(|row| row.name);
-        Self { shell, default: DefaultEdit::of(caps.default), rows, as_of: stats.as_of.map(Into::into) }
+        let (as_of, late) = (stats.as_of.map(Into::into), stats.late());
+        Self { shell, default: DefaultEdit::of(caps.default), rows, as_of, late }
     }
 
     /// The same, with another row for its state.

@@ -36,6 +36,8 @@ pub struct OrderForm {
     pub quantity: Field,
     /// The states.
     pub states: Vec<StateChoice>,
+    /// How late what is in stock is, in words.
+    pub late: Option<String>,
     /// What is wrong with the states.
     pub states_error: Option<String>,
     /// What is wrong with all of it.
@@ -62,6 +64,7 @@ impl OrderForm {
             email: field(&typed.email, wrong.email),
             quantity: field(&typed.quantity, wrong.quantity),
             states: states().into_iter().map(state).collect(),
+            late: stats.and_then(Stats::late),
             states_error: wrong.states,
             error: None,
         }

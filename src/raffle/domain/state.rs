@@ -49,9 +49,30 @@ pub struct RaffleState {
     pub drawn_at: Option<Timestamp>,
     /// The winner, once drawn.
     pub winner: Option<WinnerState>,
+    /// The time that `sold` and `remaining` stand for, in lists; elsewhere they are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// Whether the time of the sale is over.
     #[serde(skip)]
     pub over: bool,
+}
+
+/// How much of a raffle is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// How many tickets are sold.
+    pub sold: u32,
+    /// How many are left.
+    pub remaining: u32,
+    /// How often that changed.
+    pub changes: u64,
+}
+
+impl Counts {
+    /// Those of a pool, which are exact.
+    pub fn of(pool: &Pool) -> Self {
+        Self { sold: pool.sold(), remaining: pool.remaining(), changes: pool.changes() }
+    }
 }
 
 /// Why one may not buy, for programs and people.
@@ -98,7 +119,18 @@ impl WinnerState {
 impl RaffleState {
     /// What `who` may see of a raffle now.
     pub fn of(raffle: &Raffle, pool: &Pool, holding: &Holding, who: &SignedIn, now: Timestamp) -> Self {
-        let (remaining, held) = (pool.remaining(), holding.count());
+        Self::counted(raffle, Counts::of(pool), holding, who, now)
+    }
+
+    /// What `who` may see of a raffle of which so much is sold.
+    pub fn counted(
+        raffle: &Raffle,
+        counts: Counts,
+        holding: &Holding,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Self {
+        let (remaining, held) = (counts.remaining, holding.count());
         let denial = raffle.may_sell(1, held, remaining, now).err();
         let left = raffle.limit.get().saturating_sub(held).min(remaining);
         Self {
@@ -109,16 +141,17 @@ impl RaffleState {
             limit_per_person: raffle.limit.get(),
             closes_at: raffle.closes_at,
             status: raffle.status,
-            sold: pool.sold(),
+            sold: counts.sold,
             remaining,
             mine: holding.numbers.clone(),
             may_buy: if denial.is_some() { 0 } else { left },
             denial: denial.map(Into::into),
-            version: version(raffle, pool),
+            version: raffle.version.get() + counts.changes,
             created_at: raffle.created_at,
             commitment: raffle.commitment,
             drawn_at: raffle.drawn.as_ref().map(|drawn| drawn.at),
             winner: raffle.drawn.as_ref().map(|drawn| WinnerState::of(&drawn.winner, who)),
+            as_of: None,
             over: raffle.is_over(now),
         }
     }

@@ -4,8 +4,10 @@ use askama::Template;
 
 use super::{Phase, named};
 use crate::accounts::domain::SignedIn;
+use crate::app::App;
 use crate::raffle::domain::RaffleState;
 use crate::raffle::store::RafflePage;
+use crate::telemetry::late_words;
 use crate::web::pages::{Moment, Shell};
 
 /// A raffle in the list.
@@ -59,6 +61,8 @@ pub struct ListPage {
     pub is_later: bool,
     /// Whom the page greets.
     pub greeted: Option<String>,
+    /// How late what is sold is, in words.
+    pub late: Option<String>,
 }
 
 impl ListPage {
@@ -74,7 +78,13 @@ impl ListPage {
             next: page.next.and_then(address),
             is_later,
             greeted: None,
+            late: None,
         }
+    }
+
+    /// The same, which says so if what is sold is counted late.
+    pub fn late(self, app: &App) -> Self {
+        Self { late: late_words(app.heartbeats.stream_age(app.clock.now())), ..self }
     }
 
     /// The same, greeting somebody.

@@ -12,11 +12,12 @@ use holdfast::accounts::tokens::{self, Made};
 use holdfast::app::{App, Aside, Clock, CookiePolicy, Entropy, build_router};
 use holdfast::dynamo::{Dynamo, RetryPolicy, schema};
 use holdfast::leads::store::Snapshots;
-use holdfast::telemetry::Telemetry;
+use holdfast::telemetry::{Heartbeats, Telemetry};
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
 use holdfast::web::client::{PeerAddress, TrustedProxies};
 use holdfast::web::origin::OriginKeys;
+use holdfast::web::health::LastReadiness;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -85,6 +86,9 @@ impl Desk {
             origin_keys: None,
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
+            heartbeats: Heartbeats::default(),
+            free_disk: None,
+            readiness: LastReadiness::default(),
         };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, front: Front::Router }

@@ -1,0 +1,48 @@
+//! `holdfast recount`: counts the statistics anew, also while the server runs.
+
+use holdfast::app::App;
+use holdfast::automation::rules::last;
+use holdfast::leads::stats::{RecountError, recount};
+use holdfast::raffle::sold;
+
+use crate::cli::Recount;
+use crate::console::{Console, Progress};
+use crate::failure::Failure;
+use crate::table::Host;
+
+/// Counts until the statistics are what the leads and orders say.
+///
+/// # Errors
+/// Any [`Failure`] of opening the table, or of the store.
+pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    let opened = host.open(&options.table).await?;
+    let recounted = recount(&opened.app, |so_far| {
+        let words = format!("{} leads and {} orders counted", so_far.leads, so_far.orders);
+        console.progress(&Progress { done: 0, of: 0, words });
+    })
+    .await;
+    console.end_progress();
+    let lists = recount_lists(&opened.app).await;
+    opened.close().await;
+    lists?;
+    let recounted = recounted.map_err(|error| match error {
+        RecountError::Store(error) => Failure::from(error),
+        RecountError::Superseded => Failure::Recount(error.to_string()),
+    })?;
+    let found = match recounted.corrections {
+        0 => "No record was counted wrongly.".to_owned(),
+        _ => "Some records were counted wrongly and are put right.".to_owned(),
+    };
+    console.say(&format!("Counted {} leads and {} orders. {found}", recounted.leads, recounted.orders));
+    Ok(())
+}
+
+/// Brings up to date what lists show beside the statistics: what is sold of raffles, and the last runs of rules.
+///
+/// # Errors
+/// [`Failure`] of the store.
+pub async fn recount_lists(app: &App) -> Result<(), Failure> {
+    sold::recount(app).await?;
+    last::recount(app).await?;
+    Ok(())
+}

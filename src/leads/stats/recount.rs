@@ -1,0 +1,214 @@
+//! Counts all leads and orders anew while the stream is counted on.
+//!
+//! What always holds: a recount has counters of its own beside the statistics. It takes in one record after the other,
+//! and what is counted in the meantime goes into both; so once all records are in, its counters are right, and replace
+//! the statistics in one write that fails if anything was counted since they were read. A record that the recount finds
+//! counted wrongly is put right at once. Cut off, a recount is begun again; what it had counted is dropped.
+//!
+//! Days are a log of what happened, which nothing but the changes tell. A recount adds what was never counted of them.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::count::{Epoch, Step, join, read_counted};
+use super::tally::{Sighting, TOTAL};
+use super::{
+    BY_STATE, GENERATION, NEXT, RECOUNT, REVISION, former, next_attribute, state_attribute, stats_key,
+};
+use crate::app::App;
+use crate::dynamo::schema::{ALL_NEWEST, PK};
+use crate::dynamo::stream::{Change, Sequence};
+use crate::dynamo::{Condition, Item, Key, Select, StoreError, WriteError};
+use crate::leads::domain::{Status, Stock};
+use crate::leads::items::LEAD;
+use crate::orders::items::ORDER;
+use crate::values::UsState;
+
+/// Records of one page: what is read in one call.
+const PAGE: i32 = 100;
+/// How often a write is tried again because the stream counts at the same time.
+const ATTEMPTS: u32 = 200;
+/// How long an index of DynamoDB may be behind its table.
+const INDEX_DELAY: Duration = Duration::from_secs(1);
+/// The indexes' partitions with all records that count, and the sort key of each record's own item.
+const LISTS: [(&str, &str); 2] = [("LEADS", LEAD), ("ORDERS", ORDER)];
+
+/// What a recount came to, so far or in the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recounted {
+    /// Leads that were counted.
+    pub leads: u64,
+    /// Orders that were counted.
+    pub orders: u64,
+    /// Transactions that put something right.
+    pub corrections: u64,
+}
+
+/// Why a recount came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum RecountError {
+    /// Another recount was begun.
+    #[error("another recount was begun while this one ran; only the later one counts")]
+    Superseded,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Counts all leads and orders anew, page by page, and says after each how far it is.
+///
+/// # Errors
+/// [`RecountError`]: the statistics are as they were, but for records that were put right. Beginning again is right.
+pub async fn recount(app: &App, mut report: impl FnMut(Recounted)) -> Result<Recounted, RecountError> {
+    let id = app.entropy.uuid().to_string();
+    begin(app, &id).await?;
+    if app.background.conflicts() {
+        // What was counted just before may not be in the index yet.
+        app.background.rest(INDEX_DELAY).await;
+    }
+    let mut so_far = Recounted::default();
+    for (list, sort) in LISTS {
+        let mut start: Option<Item> = None;
+        loop {
+            let mut select = Select::index(ALL_NEWEST, list, PAGE);
+            if let Some(last) = &start {
+                select = behind(select, last);
+            }
+            let page = app.background.select(&select).await?;
+            let pks: Vec<String> = page.items.iter().filter_map(|item| text(item, PK)).collect();
+            so_far.corrections += take_in(app, &id, &pks, sort).await?;
+            match sort {
+                LEAD => so_far.leads += pks.len() as u64,
+                _ => so_far.orders += pks.len() as u64,
+            }
+            report(so_far);
+            start = page.last;
+            if start.is_none() {
+                break;
+            }
+        }
+    }
+    replace(app, &id).await?;
+    Ok(so_far)
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+fn behind(select: Select, last: &Item) -> Select {
+    let part = |name: &str| text(last, name).unwrap_or_default();
+    select.after(&part(ALL_NEWEST.sort), &Key::new(part(PK), part("sk")))
+}
+
+/// The condition that the statistics are as they were read.
+fn unchanged(item: &Item) -> Condition {
+    Condition::Same(vec![(REVISION.to_owned(), item.get(REVISION).cloned())])
+}
+
+/// Changes the statistics as a whole, however often the stream counts at the same time.
+async fn change(app: &App, change: impl Fn(Item) -> Result<Item, RecountError>) -> Result<(), RecountError> {
+    for attempt in 0..ATTEMPTS {
+        let before = app.background.get(&stats_key()).await?;
+        let Some(before) = before.filter(|item| item.contains_key(BY_STATE)) else {
+            former::take_over(app).await?;
+            continue;
+        };
+        let revision = before.get(REVISION).and_then(|value| value.as_n().ok()?.parse::<u64>().ok());
+        let mut after = change(before.clone())?;
+        let next = revision.unwrap_or_default().saturating_add(1);
+        after.insert(REVISION.to_owned(), AttributeValue::N(next.to_string()));
+        let write = app.background.guarded_write().put("stats", after, unchanged(&before));
+        match app.background.write(write).await {
+            Ok(()) => return Ok(()),
+            Err(WriteError::Refused(_)) => app.background.pause_in_race(attempt.min(4)).await,
+            Err(WriteError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::contradiction("TransactWriteItems", &stats_key()).into())
+}
+
+/// Begins a recount: its counters are at nothing.
+async fn begin(app: &App, id: &str) -> Result<(), RecountError> {
+    change(app, |mut item| {
+        item.retain(|name, _| !name.starts_with(NEXT));
+        item.insert(RECOUNT.to_owned(), AttributeValue::S(id.to_owned()));
+        Ok(item)
+    })
+    .await
+}
+
+/// The names of all counters of the statistics.
+fn counters() -> impl Iterator<Item = String> {
+    let stocks = || Stock::ALL.iter().map(|stock| stock.slug());
+    let of_states =
+        UsState::all().flat_map(move |state| stocks().map(move |stock| state_attribute(stock, state)));
+    let of_all = [TOTAL].into_iter().chain(Status::ALL.iter().map(|status| status.slug())).chain(stocks());
+    of_all.map(str::to_owned).chain(of_states)
+}
+
+/// Puts the recount's counters in the place of the statistics.
+async fn replace(app: &App, id: &str) -> Result<(), RecountError> {
+    change(app, |mut item| {
+        if text(&item, RECOUNT).as_deref() != Some(id) {
+            return Err(RecountError::Superseded);
+        }
+        for name in counters() {
+            // One that was there stays, at nothing, so that who compares both sees it fall.
+            let before = item.remove(&name).map(|_| AttributeValue::N("0".to_owned()));
+            let counted = item.remove(&next_attribute(&name)).or(before);
+            item.extend(counted.map(|count| (name, count)));
+        }
+        item.remove(RECOUNT);
+        item.insert(GENERATION.to_owned(), AttributeValue::S(id.to_owned()));
+        Ok(item)
+    })
+    .await
+}
+
+/// Takes the records in these partitions into the recount. Returns how many transactions put something right.
+async fn take_in(app: &App, id: &str, pks: &[String], sort: &str) -> Result<u64, RecountError> {
+    let mut corrections = 0;
+    for attempt in 0..ATTEMPTS {
+        let epoch = Epoch::read(app).await?;
+        if epoch.recount.as_deref() != Some(id) {
+            return Err(RecountError::Superseded);
+        }
+        // In this order: what is counted of a record is never newer than the record that is read after it.
+        let names: Vec<&str> = pks.iter().map(String::as_str).collect();
+        let known = read_counted(app, &names).await?;
+        let now = present(app, pks, sort).await?;
+        let steps = now.iter().filter_map(|now| Step::of_recount(now, known.get(&now.pk), &epoch));
+        let mut done = true;
+        for step in join(steps) {
+            let written = step.write(app, &epoch, None).await?;
+            corrections += u64::from(written && step.corrects());
+            done &= written;
+        }
+        if done {
+            return Ok(corrections);
+        }
+        app.background.pause_in_race(attempt.min(4)).await;
+    }
+    Err(StoreError::contradiction("TransactWriteItems", &stats_key()).into())
+}
+
+/// The records in these partitions as they are now.
+async fn present(app: &App, pks: &[String], sort: &str) -> Result<Vec<Sighting>, StoreError> {
+    let keys: Vec<Key> = pks.iter().map(|pk| Key::new(pk.clone(), sort)).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sightings = Vec::new();
+    for item in app.background.get_all(&keys).await? {
+        let key = Key::new(text(&item, PK).unwrap_or_default(), sort);
+        let (id, at, sequence) = (String::new(), app.clock.now(), Sequence::default());
+        let seen = Sighting::of(&Change { id, at, sequence, key, before: None, after: Some(item) });
+        match seen {
+            Ok(seen) => sightings.extend(seen),
+            Err(error) => tracing::error!(%error, "a record cannot be read and is not counted"),
+        }
+    }
+    Ok(sightings)
+}

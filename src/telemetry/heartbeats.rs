@@ -1,0 +1,112 @@
+//! What the workers of this process say of themselves, for health checks and for pages that say how old counts are.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Counts may be so old, in seconds, before readers learn of it.
+pub const LATE_SECONDS: u64 = 5;
+
+/// An age of counts in words, `12 seconds`, if it is one that readers learn of.
+pub fn late_words(age: Option<SignedDuration>) -> Option<String> {
+    let seconds = age.and_then(|age| u64::try_from(age.as_secs()).ok());
+    let seconds = seconds.filter(|seconds| *seconds > LATE_SECONDS)?;
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "seconds"),
+        120..7_200 => (seconds / 60, "minutes"),
+        _ => (seconds / 3_600, "hours"),
+    };
+    Some(format!("{number} {unit}"))
+}
+
+/// When the workers beside this server were last seen at work. Clones are the same. Where no worker runs in the process,
+/// as on Lambda, nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Heartbeats(Arc<Mutex<Beats>>);
+
+#[derive(Debug, Default)]
+struct Beats {
+    /// When the workers began.
+    started: Option<Timestamp>,
+    /// Up to when all changes are handled.
+    handled: Option<Timestamp>,
+    /// When the last sweep came to its end.
+    swept: Option<Timestamp>,
+}
+
+impl Heartbeats {
+    fn with<T>(&self, work: impl FnOnce(&mut Beats) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The workers begin.
+    pub fn started(&self, now: Timestamp) {
+        self.with(|beats| beats.started = Some(now));
+    }
+
+    /// All changes up to this time are handled.
+    pub fn handled(&self, up_to: Timestamp) {
+        self.with(|beats| beats.handled = beats.handled.max(Some(up_to)));
+    }
+
+    /// A sweep came to its end.
+    pub fn swept(&self, now: Timestamp) {
+        self.with(|beats| beats.swept = Some(now));
+    }
+
+    /// How far the handling of changes is behind; nothing where no worker runs here.
+    pub fn stream_age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.with(|beats| since(beats.handled.or(beats.started), beats, now))
+    }
+
+    /// How long ago the last sweep ended; nothing where no worker runs here.
+    pub fn sweep_age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.with(|beats| since(beats.swept.or(beats.started), beats, now))
+    }
+}
+
+fn since(time: Option<Timestamp>, beats: &Beats, now: Timestamp) -> Option<SignedDuration> {
+    beats.started?;
+    Some(now.duration_since(time?).max(SignedDuration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_age_is_told_when_it_is_more_than_five_seconds() {
+        for (seconds, words) in [
+            (-1, None),
+            (5, None),
+            (6, Some("6 seconds")),
+            (119, Some("119 seconds")),
+            (120, Some("2 minutes")),
+            (7_199, Some("119 minutes")),
+            (7_200, Some("2 hours")),
+        ] {
+            let age = Some(SignedDuration::from_secs(seconds));
+            assert_eq!(late_words(age).as_deref(), words, "{seconds}");
+        }
+        assert_eq!(late_words(None), None);
+    }
+
+    #[test]
+    fn ages_are_known_once_workers_began_and_never_go_back() {
+        let beats = Heartbeats::default();
+        assert_eq!((beats.stream_age(at(9)), beats.sweep_age(at(9))), (None, None));
+        beats.started(at(10));
+        assert_eq!(beats.stream_age(at(15)), Some(SignedDuration::from_secs(5)));
+        beats.handled(at(12));
+        beats.handled(at(11));
+        beats.swept(at(14));
+        let other = beats.clone();
+        assert_eq!(other.stream_age(at(15)), Some(SignedDuration::from_secs(3)));
+        assert_eq!(other.sweep_age(at(15)), Some(SignedDuration::from_secs(1)));
+        assert_eq!(other.stream_age(at(1)), Some(SignedDuration::ZERO), "clocks differ");
+    }
+}
