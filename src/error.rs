@@ -337,6 +337,9 @@ fn web_problem(error: WebError) -> Problem {
             "There is nothing here",
             "The address leads nowhere, or what stood here is gone.",
         ),
+        WebError::NoSuchId(invalid) => {
+            Problem::new(S::NOT_FOUND, "not-found", "There is nothing here", invalid.to_string())
+        }
         WebError::Method => Problem::new(
             S::METHOD_NOT_ALLOWED,
             "method",

@@ -18,9 +18,10 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text, whole_number};
 use crate::values::{Email, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, expected_version, if_match, present};
+use crate::web::extract::{InPath, InQuery, JsonRequest, VersionBody, WebError, expected_version, if_match};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
 use crate::web::request::Seen;
@@ -80,6 +81,15 @@ async fn list_leads(
     Ok(Json(Listed { items: leads, next }))
 }
 
+impl FromFields for NewLead {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (name, email) = (fields.required("name", text), fields.required("email", text));
+        let (state, lead_score) = (fields.optional("state", text), fields.present("leadScore", whole_number));
+        let status = fields.present("status", text).unwrap_or_default();
+        Some(Self { name: name?, email: email?, state, lead_score: lead_score.unwrap_or_default(), status })
+    }
+}
+
 async fn create(
     State(app): State<App>,
     shell: Shell,
@@ -110,20 +120,23 @@ async fn read(State(app): State<App>, InPath(id): InPath<LeadId>, seen: Seen) ->
 }
 
 /// A partial change: fields that are missing stay.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ChangeBody {
     version: Option<Version>,
-    #[serde(default, deserialize_with = "present")]
-    name: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    email: Option<Email>,
-    #[serde(default, deserialize_with = "present")]
-    state: Option<Option<UsState>>,
-    #[serde(default, deserialize_with = "present")]
-    lead_score: Option<Score>,
-    #[serde(default, deserialize_with = "present")]
-    status: Option<Status>,
+    change: LeadChange,
+}
+
+impl FromFields for ChangeBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let change = LeadChange {
+            name: fields.present("name", text),
+            email: fields.present("email", text),
+            state: fields.nullable("state", text),
+            lead_score: fields.present("leadScore", whole_number),
+            status: fields.present("status", text),
+        };
+        Some(Self { version: fields.optional("version", whole_number), change })
+    }
 }
 
 async fn change(
@@ -133,8 +146,7 @@ async fn change(
     request: JsonRequest<ChangeBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
-    let ChangeBody { name, email, state, lead_score, status, .. } = request.body;
-    let change = LeadChange { name, email, state, lead_score, status };
+    let change = request.body.change;
     if change.is_empty() {
         let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
         return Err(WebError::Malformed(message.to_owned()).into());
@@ -157,8 +169,7 @@ async fn update(
 
 /// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
 /// thing can be sent back as it came; it is not changed.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ReplaceBody {
     version: Option<Version>,
     name: Name,
@@ -166,18 +177,17 @@ struct ReplaceBody {
     state: Option<UsState>,
     lead_score: Score,
     status: Status,
-    #[serde(default, rename = "id")]
-    _id: serde::de::IgnoredAny,
-    #[serde(default, rename = "stock")]
-    _stock: serde::de::IgnoredAny,
-    #[serde(default, rename = "orderId")]
-    _order_id: serde::de::IgnoredAny,
-    #[serde(default, rename = "createdAt")]
-    _created_at: serde::de::IgnoredAny,
-    #[serde(default, rename = "updatedAt")]
-    _updated_at: serde::de::IgnoredAny,
-    #[serde(default, rename = "updatedBy")]
-    _updated_by: serde::de::IgnoredAny,
+}
+
+impl FromFields for ReplaceBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let version = fields.optional("version", whole_number);
+        let (name, email) = (fields.required("name", text), fields.required("email", text));
+        let state = fields.optional("state", text);
+        let (score, status) = (fields.required("leadScore", whole_number), fields.required("status", text));
+        fields.ignore(&["id", "stock", "orderId", "createdAt", "updatedAt", "updatedBy"]);
+        Some(Self { version, name: name?, email: email?, state, lead_score: score?, status: status? })
+    }
 }
 
 async fn replace(
@@ -198,11 +208,17 @@ async fn replace(
     update(&app, &who, id, version, change, None).await
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct StatusBody {
     version: Option<Version>,
     status: Status,
+}
+
+impl FromFields for StatusBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (version, status) = (fields.optional("version", whole_number), fields.required("status", text));
+        Some(Self { version, status: status? })
+    }
 }
 
 async fn change_status(
@@ -216,11 +232,17 @@ async fn change_status(
     update(&app, &who, id, version, change, None).await
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct ReopenBody {
     version: Option<Version>,
     reason: Reason,
+}
+
+impl FromFields for ReopenBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (version, reason) = (fields.optional("version", whole_number), fields.required("reason", text));
+        Some(Self { version, reason: reason? })
+    }
 }
 
 async fn reopen(
@@ -235,17 +257,11 @@ async fn reopen(
     Ok(done.answer(changed))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RestockBody {
-    version: Option<Version>,
-}
-
 async fn restock(
     State(app): State<App>,
     who: SignedIn,
     InPath(id): InPath<LeadId>,
-    request: JsonRequest<RestockBody>,
+    request: JsonRequest<VersionBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &changed });

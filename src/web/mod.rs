@@ -8,5 +8,6 @@ pub mod headers;
 pub mod health;
 pub mod lists;
 pub mod pages;
+mod query;
 pub mod request;
 pub mod respond;

@@ -366,7 +366,7 @@ async fn a_wrong_line_of_text_is_named_and_none_is_run(world: World) {
     let lines: Vec<_> = told.text().lines().collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     for (line, words) in lines.iter().zip([
-        "line 2, column 15, order_id: This is not the id of an order",
+        "line 2, column 15, order_id: The id of an order is a UUID",
         "line 4, column 20: The quotation mark at the end of the value is missing.",
         "line 5, column 1: There is no command create_orders; there are create_order, ",
     ]) {

@@ -154,5 +154,5 @@ async fn tickets_are_exported_beside_the_running_server_and_alone(_: World) {
     assert_eq!(none, format!("holdfast: there is no raffle {unknown}\n"));
     assert!(!other.exists(), "a mistake leaves no file behind");
     let wrong = data.holdfast(&["export", "tickets", "autumn"]).fails(2).await;
-    assert!(wrong.contains("This is not the id of a raffle"), "{wrong}");
+    assert!(wrong.contains("The id of a raffle is a UUID"), "{wrong}");
 }
