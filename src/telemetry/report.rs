@@ -47,6 +47,8 @@ pub struct Report {
     pub write_units: f64,
     /// Messages that were parked.
     pub parked: u32,
+    /// Fields of messages that nothing here knows, and that were left aside.
+    pub ignored_fields: u32,
 }
 
 impl Report {
@@ -102,6 +104,7 @@ impl Report {
             read_units: counts.read_units,
             write_units: counts.write_units,
             parked: counts.parked,
+            ignored_fields: counts.ignored_fields,
         }
     }
 
@@ -128,6 +131,7 @@ impl Report {
                     read_units = self.read_units,
                     write_units = self.write_units,
                     parked = self.parked,
+                    ignored_fields = self.ignored_fields,
                 )
             };
         }
@@ -160,6 +164,7 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
         ("Failures", one(report.is_failure()).into()),
         ("Retries", report.retries.into()),
         ("Parked", report.parked.into()),
+        ("IgnoredFields", report.ignored_fields.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
     ];
     let metrics: Vec<Value> =
@@ -189,7 +194,7 @@ pub fn embedded_metrics(report: &Report, function: &str) -> Value {
             line.insert(name.to_owned(), value);
         }
         // They stand there as metrics already.
-        for twice in ["route", "latency", "retries", "parked", "dynamoDBCalls"] {
+        for twice in ["route", "latency", "retries", "parked", "ignoredFields", "dynamoDBCalls"] {
             line.remove(twice);
         }
     }
@@ -215,6 +220,7 @@ mod tests {
             read_units: 1.5,
             write_units: 8.0,
             parked: 0,
+            ignored_fields: 3,
         }
     }
 
@@ -242,6 +248,7 @@ mod tests {
             ("Conflicts", json!(1)),
             ("RuleViolations", json!(0)),
             ("Retries", json!(1)),
+            ("IgnoredFields", json!(3)),
             ("Latency", json!(12.5)),
             ("role", json!("agent")),
             ("writeUnits", json!(8.0)),

@@ -42,6 +42,8 @@ pub(super) struct Counts {
     pub(super) write_units: f64,
     /// Messages that were parked.
     pub(super) parked: u32,
+    /// Fields of messages that nothing here knows.
+    pub(super) ignored_fields: u32,
 }
 
 impl Tally {
@@ -103,6 +105,14 @@ pub(crate) fn rule_violation() {
 /// So many messages were parked.
 pub(crate) fn parked(messages: usize) {
     count(|counts| counts.parked += u32::try_from(messages).unwrap_or(u32::MAX));
+}
+
+/// Messages had so many fields that nothing here knows.
+pub(crate) fn ignored_fields(fields: usize) {
+    count(|counts| {
+        counts.ignored_fields =
+            counts.ignored_fields.saturating_add(u32::try_from(fields).unwrap_or(u32::MAX));
+    });
 }
 
 /// One call of DynamoDB ended after so many attempts.

@@ -300,7 +300,7 @@ fn poison(id: usize) -> (Sent, &'static str) {
     };
     let (value, reason) = match id % 6 {
         0 => (Some(b"{\"schema\":1,".to_vec()), "bad-json"),
-        1 => (None, "bad-json"),
+        1 => (None, "no-value"),
         2 => (with("schema", json!(2)), "wrong-schema"),
         3 => (with("sku", json!("NOBODYS")), "unknown-sku"),
         4 => (with("quantity", json!(1_000_000)), "insufficient-stock"),

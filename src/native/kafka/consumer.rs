@@ -15,6 +15,8 @@ pub struct Tally {
     pub duplicates: u64,
     /// Messages that were parked.
     pub parked: u64,
+    /// Fields of finished messages that nothing here knows, and that were left aside.
+    pub ignored: u64,
     /// How often a message was not finished and is tried again.
     pub again: u64,
     /// The partitions that it has.
@@ -42,8 +44,26 @@ pub enum ConsumeError {
     )]
     NoTls(String),
     /// A batch of the topic is compressed in a way that this build does not read. It is not passed by.
-    #[error("the topic has messages that this build cannot read, so it goes no further: {0}")]
+    #[error(
+        "the topic has messages in a compression that this program does not read, so it goes no further: {0}"
+    )]
     Unreadable(KafkaError),
+    /// The topic ends before what the group has committed: it was deleted and created anew, or cut.
+    #[error(
+        "the topic {topic} was created anew or cut: group {group} has finished partition {partition} up to offset {committed}, and it ends at {end}; its messages are taken once you reset the group's offsets, or name another --group"
+    )]
+    Recreated {
+        /// The topic.
+        topic: String,
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: i32,
+        /// The offset that the group has committed.
+        committed: i64,
+        /// The offset at which the partition ends.
+        end: i64,
+    },
     /// The client cannot go on.
     #[error("the Kafka client cannot go on: {0}")]
     Client(KafkaError),
