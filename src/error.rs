@@ -217,6 +217,7 @@ fn busy(detail: &str) -> Problem {
 fn automation_problem(error: AutomationError) -> Problem {
     match error {
         AutomationError::Order(error) => order_problem(error),
+        AutomationError::Inventory(error) => inventory::problem(error),
         AutomationError::Lead(error) => lead_problem(error),
         AutomationError::Store(error) => store_problem(&error),
         AutomationError::KeyOfAnotherRequest => key_of_another_request(),

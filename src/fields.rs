@@ -285,6 +285,52 @@ impl Fields {
         if given.value.is_null() { Some(None) } else { self.read(&given, read).map(Some) }
     }
 
+    /// A list that must be there.
+    pub fn required_list<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&Value) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        match self.take(name) {
+            Some(given) if !given.value.is_null() => self.read_items(&given, read),
+            given => {
+                let field = given.map_or_else(|| name.to_owned(), |given| given.written);
+                self.refuse(field, "This is missing. Send a list.");
+                None
+            }
+        }
+    }
+
+    /// A list that may be missing, but is not null.
+    pub fn present_list<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&Value) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        let given = self.take(name)?;
+        self.read_items(&given, read)
+    }
+
+    /// Every item that is wrong is named by its place, from 0.
+    fn read_items<T>(
+        &mut self,
+        given: &Given,
+        read: impl Fn(&Value) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        let Some(items) = given.value.as_array() else {
+            self.refuse(given.written.clone(), format!("Send a list, not {}.", kind(&given.value)));
+            return None;
+        };
+        let mut good = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            match read(item) {
+                Ok(item) => good.push(item),
+                Err(invalid) => self.refuse(format!("{}[{place}]", given.written), invalid),
+            }
+        }
+        (good.len() == items.len()).then_some(good)
+    }
+
     /// Fields that may be there and are not read.
     pub fn ignore(&mut self, names: &[&'static str]) {
         for name in names {
@@ -401,20 +447,6 @@ pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or_else(|| Invalid::new("Send true or false."))
 }
 
-/// Reads a list of texts.
-///
-/// # Errors
-/// The first item that is wrong, by its place, with what would be right.
-pub fn texts<T: FromStr<Err = Invalid>>(value: &Value) -> Result<Vec<T>, Invalid> {
-    let Value::Array(items) = value else {
-        return Err(Invalid::new("Send a list of texts, for example [\"CA\", \"NY\"]."));
-    };
-    let item = |(place, item): (usize, &Value)| {
-        text(item).map_err(|invalid| Invalid::new(format!("Item {}: {invalid}", place + 1)))
-    };
-    items.iter().enumerate().map(item).collect()
-}
-
 /// Why bytes are no JSON, for people: where it goes wrong, without the words of the parser.
 pub fn not_json(error: &serde_json::Error) -> String {
     if error.is_eof() {
@@ -422,6 +454,38 @@ pub fn not_json(error: &serde_json::Error) -> String {
     } else {
         format!("it goes wrong at line {}, column {}", error.line(), error.column())
     }
+}
+
+/// What is wrong with JSON that was to be of a certain form, without the words of the parser. `path` is the field as far as
+/// it is known; `.` is none.
+pub fn misfit(path: &str, error: &serde_json::Error) -> String {
+    if !error.is_data() {
+        return not_json(error);
+    }
+    let words = error.to_string();
+    let named = |before: &str| words.strip_prefix(before)?.split('`').next().map(str::to_owned);
+    let within = |name: String| if path == "." { name } else { format!("{path}.{name}") };
+    if let Some(name) = named("missing field `") {
+        return format!("{} is missing", within(name));
+    }
+    if let Some(name) = named("unknown field `") {
+        return format!("there is no field {}", within(name));
+    }
+    let of_the_parser = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "unknown variant",
+        "duplicate field",
+        "data did not",
+    ];
+    let place = if path == "." { "it" } else { path };
+    if of_the_parser.iter().any(|begin| words.starts_with(begin)) {
+        return format!("{place} is not what it should be");
+    }
+    // The rest are sentences of our own values.
+    let words = words.split(" at line ").next().unwrap_or_default();
+    format!("{place}: {words}")
 }
 
 #[cfg(test)]
@@ -547,12 +611,24 @@ mod tests {
     }
 
     #[test]
-    fn lists_name_the_item_that_is_wrong() {
-        assert_eq!(texts::<UsState>(&json!(["ny", "CA"])).unwrap().len(), 2);
-        let words = |value| texts::<UsState>(&value).unwrap_err().to_string();
-        assert!(words(json!(["NY", "ZZ"])).starts_with("Item 2: "));
-        assert!(words(json!(["NY", 7])).starts_with("Item 2: "));
-        assert!(words(json!("NY")).starts_with("Send a list"));
+    fn lists_name_every_item_that_is_wrong() {
+        #[derive(Debug, PartialEq)]
+        struct List(Vec<UsState>);
+        impl FromFields for List {
+            fn from_fields(fields: &mut Fields) -> Option<Self> {
+                fields.required_list("states", text).map(Self)
+            }
+        }
+        let list = |value: Value| {
+            let read = read::<List>(serde_json::from_value(json!({ "states": value })).unwrap());
+            read.map(|List(states)| states.len())
+                .map_err(|wrong| wrong.into_iter().map(|one| one.field).collect())
+        };
+        let wrong = |fields: &[&str]| Err(fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>());
+        assert_eq!(list(json!(["ny", "CA"])), Ok(2));
+        assert_eq!(list(json!(["NY", "ZZ", "CA", 7, null])), wrong(&["states[1]", "states[3]", "states[4]"]));
+        assert_eq!(list(json!("NY")), wrong(&["states"]));
+        assert_eq!(list(json!(null)), wrong(&["states"]));
     }
 
     #[test]

@@ -54,9 +54,10 @@ impl Config {
         sign_up: Result<SignUp, SecretsError>,
     ) -> Result<Settled, SecretsError> {
         match (keys, sign_up) {
-            (Ok(keys), Ok(sign_up)) => {
-                Ok(Settled { cookies: CookiePolicy { keys, secure: self.secure_cookies }, sign_up })
-            }
+            (Ok(keys), Ok(sign_up)) => Ok(Settled {
+                cookies: CookiePolicy { keys, secure: self.secure_cookies, port: None },
+                sign_up,
+            }),
             (keys, sign_up) => {
                 let faults = [keys.err(), sign_up.err()];
                 Err(SecretsError(faults.into_iter().flatten().flat_map(|fault| fault.0).collect()))

@@ -64,7 +64,7 @@ pub async fn list(
     Ok(ParkedPage { parked: all.into_iter().filter(|parked| parked.status == status).collect(), next })
 }
 
-fn id_of(item: &Item) -> Option<ParkedId> {
+pub(super) fn id_of(item: &Item) -> Option<ParkedId> {
     item.get(PK)?.as_s().ok()?.strip_prefix("PARKED#")?.parse().ok()
 }
 

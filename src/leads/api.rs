@@ -58,14 +58,13 @@ struct ListParameters {
 
 impl ListParameters {
     fn read(self) -> Result<ListRequest, WebError> {
-        let filter = Filter {
-            status: parameter("status", self.status, str::parse)?,
-            state: parameter("state", self.state, str::parse)?,
-            stock: parameter("stock", self.stock, str::parse)?,
-        };
+        let status = parameter("status", self.status, str::parse)?;
+        let state = parameter("state", self.state, str::parse)?;
+        let stock = parameter("stock", self.stock, str::parse)?;
+        let filter = Filter::of(status, state, stock);
         Ok(ListRequest {
             query: parameter("q", self.q, Query::parse)?.flatten(),
-            filter: filter.checked().map_err(|invalid| WebError::field("stock", &invalid))?,
+            filter: filter.map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),

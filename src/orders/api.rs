@@ -29,7 +29,7 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
-use crate::fields::{Fields, FromFields, boolean, text, texts, whole_number};
+use crate::fields::{Fields, FromFields, boolean, text, whole_number};
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
@@ -102,8 +102,10 @@ impl FromFields for CreateBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("customerName", text);
         let email = fields.required("customerEmail", text);
-        let states =
-            fields.required("requestedStates", |list| texts(list).and_then(RequestedStates::try_from));
+        let states = fields.required_list("requestedStates", text).and_then(|states| {
+            let states = RequestedStates::try_from(states);
+            states.map_err(|invalid| fields.refuse("requestedStates", invalid)).ok()
+        });
         let quantity_per_state = fields.optional("quantityPerState", whole_number);
         let preview = fields.present("preview", boolean).unwrap_or_default();
         let confirm = fields.optional("confirm", text);

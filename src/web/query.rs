@@ -13,12 +13,26 @@ use serde::forward_to_deserialize_any;
 pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, String> {
     // Any text is pairs; what is no UTF-8 comes as the replacement character, which no value takes.
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-    let pairs = pairs.into_iter().map(|(name, value)| (name, Parameter(value)));
+    let pairs = pairs.into_iter().map(|(name, value)| (name.clone(), Parameter { name, value }));
     T::deserialize(MapDeserializer::new(pairs)).map_err(|QueryError(words)| words)
 }
 
-/// The value of a parameter: a text, which is there.
-struct Parameter(String);
+/// The value of a parameter, which is there.
+struct Parameter {
+    name: String,
+    value: String,
+}
+
+/// Reads values that a text is parsed into. `$right` says what would be right.
+macro_rules! parsed {
+    ($($method:ident => $visit:ident: $type:ty, $right:literal;)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, QueryError> {
+            let value = self.value.parse::<$type>();
+            let words = || QueryError(format!("The parameter {} is {}.", self.name, $right));
+            visitor.$visit(value.map_err(|_| words())?)
+        })*
+    };
+}
 
 impl IntoDeserializer<'_, QueryError> for Parameter {
     type Deserializer = Self;
@@ -32,7 +46,7 @@ impl<'de> Deserializer<'de> for Parameter {
     type Error = QueryError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, QueryError> {
-        visitor.visit_string(self.0)
+        visitor.visit_string(self.value)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, QueryError> {
@@ -47,9 +61,18 @@ impl<'de> Deserializer<'de> for Parameter {
         visitor.visit_newtype_struct(self)
     }
 
+    parsed! {
+        deserialize_bool => visit_bool: bool, "true or false";
+        deserialize_i64 => visit_i64: i64, "a whole number";
+        deserialize_u8 => visit_u8: u8, "a whole number from 0 to 255";
+        deserialize_u16 => visit_u16: u16, "a whole number from 0 to 65535";
+        deserialize_u32 => visit_u32: u32, "a whole number from 0 to 4294967295";
+        deserialize_u64 => visit_u64: u64, "a whole number, 0 or more";
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct enum identifier ignored_any
+        i8 i16 i32 i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        enum identifier ignored_any
     }
 }
 
@@ -101,15 +124,24 @@ mod tests {
         q: Option<String>,
         #[serde(default)]
         sort: String,
+        size: Option<u64>,
     }
 
     #[test]
     fn parameters_are_read_and_what_is_wrong_is_said_in_plain_words() {
-        let asked = |q: Option<&str>, sort: &str| Asked { q: q.map(str::to_owned), sort: sort.to_owned() };
-        assert_eq!(read("q=a+b%20c&sort=up"), Ok(asked(Some("a b c"), "up")));
-        assert_eq!(read(""), Ok(asked(None, "")));
+        let asked = |q: Option<&str>, sort: &str, size| Asked {
+            q: q.map(str::to_owned),
+            sort: sort.to_owned(),
+            size,
+        };
+        assert_eq!(read("q=a+b%20c&sort=up&size=7"), Ok(asked(Some("a b c"), "up", Some(7))));
+        assert_eq!(read(""), Ok(asked(None, "", None)));
         let wrong = |query| read::<Asked>(query).unwrap_err();
-        assert_eq!(wrong("surprise=1"), "There is no parameter \"surprise\"; this address takes q, sort.");
+        assert_eq!(
+            wrong("surprise=1"),
+            "There is no parameter \"surprise\"; this address takes q, sort, size."
+        );
+        assert_eq!(wrong("size=x"), "The parameter size is a whole number, 0 or more.");
         assert_eq!(wrong("q=1&q=2"), "The parameter q is given twice; give it once.");
     }
 }

@@ -16,7 +16,7 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
-use crate::fields::{Fields, FromFields, boolean, text, texts, whole_number};
+use crate::fields::{Fields, FromFields, boolean, text, whole_number};
 use crate::values::Version;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, VersionBody, WebError, expected_version, if_match};
@@ -45,7 +45,7 @@ async fn list(State(app): State<App>) -> Result<Json<Listed<Rule>>, AppError> {
 impl FromFields for Conditions {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            states: fields.present("states", texts).unwrap_or_default(),
+            states: fields.present_list("states", text).unwrap_or_default(),
             score_at_least: fields.optional("scoreAtLeast", whole_number),
             quantity_at_least: fields.optional("quantityAtLeast", whole_number),
         })

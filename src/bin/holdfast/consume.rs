@@ -39,7 +39,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     console.say(&format!("Finished {} messages.", applied + duplicates + parked));
     console.say(&format!("  {applied:>7} applied"));
     console.say(&format!("  {duplicates:>7} known from before"));
-    console.say(&format!("  {parked:>7} dead letters"));
+    console.say(&format!("  {parked:>7} parked"));
     if ignored > 0 {
         console.say(&format!("  {ignored:>7} fields of other names were ignored"));
     }
@@ -86,6 +86,6 @@ fn line(tally: &Tally, rate: f64) -> String {
     let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };
     format!(
-        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} dead letters{again}{ignored}; lag {lag} in {partitions} partitions"
+        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} parked{again}{ignored}; lag {lag} in {partitions} partitions"
     )
 }

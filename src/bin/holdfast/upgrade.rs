@@ -14,7 +14,7 @@ use crate::table::Host;
 /// # Errors
 /// Any [`Failure`] of opening the table, or of the store.
 pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     let upgraded = upgrade_all(&opened.app.dynamo, |so_far| {
         let words = format!("{} items rewritten", so_far.rewritten);
         console.progress(&Progress { done: 0, of: 0, words });

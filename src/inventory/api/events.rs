@@ -19,7 +19,7 @@ use crate::inventory::store;
 use crate::telemetry::tally;
 use crate::values::Invalid;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{FieldError, WebError, is_json, json_value, once_only, whole};
+use crate::web::extract::{WebError, is_json, json_value, once_only, whole};
 
 /// The most messages of one request.
 const MOST_MESSAGES: usize = 100;
@@ -87,7 +87,8 @@ impl From<Flaw> for Came {
         let errors = match flaw {
             Flaw::Fields(wrong) => wrong
                 .into_iter()
-                .map(|FieldError { field, message }| Problem { field: Some(field), message })
+                // The message names the field as well, as it did before there was one.
+                .map(|wrong| Problem { message: wrong.to_string(), field: Some(wrong.field) })
                 .collect(),
             other => vec![Problem { field: None, message: other.to_string() }],
         };

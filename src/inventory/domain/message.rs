@@ -82,9 +82,6 @@ pub enum Flaw {
     /// There is nothing: a tombstone of a compacted topic, or an empty record.
     #[error("It has no value, as a tombstone of a compacted topic. A message is a JSON object.")]
     Empty,
-    /// They are not in UTF-8.
-    #[error("It is not in UTF-8{0}. Send JSON in UTF-8.")]
-    NotUtf8(&'static str),
     /// They are in Confluent's wire format, around something else than JSON.
     #[error(
         "It is in Confluent's wire format with schema id {0}, and what follows is no JSON, as Avro or Protobuf. Send JSON."
@@ -132,9 +129,9 @@ fn json_in(bytes: &[u8]) -> Result<Value, Flaw> {
     serde_json::from_slice(body).map_err(|error| match (schema, body) {
         (Some(schema), _) => Flaw::Framed(schema),
         (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
-            Flaw::NotUtf8(": it begins with the byte order mark of UTF-16")
+            Flaw::NotJson("it begins with the byte order mark of UTF-16, and UTF-8 would be right".to_owned())
         }
-        (None, body) if str::from_utf8(body).is_err() => Flaw::NotUtf8(""),
+        (None, body) if str::from_utf8(body).is_err() => Flaw::NotJson("it is not in UTF-8".to_owned()),
         (None, _) => Flaw::NotJson(not_json(&error)),
     })
 }
@@ -410,7 +407,7 @@ mod tests {
             assert_eq!(flaw(bytes), Flaw::Empty);
         }
         assert!(flaw(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
-        assert!(flaw(b"{\"sku\":\"\xe9\"}").to_string().starts_with("It is not in UTF-8."));
+        assert!(flaw(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
         assert!(
             flaw(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema id 258")
         );

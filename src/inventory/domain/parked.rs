@@ -103,9 +103,7 @@ pub struct Reason {
 impl From<&Flaw> for Reason {
     fn from(flaw: &Flaw) -> Self {
         let name = match flaw {
-            Flaw::Empty => "no-value",
-            Flaw::NotUtf8(_) | Flaw::NotJson(_) => "bad-json",
-            Flaw::Framed(_) => "other-format",
+            Flaw::Empty | Flaw::Framed(_) | Flaw::NotJson(_) => "bad-json",
             Flaw::NoObject | Flaw::Fields(_) => "wrong-schema",
             Flaw::Cut { .. } => "too-large",
         };

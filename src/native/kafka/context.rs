@@ -45,15 +45,14 @@ impl End {
 pub(super) struct Context {
     topic: String,
     group: String,
-    brokers: String,
     events: mpsc::UnboundedSender<Event>,
     notices: Mutex<Notices>,
 }
 
 impl Context {
     pub(super) fn new(options: &Options, events: mpsc::UnboundedSender<Event>) -> Self {
-        let Options { topic, group, brokers, .. } = options.clone();
-        Self { topic, group, brokers, events, notices: Mutex::default() }
+        let Options { topic, group, .. } = options.clone();
+        Self { topic, group, events, notices: Mutex::default() }
     }
 
     fn send(&self, event: Event) {
@@ -61,19 +60,24 @@ impl Context {
         let _ = self.events.send(event);
     }
 
-    /// Names what waiting mends: each kind of it at once, then once a minute.
+    /// Names what waiting mends: each broker that cannot be reached, and each other kind of trouble, at once and then once
+    /// a minute.
     pub(super) fn warn(&self, error: &KafkaError, words: &str) {
-        let unreachable = is_unreachable(error);
-        let kind = if unreachable { "unreachable".to_owned() } else { error.to_string() };
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        match (notices.admit(&kind, Instant::now()), unreachable) {
-            (None, _) => tracing::debug!(%error, "{words}"),
-            (Some(hidden), true) => tracing::warn!(
-                brokers = self.brokers,
-                hidden,
-                "no broker can be reached ({words}); it is tried again, and said again in a minute"
-            ),
-            (Some(hidden), false) => tracing::warn!(%error, hidden, "{words}; it is tried again"),
+        if is_unreachable(error) {
+            let hidden = broker_in(words).and_then(|broker| notices.admit(broker, Instant::now()));
+            return match hidden {
+                Some(hidden) => tracing::warn!(
+                    hidden,
+                    "a broker cannot be reached ({words}); it is tried again, and named again in a minute"
+                ),
+                // Where several are down, each of them is named.
+                None => tracing::debug!(%error, "{words}"),
+            };
+        }
+        match notices.admit(&error.to_string(), Instant::now()) {
+            Some(hidden) => tracing::warn!(%error, hidden, "{words}; it is tried again"),
+            None => tracing::debug!(%error, "{words}"),
         }
     }
 
@@ -121,6 +125,13 @@ fn is_unreachable(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(|code| {
         matches!(code, Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve)
     })
+}
+
+/// The broker that words of librdkafka begin with: `localhost:9092/bootstrap: Connect to … failed`.
+fn broker_in(words: &str) -> Option<&str> {
+    let (before, _) = words.split_once(": ")?;
+    let broker = before.split('/').next()?;
+    broker.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map(|_| broker)
 }
 
 impl ClientContext for Context {
@@ -187,6 +198,21 @@ mod tests {
             [(3, 50, true), (50, 50, false), (50, 3, false), (-1001, 50, false), (3, -1001, false)]
         {
             assert_eq!(End { end, committed }.is_before_committed(), is, "{end} {committed}");
+        }
+    }
+
+    #[test]
+    fn a_broker_is_known_by_its_address() {
+        for (words, broker) in [
+            (
+                "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: refused",
+                Some("localhost:9092"),
+            ),
+            ("b1.example:9092/3: Disconnected", Some("b1.example:9092")),
+            ("1/1 brokers are down", None),
+            ("nothing was received", None),
+        ] {
+            assert_eq!(broker_in(words), broker, "{words}");
         }
     }
 

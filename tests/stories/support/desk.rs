@@ -76,7 +76,7 @@ impl Desk {
             snapshots: Snapshots::new(1_000),
             state_locks: None,
             auth_cache: AuthCache::new(1_000),
-            cookies: CookiePolicy { keys, secure: false },
+            cookies: CookiePolicy { keys, secure: false, port: None },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
         };
