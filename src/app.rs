@@ -266,6 +266,9 @@ pub struct CookiePolicy {
     pub keys: CookieKeys,
     /// Whether they carry `Secure`: true wherever people come over https.
     pub secure: bool,
+    /// The port that their name carries, of a server beside which others may run under the same host name: browsers send
+    /// a host's cookies to all of its ports.
+    pub port: Option<u16>,
 }
 
 /// The whole application as one service, with the list of its routes.

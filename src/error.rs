@@ -238,6 +238,7 @@ fn busy(detail: &str) -> Problem {
 fn automation_problem(error: AutomationError) -> Problem {
     match error {
         AutomationError::Order(error) => order_problem(error),
+        AutomationError::Inventory(error) => inventory::problem(error),
         AutomationError::Lead(error) => lead_problem(error),
         AutomationError::Store(error) => store_problem(&error),
         AutomationError::KeyOfAnotherRequest => key_of_another_request(),
@@ -401,6 +402,9 @@ fn web_problem(error: WebError) -> Problem {
             "There is nothing here",
             "The address leads nowhere, or what stood here is gone.",
         ),
+        WebError::NoSuchId(invalid) => {
+            Problem::new(S::NOT_FOUND, "not-found", "There is nothing here", invalid.to_string())
+        }
         WebError::Method => Problem::new(
             S::METHOD_NOT_ALLOWED,
             "method",

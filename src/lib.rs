@@ -11,6 +11,7 @@
 //! | [`dynamo`] | the table, guarded writes and bounded reads |
 //! | `engine` | the embedded engine: DynamoDB's semantics within this process; not on Lambda or WebAssembly |
 //! | [`error`] | every known failure → status and words |
+//! | [`fields`] | the fields of a JSON object, read one by one |
 //! | [`inventory`] | products whose stock follows from messages |
 //! | [`leads`] | people who may buy |
 //! | [`orders`] | customers' requests for leads, and caps |
@@ -41,6 +42,7 @@ pub mod dynamo;
 #[cfg(feature = "local")]
 pub mod engine;
 pub mod error;
+pub mod fields;
 pub mod inventory;
 pub mod leads;
 #[cfg(feature = "native")]

@@ -22,6 +22,19 @@ impl Invalid {
     }
 }
 
+/// A text that cannot be refused is never refused.
+impl From<std::convert::Infallible> for Invalid {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<std::num::ParseIntError> for Invalid {
+    fn from(_: std::num::ParseIntError) -> Self {
+        Self::new("This is a whole number, for example 7.")
+    }
+}
+
 /// What tells some parts of a request or a message from others: the SHA-256 of them all, in hexadecimal.
 pub fn fingerprint(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
@@ -141,7 +154,11 @@ macro_rules! time_ordered_id {
             type Err = $crate::values::Invalid;
 
             fn from_str(text: &str) -> Result<Self, $crate::values::Invalid> {
-                let invalid = concat!("This is not the id of ", $what, "; one is a UUID.");
+                let invalid = concat!(
+                    "The id of ",
+                    $what,
+                    " is a UUID, for example 019f0000-0000-7000-8000-000000000000."
+                );
                 uuid::Uuid::try_parse(text).map(Self).map_err(|_| $crate::values::Invalid::new(invalid))
             }
         }

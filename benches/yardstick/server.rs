@@ -52,7 +52,7 @@ impl Server {
         let (first, link) = (next(), next());
         let address = first.strip_prefix("Holdfast is at ").expect("the first line has the address");
         let host = address.strip_prefix("http://").expect("it is not encrypted").to_owned();
-        let path = link.strip_prefix(address).expect("the second line is the link");
+        let (_, path) = link.split_once(address).expect("the second line has the link");
         let mut connection = Connection::open(&host);
         let answer = connection.send(&request(&host, "GET", path, &[], ""));
         let cookie = cookie(&answer, 303);

@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::domain::{AccountId, Role, SignedIn, Token, TokenId, TokenName, Via};
 use super::pages::at_a_browser;
@@ -14,6 +14,7 @@ use super::tokens::{self, Made, TokenPage};
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text};
 use crate::values::{Email, Name, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{InPath, InQuery, JsonRequest, WithKey};
@@ -59,10 +60,14 @@ async fn list(
     Ok(Json(Listed { items: tokens, next }))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CreateBody {
     name: TokenName,
+}
+
+impl FromFields for CreateBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { name: fields.required("name", text)? })
+    }
 }
 
 /// A token just made, with the secret that is said this once.

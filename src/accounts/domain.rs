@@ -42,7 +42,7 @@ macro_rules! id {
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 Uuid::try_parse(text)
                     .map(Self)
-                    .map_err(|_| Invalid::new(concat!("This is not the id of ", $what, "; one is a UUID.")))
+                    .map_err(|_| Invalid::new(concat!("The id of ", $what, " is a UUID, for example 019f0000-0000-7000-8000-000000000000.")))
             }
         }
     };

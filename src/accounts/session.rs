@@ -59,9 +59,25 @@ impl FromStr for Session {
     }
 }
 
-/// Where the cookie is `Secure`, its name binds it to this host, its path and https.
-fn cookie_name(policy: &CookiePolicy) -> &'static str {
+/// What the value is signed for. Where the cookie is `Secure`, its name binds it to this host, its path and https.
+fn signed_name(policy: &CookiePolicy) -> &'static str {
     if policy.secure { "__Host-holdfast" } else { "holdfast" }
+}
+
+/// The cookie's name. The port in it keeps two servers on one computer apart, and is not signed, so that a session goes
+/// on at another port.
+fn cookie_name(policy: &CookiePolicy) -> String {
+    let name = signed_name(policy);
+    policy.port.map_or_else(|| name.to_owned(), |port| format!("{name}-{port}"))
+}
+
+/// The values of the cookies of this name. Other applications' cookies are not looked at, whatever bytes are in them.
+fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(header::COOKIE).iter();
+    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
+        str::from_utf8(value.trim_ascii()).ok()
+    })
 }
 
 fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
@@ -87,7 +103,7 @@ pub(super) fn cookie_named(
 
 /// A session in a cookie signed with this key.
 fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
-    let value = key.sign(cookie_name(policy), &session.value());
+    let value = key.sign(signed_name(policy), &session.value());
     CookieJar::new().add(cookie(policy, value, session.left(now)))
 }
 
@@ -121,10 +137,12 @@ struct Opened {
 
 fn open(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timestamp) -> Option<Opened> {
     let name = cookie_name(policy);
-    let jar = CookieJar::from_headers(headers);
+    // Another application may have set one of this name for a whole domain; ours is the one that we signed.
     let open_with = |key: &CookieKey| {
-        let session: Session = key.verify(name, jar.get(name)?.value())?.parse().ok()?;
-        (!session.left(now).is_zero()).then_some(session)
+        cookies_named(headers, &name).find_map(|value| {
+            let session: Session = key.verify(signed_name(policy), value)?.parse().ok()?;
+            (!session.left(now).is_zero()).then_some(session)
+        })
     };
     let current = open_with(keys.current()).map(|session| Opened { session, is_outdated: false });
     // Signed by an instance whose clock is a little ahead, a cookie of the newer key stays as it is.
@@ -252,7 +270,7 @@ mod tests {
     }
 
     fn policy(secure: bool) -> CookiePolicy {
-        CookiePolicy { keys: CookieKeys::fixed(ring(1)), secure }
+        CookiePolicy { keys: CookieKeys::fixed(ring(1)), secure, port: None }
     }
 
     fn some_session() -> Session {
@@ -305,6 +323,43 @@ mod tests {
         }
         let text = set_cookie(&policy(true), &some_session());
         assert!(text.starts_with("__Host-holdfast=") && text.contains("; Secure"), "{text}");
+    }
+
+    #[test]
+    fn a_session_is_found_beside_cookies_of_other_applications_whatever_is_in_them() {
+        let text = set_cookie(&policy(false), &some_session());
+        let ours = text.split(';').next().unwrap().as_bytes();
+        let found = |lines: &[&[u8]]| {
+            let values = lines.iter().map(|line| HeaderValue::from_bytes(line).unwrap());
+            let mut headers = HeaderMap::new();
+            values.for_each(|value| _ = headers.append(header::COOKIE, value));
+            session(&policy(false), &ring(1), &headers, NOW) == Some(some_session())
+        };
+        let beside = |before: &str, after: &str| [before.as_bytes(), ours, after.as_bytes()].concat();
+        for (before, after) in [
+            ("display_name=José; ", ""),
+            ("", "; city=Zürich"),
+            ("holdfast=of-another; ", ""),
+            ("holdfast-other=x; =y; z; ", ";"),
+            ("a=\"; \";", " ; b"),
+        ] {
+            assert!(found(&[&beside(before, after)]), "{before} {after}");
+        }
+        assert!(found(&[b"a=\xff\xfe", ours]), "bytes that are no text, in a line of their own");
+        assert!(!found(&[b"a=\xff; xholdfast=1"]));
+    }
+
+    #[test]
+    fn two_servers_on_one_computer_have_cookies_of_their_own() {
+        let at = |port| CookiePolicy { port: Some(port), ..policy(false) };
+        let (one, other) = (set_cookie(&at(3000), &some_session()), set_cookie(&at(3001), &some_session()));
+        assert!(one.starts_with("holdfast-3000=") && other.starts_with("holdfast-3001="), "{one} {other}");
+        let headers = sent_back(&one);
+        assert_eq!(session(&at(3000), &ring(1), &headers, NOW), Some(some_session()));
+        assert_eq!(session(&at(3001), &ring(1), &headers, NOW), None);
+        // The value is the same at any port: a session goes on where the server is started at another one.
+        let moved = one.replacen("3000", "3001", 1);
+        assert_eq!(session(&at(3001), &ring(1), &sent_back(&moved), NOW), Some(some_session()));
     }
 
     #[test]
@@ -375,7 +430,7 @@ mod tests {
     fn what_is_signed_with_our_key_and_is_no_session_is_nobody() {
         let right = some_session().value();
         for value in ["", "a.b.c", &format!("{right}.1"), &right.replace('.', ","), &right[..30]] {
-            let signed = key(1).sign(cookie_name(&policy(false)), value);
+            let signed = key(1).sign(signed_name(&policy(false)), value);
             let cookie = cookie(&policy(false), signed, LASTS);
             let text = text_of(CookieJar::new().add(cookie));
             assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");

@@ -3,13 +3,9 @@
 //! What always holds: whoever sends text is answered in text, also where all of it is refused; a command that is not
 //! right names the parameter and what would be right, and nothing is written.
 
-use std::fmt;
-
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::grammar::{self, Instruction, LineError};
@@ -18,6 +14,7 @@ use super::{execute, script};
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::error::{AppError, Problem, Said};
+use crate::fields::{self, Fields, FromFields};
 use crate::orders::domain::By;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FieldError, JsonRequest, WebError, content_type, is_json, once_only, whole};
@@ -87,21 +84,29 @@ fn text(status: StatusCode, body: String) -> Response {
 }
 
 /// A command as JSON.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct Body {
-    command: Option<String>,
-    params: Option<Parameters>,
+    command: String,
+    params: Vec<(String, Value)>,
+}
+
+impl FromFields for Body {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        // The table of commands says what a command is; an empty one is none of them.
+        let command = fields.optional("command", fields::text::<String>).unwrap_or_default();
+        let params = fields.object("params").unwrap_or_default().into_pairs();
+        Some(Self { command, params })
+    }
 }
 
 impl Body {
     fn instruction(&self) -> Result<Instruction, Vec<FieldError>> {
-        let parameters = self.params.as_ref().map_or(&[][..], |params| &params.0);
+        let parameters = &self.params[..];
         let field = |wrong: Wrong| FieldError {
             field: wrong.parameter.map_or_else(|| "command".to_owned(), |name| format!("params.{name}")),
             message: wrong.message,
         };
-        let name = self.command.as_deref().unwrap_or_default();
+        let name = self.command.as_str();
         if name != "help" {
             let command = specs::read(name, parameters).map(Instruction::Run);
             return command.map_err(|wrong| wrong.into_iter().map(field).collect());
@@ -116,31 +121,5 @@ impl Body {
                 Err(vec![field(Wrong { parameter: Some(parameter.clone()), message })])
             }
         }
-    }
-}
-
-/// Parameters as they were written: a name that stands there twice is seen twice.
-#[derive(Debug)]
-struct Parameters(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Parameters {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Parameters;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of parameters, for example {\"state\": \"CA\"}")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Parameters, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Parameters(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
     }
 }

@@ -6,10 +6,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Command, Limit, OneTimeAction, StatusOrStock};
+use super::domain::{Command, CursorText, Limit, OneTimeAction};
 use super::error::AutomationError;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, OnceOnly, Recall};
+use crate::inventory::InventoryError;
+use crate::inventory::groups::{self, Decided, Decision, Group};
 use crate::leads::domain::Lead;
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::{self, Filter, LeadError};
@@ -17,7 +19,7 @@ use crate::orders::OrderError;
 use crate::orders::domain::{By, CustomerName, Order, OrderStatus, Quantity, RequestedStates};
 use crate::orders::list::{self, OrderFilter};
 use crate::orders::store::{self, OrderDetail};
-use crate::values::{Email, OrderId, UsState, Version};
+use crate::values::{Email, OrderId, Version};
 
 /// What a command came to: as JSON the command's name and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,10 @@ pub enum Outcome {
     GetOrders(Items<OrderSummary>),
     /// Leads.
     GetLeads(Items<Lead>),
+    /// What came of retrying dead letters.
+    RetryDeadLetters(Decided),
+    /// What came of dismissing dead letters.
+    DismissDeadLetters(Decided),
     /// What the rule did, when it did it.
     OneTimeRule(Box<OneTimeResult>),
 }
@@ -62,7 +68,7 @@ impl OrderResult {
 pub struct Items<T> {
     /// What is on it.
     pub items: Vec<T>,
-    /// Where the JSON API's list goes on.
+    /// Where the list goes on: the `cursor` of the next command, or of the JSON API's list.
     pub next: Option<String>,
 }
 
@@ -171,11 +177,20 @@ pub async fn execute(
         Command::DeleteOrder { order_id } => {
             delete(app, *order_id, by, once, |order| Outcome::DeleteOrder(Box::new(order.clone()))).await
         }
-        Command::GetOrders { status, limit } => {
-            remembered(app, once, get_orders(app, *status, *limit).await?).await
+        Command::GetOrders { status, limit, cursor } => {
+            remembered(app, once, get_orders(app, *status, *limit, cursor.as_ref()).await?).await
         }
-        Command::GetLeads { status, state, limit } => {
-            remembered(app, once, get_leads(app, *status, *state, *limit).await?).await
+        Command::GetLeads { status, state, limit, cursor } => {
+            let filter = Filter::of(*status, *state, None).unwrap_or_default();
+            remembered(app, once, get_leads(app, filter, *limit, cursor.as_ref()).await?).await
+        }
+        Command::RetryDeadLetters { group, cursor } => {
+            let decided = decide(app, group, &Decision::Retry, by, cursor.as_ref()).await?;
+            remembered(app, once, Outcome::RetryDeadLetters(decided)).await
+        }
+        Command::DismissDeadLetters { group, note, cursor } => {
+            let decided = decide(app, group, &Decision::Dismiss(note.clone()), by, cursor.as_ref()).await?;
+            remembered(app, once, Outcome::DismissDeadLetters(decided)).await
         }
         Command::OneTimeRule { order_id, action } => {
             // The rule has a ledger entry of its own; the caller's key is looked at before and kept after.
@@ -198,6 +213,16 @@ async fn restored(app: &App, done: Done<OrderDetail>) -> Result<Done<OrderDetail
         },
         Done::Now(_) => Ok(done),
     }
+}
+
+async fn decide(
+    app: &App,
+    group: &Group,
+    decision: &Decision,
+    by: &By,
+    cursor: Option<&CursorText>,
+) -> Result<Decided, InventoryError> {
+    groups::decide(app, group, decision, &by.actor, cursor.map(CursorText::as_str)).await
 }
 
 async fn fulfill(
@@ -280,9 +305,15 @@ async fn remembered(app: &App, once: Option<OnceOnly>, outcome: Outcome) -> Resu
     }
 }
 
-async fn get_orders(app: &App, status: Option<OrderStatus>, limit: Limit) -> Result<Outcome, OrderError> {
+async fn get_orders(
+    app: &App,
+    status: Option<OrderStatus>,
+    limit: Limit,
+    cursor: Option<&CursorText>,
+) -> Result<Outcome, OrderError> {
     let filter = OrderFilter { status, ..OrderFilter::default() };
-    let request = list::ListRequest { filter, limit: limit.get(), cursor: None };
+    let cursor = cursor.map(|cursor| cursor.as_str().to_owned());
+    let request = list::ListRequest { filter, limit: limit.get(), cursor };
     let page = list::list(app, &request).await?;
     let items = page.orders.into_iter().map(OrderSummary::from).collect();
     Ok(Outcome::GetOrders(Items { items, next: page.next }))
@@ -290,16 +321,12 @@ async fn get_orders(app: &App, status: Option<OrderStatus>, limit: Limit) -> Res
 
 async fn get_leads(
     app: &App,
-    status: Option<StatusOrStock>,
-    state: Option<UsState>,
+    filter: Filter,
     limit: Limit,
+    cursor: Option<&CursorText>,
 ) -> Result<Outcome, LeadError> {
-    let filter = match status {
-        None => Filter { state, ..Filter::default() },
-        Some(StatusOrStock::Status(status)) => Filter { status: Some(status), state, ..Filter::default() },
-        Some(StatusOrStock::Stock(stock)) => Filter { stock: Some(stock), state, ..Filter::default() },
-    };
-    let request = ListRequest { filter, limit: limit.get(), ..ListRequest::default() };
+    let cursor = cursor.map(|cursor| cursor.as_str().to_owned());
+    let request = ListRequest { filter, limit: limit.get(), cursor, ..ListRequest::default() };
     let LeadPage { leads, next } = leads::list::list(app, &request).await?;
     Ok(Outcome::GetLeads(Items { items: leads, next }))
 }

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::leads::domain::{Status, Stock};
+use crate::inventory::domain::Note;
+use crate::inventory::groups::Group;
+pub use crate::leads::domain::StatusOrStock;
 use crate::orders::domain::{NewOrder, OrderStatus};
 use crate::values::{Invalid, OrderId, UsState, text_value};
 
@@ -31,6 +33,8 @@ pub enum Command {
         status: Option<OrderStatus>,
         /// At most this many.
         limit: Limit,
+        /// Where the list before it ended.
+        cursor: Option<CursorText>,
     },
     /// Lists leads, newest first.
     GetLeads {
@@ -40,6 +44,24 @@ pub enum Command {
         state: Option<UsState>,
         /// At most this many.
         limit: Limit,
+        /// Where the list before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Applies dead letters about stock that could not be applied before, the oldest first.
+    RetryDeadLetters {
+        /// Which.
+        group: Group,
+        /// Where the command before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Dismisses dead letters about stock for good, the oldest first.
+    DismissDeadLetters {
+        /// Which.
+        group: Group,
+        /// Why.
+        note: Option<Note>,
+        /// Where the command before it ended.
+        cursor: Option<CursorText>,
     },
     /// Does something to an order, once and never again.
     OneTimeRule {
@@ -59,6 +81,8 @@ impl Command {
             Self::DeleteOrder { .. } => "delete_order",
             Self::GetOrders { .. } => "get_orders",
             Self::GetLeads { .. } => "get_leads",
+            Self::RetryDeadLetters { .. } => "retry_dead_letters",
+            Self::DismissDeadLetters { .. } => "dismiss_dead_letters",
             Self::OneTimeRule { .. } => "one_time_rule",
         }
     }
@@ -80,20 +104,37 @@ impl Command {
             Self::FulfillOrder { order_id } | Self::DeleteOrder { order_id } => {
                 vec![("order_id", order_id.to_string())]
             }
-            Self::GetOrders { status, limit } => {
+            Self::GetOrders { status, limit, cursor } => {
                 let status = some("status", status.map(|status| status.to_string()));
-                status.into_iter().chain([("limit", limit.get().to_string())]).collect()
+                let cursor = some("cursor", cursor.as_ref().map(|cursor| cursor.as_str().to_owned()));
+                status.into_iter().chain([("limit", limit.get().to_string())]).chain(cursor).collect()
             }
-            Self::GetLeads { status, state, limit } => {
+            Self::GetLeads { status, state, limit, cursor } => {
                 let status = some("status", status.map(|status| status.to_string()));
                 let state = some("state", state.map(|state| state.to_string()));
-                status.into_iter().chain(state).chain([("limit", limit.get().to_string())]).collect()
+                let limit = [("limit", limit.get().to_string())];
+                let cursor = some("cursor", cursor.as_ref().map(|cursor| cursor.as_str().to_owned()));
+                status.into_iter().chain(state).chain(limit).chain(cursor).collect()
+            }
+            Self::RetryDeadLetters { group, cursor } => of_group(group, None, cursor.as_ref()),
+            Self::DismissDeadLetters { group, note, cursor } => {
+                of_group(group, note.as_ref(), cursor.as_ref())
             }
             Self::OneTimeRule { order_id, action } => {
                 vec![("order_id", order_id.to_string()), ("action", action.to_string())]
             }
         }
     }
+}
+
+fn of_group(group: &Group, note: Option<&Note>, cursor: Option<&CursorText>) -> Vec<(&'static str, String)> {
+    let given = [
+        ("reason", group.reason.map(|reason| reason.to_string())),
+        ("sku", group.sku.as_ref().map(ToString::to_string)),
+        ("note", note.map(ToString::to_string)),
+        ("cursor", cursor.map(|cursor| cursor.as_str().to_owned())),
+    ];
+    given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// The command as a line of text.
@@ -147,42 +188,27 @@ impl FromStr for Limit {
     }
 }
 
-/// A lead's place in the pipeline, or whether it is free to be sold: no two of them share a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusOrStock {
-    /// The place in the pipeline.
-    Status(Status),
-    /// Whether it is free.
-    Stock(Stock),
-}
+/// Where a list goes on, as the list before it has said: visible ASCII characters, at most 2,000.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorText(String);
 
-impl StatusOrStock {
-    fn all() -> impl Iterator<Item = Self> {
-        Status::ALL.into_iter().map(Self::Status).chain(Stock::ALL.into_iter().map(Self::Stock))
-    }
-
-    /// The name, for example `QUALIFIED` or `UNASSIGNED`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Status(status) => status.as_str(),
-            Self::Stock(stock) => stock.as_str(),
-        }
+impl CursorText {
+    /// The cursor as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-impl FromStr for StatusOrStock {
+impl FromStr for CursorText {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        Self::all().find(|one| one.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            let names: Vec<_> = Self::all().map(|one| one.as_str().to_ascii_lowercase()).collect();
-            Invalid::new(format!("A lead's status is one of {}.", names.join(", ")))
-        })
+        let fits = (1..=2_000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let cursor = fits.then(|| Self(text.to_owned()));
+        cursor.ok_or_else(|| Invalid::new("A cursor is what the list before it has answered as next."))
     }
 }
-
-text_value!(StatusOrStock);
 
 /// What a one-time rule does to its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -222,6 +248,7 @@ text_value!(OneTimeAction);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leads::domain::{Status, Stock};
 
     #[test]
     fn a_status_of_a_lead_is_one_of_the_pipeline_or_of_the_stock() {

@@ -1,6 +1,7 @@
 //! Why a command was not done.
 
 use crate::dynamo::StoreError;
+use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::orders::OrderError;
 
@@ -10,6 +11,9 @@ pub enum AutomationError {
     /// About the order.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// About dead letters.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
     /// About leads.
     #[error(transparent)]
     Lead(#[from] LeadError),

@@ -271,7 +271,7 @@ fn quoted(input: &mut Input<'_>) -> ModalResult<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::automation::domain::{Limit, OneTimeAction, StatusOrStock};
+    use crate::automation::domain::{CursorText, Limit, OneTimeAction, StatusOrStock};
     use crate::orders::domain::{NewOrder, OrderStatus, Quantity, RequestedStates};
     use crate::values::{OrderId, UsState};
     use proptest::prelude::*;
@@ -393,6 +393,10 @@ mod tests {
         )
     }
 
+    fn cursors() -> impl Strategy<Value = Option<CursorText>> {
+        prop::option::of("[A-Za-z0-9_-]{1,40}".prop_map(|text| text.parse().expect("a cursor")))
+    }
+
     fn any_command() -> impl Strategy<Value = Command> {
         let of_orders = prop::option::of(prop::sample::select(OrderStatus::ALL.to_vec()));
         let names = ["prospect", "QUALIFIED", "converted", "unassigned", "assigned", "fulfilled"];
@@ -403,9 +407,14 @@ mod tests {
             orders(),
             order_ids().prop_map(|order_id| Command::FulfillOrder { order_id }),
             order_ids().prop_map(|order_id| Command::DeleteOrder { order_id }),
-            (of_orders, limits()).prop_map(|(status, limit)| Command::GetOrders { status, limit }),
-            (prop::option::of(of_leads), prop::option::of(states()), limits())
-                .prop_map(|(status, state, limit)| Command::GetLeads { status, state, limit }),
+            (of_orders, limits(), cursors()).prop_map(|(status, limit, cursor)| Command::GetOrders {
+                status,
+                limit,
+                cursor
+            }),
+            (prop::option::of(of_leads), prop::option::of(states()), limits(), cursors()).prop_map(
+                |(status, state, limit, cursor)| Command::GetLeads { status, state, limit, cursor }
+            ),
             (order_ids(), actions).prop_map(|(order_id, action)| Command::OneTimeRule { order_id, action }),
         ]
     }

@@ -10,8 +10,10 @@ use super::error::AutomationError;
 use super::grammar::{Instruction, Line};
 use super::help;
 use crate::app::App;
+use crate::calendar::in_new_york;
 use crate::dynamo::ledger::{Answer, OnceOnly, Recall};
 use crate::error::{AppError, Problem};
+use crate::inventory::groups::{Decided, StillParked};
 use crate::leads::domain::Lead;
 use crate::orders::OrderError;
 use crate::orders::domain::{By, Given, Order};
@@ -151,6 +153,8 @@ fn words(outcome: &Outcome) -> (String, Vec<String>) {
         }
         Outcome::GetOrders(orders) => (counted("orders", orders), orders_table(&orders.items)),
         Outcome::GetLeads(leads) => (counted("leads", leads), leads_table(&leads.items)),
+        Outcome::RetryDeadLetters(decided) => (decided_words("applied", decided), still_parked(decided)),
+        Outcome::DismissDeadLetters(decided) => (decided_words("dismissed", decided), still_parked(decided)),
     }
 }
 
@@ -160,8 +164,23 @@ fn order_words(order: &Order) -> String {
 }
 
 fn counted<T>(what: &str, list: &Items<T>) -> String {
-    let more = if list.next.is_some() { "yes" } else { "no" };
-    format!("{what}={} more={more}", list.items.len())
+    match &list.next {
+        Some(next) => format!("{what}={} more=yes next={next}", list.items.len()),
+        None => format!("{what}={} more=no", list.items.len()),
+    }
+}
+
+fn decided_words(what: &str, decided: &Decided) -> String {
+    let next = match &decided.next {
+        Some(next) => format!("more=yes next={next}"),
+        None => "more=no".to_owned(),
+    };
+    format!("{what}={} refused={} {next}", decided.done, decided.refused.len())
+}
+
+fn still_parked(decided: &Decided) -> Vec<String> {
+    let row = |one: &StillParked| [one.id.to_string(), one.reason.name.clone(), one.reason.words.clone()];
+    table(["ID", "REASON", "WHY"], decided.refused.iter().map(row))
 }
 
 fn orders_table(orders: &[OrderSummary]) -> Vec<String> {
@@ -171,7 +190,7 @@ fn orders_table(orders: &[OrderSummary]) -> Vec<String> {
             order.id.to_string(),
             order.status.to_string(),
             order.lead_count.to_string(),
-            order.created_at.to_string(),
+            in_new_york(order.created_at),
             order.customer_email.to_string(),
             states.join(","),
             order.customer_name.to_string(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::domain::{Command, Limit, Quoted};
+use crate::inventory::groups::Group;
 use crate::orders::domain::{NewOrder, RequestedStates};
 use crate::values::{Invalid, UsState};
 
@@ -44,10 +45,14 @@ const fn optional(name: &'static str, what: &'static str, example: &'static str)
 
 const ORDER_ID: Parameter =
     required("order_id", "the order's id, a UUID", "019f0000-0000-7000-8000-000000000000");
+const REASON: Parameter = optional("reason", "only those with this reason", "unknown-sku");
+const SKU: Parameter = optional("sku", "only those about this product", "85123A");
+const CURSOR: Parameter =
+    optional("cursor", "where to go on: the next that the list before it answered", "WyJuZXdlc3QiXQ");
 const LIMIT: Parameter = optional("limit", "the most to list, 1 to 100; 25 unless given", "10");
 
 /// All commands, in the order in which help lists them.
-pub static SPECS: [CommandSpec; 6] = [
+pub static SPECS: [CommandSpec; 8] = [
     CommandSpec {
         name: "create_order",
         what: "Creates an order with the oldest free leads of each state, as many as its cap leaves.",
@@ -84,10 +89,11 @@ pub static SPECS: [CommandSpec; 6] = [
     CommandSpec {
         name: "get_orders",
         what: "Lists orders, newest first.",
-        parameters: &[optional("status", "open or fulfilled", "open"), LIMIT],
+        parameters: &[optional("status", "open or fulfilled", "open"), LIMIT, CURSOR],
         build: |given| {
             let (status, limit) = (given.optional("status", text), given.optional("limit", number));
-            Some(Command::GetOrders { status: status?, limit: limit?.unwrap_or_default() })
+            let cursor = given.optional("cursor", text);
+            Some(Command::GetOrders { status: status?, limit: limit?.unwrap_or_default(), cursor: cursor? })
         },
     },
     CommandSpec {
@@ -101,11 +107,34 @@ pub static SPECS: [CommandSpec; 6] = [
             ),
             optional("state", "a state by its two-letter code", "CA"),
             LIMIT,
+            CURSOR,
         ],
         build: |given| {
             let (status, state) = (given.optional("status", text), given.optional("state", text));
             let limit: Option<Option<Limit>> = given.optional("limit", number);
-            Some(Command::GetLeads { status: status?, state: state?, limit: limit?.unwrap_or_default() })
+            let cursor = given.optional("cursor", text);
+            let (status, state, limit) = (status?, state?, limit?.unwrap_or_default());
+            Some(Command::GetLeads { status, state, limit, cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "retry_dead_letters",
+        what: "Applies messages about stock that could not be applied before: up to 25, the oldest first.",
+        parameters: &[REASON, SKU, CURSOR],
+        build: |given| {
+            let group = group(given);
+            let cursor = given.optional("cursor", text);
+            Some(Command::RetryDeadLetters { group: group?, cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "dismiss_dead_letters",
+        what: "Dismisses messages about stock that could not be applied, for good: up to 25, the oldest first.",
+        parameters: &[REASON, SKU, optional("note", "why they are dismissed", "Wrong shop"), CURSOR],
+        build: |given| {
+            let (group, note) = (group(given), given.optional("note", text));
+            let cursor = given.optional("cursor", text);
+            Some(Command::DismissDeadLetters { group: group?, note: note?, cursor: cursor? })
         },
     },
     CommandSpec {
@@ -255,6 +284,12 @@ impl<'a> Given<'a> {
     }
 }
 
+/// Which dead letters.
+fn group(given: &mut Given<'_>) -> Option<Group> {
+    let (reason, sku) = (given.optional("reason", text), given.optional("sku", text));
+    Some(Group { reason: reason?, sku: sku? })
+}
+
 /// A text; nothing if JSON has something else.
 fn text<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T, Invalid>> {
     value.as_str().map(str::parse)
@@ -360,7 +395,7 @@ mod tests {
     fn an_unknown_command_is_told_which_there_are() {
         let wrong = wrong("fulfil_order", &json!({}));
         let words = "There is no command fulfil_order; there are create_order, fulfill_order, delete_order, \
-                     get_orders, get_leads, one_time_rule and help.";
+                     get_orders, get_leads, retry_dead_letters, dismiss_dead_letters, one_time_rule and help.";
         assert_eq!(wrong, [(String::new(), words.to_owned())]);
     }
 }

@@ -67,7 +67,7 @@ impl Config {
     ) -> Result<Settled, SecretsError> {
         match (keys, sign_up, origin_keys) {
             (Ok(keys), Ok(sign_up), Ok(origin_keys)) => {
-                let cookies = CookiePolicy { keys, secure: self.secure_cookies };
+                let cookies = CookiePolicy { keys, secure: self.secure_cookies, port: None };
                 Ok(Settled { cookies, sign_up, origin_keys })
             }
             (keys, sign_up, origin_keys) => {

@@ -237,7 +237,7 @@ fn as_it_was(before: Option<&Product>) -> Condition {
 
 fn park_in(mut write: GuardedWrite, parked: &Parked, raw: &[u8]) -> Result<GuardedWrite, StoreError> {
     write = write.put("parked", parked_item(parked)?, Condition::Absent);
-    for body in body_items(parked.id, raw) {
+    for body in body_items(parked.id, Parked::kept(raw)) {
         write = write.put_derived("body", body);
     }
     Ok(write)

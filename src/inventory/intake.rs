@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use super::apply::{apply, park};
-use super::domain::{Delivery, Flaw, Message, Outcome, Sku, Source};
+use super::domain::{Delivery, Flaw, Outcome, Sku, Source};
 use super::error::InventoryError;
 use crate::app::App;
+use crate::telemetry::tally;
 
 /// The products that are worked on at the same time.
 const AT_ONCE: usize = 8;
@@ -30,8 +31,7 @@ impl Arrival {
     /// # Errors
     /// [`Flaw`] where it is none.
     pub fn read(&self) -> Result<Delivery, Flaw> {
-        let message = Message::parse(&self.bytes, self.source.message_id())?;
-        Ok(Delivery { message, source: self.source.clone(), raw: self.bytes.clone() })
+        Delivery::of_bytes(&self.source, self.bytes.clone())
     }
 }
 
@@ -86,5 +86,6 @@ async fn in_order(
 ) -> Result<Vec<(usize, Outcome)>, InventoryError> {
     let own: Vec<&Delivery> = deliveries.iter().map(|(_, delivery)| delivery).collect();
     let outcomes = apply(app, &own, None).await?;
+    tally::ignored_fields(own.iter().map(|delivery| delivery.ignored).sum());
     Ok(deliveries.iter().map(|(place, _)| *place).zip(outcomes).collect())
 }

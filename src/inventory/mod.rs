@@ -10,6 +10,7 @@ pub mod domain;
 mod error;
 pub mod event;
 mod forms;
+pub mod groups;
 pub mod health;
 pub mod intake;
 mod items;

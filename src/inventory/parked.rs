@@ -64,7 +64,7 @@ pub async fn list(
     Ok(ParkedPage { parked: all.into_iter().filter(|parked| parked.status == status).collect(), next })
 }
 
-fn id_of(item: &Item) -> Option<ParkedId> {
+pub(super) fn id_of(item: &Item) -> Option<ParkedId> {
     item.get(PK)?.as_s().ok()?.strip_prefix("PARKED#")?.parse().ok()
 }
 
@@ -199,13 +199,12 @@ async fn try_again(
     loop {
         let (parked, raw) = find(app, id).await?;
         let before = expect(parked, version)?;
-        let message = Message::parse(&raw, before.source.message_id());
-        let message = message.map_err(|flaw| InventoryError::StillRefused(Reason::from(&flaw)))?;
-        let remembered = remembered(app, &message).await?;
+        let delivery =
+            before.delivery(raw).map_err(|flaw| InventoryError::StillRefused(Reason::from(&flaw)))?;
+        let remembered = remembered(app, &delivery.message).await?;
         if remembered.as_ref().is_some_and(|remembered| remembered.parked != Some(id)) {
             return Err(InventoryError::StillRefused(Reason::from(&Refusal::OtherContent)));
         }
-        let delivery = Delivery { message, source: before.source.clone(), raw };
         let (write, after) = retried(app, &before, &delivery, remembered.as_ref(), by).await?;
         match app.dynamo.write(Once::record(once, write, &after)?).await {
             Ok(()) => return Ok(Done::Now(after)),

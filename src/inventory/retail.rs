@@ -1,4 +1,4 @@
-//! The Online Retail data as messages: each row of a product is one message. Pure.
+//! The Online Retail data, and Online Retail II, as messages: each row of a product is one message. Pure.
 //!
 //! The data is by D. Chen (2015), UCI Machine Learning Repository, <https://doi.org/10.24432/C5BW33>, CC BY 4.0. A sale adds
 //! to an invoice and so takes from the stock; an invoice that begins with C gives back. A negative row of another invoice is
@@ -8,10 +8,12 @@
 //! What always holds: the same files, in any order, give the same messages with the same ids; the opening count of a product
 //! is all that goes out of it in all of the files, so no order of the rows finds too little.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use jiff::civil::DateTime;
+use encoding_rs::WINDOWS_1252;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -21,9 +23,17 @@ use super::domain::{Kind, Message, MessageId, ProductName, Reference, Sku, Units
 /// The shop is in the United Kingdom, and its invoices say its local time.
 static LONDON: TimeZone = jiff::tz::get!("Europe/London");
 
-/// The columns that are read.
-const COLUMNS: [&str; 7] =
-    ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"];
+/// The columns that are read, each with its names in Online Retail and, where that is another, in Online Retail II. A name
+/// counts without its spaces and in any case of letters.
+const COLUMNS: [&[&str]; 7] = [
+    &["InvoiceNo", "Invoice"],
+    &["StockCode"],
+    &["Description"],
+    &["Quantity"],
+    &["InvoiceDate"],
+    &["UnitPrice", "Price"],
+    &["CustomerID"],
+];
 /// The first row of data, as spreadsheets count.
 const FIRST_ROW: u64 = 2;
 
@@ -31,7 +41,7 @@ const FIRST_ROW: u64 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetailError {
     /// The header is another.
-    #[error("it is no Online Retail file: the header has no column {0}")]
+    #[error("it is no Online Retail file: the header has no column {0}, or what Online Retail II calls it")]
     Header(&'static str),
     /// A row is not to be understood.
     #[error("row {row}: {words}")]
@@ -95,23 +105,37 @@ fn wrong(row: u64, words: &str) -> RetailError {
 /// [`RetailError::Header`]; each row may be a [`RetailError::Row`].
 pub fn rows<R: Read>(file: R) -> Result<impl Iterator<Item = Result<(u64, Row), RetailError>>, RetailError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
-    let header = reader.byte_headers().map_err(|error| wrong(1, &error.to_string()))?.clone();
-    let place = |name: &'static str| {
-        let found = header.iter().position(|field| {
-            String::from_utf8_lossy(field).trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name)
-        });
-        found.ok_or(RetailError::Header(name))
+    let header = reader.byte_headers().map_err(|error| unreadable(1, &error))?.clone();
+    let plain = |name: &str| name.trim_start_matches('\u{feff}').replace([' ', '_'], "").to_ascii_lowercase();
+    let header: Vec<String> = header.iter().map(|field| plain(&text_of(field))).collect();
+    let place = |names: &'static [&'static str]| {
+        let found = names.iter().find_map(|name| header.iter().position(|field| *field == plain(name)));
+        found.ok_or(RetailError::Header(names.first().copied().unwrap_or_default()))
     };
     let mut places = [0; COLUMNS.len()];
-    for (to, name) in places.iter_mut().zip(COLUMNS) {
-        *to = place(name)?;
+    for (to, names) in places.iter_mut().zip(COLUMNS) {
+        *to = place(names)?;
     }
     Ok((FIRST_ROW..).zip(reader.into_byte_records()).map(move |(row, record)| {
-        let record = record.map_err(|error| wrong(row, &error.to_string()))?;
-        let fields = places
-            .map(|place| String::from_utf8_lossy(record.get(place).unwrap_or_default()).trim().to_owned());
+        let record = record.map_err(|error| unreadable(row, &error))?;
+        let fields = places.map(|place| text_of(record.get(place).unwrap_or_default()).trim().to_owned());
         read(row, &fields).map(|read| (row, read))
     }))
+}
+
+/// The text of a field: UTF-8, or else Windows-1252, in which every byte is a character.
+fn text_of(field: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(field) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => WINDOWS_1252.decode_without_bom_handling(field).0,
+    }
+}
+
+fn unreadable(row: u64, error: &csv::Error) -> RetailError {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => wrong(row, &format!("it cannot be read: {}", error.kind())),
+        _ => wrong(row, "it is no row of CSV"),
+    }
 }
 
 fn read(row: u64, fields: &[String; COLUMNS.len()]) -> Result<Row, RetailError> {
@@ -119,8 +143,9 @@ fn read(row: u64, fields: &[String; COLUMNS.len()]) -> Result<Row, RetailError> 
     let Some(sku) = product(code) else { return Ok(Row::NoProduct(code.to_ascii_uppercase())) };
     let quantity: i64 = quantity.parse().map_err(|_| wrong(row, "its Quantity is no whole number"))?;
     let price: f64 = price.parse().map_err(|_| wrong(row, "its UnitPrice is no number"))?;
-    let at =
-        moment(date).ok_or_else(|| wrong(row, "its InvoiceDate is no time such as 2010-12-01 08:26:00"))?;
+    let at = moment(date).ok_or_else(|| {
+        wrong(row, "its InvoiceDate is no time such as 2010-12-01 08:26:00 or 12/1/2010 8:26")
+    })?;
     let units = Units::try_from(quantity.unsigned_abs()).ok().filter(|units| units.get() > 0);
     let units = units.ok_or_else(|| wrong(row, "its Quantity is 0 or too large"))?;
     let free = price == 0.0 && customer.is_empty();
@@ -144,11 +169,34 @@ fn product(code: &str) -> Option<Sku> {
     code.parse().ok().filter(|_| fits)
 }
 
-/// The moment of an invoice, as this data or the original workbook writes it.
+/// The moment of an invoice: as this data or the original workbook writes it, as spreadsheets in the United States do with
+/// two or four digits of the year, or in ISO 8601. Without an offset it is the shop's time, without a time its midnight.
 fn moment(text: &str) -> Option<Timestamp> {
-    let formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M"];
-    let local = formats.iter().find_map(|format| DateTime::strptime(format, text).ok())?;
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment);
+    }
+    let local = if text.contains('/') { spreadsheet_time(text)? } else { iso_time(text)? };
     Some(local.to_zoned(LONDON.clone()).ok()?.timestamp())
+}
+
+fn iso_time(text: &str) -> Option<DateTime> {
+    // jiff would take a year of two digits for one of the first century.
+    let year = text.split('-').next()?;
+    (year.len() == 4).then(|| text.parse().ok()).flatten()
+}
+
+fn spreadsheet_time(text: &str) -> Option<DateTime> {
+    let date = text.split(' ').next()?;
+    let year = match date.rsplit('/').next()?.len() {
+        2 => "%y",
+        4 => "%Y",
+        _ => return None,
+    };
+    let times = [" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"];
+    let with_time =
+        times.iter().find_map(|time| DateTime::strptime(format!("%m/%d/{year}{time}"), text).ok());
+    let at_midnight = || Some(Date::strptime(format!("%m/%d/{year}"), text).ok()?.at(0, 0, 0, 0));
+    with_time.or_else(at_midnight)
 }
 
 /// What tells a file from others: the beginning of the SHA-256 of what it says.

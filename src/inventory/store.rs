@@ -170,7 +170,7 @@ pub async fn adjust(
         name: None,
         version: Some(version),
     };
-    let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new() };
+    let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new(), ignored: 0 };
     let outcome = super::apply::apply_or_refuse(app, &delivery, by).await?;
     let now = find(app, sku).await?;
     if matches!(outcome, Outcome::Applied(_)) {

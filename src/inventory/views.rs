@@ -6,7 +6,7 @@ mod product;
 mod spark;
 
 pub(super) use list::{ConsumersPage, NoProductsPage, ProductListPage};
-pub(super) use parked::{OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+pub(super) use parked::{GroupView, OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
 pub(super) use product::{AdjustForm, DetailsForm, ProductPage};
 
 use jiff::civil::Date;

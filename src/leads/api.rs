@@ -18,10 +18,11 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text, whole_number};
 use crate::values::{Email, Name, UsState, Version};
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, present,
+    InPath, InQuery, JsonRequest, VersionBody, WebError, WithKey, expected_version, if_match,
 };
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
@@ -59,14 +60,13 @@ struct ListParameters {
 
 impl ListParameters {
     fn read(self) -> Result<ListRequest, WebError> {
-        let filter = Filter {
-            status: parameter("status", self.status, str::parse)?,
-            state: parameter("state", self.state, str::parse)?,
-            stock: parameter("stock", self.stock, str::parse)?,
-        };
+        let status = parameter("status", self.status, str::parse)?;
+        let state = parameter("state", self.state, str::parse)?;
+        let stock = parameter("stock", self.stock, str::parse)?;
+        let filter = Filter::of(status, state, stock);
         let request = ListRequest {
             query: parameter("q", self.q, Query::parse)?.flatten(),
-            filter: filter.checked().map_err(|invalid| WebError::field("stock", &invalid))?,
+            filter: filter.map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),
@@ -81,6 +81,15 @@ async fn list_leads(
 ) -> Result<Json<Listed<Lead>>, AppError> {
     let LeadPage { leads, next } = list(&app, &parameters.read()?).await?;
     Ok(Json(Listed { items: leads, next }))
+}
+
+impl FromFields for NewLead {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (name, email) = (fields.required("name", text), fields.required("email", text));
+        let (state, lead_score) = (fields.optional("state", text), fields.present("leadScore", whole_number));
+        let status = fields.present("status", text).unwrap_or_default();
+        Some(Self { name: name?, email: email?, state, lead_score: lead_score.unwrap_or_default(), status })
+    }
 }
 
 async fn create(
@@ -113,20 +122,23 @@ async fn read(State(app): State<App>, InPath(id): InPath<LeadId>, seen: Seen) ->
 }
 
 /// A partial change: fields that are missing stay.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ChangeBody {
     version: Option<Version>,
-    #[serde(default, deserialize_with = "present")]
-    name: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    email: Option<Email>,
-    #[serde(default, deserialize_with = "present")]
-    state: Option<Option<UsState>>,
-    #[serde(default, deserialize_with = "present")]
-    lead_score: Option<Score>,
-    #[serde(default, deserialize_with = "present")]
-    status: Option<Status>,
+    change: LeadChange,
+}
+
+impl FromFields for ChangeBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let change = LeadChange {
+            name: fields.present("name", text),
+            email: fields.present("email", text),
+            state: fields.nullable("state", text),
+            lead_score: fields.present("leadScore", whole_number),
+            status: fields.present("status", text),
+        };
+        Some(Self { version: fields.optional("version", whole_number), change })
+    }
 }
 
 async fn change(
@@ -136,8 +148,7 @@ async fn change(
     request: JsonRequest<ChangeBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
-    let ChangeBody { name, email, state, lead_score, status, .. } = request.body;
-    let change = LeadChange { name, email, state, lead_score, status };
+    let change = request.body.change;
     if change.is_empty() {
         let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
         return Err(WebError::Malformed(message.to_owned()).into());
@@ -160,8 +171,7 @@ async fn update(
 
 /// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
 /// thing can be sent back as it came; it is not changed.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ReplaceBody {
     version: Option<Version>,
     name: Name,
@@ -169,18 +179,17 @@ struct ReplaceBody {
     state: Option<UsState>,
     lead_score: Score,
     status: Status,
-    #[serde(default, rename = "id")]
-    _id: serde::de::IgnoredAny,
-    #[serde(default, rename = "stock")]
-    _stock: serde::de::IgnoredAny,
-    #[serde(default, rename = "orderId")]
-    _order_id: serde::de::IgnoredAny,
-    #[serde(default, rename = "createdAt")]
-    _created_at: serde::de::IgnoredAny,
-    #[serde(default, rename = "updatedAt")]
-    _updated_at: serde::de::IgnoredAny,
-    #[serde(default, rename = "updatedBy")]
-    _updated_by: serde::de::IgnoredAny,
+}
+
+impl FromFields for ReplaceBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let version = fields.optional("version", whole_number);
+        let (name, email) = (fields.required("name", text), fields.required("email", text));
+        let state = fields.optional("state", text);
+        let (score, status) = (fields.required("leadScore", whole_number), fields.required("status", text));
+        fields.ignore(&["id", "stock", "orderId", "createdAt", "updatedAt", "updatedBy"]);
+        Some(Self { version, name: name?, email: email?, state, lead_score: score?, status: status? })
+    }
 }
 
 async fn replace(
@@ -201,11 +210,17 @@ async fn replace(
     update(&app, &who, id, version, change, request.once).await
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct StatusBody {
     version: Option<Version>,
     status: Status,
+}
+
+impl FromFields for StatusBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (version, status) = (fields.optional("version", whole_number), fields.required("status", text));
+        Some(Self { version, status: status? })
+    }
 }
 
 async fn change_status(
@@ -219,11 +234,17 @@ async fn change_status(
     update(&app, &who, id, version, change, request.once).await
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct ReopenBody {
     version: Option<Version>,
     reason: Reason,
+}
+
+impl FromFields for ReopenBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (version, reason) = (fields.optional("version", whole_number), fields.required("reason", text));
+        Some(Self { version, reason: reason? })
+    }
 }
 
 async fn reopen(
@@ -238,17 +259,11 @@ async fn reopen(
     Ok(done.answer(changed))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RestockBody {
-    version: Option<Version>,
-}
-
 async fn restock(
     State(app): State<App>,
     who: SignedIn,
     InPath(id): InPath<LeadId>,
-    request: JsonRequest<RestockBody>,
+    request: JsonRequest<VersionBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &changed });

@@ -6,10 +6,12 @@
 mod history;
 mod hold;
 mod rules;
+mod status_or_stock;
 
 pub use history::{Action, FieldChange, HistoryEntry, Reason};
 pub use hold::{Hold, Standing, StoredLead};
 pub use rules::{Guard, LeadChange, Rule};
+pub use status_or_stock::StatusOrStock;
 
 use std::fmt;
 use std::str::FromStr;

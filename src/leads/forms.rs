@@ -281,12 +281,10 @@ impl ListQuery {
     /// [`WebError::Invalid`] for the first parameter that is wrong.
     pub fn request(&self) -> Result<ListRequest, WebError> {
         let wrong = |field: &'static str| move |invalid: Invalid| WebError::field(field, &invalid);
-        let filter = Filter {
-            status: optional(&self.status, str::parse).map_err(wrong("status"))?,
-            state: optional(&self.state, str::parse).map_err(wrong("state"))?,
-            stock: optional(&self.stock, str::parse).map_err(wrong("stock"))?,
-        };
-        let filter = filter.checked().map_err(wrong("stock"))?;
+        let status = optional(&self.status, str::parse).map_err(wrong("status"))?;
+        let state = optional(&self.state, str::parse).map_err(wrong("state"))?;
+        let stock = optional(&self.stock, str::parse).map_err(wrong("stock"))?;
+        let filter = Filter::of(status, state, stock).map_err(wrong("stock"))?;
         let query = Query::parse(&self.q).map_err(wrong("q"))?;
         let sort = optional(&self.sort, str::parse::<Sort>).map_err(wrong("sort"))?.unwrap_or_default();
         // These have an order of their own, which the page shows.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::domain::{HistoryEntry, Hold, Lead, LeadId, Status, Stock, StoredLead};
+use super::domain::{HistoryEntry, Hold, Lead, LeadId, Status, StatusOrStock, Stock, StoredLead};
 use super::search::words_of;
 use crate::dynamo::schema::{self, Index};
 use crate::dynamo::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
@@ -56,15 +56,27 @@ impl Filter {
             && self.stock.is_none_or(|stock| lead.stock == stock)
     }
 
-    /// The filter itself, if it is one that a list can have.
+    /// The filter of these words: a stock may be asked for as a status as well.
     ///
     /// # Errors
     /// That a list is of a status or of a stock, not of both.
-    pub fn checked(self) -> Result<Self, Invalid> {
-        if self.status.is_some() && self.stock.is_some() {
-            return Err(Invalid::new("A list is of one status or of one stock, not of both; leave one out."));
+    pub fn of(
+        status: Option<StatusOrStock>,
+        state: Option<UsState>,
+        stock: Option<Stock>,
+    ) -> Result<Self, Invalid> {
+        let both = || Invalid::new("A list is of one status or of one stock, not of both; leave one out.");
+        match (status, stock) {
+            (Some(StatusOrStock::Status(_)), Some(_)) => Err(both()),
+            (Some(StatusOrStock::Stock(one)), Some(other)) if one != other => Err(both()),
+            (Some(StatusOrStock::Status(status)), None) => {
+                Ok(Self { status: Some(status), state, stock: None })
+            }
+            (Some(StatusOrStock::Stock(stock)), _) | (None, Some(stock)) => {
+                Ok(Self { status: None, state, stock: Some(stock) })
+            }
+            (None, None) => Ok(Self { status: None, state, stock: None }),
         }
-        Ok(self)
     }
 
     /// Whether it admits all.

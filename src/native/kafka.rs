@@ -7,9 +7,13 @@
 #[cfg(feature = "kafka")]
 mod consumer;
 #[cfg(feature = "kafka")]
+mod context;
+#[cfg(feature = "kafka")]
 mod driver;
 #[cfg(feature = "kafka")]
 mod lanes;
+#[cfg(feature = "kafka")]
+mod notices;
 mod settings;
 
 #[cfg(feature = "kafka")]

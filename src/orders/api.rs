@@ -30,6 +30,7 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, boolean, text, whole_number};
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::values::{Email, Invalid, OrderId, Version};
 use crate::web::access::{Access, Routes};
@@ -90,21 +91,30 @@ async fn list_orders(
 }
 
 /// A new order. Either it is only looked at, or it may name the preview whose leads it takes.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct CreateBody {
-    #[serde(alias = "customer_name")]
     customer_name: CustomerName,
-    #[serde(alias = "customer_email")]
     customer_email: Email,
-    #[serde(alias = "requested_states")]
     requested_states: RequestedStates,
-    #[serde(default, alias = "quantity_per_state")]
     quantity_per_state: Option<Quantity>,
-    #[serde(default)]
     preview: bool,
-    #[serde(default)]
     confirm: Option<Fingerprint>,
+}
+
+impl FromFields for CreateBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("customerName", text);
+        let email = fields.required("customerEmail", text);
+        let states = fields.required_list("requestedStates", text).and_then(|states| {
+            let states = RequestedStates::try_from(states);
+            states.map_err(|invalid| fields.refuse("requestedStates", invalid)).ok()
+        });
+        let quantity_per_state = fields.optional("quantityPerState", whole_number);
+        let preview = fields.present("preview", boolean).unwrap_or_default();
+        let confirm = fields.optional("confirm", text);
+        let (customer_name, customer_email, requested_states) = (name?, email?, states?);
+        Some(Self { customer_name, customer_email, requested_states, quantity_per_state, preview, confirm })
+    }
 }
 
 async fn create(
@@ -215,15 +225,20 @@ async fn delete(
     Ok(done.answer(|_| no_content()))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ReleaseBody {
-    #[serde(alias = "lead_id")]
     lead_id: LeadId,
     reason: ReleaseReason,
-    #[serde(default)]
     note: Option<Reason>,
     version: Option<Version>,
+}
+
+impl FromFields for ReleaseBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (lead_id, reason) = (fields.required("leadId", text), fields.required("reason", text));
+        let (note, version) = (fields.optional("note", text), fields.optional("version", whole_number));
+        Some(Self { lead_id: lead_id?, reason: reason?, note, version })
+    }
 }
 
 async fn release(
@@ -246,9 +261,10 @@ async fn release(
 mod tests {
     use super::*;
     use serde_json::Value;
+    use crate::fields::{self, FieldError};
 
-    fn body(json: Value) -> Result<CreateBody, serde_json::Error> {
-        serde_json::from_value(json)
+    fn body(json: Value) -> Result<CreateBody, Vec<FieldError>> {
+        fields::read(serde_json::from_value(json).unwrap())
     }
 
     #[test]

@@ -11,8 +11,8 @@ use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::domain::{
     Limit, NewRaffle, Prize, Quantity, RaffleId, RaffleState, TicketCount, TicketNumber, Title,
@@ -22,9 +22,11 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once, OnceOnly};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text, whole_number};
+use crate::values::Invalid;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, once_only, whole,
+    InPath, InQuery, JsonRequest, TwoInPath, WebError, WithKey, expected_version, if_match, once_only, whole,
 };
 use crate::web::lists::{Listed, PageParameters, parameter};
 use crate::web::pages::Shell;
@@ -69,25 +71,30 @@ async fn list(
 }
 
 /// A new raffle.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct CreateBody {
     title: Title,
     prize: Prize,
-    #[serde(default)]
     tickets: Option<TicketCount>,
-    #[serde(default, alias = "limit_per_person")]
     limit_per_person: Option<Limit>,
-    #[serde(default, alias = "closes_at", deserialize_with = "moment")]
     closes_at: Option<Timestamp>,
 }
 
-/// A moment as RFC 3339 writes it, or null.
-fn moment<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(field)?;
-    let moment = text.map(|text| text.trim().parse()).transpose();
-    moment.map_err(|_| {
-        D::Error::custom("Give a moment with its offset from UTC, for example 2030-12-24T18:00:00-05:00.")
+impl FromFields for CreateBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (title, prize) = (fields.required("title", text), fields.required("prize", text));
+        let tickets = fields.optional("tickets", whole_number);
+        let limit_per_person = fields.optional("limitPerPerson", whole_number);
+        let closes_at = fields.optional("closesAt", moment);
+        Some(Self { title: title?, prize: prize?, tickets, limit_per_person, closes_at })
+    }
+}
+
+/// A moment as RFC 3339 writes it.
+fn moment(value: &Value) -> Result<Timestamp, Invalid> {
+    let moment = value.as_str().and_then(|text| text.trim().parse().ok());
+    moment.ok_or_else(|| {
+        Invalid::new("Give a moment with its offset from UTC, for example 2030-12-24T18:00:00-05:00.")
     })
 }
 
@@ -126,15 +133,15 @@ async fn read(
 }
 
 /// A purchase. Whose it is says the request's session or token.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct BuyBody {
-    #[serde(default = "one")]
     quantity: Quantity,
 }
 
-fn one() -> Quantity {
-    Quantity::ONE
+impl FromFields for BuyBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { quantity: fields.present("quantity", whole_number).unwrap_or(Quantity::ONE) })
+    }
 }
 
 async fn buy(
@@ -161,7 +168,7 @@ struct CancelParameters {
 async fn cancel(
     State(app): State<App>,
     who: SignedIn,
-    InPath((id, number)): InPath<(RaffleId, TicketNumber)>,
+    TwoInPath(id, number): TwoInPath<RaffleId, TicketNumber>,
     InQuery(parameters): InQuery<CancelParameters>,
     headers: HeaderMap,
     WithKey(once): WithKey,
@@ -177,14 +184,20 @@ async fn cancel(
     Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, cancel).await?.answer(|_| no_content()))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DrawBody {}
+/// Nothing needs to be said.
+#[derive(Debug)]
+struct DrawBody;
+
+impl FromFields for DrawBody {
+    fn from_fields(_: &mut Fields) -> Option<Self> {
+        Some(Self)
+    }
+}
 
 /// The request's key, of a POST that has nothing to say: its body is `{}` or not there.
 async fn key_of(app: &App, request: Request) -> Result<Option<OnceOnly>, AppError> {
     if request.headers().contains_key(header::CONTENT_TYPE) {
-        let JsonRequest { body: DrawBody {}, once, .. } = JsonRequest::from_request(request, app).await?;
+        let JsonRequest { body: DrawBody, once, .. } = JsonRequest::from_request(request, app).await?;
         return Ok(once);
     }
     let (parts, bytes) = whole(request, app).await?;
@@ -208,11 +221,15 @@ async fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields;
     use serde_json::json;
 
     #[test]
     fn a_new_raffle_is_read_in_camel_case_and_in_snake_case() {
-        let read = |json| serde_json::from_value::<CreateBody>(json).map_err(|error| error.to_string());
+        let read = |json| {
+            let read = fields::read::<CreateBody>(serde_json::from_value(json).unwrap());
+            read.map_err(|wrong| wrong[0].to_string())
+        };
         let at = "2030-12-24T18:00:00-05:00";
         let camel = json!({ "title": "A", "prize": "B", "limitPerPerson": 3, "closesAt": at });
         let snake = json!({ "title": "A", "prize": "B", "limit_per_person": 3, "closes_at": at });
@@ -223,6 +240,6 @@ mod tests {
             assert!(read(json!({ "title": "A", "prize": "B", "closesAt": bad })).is_err());
         }
         let named = read(json!({ "title": "A", "prize": "B", "closesAt": "soon" })).unwrap_err();
-        assert!(named.starts_with("Give a moment"), "{named}");
+        assert!(named.starts_with("closesAt: Give a moment"), "{named}");
     }
 }

@@ -51,6 +51,8 @@ pub struct Report {
     pub parked: u32,
     /// Records of the stream that became dead letters.
     pub dead_letters: u32,
+    /// Fields of messages that nothing here knows, and that were left aside.
+    pub ignored_fields: u32,
 }
 
 impl Report {
@@ -107,6 +109,7 @@ impl Report {
             write_units: counts.write_units,
             parked: counts.parked,
             dead_letters: counts.dead_letters,
+            ignored_fields: counts.ignored_fields,
         }
     }
 
@@ -134,6 +137,7 @@ impl Report {
                     write_units = self.write_units,
                     parked = self.parked,
                     dead_letters = self.dead_letters,
+                    ignored_fields = self.ignored_fields,
                 )
             };
         }
@@ -192,6 +196,7 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
         ("Retries", report.retries.into()),
         ("Parked", report.parked.into()),
         ("DeadLetters", report.dead_letters.into()),
+        ("IgnoredFields", report.ignored_fields.into()),
         ("DynamoDBCalls", Value::from(report.calls)),
     ];
     let directives = directives(&counts, metrics);
@@ -211,7 +216,7 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
             line.insert("_aws".to_owned(), directives);
         }
         // They stand there as metrics already.
-        for twice in ["route", "latency", "retries", "parked", "dynamoDBCalls"] {
+        for twice in ["route", "latency", "retries", "parked", "ignoredFields", "dynamoDBCalls"] {
             line.remove(twice);
         }
     }
@@ -260,6 +265,7 @@ mod tests {
             write_units: 8.0,
             parked: 0,
             dead_letters: 0,
+            ignored_fields: 3,
         }
     }
 
@@ -287,6 +293,7 @@ mod tests {
             ("Conflicts", json!(1)),
             ("RuleViolations", json!(0)),
             ("Retries", json!(1)),
+            ("IgnoredFields", json!(3)),
             ("Latency", json!(12.5)),
             ("role", json!("agent")),
             ("writeUnits", json!(8.0)),

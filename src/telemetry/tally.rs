@@ -44,6 +44,8 @@ pub(super) struct Counts {
     pub(super) parked: u32,
     /// Records of the stream that became dead letters.
     pub(super) dead_letters: u32,
+    /// Fields of messages that nothing here knows.
+    pub(super) ignored_fields: u32,
 }
 
 impl Tally {
@@ -110,6 +112,14 @@ pub(crate) fn parked(messages: usize) {
 /// A record of the stream became a dead letter.
 pub(crate) fn dead_letter() {
     count(|counts| counts.dead_letters += 1);
+}
+
+/// Messages had so many fields that nothing here knows.
+pub(crate) fn ignored_fields(fields: usize) {
+    count(|counts| {
+        counts.ignored_fields =
+            counts.ignored_fields.saturating_add(u32::try_from(fields).unwrap_or(u32::MAX));
+    });
 }
 
 /// One call of DynamoDB ended after so many attempts.

@@ -1,27 +1,23 @@
 //! Extractors that refuse bad requests in the words of a problem document, and the errors they refuse with.
 
+use std::str::FromStr;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FormRejection};
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::access::Access;
+use super::query;
 use crate::accounts::domain::SignedIn;
 use crate::dynamo::ledger::{IdempotencyKey, KeyReused, OnceOnly};
 use crate::error::AppError;
+pub use crate::fields::FieldError;
+use crate::fields::{self, Fields, FromFields, Object, not_json, whole_number};
 use crate::values::{Invalid, Version};
-
-/// A field that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// The field's name, as in JSON and forms.
-    pub field: String,
-    /// What would be right, in words.
-    pub message: String,
-}
 
 /// What can be wrong with a request whatever it is about.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +40,9 @@ pub enum WebError {
     /// There is nothing under this address.
     #[error("there is nothing under this address")]
     NotFound,
+    /// There is nothing under this address, for an id in it can be none.
+    #[error("there is nothing under this address: {0}")]
+    NoSuchId(Invalid),
     /// The address does not know this method.
     #[error("this address does not know this method")]
     Method,
@@ -94,17 +93,42 @@ impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
     }
 }
 
-/// A value in the path, such as an id. What is no such value is nothing that exists: 404.
+/// A value in the path, such as an id. What is no such value is nothing that exists: 404, with what one looks like.
 #[derive(Debug, Clone, Copy)]
 pub struct InPath<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+impl<S: Send + Sync, T: FromStr<Err: Into<Invalid>>> FromRequestParts<S> for InPath<T> {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
-        let path = <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await;
-        path.map(|Path(value)| Self(value)).map_err(|_| WebError::NotFound.into())
+        let path = path_of(parts, state).await?;
+        Ok(Self(path_value(&path, 0)?))
     }
+}
+
+/// Two values in the path, such as an id and a number.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoInPath<A, B>(pub A, pub B);
+
+impl<S: Send + Sync, A: FromStr<Err: Into<Invalid>>, B: FromStr<Err: Into<Invalid>>> FromRequestParts<S>
+    for TwoInPath<A, B>
+{
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let path = path_of(parts, state).await?;
+        Ok(Self(path_value(&path, 0)?, path_value(&path, 1)?))
+    }
+}
+
+async fn path_of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, WebError> {
+    // What is no UTF-8 is no value either.
+    RawPathParams::from_request_parts(parts, state).await.map_err(|_| WebError::NotFound)
+}
+
+fn path_value<T: FromStr<Err: Into<Invalid>>>(path: &RawPathParams, place: usize) -> Result<T, WebError> {
+    let (_, text) = path.iter().nth(place).ok_or(WebError::NotFound)?;
+    text.parse().map_err(|error: T::Err| WebError::NoSuchId(error.into()))
 }
 
 /// The parameters behind the question mark.
@@ -116,9 +140,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
         let query = parts.uri.query().unwrap_or_default();
-        serde_urlencoded::from_str(query)
-            .map(Self)
-            .map_err(|error| WebError::Malformed(format!("The query cannot be read: {error}.")).into())
+        query::read(query).map(Self).map_err(|words| WebError::Malformed(words).into())
     }
 }
 
@@ -136,7 +158,7 @@ impl<T: DeserializeOwned + Send> FromRequest<crate::app::App> for FormData<T> {
                 WebError::MediaType("application/x-www-form-urlencoded")
             }
             FormRejection::BytesRejection(rejection) => body_error(&rejection),
-            other => WebError::Malformed(format!("The form cannot be read: {other}.")),
+            _ => WebError::Malformed("The form cannot be read. Open its page again.".to_owned()),
         })?;
         app.dynamo.restart_deadline();
         app.dynamo.fence_writes();
@@ -186,7 +208,7 @@ pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Re
     }
 }
 
-impl<T: DeserializeOwned> FromRequest<crate::app::App> for JsonRequest<T> {
+impl<T: FromFields> FromRequest<crate::app::App> for JsonRequest<T> {
     type Rejection = AppError;
 
     async fn from_request(request: Request, app: &crate::app::App) -> Result<Self, AppError> {
@@ -260,33 +282,33 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     subtype == "json" || subtype.ends_with("+json")
 }
 
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
-    // serde would also take an array, as the fields in their order.
+/// Reads a JSON value.
+///
+/// # Errors
+/// [`WebError::Malformed`] that says where it goes wrong.
+pub fn json_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| WebError::Malformed(format!("The body is not JSON: {}.", not_json(&error))))
+}
+
+fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
     if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(WebError::Malformed("The body must be a JSON object.".to_owned()));
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        if error.is_data() {
-            let message = error.to_string();
-            // serde adds the place to its messages; the field says it better.
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-            WebError::Invalid(vec![FieldError { field: path, message }])
-        } else {
-            WebError::Malformed(format!("The body is not JSON: {error}."))
-        }
-    })?;
-    reader.end().map_err(|error| WebError::Malformed(format!("The body is not one JSON value: {error}.")))?;
-    Ok(value)
+    fields::read(json_value::<Object>(bytes)?).map_err(WebError::Invalid)
 }
 
 /// A body that holds a version and nothing else.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VersionBody {
-    version: Option<Version>,
+#[derive(Debug, Default)]
+pub struct VersionBody {
+    /// The version, where sent.
+    pub version: Option<Version>,
+}
+
+impl FromFields for VersionBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { version: fields.optional("version", whole_number) })
+    }
 }
 
 /// The version in the body or in `If-Match`, with the request's key; with `If-Match` alone there need be no body.
@@ -304,16 +326,6 @@ pub async fn version_of(
     let (parts, bytes) = whole(request, app).await?;
     let version = expected_version(None, if_match(&parts.headers)?)?;
     Ok((version, once_only(&parts, &bytes, app.clock.now())?))
-}
-
-/// Reads a field that is there, so that null is a value of it or none: a field that is missing is left to its default.
-///
-/// # Errors
-/// Those of the value.
-pub fn present<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(
-    field: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 /// The version in `If-Match`. `*` matches whatever is there and so names none.

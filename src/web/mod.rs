@@ -10,5 +10,6 @@ pub mod health;
 pub mod lists;
 pub mod origin;
 pub mod pages;
+mod query;
 pub mod request;
 pub mod respond;

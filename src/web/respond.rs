@@ -56,7 +56,7 @@ pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
 pub fn with_toast_there(mut response: Response, tone: Tone, words: &'static str) -> Response {
     let toast = json!({ "kind": tone, "text": words }).to_string();
     let toast = utf8_percent_encode(&toast, NON_ALPHANUMERIC);
-    let cookie = header_text(&format!("toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
+    let cookie = header_text(&format!("holdfast-toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }

@@ -72,7 +72,7 @@ pub fn delivery(id: &str, sku: &str, kind: Kind, quantity: u64) -> Delivery {
         "schema": 1, "messageId": id, "sku": sku, "kind": kind, "quantity": quantity,
         "occurredAt": "1970-01-01T00:00:00Z",
     });
-    Delivery { message, source: Source::of(Way::Api), raw: json.to_string().into_bytes() }
+    Delivery { message, source: Source::of(Way::Api), raw: json.to_string().into_bytes(), ignored: 0 }
 }
 
 async fn apply(desk: &Desk, deliveries: &[Delivery]) -> Vec<Outcome> {

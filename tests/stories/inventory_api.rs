@@ -31,7 +31,9 @@ pub fn all() -> Vec<Story> {
             movements_are_read_page_by_page,
             a_page_of_products_takes_two_calls_and_a_message_two,
             a_parked_message_is_shown_whole_as_text_or_in_base64,
-            consumers_and_checks_are_told
+            consumers_and_checks_are_told,
+            dead_letters_are_retried_and_dismissed_in_groups,
+            fields_that_nobody_knows_are_left_aside
     ]
 }
 
@@ -87,7 +89,7 @@ fn assert_problem(answer: &Response, name: &str) -> Value {
 async fn each_message_of_a_request_has_its_own_result(world: World) {
     let agent = Desk::open(&world).await.agent().await;
     let mut broken = event("m3", "A1", "SALE", 1);
-    broken["price"] = json!(2.55);
+    broken["kind"] = json!("GIFT");
     let sent = json!([
         event("m1", "a1", "RECEIPT", 5),
         event("m2", "A1", "SALE", 2),
@@ -110,7 +112,7 @@ async fn each_message_of_a_request_has_its_own_result(world: World) {
         (&movement["before"], &movement["after"], &movement["by"]),
         (&json!(5), &json!(3), &json!("Test agent (test)"))
     );
-    assert!(text(&results[2]["errors"][0], "message").contains("price"), "{}", results[2]);
+    assert!(text(&results[2]["errors"][0], "message").contains("kind"), "{}", results[2]);
     let reasons = [3, 5, 6].map(|place: usize| text(&results[place]["parked"]["reason"], "name").to_owned());
     assert_eq!(reasons, ["insufficient-stock", "conflicting-duplicate", "unknown-sku"]);
     assert_eq!(product(&agent, "a1").await["stock"], 0);
@@ -331,7 +333,6 @@ async fn what_is_no_message_is_told_and_not_kept(world: World) {
         ("occurredAt", json!("yesterday")),
         ("reference", json!("")),
         ("version", json!(1)),
-        ("unknown", json!(true)),
     ] {
         let mut message = event("m1", "A1", "SALE", 1);
         message[field] = value.clone();
@@ -565,4 +566,69 @@ async fn consumers_and_checks_are_told(world: World) {
     }
     assert_eq!((products, movements), (30, 60));
     admin.get("/api/inventory/check?cursor=nonsense").send().await.expect(400);
+}
+
+async fn dead_letters_are_retried_and_dismissed_in_groups(world: World) {
+    let agent = Desk::open(&world).await.agent().await;
+    // Thirty sales of a product that is not there yet, ten of another, and one of more than there is.
+    let sales = |sku: &str, count: u64| -> Vec<Value> {
+        (0..count).map(|number| event(&format!("{sku}-{number}"), sku, "SALE", 1)).collect()
+    };
+    send(&agent, &json!([sales("A1", 30), sales("B1", 10)].concat())).await;
+    send(&agent, &json!([event("open", "C1", "COUNT", 1), event("big", "C1", "SALE", 5)])).await;
+    let decide = async |what: &str, body: Value| -> Value {
+        let answer = agent.post(&format!("/api/inventory/parked/{what}")).json(&body).send().await;
+        answer.expect(200).json()
+    };
+    let still = decide("retry", json!({ "sku": "c1" })).await;
+    assert_eq!(
+        (&still["applied"], text(&still["refused"][0]["reason"], "name")),
+        (&json!(0), "insufficient-stock")
+    );
+
+    // Each request is bounded, and says where the next goes on.
+    send(&agent, &event("in", "A1", "RECEIPT", 31)).await;
+    let first = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1" })).await;
+    assert_eq!((&first["applied"], &first["refused"]), (&json!(25), &json!([])));
+    let cursor = text(&first, "next");
+    let rest = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1", "cursor": cursor })).await;
+    assert_eq!(rest, json!({ "applied": 5, "refused": [], "next": null }));
+    // The same again changes nothing.
+    let again = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1" })).await;
+    assert_eq!(again, json!({ "applied": 0, "refused": [], "next": null }));
+    assert_eq!(product(&agent, "A1").await["stock"], 1);
+
+    let command =
+        json!({ "command": "dismiss_dead_letters", "params": { "sku": "B1", "note": "Wrong shop" } });
+    let done: Value = agent.post("/api/automation/execute").json(&command).send().await.expect(200).json();
+    assert_eq!(done["result"], json!({ "done": 10, "refused": [], "next": null }));
+    let dismissed = parked(&agent, "DISMISSED").await;
+    assert!(dismissed.len() == 10 && dismissed.iter().all(|one| one["note"] == "Wrong shop"));
+    let lines =
+        agent.post("/api/automation/execute").body("text/plain", "retry_dead_letters sku=C1").send().await;
+    assert!(lines.expect(200).text().starts_with("1 ok retry_dead_letters applied=0 refused=1 more=no\n"));
+    assert_eq!(parked(&agent, "OPEN").await.len(), 1);
+    for (what, body) in [("retry", json!({ "note": "x" })), ("dismiss", json!({ "reason": "x" }))] {
+        let answer =
+            agent.post(&format!("/api/inventory/parked/{what}")).json(&body).send().await.expect(422);
+        assert_problem(&answer, "invalid");
+    }
+    let foreign = json!({ "cursor": "nonsense" });
+    agent.post("/api/inventory/parked/retry").json(&foreign).send().await.expect(400);
+}
+
+async fn fields_that_nobody_knows_are_left_aside(world: World) {
+    let agent = Desk::open(&world).await.agent().await;
+    let mut message = event("m1", "K3", "RECEIPT", 6);
+    message["traceId"] = json!("abc");
+    message["quantity"] = json!(6.0);
+    message["schema"] = json!(1.0);
+    assert_eq!(outcomes(&send(&agent, &message).await), ["APPLIED"]);
+    // They are no part of what the message says.
+    assert_eq!(outcomes(&send(&agent, &event("m1", "K3", "RECEIPT", 6)).await), ["DUPLICATE"]);
+    let wrong = json!({ "schema": 1, "kind": "GIFT", "occurredAt": "2026-11-22 12:00:00Z", "traceId": 1 });
+    let result = send(&agent, &wrong).await.remove(0);
+    let errors = result["errors"].as_array().unwrap();
+    let fields: Vec<_> = errors.iter().map(|error| text(error, "field")).collect();
+    assert_eq!(fields, ["sku", "kind", "quantity", "occurredAt"]);
 }

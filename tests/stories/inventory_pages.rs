@@ -22,6 +22,7 @@ pub fn all() -> Vec<Story> {
             what_is_wrong_with_a_form_stands_beside_its_field,
             movements_come_in_parts,
             parked_messages_are_shown_escaped_and_whole,
+            dead_letters_are_decided_about_in_groups_on_their_page,
             consumers_are_shown_with_their_lag
     ]
 }
@@ -303,5 +304,38 @@ async fn consumers_are_shown_with_their_lag(world: World) {
     assert_shows(
         &html,
         &["inventory-events", "<strong>7</strong>", "not known", "Nov 22, 2026, 7:00 AM EST"],
+    );
+}
+
+async fn dead_letters_are_decided_about_in_groups_on_their_page(world: World) {
+    let desk = Desk::open(&world).await;
+    let (ann, agent) = (ann(&desk).await, desk.agent().await);
+    let sales: Vec<Value> = (0..30).map(|number| event(&format!("m{number}"), "A1", "SALE", 1)).collect();
+    send(&agent, &json!(sales)).await;
+    send(&agent, &event("in", "A1", "RECEIPT", 28)).await;
+    let html = page(&ann, "/inventory/parked").await;
+    assert_shows(&html, &["Decide about several dead letters at once", "<option>unknown-sku</option>"]);
+    let decide = async |decision: &str, cursor: &str, sku: &str| {
+        let form = [
+            ("reason", "unknown-sku"),
+            ("sku", sku),
+            ("note", ""),
+            ("cursor", cursor),
+            ("decision", decision),
+        ];
+        ann.post("/inventory/parked/group").form(&form).send().await
+    };
+    let first = decide("retry", "", "a1").await.expect(200);
+    assert_shows(first.text(), &["25 were applied.", "There may be more", "Retry the next"]);
+    let (_, cursor) = first.text().split_once("name=\"cursor\" value=\"").unwrap();
+    let second = decide("retry", cursor.split_once('"').unwrap().0, "a1").await.expect(200);
+    assert_shows(second.text(), &["3 were applied. 2 still cannot be applied, and stay."]);
+    assert_eq!(product(&agent, "A1").await["stock"], 0);
+    let wrong = decide("retry", "", "a b").await.expect(422);
+    assert_shows(wrong.text(), &["A sku has 1 to 40 letters", "value=\"a b\""]);
+    assert_shows(decide("", "", "").await.expect(422).text(), &["Choose whether to retry them"]);
+    assert_shows(
+        decide("dismiss", "", "").await.expect(200).text(),
+        &["2 were dismissed.", "Nothing is parked"],
     );
 }

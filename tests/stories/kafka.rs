@@ -30,7 +30,12 @@ pub fn all() -> Vec<Story> {
         app: messages_of_one_sku_share_transactions,
             a_poison_message_stops_nothing_wherever_it_stands,
             a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing;
-        embedded: settings_that_cannot_be_are_refused_in_words
+        embedded: settings_that_cannot_be_are_refused_in_words,
+            batches_in_every_compression_are_read,
+            what_producers_put_around_json_is_left_out_and_other_formats_are_named,
+            of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept,
+            a_topic_that_was_created_anew_is_noticed_before_anything_of_it_is_taken,
+            a_broker_that_cannot_be_reached_is_named_once
     ]
 }
 
@@ -464,4 +469,107 @@ async fn settings_that_cannot_be_are_refused_in_words(_: World) {
         let tls = refused("security.protocol=ssl", 1).await;
         assert!(tls.contains("--features kafka-tls"), "{tls}");
     }
+}
+
+async fn batches_in_every_compression_are_read(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(1);
+    let all = ["none", "gzip", "snappy", "lz4", "zstd"];
+    for compression in all {
+        let messages =
+            (0..20).map(|number| message(&format!("{compression}-{number}"), "A1", Kind::Receipt, 1));
+        broker.send_compressed(compression, messages.collect());
+    }
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    let tally = consumer.end().await;
+    assert_eq!((tally.applied, tally.parked), (100, 0));
+    assert_eq!(stocks(&desk).await["A1"], 100);
+}
+
+async fn what_producers_put_around_json_is_left_out_and_other_formats_are_named(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(1);
+    let json = |id: &str| {
+        format!(
+            r#"{{"schema":1.0,"messageId":"{id}","sku":"K3","kind":"RECEIPT","quantity":6.0,"occurredAt":"2026-01-01T00:00:00Z","traceId":"abc"}}"#
+        )
+        .into_bytes()
+    };
+    let sent = |bytes: Vec<u8>| ("K3".to_owned(), Some(bytes));
+    let framed = |schema: u8, rest: &[u8]| [&[0, 0, 0, 0, schema], rest].concat();
+    broker.send(vec![vec![
+        sent([b"\xef\xbb\xbf", &json("bom")[..]].concat()),
+        sent(framed(7, &json("framed"))),
+        sent(framed(8, &[2, 72, 101])),
+        ("K3".to_owned(), None),
+        sent(b"\xff\xfe{\0}\0".to_vec()),
+    ]]);
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    let tally = consumer.end().await;
+    assert_eq!((tally.applied, tally.parked, tally.ignored), (2, 3, 2));
+    assert_eq!(stocks(&desk).await["K3"], 12);
+    let mut words: Vec<_> =
+        parked(&desk).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
+    words.sort();
+    for ((offset, words), (expected, part)) in
+        words.iter().zip([(2, "Confluent's wire format with schema id 8"), (3, "tombstone"), (4, "UTF-16")])
+    {
+        assert!(*offset == Some(expected) && words.contains(part), "{offset:?}: {words}");
+    }
+}
+
+async fn of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(1);
+    let large = [b"{\"large\":\"", "x".repeat(3_000_000).as_bytes()].concat();
+    broker.send(vec![vec![("A1".to_owned(), Some(large.clone())), message("after", "A1", Kind::Count, 3)]]);
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    all_committed(&broker, "shop").await;
+    let tally = consumer.end().await;
+    assert_eq!((tally.applied, tally.parked, tally.again), (1, 1, 0), "it stops nothing");
+    let kept = parked(&desk).await.remove(0);
+    assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
+    let (_, head) = store::find_parked(&desk.app, kept.id).await.unwrap();
+    assert!(head.len() > 200_000 && large.starts_with(&head));
+    let agent = desk.agent().await;
+    let retry =
+        agent.post(&format!("/api/inventory/parked/{}/retry", kept.id)).json(&json!({ "version": 1 }));
+    let refused: Value = retry.send().await.expect(422).json();
+    assert_eq!(refused["reason"]["name"], "too-large");
+}
+
+async fn a_topic_that_was_created_anew_is_noticed_before_anything_of_it_is_taken(world: World) {
+    let desk = Desk::open(&world).await;
+    let broker = Broker::new(1);
+    broker.send(vec![vec![message("one", "A1", Kind::Count, 3)]]);
+    broker.commit("shop", 50);
+    let consumer = Consumer::start(&desk, &broker, "shop");
+    let ended = tokio::time::timeout(LONG, consumer.task).await.expect("it ends").unwrap();
+    let Err(error @ ConsumeError::Recreated { committed: 50, end: 1, .. }) = ended else {
+        panic!("{ended:?}")
+    };
+    let words = error.to_string();
+    assert!(words.contains("inventory-events") && words.contains("group shop"), "{words}");
+    assert_eq!(stocks(&desk).await, BTreeMap::new());
+    // Another group begins anew, and takes it.
+    let consumer = Consumer::start(&desk, &broker, "another");
+    all_committed(&broker, "another").await;
+    assert_eq!(consumer.end().await.applied, 1);
+}
+
+async fn a_broker_that_cannot_be_reached_is_named_once(_: World) {
+    let data = Data::new();
+    let words = ["consume", "--brokers", "127.0.0.1:1", "--group", "g"];
+    let often = ["--set", "reconnect.backoff.ms=10", "--set", "reconnect.backoff.max.ms=20"];
+    let run = data.holdfast_logging("holdfast=debug", &[&words[..], &often[..]].concat());
+    let held_back =
+        || run.err().lines().filter(|line| line.contains("DEBUG") && line.contains("kafka")).count();
+    wait::until("it has tried again and again", async || held_back() > 40).await;
+    let said = run.err();
+    let warnings: Vec<_> = said.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("127.0.0.1:1"), "{warnings:#?}");
+    run.signal("INT");
+    run.ended().await;
 }

@@ -277,7 +277,7 @@ async fn the_bootstrap_signs_in_with_keys_and_code_from_the_vault(world: World) 
     // Another instance, which may be told the key as text, knows her.
     let keys = KeyRing::of(cookie_key(&text(1)).unwrap(), None);
     let mut other = Desk::open(&world).await;
-    other.app.cookies = CookiePolicy { keys: CookieKeys::fixed(keys), secure: true };
+    other.app.cookies = CookiePolicy { keys: CookieKeys::fixed(keys), secure: true, port: None };
     let other = Client::over(build_router(other.app).0);
     let cookie = format!("__Host-holdfast={}", ann.cookie("__Host-holdfast").unwrap());
     other.get("/api/me").header("cookie", &cookie).send().await.expect(200);

@@ -94,19 +94,19 @@ async fn data_and_sessions_survive_a_restart_and_a_kill(_: World) {
     let data = Data::new();
     let server = data.serve().await;
     let person = server.administrator().await;
-    let cookie = format!("holdfast={}", person.cookie("holdfast").expect("somebody is signed in"));
+    let session = server.session(&person);
     let kept = create(&person, &new_lead("Kept", "kept@example.com")).await;
     server.stop().await;
 
     let server = data.serve().await;
-    let person = server.visitor().always("cookie", &cookie);
+    let person = server.person(&session);
     assert_eq!(read(&person, &kept).await, kept);
     let killed = create(&person, &new_lead("Killed", "killed@example.com")).await;
     server.run.signal("KILL");
     assert_eq!(server.run.ended().await, None, "it had no time to say anything");
 
     let server = data.serve().await;
-    let person = server.visitor().always("cookie", &cookie);
+    let person = server.person(&session);
     for lead in [&kept, &killed] {
         assert_eq!(read(&person, lead).await, *lead);
     }

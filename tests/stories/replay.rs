@@ -22,7 +22,10 @@ pub fn all() -> Vec<Story> {
             all_real_days_come_to_what_their_files_say,
             each_line_of_a_file_of_messages_counts_once,
             a_real_day_comes_to_what_its_file_says;
-        embedded: a_file_that_cannot_be_replayed_is_refused_in_words
+        embedded: a_file_that_cannot_be_replayed_is_refused_in_words,
+            a_dry_run_says_what_files_hold_and_writes_nothing,
+            a_file_of_which_nothing_can_be_applied_is_a_failure,
+            files_of_online_retail_two_are_replayed
     ]
 }
 
@@ -238,9 +241,64 @@ async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: World) {
         1,
     ));
     refused(&["--format", "online-retail", DAY, broken.to_str().unwrap()], "row 2: its Quantity").await;
-    let checked = data.holdfast(&["check"]).succeeds().await;
-    assert!(checked.ends_with("Checked 0 products with 0 movements.\n"), "{checked}");
+    refused(&[other], "its first lines are no messages: line 1: It is not JSON").await;
+    refused(&["--dry-run", other], "its first lines are no messages: line 1: It is not JSON").await;
+    assert!(!data.path().exists(), "nothing was touched");
+    let checked = data.holdfast(&["check"]).fails(1).await;
+    assert!(checked.starts_with("holdfast: there is no data in "), "{checked}");
     refused(&["no-such-file"], "cannot read no-such-file").await;
     let long = write(&"x".repeat(1024 * 1024 + 1));
     refused(&[long.to_str().unwrap()], "longer than 1 MB").await;
+}
+
+async fn a_dry_run_says_what_files_hold_and_writes_nothing(_: World) {
+    let data = Data::new();
+    let line = |sku: &str| {
+        format!(
+            r#"{{"schema":1,"sku":"{sku}","kind":"RECEIPT","quantity":6.0,"occurredAt":"2026-01-01T00:00:00Z"}}"#
+        )
+    };
+    let file = write(&format!("\u{feff}{}\n{}\n{{\n{}\n", line("K1"), line("K2"), line("K1")));
+    let file = file.to_str().unwrap();
+    let said = data.holdfast(&["replay", "--dry-run", file]).succeeds().await;
+    let expected = "Read 4 rows of 1 file, and wrote nothing.\n        3 messages of 2 products\n        1 would be parked, \
+                    for they are no messages: bad-json 1\n";
+    assert_eq!(said, expected);
+    let said = data.holdfast(&["replay", "--dry-run", "--format", "online-retail", DAY]).succeeds().await;
+    assert!(said.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{said}");
+    assert!(!data.path().exists(), "nothing was made");
+    let report = data.holdfast(&["replay", file]).succeeds().await;
+    assert_eq!((counted(&report, "messages applied"), counted(&report, "parked")), (3, 1), "{report}");
+}
+
+async fn a_file_of_which_nothing_can_be_applied_is_a_failure(_: World) {
+    let data = Data::new();
+    let empty = write("\n\n");
+    let said = data.holdfast(&["replay", empty.to_str().unwrap()]).fails(1).await;
+    assert_eq!(said, "holdfast: nothing was applied: the files hold no messages\n");
+    let sale = r#"{"schema":1,"sku":"K1","kind":"SALE","quantity":6,"occurredAt":"2026-01-01T00:00:00Z","traceId":1}"#;
+    let sale = write(sale);
+    let run = data.holdfast(&["replay", sale.to_str().unwrap()]);
+    let said = run.fails(1).await;
+    assert!(said.ends_with("holdfast: nothing was applied: all messages were parked\n"), "{said}");
+    assert!(
+        run.out().contains("1 parked: unknown-sku 1") && run.out().contains("1 fields of other names"),
+        "{}",
+        run.out()
+    );
+}
+
+async fn files_of_online_retail_two_are_replayed(_: World) {
+    let data = Data::new();
+    let second = write(
+        "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
+         489001,85048,GLASS BALL,12,2009-12-01 07:45:00,6.95,13085,United Kingdom\n\
+         700001,85123A,WHITE LAMP,6,12/1/10 8:26,2.55,17850,United Kingdom\n\
+         C700002,85123A,WHITE LAMP,-2,12/13/10 9:10,2.55,17850,United Kingdom\n",
+    );
+    let words = ["replay", "--format", "online-retail", second.to_str().unwrap()];
+    let report = data.holdfast(&words).succeeds().await;
+    assert_eq!((counted(&report, "messages applied"), counted(&report, "parked")), (5, 0), "{report}");
+    let checked = data.holdfast(&["check"]).succeeds().await;
+    assert!(checked.ends_with("Checked 2 products with 5 movements.\n"), "{checked}");
 }

@@ -8,19 +8,19 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::domain::{Conditions, On, Repeat, Rule, RuleChange, RuleId, Settings};
+use super::domain::{Conditions, Rule, RuleChange, RuleId, Settings};
 use super::running;
 use super::runs::{self, Run, RunFilter, RunId};
 use super::store;
-use super::template::CommandLine;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
-use crate::values::{Name, Version};
+use crate::fields::{Fields, FromFields, boolean, text, whole_number};
+use crate::values::Version;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, present,
+    InPath, InQuery, JsonRequest, VersionBody, WebError, WithKey, expected_version, if_match,
 };
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::Shell;
@@ -49,38 +49,39 @@ async fn list(
     Ok(Json(Listed { items: rules, next }))
 }
 
-fn yes() -> bool {
-    true
+impl FromFields for Conditions {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            states: fields.present_list("states", text).unwrap_or_default(),
+            score_at_least: fields.optional("scoreAtLeast", whole_number),
+            quantity_at_least: fields.optional("quantityAtLeast", whole_number),
+        })
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RuleBody {
-    name: Name,
-    on: On,
-    #[serde(default)]
-    conditions: Conditions,
-    command: CommandLine,
-    #[serde(default)]
-    repeat: Repeat,
-    #[serde(default = "yes")]
-    enabled: bool,
+impl FromFields for Settings {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (name, on) = (fields.required("name", text), fields.required("on", text));
+        let conditions = fields.nested("conditions").unwrap_or_default();
+        let command = fields.required("command", text);
+        let repeat = fields.present("repeat", text).unwrap_or_default();
+        let enabled = fields.present("enabled", boolean).unwrap_or(true);
+        Some(Self { name: name?, on: on?, conditions, command: command?, repeat, enabled })
+    }
 }
 
 async fn create(
     State(app): State<App>,
     shell: Shell,
     who: SignedIn,
-    request: JsonRequest<RuleBody>,
+    request: JsonRequest<Settings>,
 ) -> Result<Answer, AppError> {
     let answer = |rule: &Rule| {
         let location = shell.url(&format!("/api/automation/rules/{}", rule.id));
         answer(StatusCode::CREATED, rule, rule.version.get(), Some(location))
     };
     let once = request.once.map(|request| Once { request, answer: &answer });
-    let RuleBody { name, on, conditions, command, repeat, enabled } = request.body;
-    let settings = Settings { name, on, conditions, command, repeat, enabled };
-    let done = store::create(&app, settings, &who.actor(), once.as_ref()).await?;
+    let done = store::create(&app, request.body, &who.actor(), once.as_ref()).await?;
     Ok(done.answer(answer))
 }
 
@@ -93,22 +94,25 @@ async fn read(State(app): State<App>, InPath(id): InPath<RuleId>) -> Result<Answ
 }
 
 /// A partial change: fields that are missing stay.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ChangeBody {
     version: Option<Version>,
-    #[serde(default, deserialize_with = "present")]
-    name: Option<Name>,
-    #[serde(default, deserialize_with = "present")]
-    on: Option<On>,
-    #[serde(default, deserialize_with = "present")]
-    conditions: Option<Conditions>,
-    #[serde(default, deserialize_with = "present")]
-    command: Option<CommandLine>,
-    #[serde(default, deserialize_with = "present")]
-    repeat: Option<Repeat>,
-    #[serde(default, deserialize_with = "present")]
-    enabled: Option<bool>,
+    change: RuleChange,
+}
+
+impl FromFields for ChangeBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let version = fields.optional("version", whole_number);
+        let change = RuleChange {
+            name: fields.present("name", text),
+            on: fields.present("on", text),
+            conditions: fields.nested("conditions"),
+            command: fields.present("command", text),
+            repeat: fields.present("repeat", text),
+            enabled: fields.present("enabled", boolean),
+        };
+        Some(Self { version, change })
+    }
 }
 
 async fn change(
@@ -118,8 +122,7 @@ async fn change(
     request: JsonRequest<ChangeBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
-    let ChangeBody { name, on, conditions, command, repeat, enabled, .. } = request.body;
-    let change = RuleChange { name, on, conditions, command, repeat, enabled };
+    let change = request.body.change;
     if change.is_empty() {
         let message =
             "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
@@ -180,16 +183,10 @@ async fn read_run(State(app): State<App>, InPath(id): InPath<RunId>) -> Result<A
     Ok(shown_run(&runs::find(&app, id).await?))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetryBody {
-    version: Option<Version>,
-}
-
 async fn retry(
     State(app): State<App>,
     InPath(id): InPath<RunId>,
-    request: JsonRequest<RetryBody>,
+    request: JsonRequest<VersionBody>,
 ) -> Result<Answer, AppError> {
     let version = request.version(request.body.version)?;
     let once = request.once.map(|request| Once { request, answer: &shown_run });

@@ -16,6 +16,7 @@ use crate::automation::events::Event;
 use crate::automation::script::{failure_words, outcome_words};
 use crate::dynamo::ledger::{Done, Once, OnceOnly};
 use crate::dynamo::{StoreError, WriteError};
+use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::leads::domain::Actor;
 use crate::orders::OrderError;
@@ -126,6 +127,7 @@ fn outage(error: AutomationError) -> Result<AutomationError, StoreError> {
         AutomationError::Store(error)
         | AutomationError::Order(OrderError::Store(error) | OrderError::Lead(LeadError::Store(error)))
         | AutomationError::Lead(LeadError::Store(error))
+        | AutomationError::Inventory(InventoryError::Store(error))
             if error.is_outage() =>
         {
             Err(error)

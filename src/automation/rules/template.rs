@@ -185,7 +185,7 @@ mod tests {
             (
                 EventKind::LeadCreated,
                 "fulfill_order order_id={state}",
-                "order_id: This is not the id of an order",
+                "order_id: The id of an order is a UUID",
             ),
             (EventKind::LeadCreated, "get_leads state=XX", "state: This is not a US state"),
             (EventKind::OrderCreated, "delete_order", "order_id: This is missing"),

@@ -20,6 +20,7 @@ use crate::takeover;
 /// # Errors
 /// [`Failure::Backup`], [`Failure::File`]; any failure of opening the data.
 pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    host.expect_data(&options.data)?;
     let opened = host.open_local(&options.data).await?;
     let copied = match &opened.local {
         Some(local) => copy(local, &options.file, console).await,

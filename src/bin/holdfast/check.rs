@@ -13,7 +13,7 @@ use crate::table::{Host, Opened};
 /// # Errors
 /// [`Failure::Differences`] where something does not fit; any failure of the table.
 pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     let checked = match check_file(&opened, console).await {
         Ok(()) => all(&opened, console).await,
         Err(failure) => Err(failure),

@@ -13,7 +13,7 @@ use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
 use holdfast::native::kafka::Setting;
 use holdfast::orders::period;
 use holdfast::raffle::domain::RaffleId;
-use holdfast::values::{Email, Name};
+use holdfast::values::{Email, Invalid, Name};
 use holdfast::web::client::TrustedProxies;
 use jiff::civil::Date;
 
@@ -38,7 +38,7 @@ Examples:
   holdfast backup monday.holdfast            Copy the local data to a file, also while the server runs
 
 The first lines on standard output are the address and, on a line of its own, a link that signs the first
-administrator in, once. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
+administrator in, once, and says so. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
 
 /// A desk for teams who grab at the same things at the same moment.
 ///
@@ -190,11 +190,13 @@ impl Consume {
 const REPLAY_EXAMPLES: &str = "\
 Examples:
   holdfast replay messages.jsonl
+  holdfast replay --dry-run messages.jsonl
   holdfast replay --format online-retail 2010-12-01.csv 2010-12-02.csv
   holdfast replay messages.jsonl --table desk --region us-east-1
 
-A message without a messageId is known by what its file says and its line. Online Retail data is the UCI data set of that
-name: each row of a product is a message, and each product opens with a count of all that goes out of it in all of the files
+A message without a messageId is known by what its file says and its line. A file whose first lines are no messages is
+refused before anything is written. The exit code is 1 if none of the rows could be applied, now or before. Online Retail data
+is the UCI data set of that name, or Online Retail II: each row of a product is a message, and each product opens with a count of all that goes out of it in all of the files
 that are given. So give all files of one history in one command: a later command with more of them counts anew. Ctrl-C
 does no harm: the same command again goes on.";
 
@@ -203,7 +205,7 @@ does no harm: the same command again goes on.";
 pub enum Format {
     /// One JSON message on each line
     Messages,
-    /// The CSV columns of the UCI data set Online Retail
+    /// The CSV columns of the UCI data sets Online Retail and Online Retail II
     OnlineRetail,
 }
 
@@ -217,6 +219,9 @@ pub struct Replay {
     /// Form of the files
     #[arg(long, value_enum, default_value = "messages")]
     pub format: Format,
+    /// Read the files and say what they hold, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Where the stocks are
     #[command(flatten)]
     pub table: TableOptions,
@@ -430,7 +435,9 @@ const IMPORT_EXAMPLES: &str = "\
 Examples:
   holdfast import leads contacts.csv
   holdfast import leads contacts.csv --rejected corrections.csv
-  holdfast import leads contacts.csv --table desk --region us-east-1";
+  holdfast import leads contacts.csv --table desk --region us-east-1
+
+The exit code is 1 if no row became a lead, unless all of them are leads already.";
 
 /// The file to import.
 #[derive(Debug, Args)]
@@ -495,6 +502,15 @@ pub struct TableOptions {
     pub region: Option<String>,
 }
 
+fn port(text: &str) -> Result<u16, Invalid> {
+    let words = "A port is a whole number from 0 to 65535; 0 takes any that is free.";
+    text.parse().map_err(|_| Invalid::new(words))
+}
+
+fn address(text: &str) -> Result<SocketAddr, Invalid> {
+    text.parse().map_err(|_| Invalid::new("Give an IP address and a port, for example 0.0.0.0:3000."))
+}
+
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
@@ -506,7 +522,7 @@ pub struct ServeOptions {
     #[arg(long, requires = "table")]
     pub region: Option<String>,
     /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port unless given
-    #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS")]
+    #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Make the table on AWS first if it is not there, with its indexes, stream, backups and deletion protection
     #[arg(long, requires = "table")]
@@ -515,7 +531,7 @@ pub struct ServeOptions {
     #[arg(long, env = "HOLDFAST_NO_WORKERS", requires = "table")]
     pub no_workers: bool,
     /// Port of 127.0.0.1 to serve on; 0 takes any that is free
-    #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000)]
+    #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000, value_parser = port)]
     pub port: u16,
     /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; a
     /// table on AWS is served under these names alone, so it needs at least one
@@ -614,7 +630,7 @@ impl fmt::Debug for Unchecked {
 /// Where local data is.
 #[derive(Debug, Clone, Args)]
 pub struct DataOptions {
-    /// Directory of the local data; made if it is not there
+    /// Directory of the local data; made by what writes to it, if it is not there
     #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = ".holdfast", value_name = "DIR")]
     pub data_dir: PathBuf,
 }
@@ -627,6 +643,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_in_plain_words() {
+        for (words, right) in [
+            (&["holdfast", "--port", "x"][..], "A port is a whole number"),
+            (&["holdfast", "--port", "65536"], "A port is a whole number"),
+            (&["holdfast", "--table", "t", "--listen", "localhost"], "Give an IP address and a port"),
+            (&["holdfast", "export", "tickets", "x"], "The id of a raffle is a UUID"),
+            (&["holdfast", "export", "orders", "--from", "x"], "day"),
+        ] {
+            let error = Cli::try_parse_from(words).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(
+                error.contains(right) && !error.contains("digit") && !error.contains("syntax"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

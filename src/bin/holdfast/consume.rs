@@ -35,11 +35,14 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     };
     console.end_progress();
     opened.close().await;
-    let Tally { applied, duplicates, parked, .. } = consumed??;
+    let Tally { applied, duplicates, parked, ignored, .. } = consumed??;
     console.say(&format!("Finished {} messages.", applied + duplicates + parked));
     console.say(&format!("  {applied:>7} applied"));
     console.say(&format!("  {duplicates:>7} known from before"));
     console.say(&format!("  {parked:>7} parked"));
+    if ignored > 0 {
+        console.say(&format!("  {ignored:>7} fields of other names were ignored"));
+    }
     Ok(())
 }
 
@@ -78,10 +81,11 @@ async fn show(told: watch::Receiver<Tally>, console: &dyn Console) {
 }
 
 fn line(tally: &Tally, rate: f64) -> String {
-    let Tally { applied, duplicates, parked, again, partitions, lag } = tally;
+    let Tally { applied, duplicates, parked, ignored, again, partitions, lag } = tally;
     let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+    let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };
     format!(
-        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} parked{again}; lag {lag} in {partitions} partitions"
+        "{rate:.0}/s: {applied} applied, {duplicates} known, {parked} parked{again}{ignored}; lag {lag} in {partitions} partitions"
     )
 }

@@ -47,6 +47,11 @@ impl DataDirectory {
         [self.database(), self.database_log(), self.former_database(), self.cookie_key()]
     }
 
+    /// Whether an engine, this one or the one before, has left data in it.
+    pub fn has_data(&self) -> bool {
+        [self.database(), self.database_log(), self.former_database()].iter().any(|file| file.exists())
+    }
+
     /// The log that SQLite keeps beside the engine's file while it is open.
     pub fn database_log(&self) -> PathBuf {
         self.0.join("holdfast.store-wal")

@@ -25,7 +25,7 @@ pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Consol
         let part = orders_export::part(app, &period, cursor).await?;
         Ok((part.csv, part.next))
     };
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
     opened.close().await;
     exported
@@ -40,7 +40,7 @@ pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Cons
         let part = tickets_export::part(app, options.raffle, cursor).await?;
         Ok((part.csv, part.next))
     };
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
     opened.close().await;
     exported

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use holdfast::accounts::AccountError;
 use holdfast::dynamo::StoreError;
 use holdfast::inventory::InventoryError;
+use holdfast::inventory::domain::Flaw;
 use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
 #[cfg(feature = "kafka")]
@@ -41,7 +42,7 @@ pub enum Failure {
         held: Held,
     },
     /// The port cannot be listened on for another reason.
-    #[error("cannot listen on port {port}: {cause}; choose another with --port")]
+    #[error("cannot listen on port {port}: {}; choose another with --port", system(.cause))]
     Listen {
         /// The port.
         port: u16,
@@ -50,7 +51,7 @@ pub enum Failure {
     },
     /// The address cannot be listened on.
     #[cfg(feature = "aws")]
-    #[error("cannot listen on {address}: {cause}; choose another with --listen")]
+    #[error("cannot listen on {address}: {}; choose another with --listen", system(.cause))]
     Address {
         /// The address.
         address: SocketAddr,
@@ -63,6 +64,15 @@ pub enum Failure {
         "no name is configured under which this server is opened; give it with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
     )]
     NoHost,
+    /// There is no data to read.
+    #[error(
+        "there is no data in {}; name its directory with --data-dir, or make some there: start holdfast, or import",
+        .directory.display()
+    )]
+    NoData {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// Another process works on the data.
     #[error("the data in {} is in use: {held}; stop it, or choose other data with --data-dir", .directory.display())]
     DataHeld {
@@ -72,7 +82,7 @@ pub enum Failure {
         held: Held,
     },
     /// A file of the data directory cannot be used.
-    #[error("cannot {what} {}: {cause}", .path.display())]
+    #[error("cannot {what} {}: {}", .path.display(), system(.cause))]
     File {
         /// What was tried.
         what: &'static str,
@@ -110,7 +120,7 @@ pub enum Failure {
         cause: String,
     },
     /// The server that has the data open does not run a command.
-    #[error("the server that has this data open did not finish the command: {cause} ({at})")]
+    #[error("the server that has this data open did not finish the command: {} ({at})", system(.cause))]
     Remote {
         /// Where it takes commands: the path of its socket, or its address.
         at: String,
@@ -122,13 +132,13 @@ pub enum Failure {
     #[error("ended at once")]
     EndedAtOnce,
     /// Serving ended by itself.
-    #[error("the server stopped: {0}")]
+    #[error("the server stopped: {}", system(.0))]
     Serving(io::Error),
     /// The process cannot run tasks or hear signals.
-    #[error("the system does not let this process run: {0}")]
+    #[error("the system does not let this process run: {}", system(.0))]
     Runtime(io::Error),
     /// Standard input cannot be read.
-    #[error("cannot read standard input: {0}")]
+    #[error("cannot read standard input: {}", system(.0))]
     Input(io::Error),
     /// The flags of sign-up do not fit.
     #[error("{0}")]
@@ -137,7 +147,7 @@ pub enum Failure {
     #[error("this cannot be a password: {0}")]
     Password(Invalid),
     /// Standard output takes no more.
-    #[error("cannot write to the end: {0}")]
+    #[error("cannot write to the end: {}", system(.0))]
     Output(io::Error),
     /// The days to export are in no order.
     #[error("these are not the days to export: {0}")]
@@ -172,6 +182,25 @@ pub enum Failure {
         /// What is wrong.
         cause: RetailError,
     },
+    /// The first lines of a file are no messages.
+    #[error(
+        "{} was not replayed, for its first lines are no messages: line {line}: {flaw} A CSV file of a shop is read with --format online-retail",
+        .path.display()
+    )]
+    NoMessages {
+        /// The file.
+        path: PathBuf,
+        /// The first of the lines.
+        line: u64,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// Files were read, and none of their rows came to anything.
+    #[error("nothing was applied: {0}")]
+    NothingApplied(&'static str),
+    /// A file was read, and none of its rows became a lead.
+    #[error("no lead was created: {0}")]
+    NothingCreated(&'static str),
     /// The table took some messages and not others.
     #[error("not all messages were finished; the same command again goes on, and nothing counts twice")]
     Unfinished,
@@ -230,6 +259,12 @@ fn counted(values: u64) -> String {
     if values == 1 { "1 value".to_owned() } else { format!("{values} values") }
 }
 
+/// What the system said, without the number that Rust adds.
+fn system(cause: &io::Error) -> String {
+    let words = cause.to_string();
+    words.rsplit_once(" (os error ").map_or(words.as_str(), |(words, _)| words).to_owned()
+}
+
 /// A port worth trying instead.
 fn another(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(3000)
@@ -260,6 +295,13 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_without_a_number() {
+        let failure = Failure::file("read", "a.csv")(io::Error::from_raw_os_error(2));
+        let words = failure.to_string();
+        assert!(words.starts_with("cannot read a.csv: ") && !words.contains("os error"), "{words}");
+    }
 
     #[test]
     fn a_part_that_was_not_built_is_named_with_the_command_that_builds_it() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use holdfast::leads::domain::Actor;
+use holdfast::leads::import::domain::Counts;
 use holdfast::leads::import::run::{self, Report, run_file};
 
 use crate::ACTOR;
@@ -17,7 +18,8 @@ const TOLD: usize = 20;
 /// Imports leads from a CSV file, shows how far it is, and tells what became of its rows.
 ///
 /// # Errors
-/// [`Failure::Import`] in words for a file that cannot be imported; any failure of the files or the table.
+/// [`Failure::Import`] in words for a file that cannot be imported; [`Failure::NothingCreated`] where no row became a lead
+/// and some could not; any failure of the files or the table.
 pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     let read = console.open(&options.file).and_then(|mut file| file.read_to_end(&mut bytes));
@@ -27,7 +29,21 @@ pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console)
     let imported = run_file(&opened.app, &Actor::new(ACTOR), &bytes, show).await;
     console.end_progress();
     opened.close().await;
-    tell(&imported?, options.rejected.as_deref(), console)
+    let report = imported?;
+    tell(&report, options.rejected.as_deref(), console)?;
+    outcome(report.counts)
+}
+
+/// A file that was imported before is a success; one of which nothing came is none.
+fn outcome(counts: Counts) -> Result<(), Failure> {
+    match counts {
+        Counts { created: 1.., .. } | Counts { skipped: 1.., rejected: 0, .. } => Ok(()),
+        Counts { skipped: 0, rejected: 0, .. } => {
+            Err(Failure::NothingCreated("the file has no rows under its header"))
+        }
+        Counts { skipped: 0, .. } => Err(Failure::NothingCreated("all rows were rejected")),
+        _ => Err(Failure::NothingCreated("all other rows are leads already")),
+    }
 }
 
 fn shown(progress: &run::Progress) -> Progress {

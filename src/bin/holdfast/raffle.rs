@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use holdfast::fields::{misfit, not_json};
 use holdfast::raffle::domain::{Proof, ProofError};
 
 use crate::cli::VerifyProof;
@@ -65,10 +66,9 @@ fn read(file: &Path, console: &dyn Console) -> Result<Proof, Failure> {
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let proof = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!("{path}: ") };
-        Failure::NoProof(on_one_line(&format!("{place}{}", error.into_inner())))
+        Failure::NoProof(on_one_line(&misfit(&path, &error.into_inner())))
     })?;
-    reader.end().map_err(|error| Failure::NoProof(on_one_line(&error)))?;
+    reader.end().map_err(|error| Failure::NoProof(on_one_line(&not_json(&error))))?;
     Ok(proof)
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use holdfast::app::App;
-use holdfast::inventory::domain::{Message, Outcome, Sku, Source, Way};
+use holdfast::inventory::domain::{Flaw, Message, Outcome, Reason, Sku, Source, Way};
 use holdfast::inventory::intake::{Arrival, take};
 use holdfast::inventory::retail::{self, Row, Survey};
 use serde_json::Value;
@@ -64,8 +64,8 @@ impl Input {
 /// Replays files, shows how far it is, and tells what became of their rows.
 ///
 /// # Errors
-/// Any failure of the files, before anything is applied where they are Online Retail data; [`Failure::Unfinished`] where
-/// the table fails.
+/// Any failure of the files, before anything is applied where they are Online Retail data; [`Failure::NoMessages`] before
+/// anything is applied; [`Failure::NothingApplied`]; [`Failure::Unfinished`] where the table fails.
 pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in &options.files {
@@ -75,17 +75,113 @@ pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Res
             inputs.push(input);
         }
     }
+    let survey = match options.format {
+        Format::Messages => Files::Messages(survey_messages(&inputs, console)?),
+        Format::OnlineRetail => Files::Retail(survey_retail(&inputs, console)?),
+    };
+    if options.dry_run {
+        return survey.tell(inputs.len(), console);
+    }
     let opened = host.open(&options.table).await?;
     let mut replaying = Replaying::new(&opened.app, console);
-    let replayed = match options.format {
-        Format::Messages => replaying.messages(&inputs).await,
-        Format::OnlineRetail => replaying.retail(&inputs).await,
+    let replayed = match &survey {
+        Files::Messages(lines) => replaying.messages(&inputs, lines).await,
+        Files::Retail(survey) => replaying.retail(&inputs, survey).await,
     };
     console.end_progress();
     let counts = replaying.counts;
     opened.close().await;
     counts.tell(inputs.len(), console);
-    replayed
+    replayed.and_then(|()| counts.outcome())
+}
+
+/// What files hold, before anything of them is written.
+enum Files {
+    Messages(Lines),
+    Retail(Survey),
+}
+
+/// What the lines of files of messages are.
+#[derive(Default)]
+struct Lines {
+    messages: u64,
+    products: BTreeSet<Sku>,
+    /// Lines that are no messages, by the name of what is wrong.
+    others: BTreeMap<String, u64>,
+}
+
+impl Files {
+    /// Says what the files hold.
+    fn tell(&self, files: usize, console: &dyn Console) -> Result<(), Failure> {
+        let (rows, messages, products, others, why) = match self {
+            Self::Messages(Lines { messages, products, others }) => (
+                messages + sum(others),
+                *messages,
+                products.len(),
+                others,
+                "would be parked, for they are no messages",
+            ),
+            Self::Retail(survey) => {
+                let messages = survey.rows - sum(&survey.skipped);
+                let why = "would be skipped, for they are no products";
+                (survey.rows, messages, survey.products(), &survey.skipped, why)
+            }
+        };
+        console.say(&format!("Read {rows} rows of {}, and wrote nothing.", counted(files, "file")));
+        console.say(&format!("  {messages:>7} messages of {}", counted(products, "product")));
+        console.say(&format!("  {:>7} {why}{}", sum(others), listed(others)));
+        if messages == 0 { Err(Failure::NothingApplied("the files hold no messages")) } else { Ok(()) }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How many lines of a file are looked at before it is taken for one of messages.
+const FIRST_LINES: usize = 10;
+
+/// Reads files of messages once, before anything of them is applied.
+fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Failure> {
+    let mut lines = Lines::default();
+    for input in inputs {
+        let (mut file, mut row) = (input.open(console)?, 0);
+        let mut wrong: Vec<(u64, Flaw)> = Vec::new();
+        let mut good = false;
+        while let Some(line) = next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))? {
+            match (Arrival { source: input.source(Some(row)), bytes: named(line, &input.digest, row) }).read()
+            {
+                Ok(delivery) => {
+                    good = true;
+                    lines.messages += 1;
+                    lines.products.insert(delivery.message.sku);
+                }
+                Err(flaw) => {
+                    *lines.others.entry(Reason::from(&flaw).name).or_default() += 1;
+                    if !good && wrong.len() < FIRST_LINES {
+                        wrong.push((row, flaw));
+                    }
+                }
+            }
+            if !good && wrong.len() >= FIRST_LINES {
+                break;
+            }
+        }
+        if let Some((line, flaw)) = wrong.into_iter().next().filter(|_| !good) {
+            return Err(Failure::NoMessages { path: input.path.clone(), line, flaw });
+        }
+    }
+    Ok(lines)
+}
+
+/// Reads files of Online Retail data once, before anything of them is applied.
+fn survey_retail(inputs: &[Input], console: &dyn Console) -> Result<Survey, Failure> {
+    let mut survey = Survey::default();
+    for input in inputs {
+        let added = survey.add(&input.digest, input.open(console)?);
+        added.map_err(|cause| Failure::Retail { path: input.path.clone(), cause })?;
+    }
+    Ok(survey)
 }
 
 /// What became of the rows.
@@ -97,9 +193,20 @@ struct Counts {
     duplicates: u64,
     parked: BTreeMap<String, u64>,
     skipped: BTreeMap<String, u64>,
+    /// Fields that nothing here knows.
+    ignored: u64,
 }
 
 impl Counts {
+    /// A file that was replayed before is a success; one of which nothing came is none.
+    fn outcome(&self) -> Result<(), Failure> {
+        match (self.applied + self.duplicates, sum(&self.parked)) {
+            (1.., _) => Ok(()),
+            (0, 0) => Err(Failure::NothingApplied("the files hold no messages")),
+            (0, _) => Err(Failure::NothingApplied("all messages were parked")),
+        }
+    }
+
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Applied(_) => self.applied += 1,
@@ -109,11 +216,7 @@ impl Counts {
     }
 
     fn tell(&self, files: usize, console: &dyn Console) {
-        console.say(&format!(
-            "Read {} rows of {files} {}.",
-            self.rows,
-            if files == 1 { "file" } else { "files" }
-        ));
+        console.say(&format!("Read {} rows of {}.", self.rows, counted(files, "file")));
         if self.openings > 0 {
             console.say(&format!("  {:>7} products were opened with a count, now or before", self.openings));
         }
@@ -125,6 +228,9 @@ impl Counts {
             sum(&self.skipped),
             listed(&self.skipped)
         ));
+        if self.ignored > 0 {
+            console.say(&format!("  {:>7} fields of other names were ignored", self.ignored));
+        }
     }
 }
 
@@ -154,15 +260,8 @@ impl<'a> Replaying<'a> {
     }
 
     /// Files with one message on each line.
-    async fn messages(&mut self, inputs: &[Input]) -> Result<(), Failure> {
-        let mut all = 0;
-        for input in inputs {
-            let (mut file, mut row) = (input.open(self.console)?, 0);
-            while next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))?.is_some() {
-                all += 1;
-            }
-        }
-        self.of = all;
+    async fn messages(&mut self, inputs: &[Input], lines: &Lines) -> Result<(), Failure> {
+        self.of = lines.messages + sum(&lines.others);
         for input in inputs {
             let mut file = input.open(self.console)?;
             let mut row = 0;
@@ -177,13 +276,8 @@ impl<'a> Replaying<'a> {
         self.flush().await
     }
 
-    /// Files of Online Retail data. All are read once before anything is applied.
-    async fn retail(&mut self, inputs: &[Input]) -> Result<(), Failure> {
-        let mut survey = Survey::default();
-        for input in inputs {
-            let added = survey.add(&input.digest, input.open(self.console)?);
-            added.map_err(|cause| Failure::Retail { path: input.path.clone(), cause })?;
-        }
+    /// Files of Online Retail data.
+    async fn retail(&mut self, inputs: &[Input], survey: &Survey) -> Result<(), Failure> {
         self.counts.rows = survey.rows;
         self.counts.skipped = survey.skipped.clone();
         self.of = survey.rows - sum(&survey.skipped) + survey.products() as u64;
@@ -209,7 +303,10 @@ impl<'a> Replaying<'a> {
 
     async fn push(&mut self, arrival: Arrival) -> Result<(), Failure> {
         self.bytes += arrival.bytes.len();
-        let sku = arrival.read().ok().map(|delivery| delivery.message.sku);
+        let sku = arrival.read().ok().map(|delivery| {
+            self.counts.ignored += delivery.ignored as u64;
+            delivery.message.sku
+        });
         self.window.push((sku, arrival));
         if self.window.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES {
             self.flush().await
@@ -272,7 +369,8 @@ fn bytes_of(message: &Message) -> Vec<u8> {
 
 /// A line with an id: its own, or that of its place in what the file says.
 fn named(line: Vec<u8>, digest: &str, row: u64) -> Vec<u8> {
-    match serde_json::from_slice(&line) {
+    // The first line of a file may begin with a byte order mark.
+    match serde_json::from_slice(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line)) {
         Ok(Value::Object(mut fields)) if !fields.contains_key("messageId") => {
             fields.insert("messageId".to_owned(), format!("file:{digest}:{row}").into());
             Value::Object(fields).to_string().into_bytes()

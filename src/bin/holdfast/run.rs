@@ -25,7 +25,7 @@ pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Conso
         let words: Vec<_> = errors.iter().map(|error| format!("\n  {error}")).collect();
         Failure::Commands(words.concat())
     })?;
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None, None).await;
     opened.close().await;
     console.say(script::render(&results).trim_end());

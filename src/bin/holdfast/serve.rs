@@ -59,7 +59,8 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let mut lock = data.lock_alone()?;
     data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
-    let cookies = cookies(told, &data, &lock).await?;
+    let port = listener.local_addr().ok().map(|local| local.port());
+    let cookies = CookiePolicy { port, ..cookies(told, &data, &lock).await? };
     let mut app = native::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
@@ -145,7 +146,7 @@ async fn cookies(
         Some(told) => cloud::cookie_keys(&told).await?,
         None => data.cookie_keys(lock, &Entropy::of_system())?,
     };
-    Ok(CookiePolicy { keys, secure: false })
+    Ok(CookiePolicy { keys, secure: false, port: None })
 }
 
 /// The socket, and the address that people open.
@@ -190,10 +191,13 @@ pub async fn serve(
     }
 }
 
-/// Prints the link that signs the first administrator in, on a line of its own.
+/// Prints the link that signs the first administrator in, with what it is, on a line of its own.
 async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
     match accounts::store::first_administrator_link(app).await {
-        Ok(secret) => say(&format!("{address}{}", accounts::link_path(&secret))),
+        Ok(secret) => say(&format!(
+            "This link signs the first administrator in, once: {address}{}",
+            accounts::link_path(&secret)
+        )),
         Err(AccountError::Store(StoreError::Full { .. })) => tracing::error!(
             "the disk is full: the data can be read, and changed once there is space again; no sign-in link was made"
         ),

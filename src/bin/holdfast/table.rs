@@ -53,6 +53,31 @@ impl Host<'_> {
         }
     }
 
+    /// The same for a command that only makes sense where there is data: it makes none.
+    ///
+    /// # Errors
+    /// [`Failure::NoData`]; as [`Host::open`].
+    pub async fn open_existing(&self, options: &TableOptions) -> Result<Opened, Failure> {
+        if options.table.is_none() {
+            self.expect_data(&options.data)?;
+        }
+        self.open(options).await
+    }
+
+    /// That there is local data.
+    ///
+    /// # Errors
+    /// [`Failure::NoData`].
+    pub fn expect_data(&self, options: &DataOptions) -> Result<(), Failure> {
+        let data = DataDirectory::at(&options.data_dir);
+        match self {
+            // A server has its data open, wherever this process would look for it.
+            Self::Server(_) => Ok(()),
+            Self::Process if data.has_data() => Ok(()),
+            Self::Process => Err(Failure::NoData { directory: data.path().to_owned() }),
+        }
+    }
+
     /// Opens the local data. In a server they are open already.
     ///
     /// # Errors
@@ -120,5 +145,5 @@ impl Opened {
 /// A command meets no browser, so its key is of the moment, and nobody signs up.
 pub fn no_cookies() -> CookiePolicy {
     let key = CookieKey::new(Entropy::of_system().bytes());
-    CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true }
+    CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true, port: None }
 }

@@ -15,7 +15,7 @@ use crate::table::Host;
 /// # Errors
 /// Any [`Failure`] of opening the table, or of the store.
 pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let opened = host.open(&options.table).await?;
+    let opened = host.open_existing(&options.table).await?;
     if options.finish {
         opened.app.dynamo.finish_upgrade().await?;
     }

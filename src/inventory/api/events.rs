@@ -14,13 +14,12 @@ use serde_json::Value;
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::error::AppError;
-use crate::inventory::domain::{
-    Delivery, Flaw, Message, Movement, Outcome, Parked, ParkedId, Reason, Source, Way,
-};
+use crate::inventory::domain::{Delivery, Flaw, Movement, Outcome, Parked, ParkedId, Reason, Source, Way};
 use crate::inventory::store;
+use crate::telemetry::tally;
 use crate::values::Invalid;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{WebError, is_json, once_only, whole};
+use crate::web::extract::{WebError, is_json, json_value, once_only, whole};
 
 /// The most messages of one request.
 const MOST_MESSAGES: usize = 100;
@@ -67,6 +66,9 @@ struct ParkedBrief {
 
 #[derive(Debug, Serialize)]
 struct Problem {
+    /// The field; none where all of it is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     message: String,
 }
 
@@ -82,7 +84,15 @@ impl From<Outcome> for Came {
 
 impl From<Flaw> for Came {
     fn from(flaw: Flaw) -> Self {
-        Self::Invalid { errors: vec![Problem { message: flaw.to_string() }] }
+        let errors = match flaw {
+            Flaw::Fields(wrong) => wrong
+                .into_iter()
+                // The message names the field as well, as it did before there was one.
+                .map(|wrong| Problem { message: wrong.to_string(), field: Some(wrong.field) })
+                .collect(),
+            other => vec![Problem { field: None, message: other.to_string() }],
+        };
+        Self::Invalid { errors }
     }
 }
 
@@ -105,6 +115,7 @@ async fn take(State(app): State<App>, who: SignedIn, request: Request) -> Result
         }
     }
     let mut outcomes = store::apply_all(&app, &deliveries, Some(&who.actor())).await?.into_iter();
+    tally::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
     // One outcome for each message that could be read, in their order.
     let came =
         flaws.into_iter().filter_map(|flaw| flaw.map(Came::from).or_else(|| outcomes.next().map(Came::from)));
@@ -117,16 +128,12 @@ fn id_of(value: &Value) -> Option<String> {
 }
 
 fn read(value: Value) -> Result<Delivery, Flaw> {
-    let raw = value.to_string().into_bytes();
-    let message = Message::from_json(value, None)?;
-    Ok(Delivery { message, source: Source::of(Way::Api), raw })
+    Delivery::of_json(Source::of(Way::Api), value)
 }
 
 /// The messages of a body: one object, or an array.
 fn messages(bytes: &[u8]) -> Result<Vec<Value>, WebError> {
-    let value = serde_json::from_slice(bytes)
-        .map_err(|error| WebError::Malformed(format!("The body is not JSON: {error}.")))?;
-    let messages = match value {
+    let messages = match json_value(bytes)? {
         Value::Array(messages) => messages,
         message @ Value::Object(_) => vec![message],
         _ => return Err(WebError::Malformed("Send a message, or an array of messages.".to_owned())),

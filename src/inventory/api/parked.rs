@@ -6,15 +6,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text};
 use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
+use crate::inventory::groups::{self, Decided, Decision, Group};
 use crate::inventory::store::{self, ParkedPage};
+use crate::values::Invalid;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, WithKey, expected_version, if_match, version_of};
+use crate::web::extract::{
+    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, version_of,
+};
 use crate::web::lists::{Listed, limit, parameter};
 use crate::web::respond::{answer, no_content};
 
@@ -22,6 +28,8 @@ use crate::web::respond::{answer, no_content};
 pub fn routes(app: &App) -> Routes {
     Routes::new(app)
         .get("/api/inventory/parked", Access::Agent, list)
+        .post("/api/inventory/parked/retry", Access::Agent, retry_group)
+        .post("/api/inventory/parked/dismiss", Access::Agent, dismiss_group)
         .get("/api/inventory/parked/{id}", Access::Agent, read)
         .post("/api/inventory/parked/{id}/retry", Access::Agent, retry)
         .delete("/api/inventory/parked/{id}", Access::Agent, dismiss)
@@ -85,6 +93,51 @@ async fn retry(
     let (version, once) = version_of(&app, request).await?;
     let once = once.map(|request| Once { request, answer: &shown });
     Ok(store::retry_once(&app, id, version, &who.actor(), once.as_ref()).await?.answer(shown))
+}
+
+/// Which dead letters, and where the request before ended. Nothing is kept under an `Idempotency-Key`, for these are many
+/// transactions: what was decided is not open any more, so the same request again goes on.
+#[derive(Debug)]
+struct GroupBody {
+    group: Group,
+    note: Option<Note>,
+    cursor: Option<String>,
+}
+
+impl FromFields for GroupBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let group = Group { reason: fields.optional("reason", text), sku: fields.optional("sku", text) };
+        Some(Self { group, note: fields.optional("note", text), cursor: fields.optional("cursor", text) })
+    }
+}
+
+/// What came of a group: `applied` or `dismissed`, those that stay, and where the next request goes on.
+fn decided(what: &str, Decided { done, refused, next }: &Decided) -> Json<Value> {
+    Json(json!({ what: done, "refused": refused, "next": next }))
+}
+
+async fn retry_group(
+    State(app): State<App>,
+    who: SignedIn,
+    request: JsonRequest<GroupBody>,
+) -> Result<Json<Value>, AppError> {
+    let GroupBody { group, note, cursor } = request.body;
+    if note.is_some() {
+        let words = Invalid::new("Only what is dismissed has a note; leave it out.");
+        return Err(WebError::field("note", &words).into());
+    }
+    let done = groups::decide(&app, &group, &Decision::Retry, &who.actor(), cursor.as_deref()).await?;
+    Ok(decided("applied", &done))
+}
+
+async fn dismiss_group(
+    State(app): State<App>,
+    who: SignedIn,
+    request: JsonRequest<GroupBody>,
+) -> Result<Json<Value>, AppError> {
+    let GroupBody { group, note, cursor } = request.body;
+    let decision = Decision::Dismiss(note);
+    Ok(decided("dismissed", &groups::decide(&app, &group, &decision, &who.actor(), cursor.as_deref()).await?))
 }
 
 #[derive(Debug, Deserialize)]

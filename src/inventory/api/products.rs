@@ -9,6 +9,7 @@ use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text, whole_number};
 use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
 use crate::inventory::forms::adjustment_id;
@@ -16,7 +17,7 @@ use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, Pro
 use crate::search::Query;
 use crate::values::Version;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError, present};
+use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::respond::answer;
 
@@ -70,15 +71,21 @@ async fn movements(
 }
 
 /// A change of what is not the stock: fields that are missing stay.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug)]
 struct ChangeBody {
-    #[serde(alias = "details_version")]
     details_version: Option<Version>,
-    #[serde(default, deserialize_with = "present")]
     name: Option<ProductName>,
-    #[serde(default, alias = "low_mark", deserialize_with = "present")]
     low_mark: Option<LowMark>,
+}
+
+impl FromFields for ChangeBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            details_version: fields.optional("detailsVersion", whole_number),
+            name: fields.present("name", text),
+            low_mark: fields.present("lowMark", whole_number),
+        })
+    }
 }
 
 async fn change(
@@ -100,13 +107,20 @@ async fn change(
 }
 
 /// What the stock is now, of which version, and why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct AdjustBody {
     stock: Units,
     version: Option<Version>,
-    #[serde(default)]
     reason: Option<Reference>,
+}
+
+impl FromFields for AdjustBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (stock, version) =
+            (fields.required("stock", whole_number), fields.optional("version", whole_number));
+        let reason = fields.optional("reason", text);
+        Some(Self { stock: stock?, version, reason })
+    }
 }
 
 async fn adjust(

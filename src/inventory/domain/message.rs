@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{MessageId, ProductName, Reference, Sku, Units};
+use super::{MessageId, Parked, ProductName, Reference, Sku, Units};
+use crate::fields::{FieldError, Fields, FromFields, integer, not_json, read_known, text, whole_number};
 use crate::values::{Invalid, Version, fingerprint, text_value};
 
 /// What a message does to a stock.
@@ -74,77 +76,178 @@ pub struct Message {
     pub version: Option<Version>,
 }
 
-/// A message as it is sent.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawMessage {
-    schema: u32,
-    #[serde(default)]
+/// Why bytes are no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// There is nothing: a tombstone of a compacted topic, or an empty record.
+    #[error("It has no value, as a tombstone of a compacted topic. A message is a JSON object.")]
+    Empty,
+    /// They are in Confluent's wire format, around something else than JSON.
+    #[error(
+        "It is in Confluent's wire format with schema id {0}, and what follows is no JSON, as Avro or Protobuf. Send JSON."
+    )]
+    Framed(u32),
+    /// They are no JSON.
+    #[error("It is not JSON: {0}.")]
+    NotJson(String),
+    /// They are JSON, and no object.
+    #[error("A message is a JSON object.")]
+    NoObject,
+    /// Fields are not what they should be.
+    #[error("{}", listed(.0))]
+    Fields(Vec<FieldError>),
+    /// Only the beginning was kept, so that there is nothing to read any more.
+    #[error(
+        "Only its first {kept} of {bytes} bytes were kept. Send it again in fewer than {} bytes.",
+        Parked::MOST_KEPT
+    )]
+    Cut {
+        /// How many bytes were kept.
+        kept: u64,
+        /// How many it had.
+        bytes: u64,
+    },
+}
+
+fn listed(wrong: &[FieldError]) -> String {
+    wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The byte with which Confluent's wire format begins; the id of the schema follows in four more.
+const FRAME: u8 = 0;
+
+/// The JSON in bytes: behind a byte order mark and Confluent's frame, which some producers put before it.
+fn json_in(bytes: &[u8]) -> Result<Value, Flaw> {
+    let (body, schema) = match bytes {
+        [FRAME, a, b, c, d, body @ ..] => (body, Some(u32::from_be_bytes([*a, *b, *c, *d]))),
+        body => (body, None),
+    };
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.trim_ascii().is_empty() && schema.is_none() {
+        return Err(Flaw::Empty);
+    }
+    serde_json::from_slice(body).map_err(|error| match (schema, body) {
+        (Some(schema), _) => Flaw::Framed(schema),
+        (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
+            Flaw::NotJson("it begins with the byte order mark of UTF-16, and UTF-8 would be right".to_owned())
+        }
+        (None, body) if str::from_utf8(body).is_err() => Flaw::NotJson("it is not in UTF-8".to_owned()),
+        (None, _) => Flaw::NotJson(not_json(&error)),
+    })
+}
+
+/// A time as RFC 3339 has it, which is narrower than ISO 8601.
+///
+/// # Errors
+/// For anything else, such as a time without its offset.
+fn moment(value: &Value) -> Result<Timestamp, Invalid> {
+    let moment = value.as_str().and_then(|text| rfc3339(text.trim()));
+    moment.ok_or_else(|| {
+        Invalid::new(
+            "Give a time in RFC 3339 with its offset from UTC, for example 2026-03-01T09:30:00-05:00.",
+        )
+    })
+}
+
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let (local, rest) = text.split_at_checked("2026-03-01T09:30:00".len())?;
+    let shape = |text: &str, pattern: &str| {
+        text.len() == pattern.len()
+            && text.bytes().zip(pattern.bytes()).all(|(byte, pattern)| match pattern {
+                b'0' => byte.is_ascii_digit(),
+                mark => byte.eq_ignore_ascii_case(&mark),
+            })
+    };
+    if !shape(local, "0000-00-00T00:00:00") {
+        return None;
+    }
+    let digits = rest.strip_prefix('.').map(|rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let (fraction, offset) = match digits {
+        Some(0) => return None,
+        Some(digits) => rest.split_at_checked(digits + 1)?,
+        None => ("", rest),
+    };
+    let is_offset = offset.eq_ignore_ascii_case("z")
+        || ((shape(offset, "+00:00") || shape(offset, "-00:00"))
+            && offset.get(1..3)? <= "23"
+            && offset.get(4..6)? <= "59");
+    if !is_offset {
+        return None;
+    }
+    // Nothing here counts less than nanoseconds.
+    let fraction = fraction.get(..10).unwrap_or(fraction);
+    let moment: Timestamp = format!("{local}{fraction}{offset}").parse().ok()?;
+    // A leap second is the last of a day in UTC.
+    let is_leap = local.ends_with(":60");
+    (!is_leap || moment.as_second().rem_euclid(86_400) == 86_399).then_some(moment)
+}
+
+/// A message while it is read: its id may be missing.
+struct Sent {
     message_id: Option<MessageId>,
     sku: Sku,
     kind: Kind,
     quantity: Units,
     occurred_at: Timestamp,
-    #[serde(default)]
     reference: Option<Reference>,
-    #[serde(default)]
     name: Option<ProductName>,
-    #[serde(default)]
     version: Option<Version>,
 }
 
-/// Why bytes are no message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// They are no JSON.
-    #[error("It is not JSON: {0}.")]
-    NotJson(String),
-    /// They are JSON of another form.
-    #[error("{0}")]
-    OtherForm(String),
+impl FromFields for Sent {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.required("schema", |value| match integer(value) {
+            Some(Message::SCHEMA) => Ok(()),
+            _ => Err(Invalid::new("This reads messages of schema 1.")),
+        });
+        let message_id = fields.optional("messageId", text);
+        let (sku, kind) = (fields.required("sku", text), fields.required("kind", text));
+        let quantity: Option<Units> = fields.required("quantity", whole_number);
+        let occurred_at = fields.required("occurredAt", moment);
+        let (reference, name) = (fields.optional("reference", text), fields.optional("name", text));
+        let version = fields.optional("version", whole_number);
+        let is_count = kind.is_none_or(|kind| kind == Kind::Count);
+        if !is_count && quantity.is_some_and(|quantity| quantity.get() == 0) {
+            fields.refuse("quantity", "Only a COUNT may say 0.");
+        }
+        if !is_count && version.is_some() {
+            fields.refuse("version", "Only a COUNT is of a version.");
+        }
+        let (sku, kind, quantity, occurred_at) = (sku?, kind?, quantity?, occurred_at?);
+        Some(Self { message_id, sku, kind, quantity, occurred_at, reference, name, version })
+    }
 }
 
 impl Message {
     /// The number of the schema.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: i64 = 1;
 
     /// Reads a message. `fallback` is its id where it names none.
     ///
     /// # Errors
     /// [`Flaw`] with what would be right.
     pub fn parse(bytes: &[u8], fallback: Option<MessageId>) -> Result<Self, Flaw> {
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|error| Flaw::NotJson(error.to_string()))?;
-        Self::from_json(value, fallback)
+        Self::read(json_in(bytes)?, fallback).map(|(message, _)| message)
     }
 
     /// Reads a message that is JSON already.
     ///
     /// # Errors
-    /// [`Flaw::OtherForm`] with what would be right.
-    pub fn from_json(value: serde_json::Value, fallback: Option<MessageId>) -> Result<Self, Flaw> {
-        if !value.is_object() {
-            return Err(Flaw::OtherForm("A message is a JSON object.".to_owned()));
-        }
-        let raw: RawMessage = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { String::new() } else { format!("{path}: ") };
-            Flaw::OtherForm(format!("{field}{}", error.into_inner()))
+    /// [`Flaw::NoObject`] and [`Flaw::Fields`] with what would be right.
+    pub fn from_json(value: Value, fallback: Option<MessageId>) -> Result<Self, Flaw> {
+        Self::read(value, fallback).map(|(message, _)| message)
+    }
+
+    /// The same, with how many fields of other names it has, which are left aside.
+    fn read(value: Value, fallback: Option<MessageId>) -> Result<(Self, usize), Flaw> {
+        let Value::Object(fields) = value else { return Err(Flaw::NoObject) };
+        let (sent, others): (Sent, usize) = read_known(fields.into()).map_err(Flaw::Fields)?;
+        let Sent { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
+        let message_id = message_id.or(fallback).ok_or_else(|| {
+            let message = "This is missing. Give what tells the message from every other.".to_owned();
+            Flaw::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
         })?;
-        let RawMessage { schema, message_id, sku, kind, quantity, occurred_at, reference, name, version } =
-            raw;
-        let other = |words: &str| Flaw::OtherForm(words.to_owned());
-        if schema != Self::SCHEMA {
-            return Err(other("schema: This reads messages of schema 1."));
-        }
-        if quantity.get() == 0 && kind != Kind::Count {
-            return Err(other("quantity: Only a COUNT may say 0."));
-        }
-        if version.is_some() && kind != Kind::Count {
-            return Err(other("version: Only a COUNT is of a version."));
-        }
-        let message_id = message_id.or(fallback).ok_or_else(|| other("messageId: It is missing."))?;
-        Ok(Self { message_id, sku, kind, quantity, occurred_at, reference, name, version })
+        Ok((Self { message_id, sku, kind, quantity, occurred_at, reference, name, version }, others))
     }
 
     /// What tells this message from another with the same id: a hash of all that it says.
@@ -236,6 +339,29 @@ pub struct Delivery {
     pub source: Source,
     /// As it came, for whoever looks at it where it is parked.
     pub raw: Vec<u8>,
+    /// How many fields it has that nothing here knows, and that are left aside.
+    pub ignored: usize,
+}
+
+impl Delivery {
+    /// The message in bytes that came from this source.
+    ///
+    /// # Errors
+    /// [`Flaw`] where it is none.
+    pub fn of_bytes(source: &Source, raw: Vec<u8>) -> Result<Self, Flaw> {
+        let (message, ignored) = Message::read(json_in(&raw)?, source.message_id())?;
+        Ok(Self { message, source: source.clone(), raw, ignored })
+    }
+
+    /// The message in JSON that came from this source, and names its own id.
+    ///
+    /// # Errors
+    /// [`Flaw`] where it is none.
+    pub fn of_json(source: Source, value: Value) -> Result<Self, Flaw> {
+        let raw = value.to_string().into_bytes();
+        let (message, ignored) = Message::read(value, None)?;
+        Ok(Self { message, source, raw, ignored })
+    }
 }
 
 #[cfg(test)]
@@ -272,11 +398,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_told_with_the_field() {
-        for bytes in ["", "{", "nonsense", "\u{feff}{}", "{} {}"] {
-            assert!(matches!(Message::parse(bytes.as_bytes(), None), Err(Flaw::NotJson(_))), "{bytes}");
+    fn what_is_no_message_says_what_it_is() {
+        let flaw = |bytes: &[u8]| Message::parse(bytes, None).unwrap_err();
+        for bytes in ["{", "nonsense", "{} {}"] {
+            assert!(matches!(flaw(bytes.as_bytes()), Flaw::NotJson(_)), "{bytes}");
         }
-        assert!(matches!(Message::parse(&[0xff, 0xfe], None), Err(Flaw::NotJson(_))));
+        for bytes in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
+            assert_eq!(flaw(bytes), Flaw::Empty);
+        }
+        assert!(flaw(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
+        assert!(flaw(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
+        assert!(
+            flaw(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema id 258")
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_confluents_frame_around_json_are_left_out() {
+        let message = sale().to_string().into_bytes();
+        let plain = Message::parse(&message, None).unwrap();
+        for before in [&b"\xef\xbb\xbf"[..], b"\0\0\0\0\x07", b"\0\0\0\0\x07\xef\xbb\xbf"] {
+            assert_eq!(Message::parse(&[before, &message].concat(), None).as_ref(), Ok(&plain), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_and_so_are_all_of_them() {
         for (field, value) in [
             ("schema", json!(2)),
             ("schema", json!("1")),
@@ -294,15 +441,56 @@ mod tests {
             ("reference", json!("")),
             ("messageId", json!("a b")),
             ("version", json!(3)),
-            ("price", json!(2.55)),
         ] {
             let mut message = sale();
             message[field] = value.clone();
             let flaw = Message::parse(message.to_string().as_bytes(), None).unwrap_err();
-            assert!(flaw.to_string().contains(field), "{field} = {value}: {flaw}");
+            assert!(flaw.to_string().starts_with(&format!("{field}: ")), "{field} = {value}: {flaw}");
         }
+        let flaw = Message::from_json(json!({ "kind": "GIFT", "quantity": 1.5 }), None).unwrap_err();
+        let Flaw::Fields(wrong) = flaw else { panic!("{flaw}") };
+        let fields: Vec<_> = wrong.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["schema", "sku", "kind", "quantity", "occurredAt"]);
         for value in [json!([]), json!(1), json!(null), json!("SALE")] {
-            assert!(matches!(Message::from_json(value, None), Err(Flaw::OtherForm(_))));
+            assert_eq!(Message::from_json(value, None), Err(Flaw::NoObject));
+        }
+    }
+
+    #[test]
+    fn fields_that_nothing_here_knows_are_left_aside_and_counted() {
+        let mut message = sale();
+        message["traceId"] = json!("abc");
+        message["price"] = json!({ "amount": 2.55 });
+        let delivery = Delivery::of_json(Source::of(Way::Api), message).unwrap();
+        assert_eq!(delivery.ignored, 2);
+        assert_eq!(delivery.message.fingerprint(), Message::from_json(sale(), None).unwrap().fingerprint());
+    }
+
+    #[test]
+    fn a_time_is_exactly_one_of_rfc_3339() {
+        for (text, moment) in [
+            ("2026-03-01T09:30:00Z", Some("2026-03-01T09:30:00Z")),
+            ("2026-03-01t09:30:00z", Some("2026-03-01T09:30:00Z")),
+            ("2026-03-01T09:30:00.5-05:00", Some("2026-03-01T14:30:00.5Z")),
+            ("2026-03-01T09:30:00.1234567891234Z", Some("2026-03-01T09:30:00.123456789Z")),
+            ("2016-12-31T23:59:60Z", Some("2016-12-31T23:59:59Z")),
+            ("2016-12-31T12:00:60Z", None),
+            ("2026-03-01 09:30:00Z", None),
+            ("2026-03-01T09:30Z", None),
+            ("2026-03-01T09Z", None),
+            ("20260301T093000Z", None),
+            ("2026-03-01T09:30:00", None),
+            ("2026-03-01T09:30:00.Z", None),
+            ("2026-03-01T09:30:00,5Z", None),
+            ("2026-03-01T09:30:00-05", None),
+            ("2026-03-01T09:30:00-0500", None),
+            ("2026-03-01T09:30:00-05:00[America/New_York]", None),
+            ("2026-03-01T09:30:00+24:00", None),
+            ("2026-02-30T09:30:00Z", None),
+            ("+002026-03-01T09:30:00Z", None),
+        ] {
+            let expected: Option<Timestamp> = moment.map(|moment| moment.parse().unwrap());
+            assert_eq!(rfc3339(text), expected, "{text}");
         }
     }
 
@@ -337,6 +525,10 @@ mod tests {
             (with(&[("sku", json!("._-a"))]), true),
             (with(&[("reference", long(120)), ("name", long(120))]), true),
             (with(&[("occurredAt", json!("2010-12-01T08:26:00.123-05:00"))]), true),
+            (with(&[("quantity", json!(6.0))]), true),
+            (with(&[("quantity", serde_json::from_str("1e1").unwrap())]), true),
+            (with(&[("schema", json!(1.0))]), true),
+            (with(&[("price", json!(2.55)), ("message_id", json!(7)), ("traceId", json!("abc"))]), true),
         ];
         let bad = [
             ("schema", vec![json!(0), json!(2), json!("1"), json!(null)]),
@@ -349,12 +541,19 @@ mod tests {
             ),
             (
                 "occurredAt",
-                vec![json!("yesterday"), json!("2010-12-01"), json!("2010-12-01T08:26:00"), json!(1)],
+                vec![
+                    json!("yesterday"),
+                    json!("2010-12-01"),
+                    json!("2010-12-01T08:26:00"),
+                    json!("2010-12-01 08:26:00Z"),
+                    json!("2010-12-01T08:26Z"),
+                    json!("2010-12-01T08:26:00-05"),
+                    json!(1),
+                ],
             ),
             ("reference", vec![json!(""), json!(" "), json!("a\u{0}b"), json!(5), long(121)]),
             ("name", vec![json!(""), json!("a\u{7}b"), json!(["a"]), long(121)]),
             ("version", vec![json!(3), json!("3"), json!(1.5)]),
-            ("price", vec![json!(2.55)]),
         ];
         for (field, values) in bad {
             cases.extend(values.into_iter().map(|value| (with(&[(field, value)]), false)));

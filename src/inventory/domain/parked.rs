@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Flaw, MessageId, Note, Refusal, Sku, Source};
+use super::{Delivery, Flaw, MessageId, Note, Refusal, Sku, Source};
 use crate::leads::domain::Actor;
 use crate::values::{Invalid, Version, text_value};
 
@@ -40,7 +40,11 @@ impl FromStr for ParkedId {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let id = Uuid::try_parse(text).map(Self);
-        id.map_err(|_| Invalid::new("This is not the id of a parked message; one is a UUID."))
+        id.map_err(|_| {
+            Invalid::new(
+                "The id of a dead letter is a UUID, for example 019f0000-0000-7000-8000-000000000000.",
+            )
+        })
     }
 }
 
@@ -99,8 +103,9 @@ pub struct Reason {
 impl From<&Flaw> for Reason {
     fn from(flaw: &Flaw) -> Self {
         let name = match flaw {
-            Flaw::NotJson(_) => "bad-json",
-            Flaw::OtherForm(_) => "wrong-schema",
+            Flaw::Empty | Flaw::Framed(_) | Flaw::NotJson(_) => "bad-json",
+            Flaw::NoObject | Flaw::Fields(_) => "wrong-schema",
+            Flaw::Cut { .. } => "too-large",
         };
         Self { name: name.to_owned(), words: flaw.to_string() }
     }
@@ -130,6 +135,9 @@ pub struct Parked {
     pub sku: Option<Sku>,
     /// How many bytes it has.
     pub bytes: u64,
+    /// The SHA-256 of all its bytes in hexadecimal, where it was too large and only its beginning is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// What became of it.
     pub status: ParkedStatus,
     /// 1 when it is parked, one more with every change.
@@ -147,6 +155,33 @@ pub struct Parked {
 }
 
 impl Parked {
+    /// The most bytes that are kept of a message: a transaction holds 4 MB.
+    pub const MOST_KEPT: usize = 2_500_000;
+    /// How many are kept of one that has more.
+    const HEAD: usize = 262_144;
+
+    /// What is kept of a message: all of it, or its beginning where it is too large.
+    pub fn kept(raw: &[u8]) -> &[u8] {
+        if raw.len() <= Self::MOST_KEPT {
+            return raw;
+        }
+        // A character of UTF-8 is not cut in two: what follows its first byte begins with the bits 10.
+        let begins = |place: &usize| raw.get(*place).is_some_and(|byte| byte & 0xc0 != 0x80);
+        let end = (Self::HEAD - 3..=Self::HEAD).rev().find(begins).unwrap_or(Self::HEAD);
+        raw.get(..end).unwrap_or(raw)
+    }
+
+    /// The message, of what was kept of it.
+    ///
+    /// # Errors
+    /// [`Flaw`] where it is none, or not all of it was kept.
+    pub fn delivery(&self, kept: Vec<u8>) -> Result<Delivery, Flaw> {
+        if self.sha256.is_some() {
+            return Err(Flaw::Cut { kept: kept.len() as u64, bytes: self.bytes });
+        }
+        Delivery::of_bytes(&self.source, kept)
+    }
+
     /// A message that is parked now.
     pub fn new(source: &Source, raw: &[u8], reason: Reason, now: Timestamp) -> Self {
         Self {
@@ -156,6 +191,7 @@ impl Parked {
             message_id: None,
             sku: None,
             bytes: raw.len() as u64,
+            sha256: (raw.len() > Self::MOST_KEPT).then(|| sha256(raw)),
             status: ParkedStatus::Open,
             version: Version::FIRST,
             parked_at: now,
@@ -178,10 +214,30 @@ impl Parked {
     }
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::inventory::domain::Way;
+
+    #[test]
+    fn of_a_message_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept() {
+        let raw = "é".repeat(Parked::MOST_KEPT / 2 + 1);
+        let reason = Reason { name: "bad-json".to_owned(), words: "It is not JSON.".to_owned() };
+        let parked =
+            Parked::new(&Source::of(Way::Api), raw.as_bytes(), reason.clone(), Timestamp::UNIX_EPOCH);
+        let kept = Parked::kept(raw.as_bytes());
+        assert!((262_141..=262_144).contains(&kept.len()) && str::from_utf8(kept).is_ok());
+        assert_eq!(parked.bytes, 2_500_002);
+        assert_eq!(parked.sha256.as_deref(), Some(sha256(raw.as_bytes()).as_str()));
+        assert!(matches!(parked.delivery(kept.to_vec()), Err(Flaw::Cut { bytes: 2_500_002, .. })));
+        let whole = &raw.as_bytes()[..Parked::MOST_KEPT];
+        let parked = Parked::new(&Source::of(Way::Api), whole, reason, Timestamp::UNIX_EPOCH);
+        assert_eq!((Parked::kept(whole).len(), parked.sha256), (Parked::MOST_KEPT, None));
+    }
 
     #[test]
     fn the_same_delivery_has_the_same_id_and_another_another() {

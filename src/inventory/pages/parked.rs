@@ -10,8 +10,9 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
 use crate::inventory::error::InventoryError;
+use crate::inventory::groups;
 use crate::inventory::store;
-use crate::inventory::views::{OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+use crate::inventory::views::{GroupView, OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
 use crate::orders::forms::Pairs;
 use crate::web::access::{Access, Routes};
 use crate::web::extract::{FormData, InPath, InQuery};
@@ -24,6 +25,7 @@ use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
 pub fn routes(app: &App) -> Routes {
     Routes::new(app)
         .get("/inventory/parked", Access::Agent, list)
+        .post("/inventory/parked/group", Access::Agent, decide)
         .get("/inventory/parked/{id}", Access::Agent, show)
         .post("/inventory/parked/{id}/retry", Access::Agent, retry)
         .post("/inventory/parked/{id}/dismiss", Access::Agent, dismiss)
@@ -43,15 +45,44 @@ async fn list(
 ) -> Answer {
     let status = parameter("status", query.status, str::parse)?.unwrap_or(ParkedStatus::Open);
     let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
-    let page = store::list_parked(&app, status, ParkedListPage::LIMIT, cursor).await?;
-    let bodies = store::short_bodies(&app, &page.parked).await?;
-    let parked = page.parked.iter().zip(bodies).map(|(parked, raw)| ParkedView::of(parked, raw)).collect();
-    let page = ParkedListPage { shell, status, parked, next: page.next };
+    let page = list_page(&app, shell, status, cursor).await?;
     if fragment && cursor.is_some() {
         html(StatusCode::OK, &page.as_rows())
     } else {
         html(StatusCode::OK, &page)
     }
+}
+
+async fn list_page(
+    app: &App,
+    shell: Shell,
+    status: ParkedStatus,
+    cursor: Option<&str>,
+) -> Result<ParkedListPage, AppError> {
+    let page = store::list_parked(app, status, ParkedListPage::LIMIT, cursor).await?;
+    let bodies = store::short_bodies(app, &page.parked).await?;
+    let parked = page.parked.iter().zip(bodies).map(|(parked, raw)| ParkedView::of(parked, raw)).collect();
+    Ok(ParkedListPage { shell, status, parked, next: page.next, group: GroupView::default() })
+}
+
+/// Decides about the next dead letters of a group, and shows what is left with what came of it.
+async fn decide(
+    State(app): State<App>,
+    shell: Shell,
+    who: SignedIn,
+    FormData(form): FormData<Pairs>,
+) -> Answer {
+    let typed = GroupView::typed(&form);
+    let (status, group) = match typed.read() {
+        Err(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, wrong),
+        Ok((group, decision)) => {
+            let cursor = form.get("cursor").filter(|cursor| !cursor.is_empty());
+            let done = groups::decide(&app, &group, &decision, &who.actor(), cursor).await?;
+            (StatusCode::OK, typed.done(&done))
+        }
+    };
+    let page = list_page(&app, shell, ParkedStatus::Open, None).await?;
+    html(status, &ParkedListPage { group, ..page })
 }
 
 async fn show(State(app): State<App>, shell: Shell, InPath(id): InPath<ParkedId>) -> Answer {

@@ -73,9 +73,42 @@ fn times_are_the_shops() {
         ("2010-12-01 08:26:00", "2010-12-01T08:26:00Z"),
         ("2011-07-01 08:26:00", "2011-07-01T07:26:00Z"),
         ("12/1/2010 8:26", "2010-12-01T08:26:00Z"),
+        ("12/1/10 8:26", "2010-12-01T08:26:00Z"),
+        ("12/13/10 9:10:30", "2010-12-13T09:10:30Z"),
+        ("7/4/99 2:05 PM", "1999-07-04T13:05:00Z"),
+        ("12/1/2010", "2010-12-01T00:00:00Z"),
+        ("2009-12-01T07:45:00", "2009-12-01T07:45:00Z"),
+        ("2009-12-01 07:45", "2009-12-01T07:45:00Z"),
+        ("2009-12-01", "2009-12-01T00:00:00Z"),
+        ("2009-07-01T07:45:00+02:00", "2009-07-01T05:45:00Z"),
+        ("2009-07-01T07:45:00Z", "2009-07-01T07:45:00Z"),
     ] {
         assert_eq!(super::moment(text), moment.parse().ok(), "{text}");
     }
+    for text in
+        ["12/1/010 8:26", "12/1/1 8:26", "10-12-01 08:26:00", "13/1/2010 8:26", "2/30/10 8:26", "8:26", ""]
+    {
+        assert_eq!(super::moment(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_columns_of_online_retail_two_are_read_by_their_names() {
+    let file = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
+                489001,85048,GLASS BALL,12,2009-12-01 07:45:00,6.95,13085,United Kingdom\n";
+    let (row, read) = rows(file.as_bytes()).unwrap().next().unwrap().unwrap();
+    let Row::Product(change) = read else { panic!("{read:?}") };
+    assert_eq!((row, change.sku.as_str(), change.kind, change.quantity.get()), (2, "85048", Kind::Sale, 12));
+    assert_eq!(change.at, "2009-12-01T07:45:00Z".parse().unwrap());
+}
+
+#[test]
+fn a_file_in_windows_1252_is_read_as_what_it_says() {
+    let mut file = HEADER.as_bytes().to_vec();
+    file.extend_from_slice(b"536365,85123A,CAF\xc9 \x80 TIN,6,2010-12-01 08:26:00,2.55,17850.0,UK\n");
+    let (_, read) = rows(file.as_slice()).unwrap().next().unwrap().unwrap();
+    let Row::Product(change) = read else { panic!("{read:?}") };
+    assert_eq!(change.name.unwrap().as_str(), "CAFÉ € TIN");
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Parked messages: each with its reason, its source and itself, and what can be done with it.
 
+use std::str::FromStr;
+
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::inventory::domain::{Parked, ParkedStatus};
+use crate::inventory::groups::{Decided, Decision, Group, ReasonName};
+use crate::orders::forms::Pairs;
+use crate::values::Invalid;
 use crate::web::pages::{Moment, Shell};
 
 /// What came of trying to do something with a parked message, for where it is shown.
@@ -32,6 +37,8 @@ pub(in crate::inventory) struct ParkedView {
     sku: Option<String>,
     message_id: Option<String>,
     bytes: u64,
+    /// The hash of all of it, where only its beginning is kept.
+    sha256: Option<String>,
     status: ParkedStatus,
     version: u64,
     parked: Moment,
@@ -60,6 +67,7 @@ impl ParkedView {
             sku: parked.sku.as_ref().map(ToString::to_string),
             message_id: parked.message_id.as_ref().map(ToString::to_string),
             bytes: parked.bytes,
+            sha256: parked.sha256.clone(),
             status: parked.status,
             version: parked.version.get(),
             parked: parked.parked_at.into(),
@@ -94,6 +102,63 @@ impl ParkedView {
     }
 }
 
+/// The form with which several are decided about, as it was typed, and what came of it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::inventory) struct GroupView {
+    reason: String,
+    sku: String,
+    note: String,
+    decision: String,
+    /// What is wrong with it, in words.
+    error: Option<String>,
+    /// What came of it, in words.
+    outcome: Option<String>,
+    /// Where the next request goes on.
+    next: Option<String>,
+}
+
+impl GroupView {
+    pub(in crate::inventory) fn typed(form: &Pairs) -> Self {
+        let text = |name: &str| form.get(name).unwrap_or_default().trim().to_owned();
+        let (reason, sku, note) = (text("reason"), text("sku"), text("note"));
+        Self { reason, sku, note, decision: text("decision"), ..Self::default() }
+    }
+
+    /// What is to be decided, or the form with what is wrong.
+    pub(in crate::inventory) fn read(&self) -> Result<(Group, Decision), Self> {
+        let read = || {
+            let group = Group { reason: given(&self.reason)?, sku: given(&self.sku)? };
+            let decision = match self.decision.as_str() {
+                "retry" => Decision::Retry,
+                "dismiss" => Decision::Dismiss(given(&self.note)?),
+                _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
+            };
+            Ok((group, decision))
+        };
+        read().map_err(|invalid: Invalid| Self { error: Some(invalid.to_string()), ..self.clone() })
+    }
+
+    /// The form with what came of it.
+    pub(in crate::inventory) fn done(self, decided: &Decided) -> Self {
+        let what = if self.decision == "retry" { "applied" } else { "dismissed" };
+        let left = match decided.refused.len() {
+            0 => String::new(),
+            left => format!(" {left} still cannot be applied, and stay."),
+        };
+        let outcome = format!("{} were {what}.{left}", decided.done);
+        Self { outcome: Some(outcome), next: decided.next.clone(), ..self }
+    }
+
+    /// The reasons to choose from.
+    fn reasons(&self) -> [(&'static str, bool); ReasonName::ALL.len()] {
+        ReasonName::ALL.map(|name| (name.as_str(), name.as_str() == self.reason))
+    }
+}
+
+fn given<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
+    Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose()
+}
+
 /// `GET /inventory/parked`
 #[derive(Template)]
 #[template(path = "inventory/parked.html", blocks = ["rows"])]
@@ -103,6 +168,8 @@ pub(in crate::inventory) struct ParkedListPage {
     pub(in crate::inventory) parked: Vec<ParkedView>,
     /// The cursor of the next page.
     pub(in crate::inventory) next: Option<String>,
+    /// The form for several at once.
+    pub(in crate::inventory) group: GroupView,
 }
 
 impl ParkedListPage {

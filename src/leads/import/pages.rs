@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::leads::sample;
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery, WebError};
+use crate::web::extract::{FormData, InPath, InQuery, TwoInPath, WebError};
 use crate::web::pages::Shell;
 use crate::web::request::{Form, WantsFragment};
 use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
@@ -120,7 +120,7 @@ fn form_error(error: MultipartError) -> AppError {
 async fn receive_part(
     State(app): State<App>,
     who: SignedIn,
-    InPath((id, number)): InPath<(ImportId, u32)>,
+    TwoInPath(id, number): TwoInPath<ImportId, u32>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, AppError> {
     let bytes = body.map_err(|rejection| match rejection.status() {

@@ -15,6 +15,8 @@ pub struct Tally {
     pub duplicates: u64,
     /// Messages that were parked.
     pub parked: u64,
+    /// Fields of finished messages that nothing here knows, and that were left aside.
+    pub ignored: u64,
     /// How often a message was not finished and is tried again.
     pub again: u64,
     /// The partitions that it has.
@@ -42,14 +44,39 @@ pub enum ConsumeError {
     )]
     NoTls(String),
     /// A batch of the topic is compressed in a way that this build does not read. It is not passed by.
-    #[error("the topic has messages that this build cannot read, so it goes no further: {0}")]
+    #[error(
+        "the topic has messages in a compression that this program does not read, so it goes no further: {}", plain(.0)
+    )]
     Unreadable(KafkaError),
+    /// The topic ends before what the group has committed: it was deleted and created anew, or cut.
+    #[error(
+        "the topic {topic} was created anew or cut: group {group} has finished partition {partition} up to offset {committed}, and it ends at {end}; its messages are taken once you reset the group's offsets, or name another --group"
+    )]
+    Recreated {
+        /// The topic.
+        topic: String,
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: i32,
+        /// The offset that the group has committed.
+        committed: i64,
+        /// The offset at which the partition ends.
+        end: i64,
+    },
     /// The client cannot go on.
-    #[error("the Kafka client cannot go on: {0}")]
+    #[error("the Kafka client cannot go on: {}", plain(.0))]
     Client(KafkaError),
     /// A task ended in a fault of ours.
     #[error("the work on some messages was broken off: {0}")]
     Broken(String),
+}
+
+/// What the client says of an error, without the names that its library gives to kinds of errors.
+fn plain(error: &KafkaError) -> String {
+    let words = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+    let within = words.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+    within.map_or(words.as_str(), |(within, _)| within).to_owned()
 }
 
 impl ConsumeError {
@@ -111,6 +138,13 @@ pub(super) fn client_config(options: &Options) -> ClientConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_told_without_the_names_of_a_library() {
+        let error = KafkaError::MessageConsumption(RDKafkaErrorCode::NotImplemented);
+        let words = ConsumeError::Unreadable(error).to_string();
+        assert!(words.ends_with("it goes no further: Local: Not implemented"), "{words}");
+    }
 
     #[test]
     fn messages_that_cannot_be_read_are_not_passed_by() {

@@ -5,18 +5,15 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use super::consumer::client_config;
+use super::context::{Context, End, Event};
 use super::lanes::{Batch, Lanes};
 use super::{ConsumeError, Options, Tally};
 use crate::app::App;
@@ -38,75 +35,6 @@ const ASKED: Duration = Duration::from_secs(1);
 const TOLD: Duration = Duration::from_secs(5);
 /// The longest wait for leaving the group: a broker that is gone is not waited for.
 const LEAVING: Duration = Duration::from_secs(10);
-
-/// What the client tells between messages.
-enum Event {
-    Assigned(Vec<i32>),
-    Revoked(Vec<i32>),
-    Ends(BTreeMap<i32, End>),
-}
-
-/// Where a partition ends, and how far its group had come when that was told.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    end: i64,
-    committed: i64,
-}
-
-struct Context {
-    topic: String,
-    events: mpsc::UnboundedSender<Event>,
-}
-
-impl Context {
-    fn send(&self, event: Event) {
-        // Nobody hears any more when the consumer is being dropped.
-        let _ = self.events.send(event);
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
-        match level {
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-                tracing::debug!(facility, "{words}");
-            }
-            _ => tracing::warn!(facility, "{words}"),
-        }
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let Some(topic) = statistics.topics.get(&self.topic) else { return };
-        let ends = topic.partitions.values().filter(|partition| partition.partition >= 0);
-        let end = |end: i64, committed: i64| End { end, committed };
-        self.send(Event::Ends(ends.map(|p| (p.partition, end(p.hi_offset, p.committed_offset))).collect()));
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, "{reason}");
-    }
-}
-
-fn partitions(list: &TopicPartitionList) -> Vec<i32> {
-    list.elements().iter().map(|element| element.partition()).collect()
-}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => self.send(Event::Assigned(partitions(list))),
-            Rebalance::Revoke(list) => self.send(Event::Revoked(partitions(list))),
-            Rebalance::Error(error) => tracing::warn!(%error, "the group could not share the partitions"),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        // What is not committed now is committed with what is finished next, or comes again and counts once.
-        if let Err(error) = result {
-            tracing::debug!(%error, "offsets were not committed");
-        }
-    }
-}
 
 /// The consumer. However it ends, it leaves its group in a thread of its own, for that may take long and must not block
 /// others.
@@ -168,7 +96,7 @@ pub async fn consume(
     tally: watch::Sender<Tally>,
 ) -> Result<Tally, ConsumeError> {
     let (sender, events) = mpsc::unbounded_channel();
-    let context = Context { topic: options.topic.clone(), events: sender };
+    let context = Context::new(options, sender);
     let consumer: StreamConsumer<Context> =
         client_config(options).create_with_context(context).map_err(ConsumeError::at_start)?;
     consumer.subscribe(&[options.topic.as_str()]).map_err(ConsumeError::at_start)?;
@@ -201,16 +129,16 @@ impl Driver {
         while !(self.stopping && self.lanes.is_idle()) {
             match self.step(&mut times).await {
                 Step::Stop => self.stopping = true,
-                Step::Event(event) => self.hear(event),
+                Step::Event(event) => self.hear(event)?,
                 Step::Done(done) => {
                     let (batch, outcomes) = done.map_err(|error| ConsumeError::Broken(error.to_string()))?;
                     self.finish(batch, &outcomes);
                 }
                 Step::Tell => self.tell_beside(),
-                Step::Message(arrival, partition, offset) => self.take(arrival, partition, offset),
+                Step::Message(arrival, partition, offset) => self.take(arrival, partition, offset)?,
                 Step::Failed(error) => match ConsumeError::between_messages(&error) {
                     Some(error) => return Err(error),
-                    None => tracing::warn!(%error, "nothing was received; it is tried again"),
+                    None => self.warn(&error),
                 },
                 Step::Nothing => {}
             }
@@ -244,20 +172,29 @@ impl Driver {
     }
 
     /// A message came.
-    fn take(&mut self, arrival: Arrival, partition: i32, offset: i64) {
+    fn take(&mut self, arrival: Arrival, partition: i32, offset: i64) -> Result<(), ConsumeError> {
         // It may be of an assignment that is told only now.
         while let Ok(event) = self.events.try_recv() {
-            self.hear(event);
+            self.hear(event)?;
         }
         self.lanes.add(partition, offset, arrival);
+        Ok(())
+    }
+
+    /// Names what waiting mends.
+    fn warn(&self, error: &KafkaError) {
+        if let Some(consumer) = self.consumer() {
+            consumer.context().warn(error, "nothing was received");
+        }
     }
 
     fn consumer(&self) -> Option<&StreamConsumer<Context>> {
         self.client.0.as_ref()
     }
 
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: Event) -> Result<(), ConsumeError> {
         match event {
+            Event::Recreated(error) => return Err(error),
             Event::Assigned(partitions) => {
                 tracing::info!(?partitions, topic = self.options.topic, "partitions came to this consumer");
                 self.lanes.assign(&partitions);
@@ -269,9 +206,27 @@ impl Driver {
                 self.lanes.revoke(&partitions);
                 self.progress.retain(|partition, _| !partitions.contains(partition));
             }
-            Event::Ends(ends) => self.ends = ends,
+            Event::Ends(ends) => {
+                self.ends = ends;
+                self.check_ends()?;
+            }
         }
         self.count(|_| ());
+        Ok(())
+    }
+
+    /// Asks the broker where a partition ends that seems to end before what is committed: what the client last heard may
+    /// be of an assignment before.
+    fn check_ends(&self) -> Result<(), ConsumeError> {
+        let Some(consumer) = self.consumer() else { return Ok(()) };
+        let of_ours = self.lanes.finished().map(|(partition, _)| partition);
+        let ends = of_ours.filter_map(|partition| Some((partition, *self.ends.get(&partition)?)));
+        for (partition, End { committed, .. }) in ends.filter(|(_, end)| end.is_before_committed()) {
+            if let Some(error) = consumer.context().recreated(consumer, partition, committed) {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Gives waiting messages to workers.
@@ -284,6 +239,8 @@ impl Driver {
     /// Counts what came of a batch, and stores how far its partition is finished.
     fn finish(&mut self, batch: Batch, outcomes: &[Option<Outcome>]) {
         let finished: Vec<bool> = outcomes.iter().map(Option::is_some).collect();
+        let ignored = batch.ignored().into_iter().zip(&finished).filter(|(_, finished)| **finished);
+        let ignored: usize = ignored.map(|(fields, _)| fields).sum();
         if let Some((partition, offset)) = self.lanes.done(batch, &finished) {
             let Options { topic, group, .. } = &self.options;
             let stored = self.consumer().map(|consumer| consumer.store_offset(topic, partition, offset));
@@ -296,6 +253,7 @@ impl Driver {
             self.progress.insert(partition, Progress { group, topic, partition, offset, lag: None, at });
         }
         self.count(|tally| {
+            tally.ignored += ignored as u64;
             for outcome in outcomes {
                 *match outcome {
                     Some(Outcome::Applied(_)) => &mut tally.applied,

@@ -20,10 +20,11 @@ enum Lane {
 }
 
 impl Lane {
-    fn of(partition: i32, offset: i64, arrival: &Arrival) -> Self {
+    /// The lane of a message, with how many of its fields nothing here knows.
+    fn of(partition: i32, offset: i64, arrival: &Arrival) -> (Self, usize) {
         match arrival.read() {
-            Ok(delivery) => Self::Product(partition, delivery.message.sku),
-            Err(_) => Self::Flawed(partition, offset),
+            Ok(delivery) => (Self::Product(partition, delivery.message.sku), delivery.ignored),
+            Err(_) => (Self::Flawed(partition, offset), 0),
         }
     }
 
@@ -41,6 +42,8 @@ struct Job {
     /// Of which assignment of its partition.
     epoch: u64,
     arrival: Arrival,
+    /// How many of its fields nothing here knows.
+    ignored: usize,
 }
 
 /// Consecutive messages of one lane, to be worked on.
@@ -53,6 +56,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// How many fields of each message nothing here knows.
+    pub fn ignored(&self) -> Vec<usize> {
+        self.jobs.iter().map(|job| job.ignored).collect()
+    }
+
     /// The messages, in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.jobs.iter().map(|job| job.arrival.clone()).collect()
@@ -143,9 +151,9 @@ impl Lanes {
         let epoch = track.epoch;
         self.messages += 1;
         self.bytes += arrival.bytes.len();
-        let lane = Lane::of(partition, offset, &arrival);
+        let (lane, ignored) = Lane::of(partition, offset, &arrival);
         let waiting = self.waiting.entry(lane.clone()).or_default();
-        waiting.push_back(Job { offset, epoch, arrival });
+        waiting.push_back(Job { offset, epoch, arrival, ignored });
         if waiting.len() == 1 && !self.busy.contains(&lane) {
             self.ready.push_back(lane);
         }

@@ -5,18 +5,19 @@ use axum::extract::State;
 use futures_util::future::try_join;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::accounts::domain::SignedIn;
 use crate::app::App;
 use crate::dynamo::ledger::{Answer, Once};
 use crate::error::AppError;
+use crate::fields::{Fields, FromFields, text, whole_number};
 use crate::leads::stats::{self, StateCount, Stats};
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
 use crate::orders::store;
 use crate::values::{Invalid, UsState, Version};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{JsonRequest, WebError, present};
+use crate::web::extract::{JsonRequest, WebError};
 use crate::web::respond::answer;
 
 /// The routes.
@@ -66,16 +67,23 @@ async fn both(app: &App) -> Result<(store::Caps, Stats), AppError> {
 }
 
 /// The cap of one state (null: it follows the default again), or the default.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct SetBody {
-    #[serde(default)]
     state: Option<UsState>,
-    #[serde(default, deserialize_with = "present")]
     cap: Option<Option<Cap>>,
-    #[serde(default)]
     default: Option<Cap>,
     version: Option<Version>,
+}
+
+impl FromFields for SetBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            state: fields.optional("state", text),
+            cap: fields.nullable("cap", whole_number),
+            default: fields.optional("default", whole_number),
+            version: fields.optional("version", whole_number),
+        })
+    }
 }
 
 /// Which cap is set.
@@ -142,10 +150,13 @@ async fn statistics(State(app): State<App>) -> Result<Json<StatsAnswer>, AppErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields;
 
     #[test]
     fn one_cap_is_set_at_a_time_and_null_follows_the_default() {
-        let wanted = |json: serde_json::Value| serde_json::from_value::<SetBody>(json).unwrap().wanted();
+        let wanted = |json: serde_json::Value| {
+            fields::read::<SetBody>(serde_json::from_value(json).unwrap()).unwrap().wanted()
+        };
         let ny: UsState = "NY".parse().unwrap();
         let cap = Cap::try_from(7).unwrap();
         assert_eq!(wanted(serde_json::json!({"state": "NY", "cap": 7})).unwrap(), Wanted::Of(ny, Some(cap)));

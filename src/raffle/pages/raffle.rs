@@ -17,7 +17,7 @@ use crate::raffle::forms::{BuyForm, CancelForm};
 use crate::raffle::store::{self, Purchase};
 use crate::raffle::views::{LivePart, LiveView, RafflePage, Told};
 use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery};
+use crate::web::extract::{FormData, InPath, InQuery, TwoInPath};
 use crate::web::pages::Shell;
 use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
@@ -140,7 +140,7 @@ async fn cancel(
     shell: Shell,
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
-    InPath((id, number)): InPath<(RaffleId, TicketNumber)>,
+    TwoInPath(id, number): TwoInPath<RaffleId, TicketNumber>,
     FormData(form): FormData<CancelForm>,
 ) -> Answer {
     if let Some(cursor) = form.cursor.as_deref() {

@@ -31,11 +31,15 @@
   document.addEventListener("toast", (event) => toast(event.detail.kind, event.detail.text));
 
   // One that was raised before a redirect waits in a cookie.
-  const left = document.cookie.match(/(?:^|; )toast=([^;]+)/);
+  const left = document.cookie.match(/(?:^|; )holdfast-toast=([^;]+)/);
   if (left) {
-    document.cookie = "toast=; Max-Age=0; Path=/; SameSite=Lax";
-    const { kind, text } = JSON.parse(decodeURIComponent(left[1]));
-    toast(kind, text);
+    document.cookie = "holdfast-toast=; Max-Age=0; Path=/; SameSite=Lax";
+    try {
+      const { kind, text } = JSON.parse(decodeURIComponent(left[1]));
+      toast(kind, text);
+    } catch {
+      // Another application on this host set a cookie of this name.
+    }
   }
 
   const WORDS = {
@@ -245,6 +249,39 @@
     else form.removeAttribute("aria-busy");
     for (const button of form.querySelectorAll("[type=submit]")) button.disabled = busy;
   }
+
+  // Whether a form holds what a person typed and did not send, or was refused with: that is never taken away.
+  function hasEdits(form) {
+    if (form.getAttribute("method")?.toLowerCase() !== "post") return false;
+    if (form.closest(".conflict") || form.querySelector("[aria-invalid=true], .error")) return true;
+    return [...form.elements].some((control) => {
+      // What was typed before a refusal stands in the form as it came; the value that it began with is beside it.
+      const base = form.elements.namedItem(`base.${control.name}`);
+      if (base && base !== control && base.value !== control.value) return true;
+      if (control.type === "hidden") return false;
+      if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
+      if (control.localName === "select") {
+        const begun = [...control.options].findIndex((option) => option.defaultSelected);
+        return control.selectedIndex !== Math.max(begun, 0);
+      }
+      return "defaultValue" in control && control.value !== control.defaultValue;
+    });
+  }
+
+  // Going back or forward may show a page as it was left. What it shows is asked for again.
+  const BEGUN_ONCE = "[data-find-state], form[data-export], form[data-upload], form[data-verify], [data-retry]";
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted || [...document.forms].some(hasEdits)) return;
+    // These parts are set up when a page begins.
+    if (document.querySelector(BEGUN_ONCE)) return location.reload();
+    htmx.ajax("GET", location.pathname + location.search, {
+      target: "#content",
+      select: "#content",
+      swap: "outerHTML show:none",
+      // The whole page is wanted, as after an address that htmx remembers.
+      headers: { "HX-History-Restore-Request": "true" },
+    });
+  });
 
   // States of a new order: typing narrows them down, Enter takes the first that is left.
   function findState(input) {

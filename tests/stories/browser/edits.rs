@@ -13,7 +13,8 @@ pub(super) fn all() -> Vec<Story> {
             a_loser_in_a_row_puts_her_edit_on_top_with_one_click,
             a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved,
             a_field_that_both_changed_in_a_row_is_chosen_and_saved,
-            a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing
+            a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing,
+            going_back_shows_current_data_and_never_takes_an_edit_away
     ]
 }
 
@@ -127,5 +128,38 @@ async fn a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing(world: W
         ada.wait_for_text("#lead h1", name).await;
         ada.wait_for_text("#lead .facts", "64").await;
     }
+    console_is_quiet(&ada).await;
+}
+
+/// What a browser tells a page that it shows again as it was left.
+const SHOWN_AGAIN: &str = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))";
+
+async fn going_back_shows_current_data_and_never_takes_an_edit_away(world: World) {
+    let office = Office::open(world).await;
+    let lead = office.lead("Grace Hopper", 50).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.page(&lead)).await;
+    office.change(&lead, json!({ "leadScore": 61 })).await;
+    ada.run(SHOWN_AGAIN, Vec::new()).await;
+    ada.wait_for_text("#lead .facts", "61").await;
+    assert_eq!(ada.count("#content").await, 1, "the page is one page");
+
+    // A form that was opened and not touched gives way; one with an edit stays, however often the page is shown.
+    office.edit(&ada, &lead, Place::Page).await;
+    ada.run(SHOWN_AGAIN, Vec::new()).await;
+    ada.wait_until_gone(&field(&lead, "name")).await;
+    office.edit(&ada, &lead, Place::Page).await;
+    ada.fill(At::Css(&field(&lead, "name")), "Grace B. Hopper").await;
+    office.change(&lead, json!({ "leadScore": 62 })).await;
+    let asked = office.world.wire().total();
+    ada.run(SHOWN_AGAIN, Vec::new()).await;
+    assert_eq!(ada.value(At::Css(&field(&lead, "name"))).await, "Grace B. Hopper");
+    assert_eq!(office.world.wire().total(), asked, "nothing is asked for");
+    // What was refused is an edit as well.
+    ada.fill(At::Css(&field(&lead, "leadScore")), "63").await;
+    ada.click(At::Named("Save")).await;
+    ada.wait_for(".conflict").await;
+    ada.run(SHOWN_AGAIN, Vec::new()).await;
+    ada.wait_for_text(".conflict .compare", "63").await;
     console_is_quiet(&ada).await;
 }

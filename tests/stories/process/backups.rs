@@ -68,7 +68,7 @@ async fn a_backup_beside_the_server_becomes_a_desk_of_its_own(_: World) {
     let program = restored.program(&token);
     let page: Value = program.get("/api/leads").send().await.expect(200).json();
     assert_eq!(page["items"], serde_json::json!([before]), "as it was at that moment");
-    restored.person(&person.cookie("holdfast").unwrap()).get("/api/me").send().await.expect(401);
+    restored.person(&server.session(&person)).get("/api/me").send().await.expect(401);
     // It is a desk of its own.
     create(&program, &new_lead("Only there", "there@example.com")).await;
     let page: Value = person.get("/api/leads").send().await.expect(200).json();

@@ -85,6 +85,13 @@ impl Data {
         Run::start(command, "")
     }
 
+    /// The same with `RUST_LOG`.
+    pub fn holdfast_logging(&self, level: &str, words: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0).env("RUST_LOG", level);
+        Run::start(command, "")
+    }
+
     /// The same, with something to read on standard input.
     pub fn holdfast_reading(&self, words: &[&str], input: &str) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
@@ -263,13 +270,16 @@ fn address_in(line: Option<&str>) -> Option<String> {
     line?.strip_prefix("Holdfast is at ").map(str::to_owned)
 }
 
+/// How the line with the link begins.
+const LINK: &str = "This link signs the first administrator in, once: ";
+
 /// A server that runs.
 pub struct Server {
     /// The process.
     pub run: Run,
     /// `http://127.0.0.1:PORT`.
     pub address: String,
-    /// The second line of standard output: the path of the link that it printed.
+    /// The path of the link that stands in the second line of standard output.
     pub link: String,
 }
 
@@ -279,8 +289,8 @@ impl Server {
         let mut lines = out.lines();
         let address =
             address_in(lines.next()).unwrap_or_else(|| panic!("the first line is no address: {out}"));
-        let link = lines.next().and_then(|line| line.strip_prefix(&address)).map(str::to_owned);
-        let link = link.unwrap_or_else(|| panic!("the second line is no link: {out}"));
+        let link = lines.next().and_then(|line| line.strip_prefix(LINK)?.strip_prefix(&address));
+        let link = link.map_or_else(|| panic!("the second line is no link: {out}"), str::to_owned);
         Self { run, address, link }
     }
 
@@ -310,7 +320,17 @@ impl Server {
 
     /// A browser with this session.
     pub fn person(&self, cookie: &str) -> Client {
-        self.visitor().always("cookie", &format!("holdfast={cookie}"))
+        self.visitor().always("cookie", &format!("{}={cookie}", self.cookie_name()))
+    }
+
+    /// The name of its session cookies.
+    pub fn cookie_name(&self) -> String {
+        format!("holdfast-{}", self.port())
+    }
+
+    /// The session of the person at this browser.
+    pub fn session(&self, person: &Client) -> String {
+        person.cookie(&self.cookie_name()).expect("they are signed in")
     }
 
     /// The secret of a new token of the person at this browser.

@@ -19,6 +19,8 @@ pub fn all() -> Vec<Story> {
             a_file_of_leads_is_imported_once_however_often_it_is_given,
             commands_are_run_from_an_argument_and_from_standard_input,
             rows_that_are_rejected_go_to_a_new_file,
+            a_directory_without_data_is_named_by_what_reads_and_not_made,
+            a_file_of_which_no_row_becomes_a_lead_is_a_failure,
             a_file_that_cannot_be_imported_is_refused_in_words,
             the_help_of_every_command_names_every_flag,
             who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown,
@@ -154,8 +156,14 @@ async fn rows_that_are_rejected_go_to_a_new_file(_: World) {
     let told = data.holdfast(&["import", "leads", &mistakes]).succeeds().await;
     assert_eq!(counted(&told), [3, 1, 6]);
     assert!(told.contains("  row 4: ") && told.contains("--rejected FILE"), "{told}");
-    let report = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]).succeeds().await;
-    assert!(report.contains(rejected), "{report}");
+    // What could become leads has, so nothing is created any more.
+    let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
+    let failure = run.fails(1).await;
+    assert!(
+        failure.ends_with("holdfast: no lead was created: all other rows are leads already\n"),
+        "{failure}"
+    );
+    assert!(run.out().contains(rejected), "{}", run.out());
     assert_eq!(csv_rows(rejected), 6);
     assert_eq!(leads(&server.administrator().await).await.len(), 3);
     // What is there is not written over: it may be the file that was imported.
@@ -169,7 +177,12 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: World) {
     data.holdfast(&["import", "leads", &file]).succeeds().await;
     // Alone: the state of the first lead that is listed names those of the order.
     let listed = data.holdfast(&["run", "get_leads limit=1"]).succeeds().await;
-    assert!(listed.starts_with("1 ok get_leads leads=1 more=yes\n  ID "), "{listed}");
+    let (head, rows) = listed.split_once('\n').unwrap();
+    let next = head.strip_prefix("1 ok get_leads leads=1 more=yes next=").expect(head);
+    assert!(rows.starts_with("  ID "), "{listed}");
+    let on = format!("get_leads limit=1 cursor={next}");
+    let further = data.holdfast(&["run", &on]).succeeds().await;
+    assert!(further.starts_with("1 ok get_leads leads=1 more=") && !further.contains(rows), "{further}");
     let state = listed.lines().nth(2).and_then(|row| row.split_whitespace().nth(3)).unwrap();
     let create = format!(
         "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states={state}"
@@ -245,7 +258,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("run", table(&[])),
         ("upgrade", table(&["--finish"])),
         ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
-        ("replay", table(&["--format"])),
+        ("replay", table(&["--dry-run", "--format"])),
         ("check", table(&[])),
         ("backup", ["--data-dir", "--help"].into()),
         ("restore", ["--data-dir", "--help"].into()),
@@ -347,5 +360,57 @@ async fn a_wrong_configuration_of_the_function_names_every_fault(_: World) {
     assert_eq!(bare.ended().await, Some(1));
     for fault in ["HOLDFAST_TABLE is missing", "HOLDFAST_COOKIE_KEY is missing"] {
         assert!(bare.out().contains(fault), "{fault}: {}", bare.out());
+    }
+}
+
+async fn a_directory_without_data_is_named_by_what_reads_and_not_made(_: World) {
+    let data = Data::new();
+    let directory = data.path().to_str().unwrap();
+    let raffle = "019f0000-0000-7000-8000-000000000000";
+    let file = format!("{directory}.backup");
+    let reading: [&[&str]; 6] = [
+        &["check"],
+        &["upgrade"],
+        &["run", "get_leads"],
+        &["export", "orders"],
+        &["export", "tickets", raffle],
+        &["backup", &file],
+    ];
+    for words in reading {
+        let run = data.holdfast(words);
+        let said = run.fails(1).await;
+        assert!(
+            said.starts_with(&format!("holdfast: there is no data in {directory}; ")),
+            "{words:?}: {said}"
+        );
+        assert_eq!(run.out(), "", "{words:?}");
+        assert!(!data.path().exists(), "{words:?} made the directory");
+    }
+    // A directory in which something else lies is no data either.
+    data.make();
+    data.holdfast(&["check"]).fails(1).await;
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
+    let wrong = data.holdfast(&["--port", "x"]).fails(2).await;
+    assert!(
+        wrong.contains("A port is a whole number from 0 to 65535") && !wrong.contains("digit"),
+        "{wrong}"
+    );
+}
+
+async fn a_file_of_which_no_row_becomes_a_lead_is_a_failure(_: World) {
+    let data = Data::new();
+    data.make();
+    let file = data.path().join("leads.csv");
+    let import = ["import", "leads", file.to_str().unwrap()];
+    for (content, why, code) in [
+        ("name,email\nAnn,nonsense\n", "all rows were rejected", 1),
+        ("name,email\nAnn,ann@example.com\n", "", 0),
+        ("name,email\nAnn,ann@example.com\n", "", 0),
+        ("name,email\nAnn,ann@example.com\nBo,nonsense\n", "all other rows are leads already", 1),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let run = data.holdfast(&import);
+        assert_eq!(run.ended().await, Some(code), "{content}: {} {}", run.out(), run.err());
+        assert!(run.err().contains(why), "{content}: {}", run.err());
     }
 }

@@ -48,7 +48,7 @@ async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(_: World) {
     let data = Data::new();
     let server = data.serve_logging("trace").await;
     let person = server.administrator().await;
-    let cookie = person.cookie("holdfast").expect("somebody is signed in");
+    let cookie = server.session(&person);
     let token = server.token(&person).await;
     let program = server.program(&token);
     let lead = create(&program, &new_lead(NAME, EMAIL)).await;
@@ -131,7 +131,7 @@ async fn the_server_logs_no_raffles_seed_and_no_buyer(_: World) {
     let buyer = server.visitor();
     let link = added.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
     buyer.get(link.expect("a link is printed")).send().await.expect(303);
-    let cookies = [&admin, &buyer].map(|person| person.cookie("holdfast").expect("they are signed in"));
+    let cookies = [&admin, &buyer].map(|person| server.session(person));
     let mut raffles = Vec::new();
     for _ in 0..2 {
         let body = json!({ "title": "Autumn", "prize": "A bicycle", "tickets": 3, "limitPerPerson": 2 });

@@ -84,6 +84,7 @@ impl Desk {
             hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),
             trusted_proxies: TrustedProxies::NONE,
             origin_keys: None,
+            cookies: CookiePolicy { keys, secure: false, port: None },
             sign_up: SignUp::Open,
             telemetry: Telemetry::silent(),
             heartbeats: Heartbeats::default(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use holdfast::native::kafka::Options;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 /// The topic.
 pub const TOPIC: &str = "inventory-events";
@@ -68,9 +68,24 @@ impl Broker {
         let address = &self.address();
         std::thread::scope(|scope| {
             for messages in producers {
-                scope.spawn(move || produce(address, messages));
+                scope.spawn(move || produce(address, messages, "none"));
             }
         });
+    }
+
+    /// Sends messages in one batch that is compressed so.
+    pub fn send_compressed(&self, compression: &str, messages: Vec<Sent>) {
+        produce(&self.address(), messages, compression);
+    }
+
+    /// Makes a group have finished so much of each partition, whatever there is.
+    pub fn commit(&self, group: &str, offset: i64) {
+        let client = self.observer(group).client;
+        let mut all = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            all.add_partition_offset(TOPIC, partition, Offset::Offset(offset)).expect("it is an offset");
+        }
+        client.commit(&all, CommitMode::Sync).expect("the broker takes it");
     }
 
     /// Looks at how far a group has come.
@@ -111,10 +126,12 @@ impl Observer {
     }
 }
 
-fn produce(address: &str, messages: Vec<Sent>) {
+fn produce(address: &str, messages: Vec<Sent>, compression: &str) {
     let mut config = ClientConfig::new();
     // As producers in other languages choose the partition of a key.
     config.set("bootstrap.servers", address).set("partitioner", "murmur2_random");
+    config.set("compression.type", compression).set("linger.ms", "50");
+    config.set("message.max.bytes", "10000000");
     let producer: BaseProducer = config.create().expect("a client is made");
     for (key, value) in messages {
         let record = BaseRecord::<str, [u8]>::to(TOPIC).key(&key);

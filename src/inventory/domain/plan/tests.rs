@@ -19,7 +19,7 @@ fn delivery(id: &str, kind: Kind, quantity: u64, version: Option<u64>) -> Delive
         version: version.map(|version| version.try_into().unwrap()),
     };
     let raw = serde_json::to_vec(&message).unwrap();
-    Delivery { message, source: Source::of(Way::Api), raw }
+    Delivery { message, source: Source::of(Way::Api), raw, ignored: 0 }
 }
 
 fn outcomes(plan: &Plan<'_>) -> Vec<String> {
