@@ -92,7 +92,7 @@ pub fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Desk {
         snapshots: 0,
         telemetry: Telemetry::silent(),
     };
-    let cookies = CookiePolicy { keys: CookieKeys::fixed(keys), secure: false };
+    let cookies = CookiePolicy { keys: CookieKeys::fixed(keys), secure: false, port: None };
     let app = App::on(platform, "holdfast", cookies, SignUp::Open);
     let (router, routes) = build_router(app.clone());
     Desk { app, router, routes, front: Front::Router }

@@ -80,7 +80,6 @@ impl Desk {
             snapshots: Snapshots::new(1_000),
             state_locks: None,
             auth_cache: AuthCache::new(1_000),
-            cookies: CookiePolicy { keys, secure: false },
             hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),
             trusted_proxies: TrustedProxies::NONE,
             origin_keys: None,
