@@ -138,8 +138,10 @@ mod tests {
 
     use super::*;
 
+    type Held = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
+
     /// Work that waits until a test does it.
-    fn held() -> (Aside, Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>) {
+    fn held() -> (Aside, Held) {
         let queue = Arc::new(Mutex::new(Vec::new()));
         let held = queue.clone();
         (Aside::by(move |work| held.lock().unwrap().push(work)), queue)
