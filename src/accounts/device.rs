@@ -7,7 +7,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
@@ -70,25 +69,26 @@ impl Device {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Option<Self> {
-        let name = cookie_name(policy);
-        let jar = CookieJar::from_headers(headers);
-        let signed = jar.get(name)?.value();
-        let verified = [Some(keys.current()), keys.previous()];
-        let value = verified.into_iter().flatten().find_map(|key| key.verify(name, signed))?;
-        let device: Self = value.parse().ok()?;
+        let (name, signed) = (session::with_port(policy, signed_name(policy)), signed_name(policy));
+        let device = session::cookies_named(headers, &name).find_map(|value| {
+            let verified = [Some(keys.current()), keys.previous()];
+            let value = verified.into_iter().flatten().find_map(|key| key.verify(signed, value))?;
+            value.parse::<Self>().ok()
+        })?;
         (now.duration_since(device.last) < LASTS).then_some(device)
     }
 
     /// The cookie of the device, signed with the key that signs now.
     pub(super) fn cookie(&self, policy: &CookiePolicy, keys: &KeyRing, now: Timestamp) -> Cookie<'static> {
-        let name = cookie_name(policy);
+        let name = signed_name(policy);
         let left = (LASTS - now.duration_since(self.last)).max(SignedDuration::ZERO);
-        session::cookie_named(name, policy, keys.signing(now).sign(name, &self.to_string()), left)
+        let value = keys.signing(now).sign(name, &self.to_string());
+        session::cookie_named(session::with_port(policy, name), policy, value, left)
     }
 }
 
-/// Where the cookie is `Secure`, its name binds it to this host, its path and https.
-fn cookie_name(policy: &CookiePolicy) -> &'static str {
+/// What the value is signed for. Where the cookie is `Secure`, its name binds it to this host, its path and https.
+fn signed_name(policy: &CookiePolicy) -> &'static str {
     if policy.secure { "__Host-holdfast-device" } else { "holdfast-device" }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn policy(secure: bool) -> CookiePolicy {
-        CookiePolicy { keys: CookieKeys::fixed(ring(1, None)), secure }
+        CookiePolicy { keys: CookieKeys::fixed(ring(1, None)), secure, port: None }
     }
 
     fn device() -> Device {

@@ -67,12 +67,16 @@ fn signed_name(policy: &CookiePolicy) -> &'static str {
 /// The cookie's name. The port in it keeps two servers on one computer apart, and is not signed, so that a session goes
 /// on at another port.
 fn cookie_name(policy: &CookiePolicy) -> String {
-    let name = signed_name(policy);
+    with_port(policy, signed_name(policy))
+}
+
+/// A cookie's name with the port of a local server.
+pub(super) fn with_port(policy: &CookiePolicy, name: &str) -> String {
     policy.port.map_or_else(|| name.to_owned(), |port| format!("{name}-{port}"))
 }
 
 /// The values of the cookies of this name. Other applications' cookies are not looked at, whatever bytes are in them.
-fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(header::COOKIE).iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
         let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
@@ -86,7 +90,7 @@ fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie
 
 /// A cookie that only this server reads, and that other sites' forms do not send.
 pub(super) fn cookie_named(
-    name: &'static str,
+    name: String,
     policy: &CookiePolicy,
     value: String,
     lasts: SignedDuration,

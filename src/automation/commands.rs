@@ -136,7 +136,10 @@ impl Outcome {
             Self::CreateOrder(result) | Self::FulfillOrder(result) => Some(result.order.id.to_string()),
             // The lists are read again.
             Self::GetOrders(_) | Self::GetLeads(_) => Some("list".to_owned()),
-            Self::DeleteOrder(_) | Self::OneTimeRule(_) => None,
+            Self::DeleteOrder(_)
+            | Self::OneTimeRule(_)
+            | Self::RetryDeadLetters(_)
+            | Self::DismissDeadLetters(_) => None,
         };
         Answer { status: 200, body, location: None, etag: None, about }
     }

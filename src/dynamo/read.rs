@@ -1,7 +1,6 @@
 //! Bounded reads: one item, one page of a key range, up to a hundred items by key.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
@@ -192,15 +191,16 @@ impl Dynamo {
         let is_part = !attributes.is_empty();
         let mut found: HashMap<Key, Item> = HashMap::new();
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
-        let (start, mut attempts) = (Instant::now(), 0);
+        let (deadline, mut attempts) = (self.deadline(), 0);
         while !wanted.is_empty() {
             if attempts > 0 {
                 // DynamoDB leaves over what it throttles, which takes a moment to pass.
-                if start.elapsed() >= self.patience.deadline {
+                let wait = self.jittered(Self::FIRST_WAIT, attempts);
+                if wait >= self.left(deadline) {
                     let last = format!("{} keys stayed unprocessed", wanted.len());
                     return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
                 }
-                self.pause(attempts).await;
+                self.rest(wait).await;
             }
             attempts += 1;
             let request = KeysAndAttributes::builder()

@@ -156,7 +156,7 @@ async fn one(
 ) -> Result<bool, InventoryError> {
     let done = match decision {
         Decision::Retry => retry(app, parked.id, parked.version, by).await,
-        Decision::Dismiss(note) => dismiss(app, parked.id, parked.version, note.clone(), by).await,
+        Decision::Dismiss(note) => dismiss(app, parked.id, parked.version, note.clone(), by, None).await,
     };
     match done {
         Ok(_) => decided.done += 1,

@@ -20,8 +20,6 @@ use crate::dynamo::{Condition, Item, Key, Select, StoreError, WriteError, from_i
 
 /// What the keys of raffles begin with.
 const PREFIX: &str = "RAFFLE#";
-/// How often a count is tried again because others count the same raffle.
-const ATTEMPTS: u32 = 20;
 /// Raffles that are counted at the same time.
 const AT_ONCE: usize = 8;
 /// Raffles of one page of a recount.
@@ -104,7 +102,8 @@ pub async fn count(app: &App, changes: &[&Change]) -> Result<(), StoreError> {
 }
 
 async fn count_one(app: &App, id: RaffleId, blocks: Vec<(Block, Timestamp)>) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         let known = app.background.get(&sold_key(id)).await?.map(from_item::<Sold>).transpose()?;
         let Some(mut sold) = known.clone() else {
             // What was sold before it was counted is in the other blocks.
@@ -114,9 +113,8 @@ async fn count_one(app: &App, id: RaffleId, blocks: Vec<(Block, Timestamp)>) -> 
         if news == 0 || write(app, id, known.as_ref(), sold).await? {
             return Ok(());
         }
-        app.background.pause(attempt).await;
+        retries.backoff().await?;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &sold_key(id)))
 }
 
 /// Writes counts over those that were read. Returns whether they were still the same.
@@ -136,7 +134,8 @@ async fn write(app: &App, id: RaffleId, before: Option<&Sold>, mut after: Sold) 
 
 /// Counts one raffle by its blocks as they are now.
 async fn recount_one(app: &App, id: RaffleId) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         let known = app.background.get(&sold_key(id)).await?.map(from_item::<Sold>).transpose()?;
         // It may have been counted with newer blocks after they were read here, and then the write is refused.
         let Some(stored) = find(app, id).await? else { return Ok(()) };
@@ -145,9 +144,8 @@ async fn recount_one(app: &App, id: RaffleId) -> Result<(), StoreError> {
         if same || write(app, id, known.as_ref(), now).await? {
             return Ok(());
         }
-        app.background.pause(attempt).await;
+        retries.backoff().await?;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &sold_key(id)))
 }
 
 /// Counts all raffles by their blocks, page by page. Returns how many there are.

@@ -18,8 +18,6 @@ use crate::dynamo::stream::Change;
 use crate::dynamo::{Condition, Item, Key, StoreError, WriteError, from_item, to_attribute, to_item};
 use crate::values::Version;
 
-/// How often it is tried again because others write the same.
-const ATTEMPTS: u32 = 20;
 /// The most that one read takes.
 const TOGETHER: usize = 100;
 
@@ -93,7 +91,8 @@ pub async fn note(app: &App, changes: &[&Change]) -> Result<(), StoreError> {
 }
 
 async fn note_some(app: &App, runs: &[LastRun]) -> Result<(), StoreError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         let keys: Vec<Key> = runs.iter().map(|run| key(run.rule)).collect();
         let items = app.background.get_all(&keys).await?;
         let known = items.iter().filter_map(read).collect::<Result<Vec<LastRun>, _>>()?;
@@ -117,11 +116,10 @@ async fn note_some(app: &App, runs: &[LastRun]) -> Result<(), StoreError> {
         }
         match app.background.write(write).await {
             Ok(()) => return Ok(()),
-            Err(WriteError::Refused(_)) => app.background.pause(attempt).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
             Err(WriteError::Store(error)) => return Err(error),
         }
     }
-    Err(StoreError::contradiction("TransactWriteItems", &Key::new("RULES", "LAST")))
 }
 
 /// Notes the last run of each rule as the runs are now: for rules whose runs an earlier version wrote.

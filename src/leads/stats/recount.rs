@@ -19,7 +19,7 @@ use super::{
 use crate::app::App;
 use crate::dynamo::schema::{ALL_NEWEST, PK};
 use crate::dynamo::stream::{Change, Sequence};
-use crate::dynamo::{Condition, Item, Key, Select, StoreError, WriteError};
+use crate::dynamo::{Condition, DeadlineExceeded, Item, Key, Select, StoreError, WriteError};
 use crate::leads::domain::{Status, Stock};
 use crate::leads::items::LEAD;
 use crate::orders::items::ORDER;
@@ -27,8 +27,6 @@ use crate::values::UsState;
 
 /// Records of one page: what is read in one call.
 const PAGE: i32 = 100;
-/// How often a write is tried again because the stream counts at the same time.
-const ATTEMPTS: u32 = 200;
 /// How long an index of DynamoDB may be behind its table.
 const INDEX_DELAY: Duration = Duration::from_secs(1);
 /// The indexes' partitions with all records that count, and the sort key of each record's own item.
@@ -54,6 +52,12 @@ pub enum RecountError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<DeadlineExceeded> for RecountError {
+    fn from(error: DeadlineExceeded) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 /// Counts all leads and orders anew, page by page, and says after each how far it is.
@@ -109,7 +113,8 @@ fn unchanged(item: &Item) -> Condition {
 
 /// Changes the statistics as a whole, however often the stream counts at the same time.
 async fn change(app: &App, change: impl Fn(Item) -> Result<Item, RecountError>) -> Result<(), RecountError> {
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         let before = app.background.get(&stats_key()).await?;
         let Some(before) = before.filter(|item| item.contains_key(BY_STATE)) else {
             former::take_over(app).await?;
@@ -122,11 +127,10 @@ async fn change(app: &App, change: impl Fn(Item) -> Result<Item, RecountError>) 
         let write = app.background.guarded_write().put("stats", after, unchanged(&before));
         match app.background.write(write).await {
             Ok(()) => return Ok(()),
-            Err(WriteError::Refused(_)) => app.background.pause_in_race(attempt.min(4)).await,
+            Err(WriteError::Refused(_)) => retries.backoff().await?,
             Err(WriteError::Store(error)) => return Err(error.into()),
         }
     }
-    Err(StoreError::contradiction("TransactWriteItems", &stats_key()).into())
 }
 
 /// Begins a recount: its counters are at nothing.
@@ -170,7 +174,8 @@ async fn replace(app: &App, id: &str) -> Result<(), RecountError> {
 /// Takes the records in these partitions into the recount. Returns how many transactions put something right.
 async fn take_in(app: &App, id: &str, pks: &[String], sort: &str) -> Result<u64, RecountError> {
     let mut corrections = 0;
-    for attempt in 0..ATTEMPTS {
+    let mut retries = app.background.retries();
+    loop {
         let epoch = Epoch::read(app).await?;
         if epoch.recount.as_deref() != Some(id) {
             return Err(RecountError::Superseded);
@@ -189,9 +194,8 @@ async fn take_in(app: &App, id: &str, pks: &[String], sort: &str) -> Result<u64,
         if done {
             return Ok(corrections);
         }
-        app.background.pause_in_race(attempt.min(4)).await;
+        retries.backoff().await?;
     }
-    Err(StoreError::contradiction("TransactWriteItems", &stats_key()).into())
 }
 
 /// The records in these partitions as they are now.
