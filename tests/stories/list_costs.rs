@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::inventory_api::{event, send};
 use super::orders::{create as create_order, set_cap, stock};
 use super::stats::follow;
-use crate::support::desk::{Desk, create, new_lead};
+use crate::support::desk::{Desk, change, create, new_lead};
 use crate::support::http::Client;
 use crate::support::{Story, World, stories};
 
@@ -158,13 +158,15 @@ async fn raffles(admin: &Client) -> Value {
 /// Fifty of everything, and the addresses of the first of each kind.
 async fn furnish(world: &World, desk: &Desk, admin: &Client) -> Vec<(&'static str, String)> {
     for number in 0..THINGS {
-        let rule = json!({ "name": format!("Rule {number}"), "on": "lead.created", "command": "get_leads state=NY" });
+        let rule = json!({ "name": format!("Rule {number}"), "on": "lead.qualified", "command": "get_leads state=NY" });
         admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
         let token = json!({ "name": format!("token {number}") });
         admin.post("/api/tokens").json(&token).send().await.expect(201);
     }
     let raffle = raffles(admin).await;
     let lead = create(admin, &new_lead("Lead 0", "lead0@example.com")).await;
+    // Every rule answers this once.
+    change(admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
     set_cap(desk, "CA", 100).await;
     stock(desk, "CA", 60).await;
     let mut order = None;
