@@ -54,10 +54,10 @@ impl Batch {
     }
 
     /// Adds a record.
-    pub fn push(&mut self, record: Result<Change, Unreadable>) {
+    pub fn push(&mut self, record: Result<Change, Box<Unreadable>>) {
         match record {
             Ok(change) => self.changes.push(change),
-            Err(unreadable) => self.unreadable.push(unreadable),
+            Err(unreadable) => self.unreadable.push(*unreadable),
         }
     }
 }
@@ -87,17 +87,19 @@ pub struct Unreadable {
 ///
 /// # Errors
 /// [`Unreadable`] if there is no image, or one of a schema that this program does not read.
-pub fn readable(record: Raw) -> Result<Change, Unreadable> {
+pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
     let Raw { id, at, sequence, key, before, after } = record;
-    let unreadable = |cause: &str, schema| Unreadable {
-        id: id.clone(),
-        at: Some(at),
-        sequence: Some(sequence.clone()),
-        key: Some(key.clone()),
-        cause: cause.to_owned(),
-        schema,
-        before: before.clone(),
-        after: after.clone(),
+    let unreadable = |cause: &str, schema| {
+        Box::new(Unreadable {
+            id: id.clone(),
+            at: Some(at),
+            sequence: Some(sequence.clone()),
+            key: Some(key.clone()),
+            cause: cause.to_owned(),
+            schema,
+            before: before.clone(),
+            after: after.clone(),
+        })
     };
     if before.is_none() && after.is_none() {
         return Err(unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
@@ -229,7 +231,7 @@ fn place(path: &serde_path_to_error::Path) -> String {
 }
 
 /// One record of an event. Its place in a message is that in the event.
-fn record_of(index: usize, value: Value) -> Result<Change, Unreadable> {
+fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
     let read: Result<Record, _> = serde_path_to_error::deserialize(value.clone());
     let Record { id, dynamodb: body } = read.map_err(|error| {
         let path = match place(error.path()) {
@@ -243,21 +245,21 @@ fn record_of(index: usize, value: Value) -> Result<Change, Unreadable> {
     let key = key_of(&item(body.keys)).ok_or_else(|| wrong("has another key than pk and sk, both text"))?;
     let (before, after) = (body.old_image.map(item), body.new_image.map(item));
     let raw = Raw { id, at, sequence: body.sequence_number, key, before, after };
-    readable(raw).map_err(|unreadable| Unreadable {
-        cause: format!("Records[{index}].dynamodb {}", unreadable.cause),
-        ..unreadable
+    readable(raw).map_err(|mut unreadable| {
+        unreadable.cause = format!("Records[{index}].dynamodb {}", unreadable.cause);
+        unreadable
     })
 }
 
 /// What can be read of a record that cannot be read as a whole.
-fn partly_read(record: &Value, cause: String) -> Unreadable {
+fn partly_read(record: &Value, cause: String) -> Box<Unreadable> {
     let body = &record["dynamodb"];
     let image = |name: &str| serde_json::from_value::<Image>(body[name].clone()).ok().map(item);
     let sequence = body["SequenceNumber"].as_str().and_then(|text| text.parse::<Sequence>().ok());
     let named = record["eventID"].as_str().map(str::to_owned);
     // What names nothing is known by what it says.
     let id = named.unwrap_or_else(|| crate::values::fingerprint(&[record.to_string().as_bytes()]));
-    Unreadable {
+    Box::new(Unreadable {
         id,
         at: body["ApproximateCreationDateTime"].as_f64().and_then(moment),
         sequence,
@@ -266,7 +268,7 @@ fn partly_read(record: &Value, cause: String) -> Unreadable {
         schema: None,
         before: image("OldImage"),
         after: image("NewImage"),
-    }
+    })
 }
 
 fn moment(seconds: f64) -> Option<Timestamp> {

@@ -186,8 +186,7 @@ async fn health_says_that_the_process_lives_and_readiness_whether_the_table_answ
     let visitor = desk.visitor();
     let ready = async |status| visitor.get("/health/ready").send().await.expect(status).json::<Value>();
     let later = |seconds| {
-        let mut now = now.lock().unwrap();
-        *now = *now + SignedDuration::from_secs(seconds);
+        *now.lock().unwrap() += SignedDuration::from_secs(seconds);
     };
     world.wire().reset();
     for _ in 0..3 {

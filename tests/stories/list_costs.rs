@@ -1,16 +1,18 @@
 //! What a page of a list costs: a bounded number of calls, whatever it lists.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use holdfast::accounts::domain::Role;
 use holdfast::inventory::health::{self, Progress};
+use holdfast::telemetry::Telemetry;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::inventory_api::{event, send};
 use super::orders::{create as create_order, set_cap, stock};
 use super::stats::follow;
-use crate::support::desk::{Desk, create, new_lead};
+use crate::support::desk::{Desk, change, create, new_lead};
 use crate::support::http::Client;
 use crate::support::{Story, World, stories};
 
@@ -19,7 +21,8 @@ pub fn all() -> Vec<Story> {
     stories![
         store: a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists,
             what_is_sold_of_raffles_follows_in_lists_and_is_exact_on_their_pages;
-        embedded: every_list_is_in_the_table_of_costs
+        embedded: every_list_is_in_the_table_of_costs,
+            the_dashboard_reads_few_units
     ]
 }
 
@@ -133,8 +136,7 @@ fn shape(path: &str) -> String {
 
 async fn every_list_is_in_the_table_of_costs(world: World) {
     let desk = Desk::open(&world).await;
-    let known: BTreeSet<String> =
-        LISTS.iter().map(|list| list.path).chain(NO_LISTS).map(shape).collect();
+    let known: BTreeSet<String> = LISTS.iter().map(|list| list.path).chain(NO_LISTS).map(shape).collect();
     for route in desk.routes.iter().filter(|route| route.method == http::Method::GET) {
         assert!(known.contains(&shape(route.path)), "{}: is it a list? Say what it costs", route.path);
     }
@@ -143,7 +145,7 @@ async fn every_list_is_in_the_table_of_costs(world: World) {
 async fn raffles(admin: &Client) -> Value {
     let mut last = Value::Null;
     for number in 0..THINGS {
-        let raffle = json!({ "title": format!("Raffle {number}"), "prize": "A prize", "limitPerPerson": 60 });
+        let raffle = json!({ "title": format!("Raffle {number}"), "prize": "A prize", "limitPerPerson": 50 });
         last = admin.post("/api/raffles").json(&raffle).send().await.expect(201).json();
     }
     let tickets = format!("/api/raffles/{}/tickets", last["id"].as_str().unwrap());
@@ -156,14 +158,15 @@ async fn raffles(admin: &Client) -> Value {
 /// Fifty of everything, and the addresses of the first of each kind.
 async fn furnish(world: &World, desk: &Desk, admin: &Client) -> Vec<(&'static str, String)> {
     for number in 0..THINGS {
-        let rule =
-            json!({ "name": format!("Rule {number}"), "on": "lead.created", "command": "get_leads state=NY" });
+        let rule = json!({ "name": format!("Rule {number}"), "on": "lead.qualified", "command": "get_leads state=NY" });
         admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
         let token = json!({ "name": format!("token {number}") });
         admin.post("/api/tokens").json(&token).send().await.expect(201);
     }
     let raffle = raffles(admin).await;
     let lead = create(admin, &new_lead("Lead 0", "lead0@example.com")).await;
+    // Every rule answers this once.
+    change(admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
     set_cap(desk, "CA", 100).await;
     stock(desk, "CA", 60).await;
     let mut order = None;
@@ -210,6 +213,7 @@ async fn a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists(world: World
     let desk = Desk::open(&world).await;
     let admin = desk.session(Role::Administrator, "Ann").await.always("origin", "http://holdfast.test");
     let names = furnish(&world, &desk, &admin).await;
+    let mut dear = Vec::new();
     for List { path, excused } in LISTS {
         let path = names.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, id));
         // Who asks is checked at most once in ten seconds.
@@ -218,16 +222,18 @@ async fn a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists(world: World
         let answer = admin.get(&path).send().await.expect(200);
         let calls = world.wire().total();
         assert_eq!(world.wire().scans(), 0, "{path}");
-        if excused.is_some() {
-            continue;
+        if calls > MOST && excused.is_none() {
+            dear.push(format!("{path} takes {calls} calls"));
         }
-        assert!(calls <= MOST, "{path} takes {calls} calls");
         if path.starts_with("/api/") {
             let page: Value = answer.json();
             assert!(page["items"].is_array() && page.get("next").is_some(), "{path}: {page}");
         }
     }
-    for path in ["/api/raffles?limit=50", "/api/automation/dead-letters?limit=50", "/api/automation/runs?limit=50"] {
+    assert_eq!(dear, Vec::<String>::new());
+    for path in
+        ["/api/raffles?limit=50", "/api/automation/dead-letters?limit=50", "/api/automation/runs?limit=50"]
+    {
         let page: Value = admin.get(path).send().await.expect(200).json();
         assert_eq!(page["items"].as_array().unwrap().len(), THINGS, "{path} is full");
     }
@@ -264,9 +270,32 @@ async fn what_is_sold_of_raffles_follows_in_lists_and_is_exact_on_their_pages(wo
     assert_eq!((&now["sold"], &now["version"]), (&exact["sold"], &exact["version"]));
 
     // Counts that are wrong are put right.
-    super::dead_letters::drop_item(&world, &format!("RAFFLE#{}", raffle["id"].as_str().unwrap()), "SOLD").await;
+    super::dead_letters::drop_item(&world, &format!("RAFFLE#{}", raffle["id"].as_str().unwrap()), "SOLD")
+        .await;
     assert_eq!(listed().await["sold"], 12, "what is not counted is read");
     assert_eq!(holdfast::raffle::sold::recount(&desk.app).await.unwrap(), 1);
     assert_eq!(listed().await["sold"], 12);
     assert!(listed().await["asOf"].is_string());
+}
+
+async fn the_dashboard_reads_few_units(world: World) {
+    let units: Arc<Mutex<f64>> = Arc::default();
+    let heard = units.clone();
+    let desk = Desk::open(&world).await;
+    let desk = desk.with_telemetry(Telemetry::to(move |report| *heard.lock().unwrap() = report.read_units));
+    let agent = desk.agent().await;
+    set_cap(&desk, "CA", 100).await;
+    stock(&desk, "CA", 60).await;
+    for _ in 0..10 {
+        create_order(&desk, &["CA"], Some(1)).await.unwrap();
+    }
+    follow(&world, &desk).await;
+    agent.get("/").send().await.expect(200);
+    let few = *units.lock().unwrap();
+    stock(&desk, "NY", 200).await;
+    follow(&world, &desk).await;
+    agent.get("/").send().await.expect(200);
+    let units = *units.lock().unwrap();
+    // One for the statistics, one for each of 14 days, one for each cap and the default, and the newest orders.
+    assert!(units <= 80.0 && units <= few + 1.0, "{few}, then {units}");
 }

@@ -55,6 +55,10 @@ async fn it_prints_its_address_and_a_link_that_signs_an_administrator_in_once(_:
     let server = data.serve().await;
     assert!(server.address.starts_with("http://127.0.0.1:"), "{}", server.address);
     server.visitor().get("/health").send().await.expect(200);
+    let ready: Value = server.visitor().get("/health/ready").send().await.expect(200).json();
+    for check in ["table", "stream", "sweeper", "disk"] {
+        assert_eq!(ready["checks"][check]["status"], "ok", "{ready}");
+    }
 
     let person = server.administrator().await;
     let me: Value = person.get("/api/me").send().await.expect(200).json();

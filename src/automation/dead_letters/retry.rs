@@ -70,7 +70,7 @@ async fn apply_record(app: &App, stored: &Stored) -> Result<(), DeadLetterError>
         }));
     };
     let change = readable(record).map_err(|unreadable| {
-        DeadLetterError::StillRefused(super::domain::Failed::from(&unreadable).reason)
+        DeadLetterError::StillRefused(super::domain::Failed::from(&*unreadable).reason)
     })?;
     match apply(app, &change).await {
         Ok(()) => Ok(()),

@@ -8,7 +8,8 @@ use crate::app::App;
 use crate::dynamo::ledger::{Answer, Done, Once, Recall};
 use crate::dynamo::schema::SK;
 use crate::dynamo::{
-    Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute, to_item,
+    Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute,
+    to_item,
 };
 use crate::leads::domain::Actor;
 use crate::values::Version;

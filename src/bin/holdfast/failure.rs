@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
+use holdfast::automation::rules::RuleError;
 use holdfast::dynamo::StoreError;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::domain::Flaw;
@@ -13,7 +14,6 @@ use holdfast::inventory::retail::RetailError;
 use holdfast::leads::import::ImportError;
 #[cfg(feature = "kafka")]
 use holdfast::native::kafka::ConsumeError;
-use holdfast::automation::rules::RuleError;
 use holdfast::native::{ClientError, StartError};
 use holdfast::orders::OrderError;
 use holdfast::raffle::RaffleError;

@@ -121,14 +121,14 @@ impl Log {
     }
 }
 
-fn change(record: StreamRecord) -> Result<Change, Unreadable> {
+fn change(record: StreamRecord) -> Result<Change, Box<Unreadable>> {
     let StreamRecord { sequence, at, keys, old_image: before, new_image: after, .. } = record;
     let (key, numbered) = (key_of(&keys), numbered(sequence));
     match (key, numbered) {
         (Some(key), Ok(sequence)) => {
             readable(Raw { id: sequence.as_issued().to_owned(), at, sequence, key, before, after })
         }
-        (key, numbered) => Err(Unreadable {
+        (key, numbered) => Err(Box::new(Unreadable {
             id: format!("2{sequence:020}"),
             at: Some(at),
             sequence: numbered.ok(),
@@ -137,7 +137,7 @@ fn change(record: StreamRecord) -> Result<Change, Unreadable> {
             schema: None,
             before,
             after,
-        }),
+        })),
     }
 }
 

@@ -265,7 +265,7 @@ impl Shard {
     }
 }
 
-fn change(record: Record) -> Result<Change, Unreadable> {
+fn change(record: Record) -> Result<Change, Box<Unreadable>> {
     let id = record.event_id;
     let body = record.dynamodb.unwrap_or_else(|| StreamRecord::builder().build());
     let at = body.approximate_creation_date_time;
@@ -286,7 +286,7 @@ fn change(record: Record) -> Result<Change, Unreadable> {
             let named = || fingerprint(&[format!("{at:?} {sequence:?} {key:?}").as_bytes()]);
             let id = id.unwrap_or_else(named);
             let cause = format!("has no {}", lacking.join(" and no "));
-            Err(Unreadable { id, at, sequence, key, cause, schema: None, before, after })
+            Err(Box::new(Unreadable { id, at, sequence, key, cause, schema: None, before, after }))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::binary::{Data, Run};
-use crate::support::desk::Desk;
+use crate::support::desk::{Desk, create, new_lead};
 use crate::support::http::Client;
 use crate::support::{Story, World, stories};
 
@@ -22,6 +22,7 @@ pub fn all() -> Vec<Story> {
             a_directory_without_data_is_named_by_what_reads_and_not_made,
             a_file_of_which_no_row_becomes_a_lead_is_a_failure,
             a_file_that_cannot_be_imported_is_refused_in_words,
+            the_statistics_are_counted_anew_beside_the_running_server_and_alone,
             the_help_of_every_command_names_every_flag,
             who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown,
             a_wrong_configuration_of_the_function_names_every_fault
@@ -236,6 +237,23 @@ async fn a_file_that_cannot_be_imported_is_refused_in_words(_: World) {
     assert_eq!(binary.lines().count(), 1, "{binary}");
 }
 
+async fn the_statistics_are_counted_anew_beside_the_running_server_and_alone(_: World) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let person = server.administrator().await.always("origin", &server.address);
+    for number in 0..3 {
+        create(&person, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
+    }
+    let counted = "Counted 3 leads and 0 orders.";
+    let beside = data.holdfast(&["recount"]).succeeds().await;
+    assert!(beside.contains(counted), "{beside}");
+    let stats: Value = person.get("/api/leads/stats").send().await.expect(200).json();
+    assert_eq!(stats["total"], 3);
+    server.stop().await;
+    let alone = data.holdfast(&["recount"]).succeeds().await;
+    assert!(alone.contains(counted) && alone.contains("No record was counted wrongly."), "{alone}");
+}
+
 /// The flags of each command, by its words; `--help` and `--version` are every command's or the program's own.
 fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
@@ -257,6 +275,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("raffle verify", ["--help"].into()),
         ("run", table(&[])),
         ("upgrade", table(&["--finish"])),
+        ("recount", table(&[])),
         ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
         ("replay", table(&["--dry-run", "--format"])),
         ("check", table(&[])),
