@@ -206,7 +206,6 @@ mod tests {
     fn every_reason_for_which_messages_are_parked_has_a_name_here() {
         let flaws = [
             Flaw::Empty,
-            Flaw::Framed(1),
             Flaw::NotJson(String::new()),
             Flaw::NoObject,
             Flaw::Fields(Vec::new()),

@@ -23,7 +23,8 @@ pub fn all() -> Vec<Story> {
         api: the_printed_link_signs_the_first_administrator_in_once,
             guesses_sent_at_once_are_counted_one_by_one,
             a_repeated_request_makes_one_token;
-        web: a_wrong_password_and_an_unknown_address_hear_the_same,
+        web: cookies_of_other_applications_sign_nobody_out,
+            a_wrong_password_and_an_unknown_address_hear_the_same,
             a_new_password_ends_older_sessions_and_keeps_this_one,
             a_token_signs_a_program_in_until_it_is_revoked,
             tokens_are_listed_page_by_page,
@@ -569,4 +570,25 @@ async fn what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere(wo
     me(&here).await.expect(401);
     let soon = later(&elsewhere, SignedDuration::from_secs(11));
     me(&soon.bearer(secret)).await.expect(401);
+}
+
+async fn cookies_of_other_applications_sign_nobody_out(world: World) {
+    let desk = Desk::open(&world).await;
+    let ann = desk.session(Role::Agent, "Ann Lee").await;
+    let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());
+    for cookies in [
+        format!("display_name=José; {session}"),
+        format!("{session}; city=Zürich"),
+        format!("holdfast=of-another; {session}; =x; y"),
+    ] {
+        let me = desk.visitor().get("/api/me").header("cookie", &cookies).send().await;
+        assert_eq!(me.expect(200).json::<Value>()["name"], "Ann Lee", "{cookies}");
+    }
+    // The link is followed beside such a cookie as well, and is not used up for nothing.
+    let link = store::first_administrator_link(&desk.app).await.unwrap();
+    let path = link_path(&link);
+    let there = desk.visitor().get(&path).header("cookie", "city=Zürich").send().await.expect(303);
+    let cookie = there.header("set-cookie").split(';').next().unwrap().to_owned();
+    let both = format!("city=Zürich; {cookie}");
+    desk.visitor().get("/api/me").header("cookie", &both).send().await.expect(200);
 }

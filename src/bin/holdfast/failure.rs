@@ -260,7 +260,7 @@ fn counted(values: u64) -> String {
 }
 
 /// What the system said, without the number that Rust adds.
-fn system(cause: &io::Error) -> String {
+pub fn system(cause: &io::Error) -> String {
     let words = cause.to_string();
     words.rsplit_once(" (os error ").map_or(words.as_str(), |(words, _)| words).to_owned()
 }

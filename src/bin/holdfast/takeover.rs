@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 use tokio::task::spawn_blocking;
 
 use crate::data::{DataDirectory, sync_name};
-use crate::failure::Failure;
+use crate::failure::{Failure, system};
 use crate::serve::TABLE;
 use crate::table::no_cookies;
 use crate::workers::CONSUMER;
@@ -40,7 +40,7 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     if store.exists() || has_log(&store) || !former.exists() {
         return Ok(());
     }
-    let failed = |cause: Cause| Failure::Former { path: former.clone(), cause: cause.to_string() };
+    let failed = |cause: Cause| Failure::Former { path: former.clone(), cause: plain(&*cause) };
     let part = store.with_extension("part");
     remove(&part).map_err(|error| failed(error.into()))?;
     let engine = {
@@ -69,6 +69,25 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     let Copied { items, unread } = copied.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
     tracing::info!(items, unread, "took over {}, which stays as it is", former.display());
     Ok(())
+}
+
+/// What went wrong, without the words of a library's types.
+fn plain(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    if let Some(error) = cause.downcast_ref::<rusqlite::Error>() {
+        return match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => "file is not a database".to_owned(),
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                "another program has it open".to_owned()
+            }
+            Some(rusqlite::ErrorCode::DiskFull) => "the disk is full".to_owned(),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => "it is damaged".to_owned(),
+            _ => "it does not hold what that version wrote".to_owned(),
+        };
+    }
+    if cause.is::<serde_json::Error>() || cause.is::<std::num::ParseIntError>() {
+        return "an item in it is not what that version wrote".to_owned();
+    }
+    cause.downcast_ref::<io::Error>().map_or_else(|| cause.to_string(), system)
 }
 
 /// Whether SQLite has left a log beside a file, in which changes may stand.

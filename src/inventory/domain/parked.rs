@@ -103,7 +103,7 @@ pub struct Reason {
 impl From<&Flaw> for Reason {
     fn from(flaw: &Flaw) -> Self {
         let name = match flaw {
-            Flaw::Empty | Flaw::Framed(_) | Flaw::NotJson(_) => "bad-json",
+            Flaw::Empty | Flaw::NotJson(_) => "bad-json",
             Flaw::NoObject | Flaw::Fields(_) => "wrong-schema",
             Flaw::Cut { .. } => "too-large",
         };

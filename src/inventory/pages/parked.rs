@@ -74,7 +74,7 @@ async fn decide(
 ) -> Answer {
     let typed = GroupView::typed(&form);
     let (status, group) = match typed.read() {
-        Err(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, wrong),
+        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, typed.refused(&invalid)),
         Ok((group, decision)) => {
             let cursor = form.get("cursor").filter(|cursor| !cursor.is_empty());
             let done = groups::decide(&app, &group, &decision, &who.actor(), cursor).await?;

@@ -124,18 +124,23 @@ impl GroupView {
         Self { reason, sku, note, decision: text("decision"), ..Self::default() }
     }
 
-    /// What is to be decided, or the form with what is wrong.
-    pub(in crate::inventory) fn read(&self) -> Result<(Group, Decision), Self> {
-        let read = || {
-            let group = Group { reason: given(&self.reason)?, sku: given(&self.sku)? };
-            let decision = match self.decision.as_str() {
-                "retry" => Decision::Retry,
-                "dismiss" => Decision::Dismiss(given(&self.note)?),
-                _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
-            };
-            Ok((group, decision))
+    /// What is to be decided.
+    ///
+    /// # Errors
+    /// What is wrong with the form, in words.
+    pub(in crate::inventory) fn read(&self) -> Result<(Group, Decision), Invalid> {
+        let group = Group { reason: given(&self.reason)?, sku: given(&self.sku)? };
+        let decision = match self.decision.as_str() {
+            "retry" => Decision::Retry,
+            "dismiss" => Decision::Dismiss(given(&self.note)?),
+            _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
         };
-        read().map_err(|invalid: Invalid| Self { error: Some(invalid.to_string()), ..self.clone() })
+        Ok((group, decision))
+    }
+
+    /// The form with what is wrong with it.
+    pub(in crate::inventory) fn refused(self, invalid: &Invalid) -> Self {
+        Self { error: Some(invalid.to_string()), ..self }
     }
 
     /// The form with what came of it.
