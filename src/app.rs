@@ -35,8 +35,8 @@ use crate::telemetry::{self, Heartbeats, Telemetry};
 use crate::web::access::{Access, Route, Routes};
 use crate::web::client::{self, TrustedProxies};
 use crate::web::extract::WebError;
-use crate::web::origin::{self, OriginKeys};
 use crate::web::health::{FreeDisk, LastReadiness};
+use crate::web::origin::{self, OriginKeys};
 use crate::web::{assets, headers, health};
 
 /// Where random bytes come from.

@@ -260,8 +260,8 @@ async fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
     use crate::fields::{self, FieldError};
+    use serde_json::Value;
 
     fn body(json: Value) -> Result<CreateBody, Vec<FieldError>> {
         fields::read(serde_json::from_value(json).unwrap())

@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
+use holdfast::web::client::PeerAddress;
 use http::{HeaderName, StatusCode, header};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use holdfast::web::client::PeerAddress;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};

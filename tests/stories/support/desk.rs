@@ -16,8 +16,8 @@ use holdfast::telemetry::{Heartbeats, Telemetry};
 use holdfast::values::{Email, Name};
 use holdfast::web::access::Route;
 use holdfast::web::client::{PeerAddress, TrustedProxies};
-use holdfast::web::origin::OriginKeys;
 use holdfast::web::health::LastReadiness;
+use holdfast::web::origin::OriginKeys;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
