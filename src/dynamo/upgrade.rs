@@ -345,7 +345,7 @@ mod tests {
             aws_smithy_async::rt::sleep::TokioSleep::new(),
         );
         let (clock, entropy) = (Clock::of_system(), Entropy::of_system());
-        Dynamo::new(line, "t", sleep, clock, entropy, Default::default()).with_forms(forms)
+        Dynamo::new(line, "table", sleep, clock, entropy, Default::default()).with_forms(forms)
     }
 
     #[cfg(feature = "local")]

@@ -193,8 +193,10 @@ async fn made_before(app: &App, message: &Message) -> Result<Option<bool>, Inven
     };
     let item = app.dynamo.get(&movement_key(&sku, version)).await?;
     let movement: Option<Movement> = item.map(from_item).transpose()?;
-    let same =
-        |movement: Movement| movement.after == message.quantity && movement.reason == message.reference;
+    let same = |movement: Movement| {
+        let of_same_version = message.version.is_none_or(|version| movement.version == version.next());
+        of_same_version && movement.after == message.quantity && movement.reason == message.reference
+    };
     Ok(Some(sku == message.sku && movement.is_some_and(same)))
 }
 

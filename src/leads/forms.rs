@@ -424,7 +424,9 @@ mod tests {
         let request = read("q=ann&status=qualified&state=&sort=score&cursor=").unwrap();
         assert_eq!(request.query.unwrap().typed(), "ann");
         assert_eq!((request.filter.status, request.filter.state), (Some(Status::Qualified), None));
-        assert_eq!((request.sort, request.cursor), (Sort::Score, None));
+        assert_eq!((request.sort, request.cursor), (Sort::Newest, None), "a search has an order of its own");
+        assert_eq!(read("status=qualified&sort=score").unwrap().sort, Sort::Score);
+        assert_eq!(read("stock=assigned&sort=score").unwrap().sort, Sort::Newest);
         for query in ["status=x", "state=zz", "sort=up", &format!("q={}", "a".repeat(201))] {
             assert!(matches!(read(query), Err(WebError::Invalid(_))), "{query}");
         }

@@ -91,6 +91,26 @@ pub async fn read(app: &App, id: RaffleId, who: &SignedIn) -> Result<RaffleState
     Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, app.clock.now()))
 }
 
+/// A raffle as `who` may see it now, with how the sale went. Two calls.
+///
+/// # Errors
+/// [`RaffleError::NotFound`].
+pub async fn read_with_sales(
+    app: &App,
+    id: RaffleId,
+    who: &SignedIn,
+) -> Result<(RaffleState, Vec<Point>), RaffleError> {
+    let (stored, now) = (stored(app, id).await?, app.clock.now());
+    let holding = holding(app, id, who).await?;
+    let sales = sales_of(&stored, now);
+    Ok((RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now), sales))
+}
+
+fn sales_of(Stored { raffle, pool, .. }: &Stored, now: Timestamp) -> Vec<Point> {
+    let until = raffle.drawn.as_ref().map_or(now, |drawn| drawn.at);
+    pool.sales().curve(raffle.created_at, until)
+}
+
 /// A raffle as `who` may see it now, unless it is as it was at this [tag](RaffleState::tag). One call where nothing has
 /// changed.
 ///
@@ -221,9 +241,7 @@ pub async fn proof(app: &App, id: RaffleId) -> Result<Proof, RaffleError> {
 /// # Errors
 /// [`RaffleError::NotFound`].
 pub async fn sales(app: &App, id: RaffleId) -> Result<Vec<Point>, RaffleError> {
-    let Stored { raffle, pool, .. } = stored(app, id).await?;
-    let until = raffle.drawn.as_ref().map_or(app.clock.now(), |drawn| drawn.at);
-    Ok(pool.sales().curve(raffle.created_at, until))
+    Ok(sales_of(&stored(app, id).await?, app.clock.now()))
 }
 
 /// One page of a raffle's sold tickets.

@@ -102,6 +102,7 @@ async fn the_essential_alarms_are_always_there_and_cost_little(_: World) {
     let names: BTreeSet<_> = always.iter().map(name).collect();
     let essential = [
         "ApiFailuresAlarm",
+        "DeadLettersAlarm",
         "StreamBehindAlarm",
         "StreamFailuresAlarm",
         "SweeperSilentAlarm",

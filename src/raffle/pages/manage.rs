@@ -1,7 +1,7 @@
 //! What administrators see of a raffle: its tickets with their owners, its sales and its history; and the draw.
 
 use axum::extract::State;
-use futures_util::future::try_join4;
+use futures_util::future::try_join3;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -62,11 +62,10 @@ async fn page(
     who: &SignedIn,
     query: ManageQuery,
 ) -> Result<ManagePage, RaffleError> {
-    let (state, tickets, history, sales) = try_join4(
-        store::read(app, id, who),
+    let ((state, sales), tickets, history) = try_join3(
+        store::read_with_sales(app, id, who),
         store::tickets(app, id, TICKETS, cursor(&query.cursor)),
         store::history(app, id, HISTORY, cursor(&query.history)),
-        store::sales(app, id),
     )
     .await?;
     Ok(ManagePage::new(shell, state, tickets, history, &sales, query.cursor))
