@@ -262,7 +262,8 @@ async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
         let form = dynamo.form_to_write();
         let after = dynamo.forms.written(dynamo.forms.read(before.clone())?, form);
         let update = Update::between(&before, &after);
-        let write = dynamo.guarded_write().as_is().update("item", &key, &update, update.untouched(&before));
+        let write =
+            dynamo.guarded_write().in_written_form().update("item", &key, &update, update.untouched(&before));
         let stands = match dynamo.write(write).await {
             Ok(()) => return Ok(true),
             Err(WriteError::Store(error)) => return Err(error),

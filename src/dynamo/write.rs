@@ -183,7 +183,7 @@ impl GuardedWrite {
     }
 
     /// The same write, whose items and updates are in the form that is written already.
-    pub(super) fn as_is(self) -> Self {
+    pub(super) fn in_written_form(self) -> Self {
         Self { form: self.forms.present, ..self }
     }
 

@@ -12,8 +12,6 @@ use crate::values::UsState;
 const COUNTED: &str = "COUNTED";
 /// States that are taken over in one transaction: an expression is of 4 KB at most.
 const TOGETHER: usize = 20;
-/// Attempts while an earlier version is still counting.
-
 fn key(state: UsState) -> Key {
     Key::new(state_partition(state), COUNTED)
 }
