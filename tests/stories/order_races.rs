@@ -414,7 +414,7 @@ async fn assert_accounted(desk: &Desk, leads_known: &[Lead], states: &[&str]) {
         let lead = leads::find(&desk.app, known.id).await.unwrap();
         if let Some(id) = lead.order_id {
             if let std::collections::btree_map::Entry::Vacant(place) = found.entry(id) {
-                place.insert(find(&desk, id).await.ok());
+                place.insert(find(desk, id).await.ok());
             }
             let detail = found[&id].as_ref().unwrap_or_else(|| panic!("lead {} is in no order", lead.id));
             orders_of.insert(lead.id, detail.clone());

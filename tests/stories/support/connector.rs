@@ -206,7 +206,7 @@ impl Wire {
     }
 
     /// Lets a call meet what it is to meet, and records what came of it.
-    fn bring<O: Answered, F>(
+    fn bring<O: Answered + 'static, F>(
         &self,
         operation: String,
         body: Value,
@@ -214,7 +214,6 @@ impl Wire {
         forward: impl FnOnce() -> F + Send + 'static,
     ) -> impl Future<Output = O> + Send + 'static
     where
-        O: 'static,
         F: Future<Output = O> + Send + 'static,
     {
         // The call counts as sent from now on, not only when its answer is waited for.
