@@ -145,6 +145,11 @@ impl RetryPolicy {
     pub(super) fn reserve(&self, budget: Duration) -> Duration {
         self.attempt.min(budget / 4)
     }
+
+    /// The least time that an attempt is begun with.
+    fn shortest_attempt(&self) -> Duration {
+        Duration::from_millis(50).min(self.request / 40)
+    }
 }
 
 /// A call was given up: its time ended before an attempt succeeded.
@@ -281,7 +286,8 @@ impl Dynamo {
         let mut given_up = GaveUp { operation, attempts: 0, last, unanswered: false };
         loop {
             let left = self.left(deadline);
-            if left.is_zero() {
+            // In less time than this nothing is answered, and an attempt would only make the outcome unknown.
+            if left < self.policy.shortest_attempt() {
                 break;
             }
             given_up.attempts += 1;

@@ -367,22 +367,16 @@ fn try_all() {
             *now.lock().unwrap() = Mood::Fine;
             let what = format!("{} {} in the mood {mood:?}: {status} after {took:?}", asked.0, asked.2);
             assert!(took <= BUDGET, "{what}");
-            assert!(
-                status == 503
-                    || matches!(mood, Mood::Slow(_))
-                    || status == 422
-                    || status == 404
-                    || status == 409,
-                "{what}: {}",
-                answer.text()
-            );
+            // A slow store still answers; what breaks a rule is refused after a read, and writes nothing.
+            let reads_alone = [404, 409, 422].contains(&status) || asked.2 == "/api/inventory/parked/retry";
+            let is_right = status == 503 || matches!(mood, Mood::Slow(_)) || reads_alone;
+            assert!(is_right, "{what}: {}", answer.text());
             busy += usize::from(status == 503);
         }
-        // A slow store still answers. What breaks a rule is refused after a read; all else runs into the deadline.
         let least = match mood {
             Mood::Slow(_) => 0,
             Mood::Silent | Mood::Throttled => requests.len(),
-            _ => requests.len() - 6,
+            _ => requests.len() - 10,
         };
         assert!(busy >= least, "{mood:?}: only {busy} of {} were answered 503", requests.len());
     }

@@ -371,7 +371,7 @@ async fn a_failing_store_is_waited_for_and_nothing_is_passed(world: World) {
     let all = sent.len() as u64;
     broker.send(vec![sent]);
     let wire = world.another_wire();
-    let hasty = RetryPolicy { attempt: Duration::from_secs(5), request: Duration::from_millis(50) };
+    let hasty = RetryPolicy { attempt: Duration::from_secs(5), request: Duration::from_millis(400) };
     wire.always(WRITE, Fault::ConnectionRefused);
     let consumer = Consumer::start(&desk.another(&world, &wire, hasty), &broker, "shop");
     consumer.until("messages are tried again", |tally| tally.again > 20).await;

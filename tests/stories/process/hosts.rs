@@ -126,7 +126,7 @@ async fn it_serves_under_a_path_and_its_links_lead_there(world: World) {
 async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(world: World) {
     let mut without = serving(&world, serve());
     without.arg("--no-workers");
-    let health = Server::of_table(Run::start(without, "")).await.visitor().get("/health").send().await;
+    let health = Server::of_table(Run::start(without, "")).await.visitor().get("/health/ready").send().await;
     health.expect(503);
     let client = world.sdk_client();
     let described =
