@@ -323,7 +323,7 @@ fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Ret
     if let Some(attempt) = seconds(ATTEMPT_SECONDS, 1..=most, wrong) {
         policy.attempt = attempt;
     }
-    policy
+    RetryPolicy::new(policy.attempt, policy.request)
 }
 
 fn check_bool(value: String) -> Result<String, &'static str> {

@@ -49,7 +49,7 @@ async fn serve() -> Result<(), Error> {
             request.extensions_mut().insert(base.clone());
             peer.map(|peer| request.extensions_mut().insert(peer));
             request.extensions_mut().insert(id.clone());
-            request.extensions_mut().insert(left);
+            left.map(|left| request.extensions_mut().insert(left));
             trace.clone().map(|trace| request.extensions_mut().insert(trace));
             router.clone().oneshot(request)
         });

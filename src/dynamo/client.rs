@@ -131,24 +131,31 @@ pub struct RetryPolicy {
     pub attempt: Duration,
     /// One request with all its calls, their attempts, and the waits between them.
     pub request: Duration,
+    /// The end of a request's time, in which a write is not tried again: it is for finding out what became of an attempt
+    /// that was not answered.
+    pub reserve: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempt: Duration::from_secs(3), request: Duration::from_secs(20) }
+        Self::new(Duration::from_secs(3), Duration::from_secs(20))
     }
 }
 
 impl RetryPolicy {
-    /// The end of so much time, in which a write is not tried again: it is for finding out what became of an attempt that
-    /// was not answered.
-    pub(super) fn reserve(&self, budget: Duration) -> Duration {
-        self.attempt.min(budget / 4)
+    /// So long for an attempt and for a request, whose reserve is an attempt, or a quarter of the request.
+    pub fn new(attempt: Duration, request: Duration) -> Self {
+        Self { attempt, request, reserve: attempt.min(request / 4) }
     }
 
-    /// The least time that an attempt is begun with.
+    /// The reserve of a request that has so much time.
+    pub(super) fn reserve_of(&self, budget: Duration) -> Duration {
+        if budget < self.request { self.reserve.min(budget / 4) } else { self.reserve }
+    }
+
+    /// The least time that an attempt is begun with. In less it is seldom answered, and then its outcome is unknown.
     fn shortest_attempt(&self) -> Duration {
-        Duration::from_millis(50).min(self.request / 40)
+        (self.attempt / 4).min(self.request / 10)
     }
 }
 
@@ -286,7 +293,6 @@ impl Dynamo {
         let mut given_up = GaveUp { operation, attempts: 0, last, unanswered: false };
         loop {
             let left = self.left(deadline);
-            // In less time than this nothing is answered, and an attempt would only make the outcome unknown.
             if left < self.policy.shortest_attempt() {
                 break;
             }

@@ -75,7 +75,7 @@ impl Dynamo {
 
     fn reserve(&self) -> Duration {
         let whole = BUDGET.try_with(|budget| budget.whole);
-        self.policy.reserve(whole.unwrap_or(self.policy.request))
+        self.policy.reserve_of(whole.unwrap_or(self.policy.request))
     }
 
     /// How much time is left; none once it has passed.

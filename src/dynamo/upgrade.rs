@@ -177,7 +177,7 @@ impl Dynamo {
     pub async fn finish_upgrade(&self) -> Result<(), StoreError> {
         let mut item = schema_key().attributes();
         item.insert("writes".to_owned(), number(self.forms.present));
-        match self.write(self.guarded_write().put_derived("schema", item)).await {
+        match self.write(self.guarded_write().in_written_form().put_derived("schema", item)).await {
             Ok(()) => {}
             Err(WriteError::Store(error)) => return Err(error),
             Err(WriteError::Refused(_)) => {

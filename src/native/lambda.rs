@@ -53,10 +53,12 @@ pub fn request_id(context: &Context) -> RequestId {
     RequestId(context.request_id.clone())
 }
 
-/// What is left of the time that an invocation may take, less what it takes to send the answer.
-pub fn time_left(context: &Context) -> TimeLeft {
+/// What is left of the time that an invocation may take, less what it takes to send the answer; nothing where the runtime
+/// does not say, as some that run functions locally.
+pub fn time_left(context: &Context) -> Option<TimeLeft> {
     const MARGIN: Duration = Duration::from_secs(1);
-    TimeLeft(context.deadline().duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN))
+    let left = context.deadline().duration_since(SystemTime::now()).ok()?;
+    left.checked_sub(MARGIN).map(TimeLeft)
 }
 
 /// The trace that Lambda says an invocation belongs to.

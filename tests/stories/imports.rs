@@ -39,7 +39,8 @@ pub fn all() -> Vec<Story> {
 
 const WRITE: &str = "TransactWriteItems";
 /// Waits for every answer, however loaded the machine, but soon gives up what is refused again and again.
-const HASTY: RetryPolicy = RetryPolicy { request: Duration::from_secs(6), ..PATIENCE };
+const HASTY: RetryPolicy =
+    RetryPolicy { request: Duration::from_secs(6), reserve: Duration::from_secs(1), ..PATIENCE };
 const CONTACTS: &[u8] = include_bytes!("../fixtures/leads/contacts.csv");
 const SEMICOLONS: &[u8] = include_bytes!("../fixtures/leads/contacts-semicolon-windows-1252.csv");
 const TABS: &[u8] = include_bytes!("../fixtures/leads/contacts-tab-bom.csv");

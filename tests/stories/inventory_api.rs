@@ -39,8 +39,11 @@ pub fn all() -> Vec<Story> {
 
 const WRITE: &str = "TransactWriteItems";
 /// A crowd on a machine with two cores: what is told is what is applied, not how soon.
-const CROWDED: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
+const CROWDED: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(60),
+    request: Duration::from_secs(180),
+    reserve: Duration::from_secs(10),
+};
 const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
 
 /// A message as it is sent.

@@ -43,8 +43,11 @@ const WRITE: &str = "TransactWriteItems";
 /// Rebalances of this broker take seconds, and the machine may be loaded.
 const LONG: Duration = Duration::from_secs(120);
 /// A crowd on a machine with two cores.
-const CROWDED: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
+const CROWDED: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(60),
+    request: Duration::from_secs(180),
+    reserve: Duration::from_secs(10),
+};
 
 /// A message as a producer sends it, keyed by its sku.
 fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Sent {
@@ -371,10 +374,14 @@ async fn a_failing_store_is_waited_for_and_nothing_is_passed(world: World) {
     let all = sent.len() as u64;
     broker.send(vec![sent]);
     let wire = world.another_wire();
-    let hasty = RetryPolicy { attempt: Duration::from_secs(5), request: Duration::from_millis(400) };
+    let hasty = RetryPolicy {
+        attempt: Duration::from_secs(5),
+        request: Duration::from_millis(1_500),
+        reserve: Duration::from_millis(100),
+    };
     wire.always(WRITE, Fault::ConnectionRefused);
     let consumer = Consumer::start(&desk.another(&world, &wire, hasty), &broker, "shop");
-    consumer.until("messages are tried again", |tally| tally.again > 20).await;
+    consumer.until("messages are tried again", |tally| tally.again > 4).await;
     assert_eq!(
         (consumer.tally.borrow().finished(), broker.observer("shop").committed()),
         (0, BTreeMap::new())

@@ -27,8 +27,11 @@ pub fn all() -> Vec<Story> {
 const WRITE: &str = "TransactWriteItems";
 
 /// One attempt of a write, and a quarter of the time to find out what became of it.
-const ONE_ATTEMPT: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(2), request: Duration::from_secs(2) };
+const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_millis(1_500),
+    request: Duration::from_secs(10),
+    reserve: Duration::from_millis(8_500),
+};
 
 /// A lead, an agent, and the same agent at an instance that gives a write up after one attempt.
 struct Place {

@@ -43,8 +43,11 @@ pub fn all() -> Vec<Story> {
 const WRITE: &str = "TransactWriteItems";
 
 /// 150 at once on a machine with two cores: what is told is who gets what, not how soon.
-const CROWDED: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(60), request: Duration::from_secs(180) };
+const CROWDED: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(60),
+    request: Duration::from_secs(180),
+    reserve: Duration::from_secs(10),
+};
 
 async fn open(desk: &Desk, tickets: u32, limit: u32) -> RaffleId {
     let admin = desk.account(Role::Administrator, "Ada").await;

@@ -43,12 +43,18 @@ pub struct Desk {
 pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// Long enough for a loaded machine.
-pub const PATIENCE: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(10), request: Duration::from_secs(90) };
+pub const PATIENCE: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(10),
+    request: Duration::from_secs(90),
+    reserve: Duration::from_secs(10),
+};
 
 /// For stories in which the store fails for ever.
-pub const SHORT_PATIENCE: RetryPolicy =
-    RetryPolicy { attempt: Duration::from_secs(1), request: Duration::from_secs(3) };
+pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(1),
+    request: Duration::from_secs(3),
+    reserve: Duration::from_millis(750),
+};
 
 impl Desk {
     /// The application over this world, with its table made.
