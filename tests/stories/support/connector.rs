@@ -349,7 +349,8 @@ impl Answered for Outcome {
     }
 
     fn unreachable() -> Self {
-        Err(ConnectorError::io(std::io::Error::other(NOBODY).into()).never_connected())
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, NOBODY);
+        Err(ConnectorError::io(refused.into()).never_connected())
     }
 
     fn refused(refusal: Refusal) -> Self {
