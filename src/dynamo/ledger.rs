@@ -3,7 +3,7 @@
 //! What always holds: an entry with an answer exists if and only if the effect happened. A request is one transaction, so it
 //! is never "still running" to another one with the same key: of two at once, one writes and the other is refused by
 //! the entry's own condition and gives the stored answer. What may happen only once ever has an entry that stays. An entry
-//! that [abandons](super::outcome) a write has no answer, and the request may be made again.
+//! that abandons a write (`outcome.rs`) has no answer, and the request may be made again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

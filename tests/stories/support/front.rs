@@ -125,6 +125,8 @@ async fn component(world: &World) -> Authority {
         ("HOLDFAST_TABLE", world.table()),
         ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
         ("HOLDFAST_SECURE_COOKIES", "false"),
+        // A loaded machine may take longer than a person should wait.
+        ("HOLDFAST_REQUEST_SECONDS", "28"),
         ("HOLDFAST_DYNAMODB_ENDPOINT", &address),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", world.engine().access_key()),

@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Browsers are heavy: with more stories at once each of them only becomes slow.
 static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
 
-/// The component has the patience of the product, not that of the stories, and each of its hosts keeps a core busy.
+/// Each host of the component keeps a core busy.
 static COMPONENT_STORIES: Semaphore = Semaphore::const_new(2);
 
 /// Tells every story that the command line asks for.
