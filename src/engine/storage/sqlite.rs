@@ -55,6 +55,11 @@ fn row(key: &[u8]) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// The first log row at or after a bound. A longer key than a row's own, as between two steps, comes after that row.
+fn bound(key: &[u8]) -> i64 {
+    row(key).saturating_add(i64::from(key.len() > 8))
+}
+
 /// Reads what a connection sees. Each call sees one state.
 pub struct SqliteRead<'a>(pub &'a Connection);
 
@@ -84,8 +89,8 @@ impl Read for SqliteRead<'_> {
             format!("SELECT key, value FROM {} WHERE key >= ?1{end} ORDER BY key{direction}", table(space));
         let mut statement = self.0.prepare_cached(&sql)?;
         let mut rows = match (space, range.end.is_empty()) {
-            (Space::Log, true) => statement.query([row(&range.start)])?,
-            (Space::Log, false) => statement.query([row(&range.start), row(&range.end)])?,
+            (Space::Log, true) => statement.query([bound(&range.start)])?,
+            (Space::Log, false) => statement.query([bound(&range.start), bound(&range.end)])?,
             (_, true) => statement.query([&range.start])?,
             (_, false) => statement.query([&range.start, &range.end])?,
         };

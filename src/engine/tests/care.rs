@@ -96,6 +96,16 @@ fn a_sound_engine_is_found_sound() {
 }
 
 #[test]
+fn a_log_of_more_than_one_step_is_found_sound() {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    with_everything(&engine);
+    fill(&engine, 600);
+    let report = check(&engine);
+    assert_eq!((report.rows > 500, report.damaged), (true, 0), "{report:?}");
+}
+
+#[test]
 fn a_check_tells_in_words_what_is_damaged_or_missing() {
     for (damaged, told) in [
         (spoil("name011"), "table things: the item with pk \"p\", sk \"s011\" is not what was written"),
