@@ -1,7 +1,7 @@
 //! The component for WebAssembly beside the native server: how long an answer takes of each, over real sockets and the
 //! same DynamoDB Local, and the ratio, which says more than the times of one machine.
 //!
-//! `cargo bench --bench component`, after `infra/wasm-build`, with the variables that the component's stories need.
+//! `cargo bench --bench component`, after `infra/wasm-build`, with the variables that the component's cases need.
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,17 +11,17 @@
     reason = "what a bench does not expect ends it"
 )]
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "stories use the rest")]
-#[path = "../tests/stories/support/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "cases use the rest")]
+#[path = "../tests/e2e/support/mod.rs"]
 mod support;
 
 use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::json;
-use support::desk::{Desk, create, new_lead};
 use support::http::Client;
-use support::{Front, Kind, World};
+use support::workspace::{Workspace, create, new_lead};
+use support::{Entry, Kind, TestEnvironment};
 
 /// How many answers are waited for, one after the other.
 const ANSWERS: usize = 300;
@@ -41,8 +41,8 @@ async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let native = measured(Front::Socket).await;
-    let component = measured(Front::Component).await;
+    let native = measured(Entry::Socket).await;
+    let component = measured(Entry::Component).await;
     support::process::end_all();
     println!("{:<34} {:>10} {:>10} {:>10} {:>10} {:>6}", "", "native", "90 %", "component", "90 %", "ratio");
     for (one, other) in native.iter().zip(&component) {
@@ -62,10 +62,11 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-async fn measured(front: Front) -> Vec<Measured> {
-    let world = World::before(Kind::DynamoDbLocal, front, "bench").await.expect("DynamoDB Local is there");
-    let desk = Desk::open(&world).await;
-    let agent = desk.agent().await;
+async fn measured(entry: Entry) -> Vec<Measured> {
+    let environment =
+        TestEnvironment::before(Kind::DynamoDbLocal, entry, "bench").await.expect("DynamoDB Local is there");
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
     let mut lead = json!({});
     for number in 0..50 {
         lead = create(&agent, &new_lead(&format!("Lead {number}"), &format!("l{number}@example.com"))).await;
@@ -86,7 +87,7 @@ async fn measured(front: Front) -> Vec<Measured> {
         send(&agent, Method::PATCH, &one, Some(body)).await;
     };
     measured.push(times("PATCH /api/leads/{id} (a write)", change).await);
-    world.close().await;
+    environment.close().await;
     measured
 }
 

@@ -3,164 +3,46 @@
 //! What differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep and the way to the
 //! store) comes in here and nowhere else.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
-use jiff::Timestamp;
-use tokio::sync::oneshot;
-use uuid::Uuid;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
 
-use crate::accounts::{
-    self,
-    auth_cache::AuthCache,
-    hashing::{self, Hashing},
-    keys::CookieKeys,
-    sign_up::SignUp,
-};
-use crate::automation;
-use crate::dynamo::line::Line;
-use crate::dynamo::{Dynamo, RetryPolicy};
-use crate::error::{self, AppError};
-use crate::inventory;
-use crate::leads::{self, store::Snapshots};
-use crate::orders::{self, StateLocks};
-use crate::raffle;
-use crate::telemetry::{self, Heartbeats, Telemetry};
-use crate::web::access::{Access, Route, Routes};
+use crate::accounts::auth_cache::AuthCache;
+use crate::accounts::cookies::CookiePolicy;
+use crate::accounts::hashing::{self, Hashing};
+use crate::accounts::sign_up::SignUp;
+use crate::accounts::{self, Accounts};
+use crate::base::blocking::BlockingPool;
+use crate::base::clock::Clock;
+use crate::base::rng::Rng;
+use crate::base::telemetry::{Heartbeats, Telemetry};
+use crate::commands::{self, Commands};
+use crate::dashboard::{self, Dashboard};
+use crate::imports::{self, Imports};
+use crate::inventory::{self, Inventory};
+use crate::leads::snapshots::Snapshots;
+use crate::leads::{self, Leads};
+use crate::orders::{self, Orders, Reconciler, StateLocks};
+use crate::projections::{self, Projections};
+use crate::raffles::{self, Raffles};
+use crate::rules::{self, Rules};
+use crate::shared::services::Services;
+use crate::stats::Statistics;
+use crate::store::line::Line;
+use crate::store::{Dynamo, RetryPolicy};
 use crate::web::client::{self, TrustedProxies};
-use crate::web::extract::WebError;
-use crate::web::health::{FreeDisk, LastReadiness};
+use crate::web::context::{Authenticator, RequestContext};
+use crate::web::error::WebError;
+use crate::web::health::{FreeDisk, Health, LastReadiness};
+use crate::web::observe::{self, Observer};
 use crate::web::origin::{self, OriginKeys};
-use crate::web::{assets, headers, health};
-
-/// Where random bytes come from.
-#[derive(Clone)]
-pub struct Entropy(Arc<Fill>);
-
-type Fill = dyn Fn(&mut [u8]) + Send + Sync;
-
-impl Entropy {
-    /// The operating system's generator, fit for secrets.
-    #[allow(clippy::expect_used)]
-    pub fn of_system() -> Self {
-        // Without randomness nothing here is safe, and no input can bring this about.
-        #[allow(clippy::disallowed_methods, reason = "randomness comes in here")]
-        Self(Arc::new(|buffer| getrandom::fill(buffer).expect("the system gives random bytes")))
-    }
-
-    /// Some random bytes.
-    pub fn bytes<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        (self.0)(&mut bytes);
-        bytes
-    }
-
-    /// A random UUID (version 4).
-    pub fn uuid(&self) -> Uuid {
-        uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
-    }
-}
-
-impl fmt::Debug for Entropy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Entropy")
-    }
-}
-
-/// Where the time comes from: the time of day, and ticks that never go back.
-#[derive(Clone)]
-pub struct Clock {
-    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    ticks: Arc<dyn Fn() -> Duration + Send + Sync>,
-}
-
-impl Clock {
-    /// The system's clock.
-    pub fn of_system() -> Self {
-        #[allow(clippy::disallowed_methods, reason = "the time comes in here")]
-        Self::from_fn(Timestamp::now)
-    }
-
-    /// A clock that asks a function for the time of day, and the system for its ticks.
-    pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let start = Instant::now();
-        Self { now: Arc::new(now), ticks: Arc::new(move || start.elapsed()) }
-    }
-
-    /// The same time of day, with the ticks of a function that never goes back.
-    #[must_use]
-    pub fn with_ticks(self, ticks: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self { ticks: Arc::new(ticks), ..self }
-    }
-
-    /// The time since some moment before: deadlines are measured by it, because the time of day can be set back.
-    pub fn ticks(&self) -> Duration {
-        (self.ticks)()
-    }
-
-    /// The time now.
-    pub fn now(&self) -> Timestamp {
-        // Whole milliseconds: what ids carry, and what people read.
-        let now = (self.now)();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
-    }
-}
-
-/// Where slow work is done, so that it holds up no other request.
-#[derive(Clone)]
-pub struct Aside(Arc<Start>);
-
-type Work = Box<dyn FnOnce() + Send>;
-type Start = dyn Fn(Work) + Send + Sync;
-
-/// Work that was done aside came to no end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the work came to no end")]
-pub struct GivenUp;
-
-impl Aside {
-    /// On a thread to which a function hands the work.
-    pub fn by(start: impl Fn(Work) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(start))
-    }
-
-    /// Here and now: where there is one thread only.
-    pub fn here() -> Self {
-        Self::by(|work| work())
-    }
-
-    /// Does the work, to its end even if nobody waits for it any more.
-    ///
-    /// # Errors
-    /// [`GivenUp`] if it panicked or was never begun.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, GivenUp> {
-        let (done, outcome) = oneshot::channel();
-        // Nobody may be waiting any more.
-        (self.0)(Box::new(move || drop(done.send(work()))));
-        outcome.await.map_err(|_| GivenUp)
-    }
-}
-
-impl fmt::Debug for Aside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Aside")
-    }
-}
+use crate::web::problem::Problem;
+use crate::web::routes::Route;
+use crate::web::time_limit;
+use crate::web::{assets, headers, health, panic, present};
 
 /// What differs between the places where the application runs: the local server, Lambda, and WebAssembly.
 pub struct Platform {
@@ -171,9 +53,9 @@ pub struct Platform {
     /// The time.
     pub clock: Clock,
     /// Randomness.
-    pub entropy: Entropy,
+    pub rng: Rng,
     /// Where slow work is done.
-    pub aside: Aside,
+    pub blocking: BlockingPool,
     /// How many leads are remembered at versions that were seen.
     pub snapshots: usize,
     /// Who is told what came of each request.
@@ -190,9 +72,9 @@ pub struct App {
     /// The time.
     pub clock: Clock,
     /// Randomness.
-    pub entropy: Entropy,
+    pub rng: Rng,
     /// Where slow work is done.
-    pub aside: Aside,
+    pub blocking: BlockingPool,
     /// Leads at versions that this process has seen.
     pub snapshots: Snapshots,
     /// Where orders in this process wait for each other, if it serves many requests at once.
@@ -225,15 +107,15 @@ const AUTH_CACHE: usize = 10_000;
 impl App {
     /// The application over a table, wherever it runs.
     pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
-        let Platform { line, sleep, clock, entropy, aside, snapshots, telemetry } = platform;
+        let Platform { line, sleep, clock, rng, blocking, snapshots, telemetry } = platform;
         let policy = RetryPolicy::default();
-        let dynamo = Dynamo::new(line, table, sleep, clock.clone(), entropy.clone(), policy);
+        let dynamo = Dynamo::new(line, table, sleep, clock.clone(), rng.clone(), policy);
         Self {
             background: dynamo.clone(),
             dynamo,
             clock,
-            entropy,
-            aside,
+            rng,
+            blocking,
             snapshots: Snapshots::new(snapshots),
             state_locks: None,
             auth_cache: AuthCache::new(AUTH_CACHE),
@@ -259,56 +141,132 @@ impl App {
     }
 }
 
-/// How session cookies are made.
-#[derive(Debug, Clone)]
-pub struct CookiePolicy {
-    /// The keys that encrypt them.
-    pub keys: CookieKeys,
-    /// Whether they carry `Secure`: true wherever people come over https.
-    pub secure: bool,
-    /// The port that their name carries, of a server beside which others may run under the same host name: browsers send
-    /// a host's cookies to all of its ports.
-    pub port: Option<u16>,
+/// The features, each built of what it needs. Building one costs some clones of shared pointers.
+impl App {
+    fn services(&self) -> Services {
+        Services {
+            dynamo: self.dynamo.clone(),
+            background: self.background.clone(),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            blocking: self.blocking.clone(),
+            heartbeats: self.heartbeats.clone(),
+        }
+    }
+
+    /// Accounts, sessions, tokens and sign-in.
+    pub fn accounts(&self) -> Accounts {
+        let (cache, cookies) = (self.auth_cache.clone(), self.cookies.clone());
+        Accounts::new(&self.services(), cache, cookies, self.hashing.clone(), self.sign_up.clone())
+    }
+
+    /// Leads, their history and their search.
+    pub fn leads(&self) -> Leads {
+        let services = self.services();
+        Leads::new(&services, self.snapshots.clone(), Arc::new(Reconciler::new(&services)))
+    }
+
+    /// Counts over all leads and orders.
+    pub fn statistics(&self) -> Statistics {
+        Statistics::new(&self.services())
+    }
+
+    /// Orders and caps.
+    pub fn orders(&self) -> Orders {
+        let (services, locks) = (self.services(), self.state_locks.clone());
+        Orders::new(&services, self.leads(), self.statistics(), Reconciler::new(&services), locks)
+    }
+
+    /// Imports of leads from files.
+    pub fn imports(&self) -> Imports {
+        Imports::new(&self.services(), self.leads())
+    }
+
+    /// Raffles and their tickets.
+    pub fn raffles(&self) -> Raffles {
+        Raffles::new(&self.services())
+    }
+
+    /// Products, their movements, and messages that could not be applied.
+    pub fn inventory(&self) -> Inventory {
+        Inventory::new(&self.services())
+    }
+
+    /// Commands on orders, leads and products.
+    pub fn commands(&self) -> Commands {
+        Commands::new(&self.services(), self.leads(), self.orders(), self.inventory())
+    }
+
+    /// Rules and their runs.
+    pub fn rules(&self) -> Rules {
+        Rules::new(&self.services(), self.commands())
+    }
+
+    /// What the table's stream brings about.
+    pub fn projections(&self) -> Projections {
+        let (statistics, orders) = (self.statistics(), self.orders());
+        Projections::new(&self.services(), statistics, orders, self.raffles(), self.rules())
+    }
+
+    /// The start page.
+    pub fn dashboard(&self) -> Dashboard {
+        let (statistics, orders) = (self.statistics(), self.orders());
+        Dashboard::new(&self.services(), self.leads(), statistics, orders, self.raffles())
+    }
+
+    /// What extractors and guards need.
+    fn request_context(&self) -> RequestContext {
+        let accounts = self.accounts();
+        let authenticator = Authenticator::from_fn(move |headers| {
+            let accounts = accounts.clone();
+            async move { Ok(accounts.authenticate(&headers).await?) }
+        });
+        RequestContext { dynamo: self.dynamo.clone(), clock: self.clock.clone(), authenticator }
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            dynamo: self.dynamo.clone(),
+            clock: self.clock.clone(),
+            heartbeats: self.heartbeats.clone(),
+            free_disk: self.free_disk.clone(),
+            last: self.readiness.clone(),
+        }
+    }
 }
 
 /// The whole application as one service, with the list of its routes.
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
-    let routes = Routes::new(&app)
-        .get("/assets/{file}", Access::Public, assets::serve)
-        .get("/health", Access::Public, health::health)
-        .get("/health/ready", Access::Public, health::ready)
-        .and(accounts::router(&app))
-        .and(leads::router(&app))
-        .and(orders::router(&app))
-        .and(raffle::router(&app))
-        .and(inventory::router(&app))
-        .and(automation::router(&app));
+    let routes = assets::routes()
+        .and(health::routes(app.health()))
+        .and(dashboard::routes(app.dashboard()))
+        .and(accounts::routes(app.accounts()))
+        .and(leads::routes(app.leads()))
+        .and(imports::routes(app.imports()))
+        .and(orders::routes(app.orders()))
+        .and(raffles::routes(app.raffles()))
+        .and(inventory::routes(app.inventory()))
+        .and(commands::routes(app.commands()))
+        .and(rules::routes(app.rules()))
+        .and(projections::routes(app.projections()));
     let (router, list) = routes.into_parts();
     let router = router
-        .fallback(async || AppError::from(WebError::NotFound))
+        .fallback(async || Problem::from(WebError::NotFound))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(app.clone(), client::identify));
+        .layer(Extension(app.request_context()))
+        .layer(from_fn_with_state(app.trusted_proxies, client::identify));
     let router = match &app.origin_keys {
         Some(keys) => router.layer(from_fn_with_state((keys.clone(), app.clock.clone()), origin::require)),
         None => router,
     };
+    let App { dynamo, clock, rng, telemetry, .. } = app;
     let router = router
-        .layer(from_fn(error::catch_panic))
-        .layer(from_fn_with_state(app.clone(), error::present))
-        .layer(from_fn_with_state(app.clone(), headers::protect))
-        .layer(from_fn_with_state(app.clone(), limit_time))
-        .layer(from_fn_with_state(app, telemetry::observe));
+        .layer(from_fn(panic::catch_panic))
+        .layer(from_fn(present::present))
+        .layer(from_fn_with_state(app.cookies.secure, headers::protect))
+        .layer(from_fn_with_state(dynamo, time_limit::limit_time))
+        .layer(from_fn_with_state(Observer { telemetry, clock, rng }, observe::observe));
     (router, list)
-}
-
-/// The most time that a request may take, where its host allows less than the configuration does.
-#[derive(Debug, Clone, Copy)]
-pub struct TimeLeft(pub Duration);
-
-/// Gives each request its one deadline, which everything it does ends by.
-async fn limit_time(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let left = request.extensions_mut().remove::<TimeLeft>().map(|TimeLeft(left)| left);
-    app.dynamo.within(left, next.run(request)).await
 }
 
 /// The largest body of a request, in bytes; routes that take files say so themselves.
@@ -318,30 +276,6 @@ const LARGEST_BODY: usize = 64 * 1024;
 mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
-    use std::sync::Mutex;
-
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    #[test]
-    fn work_is_done_aside_here_or_by_others() {
-        assert_eq!(Aside::here().run(|| 7).now_or_never(), Some(Ok(7)));
-
-        let queue = Arc::new(Mutex::new(Vec::new()));
-        let held = queue.clone();
-        let aside = Aside::by(move |work| held.lock().unwrap().push(work));
-        let mut waiting = Box::pin(aside.run(|| 7));
-        assert_eq!(waiting.as_mut().now_or_never(), None, "nobody has done it");
-        queue.lock().unwrap().remove(0)();
-        assert_eq!(waiting.now_or_never(), Some(Ok(7)));
-
-        let waiting = aside.run(|| 7);
-        let mut waiting = Box::pin(waiting);
-        assert_eq!(waiting.as_mut().now_or_never(), None);
-        queue.lock().unwrap().clear();
-        assert_eq!(waiting.now_or_never(), Some(Err(GivenUp)));
-    }
 
     /// What this file and the places of `native` and `bin` may know, and no other code. Calls are forbidden in
     /// `.clippy.toml`; Clippy does not see conditions.

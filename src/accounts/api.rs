@@ -8,23 +8,25 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::domain::{AccountId, Role, SignedIn, Token, TokenId, TokenName, Via};
-use super::pages::at_a_browser;
-use super::tokens::{self, Made, TokenPage};
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, text};
-use crate::values::{Email, Name, Version};
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WithKey};
+use super::domain::{Token, TokenId, TokenName};
+use super::pages::require_session;
+use super::tokens::{Made, TokenPage};
+use crate::accounts::Accounts;
+use crate::base::fields::{Fields, FromFields, text};
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::values::{Email, Name, Version};
+use crate::store::ledger::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::extract::{JsonRequest, Path, Query, WithKey};
 use crate::web::lists::{Listed, PageParameters};
-use crate::web::pages::Shell;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
+use crate::web::routes::Routes;
 
 /// The routes of the JSON API.
-pub(super) fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub(super) fn routes() -> Routes<Accounts> {
+    Routes::default()
         .get("/api/me", Access::SignedIn, me)
         .get("/api/tokens", Access::SignedIn, list)
         .post("/api/tokens", Access::SignedIn, create)
@@ -51,12 +53,12 @@ async fn me(who: SignedIn) -> Json<Me> {
 }
 
 async fn list(
-    State(app): State<App>,
+    State(accounts): State<Accounts>,
     who: SignedIn,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<Token>>, AppError> {
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Token>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let TokenPage { tokens, next } = tokens::list(&app, who.id, limit, cursor.as_deref()).await?;
+    let TokenPage { tokens, next } = accounts.tokens(who.id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: tokens, next }))
 }
 
@@ -79,44 +81,46 @@ struct WithSecret<'a> {
 }
 
 async fn create(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: SignedIn,
     request: JsonRequest<CreateBody>,
-) -> Result<Answer, AppError> {
-    at_a_browser(&who)?;
-    let again = |token: &Token| created(&shell, token, token);
-    let once = request.once.map(|request| Once { request, answer: &again });
-    Ok(match tokens::create(&app, &who, request.body.name, once.as_ref()).await? {
+) -> Result<Answer, Problem> {
+    require_session(&who)?;
+    let again = |token: &Token| created(&context, token, token);
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &again });
+    Ok(match accounts.create_token(&who, request.body.name, idempotency.as_ref()).await? {
         Made::Now(token, secret) => {
-            created(&shell, &token, &WithSecret { token: &token, secret: secret.reveal() })
+            created(&context, &token, &WithSecret { token: &token, secret: secret.reveal() })
         }
-        Made::Before(answer) => answer,
+        Made::Replayed(answer) => answer,
     })
 }
 
 /// A token never changes, so it stays at its first version.
-fn created(shell: &Shell, token: &Token, body: &impl Serialize) -> Answer {
-    let location = shell.url(&format!("/api/tokens/{}", token.id));
+fn created(context: &PageContext, token: &Token, body: &impl Serialize) -> Answer {
+    let location = context.url(&format!("/api/tokens/{}", token.id));
     answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
 }
 
 async fn read(
-    State(app): State<App>,
+    State(accounts): State<Accounts>,
     who: SignedIn,
-    InPath(id): InPath<TokenId>,
-) -> Result<Answer, AppError> {
-    let token = tokens::read(&app, who.id, id).await?;
+    Path(id): Path<TokenId>,
+) -> Result<Answer, Problem> {
+    let token = accounts.token(who.id, id).await?;
     Ok(answer(StatusCode::OK, &token, Version::FIRST.get(), None))
 }
 
 async fn revoke(
-    State(app): State<App>,
+    State(accounts): State<Accounts>,
     who: SignedIn,
-    InPath(id): InPath<TokenId>,
-    WithKey(once): WithKey,
-) -> Result<Answer, AppError> {
-    let once = once.map(|request| Once { request, answer: &|_: &Token| no_content() });
-    let revoke = async { Ok(tokens::revoke(&app, who.id, id, once.as_ref()).await?) };
-    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, revoke).await?.answer(|_| no_content()))
+    Path(id): Path<TokenId>,
+    WithKey(idempotency): WithKey,
+) -> Result<Answer, Problem> {
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Token| no_content() });
+    let revoke = async { Ok(accounts.revoke_token(who.id, id, idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &accounts.dynamo, revoke)
+        .await?
+        .answer(|_| no_content()))
 }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
 use super::AccountError;
-use super::domain::{AccountId, SignedIn};
 use super::session::Session;
+use crate::base::identity::{AccountId, SignedIn};
 
 /// How long an answer counts.
 const COUNTS: SignedDuration = SignedDuration::from_secs(10);
@@ -95,7 +95,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::accounts::domain::{Role, Via};
+    use crate::base::identity::{Role, Via};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 

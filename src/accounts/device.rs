@@ -12,11 +12,11 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::domain::AccountId;
+use super::cookies;
 use super::keys::KeyRing;
-use super::session;
-use crate::app::CookiePolicy;
-use crate::values::Invalid;
+use crate::accounts::cookies::CookiePolicy;
+use crate::base::identity::AccountId;
+use crate::base::values::Invalid;
 
 /// How long a device is known after it last signed in.
 pub const LASTS: SignedDuration = SignedDuration::from_hours(365 * 24);
@@ -69,8 +69,8 @@ impl Device {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Option<Self> {
-        let (name, signed) = (session::with_port(policy, signed_name(policy)), signed_name(policy));
-        let device = session::cookies_named(headers, &name).find_map(|value| {
+        let (name, signed) = (cookies::with_port(policy, signed_name(policy)), signed_name(policy));
+        let device = cookies::cookies_named(headers, &name).find_map(|value| {
             let verified = [Some(keys.current()), keys.previous()];
             let value = verified.into_iter().flatten().find_map(|key| key.verify(signed, value))?;
             value.parse::<Self>().ok()
@@ -83,7 +83,7 @@ impl Device {
         let name = signed_name(policy);
         let left = (LASTS - now.duration_since(self.last)).max(SignedDuration::ZERO);
         let value = keys.signing(now).sign(name, &self.to_string());
-        session::cookie_named(session::with_port(policy, name), policy, value, left)
+        cookies::cookie_named(cookies::with_port(policy, name), policy, value, left)
     }
 }
 

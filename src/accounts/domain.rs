@@ -8,144 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::password::PasswordHash;
-use crate::leads::domain::Actor;
-use crate::values::{Email, Invalid, Name, Version, text_value};
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::values::{Email, Invalid, Name, Version, text_value, time_ordered_id};
 
-/// Gives a time-ordered id (UUIDv7) its constructor, its text and how it is read.
-macro_rules! id {
-    ($(#[$doc:meta])* $type:ident, $what:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $type(Uuid);
-
-        impl $type {
-            /// An id made at `now` from ten random bytes.
-            pub fn new(now: Timestamp, random: &[u8; 10]) -> Self {
-                let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
-                Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                Uuid::try_parse(text)
-                    .map(Self)
-                    .map_err(|_| Invalid::new(concat!("The id of ", $what, " is a UUID, for example 019f0000-0000-7000-8000-000000000000.")))
-            }
-        }
-    };
-}
-
-id!(
-    /// An account's id.
-    AccountId,
-    "an account"
-);
-id!(
+time_ordered_id!(
     /// An API token's id: its owner names it by this, and a request is not signed in by it.
     TokenId,
     "a token"
 );
-
-impl AccountId {
-    /// The id that no account has.
-    pub(super) const NOBODY: Self = Self(Uuid::nil());
-}
-
-/// What an account may do. Each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Role {
-    /// Takes part in raffles and sees nothing else.
-    Participant,
-    /// Works with leads and orders.
-    Agent,
-    /// Works with everything, and reopens what is closed.
-    Administrator,
-}
-
-impl Role {
-    /// All, from the one that may least.
-    pub const ALL: [Self; 3] = [Self::Participant, Self::Agent, Self::Administrator];
-
-    /// The name everywhere.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Participant => "participant",
-            Self::Agent => "agent",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Invalid::new("A role is administrator, agent or participant."))
-    }
-}
-
-text_value!(Role);
-
-/// How a request showed who sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Via {
-    /// A browser's session.
-    Session,
-    /// An API token of this name.
-    Token(String),
-}
-
-/// Who sends a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedIn {
-    /// The account.
-    pub id: AccountId,
-    /// The person's name.
-    pub name: Name,
-    /// The address they sign in with.
-    pub email: Email,
-    /// What they may do.
-    pub role: Role,
-    /// How they showed it.
-    pub via: Via,
-}
-
-impl SignedIn {
-    /// Who did something, as a history names them.
-    pub fn actor(&self) -> Actor {
-        match &self.via {
-            Via::Session => Actor::new(self.name.as_str()),
-            Via::Token(token) => Actor::new(format!("{} ({token})", self.name)),
-        }
-    }
-
-    /// Whether they are an administrator.
-    pub fn is_administrator(&self) -> bool {
-        self.role == Role::Administrator
-    }
-
-    /// Whether they work with leads and orders.
-    pub fn is_agent(&self) -> bool {
-        self.role >= Role::Agent
-    }
-}
 
 /// An account, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::password::Memory;
-use crate::app::Aside;
+use crate::base::blocking::BlockingPool;
 
 /// How much is hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Hashing {
     /// [`HashingStopped`].
     pub async fn run<T: Send + 'static>(
         &self,
-        aside: &Aside,
+        blocking: &BlockingPool,
         _place: &Place,
         hash: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashingStopped> {
@@ -106,7 +106,7 @@ impl Hashing {
             drop(running);
             hashed
         };
-        aside.run(work).await.map_err(|_| HashingStopped)
+        blocking.run(work).await.map_err(|_| HashingStopped)
     }
 
     /// How many pieces of memory are kept for later.
@@ -141,10 +141,10 @@ mod tests {
     type Held = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
 
     /// Work that waits until a test does it.
-    fn held() -> (Aside, Held) {
+    fn held() -> (BlockingPool, Held) {
         let queue = Arc::new(Mutex::new(Vec::new()));
         let held = queue.clone();
-        (Aside::by(move |work| held.lock().unwrap().push(work)), queue)
+        (BlockingPool::by(move |work| held.lock().unwrap().push(work)), queue)
     }
 
     #[test]
@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn no_more_run_at_once_than_may_and_their_memory_is_used_again() {
         let hashing = Hashing::new(Limits { at_once: 2, waiting: 8 });
-        let (aside, begun) = held();
+        let (blocking, begun) = held();
         let place = hashing.place(Guest::Stranger).unwrap();
         let mut waiting: Vec<_> =
-            (0..6).map(|number| Box::pin(hashing.run(&aside, &place, move |_| number))).collect();
+            (0..6).map(|number| Box::pin(hashing.run(&blocking, &place, move |_| number))).collect();
         let mut done = Vec::new();
         for round in 0..3 {
             waiting.retain_mut(|one| match one.as_mut().now_or_never() {
@@ -186,12 +186,12 @@ mod tests {
     #[test]
     fn what_a_gone_request_had_begun_still_counts_as_running() {
         let hashing = Hashing::new(Limits { at_once: 1, waiting: 8 });
-        let (aside, begun) = held();
+        let (blocking, begun) = held();
         let place = hashing.place(Guest::Stranger).unwrap();
-        let mut gone = Box::pin(hashing.run(&aside, &place, |_| ()));
+        let mut gone = Box::pin(hashing.run(&blocking, &place, |_| ()));
         assert!(gone.as_mut().now_or_never().is_none());
         drop(gone);
-        let mut next = Box::pin(hashing.run(&aside, &place, |_| ()));
+        let mut next = Box::pin(hashing.run(&blocking, &place, |_| ()));
         assert!(next.as_mut().now_or_never().is_none());
         assert_eq!(begun.lock().unwrap().len(), 1, "the second has not begun");
         let work = begun.lock().unwrap().remove(0);

@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 
-pub use crate::secrets::{FRESH, TRIED_AGAIN};
-use crate::secrets::{SecretError, SecretName, Vault, Versions, Watched};
+pub use crate::base::secrets::{FRESH, TRIED_AGAIN};
+use crate::base::secrets::{SecretError, SecretName, SecretStore, Versions, Watched};
 
 /// How long after its making a new key signs: every instance has looked by then, or failed at it for minutes.
 pub const TAKES_OVER: SignedDuration = SignedDuration::from_mins(10);
@@ -141,7 +141,7 @@ pub struct CookieKeys(Source);
 #[derive(Clone)]
 enum Source {
     Fixed(Arc<KeyRing>),
-    Vault(Arc<Watched<KeyRing>>),
+    SecretStore(Arc<Watched<KeyRing>>),
 }
 
 impl CookieKeys {
@@ -154,15 +154,15 @@ impl CookieKeys {
     ///
     /// # Errors
     /// [`SecretError`].
-    pub async fn in_vault(vault: Vault, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
-        Ok(Self(Source::Vault(Arc::new(Watched::open(vault, name, ring_of, now).await?))))
+    pub async fn in_vault(vault: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+        Ok(Self(Source::SecretStore(Arc::new(Watched::open(vault, name, ring_of, now).await?))))
     }
 
     /// The keys, for what is done now. Requests that come while they are read wait for that one reading.
     pub async fn at(&self, now: Timestamp) -> Arc<KeyRing> {
         match &self.0 {
             Source::Fixed(ring) => ring.clone(),
-            Source::Vault(watched) => watched.at(now).await,
+            Source::SecretStore(watched) => watched.at(now).await,
         }
     }
 }

@@ -24,10 +24,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::store::{count, give_back};
 use super::device::DeviceId;
-use super::domain::AccountId;
-use crate::values::Email;
+use crate::base::identity::AccountId;
+use crate::base::values::Email;
 use crate::web::client::Network;
 
 /// The time from a budget's first attempt until it is full again.

@@ -7,27 +7,26 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
-use super::domain::{Secret, SignedIn, TokenId, TokenName, Via};
+use super::AccountError;
+use super::domain::{Secret, TokenId, TokenName};
 use super::password::Password;
 use super::requester::Requester;
-use super::tokens::{self, Made, TokenPage};
+use super::tokens::{Made, TokenPage};
 use super::views::{AccountPage, NewToken, PasswordErrors, SignInPage};
-use super::{AccountError, session, store};
-use crate::app::App;
-use crate::dashboard;
-use crate::error::AppError;
-use crate::raffle;
-use crate::values::Email;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery};
-use crate::web::pages::Shell;
+use crate::accounts::Accounts;
+use crate::base::identity::{SignedIn, Via};
+use crate::base::values::Email;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::{html, see_other};
+use crate::web::routes::Routes;
 
 /// The routes of the pages.
-pub(super) fn routes(app: &App) -> Routes {
-    Routes::new(app)
-        .get("/", Access::SignedIn, home)
+pub(super) fn routes() -> Routes<Accounts> {
+    Routes::default()
         .get("/sign-in", Access::Anyone, sign_in_page)
         .post("/sign-in", Access::Anyone, sign_in)
         .get("/sign-in/link/{secret}", Access::Anyone, follow_link)
@@ -36,18 +35,11 @@ pub(super) fn routes(app: &App) -> Routes {
         .post("/account/password", Access::SignedIn, change_password)
         .post("/account/tokens", Access::SignedIn, create_token)
         .post("/account/tokens/{id}/revoke", Access::SignedIn, revoke_token)
-        .and(sign_up::routes(app))
+        .and(sign_up::routes())
 }
 
 /// How many tokens the page shows at once.
 const TOKENS_SHOWN: u16 = 50;
-
-async fn home(State(app): State<App>, shell: Shell, who: SignedIn) -> Result<Response, AppError> {
-    if who.is_agent() {
-        return dashboard::show(&app, shell).await;
-    }
-    raffle::home(&app, shell, &who).await
-}
 
 #[derive(Deserialize)]
 struct NextQuery {
@@ -56,16 +48,16 @@ struct NextQuery {
 }
 
 async fn sign_in_page(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: Option<SignedIn>,
-    InQuery(query): InQuery<NextQuery>,
+    Query(query): Query<NextQuery>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     if who.is_some() {
-        return Ok(onward(&shell, &query.next, fragment));
+        return Ok(onward(&context, &query.next, fragment));
     }
-    html(StatusCode::OK, &SignInPage::new(shell, &app.sign_up, query.next))
+    html(StatusCode::OK, &SignInPage::new(context, &accounts.sign_up, query.next))
 }
 
 #[derive(Deserialize)]
@@ -77,27 +69,27 @@ struct SignInForm {
 }
 
 async fn sign_in(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignInForm>,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     let SignInForm { email, password, next } = form;
     // What can be no account's address or password is wrong in the same words.
     let account = match (email.parse::<Email>(), password.parse::<Password>()) {
-        (Ok(address), Ok(password)) => store::sign_in(&app, &address, password, &from).await,
+        (Ok(address), Ok(password)) => accounts.sign_in(&address, password, &from).await,
         _ => Ok(None),
     };
     let page = |status, error: String| {
-        let page = SignInPage::new(shell.clone(), &app.sign_up, next.clone());
+        let page = SignInPage::new(context.clone(), &accounts.sign_up, next.clone());
         html(status, &SignInPage { email, error: Some(error), ..page })
     };
     match account {
         Ok(Some(account)) => {
             tracing::info!(account = %account.id, "signed in by password");
-            let cookies = session::begin(&app, &account, from.device).await;
-            Ok((cookies, onward(&shell, &next, fragment)).into_response())
+            let cookies = accounts.begin_session(&account, from.device).await;
+            Ok((cookies, onward(&context, &next, fragment)).into_response())
         }
         Ok(None) => {
             let words = "The e-mail address or the password is not right.";
@@ -148,8 +140,8 @@ fn retry_after(mut response: Response, seconds: u64) -> Response {
 }
 
 /// To where the person was going, if that is a place of ours, or else to the start page.
-fn onward(shell: &Shell, next: &str, fragment: bool) -> Response {
-    see_other(shell, local_path(&shell.base, next).unwrap_or("/"), fragment)
+fn onward(context: &PageContext, next: &str, fragment: bool) -> Response {
+    see_other(context, local_path(&context.base, next).unwrap_or("/"), fragment)
 }
 
 /// The part of an address behind our prefix, if the address is a path of ours and nothing that a browser could take
@@ -162,43 +154,43 @@ fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
 }
 
 async fn follow_link(
-    State(app): State<App>,
+    State(accounts): State<Accounts>,
     method: Method,
-    shell: Shell,
+    context: PageContext,
     who: Option<SignedIn>,
     from: Requester,
-    InPath(secret): InPath<String>,
-) -> Result<Response, AppError> {
+    Path(secret): Path<String>,
+) -> Result<Response, Problem> {
     // Whoever only asks about the link does not use it up.
     if method != Method::GET {
         return Ok(StatusCode::OK.into_response());
     }
     let account = match secret.parse::<Secret>() {
-        Ok(secret) => store::use_link(&app, &secret).await?,
+        Ok(secret) => accounts.use_link(&secret).await?,
         Err(_) => None,
     };
     if let Some(account) = account {
         tracing::info!(account = %account.id, "signed in by a link");
-        let cookies = session::begin(&app, &account, from.device).await;
-        return Ok((cookies, see_other(&shell, "/", false)).into_response());
+        let cookies = accounts.begin_session(&account, from.device).await;
+        return Ok((cookies, see_other(&context, "/", false)).into_response());
     }
     // Going back in the browser comes here again.
     if who.is_some() {
-        return Ok(see_other(&shell, "/", false));
+        return Ok(see_other(&context, "/", false));
     }
     let words = "This sign-in link was used already or is too old. Each works once: ask for a new one, or start \
                  Holdfast again, which prints one.";
-    let page = SignInPage::new(shell, &app.sign_up, String::new());
+    let page = SignInPage::new(context, &accounts.sign_up, String::new());
     html(StatusCode::GONE, &SignInPage { error: Some(words.to_owned()), ..page })
 }
 
 async fn sign_out(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    (session::end(&app, &headers).await, see_other(&shell, "/sign-in", fragment))
+    (accounts.end_session(&headers).await, see_other(&context, "/sign-in", fragment))
 }
 
 #[derive(Deserialize)]
@@ -208,26 +200,26 @@ struct AccountQuery {
 }
 
 async fn account(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: SignedIn,
-    InQuery(query): InQuery<AccountQuery>,
-) -> Result<Response, AppError> {
-    let page = account_page(&app, shell, &who, query.cursor.as_deref()).await?;
+    Query(query): Query<AccountQuery>,
+) -> Result<Response, Problem> {
+    let page = account_page(&accounts, context, &who, query.cursor.as_deref()).await?;
     let password_changed = query.password.as_deref() == Some("changed");
     html(StatusCode::OK, &AccountPage { password_changed, ..page })
 }
 
 async fn account_page(
-    app: &App,
-    shell: Shell,
+    accounts: &Accounts,
+    context: PageContext,
     who: &SignedIn,
     cursor: Option<&str>,
 ) -> Result<AccountPage, AccountError> {
-    let account = store::find(app, who.id).await?;
-    let TokenPage { tokens, next } = tokens::list(app, who.id, TOKENS_SHOWN, cursor).await?;
+    let account = accounts.find(who.id).await?;
+    let TokenPage { tokens, next } = accounts.tokens(who.id, TOKENS_SHOWN, cursor).await?;
     Ok(AccountPage {
-        shell,
+        context,
         email: account.email.to_string(),
         has_password: account.password.is_some(),
         password_changed: false,
@@ -241,7 +233,7 @@ async fn account_page(
 }
 
 /// What a leaked token must not do: it could make itself last.
-pub(super) fn at_a_browser(who: &SignedIn) -> Result<(), AccountError> {
+pub(super) fn require_session(who: &SignedIn) -> Result<(), AccountError> {
     if who.via == Via::Session { Ok(()) } else { Err(AccountError::SessionNeeded) }
 }
 
@@ -254,27 +246,27 @@ struct PasswordForm {
 }
 
 async fn change_password(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: SignedIn,
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<PasswordForm>,
-) -> Result<Response, AppError> {
-    at_a_browser(&who)?;
+) -> Result<Response, Problem> {
+    require_session(&who)?;
     let (status, password, seconds) = match new_password(&form) {
         Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
-        Ok(new) => match store::change_password(&app, who.id, form.current.parse().ok(), new).await {
+        Ok(new) => match accounts.change_password(who.id, form.current.parse().ok(), new).await {
             Ok(account) => {
                 tracing::info!(account = %account.id, "password changed");
-                let onward = see_other(&shell, "/account?password=changed", fragment);
-                let cookies = session::begin(&app, &account, from.device).await;
+                let onward = see_other(&context, "/account?password=changed", fragment);
+                let cookies = accounts.begin_session(&account, from.device).await;
                 return Ok((cookies, onward).into_response());
             }
             Err(error) => refused_password(error)?,
         },
     };
-    let page = account_page(&app, shell, &who, None).await?;
+    let page = account_page(&accounts, context, &who, None).await?;
     let response = html(status, &AccountPage { password, ..page })?;
     Ok(match seconds {
         Some(seconds) => retry_after(response, seconds),
@@ -322,17 +314,17 @@ struct TokenForm {
 }
 
 async fn create_token(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: SignedIn,
     FormData(form): FormData<TokenForm>,
-) -> Result<Response, AppError> {
-    at_a_browser(&who)?;
+) -> Result<Response, Problem> {
+    require_session(&who)?;
     let made = match form.name.parse::<TokenName>() {
-        Ok(name) => Ok(tokens::create(&app, &who, name, None).await?),
+        Ok(name) => Ok(accounts.create_token(&who, name, None).await?),
         Err(invalid) => Err(invalid.to_string()),
     };
-    let page = account_page(&app, shell, &who, None).await?;
+    let page = account_page(&accounts, context, &who, None).await?;
     match made {
         Ok(Made::Now(token, secret)) => {
             let new_token =
@@ -340,7 +332,7 @@ async fn create_token(
             html(StatusCode::CREATED, &AccountPage { new_token, ..page })
         }
         // Forms send no idempotency key.
-        Ok(Made::Before(answer)) => Ok(answer.into_response()),
+        Ok(Made::Replayed(answer)) => Ok(answer.into_response()),
         Err(error) => {
             let page = AccountPage { token_name: form.name, token_error: Some(error), ..page };
             html(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -349,15 +341,15 @@ async fn create_token(
 }
 
 async fn revoke_token(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: SignedIn,
-    InPath(id): InPath<TokenId>,
+    Path(id): Path<TokenId>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, AppError> {
-    match tokens::revoke(&app, who.id, id, None).await {
+) -> Result<Response, Problem> {
+    match accounts.revoke_token(who.id, id, None).await {
         // Revoked from another page meanwhile: what was wanted is so.
-        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&shell, "/account", fragment)),
+        Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, "/account", fragment)),
         Err(error) => Err(error.into()),
     }
 }

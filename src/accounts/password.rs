@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::values::Invalid;
+use crate::base::values::Invalid;
 
 /// 19 MiB, two passes, one lane: "Password Storage Cheat Sheet", OWASP Cheat Sheet Series.
 const COST: Params = match Params::new(19_456, 2, 1, None) {

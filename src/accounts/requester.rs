@@ -6,11 +6,11 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::device::Device;
-use super::domain::AccountId;
 use super::hashing::Guest;
 use super::login_throttle::Budget;
-use crate::app::App;
-use crate::values::Email;
+use crate::accounts::Accounts;
+use crate::base::identity::AccountId;
+use crate::base::values::Email;
 use crate::web::client::{ClientNetwork, Network};
 
 /// The network and the device that a request comes from, as far as they are known.
@@ -45,14 +45,14 @@ impl Requester {
     }
 }
 
-impl FromRequestParts<App> for Requester {
+impl FromRequestParts<Accounts> for Requester {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let ClientNetwork(network) = ClientNetwork::from_request_parts(parts, app).await?;
-        let now = app.clock.now();
-        let keys = app.cookies.keys.at(now).await;
-        Ok(Self { network, device: Device::open(&app.cookies, &keys, &parts.headers, now) })
+    async fn from_request_parts(parts: &mut Parts, accounts: &Accounts) -> Result<Self, Infallible> {
+        let ClientNetwork(network) = ClientNetwork::from_request_parts(parts, accounts).await?;
+        let now = accounts.clock.now();
+        let keys = accounts.cookies.keys.at(now).await;
+        Ok(Self { network, device: Device::open(&accounts.cookies, &keys, &parts.headers, now) })
     }
 }
 

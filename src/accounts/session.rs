@@ -1,26 +1,22 @@
-//! Who sends a request: a browser's session in a signed cookie, or a program's token in `Authorization`.
+//! A browser's session in a signed cookie.
 //!
-//! What always holds: to know it costs at most one read, and none where a request brings neither or this process knew it
-//! [a moment ago](super::auth_cache); whatever cannot be
-//! read (another key's cookie, a foreign token) is nobody and never an error; a token decides before a cookie. A session
-//! whose cookie was signed with a key that another has followed goes on in a new cookie, with the time that it has left.
+//! A cookie that cannot be read, such as another key's, is no session and never an error. A session in a cookie of the
+//! previous key continues in a new cookie, with the time that it has left.
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum_extra::extract::cookie::Cookie;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
 
-use super::auth_cache::AuthKey;
-use super::device::{Device, DeviceId};
-use super::domain::{Account, AccountId, Secret, SignedIn};
+use super::cookies::{CookiePolicy, cookie_named, cookies_named, with_port};
+use super::device::Device;
 use super::keys::{CookieKey, KeyRing};
-use super::{AccountError, store, tokens};
-use crate::app::{App, CookiePolicy};
-use crate::values::Invalid;
+use crate::base::identity::AccountId;
+use crate::base::values::Invalid;
+use crate::web::context::Renewal;
 
 /// How long a session lasts, whatever is done in it.
 pub const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -70,76 +66,30 @@ fn cookie_name(policy: &CookiePolicy) -> String {
     with_port(policy, signed_name(policy))
 }
 
-/// A cookie's name with the port of a local server.
-pub(super) fn with_port(policy: &CookiePolicy, name: &str) -> String {
-    policy.port.map_or_else(|| name.to_owned(), |port| format!("{name}-{port}"))
-}
-
-/// The values of the cookies of this name. Other applications' cookies are not looked at, whatever bytes are in them.
-pub(super) fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(header::COOKIE).iter();
-    values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
-        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
-        str::from_utf8(value.trim_ascii()).ok()
-    })
-}
-
-fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
+pub(super) fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
     cookie_named(cookie_name(policy), policy, value, lasts)
 }
 
-/// A cookie that only this server reads, and that other sites' forms do not send.
-pub(super) fn cookie_named(
-    name: String,
-    policy: &CookiePolicy,
-    value: String,
-    lasts: SignedDuration,
-) -> Cookie<'static> {
-    let lasts = Duration::try_from(lasts).unwrap_or_default();
-    Cookie::build((name, value))
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(policy.secure)
-        .max_age(lasts.try_into().unwrap_or_default())
-        .build()
-}
-
 /// A session in a cookie signed with this key.
-fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
+pub(super) fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
     let value = key.sign(signed_name(policy), &session.value());
     CookieJar::new().add(cookie(policy, value, session.left(now)))
 }
 
-/// The cookies that begin a session now, from a device that is known from now on: the session's, then the device's. They
-/// are part of the answer.
-pub(super) async fn begin(app: &App, account: &Account, device: Option<Device>) -> (CookieJar, CookieJar) {
-    let now = app.clock.now();
-    let session = Session { account: account.id, epoch: account.epoch, began: now };
-    let device = Device::signed_in(device, DeviceId::new(app.entropy.bytes()), account.id, now);
-    let keys = app.cookies.keys.at(now).await;
-    let device = CookieJar::new().add(device.cookie(&app.cookies, &keys, now));
-    (signed(&app.cookies, keys.signing(now), &session, now), device)
-}
-
-/// Ends this browser's session, and gives the cookie that says so. It is part of the answer.
-pub(super) async fn end(app: &App, headers: &HeaderMap) -> CookieJar {
-    let now = app.clock.now();
-    if let Some(opened) = open(&app.cookies, &*app.cookies.keys.at(now).await, headers, now) {
-        app.auth_cache.invalidate(&AuthKey::Session(opened.session));
-    }
-    CookieJar::new().add(cookie(&app.cookies, String::new(), SignedDuration::ZERO))
-}
-
 /// A session out of its cookie.
 #[derive(Debug, PartialEq, Eq)]
-struct Opened {
-    session: Session,
+pub(super) struct Opened {
+    pub(super) session: Session,
     /// Whether another key has followed the one that signed it.
-    is_outdated: bool,
+    pub(super) is_outdated: bool,
 }
 
-fn open(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timestamp) -> Option<Opened> {
+pub(super) fn open(
+    policy: &CookiePolicy,
+    keys: &KeyRing,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Opened> {
     let name = cookie_name(policy);
     // Another application may have set one of this name for a whole domain; ours is the one that we signed.
     let open_with = |key: &CookieKey| {
@@ -157,91 +107,13 @@ fn open(policy: &CookiePolicy, keys: &KeyRing, headers: &HeaderMap, now: Timesta
     current.or_else(previous)
 }
 
-/// What a request says about who sends it.
-#[derive(Debug, PartialEq, Eq)]
-enum Credential {
-    /// Nothing, or nothing that can be read.
-    None,
-    Token(Secret),
-    /// Perhaps a session.
-    Cookies,
-}
-
-fn credential(headers: &HeaderMap) -> Credential {
-    match bearer(headers) {
-        Some(token) => token.parse().map_or(Credential::None, Credential::Token),
-        None if headers.contains_key(header::COOKIE) => Credential::Cookies,
-        None => Credential::None,
-    }
-}
-
-/// What stands behind `Bearer`, if that is how the request is authorised; nothing where that is no text.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("bearer".len())?;
-    let token = str::from_utf8(token).unwrap_or_default();
-    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && !token.starts_with(|c: char| c != ' ');
-    is_bearer.then(|| token.trim())
-}
-
-/// Who sends a request.
-#[derive(Debug)]
-pub struct Sender {
-    /// The account.
-    pub who: SignedIn,
-    /// What the answer tells the browser about its session.
-    pub renewal: Renewal,
-}
-
-/// The session and the device in cookies of the key that signs now, if the session came in one of the key before.
-#[derive(Debug)]
-pub struct Renewal(Option<(CookieJar, CookieJar)>);
-
-impl Renewal {
-    /// The answer with the cookies, unless it begins or ends a session by itself.
-    pub fn with(self, response: Response, policy: &CookiePolicy) -> Response {
-        let name = cookie_name(policy);
-        let sets = |value: &http::HeaderValue| {
-            let text = value.as_bytes();
-            text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-        };
-        match self.0 {
-            Some(jars) if !response.headers().get_all(header::SET_COOKIE).iter().any(sets) => {
-                (jars, response).into_response()
-            }
-            _ => response,
-        }
-    }
-}
-
-/// Who sends a request, by its session cookie or its token. At most one call of the store.
-///
-/// # Errors
-/// [`AccountError::Store`] if the store failed.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Sender>, AccountError> {
-    let (who, renewal) = match credential(headers) {
-        Credential::None => (None, None),
-        Credential::Token(secret) => {
-            let key = AuthKey::Token(secret.hash());
-            (app.auth_cache.get_or_check(key, app.clock.now(), tokens::find(app, &secret)).await?, None)
-        }
-        Credential::Cookies => {
-            let (policy, now) = (&app.cookies, app.clock.now());
-            let keys = policy.keys.at(now).await;
-            let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
-            let renewal = opened.is_outdated.then(|| renewed(policy, &keys, &opened.session, headers, now));
-            let check = store::by_session(app, &opened.session);
-            (
-                app.auth_cache.get_or_check(AuthKey::Session(opened.session.clone()), now, check).await?,
-                renewal,
-            )
-        }
-    };
-    Ok(who.map(|who| Sender { who, renewal: Renewal(renewal) }))
+pub(super) fn renewal_of(policy: &CookiePolicy, jars: (CookieJar, CookieJar)) -> Renewal {
+    let cookies = (jars, ()).into_response().headers().get_all(header::SET_COOKIE).iter().cloned().collect();
+    Renewal { name: cookie_name(policy), cookies }
 }
 
 /// The session and the device in cookies of the key that signs now.
-fn renewed(
+pub(super) fn renewed(
     policy: &CookiePolicy,
     keys: &KeyRing,
     session: &Session,
@@ -303,10 +175,6 @@ mod tests {
     fn sent_back(set_cookie: &str) -> HeaderMap {
         let pair = set_cookie.split(';').next().unwrap();
         HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(pair).unwrap())])
-    }
-
-    fn authorized(value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())])
     }
 
     #[test]
@@ -414,13 +282,15 @@ mod tests {
     #[test]
     fn an_answer_that_sets_the_session_itself_is_left_alone() {
         let policy = policy(false);
-        let renewal = || Renewal(Some((signed(&policy, &key(2), &some_session(), NOW), CookieJar::new())));
-        let cookies = |response: Response| response.headers().get_all(header::SET_COOKIE).iter().count();
+        let renewal =
+            || renewal_of(&policy, (signed(&policy, &key(2), &some_session(), NOW), CookieJar::new()));
+        let cookies = |response: axum::response::Response| {
+            response.headers().get_all(header::SET_COOKIE).iter().count()
+        };
         let with = |name: &'static str| CookieJar::new().add(Cookie::new(name, "x")).into_response();
-        assert_eq!(cookies(renewal().with(().into_response(), &policy)), 1);
-        assert_eq!(cookies(renewal().with(with("holdfast"), &policy)), 1);
-        assert_eq!(cookies(renewal().with(with("holdfast-other"), &policy)), 2);
-        assert_eq!(cookies(Renewal(None).with(().into_response(), &policy)), 0);
+        assert_eq!(cookies(renewal().with(().into_response())), 1);
+        assert_eq!(cookies(renewal().with(with("holdfast"))), 1);
+        assert_eq!(cookies(renewal().with(with("holdfast-other"))), 2);
     }
 
     #[test]
@@ -439,33 +309,5 @@ mod tests {
             let text = text_of(CookieJar::new().add(cookie));
             assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");
         }
-    }
-
-    #[test]
-    fn a_token_is_read_behind_bearer_in_any_case() {
-        let secret = Secret::new([9; 32]);
-        for scheme in ["Bearer", "bearer", "BEARER"] {
-            let headers = authorized(&format!("{scheme} {}", secret.reveal()));
-            assert_eq!(credential(&headers), Credential::Token(secret.clone()));
-        }
-    }
-
-    #[test]
-    fn a_malformed_token_is_nobody_even_beside_a_session() {
-        for value in ["Bearer", "Bearer hf_no", "Bearer hf_no hf_no", "bearer é", "bearer \u{ff}"] {
-            let mut headers = sent_back(&set_cookie(&policy(false), &some_session()));
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-            assert_eq!(credential(&headers), Credential::None, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_token_decides_before_a_session_and_other_schemes_do_not() {
-        let mut headers = sent_back(&set_cookie(&policy(false), &some_session()));
-        headers.extend(authorized("Basic YTpi"));
-        assert_eq!(credential(&headers), Credential::Cookies);
-        let secret = Secret::new([9; 32]);
-        headers.extend(authorized(&format!("Bearer {}", secret.reveal())));
-        assert_eq!(credential(&headers), Credential::Token(secret));
     }
 }

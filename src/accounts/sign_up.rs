@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::values::Invalid;
+use crate::base::values::Invalid;
 
 /// Whether people may make accounts of their own.
 #[derive(Debug, Clone)]

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::AccountError;
 use super::auth_cache::AuthKey;
-use super::domain::{AccountId, Role, Secret, SignedIn, Token, TokenId, TokenName, Via};
+use super::domain::{Secret, Token, TokenId, TokenName};
 use super::store::account_key;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, Recall};
-use crate::dynamo::{Condition, Cursor, Key, Select, WriteError, from_item, to_item};
-use crate::values::{Email, Name};
+use crate::accounts::Accounts;
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::values::{Email, Name};
+use crate::store::ledger::{Answer, Idempotency, Lookup};
+use crate::store::{Condition, Cursor, Key, Select, WriteError, from_item, to_item};
 
 /// What the sort keys of an account's tokens begin with.
 const TOKENS: &str = "TOKEN#";
@@ -45,17 +46,19 @@ struct TokenItem {
     token: TokenName,
 }
 
-/// Whose a token is, if it has not been revoked.
-pub(super) async fn find(app: &App, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
-    let item = app.dynamo.get(&token_key(&secret.hash())).await?;
-    let token: Option<TokenItem> = item.map(from_item).transpose()?;
-    Ok(token.map(|TokenItem { account_id, name, email, role, token }| SignedIn {
-        id: account_id,
-        name,
-        email,
-        role,
-        via: Via::Token(token.to_string()),
-    }))
+impl Accounts {
+    /// Whose a token is, if it has not been revoked.
+    pub(super) async fn account_of_token(&self, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
+        let item = self.dynamo.get(&token_key(&secret.hash())).await?;
+        let token: Option<TokenItem> = item.map(from_item).transpose()?;
+        Ok(token.map(|TokenItem { account_id, name, email, role, token }| SignedIn {
+            id: account_id,
+            name,
+            email,
+            role,
+            via: Via::Token(token.to_string()),
+        }))
+    }
 }
 
 /// A token that was made now, with its secret, or the stored answer of the same request made before.
@@ -64,47 +67,49 @@ pub enum Made {
     /// It was made now.
     Now(Token, Secret),
     /// The same request had made it before, and was answered so.
-    Before(Answer),
+    Replayed(Answer),
 }
 
-/// Makes an API token that acts as its owner. The secret is in the answer and nowhere else.
-///
-/// # Errors
-/// [`AccountError::KeyOfAnotherRequest`] if the idempotency key was used for another request.
-pub async fn create(
-    app: &App,
-    owner: &SignedIn,
-    name: TokenName,
-    once: Option<&Once<'_, Token>>,
-) -> Result<Made, AccountError> {
-    let now = app.clock.now();
-    let secret = Secret::new(app.entropy.bytes());
-    let token = Token { id: TokenId::new(now, &app.entropy.bytes()), name, created_at: now };
-    let owned = OwnedItem { token: token.clone(), hash: secret.hash() };
-    let found = TokenItem {
-        account_id: owner.id,
-        name: owner.name.clone(),
-        email: owner.email.clone(),
-        role: owner.role,
-        token: token.name.clone(),
-    };
-    let mut write = app
-        .dynamo
-        .guarded_write()
-        .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
-        .put("token", to_item(&token_key(&owned.hash), &found)?, Condition::Absent);
-    if let Some(once) = once {
-        write = once.request.record(write, &(once.answer)(&token))?;
-    }
-    let refusal = match app.dynamo.write(write).await {
-        Ok(()) => return Ok(Made::Now(token, secret)),
-        Err(WriteError::Refused(refusal)) => refusal,
-        Err(WriteError::Store(error)) => return Err(error.into()),
-    };
-    match once.map(|once| once.request.recall(&refusal)).transpose()? {
-        Some(Recall::Same(answer)) => Ok(Made::Before(answer)),
-        Some(Recall::Other) => Err(AccountError::KeyOfAnotherRequest),
-        Some(Recall::Nothing) | None => Err(AccountError::Changed),
+impl Accounts {
+    /// Makes an API token that acts as its owner. The secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`AccountError::KeyOfAnotherRequest`] if the idempotency key was used for another request.
+    pub async fn create_token(
+        &self,
+        owner: &SignedIn,
+        name: TokenName,
+        idempotency: Option<&Idempotency<'_, Token>>,
+    ) -> Result<Made, AccountError> {
+        let now = self.clock.now();
+        let secret = Secret::new(self.rng.bytes());
+        let token = Token { id: TokenId::new(now, &self.rng.bytes()), name, created_at: now };
+        let owned = OwnedItem { token: token.clone(), hash: secret.hash() };
+        let found = TokenItem {
+            account_id: owner.id,
+            name: owner.name.clone(),
+            email: owner.email.clone(),
+            role: owner.role,
+            token: token.name.clone(),
+        };
+        let mut write = self
+            .dynamo
+            .guarded_write()
+            .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
+            .put("token", to_item(&token_key(&owned.hash), &found)?, Condition::Absent);
+        if let Some(idempotency) = idempotency {
+            write = idempotency.request.record(write, &(idempotency.answer)(&token))?;
+        }
+        let refusal = match self.dynamo.write(write).await {
+            Ok(()) => return Ok(Made::Now(token, secret)),
+            Err(WriteError::Refused(refusal)) => refusal,
+            Err(WriteError::Store(error)) => return Err(error.into()),
+        };
+        match idempotency.map(|idempotency| idempotency.request.recall(&refusal)).transpose()? {
+            Some(Lookup::Same(answer)) => Ok(Made::Replayed(answer)),
+            Some(Lookup::Other) => Err(AccountError::KeyOfAnotherRequest),
+            Some(Lookup::Nothing) | None => Err(AccountError::Changed),
+        }
     }
 }
 
@@ -117,68 +122,70 @@ pub struct TokenPage {
     pub next: Option<String>,
 }
 
-/// An account's tokens, newest first.
-///
-/// # Errors
-/// [`AccountError::Cursor`] for a foreign cursor.
-pub async fn list(
-    app: &App,
-    owner: AccountId,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<TokenPage, AccountError> {
-    const LIST: &str = "tokens";
-    let mut range =
-        Select::partition(account_key(owner).pk, i32::from(limit)).begins_with(TOKENS).backwards();
-    if let Some(text) = cursor {
-        let cursor = Cursor::<1>::decode(LIST, text)?;
-        let id: TokenId = cursor.parts()[0].parse().map_err(|_| crate::dynamo::CursorError)?;
-        let key = owned_key(owner, id);
-        range = range.after(&key.sk, &key);
+impl Accounts {
+    /// An account's tokens, newest first.
+    ///
+    /// # Errors
+    /// [`AccountError::Cursor`] for a foreign cursor.
+    pub async fn tokens(
+        &self,
+        owner: AccountId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<TokenPage, AccountError> {
+        const LIST: &str = "tokens";
+        let mut range =
+            Select::partition(account_key(owner).pk, i32::from(limit)).begins_with(TOKENS).backwards();
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(LIST, text)?;
+            let id: TokenId = cursor.parts()[0].parse().map_err(|_| crate::store::CursorError)?;
+            let key = owned_key(owner, id);
+            range = range.after(&key.sk, &key);
+        }
+        let page = self.dynamo.select(&range).await?;
+        let items: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        let tokens: Vec<Token> = items.into_iter().map(|item| item.token).collect();
+        let next = tokens.last().filter(|_| page.more);
+        let next = next.map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
+        Ok(TokenPage { tokens, next })
     }
-    let page = app.dynamo.select(&range).await?;
-    let items: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-    let tokens: Vec<Token> = items.into_iter().map(|item| item.token).collect();
-    let next = tokens.last().filter(|_| page.more);
-    let next = next.map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
-    Ok(TokenPage { tokens, next })
-}
 
-/// One token of an account.
-///
-/// # Errors
-/// [`AccountError::NoSuchToken`] if it has no such token.
-pub async fn read(app: &App, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
-    Ok(owned(app, owner, id).await?.token)
-}
+    /// One token of an account.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchToken`] if it has no such token.
+    pub async fn token(&self, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
+        Ok(self.owned_token(owner, id).await?.token)
+    }
 
-async fn owned(app: &App, owner: AccountId, id: TokenId) -> Result<OwnedItem, AccountError> {
-    let item = app.dynamo.get(&owned_key(owner, id)).await?.ok_or(AccountError::NoSuchToken)?;
-    Ok(from_item(item)?)
-}
+    async fn owned_token(&self, owner: AccountId, id: TokenId) -> Result<OwnedItem, AccountError> {
+        let item = self.dynamo.get(&owned_key(owner, id)).await?.ok_or(AccountError::NoSuchToken)?;
+        Ok(from_item(item)?)
+    }
 
-/// Revokes a token: it signs no request in that begins after this in this process, and ten seconds later in any other.
-///
-/// # Errors
-/// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.
-pub async fn revoke(
-    app: &App,
-    owner: AccountId,
-    id: TokenId,
-    once: Option<&Once<'_, Token>>,
-) -> Result<Token, AccountError> {
-    let item = owned(app, owner, id).await?;
-    let write = app
-        .dynamo
-        .guarded_write()
-        .delete("owned", &owned_key(owner, id), Condition::Exists)
-        .delete_derived("token", &token_key(&item.hash));
-    let written = app.dynamo.write(Once::record(once, write, &item.token)?).await;
-    // Whatever came of it: a write whose answer was lost may have happened.
-    app.auth_cache.invalidate(&AuthKey::Token(item.hash));
-    match written {
-        Ok(()) => Ok(item.token),
-        Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
-        Err(WriteError::Store(error)) => Err(error.into()),
+    /// Revokes a token: it signs no request in that begins after this in this process, and ten seconds later in any other.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.
+    pub async fn revoke_token(
+        &self,
+        owner: AccountId,
+        id: TokenId,
+        idempotency: Option<&Idempotency<'_, Token>>,
+    ) -> Result<Token, AccountError> {
+        let item = self.owned_token(owner, id).await?;
+        let write = self
+            .dynamo
+            .guarded_write()
+            .delete("owned", &owned_key(owner, id), Condition::Exists)
+            .delete_derived("token", &token_key(&item.hash));
+        let written = self.dynamo.write(Idempotency::record(idempotency, write, &item.token)?).await;
+        // Whatever came of it: a write whose answer was lost may have happened.
+        self.auth_cache.invalidate(&AuthKey::Token(item.hash));
+        match written {
+            Ok(()) => Ok(item.token),
+            Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
+            Err(WriteError::Store(error)) => Err(error.into()),
+        }
     }
 }

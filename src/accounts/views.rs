@@ -5,13 +5,13 @@ use askama::Template;
 use super::domain::{Token, TokenName};
 use super::password::Password;
 use super::sign_up::SignUp;
-use crate::web::pages::{Moment, Shell};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// Where people sign in.
 #[derive(Template)]
 #[template(path = "accounts/sign_in.html")]
 pub(super) struct SignInPage {
-    pub(super) shell: Shell,
+    pub(super) context: PageContext,
     /// Where to go afterwards.
     pub(super) next: String,
     /// What was typed.
@@ -23,26 +23,26 @@ pub(super) struct SignInPage {
 
 impl SignInPage {
     /// The page with nothing typed.
-    pub(super) fn new(shell: Shell, sign_up: &SignUp, next: String) -> Self {
-        Self { shell, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
+    pub(super) fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
+        Self { context, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
     }
 
     fn sign_up(&self) -> String {
-        onward_from(&self.shell, "/sign-up", &self.next)
+        onward_from(&self.context, "/sign-up", &self.next)
     }
 }
 
 /// The address of a page that goes on to `next` in its turn.
-fn onward_from(shell: &Shell, path: &str, next: &str) -> String {
+fn onward_from(context: &PageContext, path: &str, next: &str) -> String {
     let query = if next.is_empty() { None } else { serde_urlencoded::to_string([("next", next)]).ok() };
-    query.map_or_else(|| shell.url(path), |query| format!("{}?{query}", shell.url(path)))
+    query.map_or_else(|| context.url(path), |query| format!("{}?{query}", context.url(path)))
 }
 
 /// Where people make an account of their own.
 #[derive(Template)]
 #[template(path = "accounts/sign_up.html")]
 pub(super) struct SignUpPage {
-    pub(super) shell: Shell,
+    pub(super) context: PageContext,
     /// Where to go afterwards.
     pub(super) next: String,
     pub(super) needs_code: bool,
@@ -57,9 +57,9 @@ pub(super) struct SignUpPage {
 
 impl SignUpPage {
     /// The page with nothing typed.
-    pub(super) fn new(shell: Shell, sign_up: &SignUp, next: String) -> Self {
+    pub(super) fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
         let (needs_code, errors) = (sign_up.needs_code(), SignUpErrors::default());
-        Self { shell, next, needs_code, name: String::new(), email: String::new(), notice: None, errors }
+        Self { context, next, needs_code, name: String::new(), email: String::new(), notice: None, errors }
     }
 
     /// The field to type in next: the first that is wrong, or else the first that is empty.
@@ -85,7 +85,7 @@ impl SignUpPage {
     }
 
     fn sign_in(&self) -> String {
-        onward_from(&self.shell, "/sign-in", &self.next)
+        onward_from(&self.context, "/sign-in", &self.next)
     }
 }
 
@@ -110,14 +110,14 @@ impl SignUpErrors {
 #[derive(Template)]
 #[template(path = "accounts/sign_up_off.html")]
 pub(super) struct SignUpOffPage {
-    pub(super) shell: Shell,
+    pub(super) context: PageContext,
     /// Where to go after signing in.
     pub(super) next: String,
 }
 
 impl SignUpOffPage {
     fn sign_in(&self) -> String {
-        onward_from(&self.shell, "/sign-in", &self.next)
+        onward_from(&self.context, "/sign-in", &self.next)
     }
 }
 
@@ -125,7 +125,7 @@ impl SignUpOffPage {
 #[derive(Template)]
 #[template(path = "accounts/account.html")]
 pub(super) struct AccountPage {
-    pub(super) shell: Shell,
+    pub(super) context: PageContext,
     pub(super) email: String,
     pub(super) has_password: bool,
     pub(super) password_changed: bool,
@@ -167,7 +167,7 @@ impl PasswordErrors {
 pub(super) struct TokenRow {
     id: String,
     name: String,
-    created: Moment,
+    created: DisplayTime,
 }
 
 impl From<Token> for TokenRow {

@@ -10,9 +10,8 @@
 
 use std::process::ExitCode;
 
-use holdfast::inventory::event::{BatchAnswer, KafkaEvent, take_batch};
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
-use holdfast::telemetry::measured;
+use holdfast::hosts::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
+use holdfast::inventory::event::{BatchAnswer, KafkaEvent};
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 
@@ -29,9 +28,12 @@ async fn serve() -> Result<(), Error> {
     let handler = async |event: LambdaEvent<KafkaEvent>| {
         let group = event.context.env_config.function_name.clone();
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
-        let batch = take_batch(app, &event.payload, &group);
+        let inventory = app.inventory();
+        let batch = inventory.take_batch(&event.payload, &group);
         let answer: Result<BatchAnswer, Error> =
-            Box::pin(measured(app, "inventory", id, trace, batch)).await.map_err(Into::into);
+            Box::pin(app.telemetry.measure(&app.clock, "inventory", id, trace, batch))
+                .await
+                .map_err(Into::into);
         answer
     };
     lambda_runtime::run(service_fn(handler)).await

@@ -12,10 +12,9 @@
 use std::process::ExitCode;
 
 use holdfast::app::App;
-use holdfast::automation::consume::consume_batch;
-use holdfast::dynamo::stream::batch;
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
-use holdfast::telemetry::{measured, unfinished};
+use holdfast::base::telemetry::unfinished;
+use holdfast::hosts::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
+use holdfast::store::stream::batch;
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -32,14 +31,14 @@ async fn serve() -> Result<(), Error> {
     // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
     let handler = async |event: LambdaEvent<Value>| {
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
-        Box::pin(measured(app, "stream", id, trace, take(app, event.payload))).await
+        Box::pin(app.telemetry.measure(&app.clock, "stream", id, trace, take(app, event.payload))).await
     };
     lambda_runtime::run(service_fn(handler)).await
 }
 
 async fn take(app: &App, event: Value) -> Result<Value, Error> {
     let batch = batch(event)?;
-    let failures = match consume_batch(app, &batch).await {
+    let failures = match app.projections().consume_batch(&batch).await {
         Ok(()) => Vec::new(),
         Err(error) => {
             let (sequence, records) = (error.sequence.as_issued(), batch.len());

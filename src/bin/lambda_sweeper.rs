@@ -13,9 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use holdfast::app::App;
-use holdfast::automation::consume::sweep;
-use holdfast::native::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
-use holdfast::telemetry::measured;
+use holdfast::hosts::lambda::{app_without_pages, ended, log_as_json, request_id, trace_id};
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -49,7 +47,7 @@ async fn serve() -> Result<(), Error> {
     // Boxed, for the runtime's own futures around it are already as deep as the compiler goes.
     let handler = async |event: LambdaEvent<Sweeps>| {
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
-        Box::pin(measured(app, "sweep", id, trace, sweep_all(app, &event.payload))).await
+        Box::pin(app.telemetry.measure(&app.clock, "sweep", id, trace, sweep_all(app, &event.payload))).await
     };
     lambda_runtime::run(service_fn(handler)).await
 }
@@ -59,13 +57,13 @@ async fn sweep_all(app: &App, asked: &Sweeps) -> Result<Value, Error> {
     let mut failure = None;
     for number in 1..=asked.sweeps {
         let start = Instant::now();
-        if let Err(error) = sweep(app).await {
+        if let Err(error) = app.projections().sweep().await {
             tracing::error!(%error, "a sweep failed");
             failure = Some(error);
         }
         if number < asked.sweeps {
             let between = Duration::from_secs(asked.seconds_between);
-            app.dynamo.rest(between.saturating_sub(start.elapsed())).await;
+            app.dynamo.sleep(between.saturating_sub(start.elapsed())).await;
         }
     }
     match failure {

@@ -15,9 +15,9 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use holdfast::app::{App, build_router};
-use holdfast::config::Config;
-use holdfast::native;
-use holdfast::native::lambda::{ended, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
+use holdfast::hosts::aws;
+use holdfast::hosts::config::Config;
+use holdfast::hosts::lambda::{ended, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
 use holdfast::web::client::{FORWARDED_FOR, PeerAddress};
 use holdfast::web::request::BasePath;
 use http::HeaderValue;
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let config = Config::from_lookup(|name| std::env::var(name).ok())?.behind_gateway()?;
-    let app = App { telemetry: to_cloudwatch(), ..native::aws::app_of(&config).await? };
+    let app = App { telemetry: to_cloudwatch(), ..aws::app_of(&config).await? };
     let (router, _) = build_router(app);
     let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
         let (base, peer) = match &mut event.payload {

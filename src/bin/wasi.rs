@@ -30,11 +30,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use holdfast::app::{App, Aside, Clock, Entropy, Platform, build_router};
-use holdfast::config::aws::AwsVariables;
-use holdfast::config::{Config, ConfigError, SecretsError, Settled};
-use holdfast::dynamo::line::Line;
-use holdfast::telemetry::Telemetry;
+use holdfast::app::{App, Platform, build_router};
+use holdfast::base::blocking::BlockingPool;
+use holdfast::base::clock::Clock;
+use holdfast::base::rng::Rng;
+use holdfast::base::telemetry::Telemetry;
+use holdfast::hosts::config::aws::AwsVariables;
+use holdfast::hosts::config::{Config, ConfigError, SecretsError, Settled};
+use holdfast::store::line::Line;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use tower::{Layer as _, Service};
@@ -94,8 +97,8 @@ fn app() -> Result<App, StartError> {
         line: Line::to_aws(client, sleep.clone()),
         sleep,
         clock: Clock::of_system(),
-        entropy: Entropy::of_system(),
-        aside: Aside::here(),
+        rng: Rng::of_system(),
+        blocking: BlockingPool::here(),
         snapshots: SNAPSHOTS,
         telemetry: Telemetry::to(|report| {
             // Where nobody reads it, nobody misses it.

@@ -3,29 +3,29 @@
 use askama::Template;
 use jiff::civil::Date;
 
-use crate::leads::stats::{Day, Stats};
+use crate::base::values::UsState;
+use crate::orders::domain::Caps;
 use crate::orders::domain::Order;
-use crate::orders::store::Caps;
 use crate::orders::views::OrderView;
-use crate::values::UsState;
-use crate::web::pages::{Moment, Shell};
+use crate::stats::{Day, Stats};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// A desk without leads.
 #[derive(Template)]
 #[template(path = "dashboard/start.html")]
 pub(super) struct StartPage {
-    pub(super) shell: Shell,
+    pub(super) context: PageContext,
 }
 
 /// `GET /` for agents.
 #[derive(Template)]
 #[template(path = "dashboard/board.html")]
-pub(super) struct Dashboard {
-    shell: Shell,
+pub(super) struct DashboardPage {
+    context: PageContext,
     /// The day in New York.
     today: String,
     /// The time that the counts stand for.
-    as_of: Option<Moment>,
+    as_of: Option<DisplayTime>,
     /// How late the counts are, in words.
     late: Option<String>,
     /// The day's numbers.
@@ -62,8 +62,14 @@ struct Bar {
 /// The states that a part of the page shows at the most.
 const MOST_STATES: usize = 10;
 
-impl Dashboard {
-    pub(super) fn new(shell: Shell, stats: &Stats, days: &[Day], caps: &Caps, orders: &[Order]) -> Self {
+impl DashboardPage {
+    pub(super) fn new(
+        context: PageContext,
+        stats: &Stats,
+        days: &[Day],
+        caps: &Caps,
+        orders: &[Order],
+    ) -> Self {
         Self {
             today: days.last().map(|day| in_words(day.date)).unwrap_or_default(),
             as_of: stats.as_of.map(Into::into),
@@ -75,7 +81,7 @@ impl Dashboard {
             caps: fullest(caps),
             chart: Chart::of(days),
             orders: orders.iter().map(OrderView::of).collect(),
-            shell,
+            context,
         }
     }
 }
@@ -103,7 +109,7 @@ fn width(count: u64, most: u64) -> u64 {
 
 fn pipeline(stats: &Stats) -> Vec<Bar> {
     let most = stats.by_status.iter().map(|row| row.count).max().unwrap_or_default();
-    let bar = |row: &crate::leads::stats::StatusCount| Bar {
+    let bar = |row: &crate::stats::StatusCount| Bar {
         label: row.status.label().to_owned(),
         text: row.count.to_string(),
         width: width(row.count, most),
@@ -115,7 +121,7 @@ fn pipeline(stats: &Stats) -> Vec<Bar> {
 
 fn stock(stats: &Stats) -> Vec<Bar> {
     let most = stats.by_stock.iter().map(|row| row.count).max().unwrap_or_default();
-    let bar = |row: &crate::leads::stats::StockCount| Bar {
+    let bar = |row: &crate::stats::StockCount| Bar {
         label: row.stock.label().to_owned(),
         text: row.count.to_string(),
         width: width(row.count, most),

@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::capacity::{Usage, write_units};
 use super::codec::{self, Attributes, ItemRef, ValueRef};
-use super::error::EngineError;
+use super::error::{EngineError, damaged, storage_error};
 use super::expression::{self, Condition, References, Update};
 use super::storage::{Batch, Read, Space};
 use super::stream::LoggedChange;
 use super::tables::{Catalog, ItemKey, KeyError, Table};
-use super::{expire, index, storage_error};
+use super::{expiry, index};
 
 /// The most bytes of an item, as DynamoDB counts them.
 pub const MAX_ITEM: usize = 400 * 1024;
@@ -264,7 +264,7 @@ impl Action {
                 into.batch.put(Space::Index, entry.key, value);
             }
         }
-        expire::difference(&self.table, &self.key, old_item, new_item, &mut into.batch);
+        expiry::difference(&self.table, &self.key, old_item, new_item, &mut into.batch);
         let key = self.key.storage.clone();
         match &new {
             Some(item) => {
@@ -298,7 +298,7 @@ pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineErr
     let Some(sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
         return Ok(None);
     };
-    let item = codec::unseal_item(&key.storage, &sealed).map_err(|_| super::damaged())?;
+    let item = codec::unseal_item(&key.storage, &sealed).map_err(|_| damaged())?;
     Ok(Some(item.into_owned()))
 }
 
@@ -307,7 +307,7 @@ pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineErr
 /// # Errors
 /// `InternalServerError` if it is damaged.
 pub fn decode(item: &[u8]) -> Result<Attributes, EngineError> {
-    ItemRef(item).decode().map_err(|_| super::damaged())
+    ItemRef(item).decode().map_err(|_| damaged())
 }
 
 /// Some attributes of an item, decoded.
@@ -316,7 +316,7 @@ pub fn decode(item: &[u8]) -> Result<Attributes, EngineError> {
 /// `InternalServerError` if it is damaged.
 pub fn pick<'a>(item: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Attributes, EngineError> {
     let decode = |value: ValueRef<'_>| -> Result<AttributeValue, EngineError> {
-        value.decode().map_err(|_| super::damaged())
+        value.decode().map_err(|_| damaged())
     };
     let found = names.filter_map(|name| Some((name, ItemRef(item).get(name)?)));
     found.map(|(name, value)| Ok((name.to_owned(), decode(value)?))).collect()

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
+use super::handle::{Backend, Engine};
 use super::storage::StorageError;
-use super::{Backend, Engine};
 
 /// Why there is no backup. Each is one line.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::codec::{self, Damaged, ItemRef, ValueRef};
-use super::error::EngineError;
+use super::error::{EngineError, internal, storage_error};
+use super::handle::{Backend, Engine};
 use super::storage::{Range, Read, Space, StorageError, Values, read_step};
-use super::stream::RowExtent;
+use super::stream::{self, RowExtent};
 use super::tables::{EXPIRY_INDEX, ItemKey, KeySchema, Table};
-use super::{Backend, Engine, ddl, expire, index, key, readers, storage_error, stream};
+use super::{catalog, expiry, index, key, readers};
 
 /// Findings that a report tells in words.
 const TOLD: usize = 20;
@@ -56,7 +57,7 @@ impl Engine {
             while let Some(from) = start {
                 start = self.read_one_state(|read| check.step(read, space, from).map_err(storage_error))?;
                 if !progress(check.read) {
-                    return Err(super::internal("the check was cancelled"));
+                    return Err(internal("the check was cancelled"));
                 }
             }
         }
@@ -117,7 +118,7 @@ impl Check {
 
     fn meta(&mut self, key: &[u8], sealed: &[u8]) {
         let is_sound = codec::unseal(key, sealed).is_ok_and(|value| {
-            let is_table = ddl::is_table(key);
+            let is_table = catalog::is_table(key);
             (!is_table || Table::decode(value).is_some()) && (!readers::is_reader(key) || value.len() == 8)
         });
         if !is_sound {
@@ -212,7 +213,7 @@ impl Check {
 /// The tables whose description can be read. What cannot is told of where the descriptions are.
 fn readable_tables(read: &dyn Read) -> Result<Tables, StorageError> {
     let mut tables = Tables::new();
-    let scanned = ddl::each_table(read, &mut |table| {
+    let scanned = catalog::each_table(read, &mut |table| {
         tables.extend(table.map(|table| (table.id, Arc::new(table))));
     });
     match scanned {
@@ -235,7 +236,7 @@ fn entries(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Vec<(String, Vec<
 /// The key and the value of an item's entry in an index.
 fn expected(table: &Table, id: u8, key: &ItemKey, item: ItemRef<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     if id == EXPIRY_INDEX {
-        return expire::entry(table, key, item).map(|entry| (entry, Vec::new()));
+        return expiry::entry(table, key, item).map(|entry| (entry, Vec::new()));
     }
     let index = table.indexes.iter().find(|index| index.id == id)?;
     index::entry(table, index, key, item).map(|entry| (entry.key, entry.value))

@@ -9,7 +9,6 @@ pub use self::describe::{describe_table, describe_time_to_live, list_tables};
 pub use self::steps::note_deletion;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::create_table::{CreateTableInput, CreateTableOutput};
@@ -23,48 +22,19 @@ use aws_sdk_dynamodb::types::{
 
 use self::describe::describe;
 use super::action::find_table;
+use super::catalog::table_key;
 use super::codec::{self, Kind};
-use super::error::{EngineError, ErrorCode};
-use super::storage::{Order, Range, Read, Space, StorageError};
+use super::error::{EngineError, ErrorCode, damaged, storage_error};
+use super::handle::Engine;
+use super::key;
+use super::parameters::{refuse_unsupported, required};
+use super::state::Writing;
+use super::storage::Space;
 use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Projected, Table};
-use super::{Engine, Writing, damaged, key, refuse_unsupported, required, storage_error};
 
-/// Where [`Space::Meta`] keeps tables.
-const TABLES: &[u8] = b"table/";
 /// Where [`Space::Meta`] keeps the number of the next table.
 const NEXT_ID: &[u8] = b"next-table";
 const MAX_INDEXES: usize = 20;
-
-fn table_key(name: &str) -> Vec<u8> {
-    [TABLES, name.as_bytes()].concat()
-}
-
-/// Whether a key of [`Space::Meta`] is a table's.
-pub fn is_table(key: &[u8]) -> bool {
-    key.starts_with(TABLES)
-}
-
-/// Visits all tables; those that are damaged are none.
-///
-/// # Errors
-/// [`StorageError`] if they cannot be read.
-pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Result<(), StorageError> {
-    read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
-        visit(codec::unseal(key, value).ok().and_then(Table::decode));
-        ControlFlow::Continue(())
-    })
-}
-
-/// Reads all tables.
-///
-/// # Errors
-/// [`StorageError`] if they cannot be read.
-pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
-    let mut tables = Vec::new();
-    each_table(read, &mut |table| tables.push(table))?;
-    let named = |table: Option<Table>| table.map(|table| (table.name.clone(), Arc::new(table)));
-    tables.into_iter().map(named).collect::<Option<_>>().ok_or(StorageError::Damaged)
-}
 
 impl Writing<'_> {
     fn store_table(&mut self, table: Table) -> Result<(), EngineError> {

@@ -17,18 +17,21 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::codec;
-use super::error::{EngineError, ErrorCode};
+use super::error::{EngineError, ErrorCode, internal, storage_error};
+use super::state::{Changes, Clock, State, Writing};
 use super::storage::sqlite::{self, SqliteRead};
 use super::storage::{DataFile, OpenError, StorageError, shrink_log};
 use super::stream::LogEnd;
 use super::tables::Catalog;
-use super::transact::Fingerprint;
-use super::{Changes, Clock, State, Writing, internal, storage_error};
+use super::tokens::Fingerprint;
 
+mod job;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::job::Finish;
+use self::job::Job;
 pub(super) use self::queue::Priority;
 use self::queue::{Queue, Refused, Schedule};
 
@@ -36,12 +39,6 @@ use self::queue::{Queue, Refused, Schedule};
 const READERS: usize = 8;
 /// How long after a commit a checkpoint begins.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(200);
-
-/// Answers a write once its group is on disk, or failed.
-pub(super) type Finish = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
-
-/// Judges one write: whether it is to be stored, and who waits for it.
-pub(super) type Job = Box<dyn FnOnce(&mut Writing<'_>) -> (bool, Finish) + Send>;
 
 /// The tables as they are on disk.
 pub(super) type Published = Arc<RwLock<Arc<Catalog>>>;

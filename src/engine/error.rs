@@ -5,6 +5,8 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
+use super::storage::StorageError;
+
 /// The name of a failure, as DynamoDB spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -90,6 +92,23 @@ impl fmt::Debug for EngineError {
             .field("reasons", &reasons)
             .finish()
     }
+}
+
+/// The failure of a stored value that is not what was written.
+pub(super) fn damaged() -> EngineError {
+    storage_error(StorageError::Damaged)
+}
+
+pub(super) fn internal(message: impl Into<String>) -> EngineError {
+    EngineError::new(ErrorCode::InternalServer, message)
+}
+
+pub(super) fn storage_error(error: StorageError) -> EngineError {
+    let code = match error {
+        StorageError::Full => ErrorCode::StorageFull,
+        StorageError::Damaged | StorageError::Failed(_) => ErrorCode::InternalServer,
+    };
+    EngineError::new(code, error.to_string())
 }
 
 #[cfg(test)]

@@ -1,60 +1,19 @@
-//! Time to live: an order of a table's items by the second after which they expire, and their deletion in small steps.
+//! Time to live: the deletion of expired items in small steps.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::action::{Action, Effects};
-use super::codec::{self, ItemRef, Kind, ValueRef};
-use super::error::EngineError;
-use super::storage::{Batch, Order, Range, Read, Space, StorageError};
+use super::codec::{self, ItemRef};
+use super::error::{EngineError, damaged, storage_error};
+use super::expiry::entry;
+use super::key;
+use super::state::Writing;
+use super::storage::{Order, Range, Read, Space, StorageError};
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
-use super::{Writing, damaged, key, storage_error};
 
 /// Items that expired longer ago are left alone, as DynamoDB does: about five years.
 const MAX_AGE: i64 = 5 * 365 * 24 * 60 * 60;
-
-/// The second after which an item expires.
-fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
-    let value: ValueRef<'_> = item.get(table.ttl.as_deref()?)?;
-    if value.kind() != Some(Kind::N) {
-        return None;
-    }
-    let text = value.number()?.to_string();
-    text.split('.').next()?.parse().ok()
-}
-
-/// The entry that says when an item expires.
-pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>> {
-    let mut entry = key::index_prefix(table.id, EXPIRY_INDEX);
-    entry.extend_from_slice(&expiry(table, item)?.to_be_bytes());
-    entry.extend_from_slice(key.storage.get(2..)?);
-    Some(entry)
-}
-
-/// Adds to a batch what changes when an item becomes another.
-pub fn difference(
-    table: &Table,
-    key: &ItemKey,
-    old: Option<ItemRef<'_>>,
-    new: Option<ItemRef<'_>>,
-    batch: &mut Batch,
-) {
-    if table.ttl.is_none() {
-        return;
-    }
-    let old = old.and_then(|item| entry(table, key, item));
-    let new = new.and_then(|item| entry(table, key, item));
-    if old == new {
-        return;
-    }
-    if let Some(old) = old {
-        batch.delete(Space::Index, old);
-    }
-    if let Some(new) = new {
-        let value = codec::seal(&new, &[]);
-        batch.put(Space::Index, new, value);
-    }
-}
 
 /// An entry that says that an item expired.
 pub struct Expired {

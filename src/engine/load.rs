@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Engine;
 use super::action::{Action, Effects, Refusal, Rejection, Request, find_table};
 use super::codec::{self, Attributes};
 use super::error::EngineError;
+use super::handle::Engine;
 use super::stream::LoggedChange;
 
 impl Engine {

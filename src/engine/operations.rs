@@ -19,8 +19,10 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput
 use aws_sdk_dynamodb::operation::update_table::{UpdateTableInput, UpdateTableOutput};
 use aws_sdk_dynamodb::operation::update_time_to_live::{UpdateTimeToLiveInput, UpdateTimeToLiveOutput};
 
+use super::error::EngineError;
+use super::handle::Engine;
 use super::tables::Table;
-use super::{Engine, EngineError, ddl, expire, query, read, stream, transact, write};
+use super::{ddl, expire, query, read, stream, transact, write};
 
 impl Engine {
     /// Returns the item under a key.

@@ -10,13 +10,13 @@ use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 use super::action::{find_table, pick};
 use super::capacity::{Usage, read_units};
 use super::codec::{self, Attributes, ItemRef, ValueRef};
-use super::error::EngineError;
+use super::error::{EngineError, damaged, storage_error};
 use super::expression::{self, Comparator, Condition, KeyCondition, Projection, References, SortCondition};
-use super::key;
+use super::parameters::{refuse_unsupported, required};
 use super::read::project;
 use super::storage::{Order, Range, Read, Space};
 use super::tables::{Catalog, Index, KeySchema, Projected, Table, check_key_value};
-use super::{damaged, index, refuse_unsupported, required, storage_error};
+use super::{index, key};
 
 /// The most bytes that one page reads.
 const MAX_PAGE: usize = 1024 * 1024;

@@ -9,11 +9,11 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use super::action::{find_table, load};
 use super::capacity::{Usage, read_units};
 use super::codec::{Attributes, ItemRef};
-use super::error::EngineError;
+use super::error::{EngineError, damaged};
 use super::expression::{self, Projection, References};
+use super::parameters::{refuse_unsupported, required};
 use super::storage::Read;
 use super::tables::Catalog;
-use super::{damaged, refuse_unsupported, required};
 
 /// The most keys of a batch.
 const MAX_KEYS: usize = 100;

@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 
 use super::codec::{self, Attributes};
-use super::error::EngineError;
+use super::error::{EngineError, damaged, storage_error};
+use super::handle::Engine;
+use super::state::Writing;
 use super::storage::{Order, Range, Read, Space};
-use super::{Engine, StreamPage, Writing, damaged, storage_error, stream};
+use super::stream::{self, StreamPage};
 
 /// Where [`Space::Meta`] keeps readers.
 const READERS: &[u8] = b"reader/";

@@ -8,7 +8,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub use self::row::{LoggedChange, RowExtent, extent};
+pub use self::row::{ChangeKind, LoggedChange, RowExtent, extent};
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -31,17 +31,6 @@ const RECORD_BITS: u32 = 8;
 
 /// The most records of one row, and so of one write.
 pub const MAX_RECORDS: usize = 1 << RECORD_BITS;
-
-/// What happened to an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It was created.
-    Insert,
-    /// It was changed.
-    Modify,
-    /// It was deleted.
-    Remove,
-}
 
 /// One change of one item. `Debug` shows no contents.
 #[derive(Clone, PartialEq)]

@@ -23,7 +23,9 @@ use aws_sdk_dynamodb::types::{
     ReturnConsumedCapacity, ReturnValue, ScalarAttributeType, StreamSpecification, StreamViewType,
     TimeToLiveSpecification, TransactWriteItem, Update, WriteRequest,
 };
+use jiff::Timestamp;
 
+use super::state::Writing;
 use super::*;
 
 mod care;

@@ -1,21 +1,22 @@
 //! Transactions: all actions happen, or none, with a reason for each.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem,
 };
-use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::action::{self, Action, Change, Effects, Outcome, Refusal, Rejection, Request};
 use super::capacity::read_units;
 use super::codec::{self, Attributes, ItemRef};
 use super::error::{EngineError, ErrorCode};
+use super::parameters::{refuse_unsupported, wants_metrics};
+use super::state::Writing;
 use super::tables::Catalog;
-use super::{Writing, refuse_unsupported};
+use super::tokens::{Fingerprint, Remembered};
 
 /// The most actions of a transaction.
 const MAX_ACTIONS: usize = 100;
@@ -23,61 +24,6 @@ const MAX_ACTIONS: usize = 100;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The most bytes of a client request token.
 const MAX_TOKEN: usize = 36;
-/// How long a token is remembered.
-const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
-
-/// The most tokens that are remembered: about 100 MB. Beyond it, the oldest are forgotten before their time.
-const MAX_TOKENS: usize = 1_000_000;
-
-/// Half of a SHA-256: enough to distinguish what one process sees in ten minutes.
-pub type Fingerprint = [u8; 16];
-
-/// The transactions of the last ten minutes that had a token and happened.
-#[derive(Default)]
-pub struct Tokens {
-    known: HashMap<Fingerprint, Remembered>,
-    order: VecDeque<(Timestamp, Fingerprint)>,
-}
-
-/// What is remembered of a transaction.
-pub struct Remembered {
-    fingerprint: Fingerprint,
-    at: Timestamp,
-    /// What reading the items again costs, by the table's number.
-    reads: Box<[(u16, f32)]>,
-}
-
-/// Whether a token that was used then is new again.
-fn is_over(at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(at) >= TOKEN_AGE
-}
-
-impl Tokens {
-    fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&Remembered> {
-        self.known.get(token).filter(|known| !is_over(known.at, now))
-    }
-
-    fn evict(&mut self, now: Timestamp) {
-        while self.order.len() > MAX_TOKENS || self.order.front().is_some_and(|(at, _)| is_over(*at, now)) {
-            let Some((at, token)) = self.order.pop_front() else { break };
-            if self.known.get(&token).is_some_and(|known| known.at == at) {
-                self.known.remove(&token);
-            }
-        }
-    }
-
-    /// Remembers a transaction, and forgets those that are older than ten minutes.
-    pub fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
-        self.evict(remembered.at);
-        self.order.push_back((remembered.at, token));
-        self.known.insert(token, remembered);
-    }
-
-    /// Forgets a transaction that did not reach the disk after all.
-    pub fn forget(&mut self, token: &Fingerprint) {
-        self.known.remove(token);
-    }
-}
 
 /// A transaction that is ready to be judged.
 pub struct Plan {
@@ -100,7 +46,7 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
     }
     refuse_unsupported(&[(
         "ReturnItemCollectionMetrics",
-        super::wants_metrics(&input.return_item_collection_metrics),
+        wants_metrics(&input.return_item_collection_metrics),
     )])?;
     let token = input.client_request_token.clone();
     if token.as_ref().is_some_and(|token| token.is_empty() || token.len() > MAX_TOKEN) {

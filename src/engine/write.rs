@@ -13,8 +13,9 @@ use aws_sdk_dynamodb::types::{
 use super::action::{self, Action, Change, Effects, Refusal, Rejection, Request};
 use super::codec::{Attributes, ItemRef};
 use super::error::{EngineError, ErrorCode};
+use super::parameters::{refuse_unsupported, required, wants_metrics};
+use super::state::Writing;
 use super::tables::Catalog;
-use super::{Writing, refuse_unsupported, required, wants_metrics};
 
 /// The most requests of a batch.
 const MAX_REQUESTS: usize = 25;

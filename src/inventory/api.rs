@@ -14,30 +14,31 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::check::{self, Checked};
-use super::health::{self, ConsumerPage, Progress};
-use crate::app::App;
-use crate::error::AppError;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::InQuery;
+use super::check::Checked;
+use super::health::{ConsumerPage, Progress};
+use crate::inventory::Inventory;
+use crate::web::access::Access;
+use crate::web::extract::Query;
 use crate::web::lists::{Listed, PageParameters};
+use crate::web::problem::Problem;
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Inventory> {
+    Routes::default()
         .get("/api/inventory/consumers", Access::Agent, consumers)
         .get("/api/inventory/check", Access::Administrator, checked)
-        .and(products::routes(app))
-        .and(events::routes(app))
-        .and(parked::routes(app))
+        .and(products::routes())
+        .and(events::routes())
+        .and(parked::routes())
 }
 
 async fn consumers(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<Progress>>, AppError> {
+    State(inventory): State<Inventory>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Progress>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let ConsumerPage { consumers, next } = health::list(&app, limit, cursor.as_deref()).await?;
+    let ConsumerPage { consumers, next } = inventory.list_progress(limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: consumers, next }))
 }
 
@@ -48,9 +49,9 @@ struct CheckParameters {
 }
 
 async fn checked(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<CheckParameters>,
-) -> Result<Json<Checked>, AppError> {
+    State(inventory): State<Inventory>,
+    Query(parameters): Query<CheckParameters>,
+) -> Result<Json<Checked>, Problem> {
     let cursor = parameters.cursor.filter(|text| !text.is_empty());
-    Ok(Json(check::step(&app, cursor.as_deref()).await?))
+    Ok(Json(inventory.check_step(cursor.as_deref()).await?))
 }

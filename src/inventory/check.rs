@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::domain::{Movement, Product, Sku, Units};
 use super::error::InventoryError;
 use super::items::{movement_key, product_key};
-use super::store::{self, Order, ProductPage};
-use crate::app::App;
-use crate::dynamo::{Cursor, CursorError, Select, from_item};
-use crate::values::Version;
+use super::store::{Order, ProductPage};
+use crate::base::values::Version;
+use crate::inventory::Inventory;
+use crate::store::{Cursor, CursorError, Select, from_item};
 
 /// The products of one step, and the movements that are read at once.
 const PRODUCTS: u16 = 25;
@@ -89,72 +89,80 @@ impl Within {
     }
 }
 
-/// Checks some more products.
-///
-/// # Errors
-/// [`InventoryError::Cursor`] for a cursor of something else.
-pub async fn step(app: &App, cursor: Option<&str>) -> Result<Checked, InventoryError> {
-    let Place { page, within } = cursor.map(Place::decode).transpose()?.unwrap_or_default();
-    let ProductPage { products, next } = store::list(app, Order::BySku, PRODUCTS, page.as_deref()).await?;
-    let mut checked = Checked::default();
-    let mut within = within;
-    for product in products {
-        // The page is in the order of skus and loses none, so it has the one that the last step left off at.
-        let from = match &within {
-            Some(from) if from.sku == product.sku => within.take(),
-            Some(_) => continue,
-            None => None,
-        };
-        let mut sum = from.unwrap_or(Within { sku: product.sku.clone(), version: 0, sum: 0 });
-        while sum.version < product.version.get() {
-            if checked.movements >= MOST_MOVEMENTS {
-                checked.next = Some(Place { page, within: Some(sum) }.encode());
-                return Ok(checked);
+impl Inventory {
+    /// Checks some more products.
+    ///
+    /// # Errors
+    /// [`InventoryError::Cursor`] for a cursor of something else.
+    pub async fn check_step(&self, cursor: Option<&str>) -> Result<Checked, InventoryError> {
+        let Place { page, within } = cursor.map(Place::decode).transpose()?.unwrap_or_default();
+        let ProductPage { products, next } = self.list(Order::BySku, PRODUCTS, page.as_deref()).await?;
+        let mut checked = Checked::default();
+        let mut within = within;
+        for product in products {
+            // The page is in the order of skus and loses none, so it has the one that the last step left off at.
+            let from = match &within {
+                Some(from) if from.sku == product.sku => within.take(),
+                Some(_) => continue,
+                None => None,
+            };
+            let mut sum = from.unwrap_or(Within { sku: product.sku.clone(), version: 0, sum: 0 });
+            while sum.version < product.version.get() {
+                if checked.movements >= MOST_MOVEMENTS {
+                    checked.next = Some(Place { page, within: Some(sum) }.encode());
+                    return Ok(checked);
+                }
+                if let Some(difference) = self.add_checked(&product, &mut sum, &mut checked.movements).await?
+                {
+                    checked.differences.push(difference);
+                    break;
+                }
             }
-            if let Some(difference) = add(app, &product, &mut sum, &mut checked.movements).await? {
-                checked.differences.push(difference);
-                break;
+            checked.products += 1;
+            let stock = i64::try_from(product.stock.get()).unwrap_or(i64::MAX);
+            if sum.version == product.version.get() && sum.sum != stock {
+                checked.differences.push(difference(
+                    &product,
+                    sum.sum,
+                    "its movements come to another number",
+                ));
             }
         }
-        checked.products += 1;
-        let stock = i64::try_from(product.stock.get()).unwrap_or(i64::MAX);
-        if sum.version == product.version.get() && sum.sum != stock {
-            checked.differences.push(difference(&product, sum.sum, "its movements come to another number"));
-        }
+        checked.next = next.map(|next| Place { page: Some(next), within: None }.encode());
+        Ok(checked)
     }
-    checked.next = next.map(|next| Place { page: Some(next), within: None }.encode());
-    Ok(checked)
-}
 
-/// Adds some more movements of a product to its sum; a difference if they do not follow each other.
-async fn add(
-    app: &App,
-    product: &Product,
-    sum: &mut Within,
-    read: &mut u64,
-) -> Result<Option<Difference>, InventoryError> {
-    let last = product.version.get().min(sum.version + MOVEMENTS);
-    let key = |version: u64| Version::try_from(version).map(|version| movement_key(&product.sku, version).sk);
-    let (Ok(from), Ok(to)) = (key(sum.version + 1), key(last)) else {
-        return Ok(Some(difference(product, sum.sum, "its version is out of bounds")));
-    };
-    let limit = i32::try_from(MOVEMENTS).unwrap_or(i32::MAX);
-    let select = Select::partition(product_key(&product.sku).pk, limit).between(from, to);
-    for item in app.dynamo.select(&select).await?.items {
-        let movement: Movement = from_item(item)?;
-        *read += 1;
-        let before = i64::try_from(movement.before.get()).unwrap_or(i64::MAX);
-        if movement.version.get() != sum.version + 1 || before != sum.sum {
-            let words = format!("movement {} does not follow the one before it", movement.version);
-            return Ok(Some(difference(product, sum.sum, &words)));
+    /// Adds some more movements of a product to its sum; a difference if they do not follow each other.
+    async fn add_checked(
+        &self,
+        product: &Product,
+        sum: &mut Within,
+        read: &mut u64,
+    ) -> Result<Option<Difference>, InventoryError> {
+        let last = product.version.get().min(sum.version + MOVEMENTS);
+        let key =
+            |version: u64| Version::try_from(version).map(|version| movement_key(&product.sku, version).sk);
+        let (Ok(from), Ok(to)) = (key(sum.version + 1), key(last)) else {
+            return Ok(Some(difference(product, sum.sum, "its version is out of bounds")));
+        };
+        let limit = i32::try_from(MOVEMENTS).unwrap_or(i32::MAX);
+        let select = Select::partition(product_key(&product.sku).pk, limit).between(from, to);
+        for item in self.dynamo.select(&select).await?.items {
+            let movement: Movement = from_item(item)?;
+            *read += 1;
+            let before = i64::try_from(movement.before.get()).unwrap_or(i64::MAX);
+            if movement.version.get() != sum.version + 1 || before != sum.sum {
+                let words = format!("movement {} does not follow the one before it", movement.version);
+                return Ok(Some(difference(product, sum.sum, &words)));
+            }
+            sum.sum += i64::try_from(movement.after.get()).unwrap_or(i64::MAX) - before;
+            sum.version = movement.version.get();
         }
-        sum.sum += i64::try_from(movement.after.get()).unwrap_or(i64::MAX) - before;
-        sum.version = movement.version.get();
+        if sum.version < last {
+            return Ok(Some(difference(product, sum.sum, "movements are missing")));
+        }
+        Ok(None)
     }
-    if sum.version < last {
-        return Ok(Some(difference(product, sum.sum, "movements are missing")));
-    }
-    Ok(None)
 }
 
 fn difference(product: &Product, sum: i64, words: &str) -> Difference {

@@ -6,7 +6,7 @@ mod plan;
 mod product;
 mod values;
 
-pub use message::{Delivery, Flaw, Kind, Message, Source, Way};
+pub use message::{Channel, Delivery, Kind, MOST_KEPT, Message, ParseError, Source};
 pub use parked::{Parked, ParkedId, ParkedStatus, Reason};
 pub use plan::{Outcome, Plan, Refusal, Step, decide, plan};
 pub use product::{Closing, Movement, Product};

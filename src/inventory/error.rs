@@ -1,7 +1,11 @@
 //! What can be wrong with a request about products and parked messages.
 
+use http::StatusCode;
+use serde_json::{Value, json};
+
 use super::domain::{Parked, ParkedId, Product, Reason, Sku};
-use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
+use crate::store::{CursorError, DeadlineExceeded, StoreError};
+use crate::web::problem::{IntoProblem, Problem};
 
 /// Why a request about the inventory was not done. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +33,7 @@ pub enum InventoryError {
     KeyOfAnotherRequest,
     /// Others change the same product so fast that no attempt came through in time.
     #[error("others were faster until the deadline")]
-    Crowded,
+    Contention,
     /// The cursor is none of this list's.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -40,6 +44,57 @@ pub enum InventoryError {
 
 impl From<DeadlineExceeded> for InventoryError {
     fn from(_: DeadlineExceeded) -> Self {
-        Self::Crowded
+        Self::Contention
+    }
+}
+
+impl IntoProblem for InventoryError {
+    fn into_problem(self) -> Problem {
+        use StatusCode as S;
+        let stale = |what: &'static str, fresh: Value| {
+            let detail =
+                "Nothing was written. `fresh` is as it is now; send the change again with its version.";
+            Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
+        };
+        match self {
+            InventoryError::NotFound(_) => Problem::new(
+                S::NOT_FOUND,
+                "not-found",
+                "There is no such product",
+                "A RECEIPT or a COUNT of its sku makes it.",
+            ),
+            InventoryError::NoSuchParked(_) => Problem::new(
+                S::NOT_FOUND,
+                "not-found",
+                "There is no such parked message",
+                "Look for it in the list.",
+            ),
+            InventoryError::Conflict(fresh) => {
+                stale("The product has changed since it was read", json!(fresh))
+            }
+            InventoryError::ParkedConflict(fresh) => {
+                stale("The parked message has changed since it was read", json!(fresh))
+            }
+            InventoryError::StillRefused(reason) => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "still-refused",
+                "The message still cannot be applied",
+                reason.words.clone(),
+            )
+            .with("reason", json!(reason)),
+            InventoryError::DetailsVersionMissing => Problem::new(
+                S::PRECONDITION_REQUIRED,
+                "version-missing",
+                "The change does not say which version it is of",
+                "Send the `detailsVersion` last seen; If-Match names that of the stock.",
+            ),
+            InventoryError::KeyOfAnotherRequest => Problem::key_reused(),
+            InventoryError::Contention => {
+                tracing::warn!(error = %self, "a request about the inventory gave way");
+                Problem::busy("Others were faster until the deadline. Trying again in a moment is safe.")
+            }
+            InventoryError::Cursor(error) => error.into_problem(),
+            InventoryError::Store(error) => error.into_problem(),
+        }
     }
 }

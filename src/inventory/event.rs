@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Outcome, Source};
 use super::health::Progress;
-use super::intake::{Arrival, take};
-use crate::app::App;
-use crate::telemetry;
+use super::ingest::RawMessage;
+use crate::base::telemetry;
+use crate::inventory::Inventory;
 
 /// Records of a topic, under the names of their partitions: `<topic>-<partition>`.
 #[derive(Debug, Default, Deserialize)]
@@ -34,11 +34,11 @@ struct Record {
 }
 
 impl Record {
-    fn arrival(&self) -> Arrival {
+    fn arrival(&self) -> RawMessage {
         let text = self.value.as_deref().unwrap_or_default();
         // What is no base64 is no message either, and is kept as it came.
         let bytes = STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
-        Arrival { source: Source::kafka(&self.topic, self.partition, self.offset), bytes }
+        RawMessage { source: Source::kafka(&self.topic, self.partition, self.offset), bytes }
     }
 }
 
@@ -72,57 +72,60 @@ pub struct ItemIdentifier {
 #[error("none of {0} messages was finished")]
 pub struct NothingFinished(usize);
 
-/// Takes in a batch. Every record that is not finished is named, also those behind a failure of the same product, so that
-/// it does not matter whether Lambda hands over those alone or everything from the first of them on.
-///
-/// # Errors
-/// [`NothingFinished`] where the store took nothing, so that Lambda counts a failure of the function.
-pub async fn take_batch(app: &App, event: &KafkaEvent, group: &str) -> Result<BatchAnswer, NothingFinished> {
-    let named = |(name, records): (&'_ String, &'_ Vec<Record>)| {
-        records.iter().map(|record| (name.clone(), record.arrival())).collect::<Vec<_>>()
-    };
-    let (names, arrivals): (Vec<String>, Vec<Arrival>) = event.records.iter().flat_map(named).unzip();
-    let outcomes = take(app, &arrivals).await;
-    if !outcomes.is_empty() && outcomes.iter().all(Option::is_none) {
-        return Err(NothingFinished(outcomes.len()));
-    }
-    tell(app, group, &arrivals, &outcomes).await;
-    let places = names.into_iter().zip(&arrivals).zip(&outcomes);
-    let unfinished = places.filter(|(_, outcome)| outcome.is_none()).map(|((partition, arrival), _)| {
-        let offset = arrival.source.offset.unwrap_or_default();
-        BatchItemFailure { item_identifier: ItemIdentifier { partition, offset } }
-    });
-    let batch_item_failures: Vec<BatchItemFailure> = unfinished.collect();
-    if !batch_item_failures.is_empty() {
-        telemetry::unfinished();
-    }
-    Ok(BatchAnswer { batch_item_failures })
-}
-
-/// Tells how far the function has come: to the last record before the first one of its partition that is unfinished.
-async fn tell(app: &App, group: &str, arrivals: &[Arrival], outcomes: &[Option<Outcome>]) {
-    let mut reached: BTreeMap<(&str, i32), Option<i64>> = BTreeMap::new();
-    let mut stopped: Vec<(&str, i32)> = Vec::new();
-    for (Arrival { source, .. }, outcome) in arrivals.iter().zip(outcomes) {
-        let (Some(topic), Some(partition), offset) = (&source.topic, source.partition, source.offset) else {
-            continue;
+impl Inventory {
+    /// Takes in a batch. Every record that is not finished is named, also those behind a failure of the same product, so that
+    /// it does not matter whether Lambda hands over those alone or everything from the first of them on.
+    ///
+    /// # Errors
+    /// [`NothingFinished`] where the store took nothing, so that Lambda counts a failure of the function.
+    pub async fn take_batch(&self, event: &KafkaEvent, group: &str) -> Result<BatchAnswer, NothingFinished> {
+        let named = |(name, records): (&'_ String, &'_ Vec<Record>)| {
+            records.iter().map(|record| (name.clone(), record.arrival())).collect::<Vec<_>>()
         };
-        let place = (topic.as_str(), partition);
-        match outcome {
-            None => stopped.push(place),
-            Some(_) if !stopped.contains(&place) => _ = reached.insert(place, offset),
-            Some(_) => {}
+        let (names, arrivals): (Vec<String>, Vec<RawMessage>) = event.records.iter().flat_map(named).unzip();
+        let outcomes = self.ingest(&arrivals).await;
+        if !outcomes.is_empty() && outcomes.iter().all(Option::is_none) {
+            return Err(NothingFinished(outcomes.len()));
         }
+        self.report_batch(group, &arrivals, &outcomes).await;
+        let places = names.into_iter().zip(&arrivals).zip(&outcomes);
+        let unfinished = places.filter(|(_, outcome)| outcome.is_none()).map(|((partition, arrival), _)| {
+            let offset = arrival.source.offset.unwrap_or_default();
+            BatchItemFailure { item_identifier: ItemIdentifier { partition, offset } }
+        });
+        let batch_item_failures: Vec<BatchItemFailure> = unfinished.collect();
+        if !batch_item_failures.is_empty() {
+            telemetry::unfinished();
+        }
+        Ok(BatchAnswer { batch_item_failures })
     }
-    let at = app.clock.now();
-    let progress = reached.into_iter().filter_map(|((topic, partition), offset)| {
-        let (group, topic) = (group.to_owned(), topic.to_owned());
-        Some(Progress { group, topic, partition, offset: offset?, lag: None, at })
-    });
-    let progress: Vec<Progress> = progress.collect();
-    if let Err(error) = super::health::tell(app, &progress).await {
-        // What was applied stands; only its place is not shown.
-        tracing::warn!(%error, "how far the function has come was not told");
+
+    /// Tells how far the function has come: to the last record before the first one of its partition that is unfinished.
+    async fn report_batch(&self, group: &str, arrivals: &[RawMessage], outcomes: &[Option<Outcome>]) {
+        let mut reached: BTreeMap<(&str, i32), Option<i64>> = BTreeMap::new();
+        let mut stopped: Vec<(&str, i32)> = Vec::new();
+        for (RawMessage { source, .. }, outcome) in arrivals.iter().zip(outcomes) {
+            let (Some(topic), Some(partition), offset) = (&source.topic, source.partition, source.offset)
+            else {
+                continue;
+            };
+            let place = (topic.as_str(), partition);
+            match outcome {
+                None => stopped.push(place),
+                Some(_) if !stopped.contains(&place) => _ = reached.insert(place, offset),
+                Some(_) => {}
+            }
+        }
+        let at = self.clock.now();
+        let progress = reached.into_iter().filter_map(|((topic, partition), offset)| {
+            let (group, topic) = (group.to_owned(), topic.to_owned());
+            Some(Progress { group, topic, partition, offset: offset?, lag: None, at })
+        });
+        let progress: Vec<Progress> = progress.collect();
+        if let Err(error) = self.report_progress(&progress).await {
+            // What was applied stands; only its place is not shown.
+            tracing::warn!(%error, "how far the function has come was not told");
+        }
     }
 }
 

@@ -2,21 +2,25 @@
 
 use super::domain::{LowMark, MessageId, Product, ProductName, Reference, Units};
 use super::store::DetailsChange;
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
+use crate::base::identity::SignedIn;
+use crate::base::values::Invalid;
+use crate::base::values::fingerprint;
+use crate::inventory::Inventory;
 use crate::orders::forms::Pairs;
-use crate::values::Invalid;
-use crate::values::fingerprint;
-use crate::web::extract::WebError;
+use crate::web::error::WebError;
 
 /// The id of an adjustment by hand: the same key of the same account is the same adjustment; without a key, each is its
 /// own.
 ///
 /// # Errors
 /// [`WebError::Internal`] never in practice: a key that is too long is known by its hash.
-pub(super) fn adjustment_id(app: &App, who: &SignedIn, key: Option<&str>) -> Result<MessageId, WebError> {
+pub(super) fn adjustment_id(
+    inventory: &Inventory,
+    who: &SignedIn,
+    key: Option<&str>,
+) -> Result<MessageId, WebError> {
     let key = key.filter(|key| !key.is_empty());
-    let key = key.map_or_else(|| app.entropy.uuid().to_string(), str::to_owned);
+    let key = key.map_or_else(|| inventory.rng.uuid().to_string(), str::to_owned);
     let id = |key: &str| format!("adjust:{}:{key}", who.id).parse::<MessageId>();
     let id = id(&key).or_else(|_| id(&fingerprint(&[key.as_bytes()])));
     id.map_err(|invalid| WebError::Internal(format!("an adjustment could not be named: {invalid}")))

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::domain::{Note, Parked, ParkedId, ParkedStatus, Reason, Sku};
 use super::error::InventoryError;
 use super::items::{parked_key, parked_partition, parked_sort};
-use super::parked::{dismiss, id_of, retry};
-use crate::app::App;
-use crate::dynamo::schema::STATUS_NEWEST;
-use crate::dynamo::{Cursor, CursorError, Key, Select, from_item};
-use crate::leads::domain::Actor;
-use crate::values::{Invalid, text_value};
+use super::parked::id_of;
+use crate::base::identity::Actor;
+use crate::base::values::{Invalid, text_value};
+use crate::inventory::Inventory;
+use crate::store::schema::STATUS_NEWEST;
+use crate::store::{Cursor, CursorError, Key, Select, from_item};
 
 /// How many are decided by one request.
 const MOST_DECIDED: usize = 25;
@@ -112,104 +112,108 @@ pub struct Decided {
     pub next: Option<String>,
 }
 
-/// Decides about the next dead letters of a group.
-///
-/// # Errors
-/// [`InventoryError::Cursor`] for a cursor of another list; what fails the first of them. What fails a later one ends the
-/// request before it, so that the next request meets it first.
-pub async fn decide(
-    app: &App,
-    group: &Group,
-    decision: &Decision,
-    by: &Actor,
-    cursor: Option<&str>,
-) -> Result<Decided, InventoryError> {
-    let until = app.clock.now().saturating_add(BUDGET).unwrap_or(app.clock.now());
-    let mut decided = Decided { next: cursor.map(str::to_owned), ..Decided::default() };
-    for _ in 0..MOST_PAGES {
-        let (page, more) = page(app, decided.next.as_deref()).await?;
-        for parked in &page {
-            let is_full = decided.refused.len() + decided.done as usize >= MOST_DECIDED;
-            if is_full || app.clock.now() > until {
-                return Ok(decided);
+impl Inventory {
+    /// Decides about the next dead letters of a group.
+    ///
+    /// # Errors
+    /// [`InventoryError::Cursor`] for a cursor of another list; what fails the first of them. What fails a later one ends the
+    /// request before it, so that the next request meets it first.
+    pub async fn decide(
+        &self,
+        group: &Group,
+        decision: &Decision,
+        by: &Actor,
+        cursor: Option<&str>,
+    ) -> Result<Decided, InventoryError> {
+        let until = self.clock.now().saturating_add(BUDGET).unwrap_or(self.clock.now());
+        let mut decided = Decided { next: cursor.map(str::to_owned), ..Decided::default() };
+        for _ in 0..MOST_PAGES {
+            let (page, more) = self.group_page(decided.next.as_deref()).await?;
+            for parked in &page {
+                let is_full = decided.refused.len() + decided.done as usize >= MOST_DECIDED;
+                if is_full || self.clock.now() > until {
+                    return Ok(decided);
+                }
+                if group.has(parked) && !self.decide_one(parked, decision, by, &mut decided).await? {
+                    return Ok(decided);
+                }
+                decided.next = Some(after(parked));
             }
-            if group.has(parked) && !one(app, parked, decision, by, &mut decided).await? {
-                return Ok(decided);
+            if !more {
+                decided.next = None;
+                break;
             }
-            decided.next = Some(after(parked));
         }
-        if !more {
-            decided.next = None;
-            break;
-        }
+        Ok(decided)
     }
-    Ok(decided)
-}
 
-/// Decides about one. False where the store fails after others were decided about.
-async fn one(
-    app: &App,
-    parked: &Parked,
-    decision: &Decision,
-    by: &Actor,
-    decided: &mut Decided,
-) -> Result<bool, InventoryError> {
-    let done = match decision {
-        Decision::Retry => retry(app, parked.id, parked.version, by).await,
-        Decision::Dismiss(note) => dismiss(app, parked.id, parked.version, note.clone(), by, None).await,
-    };
-    match done {
-        Ok(_) => decided.done += 1,
-        Err(InventoryError::StillRefused(reason)) => {
-            decided.refused.push(StillParked { id: parked.id, reason });
+    /// Decides about one. False where the store fails after others were decided about.
+    async fn decide_one(
+        &self,
+        parked: &Parked,
+        decision: &Decision,
+        by: &Actor,
+        decided: &mut Decided,
+    ) -> Result<bool, InventoryError> {
+        let done = match decision {
+            Decision::Retry => self.retry(parked.id, parked.version, by).await,
+            Decision::Dismiss(note) => self.dismiss(parked.id, parked.version, note.clone(), by, None).await,
+        };
+        match done {
+            Ok(_) => decided.done += 1,
+            Err(InventoryError::StillRefused(reason)) => {
+                decided.refused.push(StillParked { id: parked.id, reason });
+            }
+            // Another person decided a moment ago.
+            Err(InventoryError::ParkedConflict(_) | InventoryError::NoSuchParked(_)) => {}
+            Err(error) if decided.done == 0 && decided.refused.is_empty() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a group of dead letters was not decided to its end");
+                return Ok(false);
+            }
         }
-        // Another person decided a moment ago.
-        Err(InventoryError::ParkedConflict(_) | InventoryError::NoSuchParked(_)) => {}
-        Err(error) if decided.done == 0 && decided.refused.is_empty() => return Err(error),
-        Err(error) => {
-            tracing::warn!(%error, "a group of dead letters was not decided to its end");
-            return Ok(false);
-        }
+        Ok(true)
     }
-    Ok(true)
 }
 
 fn after(parked: &Parked) -> String {
     Cursor::after([parked_sort(parked), parked.id.to_string()]).encode(LIST)
 }
 
-/// The open dead letters behind a cursor, the first parked first, and whether there are more.
-async fn page(app: &App, cursor: Option<&str>) -> Result<(Vec<Parked>, bool), InventoryError> {
-    let mut select = Select::index(STATUS_NEWEST, parked_partition(ParkedStatus::Open), i32::from(PAGE));
-    if let Some(text) = cursor {
-        let cursor = Cursor::<2>::decode(LIST, text)?;
-        let [sort, id] = cursor.parts();
-        let id: ParkedId = id.parse().map_err(|_| CursorError)?;
-        if !sort.ends_with(&id.to_string()) {
-            return Err(CursorError.into());
+impl Inventory {
+    /// The open dead letters behind a cursor, the first parked first, and whether there are more.
+    async fn group_page(&self, cursor: Option<&str>) -> Result<(Vec<Parked>, bool), InventoryError> {
+        let mut select = Select::index(STATUS_NEWEST, parked_partition(ParkedStatus::Open), i32::from(PAGE));
+        if let Some(text) = cursor {
+            let cursor = Cursor::<2>::decode(LIST, text)?;
+            let [sort, id] = cursor.parts();
+            let id: ParkedId = id.parse().map_err(|_| CursorError)?;
+            if !sort.ends_with(&id.to_string()) {
+                return Err(CursorError.into());
+            }
+            select = select.after(sort, &parked_key(id));
         }
-        select = select.after(sort, &parked_key(id));
+        let page = self.dynamo.select(&select).await?;
+        let keys: Vec<Key> = page.items.iter().filter_map(id_of).map(parked_key).collect();
+        let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
+        let all = items.into_iter().map(from_item).collect::<Result<Vec<Parked>, _>>()?;
+        Ok((all, page.more))
     }
-    let page = app.dynamo.select(&select).await?;
-    let keys: Vec<Key> = page.items.iter().filter_map(id_of).map(parked_key).collect();
-    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
-    let all = items.into_iter().map(from_item).collect::<Result<Vec<Parked>, _>>()?;
-    Ok((all, page.more))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::domain::{Flaw, Refusal, Units};
+    use crate::inventory::domain::{ParseError, Refusal, Units};
 
     #[test]
     fn every_reason_for_which_messages_are_parked_has_a_name_here() {
         let flaws = [
-            Flaw::Empty,
-            Flaw::NotJson(String::new()),
-            Flaw::NoObject,
-            Flaw::Fields(Vec::new()),
-            Flaw::Cut { kept: 1, bytes: 2 },
+            ParseError::Empty,
+            ParseError::NotJson(String::new()),
+            ParseError::NoObject,
+            ParseError::Fields(Vec::new()),
+            ParseError::Cut { kept: 1, bytes: 2 },
         ];
         let refusals = [
             Refusal::UnknownSku,

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::InventoryError;
-use crate::app::App;
-use crate::dynamo::schema::{SK, TTL};
-use crate::dynamo::{Cursor, Key, Select, WriteError, from_item, to_attribute, to_item};
+use crate::inventory::Inventory;
+use crate::store::schema::{SK, TTL};
+use crate::store::{Cursor, Key, Select, WriteError, from_item, to_attribute, to_item};
 
 const LIST: &str = "consumers";
 const PARTITION: &str = "CONSUMERS";
@@ -32,26 +32,28 @@ pub struct Progress {
     pub at: Timestamp,
 }
 
-/// Tells how far a consumer has come. Told twice, the later one stands.
-///
-/// # Errors
-/// [`InventoryError::Store`].
-pub async fn tell(app: &App, progress: &[Progress]) -> Result<(), InventoryError> {
-    for some in progress.chunks(50) {
-        let mut write = app.dynamo.guarded_write();
-        for one in some {
-            let sort = format!("{}#{}#{:05}", one.group, one.topic, one.partition);
-            let mut item = to_item(&Key::new(PARTITION, sort), one)?;
-            let expires = app.clock.now().as_second().saturating_add(KEPT_FOR);
-            item.insert(TTL.to_owned(), to_attribute(expires)?);
-            write = write.put_derived("progress", item);
+impl Inventory {
+    /// Tells how far a consumer has come. Told twice, the later one stands.
+    ///
+    /// # Errors
+    /// [`InventoryError::Store`].
+    pub async fn report_progress(&self, progress: &[Progress]) -> Result<(), InventoryError> {
+        for some in progress.chunks(50) {
+            let mut write = self.dynamo.guarded_write();
+            for one in some {
+                let sort = format!("{}#{}#{:05}", one.group, one.topic, one.partition);
+                let mut item = to_item(&Key::new(PARTITION, sort), one)?;
+                let expires = self.clock.now().as_second().saturating_add(KEPT_FOR);
+                item.insert(TTL.to_owned(), to_attribute(expires)?);
+                write = write.put_derived("progress", item);
+            }
+            match self.dynamo.write(write).await {
+                Ok(()) | Err(WriteError::Refused(_)) => {}
+                Err(WriteError::Store(error)) => return Err(error.into()),
+            }
         }
-        match app.dynamo.write(write).await {
-            Ok(()) | Err(WriteError::Refused(_)) => {}
-            Err(WriteError::Store(error)) => return Err(error.into()),
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// One page of how far consumers have come.
@@ -63,20 +65,26 @@ pub struct ConsumerPage {
     pub next: Option<String>,
 }
 
-/// A page of how far consumers have come. One call.
-///
-/// # Errors
-/// [`InventoryError::Cursor`] for a cursor of another list.
-pub async fn list(app: &App, limit: u16, cursor: Option<&str>) -> Result<ConsumerPage, InventoryError> {
-    let mut select = Select::partition(PARTITION, i32::from(limit));
-    if let Some(text) = cursor {
-        let cursor = Cursor::<1>::decode(LIST, text)?;
-        let [sort] = cursor.parts();
-        select = select.after(sort, &Key::new(PARTITION, sort.clone()));
+impl Inventory {
+    /// A page of how far consumers have come. One call.
+    ///
+    /// # Errors
+    /// [`InventoryError::Cursor`] for a cursor of another list.
+    pub async fn list_progress(
+        &self,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<ConsumerPage, InventoryError> {
+        let mut select = Select::partition(PARTITION, i32::from(limit));
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(LIST, text)?;
+            let [sort] = cursor.parts();
+            select = select.after(sort, &Key::new(PARTITION, sort.clone()));
+        }
+        let page = self.dynamo.select(&select).await?;
+        let last = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok());
+        let next = last.map(|sort| Cursor::after([sort.clone()]).encode(LIST));
+        let consumers = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(ConsumerPage { consumers, next })
     }
-    let page = app.dynamo.select(&select).await?;
-    let last = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok());
-    let next = last.map(|sort| Cursor::after([sort.clone()]).encode(LIST));
-    let consumers = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-    Ok(ConsumerPage { consumers, next })
 }

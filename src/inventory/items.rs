@@ -5,9 +5,9 @@ use aws_smithy_types::Blob;
 use serde::{Deserialize, Serialize};
 
 use super::domain::{Delivery, Message, MessageId, Movement, Parked, ParkedId, ParkedStatus, Product, Sku};
-use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, STATUS_NEWEST};
-use crate::dynamo::{Item, Key, StoreError, from_item, to_item};
-use crate::values::Version;
+use crate::base::values::Version;
+use crate::store::schema::{ALL_NEWEST, ALL_SCORE, STATUS_NEWEST};
+use crate::store::{Item, Key, StoreError, from_item, to_item};
 
 /// The sort key of a product's own item.
 const PRODUCT: &str = "PRODUCT";
@@ -50,7 +50,7 @@ pub(super) fn movement_item(sku: &Sku, movement: &Movement) -> Result<Item, Stor
 /// What is remembered of a message, for ever: it counts once however often it comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Remembered {
+pub(super) struct IdempotencyRecord {
     pub message_id: MessageId,
     pub fingerprint: String,
     pub sku: Sku,
@@ -62,7 +62,7 @@ pub(super) struct Remembered {
     pub parked: Option<ParkedId>,
 }
 
-impl Remembered {
+impl IdempotencyRecord {
     /// A message that is not parked and made no movement yet.
     pub(super) fn of(message: &Message) -> Self {
         Self {
@@ -79,8 +79,8 @@ pub(super) fn message_key(id: &MessageId) -> Key {
     Key::new(format!("MESSAGE#{id}"), "MESSAGE")
 }
 
-pub(super) fn remembered_item(remembered: &Remembered) -> Result<Item, StoreError> {
-    to_item(&message_key(&remembered.message_id), remembered)
+pub(super) fn remembered_item(saved_before: &IdempotencyRecord) -> Result<Item, StoreError> {
+    to_item(&message_key(&saved_before.message_id), saved_before)
 }
 
 pub(super) fn parked_key(id: ParkedId) -> Key {

@@ -9,24 +9,21 @@ pub mod check;
 pub mod domain;
 mod error;
 pub mod event;
+mod find;
 mod forms;
 pub mod groups;
 pub mod health;
-pub mod intake;
+pub mod ingest;
 mod items;
 mod pages;
 mod parked;
 pub mod retail;
+mod routes;
 mod search;
+mod service;
 pub mod store;
 mod views;
 
 pub use error::InventoryError;
-
-use crate::app::App;
-use crate::web::access::Routes;
-
-/// The routes of the inventory.
-pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app))
-}
+pub use routes::routes;
+pub use service::Inventory;

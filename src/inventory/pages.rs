@@ -11,30 +11,29 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
-use super::health;
-use super::store;
 use super::views::{ConsumersPage, NoProductsPage, ProductListPage};
-use crate::app::App;
-use crate::calendar;
-use crate::error::AppError;
-use crate::search::Query;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::InQuery;
+use crate::base::calendar;
+use crate::inventory::Inventory;
+use crate::shared::search::SearchQuery;
+use crate::web::access::Access;
+use crate::web::extract::Query;
 use crate::web::lists::parameter;
-use crate::web::pages::Shell;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::html;
+use crate::web::routes::Routes;
 
 /// The routes of the pages.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Inventory> {
+    Routes::default()
         .get("/inventory", Access::Agent, list)
         .get("/inventory/consumers", Access::Agent, consumers)
-        .and(parked::routes(app))
-        .and(product::routes(app))
+        .and(parked::routes())
+        .and(product::routes())
 }
 
-type Answer = Result<Response, AppError>;
+type Answer = Result<Response, Problem>;
 
 #[derive(Debug, Deserialize)]
 struct ListQuery {
@@ -43,21 +42,21 @@ struct ListQuery {
 }
 
 async fn list(
-    State(app): State<App>,
-    shell: Shell,
+    State(inventory): State<Inventory>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InQuery(asked): InQuery<ListQuery>,
+    Query(asked): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Answer {
-    let query = parameter("q", asked.q, Query::parse)?.flatten();
+    let query = parameter("q", asked.q, SearchQuery::parse)?.flatten();
     let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
-    let found = store::find_some(&app, query.as_ref(), ProductListPage::LIMIT, cursor).await?;
-    let today = calendar::day_of(app.clock.now());
-    let page = ProductListPage::new(shell, query.as_ref(), cursor, &found, today);
+    let found = inventory.find_some(query.as_ref(), ProductListPage::LIMIT, cursor).await?;
+    let today = calendar::day_of(inventory.clock.now());
+    let page = ProductListPage::new(context, query.as_ref(), cursor, &found, today);
     if fragment {
         html(StatusCode::OK, &page.as_rows())
     } else if page.is_welcome() {
-        html(StatusCode::OK, &NoProductsPage { shell: page.shell, origin: origin(&headers) })
+        html(StatusCode::OK, &NoProductsPage { context: page.context, origin: origin(&headers) })
     } else {
         html(StatusCode::OK, &page)
     }
@@ -75,8 +74,12 @@ struct ConsumersQuery {
     cursor: Option<String>,
 }
 
-async fn consumers(State(app): State<App>, shell: Shell, InQuery(asked): InQuery<ConsumersQuery>) -> Answer {
+async fn consumers(
+    State(inventory): State<Inventory>,
+    context: PageContext,
+    Query(asked): Query<ConsumersQuery>,
+) -> Answer {
     let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
-    let page = health::list(&app, ConsumersPage::LIMIT, cursor).await?;
-    html(StatusCode::OK, &ConsumersPage::new(shell, page))
+    let page = inventory.list_progress(ConsumersPage::LIMIT, cursor).await?;
+    html(StatusCode::OK, &ConsumersPage::new(context, page))
 }

@@ -1,22 +1,18 @@
-//! Which words find a product: those of its sku and of its name. [How](crate::search) is the same as for leads.
+//! Which words find a product: those of its sku and of its name. [How](crate::shared::search) is the same as for leads.
 
 use serde::{Deserialize, Serialize};
 
 use super::domain::{Product, Sku};
-use super::error::InventoryError;
-use super::items::product_key;
-use super::store::{Order, ProductPage, list};
-use crate::app::App;
-use crate::dynamo::{GuardedWrite, Key, StoreError, from_item};
-use crate::search::{IndexWord, Query, WordIndex, fold, index_words};
-use crate::values::name_parts;
+use crate::base::values::name_parts;
+use crate::shared::search::{IndexWord, WordIndex, fold, index_words};
+use crate::store::{GuardedWrite, StoreError};
 
 /// The most words by which a product is found. A creation writes them all beside its messages, and another name may replace
 /// them all, in the 100 actions of one transaction.
 pub(super) const MAX_WORDS: usize = 24;
 
 /// The search index of products.
-const WORDS: WordIndex = WordIndex { prefix: "FIND#", list: "product search" };
+pub(super) const WORDS: WordIndex = WordIndex { prefix: "FIND#", list: "product search" };
 
 /// The words by which a product is found: its sku, the words of its name, the parts of its sku; the first of them where
 /// they are more than [`MAX_WORDS`].
@@ -33,8 +29,8 @@ fn words_of(product: &Product) -> Vec<IndexWord> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Searched {
-    sku: Sku,
+pub(super) struct Searched {
+    pub(super) sku: Sku,
 }
 
 /// Adds what brings the index from one state of a product to another. Movements add nothing.
@@ -56,43 +52,13 @@ pub(super) fn reindex(
     Ok(write)
 }
 
-/// A page of products: those that a query finds, or all, low stock first. Two calls.
-///
-/// # Errors
-/// [`InventoryError::Cursor`] for a cursor of another list.
-pub async fn find_some(
-    app: &App,
-    query: Option<&Query>,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<ProductPage, InventoryError> {
-    match query {
-        Some(query) => found(app, query, limit, cursor).await,
-        None => list(app, Order::LowFirst, limit, cursor).await,
-    }
-}
-
-/// A page of the products that a query finds, in the order of the words that it finds.
-async fn found(
-    app: &App,
-    query: &Query,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<ProductPage, InventoryError> {
-    let (items, next) = WORDS.find::<InventoryError>(&app.dynamo, query, None, limit, cursor).await?;
-    let found = items.into_iter().map(from_item).collect::<Result<Vec<Searched>, _>>()?;
-    let keys: Vec<Key> = found.iter().map(|found| product_key(&found.sku)).collect();
-    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
-    let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
-    Ok(ProductPage { products, next })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::search::hits;
+    use crate::shared::search::SearchQuery;
+    use crate::shared::search::hits;
 
     fn product(sku: &str, name: &str) -> Product {
         let at = "2026-11-22T00:00:00Z";
@@ -105,7 +71,7 @@ mod tests {
     #[test]
     fn a_product_is_found_by_the_words_of_its_sku_and_name() {
         let lantern = words_of(&product("85123A-W", "WHITE METAL LANTERN T-LIGHT"));
-        let finds = |typed: &str| hits(&lantern, &Query::parse(typed).unwrap().unwrap());
+        let finds = |typed: &str| hits(&lantern, &SearchQuery::parse(typed).unwrap().unwrap());
         for typed in ["85123a", "85123A-W", "w", "lant", "white lantern", "light", "T-L", "8 met"] {
             assert_eq!(finds(typed), 1, "{typed}");
         }

@@ -1,33 +1,31 @@
 //! Products in the table: reading, listing, adjusting by hand. Applying and parking stand beside.
 
-pub use super::apply::{apply, apply_all, park};
-pub use super::parked::{
-    ParkedPage, dismiss, find as find_parked, list as list_parked, retry, retry_once, short_bodies,
-};
-pub use super::search::find_some;
+pub use super::parked::ParkedPage;
 
-use super::apply::{put_product, read};
+use super::apply::put_product;
 use super::domain::{
-    Delivery, Kind, LowMark, Message, MessageId, Movement, Outcome, Product, ProductName, Reference, Sku,
-    Source, Units, Way,
+    Channel, Delivery, Kind, LowMark, Message, MessageId, Movement, Outcome, Product, ProductName, Reference,
+    Sku, Source, Units,
 };
 use super::error::InventoryError;
-use super::items::{MOVEMENTS, PRODUCTS, Remembered, message_key, movement_key, product_key};
-use crate::app::App;
-use crate::dynamo::ledger::Once;
-use crate::dynamo::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
-use crate::dynamo::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
-use crate::leads::domain::Actor;
-use crate::values::Version;
+use super::items::{IdempotencyRecord, MOVEMENTS, PRODUCTS, message_key, movement_key, product_key};
+use crate::base::identity::Actor;
+use crate::base::values::Version;
+use crate::inventory::Inventory;
+use crate::store::ledger::Idempotency;
+use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
+use crate::store::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
 
 const MOVEMENT_LIST: &str = "movements";
 
-/// A product, read consistently.
-///
-/// # Errors
-/// [`InventoryError::NotFound`].
-pub async fn find(app: &App, sku: &Sku) -> Result<Product, InventoryError> {
-    read(app, sku).await?.ok_or_else(|| InventoryError::NotFound(sku.clone()))
+impl Inventory {
+    /// A product, read consistently.
+    ///
+    /// # Errors
+    /// [`InventoryError::NotFound`].
+    pub async fn find(&self, sku: &Sku) -> Result<Product, InventoryError> {
+        self.read(sku).await?.ok_or_else(|| InventoryError::NotFound(sku.clone()))
+    }
 }
 
 /// In which order products are listed.
@@ -59,37 +57,39 @@ pub struct ProductPage {
     pub next: Option<String>,
 }
 
-/// A page of products. Two calls.
-///
-/// # Errors
-/// [`InventoryError::Cursor`] for a cursor of another list.
-pub async fn list(
-    app: &App,
-    order: Order,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<ProductPage, InventoryError> {
-    let (index, name) = order.index();
-    let mut select = Select::index(index, PRODUCTS, i32::from(limit));
-    if let Some(text) = cursor {
-        let cursor = Cursor::<2>::decode(name, text)?;
-        let [sort, sku] = cursor.parts();
-        let sku: Sku = sku.parse().map_err(|_| CursorError)?;
-        if !sort.ends_with(sku.as_str()) {
-            return Err(CursorError.into());
+impl Inventory {
+    /// A page of products. Two calls.
+    ///
+    /// # Errors
+    /// [`InventoryError::Cursor`] for a cursor of another list.
+    pub async fn list(
+        &self,
+        order: Order,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<ProductPage, InventoryError> {
+        let (index, name) = order.index();
+        let mut select = Select::index(index, PRODUCTS, i32::from(limit));
+        if let Some(text) = cursor {
+            let cursor = Cursor::<2>::decode(name, text)?;
+            let [sort, sku] = cursor.parts();
+            let sku: Sku = sku.parse().map_err(|_| CursorError)?;
+            if !sort.ends_with(sku.as_str()) {
+                return Err(CursorError.into());
+            }
+            select = select.after(sort, &product_key(&sku));
         }
-        select = select.after(sort, &product_key(&sku));
+        let page = self.dynamo.select(&select).await?;
+        let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
+        let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
+        let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
+        // The cursor is the index's own key: a product may have moved to another place since.
+        let last = page.items.last().filter(|_| page.more);
+        let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
+        let next = last.and_then(sku_of).zip(sort);
+        let next = next.map(|(sku, sort)| Cursor::after([sort, sku.to_string()]).encode(name));
+        Ok(ProductPage { products, next })
     }
-    let page = app.dynamo.select(&select).await?;
-    let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
-    let items = if keys.is_empty() { Vec::new() } else { app.dynamo.get_all(&keys).await? };
-    let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
-    // The cursor is the index's own key: a product may have moved to another place since.
-    let last = page.items.last().filter(|_| page.more);
-    let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
-    let next = last.and_then(sku_of).zip(sort);
-    let next = next.map(|(sku, sort)| Cursor::after([sort, sku.to_string()]).encode(name));
-    Ok(ProductPage { products, next })
 }
 
 fn sku_of(item: &Item) -> Option<Sku> {
@@ -105,34 +105,36 @@ pub struct MovementPage {
     pub next: Option<String>,
 }
 
-/// A page of a product's movements, last first.
-///
-/// # Errors
-/// [`InventoryError::NotFound`], [`InventoryError::Cursor`].
-pub async fn movements(
-    app: &App,
-    sku: &Sku,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<MovementPage, InventoryError> {
-    let select = Select::partition(product_key(sku).pk, i32::from(limit)).begins_with(MOVEMENTS);
-    let mut select = select.backwards();
-    if let Some(text) = cursor {
-        let cursor = Cursor::<1>::decode(MOVEMENT_LIST, text)?;
-        let [version] = cursor.parts();
-        let version: Version = version.parse().map_err(|_| CursorError)?;
-        let key = movement_key(sku, version);
-        select = select.after(&key.sk, &key);
+impl Inventory {
+    /// A page of a product's movements, last first.
+    ///
+    /// # Errors
+    /// [`InventoryError::NotFound`], [`InventoryError::Cursor`].
+    pub async fn movements(
+        &self,
+        sku: &Sku,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<MovementPage, InventoryError> {
+        let select = Select::partition(product_key(sku).pk, i32::from(limit)).begins_with(MOVEMENTS);
+        let mut select = select.backwards();
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(MOVEMENT_LIST, text)?;
+            let [version] = cursor.parts();
+            let version: Version = version.parse().map_err(|_| CursorError)?;
+            let key = movement_key(sku, version);
+            select = select.after(&key.sk, &key);
+        }
+        let page = self.dynamo.select(&select).await?;
+        if page.items.is_empty() {
+            // A product has a movement: the one that made it.
+            self.find(sku).await?;
+        }
+        let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
+        let next = movements.last().filter(|_| page.more);
+        let next = next.map(|last| Cursor::after([last.version.to_string()]).encode(MOVEMENT_LIST));
+        Ok(MovementPage { movements, next })
     }
-    let page = app.dynamo.select(&select).await?;
-    if page.items.is_empty() {
-        // A product has a movement: the one that made it.
-        find(app, sku).await?;
-    }
-    let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
-    let next = movements.last().filter(|_| page.more);
-    let next = next.map(|last| Cursor::after([last.version.to_string()]).encode(MOVEMENT_LIST));
-    Ok(MovementPage { movements, next })
 }
 
 /// What a person sets a stock to, of which version, and why.
@@ -148,56 +150,59 @@ pub struct Adjustment {
     pub message_id: MessageId,
 }
 
-/// Adjusts a product's stock by hand: a COUNT by the way of all messages, of the version that the person saw.
-///
-/// # Errors
-/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now,
-/// [`InventoryError::KeyOfAnotherRequest`].
-pub async fn adjust(
-    app: &App,
-    sku: &Sku,
-    adjustment: Adjustment,
-    by: &Actor,
-) -> Result<Product, InventoryError> {
-    let Adjustment { version, stock, reason, message_id } = adjustment;
-    let message = Message {
-        message_id,
-        sku: sku.clone(),
-        kind: Kind::Count,
-        quantity: stock,
-        occurred_at: app.clock.now(),
-        reference: reason,
-        name: None,
-        version: Some(version),
-    };
-    let delivery = Delivery { message, source: Source::of(Way::Page), raw: Vec::new(), ignored: 0 };
-    let outcome = super::apply::apply_or_refuse(app, &delivery, by).await?;
-    let now = find(app, sku).await?;
-    if matches!(outcome, Outcome::Applied(_)) {
-        return Ok(now);
+impl Inventory {
+    /// Adjusts a product's stock by hand: a COUNT by the way of all messages, of the version that the person saw.
+    ///
+    /// # Errors
+    /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now,
+    /// [`InventoryError::KeyOfAnotherRequest`].
+    pub async fn adjust(
+        &self,
+        sku: &Sku,
+        adjustment: Adjustment,
+        by: &Actor,
+    ) -> Result<Product, InventoryError> {
+        let Adjustment { version, stock, reason, message_id } = adjustment;
+        let message = Message {
+            message_id,
+            sku: sku.clone(),
+            kind: Kind::Count,
+            quantity: stock,
+            occurred_at: self.clock.now(),
+            reference: reason,
+            name: None,
+            version: Some(version),
+        };
+        let delivery = Delivery { message, source: Source::of(Channel::Page), raw: Vec::new(), ignored: 0 };
+        let outcome = self.apply_or_refuse(&delivery, by).await?;
+        let now = self.find(sku).await?;
+        if matches!(outcome, Outcome::Applied(_)) {
+            return Ok(now);
+        }
+        // Only a version that is not the product's refuses a count; that which the same request made is no refusal.
+        match self.made_before(&delivery.message).await? {
+            Some(true) => Ok(now),
+            Some(false) => Err(InventoryError::KeyOfAnotherRequest),
+            None => Err(InventoryError::Conflict(Box::new(now))),
+        }
     }
-    // Only a version that is not the product's refuses a count; that which the same request made is no refusal.
-    match made_before(app, &delivery.message).await? {
-        Some(true) => Ok(now),
-        Some(false) => Err(InventoryError::KeyOfAnotherRequest),
-        None => Err(InventoryError::Conflict(Box::new(now))),
-    }
-}
 
-/// Whether a request with this id made this count before, or something else; nothing if it made nothing. Its time is not
-/// compared: it is that of each request.
-async fn made_before(app: &App, message: &Message) -> Result<Option<bool>, InventoryError> {
-    let item = app.dynamo.get(&message_key(&message.message_id)).await?;
-    let Some(Remembered { sku, version: Some(version), .. }) = item.map(from_item).transpose()? else {
-        return Ok(None);
-    };
-    let item = app.dynamo.get(&movement_key(&sku, version)).await?;
-    let movement: Option<Movement> = item.map(from_item).transpose()?;
-    let same = |movement: Movement| {
-        let of_same_version = message.version.is_none_or(|version| movement.version == version.next());
-        of_same_version && movement.after == message.quantity && movement.reason == message.reference
-    };
-    Ok(Some(sku == message.sku && movement.is_some_and(same)))
+    /// Whether a request with this id made this count before, or something else; nothing if it made nothing. Its time is not
+    /// compared: it is that of each request.
+    async fn made_before(&self, message: &Message) -> Result<Option<bool>, InventoryError> {
+        let item = self.dynamo.get(&message_key(&message.message_id)).await?;
+        let Some(IdempotencyRecord { sku, version: Some(version), .. }) = item.map(from_item).transpose()?
+        else {
+            return Ok(None);
+        };
+        let item = self.dynamo.get(&movement_key(&sku, version)).await?;
+        let movement: Option<Movement> = item.map(from_item).transpose()?;
+        let same = |movement: Movement| {
+            let of_same_version = message.version.is_none_or(|version| movement.version == version.next());
+            of_same_version && movement.after == message.quantity && movement.reason == message.reference
+        };
+        Ok(Some(sku == message.sku && movement.is_some_and(same)))
+    }
 }
 
 /// What a person changes of a product beside its stock.
@@ -209,36 +214,38 @@ pub struct DetailsChange {
     pub low_mark: Option<LowMark>,
 }
 
-/// Changes a product's name or low-stock mark. `version` is the one of these details that the person saw; movements
-/// meanwhile are in nobody's way.
-///
-/// # Errors
-/// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
-pub async fn change_details(
-    app: &App,
-    sku: &Sku,
-    version: Version,
-    change: &DetailsChange,
-    once: Option<&Once<'_, Product>>,
-) -> Result<Product, InventoryError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let before = find(app, sku).await?;
-        if before.details_version != version {
-            return Err(InventoryError::Conflict(Box::new(before)));
-        }
-        let after = Product {
-            name: change.name.clone().unwrap_or_else(|| before.name.clone()),
-            low_mark: change.low_mark.unwrap_or(before.low_mark),
-            details_version: version.next(),
-            ..before.clone()
-        };
-        let write = put_product(app.dynamo.guarded_write(), Some(&before), &after)?;
-        match app.dynamo.write(Once::record(once, write, &after)?).await {
-            Ok(()) => return Ok(after),
-            Err(WriteError::Store(error)) => return Err(error.into()),
-            // The stock moved, or somebody else changed the details: the next read says which.
-            Err(WriteError::Refused(_)) => retries.backoff().await?,
+impl Inventory {
+    /// Changes a product's name or low-stock mark. `version` is the one of these details that the person saw; movements
+    /// meanwhile are in nobody's way.
+    ///
+    /// # Errors
+    /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
+    pub async fn change_details(
+        &self,
+        sku: &Sku,
+        version: Version,
+        change: &DetailsChange,
+        idempotency: Option<&Idempotency<'_, Product>>,
+    ) -> Result<Product, InventoryError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let before = self.find(sku).await?;
+            if before.details_version != version {
+                return Err(InventoryError::Conflict(Box::new(before)));
+            }
+            let after = Product {
+                name: change.name.clone().unwrap_or_else(|| before.name.clone()),
+                low_mark: change.low_mark.unwrap_or(before.low_mark),
+                details_version: version.next(),
+                ..before.clone()
+            };
+            let write = put_product(self.dynamo.guarded_write(), Some(&before), &after)?;
+            match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
+                Ok(()) => return Ok(after),
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                // The stock moved, or somebody else changed the details: the next read says which.
+                Err(WriteError::Refused(_)) => retries.backoff().await?,
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) use product::{AdjustForm, DetailsForm, ProductPage};
 use jiff::civil::Date;
 
 use super::domain::Product;
-use crate::web::pages::Moment;
+use crate::web::pages::DisplayTime;
 use spark::Spark;
 
 /// A product as pages show it.
@@ -26,8 +26,8 @@ pub(super) struct ProductView {
     pub(super) low_mark: u64,
     pub(super) version: u64,
     pub(super) details_version: u64,
-    pub(super) created: Moment,
-    pub(super) updated: Moment,
+    pub(super) created: DisplayTime,
+    pub(super) updated: DisplayTime,
     /// How it stood on the last days.
     pub(super) spark: Spark,
 }

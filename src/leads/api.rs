@@ -11,27 +11,26 @@ use serde::Deserialize;
 
 use super::Filter;
 use super::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Score, Status};
-use super::list::{LeadPage, ListRequest, list};
-use super::search::Query;
-use super::store;
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once, OnceOnly};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, text, whole_number};
-use crate::values::{Email, Name, UsState, Version};
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{
-    InPath, InQuery, JsonRequest, VersionBody, WebError, WithKey, expected_version, if_match,
-};
+use super::list::{LeadPage, ListRequest};
+use super::search::SearchQuery;
+use crate::base::fields::{Fields, FromFields, text, whole_number};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Name, UsState, Version};
+use crate::leads::Leads;
+use crate::store::ledger::{Answer, Idempotency, IdempotentRequest};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, Path, Query, VersionBody, WithKey, expected_version, if_match};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
-use crate::web::pages::Shell;
-use crate::web::request::Seen;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::request::IfNoneMatch;
 use crate::web::respond::{answer, no_content, not_modified};
+use crate::web::routes::Routes;
 
 /// The routes of the JSON API.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Leads> {
+    Routes::default()
         .get("/api/leads", Access::Agent, list_leads)
         .post("/api/leads", Access::Agent, create)
         .get("/api/leads/{id}", Access::Agent, read)
@@ -65,7 +64,7 @@ impl ListParameters {
         let stock = parameter("stock", self.stock, str::parse)?;
         let filter = Filter::of(status, state, stock);
         let request = ListRequest {
-            query: parameter("q", self.q, Query::parse)?.flatten(),
+            query: parameter("q", self.q, SearchQuery::parse)?.flatten(),
             filter: filter.map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
@@ -76,10 +75,10 @@ impl ListParameters {
 }
 
 async fn list_leads(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<ListParameters>,
-) -> Result<Json<Listed<Lead>>, AppError> {
-    let LeadPage { leads, next } = list(&app, &parameters.read()?).await?;
+    State(leads): State<Leads>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<Json<Listed<Lead>>, Problem> {
+    let LeadPage { leads, next } = leads.list(&parameters.read()?).await?;
     Ok(Json(Listed { items: leads, next }))
 }
 
@@ -93,17 +92,17 @@ impl FromFields for NewLead {
 }
 
 async fn create(
-    State(app): State<App>,
-    shell: Shell,
+    State(leads): State<Leads>,
+    context: PageContext,
     who: SignedIn,
     request: JsonRequest<NewLead>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let answer = |lead: &Lead| {
-        let location = shell.url(&format!("/api/leads/{}", lead.id));
+        let location = context.url(&format!("/api/leads/{}", lead.id));
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(location))
     };
-    let once = request.once.map(|request| Once { request, answer: &answer });
-    let done = store::create(&app, request.body, &who.actor(), once.as_ref()).await?;
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
+    let done = leads.create(request.body, &who.actor(), idempotency.as_ref()).await?;
     Ok(done.answer(answer))
 }
 
@@ -112,8 +111,12 @@ fn changed(lead: &Lead) -> Answer {
     answer(StatusCode::OK, lead, lead.version.get(), None)
 }
 
-async fn read(State(app): State<App>, InPath(id): InPath<LeadId>, seen: Seen) -> Result<Response, AppError> {
-    let lead = store::find(&app, id).await?;
+async fn read(
+    State(leads): State<Leads>,
+    Path(id): Path<LeadId>,
+    seen: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let lead = leads.find(id).await?;
     let tag = lead.version.to_string();
     if seen.has(&tag) {
         return Ok(not_modified(&tag));
@@ -142,30 +145,30 @@ impl FromFields for ChangeBody {
 }
 
 async fn change(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     request: JsonRequest<ChangeBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
     let change = request.body.change;
     if change.is_empty() {
         let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    update(&app, &who, id, version, change, request.once).await
+    update(&leads, &who, id, version, change, request.idempotency).await
 }
 
 async fn update(
-    app: &App,
+    leads: &Leads,
     who: &SignedIn,
     id: LeadId,
     version: Version,
     change: LeadChange,
-    once: Option<OnceOnly>,
-) -> Result<Answer, AppError> {
-    let once = once.map(|request| Once { request, answer: &changed });
-    let done = store::update(app, id, version, &change, &who.actor(), once.as_ref()).await?;
+    idempotency: Option<IdempotentRequest>,
+) -> Result<Answer, Problem> {
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &changed });
+    let done = leads.update(id, version, &change, &who.actor(), idempotency.as_ref()).await?;
     Ok(done.answer(changed))
 }
 
@@ -193,11 +196,11 @@ impl FromFields for ReplaceBody {
 }
 
 async fn replace(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     request: JsonRequest<ReplaceBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
     let body = request.body;
     let change = LeadChange {
@@ -207,7 +210,7 @@ async fn replace(
         lead_score: Some(body.lead_score),
         status: Some(body.status),
     };
-    update(&app, &who, id, version, change, request.once).await
+    update(&leads, &who, id, version, change, request.idempotency).await
 }
 
 #[derive(Debug)]
@@ -224,14 +227,14 @@ impl FromFields for StatusBody {
 }
 
 async fn change_status(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     request: JsonRequest<StatusBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
     let change = LeadChange { status: Some(request.body.status), ..LeadChange::default() };
-    update(&app, &who, id, version, change, request.once).await
+    update(&leads, &who, id, version, change, request.idempotency).await
 }
 
 #[derive(Debug)]
@@ -248,26 +251,26 @@ impl FromFields for ReopenBody {
 }
 
 async fn reopen(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     request: JsonRequest<ReopenBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
-    let once = request.once.map(|request| Once { request, answer: &changed });
-    let done = store::reopen(&app, id, version, request.body.reason, &who.actor(), once.as_ref()).await?;
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &changed });
+    let done = leads.reopen(id, version, request.body.reason, &who.actor(), idempotency.as_ref()).await?;
     Ok(done.answer(changed))
 }
 
 async fn restock(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     request: JsonRequest<VersionBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
-    let once = request.once.map(|request| Once { request, answer: &changed });
-    let done = store::restock(&app, id, version, &who.actor(), once.as_ref()).await?;
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &changed });
+    let done = leads.restock(id, version, &who.actor(), idempotency.as_ref()).await?;
     Ok(done.answer(changed))
 }
 
@@ -278,26 +281,28 @@ struct DeleteParameters {
 }
 
 async fn delete(
-    State(app): State<App>,
+    State(leads): State<Leads>,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
-    InQuery(parameters): InQuery<DeleteParameters>,
+    Path(id): Path<LeadId>,
+    Query(parameters): Query<DeleteParameters>,
     headers: HeaderMap,
-    WithKey(once): WithKey,
-) -> Result<Answer, AppError> {
+    WithKey(idempotency): WithKey,
+) -> Result<Answer, Problem> {
     let version = parameter("version", parameters.version, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    let once = once.map(|request| Once { request, answer: &|()| no_content() });
-    let delete = async { Ok(store::delete(&app, id, version, &who.actor(), once.as_ref()).await?) };
-    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, delete).await?.answer(|()| no_content()))
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|()| no_content() });
+    let delete = async { Ok(leads.delete(id, version, &who.actor(), idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &leads.dynamo, delete)
+        .await?
+        .answer(|()| no_content()))
 }
 
 async fn history(
-    State(app): State<App>,
-    InPath(id): InPath<LeadId>,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<HistoryEntry>>, AppError> {
+    State(leads): State<Leads>,
+    Path(id): Path<LeadId>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<HistoryEntry>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let page = store::history(&app, id, limit, cursor.as_deref()).await?;
+    let page = leads.history(id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: page.entries, next: page.next }))
 }

@@ -6,41 +6,41 @@
 use jiff::Timestamp;
 
 use super::domain::{
-    Action, Actor, Guard, HistoryEntry, Lead, LeadChange, LeadId, Reason, Rule, Score, Status, Stock,
-    StoredLead,
+    Action, Guard, HistoryEntry, Lead, LeadChange, LeadId, Reason, Rule, Score, Status, Stock, StoredLead,
 };
 use super::error::{Conflict, LeadError};
-use super::holds;
 use super::items::{EmailItem, email_key, history_item, lead_item, lead_key, reindex, requeue};
-use super::store::{read_since, read_written, recalled};
-use crate::app::App;
-use crate::dynamo::ledger::{Done, Once, Recall};
-use crate::dynamo::{
-    Condition, GuardedWrite, Retries, StoreError, Update, WriteError, to_attribute, to_item,
-};
-use crate::values::Version;
+use super::reserved;
+use super::store::recalled;
+use crate::base::identity::Actor;
+use crate::base::values::Version;
+use crate::leads::Leads;
+use crate::store::ledger::{Done, Idempotency, Lookup};
+use crate::store::{Condition, GuardedWrite, Retries, StoreError, Update, WriteError, to_attribute, to_item};
 
-/// Changes some fields of a lead.
-///
-/// # Errors
-/// [`LeadError::Conflict`] if `expected` is not the stored version, [`LeadError::RuleViolation`] if it is and a rule
-/// forbids the change.
-pub async fn update(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    change: &LeadChange,
-    by: &Actor,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Done<Lead>, LeadError> {
-    let broken_rule = |lead: &Lead| change.broken_rule(lead);
-    let Some(guard) = guard_of(change)? else {
-        // Not sent: no stored lead could allow it. Which of the two refusals it is, the read decides.
-        return Err(explain(app, id, expected, broken_rule).await?);
-    };
-    let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-    let alteration = Alteration { action: Action::Updated, reason: None, guard, apply: &apply };
-    alter(app, id, expected, &alteration, once, broken_rule).await
+impl Leads {
+    /// Changes some fields of a lead.
+    ///
+    /// # Errors
+    /// [`LeadError::Conflict`] if `expected` is not the stored version, [`LeadError::RuleViolation`] if it is and a rule
+    /// forbids the change.
+    pub async fn update(
+        &self,
+        id: LeadId,
+        expected: Version,
+        change: &LeadChange,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Done<Lead>, LeadError> {
+        let broken_rule = |lead: &Lead| change.broken_rule(lead);
+        let Some(guard) = guard_of(change)? else {
+            // Not sent: no stored lead could allow it. Which of the two refusals it is, the read decides.
+            return Err(self.explain(id, expected, broken_rule).await?);
+        };
+        let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
+        let alteration = Alteration { action: Action::Updated, reason: None, guard, apply: &apply };
+        self.alter(id, expected, &alteration, idempotency, broken_rule).await
+    }
 }
 
 /// What the stored lead must satisfy beside its version, or nothing where no stored lead could allow the change.
@@ -63,74 +63,76 @@ fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError
     })))
 }
 
-/// Takes a converted lead back to QUALIFIED, with a reason for the history. Who may do so is the route's matter.
-///
-/// # Errors
-/// As [`update`].
-pub async fn reopen(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    reason: Reason,
-    by: &Actor,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Done<Lead>, LeadError> {
-    let change = LeadChange { status: Some(Status::Qualified), ..LeadChange::default() };
-    let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-    let guard = Some(Condition::is("status", Status::Converted.as_str()));
-    let alteration = Alteration { action: Action::Reopened, reason: Some(reason), guard, apply: &apply };
-    let rule = |lead: &Lead| (lead.status != Status::Converted).then_some(Rule::OnlyConvertedReopens);
-    alter(app, id, expected, &alteration, once, rule).await
-}
+impl Leads {
+    /// Takes a converted lead back to QUALIFIED, with a reason for the history. Who may do so is the route's matter.
+    ///
+    /// # Errors
+    /// As [`update`].
+    pub async fn reopen(
+        &self,
+        id: LeadId,
+        expected: Version,
+        reason: Reason,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Done<Lead>, LeadError> {
+        let change = LeadChange { status: Some(Status::Qualified), ..LeadChange::default() };
+        let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
+        let guard = Some(Condition::is("status", Status::Converted.as_str()));
+        let alteration = Alteration { action: Action::Reopened, reason: Some(reason), guard, apply: &apply };
+        let rule = |lead: &Lead| (lead.status != Status::Converted).then_some(Rule::OnlyConvertedReopens);
+        self.alter(id, expected, &alteration, idempotency, rule).await
+    }
 
-/// Puts a withheld lead back in stock, at its old place in the queue of its state.
-///
-/// # Errors
-/// As [`update`]; a lead that is not withheld breaks [`Rule::OnlyWithheldRestocks`].
-pub async fn restock(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    by: &Actor,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Done<Lead>, LeadError> {
-    let apply = |before: &Lead, now| before.moved(Stock::Unassigned, None, now, by.clone());
-    let guard = Some(Condition::is("stock", Stock::Withheld.as_str()));
-    let alteration = Alteration { action: Action::Restocked, reason: None, guard, apply: &apply };
-    let rule = |lead: &Lead| (lead.stock != Stock::Withheld).then_some(Rule::OnlyWithheldRestocks);
-    alter(app, id, expected, &alteration, once, rule).await
-}
+    /// Puts a withheld lead back in stock, at its old place in the queue of its state.
+    ///
+    /// # Errors
+    /// As [`update`]; a lead that is not withheld breaks [`Rule::OnlyWithheldRestocks`].
+    pub async fn restock(
+        &self,
+        id: LeadId,
+        expected: Version,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Done<Lead>, LeadError> {
+        let apply = |before: &Lead, now| before.moved(Stock::Unassigned, None, now, by.clone());
+        let guard = Some(Condition::is("stock", Stock::Withheld.as_str()));
+        let alteration = Alteration { action: Action::Restocked, reason: None, guard, apply: &apply };
+        let rule = |lead: &Lead| (lead.stock != Stock::Withheld).then_some(Rule::OnlyWithheldRestocks);
+        self.alter(id, expected, &alteration, idempotency, rule).await
+    }
 
-/// Deletes a lead. Its history stays.
-///
-/// # Errors
-/// As [`update`]; a lead that is out in an order breaks [`Rule::AssignedStays`].
-pub async fn delete(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    by: &Actor,
-    once: Option<&Once<'_, ()>>,
-) -> Result<(), LeadError> {
-    let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
-    let mut retries = app.dynamo.retries();
-    loop {
-        let before = snapshot(app, id, expected).await?.lead;
-        let gone = LeadChange::default().applied_to(&before, app.clock.now(), by.clone());
-        let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
-        let guard = Condition::is_number("version", expected.get())
-            .and(Condition::is_not("stock", Stock::Assigned.as_str()));
-        let write = app
-            .dynamo
-            .guarded_write()
-            .delete("lead", &lead_key(id), guard)
-            .put("history", history_item(id, &entry)?, Condition::Absent)
-            .delete_derived("email", &email_key(&before.email.key()));
-        let write = reindex(requeue(write, Some(&before), None)?, Some(&before), None)?;
-        match app.dynamo.write(Once::record(once, write, &())?).await {
-            Ok(()) => return Ok(()),
-            Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(_)) => unsettled(app, id, expected, &mut retries, rule).await?,
+    /// Deletes a lead. Its history stays.
+    ///
+    /// # Errors
+    /// As [`update`]; a lead that is out in an order breaks [`Rule::AssignedStays`].
+    pub async fn delete(
+        &self,
+        id: LeadId,
+        expected: Version,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<(), LeadError> {
+        let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
+        let mut retries = self.dynamo.retries();
+        loop {
+            let before = self.snapshot(id, expected).await?.lead;
+            let gone = LeadChange::default().applied_to(&before, self.clock.now(), by.clone());
+            let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
+            let guard = Condition::is_number("version", expected.get())
+                .and(Condition::is_not("stock", Stock::Assigned.as_str()));
+            let write = self
+                .dynamo
+                .guarded_write()
+                .delete("lead", &lead_key(id), guard)
+                .put("history", history_item(id, &entry)?, Condition::Absent)
+                .delete_derived("email", &email_key(&before.email.key()));
+            let write = reindex(requeue(write, Some(&before), None)?, Some(&before), None)?;
+            match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
+                Ok(()) => return Ok(()),
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                Err(WriteError::Refused(_)) => self.unsettled(id, expected, &mut retries, rule).await?,
+            }
         }
     }
 }
@@ -148,59 +150,61 @@ struct Alteration<'a> {
 /// ended.
 const ATTEMPTS: u32 = 8;
 
-/// Makes a change of one lead. Where a large order that was cut off stands in its way, that is settled first.
-async fn alter(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    alteration: &Alteration<'_>,
-    once: Option<&Once<'_, Lead>>,
-    broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
-) -> Result<Done<Lead>, LeadError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let remembered = app.snapshots.at(id, expected);
-        let is_fresh = remembered.is_none();
-        let before = match remembered {
-            Some(seen) => seen,
-            None => match fresh(app, id, expected).await {
-                Err(LeadError::Conflict(conflict)) => return stale(app, conflict, once).await,
-                before => before?,
-            },
-        };
-        if let Some(rule) = broken_rule(&before.lead) {
-            let refusal = match is_fresh {
-                true => LeadError::violation(rule),
-                false => explain(app, id, expected, broken_rule).await?,
+impl Leads {
+    /// Makes a change of one lead. Where a large order that was cut off stands in its way, that is settled first.
+    async fn alter(
+        &self,
+        id: LeadId,
+        expected: Version,
+        alteration: &Alteration<'_>,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+        broken_rule: impl Fn(&Lead) -> Option<Rule> + Copy,
+    ) -> Result<Done<Lead>, LeadError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let remembered = self.snapshots.at(id, expected);
+            let is_fresh = remembered.is_none();
+            let before = match remembered {
+                Some(seen) => seen,
+                None => match self.fresh(id, expected).await {
+                    Err(LeadError::Conflict(conflict)) => return self.stale(conflict, idempotency).await,
+                    before => before?,
+                },
             };
-            if let Some(refused) = refused(app, refusal, once).await? {
-                return refused;
-            }
-        }
-        let after = (alteration.apply)(&before.lead, app.clock.now());
-        let write = Once::record(once, alteration.write(app, &before, &after)?, &after)?;
-        match app.dynamo.write(write).await {
-            Ok(()) => {
-                app.snapshots.keep(&StoredLead { lead: after.clone(), hold: before.hold });
-                return Ok(Done::Now(after));
-            }
-            Err(WriteError::Store(error)) => return Err(error.into()),
-            Err(WriteError::Refused(refusal)) => {
-                if let Some(answer) = recalled(once, &refusal)? {
-                    return Ok(Done::Before(answer));
-                }
-                if refusal.of("email") && !refusal.of("lead") {
-                    return Err(LeadError::violation(Rule::EmailIsUnique));
+            if let Some(rule) = broken_rule(&before.lead) {
+                let refusal = match is_fresh {
+                    true => LeadError::violation(rule),
+                    false => self.explain(id, expected, broken_rule).await?,
+                };
+                if let Some(refused) = self.refused(refusal, idempotency).await? {
+                    return refused;
                 }
             }
+            let after = (alteration.apply)(&before.lead, self.clock.now());
+            let write = Idempotency::record(idempotency, alteration.write(self, &before, &after)?, &after)?;
+            match self.dynamo.write(write).await {
+                Ok(()) => {
+                    self.snapshots.keep(&StoredLead { lead: after.clone(), reservation: before.reservation });
+                    return Ok(Done::Now(after));
+                }
+                Err(WriteError::Store(error)) => return Err(error.into()),
+                Err(WriteError::Refused(refusal)) => {
+                    if let Some(answer) = recalled(idempotency, &refusal)? {
+                        return Ok(Done::Replayed(answer));
+                    }
+                    if refusal.of("email") && !refusal.of("lead") {
+                        return Err(LeadError::violation(Rule::EmailIsUnique));
+                    }
+                }
+            }
+            self.unsettled(id, expected, &mut retries, broken_rule).await?;
         }
-        unsettled(app, id, expected, &mut retries, broken_rule).await?;
     }
 }
 
 impl Alteration<'_> {
     /// The change from one version to the next, with everything that belongs to it.
-    fn write(&self, app: &App, seen: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
+    fn write(&self, leads: &Leads, seen: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
         let before = &seen.lead;
         let condition = Condition::is_number("version", before.version.get());
         let condition = match &self.guard {
@@ -210,7 +214,7 @@ impl Alteration<'_> {
         // What a rule has caused before is not the cause of this.
         let update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
         let entry = HistoryEntry::of_change(before, after, self.action, self.reason.clone());
-        let mut write = app
+        let mut write = leads
             .dynamo
             .guarded_write()
             .update("lead", &lead_key(before.id), &update, condition)
@@ -221,96 +225,98 @@ impl Alteration<'_> {
                 .put("email", to_item(&email_key(&after.email.key()), &email)?, Condition::Absent)
                 .delete_derived("old email", &email_key(&before.email.key()));
         }
-        if let (Some(_), Some(order)) = (&seen.hold, before.order_id) {
-            write = holds::check_open(write, order);
+        if let (Some(_), Some(order)) = (&seen.reservation, before.order_id) {
+            write = reserved::check_open(write, order);
         }
         reindex(requeue(write, Some(before), Some(after))?, Some(before), Some(after))
     }
 }
 
-/// After a refusal: settles what stood in the way, if something did; otherwise says what the refusal means.
-async fn unsettled(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    retries: &mut Retries<'_>,
-    broken_rule: impl Fn(&Lead) -> Option<Rule>,
-) -> Result<(), LeadError> {
-    let (stored, entries) = read_written(app, id, expected).await?;
-    if holds::settle(app, &stored).await? {
-        retries.backoff().await?;
-        return Ok(());
+impl Leads {
+    /// After a refusal: settles what stood in the way, if something did; otherwise says what the refusal means.
+    async fn unsettled(
+        &self,
+        id: LeadId,
+        expected: Version,
+        retries: &mut Retries<'_>,
+        broken_rule: impl Fn(&Lead) -> Option<Rule>,
+    ) -> Result<(), LeadError> {
+        let (stored, entries) = self.read_written(id, expected).await?;
+        if self.reconcile(&stored).await? {
+            retries.backoff().await?;
+            return Ok(());
+        }
+        let Some((seen, since)) = self.resolve_with_history(stored, entries).await? else {
+            retries.backoff().await?;
+            return Ok(());
+        };
+        self.snapshots.keep(&seen);
+        if seen.lead.version == expected && broken_rule(&seen.lead).is_none() && retries.failed() < ATTEMPTS {
+            // What stood in the way is gone since: another request settled it.
+            retries.backoff().await?;
+            return Ok(());
+        }
+        Err(meaning(seen.lead, since, expected, broken_rule))
     }
-    let Some((seen, since)) = holds::see_with_history(app, stored, entries).await? else {
-        retries.backoff().await?;
-        return Ok(());
-    };
-    app.snapshots.keep(&seen);
-    if seen.lead.version == expected && broken_rule(&seen.lead).is_none() && retries.failed() < ATTEMPTS {
-        // What stood in the way is gone since: another request settled it.
-        retries.backoff().await?;
-        return Ok(());
+
+    /// The lead as it stood at the expected version: from memory, or read.
+    async fn snapshot(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
+        match self.snapshots.at(id, expected) {
+            Some(seen) => Ok(seen),
+            None => self.fresh(id, expected).await,
+        }
     }
-    Err(meaning(seen.lead, since, expected, broken_rule))
-}
 
-/// The lead as it stood at the expected version: from memory, or read.
-async fn snapshot(app: &App, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
-    match app.snapshots.at(id, expected) {
-        Some(seen) => Ok(seen),
-        None => fresh(app, id, expected).await,
+    /// The lead as it stands, if that is the expected version.
+    async fn fresh(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
+        let (fresh, since) = self.read_since(id, expected).await?;
+        if fresh.lead.version == expected {
+            Ok(fresh)
+        } else {
+            Err(LeadError::Conflict(Box::new(Conflict { fresh: fresh.lead, since })))
+        }
     }
-}
 
-/// The lead as it stands, if that is the expected version.
-async fn fresh(app: &App, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
-    let (fresh, since) = read_since(app, id, expected).await?;
-    if fresh.lead.version == expected {
-        Ok(fresh)
-    } else {
-        Err(LeadError::Conflict(Box::new(Conflict { fresh: fresh.lead, since })))
+    /// What a change comes to that was not sent, since its write would be refused so. `None` if the stored lead no longer
+    /// breaks the rule, for example because its order ended.
+    async fn refused(
+        &self,
+        refusal: LeadError,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Option<Result<Done<Lead>, LeadError>>, LeadError> {
+        Ok(match refusal {
+            LeadError::Conflict(conflict) => Some(self.stale(conflict, idempotency).await),
+            LeadError::RuleViolation(_) => match Idempotency::look_up(idempotency, &self.dynamo).await? {
+                Lookup::Other => Some(Err(LeadError::KeyOfAnotherRequest)),
+                Lookup::Same(_) | Lookup::Nothing => Some(Err(refusal)),
+            },
+            _ => None,
+        })
     }
-}
 
-/// What a change comes to that was not sent, since its write would be refused so. `None` if the stored lead no longer
-/// breaks the rule, for example because its order ended.
-async fn refused(
-    app: &App,
-    refusal: LeadError,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Option<Result<Done<Lead>, LeadError>>, LeadError> {
-    Ok(match refusal {
-        LeadError::Conflict(conflict) => Some(stale(app, conflict, once).await),
-        LeadError::RuleViolation(_) => match Once::look_up(once, &app.dynamo).await? {
-            Recall::Other => Some(Err(LeadError::KeyOfAnotherRequest)),
-            Recall::Same(_) | Recall::Nothing => Some(Err(refusal)),
-        },
-        _ => None,
-    })
-}
-
-/// A stale request may be the repetition of one that succeeded: then the ledger has its answer.
-async fn stale(
-    app: &App,
-    conflict: Box<Conflict>,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Done<Lead>, LeadError> {
-    match Once::look_up(once, &app.dynamo).await? {
-        Recall::Same(answer) => Ok(Done::Before(answer)),
-        Recall::Other => Err(LeadError::KeyOfAnotherRequest),
-        Recall::Nothing => Err(LeadError::Conflict(conflict)),
+    /// A stale request may be the repetition of one that succeeded: then the ledger has its answer.
+    async fn stale(
+        &self,
+        conflict: Box<Conflict>,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Done<Lead>, LeadError> {
+        match Idempotency::look_up(idempotency, &self.dynamo).await? {
+            Lookup::Same(answer) => Ok(Done::Replayed(answer)),
+            Lookup::Other => Err(LeadError::KeyOfAnotherRequest),
+            Lookup::Nothing => Err(LeadError::Conflict(conflict)),
+        }
     }
-}
 
-/// What a change would be refused for, by one consistent read.
-async fn explain(
-    app: &App,
-    id: LeadId,
-    expected: Version,
-    broken_rule: impl Fn(&Lead) -> Option<Rule>,
-) -> Result<LeadError, LeadError> {
-    let (fresh, since) = read_since(app, id, expected).await?;
-    Ok(meaning(fresh.lead, since, expected, broken_rule))
+    /// What a change would be refused for, by one consistent read.
+    async fn explain(
+        &self,
+        id: LeadId,
+        expected: Version,
+        broken_rule: impl Fn(&Lead) -> Option<Rule>,
+    ) -> Result<LeadError, LeadError> {
+        let (fresh, since) = self.read_since(id, expected).await?;
+        Ok(meaning(fresh.lead, since, expected, broken_rule))
+    }
 }
 
 /// What a refusal means: changed meanwhile, or a broken rule, in this order.
@@ -325,6 +331,6 @@ fn meaning(
     }
     match broken_rule(&fresh) {
         Some(rule) => LeadError::violation(rule),
-        None => LeadError::Store(StoreError::contradiction("TransactWriteItems", &lead_key(fresh.id))),
+        None => LeadError::Store(StoreError::invariant_violation("TransactWriteItems", &lead_key(fresh.id))),
     }
 }

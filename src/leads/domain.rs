@@ -4,14 +4,14 @@
 //! change to be allowed, and [`LeadChange::broken_rule`] names, after a refusal, the rule that it broke.
 
 mod history;
-mod hold;
 mod rules;
 mod status_or_stock;
+mod stored_lead;
 
 pub use history::{Action, FieldChange, HistoryEntry, Reason};
-pub use hold::{Hold, Standing, StoredLead};
 pub use rules::{Guard, LeadChange, Rule};
 pub use status_or_stock::StatusOrStock;
+pub use stored_lead::StoredLead;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::values::{Email, Invalid, Name, OrderId, UsState, Version, text_value, time_ordered_id};
+use crate::base::identity::Actor;
+use crate::base::values::{Email, Invalid, Name, OrderId, UsState, Version, text_value, time_ordered_id};
 
 time_ordered_id!(
     /// A lead's id.
@@ -199,29 +200,6 @@ impl FromStr for Stock {
 }
 
 text_value!(Stock);
-
-/// Who did something, as the history names them: an account's name, or a program's beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Actor(String);
-
-impl Actor {
-    /// Someone by this name.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A person who may buy, as stored and as JSON shows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,13 @@
 //! What can be wrong with a request about leads.
 
+use http::StatusCode;
+use serde_json::json;
+
 use super::domain::{HistoryEntry, Lead, LeadId, Rule};
-use crate::dynamo::ledger::KeyReused;
-use crate::dynamo::{CursorError, DeadlineExceeded, StoreError};
-use crate::telemetry::tally;
+use crate::base::telemetry::tally;
+use crate::store::ledger::KeyReused;
+use crate::store::{CursorError, DeadlineExceeded, StoreError};
+use crate::web::problem::{IntoProblem, Problem};
 
 /// Why a request about leads was not done.
 #[derive(Debug, thiserror::Error)]
@@ -60,4 +64,37 @@ impl LeadError {
 impl Conflict {
     /// The most changes that a conflict names.
     pub const MOST_CHANGES: usize = 20;
+}
+
+impl IntoProblem for LeadError {
+    fn into_problem(self) -> Problem {
+        match self {
+            LeadError::NotFound(_) => Problem::new(
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is no such lead",
+                "It was deleted, or never was. Look for it in the list.",
+            ),
+            LeadError::Conflict(conflict) => Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "The lead has changed since it was read",
+                "Nothing was written. `fresh` is the lead as it is now; send the change again with its version.",
+            )
+            .with("fresh", json!(conflict.fresh))
+            .with("changes", json!(conflict.since)),
+            LeadError::RuleViolation(rule) => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "rule-violation",
+                "A rule forbids this change",
+                rule.words(),
+            )
+            .with("rule", rule.name().into())
+            .with("field", rule.field().as_str().into())
+            .with("errors", json!([{ "field": rule.field().as_str(), "message": rule.words() }])),
+            LeadError::KeyOfAnotherRequest => Problem::key_reused(),
+            LeadError::Cursor(error) => error.into_problem(),
+            LeadError::Store(error) => error.into_problem(),
+        }
+    }
 }

@@ -13,12 +13,12 @@ use serde_json::Value;
 
 use super::domain::{Lead, LeadChange, LeadField, NewLead, Rule};
 use super::list::ListRequest;
-use super::search::Query;
+use super::search::SearchQuery;
 use super::{Filter, Sort};
-use crate::accounts::domain::SignedIn;
-use crate::dynamo::ledger::OnceOnly;
-use crate::values::{Invalid, UsState, Version};
-use crate::web::extract::WebError;
+use crate::base::identity::SignedIn;
+use crate::base::values::{Invalid, UsState, Version};
+use crate::store::ledger::IdempotentRequest;
+use crate::web::error::WebError;
 
 /// One thing for each field that a person edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -109,14 +109,14 @@ impl RawForm {
     }
 
     /// This form as a request that happens once.
-    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> OnceOnly {
+    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        OnceOnly::of_form(&who.id.to_string(), path, fields, now)
+        IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
     /// This form as a request that happens once, if it carries a key. What was typed belongs to the key: a page that a
     /// browser brought back has an old one.
-    pub fn once_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<OnceOnly> {
+    pub fn once_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<IdempotentRequest> {
         self.get("key").filter(|key| !key.is_empty()).map(|_| self.once(path, who, now))
     }
 
@@ -285,7 +285,7 @@ impl ListQuery {
         let state = optional(&self.state, str::parse).map_err(wrong("state"))?;
         let stock = optional(&self.stock, str::parse).map_err(wrong("stock"))?;
         let filter = Filter::of(status, state, stock).map_err(wrong("stock"))?;
-        let query = Query::parse(&self.q).map_err(wrong("q"))?;
+        let query = SearchQuery::parse(&self.q).map_err(wrong("q"))?;
         let sort = optional(&self.sort, str::parse::<Sort>).map_err(wrong("sort"))?.unwrap_or_default();
         // These have an order of their own, which the page shows.
         let has_own_order = query.is_some() || filter.stock.is_some();

@@ -4,12 +4,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::domain::{HistoryEntry, Hold, Lead, LeadId, Status, StatusOrStock, Stock, StoredLead};
+use super::domain::{HistoryEntry, Lead, LeadId, Status, StatusOrStock, Stock, StoredLead};
 use super::search::words_of;
-use crate::dynamo::schema::{self, Index};
-use crate::dynamo::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
-use crate::search::WordIndex;
-use crate::values::{Invalid, UsState, Version};
+use crate::base::values::{Invalid, UsState, Version};
+use crate::reservations::Reservation;
+use crate::shared::search::WordIndex;
+use crate::store::schema;
+use crate::store::schema::Index;
+use crate::store::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
 
 /// The sort key of every lead's own item.
 pub(crate) const LEAD: &str = "LEAD";
@@ -168,7 +170,7 @@ pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
 }
 
 /// The attribute that marks a lead in a large order.
-pub(crate) const HOLD: &str = "hold";
+pub(crate) const RESERVATION: &str = "hold";
 
 /// The attributes of a lead's item that [`stored_lead`] reads; the others say where lists find it.
 pub(crate) const STORED: [&str; 13] = [
@@ -184,20 +186,21 @@ pub(crate) const STORED: [&str; 13] = [
     "createdAt",
     "updatedAt",
     "updatedBy",
-    HOLD,
+    RESERVATION,
 ];
 
 /// A lead as it was read.
 pub(crate) fn stored_lead(item: Item) -> Result<StoredLead, StoreError> {
     #[derive(Deserialize)]
     struct Held {
-        hold: Hold,
+        #[serde(rename = "hold")]
+        reservation: Reservation,
     }
-    let hold = match item.contains_key(HOLD) {
-        true => Some(from_item::<Held>(item.clone())?.hold),
+    let reservation = match item.contains_key(RESERVATION) {
+        true => Some(from_item::<Held>(item.clone())?.reservation),
         false => None,
     };
-    Ok(StoredLead { lead: from_item(item)?, hold })
+    Ok(StoredLead { lead: from_item(item)?, reservation })
 }
 
 /// The partition of a state: its cap, and the queue of its free leads.
@@ -286,9 +289,10 @@ pub(super) fn history_after(version: Version) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::domain::{Actor, NewLead};
+    use super::super::domain::NewLead;
     use super::*;
-    use crate::values::OrderId;
+    use crate::base::identity::Actor;
+    use crate::base::values::OrderId;
     use jiff::Timestamp;
 
     #[test]

@@ -8,19 +8,18 @@ use serde::Deserialize;
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
-use super::holds;
 use super::items::{Filter, STORED, Sort, WORDS, lead_key, list_partition, stored_lead};
-use super::search::Query;
+use super::search::SearchQuery;
 use super::store::keys;
-use crate::app::App;
-use crate::dynamo::{Condition, Cursor, CursorError, Item, Select, from_item};
-use crate::values::Invalid;
+use crate::base::values::Invalid;
+use crate::leads::Leads;
+use crate::store::{Condition, Cursor, CursorError, Item, Select, from_item};
 
 /// What a list is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
     /// Only leads with these words.
-    pub query: Option<Query>,
+    pub query: Option<SearchQuery>,
     /// Only leads that pass.
     pub filter: Filter,
     /// In this order; a search comes in the order of the words it finds.
@@ -56,52 +55,57 @@ pub struct LeadPage {
     pub next: Option<String>,
 }
 
-/// A page of leads.
-///
-/// # Errors
-/// [`LeadError::Cursor`] for a cursor of another list.
-pub async fn list(app: &App, request: &ListRequest) -> Result<LeadPage, LeadError> {
-    let (ids, next) = match &request.query {
-        Some(query) => search_ids(app, request, query).await?,
-        None => list_ids(app, request).await?,
-    };
-    let items = app.dynamo.get_parts(&keys(&ids), &STORED).await?;
-    let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-    let seen = holds::see_all(app, stored).await?;
-    seen.iter().for_each(|seen| app.snapshots.keep(seen));
-    // The index may be a moment behind the leads.
-    let leads = seen.into_iter().map(|seen| seen.lead).filter(|lead| request.filter.admits(lead)).collect();
-    Ok(LeadPage { leads, next })
+impl Leads {
+    /// A page of leads.
+    ///
+    /// # Errors
+    /// [`LeadError::Cursor`] for a cursor of another list.
+    pub async fn list(&self, request: &ListRequest) -> Result<LeadPage, LeadError> {
+        let (ids, next) = match &request.query {
+            Some(query) => self.search_ids(request, query).await?,
+            None => self.list_ids(request).await?,
+        };
+        let items = self.dynamo.get_parts(&keys(&ids), &STORED).await?;
+        let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+        let seen = self.resolve_all(stored).await?;
+        seen.iter().for_each(|seen| self.snapshots.keep(seen));
+        // The index may be a moment behind the leads.
+        let leads =
+            seen.into_iter().map(|seen| seen.lead).filter(|lead| request.filter.admits(lead)).collect();
+        Ok(LeadPage { leads, next })
+    }
 }
 
 type Ids = (Vec<LeadId>, Option<String>);
 
-async fn list_ids(app: &App, request: &ListRequest) -> Result<Ids, LeadError> {
-    let list = request.sort.as_str();
-    let (index, partition) = list_partition(request.filter, request.sort);
-    let mut select = Select::index(index, partition, i32::from(request.limit) + 1).backwards();
-    if let Some(text) = &request.cursor {
-        let cursor = Cursor::<2>::decode(list, text)?;
-        let [sort, id] = cursor.parts();
-        let id: LeadId = id.parse().map_err(|_| CursorError)?;
-        if !sort.ends_with(&id.to_string()) {
-            return Err(CursorError.into());
+impl Leads {
+    async fn list_ids(&self, request: &ListRequest) -> Result<Ids, LeadError> {
+        let list = request.sort.as_str();
+        let (index, partition) = list_partition(request.filter, request.sort);
+        let mut select = Select::index(index, partition, i32::from(request.limit) + 1).backwards();
+        if let Some(text) = &request.cursor {
+            let cursor = Cursor::<2>::decode(list, text)?;
+            let [sort, id] = cursor.parts();
+            let id: LeadId = id.parse().map_err(|_| CursorError)?;
+            if !sort.ends_with(&id.to_string()) {
+                return Err(CursorError.into());
+            }
+            select = select.after(sort, &lead_key(id));
         }
-        select = select.after(sort, &lead_key(id));
-    }
-    let page = app.dynamo.select(&select).await?;
-    let mut entries: Vec<(LeadId, String)> = Vec::with_capacity(page.items.len());
-    for item in &page.items {
-        let id = text(item, "pk").and_then(|pk| pk.strip_prefix("LEAD#")).and_then(|id| id.parse().ok());
-        if let (Some(id), Some(sort)) = (id, text(item, index.sort)) {
-            entries.push((id, sort.to_owned()));
+        let page = self.dynamo.select(&select).await?;
+        let mut entries: Vec<(LeadId, String)> = Vec::with_capacity(page.items.len());
+        for item in &page.items {
+            let id = text(item, "pk").and_then(|pk| pk.strip_prefix("LEAD#")).and_then(|id| id.parse().ok());
+            if let (Some(id), Some(sort)) = (id, text(item, index.sort)) {
+                entries.push((id, sort.to_owned()));
+            }
         }
+        let more = entries.len() > usize::from(request.limit);
+        entries.truncate(request.limit.into());
+        let next = entries.last().filter(|_| more);
+        let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
+        Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
     }
-    let more = entries.len() > usize::from(request.limit);
-    entries.truncate(request.limit.into());
-    let next = entries.last().filter(|_| more);
-    let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
-    Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
 }
 
 #[derive(Deserialize)]
@@ -110,15 +114,18 @@ struct Found {
     lead_id: LeadId,
 }
 
-async fn search_ids(app: &App, request: &ListRequest, query: &Query) -> Result<Ids, LeadError> {
-    let Filter { status, state, stock: _ } = request.filter;
-    let status = status.map(|status| Condition::is("status", status.as_str()));
-    let state = state.map(|state| Condition::is("state", state.as_str()));
-    let filter = status.into_iter().chain(state).reduce(Condition::and);
-    let cursor = request.cursor.as_deref();
-    let (items, next) = WORDS.find::<LeadError>(&app.dynamo, query, filter, request.limit, cursor).await?;
-    let found = items.into_iter().map(from_item).collect::<Result<Vec<Found>, _>>()?;
-    Ok((found.into_iter().map(|found| found.lead_id).collect(), next))
+impl Leads {
+    async fn search_ids(&self, request: &ListRequest, query: &SearchQuery) -> Result<Ids, LeadError> {
+        let Filter { status, state, stock: _ } = request.filter;
+        let status = status.map(|status| Condition::is("status", status.as_str()));
+        let state = state.map(|state| Condition::is("state", state.as_str()));
+        let filter = status.into_iter().chain(state).reduce(Condition::and);
+        let cursor = request.cursor.as_deref();
+        let (items, next) =
+            WORDS.find::<LeadError>(&self.dynamo, query, filter, request.limit, cursor).await?;
+        let found = items.into_iter().map(from_item).collect::<Result<Vec<Found>, _>>()?;
+        Ok((found.into_iter().map(|found| found.lead_id).collect(), next))
+    }
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
@@ -136,7 +143,7 @@ mod tests {
         let new = serde_json::json!({"name": "Ann", "email": "ann@example.com", "leadScore": 7});
         let new: super::super::domain::NewLead = serde_json::from_value(new).unwrap();
         let lead =
-            new.into_lead(id, jiff::Timestamp::UNIX_EPOCH, super::super::domain::Actor::new("t")).unwrap();
+            new.into_lead(id, jiff::Timestamp::UNIX_EPOCH, crate::base::identity::Actor::new("t")).unwrap();
         for sort in [Sort::Newest, Sort::Score] {
             assert!(list_sort(&lead, sort).ends_with(&id.to_string()));
         }

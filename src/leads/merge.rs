@@ -8,7 +8,7 @@ use super::forms::Texts;
 
 /// What became of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum MergeOutcome {
     /// Nobody changed it.
     Untouched,
     /// Only the person changed it.
@@ -31,16 +31,16 @@ pub struct MergedField {
     /// The value that the person wants, or saw and left.
     pub yours: String,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: MergeOutcome,
 }
 
 impl MergedField {
     /// The value in the merged lead; none where the person has to choose.
     pub fn merged(&self) -> Option<&str> {
         match self.fate {
-            Fate::Kept => Some(&self.yours),
-            Fate::Untouched | Fate::Theirs | Fate::Agreed => Some(&self.now),
-            Fate::Overlap => None,
+            MergeOutcome::Kept => Some(&self.yours),
+            MergeOutcome::Untouched | MergeOutcome::Theirs | MergeOutcome::Agreed => Some(&self.now),
+            MergeOutcome::Overlap => None,
         }
     }
 }
@@ -53,11 +53,11 @@ pub fn merge(base: &Texts, now: &Texts, yours: &Texts, undecided: &[LeadField]) 
         let mine = yours != base;
         let theirs = now != base || undecided.contains(&field);
         let fate = match (mine, theirs) {
-            (false, false) => Fate::Untouched,
-            (true, false) => Fate::Kept,
-            (false, true) => Fate::Theirs,
-            (true, true) if now == yours => Fate::Agreed,
-            (true, true) => Fate::Overlap,
+            (false, false) => MergeOutcome::Untouched,
+            (true, false) => MergeOutcome::Kept,
+            (false, true) => MergeOutcome::Theirs,
+            (true, true) if now == yours => MergeOutcome::Agreed,
+            (true, true) => MergeOutcome::Overlap,
         };
         MergedField { field, now: now.clone(), yours: yours.clone(), fate }
     })
@@ -82,7 +82,16 @@ mod tests {
         let yours = texts(["Anna", "ann@example.com", "CA", "65", "PROSPECT"]);
         let merged = merge(&base, &now, &yours, &[]);
         let fates: Vec<_> = merged.iter().map(|field| field.fate).collect();
-        assert_eq!(fates, [Fate::Kept, Fate::Theirs, Fate::Agreed, Fate::Overlap, Fate::Theirs]);
+        assert_eq!(
+            fates,
+            [
+                MergeOutcome::Kept,
+                MergeOutcome::Theirs,
+                MergeOutcome::Agreed,
+                MergeOutcome::Overlap,
+                MergeOutcome::Theirs
+            ]
+        );
         let values: Vec<_> = merged.iter().map(MergedField::merged).collect();
         assert_eq!(values, [Some("Anna"), Some("lee@example.com"), Some("CA"), None, Some("QUALIFIED")]);
     }
@@ -92,8 +101,8 @@ mod tests {
         let fresh = texts(["Ann", "ann@example.com", "NY", "70", "PROSPECT"]);
         let yours = Texts { lead_score: "65".to_owned(), ..fresh.clone() };
         let merged = merge(&fresh, &fresh, &yours, &[LeadField::LeadScore]);
-        assert_eq!(merged[3].fate, Fate::Overlap);
-        assert_eq!(merge(&fresh, &fresh, &yours, &[])[3].fate, Fate::Kept);
+        assert_eq!(merged[3].fate, MergeOutcome::Overlap);
+        assert_eq!(merge(&fresh, &fresh, &yours, &[])[3].fate, MergeOutcome::Kept);
     }
 
     fn any_texts() -> impl Strategy<Value = Texts> {

@@ -10,25 +10,19 @@ mod change;
 pub mod domain;
 mod error;
 pub mod forms;
-mod holds;
-pub mod import;
 pub(crate) mod items;
 pub mod list;
 pub mod merge;
 pub mod pages;
-pub mod sample;
+mod reserved;
+mod routes;
 pub mod search;
-pub mod stats;
+mod service;
+pub mod snapshots;
 pub mod store;
 pub mod views;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};
-
-use crate::app::App;
-use crate::web::access::Routes;
-
-/// All routes of leads.
-pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app)).and(import::pages::routes(app))
-}
+pub use routes::routes;
+pub use service::Leads;

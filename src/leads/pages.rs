@@ -17,24 +17,24 @@ use super::domain::{Lead, LeadChange, LeadId, Reason};
 use super::error::{Conflict, LeadError};
 use super::forms::{self, Edit, ListQuery, Messages, RawForm, Texts};
 use super::merge::merge;
-use super::store;
 use super::views::{
     ConflictPage, ConflictRow, ConflictView, DetailPage, EditPage, EditRow, EntryView, Field, LeadForm,
     LeadRow, LeadView, ListPage, NewPage, Refusal, WelcomePage,
 };
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Done, Once};
-use crate::error::AppError;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery};
-use crate::web::pages::Shell;
+use crate::base::identity::SignedIn;
+use crate::leads::Leads;
+use crate::store::ledger::{Done, Idempotency};
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::{Form, WantsFragment};
 use crate::web::respond::{Tone, answer, html, no_content, see_other, with_toast, with_toast_there};
+use crate::web::routes::Routes;
 
 /// The routes of the pages.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Leads> {
+    Routes::default()
         .get("/leads", Access::Agent, list)
         .post("/leads", Access::Agent, create)
         .get("/leads/new", Access::Agent, new)
@@ -46,7 +46,7 @@ pub fn routes(app: &App) -> Routes {
         .post("/leads/{id}/reopen", Access::Administrator, reopen)
 }
 
-type Answer = Result<Response, AppError>;
+type Answer = Result<Response, Problem>;
 
 /// Entries on one page of a history.
 const HISTORY_LIMIT: u16 = 20;
@@ -64,12 +64,12 @@ enum Part {
 
 /// What an answer is drawn on.
 #[derive(Debug)]
-struct Canvas {
-    shell: Shell,
+struct RenderTarget {
+    context: PageContext,
     part: Part,
 }
 
-impl<S: Sync> FromRequestParts<S> for Canvas {
+impl<S: Sync> FromRequestParts<S> for RenderTarget {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -79,47 +79,49 @@ impl<S: Sync> FromRequestParts<S> for Canvas {
             Form::Fragment => Part::Section,
             Form::Page | Form::Json => Part::Page,
         };
-        Ok(Self { shell: Shell::of(parts), part })
+        Ok(Self { context: PageContext::of(parts), part })
     }
 }
 
-impl Canvas {
+impl RenderTarget {
     /// The form of a lead's fields.
     fn form(self, status: StatusCode, form: LeadForm) -> Answer {
-        let shell = self.shell;
+        let context = self.context;
         match self.part {
-            Part::Row => html(status, &EditRow { shell, form }),
-            Part::Section => html(status, &EditPage { shell, form }.as_form()),
-            Part::Page => html(status, &EditPage { shell, form }),
+            Part::Row => html(status, &EditRow { context, form }),
+            Part::Section => html(status, &EditPage { context, form }.as_form()),
+            Part::Page => html(status, &EditPage { context, form }),
         }
     }
 
     /// The panel for the loser of a race.
     fn conflict(self, status: StatusCode, conflict: ConflictView) -> Answer {
-        let shell = self.shell;
+        let context = self.context;
         match self.part {
-            Part::Row => html(status, &ConflictRow { shell, conflict }),
-            Part::Section => html(status, &ConflictPage { shell, conflict }.as_panel()),
-            Part::Page => html(status, &ConflictPage { shell, conflict }),
+            Part::Row => html(status, &ConflictRow { context, conflict }),
+            Part::Section => html(status, &ConflictPage { context, conflict }.as_panel()),
+            Part::Page => html(status, &ConflictPage { context, conflict }),
         }
     }
 
     /// The lead as it stands after a form: its row, its section, or its page.
-    async fn lead(self, app: &App, lead: Lead) -> Answer {
+    async fn lead(self, leads: &Leads, lead: Lead) -> Answer {
         match self.part {
-            Part::Row => html(StatusCode::OK, &LeadRow { shell: self.shell, lead: LeadView::focused(lead) }),
+            Part::Row => {
+                html(StatusCode::OK, &LeadRow { context: self.context, lead: LeadView::focused(lead) })
+            }
             Part::Section => {
-                let history = store::history(app, lead.id, HISTORY_LIMIT, None).await?;
-                let page = DetailPage::new(self.shell, LeadView::focused(lead), history).for_fragment();
+                let history = leads.history(lead.id, HISTORY_LIMIT, None).await?;
+                let page = DetailPage::new(self.context, LeadView::focused(lead), history).for_fragment();
                 html(StatusCode::OK, &page.as_lead())
             }
-            Part::Page => Ok(see_other(&self.shell, &format!("/leads/{}", lead.id), false)),
+            Part::Page => Ok(see_other(&self.context, &format!("/leads/{}", lead.id), false)),
         }
     }
 
     /// To another page, with a toast there.
     fn to(&self, path: &str, words: &'static str) -> Response {
-        let response = see_other(&self.shell, path, self.part != Part::Page);
+        let response = see_other(&self.context, path, self.part != Part::Page);
         with_toast_there(response, Tone::Success, words)
     }
 
@@ -129,29 +131,29 @@ impl Canvas {
 }
 
 async fn list(
-    State(app): State<App>,
-    shell: Shell,
+    State(leads): State<Leads>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InQuery(query): InQuery<ListQuery>,
+    Query(query): Query<ListQuery>,
 ) -> Answer {
     let request = query.request()?;
-    let page = ListPage::new(shell, &request, super::list::list(&app, &request).await?);
+    let page = ListPage::new(context, &request, leads.list(&request).await?);
     if fragment {
         html(StatusCode::OK, &page.as_rows())
     } else if page.is_welcome() {
-        html(StatusCode::OK, &WelcomePage { shell: page.shell })
+        html(StatusCode::OK, &WelcomePage { context: page.context })
     } else {
         html(StatusCode::OK, &page)
     }
 }
 
-async fn new(State(app): State<App>, shell: Shell) -> Answer {
-    html(StatusCode::OK, &NewPage { shell, form: LeadForm::empty(), key: app.entropy.uuid() })
+async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {
+    html(StatusCode::OK, &NewPage { context, form: LeadForm::empty(), key: leads.rng.uuid() })
 }
 
 async fn create(
-    State(app): State<App>,
-    canvas: Canvas,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
     who: SignedIn,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
@@ -159,15 +161,15 @@ async fn create(
     let created = |lead: &Lead| {
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
     };
-    let once = form.once_by_key("/leads", &who, app.clock.now());
-    let once = once.map(|request| Once { request, answer: &created });
+    let idempotency = form.once_by_key("/leads", &who, leads.clock.now());
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &created });
     let wrong = match forms::new_lead(&typed) {
         Err(wrong) => *wrong,
-        Ok(new) => match store::create(&app, new, &who.actor(), once.as_ref()).await {
+        Ok(new) => match leads.create(new, &who.actor(), idempotency.as_ref()).await {
             Ok(Done::Now(lead)) => {
                 return Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead was created."));
             }
-            Ok(Done::Before(answer)) => {
+            Ok(Done::Replayed(answer)) => {
                 let location = answer.location.as_deref().unwrap_or("/leads");
                 return Ok(canvas.to(location, "The lead was created."));
             }
@@ -176,7 +178,7 @@ async fn create(
         },
     };
     let page =
-        NewPage { shell: canvas.shell, form: LeadForm::for_new(typed, wrong), key: app.entropy.uuid() };
+        NewPage { context: canvas.context, form: LeadForm::for_new(typed, wrong), key: leads.rng.uuid() };
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
@@ -187,36 +189,36 @@ struct ShowQuery {
 }
 
 async fn show(
-    State(app): State<App>,
-    canvas: Canvas,
-    InPath(id): InPath<LeadId>,
-    InQuery(query): InQuery<ShowQuery>,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
+    Path(id): Path<LeadId>,
+    Query(query): Query<ShowQuery>,
 ) -> Answer {
     if canvas.in_row() {
-        return canvas.lead(&app, store::find(&app, id).await?).await;
+        return canvas.lead(&leads, leads.find(id).await?).await;
     }
-    let history = store::history(&app, id, HISTORY_LIMIT, query.history.as_deref());
-    let (lead, history) = try_join(store::find(&app, id), history).await?;
+    let history = leads.history(id, HISTORY_LIMIT, query.history.as_deref());
+    let (lead, history) = try_join(leads.find(id), history).await?;
     if canvas.part == Part::Page {
-        return html(StatusCode::OK, &DetailPage::new(canvas.shell, LeadView::of(lead), history));
+        return html(StatusCode::OK, &DetailPage::new(canvas.context, LeadView::of(lead), history));
     }
-    let page = DetailPage::new(canvas.shell, LeadView::focused(lead), history).for_fragment();
+    let page = DetailPage::new(canvas.context, LeadView::focused(lead), history).for_fragment();
     match query.history {
         Some(_) => html(StatusCode::OK, &page.as_entries()),
         None => html(StatusCode::OK, &page.as_lead()),
     }
 }
 
-async fn edit(State(app): State<App>, canvas: Canvas, InPath(id): InPath<LeadId>) -> Answer {
-    let lead = store::find(&app, id).await?;
+async fn edit(State(leads): State<Leads>, canvas: RenderTarget, Path(id): Path<LeadId>) -> Answer {
+    let lead = leads.find(id).await?;
     canvas.form(StatusCode::OK, LeadForm::for_lead(&lead))
 }
 
 async fn save(
-    State(app): State<App>,
-    canvas: Canvas,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let edit = Edit::of(&form)?;
@@ -225,33 +227,33 @@ async fn save(
         Err(wrong) => return refused(canvas, id, edit, *wrong),
     };
     if !edit.undecided.is_empty() {
-        return undecided(&app, canvas, id, &edit, &change).await;
+        return undecided(&leads, canvas, id, &edit, &change).await;
     }
     if change.is_empty() {
-        let answer = canvas.lead(&app, store::find(&app, id).await?).await?;
+        let answer = canvas.lead(&leads, leads.find(id).await?).await?;
         return Ok(with_toast(answer, Tone::Info, "Nothing was changed."));
     }
-    let once = once(&app, &who, &form, &format!("/leads/{id}"));
-    match store::update(&app, id, edit.version, &change, &who.actor(), Some(&once)).await {
-        Ok(Done::Now(lead)) => Ok(with_toast(canvas.lead(&app, lead).await?, Tone::Success, "Saved.")),
-        Ok(Done::Before(_)) => {
-            let answer = canvas.lead(&app, store::find(&app, id).await?).await?;
+    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}"));
+    match leads.update(id, edit.version, &change, &who.actor(), Some(&idempotency)).await {
+        Ok(Done::Now(lead)) => Ok(with_toast(canvas.lead(&leads, lead).await?, Tone::Success, "Saved.")),
+        Ok(Done::Replayed(_)) => {
+            let answer = canvas.lead(&leads, leads.find(id).await?).await?;
             Ok(with_toast(answer, Tone::Info, "This was saved before. The lead is shown as it is now."))
         }
         Err(LeadError::Conflict(conflict)) => overtaken(canvas, *conflict, &edit, &change),
         Err(LeadError::RuleViolation(rule)) => refused(canvas, id, edit, forms::beside(rule)),
-        Err(LeadError::NotFound(_)) => gone(&app, canvas, id, &edit, &change).await,
+        Err(LeadError::NotFound(_)) => gone(&leads, canvas, id, &edit, &change).await,
         Err(error) => Err(error.into()),
     }
 }
 
 /// The form again, with what is wrong beside its fields.
-fn refused(canvas: Canvas, id: LeadId, edit: Edit, wrong: Messages) -> Answer {
+fn refused(canvas: RenderTarget, id: LeadId, edit: Edit, wrong: Messages) -> Answer {
     canvas.form(StatusCode::UNPROCESSABLE_ENTITY, LeadForm::for_edit(id, edit, wrong))
 }
 
 /// Somebody was faster: both edits, field by field, and one click to go on.
-fn overtaken(canvas: Canvas, conflict: Conflict, edit: &Edit, change: &LeadChange) -> Answer {
+fn overtaken(canvas: RenderTarget, conflict: Conflict, edit: &Edit, change: &LeadChange) -> Answer {
     let now = Texts::of(&conflict.fresh);
     let merged = merge(&edit.base, &now, &edit.wanted(change), &edit.undecided);
     let view = ConflictView::of(conflict, merged, canvas.in_row());
@@ -259,9 +261,15 @@ fn overtaken(canvas: Canvas, conflict: Conflict, edit: &Edit, change: &LeadChang
 }
 
 /// Both edits again: some field that both changed has no choice yet.
-async fn undecided(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
-    let fresh = match store::find(app, id).await {
-        Err(LeadError::NotFound(_)) => return gone(app, canvas, id, edit, change).await,
+async fn undecided(
+    leads: &Leads,
+    canvas: RenderTarget,
+    id: LeadId,
+    edit: &Edit,
+    change: &LeadChange,
+) -> Answer {
+    let fresh = match leads.find(id).await {
+        Err(LeadError::NotFound(_)) => return gone(leads, canvas, id, edit, change).await,
         fresh => fresh?,
     };
     let merged = merge(&edit.base, &Texts::of(&fresh), &edit.wanted(change), &edit.undecided);
@@ -271,8 +279,8 @@ async fn undecided(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &
 }
 
 /// Somebody deleted the lead: what was typed, and a way to create it again.
-async fn gone(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
-    let last = match store::history(app, id, 1, None).await {
+async fn gone(leads: &Leads, canvas: RenderTarget, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
+    let last = match leads.history(id, 1, None).await {
         Err(LeadError::NotFound(_)) => None,
         history => history?.entries.into_iter().next(),
     };
@@ -285,39 +293,39 @@ async fn gone(app: &App, canvas: Canvas, id: LeadId, edit: &Edit, change: &LeadC
 }
 
 async fn delete(
-    State(app): State<App>,
-    canvas: Canvas,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let version = form.version()?;
-    let request = form.once(&format!("/leads/{id}/delete"), &who, app.clock.now());
-    let once = Once { request, answer: &|()| no_content() };
+    let request = form.once(&format!("/leads/{id}/delete"), &who, leads.clock.now());
+    let idempotency = Idempotency { request, answer: &|()| no_content() };
     let actor = who.actor();
-    let delete = store::delete(&app, id, version, &actor, Some(&once));
-    match Once::run(Some(&once), &app.dynamo, delete).await {
+    let delete = leads.delete(id, version, &actor, Some(&idempotency));
+    match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
         Ok(_) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let what = "It was not deleted.";
             let refusal = Refusal { what, changes, delete_anyway: true, ..Refusal::default() };
-            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
             let refusal = Refusal { delete_error: Some(rule.words().to_owned()), ..Refusal::default() };
-            let lead = store::find(&app, id).await?;
-            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            let lead = leads.find(id).await?;
+            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn reopen(
-    State(app): State<App>,
-    canvas: Canvas,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let version = form.version()?;
@@ -329,61 +337,67 @@ async fn reopen(
     let reason: Reason = match typed.parse() {
         Ok(reason) => reason,
         Err(invalid) => {
-            let (lead, refusal) = (store::find(&app, id).await?, again(Some(invalid.to_string())));
-            return not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
+            let (lead, refusal) = (leads.find(id).await?, again(Some(invalid.to_string())));
+            return not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
         }
     };
-    let once = once(&app, &who, &form, &format!("/leads/{id}/reopen"));
-    match store::reopen(&app, id, version, reason, &who.actor(), Some(&once)).await {
+    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}/reopen"));
+    match leads.reopen(id, version, reason, &who.actor(), Some(&idempotency)).await {
         Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is open again.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
             let what = "It was not reopened.";
             let refusal = Refusal { what, changes, ..again(error) };
-            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
-            let (lead, refusal) = (store::find(&app, id).await?, again(Some(rule.words().to_owned())));
-            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            let (lead, refusal) = (leads.find(id).await?, again(Some(rule.words().to_owned())));
+            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn restock(
-    State(app): State<App>,
-    canvas: Canvas,
+    State(leads): State<Leads>,
+    canvas: RenderTarget,
     who: SignedIn,
-    InPath(id): InPath<LeadId>,
+    Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    let once = once(&app, &who, &form, &format!("/leads/{id}/restock"));
-    match store::restock(&app, id, form.version()?, &who.actor(), Some(&once)).await {
+    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}/restock"));
+    match leads.restock(id, form.version()?, &who.actor(), Some(&idempotency)).await {
         Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is back in stock.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let refusal = Refusal { what: "It was not put back in stock.", changes, ..Refusal::default() };
-            not_done(&app, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
             let refusal = Refusal { restock_error: Some(rule.words().to_owned()), ..Refusal::default() };
-            let lead = store::find(&app, id).await?;
-            not_done(&app, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            let lead = leads.find(id).await?;
+            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// The lead's page as it is now, with what was not done and why.
-async fn not_done(app: &App, canvas: Canvas, status: StatusCode, lead: Lead, refusal: Refusal) -> Answer {
-    let history = store::history(app, lead.id, HISTORY_LIMIT, None).await?;
+async fn not_done(
+    leads: &Leads,
+    canvas: RenderTarget,
+    status: StatusCode,
+    lead: Lead,
+    refusal: Refusal,
+) -> Answer {
+    let history = leads.history(lead.id, HISTORY_LIMIT, None).await?;
     let fragment = canvas.part != Part::Page;
-    let page = DetailPage::new(canvas.shell, LeadView::of(lead), history).refused(refusal);
+    let page = DetailPage::new(canvas.context, LeadView::of(lead), history).refused(refusal);
     if fragment { html(status, &page.for_fragment().as_lead()) } else { html(status, &page) }
 }
 
 /// A form that changes a lead, as a request that happens once. Its answer is not shown again: the lead as it is now is.
-fn once(app: &App, who: &SignedIn, form: &RawForm, path: &str) -> Once<'static, Lead> {
-    Once { request: form.once(path, who, app.clock.now()), answer: &|_| no_content() }
+fn once(leads: &Leads, who: &SignedIn, form: &RawForm, path: &str) -> Idempotency<'static, Lead> {
+    Idempotency { request: form.once(path, who, leads.clock.now()), answer: &|_| no_content() }
 }

@@ -1,10 +1,10 @@
-//! Which words find a lead. Pure; [how](crate::search) is the same for all that is found by words.
+//! Which words find a lead. Pure; [how](crate::shared::search) is the same for all that is found by words.
 
-pub use crate::search::{IndexWord, Query};
+pub use crate::shared::search::{IndexWord, SearchQuery};
 
 use super::domain::Lead;
-use crate::search::index_words;
-use crate::values::{Email, Name, email_parts, name_parts};
+use crate::base::values::{Email, Name, email_parts, name_parts};
+use crate::shared::search::index_words;
 
 /// The words by which a lead is found, in alphabetical order, each once.
 pub fn words_of(lead: &Lead) -> Vec<IndexWord> {
@@ -23,8 +23,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::leads::domain::{Actor, LeadId, NewLead};
-    use crate::search::hits;
+    use crate::base::identity::Actor;
+    use crate::leads::domain::{LeadId, NewLead};
+    use crate::shared::search::hits;
 
     fn lead(name: &str, email: &str, state: Option<&str>) -> Lead {
         let new = NewLead {
@@ -39,7 +40,7 @@ mod tests {
     }
 
     fn finds(lead: &Lead, typed: &str) -> bool {
-        hits(&words_of(lead), &Query::parse(typed).unwrap().unwrap()) == 1
+        hits(&words_of(lead), &SearchQuery::parse(typed).unwrap().unwrap()) == 1
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
             let typed: Vec<String> = picks.iter()
                 .map(|(pick, length)| pick.get(&words).word.chars().take(*length).collect())
                 .collect();
-            let query = Query::parse(&typed.join(" ")).unwrap().unwrap();
+            let query = SearchQuery::parse(&typed.join(" ")).unwrap().unwrap();
             prop_assert_eq!(hits(&words, &query), 1);
         }
     }

@@ -4,67 +4,46 @@
 //! or not at all. A lead at a given version never changes, so the snapshots that this
 //! process has seen are never stale: with one at hand a change is one call, without it two.
 
-use std::sync::Arc;
-
-use super::domain::{Action, Actor, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
+use super::domain::{Action, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
 use super::error::{Conflict, LeadError};
-use super::holds;
 use super::items::{
     EmailItem, HISTORY, LEAD, STORED, email_key, history_after, history_item, history_sort, lead_item,
     lead_key, reindex, requeue, stored_lead,
 };
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Done, Once, Recall};
-use crate::dynamo::{
+use crate::base::identity::Actor;
+use crate::base::values::Version;
+use crate::leads::Leads;
+use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::{
     Condition, Cursor, GuardedWrite, Item, Key, Refusal, Select, StoreError, WriteError, from_item, to_item,
 };
-use crate::values::Version;
 
-pub use super::change::{delete, reopen, restock, update};
-
-/// Leads as they stood at versions that this process has seen, with the holds of large orders.
-#[derive(Clone)]
-pub struct Snapshots(Arc<quick_cache::sync::Cache<(LeadId, Version), StoredLead>>);
-
-impl Snapshots {
-    /// Room for this many.
-    pub fn new(capacity: usize) -> Self {
-        Self(Arc::new(quick_cache::sync::Cache::new(capacity)))
-    }
-
-    pub(super) fn at(&self, id: LeadId, version: Version) -> Option<StoredLead> {
-        self.0.get(&(id, version))
-    }
-
-    pub(super) fn keep(&self, seen: &StoredLead) {
-        self.0.insert((seen.lead.id, seen.lead.version), seen.clone());
-    }
-}
-
-/// Creates a lead.
-///
-/// # Errors
-/// [`LeadError::RuleViolation`] where the lead breaks a rule or its e-mail is taken.
-pub async fn create(
-    app: &App,
-    new: NewLead,
-    by: &Actor,
-    once: Option<&Once<'_, Lead>>,
-) -> Result<Done<Lead>, LeadError> {
-    let now = app.clock.now();
-    let id = LeadId::new(now, &app.entropy.bytes());
-    let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
-    let write = Once::record(once, creation(app, &lead, Action::Created, None)?, &lead)?;
-    match app.dynamo.write(write).await {
-        Ok(()) => {
-            app.snapshots.keep(&StoredLead { lead: lead.clone(), hold: None });
-            Ok(Done::Now(lead))
+impl Leads {
+    /// Creates a lead.
+    ///
+    /// # Errors
+    /// [`LeadError::RuleViolation`] where the lead breaks a rule or its e-mail is taken.
+    pub async fn create(
+        &self,
+        new: NewLead,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Lead>>,
+    ) -> Result<Done<Lead>, LeadError> {
+        let now = self.clock.now();
+        let id = LeadId::new(now, &self.rng.bytes());
+        let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
+        let write = Idempotency::record(idempotency, self.creation(&lead, Action::Created, None)?, &lead)?;
+        match self.dynamo.write(write).await {
+            Ok(()) => {
+                self.snapshots.keep(&StoredLead { lead: lead.clone(), reservation: None });
+                Ok(Done::Now(lead))
+            }
+            Err(WriteError::Refused(refusal)) => match recalled(idempotency, &refusal)? {
+                Some(answer) => Ok(Done::Replayed(answer)),
+                None => Err(LeadError::violation(Rule::EmailIsUnique)),
+            },
+            Err(WriteError::Store(error)) => Err(error.into()),
         }
-        Err(WriteError::Refused(refusal)) => match recalled(once, &refusal)? {
-            Some(answer) => Ok(Done::Before(answer)),
-            None => Err(LeadError::violation(Rule::EmailIsUnique)),
-        },
-        Err(WriteError::Store(error)) => Err(error.into()),
     }
 }
 
@@ -77,108 +56,111 @@ pub enum Imported {
     Duplicate,
 }
 
-/// Creates the lead of one row of an import. `source` names the import and the row, so that a repeated row is known
-/// as its own and counted as created.
-///
-/// # Errors
-/// [`LeadError::RuleViolation`] where the lead breaks a rule.
-pub async fn create_imported(
-    app: &App,
-    new: NewLead,
-    by: &Actor,
-    source: &str,
-) -> Result<Imported, LeadError> {
-    let now = app.clock.now();
-    let id = LeadId::new(now, &app.entropy.bytes());
-    let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
-    match app.dynamo.write(creation(app, &lead, Action::Imported, Some(source))?).await {
-        Ok(()) => Ok(Imported::Created),
-        Err(WriteError::Refused(refusal)) => {
-            let holder = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
-            let own = holder.is_some_and(|holder| holder.source.as_deref() == Some(source));
-            Ok(if own { Imported::Created } else { Imported::Duplicate })
+impl Leads {
+    /// Creates the lead of one row of an import. `source` names the import and the row, so that a repeated row is known
+    /// as its own and counted as created.
+    ///
+    /// # Errors
+    /// [`LeadError::RuleViolation`] where the lead breaks a rule.
+    pub async fn create_imported(
+        &self,
+        new: NewLead,
+        by: &Actor,
+        source: &str,
+    ) -> Result<Imported, LeadError> {
+        let now = self.clock.now();
+        let id = LeadId::new(now, &self.rng.bytes());
+        let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
+        match self.dynamo.write(self.creation(&lead, Action::Imported, Some(source))?).await {
+            Ok(()) => Ok(Imported::Created),
+            Err(WriteError::Refused(refusal)) => {
+                let holder = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
+                let own = holder.is_some_and(|holder| holder.source.as_deref() == Some(source));
+                Ok(if own { Imported::Created } else { Imported::Duplicate })
+            }
+            Err(WriteError::Store(error)) => Err(error.into()),
         }
-        Err(WriteError::Store(error)) => Err(error.into()),
     }
-}
 
-fn creation(
-    app: &App,
-    lead: &Lead,
-    action: Action,
-    source: Option<&str>,
-) -> Result<GuardedWrite, StoreError> {
-    let email = EmailItem { lead_id: lead.id, source: source.map(str::to_owned) };
-    let write = app
-        .dynamo
-        .guarded_write()
-        .put("lead", lead_item(lead)?, Condition::Absent)
-        .put("email", to_item(&email_key(&lead.email.key()), &email)?, Condition::Absent)
-        .put("history", history_item(lead.id, &HistoryEntry::of_new(lead, action))?, Condition::Absent);
-    reindex(requeue(write, None, Some(lead))?, None, Some(lead))
-}
+    fn creation(
+        &self,
+        lead: &Lead,
+        action: Action,
+        source: Option<&str>,
+    ) -> Result<GuardedWrite, StoreError> {
+        let email = EmailItem { lead_id: lead.id, source: source.map(str::to_owned) };
+        let write = self
+            .dynamo
+            .guarded_write()
+            .put("lead", lead_item(lead)?, Condition::Absent)
+            .put("email", to_item(&email_key(&lead.email.key()), &email)?, Condition::Absent)
+            .put("history", history_item(lead.id, &HistoryEntry::of_new(lead, action))?, Condition::Absent);
+        reindex(requeue(write, None, Some(lead))?, None, Some(lead))
+    }
 
-/// One lead, read consistently.
-///
-/// # Errors
-/// [`LeadError::NotFound`] if there is none.
-pub async fn find(app: &App, id: LeadId) -> Result<Lead, LeadError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let item = app.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
-        if let Some(seen) = holds::see(app, stored_lead(item)?).await? {
-            app.snapshots.keep(&seen);
-            return Ok(seen.lead);
+    /// One lead, read consistently.
+    ///
+    /// # Errors
+    /// [`LeadError::NotFound`] if there is none.
+    pub async fn find(&self, id: LeadId) -> Result<Lead, LeadError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let item = self.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
+            if let Some(seen) = self.resolve(stored_lead(item)?).await? {
+                self.snapshots.keep(&seen);
+                return Ok(seen.lead);
+            }
+            retries.backoff().await?;
         }
-        retries.backoff().await?;
     }
-}
 
-/// Leads by their ids, in this order, read consistently, as readers see them; those that are gone are left out.
-///
-/// # Errors
-/// [`StoreError`] if the store failed.
-pub(crate) async fn read_all(app: &App, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
-    let mut leads = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(100) {
-        let items = app.dynamo.get_parts(&keys(ids), &STORED).await?;
-        let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-        let seen = holds::see_all(app, stored).await?;
-        seen.iter().for_each(|seen| app.snapshots.keep(seen));
-        leads.extend(seen.into_iter().map(|seen| seen.lead));
-    }
-    Ok(leads)
-}
-
-/// A lead with what happened to it since a version, newest first, in one consistent call; one more where a large order
-/// has it.
-pub(super) async fn read_since(
-    app: &App,
-    id: LeadId,
-    version: Version,
-) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let (stored, entries) = read_written(app, id, version).await?;
-        if let Some((seen, entries)) = holds::see_with_history(app, stored, entries).await? {
-            app.snapshots.keep(&seen);
-            return Ok((seen, entries));
+    /// Leads by their ids, in this order, read consistently, as readers see them; those that are gone are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub(crate) async fn read_all(&self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        let mut leads = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(100) {
+            let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
+            let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
+            let seen = self.resolve_all(stored).await?;
+            seen.iter().for_each(|seen| self.snapshots.keep(seen));
+            leads.extend(seen.into_iter().map(|seen| seen.lead));
         }
-        retries.backoff().await?;
+        Ok(leads)
     }
-}
 
-/// The same, as it is written.
-pub(super) async fn read_written(
-    app: &App,
-    id: LeadId,
-    version: Version,
-) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
-    let most = i32::try_from(Conflict::MOST_CHANGES + 1).unwrap_or(i32::MAX);
-    let range = Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
-    let mut items = app.dynamo.select(&range).await?.items.into_iter().peekable();
-    let Some(item) = items.next_if(is_lead) else { return Err(LeadError::NotFound(id)) };
-    Ok((stored_lead(item)?, items.map(from_item).collect::<Result<_, _>>()?))
+    /// A lead with what happened to it since a version, newest first, in one consistent call; one more where a large order
+    /// has it.
+    pub(super) async fn read_since(
+        &self,
+        id: LeadId,
+        version: Version,
+    ) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let (stored, entries) = self.read_written(id, version).await?;
+            if let Some((seen, entries)) = self.resolve_with_history(stored, entries).await? {
+                self.snapshots.keep(&seen);
+                return Ok((seen, entries));
+            }
+            retries.backoff().await?;
+        }
+    }
+
+    /// The same, as it is written.
+    pub(super) async fn read_written(
+        &self,
+        id: LeadId,
+        version: Version,
+    ) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
+        let most = i32::try_from(Conflict::MOST_CHANGES + 1).unwrap_or(i32::MAX);
+        let range =
+            Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
+        let mut items = self.dynamo.select(&range).await?.items.into_iter().peekable();
+        let Some(item) = items.next_if(is_lead) else { return Err(LeadError::NotFound(id)) };
+        Ok((stored_lead(item)?, items.map(from_item).collect::<Result<_, _>>()?))
+    }
 }
 
 fn is_lead(item: &Item) -> bool {
@@ -196,64 +178,66 @@ pub struct HistoryPage {
 
 const HISTORY_LIST: &str = "history";
 
-/// A lead's history, newest first. A deleted lead still has one.
-///
-/// # Errors
-/// [`LeadError::NotFound`] if there never was such a lead, [`LeadError::Cursor`] for a foreign cursor.
-pub async fn history(
-    app: &App,
-    id: LeadId,
-    limit: u16,
-    cursor: Option<&str>,
-) -> Result<HistoryPage, LeadError> {
-    let last = match cursor {
-        // The lead itself stands behind its history: it knows what a large order adds to what is written.
-        None => LEAD.to_owned(),
-        Some(text) => {
-            let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
-            let version: u64 = cursor.parts()[0].parse().map_err(|_| crate::dynamo::CursorError)?;
-            history_sort(version.saturating_sub(1).min(9_999_999_999))
+impl Leads {
+    /// A lead's history, newest first. A deleted lead still has one.
+    ///
+    /// # Errors
+    /// [`LeadError::NotFound`] if there never was such a lead, [`LeadError::Cursor`] for a foreign cursor.
+    pub async fn history(
+        &self,
+        id: LeadId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<HistoryPage, LeadError> {
+        let last = match cursor {
+            // The lead itself stands behind its history: it knows what a large order adds to what is written.
+            None => LEAD.to_owned(),
+            Some(text) => {
+                let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
+                let version: u64 = cursor.parts()[0].parse().map_err(|_| crate::store::CursorError)?;
+                history_sort(version.saturating_sub(1).min(9_999_999_999))
+            }
+        };
+        let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
+            .between(format!("{HISTORY}0"), last)
+            .backwards();
+        let mut entries = self.read_entries(&range).await?;
+        if entries.is_empty() && cursor.is_none() {
+            return Err(LeadError::NotFound(id));
         }
-    };
-    let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
-        .between(format!("{HISTORY}0"), last)
-        .backwards();
-    let mut entries = read_entries(app, &range).await?;
-    if entries.is_empty() && cursor.is_none() {
-        return Err(LeadError::NotFound(id));
+        let more = entries.len() > usize::from(limit);
+        entries.truncate(limit.into());
+        let next = entries
+            .last()
+            .filter(|_| more)
+            .map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
+        Ok(HistoryPage { entries, next })
     }
-    let more = entries.len() > usize::from(limit);
-    entries.truncate(limit.into());
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
-    Ok(HistoryPage { entries, next })
-}
 
-/// The entries of a range, as readers see them: the lead behind them knows what a large order adds.
-async fn read_entries(app: &App, range: &Select) -> Result<Vec<HistoryEntry>, LeadError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let mut items = app.dynamo.select(range).await?.items.into_iter().peekable();
-        let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
-        let entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
-        let Some(lead) = lead else { return Ok(entries) };
-        if let Some((_, entries)) = holds::see_with_history(app, lead, entries).await? {
-            return Ok(entries);
+    /// The entries of a range, as readers see them: the lead behind them knows what a large order adds.
+    async fn read_entries(&self, range: &Select) -> Result<Vec<HistoryEntry>, LeadError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let mut items = self.dynamo.select(range).await?.items.into_iter().peekable();
+            let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
+            let entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
+            let Some(lead) = lead else { return Ok(entries) };
+            if let Some((_, entries)) = self.resolve_with_history(lead, entries).await? {
+                return Ok(entries);
+            }
+            retries.backoff().await?;
         }
-        retries.backoff().await?;
     }
 }
 
 pub(super) fn recalled(
-    once: Option<&Once<'_, Lead>>,
+    idempotency: Option<&Idempotency<'_, Lead>>,
     refusal: &Refusal,
 ) -> Result<Option<Answer>, LeadError> {
-    match Once::recall(once, refusal)? {
-        Recall::Nothing => Ok(None),
-        Recall::Same(answer) => Ok(Some(answer)),
-        Recall::Other => Err(LeadError::KeyOfAnotherRequest),
+    match Idempotency::recall(idempotency, refusal)? {
+        Lookup::Nothing => Ok(None),
+        Lookup::Same(answer) => Ok(Some(answer)),
+        Lookup::Other => Err(LeadError::KeyOfAnotherRequest),
     }
 }
 

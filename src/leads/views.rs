@@ -6,12 +6,13 @@ pub use told::{ChangeView, ConflictField, ConflictPage, ConflictRow, ConflictVie
 
 use askama::Template;
 
-use super::domain::{Actor, Lead, LeadField, LeadId, Score, Status, Stock};
+use super::domain::{Lead, LeadField, LeadId, Score, Status, Stock};
 use super::forms::{Edit, ListQuery, Messages, Texts};
 use super::list::{LeadPage, ListRequest};
 use super::store::HistoryPage;
-use crate::values::{Email, Name, OrderId, UsState};
-use crate::web::pages::{Moment, Shell};
+use crate::base::identity::Actor;
+use crate::base::values::{Email, Name, OrderId, UsState};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// One of the values that a field may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +65,11 @@ pub struct LeadView {
     /// The version.
     pub version: u64,
     /// When it was last changed.
-    pub updated: Moment,
+    pub updated: DisplayTime,
     /// Who changed it last.
     pub updated_by: Actor,
     /// When it was created.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// Whether it comes back from an edit, so that the keyboard goes on at its button.
     pub focus: bool,
 }
@@ -188,7 +189,7 @@ impl Toolbar {
 #[template(path = "leads/list.html", blocks = ["rows"])]
 pub struct ListPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The filter.
     pub filter: Toolbar,
     /// The leads of this page.
@@ -205,7 +206,7 @@ pub struct ListPage {
 
 impl ListPage {
     /// A page of leads as it was asked for.
-    pub fn new(shell: Shell, request: &ListRequest, page: LeadPage) -> Self {
+    pub fn new(context: PageContext, request: &ListRequest, page: LeadPage) -> Self {
         let filter = Toolbar::of(request);
         let full = page.leads.len() >= usize::from(ListQuery::LIMIT);
         let next = page.next.map(|cursor| filter.address(Some(&cursor)));
@@ -219,7 +220,7 @@ impl ListPage {
         Self {
             first: request.cursor.as_ref().map(|_| filter.address(None)),
             leads: page.leads.into_iter().map(LeadView::of).collect(),
-            shell,
+            context,
             filter,
             count_text,
             next,
@@ -238,7 +239,7 @@ impl ListPage {
 #[template(path = "leads/welcome.html")]
 pub struct WelcomePage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
 }
 
 /// A lead's row in the list.
@@ -246,7 +247,7 @@ pub struct WelcomePage {
 #[template(path = "leads/_row.html")]
 pub struct LeadRow {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The lead.
     pub lead: LeadView,
 }
@@ -363,7 +364,7 @@ impl LeadForm {
 #[template(path = "leads/_row_edit.html")]
 pub struct EditRow {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
 }
@@ -373,7 +374,7 @@ pub struct EditRow {
 #[template(path = "leads/edit.html", blocks = ["form"])]
 pub struct EditPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
 }
@@ -383,7 +384,7 @@ pub struct EditPage {
 #[template(path = "leads/new.html")]
 pub struct NewPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
     /// What makes the form one request.
@@ -412,7 +413,7 @@ pub struct Refusal {
 #[template(path = "leads/detail.html", blocks = ["lead", "entries"])]
 pub struct DetailPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The lead.
     pub lead: LeadView,
     /// What happened to it, newest first.
@@ -429,18 +430,18 @@ pub struct DetailPage {
 
 impl DetailPage {
     /// A lead with the newest entries of its history.
-    pub fn new(shell: Shell, lead: LeadView, history: HistoryPage) -> Self {
+    pub fn new(context: PageContext, lead: LeadView, history: HistoryPage) -> Self {
         let older = history.next.as_deref().and_then(|cursor| {
             let query = serde_urlencoded::to_string([("history", cursor)]).ok()?;
             Some(format!("/leads/{}?{query}", lead.id))
         });
-        let may_reopen = shell.account.as_ref().is_some_and(|account| account.is_administrator());
+        let may_reopen = context.account.as_ref().is_some_and(|account| account.is_administrator());
         Self {
             reopen: (may_reopen && lead.status == Status::Converted).then(Field::default),
             history: history.entries.into_iter().map(EntryView::of).collect(),
             refusal: Refusal::default(),
             fragment: false,
-            shell,
+            context,
             lead,
             older,
         }

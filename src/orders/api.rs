@@ -23,27 +23,27 @@ use super::domain::{
     CustomerName, Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates,
 };
 use super::error::OrderError;
-use super::list::{CustomerWords, ListRequest, OrderFilter, OrderPage, list};
+use super::list::{CustomerWords, ListRequest, OrderFilter, OrderPage};
 use super::period::Period;
-use super::store::{self, OrderDetail, OrderEntry, OrderLeads, Released};
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Done, Once};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, boolean, text, whole_number};
+use crate::base::fields::{Fields, FromFields, boolean, text, whole_number};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Invalid, OrderId, Version};
 use crate::leads::domain::{Lead, LeadId, Reason};
-use crate::values::{Email, Invalid, OrderId, Version};
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, version_of,
-};
+use crate::orders::Orders;
+use crate::orders::domain::{OrderDetail, OrderEntry, OrderLeads, Released};
+use crate::store::ledger::{Answer, Done, Idempotency};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, Path, Query, WithKey, expected_version, if_match, version_of};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
-use crate::web::pages::Shell;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
+use crate::web::routes::Routes;
 
 /// The routes of the JSON API.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Orders> {
+    Routes::default()
         .get("/api/orders", Access::Agent, list_orders)
         .post("/api/orders", Access::Agent, create)
         .get("/api/orders/{id}", Access::Agent, read)
@@ -52,8 +52,8 @@ pub fn routes(app: &App) -> Routes {
         .patch("/api/orders/{id}/fulfill", Access::Agent, fulfill)
         .delete("/api/orders/{id}", Access::Agent, delete)
         .post("/api/orders/{id}/release", Access::Agent, release)
-        .and(caps::routes(app))
-        .and(export::routes(app))
+        .and(caps::routes())
+        .and(export::routes())
 }
 
 /// The parameters of a list, as an address carries them.
@@ -83,10 +83,10 @@ impl ListParameters {
 }
 
 async fn list_orders(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<ListParameters>,
-) -> Result<Json<Listed<Order>>, AppError> {
-    let OrderPage { orders, next } = list(&app, &parameters.read()?).await?;
+    State(orders): State<Orders>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<Json<Listed<Order>>, Problem> {
+    let OrderPage { orders, next } = orders.list(&parameters.read()?).await?;
     Ok(Json(Listed { items: orders, next }))
 }
 
@@ -118,11 +118,11 @@ impl FromFields for CreateBody {
 }
 
 async fn create(
-    State(app): State<App>,
-    shell: Shell,
+    State(orders): State<Orders>,
+    context: PageContext,
     who: SignedIn,
     request: JsonRequest<CreateBody>,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     let CreateBody { customer_name, customer_email, requested_states, quantity_per_state, preview, confirm } =
         request.body;
     let new = NewOrder { customer_name, customer_email, requested_states, quantity_per_state };
@@ -131,31 +131,31 @@ async fn create(
             let both = Invalid::new("Ask for a preview, or confirm one; not both at once.");
             return Err(WebError::field("confirm", &both).into());
         }
-        return Ok(Json(store::preview(&app, &new).await?).into_response());
+        return Ok(Json(orders.preview(&new).await?).into_response());
     }
     let answer = |detail: &OrderDetail| {
-        let location = shell.url(&format!("/api/orders/{}", detail.order.id));
+        let location = context.url(&format!("/api/orders/{}", detail.order.id));
         answer(StatusCode::CREATED, detail, detail.order.version.get(), Some(location)).about(detail.order.id)
     };
-    let once = request.once.map(|request| Once { request, answer: &answer });
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
     let by = who.actor().into();
-    let done = store::create(&app, &new, confirm.as_ref(), &by, once.as_ref()).await?;
-    Ok(restored(&app, done, answer).await?.into_response())
+    let done = orders.create(&new, confirm.as_ref(), &by, idempotency.as_ref()).await?;
+    Ok(restored(&orders, done, answer).await?.into_response())
 }
 
 /// The answer to a request that was done, now or before. A long one is not kept: it shows the order as it is now, or only
 /// its id if the order is gone.
 async fn restored(
-    app: &App,
+    orders: &Orders,
     done: Done<OrderDetail>,
     answer: impl Fn(&OrderDetail) -> Answer,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let kept = match done {
         Done::Now(detail) => return Ok(answer(&detail)),
-        Done::Before(kept) => kept,
+        Done::Replayed(kept) => kept,
     };
     let Some(id) = kept.omitted().and_then(|id| id.parse().ok()) else { return Ok(kept) };
-    match store::find(app, id).await {
+    match orders.find(id).await {
         Ok(detail) => Ok(Answer { status: kept.status, ..answer(&detail) }),
         Err(OrderError::NotFound(_)) => Ok(Answer { body: json!({ "id": id }).to_string(), ..kept }),
         Err(error) => Err(error.into()),
@@ -167,41 +167,41 @@ fn whole(detail: &OrderDetail) -> Answer {
     answer(StatusCode::OK, detail, detail.order.version.get(), None).about(detail.order.id)
 }
 
-async fn read(State(app): State<App>, InPath(id): InPath<OrderId>) -> Result<Answer, AppError> {
-    Ok(whole(&store::find(&app, id).await?))
+async fn read(State(orders): State<Orders>, Path(id): Path<OrderId>) -> Result<Answer, Problem> {
+    Ok(whole(&orders.find(id).await?))
 }
 
 async fn leads(
-    State(app): State<App>,
-    InPath(id): InPath<OrderId>,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<Lead>>, AppError> {
+    State(orders): State<Orders>,
+    Path(id): Path<OrderId>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Lead>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let OrderLeads { leads, next } = store::leads(&app, id, limit, cursor.as_deref()).await?;
+    let OrderLeads { leads, next } = orders.leads_of(id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: leads, next }))
 }
 
 async fn history(
-    State(app): State<App>,
-    InPath(id): InPath<OrderId>,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<OrderEntry>>, AppError> {
+    State(orders): State<Orders>,
+    Path(id): Path<OrderId>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<OrderEntry>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let page = store::history(&app, id, limit, cursor.as_deref()).await?;
+    let page = orders.history(id, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: page.entries, next: page.next }))
 }
 
 async fn fulfill(
-    State(app): State<App>,
+    State(orders): State<Orders>,
     who: SignedIn,
-    InPath(id): InPath<OrderId>,
+    Path(id): Path<OrderId>,
     request: Request,
-) -> Result<Answer, AppError> {
-    let (version, once) = version_of(&app, request).await?;
-    let once = once.map(|request| Once { request, answer: &whole });
+) -> Result<Answer, Problem> {
+    let (version, idempotency) = version_of(request).await?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &whole });
     let by = who.actor().into();
-    let done = store::fulfill(&app, id, Some(version), &by, once.as_ref()).await?;
-    restored(&app, done, whole).await
+    let done = orders.fulfill(id, Some(version), &by, idempotency.as_ref()).await?;
+    restored(&orders, done, whole).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -211,17 +211,17 @@ struct DeleteParameters {
 }
 
 async fn delete(
-    State(app): State<App>,
+    State(orders): State<Orders>,
     who: SignedIn,
-    InPath(id): InPath<OrderId>,
-    InQuery(parameters): InQuery<DeleteParameters>,
+    Path(id): Path<OrderId>,
+    Query(parameters): Query<DeleteParameters>,
     headers: HeaderMap,
-    WithKey(once): WithKey,
-) -> Result<Answer, AppError> {
+    WithKey(idempotency): WithKey,
+) -> Result<Answer, Problem> {
     let version = parameter("version", parameters.version, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    let once = once.map(|request| Once { request, answer: &|_: &Order| no_content() });
-    let done = store::delete(&app, id, Some(version), &who.actor().into(), once.as_ref()).await?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Order| no_content() });
+    let done = orders.delete(id, Some(version), &who.actor().into(), idempotency.as_ref()).await?;
     Ok(done.answer(|_| no_content()))
 }
 
@@ -242,25 +242,26 @@ impl FromFields for ReleaseBody {
 }
 
 async fn release(
-    State(app): State<App>,
+    State(orders): State<Orders>,
     who: SignedIn,
-    InPath(id): InPath<OrderId>,
+    Path(id): Path<OrderId>,
     request: JsonRequest<ReleaseBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
     let ReleaseBody { lead_id, reason, note, .. } = request.body;
     let release = Release::new(reason, note).map_err(|invalid| WebError::field("note", &invalid))?;
     let answer = |released: &Released| answer(StatusCode::OK, released, released.order.version.get(), None);
-    let once = request.once.map(|request| Once { request, answer: &answer });
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
     let by = who.actor().into();
-    let done = store::release(&app, id, lead_id, version, &release, &by, once.as_ref()).await?;
+    let done = orders.release(id, lead_id, version, &release, &by, idempotency.as_ref()).await?;
     Ok(done.answer(answer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::{self, FieldError};
+    use crate::base::fields;
+    use crate::base::fields::FieldError;
     use serde_json::Value;
 
     fn body(json: Value) -> Result<CreateBody, Vec<FieldError>> {

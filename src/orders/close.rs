@@ -3,142 +3,155 @@
 //! What always holds: a small order ends in one transaction with all its leads. A large one ends in one transaction with
 //! its counters, and every reader sees its leads end with it; then they are [written](super::settle) part by part.
 
-use super::domain::{By, Order, OrderRule, OrderStatus};
+use super::domain::{Order, OrderRule, OrderStatus};
 use super::error::OrderError;
-use super::items::{
-    Part, STAGE, Stage, Stamp, StoredOrder, Writing, entry_item, order_item, order_key, part_key,
-};
-use super::settle;
-use super::store::{OrderAction, OrderDetail, OrderEntry, Whole, detail_of, read_whole};
-use super::write::{Count, Move, count, move_lead, stamp};
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Done, Once, Recall};
-use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
+use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_key};
+use super::reconcile;
+use super::store::Whole;
+use super::write::{CapDelta, Transition, count, transition_lead};
+use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
-use crate::values::{OrderId, Version};
+use crate::orders::Orders;
+use crate::orders::domain::{OrderAction, OrderDetail, OrderEntry};
+use crate::reservations::{PHASE, Phase, order_key};
+use crate::shared::audit::AuditStamp;
+use crate::shared::audit::Author;
+use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
 
-/// Fulfils an order with all its leads. One that is fulfilled already is answered as it is. `expected` is the version
-/// that the caller saw; a command that names none acts on the order as it stands.
-///
-/// # Errors
-/// [`OrderError::NotFound`], [`OrderError::Conflict`].
-pub async fn fulfill(
-    app: &App,
-    id: OrderId,
-    expected: Option<Version>,
-    by: &By,
-    once: Option<&Once<'_, OrderDetail>>,
-) -> Result<Done<OrderDetail>, OrderError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let whole = read_whole(app, id).await?;
-        let order = &whole.stored.order;
-        if order.status == OrderStatus::Fulfilled {
-            return match recalled(Once::look_up(once, &app.dynamo).await?)? {
-                Some(answer) => Ok(Done::Before(answer)),
-                None => Ok(Done::Now(detail_of(app, &whole).await?)),
+impl Orders {
+    /// Fulfils an order with all its leads. One that is fulfilled already is answered as it is. `expected` is the version
+    /// that the caller saw; a command that names none acts on the order as it stands.
+    ///
+    /// # Errors
+    /// [`OrderError::NotFound`], [`OrderError::Conflict`].
+    pub async fn fulfill(
+        &self,
+        id: OrderId,
+        expected: Option<Version>,
+        by: &Author,
+        idempotency: Option<&Idempotency<'_, OrderDetail>>,
+    ) -> Result<Done<OrderDetail>, OrderError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let whole = self.read_whole(id).await?;
+            let order = &whole.stored.order;
+            if order.status == OrderStatus::Fulfilled {
+                return match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+                    Some(answer) => Ok(Done::Replayed(answer)),
+                    None => Ok(Done::Now(self.detail_of(&whole).await?)),
+                };
+            }
+            if expected.is_some_and(|expected| expected != order.version) {
+                return self.stale(&whole, idempotency).await;
+            }
+            let end = End::read(self, whole, self.stamp(by), Phase::Fulfilled).await?;
+            let detail = end.detail(self).await?;
+            match end.write(self, |write| Idempotency::record(idempotency, write, &detail)).await? {
+                Ended::Done => return Ok(Done::Now(detail)),
+                Ended::Lost(refusal) => {
+                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                        return Ok(Done::Replayed(answer));
+                    }
+                }
+            }
+            retries.backoff().await?;
+        }
+    }
+
+    /// Deletes an open order; its leads go back to stock at their old place. Gives the order as it last was.
+    ///
+    /// # Errors
+    /// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`] for a fulfilled one.
+    pub async fn delete(
+        &self,
+        id: OrderId,
+        expected: Option<Version>,
+        by: &Author,
+        idempotency: Option<&Idempotency<'_, Order>>,
+    ) -> Result<Done<Order>, OrderError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let whole = match self.read_whole(id).await {
+                Err(OrderError::NotFound(id)) => return self.gone(id, idempotency).await,
+                whole => whole?,
             };
-        }
-        if expected.is_some_and(|expected| expected != order.version) {
-            return stale(app, &whole, once).await;
-        }
-        let end = End::read(app, whole, stamp(app, by), Stage::Fulfilled).await?;
-        let detail = end.detail(app).await?;
-        match end.write(app, |write| Once::record(once, write, &detail)).await? {
-            Ended::Done => return Ok(Done::Now(detail)),
-            Ended::Lost(refusal) => {
-                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
-                    return Ok(Done::Before(answer));
+            let order = whole.stored.order.clone();
+            if expected.is_some_and(|expected| expected != order.version) {
+                return self.stale(&whole, idempotency).await;
+            }
+            if order.status == OrderStatus::Fulfilled {
+                return Err(OrderError::violation(OrderRule::FulfilledStays));
+            }
+            let end = End::read(self, whole, self.stamp(by), Phase::Deleted).await?;
+            match end.write(self, |write| Idempotency::record(idempotency, write, &order)).await? {
+                Ended::Done => return Ok(Done::Now(order)),
+                Ended::Lost(refusal) => {
+                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                        return Ok(Done::Replayed(answer));
+                    }
                 }
             }
+            retries.backoff().await?;
         }
-        retries.backoff().await?;
+    }
+
+    async fn gone<T>(
+        &self,
+        id: OrderId,
+        idempotency: Option<&Idempotency<'_, T>>,
+    ) -> Result<Done<T>, OrderError> {
+        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+            Some(answer) => Ok(Done::Replayed(answer)),
+            None => Err(OrderError::NotFound(id)),
+        }
+    }
+
+    /// A stale request may be the repetition of one that succeeded.
+    pub(super) async fn stale<T>(
+        &self,
+        whole: &Whole,
+        idempotency: Option<&Idempotency<'_, T>>,
+    ) -> Result<Done<T>, OrderError> {
+        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+            Some(answer) => Ok(Done::Replayed(answer)),
+            None => Err(OrderError::Conflict(Box::new(self.detail_of(whole).await?))),
+        }
     }
 }
 
-/// Deletes an open order; its leads go back to stock at their old place. Gives the order as it last was.
-///
-/// # Errors
-/// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`] for a fulfilled one.
-pub async fn delete(
-    app: &App,
-    id: OrderId,
-    expected: Option<Version>,
-    by: &By,
-    once: Option<&Once<'_, Order>>,
-) -> Result<Done<Order>, OrderError> {
-    let mut retries = app.dynamo.retries();
-    loop {
-        let whole = match read_whole(app, id).await {
-            Err(OrderError::NotFound(id)) => return gone(app, id, once).await,
-            whole => whole?,
-        };
-        let order = whole.stored.order.clone();
-        if expected.is_some_and(|expected| expected != order.version) {
-            return stale(app, &whole, once).await;
-        }
-        if order.status == OrderStatus::Fulfilled {
-            return Err(OrderError::violation(OrderRule::FulfilledStays));
-        }
-        let end = End::read(app, whole, stamp(app, by), Stage::Deleted).await?;
-        match end.write(app, |write| Once::record(once, write, &order)).await? {
-            Ended::Done => return Ok(Done::Now(order)),
-            Ended::Lost(refusal) => {
-                if let Some(answer) = recalled(Once::recall(once, &refusal)?)? {
-                    return Ok(Done::Before(answer));
-                }
-            }
-        }
-        retries.backoff().await?;
-    }
-}
-
-async fn gone<T>(app: &App, id: OrderId, once: Option<&Once<'_, T>>) -> Result<Done<T>, OrderError> {
-    match recalled(Once::look_up(once, &app.dynamo).await?)? {
-        Some(answer) => Ok(Done::Before(answer)),
-        None => Err(OrderError::NotFound(id)),
-    }
-}
-
-/// A stale request may be the repetition of one that succeeded.
-pub(super) async fn stale<T>(
-    app: &App,
-    whole: &Whole,
-    once: Option<&Once<'_, T>>,
-) -> Result<Done<T>, OrderError> {
-    match recalled(Once::look_up(once, &app.dynamo).await?)? {
-        Some(answer) => Ok(Done::Before(answer)),
-        None => Err(OrderError::Conflict(Box::new(detail_of(app, whole).await?))),
-    }
-}
-
-pub(super) fn recalled(recall: Recall) -> Result<Option<Answer>, OrderError> {
+pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, OrderError> {
     match recall {
-        Recall::Same(answer) => Ok(Some(answer)),
-        Recall::Other => Err(OrderError::KeyOfAnotherRequest),
-        Recall::Nothing => Ok(None),
+        Lookup::Same(answer) => Ok(Some(answer)),
+        Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
+        Lookup::Nothing => Ok(None),
     }
 }
 
 enum Ended {
     Done,
-    Lost(crate::dynamo::Refusal),
+    Lost(crate::store::Refusal),
 }
 
 /// An order's end: what stands, and what will.
 struct End {
     whole: Whole,
     after: StoredOrder,
-    stamp: Stamp,
+    stamp: AuditStamp,
     /// The leads that end in the same transaction: of a small order all of them, of a large one none.
     leads: Vec<StoredLead>,
 }
 
 impl End {
-    async fn read(app: &App, whole: Whole, stamp: Stamp, stage: Stage) -> Result<Self, StoreError> {
+    async fn read(
+        orders: &Orders,
+        whole: Whole,
+        stamp: AuditStamp,
+        stage: Phase,
+    ) -> Result<Self, StoreError> {
         let StoredOrder { order, writing } = whole.stored.clone();
-        let fulfilled = stage == Stage::Fulfilled;
+        let fulfilled = stage == Phase::Fulfilled;
         let order = Order {
             status: if fulfilled { OrderStatus::Fulfilled } else { order.status },
             version: order.version.next(),
@@ -148,22 +161,22 @@ impl End {
             cause: stamp.cause.clone(),
             ..order
         };
-        let leads = if writing.large { Vec::new() } else { read_stored(app, &whole.parts).await? };
-        let after = StoredOrder { order, writing: Writing { stage, ..writing } };
+        let leads = if writing.large { Vec::new() } else { orders.read_stored(&whole.parts).await? };
+        let after = StoredOrder { order, writing: Progress { stage, ..writing } };
         Ok(Self { after, whole, stamp, leads })
     }
 
     fn fulfils(&self) -> bool {
-        self.after.writing.stage == Stage::Fulfilled
+        self.after.writing.stage == Phase::Fulfilled
     }
 
     /// The order as it will stand, for the answer.
-    async fn detail(&self, app: &App) -> Result<OrderDetail, OrderError> {
+    async fn detail(&self, orders: &Orders) -> Result<OrderDetail, OrderError> {
         let (order, stamp) = (self.after.order.clone(), &self.stamp);
         let fulfilled =
             |lead: &Lead| lead.moved(Stock::Fulfilled, Some(order.id), stamp.at, stamp.actor.clone());
         if self.after.writing.large {
-            let OrderDetail { leads, leads_next, .. } = detail_of(app, &self.whole).await?;
+            let OrderDetail { leads, leads_next, .. } = orders.detail_of(&self.whole).await?;
             return Ok(OrderDetail { leads: leads.iter().map(fulfilled).collect(), leads_next, order });
         }
         // What is answered is what is written: an edit between two reads would make them differ.
@@ -173,16 +186,16 @@ impl End {
 
     async fn write(
         &self,
-        app: &App,
+        orders: &Orders,
         record: impl Fn(GuardedWrite) -> Result<GuardedWrite, StoreError>,
     ) -> Result<Ended, OrderError> {
         let large = self.whole.stored.writing.large;
-        let write = self.order_alone(app)?;
+        let write = self.order_alone(orders)?;
         let write = if large { self.mark(write)? } else { self.with_leads(write)? };
-        match app.dynamo.write(record(write)?).await {
+        match orders.dynamo.write(record(write)?).await {
             Ok(()) if large => {
                 // The end stands, whatever becomes of this; what is left the next one who meets it writes.
-                if let Err(error) = settle::follow(app, &self.after).await {
+                if let Err(error) = orders.reconciler.apply_end(&self.after).await {
                     tracing::warn!(%error, "the leads of a large order were not all written at once");
                 }
                 Ok(Ended::Done)
@@ -194,12 +207,12 @@ impl End {
     }
 
     /// The order, its history and the counters of its states.
-    fn order_alone(&self, app: &App) -> Result<GuardedWrite, StoreError> {
+    fn order_alone(&self, orders: &Orders) -> Result<GuardedWrite, StoreError> {
         let order = &self.after.order;
         let same = Condition::is_number("version", self.whole.stored.order.version.get())
-            .and(Condition::is(STAGE, Stage::Open.as_str()));
+            .and(Condition::is(PHASE, Phase::Open.as_str()));
         let kept = self.fulfils() || self.after.writing.large;
-        let write = app.dynamo.guarded_write();
+        let write = orders.dynamo.guarded_write();
         let write = match kept {
             true => write.put("order", order_item(&self.after)?, same),
             false => write.delete("order", &order_key(order.id), same),
@@ -216,7 +229,7 @@ impl End {
         };
         let mut write = write.put("history", entry_item(order.id, &entry)?, Condition::Absent);
         for (state, out) in self.after.writing.out.iter().filter(|(_, out)| **out > 0) {
-            let back = Count { out: -i64::from(*out), room: (*out).into() };
+            let back = CapDelta { out: -i64::from(*out), remaining: (*out).into() };
             write = count(write, *state, back, self.stamp.cause.as_ref())?;
         }
         Ok(write)
@@ -224,7 +237,7 @@ impl End {
 
     fn mark(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         let states = self.after.writing.out.keys().copied();
-        Ok(write.put_derived("unsettled", settle::unsettled_item(self.after.order.id, states)?))
+        Ok(write.put_derived("unsettled", reconcile::unsettled_item(self.after.order.id, states)?))
     }
 
     fn with_leads(&self, mut write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
@@ -237,21 +250,23 @@ impl End {
             let order = self.fulfils().then_some(id);
             let after = &before.lead.moved(stock, order, stamp.at, stamp.actor.clone());
             let cause = stamp.cause.as_ref();
-            let one = Move { before, after, hold: None, action, order: id, reason: None, cause };
-            write = move_lead(write, &one)?;
+            let one = Transition { before, after, reservation: None, action, order: id, reason: None, cause };
+            write = transition_lead(write, &one)?;
         }
         if !self.fulfils() {
             for part in &self.whole.parts {
-                write = write.delete_derived("part", &part_key(id, part.number));
+                write = write.delete_derived("part", &shard_key(id, part.number));
             }
         }
         Ok(write)
     }
 }
 
-/// The leads of some parts, as they are written.
-async fn read_stored(app: &App, parts: &[Part]) -> Result<Vec<StoredLead>, StoreError> {
-    let keys: Vec<_> = parts.iter().flat_map(|part| &part.leads).map(|lead| lead_key(lead.id)).collect();
-    let items = app.dynamo.get_all(&keys).await?;
-    items.into_iter().map(stored_lead).collect()
+impl Orders {
+    /// The leads of some parts, as they are written.
+    async fn read_stored(&self, parts: &[Shard]) -> Result<Vec<StoredLead>, StoreError> {
+        let keys: Vec<_> = parts.iter().flat_map(|part| &part.leads).map(|lead| lead_key(lead.id)).collect();
+        let items = self.dynamo.get_all(&keys).await?;
+        items.into_iter().map(stored_lead).collect()
+    }
 }

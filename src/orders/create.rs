@@ -12,27 +12,32 @@
 
 use futures_util::future::BoxFuture;
 
-use super::domain::{By, Fingerprint, NewOrder, Plan, StateStock};
+use super::domain::{Fingerprint, NewOrder, Plan};
+use super::draft::{OrderDraft, Outcome, assigned, entry_of_creation};
 use super::error::OrderError;
-use super::items::{Part, Stage, Stamp, StoredOrder, Writing, entry_item, order_item, part_item};
-use super::store::{OrderAction, OrderDetail, OrderEntry, Preview};
-use super::turn::Turn;
-use super::write::{Move, move_lead, new_order, part_lead, stamp, take_room};
-use super::{locks, reserve, settle, stock};
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Done, Once, Recall};
-use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError};
-use crate::leads::domain::{Action, Lead, Stock, StoredLead};
-use crate::values::OrderId;
+use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_item};
+use super::lease::Lease;
+use super::reconcile;
+use super::write::{Transition, new_order, shard_lead, take_remaining, transition_lead};
+use crate::base::values::OrderId;
+use crate::leads::domain::{Action, Lead, StoredLead};
+use crate::orders::Orders;
+use crate::orders::domain::{OrderDetail, Preview};
+use crate::reservations::Phase;
+use crate::shared::audit::Author;
+use crate::store::ledger::{Done, Idempotency, Lookup};
+use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
 
-/// Which leads an order would be given now. Writes nothing.
-///
-/// # Errors
-/// [`OrderError::NothingToGive`] if no state gives one.
-pub async fn preview(app: &App, new: &NewOrder) -> Result<Preview, OrderError> {
-    let stocks = stock::read_all(app, new.requested_states.as_slice(), new.quantity_per_state).await?;
-    let plan = Plan::of(&stocks, new.quantity_per_state);
-    if plan.is_empty() { Err(OrderError::NothingToGive(plan.given)) } else { Ok(preview_of(plan)) }
+impl Orders {
+    /// Which leads an order would be given now. Writes nothing.
+    ///
+    /// # Errors
+    /// [`OrderError::NothingToGive`] if no state gives one.
+    pub async fn preview(&self, new: &NewOrder) -> Result<Preview, OrderError> {
+        let stocks = self.read_stocks(new.requested_states.as_slice(), new.quantity_per_state).await?;
+        let plan = Plan::of(&stocks, new.quantity_per_state);
+        if plan.is_empty() { Err(OrderError::NothingToGive(plan.given)) } else { Ok(preview_of(plan)) }
+    }
 }
 
 fn preview_of(mut plan: Plan) -> Preview {
@@ -41,198 +46,181 @@ fn preview_of(mut plan: Plan) -> Preview {
     Preview { fingerprint, given: plan.given, lead_count, leads: plan.leads }
 }
 
-/// What an attempt came to.
-pub(super) enum Attempt {
-    /// The order is there.
-    Made(Box<OrderDetail>),
-    /// The same request had made it before.
-    Before(Answer),
-    /// Somebody was faster with a lead or a cap's room; nothing was written.
-    Lost,
-}
-
-/// What an attempt is made of.
-pub(super) struct Wish<'a> {
-    pub new: &'a NewOrder,
-    pub confirmed: bool,
-    pub stocks: &'a [StateStock],
-    pub plan: &'a Plan,
-    pub stamp: &'a Stamp,
-    pub once: Option<&'a Once<'a, OrderDetail>>,
-    pub turn: Option<&'a Turn>,
-}
-
-/// Creates an order with the oldest free leads, or with exactly the leads of a preview.
-///
-/// # Errors
-/// [`OrderError::NothingToGive`], [`OrderError::PreviewOutdated`], [`OrderError::Crowded`].
-pub async fn create(
-    app: &App,
-    new: &NewOrder,
-    confirmed: Option<&Fingerprint>,
-    by: &By,
-    once: Option<&Once<'_, OrderDetail>>,
-) -> Result<Done<OrderDetail>, OrderError> {
-    let mut turn = None;
-    let done = try_to_create(app, new, confirmed, by, once, &mut turn).await;
-    if let Some(turn) = turn
-        && let Err(error) = turn.leave(app).await
-    {
-        // It ends by itself soon; what the order came to stands.
-        tracing::warn!(%error, "a turn was not passed on");
+impl Orders {
+    /// Creates an order with the oldest free leads, or with exactly the leads of a preview.
+    ///
+    /// # Errors
+    /// [`OrderError::NothingToGive`], [`OrderError::PreviewOutdated`], [`OrderError::Contention`].
+    pub async fn create(
+        &self,
+        new: &NewOrder,
+        confirmed: Option<&Fingerprint>,
+        by: &Author,
+        idempotency: Option<&Idempotency<'_, OrderDetail>>,
+    ) -> Result<Done<OrderDetail>, OrderError> {
+        let mut lease = None;
+        let done = self.try_to_create(new, confirmed, by, idempotency, &mut lease).await;
+        if let Some(lease) = lease
+            && let Err(error) = lease.leave(self).await
+        {
+            // It ends by itself soon; what the order came to stands.
+            tracing::warn!(%error, "a turn was not passed on");
+        }
+        done
     }
-    done
-}
 
-/// Tries until the order is there or is refused; `turn` is what it holds of a queue at the end.
-async fn try_to_create(
-    app: &App,
-    new: &NewOrder,
-    confirmed: Option<&Fingerprint>,
-    by: &By,
-    once: Option<&Once<'_, OrderDetail>>,
-    turn: &mut Option<Turn>,
-) -> Result<Done<OrderDetail>, OrderError> {
-    let mut retries = app.dynamo.retries();
-    let _locked = locks::lock(app, new).await;
-    let states = new.requested_states.as_slice();
-    // Whether unfinished orders were looked for, and whether there were none before the stock was read.
-    let (mut has_looked, mut none_unfinished) = (false, false);
-    loop {
-        let stocks = stock::read_all(app, states, new.quantity_per_state).await?;
-        let plan = Plan::of(&stocks, new.quantity_per_state);
-        let short =
-            plan.given.iter().zip(&stocks).any(|(given, stock)| given.given < stock.most(given.asked));
-        // Leads of an unfinished order are not in the queue: an order that misses leads settles it first, and one that finds
-        // none at all waits for those that are being released.
-        if (short && !has_looked) || (plan.is_empty() && !none_unfinished) {
-            let found = settle::help_states(app, states).await?;
-            none_unfinished = found == settle::Found::Nothing;
-            let read_again = plan.is_empty() || (found == settle::Found::Settled && !has_looked);
-            has_looked = true;
-            if read_again {
-                if !none_unfinished {
-                    retries.backoff().await?;
+    /// Tries until the order is there or is refused; `lease` is what it holds of a queue at the end.
+    async fn try_to_create(
+        &self,
+        new: &NewOrder,
+        confirmed: Option<&Fingerprint>,
+        by: &Author,
+        idempotency: Option<&Idempotency<'_, OrderDetail>>,
+        lease: &mut Option<Lease>,
+    ) -> Result<Done<OrderDetail>, OrderError> {
+        let mut retries = self.dynamo.retries();
+        let _locked = match &self.state_locks {
+            Some(locks) => locks.lock(&self.dynamo, new).await,
+            None => None,
+        };
+        let states = new.requested_states.as_slice();
+        // Whether unfinished orders were looked for, and whether there were none before the stock was read.
+        let (mut has_looked, mut none_unfinished) = (false, false);
+        loop {
+            let stocks = self.read_stocks(states, new.quantity_per_state).await?;
+            let plan = Plan::of(&stocks, new.quantity_per_state);
+            let short =
+                plan.given.iter().zip(&stocks).any(|(given, stock)| given.given < stock.most(given.asked));
+            // Leads of an unfinished order are not in the queue: an order that misses leads settles it first, and one that finds
+            // none at all waits for those that are being released.
+            if (short && !has_looked) || (plan.is_empty() && !none_unfinished) {
+                let found = self.reconciler.reconcile_states(states).await?;
+                none_unfinished = found == reconcile::Found::Nothing;
+                let read_again = plan.is_empty() || (found == reconcile::Found::Settled && !has_looked);
+                has_looked = true;
+                if read_again {
+                    if !none_unfinished {
+                        retries.backoff().await?;
+                    }
+                    continue;
                 }
-                continue;
             }
-        }
-        if plan.is_empty() {
-            return refused(app, once, OrderError::NothingToGive(plan.given)).await;
-        }
-        if confirmed.is_some_and(|confirmed| *confirmed != plan.fingerprint()) {
-            return refused(app, once, OrderError::PreviewOutdated(Box::new(preview_of(plan)))).await;
-        }
-        let stamp = stamp(app, by);
-        let (stocks, plan, confirmed) = (&stocks[..], &plan, confirmed.is_some());
-        let wish = Wish { new, confirmed, stocks, plan, stamp: &stamp, once, turn: turn.as_ref() };
-        match make(app, &wish).await? {
-            Attempt::Made(detail) => {
-                // It passed the turn on.
-                *turn = None;
-                return Ok(Done::Now(*detail));
+            if plan.is_empty() {
+                return self.creation_refused(idempotency, OrderError::NothingToGive(plan.given)).await;
             }
-            Attempt::Before(answer) => return Ok(Done::Before(answer)),
-            Attempt::Lost => retries.backoff().await?,
-        }
-        let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
-        if let (None, Some(state)) = (&turn, contended) {
-            *turn = Turn::take(app, state).await?;
+            if confirmed.is_some_and(|confirmed| *confirmed != plan.fingerprint()) {
+                return self
+                    .creation_refused(idempotency, OrderError::PreviewOutdated(Box::new(preview_of(plan))))
+                    .await;
+            }
+            let stamp = self.stamp(by);
+            let (stocks, plan, confirmed) = (&stocks[..], &plan, confirmed.is_some());
+            let draft = OrderDraft {
+                new,
+                confirmed,
+                stocks,
+                plan,
+                stamp: &stamp,
+                idempotency,
+                lease: lease.as_ref(),
+            };
+            match make(self, &draft).await? {
+                Outcome::Made(detail) => {
+                    // It passed the turn on.
+                    *lease = None;
+                    return Ok(Done::Now(*detail));
+                }
+                Outcome::Replayed(answer) => return Ok(Done::Replayed(answer)),
+                Outcome::Lost => retries.backoff().await?,
+            }
+            let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
+            if let (None, Some(state)) = (&lease, contended) {
+                *lease = Lease::take(self, state).await?;
+            }
         }
     }
 }
 
-fn make<'a>(app: &'a App, wish: &'a Wish<'a>) -> BoxFuture<'a, Result<Attempt, OrderError>> {
-    let states = wish.plan.given.iter().filter(|given| given.given > 0).count();
+fn make<'a>(orders: &'a Orders, draft: &'a OrderDraft<'a>) -> BoxFuture<'a, Result<Outcome, OrderError>> {
+    let states = draft.plan.given.iter().filter(|given| given.given > 0).count();
     // The order, its part, its history, the ledger and the turn; a cap for each state; three for each lead.
-    if 5 + states + 3 * wish.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
-        Box::pin(at_once(app, wish))
+    if 5 + states + 3 * draft.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
+        Box::pin(orders.at_once(draft))
     } else {
-        Box::pin(reserve::reserve(app, wish))
+        Box::pin(orders.reserve(draft))
     }
 }
 
-/// A request that is refused may be the repetition of one that took what is now missing.
-async fn refused(
-    app: &App,
-    once: Option<&Once<'_, OrderDetail>>,
-    error: OrderError,
-) -> Result<Done<OrderDetail>, OrderError> {
-    match Once::look_up(once, &app.dynamo).await? {
-        Recall::Same(answer) => Ok(Done::Before(answer)),
-        Recall::Other => Err(OrderError::KeyOfAnotherRequest),
-        Recall::Nothing => Err(error),
+impl Orders {
+    /// A request that is refused may be the repetition of one that took what is now missing.
+    async fn creation_refused(
+        &self,
+        idempotency: Option<&Idempotency<'_, OrderDetail>>,
+        error: OrderError,
+    ) -> Result<Done<OrderDetail>, OrderError> {
+        match Idempotency::look_up(idempotency, &self.dynamo).await? {
+            Lookup::Same(answer) => Ok(Done::Replayed(answer)),
+            Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
+            Lookup::Nothing => Err(error),
+        }
+    }
+
+    /// The order in one transaction.
+    async fn at_once(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
+        let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
+        let detail = detail(id, draft);
+        let write = Idempotency::record(draft.idempotency, self.creation(draft, &detail)?, &detail)?;
+        match self.dynamo.write(write).await {
+            Ok(()) => Ok(Outcome::Made(Box::new(detail))),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(refusal)) => match Idempotency::recall(draft.idempotency, &refusal)? {
+                Lookup::Same(answer) => Ok(Outcome::Replayed(answer)),
+                Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
+                Lookup::Nothing => Ok(Outcome::Lost),
+            },
+        }
     }
 }
 
-/// The order in one transaction.
-async fn at_once(app: &App, wish: &Wish<'_>) -> Result<Attempt, OrderError> {
-    let id = OrderId::new(wish.stamp.at, &app.entropy.bytes());
-    let detail = detail(id, wish);
-    let write = Once::record(wish.once, creation(app, wish, &detail)?, &detail)?;
-    match app.dynamo.write(write).await {
-        Ok(()) => Ok(Attempt::Made(Box::new(detail))),
-        Err(WriteError::Store(error)) => Err(error.into()),
-        Err(WriteError::Refused(refusal)) => match Once::recall(wish.once, &refusal)? {
-            Recall::Same(answer) => Ok(Attempt::Before(answer)),
-            Recall::Other => Err(OrderError::KeyOfAnotherRequest),
-            Recall::Nothing => Ok(Attempt::Lost),
-        },
-    }
-}
-
-fn detail(id: OrderId, wish: &Wish<'_>) -> OrderDetail {
-    let given = |lead: &Lead| assigned(lead, id, wish.stamp);
+fn detail(id: OrderId, draft: &OrderDraft<'_>) -> OrderDetail {
+    let given = |lead: &Lead| assigned(lead, id, draft.stamp);
     OrderDetail {
-        order: new_order(id, wish.new, wish.plan, wish.stamp),
-        leads: wish.plan.leads.iter().map(given).collect(),
+        order: new_order(id, draft.new, draft.plan, draft.stamp),
+        leads: draft.plan.leads.iter().map(given).collect(),
         leads_next: None,
     }
 }
 
-/// A lead as an order takes it.
-pub(super) fn assigned(lead: &Lead, order: OrderId, stamp: &Stamp) -> Lead {
-    lead.moved(Stock::Assigned, Some(order), stamp.at, stamp.actor.clone())
-}
-
-/// The entry of an order's creation.
-pub(super) fn entry_of_creation(stamp: &Stamp, version: crate::values::Version) -> OrderEntry {
-    OrderEntry {
-        version,
-        at: stamp.at,
-        by: stamp.actor.clone(),
-        action: OrderAction::Created,
-        reason: None,
-        released: None,
-        replacement: None,
+impl Orders {
+    fn creation(&self, draft: &OrderDraft<'_>, detail: &OrderDetail) -> Result<GuardedWrite, StoreError> {
+        let order = &detail.order;
+        let out =
+            draft.plan.given.iter().filter(|given| given.given > 0).map(|given| (given.state, given.given));
+        let writing =
+            Progress { stage: Phase::Open, large: false, out: out.collect(), workers: 0, deadline: None };
+        let part =
+            Shard { number: 0, leads: detail.leads.iter().filter_map(shard_lead).collect(), settled: false };
+        let stored = StoredOrder { order: order.clone(), writing };
+        let entry = entry_of_creation(draft.stamp, order.version);
+        let mut write = self
+            .dynamo
+            .guarded_write()
+            .put("order", order_item(&stored)?, Condition::Absent)
+            .put("part", shard_item(order.id, &part)?, Condition::Absent)
+            .put("history", entry_item(order.id, &entry)?, Condition::Absent);
+        if let Some(lease) = draft.lease {
+            write = lease.pass(write);
+        }
+        let cause = draft.stamp.cause.as_ref();
+        for (given, stock) in draft.plan.given.iter().zip(draft.stocks).filter(|(given, _)| given.given > 0) {
+            write = take_remaining(write, stock, given.given, true, cause)?;
+        }
+        for (before, after) in draft.plan.leads.iter().zip(&detail.leads) {
+            let before = &StoredLead { lead: before.clone(), reservation: None };
+            let (order, action) = (order.id, Action::Assigned);
+            let one = Transition { before, after, reservation: None, action, order, reason: None, cause };
+            write = transition_lead(write, &one)?;
+        }
+        Ok(write)
     }
-}
-
-fn creation(app: &App, wish: &Wish<'_>, detail: &OrderDetail) -> Result<GuardedWrite, StoreError> {
-    let order = &detail.order;
-    let out = wish.plan.given.iter().filter(|given| given.given > 0).map(|given| (given.state, given.given));
-    let writing = Writing { stage: Stage::Open, large: false, out: out.collect(), lanes: 0, deadline: None };
-    let part = Part { number: 0, leads: detail.leads.iter().filter_map(part_lead).collect(), settled: false };
-    let stored = StoredOrder { order: order.clone(), writing };
-    let entry = entry_of_creation(wish.stamp, order.version);
-    let mut write = app
-        .dynamo
-        .guarded_write()
-        .put("order", order_item(&stored)?, Condition::Absent)
-        .put("part", part_item(order.id, &part)?, Condition::Absent)
-        .put("history", entry_item(order.id, &entry)?, Condition::Absent);
-    if let Some(turn) = wish.turn {
-        write = turn.pass(write);
-    }
-    let cause = wish.stamp.cause.as_ref();
-    for (given, stock) in wish.plan.given.iter().zip(wish.stocks).filter(|(given, _)| given.given > 0) {
-        write = take_room(write, stock, given.given, true, cause)?;
-    }
-    for (before, after) in wish.plan.leads.iter().zip(&detail.leads) {
-        let before = &StoredLead { lead: before.clone(), hold: None };
-        let (order, action) = (order.id, Action::Assigned);
-        let one = Move { before, after, hold: None, action, order, reason: None, cause };
-        write = move_lead(write, &one)?;
-    }
-    Ok(write)
 }

@@ -4,10 +4,12 @@
 //! its cap leaves, or than is in stock.
 
 mod customer;
+mod detail;
 mod plan;
 mod release;
 
 pub use customer::CustomerName;
+pub use detail::{Caps, OrderAction, OrderDetail, OrderEntry, OrderLeads, Preview, Released};
 pub use plan::{Fingerprint, Given, Plan, StateStock};
 pub use release::{Release, ReleaseReason};
 
@@ -16,8 +18,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::leads::domain::Actor;
-use crate::values::{Email, Invalid, OrderId, UsState, Version, text_value};
+use crate::base::identity::Actor;
+use crate::base::values::{Email, Invalid, OrderId, UsState, Version, text_value};
+use crate::shared::audit::Cause;
 
 /// How far an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,30 +287,6 @@ pub struct Order {
     /// The rule whose command changed it last, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-}
-
-/// Which rule brought a change about, and how many rules stand behind it in a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
-    /// The rule's id.
-    pub rule: String,
-    /// 1 for a rule that an event set off which no rule had caused.
-    pub depth: u8,
-}
-
-/// Who changes something: a person or program, or a rule on someone's behalf.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct By {
-    /// As the history names them.
-    pub actor: Actor,
-    /// The rule, if it is one.
-    pub cause: Option<Cause>,
-}
-
-impl From<Actor> for By {
-    fn from(actor: Actor) -> Self {
-        Self { actor, cause: None }
-    }
 }
 
 /// Why a change of an order is forbidden although its version is right.

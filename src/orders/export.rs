@@ -9,16 +9,16 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
-use super::items::order_key;
-use super::list::{id_of, orders, text};
+use super::list::{id_of, text};
 use super::period::Period;
-use super::store::{self, OrderDetail, OrderLeads};
-use crate::app::App;
-use crate::calendar::in_new_york;
-use crate::dynamo::{Cursor, CursorError, Select, StoreError, schema};
+use crate::base::calendar::in_new_york;
+use crate::base::values::OrderId;
 use crate::leads::domain::Lead;
-use crate::values::OrderId;
-use crate::web::csv::defuse;
+use crate::orders::Orders;
+use crate::orders::domain::{OrderDetail, OrderLeads};
+use crate::reservations::order_key;
+use crate::store::{Cursor, CursorError, Select, StoreError, schema};
+use crate::web::csv::escape_formula;
 
 /// The columns.
 pub const COLUMNS: [&str; 11] = [
@@ -37,7 +37,7 @@ pub const COLUMNS: [&str; 11] = [
 
 /// A part of an export.
 #[derive(Debug)]
-pub struct Part {
+pub struct Shard {
     /// Its rows.
     pub csv: String,
     /// Where the next part begins.
@@ -87,104 +87,112 @@ impl Place {
     }
 }
 
-/// One part of the orders that were fulfilled on these days.
-///
-/// # Errors
-/// [`OrderError::Cursor`] for a cursor of another export.
-pub async fn part(app: &App, period: &Period, cursor: Option<&str>) -> Result<Part, OrderError> {
-    part_within(app, period, cursor, MOST_BYTES).await
-}
-
-/// One part that ends after so many bytes.
-///
-/// # Errors
-/// As [`part`].
-pub async fn part_within(
-    app: &App,
-    period: &Period,
-    cursor: Option<&str>,
-    most_bytes: usize,
-) -> Result<Part, OrderError> {
-    let mut sheet = Sheet::new(cursor.is_none(), most_bytes)?;
-    let mut place = cursor.map(|text| Place::decode(text, period)).transpose()?;
-    if let Some(Place { sort, id, leads: Some(leads) }) = place.clone() {
-        // Nothing of the order changes any more: it was fulfilled.
-        if let Some(order) = orders(app, &[id]).await?.remove(&id) {
-            sheet.orders += 1;
-            if let Some(leads) = rest(app, &mut sheet, &order, Some(leads)).await? {
-                return sheet.end(Some(Place { sort, id, leads: Some(leads) }));
-            }
-        }
+impl Orders {
+    /// One part of the orders that were fulfilled on these days.
+    ///
+    /// # Errors
+    /// [`OrderError::Cursor`] for a cursor of another export.
+    pub async fn export_part(&self, period: &Period, cursor: Option<&str>) -> Result<Shard, OrderError> {
+        self.export_part_within(period, cursor, MOST_BYTES).await
     }
-    loop {
-        let (keys, more) = keys(app, period, place.as_ref()).await?;
-        let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
-        let read = ids.into_iter().map(|id| detail(app, id));
-        let mut details = stream::iter(read).buffered(AT_ONCE);
-        for (at, key) in keys.iter().enumerate() {
-            let last = at + 1 == keys.len() && !more;
-            if let Some(Some(detail)) = details.try_next().await? {
+
+    /// One part that ends after so many bytes.
+    ///
+    /// # Errors
+    /// As [`part`].
+    pub async fn export_part_within(
+        &self,
+        period: &Period,
+        cursor: Option<&str>,
+        most_bytes: usize,
+    ) -> Result<Shard, OrderError> {
+        let mut sheet = FormState::new(cursor.is_none(), most_bytes)?;
+        let mut place = cursor.map(|text| Place::decode(text, period)).transpose()?;
+        if let Some(Place { sort, id, leads: Some(leads) }) = place.clone() {
+            // Nothing of the order changes any more: it was fulfilled.
+            if let Some(order) = self.read_orders(&[id]).await?.remove(&id) {
                 sheet.orders += 1;
-                sheet.write(&detail.order, &detail.leads)?;
-                if let Some(leads) = rest(app, &mut sheet, &detail.order, detail.leads_next).await? {
-                    return sheet.end(Some(Place { leads: Some(leads), ..key.clone() }));
+                if let Some(leads) = self.export_rest(&mut sheet, &order, Some(leads)).await? {
+                    return sheet.end(Some(Place { sort, id, leads: Some(leads) }));
                 }
             }
-            if sheet.is_full() && !last {
-                return sheet.end(Some(key.clone()));
+        }
+        loop {
+            let (keys, more) = self.export_keys(period, place.as_ref()).await?;
+            let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
+            let read = ids.into_iter().map(|id| self.exported_detail(id));
+            let mut details = stream::iter(read).buffered(AT_ONCE);
+            for (at, key) in keys.iter().enumerate() {
+                let last = at + 1 == keys.len() && !more;
+                if let Some(Some(detail)) = details.try_next().await? {
+                    sheet.orders += 1;
+                    sheet.write(&detail.order, &detail.leads)?;
+                    if let Some(leads) =
+                        self.export_rest(&mut sheet, &detail.order, detail.leads_next).await?
+                    {
+                        return sheet.end(Some(Place { leads: Some(leads), ..key.clone() }));
+                    }
+                }
+                if sheet.is_full() && !last {
+                    return sheet.end(Some(key.clone()));
+                }
+            }
+            place = keys.last().cloned();
+            if !more {
+                return sheet.end(None);
             }
         }
-        place = keys.last().cloned();
-        if !more {
-            return sheet.end(None);
+    }
+
+    /// An order with its leads, unless it is gone.
+    async fn exported_detail(&self, id: OrderId) -> Result<Option<OrderDetail>, OrderError> {
+        match self.find(id).await {
+            Ok(detail) => Ok(Some(detail).filter(|detail| detail.order.status == OrderStatus::Fulfilled)),
+            Err(OrderError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
-}
 
-/// An order with its leads, unless it is gone.
-async fn detail(app: &App, id: OrderId) -> Result<Option<OrderDetail>, OrderError> {
-    match store::find(app, id).await {
-        Ok(detail) => Ok(Some(detail).filter(|detail| detail.order.status == OrderStatus::Fulfilled)),
-        Err(OrderError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The further leads of an order, until the part is full: then where they go on.
-async fn rest(
-    app: &App,
-    sheet: &mut Sheet,
-    order: &Order,
-    mut next: Option<String>,
-) -> Result<Option<String>, OrderError> {
-    while let Some(cursor) = next {
-        if sheet.is_large() {
-            return Ok(Some(cursor));
+    /// The further leads of an order, until the part is full: then where they go on.
+    async fn export_rest(
+        &self,
+        sheet: &mut FormState,
+        order: &Order,
+        mut next: Option<String>,
+    ) -> Result<Option<String>, OrderError> {
+        while let Some(cursor) = next {
+            if sheet.is_large() {
+                return Ok(Some(cursor));
+            }
+            let OrderLeads { leads, next: further } = self.leads_of(order.id, LEADS, Some(&cursor)).await?;
+            sheet.write(order, &leads)?;
+            next = further;
         }
-        let OrderLeads { leads, next: further } = store::leads(app, order.id, LEADS, Some(&cursor)).await?;
-        sheet.write(order, &leads)?;
-        next = further;
+        Ok(None)
     }
-    Ok(None)
-}
 
-/// The next orders behind a place, and whether there are more.
-async fn keys(app: &App, period: &Period, place: Option<&Place>) -> Result<(Vec<Place>, bool), OrderError> {
-    let partition = format!("ORDERS#{}", OrderStatus::Fulfilled.as_str());
-    let index = schema::STATUS_SCORE;
-    let (first, last) = period.times();
-    let mut select = Select::index(index, partition, BATCH).between(first, last);
-    if let Some(place) = place {
-        select = select.after(&place.sort, &order_key(place.id));
+    /// The next orders behind a place, and whether there are more.
+    async fn export_keys(
+        &self,
+        period: &Period,
+        place: Option<&Place>,
+    ) -> Result<(Vec<Place>, bool), OrderError> {
+        let partition = format!("ORDERS#{}", OrderStatus::Fulfilled.as_str());
+        let index = schema::STATUS_SCORE;
+        let (first, last) = period.times();
+        let mut select = Select::index(index, partition, BATCH).between(first, last);
+        if let Some(place) = place {
+            select = select.after(&place.sort, &order_key(place.id));
+        }
+        let page = self.dynamo.select(&select).await?;
+        let place =
+            |item| Some(Place { sort: text(item, index.sort)?.to_owned(), id: id_of(item)?, leads: None });
+        Ok((page.items.iter().filter_map(place).collect(), page.more))
     }
-    let page = app.dynamo.select(&select).await?;
-    let place =
-        |item| Some(Place { sort: text(item, index.sort)?.to_owned(), id: id_of(item)?, leads: None });
-    Ok((page.items.iter().filter_map(place).collect(), page.more))
 }
 
 /// The rows of a part.
-struct Sheet {
+struct FormState {
     writer: Writer<Vec<u8>>,
     bytes: usize,
     most_bytes: usize,
@@ -192,7 +200,7 @@ struct Sheet {
     leads: u64,
 }
 
-impl Sheet {
+impl FormState {
     fn new(with_headers: bool, most_bytes: usize) -> Result<Self, OrderError> {
         let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let mut sheet = Self { writer, bytes: 0, most_bytes, orders: 0, leads: 0 };
@@ -207,12 +215,12 @@ impl Sheet {
             self.leads += 1;
             self.row([
                 order.id.to_string(),
-                defuse(order.customer_name.as_str()),
-                defuse(order.customer_email.as_str()),
+                escape_formula(order.customer_name.as_str()),
+                escape_formula(order.customer_email.as_str()),
                 order.fulfilled_at.map(in_new_york).unwrap_or_default(),
                 lead.id.to_string(),
-                defuse(lead.name.as_str()),
-                defuse(lead.email.as_str()),
+                escape_formula(lead.name.as_str()),
+                escape_formula(lead.email.as_str()),
                 lead.state.map(|state| state.to_string()).unwrap_or_default(),
                 lead.lead_score.to_string(),
                 lead.status.to_string(),
@@ -235,10 +243,10 @@ impl Sheet {
         self.is_large() || self.orders >= MOST_ORDERS
     }
 
-    fn end(self, next: Option<Place>) -> Result<Part, OrderError> {
+    fn end(self, next: Option<Place>) -> Result<Shard, OrderError> {
         let bytes = self.writer.into_inner().map_err(|error| unwritten(&error))?;
         let csv = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Part { csv, next: next.map(Place::encode), orders: self.orders, leads: self.leads })
+        Ok(Shard { csv, next: next.map(Place::encode), orders: self.orders, leads: self.leads })
     }
 }
 

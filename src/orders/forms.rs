@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::domain::{CustomerName, Fingerprint, NewOrder, OrderStatus, Quantity, RequestedStates};
 use super::list::{CustomerWords, ListRequest, OrderFilter};
 use super::period::Period;
-use crate::accounts::domain::SignedIn;
-use crate::dynamo::ledger::{IdempotencyKey, OnceOnly};
-use crate::values::{Email, Invalid, UsState, Version};
-use crate::web::extract::WebError;
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Invalid, UsState, Version};
+use crate::store::ledger::{IdempotencyKey, IdempotentRequest};
+use crate::web::error::WebError;
 use crate::web::lists::parameter;
 
 /// The pairs of a form, in the order in which they were sent: a name may come often.
@@ -30,9 +30,9 @@ impl Pairs {
     }
 
     /// This form as a request that happens once: it names the version that it changes.
-    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> OnceOnly {
+    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        OnceOnly::of_form(&who.id.to_string(), path, fields, now)
+        IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
     /// The version of the record that the form shows.
@@ -123,12 +123,17 @@ impl OrderTexts {
     ///
     /// # Errors
     /// [`WebError::Malformed`] for a key that cannot be one.
-    pub fn once(&self, form: &Pairs, who: &SignedIn, now: Timestamp) -> Result<Option<OnceOnly>, WebError> {
+    pub fn once(
+        &self,
+        form: &Pairs,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<IdempotentRequest>, WebError> {
         let Some(key) = form.get("key") else { return Ok(None) };
         let key: IdempotencyKey =
             key.parse().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))?;
         let fields = serde_json::to_vec(self).map_err(|error| WebError::Internal(error.to_string()))?;
-        Ok(Some(OnceOnly::new(&who.id.to_string(), key, &[b"POST", b"/orders", &fields], now)))
+        Ok(Some(IdempotentRequest::new(&who.id.to_string(), key, &[b"POST", b"/orders", &fields], now)))
     }
 }
 

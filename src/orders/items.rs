@@ -6,60 +6,28 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Cap, Cause, Order, StateCap};
-use super::store::OrderEntry;
-use crate::dynamo::schema::{ALL_NEWEST, STATUS_NEWEST, STATUS_SCORE};
-use crate::dynamo::{Item, Key, StoreError, Update, from_item, to_attribute, to_item};
-use crate::leads::domain::{Actor, Hold, Lead, LeadId, Standing, Stock};
-use crate::leads::items::{HOLD, lead_item, state_partition};
-use crate::values::{OrderId, UsState, Version};
+use super::domain::{Cap, Order, StateCap};
+use crate::base::values::{OrderId, UsState, Version};
+use crate::leads::domain::{Lead, LeadId};
+use crate::leads::items::{RESERVATION, lead_item, state_partition};
+use crate::orders::domain::OrderEntry;
+use crate::reservations::{Phase, Reservation, order_key};
+use crate::shared::audit::Cause;
+use crate::store::schema::{ALL_NEWEST, STATUS_NEWEST, STATUS_SCORE};
+use crate::store::{Item, Key, StoreError, Update, from_item, to_attribute, to_item};
 
-/// The sort key of every order's own item.
-pub(crate) const ORDER: &str = "ORDER";
-const PART: &str = "LEADS#";
+/// Leads of one part: a lane, the part, and three actions for each.
+pub(super) const SHARD_LEADS: usize = 32;
+const SHARD: &str = "LEADS#";
 const HISTORY: &str = "HISTORY#";
 const LANE: &str = "LANE#";
-/// The attribute that says how far an order is written.
-pub(crate) const STAGE: &str = "stage";
-
-/// How far an order is written. Readers see open and fulfilled ones alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Stage {
-    /// Its leads are being reserved.
-    Preparing,
-    /// Its reservation was given up; its leads are being given back.
-    Aborted,
-    /// It is there, with all its leads.
-    Open,
-    /// It is fulfilled, with all its leads.
-    Fulfilled,
-    /// It was deleted, with many leads; they are being written back.
-    Deleted,
-}
-
-impl Stage {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Preparing => "PREPARING",
-            Self::Aborted => "ABORTED",
-            Self::Open => "OPEN",
-            Self::Fulfilled => "FULFILLED",
-            Self::Deleted => "DELETED",
-        }
-    }
-
-    pub(crate) fn is_visible(self) -> bool {
-        matches!(self, Self::Open | Self::Fulfilled)
-    }
-}
 
 /// What an order's item holds beside the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Writing {
+pub(crate) struct Progress {
     /// How far it is written.
-    pub stage: Stage,
+    pub stage: Phase,
     /// Whether its leads are held: it has too many for one transaction.
     pub large: bool,
     /// How many leads of each state are out in it. An empty map is left out: DynamoDB Local tells one in its stream as
@@ -67,8 +35,8 @@ pub(crate) struct Writing {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub out: BTreeMap<UsState, u32>,
     /// How many lanes its reservation has.
-    #[serde(default)]
-    pub lanes: u32,
+    #[serde(default, rename = "lanes")]
+    pub workers: u32,
     /// When its reservation may be given up by anyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
@@ -78,11 +46,7 @@ pub(crate) struct Writing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredOrder {
     pub order: Order,
-    pub writing: Writing,
-}
-
-pub(crate) fn order_key(id: OrderId) -> Key {
-    Key::new(format!("ORDER#{id}"), ORDER)
+    pub writing: Progress,
 }
 
 /// The order's item: its fields, how far it is written, and where the lists find it.
@@ -109,55 +73,42 @@ pub(crate) fn stored_order(item: Item) -> Result<StoredOrder, StoreError> {
     Ok(StoredOrder { writing: from_item(item.clone())?, order: from_item(item)? })
 }
 
-/// What an order says of its held leads.
-pub(crate) fn standing(item: Item) -> Result<(OrderId, Standing), StoreError> {
-    let StoredOrder { order, writing } = stored_order(item)?;
-    let over = |stock| Standing::Over { stock, at: order.updated_at, by: order.updated_by.clone() };
-    let standing = match writing.stage {
-        Stage::Preparing | Stage::Aborted => Standing::Pending,
-        Stage::Open => Standing::Open,
-        Stage::Fulfilled => over(Stock::Fulfilled),
-        Stage::Deleted => over(Stock::Unassigned),
-    };
-    Ok((order.id, standing))
-}
-
 /// One lead in a part of an order: the state is the one that it was given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PartLead {
+pub(crate) struct ShardLead {
     pub id: LeadId,
     pub state: UsState,
 }
 
 /// Some of an order's leads: as many as one transaction writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Part {
+pub(crate) struct Shard {
     pub number: u32,
-    pub leads: Vec<PartLead>,
+    pub leads: Vec<ShardLead>,
     /// Whether its held leads are written as the order's end made them.
     #[serde(default)]
     pub settled: bool,
 }
 
-pub(super) fn part_key(id: OrderId, number: u32) -> Key {
-    Key::new(order_key(id).pk, format!("{PART}{number:05}"))
+pub(super) fn shard_key(id: OrderId, number: u32) -> Key {
+    Key::new(order_key(id).pk, format!("{SHARD}{number:05}"))
 }
 
-pub(super) fn is_part(item: &Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(PART))
+pub(super) fn is_shard(item: &Item) -> bool {
+    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(SHARD))
 }
 
 /// What the sort keys of parts begin with.
-pub(super) const PARTS: &str = PART;
+pub(super) const SHARDS: &str = SHARD;
 /// What the sort keys of history entries begin with.
 pub(super) const ENTRIES: &str = HISTORY;
 
-pub(super) fn part_item(id: OrderId, part: &Part) -> Result<Item, StoreError> {
-    to_item(&part_key(id, part.number), part)
+pub(super) fn shard_item(id: OrderId, part: &Shard) -> Result<Item, StoreError> {
+    to_item(&shard_key(id, part.number), part)
 }
 
 /// The right to reserve leads of some of an order's states: who gives the reservation up takes it away.
-pub(super) fn lane_key(id: OrderId, number: u32) -> Key {
+pub(super) fn worker_key(id: OrderId, number: u32) -> Key {
     Key::new(order_key(id).pk, format!("{LANE}{number:02}"))
 }
 
@@ -176,14 +127,15 @@ pub(super) fn unsettled_key(id: OrderId) -> Key {
     Key::new(UNSETTLED, format!("ORDER#{id}"))
 }
 
-/// A state's cap as the table has it. `room` is what `cap` leaves over what is out and what is reserved.
+/// A state's cap as the table has it. `remaining` is what `cap` leaves over what is out and what is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CapItem {
     pub state: UsState,
     pub cap: Cap,
     pub own: bool,
     pub out: u32,
-    pub room: i64,
+    #[serde(rename = "room")]
+    pub remaining: i64,
     pub version: Version,
 }
 
@@ -191,7 +143,7 @@ impl CapItem {
     /// What holds while nothing is stored.
     pub(super) fn initial(state: UsState) -> Self {
         let cap = Cap::DEFAULT;
-        Self { state, cap, own: false, out: 0, room: cap.get().into(), version: Version::FIRST }
+        Self { state, cap, own: false, out: 0, remaining: cap.get().into(), version: Version::FIRST }
     }
 }
 
@@ -225,21 +177,13 @@ pub(super) fn with_cause(update: Update, cause: Option<&Cause>) -> Result<Update
 pub(super) fn lead_update(
     before: &Lead,
     after: &Lead,
-    hold: Option<&Hold>,
+    reservation: Option<&Reservation>,
     cause: Option<&Cause>,
 ) -> Result<Update, StoreError> {
     let update = Update::between(&lead_item(before)?, &lead_item(after)?);
-    let update = match hold {
-        Some(hold) => update.set(HOLD, to_attribute(hold)?),
-        None => update.remove(HOLD),
+    let update = match reservation {
+        Some(reservation) => update.set(RESERVATION, to_attribute(reservation)?),
+        None => update.remove(RESERVATION),
     };
     with_cause(update, cause)
-}
-
-/// Who and when, as one change stamps all that it writes.
-#[derive(Debug, Clone)]
-pub(super) struct Stamp {
-    pub at: Timestamp,
-    pub actor: Actor,
-    pub cause: Option<Cause>,
 }

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 
-use crate::app::App;
-use crate::dynamo::{Cursor, CursorError, Item, Key, Select, schema};
-use crate::values::{Invalid, OrderId, UsState};
+use crate::base::values::{Invalid, OrderId, UsState};
+use crate::orders::Orders;
+use crate::reservations::order_key;
+use crate::store::{Cursor, CursorError, Item, Key, Select, schema};
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
-use super::items::{StoredOrder, order_key, stored_order};
+use super::items::{StoredOrder, stored_order};
 use super::period::Period;
 
 /// Part of a customer's name or e-mail address, in any case of letters.
@@ -107,30 +108,32 @@ const MOST_READ: usize = 300;
 const BATCH: usize = 100;
 const LIST: &str = "orders";
 
-/// A page of orders.
-///
-/// # Errors
-/// [`OrderError::Cursor`] for a cursor of another list.
-pub async fn list(app: &App, request: &ListRequest) -> Result<OrderPage, OrderError> {
-    let limit = usize::from(request.limit);
-    let mut page = OrderPage::default();
-    let mut last = request.cursor.as_deref().map(|text| start(&request.filter, text)).transpose()?;
-    let wanted = if request.filter.is_selective() { MOST_READ } else { limit };
-    let (ids, more) = ids(app, &request.filter, last, wanted).await?;
-    for (batch, batch_ids) in ids.chunks(BATCH).enumerate() {
-        let mut orders = orders(app, batch_ids).await?;
-        for (at, id) in batch_ids.iter().enumerate() {
-            last = Some(*id);
-            page.orders.extend(orders.remove(id).filter(|order| request.filter.admits(order)));
-            if page.orders.len() == limit {
-                let is_last = batch * BATCH + at + 1 == ids.len();
-                page.next = (more || !is_last).then(|| cursor(*id));
-                return Ok(page);
+impl Orders {
+    /// A page of orders.
+    ///
+    /// # Errors
+    /// [`OrderError::Cursor`] for a cursor of another list.
+    pub async fn list(&self, request: &ListRequest) -> Result<OrderPage, OrderError> {
+        let limit = usize::from(request.limit);
+        let mut page = OrderPage::default();
+        let mut last = request.cursor.as_deref().map(|text| start(&request.filter, text)).transpose()?;
+        let wanted = if request.filter.is_selective() { MOST_READ } else { limit };
+        let (ids, more) = self.list_ids(&request.filter, last, wanted).await?;
+        for (batch, batch_ids) in ids.chunks(BATCH).enumerate() {
+            let mut orders = self.read_orders(batch_ids).await?;
+            for (at, id) in batch_ids.iter().enumerate() {
+                last = Some(*id);
+                page.orders.extend(orders.remove(id).filter(|order| request.filter.admits(order)));
+                if page.orders.len() == limit {
+                    let is_last = batch * BATCH + at + 1 == ids.len();
+                    page.next = (more || !is_last).then(|| cursor(*id));
+                    return Ok(page);
+                }
             }
         }
+        page.next = last.filter(|_| more).map(cursor);
+        Ok(page)
     }
-    page.next = last.filter(|_| more).map(cursor);
-    Ok(page)
 }
 
 fn cursor(last: OrderId) -> String {
@@ -147,27 +150,30 @@ fn start(filter: &OrderFilter, text: &str) -> Result<OrderId, CursorError> {
     if text < first || text > last { Err(CursorError) } else { Ok(id) }
 }
 
-/// The next ids behind `last`, and whether there are more.
-async fn ids(
-    app: &App,
-    filter: &OrderFilter,
-    last: Option<OrderId>,
-    wanted: usize,
-) -> Result<(Vec<OrderId>, bool), OrderError> {
-    let (index, partition) = match filter.status {
-        None => (schema::ALL_NEWEST, "ORDERS".to_owned()),
-        Some(status) => (schema::STATUS_NEWEST, format!("ORDERS#{}", status.as_str())),
-    };
-    let (first, end) = filter.created.ids();
-    let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
-    let mut select = Select::index(index, partition, limit).between(first, end).backwards();
-    if let Some(last) = last {
-        select = select.after(&last.to_string(), &order_key(last));
+impl Orders {
+    /// The next ids behind `last`, and whether there are more.
+    async fn list_ids(
+        &self,
+        filter: &OrderFilter,
+        last: Option<OrderId>,
+        wanted: usize,
+    ) -> Result<(Vec<OrderId>, bool), OrderError> {
+        let (index, partition) = match filter.status {
+            None => (schema::ALL_NEWEST, "ORDERS".to_owned()),
+            Some(status) => (schema::STATUS_NEWEST, format!("ORDERS#{}", status.as_str())),
+        };
+        let (first, end) = filter.created.ids();
+        let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
+        let mut select = Select::index(index, partition, limit).between(first, end).backwards();
+        if let Some(last) = last {
+            select = select.after(&last.to_string(), &order_key(last));
+        }
+        let mut ids: Vec<OrderId> =
+            self.dynamo.select(&select).await?.items.iter().filter_map(id_of).collect();
+        let more = ids.len() > wanted;
+        ids.truncate(wanted);
+        Ok((ids, more))
     }
-    let mut ids: Vec<OrderId> = app.dynamo.select(&select).await?.items.iter().filter_map(id_of).collect();
-    let more = ids.len() > wanted;
-    ids.truncate(wanted);
-    Ok((ids, more))
 }
 
 /// The id of the order whose key an index holds.
@@ -180,20 +186,22 @@ pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-/// Those of up to a hundred orders that are whole and there.
-pub(super) async fn orders(app: &App, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, OrderError> {
-    let keys: Vec<Key> = ids.iter().copied().map(order_key).collect();
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut orders = HashMap::new();
-    for item in app.dynamo.get_all(&keys).await? {
-        let StoredOrder { order, writing } = stored_order(item)?;
-        if writing.stage.is_visible() {
-            orders.insert(order.id, order);
+impl Orders {
+    /// Those of up to a hundred orders that are whole and there.
+    pub(super) async fn read_orders(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, OrderError> {
+        let keys: Vec<Key> = ids.iter().copied().map(order_key).collect();
+        if keys.is_empty() {
+            return Ok(HashMap::new());
         }
+        let mut orders = HashMap::new();
+        for item in self.dynamo.get_all(&keys).await? {
+            let StoredOrder { order, writing } = stored_order(item)?;
+            if writing.stage.is_visible() {
+                orders.insert(order.id, order);
+            }
+        }
+        Ok(orders)
     }
-    Ok(orders)
 }
 
 #[cfg(test)]

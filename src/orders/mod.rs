@@ -9,30 +9,28 @@ mod caps;
 mod close;
 mod create;
 pub mod domain;
+mod draft;
 mod error;
 pub mod export;
 pub mod forms;
 pub(crate) mod items;
+mod lease;
 pub mod list;
 mod locks;
 pub mod pages;
 pub mod period;
+pub mod reconcile;
 mod release;
 mod reserve;
-pub(crate) mod settle;
+mod routes;
+mod service;
 mod stock;
 pub mod store;
-mod turn;
 pub mod views;
 mod write;
 
 pub use error::OrderError;
 pub use locks::StateLocks;
-
-use crate::app::App;
-use crate::web::access::Routes;
-
-/// The routes of orders and caps.
-pub fn router(app: &App) -> Routes {
-    api::routes(app).and(pages::routes(app))
-}
+pub use reconcile::{Found, Reconciler};
+pub use routes::routes;
+pub use service::Orders;

@@ -14,38 +14,39 @@ use http::StatusCode;
 
 use super::forms::OrderQuery;
 use super::views::{NoOrdersPage, OrderListPage};
-use crate::app::App;
-use crate::error::AppError;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::InQuery;
-use crate::web::pages::Shell;
+use crate::orders::Orders;
+use crate::web::access::Access;
+use crate::web::extract::Query;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::html;
+use crate::web::routes::Routes;
 
 /// The routes of the pages.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Orders> {
+    Routes::default()
         .get("/orders", Access::Agent, list)
-        .and(create::routes(app))
-        .and(caps::routes(app))
-        .and(export::routes(app))
-        .and(order::routes(app))
+        .and(create::routes())
+        .and(caps::routes())
+        .and(export::routes())
+        .and(order::routes())
 }
 
-type Answer = Result<Response, AppError>;
+type Answer = Result<Response, Problem>;
 
 async fn list(
-    State(app): State<App>,
-    shell: Shell,
+    State(orders): State<Orders>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InQuery(query): InQuery<OrderQuery>,
+    Query(query): Query<OrderQuery>,
 ) -> Answer {
     let request = query.request()?;
-    let page = OrderListPage::new(shell, &request, super::list::list(&app, &request).await?);
+    let page = OrderListPage::new(context, &request, orders.list(&request).await?);
     if fragment {
         html(StatusCode::OK, &page.as_rows())
     } else if page.is_welcome() {
-        html(StatusCode::OK, &NoOrdersPage { shell: page.shell })
+        html(StatusCode::OK, &NoOrdersPage { context: page.context })
     } else {
         html(StatusCode::OK, &page)
     }

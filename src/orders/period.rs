@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::calendar::start_of;
-use crate::values::Invalid;
-use crate::web::extract::WebError;
+use crate::base::calendar::start_of;
+use crate::base::values::Invalid;
+use crate::web::error::WebError;
 use crate::web::lists::parameter;
 
 /// Some days in New York: from the first to the last, both included; open where none is named.
@@ -85,7 +85,7 @@ pub fn day(text: &str) -> Result<Date, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::OrderId;
+    use crate::base::values::OrderId;
 
     fn period(from: &str, to: &str) -> Period {
         Period::read(Some(from.to_owned()), Some(to.to_owned())).unwrap()

@@ -1,7 +1,7 @@
 //! Orders that are too large for one transaction.
 //!
 //! First the order is written as PREPARING, which no reader sees, and the room under each cap is taken. Then its leads
-//! are written in parts, each lead with a [hold](crate::leads::domain::Hold), in lanes side by side: each state has its
+//! are written in parts, each lead with a [hold](crate::leads::domain::Reservation), in lanes side by side: each state has its
 //! lane, and a part is written only while its lane is there. Last, one transaction makes the order OPEN and the leads
 //! count as out. An order with few parts has its first one in the first transaction and its last one in the last.
 //!
@@ -14,30 +14,32 @@ use std::collections::{BTreeMap, VecDeque};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
-use super::create::{Attempt, Wish, assigned, entry_of_creation};
 use super::domain::{Given, Order};
+use super::draft::{OrderDraft, Outcome, assigned, entry_of_creation};
 use super::error::OrderError;
+use super::items::SHARD_LEADS;
 use super::items::{
-    Part, Stage, StoredOrder, Writing, entry_item, lane_key, order_item, part_item, unsettled_key,
+    Progress, Shard, StoredOrder, entry_item, order_item, shard_item, unsettled_key, worker_key,
 };
-use super::store::{OrderDetail, cursor_at};
-use super::write::{Count, Move, count, move_lead, new_order, part_lead, take_room};
-use super::{settle, stock};
-use crate::app::App;
-use crate::dynamo::ledger::{Once, Recall};
-use crate::dynamo::{Condition, GuardedWrite, StoreError, WriteError, to_item};
-use crate::leads::domain::{Action, Hold, Lead, StoredLead};
-use crate::values::{OrderId, UsState};
+use super::reconcile;
+use super::store::cursor_at;
+use super::write::{CapDelta, Transition, count, new_order, shard_lead, take_remaining, transition_lead};
+use crate::base::values::{OrderId, UsState};
+use crate::leads::domain::{Action, Lead, StoredLead};
+use crate::orders::Orders;
+use crate::orders::domain::OrderDetail;
+use crate::reservations::{Phase, Reservation};
+use crate::store::ledger::{Idempotency, Lookup};
+use crate::store::{Condition, GuardedWrite, StoreError, WriteError, to_item};
 
 /// After this time anyone may give a reservation up. Its own request has given up before.
 const DEADLINE: SignedDuration = SignedDuration::from_secs(25);
-/// Leads of one part: a lane, the part, and three actions for each.
-pub(super) const PART_LEADS: usize = 32;
+
 /// An order with more leads than this has several lanes.
-const ONE_LANE: usize = 3 * PART_LEADS;
-const MOST_LANES: usize = 8;
+const ONE_WORKER: usize = 3 * SHARD_LEADS;
+const MOST_WORKERS: usize = 8;
 /// Numbers of parts in a lane: more than the leads of all its states at the largest cap fill.
-const PARTS_OF_LANE: u32 = 1_000;
+const SHARDS_OF_WORKER: u32 = 1_000;
 
 /// A state's leads that are still to be reserved: how many, and which at best knowledge.
 struct Wanted {
@@ -47,7 +49,7 @@ struct Wanted {
 }
 
 /// Some states, whose parts are written one after another.
-struct Lane {
+struct Worker {
     number: u32,
     wanted: VecDeque<Wanted>,
     next_part: u32,
@@ -56,9 +58,9 @@ struct Lane {
 }
 
 /// A part that was put together and not written yet.
-struct Chunk {
-    part: Part,
-    leads: Vec<(StoredLead, Lead, Hold)>,
+struct Batch {
+    part: Shard,
+    leads: Vec<(StoredLead, Lead, Reservation)>,
 }
 
 /// What writing a part came to.
@@ -71,111 +73,113 @@ enum Step {
     Over,
 }
 
-struct Reservation<'a> {
-    app: &'a App,
-    wish: &'a Wish<'a>,
+struct LargeOrder<'a> {
+    orders: &'a Orders,
+    draft: &'a OrderDraft<'a>,
     id: OrderId,
     stored: StoredOrder,
 }
 
-/// Makes a large order.
-pub(super) async fn reserve(app: &App, wish: &Wish<'_>) -> Result<Attempt, OrderError> {
-    let id = OrderId::new(wish.stamp.at, &app.entropy.bytes());
-    let mut lanes = lanes_of(wish);
-    let writing = Writing {
-        stage: Stage::Preparing,
-        large: true,
-        out: BTreeMap::new(),
-        lanes: u32::try_from(lanes.len()).unwrap_or(u32::MAX),
-        deadline: wish.stamp.at.saturating_add(DEADLINE).ok(),
-    };
-    let order = new_order(id, wish.new, wish.plan, wish.stamp);
-    let reservation = Reservation { app, wish, id, stored: StoredOrder { order, writing } };
-    if !reservation.begin(&mut lanes).await? {
-        return Ok(Attempt::Lost);
-    }
-    let outcome = reservation.go_on(&mut lanes).await;
-    if !matches!(outcome, Ok(Attempt::Made(_))) {
-        // What fails here the sweeper does: the order is past its deadline soon.
-        if let Err(error) = settle::give_up(app, &reservation.stored).await {
-            tracing::warn!(%error, "a reservation was not given back at once");
+impl Orders {
+    /// Makes a large order.
+    pub(super) async fn reserve(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
+        let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
+        let mut workers = workers_of(draft);
+        let writing = Progress {
+            stage: Phase::Preparing,
+            large: true,
+            out: BTreeMap::new(),
+            workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
+            deadline: draft.stamp.at.saturating_add(DEADLINE).ok(),
+        };
+        let order = new_order(id, draft.new, draft.plan, draft.stamp);
+        let reservation = LargeOrder { orders: self, draft, id, stored: StoredOrder { order, writing } };
+        if !reservation.begin(&mut workers).await? {
+            return Ok(Outcome::Lost);
         }
+        let outcome = reservation.go_on(&mut workers).await;
+        if !matches!(outcome, Ok(Outcome::Made(_))) {
+            // What fails here the sweeper does: the order is past its deadline soon.
+            if let Err(error) = self.reconciler.abort(&reservation.stored).await {
+                tracing::warn!(%error, "a reservation was not given back at once");
+            }
+        }
+        outcome
     }
-    outcome
 }
 
-fn lanes_of(wish: &Wish<'_>) -> Vec<Lane> {
-    let mut leads = wish.plan.leads.iter().cloned();
-    let wanted = wish.plan.given.iter().filter(|given| given.given > 0).map(|given| {
+fn workers_of(draft: &OrderDraft<'_>) -> Vec<Worker> {
+    let mut leads = draft.plan.leads.iter().cloned();
+    let wanted = draft.plan.given.iter().filter(|given| given.given > 0).map(|given| {
         let number = given.given as usize;
         Wanted { state: given.state, number, candidates: leads.by_ref().take(number).collect() }
     });
     let wanted: Vec<Wanted> = wanted.collect();
-    let all = wish.plan.leads.len();
-    let number = if all <= ONE_LANE { 1 } else { MOST_LANES.min(wanted.len()) };
+    let all = draft.plan.leads.len();
+    let number = if all <= ONE_WORKER { 1 } else { MOST_WORKERS.min(wanted.len()) };
     // States stay in their order, so that the order's leads do.
     let share = all.div_ceil(number);
-    let mut lanes: Vec<Lane> = Vec::new();
-    let mut room = 0;
+    let mut workers: Vec<Worker> = Vec::new();
+    let mut remaining = 0;
     for one in wanted {
-        if room == 0 && lanes.len() < number {
-            let lane = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
-            let next_part = lane * PARTS_OF_LANE;
-            lanes.push(Lane { number: lane, wanted: VecDeque::new(), next_part, reserved: Vec::new() });
-            room = share;
+        if remaining == 0 && workers.len() < number {
+            let worker = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+            let next_part = worker * SHARDS_OF_WORKER;
+            workers.push(Worker { number: worker, wanted: VecDeque::new(), next_part, reserved: Vec::new() });
+            remaining = share;
         }
-        room = room.saturating_sub(one.number);
-        if let Some(lane) = lanes.last_mut() {
-            lane.wanted.push_back(one);
+        remaining = remaining.saturating_sub(one.number);
+        if let Some(worker) = workers.last_mut() {
+            worker.wanted.push_back(one);
         }
     }
-    lanes
+    workers
 }
 
-impl Lane {
+impl Worker {
     fn left(&self) -> usize {
         self.wanted.iter().map(|wanted| wanted.number.min(wanted.candidates.len())).sum()
     }
 }
 
-impl Reservation<'_> {
+impl LargeOrder<'_> {
     /// The states that give leads.
     fn states(&self) -> impl Iterator<Item = UsState> {
-        self.wish.plan.given.iter().filter(|given| given.given > 0).map(|given| given.state)
+        self.draft.plan.given.iter().filter(|given| given.given > 0).map(|given| given.state)
     }
 
     /// Writes the order as it is being prepared, with the room that it takes, and with the first part of a small one.
-    async fn begin(&self, lanes: &mut [Lane]) -> Result<bool, OrderError> {
-        let cause = self.wish.stamp.cause.as_ref();
+    async fn begin(&self, workers: &mut [Worker]) -> Result<bool, OrderError> {
+        let cause = self.draft.stamp.cause.as_ref();
         let mut write = self
-            .app
+            .orders
             .dynamo
             .guarded_write()
             .put("order", order_item(&self.stored)?, Condition::Absent)
-            .put_derived("unsettled", settle::unsettled_item(self.id, self.states())?);
-        let mut actions = 2 + lanes.len() + usize::from(self.wish.turn.is_some());
-        if let Some(turn) = self.wish.turn {
-            write = turn.pass(write);
+            .put_derived("unsettled", reconcile::unsettled_item(self.id, self.states())?);
+        let mut actions = 2 + workers.len() + usize::from(self.draft.lease.is_some());
+        if let Some(lease) = self.draft.lease {
+            write = lease.pass(write);
         }
-        for lane in lanes.iter() {
-            let item = to_item(&lane_key(self.id, lane.number), &serde_json::json!({}))?;
+        for worker in workers.iter() {
+            let item = to_item(&worker_key(self.id, worker.number), &serde_json::json!({}))?;
             write = write.put_derived("lane", item);
         }
-        let given = self.wish.plan.given.iter().zip(self.wish.stocks);
+        let given = self.draft.plan.given.iter().zip(self.draft.stocks);
         for (given, stock) in given.filter(|(given, _)| given.given > 0) {
-            write = take_room(write, stock, given.given, false, cause)?;
+            write = take_remaining(write, stock, given.given, false, cause)?;
             actions += 1;
         }
         let mut first = None;
-        if let [lane] = lanes {
-            let chunk = self.chunk(lane, room_for_leads(actions));
+        if let [worker] = workers {
+            let chunk = self.chunk(worker, room_for_leads(actions));
             write = self.with_chunk(write, &chunk)?;
             first = Some(chunk);
         }
-        match self.app.dynamo.write(write).await {
+        match self.orders.dynamo.write(write).await {
             Ok(()) => {
-                if let (Some(chunk), [lane]) = (first, lanes) {
-                    keep(lane, chunk);
+                if let (Some(chunk), [worker]) = (first, workers) {
+                    keep(worker, chunk);
                 }
                 Ok(true)
             }
@@ -185,25 +189,27 @@ impl Reservation<'_> {
     }
 
     /// Writes the parts, and then the order as it is.
-    async fn go_on(&self, lanes: &mut Vec<Lane>) -> Result<Attempt, OrderError> {
-        let last = self.room_of_last(lanes);
-        let runs: Vec<_> = lanes.drain(..).map(|lane| self.run(lane, last)).collect();
-        let ran: Vec<Option<Lane>> = stream::iter(runs).buffered(MOST_LANES).try_collect().await?;
-        let Some(mut ran) = ran.into_iter().collect::<Option<Vec<Lane>>>() else { return Ok(Attempt::Lost) };
+    async fn go_on(&self, workers: &mut Vec<Worker>) -> Result<Outcome, OrderError> {
+        let last = self.room_of_last(workers);
+        let runs: Vec<_> = workers.drain(..).map(|worker| self.run(worker, last)).collect();
+        let ran: Vec<Option<Worker>> = stream::iter(runs).buffered(MOST_WORKERS).try_collect().await?;
+        let Some(mut ran) = ran.into_iter().collect::<Option<Vec<Worker>>>() else {
+            return Ok(Outcome::Lost);
+        };
         loop {
             self.check_time()?;
             let chunk = match &mut ran[..] {
-                [lane] if lane.left() > 0 => Some(self.chunk(lane, last)),
+                [worker] if worker.left() > 0 => Some(self.chunk(worker, last)),
                 _ => None,
             };
             match self.finish(&ran, chunk.as_ref()).await? {
-                Finish::Made(detail) => return Ok(Attempt::Made(detail)),
-                Finish::Before(answer) => return Ok(Attempt::Before(answer)),
-                Finish::Over => return Ok(Attempt::Lost),
+                Finish::Made(detail) => return Ok(Outcome::Made(detail)),
+                Finish::Before(answer) => return Ok(Outcome::Replayed(answer)),
+                Finish::Over => return Ok(Outcome::Lost),
                 Finish::Missed => {
-                    let (Some(chunk), [lane]) = (chunk, &mut ran[..]) else { return Ok(Attempt::Lost) };
-                    if !self.look_again(lane, chunk).await? {
-                        return Ok(Attempt::Lost);
+                    let (Some(chunk), [worker]) = (chunk, &mut ran[..]) else { return Ok(Outcome::Lost) };
+                    if !self.look_again(worker, chunk).await? {
+                        return Ok(Outcome::Lost);
                     }
                 }
             }
@@ -211,35 +217,35 @@ impl Reservation<'_> {
     }
 
     /// How many leads the last transaction has room for; none where several lanes run side by side.
-    fn room_of_last(&self, lanes: &[Lane]) -> usize {
+    fn room_of_last(&self, workers: &[Worker]) -> usize {
         // The order, its history, the ledger, the mark and the lane; a cap for each state.
-        let states = self.wish.plan.given.iter().filter(|given| given.given > 0).count();
-        if lanes.len() == 1 { room_for_leads(5 + states) } else { 0 }
+        let states = self.draft.plan.given.iter().filter(|given| given.given > 0).count();
+        if workers.len() == 1 { room_for_leads(5 + states) } else { 0 }
     }
 
     /// Writes a lane's parts, all but what the last transaction takes; nothing if somebody gave the reservation up or
     /// took what was confirmed.
-    async fn run(&self, mut lane: Lane, last: usize) -> Result<Option<Lane>, OrderError> {
-        while lane.left() > last {
+    async fn run(&self, mut worker: Worker, last: usize) -> Result<Option<Worker>, OrderError> {
+        while worker.left() > last {
             self.check_time()?;
-            let chunk = self.chunk(&mut lane, PART_LEADS);
-            let key = lane_key(self.id, lane.number);
-            let write = self.app.dynamo.guarded_write().check("lane", &key, Condition::Exists);
+            let chunk = self.chunk(&mut worker, SHARD_LEADS);
+            let key = worker_key(self.id, worker.number);
+            let write = self.orders.dynamo.guarded_write().check("lane", &key, Condition::Exists);
             match self.write(self.with_chunk(write, &chunk)?).await? {
-                Step::Done => keep(&mut lane, chunk),
+                Step::Done => keep(&mut worker, chunk),
                 Step::Over => return Ok(None),
                 Step::Missed => {
-                    if !self.look_again(&mut lane, chunk).await? {
+                    if !self.look_again(&mut worker, chunk).await? {
                         return Ok(None);
                     }
                 }
             }
         }
-        Ok(Some(lane))
+        Ok(Some(worker))
     }
 
     async fn write(&self, write: GuardedWrite) -> Result<Step, OrderError> {
-        match self.app.dynamo.write(write).await {
+        match self.orders.dynamo.write(write).await {
             Ok(()) => Ok(Step::Done),
             Err(WriteError::Refused(refusal)) if refusal.of("lane") => Ok(Step::Over),
             Err(WriteError::Refused(_)) => Ok(Step::Missed),
@@ -248,118 +254,132 @@ impl Reservation<'_> {
     }
 
     /// Takes up to `most` leads off a lane, for its next part.
-    fn chunk(&self, lane: &mut Lane, most: usize) -> Chunk {
+    fn chunk(&self, worker: &mut Worker, most: usize) -> Batch {
         let mut leads = Vec::new();
-        for wanted in &mut lane.wanted {
+        for wanted in &mut worker.wanted {
             while leads.len() < most && wanted.number > 0 {
                 let Some(lead) = wanted.candidates.pop_front() else { break };
                 // A lead that moved to another state between two reads was seen in both.
-                if leads.iter().any(|(taken, ..): &(StoredLead, Lead, Hold)| taken.lead.id == lead.id) {
+                if leads.iter().any(|(taken, ..): &(StoredLead, Lead, Reservation)| taken.lead.id == lead.id)
+                {
                     continue;
                 }
                 wanted.number -= 1;
-                let after = assigned(&lead, self.id, self.wish.stamp);
+                let after = assigned(&lead, self.id, self.draft.stamp);
                 let (updated_at, updated_by) = (lead.updated_at, lead.updated_by.clone());
-                let hold = Hold { part: lane.next_part, updated_at, updated_by };
-                leads.push((StoredLead { lead, hold: None }, after, hold));
+                let reservation = Reservation { part: worker.next_part, updated_at, updated_by };
+                leads.push((StoredLead { lead, reservation: None }, after, reservation));
             }
         }
-        let named = leads.iter().filter_map(|(_, after, _)| part_lead(after)).collect();
-        let part = Part { number: lane.next_part, leads: named, settled: false };
-        lane.next_part += 1;
-        Chunk { part, leads }
+        let named = leads.iter().filter_map(|(_, after, _)| shard_lead(after)).collect();
+        let part = Shard { number: worker.next_part, leads: named, settled: false };
+        worker.next_part += 1;
+        Batch { part, leads }
     }
 
-    fn with_chunk(&self, write: GuardedWrite, chunk: &Chunk) -> Result<GuardedWrite, StoreError> {
-        let mut write = write.put("part", part_item(self.id, &chunk.part)?, Condition::Absent);
-        let cause = self.wish.stamp.cause.as_ref();
-        for (before, after, hold) in &chunk.leads {
+    fn with_chunk(&self, write: GuardedWrite, chunk: &Batch) -> Result<GuardedWrite, StoreError> {
+        let mut write = write.put("part", shard_item(self.id, &chunk.part)?, Condition::Absent);
+        let cause = self.draft.stamp.cause.as_ref();
+        for (before, after, reservation) in &chunk.leads {
             let (order, action) = (self.id, Action::Assigned);
-            let one = Move { before, after, hold: Some(hold), action, order, reason: None, cause };
-            write = move_lead(write, &one)?;
+            let one = Transition {
+                before,
+                after,
+                reservation: Some(reservation),
+                action,
+                order,
+                reason: None,
+                cause,
+            };
+            write = transition_lead(write, &one)?;
         }
         Ok(write)
     }
 
     /// Reads the queues again of which a part missed something. What was confirmed must still be the oldest.
-    async fn look_again(&self, lane: &mut Lane, missed: Chunk) -> Result<bool, OrderError> {
-        for wanted in &mut lane.wanted {
+    async fn look_again(&self, worker: &mut Worker, missed: Batch) -> Result<bool, OrderError> {
+        for wanted in &mut worker.wanted {
             let mine = missed.leads.iter().filter(|(before, ..)| before.lead.state == Some(wanted.state));
             let mine: Vec<&Lead> = mine.map(|(before, ..)| &before.lead).collect();
             if mine.is_empty() {
                 continue;
             }
             let number = wanted.number + mine.len();
-            let oldest = stock::oldest(self.app, wanted.state, number).await?;
+            let oldest = self.orders.oldest_leads(wanted.state, number).await?;
             let before = mine.into_iter().chain(&wanted.candidates).map(|lead| lead.id);
-            if self.wish.confirmed && !before.eq(oldest.iter().map(|lead| lead.id)) {
+            if self.draft.confirmed && !before.eq(oldest.iter().map(|lead| lead.id)) {
                 return Ok(false);
             }
             (wanted.number, wanted.candidates) = (number, oldest.into());
         }
-        self.app.dynamo.retries().backoff().await?;
+        self.orders.dynamo.retries().backoff().await?;
         Ok(true)
     }
 
     /// Ends early enough to abort the reservation.
     fn check_time(&self) -> Result<(), OrderError> {
-        if self.app.dynamo.time_is_short() { Err(OrderError::Crowded) } else { Ok(()) }
+        if self.orders.dynamo.time_is_short() { Err(OrderError::Contention) } else { Ok(()) }
     }
 
     /// The transaction that makes the order be there.
-    async fn finish(&self, lanes: &[Lane], last: Option<&Chunk>) -> Result<Finish, OrderError> {
-        let of_last = last.iter().flat_map(|chunk| &chunk.leads).map(|(_, after, hold)| (hold.part, after));
-        let written = lanes.iter().flat_map(|lane| &lane.reserved).map(|(part, lead)| (*part, lead));
+    async fn finish(&self, workers: &[Worker], last: Option<&Batch>) -> Result<Finish, OrderError> {
+        let of_last = last
+            .iter()
+            .flat_map(|chunk| &chunk.leads)
+            .map(|(_, after, reservation)| (reservation.part, after));
+        let written = workers.iter().flat_map(|worker| &worker.reserved).map(|(part, lead)| (*part, lead));
         let leads: Vec<(u32, &Lead)> = written.chain(of_last).collect();
         if leads.is_empty() {
             return Ok(Finish::Over);
         }
         let mut out: BTreeMap<UsState, u32> = BTreeMap::new();
         leads.iter().filter_map(|(_, lead)| lead.state).for_each(|state| *out.entry(state).or_default() += 1);
-        let given = self.wish.plan.given.iter();
+        let given = self.draft.plan.given.iter();
         let given =
             given.map(|one| Given { given: out.get(&one.state).copied().unwrap_or(0), ..one.clone() });
         let mut stored = self.stored.clone();
         stored.order.given = given.collect();
         stored.order.lead_count = u32::try_from(leads.len()).unwrap_or(u32::MAX);
-        stored.writing = Writing { stage: Stage::Open, out, lanes: 0, deadline: None, ..stored.writing };
+        stored.writing = Progress { stage: Phase::Open, out, workers: 0, deadline: None, ..stored.writing };
         let detail = shown(&stored.order, &leads);
-        let write = Once::record(self.wish.once, self.completion(lanes, last, &stored)?, &detail)?;
-        match self.app.dynamo.write(write).await {
+        let write =
+            Idempotency::record(self.draft.idempotency, self.completion(workers, last, &stored)?, &detail)?;
+        match self.orders.dynamo.write(write).await {
             Ok(()) => Ok(Finish::Made(Box::new(detail))),
             Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => match Once::recall(self.wish.once, &refusal)? {
-                Recall::Same(answer) => Ok(Finish::Before(answer)),
-                Recall::Other => Err(OrderError::KeyOfAnotherRequest),
-                Recall::Nothing if refusal.of("order") => Ok(Finish::Over),
-                Recall::Nothing => Ok(Finish::Missed),
+            Err(WriteError::Refused(refusal)) => match Idempotency::recall(self.draft.idempotency, &refusal)?
+            {
+                Lookup::Same(answer) => Ok(Finish::Before(answer)),
+                Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
+                Lookup::Nothing if refusal.of("order") => Ok(Finish::Over),
+                Lookup::Nothing => Ok(Finish::Missed),
             },
         }
     }
 
     fn completion(
         &self,
-        lanes: &[Lane],
-        last: Option<&Chunk>,
+        workers: &[Worker],
+        last: Option<&Batch>,
         stored: &StoredOrder,
     ) -> Result<GuardedWrite, StoreError> {
-        let (order, cause) = (&stored.order, self.wish.stamp.cause.as_ref());
-        let entry = entry_of_creation(self.wish.stamp, order.version);
-        let preparing = Condition::is(super::items::STAGE, Stage::Preparing.as_str());
+        let (order, cause) = (&stored.order, self.draft.stamp.cause.as_ref());
+        let entry = entry_of_creation(self.draft.stamp, order.version);
+        let preparing = Condition::is(crate::reservations::PHASE, Phase::Preparing.as_str());
         let mut write = self
-            .app
+            .orders
             .dynamo
             .guarded_write()
             .put("order", order_item(stored)?, preparing)
             .put("history", entry_item(order.id, &entry)?, Condition::Absent)
             .delete_derived("unsettled", &unsettled_key(order.id));
-        for lane in lanes {
-            write = write.delete_derived("lane", &lane_key(order.id, lane.number));
+        for worker in workers {
+            write = write.delete_derived("lane", &worker_key(order.id, worker.number));
         }
-        for (given, planned) in order.given.iter().zip(&self.wish.plan.given) {
+        for (given, planned) in order.given.iter().zip(&self.draft.plan.given) {
             if planned.given > 0 {
-                let room = i64::from(planned.given) - i64::from(given.given);
-                write = count(write, given.state, Count { out: given.given.into(), room }, cause)?;
+                let remaining = i64::from(planned.given) - i64::from(given.given);
+                write = count(write, given.state, CapDelta { out: given.given.into(), remaining }, cause)?;
             }
         }
         match last {
@@ -372,7 +392,7 @@ impl Reservation<'_> {
 /// What the last transaction came to.
 enum Finish {
     Made(Box<OrderDetail>),
-    Before(crate::dynamo::ledger::Answer),
+    Before(crate::store::ledger::Answer),
     Missed,
     Over,
 }
@@ -389,11 +409,11 @@ fn shown(order: &Order, leads: &[(u32, &Lead)]) -> OrderDetail {
 }
 
 /// A part was written: its leads are reserved.
-fn keep(lane: &mut Lane, chunk: Chunk) {
-    lane.reserved.extend(chunk.leads.into_iter().map(|(_, after, hold)| (hold.part, after)));
+fn keep(worker: &mut Worker, chunk: Batch) {
+    worker.reserved.extend(chunk.leads.into_iter().map(|(_, after, reservation)| (reservation.part, after)));
 }
 
 /// How many leads a transaction with this many other actions has room for, beside their part.
 fn room_for_leads(actions: usize) -> usize {
-    (GuardedWrite::MAX_ACTIONS.saturating_sub(actions + 1) / 3).min(PART_LEADS)
+    (GuardedWrite::MAX_ACTIONS.saturating_sub(actions + 1) / 3).min(SHARD_LEADS)
 }

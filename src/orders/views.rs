@@ -13,9 +13,9 @@ pub(super) use order::releases;
 pub use order::{DeletedPage, EntryView, OrderPage, Refusal, ReleaseForm, ReleasePage};
 
 use super::domain::{Given, Order, OrderStatus};
+use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Lead, LeadId};
-use crate::values::{OrderId, UsState};
-use crate::web::pages::Moment;
+use crate::web::pages::DisplayTime;
 
 /// One of the values that a field may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +60,11 @@ pub struct OrderView {
     /// The version.
     pub version: u64,
     /// When it was created.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// By whom.
     pub created_by: String,
     /// When it was fulfilled.
-    pub fulfilled: Option<Moment>,
+    pub fulfilled: Option<DisplayTime>,
 }
 
 impl OrderView {
@@ -114,7 +114,7 @@ pub struct LeadLine {
     /// The score.
     pub score: u8,
     /// When it came.
-    pub created: Moment,
+    pub created: DisplayTime,
 }
 
 impl LeadLine {
@@ -155,11 +155,11 @@ pub struct GivenRow {
 impl GivenRow {
     /// What a state gives.
     pub fn of(given: &Given) -> Self {
-        let room = given.cap.get().saturating_sub(given.already_out);
+        let remaining = given.cap.get().saturating_sub(given.already_out);
         let asked = given.asked.map(|asked| asked.get());
         let why = if asked == Some(given.given) {
             "as asked"
-        } else if room == 0 {
+        } else if remaining == 0 {
             "the cap is reached"
         } else if given.in_stock == 0 {
             "none in stock"

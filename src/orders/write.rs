@@ -1,20 +1,17 @@
 //! The pieces of which an order's transactions are made.
 
-use super::domain::{By, Cause, NewOrder, Order, OrderStatus, Plan, StateStock};
-use super::items::{CapItem, PartLead, Stamp, cap_key, lead_update, with_cause};
-use crate::app::App;
-use crate::dynamo::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
-use crate::leads::domain::{Action, HistoryEntry, Hold, Lead, Reason, StoredLead};
+use super::domain::{NewOrder, Order, OrderStatus, Plan, StateStock};
+use super::items::{CapItem, ShardLead, cap_key, lead_update, with_cause};
+use crate::base::values::{OrderId, UsState, Version};
+use crate::leads::domain::{Action, HistoryEntry, Lead, Reason, StoredLead};
 use crate::leads::items::{history_item, lead_key, requeue};
-use crate::values::{OrderId, UsState, Version};
-
-/// Who and when, of a change that is made now.
-pub(super) fn stamp(app: &App, by: &By) -> Stamp {
-    Stamp { at: app.clock.now(), actor: by.actor.clone(), cause: by.cause.clone() }
-}
+use crate::reservations::Reservation;
+use crate::shared::audit::AuditStamp;
+use crate::shared::audit::Cause;
+use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
 /// A new order with what a plan gives it.
-pub(super) fn new_order(id: OrderId, new: &NewOrder, plan: &Plan, stamp: &Stamp) -> Order {
+pub(super) fn new_order(id: OrderId, new: &NewOrder, plan: &Plan, stamp: &AuditStamp) -> Order {
     Order {
         id,
         customer_name: new.customer_name.clone(),
@@ -35,10 +32,10 @@ pub(super) fn new_order(id: OrderId, new: &NewOrder, plan: &Plan, stamp: &Stamp)
 }
 
 /// One lead's change by an order: from how it is written to how it will stand.
-pub(super) struct Move<'a> {
+pub(super) struct Transition<'a> {
     pub before: &'a StoredLead,
     pub after: &'a Lead,
-    pub hold: Option<&'a Hold>,
+    pub reservation: Option<&'a Reservation>,
     pub action: Action,
     pub order: OrderId,
     pub reason: Option<Reason>,
@@ -46,11 +43,11 @@ pub(super) struct Move<'a> {
 }
 
 /// Adds a lead's change with its history entry and its place in the queue: three actions at the most.
-pub(super) fn move_lead(write: GuardedWrite, one: &Move<'_>) -> Result<GuardedWrite, StoreError> {
+pub(super) fn transition_lead(write: GuardedWrite, one: &Transition<'_>) -> Result<GuardedWrite, StoreError> {
     let (before, after) = (&one.before.lead, one.after);
     let same = Condition::is_number("version", before.version.get())
         .and(Condition::is("stock", before.stock.as_str()));
-    let update = lead_update(before, after, one.hold, one.cause)?;
+    let update = lead_update(before, after, one.reservation, one.cause)?;
     let entry = HistoryEntry::of_change(before, after, one.action, one.reason.clone()).about(one.order);
     let write = write.update("lead", &lead_key(before.id), &update, same).put(
         "lead history",
@@ -62,13 +59,13 @@ pub(super) fn move_lead(write: GuardedWrite, one: &Move<'_>) -> Result<GuardedWr
 
 /// What changes of a state's counter.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Count {
+pub(super) struct CapDelta {
     pub out: i64,
-    pub room: i64,
+    pub remaining: i64,
 }
 
 /// Takes `number` from what a state's cap leaves, if it leaves that many; `visible` ones are out at once.
-pub(super) fn take_room(
+pub(super) fn take_remaining(
     write: GuardedWrite,
     stock: &StateStock,
     number: u32,
@@ -80,7 +77,7 @@ pub(super) fn take_room(
     if !stock.stored {
         let mut cap = CapItem::initial(stock.state);
         cap.out = out;
-        cap.room -= i64::from(number);
+        cap.remaining -= i64::from(number);
         let mut item = to_item(&key, &cap)?;
         if let Some(cause) = cause {
             item.insert("cause".to_owned(), to_attribute(cause)?);
@@ -88,7 +85,7 @@ pub(super) fn take_room(
         return Ok(write.put("cap", item, Condition::Absent));
     }
     let enough = Condition::AtLeast("room", to_attribute(number)?);
-    let count = Count { out: out.into(), room: -i64::from(number) };
+    let count = CapDelta { out: out.into(), remaining: -i64::from(number) };
     Ok(write.update("cap", &key, &counted(count, cause)?, enough))
 }
 
@@ -96,24 +93,24 @@ pub(super) fn take_room(
 pub(super) fn count(
     write: GuardedWrite,
     state: UsState,
-    count: Count,
+    count: CapDelta,
     cause: Option<&Cause>,
 ) -> Result<GuardedWrite, StoreError> {
     Ok(write.update("cap", &cap_key(state), &counted(count, cause)?, Condition::Exists))
 }
 
-fn counted(count: Count, cause: Option<&Cause>) -> Result<Update, StoreError> {
+fn counted(count: CapDelta, cause: Option<&Cause>) -> Result<Update, StoreError> {
     let mut update = Update::default();
     if count.out != 0 {
         update = update.add("out", count.out);
     }
-    if count.room != 0 {
-        update = update.add("room", count.room);
+    if count.remaining != 0 {
+        update = update.add("room", count.remaining);
     }
     with_cause(update, cause)
 }
 
 /// A lead as an order's part names it.
-pub(super) fn part_lead(lead: &Lead) -> Option<PartLead> {
-    Some(PartLead { id: lead.id, state: lead.state? })
+pub(super) fn shard_lead(lead: &Lead) -> Option<ShardLead> {
+    Some(ShardLead { id: lead.id, state: lead.state? })
 }

@@ -10,7 +10,9 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::request::Seen;
+use super::access::Access;
+use super::request::IfNoneMatch;
+use super::routes::Routes;
 
 /// One file as it is served: its address, and its bytes in every encoding.
 #[derive(Debug)]
@@ -46,14 +48,19 @@ pub fn find(file_name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path.strip_prefix("/assets/") == Some(file_name))
 }
 
+/// The route of assets.
+pub fn routes() -> Routes {
+    Routes::default().get("/assets/{file}", Access::Public, serve)
+}
+
 /// `GET /assets/{file}`: public, the same for everybody.
-pub async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response {
+async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response {
     let Some(asset) = find(&file) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let encoding = Encoding::best(&request);
     let etag = format!("\"{}{}\"", asset.fingerprint, encoding.suffix());
-    let known = Seen::of(&request).has(etag.trim_matches('"'));
+    let known = IfNoneMatch::of(&request).has(etag.trim_matches('"'));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -15,8 +15,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::app::App;
-use crate::values::Invalid;
+use crate::base::values::Invalid;
 
 /// The header to which each proxy appends the address that it was asked from.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -117,9 +116,9 @@ impl<S: Sync> FromRequestParts<S> for ClientNetwork {
 }
 
 /// The layer that leaves the [`ClientAddress`] in a request's extensions.
-pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn identify(State(proxies): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
-    if let Some(address) = app.trusted_proxies.client(peer, request.headers()) {
+    if let Some(address) = proxies.client(peer, request.headers()) {
         request.extensions_mut().insert(ClientAddress(address));
     }
     next.run(request).await

@@ -7,100 +7,43 @@ use axum::extract::rejection::{BytesRejection, FormRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::access::Access;
+use super::context::RequestContext;
+use super::error::WebError;
 use super::query;
-use crate::accounts::domain::SignedIn;
-use crate::dynamo::ledger::{IdempotencyKey, KeyReused, OnceOnly};
-use crate::error::AppError;
-pub use crate::fields::FieldError;
-use crate::fields::{self, Fields, FromFields, Object, not_json, whole_number};
-use crate::values::{Invalid, Version};
-
-/// What can be wrong with a request whatever it is about.
-#[derive(Debug, thiserror::Error)]
-pub enum WebError {
-    /// The request cannot be read: broken JSON, a malformed header or parameter.
-    #[error("{0}")]
-    Malformed(String),
-    /// It can be read, and fields are not what they should be.
-    #[error("{} fields are not right", .0.len())]
-    Invalid(Vec<FieldError>),
-    /// The body is of another type than the route reads.
-    #[error("the body must be {0}")]
-    MediaType(&'static str),
-    /// The body is longer than the route reads.
-    #[error("the body is too long")]
-    TooLong,
-    /// A change that does not say which version it is of.
-    #[error("the change does not say which version it is of")]
-    VersionMissing,
-    /// There is nothing under this address.
-    #[error("there is nothing under this address")]
-    NotFound,
-    /// There is nothing under this address, for an id in it can be none.
-    #[error("there is nothing under this address: {0}")]
-    NoSuchId(Invalid),
-    /// The address does not know this method.
-    #[error("this address does not know this method")]
-    Method,
-    /// The idempotency key was used for another request.
-    #[error(transparent)]
-    KeyReused(#[from] KeyReused),
-    /// Only for people who are signed in.
-    #[error("not signed in")]
-    SignInNeeded,
-    /// Not for this role.
-    #[error("not for this role")]
-    Forbidden(Access),
-    /// A write that another site sent.
-    #[error("a write from another site")]
-    CrossSite,
-    /// A request that did not come through the proxy in front.
-    #[error("not through the proxy in front")]
-    PastProxy,
-    /// The server works on as many requests as it may.
-    #[error("too many requests run")]
-    Overloaded,
-    /// A fault of the program, with what is known of it for the log.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl WebError {
-    /// One field that is not right.
-    pub fn field(field: &str, invalid: &Invalid) -> Self {
-        Self::Invalid(vec![FieldError { field: field.to_owned(), message: invalid.to_string() }])
-    }
-}
+use crate::base::fields;
+use crate::base::fields::{Fields, FromFields, Object, not_json, whole_number};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Invalid, Version};
+use crate::store::ledger::{IdempotencyKey, IdempotentRequest};
+use crate::web::problem::Problem;
 
 /// Who sends the request. On routes for anyone it is optional.
 impl<S: Sync> FromRequestParts<S> for SignedIn {
-    type Rejection = AppError;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| WebError::SignInNeeded.into())
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
-    type Rejection = AppError;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, AppError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Problem> {
         Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
 /// A value in the path, such as an id. What is no such value is nothing that exists: 404, with what one looks like.
 #[derive(Debug, Clone, Copy)]
-pub struct InPath<T>(pub T);
+pub struct Path<T>(pub T);
 
-impl<S: Send + Sync, T: FromStr<Err: Into<Invalid>>> FromRequestParts<S> for InPath<T> {
-    type Rejection = AppError;
+impl<S: Send + Sync, T: FromStr<Err: Into<Invalid>>> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = path_of(parts, state).await?;
         Ok(Self(path_value(&path, 0)?))
     }
@@ -108,14 +51,14 @@ impl<S: Send + Sync, T: FromStr<Err: Into<Invalid>>> FromRequestParts<S> for InP
 
 /// Two values in the path, such as an id and a number.
 #[derive(Debug, Clone, Copy)]
-pub struct TwoInPath<A, B>(pub A, pub B);
+pub struct PathPair<A, B>(pub A, pub B);
 
 impl<S: Send + Sync, A: FromStr<Err: Into<Invalid>>, B: FromStr<Err: Into<Invalid>>> FromRequestParts<S>
-    for TwoInPath<A, B>
+    for PathPair<A, B>
 {
-    type Rejection = AppError;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = path_of(parts, state).await?;
         Ok(Self(path_value(&path, 0)?, path_value(&path, 1)?))
     }
@@ -133,12 +76,12 @@ fn path_value<T: FromStr<Err: Into<Invalid>>>(path: &RawPathParams, place: usize
 
 /// The parameters behind the question mark.
 #[derive(Debug, Clone)]
-pub struct InQuery<T>(pub T);
+pub struct Query<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
-    type Rejection = AppError;
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AppError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         query::read(query).map(Self).map_err(|words| WebError::Malformed(words).into())
     }
@@ -148,11 +91,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 #[derive(Debug, Clone)]
 pub struct FormData<T>(pub T);
 
-impl<T: DeserializeOwned + Send> FromRequest<crate::app::App> for FormData<T> {
-    type Rejection = AppError;
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for FormData<T> {
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &crate::app::App) -> Result<Self, AppError> {
-        let form = axum::Form::<T>::from_request(request, app).await;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let context = RequestContext::of(request.extensions())?.clone();
+        let form = axum::Form::<T>::from_request(request, state).await;
         let form = form.map(|axum::Form(fields)| Self(fields)).map_err(|rejection| match rejection {
             FormRejection::InvalidFormContentType(_) => {
                 WebError::MediaType("application/x-www-form-urlencoded")
@@ -160,8 +104,8 @@ impl<T: DeserializeOwned + Send> FromRequest<crate::app::App> for FormData<T> {
             FormRejection::BytesRejection(rejection) => body_error(&rejection),
             _ => WebError::Malformed("The form cannot be read. Open its page again.".to_owned()),
         })?;
-        app.dynamo.restart_deadline();
-        app.dynamo.fence_writes();
+        context.dynamo.restart_deadline();
+        context.dynamo.fence_writes();
         Ok(form)
     }
 }
@@ -182,7 +126,7 @@ pub struct JsonRequest<T> {
     /// The version in `If-Match`, where sent.
     pub if_match: Option<Version>,
     /// The request with its `Idempotency-Key`, if one was sent.
-    pub once: Option<OnceOnly>,
+    pub idempotency: Option<IdempotentRequest>,
 }
 
 impl<T> JsonRequest<T> {
@@ -208,16 +152,16 @@ pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Re
     }
 }
 
-impl<T: FromFields> FromRequest<crate::app::App> for JsonRequest<T> {
-    type Rejection = AppError;
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for JsonRequest<T> {
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &crate::app::App) -> Result<Self, AppError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(WebError::MediaType("application/json").into());
         }
-        let (parts, bytes) = whole(request, app).await?;
-        let once = once_only(&parts, &bytes, app.clock.now())?;
-        Ok(Self { body: read_json(&bytes)?, if_match: if_match(&parts.headers)?, once })
+        let (parts, bytes) = buffer_body(request).await?;
+        let idempotency = once_only(&parts, &bytes)?;
+        Ok(Self { body: read_json(&bytes)?, if_match: if_match(&parts.headers)?, idempotency })
     }
 }
 
@@ -225,12 +169,12 @@ impl<T: FromFields> FromRequest<crate::app::App> for JsonRequest<T> {
 ///
 /// # Errors
 /// [`WebError::TooLong`] for more than the route reads.
-pub async fn whole(request: Request, app: &crate::app::App) -> Result<(Parts, Bytes), WebError> {
+pub async fn buffer_body(request: Request) -> Result<(Parts, Bytes), WebError> {
     // What the body's limit is stands in the extensions, which therefore go both ways.
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
-    let bytes = Bytes::from_request(request, app).await.map_err(|rejection| body_error(&rejection))?;
-    app.dynamo.restart_deadline();
+    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| body_error(&rejection))?;
+    RequestContext::of(&parts.extensions)?.dynamo.restart_deadline();
     Ok((parts, bytes))
 }
 
@@ -239,7 +183,7 @@ pub async fn whole(request: Request, app: &crate::app::App) -> Result<(Parts, By
 ///
 /// # Errors
 /// [`WebError::Malformed`] for a key that can be none.
-pub fn once_only(parts: &Parts, body: &[u8], now: Timestamp) -> Result<Option<OnceOnly>, WebError> {
+pub fn once_only(parts: &Parts, body: &[u8]) -> Result<Option<IdempotentRequest>, WebError> {
     let (method, path) = (&parts.method, parts.uri.path());
     let key = parts.headers.get("idempotency-key").filter(|_| !method.is_safe());
     let (Some(value), Some(who)) = (key, parts.extensions.get::<SignedIn>()) else { return Ok(None) };
@@ -254,18 +198,23 @@ pub fn once_only(parts: &Parts, body: &[u8], now: Timestamp) -> Result<Option<On
         parts.headers.get(header::IF_MATCH).map(|value| [b"If-Match: ", value.as_bytes()].concat());
     asked.extend(query.as_ref().map(String::as_bytes));
     asked.extend(precondition.as_deref());
-    Ok(Some(OnceOnly::new(&who.id.to_string(), key, &asked, now)))
+    Ok(Some(IdempotentRequest::new(
+        &who.id.to_string(),
+        key,
+        &asked,
+        RequestContext::of(&parts.extensions)?.clock.now(),
+    )))
 }
 
 /// The request with its `Idempotency-Key`, for a change that has no body.
 #[derive(Debug)]
-pub struct WithKey(pub Option<OnceOnly>);
+pub struct WithKey(pub Option<IdempotentRequest>);
 
-impl FromRequestParts<crate::app::App> for WithKey {
-    type Rejection = AppError;
+impl<S: Sync> FromRequestParts<S> for WithKey {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &crate::app::App) -> Result<Self, AppError> {
-        Ok(Self(once_only(parts, &[], app.clock.now())?))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(once_only(parts, &[])?))
     }
 }
 
@@ -315,17 +264,14 @@ impl FromFields for VersionBody {
 ///
 /// # Errors
 /// As [`JsonRequest`] and [`expected_version`].
-pub async fn version_of(
-    app: &crate::app::App,
-    request: Request,
-) -> Result<(Version, Option<OnceOnly>), AppError> {
+pub async fn version_of(request: Request) -> Result<(Version, Option<IdempotentRequest>), Problem> {
     if request.headers().contains_key(header::CONTENT_TYPE) {
-        let request = JsonRequest::<VersionBody>::from_request(request, app).await?;
-        return Ok((request.version(request.body.version)?, request.once));
+        let request = JsonRequest::<VersionBody>::from_request(request, &()).await?;
+        return Ok((request.version(request.body.version)?, request.idempotency));
     }
-    let (parts, bytes) = whole(request, app).await?;
+    let (parts, bytes) = buffer_body(request).await?;
     let version = expected_version(None, if_match(&parts.headers)?)?;
-    Ok((version, once_only(&parts, &bytes, app.clock.now())?))
+    Ok((version, once_only(&parts, &bytes)?))
 }
 
 /// The version in `If-Match`. `*` matches whatever is there and so names none.

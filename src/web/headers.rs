@@ -5,9 +5,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
-use super::extract::WebError;
-use crate::accounts::domain::{SignedIn, Via};
-use crate::app::App;
+use super::error::WebError;
+use crate::base::identity::{SignedIn, Via};
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -25,12 +24,12 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// What every answer carries where people come over https: their browsers use nothing else for a year.
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the protecting headers, and "no-store" where an answer does not say how it may be kept: pages show people's
+/// Adds the protecting headers (one more where people come over https), and "no-store" where an answer does not say how it may be kept: pages show people's
 /// data.
-pub async fn protect(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn protect(State(https): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if app.cookies.secure {
+    if https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
     }
     for (name, value) in HEADERS {

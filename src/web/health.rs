@@ -11,8 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::App;
-use crate::dynamo::{Key, StoreError};
+use crate::base::clock::Clock;
+use crate::base::telemetry::Heartbeats;
+use crate::store::Dynamo;
+use crate::store::{Key, StoreError};
+use crate::web::access::Access;
+use crate::web::routes::Routes;
 
 /// How long an answer is given again before the table is asked once more.
 const KEPT_FOR: SignedDuration = SignedDuration::from_secs(2);
@@ -121,15 +125,38 @@ impl Readiness {
     }
 }
 
+/// What the health of a process is read from.
+#[derive(Clone)]
+pub struct Health {
+    /// The table.
+    pub dynamo: Dynamo,
+    /// The time.
+    pub clock: Clock,
+    /// What the workers of this process report.
+    pub heartbeats: Heartbeats,
+    /// The space on the disk of the data, if this process keeps them.
+    pub free_disk: Option<FreeDisk>,
+    /// The last answer.
+    pub last: LastReadiness,
+}
+
+/// The routes of health checks.
+pub fn routes(health: Health) -> Routes {
+    Routes::default()
+        .get("/health", Access::Public, self::health)
+        .get("/health/ready", Access::Public, ready)
+        .with_state(health)
+}
+
 /// `GET /health`: 200 as long as the process answers. It asks nothing, so that a table that fails restarts no process.
-pub async fn health() -> Json<Value> {
+async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 /// `GET /health/ready`: 200 if the process can do its work, 503 with what is wrong if not. One read of one unit at most,
 /// and one in two seconds.
-pub async fn ready(State(app): State<App>) -> Response {
-    let readiness = readiness(&app).await;
+async fn ready(State(health): State<Health>) -> Response {
+    let readiness = readiness(&health).await;
     let status = match readiness.problems.is_empty() {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
@@ -137,22 +164,22 @@ pub async fn ready(State(app): State<App>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-async fn readiness(app: &App) -> Readiness {
-    let now = app.clock.now();
-    if let Some(last) = app.readiness.recent(now) {
+async fn readiness(health: &Health) -> Readiness {
+    let now = health.clock.now();
+    if let Some(last) = health.last.recent(now) {
         return last;
     }
-    let table = app.dynamo.get(&Key::new("HEALTH", "HEALTH")).await;
+    let table = health.dynamo.get(&Key::new("HEALTH", "HEALTH")).await;
     if let Err(error) = &table {
         tracing::warn!(%error, "the table does not answer a health check");
     }
     let readiness = Readiness::of(Checks {
         table: Check::of(answers(&table)),
-        stream: Check::of_age(app.heartbeats.stream_age(now), STREAM_LIMIT),
-        sweeper: Check::of_age(app.heartbeats.sweep_age(now), SWEEPER_LIMIT),
-        disk: Check::of_disk(app.free_disk.as_ref().and_then(|free| (free.0)())),
+        stream: Check::of_age(health.heartbeats.stream_age(now), STREAM_LIMIT),
+        sweeper: Check::of_age(health.heartbeats.sweep_age(now), SWEEPER_LIMIT),
+        disk: Check::of_disk(health.free_disk.as_ref().and_then(|free| (free.0)())),
     });
-    app.readiness.keep(app.clock.now(), &readiness);
+    health.last.keep(health.clock.now(), &readiness);
     readiness
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::extract::WebError;
-use crate::values::Invalid;
+use super::error::WebError;
+use crate::base::values::Invalid;
 
 /// A page as programs get it.
 #[derive(Debug, Serialize)]

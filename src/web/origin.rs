@@ -16,10 +16,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::extract::WebError;
-use crate::error::AppError;
-use crate::secrets::{SecretError, SecretName, Vault, Versions, Watched};
-use crate::values::Invalid;
+use super::error::WebError;
+use crate::base::secrets::{SecretError, SecretName, SecretStore, Versions, Watched};
+use crate::base::values::Invalid;
+use crate::web::problem::Problem;
 
 /// The header that carries the key.
 pub const HEADER: &str = "x-holdfast-origin-key";
@@ -89,7 +89,7 @@ pub struct OriginKeys(Source);
 #[derive(Clone)]
 enum Source {
     Fixed(Arc<OriginKeyPair>),
-    Vault(Arc<Watched<OriginKeyPair>>),
+    SecretStore(Arc<Watched<OriginKeyPair>>),
 }
 
 impl OriginKeys {
@@ -102,9 +102,9 @@ impl OriginKeys {
     ///
     /// # Errors
     /// [`SecretError`].
-    pub async fn in_vault(vault: Vault, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+    pub async fn in_vault(vault: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
         let watched = Watched::open(vault, name, OriginKeyPair::of_versions, now).await?;
-        Ok(Self(Source::Vault(Arc::new(watched))))
+        Ok(Self(Source::SecretStore(Arc::new(watched))))
     }
 
     /// Whether a request with these headers came through the proxy.
@@ -112,7 +112,7 @@ impl OriginKeys {
         match &self.0 {
             Source::Fixed(pair) => pair.admits(headers),
             // A proxy that has a newer key than this instance looks like a stranger, so the secret is read once more.
-            Source::Vault(watched) => {
+            Source::SecretStore(watched) => {
                 watched.at(now).await.admits(headers)
                     || (headers.contains_key(HEADER) && watched.reread(now).await.admits(headers))
             }
@@ -131,10 +131,10 @@ impl fmt::Debug for OriginKeys {
 /// # Errors
 /// [`WebError::PastProxy`].
 pub async fn require(
-    State((keys, clock)): State<(OriginKeys, crate::app::Clock)>,
+    State((keys, clock)): State<(OriginKeys, crate::base::clock::Clock)>,
     mut request: Request,
     next: Next,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     if !keys.admit(request.headers(), clock.now()).await {
         return Err(WebError::PastProxy.into());
     }
@@ -153,7 +153,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::secrets::{SecretVersion, Stage};
+    use crate::base::secrets::{SecretVersion, Stage};
 
     const KEYS: [&str; 3] = [
         "0123456789abcdef0123456789abcdef",
@@ -183,7 +183,7 @@ mod tests {
         let held = Arc::new(Mutex::new(vec![KEYS[0]]));
         let (read, readings) = (held.clone(), Arc::new(AtomicUsize::new(0)));
         let counted = readings.clone();
-        let vault = Vault::from_fn(move |_, stage| {
+        let vault = SecretStore::from_fn(move |_, stage| {
             counted.fetch_add(1, Ordering::Relaxed);
             let held = read.lock().unwrap();
             let text = match stage {

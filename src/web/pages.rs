@@ -7,12 +7,12 @@ use std::convert::Infallible;
 
 use super::assets;
 use super::request::BasePath;
-use crate::accounts::domain::SignedIn;
-use crate::calendar;
+use crate::base::calendar;
+use crate::base::identity::SignedIn;
 
 /// What the layout needs to know.
 #[derive(Debug, Clone, Default)]
-pub struct Shell {
+pub struct PageContext {
     /// The prefix before every path, or nothing.
     pub base: String,
     /// The path of the page.
@@ -21,7 +21,7 @@ pub struct Shell {
     pub account: Option<SignedIn>,
 }
 
-impl Shell {
+impl PageContext {
     /// The shell for a request.
     pub fn of(parts: &Parts) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Shell {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Shell {
+impl<S: Sync> FromRequestParts<S> for PageContext {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -52,14 +52,14 @@ impl<S: Sync> FromRequestParts<S> for Shell {
 
 /// A moment, as pages show it: for machines in UTC, for people in New York with the zone named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
+pub struct DisplayTime {
     /// RFC 3339 in UTC.
     pub iso: String,
     /// For example `Nov 21, 2026, 5:04 PM EST`.
     pub text: String,
 }
 
-impl From<Timestamp> for Moment {
+impl From<Timestamp> for DisplayTime {
     fn from(time: Timestamp) -> Self {
         let local = time.to_zoned(calendar::zone());
         Self { iso: time.to_string(), text: local.strftime("%b %-d, %Y, %-I:%M %p %Z").to_string() }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn times_are_shown_in_new_york_with_the_zone_named_on_both_sides_of_a_change() {
-        let text = |iso: &str| Moment::from(iso.parse::<Timestamp>().unwrap()).text;
+        let text = |iso: &str| DisplayTime::from(iso.parse::<Timestamp>().unwrap()).text;
         assert_eq!(text("2026-11-01T05:59:00Z"), "Nov 1, 2026, 1:59 AM EDT");
         assert_eq!(text("2026-11-01T06:00:00Z"), "Nov 1, 2026, 1:00 AM EST");
         assert_eq!(text("2026-03-08T07:00:00Z"), "Mar 8, 2026, 3:00 AM EDT");

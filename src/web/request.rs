@@ -80,9 +80,9 @@ impl<S: Sync> FromRequestParts<S> for WantsFragment {
 
 /// What a client has of an answer already: the tags in `If-None-Match`, strong or weak, for reading makes no difference.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen(Vec<String>);
+pub struct IfNoneMatch(Vec<String>);
 
-impl Seen {
+impl IfNoneMatch {
     /// What these headers say.
     pub fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -105,7 +105,7 @@ impl Seen {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Seen {
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -126,7 +126,7 @@ mod tests {
             for (name, value) in values {
                 headers.append(name, value);
             }
-            Seen::of(&headers)
+            IfNoneMatch::of(&headers)
         };
         for (values, only, has) in [
             (&["\"3\""][..], Some("3"), true),

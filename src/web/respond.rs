@@ -7,24 +7,24 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::extract::WebError;
-use super::pages::Shell;
-use crate::dynamo::ledger::Answer;
-use crate::error::AppError;
+use super::error::WebError;
+use super::pages::PageContext;
+use crate::store::ledger::Answer;
+use crate::web::problem::Problem;
 
 /// A page or a fragment.
 ///
 /// # Errors
 /// [`WebError::Internal`] if the template cannot be rendered.
-pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, AppError> {
+pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
     let text =
         template.render().map_err(|error| WebError::Internal(format!("a template failed: {error}")))?;
     Ok((status, [(header::VARY, "HX-Request")], Html(text)).into_response())
 }
 
 /// To another page of ours, after a form; htmx follows by itself.
-pub fn see_other(shell: &Shell, path: &str, fragment: bool) -> Response {
-    let address = header_text(&shell.url(path));
+pub fn see_other(context: &PageContext, path: &str, fragment: bool) -> Response {
+    let address = header_text(&context.url(path));
     if fragment {
         ([("hx-redirect", address)], StatusCode::NO_CONTENT).into_response()
     } else {

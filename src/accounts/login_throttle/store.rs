@@ -2,9 +2,9 @@
 
 use super::{Budget, Step, Window};
 use crate::accounts::AccountError;
-use crate::app::App;
-use crate::dynamo::schema::TTL;
-use crate::dynamo::{
+use crate::accounts::Accounts;
+use crate::store::schema::TTL;
+use crate::store::{
     Condition, GuardedWrite, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
@@ -55,57 +55,62 @@ impl Budget {
 #[derive(Debug)]
 pub(in crate::accounts) struct Counted(Vec<(Budget, Step)>);
 
-/// Counts an attempt in all of these budgets or in none, before its password or code is looked at.
-///
-/// # Errors
-/// [`AccountError::TooManyAttempts`] if one of the budgets is used up.
-pub(in crate::accounts) async fn count(
-    app: &App,
-    budgets: impl IntoIterator<Item = Budget>,
-) -> Result<Counted, AccountError> {
-    let now = app.clock.now();
-    let mut plan: Vec<_> =
-        budgets.into_iter().map(|budget| (budget, Step::Open(Window::open(now)))).collect();
-    for _ in 0..ROUNDS {
-        let write = plan.iter().try_fold(app.dynamo.guarded_write(), |write, (budget, step)| {
-            budget.write(*step, now.as_second(), write)
-        });
-        let refusal = match app.dynamo.write(write?).await {
-            Ok(()) => return Ok(Counted(plan)),
-            Err(WriteError::Refused(refusal)) => refusal,
-            Err(WriteError::Store(error)) => return Err(error.into()),
-        };
-        for (budget, step) in plan.iter_mut().filter(|(budget, _)| refusal.of(budget.label())) {
-            let stored = refusal.item(budget.label()).cloned().map(from_item).transpose()?;
-            *step = budget.step(stored, now)?;
-        }
-    }
-    Err(AccountError::Busy)
-}
-
-/// Gives an attempt back whose password or code was right: an email address, a device and a person begin anew, and a
-/// network gets this one attempt back.
-///
-/// # Errors
-/// [`AccountError::Store`].
-pub(in crate::accounts) async fn give_back(app: &App, Counted(plan): Counted) -> Result<(), AccountError> {
-    for with_networks in [true, false] {
-        let mut write = app.dynamo.guarded_write();
-        for (budget, step) in &plan {
-            write = match budget {
-                Budget::Network(_) if with_networks => one_less(write, budget, *step)?,
-                Budget::Network(_) => write,
-                _ => write.delete_derived(budget.label(), &budget.key()),
+impl Accounts {
+    /// Counts an attempt in all of these budgets or in none, before its password or code is looked at.
+    ///
+    /// # Errors
+    /// [`AccountError::TooManyAttempts`] if one of the budgets is used up.
+    pub(in crate::accounts) async fn count_attempt(
+        &self,
+        budgets: impl IntoIterator<Item = Budget>,
+    ) -> Result<Counted, AccountError> {
+        let now = self.clock.now();
+        let mut plan: Vec<_> =
+            budgets.into_iter().map(|budget| (budget, Step::Open(Window::open(now)))).collect();
+        for _ in 0..ROUNDS {
+            let write = plan.iter().try_fold(self.dynamo.guarded_write(), |write, (budget, step)| {
+                budget.write(*step, now.as_second(), write)
+            });
+            let refusal = match self.dynamo.write(write?).await {
+                Ok(()) => return Ok(Counted(plan)),
+                Err(WriteError::Refused(refusal)) => refusal,
+                Err(WriteError::Store(error)) => return Err(error.into()),
             };
+            for (budget, step) in plan.iter_mut().filter(|(budget, _)| refusal.of(budget.label())) {
+                let stored = refusal.item(budget.label()).cloned().map(from_item).transpose()?;
+                *step = budget.step(stored, now)?;
+            }
         }
-        match app.dynamo.write(write).await {
-            Ok(()) => return Ok(()),
-            // The network's window is over: there is nothing to give back.
-            Err(WriteError::Refused(_)) => {}
-            Err(WriteError::Store(error)) => return Err(error.into()),
-        }
+        Err(AccountError::Busy)
     }
-    Ok(())
+
+    /// Gives an attempt back whose password or code was right: an email address, a device and a person begin anew, and a
+    /// network gets this one attempt back.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub(in crate::accounts) async fn refund_attempt(
+        &self,
+        Counted(plan): Counted,
+    ) -> Result<(), AccountError> {
+        for with_networks in [true, false] {
+            let mut write = self.dynamo.guarded_write();
+            for (budget, step) in &plan {
+                write = match budget {
+                    Budget::Network(_) if with_networks => one_less(write, budget, *step)?,
+                    Budget::Network(_) => write,
+                    _ => write.delete_derived(budget.label(), &budget.key()),
+                };
+            }
+            match self.dynamo.write(write).await {
+                Ok(()) => return Ok(()),
+                // The network's window is over: there is nothing to give back.
+                Err(WriteError::Refused(_)) => {}
+                Err(WriteError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One attempt less, as long as the window is the one in which it was counted.

@@ -10,39 +10,40 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{Delay, NextQuery, onward, retry_after};
-use crate::accounts::domain::SignedIn;
+use crate::accounts::AccountError;
+use crate::accounts::Accounts;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::store::SignUpDraft;
 use crate::accounts::views::{SignUpErrors, SignUpOffPage, SignUpPage};
-use crate::accounts::{AccountError, session, store};
-use crate::app::App;
-use crate::error::AppError;
-use crate::values::{Email, Invalid, Name, begins_formula};
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InQuery};
-use crate::web::pages::Shell;
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Invalid, Name, begins_formula};
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::html;
+use crate::web::routes::Routes;
 
-pub(super) fn routes(app: &App) -> Routes {
-    Routes::new(app).get("/sign-up", Access::Anyone, page).post("/sign-up", Access::Anyone, sign_up)
+pub(super) fn routes() -> Routes<Accounts> {
+    Routes::default().get("/sign-up", Access::Anyone, page).post("/sign-up", Access::Anyone, sign_up)
 }
 
 async fn page(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: Option<SignedIn>,
-    InQuery(query): InQuery<NextQuery>,
+    Query(query): Query<NextQuery>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     if who.is_some() {
-        return Ok(onward(&shell, &query.next, fragment));
+        return Ok(onward(&context, &query.next, fragment));
     }
-    if app.sign_up.is_off() {
-        return off(shell, query.next);
+    if accounts.sign_up.is_off() {
+        return off(context, query.next);
     }
-    html(StatusCode::OK, &SignUpPage::new(shell, &app.sign_up, query.next))
+    html(StatusCode::OK, &SignUpPage::new(context, &accounts.sign_up, query.next))
 }
 
 /// What was typed. Whatever else a request says, a role for example, is not read.
@@ -61,42 +62,42 @@ struct SignUpForm {
 }
 
 async fn sign_up(
-    State(app): State<App>,
-    shell: Shell,
+    State(accounts): State<Accounts>,
+    context: PageContext,
     who: Option<SignedIn>,
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignUpForm>,
-) -> Result<Response, AppError> {
+) -> Result<Response, Problem> {
     // The form of another tab, or the same form a second time.
     if who.is_some() {
-        return Ok(onward(&shell, &form.next, fragment));
+        return Ok(onward(&context, &form.next, fragment));
     }
-    if app.sign_up.is_off() {
-        return off(shell, form.next);
+    if accounts.sign_up.is_off() {
+        return off(context, form.next);
     }
-    let made = match read(&form, app.sign_up.needs_code()) {
-        Ok(draft) => store::sign_up(&app, draft, &form.code, &from).await,
-        Err(errors) => return again(SignUpPage { errors, ..page_of(&app, shell, form) }),
+    let made = match read(&form, accounts.sign_up.needs_code()) {
+        Ok(draft) => accounts.sign_up(draft, &form.code, &from).await,
+        Err(errors) => return again(SignUpPage { errors, ..page_of(&accounts, context, form) }),
     };
     match made {
         Ok(account) => {
             tracing::info!(account = %account.id, "signed up");
-            let cookies = session::begin(&app, &account, from.device).await;
-            Ok((cookies, onward(&shell, &form.next, fragment)).into_response())
+            let cookies = accounts.begin_session(&account, from.device).await;
+            Ok((cookies, onward(&context, &form.next, fragment)).into_response())
         }
-        Err(error) => refused(page_of(&app, shell, form), error),
+        Err(error) => refused(page_of(&accounts, context, form), error),
     }
 }
 
 /// The form with what was typed, but for what is secret.
-fn page_of(app: &App, shell: Shell, form: SignUpForm) -> SignUpPage {
+fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignUpPage {
     let SignUpForm { name, email, next, .. } = form;
-    SignUpPage { name, email, ..SignUpPage::new(shell, &app.sign_up, next) }
+    SignUpPage { name, email, ..SignUpPage::new(context, &accounts.sign_up, next) }
 }
 
 /// The form with what was refused, in words at the field.
-fn refused(page: SignUpPage, error: AccountError) -> Result<Response, AppError> {
+fn refused(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
     match error {
         AccountError::EmailTaken(_) => {
             let errors = SignUpErrors { is_taken: true, ..SignUpErrors::default() };
@@ -115,12 +116,12 @@ fn refused(page: SignUpPage, error: AccountError) -> Result<Response, AppError> 
     }
 }
 
-fn again(page: SignUpPage) -> Result<Response, AppError> {
+fn again(page: SignUpPage) -> Result<Response, Problem> {
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-fn off(shell: Shell, next: String) -> Result<Response, AppError> {
-    html(StatusCode::FORBIDDEN, &SignUpOffPage { shell, next })
+fn off(context: PageContext, next: String) -> Result<Response, Problem> {
+    html(StatusCode::FORBIDDEN, &SignUpOffPage { context, next })
 }
 
 /// What an account is made of, if all of it is right.

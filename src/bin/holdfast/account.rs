@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
+use holdfast::accounts::link_path;
 use holdfast::accounts::password::Password;
-use holdfast::accounts::{link_path, store};
 
 use crate::cli::AddAccount;
 use crate::console::Console;
@@ -31,10 +31,10 @@ async fn add_to(
     let AddAccount { name, email, role, .. } = options;
     let line = format!("Added {name} <{email}> as {role}.");
     let link_needed = password.is_none();
-    let id = store::add(&opened.app, name, email, role, password).await?;
+    let id = opened.app.accounts().add(name, email, role, password).await?;
     console.say(&line);
     if link_needed {
-        let path = link_path(&store::sign_in_link(&opened.app, id).await?);
+        let path = link_path(&opened.app.accounts().sign_in_link(id).await?);
         console.say(match opened.address {
             Some(_) => "This link signs them in, once:",
             None => "This path of your desk's address signs them in, once:",

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use holdfast::app::{Clock, Entropy};
+use holdfast::base::clock::Clock;
+use holdfast::base::rng::Rng;
 use holdfast::engine::Engine;
 use tokio::task::spawn_blocking;
 
@@ -36,7 +37,7 @@ pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> 
 /// that is another process, whose files and paths are its own.
 async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Failure> {
     let mut file = console.create_private(to).map_err(Failure::file("write", to))?;
-    let copy = Temporary(local.data.copy(&Entropy::of_system()));
+    let copy = Temporary(local.data.copy(&Rng::of_system()));
     let (engine, path) = (local.engine.clone(), copy.0.clone());
     let failed = |words: String| Failure::Backup(words);
     // The blocking task owns the file, so that it is removed even if the command was cancelled.

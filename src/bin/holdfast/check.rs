@@ -1,6 +1,6 @@
 //! `holdfast check`: whether the data file is sound, and every stock the sum of its movements.
 
-use holdfast::inventory::check::{Difference, step};
+use holdfast::inventory::check::Difference;
 
 use crate::backup;
 use crate::cli::Check;
@@ -43,7 +43,7 @@ async fn all(opened: &Opened, console: &dyn Console) -> Result<usize, Failure> {
     let (mut products, mut movements, mut differences) = (0, 0, 0);
     let mut cursor = None;
     loop {
-        let some = step(&opened.app, cursor.as_deref()).await?;
+        let some = opened.app.inventory().check_step(cursor.as_deref()).await?;
         products += some.products;
         movements += some.movements;
         differences += some.differences.len();

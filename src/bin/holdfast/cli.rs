@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use holdfast::accounts::domain::Role;
 use holdfast::accounts::sign_up::{SignUp, SignUpFaults};
-use holdfast::native::kafka::Setting;
+use holdfast::base::identity::Role;
+use holdfast::base::values::{Email, Invalid, Name};
+use holdfast::hosts::kafka::Setting;
 use holdfast::orders::period;
-use holdfast::raffle::domain::RaffleId;
-use holdfast::values::{Email, Invalid, Name};
+use holdfast::raffles::domain::RaffleId;
 use holdfast::web::client::TrustedProxies;
 use jiff::civil::Date;
 
@@ -177,8 +177,8 @@ pub struct Consume {
 #[cfg(feature = "kafka")]
 impl Consume {
     /// What the consumer is told.
-    pub fn kafka(&self) -> holdfast::native::kafka::Options {
-        holdfast::native::kafka::Options {
+    pub fn kafka(&self) -> holdfast::hosts::kafka::Options {
+        holdfast::hosts::kafka::Options {
             brokers: self.brokers.clone(),
             group: self.group.clone(),
             topic: self.topic.clone(),

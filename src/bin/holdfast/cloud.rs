@@ -11,9 +11,10 @@ use axum::{Extension, Router};
 use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
-use holdfast::config::{Config, Told};
-use holdfast::dynamo::line::Line;
-use holdfast::native::{self, StartError, aws, table};
+use holdfast::hosts::config::{Config, Told};
+use holdfast::hosts::process::StartError;
+use holdfast::hosts::{aws, process, table};
+use holdfast::store::line::Line;
 use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
 
@@ -71,8 +72,8 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
 /// [`Failure::Client`].
 pub async fn open(options: &TableOptions, table: &str) -> Result<App, Failure> {
     let client = aws::client(options.region.clone(), None).await?;
-    let line = Line::to_aws(client, native::sleep());
-    Ok(native::app(line, table, no_cookies(), SignUp::Off))
+    let line = Line::to_aws(client, process::sleep());
+    Ok(process::app(line, table, no_cookies(), SignUp::Off))
 }
 
 /// The keys of cookies that the environment gives, read from Secrets Manager if they are there.

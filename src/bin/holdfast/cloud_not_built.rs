@@ -2,7 +2,7 @@
 
 use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::app::App;
-use holdfast::config::Told;
+use holdfast::hosts::config::Told;
 
 use crate::cli::{ServeOptions, TableOptions};
 use crate::failure::Failure;

@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use holdfast::native::kafka::{self, Tally};
+use holdfast::hosts::kafka;
+use holdfast::hosts::kafka::Tally;
 use tokio::sync::watch;
 use tokio::time::sleep;
 

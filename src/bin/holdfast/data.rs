@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing, cookie_key};
-use holdfast::app::Entropy;
+use holdfast::base::rng::Rng;
 
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, Locked};
@@ -67,8 +67,8 @@ impl DataDirectory {
     }
 
     /// A new name for a copy of the data that is on its way to somewhere else.
-    pub fn copy(&self, entropy: &Entropy) -> PathBuf {
-        self.0.join(format!("{COPY}{}", entropy.uuid()))
+    pub fn copy(&self, rng: &Rng) -> PathBuf {
+        self.0.join(format!("{COPY}{}", rng.uuid()))
     }
 
     /// Removes copies that a killed process left behind. The caller holds the lock, so none is being made.
@@ -178,10 +178,10 @@ impl DataDirectory {
     ///
     /// # Errors
     /// [`Failure::File`].
-    pub fn cookie_keys(&self, _held: &Lock, entropy: &Entropy) -> Result<CookieKeys, Failure> {
+    pub fn cookie_keys(&self, _held: &Lock, rng: &Rng) -> Result<CookieKeys, Failure> {
         let path = self.cookie_key();
         let key = read_key(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => make_key(&path, entropy),
+            io::ErrorKind::NotFound => make_key(&path, rng),
             _ => Err(error),
         });
         let key = key.map_err(Failure::file("use the cookie key", path))?;
@@ -196,8 +196,8 @@ fn read_key(path: &Path) -> io::Result<CookieKey> {
     })
 }
 
-fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
-    let secret = STANDARD_NO_PAD.encode(entropy.bytes::<64>());
+fn make_key(path: &Path, rng: &Rng) -> io::Result<CookieKey> {
+    let secret = STANDARD_NO_PAD.encode(rng.bytes::<64>());
     write_private(path, &secret)?;
     read_key(path)
 }
@@ -207,16 +207,16 @@ fn make_key(path: &Path, entropy: &Entropy) -> io::Result<CookieKey> {
 /// # Errors
 /// What the system said.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let aside = path.with_extension("new");
+    let blocking = path.with_extension("new");
     // An old file would keep its old rights.
-    match fs::remove_file(&aside) {
+    match fs::remove_file(&blocking) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = private_file(&aside)?;
+    let mut file = private_file(&blocking)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&aside, path)?;
+    fs::rename(&blocking, path)?;
     sync_name(path)
 }
 

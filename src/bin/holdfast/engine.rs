@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use holdfast::app::Clock;
-use holdfast::dynamo::Embedded;
-use holdfast::dynamo::line::Line;
+use holdfast::base::clock::Clock;
 use holdfast::engine::{self, EngineError, OpenError};
-use holdfast::native;
+use holdfast::hosts::process;
+use holdfast::store::Embedded;
+use holdfast::store::line::Line;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -71,7 +71,7 @@ impl Engine {
 
     /// It as the product knows it.
     pub fn embedded(&self) -> Embedded {
-        Embedded::new(self.engine.clone(), native::aside())
+        Embedded::new(self.engine.clone(), process::blocking())
     }
 
     /// Closes the file, after a short wait for other clones to be dropped.

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use holdfast::app::App;
-use holdfast::orders::export as orders_export;
 use holdfast::orders::period::Period;
-use holdfast::raffle::export as tickets_export;
 
 use crate::cli::{ExportOrders, ExportTickets};
 use crate::console::Console;
@@ -22,7 +20,7 @@ type Part = (String, Option<String>);
 pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
     let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
-        let part = orders_export::part(app, &period, cursor).await?;
+        let part = app.orders().export_part(&period, cursor).await?;
         Ok((part.csv, part.next))
     };
     let opened = host.open_existing(&options.table).await?;
@@ -37,7 +35,7 @@ pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Consol
 /// [`Failure::Raffle`] if there is no such raffle; any failure of the file or the table.
 pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
-        let part = tickets_export::part(app, options.raffle, cursor).await?;
+        let part = app.raffles().export_part(options.raffle, cursor).await?;
         Ok((part.csv, part.next))
     };
     let opened = host.open_existing(&options.table).await?;

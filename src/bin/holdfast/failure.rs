@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use holdfast::accounts::AccountError;
-use holdfast::automation::rules::RuleError;
-use holdfast::dynamo::StoreError;
-use holdfast::inventory::InventoryError;
-use holdfast::inventory::domain::Flaw;
-use holdfast::inventory::retail::RetailError;
-use holdfast::leads::import::ImportError;
+use holdfast::base::values::Invalid;
 #[cfg(feature = "kafka")]
-use holdfast::native::kafka::ConsumeError;
-use holdfast::native::{ClientError, StartError};
+use holdfast::hosts::kafka::ConsumeError;
+use holdfast::hosts::process::{ClientError, StartError};
+use holdfast::imports::ImportError;
+use holdfast::inventory::InventoryError;
+use holdfast::inventory::domain::ParseError;
+use holdfast::inventory::retail::RetailError;
 use holdfast::orders::OrderError;
-use holdfast::raffle::RaffleError;
-use holdfast::raffle::domain::ProofError;
-use holdfast::values::Invalid;
+use holdfast::raffles::RaffleError;
+use holdfast::raffles::domain::ProofError;
+use holdfast::rules::RuleError;
+use holdfast::store::StoreError;
 
 use crate::lock::Held;
 
@@ -193,7 +193,7 @@ pub enum Failure {
         /// The first of the lines.
         line: u64,
         /// What is wrong with it.
-        flaw: Flaw,
+        flaw: ParseError,
     },
     /// Files were read, and none of their rows came to anything.
     #[error("nothing was applied: {0}")]
@@ -231,7 +231,7 @@ pub enum Failure {
     /// A table on AWS cannot be made.
     #[cfg(feature = "aws")]
     #[error(transparent)]
-    CreateTable(#[from] holdfast::native::table::CreateTableError),
+    CreateTable(#[from] holdfast::hosts::table::CreateTableError),
     /// The server cannot begin as its environment says.
     #[error(transparent)]
     Start(#[from] StartError),

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use holdfast::leads::domain::Actor;
-use holdfast::leads::import::domain::Counts;
-use holdfast::leads::import::run::{self, Report, run_file};
+use holdfast::base::identity::Actor;
+use holdfast::imports::domain::Counts;
+use holdfast::imports::run;
+use holdfast::imports::run::Report;
 
 use crate::ACTOR;
 use crate::cli::ImportLeads;
@@ -26,7 +27,7 @@ pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console)
     read.map_err(Failure::file("read", &options.file))?;
     let opened = host.open(&options.table).await?;
     let show = |progress: run::Progress| console.progress(&shown(&progress));
-    let imported = run_file(&opened.app, &Actor::new(ACTOR), &bytes, show).await;
+    let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, show).await;
     console.end_progress();
     opened.close().await;
     let report = imported?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use holdfast::web::pages::Moment;
+use holdfast::web::pages::DisplayTime;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl fmt::Display for Held {
             Some(address) => write!(f, "process {} serves it at {address}", holder.pid)?,
             None => write!(f, "a command, process {}, works on it", holder.pid)?,
         }
-        write!(f, " since {}", Moment::from(holder.started_at).text)
+        write!(f, " since {}", DisplayTime::from(holder.started_at).text)
     }
 }
 

@@ -39,7 +39,7 @@ use std::io::{IsTerminal as _, Write as _, stderr};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use holdfast::native;
+use holdfast::hosts::process;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -58,7 +58,7 @@ const LOGGED: &str = "info";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.log);
-    native::log_panics();
+    process::log_panics();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -77,7 +77,7 @@ fn log(form: LogForm) {
         LogForm::Text => LOGGED.to_owned() + ",holdfast::requests=warn",
         LogForm::Json => LOGGED.to_owned(),
     };
-    let registry = tracing_subscriber::registry().with(native::discreet()).with(native::log_filter(&usual));
+    let registry = tracing_subscriber::registry().with(process::redact()).with(process::log_filter(&usual));
     let events = tracing_subscriber::fmt::layer().with_writer(stderr);
     match form {
         LogForm::Text => registry.with(events.with_ansi(stderr().is_terminal())).init(),

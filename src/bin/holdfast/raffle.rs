@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use holdfast::fields::{misfit, not_json};
-use holdfast::raffle::domain::{Proof, ProofError};
+use holdfast::base::fields::{misfit, not_json};
+use holdfast::raffles::domain::{Proof, ProofError};
 
 use crate::cli::VerifyProof;
 use crate::console::Console;

@@ -1,9 +1,7 @@
 //! `holdfast recount`: counts the statistics anew, also while the server runs.
 
 use holdfast::app::App;
-use holdfast::automation::rules::last;
-use holdfast::leads::stats::{RecountError, recount};
-use holdfast::raffle::sold;
+use holdfast::stats::RecountError;
 
 use crate::cli::Recount;
 use crate::console::{Console, Progress};
@@ -16,11 +14,14 @@ use crate::table::Host;
 /// Any [`Failure`] of opening the table, or of the store.
 pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open(&options.table).await?;
-    let recounted = recount(&opened.app, |so_far| {
-        let words = format!("{} leads and {} orders counted", so_far.leads, so_far.orders);
-        console.progress(&Progress { done: 0, of: 0, words });
-    })
-    .await;
+    let recounted = opened
+        .app
+        .statistics()
+        .recount(|so_far| {
+            let words = format!("{} leads and {} orders counted", so_far.leads, so_far.orders);
+            console.progress(&Progress { done: 0, of: 0, words });
+        })
+        .await;
     console.end_progress();
     let lists = recount_lists(&opened.app).await;
     opened.close().await;
@@ -42,7 +43,7 @@ pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Re
 /// # Errors
 /// [`Failure`] of the store.
 pub async fn recount_lists(app: &App) -> Result<(), Failure> {
-    sold::recount(app).await?;
-    last::recount(app).await?;
+    app.raffles().recount_sold().await?;
+    app.rules().recount_last_runs().await?;
     Ok(())
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use holdfast::app::App;
-use holdfast::inventory::domain::{Flaw, Message, Outcome, Reason, Sku, Source, Way};
-use holdfast::inventory::intake::{Arrival, take};
+use holdfast::inventory::domain::{Channel, Message, Outcome, ParseError, Reason, Sku, Source};
+use holdfast::inventory::ingest::RawMessage;
 use holdfast::inventory::retail::{self, Row, Survey};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -57,7 +57,7 @@ impl Input {
 
     fn source(&self, row: Option<u64>) -> Source {
         let offset = row.and_then(|row| i64::try_from(row).ok());
-        Source { topic: Some(self.name.clone()), offset, ..Source::of(Way::Replay) }
+        Source { topic: Some(self.name.clone()), offset, ..Source::of(Channel::Replay) }
     }
 }
 
@@ -146,10 +146,11 @@ fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Fai
     let mut lines = Lines::default();
     for input in inputs {
         let (mut file, mut row) = (input.open(console)?, 0);
-        let mut wrong: Vec<(u64, Flaw)> = Vec::new();
+        let mut wrong: Vec<(u64, ParseError)> = Vec::new();
         let mut good = false;
         while let Some(line) = next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))? {
-            match (Arrival { source: input.source(Some(row)), bytes: named(line, &input.digest, row) }).read()
+            match (RawMessage { source: input.source(Some(row)), bytes: named(line, &input.digest, row) })
+                .read()
             {
                 Ok(delivery) => {
                     good = true;
@@ -249,7 +250,7 @@ struct Replaying<'a> {
     done: u64,
     of: u64,
     counts: Counts,
-    window: Vec<(Option<Sku>, Arrival)>,
+    window: Vec<(Option<Sku>, RawMessage)>,
     bytes: usize,
 }
 
@@ -270,7 +271,7 @@ impl<'a> Replaying<'a> {
             {
                 self.counts.rows += 1;
                 let bytes = named(line, &input.digest, row);
-                self.push(Arrival { source: input.source(Some(row)), bytes }).await?;
+                self.push(RawMessage { source: input.source(Some(row)), bytes }).await?;
             }
         }
         self.flush().await
@@ -292,16 +293,16 @@ impl<'a> Replaying<'a> {
                     && let Some(opening) = survey.opening(&change.sku)
                 {
                     self.counts.openings += 1;
-                    self.push(Arrival { source: input.source(None), bytes: bytes_of(&opening) }).await?;
+                    self.push(RawMessage { source: input.source(None), bytes: bytes_of(&opening) }).await?;
                 }
                 let message = change.message(&input.digest, row).map_err(failed)?;
-                self.push(Arrival { source: input.source(Some(row)), bytes: bytes_of(&message) }).await?;
+                self.push(RawMessage { source: input.source(Some(row)), bytes: bytes_of(&message) }).await?;
             }
         }
         self.flush().await
     }
 
-    async fn push(&mut self, arrival: Arrival) -> Result<(), Failure> {
+    async fn push(&mut self, arrival: RawMessage) -> Result<(), Failure> {
         self.bytes += arrival.bytes.len();
         let sku = arrival.read().ok().map(|delivery| {
             self.counts.ignored += delivery.ignored as u64;
@@ -321,7 +322,7 @@ impl<'a> Replaying<'a> {
         self.bytes = 0;
         // It keeps the order of the messages of one product.
         window.sort_by(|one, other| one.0.cmp(&other.0));
-        let mut part: Vec<Arrival> = Vec::new();
+        let mut part: Vec<RawMessage> = Vec::new();
         let mut before: Option<Sku> = None;
         for (sku, arrival) in window {
             if part.len() >= IN_ONE_GO && sku != before {
@@ -334,9 +335,9 @@ impl<'a> Replaying<'a> {
     }
 
     /// Applies some messages. Those that a busy table did not take are tried again, before anything that comes after them.
-    async fn apply(&mut self, mut arrivals: Vec<Arrival>) -> Result<(), Failure> {
+    async fn apply(&mut self, mut arrivals: Vec<RawMessage>) -> Result<(), Failure> {
         for attempt in 0..TRIES {
-            let outcomes = take(self.app, &arrivals).await;
+            let outcomes = self.app.inventory().ingest(&arrivals).await;
             outcomes.iter().flatten().for_each(|outcome| self.counts.add(outcome));
             self.done += outcomes.iter().flatten().count() as u64;
             self.show();

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use holdfast::automation::{grammar, script};
-use holdfast::leads::domain::Actor;
-use holdfast::orders::domain::By;
+use holdfast::base::identity::Actor;
+use holdfast::commands::{grammar, script};
+use holdfast::shared::audit::Author;
 
 use crate::ACTOR;
 use crate::cli::RunCommands;
@@ -26,7 +26,7 @@ pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Conso
         Failure::Commands(words.concat())
     })?;
     let opened = host.open_existing(&options.table).await?;
-    let results = script::run(&opened.app, &lines, &By::from(Actor::new(ACTOR)), None, None).await;
+    let results = opened.app.commands().run(&lines, &Author::from(Actor::new(ACTOR)), None, None).await;
     opened.close().await;
     console.say(script::render(&results).trim_end());
     match results.iter().filter(|result| !result.is_ok()).count() {

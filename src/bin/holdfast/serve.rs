@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::keys::KeyRing;
 use holdfast::accounts::{self, AccountError};
-use holdfast::app::{App, CookiePolicy, Entropy, build_router};
-use holdfast::config::{Config, Told};
-use holdfast::dynamo::StoreError;
-use holdfast::dynamo::schema::create_table;
-use holdfast::native::{self, StartError};
+use holdfast::app::{App, build_router};
+use holdfast::base::rng::Rng;
+use holdfast::hosts::config::{Config, Told};
+use holdfast::hosts::process;
+use holdfast::hosts::process::StartError;
 use holdfast::orders::StateLocks;
+use holdfast::store::StoreError;
+use holdfast::store::schema::create_table;
 use holdfast::web::health::FreeDisk;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -61,7 +64,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     let engine = Engine::open(&data).await?;
     let port = listener.local_addr().ok().map(|local| local.port());
     let cookies = CookiePolicy { port, ..cookies(told, &data, &lock).await? };
-    let mut app = native::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
+    let mut app = process::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
     app.free_disk = Some(free_disk(data.path().to_owned()));
@@ -144,7 +147,7 @@ async fn cookies(
 ) -> Result<CookiePolicy, Failure> {
     let keys = match told {
         Some(told) => cloud::cookie_keys(&told).await?,
-        None => data.cookie_keys(lock, &Entropy::of_system())?,
+        None => data.cookie_keys(lock, &Rng::of_system())?,
     };
     Ok(CookiePolicy { keys, secure: false, port: None })
 }
@@ -193,7 +196,7 @@ pub async fn serve(
 
 /// Prints the link that signs the first administrator in, with what it is, on a line of its own.
 async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
-    match accounts::store::first_administrator_link(app).await {
+    match app.accounts().first_administrator_link().await {
         Ok(secret) => say(&format!(
             "This link signs the first administrator in, once: {address}{}",
             accounts::link_path(&secret)

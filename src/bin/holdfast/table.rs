@@ -1,12 +1,14 @@
 //! The table that a command works on: the local data, which the command opens itself unless a server has it open, or a
 //! table on AWS.
 
+use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
-use holdfast::app::{App, CookiePolicy, Entropy};
-use holdfast::dynamo::schema::create_table;
+use holdfast::app::App;
+use holdfast::base::rng::Rng;
 use holdfast::engine;
-use holdfast::native;
+use holdfast::hosts::process;
+use holdfast::store::schema::create_table;
 use jiff::Timestamp;
 
 use crate::cli::{DataOptions, TableOptions};
@@ -123,7 +125,7 @@ impl Opened {
     async fn alone(data: &DataDirectory) -> Result<Self, Failure> {
         let mut lock = data.lock_alone()?;
         let engine = Engine::open(data).await?;
-        let app = native::app(engine.line(), TABLE, no_cookies(), SignUp::Off);
+        let app = process::app(engine.line(), TABLE, no_cookies(), SignUp::Off);
         create_table(&app.dynamo).await?;
         let (pid, started_at) = (std::process::id(), Timestamp::now());
         let holder = Holder { pid, address: None, socket: None, token: None, started_at };
@@ -144,6 +146,6 @@ impl Opened {
 
 /// A command meets no browser, so its key is of the moment, and nobody signs up.
 pub fn no_cookies() -> CookiePolicy {
-    let key = CookieKey::new(Entropy::of_system().bytes());
+    let key = CookieKey::new(Rng::of_system().bytes());
     CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true, port: None }
 }

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast::accounts::sign_up::SignUp;
-use holdfast::app::Clock;
-use holdfast::dynamo::schema::create_table;
+use holdfast::base::clock::Clock;
 use holdfast::engine::Engine;
-use holdfast::native;
+use holdfast::hosts::process;
+use holdfast::store::schema::create_table;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use tokio::task::spawn_blocking;
@@ -50,8 +50,8 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
         opened.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?
     };
     let line =
-        holdfast::dynamo::line::Line::to(holdfast::dynamo::Embedded::new(engine.clone(), native::aside()));
-    create_table(&native::app(line, TABLE, no_cookies(), SignUp::Off).dynamo).await?;
+        holdfast::store::line::Line::to(holdfast::store::Embedded::new(engine.clone(), process::blocking()));
+    create_table(&process::app(line, TABLE, no_cookies(), SignUp::Off).dynamo).await?;
     let from = former.clone();
     let copied = spawn_blocking(move || -> Result<Copied, Cause> {
         let copied = copy(&from, &engine)?;

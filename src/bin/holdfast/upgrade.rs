@@ -1,8 +1,7 @@
 //! `holdfast upgrade`: rewrites what older versions of the program wrote in the present form of items, and takes over
 //! their statistics.
 
-use holdfast::dynamo::{SCHEMA, Upgraded, upgrade_all};
-use holdfast::leads::stats;
+use holdfast::store::{SCHEMA, Upgraded, upgrade_all};
 
 use crate::cli::Upgrade;
 use crate::console::{Console, Progress};
@@ -25,7 +24,7 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     })
     .await;
     console.end_progress();
-    let statistics = stats::take_over(&opened.app).await;
+    let statistics = opened.app.statistics().take_over().await;
     let lists = recount_lists(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;

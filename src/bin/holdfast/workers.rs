@@ -11,10 +11,10 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use aws_sdk_dynamodbstreams::config::Builder;
 use holdfast::app::App;
-use holdfast::automation::consume::{consume_batch, is_relevant, sweep};
-use holdfast::dynamo::line::Line;
-use holdfast::dynamo::stream::Batch;
-use holdfast::dynamo::{Embedded, Progress, StreamReader};
+use holdfast::projections::consume::is_relevant;
+use holdfast::store::line::Line;
+use holdfast::store::stream::Batch;
+use holdfast::store::{Embedded, Progress, StreamReader};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -102,7 +102,7 @@ async fn keep_going<F>(
 async fn read(app: App, reader: StreamReader, stopped: watch::Receiver<bool>) {
     let handle = |batch: Arc<Batch>| {
         let app = app.clone();
-        async move { consume_batch(&app, &batch).await }
+        async move { app.projections().consume_batch(&batch).await }
     };
     let (heartbeats, clock) = (app.heartbeats.clone(), app.clock.clone());
     let listener = move |progress| match progress {
@@ -115,7 +115,7 @@ async fn read(app: App, reader: StreamReader, stopped: watch::Receiver<bool>) {
 
 async fn sweep_on(app: App, stopped: watch::Receiver<bool>) {
     loop {
-        match sweep(&app).await {
+        match app.projections().sweep().await {
             Ok(()) => app.heartbeats.swept(app.clock.now()),
             Err(error) => tracing::warn!(%error, "a sweep failed; the next one comes soon"),
         }

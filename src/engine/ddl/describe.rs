@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
 use super::super::action::find_table;
 use super::super::codec::Kind;
 use super::super::error::{EngineError, ErrorCode};
-use super::super::required;
+use super::super::parameters::required;
 use super::super::tables::{Catalog, Index, KeyAttribute, KeySchema, Projected, Table};
 
 /// Describes time to live.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::super::action::find_table;
 use super::super::codec::{self, ItemRef};
-use super::super::error::EngineError;
+use super::super::error::{EngineError, damaged, storage_error};
+use super::super::handle::Engine;
+use super::super::state::Writing;
 use super::super::storage::{Order, Range, Space, read_step};
 use super::super::tables::{EXPIRY_INDEX, Table};
-use super::super::{Engine, Writing, damaged, expire, index, key, storage_error};
+use super::super::{expiry, index, key};
 
 /// Where [`Space::Meta`] keeps the numbers of deleted tables whose items are not yet gone.
 const DELETED: &[u8] = b"deleted/";
@@ -100,7 +102,7 @@ fn put_entries(writing: &mut Writing<'_>, table: &Table, item: ItemRef<'_>) -> R
         }
     }
     if table.building.contains(&EXPIRY_INDEX)
-        && let Some(entry) = expire::entry(table, &key, item)
+        && let Some(entry) = expiry::entry(table, &key, item)
     {
         let value = codec::seal(&entry, &[]);
         writing.changes.batch.put(Space::Index, entry, value);

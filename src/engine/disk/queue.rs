@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Job;
+use super::job::Job;
 
 /// Requests' writes that wait at most. Beyond it, writes are throttled.
 const REQUESTS: usize = 1024;

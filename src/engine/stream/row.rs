@@ -6,7 +6,17 @@ use super::super::codec::{
     self, Attributes, Damaged, ItemRef, ValueRef, put_attribute, put_bytes, put_length, take_bytes,
     take_length,
 };
-use super::ChangeKind;
+
+/// What happened to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was created.
+    Insert,
+    /// It was changed.
+    Modify,
+    /// It was deleted.
+    Remove,
+}
 
 /// A change that goes into the log. Images are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What is on disk when a write is answered, and what is left when one cannot be stored.
 
 use std::io::{BufRead as _, BufReader};
+use std::panic::AssertUnwindSafe;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::Duration;

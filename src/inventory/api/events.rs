@@ -11,15 +11,18 @@ use axum::handler::Handler as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::error::AppError;
-use crate::inventory::domain::{Delivery, Flaw, Movement, Outcome, Parked, ParkedId, Reason, Source, Way};
-use crate::inventory::store;
-use crate::telemetry::tally;
-use crate::values::Invalid;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{WebError, is_json, json_value, once_only, whole};
+use crate::base::identity::SignedIn;
+use crate::base::telemetry::tally;
+use crate::base::values::Invalid;
+use crate::inventory::Inventory;
+use crate::inventory::domain::{
+    Channel, Delivery, Movement, Outcome, Parked, ParkedId, ParseError, Reason, Source,
+};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{buffer_body, is_json, json_value, once_only};
+use crate::web::problem::Problem;
+use crate::web::routes::Routes;
 
 /// The most messages of one request.
 const MOST_MESSAGES: usize = 100;
@@ -27,9 +30,9 @@ const MOST_MESSAGES: usize = 100;
 const LARGEST_BODY: usize = 1024 * 1024;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
+pub fn routes() -> Routes<Inventory> {
     let limit = DefaultBodyLimit::max(LARGEST_BODY);
-    Routes::new(app).post("/api/inventory/events", Access::Agent, take.layer(limit))
+    Routes::default().post("/api/inventory/events", Access::Agent, take.layer(limit))
 }
 
 /// What came of all messages, in the order in which they were sent.
@@ -54,7 +57,7 @@ enum Came {
     Applied { movement: Movement },
     Duplicate,
     Parked { parked: ParkedBrief },
-    Invalid { errors: Vec<Problem> },
+    Invalid { errors: Vec<MessageProblem> },
 }
 
 /// Where a message is parked, and why.
@@ -65,7 +68,7 @@ struct ParkedBrief {
 }
 
 #[derive(Debug, Serialize)]
-struct Problem {
+struct MessageProblem {
     /// The field; none where all of it is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
@@ -82,26 +85,30 @@ impl From<Outcome> for Came {
     }
 }
 
-impl From<Flaw> for Came {
-    fn from(flaw: Flaw) -> Self {
+impl From<ParseError> for Came {
+    fn from(flaw: ParseError) -> Self {
         let errors = match flaw {
-            Flaw::Fields(wrong) => wrong
+            ParseError::Fields(wrong) => wrong
                 .into_iter()
                 // The message names the field as well, as it did before there was one.
-                .map(|wrong| Problem { message: wrong.to_string(), field: Some(wrong.field) })
+                .map(|wrong| MessageProblem { message: wrong.to_string(), field: Some(wrong.field) })
                 .collect(),
-            other => vec![Problem { field: None, message: other.to_string() }],
+            other => vec![MessageProblem { field: None, message: other.to_string() }],
         };
         Self::Invalid { errors }
     }
 }
 
-async fn take(State(app): State<App>, who: SignedIn, request: Request) -> Result<Json<Results>, AppError> {
+async fn take(
+    State(inventory): State<Inventory>,
+    who: SignedIn,
+    request: Request,
+) -> Result<Json<Results>, Problem> {
     if !is_json(request.headers()) {
         return Err(WebError::MediaType("application/json").into());
     }
-    let (parts, bytes) = whole(request, &app).await?;
-    once_only(&parts, &bytes, app.clock.now())?;
+    let (parts, bytes) = buffer_body(request).await?;
+    once_only(&parts, &bytes)?;
     let sent = messages(&bytes)?;
     let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
     let (mut deliveries, mut flaws) = (Vec::new(), Vec::new());
@@ -114,7 +121,7 @@ async fn take(State(app): State<App>, who: SignedIn, request: Request) -> Result
             Err(flaw) => flaws.push(Some(flaw)),
         }
     }
-    let mut outcomes = store::apply_all(&app, &deliveries, Some(&who.actor())).await?.into_iter();
+    let mut outcomes = inventory.apply_all(&deliveries, Some(&who.actor())).await?.into_iter();
     tally::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
     // One outcome for each message that could be read, in their order.
     let came =
@@ -127,8 +134,8 @@ fn id_of(value: &Value) -> Option<String> {
     value.get("messageId")?.as_str().map(str::to_owned)
 }
 
-fn read(value: Value) -> Result<Delivery, Flaw> {
-    Delivery::of_json(Source::of(Way::Api), value)
+fn read(value: Value) -> Result<Delivery, ParseError> {
+    Delivery::of_json(Source::of(Channel::Api), value)
 }
 
 /// The messages of a body: one object, or an array.

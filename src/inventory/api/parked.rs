@@ -8,25 +8,25 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, text};
+use crate::base::fields::{Fields, FromFields, text};
+use crate::base::identity::SignedIn;
+use crate::base::values::Invalid;
+use crate::inventory::Inventory;
 use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
-use crate::inventory::groups::{self, Decided, Decision, Group};
-use crate::inventory::store::{self, ParkedPage};
-use crate::values::Invalid;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{
-    InPath, InQuery, JsonRequest, WebError, WithKey, expected_version, if_match, version_of,
-};
+use crate::inventory::groups::{Decided, Decision, Group};
+use crate::inventory::store::ParkedPage;
+use crate::store::ledger::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, Path, Query, WithKey, expected_version, if_match, version_of};
 use crate::web::lists::{Listed, limit, parameter};
+use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Inventory> {
+    Routes::default()
         .get("/api/inventory/parked", Access::Agent, list)
         .post("/api/inventory/parked/retry", Access::Agent, retry_group)
         .post("/api/inventory/parked/dismiss", Access::Agent, dismiss_group)
@@ -44,13 +44,13 @@ struct ListParameters {
 }
 
 async fn list(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<ListParameters>,
-) -> Result<Json<Listed<Parked>>, AppError> {
+    State(inventory): State<Inventory>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<Json<Listed<Parked>>, Problem> {
     let status = parameter("status", parameters.status, str::parse)?.unwrap_or(ParkedStatus::Open);
     let cursor = parameters.cursor.filter(|text| !text.is_empty());
     let limit = limit(parameters.limit)?;
-    let ParkedPage { parked, next } = store::list_parked(&app, status, limit, cursor.as_deref()).await?;
+    let ParkedPage { parked, next } = inventory.list_parked(status, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: parked, next }))
 }
 
@@ -70,8 +70,8 @@ enum Content {
     Base64(String),
 }
 
-async fn read(State(app): State<App>, InPath(id): InPath<ParkedId>) -> Result<Answer, AppError> {
-    let (parked, raw) = store::find_parked(&app, id).await?;
+async fn read(State(inventory): State<Inventory>, Path(id): Path<ParkedId>) -> Result<Answer, Problem> {
+    let (parked, raw) = inventory.find_parked(id).await?;
     let content = match String::from_utf8(raw) {
         Ok(text) => Content::Text(text),
         Err(bytes) => Content::Base64(STANDARD.encode(bytes.as_bytes())),
@@ -85,14 +85,14 @@ fn shown(parked: &Parked) -> Answer {
 }
 
 async fn retry(
-    State(app): State<App>,
+    State(inventory): State<Inventory>,
     who: SignedIn,
-    InPath(id): InPath<ParkedId>,
+    Path(id): Path<ParkedId>,
     request: Request,
-) -> Result<Answer, AppError> {
-    let (version, once) = version_of(&app, request).await?;
-    let once = once.map(|request| Once { request, answer: &shown });
-    Ok(store::retry_once(&app, id, version, &who.actor(), once.as_ref()).await?.answer(shown))
+) -> Result<Answer, Problem> {
+    let (version, idempotency) = version_of(request).await?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &shown });
+    Ok(inventory.retry_once(id, version, &who.actor(), idempotency.as_ref()).await?.answer(shown))
 }
 
 /// Which dead letters, and where the request before ended. Nothing is kept under an `Idempotency-Key`, for these are many
@@ -117,27 +117,27 @@ fn decided(what: &str, Decided { done, refused, next }: &Decided) -> Json<Value>
 }
 
 async fn retry_group(
-    State(app): State<App>,
+    State(inventory): State<Inventory>,
     who: SignedIn,
     request: JsonRequest<GroupBody>,
-) -> Result<Json<Value>, AppError> {
+) -> Result<Json<Value>, Problem> {
     let GroupBody { group, note, cursor } = request.body;
     if note.is_some() {
         let words = Invalid::new("Only what is dismissed has a note; leave it out.");
         return Err(WebError::field("note", &words).into());
     }
-    let done = groups::decide(&app, &group, &Decision::Retry, &who.actor(), cursor.as_deref()).await?;
+    let done = inventory.decide(&group, &Decision::Retry, &who.actor(), cursor.as_deref()).await?;
     Ok(decided("applied", &done))
 }
 
 async fn dismiss_group(
-    State(app): State<App>,
+    State(inventory): State<Inventory>,
     who: SignedIn,
     request: JsonRequest<GroupBody>,
-) -> Result<Json<Value>, AppError> {
+) -> Result<Json<Value>, Problem> {
     let GroupBody { group, note, cursor } = request.body;
     let decision = Decision::Dismiss(note);
-    Ok(decided("dismissed", &groups::decide(&app, &group, &decision, &who.actor(), cursor.as_deref()).await?))
+    Ok(decided("dismissed", &inventory.decide(&group, &decision, &who.actor(), cursor.as_deref()).await?))
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,17 +148,20 @@ struct DismissParameters {
 }
 
 async fn dismiss(
-    State(app): State<App>,
+    State(inventory): State<Inventory>,
     who: SignedIn,
-    InPath(id): InPath<ParkedId>,
-    InQuery(parameters): InQuery<DismissParameters>,
+    Path(id): Path<ParkedId>,
+    Query(parameters): Query<DismissParameters>,
     headers: HeaderMap,
-    WithKey(once): WithKey,
-) -> Result<Answer, AppError> {
+    WithKey(idempotency): WithKey,
+) -> Result<Answer, Problem> {
     let version = parameter("version", parameters.version, str::parse)?;
     let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    let once = once.map(|request| Once { request, answer: &|_: &Parked| no_content() });
-    let dismiss = async { Ok(store::dismiss(&app, id, version, note, &who.actor(), once.as_ref()).await?) };
-    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, dismiss).await?.answer(|_| no_content()))
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Parked| no_content() });
+    let dismiss =
+        async { Ok(inventory.dismiss(id, version, note, &who.actor(), idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, dismiss)
+        .await?
+        .answer(|_| no_content()))
 }

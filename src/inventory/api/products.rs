@@ -5,25 +5,27 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, text, whole_number};
+use crate::base::fields::{Fields, FromFields, text, whole_number};
+use crate::base::identity::SignedIn;
+use crate::base::values::Version;
+use crate::inventory::Inventory;
 use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
 use crate::inventory::forms::adjustment_id;
-use crate::inventory::store::{self, Adjustment, DetailsChange, MovementPage, ProductPage};
-use crate::search::Query;
-use crate::values::Version;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{InPath, InQuery, JsonRequest, WebError};
+use crate::inventory::store::{Adjustment, DetailsChange, MovementPage, ProductPage};
+use crate::shared::search::SearchQuery;
+use crate::store::ledger::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, Path, Query};
 use crate::web::lists::{Listed, PageParameters, limit, parameter};
+use crate::web::problem::Problem;
 use crate::web::respond::answer;
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Inventory> {
+    Routes::default()
         .get("/api/products", Access::Agent, list)
         .get("/api/products/{sku}", Access::Agent, read)
         .patch("/api/products/{sku}", Access::Agent, change)
@@ -41,14 +43,14 @@ struct ListParameters {
 }
 
 async fn list(
-    State(app): State<App>,
-    InQuery(parameters): InQuery<ListParameters>,
-) -> Result<Json<Listed<Product>>, AppError> {
+    State(inventory): State<Inventory>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<Json<Listed<Product>>, Problem> {
     let ListParameters { q, limit: most, cursor } = parameters;
-    let query = parameter("q", q, Query::parse)?.flatten();
+    let query = parameter("q", q, SearchQuery::parse)?.flatten();
     let cursor = cursor.filter(|text| !text.is_empty());
     let ProductPage { products, next } =
-        store::find_some(&app, query.as_ref(), limit(most)?, cursor.as_deref()).await?;
+        inventory.find_some(query.as_ref(), limit(most)?, cursor.as_deref()).await?;
     Ok(Json(Listed { items: products, next }))
 }
 
@@ -56,17 +58,17 @@ fn shown(product: &Product) -> Answer {
     answer(StatusCode::OK, product, product.version.get(), None)
 }
 
-async fn read(State(app): State<App>, InPath(sku): InPath<Sku>) -> Result<Answer, AppError> {
-    Ok(shown(&store::find(&app, &sku).await?))
+async fn read(State(inventory): State<Inventory>, Path(sku): Path<Sku>) -> Result<Answer, Problem> {
+    Ok(shown(&inventory.find(&sku).await?))
 }
 
 async fn movements(
-    State(app): State<App>,
-    InPath(sku): InPath<Sku>,
-    InQuery(parameters): InQuery<PageParameters>,
-) -> Result<Json<Listed<Movement>>, AppError> {
+    State(inventory): State<Inventory>,
+    Path(sku): Path<Sku>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Movement>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let MovementPage { movements, next } = store::movements(&app, &sku, limit, cursor.as_deref()).await?;
+    let MovementPage { movements, next } = inventory.movements(&sku, limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: movements, next }))
 }
 
@@ -89,10 +91,10 @@ impl FromFields for ChangeBody {
 }
 
 async fn change(
-    State(app): State<App>,
-    InPath(sku): InPath<Sku>,
+    State(inventory): State<Inventory>,
+    Path(sku): Path<Sku>,
     request: JsonRequest<ChangeBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let ChangeBody { details_version, name, low_mark } = request.body;
     let change = DetailsChange { name, low_mark };
     if change.name.is_none() && change.low_mark.is_none() {
@@ -101,9 +103,9 @@ async fn change(
     }
     // If-Match names the version of the stock, which this change does not care about.
     let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
-    let once = request.once.map(|request| Once { request, answer: &shown });
-    let change = async { Ok(store::change_details(&app, &sku, version, &change, once.as_ref()).await?) };
-    Ok(Once::run::<AppError>(once.as_ref(), &app.dynamo, change).await?.answer(shown))
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown });
+    let change = async { Ok(inventory.change_details(&sku, version, &change, idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, change).await?.answer(shown))
 }
 
 /// What the stock is now, of which version, and why.
@@ -124,16 +126,16 @@ impl FromFields for AdjustBody {
 }
 
 async fn adjust(
-    State(app): State<App>,
+    State(inventory): State<Inventory>,
     who: SignedIn,
-    InPath(sku): InPath<Sku>,
+    Path(sku): Path<Sku>,
     headers: HeaderMap,
     request: JsonRequest<AdjustBody>,
-) -> Result<Answer, AppError> {
+) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
     let AdjustBody { stock, reason, .. } = request.body;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let message_id = adjustment_id(&app, &who, key)?;
+    let message_id = adjustment_id(&inventory, &who, key)?;
     let adjustment = Adjustment { version, stock, reason, message_id };
-    Ok(shown(&store::adjust(&app, &sku, adjustment, &who.actor()).await?))
+    Ok(shown(&inventory.adjust(&sku, adjustment, &who.actor()).await?))
 }

@@ -7,9 +7,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{MessageId, Parked, ProductName, Reference, Sku, Units};
-use crate::fields::{FieldError, Fields, FromFields, integer, not_json, read_known, text, whole_number};
-use crate::values::{Invalid, Version, fingerprint, text_value};
+use super::{MessageId, ProductName, Reference, Sku, Units};
+use crate::base::fields::{
+    FieldError, Fields, FromFields, integer, not_json, read_known, text, whole_number,
+};
+use crate::base::values::{Invalid, Version, fingerprint, text_value};
+
+/// The most bytes that are kept of a message: a transaction holds 4 MB.
+pub const MOST_KEPT: usize = 2_500_000;
 
 /// What a message does to a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,7 +83,7 @@ pub struct Message {
 
 /// Why bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum ParseError {
     /// There is nothing: a tombstone of a compacted topic, or an empty record.
     #[error("It has no value, as a tombstone of a compacted topic. A message is a JSON object.")]
     Empty,
@@ -94,7 +99,7 @@ pub enum Flaw {
     /// Only the beginning was kept, so that there is nothing to read any more.
     #[error(
         "Only its first {kept} of {bytes} bytes were kept. Send it again in fewer than {} bytes.",
-        Parked::MOST_KEPT
+        MOST_KEPT
     )]
     Cut {
         /// How many bytes were kept.
@@ -112,24 +117,24 @@ fn listed(wrong: &[FieldError]) -> String {
 const FRAME: u8 = 0;
 
 /// The JSON in bytes: behind a byte order mark and Confluent's frame, which some producers put before it.
-fn json_in(bytes: &[u8]) -> Result<Value, Flaw> {
+fn json_in(bytes: &[u8]) -> Result<Value, ParseError> {
     let (body, schema) = match bytes {
         [FRAME, a, b, c, d, body @ ..] => (body, Some(u32::from_be_bytes([*a, *b, *c, *d]))),
         body => (body, None),
     };
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.trim_ascii().is_empty() && schema.is_none() {
-        return Err(Flaw::Empty);
+        return Err(ParseError::Empty);
     }
     serde_json::from_slice(body).map_err(|error| match (schema, body) {
-        (Some(schema), _) => Flaw::NotJson(format!(
+        (Some(schema), _) => ParseError::NotJson(format!(
             "it looks like Confluent's wire format with schema id {schema}, and what follows is no JSON, as in Avro"
         )),
         (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
-            Flaw::NotJson("it begins with the byte order mark of UTF-16, and UTF-8 would be right".to_owned())
+            ParseError::NotJson("it begins with the byte order mark of UTF-16, and UTF-8 would be right".to_owned())
         }
-        (None, body) if str::from_utf8(body).is_err() => Flaw::NotJson("it is not in UTF-8".to_owned()),
-        (None, _) => Flaw::NotJson(not_json(&error)),
+        (None, body) if str::from_utf8(body).is_err() => ParseError::NotJson("it is not in UTF-8".to_owned()),
+        (None, _) => ParseError::NotJson(not_json(&error)),
     })
 }
 
@@ -222,27 +227,27 @@ impl Message {
     /// Reads a message. `fallback` is its id where it names none.
     ///
     /// # Errors
-    /// [`Flaw`] with what would be right.
-    pub fn parse(bytes: &[u8], fallback: Option<MessageId>) -> Result<Self, Flaw> {
+    /// [`ParseError`] with what would be right.
+    pub fn parse(bytes: &[u8], fallback: Option<MessageId>) -> Result<Self, ParseError> {
         Self::read(json_in(bytes)?, fallback).map(|(message, _)| message)
     }
 
     /// Reads a message that is JSON already.
     ///
     /// # Errors
-    /// [`Flaw::NoObject`] and [`Flaw::Fields`] with what would be right.
-    pub fn from_json(value: Value, fallback: Option<MessageId>) -> Result<Self, Flaw> {
+    /// [`ParseError::NoObject`] and [`ParseError::Fields`] with what would be right.
+    pub fn from_json(value: Value, fallback: Option<MessageId>) -> Result<Self, ParseError> {
         Self::read(value, fallback).map(|(message, _)| message)
     }
 
     /// The same, with how many fields of other names it has, which are left aside.
-    fn read(value: Value, fallback: Option<MessageId>) -> Result<(Self, usize), Flaw> {
-        let Value::Object(fields) = value else { return Err(Flaw::NoObject) };
-        let (sent, others): (Sent, usize) = read_known(fields.into()).map_err(Flaw::Fields)?;
+    fn read(value: Value, fallback: Option<MessageId>) -> Result<(Self, usize), ParseError> {
+        let Value::Object(fields) = value else { return Err(ParseError::NoObject) };
+        let (sent, others): (Sent, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;
         let Sent { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
         let message_id = message_id.or(fallback).ok_or_else(|| {
             let message = "This is missing. Give what tells the message from every other.".to_owned();
-            Flaw::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
+            ParseError::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
         })?;
         Ok((Self { message_id, sku, kind, quantity, occurred_at, reference, name, version }, others))
     }
@@ -257,7 +262,7 @@ impl Message {
 /// By which way a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Way {
+pub enum Channel {
     /// From a topic.
     Kafka,
     /// By the JSON API.
@@ -273,7 +278,7 @@ pub enum Way {
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// By which way.
-    pub way: Way,
+    pub way: Channel,
     /// From which topic, or which file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -289,7 +294,7 @@ impl Source {
     /// A place in a topic.
     pub fn kafka(topic: &str, partition: i32, offset: i64) -> Self {
         Self {
-            way: Way::Kafka,
+            way: Channel::Kafka,
             topic: Some(topic.to_owned()),
             partition: Some(partition),
             offset: Some(offset),
@@ -297,7 +302,7 @@ impl Source {
     }
 
     /// Something that has no place, such as a request.
-    pub fn of(way: Way) -> Self {
+    pub fn of(way: Channel) -> Self {
         Self { way, topic: None, partition: None, offset: None }
     }
 
@@ -311,10 +316,10 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = match self.way {
-            Way::Kafka => "Kafka",
-            Way::Api => "API",
-            Way::Page => "Page",
-            Way::Replay => "File",
+            Channel::Kafka => "Kafka",
+            Channel::Api => "API",
+            Channel::Page => "Page",
+            Channel::Replay => "File",
         };
         f.write_str(way)?;
         if let Some(topic) = &self.topic {
@@ -344,8 +349,8 @@ impl Delivery {
     /// The message in bytes that came from this source.
     ///
     /// # Errors
-    /// [`Flaw`] where it is none.
-    pub fn of_bytes(source: &Source, raw: Vec<u8>) -> Result<Self, Flaw> {
+    /// [`ParseError`] where it is none.
+    pub fn of_bytes(source: &Source, raw: Vec<u8>) -> Result<Self, ParseError> {
         let (message, ignored) = Message::read(json_in(&raw)?, source.message_id())?;
         Ok(Self { message, source: source.clone(), raw, ignored })
     }
@@ -353,8 +358,8 @@ impl Delivery {
     /// The message in JSON that came from this source, and names its own id.
     ///
     /// # Errors
-    /// [`Flaw`] where it is none.
-    pub fn of_json(source: Source, value: Value) -> Result<Self, Flaw> {
+    /// [`ParseError`] where it is none.
+    pub fn of_json(source: Source, value: Value) -> Result<Self, ParseError> {
         let raw = value.to_string().into_bytes();
         let (message, ignored) = Message::read(value, None)?;
         Ok(Self { message, source, raw, ignored })

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Delivery, Flaw, MessageId, Note, Refusal, Sku, Source};
-use crate::leads::domain::Actor;
-use crate::values::{Invalid, Version, text_value};
+use super::{Delivery, MessageId, Note, ParseError, Sku, Source};
+use crate::base::identity::Actor;
+use crate::base::values::{Invalid, Version, text_value};
+use crate::inventory::domain::MOST_KEPT;
 
 /// A parked message's id. It follows from where the message came from and what it says, so that the same delivery twice
 /// is parked once.
@@ -100,20 +101,14 @@ pub struct Reason {
     pub words: String,
 }
 
-impl From<&Flaw> for Reason {
-    fn from(flaw: &Flaw) -> Self {
+impl From<&ParseError> for Reason {
+    fn from(flaw: &ParseError) -> Self {
         let name = match flaw {
-            Flaw::Empty | Flaw::NotJson(_) => "bad-json",
-            Flaw::NoObject | Flaw::Fields(_) => "wrong-schema",
-            Flaw::Cut { .. } => "too-large",
+            ParseError::Empty | ParseError::NotJson(_) => "bad-json",
+            ParseError::NoObject | ParseError::Fields(_) => "wrong-schema",
+            ParseError::Cut { .. } => "too-large",
         };
         Self { name: name.to_owned(), words: flaw.to_string() }
-    }
-}
-
-impl From<&Refusal> for Reason {
-    fn from(refusal: &Refusal) -> Self {
-        Self { name: refusal.name().to_owned(), words: refusal.to_string() }
     }
 }
 
@@ -155,14 +150,12 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// The most bytes that are kept of a message: a transaction holds 4 MB.
-    pub const MOST_KEPT: usize = 2_500_000;
     /// How many are kept of one that has more.
     const HEAD: usize = 262_144;
 
     /// What is kept of a message: all of it, or its beginning where it is too large.
     pub fn kept(raw: &[u8]) -> &[u8] {
-        if raw.len() <= Self::MOST_KEPT {
+        if raw.len() <= MOST_KEPT {
             return raw;
         }
         // A character of UTF-8 is not cut in two: what follows its first byte begins with the bits 10.
@@ -174,10 +167,10 @@ impl Parked {
     /// The message, of what was kept of it.
     ///
     /// # Errors
-    /// [`Flaw`] where it is none, or not all of it was kept.
-    pub fn delivery(&self, kept: Vec<u8>) -> Result<Delivery, Flaw> {
+    /// [`ParseError`] where it is none, or not all of it was kept.
+    pub fn delivery(&self, kept: Vec<u8>) -> Result<Delivery, ParseError> {
         if self.sha256.is_some() {
-            return Err(Flaw::Cut { kept: kept.len() as u64, bytes: self.bytes });
+            return Err(ParseError::Cut { kept: kept.len() as u64, bytes: self.bytes });
         }
         Delivery::of_bytes(&self.source, kept)
     }
@@ -191,7 +184,7 @@ impl Parked {
             message_id: None,
             sku: None,
             bytes: raw.len() as u64,
-            sha256: (raw.len() > Self::MOST_KEPT).then(|| sha256(raw)),
+            sha256: (raw.len() > MOST_KEPT).then(|| sha256(raw)),
             status: ParkedStatus::Open,
             version: Version::FIRST,
             parked_at: now,
@@ -221,22 +214,22 @@ fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::domain::Way;
+    use crate::inventory::domain::Channel;
 
     #[test]
     fn of_a_message_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept() {
-        let raw = "é".repeat(Parked::MOST_KEPT / 2 + 1);
+        let raw = "é".repeat(MOST_KEPT / 2 + 1);
         let reason = Reason { name: "bad-json".to_owned(), words: "It is not JSON.".to_owned() };
         let parked =
-            Parked::new(&Source::of(Way::Api), raw.as_bytes(), reason.clone(), Timestamp::UNIX_EPOCH);
+            Parked::new(&Source::of(Channel::Api), raw.as_bytes(), reason.clone(), Timestamp::UNIX_EPOCH);
         let kept = Parked::kept(raw.as_bytes());
         assert!((262_141..=262_144).contains(&kept.len()) && str::from_utf8(kept).is_ok());
         assert_eq!(parked.bytes, 2_500_002);
         assert_eq!(parked.sha256.as_deref(), Some(sha256(raw.as_bytes()).as_str()));
-        assert!(matches!(parked.delivery(kept.to_vec()), Err(Flaw::Cut { bytes: 2_500_002, .. })));
-        let whole = &raw.as_bytes()[..Parked::MOST_KEPT];
-        let parked = Parked::new(&Source::of(Way::Api), whole, reason, Timestamp::UNIX_EPOCH);
-        assert_eq!((Parked::kept(whole).len(), parked.sha256), (Parked::MOST_KEPT, None));
+        assert!(matches!(parked.delivery(kept.to_vec()), Err(ParseError::Cut { bytes: 2_500_002, .. })));
+        let whole = &raw.as_bytes()[..MOST_KEPT];
+        let parked = Parked::new(&Source::of(Channel::Api), whole, reason, Timestamp::UNIX_EPOCH);
+        assert_eq!((Parked::kept(whole).len(), parked.sha256), (MOST_KEPT, None));
     }
 
     #[test]
@@ -245,7 +238,7 @@ mod tests {
         let id = ParkedId::of(&place, b"one");
         assert_eq!(id, ParkedId::of(&place, b"one"));
         assert_ne!(id, ParkedId::of(&Source::kafka("t", 0, 8), b"one"));
-        let request = Source::of(Way::Api);
+        let request = Source::of(Channel::Api);
         assert_eq!(ParkedId::of(&request, b"one"), ParkedId::of(&request, b"one"));
         assert_ne!(ParkedId::of(&request, b"one"), ParkedId::of(&request, b"two"));
         assert_eq!(id.to_string().parse(), Ok(id));

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Delivery, Kind, Message, MessageId, Movement, Parked, Product, Units};
-use crate::leads::domain::Actor;
-use crate::values::Version;
+use super::{Delivery, Kind, Message, MessageId, Movement, Parked, Product, Reason, Units};
+use crate::base::identity::Actor;
+use crate::base::values::Version;
 
 /// Why a message is not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -167,6 +167,12 @@ impl Plan<'_> {
             at: now,
             by: by.cloned(),
         }
+    }
+}
+
+impl From<&Refusal> for Reason {
+    fn from(refusal: &Refusal) -> Self {
+        Self { name: refusal.name().to_owned(), words: refusal.to_string() }
     }
 }
 

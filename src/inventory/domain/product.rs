@@ -5,9 +5,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, LowMark, MessageId, ProductName, Reference, Sku, Source, Units};
-use crate::calendar;
-use crate::leads::domain::Actor;
-use crate::values::Version;
+use crate::base::calendar;
+use crate::base::identity::Actor;
+use crate::base::values::Version;
 
 /// The days of which a product keeps how it stood, today included.
 const DAYS: i64 = 30;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Invalid, text_value};
+use crate::base::values::{Invalid, text_value};
 
 /// Makes a text with its one constructor. `$read` gives the text as it is kept, or nothing; `$words` is what would be right.
 macro_rules! text {

@@ -6,25 +6,26 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::Answer;
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::calendar;
-use crate::error::AppError;
+use crate::base::calendar;
+use crate::base::identity::SignedIn;
+use crate::inventory::Inventory;
 use crate::inventory::domain::Sku;
 use crate::inventory::error::InventoryError;
 use crate::inventory::forms::{AdjustTexts, DetailsTexts, adjustment_id};
-use crate::inventory::store::{self, Adjustment};
+use crate::inventory::store::Adjustment;
 use crate::inventory::views::{AdjustForm, DetailsForm, ProductPage};
 use crate::orders::forms::Pairs;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath, InQuery};
-use crate::web::pages::Shell;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast_there};
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Inventory> {
+    Routes::default()
         .get("/inventory/{sku}", Access::Agent, show)
         .post("/inventory/{sku}/adjust", Access::Agent, adjust)
         .post("/inventory/{sku}/details", Access::Agent, details)
@@ -36,14 +37,14 @@ struct ShowQuery {
 }
 
 async fn show(
-    State(app): State<App>,
-    shell: Shell,
+    State(inventory): State<Inventory>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InPath(sku): InPath<Sku>,
-    InQuery(query): InQuery<ShowQuery>,
+    Path(sku): Path<Sku>,
+    Query(query): Query<ShowQuery>,
 ) -> Answer {
     let cursor = query.movements.as_deref().filter(|cursor| !cursor.is_empty());
-    let page = page(&app, shell, &sku, cursor).await?;
+    let page = page(&inventory, context, &sku, cursor).await?;
     if fragment && cursor.is_some() {
         html(StatusCode::OK, &page.as_movements())
     } else {
@@ -51,26 +52,37 @@ async fn show(
     }
 }
 
-async fn page(app: &App, shell: Shell, sku: &Sku, cursor: Option<&str>) -> Result<ProductPage, AppError> {
-    let movements = store::movements(app, sku, ProductPage::MOVEMENTS, cursor);
-    let (product, movements) = try_join(store::find(app, sku), movements).await?;
-    let today = calendar::day_of(app.clock.now());
-    Ok(ProductPage::new(shell, &product, &movements, today, app.entropy.uuid().to_string()))
+async fn page(
+    inventory: &Inventory,
+    context: PageContext,
+    sku: &Sku,
+    cursor: Option<&str>,
+) -> Result<ProductPage, Problem> {
+    let movements = inventory.movements(sku, ProductPage::MOVEMENTS, cursor);
+    let (product, movements) = try_join(inventory.find(sku), movements).await?;
+    let today = calendar::day_of(inventory.clock.now());
+    Ok(ProductPage::new(context, &product, &movements, today, inventory.rng.uuid().to_string()))
 }
 
 /// The page with the form of an adjustment as it was typed, and a fresh key: what was refused made nothing.
-async fn adjust_again(app: &App, shell: Shell, sku: &Sku, status: StatusCode, form: AdjustForm) -> Answer {
-    let page = page(app, shell, sku, None).await?;
+async fn adjust_again(
+    inventory: &Inventory,
+    context: PageContext,
+    sku: &Sku,
+    status: StatusCode,
+    form: AdjustForm,
+) -> Answer {
+    let page = page(inventory, context, sku, None).await?;
     let adjust = AdjustForm { key: page.adjust.key.clone(), ..form };
     html(status, &ProductPage { adjust, ..page })
 }
 
 async fn adjust(
-    State(app): State<App>,
-    shell: Shell,
+    State(inventory): State<Inventory>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
-    InPath(sku): InPath<Sku>,
+    Path(sku): Path<Sku>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let version = form.version()?;
@@ -81,34 +93,34 @@ async fn adjust(
             let stock_error = stock.err().map(|invalid| invalid.to_string());
             let reason_error = reason.err().map(|invalid| invalid.to_string());
             let form = AdjustForm { typed, stock_error, reason_error, ..AdjustForm::default() };
-            return adjust_again(&app, shell, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await;
+            return adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await;
         }
     };
-    let message_id = adjustment_id(&app, &who, form.get("key"))?;
+    let message_id = adjustment_id(&inventory, &who, form.get("key"))?;
     let adjustment = Adjustment { version, stock, reason, message_id };
-    match store::adjust(&app, &sku, adjustment, &who.actor()).await {
+    match inventory.adjust(&sku, adjustment, &who.actor()).await {
         Ok(_) => {
-            let there = see_other(&shell, &format!("/inventory/{sku}"), fragment);
+            let there = see_other(&context, &format!("/inventory/{sku}"), fragment);
             Ok(with_toast_there(there, Tone::Success, "The stock was set."))
         }
         Err(InventoryError::Conflict(_)) => {
             let form = AdjustForm { typed, overtaken: true, ..AdjustForm::default() };
-            adjust_again(&app, shell, &sku, StatusCode::CONFLICT, form).await
+            adjust_again(&inventory, context, &sku, StatusCode::CONFLICT, form).await
         }
         Err(InventoryError::KeyOfAnotherRequest) => {
             let error = Some("This form has set the stock already. Send it again to set it once more.");
             let form = AdjustForm { typed, error, ..AdjustForm::default() };
-            adjust_again(&app, shell, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await
+            adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn details(
-    State(app): State<App>,
-    shell: Shell,
+    State(inventory): State<Inventory>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InPath(sku): InPath<Sku>,
+    Path(sku): Path<Sku>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let version = form.version()?;
@@ -116,21 +128,22 @@ async fn details(
     let change = match typed.change() {
         Ok(change) => change,
         Err([name, mark]) => {
-            let page = page(&app, shell, &sku, None).await?;
-            let words = |invalid: Option<crate::values::Invalid>| invalid.map(|invalid| invalid.to_string());
+            let page = page(&inventory, context, &sku, None).await?;
+            let words =
+                |invalid: Option<crate::base::values::Invalid>| invalid.map(|invalid| invalid.to_string());
             let (name_error, mark_error) = (words(name), words(mark));
             let details = DetailsForm { typed, name_error, mark_error, overtaken: false };
             return html(StatusCode::UNPROCESSABLE_ENTITY, &ProductPage { details, ..page });
         }
     };
-    let there = || see_other(&shell, &format!("/inventory/{sku}"), fragment);
+    let there = || see_other(&context, &format!("/inventory/{sku}"), fragment);
     if change.name.is_none() && change.low_mark.is_none() {
         return Ok(with_toast_there(there(), Tone::Info, "Nothing was changed."));
     }
-    match store::change_details(&app, &sku, version, &change, None).await {
+    match inventory.change_details(&sku, version, &change, None).await {
         Ok(_) => Ok(with_toast_there(there(), Tone::Success, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
-            let page = page(&app, shell, &sku, None).await?;
+            let page = page(&inventory, context, &sku, None).await?;
             let details =
                 DetailsForm { typed: typed.over(&fresh), overtaken: true, ..DetailsForm::default() };
             html(StatusCode::CONFLICT, &ProductPage { details, ..page })

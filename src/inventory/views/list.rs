@@ -6,14 +6,14 @@ use jiff::civil::Date;
 use super::ProductView;
 use crate::inventory::health::{ConsumerPage, Progress};
 use crate::inventory::store::ProductPage;
-use crate::search::Query;
-use crate::web::pages::{Moment, Shell};
+use crate::shared::search::SearchQuery;
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// `GET /inventory`
 #[derive(Template)]
 #[template(path = "inventory/list.html", blocks = ["rows"])]
 pub(in crate::inventory) struct ProductListPage {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     /// What was searched for, or the empty text.
     q: String,
     products: Vec<ProductView>,
@@ -32,8 +32,8 @@ impl ProductListPage {
     pub(in crate::inventory) const LIMIT: u16 = 25;
 
     pub(in crate::inventory) fn new(
-        shell: Shell,
-        query: Option<&Query>,
+        context: PageContext,
+        query: Option<&SearchQuery>,
         cursor: Option<&str>,
         page: &ProductPage,
         today: Date,
@@ -49,7 +49,7 @@ impl ProductListPage {
             count => format!("{count} products shown"),
         };
         Self {
-            shell,
+            context,
             first: cursor.map(|_| address(&q, "")),
             products: page.products.iter().map(|product| ProductView::of(product, today)).collect(),
             q,
@@ -78,7 +78,7 @@ fn address(q: &str, cursor: &str) -> String {
 #[derive(Template)]
 #[template(path = "inventory/welcome.html")]
 pub(in crate::inventory) struct NoProductsPage {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     /// The address of this site, as far as the request says it.
     pub(in crate::inventory) origin: String,
 }
@@ -87,7 +87,7 @@ pub(in crate::inventory) struct NoProductsPage {
 #[derive(Template)]
 #[template(path = "inventory/consumers.html")]
 pub(in crate::inventory) struct ConsumersPage {
-    shell: Shell,
+    context: PageContext,
     consumers: Vec<ConsumerView>,
     /// The address of the next page.
     next: Option<String>,
@@ -99,14 +99,14 @@ struct ConsumerView {
     partition: i32,
     offset: i64,
     lag: Option<i64>,
-    at: Moment,
+    at: DisplayTime,
 }
 
 impl ConsumersPage {
     /// The partitions of a page.
     pub(in crate::inventory) const LIMIT: u16 = 50;
 
-    pub(in crate::inventory) fn new(shell: Shell, page: ConsumerPage) -> Self {
+    pub(in crate::inventory) fn new(context: PageContext, page: ConsumerPage) -> Self {
         let address = |cursor: String| {
             let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
             Some(format!("/inventory/consumers?{query}"))
@@ -120,6 +120,6 @@ impl ConsumersPage {
             at: one.at.into(),
         };
         let consumers = page.consumers.into_iter().map(view).collect();
-        Self { shell, consumers, next: page.next.and_then(address) }
+        Self { context, consumers, next: page.next.and_then(address) }
     }
 }

@@ -6,11 +6,11 @@ use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::base::values::Invalid;
 use crate::inventory::domain::{Parked, ParkedStatus};
 use crate::inventory::groups::{Decided, Decision, Group, ReasonName};
 use crate::orders::forms::Pairs;
-use crate::values::Invalid;
-use crate::web::pages::{Moment, Shell};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// What came of trying to do something with a parked message, for where it is shown.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +41,8 @@ pub(in crate::inventory) struct ParkedView {
     sha256: Option<String>,
     status: ParkedStatus,
     version: u64,
-    parked: Moment,
-    updated: Moment,
+    parked: DisplayTime,
+    updated: DisplayTime,
     by: Option<String>,
     note: Option<String>,
     /// The message itself, where it is short enough for where it is shown.
@@ -168,7 +168,7 @@ fn given<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
 #[derive(Template)]
 #[template(path = "inventory/parked.html", blocks = ["rows"])]
 pub(in crate::inventory) struct ParkedListPage {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     pub(in crate::inventory) status: ParkedStatus,
     pub(in crate::inventory) parked: Vec<ParkedView>,
     /// The cursor of the next page.
@@ -205,7 +205,7 @@ impl ParkedListPage {
 #[derive(Template)]
 #[template(path = "inventory/parked_one.html")]
 pub(in crate::inventory) struct OneParkedPage {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     pub(in crate::inventory) one: ParkedView,
 }
 
@@ -213,6 +213,6 @@ pub(in crate::inventory) struct OneParkedPage {
 #[derive(Template)]
 #[template(path = "inventory/_parked.html")]
 pub(in crate::inventory) struct ParkedPart {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     pub(in crate::inventory) one: ParkedView,
 }

@@ -7,7 +7,7 @@ use super::ProductView;
 use crate::inventory::domain::{Kind, Movement, Product};
 use crate::inventory::forms::{AdjustTexts, DetailsTexts};
 use crate::inventory::store::MovementPage;
-use crate::web::pages::{Moment, Shell};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// A movement as pages show it.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(in crate::inventory) struct MovementView {
     /// Where it came from, and who sent it where somebody did.
     source: String,
     by: Option<String>,
-    at: Moment,
+    at: DisplayTime,
 }
 
 impl MovementView {
@@ -99,7 +99,7 @@ impl DetailsForm {
 #[derive(Template)]
 #[template(path = "inventory/product.html", blocks = ["movements"])]
 pub(in crate::inventory) struct ProductPage {
-    pub(in crate::inventory) shell: Shell,
+    pub(in crate::inventory) context: PageContext,
     pub(in crate::inventory) product: ProductView,
     pub(in crate::inventory) movements: Vec<MovementView>,
     /// The address of further movements.
@@ -113,7 +113,7 @@ impl ProductPage {
     pub(in crate::inventory) const MOVEMENTS: u16 = 25;
 
     pub(in crate::inventory) fn new(
-        shell: Shell,
+        context: PageContext,
         product: &Product,
         page: &MovementPage,
         today: Date,
@@ -124,7 +124,7 @@ impl ProductPage {
             Some(format!("/inventory/{}?{query}", product.sku))
         };
         Self {
-            shell,
+            context,
             product: ProductView::of(product, today),
             movements: page.movements.iter().map(MovementView::of).collect(),
             more: page.next.as_ref().and_then(address),

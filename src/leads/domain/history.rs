@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Actor, Lead, LeadField};
-use crate::values::{Invalid, OrderId, Version, text_value};
+use super::{Lead, LeadField};
+use crate::base::identity::Actor;
+use crate::base::values::{Invalid, OrderId, Version, text_value};
 
 /// The reason for reopening a lead, one to 500 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

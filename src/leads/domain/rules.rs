@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::{Actor, Lead, LeadField, Score, Status, Stock};
-use crate::values::{Email, Name, UsState};
+use super::{Lead, LeadField, Score, Status, Stock};
+use crate::base::identity::Actor;
+use crate::base::values::{Email, Name, UsState};
 
 /// A business rule that a change broke although its version was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{Status, Stock};
-use crate::values::{Invalid, text_value};
+use crate::base::values::{Invalid, text_value};
 
 /// A lead's place in the pipeline, or whether it is free to be sold: no two of them share a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

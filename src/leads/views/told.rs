@@ -3,12 +3,13 @@
 use askama::Template;
 
 use super::label;
-use crate::leads::domain::{Action, Actor, FieldChange, HistoryEntry, LeadId};
+use crate::base::identity::Actor;
+use crate::base::values::OrderId;
+use crate::leads::domain::{Action, FieldChange, HistoryEntry, LeadId};
 use crate::leads::error::Conflict;
 use crate::leads::forms::{Edit, text_of};
-use crate::leads::merge::{Fate, MergedField};
-use crate::values::OrderId;
-use crate::web::pages::{Moment, Shell};
+use crate::leads::merge::{MergeOutcome, MergedField};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// A field's change as pages tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct EntryView {
     /// Who did it.
     pub who: Actor,
     /// When.
-    pub when: Moment,
+    pub when: DisplayTime,
     /// Every field that changed.
     pub fields: Vec<ChangeView>,
     /// Why, where a reason was given.
@@ -94,7 +95,7 @@ pub struct ConflictField {
     /// As the person wants it.
     pub yours: Shown,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: MergeOutcome,
 }
 
 impl ConflictField {
@@ -114,22 +115,22 @@ impl ConflictField {
 
     /// Whether somebody else changed it.
     pub fn is_theirs(&self) -> bool {
-        matches!(self.fate, Fate::Theirs | Fate::Agreed | Fate::Overlap)
+        matches!(self.fate, MergeOutcome::Theirs | MergeOutcome::Agreed | MergeOutcome::Overlap)
     }
 
     /// Whether the person has to choose.
     pub fn is_overlap(&self) -> bool {
-        self.fate == Fate::Overlap
+        self.fate == MergeOutcome::Overlap
     }
 
     /// Whether the person's value goes on top.
     pub fn is_kept(&self) -> bool {
-        self.fate == Fate::Kept
+        self.fate == MergeOutcome::Kept
     }
 
     /// Whether both want the same.
     pub fn is_agreed(&self) -> bool {
-        self.fate == Fate::Agreed
+        self.fate == MergeOutcome::Agreed
     }
 
     /// The value that goes into the merged lead where there is nothing to choose.
@@ -140,10 +141,10 @@ impl ConflictField {
     /// How the row looks.
     pub fn kind(&self) -> &'static str {
         match self.fate {
-            Fate::Untouched => "same",
-            Fate::Kept => "kept",
-            Fate::Theirs | Fate::Agreed => "theirs",
-            Fate::Overlap => "overlap",
+            MergeOutcome::Untouched => "same",
+            MergeOutcome::Kept => "kept",
+            MergeOutcome::Theirs | MergeOutcome::Agreed => "theirs",
+            MergeOutcome::Overlap => "overlap",
         }
     }
 }
@@ -221,7 +222,7 @@ impl ConflictView {
 #[template(path = "leads/_row_conflict.html")]
 pub struct ConflictRow {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The conflict.
     pub conflict: ConflictView,
 }
@@ -231,7 +232,7 @@ pub struct ConflictRow {
 #[template(path = "leads/conflict.html", blocks = ["panel"])]
 pub struct ConflictPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The conflict.
     pub conflict: ConflictView,
 }

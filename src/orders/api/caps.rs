@@ -7,22 +7,23 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::accounts::domain::SignedIn;
-use crate::app::App;
-use crate::dynamo::ledger::{Answer, Once};
-use crate::error::AppError;
-use crate::fields::{Fields, FromFields, text, whole_number};
-use crate::leads::stats::{self, StateCount, Stats};
+use crate::base::fields::{Fields, FromFields, text, whole_number};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Invalid, UsState, Version};
+use crate::orders::Orders;
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
-use crate::orders::store;
-use crate::values::{Invalid, UsState, Version};
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{JsonRequest, WebError};
+use crate::stats::{StateCount, Stats};
+use crate::store::ledger::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::JsonRequest;
+use crate::web::problem::Problem;
 use crate::web::respond::answer;
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Orders> {
+    Routes::default()
         .get("/api/leads/caps", Access::Agent, caps)
         .put("/api/leads/caps", Access::Agent, set)
         .get("/api/leads/stats", Access::Agent, statistics)
@@ -46,8 +47,8 @@ struct CapAnswer {
     in_stock: u64,
 }
 
-async fn caps(State(app): State<App>) -> Result<Json<CapsAnswer>, AppError> {
-    let (caps, stats) = both(&app).await?;
+async fn caps(State(orders): State<Orders>) -> Result<Json<CapsAnswer>, Problem> {
+    let (caps, stats) = both(&orders).await?;
     let in_stock = |state: UsState| {
         stats
             .by_state
@@ -60,9 +61,9 @@ async fn caps(State(app): State<App>) -> Result<Json<CapsAnswer>, AppError> {
     Ok(Json(CapsAnswer { default: caps.default, states, as_of: stats.as_of }))
 }
 
-async fn both(app: &App) -> Result<(store::Caps, Stats), AppError> {
-    let caps = async { Ok::<_, AppError>(store::caps(app).await?) };
-    let stats = async { Ok::<_, AppError>(stats::read(app).await?) };
+async fn both(orders: &Orders) -> Result<(crate::orders::domain::Caps, Stats), Problem> {
+    let caps = async { Ok::<_, Problem>(orders.caps().await?) };
+    let stats = async { Ok::<_, Problem>(orders.statistics.read().await?) };
     try_join(caps, stats).await
 }
 
@@ -107,21 +108,25 @@ impl SetBody {
     }
 }
 
-async fn set(State(app): State<App>, _: SignedIn, request: JsonRequest<SetBody>) -> Result<Answer, AppError> {
+async fn set(
+    State(orders): State<Orders>,
+    _: SignedIn,
+    request: JsonRequest<SetBody>,
+) -> Result<Answer, Problem> {
     let wanted = request.body.wanted()?;
     let version = request.version(request.body.version)?;
     Ok(match wanted {
         Wanted::Of(state, cap) => {
             let answer = |cap: &StateCap| answer(StatusCode::OK, cap, cap.version.get(), None);
-            let once = request.once.map(|request| Once { request, answer: &answer });
-            let set = async { Ok(store::set_cap(&app, state, version, cap, once.as_ref()).await?) };
-            Once::run::<AppError>(once.as_ref(), &app.dynamo, set).await?.answer(answer)
+            let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
+            let set = async { Ok(orders.set_cap(state, version, cap, idempotency.as_ref()).await?) };
+            Idempotency::run::<Problem>(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
         Wanted::Default(cap) => {
             let answer = |cap: &DefaultCap| answer(StatusCode::OK, cap, cap.version.get(), None);
-            let once = request.once.map(|request| Once { request, answer: &answer });
-            let set = async { Ok(store::set_default_cap(&app, version, cap, once.as_ref()).await?) };
-            Once::run::<AppError>(once.as_ref(), &app.dynamo, set).await?.answer(answer)
+            let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
+            let set = async { Ok(orders.set_default_cap(version, cap, idempotency.as_ref()).await?) };
+            Idempotency::run::<Problem>(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
     })
 }
@@ -141,8 +146,8 @@ struct OutAnswer {
     cap: Cap,
 }
 
-async fn statistics(State(app): State<App>) -> Result<Json<StatsAnswer>, AppError> {
-    let (caps, stats) = both(&app).await?;
+async fn statistics(State(orders): State<Orders>) -> Result<Json<StatsAnswer>, Problem> {
+    let (caps, stats) = both(&orders).await?;
     let out = caps.states.into_iter().map(|StateCap { state, out, cap, .. }| OutAnswer { state, out, cap });
     Ok(Json(StatsAnswer { stats, out: out.collect() }))
 }
@@ -150,7 +155,7 @@ async fn statistics(State(app): State<App>) -> Result<Json<StatsAnswer>, AppErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields;
+    use crate::base::fields;
 
     #[test]
     fn one_cap_is_set_at_a_time_and_null_follows_the_default() {

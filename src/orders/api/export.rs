@@ -4,18 +4,19 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::app::App;
-use crate::error::AppError;
-use crate::orders::export::{Part, part};
+use crate::orders::Orders;
+use crate::orders::export::Shard;
 use crate::orders::period::Period;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::InQuery;
-use crate::web::pages::Shell;
+use crate::web::access::Access;
+use crate::web::extract::Query;
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::respond::csv_part;
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app).get("/api/orders/export/csv", Access::Agent, export)
+pub fn routes() -> Routes<Orders> {
+    Routes::default().get("/api/orders/export/csv", Access::Agent, export)
 }
 
 #[derive(Debug, Deserialize)]
@@ -27,14 +28,14 @@ struct Parameters {
 }
 
 async fn export(
-    State(app): State<App>,
-    shell: Shell,
-    InQuery(Parameters { from, to, cursor }): InQuery<Parameters>,
-) -> Result<Response, AppError> {
+    State(orders): State<Orders>,
+    context: PageContext,
+    Query(Parameters { from, to, cursor }): Query<Parameters>,
+) -> Result<Response, Problem> {
     let period = Period::read(from, to)?;
     let cursor = cursor.filter(|text| !text.is_empty());
-    let Part { csv, next, .. } = part(&app, &period, cursor.as_deref()).await?;
-    let next = next.map(|cursor| (shell.url(&address(&period, Some(&cursor))), cursor));
+    let Shard { csv, next, .. } = orders.export_part(&period, cursor.as_deref()).await?;
+    let next = next.map(|cursor| (context.url(&address(&period, Some(&cursor))), cursor));
     Ok(csv_part("orders.csv", csv, next))
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Invalid, Name, begins_formula, text_value};
+use crate::base::values::{Invalid, Name, begins_formula, text_value};
 
 /// A customer's name: a [`Name`] that no spreadsheet takes as a formula.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

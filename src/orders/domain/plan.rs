@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Cap, Quantity};
+use crate::base::values::{Invalid, UsState, text_value};
 use crate::leads::domain::{Lead, LeadId};
-use crate::values::{Invalid, UsState, text_value};
 
 /// What a state gives to an order, and why that many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct StateStock {
     pub out: u32,
     /// How many more may go out; negative where the cap was lowered under what is out. What other requests have
     /// reserved a moment ago counts as out here.
-    pub room: i64,
+    pub remaining: i64,
     /// Whether the cap is stored; one that nobody has set and nothing has used is not.
     pub stored: bool,
     /// The oldest free leads, oldest first, at least as many as the order may be given if there are.
@@ -61,8 +61,8 @@ pub struct StateStock {
 impl StateStock {
     /// The most that an order which asks for `quantity` may be given here.
     pub fn most(&self, quantity: Option<Quantity>) -> u32 {
-        let room = u32::try_from(self.room.max(0)).unwrap_or(u32::MAX);
-        quantity.map_or(room, |quantity| room.min(quantity.get()))
+        let remaining = u32::try_from(self.remaining.max(0)).unwrap_or(u32::MAX);
+        quantity.map_or(remaining, |quantity| remaining.min(quantity.get()))
     }
 }
 
@@ -143,7 +143,8 @@ text_value!(Fingerprint);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::leads::domain::{Actor, NewLead};
+    use crate::base::identity::Actor;
+    use crate::leads::domain::NewLead;
     use jiff::Timestamp;
 
     fn lead(number: u8, state: &str) -> Lead {
@@ -154,20 +155,20 @@ mod tests {
         new.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("test")).unwrap()
     }
 
-    fn stock(state: &str, room: i64, oldest: Vec<Lead>) -> StateStock {
+    fn stock(state: &str, remaining: i64, oldest: Vec<Lead>) -> StateStock {
         let (cap, state) = (Cap::DEFAULT, state.parse().unwrap());
-        StateStock { state, cap, out: 0, room, stored: true, oldest, whole: true }
+        StateStock { state, cap, out: 0, remaining, stored: true, oldest, whole: true }
     }
 
     #[test]
     fn a_state_gives_the_least_of_what_is_asked_what_its_cap_leaves_and_what_is_there() {
-        for (asked, room, there, given) in
+        for (asked, remaining, there, given) in
             [(Some(2), 10, 3, 2), (None, 2, 3, 2), (Some(5), 10, 3, 3), (None, -4, 3, 0), (Some(1), 0, 3, 0)]
         {
             let leads: Vec<Lead> = (0..there).map(|number| lead(number, "NY")).collect();
             let asked = asked.map(|asked| Quantity::try_from(asked).unwrap());
-            let plan = Plan::of(&[stock("NY", room, leads.clone())], asked);
-            assert_eq!(plan.leads, leads[..given], "{asked:?} {room} {there}");
+            let plan = Plan::of(&[stock("NY", remaining, leads.clone())], asked);
+            assert_eq!(plan.leads, leads[..given], "{asked:?} {remaining} {there}");
             assert_eq!((plan.given[0].given as usize, plan.given[0].in_stock), (given, u64::from(there)));
         }
     }

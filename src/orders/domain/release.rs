@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::values::{Invalid, text_value};
 use crate::leads::domain::Reason;
-use crate::values::{Invalid, text_value};
 
 /// The kinds of reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

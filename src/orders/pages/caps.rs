@@ -5,43 +5,42 @@ use futures_util::future::try_join;
 use http::StatusCode;
 
 use super::Answer;
-use crate::app::App;
-use crate::error::AppError;
-use crate::leads::stats;
+use crate::base::values::UsState;
+use crate::orders::Orders;
 use crate::orders::domain::{Cap, StateCap};
 use crate::orders::error::OrderError;
 use crate::orders::forms::Pairs;
-use crate::orders::store;
 use crate::orders::views::{CapEdit, CapRow, CapRowPart, CapsPage, in_stock};
-use crate::values::UsState;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::{FormData, InPath};
-use crate::web::pages::Shell;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
 use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app)
+pub fn routes() -> Routes<Orders> {
+    Routes::default()
         .get("/orders/caps", Access::Agent, show)
         .post("/orders/caps", Access::Agent, set_default)
         .post("/orders/caps/{state}", Access::Agent, set)
 }
 
-async fn show(State(app): State<App>, shell: Shell) -> Answer {
-    html(StatusCode::OK, &page(&app, shell).await?)
+async fn show(State(orders): State<Orders>, context: PageContext) -> Answer {
+    html(StatusCode::OK, &page(&orders, context).await?)
 }
 
-async fn page(app: &App, shell: Shell) -> Result<CapsPage, AppError> {
-    let caps = async { Ok::<_, AppError>(store::caps(app).await?) };
-    let stats = async { Ok::<_, AppError>(stats::read(app).await?) };
+async fn page(orders: &Orders, context: PageContext) -> Result<CapsPage, Problem> {
+    let caps = async { Ok::<_, Problem>(orders.caps().await?) };
+    let stats = async { Ok::<_, Problem>(orders.statistics.read().await?) };
     let (caps, stats) = try_join(caps, stats).await?;
-    Ok(CapsPage::new(shell, &caps, &stats))
+    Ok(CapsPage::new(context, &caps, &stats))
 }
 
 async fn set_default(
-    State(app): State<App>,
-    shell: Shell,
+    State(orders): State<Orders>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
@@ -52,9 +51,9 @@ async fn set_default(
             let error = Some(invalid.to_string());
             (StatusCode::UNPROCESSABLE_ENTITY, CapEdit { typed, error, overtaken: false })
         }
-        Ok(cap) => match store::set_default_cap(&app, version, cap, None).await {
+        Ok(cap) => match orders.set_default_cap(version, cap, None).await {
             Ok(_) => {
-                let there = see_other(&shell, "/orders/caps", fragment);
+                let there = see_other(&context, "/orders/caps", fragment);
                 return Ok(with_toast_there(there, Tone::Success, "The default cap was set."));
             }
             Err(OrderError::DefaultCapConflict(_)) => {
@@ -63,16 +62,16 @@ async fn set_default(
             Err(error) => return Err(error.into()),
         },
     };
-    let page = page(&app, shell).await?;
+    let page = page(&orders, context).await?;
     let default = page.default.clone().refused(edit);
     html(status, &CapsPage { default, ..page })
 }
 
 async fn set(
-    State(app): State<App>,
-    shell: Shell,
+    State(orders): State<Orders>,
+    context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    InPath(state): InPath<UsState>,
+    Path(state): Path<UsState>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let version = form.version()?;
@@ -86,48 +85,49 @@ async fn set(
         Ok(cap) => cap,
         Err(invalid) => {
             let edit = CapEdit { typed, error: Some(invalid.to_string()), overtaken: false };
-            let stored = stored(&app, state).await?;
-            return refused(&app, shell, fragment, StatusCode::UNPROCESSABLE_ENTITY, &stored, edit).await;
+            let stored = stored(&orders, state).await?;
+            return refused(&orders, context, fragment, StatusCode::UNPROCESSABLE_ENTITY, &stored, edit)
+                .await;
         }
     };
-    match store::set_cap(&app, state, version, cap, None).await {
+    match orders.set_cap(state, version, cap, None).await {
         Ok(cap) if fragment => {
-            let row = CapRow::of(&cap, in_stock(&stats::read(&app).await?, state)).saved();
-            let part = html(StatusCode::OK, &CapRowPart { shell, row })?;
+            let row = CapRow::of(&cap, in_stock(&orders.statistics.read().await?, state)).saved();
+            let part = html(StatusCode::OK, &CapRowPart { context, row })?;
             Ok(with_toast(part, Tone::Success, "Saved."))
         }
         Ok(_) => {
-            let there = see_other(&shell, "/orders/caps", false);
+            let there = see_other(&context, "/orders/caps", false);
             Ok(with_toast_there(there, Tone::Success, "The cap was set."))
         }
         Err(OrderError::CapConflict(fresh)) => {
             let edit = CapEdit { typed, error: None, overtaken: true };
-            refused(&app, shell, fragment, StatusCode::CONFLICT, &fresh, edit).await
+            refused(&orders, context, fragment, StatusCode::CONFLICT, &fresh, edit).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn stored(app: &App, state: UsState) -> Result<StateCap, AppError> {
-    let states = store::caps(app).await?.states;
+async fn stored(orders: &Orders, state: UsState) -> Result<StateCap, Problem> {
+    let states = orders.caps().await?.states;
     let cap = states.into_iter().find(|cap| cap.state == state);
-    cap.ok_or_else(|| crate::web::extract::WebError::NotFound.into())
+    cap.ok_or_else(|| crate::web::error::WebError::NotFound.into())
 }
 
 /// The row again, or the page with it, with what was typed and why it was not set.
 async fn refused(
-    app: &App,
-    shell: Shell,
+    orders: &Orders,
+    context: PageContext,
     fragment: bool,
     status: StatusCode,
     cap: &StateCap,
     edit: CapEdit,
 ) -> Answer {
     if fragment {
-        let row = CapRow::of(cap, in_stock(&stats::read(app).await?, cap.state)).refused(edit);
-        return html(status, &CapRowPart { shell, row });
+        let row = CapRow::of(cap, in_stock(&orders.statistics.read().await?, cap.state)).refused(edit);
+        return html(status, &CapRowPart { context, row });
     }
-    let page = page(app, shell).await?;
+    let page = page(orders, context).await?;
     let row = page.rows.iter().find(|row| row.code == cap.state.as_str()).cloned();
     match row {
         Some(row) => html(status, &page.with(row.refused(edit))),

@@ -6,19 +6,19 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::Answer;
-use crate::app::App;
+use crate::orders::Orders;
 use crate::orders::api::export_address;
-use crate::orders::export::part;
 use crate::orders::period::Period;
 use crate::orders::views::counted;
-use crate::web::access::{Access, Routes};
-use crate::web::extract::InQuery;
-use crate::web::pages::Shell;
+use crate::web::access::Access;
+use crate::web::extract::Query;
+use crate::web::pages::PageContext;
 use crate::web::respond::html;
+use crate::web::routes::Routes;
 
 /// The routes.
-pub fn routes(app: &App) -> Routes {
-    Routes::new(app).get("/orders/export", Access::Agent, show)
+pub fn routes() -> Routes<Orders> {
+    Routes::default().get("/orders/export", Access::Agent, show)
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,7 @@ struct ExportQuery {
 #[derive(Template)]
 #[template(path = "orders/export.html")]
 struct ExportPage {
-    shell: Shell,
+    context: PageContext,
     from: String,
     to: String,
     part: Option<PartView>,
@@ -46,18 +46,26 @@ struct PartView {
     next: Option<String>,
 }
 
-async fn show(State(app): State<App>, shell: Shell, InQuery(query): InQuery<ExportQuery>) -> Answer {
+async fn show(
+    State(orders): State<Orders>,
+    context: PageContext,
+    Query(query): Query<ExportQuery>,
+) -> Answer {
     // The days are asked for first; the form sends both, also empty.
     let asked = query.from.is_some() || query.to.is_some();
     let period = Period::read(query.from, query.to)?;
     let cursor = query.cursor.filter(|text| !text.is_empty());
-    let part = if asked { Some(view(&app, &period, cursor.as_deref()).await?) } else { None };
+    let part = if asked { Some(view(&orders, &period, cursor.as_deref()).await?) } else { None };
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-    html(StatusCode::OK, &ExportPage { shell, from: day(period.from), to: day(period.to), part })
+    html(StatusCode::OK, &ExportPage { context, from: day(period.from), to: day(period.to), part })
 }
 
-async fn view(app: &App, period: &Period, cursor: Option<&str>) -> Result<PartView, crate::error::AppError> {
-    let part = part(app, period, cursor).await?;
+async fn view(
+    orders: &Orders,
+    period: &Period,
+    cursor: Option<&str>,
+) -> Result<PartView, crate::web::problem::Problem> {
+    let part = orders.export_part(period, cursor).await?;
     let leads = counted(part.leads, "lead", "leads");
     let orders = counted(part.orders.into(), "order", "orders");
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use askama::Template;
 
-use crate::leads::stats::Stats;
+use crate::base::values::UsState;
+use crate::orders::domain::Caps;
 use crate::orders::domain::{DefaultCap, StateCap};
-use crate::orders::store::Caps;
-use crate::values::UsState;
-use crate::web::pages::{Moment, Shell};
+use crate::stats::Stats;
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// What a person typed as a cap that was not set, and why it was not.
 #[derive(Debug, Clone, Default)]
@@ -134,25 +134,25 @@ impl DefaultEdit {
 #[template(path = "orders/caps.html")]
 pub struct CapsPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The default.
     pub default: DefaultEdit,
     /// All states.
     pub rows: Vec<CapRow>,
     /// The time that the stock stands for.
-    pub as_of: Option<Moment>,
+    pub as_of: Option<DisplayTime>,
     /// How late the stock is, in words.
     pub late: Option<String>,
 }
 
 impl CapsPage {
     /// All caps, with what is in stock.
-    pub fn new(shell: Shell, caps: &Caps, stats: &Stats) -> Self {
+    pub fn new(context: PageContext, caps: &Caps, stats: &Stats) -> Self {
         let mut rows: Vec<CapRow> =
             caps.states.iter().map(|cap| CapRow::of(cap, in_stock(stats, cap.state))).collect();
         rows.sort_by_key(|row| row.name);
         let (as_of, late) = (stats.as_of.map(Into::into), stats.late());
-        Self { shell, default: DefaultEdit::of(caps.default), rows, as_of, late }
+        Self { context, default: DefaultEdit::of(caps.default), rows, as_of, late }
     }
 
     /// The same, with another row for its state.
@@ -172,7 +172,7 @@ pub(in crate::orders) fn in_stock(stats: &Stats, state: UsState) -> u64 {
 #[template(path = "orders/_cap_row.html")]
 pub struct CapRowPart {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The row.
     pub row: CapRow,
 }

@@ -3,12 +3,12 @@
 use askama::Template;
 
 use super::{GivenRow, LeadLine, counted, given_rows, states};
-use crate::leads::stats::Stats;
 use crate::leads::views::Field;
 use crate::orders::domain::Given;
+use crate::orders::domain::Preview;
 use crate::orders::forms::{OrderMessages, OrderTexts};
-use crate::orders::store::Preview;
-use crate::web::pages::Shell;
+use crate::stats::Stats;
+use crate::web::pages::PageContext;
 
 /// A state that may be asked for.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl PreviewView {
 #[template(path = "orders/new.html", blocks = ["preview"])]
 pub struct NewOrderPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The fields.
     pub form: OrderForm,
     /// What they would give.

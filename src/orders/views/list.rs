@@ -6,7 +6,7 @@ use super::{Choice, OrderView, counted, states};
 use crate::orders::domain::OrderStatus;
 use crate::orders::forms::OrderQuery;
 use crate::orders::list::{ListRequest, OrderPage};
-use crate::web::pages::Shell;
+use crate::web::pages::PageContext;
 
 /// The filter above the list, as it was asked for.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ impl Toolbar {
 #[template(path = "orders/list.html", blocks = ["rows"])]
 pub struct OrderListPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The filter.
     pub filter: Toolbar,
     /// Whether the filter may leave some out.
@@ -88,7 +88,7 @@ pub struct OrderListPage {
 
 impl OrderListPage {
     /// A page of orders as it was asked for.
-    pub fn new(shell: Shell, request: &ListRequest, page: OrderPage) -> Self {
+    pub fn new(context: PageContext, request: &ListRequest, page: OrderPage) -> Self {
         let filter = Toolbar::of(request);
         let filtered = !request.filter.is_empty();
         let full = page.orders.len() >= usize::from(OrderQuery::LIMIT);
@@ -102,7 +102,7 @@ impl OrderListPage {
         Self {
             first: request.cursor.as_ref().map(|_| filter.address(None)),
             orders: page.orders.iter().map(OrderView::of).collect(),
-            shell,
+            context,
             filter,
             filtered,
             count_text,
@@ -122,5 +122,5 @@ impl OrderListPage {
 #[template(path = "orders/welcome.html")]
 pub struct NoOrdersPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
 }

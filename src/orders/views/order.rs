@@ -3,11 +3,11 @@
 use askama::Template;
 
 use super::{GivenRow, LeadLine, OrderView, given_rows};
+use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Lead, LeadId};
+use crate::orders::domain::{OrderAction, OrderDetail, OrderEntry, OrderLeads};
 use crate::orders::domain::{OrderStatus, ReleaseReason};
-use crate::orders::store::{OrderAction, OrderDetail, OrderEntry, OrderLeads};
-use crate::values::{OrderId, Version};
-use crate::web::pages::{Moment, Shell};
+use crate::web::pages::{DisplayTime, PageContext};
 
 /// What happened to an order at one version.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct EntryView {
     /// Who did it.
     pub who: String,
     /// When.
-    pub when: Moment,
+    pub when: DisplayTime,
     /// Why, where a reason was given.
     pub reason: Option<String>,
     /// The lead that was released.
@@ -77,7 +77,7 @@ pub struct Refusal {
 #[template(path = "orders/detail.html", blocks = ["leads"])]
 pub struct OrderPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The order.
     pub order: OrderView,
     /// What each state gave at creation.
@@ -97,14 +97,19 @@ impl OrderPage {
     pub const LEADS: u16 = 100;
 
     /// An order with a page of its leads.
-    pub fn new(shell: Shell, detail: &OrderDetail, leads: OrderLeads, history: Vec<OrderEntry>) -> Self {
+    pub fn new(
+        context: PageContext,
+        detail: &OrderDetail,
+        leads: OrderLeads,
+        history: Vec<OrderEntry>,
+    ) -> Self {
         let id = detail.order.id;
         let address = |cursor: String| {
             let query = serde_urlencoded::to_string([("leads", cursor)]).ok()?;
             Some(format!("/orders/{id}?{query}"))
         };
         Self {
-            shell,
+            context,
             order: OrderView::of(&detail.order),
             given: given_rows(&detail.order.given),
             leads: leads.leads.iter().map(LeadLine::of).collect(),
@@ -130,7 +135,7 @@ impl OrderPage {
 #[template(path = "orders/deleted.html")]
 pub struct DeletedPage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The id.
     pub id: OrderId,
     /// What happened to it, newest first.
@@ -168,7 +173,7 @@ pub struct ReleaseForm {
 #[template(path = "orders/release.html")]
 pub struct ReleasePage {
     /// The shell.
-    pub shell: Shell,
+    pub context: PageContext,
     /// The order.
     pub order: OrderView,
     /// The lead.
@@ -179,8 +184,8 @@ pub struct ReleasePage {
 
 impl ReleasePage {
     /// The form for a lead of an order.
-    pub fn new(shell: Shell, detail: &OrderDetail, lead: &Lead, form: ReleaseForm) -> Self {
-        Self { shell, order: OrderView::of(&detail.order), lead: LeadLine::of(lead), form }
+    pub fn new(context: PageContext, detail: &OrderDetail, lead: &Lead, form: ReleaseForm) -> Self {
+        Self { context, order: OrderView::of(&detail.order), lead: LeadLine::of(lead), form }
     }
 
     /// The reasons to choose from.

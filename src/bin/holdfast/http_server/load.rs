@@ -52,13 +52,13 @@ enum State {
     /// It waits for its client.
     Waits,
     /// It came when there were too many, or has its answer.
-    Uncounted,
+    ProjectionError,
 }
 
 impl Running {
     /// A request that begins on this connection.
     pub fn begin(load: &Arc<Load>, connection: &Arc<Connection>) -> Arc<Self> {
-        let state = if load.try_enter() { State::Works } else { State::Uncounted };
+        let state = if load.try_enter() { State::Works } else { State::ProjectionError };
         connection.begin_request();
         Arc::new(Self {
             load: Arc::clone(load),
@@ -73,7 +73,7 @@ impl Running {
 
     /// Whether there were too many when it came.
     pub fn is_too_many(&self) -> bool {
-        *self.state() == State::Uncounted
+        *self.state() == State::ProjectionError
     }
 
     /// Notes that it waits for more of its body.
@@ -102,7 +102,7 @@ impl Running {
         if *state == State::Works {
             self.load.leave();
         }
-        *state = State::Uncounted;
+        *state = State::ProjectionError;
     }
 }
 

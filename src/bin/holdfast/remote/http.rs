@@ -19,7 +19,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use holdfast::app::Entropy;
+use holdfast::base::rng::Rng;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use subtle::ConstantTimeEq as _;
@@ -51,7 +51,7 @@ impl HttpEntrance {
     /// What the system said.
     pub fn open(data: &DataDirectory) -> io::Result<Self> {
         let file = fs::canonicalize(data.path())?.join(data.command_token().file_name().unwrap_or_default());
-        let token = URL_SAFE_NO_PAD.encode(Entropy::of_system().bytes::<32>());
+        let token = URL_SAFE_NO_PAD.encode(Rng::of_system().bytes::<32>());
         write_private(&file, &token)?;
         Ok(Self { token: token.into(), file })
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use holdfast::app::Entropy;
+use holdfast::base::rng::Rng;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
@@ -77,7 +77,7 @@ fn path_in(directory: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
     if path.as_os_str().len() <= LONGEST_PATH {
         return Ok((path, None));
     }
-    let name = format!("holdfast-{}", Entropy::of_system().uuid());
+    let name = format!("holdfast-{}", Rng::of_system().uuid());
     let directory = std::env::temp_dir().join(name);
     DirBuilder::new().mode(0o700).create(&directory)?;
     Ok((directory.join("socket"), Some(directory)))

@@ -26,17 +26,17 @@ fn a_message_without_an_id_has_that_of_its_place() {
     assert_eq!(message.message_id.as_str(), "inventory-events-3-120");
     assert!(Message::parse(&bytes, None).is_err());
     assert_eq!(source.to_string(), "Kafka inventory-events/3 at 120");
-    assert_eq!(Source::of(Way::Page).to_string(), "Page");
+    assert_eq!(Source::of(Channel::Page).to_string(), "Page");
 }
 
 #[test]
 fn what_is_no_message_says_what_it_is() {
     let flaw = |bytes: &[u8]| Message::parse(bytes, None).unwrap_err();
     for bytes in ["{", "nonsense", "{} {}"] {
-        assert!(matches!(flaw(bytes.as_bytes()), Flaw::NotJson(_)), "{bytes}");
+        assert!(matches!(flaw(bytes.as_bytes()), ParseError::NotJson(_)), "{bytes}");
     }
     for bytes in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
-        assert_eq!(flaw(bytes), Flaw::Empty);
+        assert_eq!(flaw(bytes), ParseError::Empty);
     }
     assert!(flaw(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
     assert!(flaw(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
@@ -78,11 +78,11 @@ fn a_wrong_field_is_named_and_so_are_all_of_them() {
         assert!(flaw.to_string().starts_with(&format!("{field}: ")), "{field} = {value}: {flaw}");
     }
     let flaw = Message::from_json(json!({ "kind": "GIFT", "quantity": 1.5 }), None).unwrap_err();
-    let Flaw::Fields(wrong) = flaw else { panic!("{flaw}") };
+    let ParseError::Fields(wrong) = flaw else { panic!("{flaw}") };
     let fields: Vec<_> = wrong.iter().map(|one| one.field.as_str()).collect();
     assert_eq!(fields, ["schema", "sku", "kind", "quantity", "occurredAt"]);
     for value in [json!([]), json!(1), json!(null), json!("SALE")] {
-        assert_eq!(Message::from_json(value, None), Err(Flaw::NoObject));
+        assert_eq!(Message::from_json(value, None), Err(ParseError::NoObject));
     }
 }
 
@@ -91,7 +91,7 @@ fn fields_that_nothing_here_knows_are_left_aside_and_counted() {
     let mut message = sale();
     message["traceId"] = json!("abc");
     message["price"] = json!({ "amount": 2.55 });
-    let delivery = Delivery::of_json(Source::of(Way::Api), message).unwrap();
+    let delivery = Delivery::of_json(Source::of(Channel::Api), message).unwrap();
     assert_eq!(delivery.ignored, 2);
     assert_eq!(delivery.message.fingerprint(), Message::from_json(sale(), None).unwrap().fingerprint());
 }

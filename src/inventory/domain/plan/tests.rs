@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inventory::domain::{Source, Way};
+use crate::inventory::domain::{Channel, Source};
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -19,7 +19,7 @@ fn delivery(id: &str, kind: Kind, quantity: u64, version: Option<u64>) -> Delive
         version: version.map(|version| version.try_into().unwrap()),
     };
     let raw = serde_json::to_vec(&message).unwrap();
-    Delivery { message, source: Source::of(Way::Api), raw, ignored: 0 }
+    Delivery { message, source: Source::of(Channel::Api), raw, ignored: 0 }
 }
 
 fn outcomes(plan: &Plan<'_>) -> Vec<String> {

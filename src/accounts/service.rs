@@ -1,0 +1,38 @@
+//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+
+use super::auth_cache::AuthCache;
+use super::cookies::CookiePolicy;
+use super::hashing::Hashing;
+use super::sign_up::SignUp;
+use crate::base::blocking::BlockingPool;
+use crate::base::clock::Clock;
+use crate::base::rng::Rng;
+use crate::shared::services::Services;
+use crate::store::Dynamo;
+
+/// Accounts, sessions, tokens and sign-in.
+#[derive(Clone)]
+pub struct Accounts {
+    pub(super) dynamo: Dynamo,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    pub(super) blocking: BlockingPool,
+    pub(super) auth_cache: AuthCache,
+    pub(super) cookies: CookiePolicy,
+    pub(super) hashing: Hashing,
+    pub(super) sign_up: SignUp,
+}
+
+impl Accounts {
+    /// The feature, built of what it needs.
+    pub fn new(
+        services: &Services,
+        auth_cache: AuthCache,
+        cookies: CookiePolicy,
+        hashing: Hashing,
+        sign_up: SignUp,
+    ) -> Self {
+        let Services { dynamo, clock, rng, blocking, .. } = services.clone();
+        Self { dynamo, clock, rng, blocking, auth_cache, cookies, hashing, sign_up }
+    }
+}

@@ -1,0 +1,11 @@
+//! What everything else is built of: values, ids, the calendar, identity, the clock, randomness, telemetry.
+
+pub mod blocking;
+pub mod calendar;
+pub mod clock;
+pub mod fields;
+pub mod identity;
+pub mod rng;
+pub mod secrets;
+pub mod telemetry;
+pub mod values;

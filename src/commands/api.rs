@@ -1,0 +1,131 @@
+//! The JSON API of commands, which also speaks text.
+//!
+//! What always holds: whoever sends text is answered in text, also where all of it is refused; a command that is not
+//! right names the parameter and what would be right, and nothing is written.
+
+use axum::extract::{FromRequest as _, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use super::grammar::{self, Instruction, LineError};
+use super::script;
+use super::specs::{self, SPECS, Wrong};
+use crate::base::fields;
+use crate::base::fields::FieldError;
+use crate::base::fields::{Fields, FromFields};
+use crate::base::identity::SignedIn;
+use crate::commands::Commands;
+use crate::shared::audit::Author;
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, buffer_body, content_type, is_json, once_only};
+use crate::web::present::AlreadyRendered;
+use crate::web::problem::Problem;
+use crate::web::respond::header_text;
+use crate::web::routes::Routes;
+
+/// The routes of the API.
+pub fn routes() -> Routes<Commands> {
+    Routes::default().post("/api/automation/execute", Access::Agent, run)
+}
+
+/// Does one command, sent as JSON, or all of a text.
+async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) -> Result<Response, Problem> {
+    if content_type(request.headers()) == "text/plain" {
+        return Ok(run_text(&commands, &who, request).await.unwrap_or_else(refused));
+    }
+    if !is_json(request.headers()) {
+        return Err(WebError::MediaType("application/json or text/plain").into());
+    }
+    let request = JsonRequest::<Body>::from_request(request, &()).await?;
+    match request.body.instruction().map_err(WebError::Invalid)? {
+        Instruction::Run(command) => Ok(commands
+            .execute(&command, &Author::from(who.actor()), request.idempotency)
+            .await?
+            .answer()
+            .into_response()),
+        Instruction::Help(of) => {
+            let specs: Vec<_> =
+                SPECS.iter().filter(|spec| of.is_none_or(|of| of.name == spec.name)).collect();
+            Ok(axum::Json(json!({ "command": "help", "result": { "commands": specs } })).into_response())
+        }
+    }
+}
+
+async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = buffer_body(request).await?;
+    let idempotency = once_only(&parts, &body)?;
+    let script =
+        std::str::from_utf8(&body).map_err(|_| WebError::Malformed("The text is not UTF-8.".to_owned()))?;
+    let lines = match grammar::read(script) {
+        Ok(lines) => lines,
+        Err(errors) => return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, mistakes(&errors))),
+    };
+    if let Some(idempotency) = &idempotency {
+        commands.claim(idempotency, "").await?;
+    }
+    let until = commands.deadline();
+    let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
+    let status = StatusCode::from_u16(script::status(&results)).unwrap_or(StatusCode::OK);
+    Ok(text(status, script::render(&results)))
+}
+
+fn mistakes(errors: &[LineError]) -> String {
+    errors.iter().map(|error| format!("{error}\n")).collect()
+}
+
+/// A failure of the whole text, in text.
+fn refused(problem: Problem) -> Response {
+    text(problem.status(), format!("{}\n", problem.words()))
+}
+
+fn text(status: StatusCode, body: String) -> Response {
+    let mut response = (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
+    response.extensions_mut().insert(AlreadyRendered);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header_text("2"));
+    }
+    response
+}
+
+/// A command as JSON.
+#[derive(Debug)]
+struct Body {
+    command: String,
+    params: Vec<(String, Value)>,
+}
+
+impl FromFields for Body {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        // The table of commands says what a command is; an empty one is none of them.
+        let command = fields.optional("command", fields::text::<String>).unwrap_or_default();
+        let params = fields.object("params").unwrap_or_default().into_pairs();
+        Some(Self { command, params })
+    }
+}
+
+impl Body {
+    fn instruction(&self) -> Result<Instruction, Vec<FieldError>> {
+        let parameters = &self.params[..];
+        let field = |wrong: Wrong| FieldError {
+            field: wrong.parameter.map_or_else(|| "command".to_owned(), |name| format!("params.{name}")),
+            message: wrong.message,
+        };
+        let name = self.command.as_str();
+        if name != "help" {
+            let command = specs::read(name, parameters).map(Instruction::Run);
+            return command.map_err(|wrong| wrong.into_iter().map(field).collect());
+        }
+        match parameters {
+            [] => Ok(Instruction::Help(None)),
+            [(parameter, Value::String(name))] if parameter == "command" => specs::find(name)
+                .map(|spec| Instruction::Help(Some(spec)))
+                .map_err(|wrong| vec![field(wrong)]),
+            [(parameter, _), ..] => {
+                let message = "help takes the name of one command as command, or nothing.".to_owned();
+                Err(vec![field(Wrong { parameter: Some(parameter.clone()), message })])
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What can be commanded, and what a command consists of. Pure.
+//!
+//! What always holds: a command that exists is one that can be tried; [`Command`] as text, read again, is the same
+//! command.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::values::{Invalid, OrderId, UsState, text_value};
+use crate::inventory::domain::Note;
+use crate::inventory::groups::Group;
+pub use crate::leads::domain::StatusOrStock;
+use crate::orders::domain::{NewOrder, OrderStatus};
+
+/// A command that can be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Creates an order with the oldest free leads.
+    CreateOrder(NewOrder),
+    /// Fulfils an order as it stands.
+    FulfillOrder {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// Deletes an open order as it stands.
+    DeleteOrder {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// Lists orders, newest first.
+    GetOrders {
+        /// Only of this status.
+        status: Option<OrderStatus>,
+        /// At most this many.
+        limit: Limit,
+        /// Where the list before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Lists leads, newest first.
+    GetLeads {
+        /// Only of this status or stock.
+        status: Option<StatusOrStock>,
+        /// Only of this state.
+        state: Option<UsState>,
+        /// At most this many.
+        limit: Limit,
+        /// Where the list before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Applies dead letters about stock that could not be applied before, the oldest first.
+    RetryDeadLetters {
+        /// Which.
+        group: Group,
+        /// Where the command before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Dismisses dead letters about stock for good, the oldest first.
+    DismissDeadLetters {
+        /// Which.
+        group: Group,
+        /// Why.
+        note: Option<Note>,
+        /// Where the command before it ended.
+        cursor: Option<CursorText>,
+    },
+    /// Does something to an order, once and never again.
+    OneTimeRule {
+        /// The order.
+        order_id: OrderId,
+        /// What is done to it.
+        action: OneTimeAction,
+    },
+}
+
+impl Command {
+    /// The command's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateOrder(_) => "create_order",
+            Self::FulfillOrder { .. } => "fulfill_order",
+            Self::DeleteOrder { .. } => "delete_order",
+            Self::GetOrders { .. } => "get_orders",
+            Self::GetLeads { .. } => "get_leads",
+            Self::RetryDeadLetters { .. } => "retry_dead_letters",
+            Self::DismissDeadLetters { .. } => "dismiss_dead_letters",
+            Self::OneTimeRule { .. } => "one_time_rule",
+        }
+    }
+
+    /// The parameters that it was given or took by default, as text.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let some = |name: &'static str, value: Option<String>| value.map(|value| (name, value));
+        match self {
+            Self::CreateOrder(new) => {
+                let states: Vec<_> = new.requested_states.as_slice().iter().map(UsState::as_str).collect();
+                let quantity = new.quantity_per_state.map(|quantity| quantity.get().to_string());
+                let given = [
+                    ("customer_name", new.customer_name.to_string()),
+                    ("customer_email", new.customer_email.to_string()),
+                    ("requested_states", states.join(",")),
+                ];
+                given.into_iter().chain(some("quantity_per_state", quantity)).collect()
+            }
+            Self::FulfillOrder { order_id } | Self::DeleteOrder { order_id } => {
+                vec![("order_id", order_id.to_string())]
+            }
+            Self::GetOrders { status, limit, cursor } => {
+                let status = some("status", status.map(|status| status.to_string()));
+                let cursor = some("cursor", cursor.as_ref().map(|cursor| cursor.as_str().to_owned()));
+                status.into_iter().chain([("limit", limit.get().to_string())]).chain(cursor).collect()
+            }
+            Self::GetLeads { status, state, limit, cursor } => {
+                let status = some("status", status.map(|status| status.to_string()));
+                let state = some("state", state.map(|state| state.to_string()));
+                let limit = [("limit", limit.get().to_string())];
+                let cursor = some("cursor", cursor.as_ref().map(|cursor| cursor.as_str().to_owned()));
+                status.into_iter().chain(state).chain(limit).chain(cursor).collect()
+            }
+            Self::RetryDeadLetters { group, cursor } => of_group(group, None, cursor.as_ref()),
+            Self::DismissDeadLetters { group, note, cursor } => {
+                of_group(group, note.as_ref(), cursor.as_ref())
+            }
+            Self::OneTimeRule { order_id, action } => {
+                vec![("order_id", order_id.to_string()), ("action", action.to_string())]
+            }
+        }
+    }
+}
+
+fn of_group(group: &Group, note: Option<&Note>, cursor: Option<&CursorText>) -> Vec<(&'static str, String)> {
+    let given = [
+        ("reason", group.reason.map(|reason| reason.to_string())),
+        ("sku", group.sku.as_ref().map(ToString::to_string)),
+        ("note", note.map(ToString::to_string)),
+        ("cursor", cursor.map(|cursor| cursor.as_str().to_owned())),
+    ];
+    given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The command as a line of text.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        for (name, value) in self.parameters() {
+            write!(f, " {name}={}", Quoted(&value))?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as it stands in a line: bare where that is read as the same value, in quotation marks otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = !self.0.is_empty() && self.0.chars().all(|c| !c.is_whitespace() && c != '"');
+        if bare {
+            return f.write_str(self.0);
+        }
+        write!(f, "\"{}\"", self.0.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+/// How many items a list has at the most: 1 to 100, 25 unless said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(u16);
+
+impl Limit {
+    /// The limit as a number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(25)
+    }
+}
+
+impl FromStr for Limit {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let limit = text.trim().parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
+        limit.map(Self).ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
+    }
+}
+
+/// Where a list goes on, as the list before it has said: visible ASCII characters, at most 2,000.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorText(String);
+
+impl CursorText {
+    /// The cursor as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CursorText {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let fits = (1..=2_000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let cursor = fits.then(|| Self(text.to_owned()));
+        cursor.ok_or_else(|| Invalid::new("A cursor is what the list before it has answered as next."))
+    }
+}
+
+/// What a one-time rule does to its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum OneTimeAction {
+    /// Fulfils it.
+    FulfillOrder,
+    /// Deletes it.
+    DeleteOrder,
+}
+
+impl OneTimeAction {
+    /// The name, which is that of the command.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::FulfillOrder => "fulfill_order",
+            Self::DeleteOrder => "delete_order",
+        }
+    }
+}
+
+/// The name of the command, or its first word alone.
+impl FromStr for OneTimeAction {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "fulfill_order" | "fulfill" => Ok(Self::FulfillOrder),
+            "delete_order" | "delete" => Ok(Self::DeleteOrder),
+            _ => Err(Invalid::new("An action is fulfill_order or delete_order.")),
+        }
+    }
+}
+
+text_value!(OneTimeAction);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leads::domain::{Status, Stock};
+
+    #[test]
+    fn a_status_of_a_lead_is_one_of_the_pipeline_or_of_the_stock() {
+        assert_eq!("Qualified".parse(), Ok(StatusOrStock::Status(Status::Qualified)));
+        assert_eq!(" unassigned ".parse(), Ok(StatusOrStock::Stock(Stock::Unassigned)));
+        let mut names: Vec<_> = StatusOrStock::all().map(|one| one.as_str()).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "a name means one thing");
+        let words = "open".parse::<StatusOrStock>().unwrap_err().to_string();
+        assert!(words.contains("prospect, qualified, converted, unassigned, assigned, fulfilled"), "{words}");
+    }
+
+    #[test]
+    fn limits_and_actions_have_their_bounds() {
+        for text in ["0", "101", "-1", "1.5", "ten", "", "1000000000"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
+        assert_eq!("100".parse::<Limit>().unwrap().get(), 100);
+        for (text, action) in [
+            ("fulfill", OneTimeAction::FulfillOrder),
+            ("FULFILL_ORDER", OneTimeAction::FulfillOrder),
+            ("delete", OneTimeAction::DeleteOrder),
+            ("delete_order", OneTimeAction::DeleteOrder),
+        ] {
+            assert_eq!(text.parse(), Ok(action));
+        }
+        assert!("release".parse::<OneTimeAction>().is_err());
+    }
+
+    #[test]
+    fn a_value_is_quoted_where_it_must_be() {
+        for (value, written) in [
+            ("CA,NY", "CA,NY"),
+            ("Acme Roofing", "\"Acme Roofing\""),
+            ("", "\"\""),
+            ("\"Al\" \\ Sons", "\"\\\"Al\\\" \\\\ Sons\""),
+            ("a\\b", "a\\b"),
+            ("#1", "#1"),
+        ] {
+            assert_eq!(Quoted(value).to_string(), written);
+        }
+    }
+}

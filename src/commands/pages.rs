@@ -1,0 +1,120 @@
+//! The page of commands.
+//!
+//! What always holds: a form that is sent twice runs once, for it carries a key; what was typed is kept where a line is
+//! wrong or failed; the page works without JavaScript.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::grammar;
+use super::store::{Run, RunId};
+use super::views::{CommandsPage, MistakeView, RunView};
+use crate::base::identity::SignedIn;
+use crate::commands::Commands;
+use crate::shared::audit::Author;
+use crate::store::ledger::IdempotentRequest;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::request::WantsFragment;
+use crate::web::respond::{html, see_other};
+use crate::web::routes::Routes;
+
+/// The address of the page.
+const PATH: &str = "/automation";
+
+/// The routes of the page.
+pub fn routes() -> Routes<Commands> {
+    Routes::default().get(PATH, Access::Agent, show).post(PATH, Access::Agent, run)
+}
+
+/// What the page is asked for.
+#[derive(Debug, Default, Deserialize)]
+struct ShowQuery {
+    /// The run whose commands stand in the form again.
+    again: Option<String>,
+    /// Whether the form has just run some.
+    ran: Option<String>,
+}
+
+async fn show(
+    State(commands): State<Commands>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    Query(query): Query<ShowQuery>,
+) -> Result<Response, Problem> {
+    let runs = commands.recent_runs(who.id).await?;
+    let again = runs.iter().find(|run| query.again.as_ref().is_some_and(|id| *id == run.id.to_string()));
+    let text = again.map(|run| run.text.clone()).unwrap_or_default();
+    let page = CommandsPage { just_run: query.ran.is_some(), ..page(&commands, context, text, runs) };
+    draw(StatusCode::OK, &page, fragment)
+}
+
+fn page(commands: &Commands, context: PageContext, text: String, runs: Vec<Run>) -> CommandsPage {
+    let key = commands.rng.uuid().to_string();
+    let runs = runs.into_iter().map(RunView::from).collect();
+    CommandsPage { context, text, key, mistakes: Vec::new(), runs, just_run: false }
+}
+
+fn draw(status: StatusCode, page: &CommandsPage, fragment: bool) -> Result<Response, Problem> {
+    if fragment { html(status, &page.as_workspace()) } else { html(status, page) }
+}
+
+/// The form.
+#[derive(Debug, Deserialize)]
+struct CommandsForm {
+    commands: String,
+    #[serde(default)]
+    key: String,
+}
+
+async fn run(
+    State(commands): State<Commands>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<CommandsForm>,
+) -> Result<Response, Problem> {
+    let lines = match grammar::read(&form.commands) {
+        Ok(lines) => lines,
+        Err(errors) => {
+            let mistakes = MistakeView::all(&form.commands, &errors);
+            let runs = commands.recent_runs(who.id).await?;
+            let page = CommandsPage { mistakes, ..page(&commands, context, form.commands, runs) };
+            return draw(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
+        }
+    };
+    let now = commands.clock.now();
+    let mut id = RunId::new(now, &commands.rng.bytes());
+    let idempotency = once(&form, &who, now);
+    if let Some(idempotency) = &idempotency {
+        // The same form sent twice is one run.
+        id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);
+    }
+    let until = commands.deadline();
+    let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
+    let failed = results.iter().any(|result| !result.is_ok());
+    let run = Run { id, at: now, text: form.commands, results };
+    commands.keep_run(who.id, &run).await?;
+    if !fragment {
+        let again = if failed { format!("&again={id}") } else { String::new() };
+        return Ok(see_other(&context, &format!("{PATH}?ran=1{again}"), false));
+    }
+    let text = if failed { run.text } else { String::new() };
+    let page = page(&commands, context, text, commands.recent_runs(who.id).await?);
+    draw(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
+}
+
+/// The form as a request that happens once. A page that a browser brought back has an old key, so what was typed is
+/// part of it.
+fn once(form: &CommandsForm, who: &SignedIn, now: jiff::Timestamp) -> Option<IdempotentRequest> {
+    let form_key: uuid::Uuid = form.key.parse().ok()?;
+    let asked: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
+    let typed = crate::base::values::fingerprint(&asked);
+    let key = format!("{form_key}-{typed}").parse().ok()?;
+    Some(IdempotentRequest::new(&who.id.to_string(), key, &asked, now))
+}

@@ -1,0 +1,292 @@
+//! Running a text of commands, line by line, and the text that says what each line came to.
+//!
+//! What always holds: lines run in order; one that fails stops no other; each has its own result.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::error::AutomationError;
+use super::execute::{Items, OrderSummary, Outcome};
+use super::grammar::{Instruction, Line};
+use super::help;
+use crate::base::calendar::in_new_york;
+use crate::base::values::UsState;
+use crate::commands::Commands;
+use crate::inventory::groups::{Decided, StillParked};
+use crate::leads::domain::Lead;
+use crate::orders::OrderError;
+use crate::orders::domain::{Given, Order};
+use crate::shared::audit::Author;
+use crate::store::ledger::{Answer, IdempotentRequest, Lookup};
+use crate::web::problem::Problem;
+
+/// What a line came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineResult {
+    /// The line's number.
+    pub line: usize,
+    /// The status with which the command alone would have been answered.
+    pub status: u16,
+    /// The command, with what it did or why it failed.
+    pub text: String,
+    /// What belongs under it.
+    pub rows: Vec<String>,
+}
+
+impl LineResult {
+    /// Whether the command was done.
+    pub fn is_ok(&self) -> bool {
+        self.status < 400
+    }
+
+    /// The result as text: the number, `ok` or `failed`, the rest; the rows under it, indented.
+    pub fn render(&self) -> String {
+        let word = if self.is_ok() { "ok" } else { "failed" };
+        let mut text = format!("{} {word} {}\n", self.line, self.text);
+        for row in &self.rows {
+            text.push_str(format!("  {row}").trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Commands {
+    /// Makes the key of a whole text known, so that it is refused for another one. Gives the id of the run: a repeated
+    /// request has that of the first.
+    ///
+    /// # Errors
+    /// [`AutomationError::KeyOfAnotherRequest`].
+    pub async fn claim(&self, idempotency: &IdempotentRequest, run: &str) -> Result<String, AutomationError> {
+        let answer = Answer { status: 200, body: run.to_owned(), location: None, etag: None, about: None };
+        match idempotency.remember(&self.dynamo, &answer).await? {
+            Lookup::Nothing => Ok(run.to_owned()),
+            Lookup::Same(first) => Ok(first.body),
+            Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
+        }
+    }
+}
+
+/// How long lines are begun for where a request waits: one to Lambda has 30 s, and an order may take 18.
+const BUDGET: SignedDuration = SignedDuration::from_secs(10);
+
+const LATE: &str = "Not run, for the lines before it took too long. Send it again.";
+
+impl Commands {
+    /// When a request that begins now begins no further line.
+    pub fn deadline(&self) -> Timestamp {
+        self.clock.now().saturating_add(BUDGET).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Runs the lines of a text, those that can be begun in time. With an idempotency key, each line has its own part of it,
+    /// so that the same text sent again goes on where it stopped.
+    pub async fn run(
+        &self,
+        lines: &[Line],
+        by: &Author,
+        idempotency: Option<&IdempotentRequest>,
+        until: Option<Timestamp>,
+    ) -> Vec<LineResult> {
+        let mut results = Vec::with_capacity(lines.len());
+        for line in lines {
+            let name = line.instruction.name();
+            let done = match &line.instruction {
+                Instruction::Help(of) => {
+                    let (text, rows) = (name.to_owned(), help::lines(*of));
+                    results.push(LineResult { line: line.number, status: 200, text, rows });
+                    continue;
+                }
+                Instruction::Run(_) if until.is_some_and(|until| self.clock.now() > until) => {
+                    results.push(LineResult {
+                        line: line.number,
+                        status: 503,
+                        text: format!("{name}: {LATE}"),
+                        rows: Vec::new(),
+                    });
+                    continue;
+                }
+                Instruction::Run(command) => {
+                    self.execute(command, by, idempotency.map(|idempotency| idempotency.part(line.number)))
+                        .await
+                }
+            };
+            results.push(match done {
+                Ok(outcome) => told(line.number, name, &outcome),
+                Err(error) => failed(line.number, name, error),
+            });
+        }
+        results
+    }
+}
+
+fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
+    if let AutomationError::Order(OrderError::NothingToGive(given)) = &error {
+        let text = format!("{name}: There is nothing to give. No state has a free lead under its cap.");
+        return LineResult { line, status: 422, text, rows: given_table(given) };
+    }
+    let problem = Problem::from(error);
+    LineResult {
+        line,
+        status: problem.status().as_u16(),
+        text: format!("{name}: {}", problem.words()),
+        rows: Vec::new(),
+    }
+}
+
+/// Why a command failed, in one line.
+pub fn failure_words(error: AutomationError) -> String {
+    Problem::from(error).words()
+}
+
+/// What a command did, in one line.
+pub fn outcome_words(outcome: &Outcome) -> String {
+    words(outcome).0
+}
+
+fn told(line: usize, name: &str, outcome: &Outcome) -> LineResult {
+    let (words, rows) = words(outcome);
+    LineResult { line, status: 200, text: format!("{name} {words}"), rows }
+}
+
+fn words(outcome: &Outcome) -> (String, Vec<String>) {
+    match outcome {
+        Outcome::CreateOrder(result) | Outcome::FulfillOrder(result) => {
+            (order_words(&result.order), Vec::new())
+        }
+        Outcome::DeleteOrder(order) => (format!("order={} leads={}", order.id, order.lead_count), Vec::new()),
+        Outcome::OneTimeRule(result) => {
+            (format!("action={} {}", result.action, order_words(&result.order)), Vec::new())
+        }
+        Outcome::GetOrders(orders) => (counted("orders", orders), orders_table(&orders.items)),
+        Outcome::GetLeads(leads) => (counted("leads", leads), leads_table(&leads.items)),
+        Outcome::RetryDeadLetters(decided) => (decided_words("applied", decided), still_parked(decided)),
+        Outcome::DismissDeadLetters(decided) => (decided_words("dismissed", decided), still_parked(decided)),
+    }
+}
+
+fn order_words(order: &Order) -> String {
+    let given: Vec<_> = order.given.iter().map(|given| format!("{}:{}", given.state, given.given)).collect();
+    format!("order={} status={} leads={} given={}", order.id, order.status, order.lead_count, given.join(","))
+}
+
+fn counted<T>(what: &str, list: &Items<T>) -> String {
+    match &list.next {
+        Some(next) => format!("{what}={} more=yes next={next}", list.items.len()),
+        None => format!("{what}={} more=no", list.items.len()),
+    }
+}
+
+fn decided_words(what: &str, decided: &Decided) -> String {
+    let next = match &decided.next {
+        Some(next) => format!("more=yes next={next}"),
+        None => "more=no".to_owned(),
+    };
+    format!("{what}={} refused={} {next}", decided.done, decided.refused.len())
+}
+
+fn still_parked(decided: &Decided) -> Vec<String> {
+    let row = |one: &StillParked| [one.id.to_string(), one.reason.name.clone(), one.reason.words.clone()];
+    table(["ID", "REASON", "WHY"], decided.refused.iter().map(row))
+}
+
+fn orders_table(orders: &[OrderSummary]) -> Vec<String> {
+    let row = |order: &OrderSummary| {
+        let states: Vec<_> = order.requested_states.as_slice().iter().map(UsState::as_str).collect();
+        [
+            order.id.to_string(),
+            order.status.to_string(),
+            order.lead_count.to_string(),
+            in_new_york(order.created_at),
+            order.customer_email.to_string(),
+            states.join(","),
+            order.customer_name.to_string(),
+        ]
+    };
+    table(["ID", "STATUS", "LEADS", "CREATED", "EMAIL", "STATES", "NAME"], orders.iter().map(row))
+}
+
+fn leads_table(leads: &[Lead]) -> Vec<String> {
+    let row = |lead: &Lead| {
+        [
+            lead.id.to_string(),
+            lead.status.to_string(),
+            lead.stock.to_string(),
+            lead.state.map_or_else(|| "-".to_owned(), |state| state.to_string()),
+            lead.lead_score.to_string(),
+            lead.email.to_string(),
+            lead.name.to_string(),
+        ]
+    };
+    table(["ID", "STATUS", "STOCK", "STATE", "SCORE", "EMAIL", "NAME"], leads.iter().map(row))
+}
+
+fn given_table(given: &[Given]) -> Vec<String> {
+    let row = |given: &Given| {
+        [
+            given.state.to_string(),
+            given.asked.map_or_else(|| "-".to_owned(), |asked| asked.get().to_string()),
+            given.in_stock_words(),
+            given.cap.get().to_string(),
+            given.already_out.to_string(),
+            given.given.to_string(),
+        ]
+    };
+    table(["STATE", "ASKED", "IN_STOCK", "CAP", "ALREADY_OUT", "GIVEN"], given.iter().map(row))
+}
+
+/// Columns under a head, for eyes and for `awk`: what may hold spaces stands last.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
+    let rows: Vec<[String; N]> = rows.collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let rows = [vec![head.map(str::to_owned)], rows].concat();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// All results as text.
+pub fn render(results: &[LineResult]) -> String {
+    results.iter().map(LineResult::render).collect()
+}
+
+/// The status of the first failure, or 200.
+pub fn status(results: &[LineResult]) -> u16 {
+    results.iter().find(|result| !result.is_ok()).map_or(200, |failed| failed.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_columns_and_what_may_hold_spaces_last() {
+        let row = |id: &str, name: &str| [id.to_owned(), name.to_owned()];
+        let lines = table(["ID", "NAME"], [row("é1", "Ann Lee"), row("222", "Bo")].into_iter());
+        assert_eq!(lines, ["ID   NAME", "é1   Ann Lee", "222  Bo"]);
+        assert!(table(["ID", "NAME"], std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn a_text_of_results_has_the_first_failure_as_its_status() {
+        let line =
+            |line, status, text: &str| LineResult { line, status, text: text.to_owned(), rows: Vec::new() };
+        let mut results = vec![
+            line(1, 200, "get_leads leads=0 more=no"),
+            line(3, 404, "fulfill_order: There is no such order."),
+            line(4, 422, "x"),
+        ];
+        results[0].rows = vec!["ID".to_owned(), String::new()];
+        assert_eq!(status(&results), 404);
+        assert_eq!(status(&results[..1]), 200);
+        assert_eq!(
+            render(&results[..2]),
+            "1 ok get_leads leads=0 more=no\n  ID\n\n3 failed fulfill_order: There is no such order.\n"
+        );
+    }
+}

@@ -1,0 +1,401 @@
+//! The one table of commands and their parameters, and how a command is read by it, whether its parameters came as
+//! JSON or as text. Help and messages are made of the same table, so that they cannot drift from what is read.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::domain::{Command, Limit, Quoted};
+use crate::base::values::{Invalid, UsState};
+use crate::inventory::groups::Group;
+use crate::orders::domain::{NewOrder, RequestedStates};
+
+/// A command as the table describes it.
+#[derive(Debug, Serialize)]
+pub struct CommandSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, a sentence.
+    pub what: &'static str,
+    /// What it takes.
+    pub parameters: &'static [Parameter],
+    #[serde(skip)]
+    build: fn(&mut Given<'_>) -> Option<Command>,
+}
+
+/// A parameter as the table describes it.
+#[derive(Debug, Serialize)]
+pub struct Parameter {
+    /// Its name; JSON may also write it in camelCase.
+    pub name: &'static str,
+    /// Whether the command needs it.
+    pub required: bool,
+    /// What it is.
+    pub what: &'static str,
+    /// A value that would be right.
+    pub example: &'static str,
+}
+
+const fn required(name: &'static str, what: &'static str, example: &'static str) -> Parameter {
+    Parameter { name, required: true, what, example }
+}
+
+const fn optional(name: &'static str, what: &'static str, example: &'static str) -> Parameter {
+    Parameter { name, required: false, what, example }
+}
+
+const ORDER_ID: Parameter =
+    required("order_id", "the order's id, a UUID", "019f0000-0000-7000-8000-000000000000");
+const REASON: Parameter = optional("reason", "only those with this reason", "unknown-sku");
+const SKU: Parameter = optional("sku", "only those about this product", "85123A");
+const CURSOR: Parameter =
+    optional("cursor", "where to go on: the next that the list before it answered", "WyJuZXdlc3QiXQ");
+const LIMIT: Parameter = optional("limit", "the most to list, 1 to 100; 25 unless given", "10");
+
+/// All commands, in the order in which help lists them.
+pub static SPECS: [CommandSpec; 8] = [
+    CommandSpec {
+        name: "create_order",
+        what: "Creates an order with the oldest free leads of each state, as many as its cap leaves.",
+        parameters: &[
+            required("customer_name", "the customer's name", "Acme Roofing"),
+            required("customer_email", "the customer's e-mail address", "buy@acme.example"),
+            required("requested_states", "states by their two-letter codes", "CA,NY,TX"),
+            optional("quantity_per_state", "the most leads of each state, 1 to 1000", "5"),
+        ],
+        build: |given| {
+            let (name, email) = (given.text("customer_name"), given.text("customer_email"));
+            let states = given.required("requested_states", states);
+            let quantity = given.optional("quantity_per_state", number);
+            Some(Command::CreateOrder(NewOrder {
+                customer_name: name?,
+                customer_email: email?,
+                requested_states: states?,
+                quantity_per_state: quantity?,
+            }))
+        },
+    },
+    CommandSpec {
+        name: "fulfill_order",
+        what: "Fulfils an order with all its leads; one that is fulfilled already is answered as it is.",
+        parameters: &[ORDER_ID],
+        build: |given| Some(Command::FulfillOrder { order_id: given.text("order_id")? }),
+    },
+    CommandSpec {
+        name: "delete_order",
+        what: "Deletes an open order; its leads go back to stock.",
+        parameters: &[ORDER_ID],
+        build: |given| Some(Command::DeleteOrder { order_id: given.text("order_id")? }),
+    },
+    CommandSpec {
+        name: "get_orders",
+        what: "Lists orders, newest first.",
+        parameters: &[optional("status", "open or fulfilled", "open"), LIMIT, CURSOR],
+        build: |given| {
+            let (status, limit) = (given.optional("status", text), given.optional("limit", number));
+            let cursor = given.optional("cursor", text);
+            Some(Command::GetOrders { status: status?, limit: limit?.unwrap_or_default(), cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "get_leads",
+        what: "Lists leads, newest first.",
+        parameters: &[
+            optional(
+                "status",
+                "unassigned, assigned, fulfilled or withheld; or prospect, qualified or converted",
+                "unassigned",
+            ),
+            optional("state", "a state by its two-letter code", "CA"),
+            LIMIT,
+            CURSOR,
+        ],
+        build: |given| {
+            let (status, state) = (given.optional("status", text), given.optional("state", text));
+            let limit: Option<Option<Limit>> = given.optional("limit", number);
+            let cursor = given.optional("cursor", text);
+            let (status, state, limit) = (status?, state?, limit?.unwrap_or_default());
+            Some(Command::GetLeads { status, state, limit, cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "retry_dead_letters",
+        what: "Applies messages about stock that could not be applied before: up to 25, the oldest first.",
+        parameters: &[REASON, SKU, CURSOR],
+        build: |given| {
+            let group = group(given);
+            let cursor = given.optional("cursor", text);
+            Some(Command::RetryDeadLetters { group: group?, cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "dismiss_dead_letters",
+        what: "Dismisses messages about stock that could not be applied, for good: up to 25, the oldest first.",
+        parameters: &[REASON, SKU, optional("note", "why they are dismissed", "Wrong shop"), CURSOR],
+        build: |given| {
+            let (group, note) = (group(given), given.optional("note", text));
+            let cursor = given.optional("cursor", text);
+            Some(Command::DismissDeadLetters { group: group?, note: note?, cursor: cursor? })
+        },
+    },
+    CommandSpec {
+        name: "one_time_rule",
+        what: "Does something to an order, once for this order and action and never again; repeated, it gives the first result.",
+        parameters: &[ORDER_ID, required("action", "fulfill_order or delete_order", "fulfill_order")],
+        build: |given| {
+            let (order_id, action) = (given.text("order_id"), given.text("action"));
+            Some(Command::OneTimeRule { order_id: order_id?, action: action? })
+        },
+    },
+];
+
+/// What is wrong with a command: with its name, if no parameter is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The parameter, as it was given.
+    pub parameter: Option<String>,
+    /// What would be right, a sentence.
+    pub message: String,
+}
+
+/// The command of this name.
+///
+/// # Errors
+/// Which commands there are.
+pub fn find(name: &str) -> Result<&'static CommandSpec, Wrong> {
+    SPECS.iter().find(|spec| spec.name == name).ok_or_else(|| {
+        let names: Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
+        let short: String = name.chars().take(40).collect();
+        let message =
+            format!("There is no command {}; there are {} and help.", Quoted(&short), names.join(", "));
+        Wrong { parameter: None, message }
+    })
+}
+
+/// Reads a command. A parameter that is null counts as not given.
+///
+/// # Errors
+/// All that is wrong.
+pub fn read(name: &str, parameters: &[(String, Value)]) -> Result<Command, Vec<Wrong>> {
+    let spec = find(name).map_err(|wrong| vec![wrong])?;
+    let mut given = Given::new(spec, parameters);
+    let command = (spec.build)(&mut given);
+    match command {
+        Some(command) if given.wrong.is_empty() => Ok(command),
+        _ => Err(given.wrong),
+    }
+}
+
+impl CommandSpec {
+    /// The command as a line that could be typed.
+    pub fn example(&self) -> String {
+        let parameters = self.parameters.iter().map(|parameter| format!(" {}", parameter.example()));
+        std::iter::once(self.name.to_owned()).chain(parameters).collect()
+    }
+}
+
+impl Parameter {
+    /// The parameter as it could stand in a line.
+    pub fn example(&self) -> String {
+        format!("{}={}", self.name, Quoted(self.example))
+    }
+}
+
+/// `orderId` and `order_id` are one name.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The parameters that were given, while a command is made of them.
+struct Given<'a> {
+    spec: &'static CommandSpec,
+    values: Vec<(&'static Parameter, &'a str, &'a Value)>,
+    wrong: Vec<Wrong>,
+}
+
+impl<'a> Given<'a> {
+    fn new(spec: &'static CommandSpec, parameters: &'a [(String, Value)]) -> Self {
+        let mut given = Self { spec, values: Vec::new(), wrong: Vec::new() };
+        for (name, value) in parameters {
+            let known = snake_case(name);
+            match spec.parameters.iter().find(|parameter| parameter.name == known) {
+                None => given.refuse(name, given.unknown()),
+                Some(known) if given.values.iter().any(|(other, ..)| other.name == known.name) => {
+                    given.refuse(name, "This is given twice; give it once.".to_owned());
+                }
+                Some(_) if value.is_null() => {}
+                Some(known) => given.values.push((known, name, value)),
+            }
+        }
+        given
+    }
+
+    fn unknown(&self) -> String {
+        let names: Vec<_> = self.spec.parameters.iter().map(|parameter| parameter.name).collect();
+        format!("{} has no such parameter; it takes {}.", self.spec.name, names.join(", "))
+    }
+
+    fn refuse(&mut self, name: &str, message: String) {
+        self.wrong.push(Wrong { parameter: Some(name.to_owned()), message });
+    }
+
+    /// A parameter that may be missing; nothing at all if it is wrong.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&Value) -> Option<Result<T, Invalid>>,
+    ) -> Option<Option<T>> {
+        let Some((parameter, called, value)) =
+            self.values.iter().find(|(parameter, ..)| parameter.name == name).copied()
+        else {
+            return Some(None);
+        };
+        let message = match read(value) {
+            Some(Ok(value)) => return Some(Some(value)),
+            Some(Err(invalid)) => invalid.to_string(),
+            None => format!("This is {}, for example {}.", parameter.what, parameter.example()),
+        };
+        self.refuse(called, message);
+        None
+    }
+
+    /// A parameter that must be there.
+    fn required<T>(&mut self, name: &str, read: impl Fn(&Value) -> Option<Result<T, Invalid>>) -> Option<T> {
+        let value = self.optional(name, read)?;
+        if value.is_none()
+            && let Some(missing) = self.spec.parameters.iter().find(|one| one.name == name)
+        {
+            let message =
+                format!("This is missing; give {}, for example {}.", missing.what, missing.example());
+            self.refuse(name, message);
+        }
+        value
+    }
+
+    /// A text that must be there.
+    fn text<T: std::str::FromStr<Err = Invalid>>(&mut self, name: &str) -> Option<T> {
+        self.required(name, text)
+    }
+}
+
+/// Which dead letters.
+fn group(given: &mut Given<'_>) -> Option<Group> {
+    let (reason, sku) = (given.optional("reason", text), given.optional("sku", text));
+    Some(Group { reason: reason?, sku: sku? })
+}
+
+/// A text; nothing if JSON has something else.
+fn text<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T, Invalid>> {
+    value.as_str().map(str::parse)
+}
+
+/// A number, which text and JSON may both write as text.
+fn number<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T, Invalid>> {
+    match value {
+        Value::Number(number) => Some(number.to_string().parse()),
+        value => text(value),
+    }
+}
+
+/// States with commas between them, or a list of them.
+fn states(value: &Value) -> Option<Result<RequestedStates, Invalid>> {
+    let Value::Array(codes) = value else { return text(value) };
+    let codes: Option<Vec<&str>> = codes.iter().map(Value::as_str).collect();
+    let state = |code: &str| {
+        let words = format!("{code:.20} is not a US state; give two-letter codes, for example CA,NY.");
+        code.parse::<UsState>().map_err(|_| Invalid::new(words))
+    };
+    let states: Result<Vec<UsState>, Invalid> = codes?.into_iter().map(state).collect();
+    Some(states.and_then(RequestedStates::try_from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn given(parameters: &Value) -> Vec<(String, Value)> {
+        let parameters = parameters.as_object().expect("parameters are an object");
+        parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// What is wrong, by parameter.
+    fn wrong(name: &str, parameters: &Value) -> Vec<(String, String)> {
+        let wrong = read(name, &given(parameters)).expect_err("it is wrong");
+        wrong.into_iter().map(|wrong| (wrong.parameter.unwrap_or_default(), wrong.message)).collect()
+    }
+
+    #[test]
+    fn each_example_of_the_table_is_right() {
+        for spec in &SPECS {
+            let example = |parameter: &Parameter| (parameter.name.to_owned(), Value::from(parameter.example));
+            let all: Vec<_> = spec.parameters.iter().map(example).collect();
+            let command = read(spec.name, &all).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+            assert_eq!(command.name(), spec.name);
+            let names: Vec<_> = command.parameters().into_iter().map(|(name, _)| name).collect();
+            let table: Vec<_> = spec.parameters.iter().map(|parameter| parameter.name).collect();
+            assert_eq!(names, table, "a command tells its parameters in the order of the table");
+            let needed = spec.parameters.iter().filter(|parameter| parameter.required);
+            read(spec.name, &needed.map(example).collect::<Vec<_>>()).expect("the rest is optional");
+        }
+    }
+
+    #[test]
+    fn names_are_read_in_snake_case_and_camel_case_alike() {
+        let snake = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": ["ca", "NY", "CA"], "quantity_per_state": 5 });
+        let camel = json!({ "customerName": "Acme", "customerEmail": "a@acme.example", "requestedStates": "CA, NY", "quantityPerState": "5" });
+        assert_eq!(read("create_order", &given(&snake)), read("create_order", &given(&camel)));
+        assert!(read("create_order", &given(&snake)).is_ok());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_named_with_what_would_be_right() {
+        let order = |field: &str, value: Value| {
+            let mut order = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": "CA" });
+            order[field] = value;
+            order
+        };
+        for (field, value, words) in [
+            ("customer_name", json!(""), "Give a name."),
+            ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
+            ("customer_name", json!(null), "This is missing; give the customer's name"),
+            ("customer_email", json!("acme"), "This is not an e-mail address"),
+            ("requested_states", json!([]), "Name at least one state"),
+            ("requested_states", json!("XX"), "XX is not a US state"),
+            ("requested_states", json!(["CA", "Texas"]), "Texas is not a US state"),
+            ("requested_states", json!(["CA", 7]), "for example requested_states=CA,NY,TX."),
+            ("requested_states", json!({}), "for example requested_states=CA,NY,TX."),
+            ("quantity_per_state", json!(0), "from 1 to 1000"),
+            ("quantity_per_state", json!(-1), "from 1 to 1000"),
+            ("quantity_per_state", json!(1_000_000_000), "from 1 to 1000"),
+            ("quantity_per_state", json!(1.5), "from 1 to 1000"),
+            ("quantity_per_state", json!(true), "for example quantity_per_state=5."),
+            ("quantityPerState", json!("many"), "from 1 to 1000"),
+            ("quantity", json!(1), "create_order has no such parameter; it takes customer_name,"),
+            ("customerName", json!("Acme"), "This is given twice"),
+        ] {
+            let wrong = wrong("create_order", &order(field, value));
+            assert_eq!(wrong.len(), 1, "{field}: {wrong:?}");
+            // The name given second is the one that is refused; an object gives them in the order of the alphabet.
+            assert!(snake_case(&wrong[0].0) == snake_case(field), "{wrong:?}");
+            assert!(wrong[0].1.contains(words), "{field}: {wrong:?}");
+        }
+        let every = wrong("create_order", &json!({ "customer_name": "", "surprise": 1 }));
+        let names: Vec<_> = every.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["surprise", "customer_name", "customer_email", "requested_states"]);
+    }
+
+    #[test]
+    fn an_unknown_command_is_told_which_there_are() {
+        let wrong = wrong("fulfil_order", &json!({}));
+        let words = "There is no command fulfil_order; there are create_order, fulfill_order, delete_order, \
+                     get_orders, get_leads, retry_dead_letters, dismiss_dead_letters, one_time_rule and help.";
+        assert_eq!(wrong, [(String::new(), words.to_owned())]);
+    }
+}

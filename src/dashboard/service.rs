@@ -1,0 +1,32 @@
+//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+
+use crate::base::clock::Clock;
+use crate::leads::Leads;
+use crate::orders::Orders;
+use crate::raffles::Raffles;
+use crate::shared::services::Services;
+use crate::stats::Statistics;
+
+/// The start page.
+#[derive(Clone)]
+pub struct Dashboard {
+    pub(super) clock: Clock,
+    pub(super) leads: Leads,
+    pub(super) statistics: Statistics,
+    pub(super) orders: Orders,
+    pub(super) raffles: Raffles,
+}
+
+impl Dashboard {
+    /// The feature, built of what it needs.
+    pub fn new(
+        services: &Services,
+        leads: Leads,
+        statistics: Statistics,
+        orders: Orders,
+        raffles: Raffles,
+    ) -> Self {
+        let Services { clock, .. } = services.clone();
+        Self { clock, leads, statistics, orders, raffles }
+    }
+}

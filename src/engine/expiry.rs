@@ -1,0 +1,49 @@
+//! The order of a table's items by the second after which they expire.
+
+use super::codec::{self, ItemRef, Kind, ValueRef};
+use super::key;
+use super::storage::{Batch, Space};
+use super::tables::{EXPIRY_INDEX, ItemKey, Table};
+
+/// The second after which an item expires.
+fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
+    let value: ValueRef<'_> = item.get(table.ttl.as_deref()?)?;
+    if value.kind() != Some(Kind::N) {
+        return None;
+    }
+    let text = value.number()?.to_string();
+    text.split('.').next()?.parse().ok()
+}
+
+/// The entry that says when an item expires.
+pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>> {
+    let mut entry = key::index_prefix(table.id, EXPIRY_INDEX);
+    entry.extend_from_slice(&expiry(table, item)?.to_be_bytes());
+    entry.extend_from_slice(key.storage.get(2..)?);
+    Some(entry)
+}
+
+/// Adds to a batch what changes when an item becomes another.
+pub fn difference(
+    table: &Table,
+    key: &ItemKey,
+    old: Option<ItemRef<'_>>,
+    new: Option<ItemRef<'_>>,
+    batch: &mut Batch,
+) {
+    if table.ttl.is_none() {
+        return;
+    }
+    let old = old.and_then(|item| entry(table, key, item));
+    let new = new.and_then(|item| entry(table, key, item));
+    if old == new {
+        return;
+    }
+    if let Some(old) = old {
+        batch.delete(Space::Index, old);
+    }
+    if let Some(new) = new {
+        let value = codec::seal(&new, &[]);
+        batch.put(Space::Index, new, value);
+    }
+}

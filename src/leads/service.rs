@@ -1,0 +1,27 @@
+//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+
+use super::snapshots::Snapshots;
+use crate::base::clock::Clock;
+use crate::base::rng::Rng;
+use crate::reservations::Reconcile;
+use crate::shared::services::Services;
+use crate::store::Dynamo;
+use std::sync::Arc;
+
+/// Leads, their history and their search.
+#[derive(Clone)]
+pub struct Leads {
+    pub(super) dynamo: Dynamo,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    pub(super) snapshots: Snapshots,
+    pub(super) reconciler: Arc<dyn Reconcile>,
+}
+
+impl Leads {
+    /// The feature, built of what it needs.
+    pub fn new(services: &Services, snapshots: Snapshots, reconciler: Arc<dyn Reconcile>) -> Self {
+        let Services { dynamo, clock, rng, .. } = services.clone();
+        Self { dynamo, clock, rng, snapshots, reconciler }
+    }
+}

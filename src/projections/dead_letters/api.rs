@@ -1,0 +1,114 @@
+//! The JSON API of dead letters, for administrators.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus};
+use super::store::{DeadLetterPage, Stored};
+use crate::base::identity::SignedIn;
+use crate::inventory::domain::Note;
+use crate::projections::Projections;
+use crate::store::ledger::{Answer, Idempotency};
+use crate::store::{Item, StoreError, from_item};
+use crate::web::access::Access;
+use crate::web::extract::{Path, Query, expected_version, if_match, version_of};
+use crate::web::lists::{Listed, limit, parameter};
+use crate::web::problem::Problem;
+use crate::web::respond::answer;
+use crate::web::routes::Routes;
+
+/// The routes.
+pub fn routes() -> Routes<Projections> {
+    Routes::default()
+        .get("/api/automation/dead-letters", Access::Administrator, list)
+        .get("/api/automation/dead-letters/{id}", Access::Administrator, read)
+        .post("/api/automation/dead-letters/{id}/retry", Access::Administrator, retry_one)
+        .delete("/api/automation/dead-letters/{id}", Access::Administrator, dismiss)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    status: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    State(projections): State<Projections>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<Json<Listed<DeadLetter>>, Problem> {
+    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let limit = limit(parameters.limit)?;
+    let DeadLetterPage { letters, next } =
+        projections.list_dead_letters(status, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: letters, next }))
+}
+
+/// A dead letter with the item as it was before and after, if the record was kept.
+#[derive(Debug, Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    letter: &'a DeadLetter,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// An item as JSON.
+fn as_json(item: Option<Item>) -> Result<Option<Value>, StoreError> {
+    item.map(from_item).transpose()
+}
+
+async fn read(
+    State(projections): State<Projections>,
+    Path(id): Path<DeadLetterId>,
+) -> Result<Answer, Problem> {
+    let Stored { letter, record } = projections.find_dead_letter(id).await?;
+    let (mut before, mut after) = (None, None);
+    if let Some(record) = record {
+        before = as_json(record.before)?;
+        after = as_json(record.after)?;
+    }
+    let version = letter.version.get();
+    Ok(answer(StatusCode::OK, &Whole { letter: &letter, before, after }, version, None))
+}
+
+fn shown(letter: &DeadLetter) -> Answer {
+    answer(StatusCode::OK, letter, letter.version.get(), None)
+}
+
+async fn retry_one(
+    State(projections): State<Projections>,
+    who: SignedIn,
+    Path(id): Path<DeadLetterId>,
+    request: Request,
+) -> Result<Answer, Problem> {
+    let (version, idempotency) = version_of(request).await?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &shown });
+    Ok(projections.retry_dead_letter(id, version, &who.actor(), idempotency.as_ref()).await?.answer(shown))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DismissParameters {
+    version: Option<String>,
+    note: Option<String>,
+}
+
+async fn dismiss(
+    State(projections): State<Projections>,
+    who: SignedIn,
+    Path(id): Path<DeadLetterId>,
+    Query(parameters): Query<DismissParameters>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let version = parameter("version", parameters.version, str::parse)?;
+    let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
+    let version = expected_version(version, if_match(&headers)?)?;
+    projections.dismiss_dead_letter(id, version, note, &who.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

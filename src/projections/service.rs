@@ -1,0 +1,35 @@
+//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+
+use crate::base::clock::Clock;
+use crate::orders::Orders;
+use crate::raffles::Raffles;
+use crate::rules::Rules;
+use crate::shared::services::Services;
+use crate::stats::Statistics;
+use crate::store::Dynamo;
+
+/// What the table's stream brings about.
+#[derive(Clone)]
+pub struct Projections {
+    pub(super) dynamo: Dynamo,
+    pub(super) background: Dynamo,
+    pub(super) clock: Clock,
+    pub(super) statistics: Statistics,
+    pub(super) orders: Orders,
+    pub(super) raffles: Raffles,
+    pub(super) rules: Rules,
+}
+
+impl Projections {
+    /// The feature, built of what it needs.
+    pub fn new(
+        services: &Services,
+        statistics: Statistics,
+        orders: Orders,
+        raffles: Raffles,
+        rules: Rules,
+    ) -> Self {
+        let Services { dynamo, background, clock, .. } = services.clone();
+        Self { dynamo, background, clock, statistics, orders, raffles, rules }
+    }
+}

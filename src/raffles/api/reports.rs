@@ -1,0 +1,90 @@
+//! What is told of a raffle beside its state: the proof of its draw for everybody; its tickets, their export, its sales
+//! and its history for administrators.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use serde::Deserialize;
+
+use super::address;
+use crate::raffles::Raffles;
+use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
+use crate::raffles::export::Part;
+use crate::raffles::store::{HistoryPage, TicketPage};
+use crate::web::access::Access;
+use crate::web::extract::{Path, Query};
+use crate::web::lists::{Listed, PageParameters};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::respond::{csv_part, header_text};
+use crate::web::routes::Routes;
+
+/// The routes.
+pub fn routes() -> Routes<Raffles> {
+    Routes::default()
+        .get("/api/raffles/{id}/proof", Access::SignedIn, proof)
+        .get("/api/raffles/{id}/tickets", Access::Administrator, tickets)
+        .get("/api/raffles/{id}/tickets/csv", Access::Administrator, export)
+        .get("/api/raffles/{id}/sales", Access::Administrator, sales)
+        .get("/api/raffles/{id}/history", Access::Administrator, history)
+}
+
+/// What is published of the draw. Once it is whole it is a file to keep.
+async fn proof(State(raffles): State<Raffles>, Path(id): Path<RaffleId>) -> Result<Response, Problem> {
+    let proof = raffles.proof(id).await?;
+    let drawn = proof.status == RaffleStatus::Closed;
+    let mut response = Json(proof).into_response();
+    if drawn {
+        let file = format!("attachment; filename=\"raffle-{id}.json\"");
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, header_text(&file));
+    }
+    Ok(response)
+}
+
+async fn tickets(
+    State(raffles): State<Raffles>,
+    Path(id): Path<RaffleId>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Ticket>>, Problem> {
+    let (limit, cursor) = parameters.read()?;
+    let TicketPage { tickets, next } = raffles.tickets(id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: tickets, next }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportParameters {
+    cursor: Option<String>,
+}
+
+async fn export(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    Path(id): Path<RaffleId>,
+    Query(ExportParameters { cursor }): Query<ExportParameters>,
+) -> Result<Response, Problem> {
+    let cursor = cursor.filter(|text| !text.is_empty());
+    let Part { csv, next } = raffles.export_part(id, cursor.as_deref()).await?;
+    // A cursor has nothing in it that an address would have to escape.
+    let next =
+        next.map(|cursor| (context.url(&format!("{}/tickets/csv?cursor={cursor}", address(id))), cursor));
+    Ok(csv_part("tickets.csv", csv, next))
+}
+
+async fn sales(
+    State(raffles): State<Raffles>,
+    Path(id): Path<RaffleId>,
+) -> Result<Json<Listed<Point>>, Problem> {
+    Ok(Json(Listed { items: raffles.sales(id).await?, next: None }))
+}
+
+async fn history(
+    State(raffles): State<Raffles>,
+    Path(id): Path<RaffleId>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<RaffleEntry>>, Problem> {
+    let (limit, cursor) = parameters.read()?;
+    let HistoryPage { entries, next } = raffles.history(id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: entries, next }))
+}

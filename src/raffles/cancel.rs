@@ -1,0 +1,117 @@
+//! Giving a ticket back: it returns to the pool and to its owner's limit, in one transaction.
+
+use futures_util::future::try_join;
+
+use super::buy::waits_for_draw;
+use super::domain::{
+    Block, Holding, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
+};
+use super::error::RaffleError;
+use super::items::{Stored, block_item, entry_item, holding_item, holding_key, ticket_key};
+use super::store::{at_version, minute, unchanged};
+use crate::base::identity::SignedIn;
+use crate::base::values::Version;
+use crate::raffles::Raffles;
+use crate::store::ledger::Idempotency;
+use crate::store::{Condition, GuardedWrite, WriteError, from_item};
+
+impl Raffles {
+    /// Gives a ticket back: one's own, or as an administrator anybody's. Whoever gives back another's names its version, for
+    /// the number may have been given back and sold to somebody else since they looked.
+    ///
+    /// # Errors
+    /// [`RaffleError::NoSuchTicket`] also for another's where the asking person is no administrator,
+    /// [`RaffleError::VersionMissing`], [`RaffleError::TicketConflict`], [`RaffleError::Drawn`].
+    pub async fn cancel(
+        &self,
+        id: RaffleId,
+        number: TicketNumber,
+        version: Option<Version>,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, RaffleState>>,
+    ) -> Result<RaffleState, RaffleError> {
+        let mut retries = self.dynamo.retries();
+        loop {
+            let read = try_join(self.stored(id), self.holding(id, who));
+            let ((stored, mine), ticket) = try_join(read, self.ticket(id, number)).await?;
+            let ticket = ticket.filter(|ticket| ticket.holder == who.id || who.is_administrator());
+            let ticket = ticket.ok_or(RaffleError::NoSuchTicket(number))?;
+            let now = self.clock.now();
+            if stored.raffle.status == RaffleStatus::Closed {
+                let state = RaffleState::of(&stored.raffle, &stored.pool, &mine, who, now);
+                return Err(RaffleError::Drawn(Box::new(state)));
+            }
+            expect(&ticket, version, who)?;
+            let given_back = stored.pool.give_back(number, minute(&stored.raffle, now));
+            if let Some(blocks) = given_back
+                && !waits_for_draw(&stored, now)
+            {
+                let theirs =
+                    if ticket.holder == who.id { mine.clone() } else { self.others(id, &ticket).await? };
+                let change = Change { stored: &stored, ticket: &ticket, theirs: &theirs, blocks: &blocks };
+                let pool = stored.pool.with([&blocks.1]);
+                let mine = if ticket.holder == who.id { mine.without(number) } else { mine };
+                let state = RaffleState::of(&stored.raffle, &pool, &mine, who, now);
+                match self
+                    .dynamo
+                    .write(Idempotency::record(idempotency, change.write(self, who)?, &state)?)
+                    .await
+                {
+                    Ok(()) => return Ok(state),
+                    Err(WriteError::Store(error)) => return Err(error.into()),
+                    // Somebody was faster with the block, the holding or the ticket: the next read says what is true.
+                    Err(WriteError::Refused(_)) => {}
+                }
+            }
+            retries.backoff().await?;
+        }
+    }
+}
+
+/// Whether the ticket is the one that was meant.
+fn expect(ticket: &Ticket, version: Option<Version>, who: &SignedIn) -> Result<(), RaffleError> {
+    match version {
+        Some(version) if version != ticket.version => {
+            Err(RaffleError::TicketConflict(Box::new(ticket.clone())))
+        }
+        None if ticket.holder != who.id => Err(RaffleError::VersionMissing),
+        _ => Ok(()),
+    }
+}
+
+impl Raffles {
+    async fn ticket(&self, id: RaffleId, number: TicketNumber) -> Result<Option<Ticket>, RaffleError> {
+        Ok(self.dynamo.get(&ticket_key(id, number)).await?.map(from_item).transpose()?)
+    }
+
+    /// What the ticket's owner has.
+    async fn others(&self, id: RaffleId, ticket: &Ticket) -> Result<Holding, RaffleError> {
+        let item = self.dynamo.get(&holding_key(id, ticket.holder)).await?;
+        Ok(item.map(from_item).transpose()?.unwrap_or_default())
+    }
+}
+
+/// A ticket that is given back, with what was read for it.
+struct Change<'a> {
+    stored: &'a Stored,
+    ticket: &'a Ticket,
+    theirs: &'a Holding,
+    blocks: &'a (Block, Block),
+}
+
+impl Change<'_> {
+    fn write(&self, raffles: &Raffles, who: &SignedIn) -> Result<GuardedWrite, RaffleError> {
+        let Self { stored, ticket, theirs, blocks: (before, after) } = self;
+        let (id, number) = (stored.raffle.id, ticket.number);
+        let happening = RaffleEvent::Cancelled { number, name: ticket.name.clone() };
+        let entry = RaffleEntry { at: raffles.clock.now(), by: who.actor(), happening };
+        let left = theirs.without(number);
+        Ok(raffles
+            .dynamo
+            .guarded_write()
+            .put("block", block_item(id, after)?, at_version(before.version))
+            .put("holding", holding_item(id, ticket.holder, &left)?, unchanged(theirs))
+            .delete("ticket", &ticket_key(id, number), at_version(ticket.version))
+            .put("history", entry_item(id, &entry, raffles.random_start())?, Condition::Absent))
+    }
+}

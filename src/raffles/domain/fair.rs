@@ -1,0 +1,298 @@
+//! The draw that anyone can redo: a seed that is committed to when the raffle is opened, the list of sold tickets, and
+//! a winner that follows from the two.
+//!
+//! **The method**, in the order in which a check goes:
+//!
+//! 1. `seed` is 32 random bytes, `commitment` = SHA-256(seed). The commitment is published when the raffle is opened, the
+//!    seed when it is drawn; both are written in hexadecimal.
+//! 2. The list is every sold number, ascending, in decimal, each followed by one line feed (byte 10). `listHash` =
+//!    SHA-256(list). In a shell: `jq -r '.sold[]' proof.json | sha256sum`.
+//! 3. `n` is how many numbers are sold, `k` the number of binary digits of `n - 1` (0 for `n = 1`).
+//! 4. For `c` = 0, 1, 2, …: `h` = SHA-256(seed ‖ listHash ‖ c), 32 + 32 + 4 bytes, `c` as an unsigned integer of 4 bytes,
+//!    the highest first. `x` is the first 8 bytes of `h`, read the same way, of which only the lowest `k` binary digits
+//!    are kept. The first `x` that is less than `n` decides; the others are thrown away, so that no ticket is likelier
+//!    than another.
+//! 5. The winner is the number at place `x` of the list, counted from 0.
+//!
+//! **Test vector**: the seed is the bytes 0 to 31, `000102…1e1f`, and sold are 2, 3, 5, 7 and 11. Then the commitment is
+//! `630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd`, `listHash` is
+//! `563d8e0603dcc07d784135d99fd81ff6bf98495e898ec1f52e2e7605320cf6dc`, `k` is 3, `x` is 1 at `c` = 0, and
+//! the winner is 3.
+//!
+//! What it shows: the seed was fixed before the first ticket was sold, and the winner was not chosen but computed. What
+//! it cannot show: that nobody who reads the table chose the moment of the draw by what it would give.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Raffle, RaffleId, RaffleStatus, TicketNumber, Title};
+use crate::base::values::Invalid;
+
+/// Reads 32 bytes in hexadecimal.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn to_hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A SHA-256, written in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        from_hex(text).map(Self).ok_or_else(|| Invalid::new("A SHA-256 has 64 hexadecimal digits."))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The secret that a winner is drawn with: 32 random bytes. Nothing prints it but its [text](Self::reveal), which is for
+/// a raffle that is drawn.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// The seed of these random bytes.
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(random)
+    }
+
+    /// What is published before the draw.
+    pub fn commitment(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+
+    /// The seed in hexadecimal, once the raffle is drawn.
+    pub fn reveal(&self) -> String {
+        to_hex(&self.0)
+    }
+}
+
+impl FromStr for Seed {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        from_hex(text).map(Self).ok_or_else(|| Invalid::new("A seed has 64 hexadecimal digits."))
+    }
+}
+
+impl TryFrom<String> for Seed {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<Seed> for String {
+    fn from(seed: Seed) -> Self {
+        seed.reveal()
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(…)")
+    }
+}
+
+/// The hash of a list of sold numbers, which must ascend.
+fn hash_of_list(sold: &[TicketNumber]) -> Digest {
+    let list: String = sold.iter().map(|number| format!("{number}\n")).collect();
+    Digest::of(list.as_bytes())
+}
+
+/// The winner among sold numbers, which must ascend, with the hash of their list; none if none is sold.
+pub fn draw(seed: &Seed, sold: &[TicketNumber]) -> Option<(TicketNumber, Digest)> {
+    let list_hash = hash_of_list(sold);
+    let last = u64::try_from(sold.len()).ok()?.checked_sub(1)?;
+    let kept = u64::MAX.checked_shr(last.leading_zeros()).unwrap_or(0);
+    for counter in 0..=u32::MAX {
+        let hash =
+            Sha256::new().chain_update(seed.0).chain_update(list_hash.0).chain_update(counter.to_be_bytes());
+        let hash: [u8; 32] = hash.finalize().into();
+        let x = hash.iter().take(8).fold(0, |x, byte| x << 8 | u64::from(*byte)) & kept;
+        if x <= last {
+            return Some((*sold.get(usize::try_from(x).ok()?)?, list_hash));
+        }
+    }
+    None
+}
+
+/// What is published of a draw; before the draw, the commitment alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// How to check it: [`Proof::METHOD`].
+    pub method: String,
+    /// The raffle.
+    pub raffle: RaffleId,
+    /// What it is called.
+    pub title: Title,
+    /// Whether it is drawn.
+    pub status: RaffleStatus,
+    /// The SHA-256 of the seed.
+    pub commitment: Digest,
+    /// When the raffle was opened, and the commitment published.
+    pub opened_at: Timestamp,
+    /// When it was drawn.
+    #[serde(default)]
+    pub drawn_at: Option<Timestamp>,
+    /// The seed.
+    #[serde(default)]
+    pub seed: Option<Seed>,
+    /// The sold numbers, ascending.
+    #[serde(default)]
+    pub sold: Option<Vec<TicketNumber>>,
+    /// The SHA-256 of their list.
+    #[serde(default)]
+    pub list_hash: Option<Digest>,
+    /// The winner.
+    #[serde(default)]
+    pub winner: Option<TicketNumber>,
+}
+
+/// What a proof that holds says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// The winner.
+    pub winner: TicketNumber,
+    /// Of how many tickets.
+    pub sold: usize,
+    /// The SHA-256 of the seed, to be compared with what the raffle's page showed before the draw.
+    pub commitment: Digest,
+}
+
+/// Why a proof does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// It is checked in another way.
+    #[error("its method is {0}, and this checks {method}", method = Proof::METHOD)]
+    Method(String),
+    /// There is nothing to check yet.
+    #[error("the raffle is not drawn yet, so there is nothing to check but the commitment")]
+    NotDrawn,
+    /// Not all of it is there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The seed is not the one that was committed to.
+    #[error("the seed is not the one that was committed to: its SHA-256 is {0}")]
+    OtherSeed(Digest),
+    /// The list is not in order.
+    #[error("the sold numbers must ascend, and {0} does not stand in its place")]
+    Order(TicketNumber),
+    /// The list is empty.
+    #[error("no ticket is in the list")]
+    NothingSold,
+    /// The list is not the one that was hashed.
+    #[error("the list of sold numbers is another one: its SHA-256 is {0}")]
+    OtherList(Digest),
+    /// The seed and the list give another winner.
+    #[error("the seed and the list give ticket {0}, which is not the winner that it names")]
+    OtherWinner(TicketNumber),
+}
+
+impl Proof {
+    /// The name of the method, which changes if the method does.
+    pub const METHOD: &str = "holdfast-raffle-1";
+
+    /// What is published of a raffle whose sold numbers are these.
+    pub fn of(raffle: &Raffle, sold: Vec<TicketNumber>) -> Self {
+        let drawn = raffle.drawn.as_ref();
+        Self {
+            method: Self::METHOD.to_owned(),
+            raffle: raffle.id,
+            title: raffle.title.clone(),
+            status: raffle.status,
+            commitment: raffle.commitment,
+            opened_at: raffle.created_at,
+            drawn_at: drawn.map(|drawn| drawn.at),
+            seed: drawn.map(|drawn| drawn.seed.clone()),
+            sold: drawn.map(|_| sold),
+            list_hash: drawn.map(|drawn| drawn.list_hash),
+            winner: drawn.map(|drawn| drawn.winner.number),
+        }
+    }
+
+    /// Checks everything that can be checked without anything else.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn verify(&self) -> Result<Verdict, ProofError> {
+        if self.method != Self::METHOD {
+            return Err(ProofError::Method(self.method.clone()));
+        }
+        if self.status != RaffleStatus::Closed {
+            return Err(ProofError::NotDrawn);
+        }
+        let seed = self.seed.as_ref().ok_or(ProofError::Missing("seed"))?;
+        let sold = self.sold.as_deref().ok_or(ProofError::Missing("sold"))?;
+        let list_hash = self.list_hash.ok_or(ProofError::Missing("listHash"))?;
+        let winner = self.winner.ok_or(ProofError::Missing("winner"))?;
+        if seed.commitment() != self.commitment {
+            return Err(ProofError::OtherSeed(seed.commitment()));
+        }
+        if let Some(pair) = sold.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(ProofError::Order(pair[1]));
+        }
+        let (drawn, hash) = draw(seed, sold).ok_or(ProofError::NothingSold)?;
+        if hash != list_hash {
+            return Err(ProofError::OtherList(hash));
+        }
+        if drawn != winner {
+            return Err(ProofError::OtherWinner(drawn));
+        }
+        Ok(Verdict { winner, sold: sold.len(), commitment: self.commitment })
+    }
+}
+
+#[cfg(test)]
+mod tests;

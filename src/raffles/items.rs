@@ -1,0 +1,131 @@
+//! Keys and items of raffles: what stands where in the table.
+//!
+//! What always holds: the seed of a raffle that is not drawn stands in an item of its own, which no read for a page, a
+//! program or a list touches; tickets and holdings stand in another partition than the raffle, so that a crowd's
+//! writes are spread over two.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Block, Holding, Pool, Raffle, RaffleEntry, RaffleId, Seed, Ticket, TicketNumber};
+use crate::base::identity::AccountId;
+use crate::store::schema::{ALL_NEWEST, SK};
+use crate::store::{Item, Key, StoreError, from_item, to_item};
+
+/// The sort key of a raffle's own item.
+pub(super) const RAFFLE: &str = "RAFFLE";
+/// What the sort keys of blocks begin with.
+pub(super) const BLOCKS: &str = "BLOCK#";
+const DRAWING: &str = "DRAWING";
+/// What the sort keys of tickets begin with.
+pub(super) const TICKETS: &str = "TICKET#";
+/// What the sort keys of history entries begin with.
+pub(super) const HISTORY: &str = "HISTORY#";
+/// The partition of all raffles in the index.
+pub(super) const LIST: &str = "RAFFLES";
+
+/// The partition of a raffle, its blocks and its seed.
+pub(super) fn partition(id: RaffleId) -> String {
+    format!("RAFFLE#{id}")
+}
+
+/// The partition of a raffle's tickets, holdings and history.
+pub(super) fn tickets_partition(id: RaffleId) -> String {
+    format!("TICKETS#{id}")
+}
+
+pub(super) fn raffle_key(id: RaffleId) -> Key {
+    Key::new(partition(id), RAFFLE)
+}
+
+/// The raffle's item, with where the list finds it.
+pub(super) fn raffle_item(raffle: &Raffle) -> Result<Item, StoreError> {
+    let mut item = to_item(&raffle_key(raffle.id), raffle)?;
+    item.insert(ALL_NEWEST.partition.to_owned(), AttributeValue::S(LIST.to_owned()));
+    item.insert(ALL_NEWEST.sort.to_owned(), AttributeValue::S(raffle.id.to_string()));
+    Ok(item)
+}
+
+/// The seed of a raffle that is not drawn. It sorts behind all that a raffle is read with.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SeedItem {
+    pub seed: Seed,
+}
+
+pub(super) fn seed_key(id: RaffleId) -> Key {
+    Key::new(partition(id), "SEED")
+}
+
+pub(super) fn block_key(id: RaffleId, number: u32) -> Key {
+    Key::new(partition(id), format!("{BLOCKS}{number:02}"))
+}
+
+pub(super) fn block_item(id: RaffleId, block: &Block) -> Result<Item, StoreError> {
+    to_item(&block_key(id, block.number()), block)
+}
+
+/// How much is sold of a raffle, for lists. It sorts behind all that a raffle is read with.
+pub(super) fn sold_key(id: RaffleId) -> Key {
+    Key::new(partition(id), "SOLD")
+}
+
+/// Says that the winner is being drawn, so that purchases wait for it. It only keeps a crowd from overtaking the draw
+/// for ever: what keeps the draw right is its transaction. Whoever dies with it holds the crowd up for a moment.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Drawing {
+    pub until: Timestamp,
+}
+
+pub(super) fn drawing_key(id: RaffleId) -> Key {
+    Key::new(partition(id), DRAWING)
+}
+
+pub(super) fn holding_key(id: RaffleId, account: AccountId) -> Key {
+    Key::new(tickets_partition(id), format!("HOLDER#{account}"))
+}
+
+pub(super) fn holding_item(id: RaffleId, account: AccountId, holding: &Holding) -> Result<Item, StoreError> {
+    to_item(&holding_key(id, account), holding)
+}
+
+pub(super) fn ticket_key(id: RaffleId, number: TicketNumber) -> Key {
+    Key::new(tickets_partition(id), format!("{TICKETS}{:06}", number.get()))
+}
+
+pub(super) fn ticket_item(id: RaffleId, ticket: &Ticket) -> Result<Item, StoreError> {
+    to_item(&ticket_key(id, ticket.number), ticket)
+}
+
+/// An entry of the history. `random` keeps two of one moment apart.
+pub(super) fn entry_item(id: RaffleId, entry: &RaffleEntry, random: u32) -> Result<Item, StoreError> {
+    let at = entry.at.as_millisecond();
+    to_item(&Key::new(tickets_partition(id), format!("{HISTORY}{at:015}#{random:08x}")), entry)
+}
+
+/// A raffle as it is read: with its blocks, in one query.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub raffle: Raffle,
+    pub pool: Pool,
+    pub drawing: Option<Drawing>,
+}
+
+impl Stored {
+    /// The raffle of these items; none if it is not there.
+    pub(super) fn of(id: RaffleId, items: Vec<Item>) -> Result<Option<Self>, StoreError> {
+        let (mut raffle, mut blocks, mut drawing) = (None, Vec::new(), None);
+        for item in items {
+            let sort = item.get(SK).and_then(|sort| sort.as_s().ok()).cloned().unwrap_or_default();
+            match sort.as_str() {
+                RAFFLE => raffle = Some(from_item::<Raffle>(item)?),
+                DRAWING => drawing = Some(from_item(item)?),
+                _ => blocks.push(from_item(item)?),
+            }
+        }
+        let Some(raffle) = raffle else { return Ok(None) };
+        let pool = Pool::of(blocks, raffle.tickets);
+        let pool = pool.ok_or_else(|| StoreError::invariant_violation("Query", &raffle_key(id)))?;
+        Ok(Some(Self { raffle, pool, drawing }))
+    }
+}

@@ -1,0 +1,403 @@
+//! Raffles in the table: reading and opening them. [`buy`], [`cancel`] and [`draw`] stand beside.
+//!
+//! What always holds: a raffle with all that is sold of it is one query; a seed is read by the draw alone.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::domain::{
+    Holding, NewRaffle, Point, Pool, Proof, Raffle, RaffleEntry, RaffleEvent, RaffleId, RaffleState, Seed,
+    Ticket, TicketNumber, tag_of,
+};
+use super::error::RaffleError;
+use super::items::{
+    BLOCKS, HISTORY, LIST, RAFFLE, SeedItem, Stored, TICKETS, block_item, entry_item, holding_key, partition,
+    raffle_item, raffle_key, seed_key, sold_key, ticket_key, tickets_partition,
+};
+use super::sold::Sold;
+use crate::base::identity::SignedIn;
+use crate::base::values::Version;
+use crate::raffles::Raffles;
+use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::schema;
+use crate::store::schema::{PK, SK};
+use crate::store::{
+    Condition, Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item, to_item,
+};
+
+/// More than a raffle has items to be read with.
+const MOST_ITEMS: i32 = 40;
+/// Reads of a list at the same time.
+const AT_ONCE: usize = 8;
+/// The most keys of one read.
+const MOST_KEYS: usize = 100;
+const TICKETS_LIST: &str = "raffle tickets";
+const HISTORY_LIST: &str = "raffle history";
+
+impl Raffles {
+    /// Opens a raffle with a seed of its own, to which it is committed.
+    ///
+    /// # Errors
+    /// [`RaffleError::Validation`] for a sale that would be over already.
+    pub async fn create(
+        &self,
+        new: &NewRaffle,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, RaffleState>>,
+    ) -> Result<Done<RaffleState>, RaffleError> {
+        let now = self.clock.now();
+        new.check(now).map_err(|(field, invalid)| RaffleError::Validation { field, invalid })?;
+        let id = RaffleId::new(now, &self.rng.bytes());
+        let seed = Seed::new(self.rng.bytes());
+        let raffle = Raffle::open(id, new, &seed, now, who.actor());
+        let pool = Pool::new(raffle.tickets);
+        let entry = RaffleEntry { at: now, by: who.actor(), happening: RaffleEvent::Opened };
+        let mut write = self
+            .dynamo
+            .guarded_write()
+            .put("raffle", raffle_item(&raffle)?, Condition::Absent)
+            .put("seed", to_item(&seed_key(id), &SeedItem { seed })?, Condition::Absent)
+            .put("history", entry_item(id, &entry, self.random_start())?, Condition::Absent);
+        for block in pool.blocks() {
+            write = write.put("block", block_item(id, block)?, Condition::Absent);
+        }
+        write = write.put("sold", Sold::of(&pool, now).item(id)?, Condition::Absent);
+        let state = RaffleState::of(&raffle, &pool, &Holding::default(), who, now);
+        let write = Idempotency::record(idempotency, write, &state)?;
+        match self.dynamo.write(write).await {
+            Ok(()) => Ok(Done::Now(state)),
+            Err(WriteError::Refused(refusal)) => match recalled(Idempotency::recall(idempotency, &refusal)?)?
+            {
+                Some(answer) => Ok(Done::Replayed(answer)),
+                // Nobody else makes an id of ours.
+                None => Err(StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into()),
+            },
+            Err(WriteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// A raffle as `who` may see it now. Two calls.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`].
+    pub async fn read(&self, id: RaffleId, who: &SignedIn) -> Result<RaffleState, RaffleError> {
+        // In this order: what one has may be newer than the blocks, and then their tag tells of news at the next look. If
+        // it were older, the tag would say that nothing is missing.
+        let stored = self.stored(id).await?;
+        let holding = self.holding(id, who).await?;
+        Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, self.clock.now()))
+    }
+
+    /// A raffle as `who` may see it now, with how the sale went. Two calls.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`].
+    pub async fn read_with_sales(
+        &self,
+        id: RaffleId,
+        who: &SignedIn,
+    ) -> Result<(RaffleState, Vec<Point>), RaffleError> {
+        let (stored, now) = (self.stored(id).await?, self.clock.now());
+        let holding = self.holding(id, who).await?;
+        let sales = sales_of(&stored, now);
+        Ok((RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now), sales))
+    }
+}
+
+fn sales_of(Stored { raffle, pool, .. }: &Stored, now: Timestamp) -> Vec<Point> {
+    let until = raffle.drawn.as_ref().map_or(now, |drawn| drawn.at);
+    pool.sales().curve(raffle.created_at, until)
+}
+
+impl Raffles {
+    /// A raffle as `who` may see it now, unless it is as it was at this [tag](RaffleState::tag). One call where nothing has
+    /// changed.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`].
+    pub async fn read_changed(
+        &self,
+        id: RaffleId,
+        who: &SignedIn,
+        seen: &str,
+    ) -> Result<Option<RaffleState>, RaffleError> {
+        let stored = self.stored(id).await?;
+        let now = self.clock.now();
+        // One's own tickets change with a block, so the tag speaks of them too.
+        if tag_of(&stored.raffle, &stored.pool, now) == seen {
+            return Ok(None);
+        }
+        let holding = self.holding(id, who).await?;
+        Ok(Some(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)))
+    }
+}
+
+/// One page of raffles.
+#[derive(Debug, Default)]
+pub struct RafflePage {
+    /// The raffles, newest first.
+    pub raffles: Vec<RaffleState>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl Raffles {
+    /// A page of raffles, newest first, as `who` may see them: one's own tickets exactly, what is sold as the stream counted
+    /// it. Two calls for 33 raffles, and one more for each 33 beyond; a raffle that was never counted costs one of its own.
+    ///
+    /// # Errors
+    /// [`RaffleError::Cursor`] for a cursor of another list.
+    pub async fn list(
+        &self,
+        limit: u16,
+        cursor: Option<&str>,
+        who: &SignedIn,
+    ) -> Result<RafflePage, RaffleError> {
+        let mut select = Select::index(schema::ALL_NEWEST, LIST, i32::from(limit)).backwards();
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(LIST, text)?;
+            let [id] = cursor.parts();
+            let id: RaffleId = id.parse().map_err(|_| CursorError)?;
+            select = select.after(&id.to_string(), &raffle_key(id));
+        }
+        let page = self.dynamo.select(&select).await?;
+        let ids: Vec<RaffleId> = page.items.iter().filter_map(|item| id_in(item, "RAFFLE#")).collect();
+        let next = ids.last().filter(|_| page.more);
+        let next = next.map(|id| Cursor::after([id.to_string()]).encode(LIST));
+        let keys: Vec<Key> =
+            ids.iter().flat_map(|id| [raffle_key(*id), sold_key(*id), holding_key(*id, who.id)]).collect();
+        let reads: Vec<_> = keys.chunks(MOST_KEYS).map(|keys| self.dynamo.get_all(keys)).collect();
+        let items: Vec<Vec<Item>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        let mut listed = Listed::of(items.into_iter().flatten())?;
+        let now = self.clock.now();
+        let states = ids.into_iter().map(|id| listed.take(id)).map(|entry| self.state(entry, who, now));
+        let states: Vec<Option<RaffleState>> =
+            stream::iter(states.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
+        Ok(RafflePage { raffles: states.into_iter().flatten().collect(), next })
+    }
+}
+
+/// What is read of the raffles of a page.
+#[derive(Default)]
+struct Listed {
+    raffles: HashMap<RaffleId, Raffle>,
+    sold: HashMap<RaffleId, Sold>,
+    holdings: HashMap<RaffleId, Holding>,
+}
+
+/// What is read of one raffle.
+type Entry = (Option<Raffle>, Option<Sold>, Holding);
+
+impl Listed {
+    fn of(items: impl Iterator<Item = Item>) -> Result<Self, StoreError> {
+        let mut listed = Self::default();
+        for item in items {
+            let is_raffle = item.get(SK).and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == RAFFLE);
+            if let Some(id) = id_in(&item, "TICKETS#") {
+                listed.holdings.insert(id, from_item(item)?);
+            } else if let Some(id) = id_in(&item, "RAFFLE#") {
+                if is_raffle {
+                    listed.raffles.insert(id, from_item(item)?);
+                } else {
+                    listed.sold.insert(id, from_item(item)?);
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    fn take(&mut self, id: RaffleId) -> Entry {
+        let holding = self.holdings.remove(&id).unwrap_or_default();
+        (self.raffles.remove(&id), self.sold.remove(&id), holding)
+    }
+}
+
+impl Raffles {
+    async fn state(
+        &self,
+        (raffle, sold, holding): Entry,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<RaffleState>, RaffleError> {
+        let Some(raffle) = raffle else { return Ok(None) };
+        let Some(sold) = sold else {
+            // An earlier version opened it, and nobody has counted it.
+            let stored = self.find(raffle.id).await?;
+            return Ok(stored.map(|stored| RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)));
+        };
+        let counts = sold.counts(raffle.tickets.get());
+        let state = RaffleState::counted(&raffle, counts, &holding, who, now);
+        Ok(Some(RaffleState { as_of: Some(sold.as_of), ..state }))
+    }
+
+    /// What is published of a raffle's draw; before it, the commitment.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`].
+    pub async fn proof(&self, id: RaffleId) -> Result<Proof, RaffleError> {
+        let Stored { raffle, pool, .. } = self.stored(id).await?;
+        Ok(Proof::of(&raffle, pool.sold_numbers()))
+    }
+
+    /// How the sale went, from the opening until now or the draw.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`].
+    pub async fn sales(&self, id: RaffleId) -> Result<Vec<Point>, RaffleError> {
+        Ok(sales_of(&self.stored(id).await?, self.clock.now()))
+    }
+}
+
+/// One page of a raffle's sold tickets.
+#[derive(Debug, Default)]
+pub struct TicketPage {
+    /// The tickets, by their numbers.
+    pub tickets: Vec<Ticket>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl Raffles {
+    /// A page of a raffle's sold tickets, with whose they are.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
+    pub async fn tickets(
+        &self,
+        id: RaffleId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<TicketPage, RaffleError> {
+        let mut select = Select::partition(tickets_partition(id), i32::from(limit)).begins_with(TICKETS);
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(TICKETS_LIST, text)?;
+            let [number] = cursor.parts();
+            let number: TicketNumber = number.parse().map_err(|_| CursorError)?;
+            let key = ticket_key(id, number);
+            select = select.after(&key.sk, &key);
+        }
+        let page = self.dynamo.select(&select).await?;
+        if page.items.is_empty() {
+            self.exists(id).await?;
+        }
+        let tickets = page.items.into_iter().map(from_item).collect::<Result<Vec<Ticket>, _>>()?;
+        let next = tickets.last().filter(|_| page.more);
+        let next = next.map(|last| Cursor::after([last.number.to_string()]).encode(TICKETS_LIST));
+        Ok(TicketPage { tickets, next })
+    }
+}
+
+/// One page of a raffle's history.
+#[derive(Debug, Default)]
+pub struct HistoryPage {
+    /// The entries, newest first.
+    pub entries: Vec<RaffleEntry>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl Raffles {
+    /// A page of what happened to a raffle beside its sales, newest first.
+    ///
+    /// # Errors
+    /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
+    pub async fn history(
+        &self,
+        id: RaffleId,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<HistoryPage, RaffleError> {
+        let pk = tickets_partition(id);
+        let mut select = Select::partition(pk.clone(), i32::from(limit)).begins_with(HISTORY).backwards();
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
+            let [sort] = cursor.parts();
+            if !sort.starts_with(HISTORY) {
+                return Err(CursorError.into());
+            }
+            select = select.after(sort, &Key::new(pk, sort.clone()));
+        }
+        let page = self.dynamo.select(&select).await?;
+        if page.items.is_empty() {
+            self.exists(id).await?;
+        }
+        let last = page.items.last().and_then(|item| item.get(SK)?.as_s().ok()).filter(|_| page.more);
+        let next = last.map(|sort| Cursor::after([sort.clone()]).encode(HISTORY_LIST));
+        let entries = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(HistoryPage { entries, next })
+    }
+
+    /// A raffle with its blocks, read consistently.
+    pub(super) async fn stored(&self, id: RaffleId) -> Result<Stored, RaffleError> {
+        self.find(id).await?.ok_or(RaffleError::NotFound(id))
+    }
+
+    pub(super) async fn find(&self, id: RaffleId) -> Result<Option<Stored>, StoreError> {
+        // From the first block to the raffle's own item; the seed stands behind it.
+        let select = Select::partition(partition(id), MOST_ITEMS).between(BLOCKS, RAFFLE);
+        Stored::of(id, self.dynamo.select(&select).await?.items)
+    }
+
+    async fn exists(&self, id: RaffleId) -> Result<(), RaffleError> {
+        self.dynamo.get(&raffle_key(id)).await?.map(drop).ok_or(RaffleError::NotFound(id))
+    }
+
+    /// What a person has in a raffle, read consistently.
+    pub(super) async fn holding(&self, id: RaffleId, who: &SignedIn) -> Result<Holding, RaffleError> {
+        let item = self.dynamo.get(&holding_key(id, who.id)).await?;
+        Ok(item.map(from_item).transpose()?.unwrap_or_default())
+    }
+}
+
+fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {
+    item.get(PK)?.as_s().ok()?.strip_prefix(prefix)?.parse().ok()
+}
+
+/// The condition that a holding is as it was read.
+pub(super) fn unchanged(holding: &Holding) -> Condition {
+    match holding.version {
+        0 => Condition::Absent,
+        version => Condition::is_number("version", version),
+    }
+}
+
+/// The condition that something with a version is as it was read.
+pub(super) fn at_version(version: Version) -> Condition {
+    Condition::is_number("version", version.get())
+}
+
+/// The minutes since a raffle was opened.
+pub(super) fn minute(raffle: &Raffle, now: Timestamp) -> u32 {
+    u32::try_from(now.duration_since(raffle.created_at).as_mins().max(0)).unwrap_or(u32::MAX)
+}
+
+impl Raffles {
+    pub(super) fn random_start(&self) -> u32 {
+        u32::from_be_bytes(self.rng.bytes())
+    }
+}
+
+/// The answer that the same request got before, if it did.
+pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, RaffleError> {
+    match recall {
+        Lookup::Same(answer) => Ok(Some(answer)),
+        Lookup::Other => Err(RaffleError::KeyOfAnotherRequest),
+        Lookup::Nothing => Ok(None),
+    }
+}
+
+impl Raffles {
+    /// The refusal of a request, unless the same request was done before: that is answered as it was.
+    pub(super) async fn refused<T>(
+        &self,
+        idempotency: Option<&Idempotency<'_, T>>,
+        error: RaffleError,
+    ) -> Result<Done<T>, RaffleError> {
+        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+            Some(answer) => Ok(Done::Replayed(answer)),
+            None => Err(error),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The last run of each rule, for the list: made from the table's stream, a moment late.
+//!
+//! What always holds: an item says which run it has at which version and never goes back, so a change that is delivered
+//! twice or late changes nothing.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Rule, RuleId};
+use super::error::RuleError;
+use crate::base::values::Version;
+use crate::rules::Rules;
+use crate::rules::run::{RUN, Run, RunFilter, RunId, RunState};
+use crate::store::schema::TTL;
+use crate::store::stream::Change;
+use crate::store::{Condition, Item, Key, StoreError, WriteError, from_item, to_attribute, to_item};
+
+/// The most that one read takes.
+const TOGETHER: usize = 100;
+
+/// The last run of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastRun {
+    /// The rule.
+    pub rule: RuleId,
+    /// The run.
+    pub run: RunId,
+    /// Its version.
+    pub version: Version,
+    /// What became of it.
+    pub state: RunState,
+    /// When it was last tried.
+    pub at: Timestamp,
+    /// When the run goes, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+impl LastRun {
+    fn of(run: &Run, expires_at: Option<i64>) -> Self {
+        let (version, state, at) = (run.version, run.state, run.updated_at);
+        Self { rule: run.rule, run: run.id, version, state, at, expires_at }
+    }
+
+    /// Ids of runs begin with the time of their events.
+    fn is_before(&self, other: &Self) -> bool {
+        (self.run, self.version) < (other.run, other.version)
+    }
+}
+
+/// The key of a rule's last run.
+pub(super) fn key(rule: RuleId) -> Key {
+    Key::new(format!("RULE#{rule}"), "LAST")
+}
+
+/// The last run that an item has, if it is such an item.
+pub(super) fn read(item: &Item) -> Option<Result<LastRun, StoreError>> {
+    let sort = item.get("sk")?.as_s().ok()?;
+    (sort == "LAST").then(|| from_item(item.clone()))
+}
+
+/// Whether a key is that of a run.
+pub fn is_run(key: &Key) -> bool {
+    key.sk == RUN
+}
+
+impl Rules {
+    /// Notes the last runs that changes tell of.
+    ///
+    /// # Errors
+    /// [`StoreError`]; doing it again is right.
+    pub async fn note_last_runs(&self, changes: &[&Change]) -> Result<(), StoreError> {
+        let mut last: HashMap<RuleId, LastRun> = HashMap::new();
+        for change in changes {
+            let Some(after) = &change.after else { continue };
+            let expires = after.get(TTL).and_then(|value| value.as_n().ok()?.parse().ok());
+            let run = LastRun::of(&from_item(after.clone())?, expires);
+            match last.get(&run.rule) {
+                Some(known) if !known.is_before(&run) => {}
+                _ => drop(last.insert(run.rule, run)),
+            }
+        }
+        let runs: Vec<LastRun> = last.into_values().collect();
+        for runs in runs.chunks(TOGETHER) {
+            self.note_some_last_runs(runs).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_some_last_runs(&self, runs: &[LastRun]) -> Result<(), StoreError> {
+        let mut retries = self.background.retries();
+        loop {
+            let keys: Vec<Key> = runs.iter().map(|run| key(run.rule)).collect();
+            let items = self.background.get_all(&keys).await?;
+            let known = items.iter().filter_map(read).collect::<Result<Vec<LastRun>, _>>()?;
+            let mut write = self.background.guarded_write();
+            let mut news = false;
+            for run in runs {
+                let before = known.iter().find(|known| known.rule == run.rule);
+                if before.is_some_and(|before| !before.is_before(run)) {
+                    continue;
+                }
+                let same = match before {
+                    Some(before) => Condition::Equals("run", to_attribute(before.run)?)
+                        .and(Condition::is_number("version", before.version.get())),
+                    None => Condition::Absent,
+                };
+                write = write.put("last run", to_item(&key(run.rule), run)?, same);
+                news = true;
+            }
+            if !news {
+                return Ok(());
+            }
+            match self.background.write(write).await {
+                Ok(()) => return Ok(()),
+                Err(WriteError::Refused(_)) => retries.backoff().await?,
+                Err(WriteError::Store(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Notes the last run of each rule as the runs are now: for rules whose runs an earlier version wrote.
+    ///
+    /// # Errors
+    /// [`RuleError::Store`]; beginning again is right.
+    pub async fn recount_last_runs(&self) -> Result<(), RuleError> {
+        for Rule { id, .. } in self.all().await? {
+            let filter = RunFilter { rule: Some(id), state: None };
+            if let Some(run) = self.list_runs(filter, 1, None).await?.runs.first() {
+                self.note_some_last_runs(&[LastRun::of(run, run.expires_at())]).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! Rules in the table: all in one partition, so that an event is held against all of them with one consistent read.
+//!
+//! What always holds: there are never more than 100; a change is of the version that it names.
+
+use super::domain::{Rule, RuleChange, RuleId, Settings};
+use super::error::RuleError;
+use crate::base::identity::Actor;
+use crate::base::values::Version;
+use crate::rules::Rules;
+use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::schema::SK;
+use crate::store::{
+    Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute,
+    to_item,
+};
+
+const RULES: &str = "RULES";
+const LIST: &str = "rules";
+
+fn rule_key(id: RuleId) -> Key {
+    Key::new(RULES, id.to_string())
+}
+
+/// How many rules there are: what keeps them few is part of each creation.
+fn count_key() -> Key {
+    Key::new("RULES#COUNT", "COUNT")
+}
+
+impl Rules {
+    /// All rules, oldest first, read consistently. One that cannot be read is logged and left out, so that the others run.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn all(&self) -> Result<Vec<Rule>, StoreError> {
+        let (mut rules, mut start): (Vec<Rule>, Option<Key>) = (Vec::new(), None);
+        loop {
+            let mut select = Select::partition(RULES, i32::try_from(Rule::MOST).unwrap_or(i32::MAX));
+            if let Some(last) = &start {
+                select = select.after("", last);
+            }
+            let page = self.dynamo.select(&select).await?;
+            for item in page.items {
+                match from_item(item) {
+                    Ok(rule) => rules.push(rule),
+                    Err(error) => tracing::error!(%error, "a rule cannot be read and does not run"),
+                }
+            }
+            let Some(last) = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok()) else {
+                return Ok(rules);
+            };
+            start = Some(Key::new(RULES, last.clone()));
+        }
+    }
+}
+
+/// One page of rules.
+#[derive(Debug)]
+pub struct RulePage {
+    /// The rules, oldest first.
+    pub rules: Vec<Rule>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl Rules {
+    /// A page of rules, oldest first, read consistently. One call.
+    ///
+    /// # Errors
+    /// [`RuleError::Cursor`] for a cursor of another list.
+    pub async fn list(&self, limit: u16, cursor: Option<&str>) -> Result<RulePage, RuleError> {
+        let mut select = Select::partition(RULES, i32::from(limit) + 1);
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(LIST, text)?;
+            let [id] = cursor.parts();
+            let id: RuleId = id.parse().map_err(|_| CursorError)?;
+            select = select.after("", &rule_key(id));
+        }
+        let page = self.dynamo.select(&select).await?;
+        let mut rules = page.items.into_iter().map(from_item).collect::<Result<Vec<Rule>, _>>()?;
+        let more = rules.len() > usize::from(limit);
+        rules.truncate(limit.into());
+        let next =
+            rules.last().filter(|_| more).map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
+        Ok(RulePage { rules, next })
+    }
+
+    /// One rule, read consistently.
+    ///
+    /// # Errors
+    /// [`RuleError::NotFound`].
+    pub async fn find(&self, id: RuleId) -> Result<Rule, RuleError> {
+        let item = self.dynamo.get(&rule_key(id)).await?.ok_or(RuleError::NotFound(id))?;
+        Ok(from_item(item)?)
+    }
+
+    /// Creates a rule.
+    ///
+    /// # Errors
+    /// [`RuleError::Validation`], [`RuleError::TooMany`].
+    pub async fn create(
+        &self,
+        settings: Settings,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Rule>>,
+    ) -> Result<Done<Rule>, RuleError> {
+        let settings = settings.checked().map_err(misfit)?;
+        let now = self.clock.now();
+        let rule = Rule::new(RuleId::new(now, &self.rng.bytes()), settings, now, by.clone());
+        let room =
+            Condition::Any(vec![Condition::Absent, Condition::LessThan("number", to_attribute(Rule::MOST)?)]);
+        let write = self
+            .dynamo
+            .guarded_write()
+            .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
+            .update("count", &count_key(), &Update::default().add("number", 1), room);
+        match self.dynamo.write(Idempotency::record(idempotency, write, &rule)?).await {
+            Ok(()) => Ok(Done::Now(rule)),
+            Err(WriteError::Refused(refusal)) => match recalled(Idempotency::recall(idempotency, &refusal)?)?
+            {
+                Some(answer) => Ok(Done::Replayed(answer)),
+                None => Err(RuleError::TooMany),
+            },
+            Err(WriteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Changes a rule.
+    ///
+    /// # Errors
+    /// [`RuleError::NotFound`], [`RuleError::Conflict`], [`RuleError::Validation`].
+    pub async fn update(
+        &self,
+        id: RuleId,
+        expected: Version,
+        change: &RuleChange,
+        by: &Actor,
+        idempotency: Option<&Idempotency<'_, Rule>>,
+    ) -> Result<Rule, RuleError> {
+        let before = self.find(id).await?;
+        if before.version != expected {
+            return Err(RuleError::Conflict(Box::new(before)));
+        }
+        let after = before.changed(change, self.clock.now(), by.clone()).map_err(misfit)?;
+        let same = Condition::is_number("version", expected.get());
+        let write = self.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
+        match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
+            Ok(()) => Ok(after),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(self.find(id).await?))),
+        }
+    }
+
+    /// Deletes a rule. What it has run stays in the list of runs.
+    ///
+    /// # Errors
+    /// [`RuleError::NotFound`], [`RuleError::Conflict`].
+    pub async fn delete(
+        &self,
+        id: RuleId,
+        expected: Version,
+        idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<(), RuleError> {
+        let same = Condition::is_number("version", expected.get());
+        let write = self.dynamo.guarded_write().delete("rule", &rule_key(id), same).update(
+            "count",
+            &count_key(),
+            &Update::default().add("number", -1),
+            Condition::Exists,
+        );
+        match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(self.find(id).await?))),
+        }
+    }
+}
+
+fn misfit((field, invalid): (&'static str, crate::base::values::Invalid)) -> RuleError {
+    RuleError::Validation { field, invalid }
+}
+
+pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, RuleError> {
+    match recall {
+        Lookup::Same(answer) => Ok(Some(answer)),
+        Lookup::Other => Err(RuleError::KeyOfAnotherRequest),
+        Lookup::Nothing => Ok(None),
+    }
+}

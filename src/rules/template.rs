@@ -1,0 +1,235 @@
+//! The command of a rule: a line with places for what is known of the event, such as `{orderId}`. Pure.
+//!
+//! What always holds: what an event puts in is a value and never read as part of the line, whatever characters it has;
+//! a line that is kept can be right for some event of its rule.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base::values::{Invalid, text_value};
+use crate::commands::domain::Command;
+use crate::commands::grammar;
+use crate::commands::specs;
+use crate::commands::specs::Wrong;
+use crate::rules::events::{Event, EventKind};
+
+/// A command with places for an event's fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CommandLine(String);
+
+impl CommandLine {
+    const MAX_CHARS: usize = 1_000;
+
+    /// The line as it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether some event of this kind can make a command of it.
+    ///
+    /// # Errors
+    /// What is wrong: a place for what such an event does not have, or a parameter that can never be right.
+    pub fn check(&self, kind: EventKind) -> Result<(), Invalid> {
+        let (name, parameters) = self.parts()?;
+        let sample =
+            |field: &str| kind.fields().iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
+        let mut filled = Vec::new();
+        for (parameter, value) in parameters {
+            let value = fill(&value, sample).map_err(|place| unknown_place(&place, kind))?;
+            filled.push((parameter, Value::String(value)));
+        }
+        specs::read(&name, &filled).map(drop).map_err(|wrong| Invalid::new(in_words(&wrong)))
+    }
+
+    /// The command for an event.
+    ///
+    /// # Errors
+    /// Why the event makes none, in words.
+    pub fn command(&self, event: &Event) -> Result<Command, Invalid> {
+        let (name, parameters) = self.parts()?;
+        let mut filled = Vec::new();
+        for (parameter, value) in parameters {
+            let value = fill(&value, |field| event.get(field)).map_err(|place| {
+                Invalid::new(format!("{parameter}: This {} has no {{{place}}}.", event.kind))
+            })?;
+            filled.push((parameter, Value::String(value)));
+        }
+        specs::read(&name, &filled).map_err(|wrong| Invalid::new(in_words(&wrong)))
+    }
+
+    fn parts(&self) -> Result<(String, Vec<(String, String)>), Invalid> {
+        grammar::unread(&self.0).map_err(Invalid::new)
+    }
+}
+
+impl FromStr for CommandLine {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
+            return Err(Invalid::new("A rule's command is one line of at most 1000 characters."));
+        }
+        let line = Self(text.to_owned());
+        line.parts()?;
+        Ok(line)
+    }
+}
+
+text_value!(CommandLine);
+
+fn in_words(wrong: &[Wrong]) -> String {
+    let words = wrong.iter().map(|wrong| match &wrong.parameter {
+        Some(parameter) => format!("{parameter}: {}", wrong.message),
+        None => wrong.message.clone(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn unknown_place(place: &str, kind: EventKind) -> Invalid {
+    let offered: Vec<_> = kind.fields().iter().map(|(name, _)| format!("{{{name}}}")).collect();
+    let offer = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
+    Invalid::new(format!("{kind} has no {{{place}}}; it offers {offer}."))
+}
+
+/// The text with each `{name}` replaced, or the first name that has no value. Braces around anything else are text.
+fn fill<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> Result<String, String> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let place = behind.split_once('}').filter(|(name, _)| is_name(name));
+        let Some((name, after)) = place else {
+            filled.push('{');
+            rest = behind;
+            continue;
+        };
+        filled.push_str(value(&camel_case(name)).ok_or_else(|| name.to_owned())?);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// `order_id` and `orderId` are one name.
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let mut letters = part.chars();
+        let head = letters.next().map(|letter| letter.to_ascii_uppercase());
+        name + &head.into_iter().chain(letters).collect::<String>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(text: &str) -> CommandLine {
+        text.parse().unwrap_or_else(|invalid| panic!("{text}: {invalid}"))
+    }
+
+    fn event(kind: EventKind) -> Event {
+        let fields = kind.fields().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Event {
+            id: "1".to_owned(),
+            kind,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            depth: 0,
+            fields: fields.collect(),
+        }
+    }
+
+    #[test]
+    fn places_are_filled_from_the_event() {
+        for (kind, text, command) in [
+            (
+                EventKind::OrderCreated,
+                "fulfill_order order_id={orderId}",
+                "fulfill_order order_id=019f0000-0000-7000-8000-000000000000",
+            ),
+            (
+                EventKind::OrderDeleted,
+                "create_order customerName=\"{customer_name} again\" customer_email={customerEmail} requested_states={states} quantity_per_state={quantity}",
+                "create_order customer_name=\"Acme Roofing again\" customer_email=buy@acme.example requested_states=CA,NY quantity_per_state=5",
+            ),
+            (EventKind::StockLow, "get_leads state={state}", "get_leads state=NY limit=25"),
+            (
+                EventKind::Schedule,
+                "create_order customer_name=\"{a b} {\" customer_email=a@b.example requested_states=NY",
+                "create_order customer_name=\"{a b} {\" customer_email=a@b.example requested_states=NY",
+            ),
+        ] {
+            line(text).check(kind).unwrap_or_else(|invalid| panic!("{text}: {invalid}"));
+            assert_eq!(line(text).command(&event(kind)).unwrap().to_string(), command);
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_right_is_refused_in_words() {
+        for (kind, text, words) in [
+            (
+                EventKind::LeadCreated,
+                "fulfill_order order_id={orderId}",
+                "lead.created has no {orderId}; it offers {leadId}",
+            ),
+            (EventKind::Schedule, "get_leads state={state}", "every has no {state}; it offers nothing."),
+            (
+                EventKind::LeadCreated,
+                "fulfill_order order_id={state}",
+                "order_id: The id of an order is a UUID",
+            ),
+            (EventKind::LeadCreated, "get_leads state=XX", "state: This is not a US state"),
+            (EventKind::OrderCreated, "delete_order", "order_id: This is missing"),
+            (
+                EventKind::OrderCreated,
+                "delete_order orderId={orderId} why=x",
+                "why: delete_order has no such",
+            ),
+        ] {
+            let invalid = line(text).check(kind).expect_err(text).to_string();
+            assert!(invalid.contains(words), "{text}: {invalid}");
+        }
+        for text in [
+            "",
+            "# nothing",
+            "help",
+            "sing loudly=yes",
+            "get_leads state",
+            "get_leads\nget_leads",
+            "get_leads state=\"x",
+        ] {
+            let invalid = text.parse::<CommandLine>().expect_err(text).to_string();
+            assert!(invalid.ends_with('.'), "{text}: {invalid}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_value_makes_no_command() {
+        let mut event = event(EventKind::LeadCreated);
+        event.fields.remove("state");
+        let invalid = line("get_leads state={state}").command(&event).unwrap_err().to_string();
+        assert_eq!(invalid, "state: This lead.created has no {state}.");
+    }
+
+    proptest! {
+        #[test]
+        fn what_an_event_puts_in_stays_a_value(name in "[a-z\"\\\\{}=# ]{1,40}") {
+            let mut event = event(EventKind::OrderDeleted);
+            event.fields.insert("customerName".to_owned(), name.clone());
+            let line = line("create_order customer_name={customerName} customer_email=a@b.example requested_states=NY");
+            if let (Ok(Command::CreateOrder(new)), Ok(name)) = (line.command(&event), name.parse::<crate::orders::domain::CustomerName>()) {
+                prop_assert_eq!(new.customer_name, name);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What several features need and no feature owns.
+
+pub mod audit;
+pub mod search;
+pub mod services;

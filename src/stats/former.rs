@@ -1,0 +1,83 @@
+//! Statistics by state in the form of earlier versions: one item for each state, in the partition of its queue. They are
+//! moved into the single statistics item in chunks, one transaction each, so that the sum of both is always right.
+
+use super::{BY_STATE, REVISION, number, state_attribute, stats_key};
+use crate::base::values::UsState;
+use crate::leads::domain::Stock;
+use crate::leads::items::state_partition;
+use crate::stats::Statistics;
+use crate::store::{Condition, Dynamo, Item, Key, StoreError, Update, WriteError, to_attribute};
+
+/// The sort key of a state's statistics.
+const COUNTED: &str = "COUNTED";
+/// States that are taken over in one transaction: an expression is of 4 KB at most.
+const TOGETHER: usize = 20;
+fn key(state: UsState) -> Key {
+    Key::new(state_partition(state), COUNTED)
+}
+
+/// Whether an earlier version counts a state under this key.
+pub fn is_former(key: &Key) -> bool {
+    key.sk == COUNTED && key.pk.starts_with("STATE#")
+}
+
+/// What is not yet taken over.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn read(dynamo: &Dynamo) -> Result<Vec<(UsState, Item)>, StoreError> {
+    let keys: Vec<Key> = UsState::all().map(key).collect();
+    let items = dynamo.get_all(&keys).await?;
+    let state = |item: &Item| item.get("pk")?.as_s().ok()?.strip_prefix("STATE#")?.parse().ok();
+    Ok(items.into_iter().filter_map(|item| Some((state(&item)?, item))).collect())
+}
+
+impl Statistics {
+    /// Moves all statistics of earlier versions into the single item.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        let mut retries = self.background.retries();
+        loop {
+            if self.try_to_take_over().await? {
+                return Ok(());
+            }
+            retries.backoff().await?;
+        }
+    }
+
+    /// One attempt. Returns false if an item changed while it was moved.
+    async fn try_to_take_over(&self) -> Result<bool, StoreError> {
+        for states in read(&self.background).await?.chunks(TOGETHER) {
+            let mut sums = Update::default().add(REVISION, 1);
+            let mut write = self.background.guarded_write();
+            for (state, item) in states {
+                let counts = Stock::ALL.map(|stock| (stock.slug(), number(item, stock.slug())));
+                for (stock, count) in counts.into_iter().filter(|(_, count)| *count != 0) {
+                    sums = sums.add(&state_attribute(stock, *state), count);
+                }
+                write = write.delete("state", &key(*state), Condition::Same(values(item)));
+            }
+            let write = write.update_derived("stats", &stats_key(), &sums);
+            match self.background.write(write).await {
+                Ok(()) => {}
+                Err(WriteError::Refused(_)) => return Ok(false),
+                Err(WriteError::Store(error)) => return Err(error),
+            }
+        }
+        let done = Update::default().add(REVISION, 1).set(BY_STATE, to_attribute(true)?);
+        let write = self.background.guarded_write().update_derived("stats", &stats_key(), &done);
+        match self.background.write(write).await {
+            Ok(()) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// The counts and the time of an item.
+fn values(item: &Item) -> Vec<(String, Option<aws_sdk_dynamodb::types::AttributeValue>)> {
+    let names = Stock::ALL.iter().map(Stock::slug).chain([super::AS_OF]);
+    names.map(|name| (name.to_owned(), item.get(name).cloned())).collect()
+}

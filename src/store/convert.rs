@@ -1,0 +1,36 @@
+//! Turns values into items and attributes, and items back into values.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::schema::{PK, SK};
+use super::{Item, Key, StoreError};
+
+/// The item that stores `value` under `key`. Attributes are named as in JSON.
+///
+/// # Errors
+/// [`StoreError::Malformed`] if the value is no map or holds what DynamoDB cannot.
+pub fn to_item(key: &Key, value: &impl Serialize) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| StoreError::malformed(key, error))?;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+/// The value that an item stores.
+///
+/// # Errors
+/// [`StoreError::Malformed`] if the item does not hold such a value.
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let key = Key::new(text(PK).unwrap_or_default(), text(SK).unwrap_or_default());
+    serde_dynamo::from_item(item).map_err(|error| StoreError::malformed(&key, error))
+}
+
+/// The attribute that stores one value of a field.
+///
+/// # Errors
+/// [`StoreError::Malformed`] if the value holds what DynamoDB cannot.
+pub fn to_attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| StoreError::malformed(&Key::new("", ""), error))
+}

@@ -1,0 +1,265 @@
+//! Conditions and updates as values, rendered into DynamoDB's expression language with every name aliased, so that no
+//! reserved word and no value can break out. The same value renders to the same text each time: a retried request
+//! must carry the same bytes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::schema::PK;
+use super::{Item, versions};
+
+/// What an item must satisfy, as it was before the transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The item exists.
+    Exists,
+    /// No item stands under this key.
+    Absent,
+    /// The attribute has this value.
+    Equals(&'static str, AttributeValue),
+    /// The attribute has another value, or none.
+    NotEquals(&'static str, AttributeValue),
+    /// The attribute is this or greater.
+    AtLeast(&'static str, AttributeValue),
+    /// The attribute is less than this.
+    LessThan(&'static str, AttributeValue),
+    /// The text attribute contains this text.
+    Contains(&'static str, AttributeValue),
+    /// The text attribute is there and does not contain this text.
+    Lacks(&'static str, AttributeValue),
+    /// All of these.
+    All(Vec<Condition>),
+    /// One of these, at least.
+    Any(Vec<Condition>),
+    /// These attributes have these values, or are missing where none is given.
+    Same(Vec<(String, Option<AttributeValue>)>),
+}
+
+impl Condition {
+    /// The attribute is this text.
+    pub fn is(attribute: &'static str, text: impl Into<String>) -> Self {
+        Self::Equals(attribute, AttributeValue::S(text.into()))
+    }
+
+    /// The attribute is another text than this, or missing.
+    pub fn is_not(attribute: &'static str, text: impl Into<String>) -> Self {
+        Self::NotEquals(attribute, AttributeValue::S(text.into()))
+    }
+
+    /// The number attribute is this.
+    pub fn is_number(attribute: &'static str, number: u64) -> Self {
+        Self::Equals(attribute, AttributeValue::N(number.to_string()))
+    }
+
+    /// This and another.
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::All(mut all) => {
+                all.push(other);
+                Self::All(all)
+            }
+            one => Self::All(vec![one, other]),
+        }
+    }
+
+    pub(super) fn render(&self, into: &mut Expression) -> String {
+        let mut compare = |name: &str, operator: &str, value: &AttributeValue| {
+            format!("{} {operator} {}", into.name(name), into.value(value))
+        };
+        match self {
+            Self::Exists => format!("attribute_exists({})", into.name(PK)),
+            Self::Absent => format!("attribute_not_exists({})", into.name(PK)),
+            Self::Equals(name, value) => compare(name, "=", value),
+            Self::NotEquals(name, value) => compare(name, "<>", value),
+            Self::AtLeast(name, value) => compare(name, ">=", value),
+            Self::LessThan(name, value) => compare(name, "<", value),
+            Self::Contains(name, value) => {
+                format!("contains({}, {})", into.name(name), into.value(value))
+            }
+            Self::Lacks(name, value) => {
+                let (name, value) = (into.name(name), into.value(value));
+                format!("(attribute_exists({name}) AND NOT contains({name}, {value}))")
+            }
+            Self::All(all) => {
+                let parts: Vec<String> = all.iter().map(|condition| condition.render(into)).collect();
+                parts.join(" AND ")
+            }
+            Self::Any(any) => {
+                let parts: Vec<String> = any.iter().map(|condition| condition.render(into)).collect();
+                format!("({})", parts.join(" OR "))
+            }
+            Self::Same(attributes) => {
+                let same = |(name, value): &(String, Option<AttributeValue>)| match value {
+                    Some(value) => format!("{} = {}", into.name(name), into.value(value)),
+                    None => format!("attribute_not_exists({})", into.name(name)),
+                };
+                attributes.iter().map(same).collect::<Vec<_>>().join(" AND ")
+            }
+        }
+    }
+}
+
+/// New values for some attributes of an item; the others stay.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Update {
+    changes: Vec<(String, Option<AttributeValue>)>,
+    sums: Vec<(String, i64)>,
+}
+
+impl Update {
+    /// An attribute gets this value.
+    pub fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
+        self.changes.push((attribute.to_owned(), Some(value)));
+        self
+    }
+
+    /// An attribute goes, if it is there.
+    pub fn remove(mut self, attribute: &str) -> Self {
+        self.changes.push((attribute.to_owned(), None));
+        self
+    }
+
+    /// A number grows by this, or shrinks; one that is not there begins at nothing.
+    pub fn add(mut self, attribute: &str, number: i64) -> Self {
+        self.sums.push((attribute.to_owned(), number));
+        self
+    }
+
+    /// What turns one item into another, in the order of the attributes' names.
+    pub fn between(before: &Item, after: &Item) -> Self {
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+        let changes = changed.map(|name| (name.clone(), after.get(name).cloned())).collect();
+        Self { changes, sums: Vec::new() }
+    }
+
+    /// That what is changed is still as in this item.
+    pub fn untouched(&self, before: &Item) -> Condition {
+        let values = self.changes.iter().map(|(name, _)| (name.clone(), before.get(name).cloned()));
+        Condition::Same(values.collect())
+    }
+
+    /// The update whose values are converted and whose attributes have these names.
+    pub(super) fn converted(&self, convert: fn(&mut Item), name_of: impl Fn(&str) -> String) -> Self {
+        let set = self.changes.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        let mut set: Item = set.collect();
+        convert(&mut set);
+        let removed = self.changes.iter().filter(|(_, value)| value.is_none());
+        let removed = removed.map(|(name, _)| (name_of(name), None));
+        let changes: BTreeMap<String, Option<AttributeValue>> =
+            removed.chain(set.into_iter().map(|(name, value)| (name, Some(value)))).collect();
+        let sums = self.sums.iter().map(|(name, number)| (name_of(name), *number)).collect();
+        Self { changes: changes.into_iter().collect(), sums }
+    }
+
+    /// Rendered, with the number of the form where the item has none: an update may be what makes it.
+    pub(super) fn render(&self, into: &mut Expression, form: u32) -> String {
+        let mut sets = Vec::new();
+        let mut removes = Vec::new();
+        for (attribute, value) in &self.changes {
+            let name = into.name(attribute);
+            match value {
+                Some(value) => sets.push(format!("{name} = {}", into.value(value))),
+                None => removes.push(name),
+            }
+        }
+        if !self.changes.iter().any(|(attribute, _)| attribute == versions::ATTRIBUTE) {
+            let name = into.name(versions::ATTRIBUTE);
+            sets.push(format!("{name} = if_not_exists({name}, {})", into.value(&versions::number(form))));
+        }
+        let mut sum = |(attribute, number): &(String, i64)| {
+            let name = into.name(attribute);
+            format!("{name} {}", into.value(&AttributeValue::N(number.to_string())))
+        };
+        let sums = self.sums.iter().map(&mut sum).collect();
+        let clause = |verb: &str, parts: Vec<String>| {
+            (!parts.is_empty()).then(|| format!("{verb} {}", parts.join(", ")))
+        };
+        let clauses = [clause("SET", sets), clause("REMOVE", removes), clause("ADD", sums)];
+        clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The names and values that rendered expressions refer to.
+#[derive(Debug, Default)]
+pub(super) struct Expression {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Expression {
+    pub(super) fn name(&mut self, attribute: &str) -> String {
+        let alias = format!("#{attribute}");
+        self.names.insert(alias.clone(), attribute.to_owned());
+        alias
+    }
+
+    pub(super) fn value(&mut self, value: &AttributeValue) -> String {
+        let alias = format!(":v{}", self.values.len());
+        self.values.insert(alias.clone(), value.clone());
+        alias
+    }
+
+    /// The names, or nothing if there are none: DynamoDB refuses an empty map.
+    pub(super) fn names(&self) -> Option<HashMap<String, String>> {
+        (!self.names.is_empty()).then(|| self.names.clone())
+    }
+
+    /// The values, or nothing if there are none.
+    pub(super) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+        (!self.values.is_empty()).then(|| self.values.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_renders_with_aliases_in_order() {
+        let mut into = Expression::default();
+        let text = Condition::is_number("version", 3)
+            .and(Condition::is_not("status", "CONVERTED"))
+            .render(&mut into);
+        assert_eq!(text, "#version = :v0 AND #status <> :v1");
+        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("CONVERTED".into()));
+    }
+
+    #[test]
+    fn an_update_sets_removes_and_adds() {
+        let mut into = Expression::default();
+        let text = AttributeValue::S("NY".into());
+        let update = Update::default().set("state", text).remove("cause").add("room", -3).add("out", 3);
+        assert_eq!(
+            update.render(&mut into, versions::SCHEMA),
+            "SET #state = :v0, #schema = if_not_exists(#schema, :v1) REMOVE #cause ADD #room :v2, #out :v3"
+        );
+        assert_eq!(into.values().unwrap()[":v2"], AttributeValue::N("-3".into()));
+    }
+
+    #[test]
+    fn one_of_several_conditions_is_rendered_in_brackets() {
+        let mut into = Expression::default();
+        let either =
+            Condition::Any(vec![Condition::is("state", "NY"), Condition::is_not("stock", "ASSIGNED")]);
+        let text = Condition::is_number("version", 3).and(either).render(&mut into);
+        assert_eq!(text, "#version = :v0 AND (#state = :v1 OR #stock <> :v2)");
+    }
+
+    #[test]
+    fn an_update_between_two_items_sets_and_removes_what_differs_in_the_order_of_names() {
+        let item = |pairs: &[(&str, &str)]| -> Item {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).into()))).collect()
+        };
+        let before = item(&[("pk", "LEAD#1"), ("state", "NY"), ("name", "Ann")]);
+        let after = item(&[("pk", "LEAD#1"), ("name", "Bob"), ("email", "b@example.com")]);
+        let mut into = Expression::default();
+        let text = Update::between(&before, &after).render(&mut into, versions::SCHEMA);
+        assert_eq!(
+            text,
+            "SET #email = :v0, #name = :v1, #schema = if_not_exists(#schema, :v2) REMOVE #state"
+        );
+        assert_eq!(into.values().unwrap()[":v1"], AttributeValue::S("Bob".into()));
+    }
+}

@@ -1,0 +1,229 @@
+//! Bounded reads: one item, one page of a key range, up to a hundred items by key.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+
+use super::expression::Expression;
+use super::item::key_of;
+use super::schema::{Index, PK, SK};
+use super::versions::ATTRIBUTE;
+use super::{Condition, Dynamo, Item, Key, StoreError};
+use crate::base::telemetry::tally;
+
+/// A range of one partition, of the table or of an index.
+#[derive(Debug, Clone)]
+pub struct Select {
+    index: Option<Index>,
+    partition: String,
+    range: Range,
+    filter: Option<Condition>,
+    backwards: bool,
+    limit: i32,
+    start: Option<Item>,
+}
+
+#[derive(Debug, Clone)]
+enum Range {
+    All,
+    BeginsWith(String),
+    Between(String, String),
+}
+
+/// One page of a range.
+#[derive(Debug)]
+pub struct Page {
+    /// The items, in the order of the range.
+    pub items: Vec<Item>,
+    /// Whether the range may hold more behind what was read.
+    pub more: bool,
+    /// The key of the last item that was read, also where a filter dropped it.
+    pub last: Option<Item>,
+}
+
+impl Select {
+    /// All of a partition of the table, at most `limit` items read.
+    pub fn partition(pk: impl Into<String>, limit: i32) -> Self {
+        Self {
+            index: None,
+            partition: pk.into(),
+            range: Range::All,
+            filter: None,
+            backwards: false,
+            limit,
+            start: None,
+        }
+    }
+
+    /// All of a partition of an index, at most `limit` items read.
+    pub fn index(index: Index, partition: impl Into<String>, limit: i32) -> Self {
+        Self { index: Some(index), ..Self::partition(partition, limit) }
+    }
+
+    /// Only sort keys that begin with this.
+    pub fn begins_with(mut self, prefix: impl Into<String>) -> Self {
+        self.range = Range::BeginsWith(prefix.into());
+        self
+    }
+
+    /// Only sort keys from `first` to `last`, both included.
+    pub fn between(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
+        self.range = Range::Between(first.into(), last.into());
+        self
+    }
+
+    /// Only items that satisfy this. They are read and paid for all the same.
+    pub fn filter(mut self, filter: Condition) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// From the end of the range to its beginning.
+    pub fn backwards(mut self) -> Self {
+        self.backwards = true;
+        self
+    }
+
+    /// Only what stands behind this key. On an index, `sort` is the index's sort key; on the table it is the
+    /// item's own and stands in `key` as well.
+    pub fn after(mut self, sort: &str, key: &Key) -> Self {
+        let mut start = key.attributes();
+        if let Some(index) = self.index {
+            start.insert(index.partition.to_owned(), AttributeValue::S(self.partition.clone()));
+            start.insert(index.sort.to_owned(), AttributeValue::S(sort.to_owned()));
+        }
+        self.start = Some(start);
+        self
+    }
+
+    fn key_condition(&self, into: &mut Expression) -> String {
+        let (pk, sk) = self.index.map_or((PK, SK), |index| (index.partition, index.sort));
+        let mut text = |value: &str| into.value(&AttributeValue::S(value.to_owned()));
+        let partition = text(&self.partition);
+        let range = match &self.range {
+            Range::All => String::new(),
+            Range::BeginsWith(prefix) => format!(" AND begins_with(#{sk}, {})", text(prefix)),
+            Range::Between(first, last) => {
+                format!(" AND #{sk} BETWEEN {} AND {}", text(first), text(last))
+            }
+        };
+        into.name(pk);
+        if !range.is_empty() {
+            into.name(sk);
+        }
+        format!("#{pk} = {partition}{range}")
+    }
+}
+
+impl Dynamo {
+    /// The item under a key, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        self.raw(key).await?.map(|item| self.forms.read(item)).transpose()
+    }
+
+    /// The item under a key in the form that it was written in, read consistently.
+    pub(super) async fn raw(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let request = GetItemInput::builder().table_name(&*self.table).consistent_read(true);
+        let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer = self.call(&request.set_key(Some(key.attributes()))).await?;
+        let output = answer.map_err(|error| StoreError::failed("GetItem", error))?;
+        tally::read(&output.consumed_capacity);
+        Ok(output.item)
+    }
+
+    /// One page of a range. Ranges of the table are read consistently; an index cannot be.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn select(&self, select: &Select) -> Result<Page, StoreError> {
+        let mut expression = Expression::default();
+        let key_condition = select.key_condition(&mut expression);
+        let filter = select.filter.as_ref().map(|filter| filter.render(&mut expression));
+        let request = QueryInput::builder()
+            .table_name(&*self.table)
+            .set_index_name(select.index.map(|index| index.name.to_owned()))
+            .consistent_read(select.index.is_none())
+            .key_condition_expression(key_condition)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(expression.names())
+            .set_expression_attribute_values(expression.values())
+            .scan_index_forward(!select.backwards)
+            .limit(select.limit)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_exclusive_start_key(select.start.clone());
+        let answer = self.call(&request).await?;
+        let output = answer.map_err(|error| StoreError::failed("Query", error))?;
+        tally::read(&output.consumed_capacity);
+        let last = output.last_evaluated_key.filter(|key| !key.is_empty());
+        let items = output.items.unwrap_or_default();
+        // An index holds keys, which have no form.
+        let items = match select.index {
+            Some(_) => items,
+            None => items.into_iter().map(|item| self.forms.read(item)).collect::<Result<_, _>>()?,
+        };
+        Ok(Page { items, more: last.is_some(), last })
+    }
+
+    /// The items under up to a hundred keys, read consistently, in the order of the keys. Keys without an item are
+    /// left out. What DynamoDB leaves unprocessed is asked for again after a wait with jitter, until the deadline.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get_all(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+        self.get_parts(keys, &[]).await
+    }
+
+    /// Like [`get_all`](Self::get_all), but returns only these attributes, or all if none are named. It costs the same
+    /// read units and takes less time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn get_parts(&self, keys: &[Key], attributes: &[&str]) -> Result<Vec<Item>, StoreError> {
+        let mut expression = Expression::default();
+        let own = [PK, SK, ATTRIBUTE];
+        let names = own.iter().chain(attributes).map(|attribute| expression.name(attribute));
+        let projection = names.collect::<Vec<_>>().join(", ");
+        let is_part = !attributes.is_empty();
+        let mut found: HashMap<Key, Item> = HashMap::new();
+        let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
+        let (deadline, mut attempts) = (self.deadline(), 0);
+        while !wanted.is_empty() {
+            if attempts > 0 {
+                // DynamoDB leaves over what it throttles, which takes a moment to pass.
+                let wait = self.jittered(Self::FIRST_WAIT, attempts);
+                if wait >= self.left(deadline) {
+                    let last = format!("{} keys stayed unprocessed", wanted.len());
+                    return Err(StoreError::Unavailable { operation: "BatchGetItem", attempts, last });
+                }
+                self.sleep(wait).await;
+            }
+            attempts += 1;
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(true)
+                .set_projection_expression(is_part.then(|| projection.clone()))
+                .set_expression_attribute_names(expression.names().filter(|_| is_part))
+                .build()
+                .map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            let request = BatchGetItemInput::builder().request_items(&*self.table, request);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let answer = self.call(&request).await?;
+            let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            tally::read(output.consumed_capacity());
+            for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                if let Some(key) = key_of(&item) {
+                    found.insert(key, self.forms.read(item)?);
+                }
+            }
+            let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+            wanted = rest.flat_map(|rest| rest.keys).collect();
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+}

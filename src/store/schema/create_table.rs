@@ -1,0 +1,124 @@
+//! Makes the table as `template.yaml` makes it on AWS.
+
+use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveInput;
+use aws_sdk_dynamodb::operation::update_time_to_live::builders::UpdateTimeToLiveInputBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+};
+
+use super::{INDEXES, PK, SK, TTL};
+use crate::store::line::CallError;
+use crate::store::{Dynamo, StoreError};
+
+/// Makes the table if it is not there, as `template.yaml` makes it on AWS. For the embedded engine and tests.
+///
+/// # Errors
+/// [`StoreError::Failed`] with what the engine said.
+pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
+    match dynamo.call(&table(dynamo.table())?).await? {
+        Ok(_) => expire_items(dynamo).await,
+        // The process that made it may have stopped before the next step.
+        Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
+        // On a full disk the engine judges no write, and a table that is there can still be read.
+        Err(error) if error.is_full() && is_there(dynamo).await? => Ok(()),
+        Err(error) => Err(StoreError::failed("CreateTable", error)),
+    }
+}
+
+/// The table of this name, as `template.yaml` makes it, yet to be created.
+///
+/// # Errors
+/// [`StoreError::Failed`] if its definition is incomplete.
+pub fn table(name: &str) -> Result<CreateTableInputBuilder, StoreError> {
+    let request = CreateTableInput::builder()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(attribute_definitions()?))
+        .set_key_schema(Some(key_schema(PK, SK)?))
+        .set_global_secondary_indexes(Some(secondary_indexes()?))
+        .stream_specification(stream()?);
+    Ok(request)
+}
+
+async fn is_there(dynamo: &Dynamo) -> Result<bool, StoreError> {
+    let request = DescribeTableInput::builder().table_name(dynamo.table());
+    Ok(dynamo.call(&request).await?.is_ok())
+}
+
+async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {
+    match dynamo.call(&expiry(dynamo.table())?).await? {
+        Err(error) if !is_on_already(&error) && !error.is_full() => {
+            Err(StoreError::failed("UpdateTimeToLive", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// That items of the table of this name expire by their attribute, yet to be said.
+///
+/// # Errors
+/// [`StoreError::Failed`] if the specification is incomplete.
+pub fn expiry(name: &str) -> Result<UpdateTimeToLiveInputBuilder, StoreError> {
+    let specification = TimeToLiveSpecification::builder()
+        .attribute_name(TTL)
+        .enabled(true)
+        .build()
+        .map_err(|error| StoreError::failed("UpdateTimeToLive", error))?;
+    let request = UpdateTimeToLiveInput::builder().table_name(name);
+    Ok(request.time_to_live_specification(specification))
+}
+
+fn is_on_already(error: &CallError) -> bool {
+    matches!(error, CallError::Service { message, .. } if message.contains("TimeToLive is already enabled"))
+}
+
+fn stream() -> Result<StreamSpecification, StoreError> {
+    let stream = StreamSpecification::builder().stream_enabled(true);
+    let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build();
+    stream.map_err(|error| StoreError::failed("CreateTable", error))
+}
+
+fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StoreError> {
+    let mut names: Vec<&str> = vec![PK, SK];
+    names.extend(INDEXES.iter().flat_map(|index| [index.partition, index.sort]));
+    names.sort_unstable();
+    names.dedup();
+    let text = |name: &str| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
+    };
+    names
+        .into_iter()
+        .map(|name| text(name).map_err(|error| StoreError::failed("CreateTable", error)))
+        .collect()
+}
+
+fn key_schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StoreError> {
+    [(partition, KeyType::Hash), (sort, KeyType::Range)]
+        .into_iter()
+        .map(|(name, kind)| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+                .map_err(|error| StoreError::failed("CreateTable", error))
+        })
+        .collect()
+}
+
+fn secondary_indexes() -> Result<Vec<GlobalSecondaryIndex>, StoreError> {
+    INDEXES
+        .iter()
+        .map(|index| {
+            GlobalSecondaryIndex::builder()
+                .index_name(index.name)
+                .set_key_schema(Some(key_schema(index.partition, index.sort)?))
+                .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+                .build()
+                .map_err(|error| StoreError::failed("CreateTable", error))
+        })
+        .collect()
+}

@@ -1,0 +1,401 @@
+//! What the table's stream tells: every change of every item, as it was and as it is.
+//!
+//! What always holds: the changes of one item come in the order in which they happened, each at least once. Who makes
+//! something of them remembers the [`id`](Change::id) or compares versions, for the second telling is no second change.
+//! A record that cannot be read comes as [`Unreadable`] beside the changes, so that it holds up none of them.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::forms::in_present_form;
+use super::item::key_of;
+use super::{Item, Key, StoreError};
+use crate::base::values::{Invalid, text_value};
+
+/// One change of one item, as the stream tells it, possibly more than once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What names the change, and is the same each time that it is told.
+    pub id: String,
+    /// When it happened, to about a second.
+    pub at: Timestamp,
+    /// Its place among the changes of its shard.
+    pub sequence: Sequence,
+    /// The item's key.
+    pub key: Key,
+    /// The item before; nothing where it was created.
+    pub before: Option<Item>,
+    /// The item after; nothing where it was deleted.
+    pub after: Option<Item>,
+}
+
+/// What was read of a stream at once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The changes, in their order.
+    pub changes: Vec<Change>,
+    /// The records that cannot be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// The number of records.
+    pub fn len(&self) -> usize {
+        self.changes.len() + self.unreadable.len()
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: Result<Change, Box<Unreadable>>) {
+        match record {
+            Ok(change) => self.changes.push(change),
+            Err(unreadable) => self.unreadable.push(*unreadable),
+        }
+    }
+}
+
+/// A record of a stream that this program cannot read, with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    /// What names the record, the same with every delivery.
+    pub id: String,
+    /// When it happened, if that can be read.
+    pub at: Option<Timestamp>,
+    /// Its place among the records of its shard, if that can be read.
+    pub sequence: Option<Sequence>,
+    /// The item's key, if that can be read.
+    pub key: Option<Key>,
+    /// Why it cannot be read. It says where, and never what stands there: that may be people's data.
+    pub cause: String,
+    /// The schema of the item, if it is one that this program does not read.
+    pub schema: Option<String>,
+    /// The item before, as it came.
+    pub before: Option<Item>,
+    /// The item after, as it came.
+    pub after: Option<Item>,
+}
+
+/// Makes a change of a record's images, both as they came.
+///
+/// # Errors
+/// [`Unreadable`] if there is no image, or one of a schema that this program does not read.
+pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
+    let Raw { id, at, sequence, key, before, after } = record;
+    let unreadable = |cause: &str, schema| {
+        Box::new(Unreadable {
+            id: id.clone(),
+            at: Some(at),
+            sequence: Some(sequence.clone()),
+            key: Some(key.clone()),
+            cause: cause.to_owned(),
+            schema,
+            before: before.clone(),
+            after: after.clone(),
+        })
+    };
+    if before.is_none() && after.is_none() {
+        return Err(unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
+    }
+    let read = |image: &Option<Item>| image.clone().map(in_present_form).transpose();
+    match read(&before).and_then(|before| Ok((before, read(&after)?))) {
+        Ok((before, after)) => Ok(Change { id, at, sequence, key, before, after }),
+        Err(StoreError::OtherSchema { found, .. }) => {
+            Err(unreadable("has an image of a schema that this program does not read", Some(found)))
+        }
+        Err(_) => Err(unreadable("has an image that cannot be read", None)),
+    }
+}
+
+/// A record with images as they came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raw {
+    /// What names the record, the same with every delivery.
+    pub id: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its place among the records of its shard.
+    pub sequence: Sequence,
+    /// The item's key.
+    pub key: Key,
+    /// The item before, in the form in which it was written.
+    pub before: Option<Item>,
+    /// The item after, in the form in which it was written.
+    pub after: Option<Item>,
+}
+
+/// The place of a change in its shard. Later is greater, also as text: the number is written with 40 digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sequence(String);
+
+impl Default for Sequence {
+    /// A place before all others.
+    fn default() -> Self {
+        Self("0".repeat(Self::DIGITS))
+    }
+}
+
+impl Sequence {
+    /// The most digits that DynamoDB uses.
+    const DIGITS: usize = 40;
+    /// The fewest that it uses and accepts.
+    const FEWEST: usize = 21;
+
+    /// The number with 40 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number as the stream gave it, and takes it back.
+    pub fn as_issued(&self) -> &str {
+        let zeros = self.0.bytes().take_while(|digit| *digit == b'0').count();
+        &self.0[zeros.min(Self::DIGITS - Self::FEWEST)..]
+    }
+}
+
+impl FromStr for Sequence {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if (1..=Self::DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(format!("{text:0>40}")))
+        } else {
+            Err(Invalid::new("A sequence number has 1 to 40 digits."))
+        }
+    }
+}
+
+text_value!(Sequence);
+
+/// Why something is no event of a stream. It says where, and never what stands there: that may be people's data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no event of a DynamoDB stream: {0}")]
+pub struct EventError(String);
+
+/// The event that Lambda hands to a function (source: "Using AWS Lambda with Amazon DynamoDB", example event).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    records: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventID")]
+    id: String,
+    dynamodb: Body,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body {
+    /// Seconds, with or without a fraction.
+    approximate_creation_date_time: f64,
+    keys: Image,
+    old_image: Option<Image>,
+    new_image: Option<Image>,
+    sequence_number: Sequence,
+}
+
+type Image = HashMap<String, serde_dynamo::AttributeValue>;
+
+/// The records of an event of a Lambda function, in its order. A record that cannot be read is no error: it stands
+/// beside the changes.
+///
+/// # Errors
+/// [`EventError`] if the event itself has another form than DynamoDB's.
+pub fn batch(event: Value) -> Result<Batch, EventError> {
+    let event: Event = serde_path_to_error::deserialize(event)
+        .map_err(|error| EventError(format!("{} is missing a field or malformed.", place(error.path()))))?;
+    let mut batch = Batch::default();
+    for (index, record) in event.records.into_iter().enumerate() {
+        batch.push(record_of(index, record));
+    }
+    Ok(batch)
+}
+
+/// The place in an event, for a person who reads the log.
+fn place(path: &serde_path_to_error::Path) -> String {
+    match path.to_string() {
+        root if root == "." => "the event".to_owned(),
+        path => path,
+    }
+}
+
+/// One record of an event. Its place in a message is that in the event.
+fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
+    let read: Result<Record, _> = serde_path_to_error::deserialize(value.clone());
+    let Record { id, dynamodb: body } = read.map_err(|error| {
+        let path = match place(error.path()) {
+            root if root == "the event" => String::new(),
+            path => format!(".{path}"),
+        };
+        partly_read(&value, format!("Records[{index}]{path} is missing a field or malformed"))
+    })?;
+    let wrong = |cause: &str| partly_read(&value, format!("Records[{index}].dynamodb {cause}"));
+    let at = moment(body.approximate_creation_date_time).ok_or_else(|| wrong("has an impossible time"))?;
+    let key = key_of(&item(body.keys)).ok_or_else(|| wrong("has another key than pk and sk, both text"))?;
+    let (before, after) = (body.old_image.map(item), body.new_image.map(item));
+    let raw = Raw { id, at, sequence: body.sequence_number, key, before, after };
+    readable(raw).map_err(|mut unreadable| {
+        unreadable.cause = format!("Records[{index}].dynamodb {}", unreadable.cause);
+        unreadable
+    })
+}
+
+/// What can be read of a record that cannot be read as a whole.
+fn partly_read(record: &Value, cause: String) -> Box<Unreadable> {
+    let body = &record["dynamodb"];
+    let image = |name: &str| serde_json::from_value::<Image>(body[name].clone()).ok().map(item);
+    let sequence = body["SequenceNumber"].as_str().and_then(|text| text.parse::<Sequence>().ok());
+    let named = record["eventID"].as_str().map(str::to_owned);
+    // What names nothing is known by what it says.
+    let id = named.unwrap_or_else(|| crate::base::values::fingerprint(&[record.to_string().as_bytes()]));
+    Box::new(Unreadable {
+        id,
+        at: body["ApproximateCreationDateTime"].as_f64().and_then(moment),
+        sequence,
+        key: image("Keys").as_ref().and_then(key_of),
+        cause,
+        schema: None,
+        before: image("OldImage"),
+        after: image("NewImage"),
+    })
+}
+
+fn moment(seconds: f64) -> Option<Timestamp> {
+    Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+}
+
+/// An item as the SDK has it.
+fn item(image: Image) -> Item {
+    image.into_iter().map(|(name, value)| (name, value.into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn event() -> Value {
+        let text = include_str!("../../tests/fixtures/events/stream.json");
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn text(item: Option<&Item>, name: &str) -> String {
+        item.unwrap()[name].as_s().unwrap().clone()
+    }
+
+    #[test]
+    fn an_event_of_lambda_tells_changes_in_order() {
+        let Batch { changes, unreadable } = batch(event()).unwrap();
+        assert_eq!(unreadable, []);
+        let [created, changed, expired] = &changes[..] else { panic!("{changes:#?}") };
+        let lead = "LEAD#0195a3c4-7d10-7e3b-9c53-5a1f0c2e8d41";
+        assert_eq!(created.id, "7de3041dd709b024af6f29e4fa13d34c");
+        assert_eq!(created.at, "2026-11-21T22:04:00Z".parse().unwrap());
+        assert_eq!(created.key, Key::new(lead, "LEAD"));
+        assert!(created.before.is_none());
+        assert_eq!(text(created.after.as_ref(), "name"), "Ada Lovelace");
+
+        assert_eq!(changed.key, created.key);
+        assert_eq!(changed.before, created.after);
+        let after = changed.after.as_ref().unwrap();
+        assert_eq!(after["leadScore"], AttributeValue::N("80".into()));
+        assert_eq!(after["note"], AttributeValue::Null(true));
+        assert_eq!(after["tags"], AttributeValue::Ss(vec!["hot".into(), "new".into()]));
+        assert!(changed.sequence > created.sequence);
+        assert_eq!(changed.at, "2026-11-21T22:04:02.5Z".parse().unwrap());
+
+        assert!(expired.after.is_none());
+        assert_eq!(text(expired.before.as_ref(), "sk"), "ATTEMPTS");
+        assert_eq!(expired.sequence.as_issued(), "700000000012345678901234567");
+    }
+
+    #[test]
+    fn an_event_without_records_tells_nothing() {
+        assert!(batch(json!({ "Records": [] })).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_stands_beside_the_others_with_its_place_and_without_its_data() {
+        let body = "/Records/0/dynamodb";
+        let broken: [(&str, Value, &str); 8] = [
+            ("/Records/0/eventID", json!(null), "Records[0].eventID is"),
+            (&format!("{body}/SequenceNumber"), json!("x1"), "Records[0].dynamodb.SequenceNumber is"),
+            (&format!("{body}/Keys/pk"), json!({ "S": 1 }), "Records[0].dynamodb.Keys.pk"),
+            (&format!("{body}/Keys/pk"), json!({ "N": "1" }), "Records[0].dynamodb has another key"),
+            (
+                &format!("{body}/NewImage/email"),
+                json!("ada@example.com"),
+                "Records[0].dynamodb.NewImage.email",
+            ),
+            (&format!("{body}/NewImage"), json!(null), "Records[0].dynamodb has no image"),
+            (&format!("{body}/ApproximateCreationDateTime"), json!(1e300), "Records[0].dynamodb has an imp"),
+            (&format!("{body}/NewImage/schema"), json!({ "N": "9" }), "of a schema"),
+        ];
+        for (pointer, value, expected) in broken {
+            let mut event = event();
+            match event.pointer_mut(pointer) {
+                Some(place) => *place = value,
+                None => event["Records"][0]["dynamodb"]["NewImage"]["schema"] = value,
+            }
+            let Batch { changes, unreadable } = batch(event).expect(pointer);
+            let [one] = &unreadable[..] else { panic!("{pointer}: {unreadable:?}") };
+            assert_eq!(changes.len(), 2, "{pointer}: the others go on");
+            assert!(one.cause.contains(expected), "{pointer}: {}", one.cause);
+            assert!(!one.cause.contains("ada@"), "{}", one.cause);
+            assert!(!one.id.is_empty());
+            assert_eq!(one.key.is_some(), !pointer.contains("/Keys/"), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        let other = batch(json!({ "version": "2.0" })).unwrap_err().to_string();
+        assert_eq!(
+            other,
+            "this is no event of a DynamoDB stream: the event is missing a field or malformed."
+        );
+        assert!(batch(json!(null)).is_err());
+        let records = batch(json!({ "Records": "a" })).unwrap_err().to_string();
+        assert!(records.contains("Records is"), "{records}");
+    }
+
+    proptest! {
+        #[test]
+        fn sequences_order_as_numbers_and_come_back_as_text(a in any::<u128>(), b in any::<u128>()) {
+            let [first, second]: [Sequence; 2] = [a, b].map(|number| number.to_string().parse().unwrap());
+            prop_assert_eq!(first.cmp(&second), a.cmp(&b));
+            prop_assert_eq!(first.as_str().cmp(second.as_str()), a.cmp(&b));
+            prop_assert_eq!(first.as_issued().parse::<u128>().unwrap(), a);
+            let json = serde_json::to_string(&first).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Sequence>(&json).unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn a_sequence_goes_back_to_the_stream_as_it_came() {
+        for issued in [
+            "000000000000000000007",
+            "100000000000000000007",
+            "4421584500000000017450439091",
+            &"9".repeat(40),
+        ] {
+            assert_eq!(issued.parse::<Sequence>().unwrap().as_issued(), issued);
+        }
+        for wrong in ["", "1.5", "-1", " 1", "１", &"1".repeat(41)] {
+            assert!(wrong.parse::<Sequence>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What can be wrong with a request whatever it is about.
+
+use http::StatusCode;
+
+use super::access::Access;
+use super::problem::{IntoProblem, Problem};
+use crate::base::fields::FieldError;
+use crate::base::values::Invalid;
+use crate::store::ledger::KeyReused;
+
+/// What can be wrong with a request whatever it is about.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The request cannot be read: broken JSON, a malformed header or parameter.
+    #[error("{0}")]
+    Malformed(String),
+    /// It can be read, and fields are not what they should be.
+    #[error("{} fields are not right", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// The body is of another type than the route reads.
+    #[error("the body must be {0}")]
+    MediaType(&'static str),
+    /// The body is longer than the route reads.
+    #[error("the body is too long")]
+    TooLong,
+    /// A change that does not say which version it is of.
+    #[error("the change does not say which version it is of")]
+    VersionMissing,
+    /// There is nothing under this address.
+    #[error("there is nothing under this address")]
+    NotFound,
+    /// There is nothing under this address, for an id in it can be none.
+    #[error("there is nothing under this address: {0}")]
+    NoSuchId(Invalid),
+    /// The address does not know this method.
+    #[error("this address does not know this method")]
+    Method,
+    /// The idempotency key was used for another request.
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
+    /// Only for people who are signed in.
+    #[error("not signed in")]
+    SignInNeeded,
+    /// Not for this role.
+    #[error("not for this role")]
+    Forbidden(Access),
+    /// A write that another site sent.
+    #[error("a write from another site")]
+    CrossSite,
+    /// A request that did not come through the proxy in front.
+    #[error("not through the proxy in front")]
+    PastProxy,
+    /// The server works on as many requests as it may.
+    #[error("too many requests run")]
+    Overloaded,
+    /// A fault of the program, with what is known of it for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl WebError {
+    /// One field that is not right.
+    pub fn field(field: &str, invalid: &Invalid) -> Self {
+        Self::Invalid(vec![FieldError { field: field.to_owned(), message: invalid.to_string() }])
+    }
+}
+
+impl IntoProblem for WebError {
+    fn into_problem(self) -> Problem {
+        use StatusCode as S;
+        match self {
+            WebError::Malformed(detail) => {
+                Problem::new(S::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+            }
+            WebError::Invalid(fields) => Problem::invalid(&fields),
+            WebError::MediaType(expected) => Problem::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "The body is of another type",
+                format!("Send {expected}, and say so in Content-Type."),
+            ),
+            WebError::TooLong => {
+                Problem::new(S::PAYLOAD_TOO_LARGE, "too-long", "The body is too long", "Send less at once.")
+            }
+            WebError::VersionMissing => Problem::new(
+                S::PRECONDITION_REQUIRED,
+                "version-missing",
+                "The change does not say which version it is of",
+                "Send the version last seen, as the field `version` or the header If-Match.",
+            ),
+            WebError::NotFound => Problem::new(
+                S::NOT_FOUND,
+                "not-found",
+                "There is nothing here",
+                "The address leads nowhere, or what stood here is gone.",
+            ),
+            WebError::NoSuchId(invalid) => {
+                Problem::new(S::NOT_FOUND, "not-found", "There is nothing here", invalid.to_string())
+            }
+            WebError::Method => Problem::new(
+                S::METHOD_NOT_ALLOWED,
+                "method",
+                "This address does not know this method",
+                "The Allow header lists those that it knows.",
+            ),
+            WebError::SignInNeeded => Problem::new(
+                S::UNAUTHORIZED,
+                "sign-in",
+                "Sign in first",
+                "Send a session or a token: Authorization: Bearer ….",
+            ),
+            WebError::Forbidden(access) => Problem::new(
+                S::FORBIDDEN,
+                "forbidden",
+                "Your account may not do this",
+                match access {
+                    Access::Administrator => "Only administrators may. Ask one of them.",
+                    _ => "Only agents and administrators may. Ask an administrator.",
+                },
+            ),
+            WebError::CrossSite => Problem::new(
+                S::FORBIDDEN,
+                "cross-site",
+                "This write came from another site",
+                "Open Holdfast itself and try again there. A program sends a token, or its Origin with a session.",
+            ),
+            WebError::KeyReused(_) => Problem::key_reused(),
+            WebError::PastProxy => Problem::new(
+                S::FORBIDDEN,
+                "wrong-address",
+                "Holdfast is not opened at this address",
+                "Open it at its public address, which its administrator knows.",
+            ),
+            WebError::Overloaded => Problem::busy(
+                "Too many requests run at this moment. Nothing was done; trying again in a moment is safe.",
+            ),
+            WebError::Internal(_) => Problem::unknown(&self),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The layer around everything else, which presents what came of each request.
+
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+
+use super::respond::header_text;
+use crate::base::clock::Clock;
+use crate::base::rng::Rng;
+use crate::base::telemetry::{REQUEST_ID, RequestId, Tally, Telemetry, TraceId};
+
+/// What the layer needs.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    /// Who is told what came of each request.
+    pub telemetry: Telemetry,
+    /// The time.
+    pub clock: Clock,
+    /// Names requests that nobody has named.
+    pub rng: Rng,
+}
+
+/// The layer around everything else: each request has an id, a tally, and is told when it is answered.
+pub async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
+    let named = request.extensions_mut().remove::<RequestId>();
+    let id = named.unwrap_or_else(|| RequestId(observer.rng.uuid().to_string()));
+    let trace = request.extensions_mut().remove::<TraceId>().or_else(|| TraceId::of(request.headers()));
+    let (tally, method) = (Tally::new(trace), request.method().clone());
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("request", id = id.0);
+    let start = Instant::now();
+    let mut response = tally.over(next.run(request)).instrument(span).await;
+    let status = response.status();
+    let latency = start.elapsed();
+    observer.telemetry.request(observer.clock.now(), &id, &method, status, latency, &tally);
+    response.headers_mut().insert(REQUEST_ID, header_text(&id.0));
+    response
+}

@@ -1,0 +1,124 @@
+//! The layer that shows every failure in the form that the request can show: a page, a fragment with a toast, or a
+//! problem document (RFC 9457).
+
+use askama::Template;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode, Uri, header};
+
+use super::problem::{IntoProblem as _, Problem};
+use crate::base::identity::SignedIn;
+use crate::base::telemetry::RequestId;
+use crate::web::error::WebError;
+use crate::web::pages::PageContext;
+use crate::web::request::{Form, Htmx};
+use crate::web::respond::{Tone, header_text, html, with_toast};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    context: PageContext,
+    status: u16,
+    title: String,
+    detail: String,
+    /// Under what the log has it, where it is our fault.
+    reference: Option<String>,
+}
+
+/// Shows every failure in the form that the request can show. Answers that are whole already pass.
+pub async fn present(request: Request, next: Next) -> Response {
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
+    let (parts, body) = request.into_parts();
+    let context = PageContext::of(&parts);
+    let id = parts.extensions.get::<RequestId>().cloned();
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let Some(problem) = problem_of(&mut response) else { return response };
+    let reference = id.filter(|_| problem.status() == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
+    let account = response.extensions_mut().remove::<SignedIn>();
+    let context = PageContext { account, ..context };
+    let mut shown = match Form::of(&uri, &headers) {
+        Form::Json => document(&problem, reference),
+        form if problem.status() == StatusCode::UNAUTHORIZED => {
+            to_sign_in(&context, form, &method, &uri, &headers)
+        }
+        Form::Fragment => {
+            let response = (problem.status(), [("hx-reswap", "none")]).into_response();
+            let quote = reference.map(|id| format!(" To ask about it, quote {id}.")).unwrap_or_default();
+            with_toast(response, Tone::Error, &format!("{}. {}{quote}", problem.title(), problem.detail()))
+        }
+        Form::Page => page(&problem, context, reference),
+    };
+    for name in [header::ALLOW, header::SET_COOKIE] {
+        for value in response.headers().get_all(&name) {
+            shown.headers_mut().append(&name, value.clone());
+        }
+    }
+    let busy = (problem.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+    if let Some(seconds) = problem.seconds().or(busy) {
+        shown.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    shown
+}
+
+/// Marks an answer that says in its own form what is wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct AlreadyRendered;
+
+/// The problem that an answer stands for: one that a handler left, or the bare status of the router itself.
+fn problem_of(response: &mut Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Some(problem);
+    }
+    if response.extensions().get::<AlreadyRendered>().is_some() {
+        return None;
+    }
+    if response.headers().contains_key(header::CONTENT_TYPE)
+        && response.status() != StatusCode::PAYLOAD_TOO_LARGE
+    {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Some(WebError::NotFound.into_problem()),
+        StatusCode::METHOD_NOT_ALLOWED => Some(WebError::Method.into_problem()),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(WebError::TooLong.into_problem()),
+        _ => None,
+    }
+}
+
+fn document(problem: &Problem, reference: Option<String>) -> Response {
+    let mut document = problem.document();
+    if let Some(reference) = reference {
+        document["requestId"] = reference.into();
+    }
+    let body = document.to_string();
+    let mut response =
+        (problem.status(), [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+    if problem.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header_text("Bearer"));
+    }
+    response
+}
+
+/// To the sign-in page, and from there back to where the person was going: the page they are on if they were sending
+/// something, for a POST cannot be gone back to.
+fn to_sign_in(
+    context: &PageContext,
+    form: Form,
+    method: &Method,
+    uri: &Uri,
+    headers: &http::HeaderMap,
+) -> Response {
+    let asked = uri.path_and_query().map(|path| context.url(path.as_str()));
+    let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
+    let next = if form == Form::Fragment { page } else { asked.filter(|_| method == Method::GET) };
+    let next = next.unwrap_or_else(|| context.url("/"));
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    crate::web::respond::see_other(context, &format!("/sign-in?{query}"), form == Form::Fragment)
+}
+
+fn page(problem: &Problem, context: PageContext, reference: Option<String>) -> Response {
+    let (title, detail) = (problem.title().to_owned(), problem.detail().to_owned());
+    let page = ErrorPage { context, status: problem.status().as_u16(), title, detail, reference };
+    html(problem.status(), &page).unwrap_or_else(|_| problem.status().into_response())
+}

@@ -1,0 +1,212 @@
+//! A failure as a client is shown it, and the trait by which each feature's error becomes one.
+//!
+//! Unknown failures are logged once with what is known of them, and answered opaque.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::base::fields::FieldError;
+use crate::base::telemetry::tally;
+use crate::store::ledger::KeyReused;
+use crate::store::{CursorError, StoreError, WriteError};
+
+/// A failure that a client can be shown. Each feature's error is one, and `?` turns it into a [`Problem`].
+pub trait IntoProblem: std::error::Error {
+    /// The failure as a client is shown it. Unknown failures are logged here, once.
+    fn into_problem(self) -> Problem;
+}
+
+impl<E: IntoProblem> From<E> for Problem {
+    fn from(error: E) -> Self {
+        error.into_problem()
+    }
+}
+
+/// A failure as a client is shown it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    /// The seconds after which trying again may help, where the status alone does not say.
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with its status, name (the end of its `type`), title and detail.
+    pub fn new(
+        status: StatusCode,
+        name: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { status, name, title, detail: detail.into(), more: Map::new(), retry_after: None }
+    }
+
+    /// The same with one more member of the document.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The same, which says after how many seconds trying again may help.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The idempotency key belongs to another request.
+    pub fn key_reused() -> Problem {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "This Idempotency-Key belongs to another request",
+            "A key repeats one request: the same method, address, precondition and body. Send another key for another request.",
+        )
+    }
+
+    /// Too much competes for the same thing, or the store is too slow: trying again may help.
+    pub fn busy(detail: &str) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail)
+    }
+
+    /// A failure that nobody expects: logged with its cause, and answered opaque.
+    pub fn unknown(error: &dyn std::error::Error) -> Problem {
+        tracing::error!(%error, "a request failed");
+        Self::internal()
+    }
+
+    pub(super) fn internal() -> Problem {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side",
+            "It has been logged. Trying again may help.",
+        )
+    }
+
+    pub(super) fn invalid(fields: &[FieldError]) -> Problem {
+        let errors: Vec<Value> =
+            fields.iter().map(|error| json!({ "field": error.field, "message": error.message })).collect();
+        let detail: Vec<String> =
+            fields.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Some fields are not right",
+            detail.join(" "),
+        )
+        .with("errors", errors.into())
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The name: the end of its `type`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The title.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What is wrong, where, and what would be right.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The seconds after which trying again may help, where the status alone does not say.
+    pub fn seconds(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The failure in one line, for answers that are text.
+    pub fn words(&self) -> String {
+        format!("{}. {}", self.title, self.detail)
+    }
+
+    pub(super) fn document(&self) -> Value {
+        let mut document = Map::from_iter([
+            ("type".to_owned(), format!("urn:holdfast:problem:{}", self.name).into()),
+            ("title".to_owned(), self.title.into()),
+            ("status".to_owned(), self.status.as_u16().into()),
+            ("detail".to_owned(), self.detail.clone().into()),
+        ]);
+        document.extend(self.more.clone());
+        Value::Object(document)
+    }
+}
+
+/// The bare status. [`present()`] shows the rest.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        tally::problem(self.name);
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoProblem for StoreError {
+    fn into_problem(self) -> Problem {
+        if let Self::Unavailable { .. } = &self {
+            tracing::warn!(error = %self, "the store is unavailable");
+            return Problem::busy(
+                "The table did not answer in time. Nothing was changed; try again in a moment.",
+            );
+        }
+        if let Self::OutcomeUnknown { .. } = &self {
+            tracing::warn!(error = %self, "the outcome of a write is unknown");
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "We do not know whether this was done",
+                "The table did not answer in time, so the change may have been made. Look before you repeat it: a creation \
+                 that is sent again without an Idempotency-Key may be made twice.",
+            );
+        }
+        if let Self::Full { .. } = &self {
+            tracing::error!(error = %self, "the disk is full: free some space, and writing goes on by itself");
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "disk-full",
+                "The disk is full",
+                "Free some space on the disk that holds Holdfast's data, then try again. No restart is needed.",
+            );
+        }
+        Problem::unknown(&self)
+    }
+}
+
+impl IntoProblem for CursorError {
+    fn into_problem(self) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "The cursor cannot be used", self.to_string())
+    }
+}
+
+impl IntoProblem for KeyReused {
+    fn into_problem(self) -> Problem {
+        Problem::key_reused()
+    }
+}
+
+impl IntoProblem for WriteError {
+    fn into_problem(self) -> Problem {
+        match self {
+            Self::Store(error) => error.into_problem(),
+            Self::Refused(refusal) => {
+                tracing::error!(?refusal, "the refusal of a write was not explained");
+                Problem::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Routes, each with who may use it. There is no way to add a route without saying so, and the list of all routes
+//! is there for a test to walk.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use http::Method;
+
+use super::access::Access;
+use super::context::{RequestContext, Sender};
+use super::error::WebError;
+use super::headers::refuse_cross_site;
+use super::problem::Problem;
+use crate::base::identity::SignedIn;
+use crate::base::telemetry::tally;
+
+/// Marks a request that came while the server worked on as many as it may. Routes that read nothing of anyone answer it
+/// all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overloaded;
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with axum's captures.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Routes being collected, whose handlers share a state `S`.
+pub struct Routes<S = ()> {
+    router: Router<S>,
+    list: Vec<Route>,
+}
+
+macro_rules! method {
+    ($name:ident, $filter:ident) => {
+        #[doc = concat!("Adds a ", stringify!($filter), " route.")]
+        pub fn $name<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+        where
+            H: Handler<T, S>,
+            T: 'static,
+        {
+            self.add(Method::$filter, MethodFilter::$filter, path, access, handler)
+        }
+    };
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    method!(get, GET);
+    method!(post, POST);
+    method!(put, PUT);
+    method!(patch, PATCH);
+    method!(delete, DELETE);
+
+    fn add<H, T>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let guard = from_fn_with_state((path, access), admit);
+        self.router = self.router.route(path, on(filter, handler).layer(guard));
+        self.list.push(Route { method, path, access });
+        self
+    }
+
+    /// These and others with the same state.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.list.extend(other.list);
+        self
+    }
+
+    /// The same routes, whose handlers have their state.
+    pub fn with_state(self, state: S) -> Routes {
+        Routes { router: self.router.with_state(state), list: self.list }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self { router: Router::new(), list: Vec::new() }
+    }
+}
+
+impl Routes {
+    /// The router, and the list of its routes.
+    pub fn into_parts(self) -> (Router, Vec<Route>) {
+        (self.router, self.list)
+    }
+}
+
+/// Lets a request pass to its route if it may, with its sender in its extensions. The sender is in the response's
+/// extensions as well, so that an error page knows them. Every answer sets the cookies of a session that continues in new
+/// ones.
+async fn admit(
+    State((path, access)): State<(&'static str, Access)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    tally::route(path);
+    if access != Access::Public && request.extensions().get::<Overloaded>().is_some() {
+        return Err(WebError::Overloaded.into());
+    }
+    let sender = match access {
+        Access::Public => None,
+        _ => {
+            let context = RequestContext::of(request.extensions())?;
+            context.authenticator.clone().authenticate(request.headers()).await?
+        }
+    };
+    let Some(Sender { who, renewal }) = sender else {
+        check(access, &request, None)?;
+        return Ok(next.run(request).await);
+    };
+    tally::role(who.role);
+    let response = pass(access, request, who, next).await.into_response();
+    Ok(match renewal {
+        Some(renewal) => renewal.with(response),
+        None => response,
+    })
+}
+
+async fn pass(access: Access, mut request: Request, who: SignedIn, next: Next) -> Result<Response, Problem> {
+    check(access, &request, Some(&who))?;
+    request.extensions_mut().insert::<SignedIn>(who.clone());
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(who);
+    Ok(response)
+}
+
+fn check(access: Access, request: &Request, who: Option<&SignedIn>) -> Result<(), WebError> {
+    refuse_cross_site(request, who)?;
+    if access.admits(who.map(|who| who.role)) {
+        return Ok(());
+    }
+    Err(match who {
+        None => WebError::SignInNeeded,
+        Some(_) => WebError::Forbidden(access),
+    })
+}

@@ -1,0 +1,598 @@
+//! Who is it: links, passwords, sessions and tokens, as people and programs meet them.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::join_all;
+use http::Method;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::browser::{At, Look};
+use crate::support::http::{Client, Response, Server};
+use crate::support::workspace::{PATIENCE, Workspace, address, create, new_lead};
+use crate::support::{Case, Entry, Fault, TestEnvironment, cases};
+use holdfast::accounts::{AccountError, link_path, store};
+use holdfast::app::build_router;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::{AccountId, Role};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        host: a_password_signs_in_and_goes_on_to_where_the_person_was_going,
+            signing_out_ends_the_session_of_this_browser;
+        api: the_printed_link_signs_the_first_administrator_in_once,
+            guesses_sent_at_once_are_counted_one_by_one,
+            a_repeated_request_makes_one_token;
+        web: cookies_of_other_applications_sign_nobody_out,
+            a_wrong_password_and_an_unknown_address_hear_the_same,
+            a_new_password_ends_older_sessions_and_keeps_this_one,
+            a_token_signs_a_program_in_until_it_is_revoked,
+            a_token_makes_neither_tokens_nor_passwords,
+            what_is_no_password_and_no_name_is_refused_in_words,
+            the_start_page_is_for_each_role_its_own;
+        store: a_lost_reply_does_not_use_a_link_up_for_nothing,
+            an_address_belongs_to_one_account_in_any_case,
+            of_two_new_passwords_at_once_one_is_kept;
+        app: tokens_are_listed_page_by_page,
+            a_link_ends_with_its_day_and_with_a_new_password,
+            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
+            to_know_who_it_is_costs_one_read_or_none;
+        embedded: a_session_is_over_after_seven_days,
+            who_was_checked_a_moment_ago_is_known_without_a_read,
+            what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere;
+        browser: a_person_signs_in_and_makes_a_token_by_keyboard,
+            every_page_of_accounts_is_accessible
+    ]
+}
+
+const PASSWORD: &str = "correct horse battery";
+const OTHER: &str = "another horse battery";
+
+/// An account that signs in by [`PASSWORD`].
+async fn with_password(workspace: &Workspace, email: &str) -> AccountId {
+    let (name, email) = ("Ann Lee".parse().unwrap(), email.parse().unwrap());
+    let password = Some(PASSWORD.parse().unwrap());
+    workspace.app.accounts().add(name, email, Role::Agent, password).await.unwrap()
+}
+
+/// A browser in which nobody is signed in, whose forms come from our own pages.
+fn browser(workspace: &Workspace) -> Client {
+    workspace.visitor().always("sec-fetch-site", "same-origin")
+}
+
+async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
+    client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
+}
+
+/// A browser in which [`with_password`]'s account has signed in.
+async fn signed_in(workspace: &Workspace, email: &str) -> Client {
+    let client = browser(workspace);
+    sign_in(&client, email, PASSWORD).await.expect(303);
+    client
+}
+
+async fn change(client: &Client, current: &str, new: &str, again: &str) -> Response {
+    let form = [("current", current), ("new", new), ("again", again)];
+    client.post("/account/password").form(&form).send().await
+}
+
+async fn me(client: &Client) -> Response {
+    client.get("/api/me").send().await
+}
+
+/// The same application some time later.
+fn later(workspace: &Workspace, after: SignedDuration) -> Workspace {
+    let mut app = workspace.app.clone();
+    app.clock = Clock::from_fn(move || jiff::Timestamp::now() + after);
+    let (router, routes) = build_router(app.clone());
+    Workspace { app, router, routes, entry: Entry::Router }
+}
+
+/// A visitor of another workspace with this one's cookie.
+fn with_cookie_of(client: &Client, workspace: &Workspace) -> Client {
+    let cookie = client.cookie("holdfast").expect("somebody is signed in");
+    browser(workspace).always("cookie", &format!("holdfast={cookie}"))
+}
+
+async fn the_printed_link_signs_the_first_administrator_in_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    // Two that start at the same moment make one administrator.
+    let accounts = workspace.app.accounts();
+    let starts = (0..4).map(|_| accounts.first_administrator_link());
+    let links: Vec<String> = join_all(starts).await.into_iter().map(Result::unwrap).collect();
+    let mut people = Vec::new();
+    for link in &links {
+        let visitor = workspace.visitor();
+        // A program that looks at the link without opening it does not use it up.
+        visitor.request(Method::HEAD, &link_path(link)).send().await.expect(200);
+        let answer = visitor.get(&link_path(link)).send().await.expect(303);
+        assert_eq!(answer.header("location"), "/");
+        people.push(me(&visitor).await.expect(200).json::<Value>());
+        // Once used, it says so to others and takes its own person on.
+        let used = workspace.visitor().get(&link_path(link)).send().await.expect(410);
+        assert!(used.text().contains("was used already"), "{}", used.text());
+        assert_eq!(used.header("set-cookie"), "");
+        visitor.get(&link_path(link)).send().await.expect(303);
+    }
+    assert_eq!(people[0]["role"], "administrator");
+    assert!(people.iter().all(|person| person == &people[0]), "{people:?}");
+    for link in ["", "hf_no", "..%2f..", &links[0][..20]] {
+        let status = workspace.visitor().get(&link_path(link)).send().await.status.as_u16();
+        assert!(matches!(status, 404 | 410), "{link}: {status}");
+    }
+}
+
+async fn a_link_ends_with_its_day_and_with_a_new_password(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = with_password(&workspace, "ann@holdfast.test").await;
+    let old = workspace.app.accounts().sign_in_link(ann).await.unwrap();
+    let almost = later(&workspace, store::LINK_LASTS - SignedDuration::from_mins(1));
+    let after = later(&workspace, store::LINK_LASTS + SignedDuration::from_secs(1));
+    after.visitor().get(&link_path(&old)).send().await.expect(410);
+    almost.visitor().get(&link_path(&old)).send().await.expect(303);
+    let unused = workspace.app.accounts().sign_in_link(ann).await.unwrap();
+    let client = signed_in(&workspace, "ann@holdfast.test").await;
+    change(&client, PASSWORD, OTHER, OTHER).await.expect(303);
+    workspace.visitor().get(&link_path(&unused)).send().await.expect(410);
+}
+
+async fn a_lost_reply_does_not_use_a_link_up_for_nothing(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let link = workspace.app.accounts().first_administrator_link().await.unwrap();
+    environment.wire().next("TransactWriteItems", Fault::ReplyLost);
+    let visitor = workspace.visitor();
+    visitor.get(&link_path(&link)).send().await.expect(303);
+    me(&visitor).await.expect(200);
+    workspace.visitor().get(&link_path(&link)).send().await.expect(410);
+}
+
+async fn an_address_belongs_to_one_account_in_any_case(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let adding = ["ann@holdfast.test", "Ann@Holdfast.Test", "ANN@holdfast.test", "ann@holdfast.test"];
+    let accounts = workspace.app.accounts();
+    let adding = adding.map(|email| {
+        let (name, email) = ("Ann".parse().unwrap(), email.parse().unwrap());
+        accounts.add(name, email, Role::Agent, None)
+    });
+    let added = join_all(adding).await;
+    assert_eq!(added.iter().filter(|added| added.is_ok()).count(), 1);
+    let taken = |added: &Result<_, _>| matches!(added, Err(AccountError::EmailTaken(_)));
+    assert_eq!(added.iter().filter(|added| taken(added)).count(), 3);
+}
+
+async fn a_password_signs_in_and_goes_on_to_where_the_person_was_going(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "Ann@Holdfast.test").await;
+    for (next, location) in [
+        ("/leads?status=QUALIFIED", "/leads?status=QUALIFIED"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("/\t/evil.example", "/"),
+    ] {
+        let client = browser(&workspace);
+        let form = [("email", "ann@holdfast.TEST"), ("password", PASSWORD), ("next", next)];
+        let answer = client.post("/sign-in").form(&form).send().await.expect(303);
+        assert_eq!(answer.header("location"), location, "{next}");
+        assert_eq!(me(&client).await.expect(200).json::<Value>()["email"], "Ann@Holdfast.test");
+        // Whoever is signed in already goes on at once.
+        let query = serde_urlencoded::to_string([("next", next)]).unwrap();
+        let again = client.get(&format!("/sign-in?{query}")).send().await.expect(303);
+        assert_eq!(again.header("location"), location, "{next}");
+    }
+}
+
+async fn a_wrong_password_and_an_unknown_address_hear_the_same(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    workspace.app.accounts().first_administrator_link().await.unwrap();
+    let mut heard = Vec::new();
+    for (email, password, calls) in [
+        ("ann@holdfast.test", "not the right one", 3),
+        ("bob@holdfast.test", PASSWORD, 3),
+        // An account without a password.
+        ("admin@holdfast.local", PASSWORD, 3),
+        ("ann@holdfast.test", "short", 0),
+        ("bob@holdfast.test", "short", 0),
+        ("no address", PASSWORD, 0),
+    ] {
+        let client = browser(&workspace);
+        environment.wire().reset();
+        let answer = sign_in(&client, email, password).await.expect(422);
+        assert_eq!(environment.wire().total(), calls, "{email}: the work done does not tell either");
+        assert_eq!(answer.header("set-cookie"), "");
+        assert!(!answer.text().contains(password), "the password is not said again");
+        heard.push(answer.text().replace(email, "…"));
+    }
+    assert!(heard.iter().all(|page| page == &heard[0]), "{heard:#?}");
+}
+
+async fn ten_guesses_close_the_door_for_a_quarter_of_an_hour(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    with_password(&workspace, "bob@holdfast.test").await;
+    let client = browser(&workspace);
+    for email in ["ann@holdfast.test", "unknown@holdfast.test"] {
+        for _ in 0..10 {
+            sign_in(&client, email, "not the right one").await.expect(422);
+        }
+        let closed = sign_in(&client, email, PASSWORD).await.expect(429);
+        let wait: u64 = closed.header("retry-after").parse().unwrap();
+        assert!((800..=900).contains(&wait), "{wait}");
+        assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
+    }
+    // Upper case is the same address, and other people sign in.
+    sign_in(&client, "ANN@holdfast.test", PASSWORD).await.expect(429);
+    sign_in(&browser(&workspace), "bob@holdfast.test", PASSWORD).await.expect(303);
+    let after = later(&workspace, SignedDuration::from_mins(15));
+    sign_in(&browser(&after), "ann@holdfast.test", PASSWORD).await.expect(303);
+    // The right password forgets the guesses before it.
+    for _ in 0..2 {
+        for _ in 0..9 {
+            sign_in(&client, "bob@holdfast.test", "not the right one").await.expect(422);
+        }
+        sign_in(&browser(&workspace), "bob@holdfast.test", PASSWORD).await.expect(303);
+    }
+}
+
+async fn guesses_sent_at_once_are_counted_one_by_one(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    let guesses = (0..64).map(|_| {
+        let client = browser(&workspace);
+        tokio::spawn(async move { sign_in(&client, "ann@holdfast.test", "not the right one").await })
+    });
+    let statuses: Vec<u16> =
+        join_all(guesses).await.into_iter().map(|guess| guess.unwrap().status.as_u16()).collect();
+    let count = |status: u16| statuses.iter().filter(|answered| **answered == status).count();
+    assert_eq!((count(422), count(429)), (10, 54), "{statuses:?}");
+    sign_in(&browser(&workspace), "ann@holdfast.test", PASSWORD).await.expect(429);
+}
+
+async fn a_new_password_ends_older_sessions_and_keeps_this_one(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    let (here, there) =
+        (signed_in(&workspace, "ann@holdfast.test").await, signed_in(&workspace, "ann@holdfast.test").await);
+    let before =
+        workspace.visitor().always("cookie", &format!("holdfast={}", here.cookie("holdfast").unwrap()));
+    for (current, new, again, words) in [
+        ("not the right one", OTHER, OTHER, "This is not your current password."),
+        ("", OTHER, OTHER, "This is not your current password."),
+        (PASSWORD, OTHER, PASSWORD, "This is not the same as above."),
+        (PASSWORD, "short", "short", "A password has at least 12 characters"),
+    ] {
+        let refused = change(&here, current, new, again).await.expect(422);
+        assert!(refused.text().contains(words), "{words}: {}", refused.text());
+    }
+    me(&there).await.expect(200);
+    let changed = change(&here, PASSWORD, OTHER, OTHER).await.expect(303);
+    let page = here.get(changed.header("location")).send().await.expect(200);
+    assert!(page.text().contains("Your password is changed."), "{}", page.text());
+    me(&here).await.expect(200);
+    me(&there).await.expect(401);
+    me(&before).await.expect(401);
+    sign_in(&browser(&workspace), "ann@holdfast.test", PASSWORD).await.expect(422);
+    sign_in(&browser(&workspace), "ann@holdfast.test", OTHER).await.expect(303);
+}
+
+async fn of_two_new_passwords_at_once_one_is_kept(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let link = workspace.app.accounts().first_administrator_link().await.unwrap();
+    let here = browser(&workspace);
+    here.get(&link_path(&link)).send().await.expect(303);
+    // The same person at a second instance, whose write waits on the way.
+    let wire = environment.another_wire();
+    let other = workspace.another(&environment, &wire, PATIENCE);
+    let there = with_cookie_of(&here, &other);
+    let gate = wire.hold(1, "TransactWriteItems");
+    let waiting = tokio::spawn({
+        let there = there.clone();
+        async move { change(&there, "", OTHER, OTHER).await }
+    });
+    gate.arrived(1).await;
+    change(&here, "", PASSWORD, PASSWORD).await.expect(303);
+    gate.open();
+    // Its session is over meanwhile; what it was told is the truth of that moment.
+    let refused = waiting.await.unwrap().expect(409);
+    assert!(refused.text().contains("Nothing was written"), "{}", refused.text());
+    me(&there).await.expect(401);
+    sign_in(&browser(&workspace), "admin@holdfast.local", OTHER).await.expect(422);
+    sign_in(&browser(&workspace), "admin@holdfast.local", PASSWORD).await.expect(303);
+}
+
+/// The value of the field in which a new token is shown.
+fn secret_on(page: &Response) -> String {
+    let (_, rest) = page.text().split_once("value=\"hf_").expect("the page shows a secret");
+    format!("hf_{}", rest.split('"').next().unwrap())
+}
+
+async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    environment.wire().reset();
+    let page = ann.post("/account/tokens").form(&[("name", "night <import>")]).send().await.expect(201);
+    let secret = secret_on(&page);
+    assert!(page.text().contains("night &#60;import&#62;"), "{}", page.text());
+    let program = workspace.bearer(&secret);
+    assert_eq!(me(&program).await.expect(200).json::<Value>()["token"], "night <import>");
+    // Shown once, and stored nowhere.
+    let later = ann.get("/account").send().await.expect(200);
+    assert!(later.text().contains("night &#60;import&#62;") && !later.text().contains(&secret));
+    let sent: Vec<_> = environment.wire().calls().iter().map(|call| call.request.to_string()).collect();
+    assert!(sent.iter().all(|request| !request.contains(&secret[3..])), "the secret went to the table");
+    let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    assert_eq!(listed["items"][0]["name"], "night <import>");
+    // Nobody else's business.
+    let bob = workspace.agent().await;
+    bob.delete(&format!("/api/tokens/{id}")).send().await.expect(404);
+    me(&program).await.expect(200);
+    program.delete(&format!("/api/tokens/{id}")).send().await.expect(204);
+    me(&program).await.expect(401);
+    ann.delete(&format!("/api/tokens/{id}")).send().await.expect(404);
+    // On the page, what is gone already is as it was wanted.
+    ann.post(&format!("/account/tokens/{id}/revoke")).send().await.expect(303);
+    assert!(ann.get("/account").send().await.text().contains("You have none yet."));
+}
+
+async fn a_repeated_request_makes_one_token(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let send = async |name: &str| {
+        let request = ann.post("/api/tokens").header("idempotency-key", "one");
+        request.json(&json!({ "name": name })).send().await
+    };
+    let first = send("import").await.expect(201);
+    let made: Value = first.json();
+    me(&workspace.bearer(made["secret"].as_str().unwrap())).await.expect(200);
+    let again = send("import").await.expect(201);
+    assert_eq!(again.header("location"), first.header("location"));
+    let mut without_secret = made.clone();
+    without_secret.as_object_mut().unwrap().remove("secret");
+    assert_eq!(again.json::<Value>(), without_secret);
+    send("export").await.expect(422);
+    let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
+    assert_eq!(listed["items"], json!([without_secret]));
+    let read = ann.get(first.header("location")).send().await.expect(200);
+    assert_eq!(read.json::<Value>(), without_secret);
+}
+
+async fn tokens_are_listed_page_by_page(environment: TestEnvironment) {
+    // No two are made in the same millisecond.
+    let (start, ticks) = (jiff::Timestamp::now(), AtomicI64::new(0));
+    let clock =
+        Clock::from_fn(move || start + SignedDuration::from_millis(ticks.fetch_add(1, Ordering::SeqCst)));
+    let workspace = Workspace::open(&environment).await.with_clock(clock);
+    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    for number in 0..5 {
+        let body = json!({ "name": format!("token {number}") });
+        ann.post("/api/tokens").json(&body).send().await.expect(201);
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..5 {
+        let path = format!("/api/tokens?limit=2&cursor={cursor}");
+        let page: Value = ann.get(&path).send().await.expect(200).json();
+        let items = page["items"].as_array().unwrap();
+        names.extend(items.iter().map(|token| token["name"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["token 4", "token 3", "token 2", "token 1", "token 0"]);
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=W10", "other=1"] {
+        let status = ann.get(&format!("/api/tokens?{query}")).send().await.status.as_u16();
+        assert!(matches!(status, 400 | 422), "{query}: {status}");
+    }
+}
+
+async fn to_know_who_it_is_costs_one_read_or_none(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let session = workspace.session(Role::Agent, "Ann").await;
+    let token = workspace.bearer(&workspace.token(Role::Agent, "Bob").await);
+    let nonsense = "hf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for (client, reads, status) in [
+        (session, 1, 200),
+        (token, 1, 200),
+        (workspace.visitor(), 0, 401),
+        (workspace.bearer("hf_nonsense"), 0, 401),
+        (workspace.visitor().always("cookie", "holdfast=nonsense"), 0, 401),
+        (workspace.bearer(nonsense), 1, 401),
+    ] {
+        environment.wire().reset();
+        me(&client).await.expect(status);
+        assert_eq!((environment.wire().count("GetItem"), environment.wire().total()), (reads, reads));
+    }
+}
+
+async fn signing_out_ends_the_session_of_this_browser(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    let (here, there) =
+        (signed_in(&workspace, "ann@holdfast.test").await, signed_in(&workspace, "ann@holdfast.test").await);
+    let answer = here.post("/sign-out").send().await.expect(303);
+    assert_eq!(answer.header("location"), "/sign-in");
+    assert_eq!(here.cookie("holdfast"), None);
+    me(&here).await.expect(401);
+    me(&there).await.expect(200);
+    here.post("/sign-out").send().await.expect(303);
+}
+
+async fn a_session_is_over_after_seven_days(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann").await;
+    let week = SignedDuration::from_hours(7 * 24);
+    me(&with_cookie_of(&ann, &later(&workspace, week - SignedDuration::from_mins(1)))).await.expect(200);
+    me(&with_cookie_of(&ann, &later(&workspace, week))).await.expect(401);
+}
+
+async fn a_token_makes_neither_tokens_nor_passwords(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let program = workspace.agent().await;
+    let refused = program.post("/api/tokens").json(&json!({ "name": "more" })).send().await.expect(403);
+    assert_eq!(refused.json::<Value>()["type"], "urn:holdfast:problem:session-needed");
+    program.post("/account/tokens").form(&[("name", "more")]).send().await.expect(403);
+    change(&program, "", OTHER, OTHER).await.expect(403);
+    let listed: Value = program.get("/api/tokens").send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+async fn what_is_no_password_and_no_name_is_refused_in_words(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let long = "x".repeat(10_000);
+    for password in ["", "eleven char", &long] {
+        let refused = change(&ann, "", password, password).await.expect(422);
+        assert!(refused.text().contains("A password has at "), "{}", refused.text());
+    }
+    for name in ["", "  ", "two\nlines", "nul\u{0}", &long] {
+        let refused = ann.post("/account/tokens").form(&[("name", name)]).send().await.expect(422);
+        assert!(refused.text().contains("token-error"), "{}", refused.text());
+        ann.post("/api/tokens").json(&json!({ "name": name })).send().await.expect(422);
+    }
+    for body in [json!({}), json!({ "name": 1 }), json!({ "name": "a", "more": 1 }), json!([])] {
+        let status = ann.post("/api/tokens").json(&body).send().await.status.as_u16();
+        assert!(matches!(status, 400 | 422), "{body}: {status}");
+    }
+    for (email, password) in [(long.as_str(), PASSWORD), ("a@b.example", &long), ("\u{0}", "\u{0}")] {
+        sign_in(&browser(&workspace), email, password).await.expect(422);
+    }
+    browser(&workspace).post("/sign-in").form(&[("email", "a@b.example")]).send().await.expect(400);
+    browser(&workspace).post("/sign-in").json(&json!({})).send().await.expect(415);
+    let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
+    assert_eq!(listed["items"], json!([]));
+}
+
+async fn the_start_page_is_for_each_role_its_own(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    for role in [Role::Agent, Role::Administrator] {
+        let page = workspace.session(role, "Ann").await.get("/").send().await.expect(200);
+        assert!(page.text().contains("Dashboard") && page.text().contains("No leads yet"));
+    }
+    let page = workspace.session(Role::Participant, "Pat").await.get("/").send().await.expect(200);
+    assert!(page.text().contains("Welcome, Pat") && page.text().contains("There is no raffle yet."));
+    assert!(!page.text().contains("/leads"), "nothing leads to the leads");
+    let nobody = workspace.visitor().get("/").send().await.expect(303);
+    assert_eq!(nobody.header("location"), "/sign-in?next=%2F");
+}
+
+async fn a_person_signs_in_and_makes_a_token_by_keyboard(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    let server = Server::of(workspace.router.clone()).await;
+    let ann = environment.browser(Look::desktop()).await;
+    ann.goto(&server.url("/account")).await;
+    // The first field has the focus, and Enter sends the form.
+    ann.press("ann@holdfast.test\u{9}not the right one\n").await;
+    ann.wait_for_text("#sign-in-error", "is not right").await;
+    assert_eq!(ann.value(At::Named("E-mail")).await, "ann@holdfast.test");
+    ann.press(&format!("{PASSWORD}\n")).await;
+    ann.wait_for_text("h1", "Your account").await;
+    assert!(ann.url().await.ends_with("/account"), "{}", ann.url().await);
+    ann.fill(At::Named("Name of a new token"), "laptop").await;
+    ann.press("\n").await;
+    ann.wait_for("#new-token").await;
+    assert!(ann.value(At::Css("#new-token")).await.starts_with("hf_"));
+    // The browser notes the refusal; nothing was refused by the policy and no script failed.
+    let console = ann.console().await;
+    assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
+    ann.screenshot("account-with-a-new-token").await;
+}
+
+async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    with_password(&workspace, "ann@holdfast.test").await;
+    let server = Server::of(workspace.router.clone()).await;
+    for look in [Look::desktop(), Look::phone().dark()] {
+        let person = environment.browser(look).await;
+        person.goto(&server.url("/sign-in")).await;
+        person.axe().await;
+        person.screenshot(&format!("sign-in-{}", look.size.0)).await;
+        person.goto(&server.url(&link_path("hf_used"))).await;
+        person.axe().await;
+        person.fill(At::Named("E-mail"), "ann@holdfast.test").await;
+        person.fill(At::Named("Password"), PASSWORD).await;
+        person.click(At::Named("Sign in")).await;
+        person.goto(&server.url("/account")).await;
+        person.axe().await;
+        person.fill(At::Named("Current password"), "not the right one").await;
+        person.fill(At::Named("New password"), OTHER).await;
+        person.fill(At::Named("New password again"), OTHER).await;
+        person.click(At::Named("Change password")).await;
+        person.wait_for("#current-error").await;
+        person.axe().await;
+    }
+    let pat = workspace.account(Role::Participant, "Pat").await;
+    let link = workspace.app.accounts().sign_in_link(pat.id).await.unwrap();
+    let person = environment.browser(Look::desktop()).await;
+    person.goto(&server.url(&link_path(&link))).await;
+    person.wait_for_text("h1", "Welcome, Pat").await;
+    person.axe().await;
+}
+
+async fn who_was_checked_a_moment_ago_is_known_without_a_read(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let now = jiff::Timestamp::now();
+    let workspace = workspace.with_clock(Clock::from_fn(move || now));
+    let token = workspace.token(Role::Agent, "Ann Lee").await;
+    let agent = workspace.bearer(&token);
+    let lead = create(&agent, &new_lead("Ann", "ann@example.com")).await;
+    environment.wire().reset();
+    agent.patch(&address(&lead)).json(&json!({ "version": 1, "leadScore": 60 })).send().await.expect(200);
+    let calls: Vec<_> = environment.wire().calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["TransactWriteItems"], "an update is one call");
+
+    let after = later(&workspace, SignedDuration::from_secs(11));
+    environment.wire().reset();
+    me(&after.bearer(&token)).await.expect(200);
+    assert_eq!(environment.wire().count("GetItem"), 1, "after ten seconds it is looked up again");
+}
+
+async fn what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let elsewhere = workspace.another(&environment, environment.wire(), PATIENCE);
+    with_password(&workspace, "ann@holdfast.test").await;
+    let (ann, phone) =
+        (signed_in(&workspace, "ann@holdfast.test").await, signed_in(&workspace, "ann@holdfast.test").await);
+    let made: Value =
+        ann.post("/api/tokens").json(&json!({ "name": "test" })).send().await.expect(201).json();
+    let secret = made["secret"].as_str().unwrap();
+    let [here, there] = [&workspace, &elsewhere].map(|workspace| workspace.bearer(secret));
+    for client in [&phone, &here, &there] {
+        me(client).await.expect(200);
+    }
+    // A new password ends the other browser's session at once, though it was just seen.
+    change(&ann, PASSWORD, OTHER, OTHER).await.expect(303);
+    me(&phone).await.expect(401);
+    me(&ann).await.expect(200);
+    // So does the end of a token; another process knows ten seconds later at the latest.
+    let id = made["id"].as_str().unwrap();
+    ann.delete(&format!("/api/tokens/{id}")).send().await.expect(204);
+    me(&here).await.expect(401);
+    let soon = later(&elsewhere, SignedDuration::from_secs(11));
+    me(&soon.bearer(secret)).await.expect(401);
+}
+
+async fn cookies_of_other_applications_sign_nobody_out(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann Lee").await;
+    let session = format!("holdfast={}", ann.cookie("holdfast").unwrap());
+    for cookies in [
+        format!("display_name=José; {session}"),
+        format!("{session}; city=Zürich"),
+        format!("holdfast=of-another; {session}; =x; y"),
+    ] {
+        let me = workspace.visitor().get("/api/me").header("cookie", &cookies).send().await;
+        assert_eq!(me.expect(200).json::<Value>()["name"], "Ann Lee", "{cookies}");
+    }
+    // The link is followed beside such a cookie as well, and is not used up for nothing.
+    let link = workspace.app.accounts().first_administrator_link().await.unwrap();
+    let path = link_path(&link);
+    let there = workspace.visitor().get(&path).header("cookie", "city=Zürich").send().await.expect(303);
+    let cookie = there.header("set-cookie").split(';').next().unwrap().to_owned();
+    let both = format!("city=Zürich; {cookie}");
+    workspace.visitor().get("/api/me").header("cookie", &both).send().await.expect(200);
+}

@@ -1,0 +1,195 @@
+//! People who look after stocks: what they count goes on top of what moved with one click, and the pages are for everybody.
+
+use fantoccini::key::Key;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::Role;
+use holdfast::inventory::domain::{Kind, Message, Source};
+use holdfast::inventory::health::Progress;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::pages::everybody_can_use;
+use super::{Office, console_is_quiet, focus_is_somewhere};
+use crate::inventory::delivery;
+use crate::inventory_api::{event, product, send};
+use crate::support::browser::{At, Look};
+use crate::support::{Case, TestEnvironment, cases};
+
+pub(super) fn all() -> Vec<Case> {
+    cases![
+        browser: a_stock_is_set_on_top_of_what_moved_with_one_click,
+            parked_messages_are_decided_in_their_place_by_keyboard,
+            products_are_searched_while_somebody_types,
+            an_inventory_is_kept_without_javascript,
+            everybody_can_use_the_pages_of_the_inventory
+    ]
+}
+
+async fn a_stock_is_set_on_top_of_what_moved_with_one_click(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    send(&office.program, &event("open", "A1", "COUNT", 5)).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.url("/inventory/A1")).await;
+    send(&office.program, &event("sold", "A1", "SALE", 1)).await;
+    ada.fill(At::Css("#adjust-stock"), "6").await;
+    ada.press(&Key::Enter).await;
+    ada.wait_for_text("#adjust", "The stock moved while you were counting.").await;
+    assert_eq!(ada.value(At::Css("#adjust-stock")).await, "6");
+    ada.click(At::Named("Set mine on top")).await;
+    ada.wait_for_text("#stock-now", "6").await;
+    ada.wait_for_text("#toast-status", "The stock was set.").await;
+    assert_eq!(product(&office.program, "A1").await["stock"], 6);
+    console_is_quiet(&ada).await;
+}
+
+async fn parked_messages_are_decided_in_their_place_by_keyboard(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let sent = json!([
+        event("open", "A1", "COUNT", 1),
+        event("big", "A1", "SALE", 2),
+        event("lost", "B1", "SALE", 1)
+    ]);
+    send(&office.program, &sent).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.url("/inventory/parked")).await;
+    ada.click(At::Named("Retry big")).await;
+    ada.wait_for_text(".parked-list", "It still cannot be applied. 2 are asked for, and 1 are there.").await;
+    focus_is_somewhere(&ada).await;
+    send(&office.program, &event("more", "A1", "RECEIPT", 5)).await;
+    ada.click(At::Named("Retry big")).await;
+    ada.wait_for_text(".parked-list", "Applied by Ada").await;
+    focus_is_somewhere(&ada).await;
+    ada.fill(At::Named("Why lost is dismissed"), "Wrong shop").await;
+    ada.press(&Key::Enter).await;
+    ada.wait_for_text(".parked-list", "Wrong shop").await;
+    ada.wait_for_text("#toast-status", "The message was dismissed.").await;
+    console_is_quiet(&ada).await;
+}
+
+async fn products_are_searched_while_somebody_types(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let sent: Vec<Value> =
+        (0..3).map(|number| event(&format!("m{number}"), &format!("LAMP-{number}"), "COUNT", 4)).collect();
+    send(&office.program, &json!(sent)).await;
+    let ada = office.agent("Ada", Look::desktop()).await;
+    ada.goto(&office.url("/inventory")).await;
+    ada.fill(At::Css("#q"), "lamp-2").await;
+    ada.wait_for_text("[data-shown]", "1 product shown").await;
+    ada.fill(At::Css("#q"), "lamp").await;
+    ada.wait_for_text("[data-shown]", "3 products shown").await;
+    console_is_quiet(&ada).await;
+}
+
+async fn an_inventory_is_kept_without_javascript(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    send(&office.program, &json!([event("open", "A1", "COUNT", 1), event("big", "A1", "SALE", 2)])).await;
+    let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
+    ada.goto(&office.url("/inventory")).await;
+    ada.fill(At::Css("#q"), "a1").await;
+    ada.click(At::Named("Search")).await;
+    ada.click(At::Css("#product-A1 a")).await;
+    ada.fill(At::Css("#adjust-stock"), "3").await;
+    ada.click(At::Named("Set the stock")).await;
+    ada.wait_for_text("#stock-now", "3").await;
+    ada.goto(&office.url("/inventory/parked")).await;
+    ada.click(At::Named("Retry big")).await;
+    ada.wait_for_text(".parked-list", "Applied by Ada").await;
+    ada.goto(&office.url("/inventory/A1")).await;
+    ada.wait_for_text("#stock-now", "1").await;
+}
+
+async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
+    for (path, name) in [
+        ("/inventory", "inventory-none"),
+        ("/inventory/parked", "parked-none"),
+        ("/inventory/consumers", "consumers-none"),
+    ] {
+        ada.goto(&office.url(path)).await;
+        everybody_can_use(&ada, name).await;
+    }
+    let names = [
+        "White hanging heart T-light holder",
+        "White metal lantern",
+        "Cream cupid hearts coat hanger",
+        "Knitted union flag hot water bottle",
+    ];
+    // Some weeks of one of them.
+    for (days, stock) in [(25, 90), (21, 64), (18, 31), (14, 85), (9, 52), (5, 20), (3, 41)] {
+        let then = Timestamp::now() - SignedDuration::from_hours(24 * days);
+        let past = office.workspace.clone().with_clock(Clock::from_fn(move || then));
+        let count = [delivery(&format!("day-{days}"), "85121A", Kind::Count, stock)];
+        past.app.inventory().apply_all(&count, None).await.unwrap();
+    }
+    for (number, name) in names.into_iter().enumerate() {
+        let sku = format!("8512{number}A");
+        let mut first = event(&format!("open-{number}"), &sku, "COUNT", 40 * number as u64);
+        first["name"] = json!(name);
+        first["reference"] = json!("Opening count of the warehouse in Albany");
+        let more = event(&format!("more-{number}"), &sku, "RECEIPT", 12);
+        let less = event(&format!("less-{number}"), &sku, "SALE", 12);
+        send(
+            &office.program,
+            &json!([first, more, less, event(&format!("big-{number}"), &sku, "SALE", 900)]),
+        )
+        .await;
+    }
+    let bytes = vec![0xff; 40];
+    let flaw = Message::parse(&bytes, None).unwrap_err();
+    office
+        .workspace
+        .app
+        .inventory()
+        .park(&Source::kafka("inventory-events", 3, 120), &bytes, &flaw)
+        .await
+        .unwrap();
+    let progress = |partition: i32, lag: Option<i64>| Progress {
+        group: "holdfast".to_owned(),
+        topic: "inventory-events".to_owned(),
+        partition,
+        offset: 123_456,
+        lag,
+        at: "2026-11-22T12:00:00Z".parse().unwrap(),
+    };
+    office
+        .workspace
+        .app
+        .inventory()
+        .report_progress(&[progress(0, Some(0)), progress(1, Some(1_200)), progress(2, None)])
+        .await
+        .unwrap();
+    for (path, name) in [
+        ("/inventory", "inventory"),
+        ("/inventory?q=nothing", "inventory-no-match"),
+        ("/inventory/85121A", "product"),
+        ("/inventory/consumers", "consumers"),
+        ("/inventory/parked", "parked"),
+    ] {
+        ada.goto(&office.url(path)).await;
+        everybody_can_use(&ada, name).await;
+    }
+    ada.look(Look::desktop()).await;
+    ada.click(At::Css(".parked summary")).await;
+    ada.click(At::Named("Retry big-3")).await;
+    ada.wait_for_text(".parked-list", "It still cannot be applied.").await;
+    everybody_can_use(&ada, "parked-refused").await;
+
+    ada.look(Look::desktop()).await;
+    ada.goto(&office.url("/inventory/85123A")).await;
+    send(&office.program, &event("late", "85123A", "SALE", 1)).await;
+    ada.fill(At::Css("#adjust-stock"), "70").await;
+    ada.click(At::Named("Set the stock")).await;
+    ada.wait_for_text("#adjust", "The stock moved").await;
+    everybody_can_use(&ada, "product-overtaken").await;
+
+    ada.look(Look::desktop()).await;
+    ada.goto(&office.url("/inventory/85122A")).await;
+    ada.click(At::Css(".rare summary")).await;
+    let change = json!({ "lowMark": 99, "detailsVersion": 1 });
+    office.program.patch("/api/products/85122A").json(&change).send().await.expect(200);
+    ada.fill(At::Css("#product-name-field"), "Coat hanger").await;
+    ada.press(&Key::Enter).await;
+    ada.wait_for_text("#details", "Somebody changed this product").await;
+    everybody_can_use(&ada, "product-renamed").await;
+}

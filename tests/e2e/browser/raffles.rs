@@ -1,0 +1,511 @@
+//! A crowd at a raffle's page: what others buy is seen, a purchase is made once whatever becomes of its answer, the
+//! draw comes to every open page, and anyone can check it.
+
+use std::path::PathBuf;
+
+use fantoccini::key::Key;
+use holdfast::base::identity::Role;
+use holdfast::raffles::domain::RaffleId;
+use serde_json::{Value, json};
+
+use super::pages::everybody_can_use;
+use super::{Office, WRITE, console_is_quiet, focus_is_on, focus_is_somewhere};
+use crate::raffle_pages::{drawn, open, sold, tickets};
+use crate::support::browser::{At, Browser, Look};
+use crate::support::line::Line;
+use crate::support::{Case, TestEnvironment, cases, process, wait};
+
+pub(super) fn all() -> Vec<Case> {
+    cases![
+        browser: tickets_are_bought_with_the_keyboard,
+            what_one_buys_another_sees,
+            news_take_nothing_from_under_a_persons_hands,
+            a_draw_comes_to_every_open_page,
+            a_purchase_that_never_arrives_is_tried_again_and_made_once,
+            a_purchase_whose_reply_is_lost_is_tried_again_and_made_once,
+            a_purchase_that_hangs_is_given_up_and_made_once,
+            a_button_that_is_pressed_twice_buys_once,
+            a_hidden_page_asks_for_nothing,
+            raffles_work_without_javascript,
+            a_ticket_that_was_sold_again_is_not_cancelled_by_mistake,
+            sold_tickets_are_exported_as_one_file,
+            a_proof_is_checked_in_the_browser,
+            everybody_can_use_the_pages_of_raffles
+    ]
+}
+
+/// Somebody at a raffle's page.
+async fn at_raffle(office: &Office, id: RaffleId, name: &str, look: Look) -> Browser {
+    let person = office.environment.browser(look).await;
+    office.workspace.sign_in(&person, &office.server, Role::Participant, name).await;
+    person.goto(&office.url(&format!("/raffles/{id}"))).await;
+    person.wait_for("#raffle-live").await;
+    person
+}
+
+const UNANSWERED: &str =
+    "No answer. Whether tickets were bought is not known yet. Try again: you cannot buy twice.";
+
+async fn key(person: &Browser) -> Value {
+    person.run("return document.querySelector('#buy-key').value", Vec::new()).await
+}
+
+/// Waits until the button can be pressed again.
+async fn button_works(person: &Browser) {
+    wait::until("the button works", async || {
+        person.run("return !document.querySelector('#buy-button').disabled", Vec::new()).await == true
+    })
+    .await;
+}
+
+/// How often the page has asked for news.
+async fn polls(person: &Browser) -> u64 {
+    let count =
+        "return performance.getEntriesByType('resource').filter(e => e.name.includes('/live?')).length";
+    person.run(count, Vec::new()).await.as_u64().expect("a number")
+}
+
+async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 100, 3).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    // From the link of the skipped header on: crumb, number, button.
+    pat.run("document.querySelector('.crumb a').focus()", Vec::new()).await;
+    pat.press(&Key::Tab).await;
+    focus_is_on(&pat, "Tickets").await;
+    pat.press(&Key::Up).await;
+    pat.press(&Key::Enter).await;
+    pat.wait_for_text("#raffle-told", "You bought tickets ").await;
+    pat.wait_for_text(".remaining", "98 of 100 left").await;
+    focus_is_somewhere(&pat).await;
+    // One more is left to buy, and the focus goes on from where it was.
+    button_works(&pat).await;
+    assert_eq!(pat.text(At::Css("#buy-button")).await, "Buy 1 ticket");
+    pat.run("document.querySelector('#buy-button').focus()", Vec::new()).await;
+    pat.press(" ").await;
+    pat.wait_for_text("#buy-reason", "Limit reached: 3 of 3.").await;
+    let disabled = "return document.querySelector('#buy-button').disabled";
+    assert_eq!(pat.run(disabled, Vec::new()).await, true);
+    focus_is_somewhere(&pat).await;
+    // Giving back asks first, also by keyboard.
+    pat.run("document.querySelector('.ticket summary').focus()", Vec::new()).await;
+    pat.press(&Key::Enter).await;
+    pat.press(&Key::Tab).await;
+    pat.press(&Key::Enter).await;
+    pat.wait_for_text("#raffle-told", "is back in the pool.").await;
+    pat.wait_for_text(".remaining", "98 of 100 left").await;
+    assert_eq!(tickets(&office.workspace, id).await.len(), 2);
+    console_is_quiet(&pat).await;
+}
+
+async fn what_one_buys_another_sees(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 3, 2).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    let sam = at_raffle(&office, id, "Sam", Look::phone()).await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    sam.wait_for_text(".remaining", "2 of 3 left").await;
+    assert_eq!(sam.run("return document.querySelector('#raffle-said').textContent", vec![]).await, "");
+    sold(&office.workspace, id, "Mia", 2).await;
+    for person in [&pat, &sam] {
+        person.wait_for_text("#buy-reason", "Sold out.").await;
+        person.wait_for_text("#raffle-said", "Sold out.").await;
+    }
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    console_is_quiet(&pat).await;
+    console_is_quiet(&sam).await;
+}
+
+async fn news_take_nothing_from_under_a_persons_hands(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 3).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.fill(At::Css("#buy-quantity"), "2").await;
+    pat.click(At::Css(".ticket summary")).await;
+    let key = key(&pat).await;
+    let before = pat.text(At::Css("#raffle-told")).await;
+    sold(&office.workspace, id, "Mia", 1).await;
+    pat.wait_for_text(".remaining", "8 of 10 left").await;
+    assert_eq!(pat.value(At::Css("#buy-quantity")).await, "2");
+    assert_eq!(self::key(&pat).await, key);
+    assert_eq!(pat.count(".ticket details[open]").await, 1, "what was unfolded stays so");
+    assert_eq!(pat.text(At::Css("#raffle-told")).await, before);
+    // A finger on the button: what is under it stays until it is lifted.
+    let press = "const button = document.querySelector('#buy-button');
+        button.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, button: 0 }));
+        window.pressed = button";
+    pat.run(press, Vec::new()).await;
+    sold(&office.workspace, id, "Zoe", 1).await;
+    let asked = polls(&pat).await;
+    let sam = at_raffle(&office, id, "Sam", Look::desktop()).await;
+    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    assert_eq!(polls(&pat).await, asked);
+    assert_eq!(pat.run("return window.pressed.isConnected", Vec::new()).await, true);
+    let lift = "window.pressed.dispatchEvent(new PointerEvent('pointerup', { bubbles: true }))";
+    pat.run(lift, Vec::new()).await;
+    pat.wait_for_text(".remaining", "7 of 10 left").await;
+    console_is_quiet(&pat).await;
+}
+
+async fn a_draw_comes_to_every_open_page(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    let pat = at_raffle(&office, id, "Pat Doe", Look::desktop()).await;
+    let sam = at_raffle(&office, id, "Sam", Look::phone()).await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    let number = drawn(&office.workspace, id).await;
+    let ticket = format!("Ticket\n{number}");
+    pat.wait_for_text("#raffle-live", "You won!").await;
+    pat.wait_for_text("#raffle-live", &ticket).await;
+    pat.wait_for_text("#raffle-said", &format!("you won with ticket {number}!")).await;
+    sam.wait_for_text("#raffle-live", &ticket).await;
+    sam.wait_for_text("#raffle-said", &format!("The winner is drawn: ticket {number}.")).await;
+    assert!(!sam.text(At::Css("main")).await.contains("Pat"), "who won is nobody else's business");
+    assert_eq!(sam.count(".confetti").await, 0);
+    // The support's browsers prefer less motion; then nothing falls.
+    let falling = "const piece = document.querySelector('.confetti i');
+        return [getComputedStyle(piece.parentElement).display !== 'none', piece.getAnimations().length > 0]";
+    assert_eq!(pat.run(falling, Vec::new()).await, json!([false, false]));
+    let moving = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "no-preference" }] });
+    pat.devtools("Emulation.setEmulatedMedia", moving).await;
+    assert_eq!(pat.run(falling, Vec::new()).await, json!([true, true]));
+    // Nothing is asked for any more.
+    let asked = polls(&pat).await;
+    let other = open(&office.workspace, "Winter", 10, 2).await;
+    sam.goto(&office.url(&format!("/raffles/{other}"))).await;
+    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    assert_eq!(polls(&pat).await, asked);
+    console_is_quiet(&pat).await;
+}
+
+async fn a_purchase_that_never_arrives_is_tried_again_and_made_once(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    let first = key(&pat).await;
+    pat.offline(true).await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#toast-alert", UNANSWERED).await;
+    button_works(&pat).await;
+    focus_is_somewhere(&pat).await;
+    pat.wait_for_text("#raffle-lost", "Not live: no connection. Trying again…").await;
+    assert_eq!(pat.count(".toast").await, 1, "that the page is not live is no toast");
+    assert_eq!(key(&pat).await, first);
+    assert!(tickets(&office.workspace, id).await.is_empty());
+    sold(&office.workspace, id, "Mia", 1).await;
+    pat.offline(false).await;
+    pat.wait_for_text(".remaining", "9 of 10 left").await;
+    wait::until("the page is live again", async || {
+        pat.run("return document.querySelector('#raffle-lost').textContent", Vec::new()).await == ""
+    })
+    .await;
+    assert_eq!(key(&pat).await, first, "news keep the key of what has no answer");
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_until_gone(".toast").await;
+    assert_eq!(tickets(&office.workspace, id).await.len(), 2);
+}
+
+async fn a_purchase_whose_reply_is_lost_is_tried_again_and_made_once(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    let line = Line::to(&office.url("")).await;
+    let pat = office.environment.browser(Look::desktop()).await;
+    office.workspace.sign_in(&pat, &office.server, Role::Participant, "Pat").await;
+    // Cookies are of a host, whatever its port.
+    pat.goto(&line.url(&format!("/raffles/{id}"))).await;
+    pat.wait_for("#raffle-live").await;
+    let first = key(&pat).await;
+    line.swallow_replies(true);
+    pat.click(At::Named("Buy")).await;
+    wait::until("the ticket is sold", async || tickets(&office.workspace, id).await.len() == 1).await;
+    pat.wait_for_text("#toast-alert", UNANSWERED).await;
+    button_works(&pat).await;
+    assert_eq!(key(&pat).await, first);
+    line.swallow_replies(false);
+    // The news bring the ticket; whose purchase it was is settled by the retry.
+    pat.wait_for_text(".remaining", "9 of 10 left").await;
+    assert_eq!(key(&pat).await, first);
+    pat.click(At::Named("Buy 1 ticket")).await;
+    pat.wait_for_text("#raffle-told", "so nothing was bought twice").await;
+    pat.wait_until_gone(".toast").await;
+    assert_ne!(key(&pat).await, first);
+    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
+}
+
+async fn a_purchase_that_hangs_is_given_up_and_made_once(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    let first = key(&pat).await;
+    // The application itself tries again as well.
+    let gate = office.environment.wire().hold(9, WRITE);
+    pat.click(At::Named("Buy")).await;
+    gate.arrived(1).await;
+    pat.wait_for_text("#buy-button", "Buying…").await;
+    let asked = polls(&pat).await;
+    pat.wait_for_text("#toast-alert", UNANSWERED).await;
+    assert_eq!(polls(&pat).await, asked, "while it runs, no news can take the form away");
+    button_works(&pat).await;
+    assert_eq!(key(&pat).await, first);
+    gate.open();
+    pat.click(At::Css("#buy-button")).await;
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
+}
+
+async fn a_button_that_is_pressed_twice_buys_once(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 5).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    office.environment.wire().reset();
+    let gate = office.environment.wire().hold(1, WRITE);
+    let press = "const button = document.querySelector('#buy-button');
+        button.click(); button.click(); button.form.requestSubmit(); return button.disabled";
+    assert_eq!(pat.run(press, Vec::new()).await, true);
+    gate.arrived(1).await;
+    pat.wait_for_text("#buy-button", "Buying…").await;
+    gate.open();
+    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    assert_eq!(office.environment.wire().count(WRITE), 1);
+    assert_eq!(tickets(&office.workspace, id).await.len(), 1);
+    console_is_quiet(&pat).await;
+}
+
+async fn a_hidden_page_asks_for_nothing(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    wait::until("a page that is seen asks", async || polls(&pat).await >= 1).await;
+    let hide = async |state: &str| {
+        // Another tab in front of it.
+        let made = pat.devtools("Target.createTarget", json!({ "url": "about:blank" })).await;
+        wait::until("the page is hidden", async || {
+            pat.run("return document.visibilityState", Vec::new()).await == state
+        })
+        .await;
+        made["targetId"].clone()
+    };
+    let entry = hide("hidden").await;
+    let asked = polls(&pat).await;
+    let sam = at_raffle(&office, id, "Sam", Look::desktop()).await;
+    sold(&office.workspace, id, "Mia", 1).await;
+    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    assert_eq!(polls(&pat).await, asked);
+    pat.devtools("Target.closeTarget", json!({ "targetId": entry })).await;
+    pat.devtools("Page.bringToFront", json!({})).await;
+    pat.wait_for_text(".remaining", "9 of 10 left").await;
+}
+
+async fn raffles_work_without_javascript(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let root = office.environment.browser(Look::desktop().without_javascript()).await;
+    office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root").await;
+    root.goto(&office.url("/raffles")).await;
+    root.click(At::Named("Open the first raffle")).await;
+    root.fill(At::Named("Title"), "Autumn").await;
+    root.fill(At::Named("Prize"), "A bicycle").await;
+    root.fill(At::Named("Limit per person"), "3").await;
+    root.click(At::Named("Open the raffle")).await;
+    root.wait_for_text(".remaining", "100 of 100 left").await;
+    root.fill(At::Named("Tickets"), "2").await;
+    root.click(At::Named("Buy")).await;
+    root.wait_for_text(".remaining", "98 of 100 left").await;
+    root.click(At::Css(".ticket summary")).await;
+    root.click(At::Css(".ticket button")).await;
+    root.wait_for_text(".remaining", "99 of 100 left").await;
+    root.click(At::Named("Refresh")).await;
+    root.click(At::Named("Tickets, sales and draw")).await;
+    root.click(At::Css("#draw-confirm summary")).await;
+    root.click(At::Named("Draw the winner now")).await;
+    root.wait_for_text("#raffle-live", "You won!").await;
+}
+
+async fn a_ticket_that_was_sold_again_is_not_cancelled_by_mistake(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 1, 1).await;
+    let sam = sold(&office.workspace, id, "Sam First", 1).await;
+    let root = office.environment.browser(Look::desktop()).await;
+    office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root").await;
+    root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
+    office.workspace.app.raffles().cancel(id, 1.try_into().unwrap(), None, &sam, None).await.unwrap();
+    sold(&office.workspace, id, "Mia Second", 1).await;
+    root.click(At::Css("#cancel-1 summary")).await;
+    root.click(At::Named("Cancel 1 now")).await;
+    root.wait_for_text("#ticket-1", "sold again meanwhile, to Mia Second").await;
+    focus_is_on(&root, "Cancel this one").await;
+    root.press(&Key::Enter).await;
+    root.wait_for_text(".sold", "No ticket is sold.").await;
+    root.wait_for_text("#toast-status", "The ticket is back in the pool.").await;
+    console_is_quiet(&root).await;
+}
+
+async fn sold_tickets_are_exported_as_one_file(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let id = open(&office.workspace, "Autumn", 10, 2).await;
+    sold(&office.workspace, id, "Mia", 2).await;
+    let root = office.environment.browser(Look::desktop()).await;
+    office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root").await;
+    root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
+    // What the browser is given to save.
+    let keep = "HTMLAnchorElement.prototype.click = function () { window.kept = this.download; }";
+    root.run(keep, Vec::new()).await;
+    root.click(At::Named("Export CSV")).await;
+    root.wait_for_text("[data-progress]", "Done.").await;
+    assert_eq!(root.run("return window.kept", Vec::new()).await, "tickets.csv");
+    console_is_quiet(&root).await;
+}
+
+/// A proof in a file that people may choose.
+fn file(name: &str, text: &str) -> PathBuf {
+    let folder = process::target().join("proofs");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let file = folder.join(format!("{name}-{:016x}.json", getrandom::u64().expect("random numbers")));
+    std::fs::write(&file, text).expect("the proof can be written");
+    file
+}
+
+async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let visitor = office.environment.browser(Look::desktop()).await;
+    let check = async |name: &str, text: &str| {
+        visitor.goto(&office.url("/raffles/verify")).await;
+        visitor.upload("#proof-file", &file(name, text)).await;
+        visitor.wait_for_text("#verdict", ".").await;
+        (visitor.text(At::Css("#verdict")).await, visitor.count(".steps .wrong").await)
+    };
+    // The test vector of the method.
+    let proof = json!({
+        "method": "holdfast-raffle-1", "raffle": "019f0000-0000-7000-8000-000000000000", "title": "Vector",
+        "status": "CLOSED", "openedAt": "2026-11-21T12:00:00Z", "drawnAt": "2026-11-21T13:00:00Z",
+        "commitment": "630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd",
+        "seed": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+        "sold": [2, 3, 5, 7, 11],
+        "listHash": "563d8e0603dcc07d784135d99fd81ff6bf98495e898ec1f52e2e7605320cf6dc", "winner": 3,
+    });
+    let (verdict, wrong) = check("right", &proof.to_string()).await;
+    assert_eq!((verdict.as_str(), wrong), ("The proof holds: ticket 3 won.", 0));
+    assert!(visitor.text(At::Css(".steps")).await.contains("n = 5, k = 3, x = 1 at c = 0: ticket 3."));
+
+    let with = |name: &str, value: Value| {
+        let mut changed = proof.clone();
+        changed[name] = value;
+        changed.to_string()
+    };
+    for (name, text, wrong, words) in [
+        (
+            "seed",
+            with("seed", json!("00".repeat(32))),
+            2,
+            "The seed is the one that was committed to: failed",
+        ),
+        ("short", with("seed", json!("00")), 2, "64 hexadecimal digits"),
+        ("list", with("sold", json!([2, 3, 5, 7, 12])), 1, "that was hashed: failed"),
+        ("order", with("sold", json!([3, 2, 5, 7, 11])), 3, "and 2 does not stand in its place"),
+        ("twice", with("sold", json!([2, 2, 3, 5, 7])), 3, "and 2 does not stand in its place"),
+        ("none", with("sold", json!([])), 3, "No ticket is in the list."),
+        ("winner", with("winner", json!(5)), 1, "and the proof names 5."),
+        ("method", with("method", json!("other-2")), 1, "Its method is \"other-2\""),
+        ("open", with("status", json!("OPEN")), 1, "is not drawn yet"),
+        ("bare", json!({}).to_string(), 6, "failed"),
+    ] {
+        let (verdict, failed) = check(name, &text).await;
+        let steps = visitor.text(At::Css(".steps")).await;
+        assert!(verdict.contains("does not hold") && steps.contains(words), "{name}: {verdict} {steps}");
+        assert!(failed >= wrong.min(1), "{name}: {steps}");
+    }
+    for text in ["not JSON", "[]", "null", ""] {
+        assert!(check("no-proof", text).await.0.contains("This is no proof"), "{text}");
+    }
+    // Where the browser computes no hashes, it says so and what does.
+    visitor.goto(&office.url("/raffles/verify")).await;
+    visitor.run("Object.defineProperty(crypto, 'subtle', { value: undefined })", Vec::new()).await;
+    visitor.upload("#proof-file", &file("right", &proof.to_string())).await;
+    visitor.wait_for_text("#verdict", "holdfast raffle verify FILE").await;
+
+    // From a raffle's own proof, with one click.
+    let id = open(&office.workspace, "Autumn", 300, 50).await;
+    for _ in 0..3 {
+        sold(&office.workspace, id, "Mia", 43).await;
+    }
+    let number = drawn(&office.workspace, id).await;
+    let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
+    pat.click(At::Named("How the draw is proven")).await;
+    pat.click(At::Named("Check it in this browser")).await;
+    pat.wait_for_text("#verdict", &format!("The proof holds: ticket {number} won.")).await;
+    console_is_quiet(&pat).await;
+}
+
+async fn everybody_can_use_the_pages_of_raffles(environment: TestEnvironment) {
+    let office = Office::open(environment).await;
+    let root = office.environment.browser(Look::desktop()).await;
+    office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root Admin").await;
+    root.goto(&office.url("/raffles")).await;
+    everybody_can_use(&root, "raffles-none").await;
+    root.goto(&office.url("/raffles/new")).await;
+    everybody_can_use(&root, "raffle-new").await;
+    root.look(Look::desktop()).await;
+    root.fill(At::Named("Title"), "Autumn raffle").await;
+    root.fill(At::Named("Prize"), "A red bicycle").await;
+    let fold = "document.querySelector('main form').noValidate = true;
+        document.querySelector('#limit').value = '51';
+        document.querySelector('#closes').value = '2099-11-01T01:30'";
+    root.run(fold, Vec::new()).await;
+    root.click(At::Named("Open the raffle")).await;
+    root.wait_for("[aria-invalid=true]").await;
+    everybody_can_use(&root, "raffle-new-wrong").await;
+
+    let id = open(&office.workspace, "Autumn raffle", 100, 5).await;
+    for (name, count) in [("Mia Wong", 5), ("Zoe Quinn", 4), ("Lee Harper", 5)] {
+        sold(&office.workspace, id, name, count).await;
+    }
+    let pat = at_raffle(&office, id, "Pat Doe", Look::desktop()).await;
+    everybody_can_use(&pat, "raffle").await;
+    pat.look(Look::desktop()).await;
+    pat.fill(At::Css("#buy-quantity"), "5").await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#buy-reason", "Limit reached").await;
+    pat.click(At::Css(".ticket summary")).await;
+    everybody_can_use(&pat, "raffle-limit").await;
+    root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
+    root.look(Look::desktop()).await;
+    root.click(At::Css("#draw-confirm summary")).await;
+    everybody_can_use(&root, "raffle-tickets").await;
+    pat.goto(&office.url(&format!("/raffles/{id}/proof"))).await;
+    everybody_can_use(&pat, "raffle-commitment").await;
+    let few = open(&office.workspace, "The last lantern of the year, with a very long title", 1, 1).await;
+    pat.goto(&office.url(&format!("/raffles/{few}"))).await;
+    sold(&office.workspace, few, "Mia Wong", 1).await;
+    pat.wait_for_text("#buy-reason", "Sold out.").await;
+    everybody_can_use(&pat, "raffle-sold-out").await;
+    drawn(&office.workspace, few).await;
+    pat.wait_for_text("#raffle-live", "You had no ticket.").await;
+    everybody_can_use(&pat, "raffle-lost").await;
+    let mine = open(&office.workspace, "Winter raffle", 10, 2).await;
+    pat.goto(&office.url(&format!("/raffles/{mine}"))).await;
+    pat.look(Look::desktop()).await;
+    pat.click(At::Named("Buy")).await;
+    pat.wait_for_text("#raffle-told", "You bought").await;
+    drawn(&office.workspace, mine).await;
+    pat.wait_for_text("#raffle-live", "You won!").await;
+    everybody_can_use(&pat, "raffle-won").await;
+    for (path, name) in [
+        ("/".to_owned(), "raffles-start"),
+        (format!("/raffles/{mine}/proof"), "raffle-proof"),
+        (format!("/raffles/verify?raffle={mine}"), "raffle-verify"),
+    ] {
+        pat.goto(&office.url(&path)).await;
+        if name == "raffle-verify" {
+            pat.wait_for_text("#verdict", "The proof holds").await;
+        }
+        everybody_can_use(&pat, name).await;
+    }
+    root.goto(&office.url(&format!("/raffles/{mine}/tickets"))).await;
+    everybody_can_use(&root, "raffle-tickets-drawn").await;
+    root.goto(&office.url("/raffles")).await;
+    everybody_can_use(&root, "raffles").await;
+}

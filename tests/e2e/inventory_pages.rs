@@ -1,0 +1,342 @@
+//! The pages of the inventory: with and without JavaScript, and the loser of a race goes on with one click.
+
+use holdfast::base::identity::Role;
+use holdfast::inventory::domain::{Message, Source};
+use holdfast::inventory::health::Progress;
+use serde_json::{Value, json};
+
+use crate::inventory_api::{event, parked, product, send};
+use crate::support::http::{Client, Response};
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        web: a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click,
+            another_name_is_saved_on_top_of_anothers_mark,
+            a_parked_message_is_retried_and_dismissed_in_its_place,
+            an_empty_inventory_says_how_to_send_a_first_message,
+            products_are_listed_low_stock_first_and_searched,
+            what_is_wrong_with_a_form_stands_beside_its_field,
+            movements_come_in_parts,
+            parked_messages_are_shown_escaped_and_whole,
+            dead_letters_are_decided_about_in_groups_on_their_page,
+            consumers_are_shown_with_their_lag
+    ]
+}
+
+async fn ann(workspace: &Workspace) -> Client {
+    workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin")
+}
+
+/// The value of the hidden field with this name, in the form with this id.
+fn hidden(html: &str, form: &str, name: &str) -> String {
+    let (_, rest) = html.split_once(&format!("id=\"{form}\"")).expect("the form is there");
+    let (_, rest) = rest.split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
+    rest.split_once('"').expect("it ends").0.to_owned()
+}
+
+async fn page(client: &Client, path: &str) -> String {
+    client.get(path).send().await.expect(200).text().to_owned()
+}
+
+async fn fragment(client: &Client, path: &str) -> String {
+    let html = client.get(path).header("hx-request", "true").send().await.expect(200).text().to_owned();
+    assert!(!html.contains("<html"), "{path} is a whole page");
+    html
+}
+
+#[track_caller]
+fn assert_shows(html: &str, words: &[&str]) {
+    for word in words {
+        assert!(html.contains(word), "{word:?} is not in {html}");
+    }
+}
+
+async fn an_empty_inventory_says_how_to_send_a_first_message(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    let html = page(&ann, "/inventory").await;
+    assert_shows(
+        &html,
+        &["No products yet", "https://holdfast.test/api/inventory/events", "holdfast replay FILE"],
+    );
+    assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
+    let consumers = page(&ann, "/inventory/consumers").await;
+    assert_shows(&consumers, &["No consumer has told anything yet", "holdfast consume"]);
+    // What it says to send is a message.
+    let (_, rest) =
+        html.split_once("-d &#39;").or_else(|| html.split_once("-d '")).expect("the command has a body");
+    let body =
+        rest.split_once("</pre>").unwrap().0.trim_end().trim_end_matches(['\'']).trim_end_matches("&#39;");
+    let results = send(&workspace.agent().await, &serde_json::from_str(body).unwrap()).await;
+    assert_eq!(results[0]["outcome"], "APPLIED");
+    assert_shows(&page(&ann, "/inventory").await, &["White hanging heart", "1 product shown"]);
+    assert_shows(&page(&ann, "/").await, &[">Inventory</a>"]);
+}
+
+async fn products_are_listed_low_stock_first_and_searched(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    let all: Vec<Value> = (0..30)
+        .map(|number| event(&format!("m{number}"), &format!("P{number:02}"), "COUNT", number % 29))
+        .collect();
+    send(&agent, &json!(all)).await;
+    let first = page(&ann, "/inventory").await;
+    assert_shows(
+        &first,
+        &[
+            "None left",
+            "25 products shown",
+            "Next page",
+            "role=\"img\"",
+            "Stock of the last 30 days. New today, with 0 by now.",
+        ],
+    );
+    let place = |sku: &str| first.find(&format!("product-{sku}\"")).unwrap_or(usize::MAX);
+    assert!(place("P00") < place("P29") && place("P29") < place("P01"), "none left comes first");
+    let next = first.split("hx-get=\"").find(|rest| rest.starts_with("/inventory?cursor=")).unwrap();
+    let next = next.split_once('"').unwrap().0;
+    assert_shows(&fragment(&ann, next).await, &["5 products shown", "First page"]);
+    let found = fragment(&ann, "/inventory?q=p07").await;
+    assert_shows(&found, &["product-P07", "1 product shown", "Clear search"]);
+    assert_shows(&page(&ann, "/inventory?q=nothing").await, &["No product matches."]);
+}
+
+async fn a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    send(&agent, &event("open", "A1", "COUNT", 5)).await;
+    let html = page(&ann, "/inventory/A1").await;
+    let adjust = async |html: &str, stock: &str| {
+        let form = [
+            ("version", hidden(html, "adjust", "version")),
+            ("key", hidden(html, "adjust", "key")),
+            ("stock", stock.to_owned()),
+            ("reason", "Counted the <shelf>".to_owned()),
+        ];
+        ann.post("/inventory/A1/adjust").form(&form).send().await
+    };
+    send(&agent, &event("more", "A1", "RECEIPT", 2)).await;
+    let conflict = adjust(&html, "6").await.expect(409);
+    let told = conflict.text().to_owned();
+    assert_shows(
+        &told,
+        &["The stock moved while you were counting", "<td>7</td><td>6</td>", "Set mine on top"],
+    );
+    assert_shows(&told, &["value=\"6\"", "Counted the &#60;shelf&#62;"]);
+    assert_eq!(adjust(&told, "6").await.expect(303).header("location"), "/inventory/A1");
+    assert_eq!(product(&agent, "A1").await["stock"], 6);
+    // The same form once more is the same adjustment; with another number it is told that it was sent.
+    adjust(&told, "6").await.expect(303);
+    assert_eq!(product(&agent, "A1").await["version"], 3);
+    let again = adjust(&told, "9").await.expect(422);
+    assert_shows(again.text(), &["This form has set the stock already", "value=\"9\""]);
+    adjust(again.text(), "9").await.expect(303);
+    assert_shows(
+        &page(&ann, "/inventory/A1").await,
+        &["<strong id=\"stock-now\">9</strong>", "by Ann Lee", "+3"],
+    );
+}
+
+async fn another_name_is_saved_on_top_of_anothers_mark(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    send(&agent, &event("open", "A1", "COUNT", 5)).await;
+    let html = page(&ann, "/inventory/A1").await;
+    let save = async |html: &str, name: &str, mark: &str| {
+        let form = [
+            ("version", hidden(html, "details", "version")),
+            ("base.name", hidden(html, "details", "base.name")),
+            ("base.lowMark", hidden(html, "details", "base.lowMark")),
+            ("name", name.to_owned()),
+            ("lowMark", mark.to_owned()),
+        ];
+        ann.post("/inventory/A1/details").form(&form).send().await
+    };
+    // A movement meanwhile is in nobody's way.
+    send(&agent, &event("more", "A1", "RECEIPT", 2)).await;
+    save(&html, "A1", "0").await.expect(303);
+    let body = json!({ "lowMark": 9, "detailsVersion": 1 });
+    agent.patch("/api/products/A1").json(&body).send().await.expect(200);
+    let conflict = save(&html, "Lantern", "0").await.expect(409);
+    let told = conflict.text().to_owned();
+    assert_shows(&told, &["Somebody changed this product", "Save mine on top", "value=\"Lantern\""]);
+    assert_eq!(hidden(&told, "details", "base.lowMark"), "9", "the mark that was left is the other's");
+    save(&told, "Lantern", "9").await.expect(303);
+    let now = product(&agent, "A1").await;
+    assert_eq!((&now["name"], &now["lowMark"], &now["stock"]), (&json!("Lantern"), &json!(9), &json!(7)));
+}
+
+async fn what_is_wrong_with_a_form_stands_beside_its_field(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    send(&agent, &json!([event("open", "A1", "COUNT", 5), event("big", "A1", "SALE", 9)])).await;
+    for stock in ["", "-1", "1.5", "six", "1000000001"] {
+        let form = [("version", "1"), ("key", "k"), ("stock", stock), ("reason", "Why")];
+        let answer = ann.post("/inventory/A1/adjust").form(&form).send().await.expect(422);
+        assert_shows(
+            answer.text(),
+            &["id=\"adjust-stock-error\">A quantity is a whole number", "value=\"Why\""],
+        );
+    }
+    for (name, mark, words) in [
+        ("", "1", "id=\"details-name-error\">A product&#39;s name"),
+        ("A", "-1", "id=\"details-mark-error\">A low-stock mark"),
+    ] {
+        let form = [("version", "1"), ("name", name), ("lowMark", mark)];
+        let answer = ann.post("/inventory/A1/details").form(&form).send().await.expect(422);
+        assert_shows(answer.text(), &[words, "<details open>"]);
+    }
+    let waiting = parked(&agent, "OPEN").await.remove(0);
+    let dismiss = format!("/inventory/parked/{}/dismiss", waiting["id"].as_str().unwrap());
+    let form = [("version", "1"), ("note", &"x".repeat(501))];
+    let answer = ann.post(&dismiss).form(&form).send().await.expect(422);
+    assert_shows(answer.text(), &["A note is one line of 1 to 500 characters."]);
+    assert_eq!(ann.post("/inventory/A1/adjust").form(&[("stock", "1")]).send().await.status.as_u16(), 428);
+    for path in ["/inventory/NOWHERE", "/inventory/parked/7", "/inventory/a%20b"] {
+        ann.get(path).send().await.expect(404);
+    }
+}
+
+async fn movements_come_in_parts(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    let all: Vec<Value> = (1..=30).map(|number| event(&format!("m{number}"), "A1", "RECEIPT", 1)).collect();
+    send(&agent, &json!(all)).await;
+    let html = page(&ann, "/inventory/a1").await;
+    assert_shows(&html, &["#30", "#6<", "Earlier movements", "Receipt", "API"]);
+    assert!(!html.contains("#5<"));
+    let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/A1?movements=")).unwrap();
+    let rest = fragment(&ann, more.split_once('"').unwrap().0).await;
+    assert_shows(&rest, &["#5<", "#1<"]);
+    assert!(!rest.contains("Earlier movements"));
+}
+
+async fn a_parked_message_is_retried_and_dismissed_in_its_place(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    let all = json!([
+        event("open", "A1", "COUNT", 2),
+        event("big", "A1", "SALE", 5),
+        event("lost", "B1", "SALE", 1)
+    ]);
+    send(&agent, &all).await;
+    let open = parked(&agent, "OPEN").await;
+    let id = |name: &str| {
+        open.iter().find(|one| one["messageId"] == name).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let act = async |name: &str, what: &str, version: &str, by_htmx: bool| -> Response {
+        let post = ann.post(&format!("/inventory/parked/{}/{what}", id(name)));
+        let post = if by_htmx { post.header("hx-request", "true") } else { post };
+        post.form(&[("version", version), ("note", "Wrong shop")]).send().await
+    };
+    for by_htmx in [true, false] {
+        let refused = act("big", "retry", "1", by_htmx).await.expect(422);
+        assert_shows(
+            refused.text(),
+            &["It still cannot be applied.", "5 are asked for, and 2 are there.", "Retry"],
+        );
+        assert_eq!(refused.text().contains("<html"), !by_htmx);
+    }
+    send(&agent, &event("more", "A1", "RECEIPT", 10)).await;
+    let applied = act("big", "retry", "1", true).await.expect(200);
+    assert_shows(applied.text(), &["Applied by Ann Lee"]);
+    assert!(!applied.text().contains("<form") && applied.header("hx-trigger").contains("was applied"));
+    for by_htmx in [true, false] {
+        let late = act("big", "dismiss", "1", by_htmx).await.expect(409);
+        assert_shows(late.text(), &["Somebody was faster.", "Applied by Ann Lee"]);
+    }
+    let there = act("lost", "dismiss", "1", false).await.expect(303);
+    assert_eq!(there.header("location"), format!("/inventory/parked/{}", id("lost")));
+    assert_shows(&page(&ann, there.header("location")).await, &["Dismissed by Ann Lee", "Wrong shop"]);
+    assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
+    assert_shows(
+        &page(&ann, "/inventory/parked?status=APPLIED").await,
+        &["big", "aria-current=\"page\">Applied"],
+    );
+    assert_eq!(product(&agent, "A1").await["stock"], 7);
+}
+
+async fn parked_messages_are_shown_escaped_and_whole(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    let park = async |offset: i64, bytes: &[u8]| {
+        let source = Source::kafka("inventory-events", 0, offset);
+        let flaw = Message::parse(bytes, None).unwrap_err();
+        workspace.app.inventory().park(&source, bytes, &flaw).await.unwrap().id
+    };
+    park(0, b"<script>alert(1)</script>").await;
+    park(1, &[0xff, 0xfe, 0x00]).await;
+    park(2, b"").await;
+    let long = park(3, "long ".repeat(5_000).as_bytes()).await;
+    let html = page(&ann, "/inventory/parked").await;
+    assert_shows(
+        &html,
+        &["&#60;script&#62;alert(1)", "in base64", "//4A", "Show all 25000 bytes", "inventory-events/0 at 3"],
+    );
+    assert!(!html.contains("<script>alert") && !html.contains("long long"));
+    assert_shows(&page(&ann, &format!("/inventory/parked/{long}")).await, &["long long"]);
+    for offset in 10..40 {
+        park(offset, format!("nonsense {offset}").as_bytes()).await;
+    }
+    let html = page(&ann, "/inventory/parked").await;
+    let more = html.split("hx-get=\"").find(|rest| rest.starts_with("/inventory/parked?")).unwrap();
+    let more = more.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
+    let rest = fragment(&ann, &more).await;
+    assert_eq!(rest.matches("data-row").count(), 9, "{more}: {rest}");
+}
+
+async fn consumers_are_shown_with_their_lag(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let progress = |partition: i32, lag: Option<i64>| Progress {
+        group: "holdfast".to_owned(),
+        topic: "inventory-events".to_owned(),
+        partition,
+        offset: 41,
+        lag,
+        at: "2026-11-22T12:00:00Z".parse().unwrap(),
+    };
+    workspace.app.inventory().report_progress(&[progress(0, Some(7)), progress(1, None)]).await.unwrap();
+    let html = page(&ann(&workspace).await, "/inventory/consumers").await;
+    assert_shows(
+        &html,
+        &["inventory-events", "<strong>7</strong>", "not known", "Nov 22, 2026, 7:00 AM EST"],
+    );
+}
+
+async fn dead_letters_are_decided_about_in_groups_on_their_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    let sales: Vec<Value> = (0..30).map(|number| event(&format!("m{number}"), "A1", "SALE", 1)).collect();
+    send(&agent, &json!(sales)).await;
+    send(&agent, &event("in", "A1", "RECEIPT", 28)).await;
+    let html = page(&ann, "/inventory/parked").await;
+    assert_shows(&html, &["Decide about several dead letters at once", "<option>unknown-sku</option>"]);
+    let decide = async |decision: &str, cursor: &str, sku: &str| {
+        let form = [
+            ("reason", "unknown-sku"),
+            ("sku", sku),
+            ("note", ""),
+            ("cursor", cursor),
+            ("decision", decision),
+        ];
+        ann.post("/inventory/parked/group").form(&form).send().await
+    };
+    let first = decide("retry", "", "a1").await.expect(200);
+    assert_shows(first.text(), &["25 were applied.", "There may be more", "Retry the next"]);
+    let (_, cursor) = first.text().split_once("name=\"cursor\" value=\"").unwrap();
+    let second = decide("retry", cursor.split_once('"').unwrap().0, "a1").await.expect(200);
+    assert_shows(second.text(), &["3 were applied. 2 still cannot be applied, and stay."]);
+    assert_eq!(product(&agent, "A1").await["stock"], 0);
+    let wrong = decide("retry", "", "a b").await.expect(422);
+    assert_shows(wrong.text(), &["A sku has 1 to 40 letters", "value=\"a b\""]);
+    assert_shows(decide("", "", "").await.expect(422).text(), &["Choose whether to retry them"]);
+    assert_shows(
+        decide("dismiss", "", "").await.expect(200).text(),
+        &["2 were dismissed.", "Nothing is parked"],
+    );
+}

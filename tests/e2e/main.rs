@@ -1,0 +1,126 @@
+//! Every case of the product, in one test binary.
+//!
+//! A file beside this one holds the cases of one feature and lists them in `pub fn all()`. A
+//! case left off that list is dead code, which the compiler reports, and a file left off the list
+//! below is found by a case of the harness itself. `cargo test -- --list` names them all.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a case that meets what it does not expect has failed, and a panic says so"
+)]
+
+mod access;
+mod accounts;
+mod automation;
+mod bad_input;
+mod bootstraps;
+mod browser;
+mod dead_letters;
+mod deadlines;
+mod deployment;
+mod engine;
+mod faults;
+mod harness;
+mod imports;
+mod inventory;
+mod inventory_api;
+mod inventory_pages;
+mod kafka;
+mod keys;
+mod leads;
+mod list_costs;
+mod lists;
+mod login_throttle;
+mod order_api;
+mod order_pages;
+mod order_races;
+mod order_readers;
+mod orders;
+mod outcomes;
+mod pages;
+mod policies;
+mod process;
+mod races;
+mod raffle_api;
+mod raffle_leaks;
+mod raffle_pages;
+mod raffle_races;
+mod raffle_reports;
+mod repeats;
+mod replay;
+mod rules;
+mod sign_up;
+mod stats;
+mod streams;
+mod support;
+mod telemetry;
+mod template;
+mod upgrades;
+
+use std::process::ExitCode;
+
+/// The modules beside this file, each with the cases that it lists.
+macro_rules! modules {
+    ($($module:ident),* $(,)?) => {
+        /// The names of the modules whose cases are told.
+        pub const MODULES: &[&str] = &[$(stringify!($module)),*];
+
+        fn main() -> ExitCode {
+            let mut cases = Vec::new();
+            $(cases.extend($module::all());)*
+            support::run::main(cases)
+        }
+    };
+}
+
+modules![
+    access,
+    accounts,
+    automation,
+    bad_input,
+    bootstraps,
+    browser,
+    deadlines,
+    dead_letters,
+    deployment,
+    engine,
+    faults,
+    harness,
+    imports,
+    inventory,
+    inventory_api,
+    inventory_pages,
+    kafka,
+    keys,
+    leads,
+    list_costs,
+    lists,
+    login_throttle,
+    order_api,
+    order_pages,
+    order_races,
+    order_readers,
+    orders,
+    outcomes,
+    pages,
+    policies,
+    process,
+    races,
+    raffle_api,
+    raffle_leaks,
+    raffle_pages,
+    raffle_races,
+    raffle_reports,
+    repeats,
+    replay,
+    rules,
+    sign_up,
+    stats,
+    streams,
+    telemetry,
+    template,
+    upgrades
+];

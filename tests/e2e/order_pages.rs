@@ -1,0 +1,312 @@
+//! The pages of orders: what a form's preview shows is what it takes, and the loser of a race goes on with one click.
+
+use holdfast::base::identity::Role;
+use serde_json::{Value, json};
+
+use crate::orders::stock;
+use crate::support::http::{Client, Response};
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        web: a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones,
+            a_form_that_is_sent_twice_makes_one_order,
+            a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click,
+            a_cap_that_somebody_set_meanwhile_is_set_on_top,
+            without_javascript_an_order_is_made_fulfilled_and_deleted,
+            what_is_wrong_with_an_order_stands_beside_its_field,
+            a_lead_is_released_from_its_order_with_words_for_other,
+            a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page,
+            the_list_of_orders_serves_the_page_or_its_rows,
+            the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_workspace
+    ]
+}
+
+async fn ann(workspace: &Workspace) -> Client {
+    workspace.session(Role::Agent, "Ann Lee").await.always("sec-fetch-site", "same-origin")
+}
+
+/// The value of the hidden field with this name.
+fn hidden(html: &str, name: &str) -> String {
+    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the field is there");
+    rest.split_once('"').expect("it ends").0.to_owned()
+}
+
+type Fields = Vec<(&'static str, String)>;
+
+fn fields(key: &str, states: &[&str], quantity: &str) -> Fields {
+    let mut fields = vec![
+        ("key", key.to_owned()),
+        ("customerName", "Acme Roofing".to_owned()),
+        ("customerEmail", "buy@acme.example".to_owned()),
+        ("quantityPerState", quantity.to_owned()),
+    ];
+    fields.extend(states.iter().map(|state| ("requestedStates", (*state).to_owned())));
+    fields
+}
+
+fn confirming(mut fields: Fields, html: &str) -> Fields {
+    for name in ["confirm", "previewed"] {
+        fields.push((name, hidden(html, name)));
+    }
+    fields
+}
+
+async fn orders(client: &Client) -> Vec<Value> {
+    let page: Value = client.get("/api/orders").send().await.expect(200).json();
+    page["items"].as_array().unwrap().clone()
+}
+
+async fn key(client: &Client) -> String {
+    hidden(client.get("/orders/new").send().await.expect(200).text(), "key")
+}
+
+async fn make(client: &Client, states: &[&str], quantity: &str) -> String {
+    let form = fields(&key(client).await, states, quantity);
+    client.post("/orders").form(&form).send().await.expect(303).header("location").to_owned()
+}
+
+async fn a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 4).await;
+    let ann = ann(&workspace).await;
+    let form = fields(&key(&ann).await, &["NY"], "2");
+    let preview =
+        ann.post("/orders/preview").header("hx-request", "true").form(&form).send().await.expect(200);
+    let html = preview.text();
+    assert!(!html.contains("<html") && html.contains("2 leads from 1 state"), "{html}");
+    assert!(html.contains("Lead 0") && html.contains("Lead 1") && !html.contains("Lead 2"), "{html}");
+
+    make(&ann, &["NY"], "1").await;
+    let outdated = ann.post("/orders").form(&confirming(form.clone(), html)).send().await.expect(409);
+    let html = outdated.text();
+    assert!(html.contains("Somebody was faster") && html.contains("Create it with these leads"), "{html}");
+    assert!(html.contains("Lead 1") && html.contains("Lead 2"), "{html}");
+    assert!(html.contains("value=\"Acme Roofing\""), "what was typed is lost");
+    let made = ann.post("/orders").form(&confirming(form, html)).send().await.expect(303);
+    let page = ann.get(made.header("location")).send().await.expect(200);
+    assert!(page.text().contains("Lead 1") && page.text().contains("Lead 2"));
+}
+
+async fn a_form_that_is_sent_twice_makes_one_order(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 4).await;
+    let ann = ann(&workspace).await;
+    let form = fields(&key(&ann).await, &["NY"], "2");
+    let preview = ann.post("/orders/preview").form(&form).send().await.expect(200);
+    let confirmed = confirming(form.clone(), preview.text());
+    let first = ann.post("/orders").form(&confirmed).send().await.expect(303);
+    for again in [&confirmed, &form] {
+        let again = ann.post("/orders").form(again).send().await.expect(303);
+        assert_eq!(again.header("location"), first.header("location"));
+    }
+    assert_eq!(orders(&ann).await.len(), 1);
+    // Going back and sending something else is another order, with a key of its own.
+    let other = fields(&form[0].1, &["NY"], "1");
+    let told = ann.post("/orders").form(&other).send().await.expect(422);
+    assert!(told.text().contains("has made an order already"), "{}", told.text());
+    let other = fields(&hidden(told.text(), "key"), &["NY"], "1");
+    ann.post("/orders").form(&other).send().await.expect(303);
+    assert_eq!(orders(&ann).await.len(), 2);
+}
+
+async fn a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 3).await;
+    let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
+    let page = make(&ann, &["NY"], "1").await;
+    let order = orders(&agent).await.remove(0);
+    let detail: Value = agent.get(&format!("/api{page}")).send().await.expect(200).json();
+    let release = json!({ "leadId": detail["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
+    agent.post(&format!("/api{page}/release")).json(&release).send().await.expect(200);
+
+    let stale = [("version", order["version"].to_string())];
+    for (action, button) in [("fulfill", "Fulfil it as it is now"), ("delete", "Delete anyway")] {
+        let answer = ann.post(&format!("{page}/{action}")).form(&stale).send().await.expect(409);
+        let html = answer.text();
+        assert!(html.contains("<strong>Test agent (test) released a lead</strong>"), "{html}");
+        assert!(html.contains("Bad contact") && html.contains(button), "{html}");
+    }
+    let answer = ann.post(&format!("{page}/fulfill")).form(&stale).send().await.expect(409);
+    let fresh = [("version", hidden(answer.text(), "version"))];
+    ann.post(&format!("{page}/fulfill")).form(&fresh).send().await.expect(303);
+    assert!(ann.get(&page).send().await.expect(200).text().contains("Fulfilled"));
+    let kept = ann.post(&format!("{page}/delete")).form(&[("version", "3")]).send().await.expect(422);
+    assert!(kept.text().contains("cannot be deleted"), "{}", kept.text());
+}
+
+async fn a_cap_that_somebody_set_meanwhile_is_set_on_top(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    let page = ann.get("/orders/caps").send().await.expect(200);
+    assert_eq!(page.text().matches("<tr id=\"cap-").count(), 51);
+    let set = async |version: &str, cap: &str| -> Response {
+        let form = [("version", version), ("cap", cap)];
+        ann.post("/orders/caps/NY").header("hx-request", "true").form(&form).send().await
+    };
+    let row = set("1", "3").await.expect(200);
+    assert!(row.text().contains("0 of 3") && !row.text().contains("<html"), "{}", row.text());
+    let overtaken = set("1", "5").await.expect(409);
+    let html = overtaken.text();
+    assert!(html.contains("Somebody set it to 3") && html.contains("value=\"5\""), "{html}");
+    set(&hidden(html, "version"), "5").await.expect(200);
+    let wrong = set("3", "1.5").await.expect(422);
+    assert!(
+        wrong.text().contains("whole number") && wrong.text().contains("value=\"1.5\""),
+        "{}",
+        wrong.text()
+    );
+    assert!(set("3", "").await.expect(200).text().contains("0 of 10"), "empty follows the default");
+    // Without JavaScript the page comes back.
+    let form = [("version", "1"), ("cap", "9")];
+    let plain = ann.post("/orders/caps/NY").form(&form).send().await.expect(409);
+    assert!(plain.text().contains("<html") && plain.text().contains("Somebody set it"));
+    ann.post("/orders/caps").form(&form).send().await.expect(303);
+    let stale = ann.post("/orders/caps").form(&[("version", "1"), ("cap", "8")]).send().await.expect(409);
+    assert!(stale.text().contains("Somebody set it to 9"), "{}", stale.text());
+}
+
+async fn without_javascript_an_order_is_made_fulfilled_and_deleted(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 3).await;
+    let ann = ann(&workspace).await;
+    let form = fields(&key(&ann).await, &["NY", "CA"], "");
+    let preview = ann.post("/orders/preview").form(&form).send().await.expect(200);
+    let html = preview.text();
+    assert!(html.contains("<html") && html.contains("3 leads from 1 state"), "{html}");
+    assert!(html.contains("value=\"NY\" checked") && html.contains("none in stock"), "{html}");
+    let made = ann.post("/orders").form(&confirming(form, html)).send().await.expect(303);
+    let page = made.header("location").to_owned();
+    let version = [("version", "1")];
+    ann.post(&format!("{page}/fulfill")).form(&version).send().await.expect(303);
+    ann.post(&format!("{page}/fulfill")).form(&version).send().await.expect(303);
+
+    let nothing = fields(&key(&ann).await, &["NY"], "1");
+    let refused = ann.post("/orders").form(&nothing).send().await.expect(422);
+    assert!(refused.text().contains("There is nothing to give"), "{}", refused.text());
+    stock(&workspace, "CA", 1).await;
+    let page = make(&ann, &["CA"], "1").await;
+    let gone = ann.post(&format!("{page}/delete")).form(&version).send().await.expect(303);
+    assert_eq!(gone.header("location"), "/orders");
+    let told = ann.get(&page).send().await.expect(404);
+    assert!(
+        told.text().contains("This order was deleted") && told.text().contains("Created"),
+        "{}",
+        told.text()
+    );
+    assert_eq!(orders(&ann).await.len(), 1);
+}
+
+async fn what_is_wrong_with_an_order_stands_beside_its_field(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    let form = [
+        ("customerName", "<b>\"Acme\"</b>"),
+        ("customerEmail", "nobody"),
+        ("quantityPerState", "0"),
+        ("requestedStates", "ZZ"),
+    ];
+    let before = environment.wire().count("TransactWriteItems");
+    let refused = ann.post("/orders").form(&form).send().await.expect(422);
+    let html = refused.text();
+    for id in ["email-error", "quantity-error", "states-error"] {
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id} in {html}");
+    }
+    assert!(!html.contains("<b>\"Acme") && html.contains("value=\"nobody\""), "{html}");
+    assert_eq!(environment.wire().count("TransactWriteItems"), before);
+    for (path, status) in [
+        ("/orders/nonsense", 404),
+        ("/orders/019f0000-0000-7000-8000-000000000000", 404),
+        ("/orders?from=soon", 422),
+        ("/orders/export?from=soon", 422),
+        ("/orders?cursor=x", 400),
+    ] {
+        ann.get(path).send().await.expect(status);
+    }
+}
+
+async fn a_lead_is_released_from_its_order_with_words_for_other(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 2).await;
+    let ann = ann(&workspace).await;
+    let page = make(&ann, &["NY"], "1").await;
+    let detail: Value = ann.get(&format!("/api{page}")).send().await.expect(200).json();
+    let lead = detail["leads"][0]["id"].as_str().unwrap();
+    let form = ann.get(&format!("{page}/release?lead={lead}")).send().await.expect(200);
+    assert!(form.text().contains("Release Lead 0"));
+    let send = async |reason: &str, note: &str| {
+        let form = [("version", "1"), ("lead", lead), ("reason", reason), ("note", note)];
+        ann.post(&format!("{page}/release")).form(&form).send().await
+    };
+    assert!(send("", "").await.expect(422).text().contains("Choose a reason."));
+    let refused = send("OTHER", "").await.expect(422);
+    assert!(
+        refused.text().contains("note-error") && refused.text().contains("value=\"OTHER\" required checked")
+    );
+    send("OTHER", "Wants a fence, not a roof").await.expect(303);
+    let order = ann.get(&page).send().await.expect(200);
+    assert!(order.text().contains("Wants a fence, not a roof") && order.text().contains("Lead 1"));
+    let stale = send("DUPLICATE", "").await.expect(409);
+    assert!(stale.text().contains("The lead was not released."), "{}", stale.text());
+}
+
+async fn a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 1).await;
+    let ann = ann(&workspace).await;
+    let order = make(&ann, &["NY"], "1").await;
+    let detail: Value = ann.get(&format!("/api{order}")).send().await.expect(200).json();
+    let page = format!("/leads/{}", detail["leads"][0]["id"].as_str().unwrap());
+    let held = ann.get(&page).send().await.expect(200);
+    assert!(held.text().contains(&format!("href=\"{order}\"")), "the lead leads to its order");
+    let release = json!({ "leadId": detail["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
+    ann.post(&format!("/api{order}/release")).json(&release).send().await.expect(200);
+
+    assert!(ann.get("/leads?stock=WITHHELD").send().await.expect(200).text().contains("Lead 0"));
+    ann.get("/leads?stock=WITHHELD&status=PROSPECT").send().await.expect(422);
+    let withheld = ann.get(&page).send().await.expect(200);
+    assert!(withheld.text().contains("Put back in stock") && withheld.text().contains("Released"));
+    let restock = format!("{page}/restock");
+    let stale = ann.post(&restock).form(&[("version", "2")]).send().await.expect(409);
+    assert!(stale.text().contains("It was not put back in stock."), "{}", stale.text());
+    let fresh = [("version", hidden(stale.text(), "version"))];
+    ann.post(&restock).form(&fresh).send().await.expect(303);
+    let again: Value = ann.get(&format!("/api{page}")).send().await.expect(200).json();
+    assert_eq!(again["stock"], "UNASSIGNED");
+    let twice = [("version", again["version"].to_string())];
+    ann.post(&restock).form(&twice).send().await.expect(422);
+}
+
+async fn the_list_of_orders_serves_the_page_or_its_rows(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    assert!(ann.get("/orders").send().await.expect(200).text().contains("No orders yet"));
+    stock(&workspace, "NY", 2).await;
+    make(&ann, &["NY"], "1").await;
+    make(&ann, &["NY"], "1").await;
+    let page = ann.get("/orders?status=OPEN").send().await.expect(200);
+    assert!(page.text().contains("<html") && page.text().contains("2 orders shown"));
+    let rows = ann.get("/orders?customer=nobody").header("hx-request", "true").send().await.expect(200);
+    assert!(!rows.text().contains("<html") && rows.text().contains("No order matches."), "{}", rows.text());
+    let export = ann.get("/orders/export?from=&to=").send().await.expect(200);
+    assert!(export.text().contains("No lead was delivered on these days."));
+}
+
+async fn the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_workspace(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = ann(&workspace).await;
+    assert!(ann.get("/").send().await.expect(200).text().contains("No leads yet"));
+    stock(&workspace, "NY", 2).await;
+    make(&ann, &["NY"], "1").await;
+    let board = ann.get("/").send().await.expect(200);
+    for part in ["Acme Roofing", "1 of 10", "Pipeline", "role=\"img\""] {
+        assert!(board.text().contains(part), "{part} in {}", board.text());
+    }
+    for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
+        assert!(!board.text().contains(inline), "{inline} is against the policy");
+    }
+}

@@ -1,0 +1,187 @@
+//! What readers see while large orders come and go, and what orders wait for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use holdfast::base::values::Version;
+use holdfast::leads::Filter;
+use holdfast::leads::domain::{Lead, LeadId};
+use holdfast::leads::list::ListRequest;
+use holdfast::leads::search::SearchQuery;
+use holdfast::orders::OrderError;
+use holdfast::store::{Item, Key, to_item};
+use serde_json::json;
+
+use super::order_races::cut_off;
+use super::orders::{by, create, set_cap, state, stock};
+use crate::support::case::scaled;
+use crate::support::chance::{Dice, Hands};
+use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        store: versions_never_fall_for_readers_while_large_orders_come_and_go,
+            an_order_waits_for_no_order_of_other_states;
+        embedded: a_large_order_that_cannot_be_settled_keeps_no_other_back,
+            an_order_says_how_many_there_were_as_it_saw_them
+    ]
+}
+
+/// The versions that one reader has seen.
+#[derive(Default)]
+struct Seen(HashMap<LeadId, Version>);
+
+impl Seen {
+    fn see(&mut self, how: &str, leads: impl IntoIterator<Item = (LeadId, Version)>) {
+        for (id, version) in leads {
+            let before = self.0.entry(id).or_insert(version);
+            assert!(version >= *before, "{how}: {version} after {before}");
+            *before = version;
+        }
+    }
+}
+
+fn versions(leads: &[Lead]) -> Vec<(LeadId, Version)> {
+    leads.iter().map(|lead| (lead.id, lead.version)).collect()
+}
+
+async fn read_once(workspace: &Workspace, seen: &mut Seen, queue: &[Lead], dice: &mut Dice) {
+    let lead = &queue[dice.roll(queue.len())];
+    match dice.roll(4) {
+        0 => {
+            let lead = workspace.app.leads().find(lead.id).await.unwrap();
+            seen.see("a single read", [(lead.id, lead.version)]);
+        }
+        1 => {
+            let filter = Filter { state: Some(state("NY")), ..Filter::default() };
+            let request = ListRequest { filter, limit: 50, ..ListRequest::default() };
+            seen.see("the list", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
+        }
+        2 => {
+            let query = SearchQuery::parse("lead").unwrap();
+            let request = ListRequest { query, limit: 50, ..ListRequest::default() };
+            seen.see("the search", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
+        }
+        _ => {
+            let history = workspace.app.leads().history(lead.id, 1, None).await.unwrap();
+            seen.see("the history", [(lead.id, history.entries[0].version)]);
+        }
+    }
+}
+
+async fn versions_never_fall_for_readers_while_large_orders_come_and_go(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    set_cap(&workspace, "NY", 45).await;
+    let queue = Arc::new(stock(&workspace, "NY", 45).await);
+    let (ended, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let ordering = {
+        let (workspace, ended, rounds) = (workspace.clone(), ended.clone(), rounds.clone());
+        let end = Instant::now() + Duration::from_secs(scaled(5, 60) as u64);
+        tokio::spawn(async move {
+            while Instant::now() < end || rounds.load(Ordering::SeqCst) < 2 {
+                let made = create(&workspace, &["NY"], None).await.unwrap();
+                assert_eq!(made.leads.len(), 45);
+                workspace.app.orders().delete(made.order.id, None, &by(), None).await.unwrap();
+                rounds.fetch_add(1, Ordering::SeqCst);
+            }
+            ended.store(true, Ordering::SeqCst);
+        })
+    };
+    let readers = (0..12).map(|number| {
+        let (workspace, queue, ended) = (workspace.clone(), queue.clone(), ended.clone());
+        tokio::spawn(async move {
+            let (mut seen, mut dice, mut reads) = (Seen::default(), Dice(number), 0);
+            while !ended.load(Ordering::SeqCst) {
+                read_once(&workspace, &mut seen, &queue, &mut dice).await;
+                reads += 1;
+            }
+            reads
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    ordering.await.unwrap();
+    let reads: usize = join_all(readers).await.into_iter().map(Result::unwrap).sum();
+    let rounds = rounds.load(Ordering::SeqCst);
+    assert!(rounds >= 2 && reads > 24, "{reads} reads during {rounds} orders");
+}
+
+async fn an_order_waits_for_no_order_of_other_states(environment: TestEnvironment) {
+    let hands = Hands::default();
+    let mut workspace = Workspace::open(&environment).await;
+    workspace.app.clock = hands.clock();
+    set_cap(&workspace, "NY", 100).await;
+    stock(&workspace, "NY", 100).await;
+    let wire = environment.another_wire();
+    let mut cut = workspace.another(&environment, &wire, PATIENCE);
+    cut.app.clock = hands.clock();
+    assert!(cut_off(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
+    // The request of the large order may still be at it.
+    environment.wire().reset();
+    let refused = create(&workspace, &["CA"], Some(1)).await;
+    assert!(matches!(refused, Err(OrderError::NothingToGive(_))), "{refused:?}");
+    let calls = environment.wire().total();
+    assert!(calls <= 3, "{calls} calls: the queue twice, and what is unfinished once");
+    stock(&workspace, "CA", 1).await;
+    assert_eq!(create(&workspace, &["CA"], Some(3)).await.unwrap().leads.len(), 1);
+    // One of both states settles it once its time is over.
+    hands.forward(60);
+    assert_eq!(create(&workspace, &["TX", "NY"], None).await.unwrap().leads.len(), 100);
+}
+
+/// The mark of a large order that is being written, whose order cannot be read.
+fn broken(number: usize) -> [Item; 2] {
+    let id = format!("00000000-0000-7000-8000-{number:012}");
+    let mark = to_item(&Key::new("UNSETTLED", format!("ORDER#{id}")), &json!({})).unwrap();
+    let order = to_item(&Key::new(format!("ORDER#{id}"), "ORDER"), &json!({ "stage": "PREPARING" })).unwrap();
+    [mark, order]
+}
+
+async fn a_large_order_that_cannot_be_settled_keeps_no_other_back(environment: TestEnvironment) {
+    let hands = Hands::default();
+    let mut workspace = Workspace::open(&environment).await;
+    workspace.app.clock = hands.clock();
+    set_cap(&workspace, "NY", 100).await;
+    let queue = stock(&workspace, "NY", 100).await;
+    let broken: Vec<_> = (0..130)
+        .flat_map(broken)
+        .map(|mut item| {
+            item.insert("schema".to_owned(), AttributeValue::N("2".to_owned()));
+            item.into_iter()
+                .map(|(name, value)| (Box::leak(name.into_boxed_str()) as &'static str, value))
+                .collect()
+        })
+        .collect();
+    environment.pour(broken).await;
+    let wire = environment.another_wire();
+    let mut cut = workspace.another(&environment, &wire, PATIENCE);
+    cut.app.clock = hands.clock();
+    assert!(cut_off(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
+    hands.forward(60);
+    assert!(workspace.app.orders().reconciler().reconcile_all().await.is_err(), "what is broken is said");
+    let leads = workspace.app.leads();
+    let free = queue.iter().map(|lead| leads.find(lead.id));
+    for lead in join_all(free).await {
+        assert_eq!(lead.unwrap().version, Version::FIRST);
+    }
+    assert_eq!(create(&workspace, &["NY"], None).await.unwrap().leads.len(), 100);
+    assert!(workspace.app.orders().reconciler().reconcile_all().await.is_err());
+}
+
+async fn an_order_says_how_many_there_were_as_it_saw_them(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    stock(&workspace, "NY", 12).await;
+    stock(&workspace, "CA", 50).await;
+    for there in [12, 8] {
+        let given = create(&workspace, &["NY"], Some(4)).await.unwrap().order.given;
+        assert_eq!((given[0].in_stock, given[0].more_in_stock, given[0].given), (there, false, 4));
+    }
+    let given = create(&workspace, &["CA"], Some(4)).await.unwrap().order.given;
+    assert!(given[0].more_in_stock && (32..50).contains(&given[0].in_stock), "{given:?}");
+    assert_eq!(given[0].in_stock_words(), format!("{}+", given[0].in_stock));
+}

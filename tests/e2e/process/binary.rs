@@ -1,0 +1,353 @@
+//! The built `holdfast` as a person at a shell has it: what it is given, what it writes where, and how it ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use holdfast::base::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::TestEnvironment;
+use crate::support::http::Client;
+use crate::support::process::{Process, target};
+use crate::support::store::Store;
+use crate::support::wait;
+
+/// How long it may take to start or to end on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shell becomes the program, so its process id is the program's, and each stream has a file of its own.
+const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
+
+/// What a developer may have set, and no case means.
+const OTHERS: [&str; 23] = [
+    "HOLDFAST_HOSTS",
+    "HOLDFAST_MAX_REQUESTS",
+    "HOLDFAST_MAX_CONNECTIONS",
+    "HOLDFAST_HEADER_TIMEOUT",
+    "HOLDFAST_BODY_TIMEOUT",
+    "HOLDFAST_IDLE_TIMEOUT",
+    "HOLDFAST_REQUEST_TIMEOUT",
+    "HOLDFAST_COOKIE_KEY",
+    "HOLDFAST_COOKIE_KEY_PREVIOUS",
+    "HOLDFAST_COOKIE_KEY_SECRET",
+    "HOLDFAST_DYNAMODB_ENDPOINT",
+    "HOLDFAST_LISTEN",
+    "HOLDFAST_LOG",
+    "HOLDFAST_NO_WORKERS",
+    "HOLDFAST_TABLE",
+    "HOLDFAST_PORT",
+    "HOLDFAST_DATA_DIR",
+    "HOLDFAST_SIGN_UP",
+    "HOLDFAST_INVITATION_CODE",
+    "RUST_LOG",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+];
+
+/// A data directory, removed when its case ends.
+pub struct Data(PathBuf);
+
+impl Data {
+    /// A directory that is not there yet.
+    pub fn new() -> Self {
+        let random = getrandom::u64().expect("the system gives random numbers");
+        Self(target().join("tmp").join(format!("data-{random:016x}")))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the directory as the program does: its owner's alone.
+    pub fn make(&self) {
+        fs::create_dir_all(&self.0).expect("the target folder can be written to");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700)).expect("the directory is ours");
+        }
+    }
+
+    /// What one of its files holds.
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.0.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+
+    /// `holdfast` on this data, with these words after its name.
+    pub fn holdfast(&self, words: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
+        Run::start(command, "")
+    }
+
+    /// The same with `RUST_LOG`.
+    pub fn holdfast_logging(&self, level: &str, words: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0).env("RUST_LOG", level);
+        Run::start(command, "")
+    }
+
+    /// The same, with something to read on standard input.
+    pub fn holdfast_reading(&self, words: &[&str], input: &str) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
+        Run::start(command, input)
+    }
+
+    /// The store past the product. Nobody may serve it meanwhile.
+    pub fn store(&self) -> Store {
+        let clock = Clock::of_system();
+        let engine = holdfast::engine::Engine::open(&self.0.join("holdfast.store"), move || clock.now());
+        Store::Embedded(engine.expect("the data file opens"))
+    }
+
+    /// A server on this data, once it has said where it is.
+    pub async fn serve(&self) -> Server {
+        self.serve_logging("info").await
+    }
+
+    /// The same with `RUST_LOG`.
+    pub async fn serve_logging(&self, level: &str) -> Server {
+        self.serve_with(&[("RUST_LOG", level)]).await
+    }
+
+    /// A server on this data, which can make no link because its disk is full.
+    pub async fn serve_on_full_disk(&self) -> Server {
+        Server::of_table(self.holdfast(&["--port", "0"])).await
+    }
+
+    /// The same with these variables.
+    pub async fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
+        self.serve_as(Command::new(env!("CARGO_BIN_EXE_holdfast")), variables).await
+    }
+
+    /// The same where the process may have so many open files.
+    pub async fn serve_with_open_files(&self, files: usize, variables: &[(&str, &str)]) -> Server {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_holdfast")]);
+        self.serve_as(shell, variables).await
+    }
+
+    async fn serve_as(&self, mut command: Command, variables: &[(&str, &str)]) -> Server {
+        command.args(["--port", "0"]).env("HOLDFAST_DATA_DIR", &self.0).envs(variables.iter().copied());
+        Server::of(Run::start(command, "")).await
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // What was never made cannot be removed, which is what was wanted.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that was started, and ends with its case at the latest: a server that nobody asks still looks after its table.
+pub struct Run {
+    process: Process,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.process.end();
+    }
+}
+
+/// The command where the ordinary variables of the SDK say that AWS is the case's engine.
+pub fn as_on_aws(mut command: Command, environment: &TestEnvironment) -> Command {
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_DYNAMODB", environment.engine().endpoint()),
+        ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", environment.engine().endpoint()),
+        ("AWS_ACCESS_KEY_ID", environment.engine().access_key()),
+        ("AWS_SECRET_ACCESS_KEY", "dummy"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+impl Run {
+    /// Starts a program without the variables that a developer may have set.
+    pub fn start(command: Command, input: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let place = |end: &str| target().join("tmp").join(format!("{name}.{end}"));
+        let (out, err, given) = (place("out"), place("err"), place("in"));
+        // An earlier run of these cases has left files of the same names.
+        for (file, content) in [(&out, ""), (&err, ""), (&given, input)] {
+            fs::write(file, content).expect("the target folder can be written to");
+        }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", STREAMS, "sh"]).args([&out, &err, &given]);
+        shell.arg(command.get_program()).args(command.get_args());
+        for variable in OTHERS {
+            shell.env_remove(variable);
+        }
+        for (variable, value) in command.get_envs() {
+            shell.env(variable, value.unwrap_or_default());
+        }
+        let process = Process::start(&name, &shell).expect("the program starts");
+        Self { process, out, err }
+    }
+
+    /// Starts `holdfast` with these words on a case's table, as on a table on AWS: the ordinary variables of the SDK say
+    /// where AWS is and who asks.
+    pub fn on_table<'a>(environment: &TestEnvironment, words: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).args(["--table", environment.table(), "--region", "us-east-1"]);
+        Self::start(as_on_aws(command, environment), "")
+    }
+
+    /// What it has written to standard output so far.
+    pub fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn err(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// Waits until it has written so many lines to standard output, and gives them back.
+    pub async fn prints(&self, lines: usize) -> String {
+        let printed = wait::within(PATIENCE, async || {
+            let out = self.out();
+            let whole = out.matches('\n').count() >= lines;
+            if whole { Ok(out) } else { Err(self.process.ended()) }
+        });
+        printed.await.unwrap_or_else(|end| panic!("it did not start, {end:?}: {}", self.err()))
+    }
+
+    /// The system's number of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits for its end and gives back its exit code, which a process that was killed has not.
+    pub async fn ended(&self) -> Option<i32> {
+        self.ended_within(PATIENCE).await
+    }
+
+    /// The same with another patience, for what has much to do.
+    pub async fn ended_within(&self, patience: Duration) -> Option<i32> {
+        let status = wait::within(patience, async || self.process.ended().ok_or("it still runs")).await;
+        status.unwrap_or_else(|still| panic!("{still}: {} {}", self.out(), self.err())).code()
+    }
+
+    /// Waits until it has ended well, and gives back what it wrote to standard output.
+    pub async fn succeeds(&self) -> String {
+        let code = self.ended().await;
+        assert_eq!(code, Some(0), "{} {}", self.out(), self.err());
+        self.out()
+    }
+
+    /// Waits until it has ended with this exit code, and gives back what it wrote to standard error.
+    pub async fn fails(&self, code: i32) -> String {
+        assert_eq!(self.ended().await, Some(code), "{} {}", self.out(), self.err());
+        self.err()
+    }
+
+    /// Waits until standard error has these words.
+    pub async fn says(&self, words: &str) {
+        let said = wait::within(PATIENCE, async || self.err().contains(words).then_some(()).ok_or(words));
+        assert!(said.await.is_ok(), "it never said {words:?}: {}", self.err());
+    }
+}
+
+fn address_in(line: Option<&str>) -> Option<String> {
+    line?.strip_prefix("Holdfast is at ").map(str::to_owned)
+}
+
+/// How the line with the link begins.
+const LINK: &str = "This link signs the first administrator in, once: ";
+
+/// A server that runs.
+pub struct Server {
+    /// The process.
+    pub run: Run,
+    /// `http://127.0.0.1:PORT`.
+    pub address: String,
+    /// The path of the link that stands in the second line of standard output.
+    pub link: String,
+}
+
+impl Server {
+    async fn of(run: Run) -> Self {
+        let out = run.prints(2).await;
+        let mut lines = out.lines();
+        let address =
+            address_in(lines.next()).unwrap_or_else(|| panic!("the first line is no address: {out}"));
+        let link = lines.next().and_then(|line| line.strip_prefix(LINK)?.strip_prefix(&address));
+        let link = link.map_or_else(|| panic!("the second line is no link: {out}"), str::to_owned);
+        Self { run, address, link }
+    }
+
+    /// One that serves a table: it prints no link.
+    pub async fn of_table(run: Run) -> Self {
+        let out = run.prints(1).await;
+        let address = address_in(out.lines().next()).unwrap_or_else(|| panic!("this is no address: {out}"));
+        Self { run, address, link: String::new() }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// A browser in which nobody is signed in.
+    pub fn visitor(&self) -> Client {
+        Client::at(&self.address).always("origin", &self.address)
+    }
+
+    /// A browser in which the printed link was followed.
+    pub async fn administrator(&self) -> Client {
+        let visitor = self.visitor();
+        visitor.get(&self.link).send().await.expect(303);
+        visitor
+    }
+
+    /// A browser with this session.
+    pub fn person(&self, cookie: &str) -> Client {
+        self.visitor().always("cookie", &format!("{}={cookie}", self.cookie_name()))
+    }
+
+    /// The name of its session cookies.
+    pub fn cookie_name(&self) -> String {
+        format!("holdfast-{}", self.port())
+    }
+
+    /// The session of the person at this browser.
+    pub fn session(&self, person: &Client) -> String {
+        person.cookie(&self.cookie_name()).expect("they are signed in")
+    }
+
+    /// The secret of a new token of the person at this browser.
+    pub async fn token(&self, person: &Client) -> String {
+        let made = person.post("/api/tokens").json(&json!({ "name": "test" })).send().await.expect(201);
+        made.json::<Value>()["secret"].as_str().expect("it is shown once").to_owned()
+    }
+
+    /// A program with this token.
+    pub fn program(&self, token: &str) -> Client {
+        Client::at(&self.address).always("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Ends it as Ctrl-C does, and gives back what it logged.
+    pub async fn stop(self) -> String {
+        self.run.signal("INT");
+        self.run.succeeds().await;
+        self.run.err()
+    }
+}

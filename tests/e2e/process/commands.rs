@@ -1,0 +1,435 @@
+//! What the commands of `holdfast` do, beside a running server and alone, and what their help says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::binary::{Data, Run};
+use crate::support::http::Client;
+use crate::support::workspace::{Workspace, create, new_lead};
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this part.
+pub fn all() -> Vec<Case> {
+    cases![
+        dynamodb: the_commands_work_on_a_table_on_aws;
+        embedded: an_account_is_added_beside_the_running_server_and_alone,
+            an_account_that_cannot_be_is_refused_in_words,
+            a_file_of_leads_is_imported_once_however_often_it_is_given,
+            commands_are_run_from_an_argument_and_from_standard_input,
+            rows_that_are_rejected_go_to_a_new_file,
+            a_directory_without_data_is_named_by_what_reads_and_not_made,
+            a_file_of_which_no_row_becomes_a_lead_is_a_failure,
+            a_file_that_cannot_be_imported_is_refused_in_words,
+            the_statistics_are_counted_anew_beside_the_running_server_and_alone,
+            the_help_of_every_command_names_every_flag,
+            who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown,
+            a_wrong_configuration_of_the_function_names_every_fault
+    ]
+}
+
+const PASSWORD: &str = "correct horse battery";
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/leads");
+
+async fn the_commands_work_on_a_table_on_aws(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    // The ordinary variables of the SDK say where AWS is and who asks.
+    let on_aws = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(words).args(["--table", environment.table()]);
+        let endpoint = environment.engine().endpoint();
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+            ("AWS_ACCESS_KEY_ID", environment.engine().access_key()),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            command.env(name, value);
+        }
+        command
+    };
+    let region = ["--region", "us-east-1"];
+    let add = ["account", "add", "you@example.com", "--name", "Your Name", "--role", "administrator"];
+    let added = Run::start(on_aws(&[&add[..], &region].concat()), "").succeeds().await;
+    let person = workspace.visitor();
+    person.get(added.lines().nth(2).expect("a link is printed")).send().await.expect(303);
+    let file = format!("{FIXTURES}/contacts.csv");
+    let import = ["import", "leads", &file];
+    let report = Run::start(on_aws(&[&import[..], &region].concat()), "").succeeds().await;
+    assert_eq!(leads(&person).await.len(), counted(&report)[0]);
+    let nowhere = Run::start(on_aws(&add), "").fails(1).await;
+    assert!(nowhere.contains("AWS_REGION"), "{nowhere}");
+}
+
+async fn an_account_is_added_beside_the_running_server_and_alone(_: TestEnvironment) {
+    let data = Data::new();
+    let add = |email: &'static str, role: &'static str| {
+        ["account", "add", email, "--name", "Ann Lee", "--role", role]
+    };
+    // Alone, even where nothing is yet: the path of a link, for nobody serves.
+    let alone = data.holdfast(&add("ann@example.com", "agent")).succeeds().await;
+    let lines: Vec<_> = alone.lines().collect();
+    assert_eq!(lines[0], "Added Ann Lee <ann@example.com> as agent.");
+    assert!(lines[2].starts_with("/sign-in/link/"), "{alone}");
+
+    let server = data.serve().await;
+    let ann = server.visitor();
+    ann.get(lines[2]).send().await.expect(303);
+    assert_eq!(ann.get("/api/me").send().await.expect(200).json::<Value>()["role"], "agent");
+    // Beside the server: its whole address.
+    let beside = data.holdfast(&add("bob@example.com", "administrator")).succeeds().await;
+    let link = beside.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
+    let bob = server.visitor();
+    bob.get(link.expect("the link is the server's")).send().await.expect(303);
+    assert_eq!(bob.get("/api/me").send().await.expect(200).json::<Value>()["role"], "administrator");
+    // With a password there is no link.
+    let mut words = add("pat@example.com", "participant").to_vec();
+    words.push("--password-stdin");
+    let run = data.holdfast_reading(&words, &format!("{PASSWORD}\n"));
+    assert_eq!(run.succeeds().await, "Added Ann Lee <pat@example.com> as participant.\n");
+    let form = [("email", "pat@example.com"), ("password", PASSWORD)];
+    server.visitor().post("/sign-in").form(&form).send().await.expect(303);
+}
+
+async fn an_account_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
+    let data = Data::new();
+    let add = |email: &'static str, role: &'static str| {
+        ["account", "add", email, "--name", "Ann Lee", "--role", role]
+    };
+    data.holdfast(&add("ann@example.com", "agent")).succeeds().await;
+    let taken = data.holdfast(&add("ANN@example.com", "agent")).fails(1).await;
+    assert!(taken.starts_with("holdfast: another account has the e-mail address"), "{taken}");
+    let mut words = add("bob@example.com", "agent").to_vec();
+    words.push("--password-stdin");
+    let short = data.holdfast_reading(&words, "short\n").fails(1).await;
+    assert!(short.starts_with("holdfast: this cannot be a password: "), "{short}");
+    assert!(!short.contains("short\n"), "a password is never shown: {short}");
+    for (words, named) in [(add("ann", "agent"), "<EMAIL>"), (add("ann@example.com", "owner"), "--role")] {
+        let wrong = data.holdfast(&words).fails(2).await;
+        assert!(wrong.contains(named), "{wrong}");
+    }
+}
+
+/// What a report counts: rows created, skipped and rejected.
+fn counted(report: &str) -> [usize; 3] {
+    ["created", "skipped", "rejected"].map(|what| {
+        let counts = report.lines().filter_map(|line| line.trim().split_once(' '));
+        let count = counts.into_iter().find(|(_, words)| words.starts_with(what));
+        let (count, _) = count.unwrap_or_else(|| panic!("nothing is said of {what}: {report}"));
+        count.parse().unwrap_or_else(|error| panic!("{count}: {error}"))
+    })
+}
+
+/// Every lead of a server, as a person sees them.
+async fn leads(person: &Client) -> Vec<Value> {
+    let page: Value = person.get("/api/leads?limit=100").send().await.expect(200).json();
+    assert_eq!(page["next"], Value::Null);
+    page["items"].as_array().unwrap().clone()
+}
+
+async fn a_file_of_leads_is_imported_once_however_often_it_is_given(_: TestEnvironment) {
+    let data = Data::new();
+    let file = format!("{FIXTURES}/contacts.csv");
+    let words = ["import", "leads", &file];
+    let rows = csv_rows(&file);
+    let report = data.holdfast(&words).succeeds().await;
+    assert!(report.starts_with(&format!("Read {rows} rows.\n")), "{report}");
+    assert_eq!(counted(&report), [rows, 0, 0]);
+    let server = data.serve().await;
+    let person = server.administrator().await;
+    let imported = leads(&person).await;
+    assert_eq!(imported.len(), rows);
+    let [created, skipped, rejected] = counted(&data.holdfast(&words).succeeds().await);
+    assert_eq!([created + skipped, rejected], [rows, 0]);
+    assert_eq!(leads(&person).await, imported, "beside the server, the same file again changes nothing");
+    server.stop().await;
+    data.holdfast(&words).succeeds().await;
+    let server = data.serve().await;
+    assert_eq!(leads(&server.administrator().await).await, imported, "and alone neither");
+}
+
+async fn rows_that_are_rejected_go_to_a_new_file(_: TestEnvironment) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let rejected = data.path().join("rejected.csv");
+    let (mistakes, rejected) = (format!("{FIXTURES}/contacts-with-mistakes.csv"), rejected.to_str().unwrap());
+    let told = data.holdfast(&["import", "leads", &mistakes]).succeeds().await;
+    assert_eq!(counted(&told), [3, 1, 6]);
+    assert!(told.contains("  row 4: ") && told.contains("--rejected FILE"), "{told}");
+    // What could become leads has, so nothing is created any more.
+    let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
+    let failure = run.fails(1).await;
+    assert!(
+        failure.ends_with("holdfast: no lead was created: all other rows are leads already\n"),
+        "{failure}"
+    );
+    assert!(run.out().contains(rejected), "{}", run.out());
+    assert_eq!(csv_rows(rejected), 6);
+    assert_eq!(leads(&server.administrator().await).await.len(), 3);
+    // What is there is not written over: it may be the file that was imported.
+    let again = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]).fails(1).await;
+    assert!(again.starts_with("holdfast: cannot write ") && again.contains("rejected.csv"), "{again}");
+}
+
+async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnvironment) {
+    let data = Data::new();
+    let file = format!("{FIXTURES}/contacts.csv");
+    data.holdfast(&["import", "leads", &file]).succeeds().await;
+    // Alone: the state of the first lead that is listed names those of the order.
+    let listed = data.holdfast(&["run", "get_leads limit=1"]).succeeds().await;
+    let (head, rows) = listed.split_once('\n').unwrap();
+    let next = head.strip_prefix("1 ok get_leads leads=1 more=yes next=").expect(head);
+    assert!(rows.starts_with("  ID "), "{listed}");
+    let on = format!("get_leads limit=1 cursor={next}");
+    let further = data.holdfast(&["run", &on]).succeeds().await;
+    assert!(further.starts_with("1 ok get_leads leads=1 more=") && !further.contains(rows), "{further}");
+    let state = listed.lines().nth(2).and_then(|row| row.split_whitespace().nth(3)).unwrap();
+    let create = format!(
+        "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states={state}"
+    );
+    let server = data.serve().await;
+    // Beside the server, from a file on standard input, with a line that fails.
+    let commands = format!(
+        "# from a file\n{create}\nget_orders status=open\ncreate_order customer_name=Late customer_email=late@acme.example requested_states=WY\n"
+    );
+    let run = data.holdfast_reading(&["run"], &commands);
+    assert_eq!(run.fails(1).await.lines().last(), Some("holdfast: 1 of 3 commands failed"));
+    let out = run.out();
+    assert!(
+        out.starts_with("2 ok create_order order=") && out.contains("\n3 ok get_orders orders=1 more=no\n"),
+        "{out}"
+    );
+    assert!(out.contains("\n4 failed create_order: There is nothing to give. "), "{out}");
+    let order = out.split("order=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    data.holdfast(&["run", &format!("fulfill_order order_id={order}")]).succeeds().await;
+    let person = server.administrator().await;
+    let body = serde_json::json!({ "command": "get_orders", "params": { "status": "fulfilled" } });
+    let listed: Value = person.post("/api/automation/execute").json(&body).send().await.expect(200).json();
+    assert_eq!(listed["result"]["items"][0]["id"], order);
+
+    let wrong = data.holdfast(&["run", "get_leads staat=CA\nget_leads limit=0"]);
+    let words = wrong.fails(1).await;
+    assert!(
+        words.starts_with("holdfast: nothing was run: \n  line 1, column 11, staat: get_leads has no"),
+        "{words}"
+    );
+    assert!(words.contains("\n  line 2, column 11, limit: A limit is a whole number"), "{words}");
+    assert_eq!(wrong.out(), "");
+    let help = data.holdfast(&["run", "help"]).succeeds().await;
+    assert!(help.contains("  one_time_rule\n"), "{help}");
+}
+
+/// How many rows a CSV file has under its header.
+fn csv_rows(file: &str) -> usize {
+    let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
+    reader.unwrap_or_else(|error| panic!("{file}: {error}")).byte_records().count()
+}
+
+async fn a_file_that_cannot_be_imported_is_refused_in_words(_: TestEnvironment) {
+    let data = Data::new();
+    let absent = data.holdfast(&["import", "leads", "no-such-file.csv"]).fails(1).await;
+    assert!(absent.starts_with("holdfast: cannot read no-such-file.csv: "), "{absent}");
+    assert!(!data.path().exists(), "nothing was touched");
+    let program = env!("CARGO_BIN_EXE_holdfast");
+    let binary = data.holdfast(&["import", "leads", program]).fails(1).await;
+    assert!(binary.starts_with("holdfast: "), "{binary}");
+    assert_eq!(binary.lines().count(), 1, "{binary}");
+}
+
+async fn the_statistics_are_counted_anew_beside_the_running_server_and_alone(_: TestEnvironment) {
+    let data = Data::new();
+    let server = data.serve().await;
+    let person = server.administrator().await.always("origin", &server.address);
+    for number in 0..3 {
+        create(&person, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
+    }
+    let counted = "Counted 3 leads and 0 orders.";
+    let beside = data.holdfast(&["recount"]).succeeds().await;
+    assert!(beside.contains(counted), "{beside}");
+    let stats: Value = person.get("/api/leads/stats").send().await.expect(200).json();
+    assert_eq!(stats["total"], 3);
+    server.stop().await;
+    let alone = data.holdfast(&["recount"]).succeeds().await;
+    assert!(alone.contains(counted) && alone.contains("No record was counted wrongly."), "{alone}");
+}
+
+/// The flags of each command, by its words; `--help` and `--version` are every command's or the program's own.
+fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
+    let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
+    let serve = ["--port", "--sign-up", "--invitation-code", "--data-dir", "--table", "--region"];
+    let limits = ["--max-requests", "--max-connections", "--trusted-proxies", "--create-table"];
+    let serve = [&serve[..], &limits, &["--listen", "--no-workers", "--host", "--help"]].concat();
+    let of_each: BTreeMap<_, BTreeSet<_>> = BTreeMap::from([
+        ("", serve.iter().chain(&["--version"]).copied().collect()),
+        ("serve", serve.iter().copied().collect()),
+        ("account", ["--help"].into()),
+        ("account add", table(&["--name", "--role", "--password-stdin"])),
+        ("import", ["--help"].into()),
+        ("import leads", table(&["--rejected"])),
+        ("export", ["--help"].into()),
+        ("export orders", table(&["--from", "--to", "--output"])),
+        ("export tickets", table(&["--output"])),
+        ("raffle", ["--help"].into()),
+        ("raffle verify", ["--help"].into()),
+        ("run", table(&[])),
+        ("upgrade", table(&["--finish"])),
+        ("recount", table(&[])),
+        ("consume", table(&["--brokers", "--group", "--topic", "--set"])),
+        ("replay", table(&["--dry-run", "--format"])),
+        ("check", table(&[])),
+        ("backup", ["--data-dir", "--help"].into()),
+        ("restore", ["--data-dir", "--help"].into()),
+    ]);
+    // The log's form may be said of every command.
+    of_each.into_iter().map(|(command, own)| (command, own.into_iter().chain(["--log"]).collect())).collect()
+}
+
+async fn the_help_of_every_command_names_every_flag(_: TestEnvironment) {
+    let data = Data::new();
+    let expected = flags();
+    let mut left = vec![String::new()];
+    let mut seen = BTreeSet::new();
+    while let Some(command) = left.pop() {
+        let words: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
+        let help = data.holdfast(&words).succeeds().await;
+        let section = |name: &str| {
+            let (_, rest) = help.split_once(&format!("\n{name}:\n")).unwrap_or_default();
+            // A section ends where text stands at the margin again.
+            rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>()
+        };
+        let options = section("Options");
+        let named: BTreeSet<_> = options
+            .iter()
+            .map(|line| line.trim_start())
+            .filter(|line| line.starts_with('-'))
+            .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
+            .collect();
+        assert_eq!(Some(&named), expected.get(command.as_str()), "{command}: {help}");
+        // Each is explained, and every command says what it is for in its first line.
+        let explained = options.iter().filter(|line| line.starts_with("          ")).count();
+        let beside = options.iter().filter(|line| line.trim_start().split("  ").count() > 1).count();
+        assert!(explained + beside >= named.len(), "{command}: {help}");
+        assert!(help.lines().next().is_some_and(|line| !line.starts_with("Usage")), "{command}: {help}");
+        // A line that stands further in goes on with a description.
+        let commands = section("Commands").into_iter().filter(|line| !line.starts_with("   "));
+        let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        left.extend(names.map(|name| format!("{command} {name}").trim().to_owned()));
+        assert!(seen.insert(command));
+    }
+    assert_eq!(seen.len(), expected.len(), "{seen:?}");
+    assert!(!data.path().exists(), "nothing was touched");
+}
+
+async fn who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown(_: TestEnvironment) {
+    let data = Data::new();
+    for (code, words) in [
+        (None, "holdfast: --invitation-code is missing"),
+        (Some("two words"), "holdfast: --invitation-code is no invitation code"),
+    ] {
+        let given = code.into_iter().flat_map(|code| ["--invitation-code", code]);
+        let flags: Vec<_> = ["--port", "0", "--sign-up", "invitation"].into_iter().chain(given).collect();
+        let refused = data.holdfast(&flags).fails(1).await;
+        assert!(refused.starts_with(words) && !refused.contains("two words"), "{refused}");
+        assert_eq!(refused.lines().count(), 1, "{refused}");
+        assert!(!data.path().exists(), "nothing was touched");
+    }
+    // A code in the environment is not shown in the help.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+    command.arg("--help").env("HOLDFAST_INVITATION_CODE", "k7-Wm2!xQ");
+    let help = Run::start(command, "").succeeds().await;
+    assert!(help.contains("HOLDFAST_INVITATION_CODE") && !help.contains("k7-Wm2!xQ"), "{help}");
+
+    let off = data.serve_with(&[("HOLDFAST_SIGN_UP", "off")]).await;
+    off.visitor().get("/sign-up").send().await.expect(403);
+}
+
+async fn a_wrong_configuration_of_the_function_names_every_fault(_: TestEnvironment) {
+    let secret = "too short a secret";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lambda_web"));
+    command
+        .env("HOLDFAST_TABLE", "no table")
+        .env("HOLDFAST_COOKIE_KEY", secret)
+        .env("HOLDFAST_SECURE_COOKIES", "perhaps")
+        .env("HOLDFAST_BASE_PATH", "desk/")
+        .env("HOLDFAST_SIGN_UP", "invited")
+        .env("HOLDFAST_INVITATION_CODE", "no code")
+        .env("HOLDFAST_DYNAMODB_ENDPOINT", "nowhere");
+    let run = Run::start(command, "");
+    assert_eq!(run.ended().await, Some(1));
+    let out = run.out();
+    let logged: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
+    let words = logged["error"].as_str().unwrap();
+    for fault in [
+        "HOLDFAST_TABLE is no table name",
+        "HOLDFAST_COOKIE_KEY is too short",
+        "HOLDFAST_SECURE_COOKIES is neither true nor false",
+        "HOLDFAST_BASE_PATH is no path",
+        "HOLDFAST_SIGN_UP is none of open, off and invitation",
+        "HOLDFAST_INVITATION_CODE is no invitation code",
+        "HOLDFAST_DYNAMODB_ENDPOINT is no address",
+    ] {
+        assert!(words.contains(fault), "{fault}: {words}");
+    }
+    let said = format!("{out}{}", run.err());
+    assert!(!said.contains(secret) && !said.contains("no code"), "{said}");
+
+    let bare = Run::start(Command::new(env!("CARGO_BIN_EXE_lambda_web")), "");
+    assert_eq!(bare.ended().await, Some(1));
+    for fault in ["HOLDFAST_TABLE is missing", "HOLDFAST_COOKIE_KEY is missing"] {
+        assert!(bare.out().contains(fault), "{fault}: {}", bare.out());
+    }
+}
+
+async fn a_directory_without_data_is_named_by_what_reads_and_not_made(_: TestEnvironment) {
+    let data = Data::new();
+    let directory = data.path().to_str().unwrap();
+    let raffle = "019f0000-0000-7000-8000-000000000000";
+    let file = format!("{directory}.backup");
+    let reading: [&[&str]; 6] = [
+        &["check"],
+        &["upgrade"],
+        &["run", "get_leads"],
+        &["export", "orders"],
+        &["export", "tickets", raffle],
+        &["backup", &file],
+    ];
+    for words in reading {
+        let run = data.holdfast(words);
+        let said = run.fails(1).await;
+        assert!(
+            said.starts_with(&format!("holdfast: there is no data in {directory}; ")),
+            "{words:?}: {said}"
+        );
+        assert_eq!(run.out(), "", "{words:?}");
+        assert!(!data.path().exists(), "{words:?} made the directory");
+    }
+    // A directory in which something else lies is no data either.
+    data.make();
+    data.holdfast(&["check"]).fails(1).await;
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
+    let wrong = data.holdfast(&["--port", "x"]).fails(2).await;
+    assert!(
+        wrong.contains("A port is a whole number from 0 to 65535") && !wrong.contains("digit"),
+        "{wrong}"
+    );
+}
+
+async fn a_file_of_which_no_row_becomes_a_lead_is_a_failure(_: TestEnvironment) {
+    let data = Data::new();
+    data.make();
+    let file = data.path().join("leads.csv");
+    let import = ["import", "leads", file.to_str().unwrap()];
+    for (content, why, code) in [
+        ("name,email\nAnn,nonsense\n", "all rows were rejected", 1),
+        ("name,email\nAnn,ann@example.com\n", "", 0),
+        ("name,email\nAnn,ann@example.com\n", "", 0),
+        ("name,email\nAnn,ann@example.com\nBo,nonsense\n", "all other rows are leads already", 1),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let run = data.holdfast(&import);
+        assert_eq!(run.ended().await, Some(code), "{content}: {} {}", run.out(), run.err());
+        assert!(run.err().contains(why), "{content}: {}", run.err());
+    }
+}

@@ -1,0 +1,240 @@
+//! `holdfast serve --table`: the server over a table on AWS, as a service and in the layout of its container.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use holdfast::base::identity::Role;
+use holdfast::store::schema;
+use serde_json::{Value, json};
+
+use super::binary::{Run, Server, as_on_aws};
+use crate::support::missing_tool::MissingTool;
+use crate::support::process::target;
+use crate::support::workspace::{COOKIE_SECRET, Workspace, create, new_lead, read};
+use crate::support::{Case, TestEnvironment, cases, wait};
+
+/// The cases of this part.
+pub fn all() -> Vec<Case> {
+    cases![
+        dynamodb: it_serves_a_table_counts_its_changes_and_ends_when_asked,
+            what_is_wrong_in_its_environment_is_named_before_it_serves,
+            it_serves_under_a_path_and_its_links_lead_there,
+            it_makes_the_table_that_is_not_there_and_leaves_one_that_is,
+            it_answers_only_what_came_through_the_proxy_in_front,
+            the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to;
+        embedded: the_service_of_systemd_is_right_and_confined
+    ]
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_holdfast");
+
+/// `serve` on a case's table, told by its environment as in a container.
+fn serving(environment: &TestEnvironment, program: Command) -> Command {
+    let mut command = as_on_aws(program, environment);
+    for (name, value) in [
+        ("AWS_REGION", "us-east-1"),
+        ("HOLDFAST_TABLE", environment.table()),
+        ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
+        ("HOLDFAST_SECURE_COOKIES", "false"),
+        ("HOLDFAST_LISTEN", "127.0.0.1:0"),
+        ("HOLDFAST_HOSTS", "127.0.0.1"),
+        ("HOLDFAST_LOG", "json"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+fn serve() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("serve");
+    command
+}
+
+/// What it logged of requests, a JSON object each.
+fn requests(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
+    lines.filter(|line| line["target"] == "holdfast::requests").collect()
+}
+
+async fn it_serves_a_table_counts_its_changes_and_ends_when_asked(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let token = workspace.token(Role::Agent, "Ann").await;
+    let server = Server::of_table(Run::start(serving(&environment, serve()), "")).await;
+    let program = server.program(&token);
+    let lead = create(&program, &new_lead("Zebulon", "zebulon@example.com")).await;
+    assert_eq!(read(&workspace.bearer(&token), &lead).await, lead, "it is the same table");
+    // What works beside the server counts from the table's stream.
+    wait::until("the lead is counted", async || {
+        let stats: Value = program.get("/api/leads/stats").send().await.expect(200).json();
+        stats["total"] == 1
+    })
+    .await;
+    let log = server.stop().await;
+    let told = requests(&log);
+    let created = told.iter().find(|line| line["route"] == "POST /api/leads").expect("each is told");
+    assert_eq!((&created["role"], &created["status"]), (&json!("agent"), &json!(201)), "{created}");
+    assert!(!log.contains("Zebulon") && log.contains("\"stopped\""), "{log}");
+}
+
+async fn what_is_wrong_in_its_environment_is_named_before_it_serves(environment: TestEnvironment) {
+    let wrong = |name: &str, value: &str| {
+        let mut command = serving(&environment, serve());
+        command.env("HOLDFAST_LOG", "text").env(name, value);
+        Run::start(command, "")
+    };
+    for (name, value, words) in [
+        ("HOLDFAST_COOKIE_KEY", "short", "HOLDFAST_COOKIE_KEY is too short"),
+        ("HOLDFAST_BASE_PATH", "desk/", "HOLDFAST_BASE_PATH is no path"),
+        ("HOLDFAST_TABLE", "no table", "HOLDFAST_TABLE is no table name"),
+        ("HOLDFAST_SIGN_UP", "invitation", "HOLDFAST_INVITATION_CODE"),
+        ("HOLDFAST_HOSTS", "", "give it with --host or HOLDFAST_HOSTS"),
+    ] {
+        let said = wrong(name, value).fails(1).await;
+        assert!(said.contains(words) && !said.contains(COOKIE_SECRET), "{name}: {said}");
+    }
+    let listening = wrong("HOLDFAST_LISTEN", "192.0.2.1:3000").fails(1).await;
+    assert!(
+        listening.contains("cannot listen on 192.0.2.1:3000") && listening.contains("--listen"),
+        "{listening}"
+    );
+}
+
+async fn it_serves_under_a_path_and_its_links_lead_there(environment: TestEnvironment) {
+    Workspace::open(&environment).await;
+    let mut command = serving(&environment, serve());
+    command.env("HOLDFAST_BASE_PATH", "/desk");
+    let server = Server::of_table(Run::start(command, "")).await;
+    let root = server.address.strip_suffix("/desk").expect("the address has the path").to_owned();
+    let visitor = crate::support::http::Client::at(&root);
+    visitor.get("/desk/health").send().await.expect(200);
+    let page = visitor.get("/desk/sign-in").send().await.expect(200);
+    assert!(page.text().contains("href=\"/desk/assets/"), "{}", page.text());
+    let sent = visitor.get("/desk").header("accept", "text/html").send().await.expect(303);
+    assert!(sent.header("location").starts_with("/desk/sign-in"), "{}", sent.header("location"));
+    visitor.get("/health").send().await.expect(404);
+    // What probes a server knows its address alone.
+    visitor.get("/desk/health").header("host", "192.0.2.7:3000").send().await.expect(200);
+    for (path, host) in [("/desk/health", "evil.example"), ("/desk/sign-in", "192.0.2.7:3000")] {
+        let answer = visitor.get(path).header("host", host).send().await.expect(421);
+        assert!(answer.text().contains("--host"), "{}", answer.text());
+    }
+}
+
+async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(environment: TestEnvironment) {
+    let mut without = serving(&environment, serve());
+    without.arg("--no-workers");
+    let health = Server::of_table(Run::start(without, "")).await.visitor().get("/health/ready").send().await;
+    health.expect(503);
+    let client = environment.sdk_client();
+    let described =
+        async || client.describe_table().table_name(environment.table()).send().await.unwrap().table.unwrap();
+    for _ in 0..2 {
+        let mut command = serving(&environment, serve());
+        command.arg("--create-table");
+        let server = Server::of_table(Run::start(command, "")).await;
+        server.visitor().get("/health").send().await.expect(200);
+        let table = described().await;
+        assert_eq!(table.global_secondary_indexes().len(), schema::INDEXES.len());
+        assert!(table.stream_specification.is_some_and(|stream| stream.stream_enabled));
+        let ttl = client.describe_time_to_live().table_name(environment.table()).send().await.unwrap();
+        let ttl = ttl.time_to_live_description.unwrap();
+        assert_eq!(ttl.attribute_name(), Some(schema::TTL));
+        server.stop().await;
+    }
+    // What protects it from deletion is off again, so that the test's table goes as any other.
+    assert_eq!(described().await.deletion_protection_enabled, Some(true));
+    let unprotected =
+        client.update_table().table_name(environment.table()).deletion_protection_enabled(false);
+    unprotected.send().await.unwrap();
+}
+
+async fn it_answers_only_what_came_through_the_proxy_in_front(environment: TestEnvironment) {
+    Workspace::open(&environment).await;
+    let mut command = serving(&environment, serve());
+    command.env("HOLDFAST_ORIGIN_KEY", &COOKIE_SECRET[..32]);
+    let server = Server::of_table(Run::start(command, "")).await;
+    let visitor = server.visitor();
+    let refused: Value = visitor.get("/health").send().await.expect(403).json();
+    assert_eq!(refused["type"], "urn:holdfast:problem:wrong-address");
+    let shown = visitor.get("/health").header("x-holdfast-origin-key", &COOKIE_SECRET[..32]);
+    shown.send().await.expect(200);
+    let log = server.stop().await;
+    assert!(!log.contains(&COOKIE_SECRET[..32]), "{log}");
+}
+
+/// What the image of `infra/Dockerfile` holds: the program, the libraries that it is linked to, and the roots of TLS.
+fn image(name: &str) -> PathBuf {
+    let root = target().join("tmp").join(name);
+    // What an earlier run of this case has left.
+    let _ = fs::remove_dir_all(&root);
+    let put = |from: &Path, to: &str, mode: u32| {
+        let to = root.join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let linked = Command::new("ldd").arg(PROGRAM).output().expect("ldd comes with the system");
+    let linked = String::from_utf8(linked.stdout).unwrap();
+    for file in linked.split_whitespace().filter(|word| word.starts_with('/')) {
+        put(Path::new(file), file, 0o755);
+    }
+    put(Path::new(PROGRAM), "/usr/local/bin/holdfast", 0o555);
+    let roots = Path::new("/etc/ssl/certs/ca-certificates.crt");
+    if roots.exists() {
+        put(roots, "/etc/ssl/certs/ca-certificates.crt", 0o444);
+    }
+    if !root.join("lib64").exists() {
+        symlink("lib", root.join("lib64")).unwrap();
+    }
+    root
+}
+
+/// Shows the folder to the command as a root that cannot be written to, and itself as somebody without any rights.
+const AS_NOBODY: &str = r#"
+mount --bind "$0" "$0"
+mount -o remount,ro,bind "$0"
+exec chroot --userspec=65532:65532 --groups= "$0" /usr/local/bin/holdfast serve"#;
+
+async fn the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to(environment: TestEnvironment) {
+    let may = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+    if !may.is_ok_and(|status| status.success()) {
+        let why = "`unshare --mount true` failed".to_owned();
+        return environment.lacks(MissingTool { what: "A root of one's own", why, remedy: "Run as root" });
+    }
+    let workspace = Workspace::open(&environment).await;
+    let token = workspace.token(Role::Agent, "Ann").await;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec", AS_NOBODY]).arg(image("container"));
+    let server = Server::of_table(Run::start(serving(&environment, command), "")).await;
+    server.visitor().get("/health").send().await.expect(200);
+    let program = server.program(&token);
+    let lead = create(&program, &new_lead("Ada", "ada@example.com")).await;
+    assert_eq!(read(&program, &lead).await, lead);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.run.pid())).unwrap();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert_eq!(line("Uid:").split_whitespace().skip(1).collect::<Vec<_>>(), ["65532"; 4]);
+    assert_eq!(line("CapEff:").split_whitespace().nth(1), Some("0000000000000000"), "{status}");
+    server.run.signal("TERM");
+    server.run.succeeds().await;
+    assert!(server.run.err().contains("\"stopped\""), "{}", server.run.err());
+}
+
+async fn the_service_of_systemd_is_right_and_confined(environment: TestEnvironment) {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/holdfast.service")).unwrap();
+    // The program must be where the unit says, and here it is not installed.
+    let here = target().join("tmp").join("holdfast.service");
+    fs::write(&here, unit.replace("/usr/local/bin/holdfast", PROGRAM)).unwrap();
+    let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&here).output();
+    let Ok(verified) = analyze(&["verify", "--man=no"]) else {
+        let why = "`systemd-analyze` was not found".to_owned();
+        return environment.lacks(MissingTool { what: "systemd", why, remedy: "Install systemd" });
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !said.contains("holdfast.service"), "{said}");
+    // Tenths of ten: below two and a half, systemd calls a service well confined.
+    let secure = analyze(&["security", "--offline=true", "--threshold=25", "--no-pager"]).unwrap();
+    assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
+}

@@ -1,0 +1,493 @@
+//! The JSON API of raffles: opening, buying, giving back, drawing, and every way to be refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::join_all;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::Role;
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::support::http::{Client, Response};
+use crate::support::workspace::{SHORT_PATIENCE, Workspace};
+use crate::support::{Case, Fault, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which,
+            a_purchase_that_is_repeated_gives_the_same_tickets_once,
+            many_tabs_of_one_person_stay_within_the_limit,
+            a_raffle_is_drawn_once_and_nothing_changes_any_more;
+        web: a_raffle_is_opened_with_what_is_set_and_what_is_not,
+            a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit,
+            the_winner_is_named_to_administrators_and_themselves_alone,
+            only_those_who_may_open_draw_and_look_into_a_raffle,
+            bad_input_is_refused_by_field_and_nothing_is_written;
+        embedded: a_sale_ends_at_its_time_and_is_drawn_then
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+/// A raffle that is nowhere.
+const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
+
+/// Opens a raffle of so many tickets, and gives back its address.
+pub async fn open(administrator: &Client, tickets: u32, limit: u32) -> String {
+    let body =
+        json!({ "title": "Autumn", "prize": "A bicycle", "tickets": tickets, "limitPerPerson": limit });
+    let opened = administrator.post("/api/raffles").json(&body).send().await.expect(201);
+    opened.header("location").to_owned()
+}
+
+/// Asks for tickets.
+pub async fn ask(client: &Client, raffle: &str, quantity: u32) -> Response {
+    client.post(&format!("{raffle}/tickets")).json(&json!({ "quantity": quantity })).send().await
+}
+
+/// Buys tickets, and gives back their numbers.
+pub async fn buy(client: &Client, raffle: &str, quantity: u32) -> Vec<u64> {
+    let bought: Value = ask(client, raffle, quantity).await.expect(201).json();
+    numbers(&bought["numbers"])
+}
+
+/// Draws the winner, and gives back the raffle.
+pub async fn draw(administrator: &Client, raffle: &str) -> Value {
+    administrator.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(200).json()
+}
+
+/// The raffle as somebody sees it.
+pub async fn state(client: &Client, raffle: &str) -> Value {
+    client.get(raffle).send().await.expect(200).json()
+}
+
+/// Ticket numbers in JSON.
+pub fn numbers(json: &Value) -> Vec<u64> {
+    json.as_array().expect("numbers").iter().map(|number| number.as_u64().expect("a number")).collect()
+}
+
+/// The raffle's sold tickets, as an administrator sees them.
+async fn sold(administrator: &Client, raffle: &str) -> Vec<Value> {
+    let list: Value =
+        administrator.get(&format!("{raffle}/tickets?limit=100")).send().await.expect(200).json();
+    list["items"].as_array().expect("tickets").clone()
+}
+
+/// A program of a new person of this name who takes part.
+pub async fn participant(workspace: &Workspace, name: &str) -> Client {
+    workspace.bearer(&workspace.token(Role::Participant, name).await)
+}
+
+/// Checks that a request was refused because of the state of the raffle, which it is told.
+#[track_caller]
+fn assert_denied(answer: Response, name: &str, words: &str) -> Value {
+    let problem: Value = answer.expect(409).json();
+    assert_eq!(problem["type"], format!("urn:holdfast:problem:{name}"), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{problem}");
+    assert_eq!(problem["fresh"]["denial"]["name"].is_string(), problem["fresh"]["mayBuy"] == 0, "{problem}");
+    problem["fresh"].clone()
+}
+
+async fn a_raffle_is_opened_with_what_is_set_and_what_is_not(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let plain = json!({ "title": " The  autumn raffle ", "prize": "A bicycle" });
+    let send = || admin.post("/api/raffles").header("idempotency-key", "one").json(&plain).send();
+    let opened = send().await.expect(201);
+    let raffle: Value = opened.json();
+    assert_eq!(opened.header("location"), format!("/api/raffles/{}", raffle["id"].as_str().unwrap()));
+    assert_eq!(opened.header("etag"), format!("\"{}\"", raffle["version"]));
+    for (field, value) in [
+        ("title", json!("The autumn raffle")),
+        ("tickets", json!(100)),
+        ("limitPerPerson", json!(2)),
+        ("closesAt", json!(null)),
+        ("status", json!("OPEN")),
+        ("sold", json!(0)),
+        ("remaining", json!(100)),
+        ("mine", json!([])),
+        ("mayBuy", json!(2)),
+        ("denial", json!(null)),
+        ("winner", json!(null)),
+    ] {
+        assert_eq!(raffle[field], value, "{field}");
+    }
+    assert_eq!(raffle["commitment"].as_str().map(str::len), Some(64));
+    let read = admin.get(opened.header("location")).send().await.expect(200);
+    assert_eq!((read.json::<Value>(), read.header("etag")), (raffle.clone(), opened.header("etag")));
+
+    // The same request again is the same raffle; another with its key is none.
+    assert_eq!(send().await.expect(201).text(), opened.text());
+    let other = json!({ "title": "Another", "prize": "A bicycle" });
+    admin.post("/api/raffles").header("idempotency-key", "one").json(&other).send().await.expect(422);
+    for (tickets, limit) in [(1, 1), (100_000, 50)] {
+        let closes = Timestamp::now() + SignedDuration::from_hours(1);
+        let body = json!({
+            "title": "x".repeat(120), "prize": "x".repeat(200), "tickets": tickets, "limit_per_person": limit,
+            "closes_at": closes.to_string(),
+        });
+        let opened: Value = admin.post("/api/raffles").json(&body).send().await.expect(201).json();
+        assert_eq!((&opened["tickets"], &opened["remaining"]), (&json!(tickets), &json!(tickets)));
+        assert_eq!((&opened["mayBuy"], &opened["closesAt"]), (&json!(limit), &json!(closes.to_string())));
+    }
+    let list: Value = admin.get("/api/raffles").send().await.expect(200).json();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(3));
+}
+
+async fn nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
+    let raffle = open(&admin, 3, 2).await;
+    assert_denied(ask(&ann, &raffle, 3).await, "over-limit", "Only 2 more: you have 0 of 2.");
+    let bought = ann.post(&format!("{raffle}/tickets")).json(&json!({})).send().await.expect(201);
+    let first: Value = bought.json();
+    assert_eq!((bought.header("location"), numbers(&first["numbers"]).len()), (&raffle[..], 1));
+    assert_eq!(bought.header("etag"), ann.get(&raffle).send().await.expect(200).header("etag"));
+    assert_denied(ask(&ann, &raffle, 2).await, "over-limit", "Only 1 more: you have 1 of 2.");
+    let mut all = numbers(&first["numbers"]);
+    all.extend(buy(&ann, &raffle, 1).await);
+
+    let before = environment.wire().count(WRITE);
+    let fresh = assert_denied(ask(&ann, &raffle, 1).await, "limit-reached", "Limit reached: 2 of 2.");
+    assert_eq!((&fresh["remaining"], numbers(&fresh["mine"]).len()), (&json!(1), 2));
+    let fresh = assert_denied(ask(&bob, &raffle, 2).await, "only-left", "Only 1 ticket left.");
+    assert_eq!((&fresh["mayBuy"], &fresh["mine"]), (&json!(1), &json!([])));
+    assert_eq!(environment.wire().count(WRITE), before, "a refusal writes nothing");
+
+    all.extend(buy(&bob, &raffle, 1).await);
+    let fresh = assert_denied(ask(&bob, &raffle, 1).await, "sold-out", "Sold out.");
+    assert_eq!((&fresh["sold"], &fresh["remaining"]), (&json!(3), &json!(0)));
+    all.sort_unstable();
+    assert_eq!(all, [1, 2, 3]);
+    let held: Vec<_> = sold(&admin, &raffle).await.iter().map(|ticket| ticket["name"].clone()).collect();
+    assert_eq!(held.iter().filter(|name| *name == "Ann Lee").count(), 2);
+    assert_eq!((held.len(), state(&ann, &raffle).await["mine"].as_array().unwrap().len()), (3, 2));
+}
+
+async fn a_purchase_that_is_repeated_gives_the_same_tickets_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let token = workspace.token(Role::Participant, "Ann Lee").await;
+    let (ann, bob) = (workspace.bearer(&token), participant(&workspace, "Bob Ray").await);
+    let raffle = open(&admin, 4, 3).await;
+    let send = async |client: &Client, key: &str, quantity: u32| {
+        let request = client.post(&format!("{raffle}/tickets")).header("idempotency-key", key);
+        request.json(&json!({ "quantity": quantity })).send().await
+    };
+    // A reply that is lost on the way from the store is asked for again at once.
+    environment.wire().next(WRITE, Fault::ReplyLost);
+    let first = send(&ann, "first", 1).await.expect(201);
+    assert_eq!(send(&ann, "first", 1).await.expect(201).text(), first.text());
+    // All replies of a purchase are lost; whoever asks again has bought once.
+    let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE).bearer(&token);
+    environment.wire().always(WRITE, Fault::ReplyLost);
+    send(&hasty, "second", 2).await.expect(503);
+    environment.wire().reset();
+    let second = send(&ann, "second", 2).await.expect(201);
+    assert_eq!(numbers(&second.json::<Value>()["raffle"]["mine"]).len(), 3);
+    send(&ann, "second", 1).await.expect(422);
+    // The key is the person's own.
+    send(&bob, "second", 1).await.expect(201);
+
+    // Sold out and drawn meanwhile, which is no reason to answer a repeated request otherwise.
+    for drawn in [false, true] {
+        if drawn {
+            draw(&admin, &raffle).await;
+        }
+        for (key, quantity, answer) in [("first", 1, &first), ("second", 2, &second)] {
+            let again = send(&ann, key, quantity).await.expect(201);
+            assert_eq!((again.text(), again.header("etag")), (answer.text(), answer.header("etag")));
+            assert_eq!(again.header("location"), raffle);
+        }
+        let name = if drawn { "drawn" } else { "sold-out" };
+        assert_denied(send(&ann, "third", 1).await, name, "");
+        send(&ann, "first", 3).await.expect(422);
+    }
+    assert_eq!(sold(&admin, &raffle).await.len(), 4);
+}
+
+async fn many_tabs_of_one_person_stay_within_the_limit(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let ann = participant(&workspace, "Ann Lee").await;
+    let raffle = open(&admin, 100, 2).await;
+    let answers = join_all((0..10).map(|_| ask(&ann, &raffle, 1))).await;
+    let (sales, refusals): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!((sales.len(), refusals.len()), (2, 8));
+    for refusal in refusals {
+        assert_denied(refusal, "limit-reached", "Limit reached: 2 of 2.");
+    }
+    assert_eq!(numbers(&state(&ann, &raffle).await["mine"]).len(), 2);
+    assert_eq!(sold(&admin, &raffle).await.len(), 2);
+}
+
+async fn a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
+    let raffle = open(&admin, 1, 1).await;
+    let ticket = format!("{raffle}/tickets/1");
+    ann.delete(&ticket).send().await.expect(404);
+    assert_eq!(buy(&ann, &raffle, 1).await, [1]);
+    let version = sold(&admin, &raffle).await[0]["version"].clone();
+
+    let before = environment.wire().count(WRITE);
+    bob.delete(&ticket).send().await.expect(404);
+    bob.delete(&format!("{ticket}?version={version}")).send().await.expect(404);
+    admin.delete(&ticket).send().await.expect(428);
+    ann.delete(&format!("{ticket}?version=77")).send().await.expect(409);
+    assert_eq!(environment.wire().count(WRITE), before, "a refusal writes nothing");
+
+    ann.delete(&ticket).send().await.expect(204);
+    ann.delete(&ticket).send().await.expect(404);
+    let fresh = state(&ann, &raffle).await;
+    assert_eq!((&fresh["remaining"], &fresh["mayBuy"], &fresh["mine"]), (&json!(1), &json!(1), &json!([])));
+    // The number is somebody else's when the administrator gives back what was Ann's.
+    assert_eq!(buy(&bob, &raffle, 1).await, [1]);
+    let stale = admin.delete(&ticket).header("if-match", &format!("\"{version}\"")).send().await;
+    let fresh = stale.expect(409).json::<Value>()["fresh"].clone();
+    assert_eq!((&fresh["name"], &fresh["number"]), (&json!("Bob Ray"), &json!(1)));
+    admin.delete(&format!("{ticket}?version={}", fresh["version"])).send().await.expect(204);
+    assert_eq!(state(&bob, &raffle).await["mine"], json!([]));
+    assert_eq!(buy(&ann, &raffle, 1).await, [1]);
+    ann.delete(&format!("{raffle}/tickets/2")).send().await.expect(404);
+}
+
+async fn a_raffle_is_drawn_once_and_nothing_changes_any_more(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let ann = participant(&workspace, "Ann Lee").await;
+    let raffle = open(&admin, 10, 5).await;
+    let path = format!("{raffle}/draw");
+    let nothing: Value = admin.post(&path).send().await.expect(422).json();
+    assert_eq!(nothing["type"], "urn:holdfast:problem:nothing-sold");
+    let bought = buy(&ann, &raffle, 3).await;
+
+    let send = || admin.post(&path).header("idempotency-key", "draw").send();
+    let drawn = send().await.expect(200);
+    let closed: Value = drawn.json();
+    let winner = closed["winner"]["number"].clone();
+    assert!(bought.contains(&winner.as_u64().unwrap()), "{winner} is not of {bought:?}");
+    assert_eq!((&closed["status"], &closed["sold"]), (&json!("CLOSED"), &json!(3)));
+    assert!(closed["drawnAt"].is_string() && closed["commitment"].is_string());
+    let read = admin.get(&raffle).send().await.expect(200);
+    assert_eq!((read.json::<Value>(), read.header("etag")), (closed.clone(), drawn.header("etag")));
+
+    let before = environment.wire().count(WRITE);
+    for answer in [admin.post(&path).send().await, admin.post(&path).json(&json!({})).send().await] {
+        let fresh = assert_denied(answer, "drawn", "Nothing was written.");
+        assert_eq!(fresh["winner"]["number"], winner);
+    }
+    assert_eq!(send().await.expect(200).text(), drawn.text());
+    let fresh = assert_denied(ask(&ann, &raffle, 1).await, "drawn", "The winner is drawn.");
+    assert_eq!((&fresh["winner"]["number"], &fresh["winner"]["yours"]), (&winner, &json!(true)));
+    let cancelled = ann.delete(&format!("{raffle}/tickets/{winner}")).send().await;
+    assert_eq!(assert_denied(cancelled, "drawn", "")["winner"]["number"], winner);
+    assert_eq!(state(&ann, &raffle).await["mine"], json!(bought));
+    // The repeated draw tried no write either: the raffle was read as drawn.
+    assert_eq!(environment.wire().count(WRITE), before, "a refusal writes nothing");
+}
+
+async fn a_sale_ends_at_its_time_and_is_drawn_then(environment: TestEnvironment) {
+    let hours = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let hours = hours.clone();
+        Clock::from_fn(move || Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::SeqCst)))
+    };
+    let workspace = Workspace::open(&environment).await.with_clock(clock);
+    let admin = workspace.program(Role::Administrator).await;
+    let ann = participant(&workspace, "Ann Lee").await;
+    let closes = Timestamp::now() + SignedDuration::from_hours(1);
+    let body = json!({ "title": "Autumn", "prize": "A bicycle", "closesAt": closes.to_string() });
+    let opened = admin.post("/api/raffles").json(&body).send().await.expect(201);
+    let raffle = opened.header("location");
+    let bought = buy(&ann, raffle, 1).await;
+    let seen = ann.get(raffle).send().await.expect(200);
+
+    hours.store(2, Ordering::SeqCst);
+    let fresh = assert_denied(ask(&ann, raffle, 1).await, "sale-over", "The sale is over.");
+    assert_eq!((&fresh["status"], &fresh["remaining"]), (&json!("OPEN"), &json!(99)));
+    // Whoever polls hears of it, though nothing was written.
+    let over = ann.get(raffle).header("if-none-match", seen.header("etag")).send().await.expect(200);
+    assert_eq!(over.json::<Value>()["denial"]["words"], "The sale is over");
+    ann.get(raffle).header("if-none-match", over.header("etag")).send().await.expect(304);
+    assert_eq!(draw(&admin, raffle).await["winner"]["number"], bought[0]);
+}
+
+async fn the_winner_is_named_to_administrators_and_themselves_alone(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
+    let raffle = open(&admin, 10, 2).await;
+    buy(&ann, &raffle, 2).await;
+    draw(&admin, &raffle).await;
+    let winner = async |client: &Client| {
+        let winner = state(client, &raffle).await["winner"].clone();
+        let list: Value = client.get("/api/raffles").send().await.expect(200).json();
+        assert_eq!(list["items"][0]["winner"], winner);
+        (winner["yours"].clone(), winner["name"].clone(), winner["email"].is_string())
+    };
+    assert_eq!(winner(&ann).await, (json!(true), json!("Ann Lee"), false));
+    assert_eq!(winner(&admin).await, (json!(false), json!("Ann Lee"), true));
+    for other in [bob, workspace.agent().await] {
+        assert_eq!(winner(&other).await, (json!(false), json!(null), false));
+    }
+}
+
+async fn only_those_who_may_open_draw_and_look_into_a_raffle(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let raffle = open(&admin, 10, 2).await;
+    buy(&admin, &raffle, 1).await;
+    let people = [
+        (workspace.visitor(), 401),
+        (participant(&workspace, "Ann Lee").await, 403),
+        (workspace.agent().await, 403),
+        (admin, 200),
+    ];
+    let before = environment.wire().count(WRITE);
+    for (person, status) in &people[..3] {
+        let body = json!({ "title": "Autumn", "prize": "A bicycle" });
+        person.post("/api/raffles").json(&body).send().await.expect(*status);
+        person.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(*status);
+    }
+    assert_eq!(environment.wire().count(WRITE), before, "nothing was written");
+    for (person, status) in &people {
+        for part in ["tickets", "tickets/csv", "sales", "history"] {
+            person.get(&format!("{raffle}/{part}")).send().await.expect(*status);
+        }
+        let signed_in = if *status == 401 { 401 } else { 200 };
+        for path in [&raffle, "/api/raffles", &format!("{raffle}/proof")] {
+            person.get(path).send().await.expect(signed_in);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_refused(answer: &Response, status: u16, named: &str, sent: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{sent}: {}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/problem+json", "{sent}");
+    let problem: Value = answer.json();
+    assert!(problem.to_string().contains(named), "{sent}: {named} is not named: {problem}");
+}
+
+async fn bad_input_is_refused_by_field_and_nothing_is_written(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.program(Role::Administrator).await;
+    let raffle = open(&admin, 10, 2).await;
+    buy(&admin, &raffle, 1).await;
+    let before = environment.wire().count(WRITE);
+    for (field, values) in fields() {
+        for value in values {
+            let mut body = json!({ "title": "Autumn", "prize": "A bicycle" });
+            body[field] = value.clone();
+            let answer = admin.post("/api/raffles").json(&body).send().await;
+            assert_refused(&answer, 422, field, &format!("{field}: {value}"));
+        }
+    }
+    let buy = format!("{raffle}/tickets");
+    for quantity in
+        [json!(0), json!(-1), json!(51), json!(2.5), json!("1"), json!(1e300), json!(u64::MAX), json!(null)]
+    {
+        let answer = admin.post(&buy).json(&json!({ "quantity": quantity })).send().await;
+        assert_refused(&answer, 422, "quantity", &quantity.to_string());
+    }
+    for field in ["account", "holder", "role", "email", "numbers", "version", "surprise"] {
+        let body = json!({ "quantity": 1, field: 1 });
+        assert_refused(&admin.post(&buy).json(&body).send().await, 422, field, field);
+        let body = json!({ field: 1 });
+        assert_refused(&admin.post(&format!("{raffle}/draw")).json(&body).send().await, 422, field, field);
+    }
+    for path in [&buy, "/api/raffles", &format!("{raffle}/draw")] {
+        for (kind, body, status) in [
+            ("application/json", "{", 400),
+            ("application/json", "[]", 400),
+            ("application/json", "", 400),
+            ("text/plain", "{}", 415),
+            ("application/x-www-form-urlencoded", "quantity=1", 415),
+            ("", "{}", 415),
+        ] {
+            let answer = admin.post(path).body(kind, body).send().await;
+            assert_refused(&answer, status, "title", &format!("{path} {kind} {body}"));
+        }
+        let key = admin.post(path).header("idempotency-key", "a b").json(&json!({})).send().await;
+        assert_eq!(key.status.as_u16(), 400, "{path}");
+    }
+    admin.post(&buy).send().await.expect(415);
+    refuses_addresses(&admin, &raffle).await;
+    assert_eq!(environment.wire().count(WRITE), before, "something was written");
+}
+
+/// What no new raffle can have, by its field.
+fn fields() -> Vec<(&'static str, Vec<Value>)> {
+    let lines = |most: usize| {
+        let long = "x".repeat(most + 1);
+        vec![json!(""), json!("  "), json!(long), json!("a\nb"), json!("a\u{0}b"), json!(7), json!(null)]
+    };
+    let past = Timestamp::now() - SignedDuration::from_secs(1);
+    vec![
+        ("title", lines(120)),
+        ("prize", lines(200)),
+        ("tickets", vec![json!(0), json!(-1), json!(100_001), json!(1.5), json!("x"), json!(u64::MAX)]),
+        ("limitPerPerson", vec![json!(0), json!(51), json!("2"), json!(1.5)]),
+        (
+            "closesAt",
+            vec![json!(past.to_string()), json!("1970-01-01T00:00:00Z"), json!("soon"), json!(""), json!(7)],
+        ),
+        ("seed", vec![json!("00")]),
+        ("id", vec![json!(NOWHERE)]),
+        ("surprise", vec![json!(1)]),
+    ]
+}
+
+async fn refuses_addresses(admin: &Client, raffle: &str) {
+    let nowhere = format!("/api/raffles/{NOWHERE}");
+    for none in ["/api/raffles/nonsense", "/api/raffles/%00", &nowhere] {
+        for part in ["", "/proof", "/tickets", "/tickets/csv", "/sales", "/history"] {
+            assert_refused(&admin.get(&format!("{none}{part}")).send().await, 404, "title", none);
+        }
+        for (method, part) in
+            [(Method::POST, "/tickets"), (Method::POST, "/draw"), (Method::DELETE, "/tickets/1")]
+        {
+            let request = admin.request(method, &format!("{none}{part}")).json(&json!({}));
+            assert_refused(&request.send().await, 404, "title", none);
+        }
+    }
+    for (ticket, status) in [
+        ("0", 404),
+        ("100001", 404),
+        ("abc", 404),
+        ("1.5", 404),
+        ("-1", 404),
+        ("7?version=0", 422),
+        ("7?version=x", 422),
+        ("7?surprise=1", 400),
+    ] {
+        let answer = admin.delete(&format!("{raffle}/tickets/{ticket}")).send().await;
+        assert_refused(&answer, status, "title", ticket);
+    }
+    for (query, header) in [("", "x"), ("?version=2", "\"3\"")] {
+        let answer =
+            admin.delete(&format!("{raffle}/tickets/1{query}")).header("if-match", header).send().await;
+        assert_refused(&answer, 400, "If-Match", header);
+    }
+    for (path, status, named) in [
+        ("/api/raffles?limit=0", 422, "limit"),
+        ("/api/raffles?limit=101", 422, "limit"),
+        ("/api/raffles?cursor=x", 400, "cursor"),
+        ("/api/raffles?cursor=WyJSQUZGTEVTIiwieCJd", 400, "cursor"),
+        ("/api/raffles?surprise=1", 400, "surprise"),
+        ("{}/tickets?limit=0", 422, "limit"),
+        ("{}/tickets?cursor=x", 400, "cursor"),
+        ("{}/tickets/csv?cursor=x", 400, "cursor"),
+        ("{}/tickets/csv?limit=1", 400, "limit"),
+        ("{}/history?cursor=x", 400, "cursor"),
+        ("{}/history?limit=ten", 422, "limit"),
+    ] {
+        let path = path.replace("{}", raffle);
+        assert_refused(&admin.get(&path).send().await, status, named, &path);
+    }
+}

@@ -1,0 +1,464 @@
+//! The pages of raffles: what changed is shown and nothing else is read, a form buys once, and nobody learns a name
+//! that is not theirs to know.
+
+use holdfast::base::identity::{Role, SignedIn};
+use holdfast::raffles::domain::{NewRaffle, Quantity, RaffleId, Ticket, TicketNumber};
+use serde_json::Value;
+
+use crate::support::http::{Client, Response};
+use crate::support::workspace::Workspace;
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        web: a_page_that_looks_for_news_reads_once_while_there_are_none,
+            a_form_that_is_sent_twice_buys_once,
+            who_is_refused_sees_why_and_what_is_so_now,
+            an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other,
+            a_winner_is_drawn_once_and_everybody_is_shown_the_result,
+            news_keep_the_key_and_the_number_of_a_purchase_under_way,
+            without_javascript_a_raffle_is_opened_bought_from_and_drawn,
+            a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back,
+            what_is_wrong_with_a_raffle_stands_beside_its_field,
+            nobody_is_shown_anothers_name,
+            each_role_sees_its_own_pages,
+            raffles_are_listed_newest_first_and_page_by_page,
+            a_proof_is_a_commitment_until_the_draw;
+        embedded: a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes
+    ]
+}
+
+/// Opens a raffle with this many tickets.
+pub async fn open(workspace: &Workspace, title: &str, tickets: u32, limit: u32) -> RaffleId {
+    let who = workspace.account(Role::Administrator, "Root Opener").await;
+    let new = NewRaffle {
+        title: title.parse().unwrap(),
+        prize: "A red bicycle".parse().unwrap(),
+        tickets: tickets.try_into().unwrap(),
+        limit: limit.try_into().unwrap(),
+        closes_at: None,
+    };
+    match workspace.app.raffles().create(&new, &who, None).await.expect("the raffle is opened") {
+        holdfast::store::ledger::Done::Now(raffle) => raffle.id,
+        holdfast::store::ledger::Done::Replayed(_) => panic!("no raffle was opened before"),
+    }
+}
+
+/// Somebody new buys tickets behind everybody's back.
+pub async fn sold(workspace: &Workspace, id: RaffleId, name: &str, quantity: u32) -> SignedIn {
+    let who = workspace.account(Role::Participant, name).await;
+    let quantity: Quantity = quantity.try_into().unwrap();
+    workspace.app.raffles().buy(id, quantity, &who, None).await.expect("tickets are sold");
+    who
+}
+
+/// The tickets that are sold, as the table has them.
+pub async fn tickets(workspace: &Workspace, id: RaffleId) -> Vec<Ticket> {
+    workspace.app.raffles().tickets(id, 100, None).await.expect("the tickets are read").tickets
+}
+
+/// The winner is drawn behind everybody's back.
+pub async fn drawn(workspace: &Workspace, id: RaffleId) -> TicketNumber {
+    let who = workspace.account(Role::Administrator, "Root Drawer").await;
+    workspace.app.raffles().draw(id, &who, None).await.expect("the winner is drawn");
+    workspace.app.raffles().read(id, &who).await.unwrap().winner.expect("there is a winner").number
+}
+
+async fn pat(workspace: &Workspace) -> Client {
+    workspace.session(Role::Participant, "Pat Doe").await.always("sec-fetch-site", "same-origin")
+}
+
+async fn root(workspace: &Workspace) -> Client {
+    workspace.session(Role::Administrator, "Root").await.always("sec-fetch-site", "same-origin")
+}
+
+/// A form without fields.
+const NOTHING: &[(&str, &str)] = &[];
+
+/// The value of the field with this name.
+fn field(html: &str, name: &str) -> String {
+    let (_, rest) = html.split_once(&format!("name=\"{name}\"")).expect("the field is there");
+    let (_, rest) = rest.split_once("value=\"").expect("it has a value");
+    rest.split_once('"').expect("it ends").0.to_owned()
+}
+
+/// What the page asks for when it looks for news.
+async fn look(client: &Client, id: RaffleId, html: &str) -> Response {
+    let query = [("seen", field(html, "seen")), ("key", field(html, "key")), ("quantity", "1".to_owned())];
+    let query = serde_urlencoded::to_string(query).unwrap();
+    client.get(&format!("/raffles/{id}/live?{query}")).header("hx-request", "true").send().await
+}
+
+async fn buy(client: &Client, id: RaffleId, key: &str, quantity: &str, htmx: bool) -> Response {
+    let request =
+        client.post(&format!("/raffles/{id}/tickets")).form(&[("key", key), ("quantity", quantity)]);
+    if htmx { request.header("hx-request", "true").send().await } else { request.send().await }
+}
+
+async fn page(client: &Client, id: RaffleId) -> String {
+    client.get(&format!("/raffles/{id}")).send().await.expect(200).text().to_owned()
+}
+
+async fn a_page_that_looks_for_news_reads_once_while_there_are_none(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 2).await;
+    let pat = pat(&workspace).await;
+    let html = page(&pat, id).await;
+    assert!(html.contains("<html") && html.contains("<strong>10</strong> of 10 left"), "{html}");
+    environment.wire().reset();
+    let nothing = look(&pat, id, &html).await.expect(204);
+    assert!(nothing.body.is_empty());
+    assert_eq!(environment.wire().count("Query"), 1, "the raffle is read in one call");
+    assert!(environment.wire().total() <= 2, "and beside it only who asks: {:?}", environment.wire().calls());
+
+    sold(&workspace, id, "Sam", 1).await;
+    let news = look(&pat, id, &html).await.expect(200);
+    let html = news.text();
+    assert!(html.contains("<strong>9</strong> of 10 left") && !html.contains("<html"), "{html}");
+    assert!(!html.contains("raffle-told"), "what was told stays: {html}");
+    look(&pat, id, html).await.expect(204);
+    // A person who opens the address sees the page.
+    let opened = pat.get(&format!("/raffles/{id}/live")).send().await.expect(303);
+    assert_eq!(opened.header("location"), format!("/raffles/{id}"));
+}
+
+async fn a_form_that_is_sent_twice_buys_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 3).await;
+    let pat = pat(&workspace).await;
+    let key = field(&page(&pat, id).await, "key");
+    let first = buy(&pat, id, &key, "2", true).await.expect(200);
+    assert!(first.text().contains("You bought tickets ") && first.text().contains("hx-swap-oob"));
+    assert_ne!(field(first.text(), "key"), key, "another purchase has another key");
+    let again = buy(&pat, id, &key, "2", true).await.expect(200);
+    assert!(again.text().contains("so nothing was bought twice"), "{}", again.text());
+    buy(&pat, id, &key, "2", false).await.expect(303);
+    assert_eq!(tickets(&workspace, id).await.len(), 2);
+    // Another number under the same key: the first had gone through, and that is said.
+    let other = buy(&pat, id, &key, "1", true).await.expect(409);
+    assert!(other.text().contains("had gone through after all"), "{}", other.text());
+    assert_eq!(tickets(&workspace, id).await.len(), 2);
+    buy(&pat, id, &field(other.text(), "key"), "1", true).await.expect(200);
+    assert_eq!(tickets(&workspace, id).await.len(), 3);
+    buy(&pat, id, "a key with spaces", "1", true).await.expect(400);
+}
+
+async fn who_is_refused_sees_why_and_what_is_so_now(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 4, 3).await;
+    let pat = pat(&workspace).await;
+    let key = field(&page(&pat, id).await, "key");
+    sold(&workspace, id, "Sam", 2).await;
+    let few = buy(&pat, id, &key, "3", true).await.expect(409);
+    let html = few.text();
+    assert!(html.contains("No ticket was bought.</strong> Only 2 tickets left."), "{html}");
+    assert!(html.contains("<strong>2</strong> of 4 left") && !html.contains("<html"), "{html}");
+    assert_ne!(field(html, "key"), key, "a definite answer ends the purchase");
+    buy(&pat, id, &field(html, "key"), "1", true).await.expect(200);
+    let plain = buy(&pat, id, "", "3", false).await.expect(409);
+    assert!(plain.text().contains("<html") && plain.text().contains("you have 1 of 3"), "{}", plain.text());
+    sold(&workspace, id, "Mia", 1).await;
+    let out = buy(&pat, id, "", "1", true).await.expect(409);
+    assert!(out.text().contains("Sold out.") && out.text().contains("data-phase=\"sold-out\""));
+    assert!(out.text().contains("disabled aria-describedby=\"buy-reason\""), "{}", out.text());
+    for quantity in ["0", "x", "1.5", "51"] {
+        let wrong = buy(&pat, id, "", quantity, true).await.expect(422);
+        assert!(wrong.text().contains("whole number"), "{}", wrong.text());
+    }
+    drawn(&workspace, id).await;
+    let late = buy(&pat, id, "", "1", true).await.expect(409);
+    assert!(late.text().contains("The winner is drawn.") && late.text().contains("data-phase=\"drawn\""));
+    assert_eq!(tickets(&workspace, id).await.len(), 4);
+}
+
+async fn an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 1, 1).await;
+    let sam = sold(&workspace, id, "Sam First", 1).await;
+    let root = root(&workspace).await;
+    let path = format!("/raffles/{id}/tickets");
+    let html = root.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains("Sam First") && html.contains("1 of 1 sold"), "{html}");
+    let version = field(&html, "version");
+    // Sam gives it back, and Mia buys the same number.
+    let one: TicketNumber = 1.try_into().unwrap();
+    workspace.app.raffles().cancel(id, one, None, &sam, None).await.unwrap();
+    sold(&workspace, id, "Mia Second", 1).await;
+
+    let cancel = format!("{path}/1/cancel");
+    let stale = [("version", version.as_str()), ("cursor", "")];
+    let row = root.post(&cancel).header("hx-request", "true").form(&stale).send().await.expect(409);
+    let row = row.text();
+    assert!(row.contains("sold again meanwhile, to Mia Second") && !row.contains("<html"), "{row}");
+    let plain = root.post(&cancel).form(&stale).send().await.expect(409);
+    assert!(plain.text().contains("<html") && plain.text().contains("to Mia Second"));
+    assert_eq!(tickets(&workspace, id).await.len(), 1);
+    let fresh = [("version", field(row, "version")), ("cursor", String::new())];
+    let done = root.post(&cancel).form(&fresh).send().await.expect(303);
+    assert_eq!(done.header("location"), path);
+    assert!(tickets(&workspace, id).await.is_empty());
+    root.post(&cancel).form(&fresh).send().await.expect(303);
+    let html = root.get(&path).send().await.expect(200).text().to_owned();
+    for words in ["Ticket 1 of Mia Second given back", "Ticket 1 of Sam First given back", "Opened"] {
+        assert!(html.contains(words), "{words} in {html}");
+    }
+}
+
+async fn a_winner_is_drawn_once_and_everybody_is_shown_the_result(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 2).await;
+    let (root, pat) = (root(&workspace).await, pat(&workspace).await);
+    let draw = format!("/raffles/{id}/draw");
+    let nobody = root.post(&draw).form(NOTHING).send().await.expect(422);
+    assert!(nobody.text().contains("nobody to win") && nobody.text().contains("<html"));
+    let seen = page(&pat, id).await;
+    buy(&pat, id, "", "2", true).await.expect(200);
+    let asked = root.get(&format!("/raffles/{id}/tickets")).send().await.expect(200);
+    for words in ["<strong>2 tickets</strong>", "8 tickets left will not be sold", "cannot be undone"] {
+        assert!(asked.text().contains(words), "{words} in {}", asked.text());
+    }
+    let first = root.post(&draw).form(NOTHING).send().await.expect(303);
+    let second = root.post(&draw).form(NOTHING).send().await.expect(303);
+    assert_eq!(first.header("location"), format!("/raffles/{id}"));
+    assert_eq!(first.header("location"), second.header("location"));
+
+    let result = look(&pat, id, &seen).await.expect(200);
+    let html = result.text();
+    assert!(html.contains("You won!") && html.contains("confetti"), "{html}");
+    assert!(!html.contains("data-live") && !html.contains("hx-get"), "nothing is asked for any more: {html}");
+    let number = tickets(&workspace, id).await[0].number;
+    let kept = pat.post(&format!("/raffles/{id}/tickets/{number}/cancel")).header("hx-request", "true");
+    let kept = kept.form(NOTHING).send().await.expect(200);
+    assert!(kept.text().contains("The ticket stays yours."), "{}", kept.text());
+    let html = page(&root, id).await;
+    assert!(html.contains("Pat Doe, user-"), "an administrator learns who won: {html}");
+}
+
+async fn news_keep_the_key_and_the_number_of_a_purchase_under_way(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 3).await;
+    let pat = pat(&workspace).await;
+    let live = async |query: &str| {
+        let path = format!("/raffles/{id}/live?{query}");
+        pat.get(&path).header("hx-request", "true").send().await.expect(200).text().to_owned()
+    };
+    let key = "019f0000-0000-4000-8000-000000000000";
+    let html = live(&format!("seen=&key={key}&quantity=2")).await;
+    assert_eq!((field(&html, "key"), field(&html, "quantity")), (key.to_owned(), "2".to_owned()));
+    // What no page of ours sends is not given back.
+    let html = live("seen=x&key=%22%3E%3Cscript%3E&quantity=9").await;
+    assert!(field(&html, "key").len() == 36 && !html.contains("<script>"), "{html}");
+    assert_eq!(field(&html, "quantity"), "3");
+    assert_eq!(field(&live("quantity=x").await, "quantity"), "1");
+}
+
+async fn without_javascript_a_raffle_is_opened_bought_from_and_drawn(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (root, pat) = (root(&workspace).await, pat(&workspace).await);
+    let form = root.get("/raffles/new").send().await.expect(200);
+    let key = field(form.text(), "key");
+    assert_eq!(field(form.text(), "tickets"), "100");
+    assert_eq!(field(form.text(), "limitPerPerson"), "2");
+    let fields = [
+        ("key", key.as_str()),
+        ("title", "Autumn"),
+        ("prize", "A bicycle"),
+        ("tickets", "5"),
+        ("limitPerPerson", "2"),
+        ("closesAt", ""),
+    ];
+    let made = root.post("/raffles").form(&fields).send().await.expect(303);
+    let path = made.header("location").to_owned();
+    let again = root.post("/raffles").form(&fields).send().await.expect(303);
+    assert_eq!(again.header("location"), path, "sent twice it is one raffle");
+    let other = root.post("/raffles").form(&[("key", key.as_str()), ("title", "Other"), ("prize", "A car")]);
+    let told = other.send().await.expect(422);
+    assert!(told.text().contains("has opened a raffle already"), "{}", told.text());
+
+    let html = pat.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains("<noscript>") && html.contains("Refresh"), "{html}");
+    let form = [("key", field(&html, "key")), ("quantity", "2".to_owned())];
+    let bought = pat.post(&format!("{path}/tickets")).form(&form).send().await.expect(303);
+    assert_eq!(bought.header("location"), path);
+    let html = pat.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains("Limit reached: 2 of 2.") && html.contains("2 of at most 2."), "{html}");
+    let (_, rest) = html.split_once("class=\"ticket\"><strong>").unwrap();
+    let number = rest.split_once('<').unwrap().0;
+    let back = pat.post(&format!("{path}/tickets/{number}/cancel")).form(NOTHING).send().await.expect(303);
+    assert_eq!(back.header("location"), path);
+    let html = pat.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains("1 of at most 2.") && html.contains("Buy 1 ticket"), "{html}");
+    root.post(&format!("{path}/draw")).form(NOTHING).send().await.expect(303);
+    assert!(pat.get(&path).send().await.expect(200).text().contains("You won!"));
+}
+
+async fn a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 10, 2).await;
+    let pat = pat(&workspace).await;
+    buy(&pat, id, "", "1", true).await.expect(200);
+    let mine = tickets(&workspace, id).await[0].number;
+    let cancel = async |number: TicketNumber| {
+        let path = format!("/raffles/{id}/tickets/{number}/cancel");
+        pat.post(&path).header("hx-request", "true").form(NOTHING).send().await.expect(200).text().to_owned()
+    };
+    assert!(cancel(mine).await.contains(&format!("Ticket {mine} is back in the pool.")));
+    assert!(cancel(mine).await.contains(&format!("Ticket {mine} is not yours any more.")));
+    // Another's ticket is as one that is not there, and stays.
+    sold(&workspace, id, "Sam", 1).await;
+    let theirs = tickets(&workspace, id).await[0].number;
+    assert!(cancel(theirs).await.contains("is not yours any more."));
+    assert_eq!(tickets(&workspace, id).await.len(), 1);
+}
+
+async fn what_is_wrong_with_a_raffle_stands_beside_its_field(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let root = root(&workspace).await;
+    let fields = [
+        ("title", "<b>\"Autumn\"</b>"),
+        ("prize", ""),
+        ("tickets", "0"),
+        ("limitPerPerson", "51"),
+        ("closesAt", "soon"),
+    ];
+    let before = environment.wire().count("TransactWriteItems");
+    let html = root.post("/raffles").form(&fields).send().await.expect(422).text().to_owned();
+    for id in ["prize-error", "tickets-error", "limit-error", "closes-error"] {
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id} in {html}");
+    }
+    assert!(!html.contains("<b>\"Autumn") && html.contains("value=\"soon\""), "{html}");
+    let past = [("title", "Autumn"), ("prize", "A car"), ("closesAt", "2020-01-01T12:00")];
+    let html = root.post("/raffles").form(&past).send().await.expect(422).text().to_owned();
+    assert!(html.contains("The sale ends in the future") && html.contains("value=\"Autumn\""), "{html}");
+    assert_eq!(environment.wire().count("TransactWriteItems"), before);
+    for (path, status) in [
+        ("/raffles/nonsense", 404),
+        ("/raffles/019f0000-0000-7000-8000-000000000000", 404),
+        ("/raffles/019f0000-0000-7000-8000-000000000000/proof", 404),
+        ("/raffles/019f0000-0000-7000-8000-000000000000/tickets", 404),
+        ("/raffles?cursor=x", 400),
+        ("/raffles/verify?raffle=nonsense", 200),
+    ] {
+        root.get(path).send().await.expect(status);
+    }
+}
+
+async fn a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let root = root(&workspace).await;
+    let open = async |closes_at: &str, which: &str| {
+        let fields = [("title", "Night"), ("prize", "A lamp"), ("closesAt", closes_at), ("which", which)];
+        root.post("/raffles").form(&fields).send().await
+    };
+    let gap = open("2099-03-08T02:30", "").await.expect(422);
+    assert!(gap.text().contains("this time is left out"), "{}", gap.text());
+    let fold = open("2099-11-01T01:30", "").await.expect(422);
+    let html = fold.text();
+    assert!(html.contains("this time comes twice") && html.contains("value=\"2099-11-01T01:30\""), "{html}");
+    for words in ["Nov 1, 2099, 1:30 AM EDT", "Nov 1, 2099, 1:30 AM EST"] {
+        assert!(html.contains(words), "{words} in {html}");
+    }
+    for (which, iso, words) in [
+        ("first", "2099-11-01T05:30:00Z", "Nov 1, 2099, 1:30 AM EDT"),
+        ("second", "2099-11-01T06:30:00Z", "Nov 1, 2099, 1:30 AM EST"),
+    ] {
+        let made = open("2099-11-01T01:30", which).await.expect(303);
+        let html = root.get(made.header("location")).send().await.expect(200).text().to_owned();
+        assert!(html.contains(iso) && html.contains(words), "{html}");
+    }
+}
+
+async fn nobody_is_shown_anothers_name(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 4, 2).await;
+    sold(&workspace, id, "Hidden Person", 2).await;
+    let people = [pat(&workspace).await, workspace.session(Role::Agent, "Ann").await];
+    let look = async || {
+        for person in &people {
+            for path in ["/", "/raffles"].into_iter().map(str::to_owned).chain([
+                format!("/raffles/{id}"),
+                format!("/raffles/{id}/proof"),
+                format!("/raffles/{id}/tickets"),
+            ]) {
+                let text = person.get(&path).send().await.text().to_owned();
+                assert!(!text.contains("Hidden") && !text.contains("Root"), "{path}: {text}");
+            }
+            let path = format!("/raffles/{id}/live?seen=");
+            let text = person.get(&path).header("hx-request", "true").send().await.expect(200);
+            assert!(!text.text().contains("Hidden"), "{}", text.text());
+        }
+    };
+    look().await;
+    let refused = buy(&people[0], id, "", "3", true).await.expect(409);
+    assert!(!refused.text().contains("Hidden"));
+    let number = drawn(&workspace, id).await;
+    look().await;
+    let html = page(&people[0], id).await;
+    assert!(html.contains(&format!("Ticket <strong>{number}</strong>")), "{html}");
+}
+
+async fn each_role_sees_its_own_pages(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 4, 2).await;
+    let (root, pat) = (root(&workspace).await, pat(&workspace).await);
+    let ann = workspace.session(Role::Agent, "Ann").await;
+    for person in [&pat, &ann] {
+        for path in ["/raffles/new".to_owned(), format!("/raffles/{id}/tickets")] {
+            person.get(&path).send().await.expect(403);
+        }
+        let draw = person.post(&format!("/raffles/{id}/draw")).header("sec-fetch-site", "same-origin");
+        draw.form(NOTHING).send().await.expect(403);
+        let html = person.get("/raffles").send().await.expect(200).text().to_owned();
+        assert!(html.contains("Autumn") && html.contains("4 of 4 left") && !html.contains("New raffle"));
+        assert!(!page(person, id).await.contains("sales and draw"));
+    }
+    assert!(root.get("/raffles").send().await.expect(200).text().contains("New raffle"));
+    assert!(page(&root, id).await.contains("sales and draw"));
+    // Who takes part and nothing else begins here.
+    let start = pat.get("/").send().await.expect(200).text().to_owned();
+    assert!(start.contains("Welcome, Pat Doe") && start.contains("Autumn"), "{start}");
+    let visitor = workspace.visitor();
+    visitor.get(&format!("/raffles/{id}")).send().await.expect(303);
+    environment.wire().reset();
+    visitor.get("/raffles/verify").send().await.expect(200);
+    assert_eq!(environment.wire().total(), 0, "the browser checks, the desk reads nothing");
+}
+
+async fn raffles_are_listed_newest_first_and_page_by_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let pat = pat(&workspace).await;
+    assert!(pat.get("/raffles").send().await.expect(200).text().contains("There is no raffle yet."));
+    for number in 0..21 {
+        open(&workspace, &format!("Raffle number {number}."), 1, 1).await;
+    }
+    let html = pat.get("/raffles").send().await.expect(200).text().to_owned();
+    let (newest, older) = (html.find("Raffle number 20."), html.find("Raffle number 1."));
+    assert!(newest.unwrap() < older.unwrap() && !html.contains("Raffle number 0."), "{html}");
+    let (_, rest) = html.split_once("href=\"/raffles?cursor=").expect("there is a next page");
+    let cursor = rest.split_once('"').unwrap().0;
+    let html = pat.get(&format!("/raffles?cursor={cursor}")).send().await.expect(200).text().to_owned();
+    assert!(html.contains("Raffle number 0.") && !html.contains("Raffle number 1."), "{html}");
+    assert!(html.contains("First page") && !html.contains("Next page"), "{html}");
+}
+
+async fn a_proof_is_a_commitment_until_the_draw(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, "Autumn", 4, 2).await;
+    sold(&workspace, id, "Sam", 2).await;
+    let pat = pat(&workspace).await;
+    let commitment = workspace.app.raffles().proof(id).await.unwrap().commitment.to_string();
+    let path = format!("/raffles/{id}/proof");
+    let html = pat.get(&path).send().await.expect(200).text().to_owned();
+    assert!(html.contains(&commitment) && !html.contains("Check it in this browser"), "{html}");
+    let number = drawn(&workspace, id).await;
+    let proof: Value = serde_json::to_value(workspace.app.raffles().proof(id).await.unwrap()).unwrap();
+    let html = pat.get(&path).send().await.expect(200).text().to_owned();
+    for text in [&proof["commitment"], &proof["seed"], &proof["listHash"]] {
+        assert!(html.contains(text.as_str().unwrap()), "{text} in {html}");
+    }
+    assert!(html.contains(&format!("Ticket <strong>{number}</strong> of 2 sold")), "{html}");
+    assert!(html.contains(&format!("/raffles/verify?raffle={id}")), "{html}");
+    let check = workspace.visitor().get(&format!("/raffles/verify?raffle={id}")).send().await.expect(200);
+    assert!(check.text().contains(&format!("/api/raffles/{id}/proof")), "{}", check.text());
+}

@@ -1,0 +1,546 @@
+//! Races for tickets: crowds, retries, tickets given back, and the draw in the middle of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::{join, join_all};
+use holdfast::base::identity::{AccountId, Role, SignedIn};
+use holdfast::raffles::RaffleError;
+use holdfast::raffles::buy::Purchase;
+use holdfast::raffles::domain::{
+    Block, Holding, NewRaffle, PurchaseError, Quantity, RaffleId, RaffleState, RaffleStatus, Ticket,
+    TicketCount, TicketNumber,
+};
+use holdfast::store::ledger::Done;
+use holdfast::store::{Key, Select, StoreError, from_item};
+use serde_json::{Value, json};
+
+use crate::support::case::scaled;
+use crate::support::chance::{Dice, Hands, a_fault};
+use crate::support::http::Response;
+use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::{Case, Fault, TestEnvironment, cases};
+use holdfast::store::RetryPolicy;
+use std::time::Duration;
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        store: a_crowd_of_150_buys_exactly_the_100_tickets_and_every_refusal_is_true,
+            a_crowd_buys_the_same_while_the_store_fails_again_and_again,
+            a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out,
+            tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sold_out,
+            twenty_draws_at_once_have_one_winner,
+            a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds,
+            a_ticket_is_given_back_once_by_ten_at_once,
+            a_draw_comes_through_while_a_crowd_goes_on_buying,
+            a_draw_that_died_holds_nobody_up_for_long,
+            random_purchases_returns_and_a_draw_leave_every_ticket_accounted_for_once
+    ]
+}
+
+const WRITE: &str = "TransactWriteItems";
+
+/// 150 at once on a machine with two cores: what is told is who gets what, not how soon.
+const CROWDED: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(60),
+    request: Duration::from_secs(180),
+    reserve: Duration::from_secs(10),
+};
+
+async fn open(workspace: &Workspace, tickets: u32, limit: u32) -> RaffleId {
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    let new = NewRaffle {
+        title: "Autumn".parse().unwrap(),
+        prize: "A bicycle".parse().unwrap(),
+        tickets: tickets.try_into().unwrap(),
+        limit: limit.try_into().unwrap(),
+        closes_at: None,
+    };
+    now(workspace.app.raffles().create(&new, &admin, None).await.unwrap()).id
+}
+
+fn now<T>(done: Done<T>) -> T {
+    match done {
+        Done::Now(made) => made,
+        Done::Replayed(answer) => panic!("it was done before: {answer:?}"),
+    }
+}
+
+async fn people(workspace: &Workspace, count: usize) -> Vec<SignedIn> {
+    join_all((0..count).map(|number| {
+        let workspace = workspace.clone();
+        async move { workspace.account(Role::Participant, &format!("Person {number}")).await }
+    }))
+    .await
+}
+
+async fn buy(
+    workspace: &Workspace,
+    id: RaffleId,
+    quantity: u32,
+    who: &SignedIn,
+) -> Result<Purchase, RaffleError> {
+    workspace.app.raffles().buy(id, quantity.try_into().unwrap(), who, None).await.map(now)
+}
+
+async fn draw(workspace: &Workspace, id: RaffleId, who: &SignedIn) -> Result<RaffleState, RaffleError> {
+    workspace.app.raffles().draw(id, who, None).await.map(now)
+}
+
+/// 50 people who each buy one ticket three times, all at once, over two instances.
+async fn crowd(desks: [&Workspace; 2], id: RaffleId) -> Vec<Response> {
+    let tokens: Vec<String> = join_all((0..50).map(|number| {
+        let workspace = desks[0].clone();
+        async move { workspace.token(Role::Participant, &format!("Person {number}")).await }
+    }))
+    .await;
+    let path = format!("/api/raffles/{id}/tickets");
+    let buying = (0..150).map(|number| {
+        let (client, path) = (desks[number % 2].bearer(&tokens[number % 50]), path.clone());
+        tokio::spawn(async move { client.post(&path).json(&json!({ "quantity": 1 })).send().await })
+    });
+    join_all(buying).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// Exactly 100 are sold, 50 are refused, and what each was told fits what they were shown.
+async fn assert_sold_out(workspace: &Workspace, id: RaffleId, answers: Vec<Response>) {
+    let (mut numbers, mut refused) = (BTreeSet::new(), 0);
+    for answer in answers {
+        let status = answer.status.as_u16();
+        let body: Value = answer.json();
+        if status == 201 {
+            let number = body["numbers"][0].as_u64().unwrap();
+            assert_eq!(body["numbers"].as_array().unwrap().len(), 1);
+            assert!(body["raffle"]["mine"].as_array().unwrap().contains(&json!(number)));
+            assert!(numbers.insert(number), "a number was sold twice");
+            continue;
+        }
+        assert_eq!(status, 409, "{body}");
+        refused += 1;
+        let fresh = &body["fresh"];
+        match body["type"].as_str().unwrap() {
+            "urn:holdfast:problem:limit-reached" => {
+                assert_eq!(fresh["mine"].as_array().unwrap().len(), 2);
+                assert!(body["detail"].as_str().unwrap().starts_with("Limit reached: 2 of 2"), "{body}");
+            }
+            "urn:holdfast:problem:sold-out" => {
+                assert_eq!((&fresh["remaining"], &fresh["sold"]), (&json!(0), &json!(100)))
+            }
+            other => panic!("{other} is not true"),
+        }
+    }
+    assert_eq!(refused, 50);
+    assert_eq!(numbers, (1..=100).collect());
+    let accounted = assert_accounted(workspace, id).await;
+    assert_eq!(accounted.tickets.len(), 100);
+    assert!(accounted.holdings.values().all(|holding| holding.count() == 2), "nobody has more than two");
+}
+
+async fn a_crowd_of_150_buys_exactly_the_100_tickets_and_every_refusal_is_true(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let [one, other] = [0, 1].map(|_| workspace.another(&environment, &environment.another_wire(), CROWDED));
+    let id = open(&workspace, 100, 2).await;
+    let answers = crowd([&one, &other], id).await;
+    assert_sold_out(&workspace, id, answers).await;
+}
+
+async fn a_crowd_buys_the_same_while_the_store_fails_again_and_again(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let wires = [environment.another_wire(), environment.another_wire()];
+    let [one, other] = [0, 1].map(|number| workspace.another(&environment, &wires[number], CROWDED));
+    let id = open(&workspace, 100, 2).await;
+    let mut dice = Dice(7);
+    for wire in &wires {
+        for _ in 0..120 {
+            wire.next(WRITE, a_fault(&mut dice));
+        }
+        wire.times(10, "Query", Fault::Throttled);
+        wire.times(10, "GetItem", Fault::StatusAfterCommit(500));
+    }
+    // Making the people takes some of the faults.
+    let answers = crowd([&one, &other], id).await;
+    assert_sold_out(&workspace, id, answers).await;
+}
+
+async fn a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, 9, 4).await;
+    let people = people(&workspace, 30).await;
+    let buying = people.into_iter().enumerate().map(|(number, who)| {
+        let workspace = workspace.clone();
+        let quantity = 1 + u32::try_from(number % 4).unwrap();
+        tokio::spawn(async move { (quantity, buy(&workspace, id, quantity, &who).await) })
+    });
+    let (mut sold, mut refused) = (0, Vec::new());
+    for answer in join_all(buying).await {
+        match answer.unwrap() {
+            (quantity, Ok(purchase)) => {
+                assert_eq!(purchase.numbers.len(), quantity as usize, "all that was asked for, or nothing");
+                sold += quantity;
+            }
+            (quantity, Err(RaffleError::Denied { denial, fresh })) => {
+                match denial {
+                    PurchaseError::SoldOut => assert_eq!(fresh.remaining, 0),
+                    PurchaseError::OnlyLeft { remaining } => assert!((1..quantity).contains(&remaining)),
+                    denial => panic!("{denial:?} is not true"),
+                }
+                refused.push(quantity);
+            }
+            (_, Err(error)) => panic!("{error}"),
+        }
+    }
+    assert_eq!(assert_accounted(&workspace, id).await.tickets.len(), sold as usize);
+    assert!(refused.iter().all(|quantity| *quantity > 9 - sold), "{refused:?} refused, {sold} of 9 sold");
+}
+
+async fn tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sold_out(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let wire = environment.another_wire();
+    let other = workspace.another(&environment, &wire, PATIENCE);
+    let id = open(&workspace, 8, 8).await;
+    let [ann, bob] = [
+        workspace.account(Role::Participant, "Ann").await,
+        workspace.account(Role::Participant, "Bob").await,
+    ];
+    buy(&workspace, id, 8, &ann).await.unwrap();
+    // Bob's first read finds nothing left; before his second, Ann gives a ticket back.
+    let first = wire.hold(1, "Query");
+    let second = wire.hold(1, "Query");
+    let buying = {
+        let bob = bob.clone();
+        tokio::spawn(async move { buy(&other, id, 1, &bob).await })
+    };
+    first.arrived(1).await;
+    first.open();
+    second.arrived(1).await;
+    workspace.app.raffles().cancel(id, TicketNumber::try_from(3).unwrap(), None, &ann, None).await.unwrap();
+    second.open();
+    let purchase = buying.await.unwrap().unwrap();
+    assert_eq!(purchase.numbers, [TicketNumber::try_from(3).unwrap()]);
+    assert_accounted(&workspace, id).await;
+    let refusal = buy(&workspace, id, 1, &bob).await.unwrap_err();
+    assert!(matches!(refusal, RaffleError::Denied { denial: PurchaseError::SoldOut, .. }), "{refusal}");
+}
+
+async fn twenty_draws_at_once_have_one_winner(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    for _ in 0..5 {
+        let id = open(&workspace, 20, 5).await;
+        for who in people(&workspace, 3).await {
+            buy(&workspace, id, 4, &who).await.unwrap();
+        }
+        let drawing = (0..20).map(|number| {
+            let workspace = if number % 2 == 0 { workspace.clone() } else { other.clone() };
+            let admin = admin.clone();
+            tokio::spawn(async move { draw(&workspace, id, &admin).await })
+        });
+        let (mut drawn, mut winners) = (0, BTreeSet::new());
+        for answer in join_all(drawing).await {
+            let state = match answer.unwrap() {
+                Ok(state) => {
+                    drawn += 1;
+                    state
+                }
+                Err(RaffleError::Drawn(fresh)) => *fresh,
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(state.status, RaffleStatus::Closed);
+            winners.insert(state.winner.unwrap().number);
+        }
+        assert_eq!((drawn, winners.len()), (1, 1));
+        let accounted = assert_accounted(&workspace, id).await;
+        assert!(accounted.tickets.contains_key(winners.first().unwrap()));
+    }
+}
+
+async fn a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let wire = environment.another_wire();
+    let other = workspace.another(&environment, &wire, PATIENCE);
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    let [ann, bob] = [
+        workspace.account(Role::Participant, "Ann").await,
+        workspace.account(Role::Participant, "Bob").await,
+    ];
+    let (mut in_time, mut refused) = (0, 0);
+    let rounds = scaled(42, 201);
+    for round in 0..rounds {
+        let id = open(&workspace, 10, 2).await;
+        buy(&workspace, id, 1, &ann).await.unwrap();
+        // In every third round the purchase has read and not yet written when the draw comes through, in every third
+        // it is the other way round, and in every third nobody knows.
+        let (bought, drawn) = match round % 3 {
+            0 => {
+                let gate = wire.hold(1, WRITE);
+                let drawing = async {
+                    gate.arrived(1).await;
+                    let drawn = draw(&workspace, id, &admin).await;
+                    gate.open();
+                    drawn
+                };
+                join(buy(&other, id, 1, &bob), drawing).await
+            }
+            1 => {
+                let gate = wire.hold(1, WRITE);
+                let buying = async {
+                    gate.arrived(1).await;
+                    let bought = buy(&workspace, id, 1, &bob).await;
+                    gate.open();
+                    bought
+                };
+                join(buying, draw(&other, id, &admin)).await
+            }
+            _ => join(buy(&workspace, id, 1, &bob), draw(&other, id, &admin)).await,
+        };
+        let winner = drawn.unwrap().winner.unwrap().number;
+        let proof = workspace.app.raffles().proof(id).await.unwrap();
+        let verdict = proof.verify().unwrap();
+        assert_eq!(verdict.winner, winner);
+        match bought {
+            Ok(purchase) => {
+                in_time += 1;
+                assert_eq!(verdict.sold, 2);
+                assert!(proof.sold.unwrap().contains(&purchase.numbers[0]));
+            }
+            Err(RaffleError::Denied { denial: PurchaseError::Drawn, fresh }) => {
+                refused += 1;
+                assert_eq!((verdict.sold, fresh.mine.len()), (1, 0));
+                assert_eq!(fresh.winner.map(|winner| winner.number), Some(winner));
+            }
+            Err(error) => panic!("{error}"),
+        }
+        assert_accounted(&workspace, id).await;
+    }
+    assert!(in_time >= rounds / 3 && refused >= rounds / 3, "{in_time} in time, {refused} refused");
+}
+
+async fn a_ticket_is_given_back_once_by_ten_at_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, 10, 3).await;
+    let ann = workspace.account(Role::Participant, "Ann").await;
+    let number = buy(&workspace, id, 3, &ann).await.unwrap().numbers[1];
+    let returning = (0..10).map(|_| {
+        let (workspace, ann) = (workspace.clone(), ann.clone());
+        tokio::spawn(async move { workspace.app.raffles().cancel(id, number, None, &ann, None).await })
+    });
+    let (mut done, mut gone) = (0, 0);
+    for answer in join_all(returning).await {
+        match answer.unwrap() {
+            Ok(state) => {
+                done += 1;
+                assert_eq!((state.mine.len(), state.remaining, state.may_buy), (2, 8, 1));
+            }
+            Err(RaffleError::NoSuchTicket(_)) => gone += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((done, gone), (1, 9));
+    assert_eq!(assert_accounted(&workspace, id).await.tickets.len(), 2);
+}
+
+async fn a_draw_comes_through_while_a_crowd_goes_on_buying(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    let id = open(&workspace, 100_000, 50).await;
+    let buyers = people(&workspace, 12).await;
+    buy(&workspace, id, 1, &buyers[0]).await.unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let buying: Vec<_> = buyers
+        .into_iter()
+        .map(|who| {
+            let (workspace, ended) =
+                (workspace.another(&environment, &environment.another_wire(), PATIENCE), ended.clone());
+            tokio::spawn(async move {
+                while !ended.load(Ordering::SeqCst) {
+                    match buy(&workspace, id, 1, &who).await {
+                        Ok(_) => {}
+                        Err(RaffleError::Denied { denial: PurchaseError::Drawn, .. }) => return,
+                        // The limit is high, and yet they may come to it: then they give one back and go on.
+                        Err(RaffleError::Denied { denial: PurchaseError::LimitReached { .. }, fresh }) => {
+                            let _ = workspace.app.raffles().cancel(id, fresh.mine[0], None, &who, None).await;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let drawn = draw(&workspace, id, &admin).await;
+    ended.store(true, Ordering::SeqCst);
+    for buyer in join_all(buying).await {
+        buyer.unwrap();
+    }
+    let accounted = assert_accounted(&workspace, id).await;
+    assert!(accounted.tickets.contains_key(&drawn.unwrap().winner.unwrap().number));
+}
+
+async fn a_draw_that_died_holds_nobody_up_for_long(environment: TestEnvironment) {
+    let hands = Hands::default();
+    let mut workspace = Workspace::open(&environment).await;
+    workspace.app.clock = hands.clock();
+    let wire = environment.another_wire();
+    let mut dying = workspace.another(&environment, &wire, PATIENCE);
+    dying.app.clock = hands.clock();
+    let id = open(&workspace, 10, 2).await;
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    let [ann, bob] = [
+        workspace.account(Role::Participant, "Ann").await,
+        workspace.account(Role::Participant, "Bob").await,
+    ];
+    buy(&workspace, id, 1, &ann).await.unwrap();
+    // The draw is overtaken, announces itself, and dies before it tries again.
+    let closing = wire.hold(1, WRITE);
+    let announced = wire.hold(1, WRITE);
+    let again = wire.hold(1, WRITE);
+    let task = tokio::spawn(async move { draw(&dying, id, &admin).await });
+    closing.arrived(1).await;
+    // Whichever block it takes from, the draw guards it.
+    buy(&workspace, id, 1, &bob).await.unwrap();
+    closing.open();
+    announced.arrived(1).await;
+    announced.open();
+    again.arrived(1).await;
+    task.abort();
+    let buying = {
+        let workspace = workspace.clone();
+        tokio::spawn(async move { buy(&workspace, id, 1, &bob).await })
+    };
+    environment.wire().reset();
+    while environment.wire().count("Query") < 3 {
+        tokio::task::yield_now().await;
+        assert!(!buying.is_finished(), "the purchase waits for the draw");
+    }
+    hands.forward(10);
+    let purchase = buying.await.unwrap().unwrap();
+    assert_eq!(purchase.raffle.mine.len(), 2);
+    assert_accounted(&workspace, id).await;
+}
+
+const WORKERS: usize = 8;
+const OPERATIONS: usize = 40;
+
+async fn random_purchases_returns_and_a_draw_leave_every_ticket_accounted_for_once(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let id = open(&workspace, 23, 5).await;
+    let admin = workspace.account(Role::Administrator, "Ada").await;
+    let people = Arc::new(people(&workspace, 6).await);
+    let seed = getrandom::u64().unwrap();
+    println!("seed {seed}");
+    let workers = (0..WORKERS).map(|number| {
+        let wire = environment.another_wire();
+        let workspace = workspace.another(&environment, &wire, PATIENCE);
+        let (people, admin) = (people.clone(), admin.clone());
+        tokio::spawn(async move {
+            let mut dice = Dice(seed.wrapping_add(number as u64));
+            for step in 0..OPERATIONS {
+                if dice.roll(4) == 0 {
+                    wire.next(WRITE, a_fault(&mut dice));
+                }
+                if number == 0 && step == OPERATIONS * 3 / 4 {
+                    match draw(&workspace, id, &admin).await {
+                        Ok(_) | Err(RaffleError::NothingSold) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                operate(&workspace, id, &people, &mut dice).await;
+                wire.reset();
+            }
+        })
+    });
+    for worker in join_all(workers).await {
+        worker.unwrap();
+    }
+    let accounted = assert_accounted(&workspace, id).await;
+    let proof = workspace.app.raffles().proof(id).await.unwrap();
+    if proof.status == RaffleStatus::Closed {
+        assert_eq!(proof.verify().unwrap().sold, accounted.tickets.len());
+    }
+}
+
+/// One operation, of which only what the product may answer is accepted.
+async fn operate(workspace: &Workspace, id: RaffleId, people: &[SignedIn], dice: &mut Dice) {
+    let who = dice.pick(people).clone();
+    let outcome = if dice.roll(3) == 0 {
+        let Ok(state) = workspace.app.raffles().read(id, &who).await else { return };
+        if state.mine.is_empty() {
+            return;
+        }
+        let number = *dice.pick(&state.mine);
+        workspace.app.raffles().cancel(id, number, None, &who, None).await.map(drop)
+    } else {
+        let quantity = Quantity::try_from(1 + u32::try_from(dice.roll(3)).unwrap()).unwrap();
+        workspace.app.raffles().buy(id, quantity, &who, None).await.map(drop)
+    };
+    match outcome {
+        Ok(())
+        | Err(
+            RaffleError::Denied { .. }
+            | RaffleError::Drawn(_)
+            | RaffleError::NoSuchTicket(_)
+            | RaffleError::Contention
+            | RaffleError::Store(StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. }),
+        ) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What is sold of a raffle, told three times in the table.
+pub struct Accounted {
+    /// By the tickets.
+    pub tickets: BTreeMap<TicketNumber, Ticket>,
+    /// By what people have.
+    pub holdings: HashMap<AccountId, Holding>,
+}
+
+/// Blocks, tickets and holdings tell the same; numbers are the raffle's; nobody is over the limit.
+pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted {
+    let dynamo = &workspace.app.dynamo;
+    let mut tickets: BTreeMap<TicketNumber, Ticket> = BTreeMap::new();
+    let mut cursor = None;
+    loop {
+        let page = workspace.app.raffles().tickets(id, 100, cursor.as_deref()).await.unwrap();
+        tickets.extend(page.tickets.into_iter().map(|ticket| (ticket.number, ticket)));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    let range = Select::partition(format!("RAFFLE#{id}"), 100).begins_with("BLOCK#");
+    let blocks: Vec<Block> =
+        dynamo.select(&range).await.unwrap().items.into_iter().map(|item| from_item(item).unwrap()).collect();
+    let raffle = dynamo.get(&Key::new(format!("RAFFLE#{id}"), "RAFFLE")).await.unwrap().unwrap();
+    let raffle: holdfast::raffles::domain::Raffle = from_item(raffle).unwrap();
+    let pool = holdfast::raffles::domain::Pool::of(blocks, raffle.tickets).unwrap();
+    assert_eq!(
+        pool.sold_numbers(),
+        tickets.keys().copied().collect::<Vec<_>>(),
+        "blocks and tickets tell the same"
+    );
+    assert!(tickets.keys().all(|number| number.get() <= raffle.tickets.get()));
+    assert!(raffle.tickets <= TicketCount::try_from(TicketCount::MAX).unwrap());
+    let range = Select::partition(format!("TICKETS#{id}"), 1_000).begins_with("HOLDER#");
+    let mut holdings: HashMap<AccountId, Holding> = HashMap::new();
+    for item in dynamo.select(&range).await.unwrap().items {
+        let account = item["sk"].as_s().unwrap().strip_prefix("HOLDER#").unwrap().parse().unwrap();
+        holdings.insert(account, from_item(item).unwrap());
+    }
+    let mut held: BTreeMap<TicketNumber, AccountId> = BTreeMap::new();
+    for (account, holding) in &holdings {
+        assert!(holding.count() <= raffle.limit.get(), "{account} is over the limit");
+        for number in &holding.numbers {
+            assert_eq!(held.insert(*number, *account), None, "{number} has two holders");
+        }
+    }
+    let holders: BTreeMap<TicketNumber, AccountId> =
+        tickets.values().map(|ticket| (ticket.number, ticket.holder)).collect();
+    assert_eq!(held, holders, "holdings and tickets tell the same");
+    Accounted { tickets, holdings }
+}

@@ -1,0 +1,498 @@
+//! Rules: each event once for each rule, whatever the stream repeats, and nothing without a record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::{join, join_all};
+use holdfast::app::build_router;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::Role;
+use holdfast::orders::list::{self, OrderFilter};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::orders::{create as create_order, set_cap, stock};
+use super::stats::{follow, told};
+use crate::support::http::Client;
+use crate::support::workspace::{PATIENCE, Workspace, change, create, new_lead};
+use crate::support::{Case, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: rules_are_changed_by_version_and_made_once;
+        web: a_rule_that_cannot_be_right_is_refused_with_its_field,
+            only_administrators_change_rules_and_participants_see_none,
+            whoever_loses_a_race_for_a_rule_keeps_what_was_typed;
+        store: a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two,
+            a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers;
+        app: a_rule_that_runs_once_never_runs_again,
+            rules_that_set_each_other_off_stop_at_a_depth_of_five,
+            a_failing_rule_is_tried_three_times_then_parked_and_run_again,
+            conditions_decide_which_events_a_rule_answers,
+            caps_and_stock_set_rules_off_when_they_are_reached;
+        embedded: rules_are_made_changed_and_run_again_on_their_page
+    ]
+}
+
+const RULES: &str = "/api/automation/rules";
+
+async fn administrator(workspace: &Workspace) -> Client {
+    workspace.program(Role::Administrator).await
+}
+
+/// Makes a rule.
+async fn rule(client: &Client, body: Value) -> Value {
+    client.post(RULES).json(&body).send().await.expect(201).json()
+}
+
+/// A rule that orders for each lead that comes.
+fn order_for_lead(on: &str) -> Value {
+    json!({
+        "name": "Welcome", "on": on,
+        "command": "create_order customer_name=\"For {name}\" customer_email={email} requested_states={state} quantity_per_state=1",
+    })
+}
+
+async fn runs(client: &Client, query: &str) -> Vec<Value> {
+    let list: Value = client.get(&format!("/api/automation/runs?{query}")).send().await.expect(200).json();
+    list["items"].as_array().unwrap().clone()
+}
+
+async fn orders(workspace: &Workspace) -> usize {
+    let request = list::ListRequest { filter: OrderFilter::default(), limit: 100, cursor: None };
+    workspace.app.orders().list(&request).await.unwrap().orders.len()
+}
+
+/// A clock that a case moves on.
+#[derive(Clone)]
+struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    fn at(time: &str) -> Self {
+        let time: Timestamp = time.parse().unwrap();
+        Self(Arc::new(AtomicI64::new(time.as_second())))
+    }
+
+    fn forward(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The workspace with this clock.
+    fn hold(&self, mut workspace: Workspace) -> Workspace {
+        let seconds = self.0.clone();
+        workspace.app.clock =
+            Clock::from_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
+        (workspace.router, workspace.routes) = build_router(workspace.app.clone());
+        workspace
+    }
+}
+
+async fn a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
+    let admin = administrator(&workspace).await;
+    let rule = rule(&admin, order_for_lead("lead.created")).await;
+    create(&admin, &new_lead("Ann Lee", "ann@example.com")).await;
+    let changes = told(&environment, &workspace).await;
+    for _ in 0..5 {
+        let (one, another) =
+            join(workspace.app.projections().consume(&changes), other.app.projections().consume(&changes))
+                .await;
+        one.and(another).unwrap();
+    }
+    assert_eq!(orders(&workspace).await, 1);
+    let runs = runs(&admin, "").await;
+    let [run] = &runs[..] else { panic!("{runs:#?}") };
+    assert_eq!((&run["state"], &run["attempts"], &run["rule"]), (&json!("DONE"), &json!(1), &rule["id"]));
+    assert_eq!(run["event"]["kind"], "lead.created");
+    assert!(
+        run["command"].as_str().unwrap().starts_with("create_order customer_name=\"For Ann Lee\""),
+        "{run}"
+    );
+    assert!(run["result"].as_str().unwrap().contains("leads=1"), "{run}");
+    let order: Value = serde_json::to_value(
+        &workspace
+            .app
+            .orders()
+            .list(&list::ListRequest { limit: 1, ..Default::default() })
+            .await
+            .unwrap()
+            .orders[0],
+    )
+    .unwrap();
+    assert_eq!(order["createdBy"], "Rule Welcome");
+    assert_eq!(order["cause"], json!({ "rule": rule["id"], "depth": 1 }));
+}
+
+async fn a_rule_that_runs_once_never_runs_again(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    let mut once = order_for_lead("lead.created");
+    once["repeat"] = json!("once");
+    rule(&admin, once).await;
+    for number in 0..3 {
+        create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
+        follow(&environment, &workspace).await;
+    }
+    assert_eq!(orders(&workspace).await, 1);
+    assert_eq!(runs(&admin, "").await.len(), 1);
+}
+
+async fn rules_that_set_each_other_off_stop_at_a_depth_of_five(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    stock(&workspace, "NY", 12).await;
+    set_cap(&workspace, "NY", 20).await;
+    let body = json!({
+        "name": "Again", "on": "order.created",
+        "command": "create_order customer_name={customerName} customer_email={customerEmail} requested_states={states} quantity_per_state=1",
+    });
+    rule(&admin, body).await;
+    create_order(&workspace, &["NY"], Some(1)).await.unwrap();
+    follow(&environment, &workspace).await;
+    assert_eq!(orders(&workspace).await, 6, "the first, and five that followed from it");
+    assert_eq!(runs(&admin, "state=DONE").await.len(), 5);
+    let stopped = runs(&admin, "state=STOPPED").await;
+    let [run] = &stopped[..] else { panic!("{stopped:#?}") };
+    assert!(run["result"].as_str().unwrap().starts_with("Depth 5 reached"), "{run}");
+    let id = run["id"].as_str().unwrap();
+    let retry = admin.post(&format!("/api/automation/runs/{id}/retry")).json(&json!({ "version": 1 }));
+    assert_eq!(retry.send().await.expect(422).json::<Value>()["type"], "urn:holdfast:problem:not-to-repeat");
+}
+
+async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(environment: TestEnvironment) {
+    let hands = Hands::at("2026-11-20T12:00:00Z");
+    let workspace = hands.hold(Workspace::open(&environment).await);
+    let admin = administrator(&workspace).await;
+    let body = json!({
+        "name": "Serve California", "on": "lead.qualified",
+        "command": "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states=CA",
+    });
+    let rule = rule(&admin, body).await;
+    let lead = create(&admin, &new_lead("Lead", "lead@example.com")).await;
+    change(&admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
+    follow(&environment, &workspace).await;
+    let state = async || {
+        let runs = runs(&admin, &format!("rule={}", rule["id"].as_str().unwrap())).await;
+        let [run] = &runs[..] else { panic!("{runs:#?}") };
+        run.clone()
+    };
+    let first = state().await;
+    assert_eq!((&first["state"], &first["attempts"]), (&json!("FAILED"), &json!(1)));
+    assert!(first["result"].as_str().unwrap().starts_with("There is nothing to give"), "{first}");
+    workspace.app.projections().sweep().await.unwrap();
+    assert_eq!(state().await, first, "its time has not come");
+    for (wait, attempts, expected) in
+        [(60, 2, "FAILED"), (299, 2, "FAILED"), (1, 3, "PARKED"), (3600, 3, "PARKED")]
+    {
+        hands.forward(wait);
+        workspace.app.projections().sweep().await.unwrap();
+        let run = state().await;
+        assert_eq!((&run["state"], &run["attempts"]), (&json!(expected), &json!(attempts)), "after {wait} s");
+    }
+    let parked = runs(&admin, "state=PARKED").await;
+    assert_eq!(parked.len(), 1, "parked ones are listed apart");
+
+    let path = format!("/api/automation/runs/{}/retry", parked[0]["id"].as_str().unwrap());
+    admin.post(&path).json(&json!({})).send().await.expect(428);
+    let stale: Value = admin.post(&path).json(&json!({ "version": 1 })).send().await.expect(409).json();
+    assert_eq!(stale["fresh"], parked[0]);
+    stock(&workspace, "CA", 2).await;
+    let again = || {
+        admin.post(&path).header("idempotency-key", "again").json(&json!({ "version": parked[0]["version"] }))
+    };
+    let done = again().send().await.expect(200);
+    assert_eq!(done.json::<Value>()["state"], "DONE");
+    assert_eq!(again().send().await.expect(200).text(), done.text(), "the same request is answered the same");
+    assert_eq!(orders(&workspace).await, 1);
+    let version = done.json::<Value>()["version"].clone();
+    admin.post(&path).json(&json!({ "version": version })).send().await.expect(422);
+    assert_eq!(orders(&workspace).await, 1);
+}
+
+async fn a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers(environment: TestEnvironment) {
+    let hands = Hands::at("2026-11-20T12:07:00Z");
+    let workspace = hands.hold(Workspace::open(&environment).await);
+    let other = hands.hold(workspace.another(&environment, &environment.another_wire(), PATIENCE));
+    let admin = administrator(&workspace).await;
+    stock(&workspace, "NY", 9).await;
+    let body = json!({
+        "name": "Standing order", "on": "every 15m",
+        "command": "create_order customer_name=Acme customer_email=buy@acme.example requested_states=NY quantity_per_state=1",
+    });
+    rule(&admin, body).await;
+    // 12:07, 12:14, 12:15, 12:29, 12:30 and, after a night in which nobody swept, 8:00.
+    for (wait, expected) in [(0, 0), (420, 0), (60, 1), (840, 1), (60, 2), (70_200, 3)] {
+        hands.forward(wait);
+        let several = [&workspace, &other].map(|workspace| workspace.app.projections());
+        let sweeps = (0..3).flat_map(|_| several.iter().map(|projections| projections.sweep()));
+        join_all(sweeps).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(orders(&workspace).await, expected, "{wait} s later");
+        assert_eq!(runs(&admin, "").await.len(), expected);
+    }
+}
+
+async fn conditions_decide_which_events_a_rule_answers(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    let mut body = order_for_lead("lead.created");
+    body["conditions"] = json!({ "states": ["CA", "NY"], "scoreAtLeast": 60 });
+    rule(&admin, body.clone()).await;
+    body["enabled"] = json!(false);
+    body["conditions"] = json!({});
+    rule(&admin, body).await;
+    for (number, state, score) in [(1, "NY", 60), (2, "NY", 59), (3, "TX", 99), (4, "CA", 61)] {
+        let mut lead = new_lead("Lead", &format!("lead{number}@example.com"));
+        lead["state"] = json!(state);
+        lead["leadScore"] = json!(score);
+        create(&admin, &lead).await;
+    }
+    follow(&environment, &workspace).await;
+    let runs = runs(&admin, "").await;
+    let states: Vec<_> = runs.iter().map(|run| run["event"]["fields"]["state"].as_str().unwrap()).collect();
+    assert_eq!(states.len(), 2, "{runs:#?}");
+    assert!(states.contains(&"NY") && states.contains(&"CA"));
+}
+
+async fn caps_and_stock_set_rules_off_when_they_are_reached(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    for on in ["cap.reached", "stock.low", "order.deleted"] {
+        let command = if on == "order.deleted" { "get_orders" } else { "get_leads state={state}" };
+        rule(&admin, json!({ "name": on, "on": on, "command": command })).await;
+    }
+    stock(&workspace, "NY", 15).await;
+    follow(&environment, &workspace).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "a stock that grows is not low");
+    let first = create_order(&workspace, &["NY"], Some(5)).await.unwrap();
+    follow(&environment, &workspace).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "ten are left, and five are out");
+    create_order(&workspace, &["NY"], Some(5)).await.unwrap();
+    follow(&environment, &workspace).await;
+    workspace.app.orders().delete(first.order.id, None, &super::orders::by(), None).await.unwrap();
+    follow(&environment, &workspace).await;
+    let mut seen: Vec<_> = runs(&admin, "state=DONE").await;
+    seen.sort_by_key(|run| run["event"]["kind"].to_string());
+    let told: Vec<_> = seen
+        .iter()
+        .map(|run| (run["event"]["kind"].clone(), run["event"]["fields"]["quantity"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (json!("cap.reached"), json!("10")),
+            (json!("order.deleted"), json!("5")),
+            (json!("stock.low"), json!("5"))
+        ]
+    );
+}
+
+async fn rules_are_changed_by_version_and_made_once(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    let make = || admin.post(RULES).header("idempotency-key", "make").json(&order_for_lead("lead.created"));
+    let made = make().send().await.expect(201);
+    assert_eq!(made.header("etag"), "\"1\"");
+    let rule: Value = made.json();
+    let path = format!("{RULES}/{}", rule["id"].as_str().unwrap());
+    assert_eq!(made.header("location"), path);
+    assert_eq!(make().send().await.expect(201).text(), made.text());
+    assert_eq!(admin.get(RULES).send().await.expect(200).json::<Value>()["items"], json!([rule]));
+
+    admin.patch(&path).json(&json!({ "enabled": false })).send().await.expect(428);
+    admin.patch(&path).json(&json!({ "version": 1 })).send().await.expect(400);
+    let off = json!({ "version": 1, "enabled": false, "conditions": { "states": ["NY", "CA", "NY"] } });
+    let changed = admin.patch(&path).json(&off).send().await.expect(200);
+    let rule: Value = changed.json();
+    assert_eq!((&rule["version"], &rule["enabled"]), (&json!(2), &json!(false)));
+    assert_eq!(rule["conditions"]["states"], json!(["CA", "NY"]));
+    let stale = admin.patch(&path).header("if-match", "\"1\"").json(&json!({ "name": "Other" }));
+    assert_eq!(stale.send().await.expect(409).json::<Value>()["fresh"], rule);
+    let renames = (0..8).map(|number| {
+        let (admin, path) = (admin.clone(), path.clone());
+        async move {
+            let body = json!({ "version": 2, "name": format!("Name {number}") });
+            admin.patch(&path).json(&body).send().await.status.as_u16()
+        }
+    });
+    let mut answers = join_all(renames).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409, 409, 409, 409, 409, 409, 409]);
+    admin.delete(&path).send().await.expect(428);
+    admin.delete(&format!("{path}?version=2")).send().await.expect(409);
+    admin.delete(&format!("{path}?version=3")).send().await.expect(204);
+    admin.get(&path).send().await.expect(404);
+    admin.delete(&format!("{path}?version=3")).send().await.expect(404);
+
+    let makes = (0..103).map(|_| {
+        let admin = admin.clone();
+        async move { admin.post(RULES).json(&order_for_lead("lead.created")).send().await.status.as_u16() }
+    });
+    let answers = join_all(makes).await;
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 100);
+    assert_eq!(answers.iter().filter(|status| **status == 422).count(), 3);
+    assert_eq!(
+        admin.get(RULES).send().await.expect(200).json::<Value>()["items"].as_array().unwrap().len(),
+        100
+    );
+}
+
+async fn a_rule_that_cannot_be_right_is_refused_with_its_field(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let admin = administrator(&workspace).await;
+    for (change, field) in [
+        (json!({ "name": "" }), "name"),
+        (json!({ "on": "lead.lost" }), "on"),
+        (json!({ "on": "every 30s" }), "on"),
+        (json!({ "on": "order.created" }), "command"),
+        (json!({ "command": "sing" }), "command"),
+        (
+            json!({ "command": "create_order customer_name={name} customer_email={email} requested_states=XX" }),
+            "command",
+        ),
+        (json!({ "command": "fulfill_order order_id={orderId}" }), "command"),
+        (json!({ "command": "get_leads\nget_leads" }), "command"),
+        (json!({ "conditions": { "states": ["XX"] } }), "conditions.states[0]"),
+        (json!({ "conditions": { "scoreAtLeast": 101 } }), "conditions.scoreAtLeast"),
+        (json!({ "conditions": { "quantityAtLeast": 5 } }), "quantityAtLeast"),
+        (json!({ "repeat": "twice" }), "repeat"),
+        (json!({ "enabled": "yes" }), "enabled"),
+        (json!({ "colour": "red" }), "colour"),
+    ] {
+        let mut body = order_for_lead("lead.created");
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let problem: Value = admin.post(RULES).json(&body).send().await.expect(422).json();
+        assert_eq!(problem["errors"][0]["field"], field, "{change}: {problem}");
+        assert!(problem["errors"][0]["message"].as_str().unwrap().len() > 10, "{problem}");
+    }
+    assert_eq!(admin.get(RULES).send().await.expect(200).json::<Value>()["items"], json!([]));
+    for path in
+        ["/api/automation/runs?state=LOST", "/api/automation/runs?rule=1", "/api/automation/runs?limit=0"]
+    {
+        admin.get(path).send().await.expect(422);
+    }
+    admin.get("/api/automation/runs?cursor=x").send().await.expect(400);
+}
+
+async fn only_administrators_change_rules_and_participants_see_none(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (agent, participant) = (workspace.agent().await, workspace.program(Role::Participant).await);
+    let made = rule(&administrator(&workspace).await, order_for_lead("lead.created")).await;
+    let path = format!("{RULES}/{}", made["id"].as_str().unwrap());
+    agent.get(&path).send().await.expect(200);
+    agent.post(RULES).json(&order_for_lead("lead.created")).send().await.expect(403);
+    agent.patch(&path).json(&json!({ "version": 1, "enabled": false })).send().await.expect(403);
+    agent.delete(&format!("{path}?version=1")).send().await.expect(403);
+    for path in [RULES, &path, "/api/automation/runs"] {
+        participant.get(path).send().await.expect(403);
+        workspace.visitor().get(path).send().await.expect(401);
+    }
+}
+
+/// The form of a rule as a browser sends it, with some fields changed.
+fn form<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let base = [
+        ("name", "Serve California"),
+        ("on", "lead.created"),
+        ("interval", ""),
+        ("states", ""),
+        ("scoreAtLeast", ""),
+        ("quantityAtLeast", ""),
+        ("command", "create_order customer_name=Acme customer_email=buy@acme.example requested_states=CA"),
+        ("repeat", "always"),
+        ("enabled", "on"),
+    ];
+    let changed = |name| changes.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
+    let fields = base.map(|(name, value)| (name, changed(name).unwrap_or(value)));
+    let more = changes.iter().filter(|(name, _)| base.iter().all(|(other, _)| other != name));
+    fields.into_iter().chain(more.copied()).collect()
+}
+
+/// The value of a hidden input of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let behind = page.split_once(&format!("name=\"{name}\" value=\"")).expect(name).1;
+    behind.split_once('"').unwrap().0.to_owned()
+}
+
+async fn rules_are_made_changed_and_run_again_on_their_page(environment: TestEnvironment) {
+    let hands = Hands::at("2026-11-20T12:00:00Z");
+    let workspace = hands.hold(Workspace::open(&environment).await);
+    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    let agent = workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
+    assert!(ann.get("/automation").send().await.expect(200).text().contains("href=\"/automation/rules\""));
+    let key = hidden(ann.get("/automation/rules/new").send().await.expect(200).text(), "key");
+    let wrong = ann
+        .post("/automation/rules")
+        .form(&form(&[("states", "XX"), ("key", &key)]))
+        .send()
+        .await
+        .expect(422);
+    assert!(wrong.text().contains("XX is not a US state") && wrong.text().contains("Serve California"));
+    for _ in 0..2 {
+        let made = ann.post("/automation/rules").form(&form(&[("key", &key)])).send().await.expect(303);
+        assert_eq!(made.header("location"), "/automation/rules");
+    }
+    let rules: Value = ann.get(RULES).send().await.expect(200).json();
+    assert_eq!(rules["items"].as_array().unwrap().len(), 1, "a form that is sent twice makes one rule");
+
+    create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    follow(&environment, &workspace).await;
+    for wait in [60, 300] {
+        hands.forward(wait);
+        workspace.app.projections().sweep().await.unwrap();
+    }
+    let page = ann.get("/automation/rules").send().await.expect(200);
+    for words in ["Waiting for you", "There is nothing to give", "Run again", "tried 3 times", "Switch off"] {
+        assert!(page.text().contains(words), "{words}");
+    }
+    let seen = agent.get("/automation/rules").send().await.expect(200);
+    assert!(seen.text().contains("Waiting for you") && !seen.text().contains("Run again"));
+    assert!(!seen.text().contains("Switch off") && !seen.text().contains("New rule"));
+    stock(&workspace, "CA", 1).await;
+    let run = &runs(&ann, "state=PARKED").await[0];
+    let path = format!("/automation/runs/{}/retry", run["id"].as_str().unwrap());
+    let version = run["version"].to_string();
+    agent.post(&path).form(&[("version", &version)]).send().await.expect(403);
+    ann.post(&path).form(&[("version", &version)]).send().await.expect(303);
+    assert_eq!(orders(&workspace).await, 1);
+    let again = ann.post(&path).form(&[("version", &version)]).send().await.expect(409);
+    assert!(again.text().contains("This run was tried meanwhile"));
+    assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Waiting for you"));
+}
+
+async fn whoever_loses_a_race_for_a_rule_keeps_what_was_typed(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
+    ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);
+    let rules: Value = ann.get(RULES).send().await.expect(200).json();
+    let path = format!("/automation/rules/{}", rules["items"][0]["id"].as_str().unwrap());
+    let base: Vec<(String, String)> =
+        form(&[]).into_iter().map(|(name, value)| (format!("base.{name}"), value.to_owned())).collect();
+    let base: Vec<(&str, &str)> = base.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let save = async |version: &str, changes: &[(&str, &str)]| {
+        let all: Vec<(&str, &str)> =
+            form(changes).into_iter().chain(base.clone()).chain([("version", version)]).collect();
+        ann.post(&path).form(&all).send().await
+    };
+    save("1", &[("name", "Theirs"), ("states", "CA")]).await.expect(303);
+    let lost = save("1", &[("name", "Mine"), ("scoreAtLeast", "70")]).await.expect(409);
+    for words in ["This rule was changed", "Theirs", "value=\"Mine\"", "value=\"70\"", "value=\"CA\""] {
+        assert!(lost.text().contains(words), "{words}: {}", lost.text());
+    }
+    assert_eq!(
+        (hidden(lost.text(), "version"), hidden(lost.text(), "base.name")),
+        ("2".to_owned(), "Theirs".to_owned())
+    );
+    let switch = ann.post(&format!("{path}/switch")).form(&[("version", "1"), ("enabled", "")]).send().await;
+    assert!(switch.expect(409).text().contains("It was not switched."));
+    let delete = ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await;
+    assert!(delete.expect(409).text().contains("It was not deleted."));
+    ann.post(&format!("{path}/switch")).form(&[("version", "2"), ("enabled", "")]).send().await.expect(303);
+    let wrong = save("3", &[("enabled", ""), ("command", "sing")]).await.expect(422);
+    assert!(wrong.text().contains("There is no command sing"));
+    ann.post(&format!("{path}/delete")).form(&[("version", "3")]).send().await.expect(303);
+    ann.get(&path).send().await.expect(404);
+}

@@ -1,0 +1,412 @@
+//! Signing up: strangers make an account of their own, always as participants, openly, by invitation or not at all.
+
+use futures_util::future::join_all;
+use holdfast::accounts::sign_up::SignUp;
+use holdfast::base::identity::Role;
+use serde_json::Value;
+
+use crate::support::browser::{At, Look};
+use crate::support::http::{Client, Response, Server};
+use crate::support::workspace::{PATIENCE, Workspace};
+use crate::support::{Answer, Case, Fault, TestEnvironment, cases};
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: the_same_form_sent_twice_at_once_is_one_account_and_two_sessions,
+            forty_sign_ups_with_one_address_at_once_make_one_account;
+        web: a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going,
+            a_taken_address_is_told_with_the_way_to_sign_in,
+            what_is_no_account_is_refused_in_words_and_nothing_is_written,
+            only_a_place_of_ours_is_gone_on_to_after_signing_up,
+            sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back,
+            whoever_is_signed_in_does_not_sign_up_again;
+        store: a_lost_reply_frightens_nobody_who_signs_up;
+        app: an_invitation_code_is_needed_where_it_is_said_so,
+            ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour,
+            where_sign_up_is_switched_off_nothing_is_written,
+            the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in;
+        browser: a_person_signs_up_by_keyboard_with_an_invitation_code,
+            a_person_signs_up_without_javascript
+    ]
+}
+
+const PASSWORD: &str = "correct horse battery";
+const OTHER: &str = "another horse battery";
+const CODE: &str = "k7-Wm2!xQ";
+
+/// Sign-up by invitation with [`CODE`].
+pub fn by_invitation() -> SignUp {
+    SignUp::from_settings(Some("invitation"), Some(CODE)).unwrap()
+}
+
+/// A browser in which nobody is signed in, whose forms come from our own pages.
+fn browser(workspace: &Workspace) -> Client {
+    workspace.visitor().always("sec-fetch-site", "same-origin")
+}
+
+/// Sends the form with these fields, and looks whether the answer says again what nobody is to read.
+async fn send(client: &Client, fields: &[(&str, &str)]) -> Response {
+    let answer = client.post("/sign-up").form(fields).send().await;
+    let secrets =
+        fields.iter().filter(|(field, value)| matches!(*field, "password" | "code") && value.len() > 4);
+    for (field, secret) in secrets {
+        assert!(!answer.text().contains(secret), "the {field} is said again: {}", answer.text());
+        assert!(!format!("{:?}", answer.headers).contains(secret), "the {field} is in a header");
+    }
+    answer
+}
+
+async fn sign_up(client: &Client, email: &str, password: &str) -> Response {
+    send(client, &[("name", "Pat Doe"), ("email", email), ("password", password)]).await
+}
+
+async fn with_code(client: &Client, email: &str, code: &str) -> Response {
+    send(client, &[("name", "Pat Doe"), ("email", email), ("password", PASSWORD), ("code", code)]).await
+}
+
+async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
+    client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
+}
+
+async fn me(client: &Client) -> Value {
+    client.get("/api/me").send().await.expect(200).json()
+}
+
+async fn a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going(
+    environment: TestEnvironment,
+) {
+    let workspace = Workspace::open(&environment).await;
+    let pat = browser(&workspace);
+    // Whatever role a form names, and however.
+    let form = [
+        ("name", " Pat  Doe "),
+        ("email", "Pat@Example.com"),
+        ("password", PASSWORD),
+        ("next", "/account?x=1"),
+        ("role", "administrator"),
+        ("account[role]", "administrator"),
+        ("code", "not asked for"),
+        ("id", "019f0000-0000-7000-8000-000000000000"),
+    ];
+    let answer = send(&pat, &form).await.expect(303);
+    assert_eq!(answer.header("location"), "/account?x=1");
+    let who = me(&pat).await;
+    assert_eq!((&who["name"], &who["email"]), (&"Pat Doe".into(), &"Pat@Example.com".into()));
+    assert_eq!(who["role"], "participant");
+    assert_ne!(who["id"], form[7].1);
+    for path in ["/leads", "/orders", "/automation"] {
+        pat.get(path).send().await.expect(403);
+    }
+    // The password signs in later, at another browser.
+    let there = browser(&workspace);
+    sign_in(&there, "pat@example.com", PASSWORD).await.expect(303);
+    assert_eq!(me(&there).await["id"], who["id"]);
+    let next = browser(&workspace);
+    let page = sign_up(&next, "lee@example.com", PASSWORD).await.expect(303);
+    assert_eq!(page.header("location"), "/");
+}
+
+async fn an_invitation_code_is_needed_where_it_is_said_so(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
+    let pat = browser(&workspace);
+    let page = pat.get("/sign-up").send().await.expect(200);
+    assert!(page.text().contains("Invitation code") && !page.text().contains(CODE), "{}", page.text());
+    environment.wire().reset();
+    let without = sign_up(&pat, "pat@example.com", PASSWORD).await.expect(422);
+    assert!(without.text().contains("id=\"code-error\">Type the invitation code"), "{}", without.text());
+    assert_eq!(environment.wire().total(), 0);
+    for wrong in ["k7-wm2!xq", "k7-Wm2!xQQ", "k7-Wm2!x"] {
+        environment.wire().reset();
+        let refused = with_code(&pat, "pat@example.com", wrong).await.expect(422);
+        let text = refused.text();
+        assert!(text.contains("id=\"code-error\">This is not the invitation code."), "{text}");
+        assert!(text.contains("value=\"Pat Doe\"") && text.contains("value=\"pat@example.com\""), "{text}");
+        assert!(!text.contains(CODE) && refused.header("set-cookie").is_empty(), "{text}");
+        let written = environment.wire().calls_of("TransactWriteItems");
+        let items = written.iter().map(|call| call.request.to_string()).collect::<String>();
+        assert!(items.contains("ATTEMPTS#") && !items.contains("ACCOUNT#"), "{items}");
+    }
+    with_code(&pat, "pat@example.com", &format!(" {CODE}\n")).await.expect(303);
+    assert_eq!(me(&pat).await["role"], "participant");
+    let sent = environment.wire().calls().iter().map(|call| call.request.to_string()).collect::<String>();
+    assert!(!sent.contains(CODE), "the code went to the table");
+}
+
+async fn ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
+    let pat = browser(&workspace);
+    for _ in 0..10 {
+        with_code(&pat, "pat@example.com", "not the code").await.expect(422);
+    }
+    let closed = with_code(&pat, "PAT@example.com", CODE).await.expect(429);
+    let wait: u64 = closed.header("retry-after").parse().unwrap();
+    assert!((800..=900).contains(&wait), "{wait}");
+    assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
+    // Nobody else is kept out by it.
+    with_code(&browser(&workspace), "lee@example.com", CODE).await.expect(303);
+}
+
+async fn where_sign_up_is_switched_off_nothing_is_written(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await.with_sign_up(SignUp::Off);
+    let visitor = browser(&workspace);
+    let page = visitor.get("/sign-up?next=%2Faccount").send().await.expect(403);
+    assert!(page.text().contains("Sign-up is switched off"), "{}", page.text());
+    assert!(page.text().contains("/sign-in?next=%2Faccount"), "{}", page.text());
+    for fields in [
+        &[("name", "Pat Doe"), ("email", "pat@example.com"), ("password", PASSWORD)][..],
+        &[("name", "Pat Doe"), ("email", "pat@example.com"), ("password", PASSWORD), ("code", CODE)],
+        &[("name", "")],
+    ] {
+        environment.wire().reset();
+        let refused = send(&visitor, fields).await.expect(403);
+        assert!(refused.text().contains("Sign-up is switched off"), "{}", refused.text());
+        assert!(refused.header("set-cookie").is_empty());
+        assert_eq!(environment.wire().total(), 0, "nothing is asked of the store either");
+    }
+    sign_in(&visitor, "pat@example.com", PASSWORD).await.expect(422);
+    let sign_in = visitor.get("/sign-in").send().await.expect(200);
+    assert!(!sign_in.text().contains("/sign-up"), "nothing leads to it: {}", sign_in.text());
+}
+
+async fn a_taken_address_is_told_with_the_way_to_sign_in(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = ("Ann Lee".parse().unwrap(), "Ann@Example.com".parse().unwrap());
+    let password = Some(PASSWORD.parse().unwrap());
+    let id = workspace.app.accounts().add(agent.0, agent.1, Role::Agent, password).await.unwrap();
+    // An account without a password is taken as well.
+    workspace.app.accounts().first_administrator_link().await.unwrap();
+    for email in ["ann@example.com", "ANN@EXAMPLE.COM", "admin@holdfast.local"] {
+        let pat = browser(&workspace);
+        let fields =
+            [("name", "Pat Doe"), ("email", email), ("password", OTHER), ("next", "/account?a=1&b=2")];
+        let taken = send(&pat, &fields).await.expect(422);
+        let text = taken.text();
+        assert!(text.contains("id=\"email-error\">This address has an account already."), "{text}");
+        assert!(text.contains("href=\"/sign-in?next=%2Faccount%3Fa%3D1%26b%3D2\""), "{text}");
+        assert!(text.contains("value=\"Pat Doe\"") && !text.contains("Ann Lee"), "{text}");
+        assert!(taken.header("set-cookie").is_empty());
+        pat.get("/api/me").send().await.expect(401);
+    }
+    // The account is as it was.
+    let ann = browser(&workspace);
+    sign_in(&ann, "ann@example.com", PASSWORD).await.expect(303);
+    let who = me(&ann).await;
+    assert_eq!((&who["id"], &who["role"]), (&id.to_string().into(), &"agent".into()));
+    sign_in(&browser(&workspace), "ann@example.com", OTHER).await.expect(422);
+}
+
+async fn the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
+    let guesser = browser(&workspace);
+    for _ in 0..5 {
+        sign_up(&guesser, "pat@example.com", OTHER).await.expect(422);
+        sign_in(&guesser, "pat@example.com", OTHER).await.expect(422);
+    }
+    sign_up(&guesser, "pat@example.com", PASSWORD).await.expect(429);
+    sign_in(&guesser, "pat@example.com", PASSWORD).await.expect(429);
+}
+
+async fn the_same_form_sent_twice_at_once_is_one_account_and_two_sessions(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    // The second press of the button is at another instance, and its account is written after the first one's.
+    let wire = environment.another_wire();
+    let other = workspace.another(&environment, &wire, PATIENCE);
+    let there = browser(&other);
+    let counted = wire.hold(1, "TransactWriteItems");
+    let waiting = tokio::spawn({
+        let there = there.clone();
+        async move { sign_up(&there, "pat@example.com", PASSWORD).await }
+    });
+    counted.arrived(1).await;
+    let written = wire.hold(1, "TransactWriteItems");
+    counted.open();
+    written.arrived(1).await;
+    let here = browser(&workspace);
+    sign_up(&here, "pat@example.com", PASSWORD).await.expect(303);
+    written.open();
+    waiting.await.unwrap().expect(303);
+    let who = me(&here).await;
+    assert_eq!(me(&there).await, who);
+    // And once more, a moment later.
+    let late = browser(&workspace);
+    sign_up(&late, "PAT@example.com", PASSWORD).await.expect(303);
+    assert_eq!(me(&late).await, who);
+}
+
+async fn forty_sign_ups_with_one_address_at_once_make_one_account(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let signing_up = (0..40).map(|number| {
+        let client = browser(&workspace);
+        tokio::spawn(async move {
+            let password = format!("{PASSWORD} {}", number % 4);
+            let status = sign_up(&client, "pat@example.com", &password).await.status.as_u16();
+            (status, client)
+        })
+    });
+    let mut people = Vec::new();
+    for answered in join_all(signing_up).await {
+        let (status, client) = answered.unwrap();
+        assert!(matches!(status, 303 | 422 | 429), "{status}");
+        if status == 303 {
+            people.push(me(&client).await);
+        }
+    }
+    assert!(!people.is_empty() && people.iter().all(|who| who == &people[0]), "{people:?}");
+    let made = environment.wire().calls_of("TransactWriteItems").into_iter();
+    let made =
+        made.filter(|call| call.answer == Answer::Status(200) && call.request.to_string().contains("LOGIN#"));
+    assert_eq!(made.count(), 1);
+}
+
+async fn a_lost_reply_frightens_nobody_who_signs_up(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    for (number, lost) in [(1, 1), (2, 2)] {
+        let pat = browser(&workspace);
+        let email = format!("pat{number}@example.com");
+        environment.wire().times(lost, "TransactWriteItems", Fault::ReplyLost);
+        sign_up(&pat, &email, PASSWORD).await.expect(303);
+        assert_eq!(me(&pat).await["email"], email);
+    }
+}
+
+async fn what_is_no_account_is_refused_in_words_and_nothing_is_written(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let client = browser(&workspace);
+    let long = "x".repeat(10_000);
+    let (name, email) = ("Pat Doe", "pat@example.com");
+    for (name, email, password, wrong) in [
+        ("", email, PASSWORD, &["name"][..]),
+        (" \t ", email, PASSWORD, &["name"]),
+        ("Pat\nDoe", email, PASSWORD, &["name"]),
+        ("Pat\u{0}", email, PASSWORD, &["name"]),
+        ("=HYPERLINK(1)", email, PASSWORD, &["name"]),
+        (&long, email, PASSWORD, &["name"]),
+        (name, "", PASSWORD, &["email"]),
+        (name, "pat", PASSWORD, &["email"]),
+        (name, "pat@localhost", PASSWORD, &["email"]),
+        (name, "pat@example.com\r\nBcc: x@example.com", PASSWORD, &["email"]),
+        (name, &long, PASSWORD, &["email"]),
+        (name, email, "", &["password"]),
+        (name, email, "eleven char", &["password"]),
+        (name, email, &long, &["password"]),
+        ("<b>\"", "<i>", "short", &["name", "email", "password"][1..]),
+        ("", "", "", &["name", "email", "password"]),
+    ] {
+        environment.wire().reset();
+        let refused = send(&client, &[("name", name), ("email", email), ("password", password)]).await;
+        let refused = refused.expect(422);
+        let text = refused.text();
+        for field in ["name", "email", "password"] {
+            let told = text.contains(&format!("id=\"{field}-error\""));
+            assert_eq!(told, wrong.contains(&field), "{field} of {name:?} {email:?}: {text}");
+        }
+        assert_eq!(text.matches(" autofocus").count(), 1, "{text}");
+        assert!(!text.contains("<b>") && !text.contains("<i>"), "{text}");
+        assert_eq!(environment.wire().total(), 0, "{name:?} {email:?}");
+        assert!(refused.header("set-cookie").is_empty());
+    }
+    let empty = send(&client, &[]).await.expect(422);
+    assert!(empty.text().contains("Give a name.") && empty.text().contains("Give an e-mail address."));
+    send(&client, &[("name", "Pat"), ("name", "Doe")]).await.expect(400);
+    client.post("/sign-up").json(&serde_json::json!({ "name": name })).send().await.expect(415);
+    client.post("/sign-up").form(&[("name", "x".repeat(100_000))]).send().await.expect(413);
+}
+
+async fn only_a_place_of_ours_is_gone_on_to_after_signing_up(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    for (number, (next, location)) in [
+        ("/account?x=%2F", "/account?x=%2F"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/account\r\nSet-Cookie: a=b", "/"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let client = browser(&workspace);
+        let email = format!("pat{number}@example.com");
+        let form = [("name", "Pat"), ("email", &email), ("password", PASSWORD), ("next", next)];
+        let answer = send(&client, &form).await.expect(303);
+        assert_eq!(answer.header("location"), location, "{next:?}");
+        let query = serde_urlencoded::to_string([("next", next)]).unwrap();
+        let again = client.get(&format!("/sign-up?{query}")).send().await.expect(303);
+        assert_eq!(again.header("location"), location, "{next:?}");
+        // To a visitor, no link of the page leads elsewhere.
+        let page = workspace.visitor().get(&format!("/sign-up?{query}")).send().await.expect(200);
+        let links: Vec<_> = page.text().split("href=\"").skip(1).collect();
+        assert!(links.len() > 2 && links.iter().all(|link| link.starts_with(['/', '#'])), "{links:?}");
+        assert!(links.iter().all(|link| !link.starts_with("//")), "{links:?}");
+    }
+}
+
+async fn sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let visitor = workspace.visitor();
+    for (query, address) in [("", ""), ("?next=%2Fraffles%2F1%3Fa%3Db", "?next=%2Fraffles%2F1%3Fa%3Db")] {
+        for (from, to) in [("/sign-in", "/sign-up"), ("/sign-up", "/sign-in")] {
+            let page = visitor.get(&format!("{from}{query}")).send().await.expect(200);
+            assert!(page.text().contains(&format!("href=\"{to}{address}\"")), "{from}: {}", page.text());
+        }
+    }
+    // A wrong password does not lose the way.
+    let form = [("email", "pat@example.com"), ("password", "wrong"), ("next", "/raffles/1")];
+    let wrong = browser(&workspace).post("/sign-in").form(&form).send().await.expect(422);
+    assert!(wrong.text().contains("href=\"/sign-up?next=%2Fraffles%2F1\""), "{}", wrong.text());
+}
+
+async fn whoever_is_signed_in_does_not_sign_up_again(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
+    let before = me(&ann).await;
+    let page = ann.get("/sign-up?next=%2Fleads").send().await.expect(303);
+    assert_eq!(page.header("location"), "/leads");
+    let answer = sign_up(&ann, "pat@example.com", PASSWORD).await.expect(303);
+    assert!(answer.header("set-cookie").is_empty());
+    assert_eq!(me(&ann).await, before);
+    sign_in(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(422);
+}
+
+async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
+    let server = Server::of(workspace.router.clone()).await;
+    let pat = environment.browser(Look::desktop()).await;
+    pat.goto(&server.url("/account")).await;
+    pat.click(At::Named("Sign up")).await;
+    pat.wait_for("#code").await;
+    // The first field has the focus, and Enter sends the form.
+    pat.press(&format!("not the code\u{9}Pat Doe\u{9}pat@example.com\u{9}{PASSWORD}\n")).await;
+    pat.wait_for_text("#code-error", "This is not the invitation code.").await;
+    assert_eq!(pat.focused().await, "Invitation code");
+    assert_eq!(pat.value(At::Named("Name")).await, "Pat Doe");
+    assert_eq!(pat.value(At::Named("E-mail")).await, "pat@example.com");
+    assert_eq!(pat.value(At::Named("Password")).await, "");
+    pat.press(&format!("{CODE}\u{9}\u{9}\u{9}{PASSWORD}\n")).await;
+    pat.wait_for_text("h1", "Your account").await;
+    assert!(pat.url().await.ends_with("/account"), "{}", pat.url().await);
+    // The browser notes the refusal; nothing was refused by the policy and no script failed.
+    let console = pat.console().await;
+    assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
+}
+
+async fn a_person_signs_up_without_javascript(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
+    let server = Server::of(workspace.router.clone()).await;
+    let pat = environment.browser(Look::phone().without_javascript()).await;
+    pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
+    pat.fill(At::Named("Name"), "Pat Doe").await;
+    pat.fill(At::Named("E-mail"), "pat@example.com").await;
+    pat.fill(At::Named("Password"), OTHER).await;
+    pat.click(At::Named("Sign up")).await;
+    pat.wait_for_text("#email-error", "has an account already").await;
+    pat.fill(At::Named("E-mail"), "pat.doe@example.com").await;
+    pat.fill(At::Named("Password"), OTHER).await;
+    pat.click(At::Named("Sign up")).await;
+    pat.wait_for_text("h1", "Your account").await;
+}

@@ -1,0 +1,308 @@
+//! A person at a real browser: each has a session, a profile and cookies of their own.
+//!
+//! Elements are found as a person finds them, by their accessible name, or by a CSS selector.
+//! Everything waits for its condition and panics in words when it does not come true.
+
+use std::path::PathBuf;
+
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::elements::{Element, ElementRef};
+use fantoccini::error::CmdError;
+use fantoccini::key::Key;
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+
+pub use super::look::{At, Look};
+use super::look::{At::Css, At::Named, CANDIDATES, RUN_AXE};
+use super::webdriver::{self, Command};
+use super::{axe, process, wait};
+
+/// One person's browser. Clones are the same browser.
+#[derive(Clone)]
+pub struct Browser(Client);
+
+impl Browser {
+    /// Opens a browser; the environment closes it when the case ends.
+    pub async fn open(look: Look) -> Self {
+        let address = webdriver::address().await.unwrap_or_else(|missing_tool| panic!("{missing_tool}"));
+        let blocked = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        let preferences = if look.javascript { Value::Null } else { blocked };
+        let client = webdriver::session(address, preferences).await;
+        let browser = Self(client.unwrap_or_else(|error| panic!("{error}")));
+        browser.look(look).await;
+        browser
+    }
+
+    /// Ends the browser.
+    pub async fn close(self) {
+        // One that has crashed is closed already.
+        let _ = self.0.close().await;
+    }
+
+    /// Sends a command of the Chrome DevTools Protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let answer = self.0.issue_cmd(Command::devtools(command, parameters)).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Looks at this page and later ones so; whether scripts run was said when the browser was opened.
+    pub async fn look(&self, look: Look) {
+        let (width, height) = look.size;
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.prefer_dark(look.dark).await;
+    }
+
+    /// Says whether the person prefers dark colours, now and on later pages.
+    pub async fn prefer_dark(&self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        // Nothing moves either: what is half faded in looks like bad contrast to axe-core.
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Cuts the network off, or connects it again.
+    pub async fn offline(&self, offline: bool) {
+        self.devtools("Network.enable", json!({})).await;
+        let conditions =
+            json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// Opens an address.
+    pub async fn goto(&self, url: &str) {
+        let gone = self.0.goto(url).await;
+        gone.unwrap_or_else(|error| panic!("{url} cannot be opened: {error}"));
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) {
+        self.0.refresh().await.expect("the page loads again");
+    }
+
+    /// The address that the browser shows.
+    pub async fn url(&self) -> String {
+        self.0.current_url().await.expect("the browser has an address").into()
+    }
+
+    /// Waits until the browser shows an address without `part`.
+    pub async fn wait_to_leave(&self, part: &str) {
+        self.waiting(&format!("the address is without {part}"), async || match self.url().await {
+            url if url.contains(part) => Err("it is not".to_owned()),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
+    /// Waits for the visible element that is meant, and finds it.
+    pub async fn find(&self, at: At<'_>) -> Element {
+        self.waiting(&format!("{at:?} is visible"), async || self.look_for(at).await).await
+    }
+
+    /// Waits until `css` selects a visible element.
+    pub async fn wait_for(&self, css: &str) -> Element {
+        self.find(Css(css)).await
+    }
+
+    /// Waits until the text of the element at `css` contains `text`.
+    pub async fn wait_for_text(&self, css: &str, text: &str) {
+        self.waiting(&format!("{css} says “{text}”"), async || {
+            let said = self.look_for(Css(css)).await?.text().await.map_err(in_words)?;
+            if said.contains(text) { Ok(()) } else { Err(format!("it says “{said}”")) }
+        })
+        .await;
+    }
+
+    /// Waits until `css` selects nothing.
+    pub async fn wait_until_gone(&self, css: &str) {
+        self.waiting(&format!("{css} is gone"), async || match self.count(css).await {
+            0 => Ok(()),
+            count => Err(format!("there are {count}")),
+        })
+        .await;
+    }
+
+    /// How many elements `css` selects at this moment.
+    pub async fn count(&self, css: &str) -> usize {
+        let found = self.0.find_all(Locator::Css(css)).await;
+        found.unwrap_or_else(|error| panic!("{css}: {error}")).len()
+    }
+
+    /// The visible text of the element.
+    pub async fn text(&self, at: At<'_>) -> String {
+        self.waiting(&format!("{at:?} has text"), async || {
+            self.look_for(at).await?.text().await.map_err(in_words)
+        })
+        .await
+    }
+
+    /// What a field holds at this moment.
+    pub async fn value(&self, at: At<'_>) -> String {
+        self.waiting(&format!("{at:?} has a value"), async || {
+            let value = self.look_for(at).await?.prop("value").await.map_err(in_words)?;
+            Ok(value.unwrap_or_default())
+        })
+        .await
+    }
+
+    /// Clicks, as soon as nothing is in the way.
+    pub async fn click(&self, at: At<'_>) {
+        self.waiting(&format!("{at:?} can be clicked"), async || {
+            let element = self.look_for(at).await?;
+            if !element.is_enabled().await.map_err(in_words)? {
+                return Err("it is disabled".to_owned());
+            }
+            element.click().await.map_err(in_words)
+        })
+        .await;
+    }
+
+    /// Empties a field and types `text` into it.
+    pub async fn fill(&self, at: At<'_>, text: &str) {
+        let field = self.find(at).await;
+        field.clear().await.unwrap_or_else(|error| panic!("{at:?} cannot be emptied: {error}"));
+        field.send_keys(text).await.unwrap_or_else(|error| panic!("{at:?} takes no text: {error}"));
+    }
+
+    /// Chooses the option of a drop-down that has this label.
+    pub async fn choose(&self, at: At<'_>, label: &str) {
+        let chosen = self.find(at).await.select_by_label(label).await;
+        chosen.unwrap_or_else(|error| panic!("{at:?} has no option “{label}”: {error}"));
+    }
+
+    /// Gives a file to the file field at `css`, visible or not.
+    pub async fn upload(&self, css: &str, file: &std::path::Path) {
+        let field = self.0.find(Locator::Css(css)).await.expect("the page has the file field");
+        let path = file.to_str().expect("the path is UTF-8");
+        field.send_keys(path).await.expect("the field takes the file");
+    }
+
+    /// Presses keys where the focus is: text, or [`Key`]s. Shift, Control, Alt and Meta stay down
+    /// until the last key was pressed.
+    pub async fn press(&self, keys: &str) {
+        const MODIFIERS: [Key; 4] = [Key::Shift, Key::Control, Key::Alt, Key::Meta];
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        let mut held = Vec::new();
+        for value in keys.chars() {
+            actions = actions.then(KeyAction::Down { value });
+            if MODIFIERS.into_iter().map(char::from).any(|modifier| modifier == value) {
+                held.push(value);
+            } else {
+                actions = actions.then(KeyAction::Up { value });
+            }
+        }
+        for value in held {
+            actions = actions.then(KeyAction::Up { value });
+        }
+        self.0.perform_actions(actions).await.expect("keys can be pressed");
+    }
+
+    /// The accessible name of what has the focus.
+    pub async fn focused(&self) -> String {
+        self.waiting("the focus rests", async || {
+            let focused = self.0.active_element().await.map_err(in_words)?;
+            self.name_of(&focused).await
+        })
+        .await
+    }
+
+    /// Runs a script's body in the page and gives back what it returns.
+    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.0.execute(script, arguments).await.expect("the script runs")
+    }
+
+    /// Errors and warnings on the browser's console since this was last asked, refused scripts and
+    /// styles among them.
+    pub async fn console(&self) -> Vec<String> {
+        let body = Some(json!({ "type": "browser" }));
+        let log = Command { path: "se/log".to_owned(), body };
+        let entries = self.0.issue_cmd(log).await.expect("the browser keeps a log");
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        let serious = |entry: &&Value| ["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap_or(""));
+        entries
+            .iter()
+            .filter(serious)
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Draws the window to `screenshots/NAME.png` under the target folder.
+    pub async fn screenshot(&self, name: &str) -> PathBuf {
+        let image = self.0.screenshot().await.expect("the window can be drawn");
+        let folder = process::target().join("screenshots");
+        let file = folder.join(format!("{name}.png"));
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        std::fs::write(&file, image).expect("the picture can be written");
+        file
+    }
+
+    /// Panics, in words, when axe-core finds something on this page that keeps people out.
+    pub async fn axe(&self) {
+        let found = self.axe_violations().await;
+        let url = self.url().await;
+        assert!(found.is_empty(), "axe-core on {url}:\n  {}", found.join("\n  "));
+    }
+
+    /// What axe-core finds on this page, in words.
+    pub async fn axe_violations(&self) -> Vec<String> {
+        if self.run("return typeof axe === 'object'", Vec::new()).await != true {
+            let source = axe::source().await.unwrap_or_else(|missing_tool| panic!("{missing_tool}"));
+            self.run(source, Vec::new()).await;
+        }
+        let found = self.0.execute_async(RUN_AXE, Vec::new()).await;
+        axe::in_words(&found.expect("axe-core runs"))
+    }
+
+    async fn look_for(&self, at: At<'_>) -> Result<Element, String> {
+        let found = match at {
+            Css(css) => self.0.find_all(Locator::Css(css)).await.map_err(in_words)?,
+            Named(name) => self.named(name).await?,
+        };
+        for element in found {
+            if element.is_displayed().await.map_err(in_words)? {
+                return Ok(element);
+            }
+        }
+        Err("there is none".to_owned())
+    }
+
+    async fn named(&self, name: &str) -> Result<Vec<Element>, String> {
+        let found = self.0.execute(CANDIDATES, vec![name.into()]).await.map_err(in_words)?;
+        let mut named = Vec::new();
+        for candidate in found.as_array().cloned().unwrap_or_default() {
+            // WebDriver writes an element as an object whose one value is its id.
+            let id = candidate.as_object().and_then(|object| object.values().next()?.as_str());
+            let id = ElementRef::from(id.unwrap_or_default().to_owned());
+            let element = Element::from_element_id(self.0.clone(), id);
+            if self.name_of(&element).await? == name {
+                named.push(element);
+            }
+        }
+        Ok(named)
+    }
+
+    async fn name_of(&self, element: &Element) -> Result<String, String> {
+        let path = format!("element/{}/computedlabel", &*element.element_id());
+        let label = self.0.issue_cmd(Command { path, body: None }).await.map_err(in_words)?;
+        Ok(label.as_str().unwrap_or_default().trim().to_owned())
+    }
+
+    async fn waiting<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+        let end = std::time::Instant::now() + wait::PATIENCE;
+        loop {
+            match look().await {
+                Ok(found) => return found,
+                Err(_) if std::time::Instant::now() < end => tokio::time::sleep(wait::PAUSE).await,
+                Err(why) => panic!("waited in vain until {what}: {why}; on {}", self.url().await),
+            }
+        }
+    }
+}
+
+fn in_words(error: CmdError) -> String {
+    error.to_string()
+}

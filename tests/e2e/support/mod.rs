@@ -1,0 +1,44 @@
+//! What every case stands on: engines to run against, a wire that can fail on purpose, a browser.
+//!
+//! Nothing here knows the product but `workspace`, which is the application over a case's environment.
+
+pub mod axe;
+pub mod bootstrap;
+pub mod browser;
+pub mod case;
+pub mod chance;
+pub mod connector;
+pub mod durations;
+pub mod dynamodb_local;
+pub mod engine;
+pub mod entry;
+pub mod environment;
+pub mod fault;
+pub mod gateway;
+pub mod http;
+pub mod kafka;
+pub mod lambda;
+pub mod line;
+pub mod look;
+pub mod missing_tool;
+pub mod npm;
+pub mod panics;
+pub mod policy;
+pub mod process;
+pub mod property;
+pub mod request;
+pub mod run;
+pub mod secrets_manager;
+pub mod store;
+pub mod virtual_time;
+pub mod wait;
+pub mod webdriver;
+pub mod workspace;
+
+pub use case::Case;
+pub(crate) use case::cases;
+pub use connector::Answer;
+pub use engine::Kind;
+pub use entry::Entry;
+pub use environment::TestEnvironment;
+pub use fault::{Fault, Reason};

@@ -1,0 +1,125 @@
+//! Helper processes that never outlive the test run, however it ends.
+//!
+//! A process is started behind a small shell watchdog that reads from a pipe we hold. When this
+//! process ends, even by SIGKILL, the pipe closes and the watchdog kills what it watches.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Descriptor 3 is the pipe; the shell becomes the command itself, so its process id stays.
+const WATCHDOG: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 "$$") & exec "$@" 3<&- </dev/null"#;
+
+/// Everything started so far, ended by [`end_all`].
+static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// The folder for what tests build, install or draw: cargo's target folder.
+pub fn target() -> PathBuf {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    tmp.parent().unwrap_or(tmp).to_owned()
+}
+
+/// A TCP port that was free a moment ago.
+///
+/// # Errors
+/// Those of binding a loopback socket.
+pub fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// A process that was started here. Clones are the same process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    id: u32,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`, its program, arguments, variables and folder, watched. What it writes goes
+    /// to the log called `name`, which no other process of the run may be called.
+    ///
+    /// # Errors
+    /// Those of creating the log and of starting the shell.
+    pub fn start(name: &str, command: &Command) -> io::Result<Self> {
+        let logs = target().join("tmp");
+        std::fs::create_dir_all(&logs)?;
+        let log = logs.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        let mut watched = Command::new("sh");
+        watched.args(["-c", WATCHDOG, name]).arg(command.get_program()).args(command.get_args());
+        for (variable, value) in command.get_envs() {
+            match value {
+                Some(value) => watched.env(variable, value),
+                None => watched.env_remove(variable),
+            };
+        }
+        watched.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+        watched.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
+        let child = watched.spawn()?;
+        let id = child.id();
+        started().push(child);
+        Ok(Self { id, log })
+    }
+
+    /// How it has ended, or `None` while it runs.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        let mut started = started();
+        let child = started.iter_mut().find(|child| child.id() == self.id)?;
+        child.try_wait().ok().flatten()
+    }
+
+    /// The system's number of it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Sends a signal by its name: `TERM`, `INT`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name} reached nobody");
+    }
+
+    /// Ends it at once, if it still runs.
+    pub fn end(&self) {
+        if let Some(child) = started().iter_mut().find(|child| child.id() == self.id) {
+            // One that has ended cannot be killed, which is what was wanted.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Everything it has written so far, both streams together.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last line that it has written.
+    pub fn last_words(&self) -> String {
+        let written = self.output();
+        let last = written.lines().rfind(|line| !line.trim().is_empty());
+        last.unwrap_or("it said nothing").to_owned()
+    }
+}
+
+fn started() -> MutexGuard<'static, Vec<Child>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first executable file called `name` on the PATH.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Ends everything that was started; called once, when the last case has been told.
+pub fn end_all() {
+    for mut child in started().drain(..) {
+        // A child that has already ended cannot be killed again, which is what was wanted.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

@@ -1,0 +1,272 @@
+//! The product under test: the application over a case's environment, and people who are signed in to it.
+
+use std::time::Duration;
+
+use holdfast::accounts::auth_cache::AuthCache;
+use holdfast::accounts::cookies::CookiePolicy;
+use holdfast::accounts::hashing::{Hashing, Limits};
+use holdfast::accounts::keys::{CookieKeys, KeyRing, cookie_key};
+use holdfast::accounts::sign_up::SignUp;
+use holdfast::accounts::tokens::Made;
+use holdfast::app::{App, build_router};
+use holdfast::base::blocking::BlockingPool;
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::{Role, SignedIn, Via};
+use holdfast::base::rng::Rng;
+use holdfast::base::telemetry::{Heartbeats, Telemetry};
+use holdfast::base::values::{Email, Name};
+use holdfast::leads::snapshots::Snapshots;
+use holdfast::store::{Dynamo, RetryPolicy, schema};
+use holdfast::web::client::{PeerAddress, TrustedProxies};
+use holdfast::web::health::LastReadiness;
+use holdfast::web::origin::OriginKeys;
+use holdfast::web::routes::Route;
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use super::connector::Wire;
+use super::entry::{self, Entry};
+use super::environment::TestEnvironment;
+use super::http::{Client, Response, Server};
+
+/// One instance of the application. Several on one environment share the table and nothing else.
+#[derive(Clone)]
+pub struct Workspace {
+    /// What handlers share.
+    pub app: App,
+    /// The whole application.
+    pub router: axum::Router,
+    /// Its routes.
+    pub routes: Vec<Route>,
+    /// What stands before it.
+    pub entry: Entry,
+}
+
+/// What the key of cookies is made from, wherever the application runs.
+pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Long enough for a loaded machine.
+pub const PATIENCE: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(10),
+    request: Duration::from_secs(90),
+    reserve: Duration::from_secs(10),
+};
+
+/// For cases in which the store fails for ever.
+pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
+    attempt: Duration::from_secs(1),
+    request: Duration::from_secs(3),
+    reserve: Duration::from_millis(750),
+};
+
+impl Workspace {
+    /// The application over this environment, with its table made.
+    pub async fn open(environment: &TestEnvironment) -> Self {
+        let mut workspace = Self::instance(environment, environment.wire(), PATIENCE);
+        schema::create_table(&workspace.app.dynamo).await.expect("the table is made");
+        workspace.router = entry::of(environment, workspace.router).await;
+        workspace.entry = environment.entry();
+        workspace
+    }
+
+    /// One more instance over the same table, with this patience.
+    pub fn another(&self, environment: &TestEnvironment, wire: &Wire, patience: RetryPolicy) -> Self {
+        Self::instance(environment, wire, patience)
+    }
+
+    fn instance(environment: &TestEnvironment, wire: &Wire, patience: RetryPolicy) -> Self {
+        let (line, sleep) = (environment.engine().line(wire), holdfast::hosts::process::sleep());
+        let rng = Rng::of_system();
+        let key = cookie_key(COOKIE_SECRET).expect("the secret is long enough");
+        let keys = CookieKeys::fixed(KeyRing::of(key, None));
+        let dynamo = Dynamo::new(line, environment.table(), sleep, Clock::of_system(), rng.clone(), patience);
+        let app = App {
+            background: dynamo.clone(),
+            dynamo,
+            clock: Clock::of_system(),
+            rng,
+            blocking: holdfast::hosts::process::blocking(),
+            snapshots: Snapshots::new(1_000),
+            state_locks: None,
+            auth_cache: AuthCache::new(1_000),
+            hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),
+            trusted_proxies: TrustedProxies::NONE,
+            origin_keys: None,
+            cookies: CookiePolicy { keys, secure: false, port: None },
+            sign_up: SignUp::Open,
+            telemetry: Telemetry::silent(),
+            heartbeats: Heartbeats::default(),
+            free_disk: None,
+            readiness: LastReadiness::default(),
+        };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance by another clock.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        self.must_be_in_this_process();
+        let app = App { clock, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance that tells this listener what comes of requests.
+    pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
+        self.must_be_in_this_process();
+        let app = App { telemetry, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance behind so many proxies.
+    pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
+        self.must_be_in_this_process();
+        let app = App { trusted_proxies, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance that answers only what came through a proxy with one of these keys.
+    pub fn with_origin_keys(self, keys: OriginKeys) -> Self {
+        self.must_be_in_this_process();
+        let app = App { origin_keys: Some(keys), ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// The same instance that hashes passwords within these limits, where `blocking` says.
+    pub fn with_hashing(self, limits: Limits, blocking: BlockingPool) -> Self {
+        self.must_be_in_this_process();
+        let app = App { hashing: Hashing::new(limits), blocking, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// A visitor whose connection comes from this address.
+    pub fn visitor_from(&self, address: &str) -> Client {
+        let peer = PeerAddress(address.parse().expect("an address"));
+        let router = self.router.clone().layer(axum::Extension(peer));
+        Client::over(router).always("host", "holdfast.test").always("sec-fetch-site", "same-origin")
+    }
+
+    /// The same instance where these people may sign up.
+    pub fn with_sign_up(self, sign_up: SignUp) -> Self {
+        self.must_be_in_this_process();
+        let app = App { sign_up, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// Behind a front another instance may answer, which a change of this one would not reach.
+    fn must_be_in_this_process(&self) {
+        assert_eq!(self.entry, Entry::Router, "what stands before this desk would not be reached");
+    }
+
+    /// The same instance with these keys of cookies.
+    pub fn with_keys(self, keys: CookieKeys) -> Self {
+        self.must_be_in_this_process();
+        let app = App { cookies: CookiePolicy { keys, ..self.app.cookies }, ..self.app };
+        let (router, routes) = build_router(app.clone());
+        Self { app, router, routes, entry: Entry::Router }
+    }
+
+    /// A visitor who is not signed in.
+    pub fn visitor(&self) -> Client {
+        Client::over(self.router.clone()).always("host", "holdfast.test")
+    }
+
+    /// A program with a token of a new account in this role.
+    pub async fn program(&self, role: Role) -> Client {
+        self.bearer(&self.token(role, &format!("Test {role}")).await)
+    }
+
+    /// A program with this token.
+    pub fn bearer(&self, token: &str) -> Client {
+        self.visitor().always("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A program with an agent's token.
+    pub async fn agent(&self) -> Client {
+        self.program(Role::Agent).await
+    }
+
+    /// The secret of a token of a new account with this name.
+    pub async fn token(&self, role: Role, name: &str) -> String {
+        let owner = self.account(role, name).await;
+        let name = "test".parse().expect("this names a token");
+        match self.app.accounts().create_token(&owner, name, None).await.expect("the token is made") {
+            Made::Now(_, secret) => secret.reveal().to_owned(),
+            Made::Replayed(_) => panic!("no token was made before"),
+        }
+    }
+
+    /// A browser in which somebody new has signed in by a link.
+    pub async fn session(&self, role: Role, name: &str) -> Client {
+        let account = self.account(role, name).await;
+        let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
+        let visitor = self.visitor();
+        visitor.get(&format!("/sign-in/link/{secret}")).send().await.expect(303);
+        visitor
+    }
+
+    /// Signs somebody new in at a browser, by a link to the workspace that `server` serves.
+    pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
+        let account = self.account(role, name).await;
+        let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
+        browser.goto(&server.url(&format!("/sign-in/link/{secret}"))).await;
+        account
+    }
+
+    /// A new account with this name, as it signs in.
+    pub async fn account(&self, role: Role, name: &str) -> SignedIn {
+        let email: Email = format!("user-{}@holdfast.test", self.app.rng.uuid()).parse().expect("an address");
+        let name: Name = name.parse().expect("a name");
+        let added = self.app.accounts().add(name.clone(), email.clone(), role, None).await;
+        SignedIn { id: added.expect("the account is added"), name, email, role, via: Via::Session }
+    }
+}
+
+/// A JSON body that makes a lead.
+pub fn new_lead(name: &str, email: &str) -> Value {
+    json!({ "name": name, "email": email, "state": "NY", "leadScore": 50 })
+}
+
+/// Creates a lead and gives back what was answered.
+pub async fn create(client: &Client, body: &Value) -> Value {
+    client.post("/api/leads").json(body).send().await.expect(201).json()
+}
+
+/// The address of a lead in the JSON API.
+pub fn address(lead: &Value) -> String {
+    format!("/api/leads/{}", lead["id"].as_str().expect("a lead has an id"))
+}
+
+/// Changes a lead, naming the version.
+pub async fn change(client: &Client, lead: &Value, version: u64, body: Value) -> Response {
+    let mut body = body;
+    body["version"] = version.into();
+    client.patch(&address(lead)).json(&body).send().await
+}
+
+/// Reads a lead.
+pub async fn read(client: &Client, lead: &Value) -> Value {
+    client.get(&address(lead)).send().await.expect(200).json()
+}
+
+/// The whole history of a lead, oldest first, read page by page.
+pub async fn history(client: &Client, lead: &Value) -> Vec<Value> {
+    let mut entries = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("{}/history?limit=100&cursor={cursor}", address(lead));
+        let page: Value = client.get(&path).send().await.expect(200).json();
+        entries.extend(page["items"].as_array().expect("a page has items").clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    entries.reverse();
+    entries
+}
