@@ -1,8 +1,8 @@
-//! What the template says of money, of a new account, of failures and of Kafka, where no deployment can show it here.
+//! What the template says about costs, new accounts, failures and Kafka, which no deployment can show here.
 
 use std::collections::BTreeSet;
 
-use holdfast::base::telemetry::Metrics;
+use holdfast::base::telemetry::{ESSENTIAL, Metrics};
 use holdfast::web::origin;
 use serde_yaml_ng::Value as Yaml;
 
@@ -11,13 +11,14 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: a_new_account_can_deploy_and_what_must_survive_does,
-            the_alarms_of_throttling_watch_the_table_and_every_index,
-            what_is_given_up_was_tried_for_as_long_as_the_handbook_says,
-            each_stack_reads_kafka_as_a_group_of_its_own,
-            the_essential_alarms_are_always_there_and_cost_little,
-            cloudfront_sends_the_key_that_the_function_asks_for,
-            the_table_is_warmed_and_capped_by_parameters_and_its_indexes_with_it
+        embedded: a_new_account_can_deploy_and_important_resources_are_retained,
+            the_throttling_alarms_watch_the_table_and_every_index,
+            records_are_retried_for_as_long_as_the_documentation_says,
+            each_stack_reads_kafka_with_its_own_group,
+            the_essential_alarms_are_always_on_and_cost_little,
+            an_essential_alarm_watches_a_metric_that_is_always_sent,
+            cloudfront_sends_the_key_that_the_function_expects,
+            parameters_warm_and_cap_the_table_and_its_indexes
     ]
 }
 
@@ -29,12 +30,12 @@ fn template() -> Yaml {
     serde_yaml_ng::from_str(&text).unwrap()
 }
 
-async fn a_new_account_can_deploy_and_what_must_survive_does(_: TestEnvironment) {
+async fn a_new_account_can_deploy_and_important_resources_are_retained(_: TestEnvironment) {
     let template = template();
     let resources = &template["Resources"];
     for function in FUNCTIONS {
         let reserved = &resources[function]["Properties"]["ReservedConcurrentExecutions"];
-        assert!(reserved.is_null(), "{function}: a new account has nothing to reserve");
+        assert!(reserved.is_null(), "{function}: a new account has no concurrency to reserve");
     }
     for kept in ["Table", "StreamFailures", "InventoryFailures"] {
         let policy = |name: &str| resources[kept][name].as_str();
@@ -43,23 +44,23 @@ async fn a_new_account_can_deploy_and_what_must_survive_does(_: TestEnvironment)
     }
 }
 
-async fn the_alarms_of_throttling_watch_the_table_and_every_index(_: TestEnvironment) {
+async fn the_throttling_alarms_watch_the_table_and_every_index(_: TestEnvironment) {
     let template = template();
     for (alarm, metric) in
         [("TableThrottlesAlarm", "WriteThrottleEvents"), ("TableReadThrottlesAlarm", "ReadThrottleEvents")]
     {
         let alarm = &template["Resources"][alarm];
-        assert!(alarm["Condition"].is_null(), "it is essential");
+        assert!(alarm["Condition"].is_null(), "the alarm is always on");
         let Yaml::Tagged(expression) = &alarm["Properties"]["Metrics"][0]["Expression"] else {
             panic!("the expression names the table");
         };
-        // Without a SCHEMA it asks for the metric in all its dimensions: the table's, and each index's.
+        // Without a SCHEMA the query covers the table and each index.
         let expected = format!("SELECT SUM({metric}) FROM \"AWS/DynamoDB\" WHERE TableName = '${{Table}}'");
         assert_eq!(expression.value.as_str(), Some(&*expected));
     }
 }
 
-async fn what_is_given_up_was_tried_for_as_long_as_the_handbook_says(_: TestEnvironment) {
+async fn records_are_retried_for_as_long_as_the_documentation_says(_: TestEnvironment) {
     let template = template();
     let resources = &template["Resources"];
     let stream = &resources["StreamFunction"]["Properties"]["Events"]["Changes"]["Properties"];
@@ -68,7 +69,7 @@ async fn what_is_given_up_was_tried_for_as_long_as_the_handbook_says(_: TestEnvi
         (&resources["MskMapping"]["Properties"], 24 * 3_600),
         (&resources["OwnKafkaMapping"]["Properties"], 24 * 3_600),
     ] {
-        assert_eq!(source["MaximumRetryAttempts"].as_i64(), Some(-1), "the age alone is the limit");
+        assert_eq!(source["MaximumRetryAttempts"].as_i64(), Some(-1), "only the age limits retries");
         assert_eq!(source["MaximumRecordAgeInSeconds"].as_i64(), Some(seconds));
     }
     let handbook =
@@ -76,7 +77,7 @@ async fn what_is_given_up_was_tried_for_as_long_as_the_handbook_says(_: TestEnvi
     assert!(handbook.contains("for six hours") && handbook.contains("for a day"));
 }
 
-async fn each_stack_reads_kafka_as_a_group_of_its_own(_: TestEnvironment) {
+async fn each_stack_reads_kafka_with_its_own_group(_: TestEnvironment) {
     let template = template();
     for (mapping, config) in [
         ("MskMapping", "AmazonManagedKafkaEventSourceConfig"),
@@ -93,8 +94,29 @@ async fn each_stack_reads_kafka_as_a_group_of_its_own(_: TestEnvironment) {
     }
 }
 
-/// What costs by the month without a request stays behind a parameter, and what something must be done about does not.
-async fn the_essential_alarms_are_always_there_and_cost_little(_: TestEnvironment) {
+async fn an_essential_alarm_watches_a_metric_that_is_always_sent(_: TestEnvironment) {
+    let template = template();
+    let resources = template["Resources"].as_mapping().unwrap();
+    let essential = resources.iter().filter(|(_, one)| {
+        let metric = &one["Properties"];
+        one["Type"].as_str() == Some("AWS::CloudWatch::Alarm")
+            && one["Condition"].is_null()
+            && metric["Namespace"].as_str() == Some("Holdfast")
+    });
+    let mut watched = 0;
+    for (name, alarm) in essential {
+        let metric = alarm["Properties"]["MetricName"].as_str().unwrap();
+        watched += 1;
+        assert!(
+            ESSENTIAL.contains(&metric),
+            "{name:?} watches {metric}, which is sent with detailed metrics only"
+        );
+    }
+    assert!(watched > 0, "no alarm watches a metric of ours");
+}
+
+/// Resources with a fixed monthly price depend on a parameter, except the alarms that need action.
+async fn the_essential_alarms_are_always_on_and_cost_little(_: TestEnvironment) {
     let template = template();
     let resources = template["Resources"].as_mapping().unwrap();
     let alarms = resources.iter().filter(|(_, one)| one["Type"].as_str() == Some("AWS::CloudWatch::Alarm"));
@@ -117,7 +139,7 @@ async fn the_essential_alarms_are_always_there_and_cost_little(_: TestEnvironmen
     let conditions: BTreeSet<_> =
         sometimes.iter().map(|(_, alarm)| alarm["Condition"].as_str().unwrap()).collect();
     assert_eq!(conditions, ["ReadsKafka", "WatchesAll"].into());
-    // Each metric of an alarm costs $0.10 a month: at most 13 with no request and no topic.
+    // Each metric of an alarm costs $0.10 a month: at most 13 without requests and without a topic.
     let metrics = |alarm: &Yaml| match &alarm["Properties"]["Metrics"] {
         Yaml::Sequence(metrics) => metrics.iter().filter(|one| one["MetricStat"].is_mapping()).count().max(1),
         _ => 1,
@@ -131,7 +153,7 @@ async fn the_essential_alarms_are_always_there_and_cost_little(_: TestEnvironmen
     }
 }
 
-async fn cloudfront_sends_the_key_that_the_function_asks_for(_: TestEnvironment) {
+async fn cloudfront_sends_the_key_that_the_function_expects(_: TestEnvironment) {
     let template = template();
     let resources = &template["Resources"];
     let origin = &resources["Distribution"]["Properties"]["DistributionConfig"]["Origins"][0];
@@ -146,7 +168,7 @@ async fn cloudfront_sends_the_key_that_the_function_asks_for(_: TestEnvironment)
     assert_eq!(generated["ExcludePunctuation"].as_bool(), Some(true));
 }
 
-async fn the_table_is_warmed_and_capped_by_parameters_and_its_indexes_with_it(_: TestEnvironment) {
+async fn parameters_warm_and_cap_the_table_and_its_indexes(_: TestEnvironment) {
     let template = template();
     let table = &template["Resources"]["Table"]["Properties"];
     let says = |value: &Yaml, parts: [&str; 2]| {

@@ -1,13 +1,13 @@
-//! What the workers of this process say of themselves, for health checks and for pages that say how old counts are.
+//! The progress of this process's workers, for health checks and for pages that show how old counts are.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Counts may be so old, in seconds, before readers learn of it.
+/// The age in seconds above which pages show how old counts are.
 pub const LATE_SECONDS: u64 = 5;
 
-/// An age of counts in words, `12 seconds`, if it is one that readers learn of.
+/// Formats the age of counts, for example `12 seconds`, if pages should show it.
 pub fn late_words(age: Option<SignedDuration>) -> Option<String> {
     let seconds = age.and_then(|age| u64::try_from(age.as_secs()).ok());
     let seconds = seconds.filter(|seconds| *seconds > LATE_SECONDS)?;
@@ -19,47 +19,47 @@ pub fn late_words(age: Option<SignedDuration>) -> Option<String> {
     Some(format!("{number} {unit}"))
 }
 
-/// When the workers beside this server were last seen at work. Clones are the same. Where no worker runs in the process,
-/// as on Lambda, nothing is known.
+/// The times at which the workers of this process last made progress. Clones share them. In a process without
+/// workers, as on Lambda, they are unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Heartbeats(Arc<Mutex<Beats>>);
 
 #[derive(Debug, Default)]
 struct Beats {
-    /// When the workers began.
+    /// When the workers started.
     started: Option<Timestamp>,
-    /// Up to when all changes are handled.
+    /// All changes up to this time are handled.
     handled: Option<Timestamp>,
-    /// When the last sweep came to its end.
+    /// When the last sweep finished.
     swept: Option<Timestamp>,
 }
 
 impl Heartbeats {
-    fn with<T>(&self, work: impl FnOnce(&mut Beats) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, access: impl FnOnce(&mut Beats) -> T) -> T {
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The workers begin.
+    /// Records that the workers started.
     pub fn started(&self, now: Timestamp) {
         self.with(|beats| beats.started = Some(now));
     }
 
-    /// All changes up to this time are handled.
+    /// Records that all changes up to this time are handled.
     pub fn handled(&self, up_to: Timestamp) {
         self.with(|beats| beats.handled = beats.handled.max(Some(up_to)));
     }
 
-    /// A sweep came to its end.
+    /// Records that a sweep finished.
     pub fn swept(&self, now: Timestamp) {
         self.with(|beats| beats.swept = Some(now));
     }
 
-    /// How far the handling of changes is behind; nothing where no worker runs here.
+    /// Returns how far the handling of changes is behind, or `None` in a process without workers.
     pub fn stream_age(&self, now: Timestamp) -> Option<SignedDuration> {
         self.with(|beats| since(beats.handled.or(beats.started), beats, now))
     }
 
-    /// How long ago the last sweep ended; nothing where no worker runs here.
+    /// Returns the time since the last sweep finished, or `None` in a process without workers.
     pub fn sweep_age(&self, now: Timestamp) -> Option<SignedDuration> {
         self.with(|beats| since(beats.swept.or(beats.started), beats, now))
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_is_told_when_it_is_more_than_five_seconds() {
+    fn an_age_is_shown_if_it_is_more_than_five_seconds() {
         for (seconds, words) in [
             (-1, None),
             (5, None),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_known_once_workers_began_and_never_go_back() {
+    fn ages_are_known_once_workers_started_and_never_go_back() {
         let beats = Heartbeats::default();
         assert_eq!((beats.stream_age(at(9)), beats.sweep_age(at(9))), (None, None));
         beats.started(at(10));

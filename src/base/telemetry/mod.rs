@@ -1,8 +1,8 @@
-//! What is told of each request and batch: one line, with what came of it and what it cost.
+//! Telemetry: one report for each request and batch, with its outcome and its cost.
 //!
-//! What always holds: a request is told once, by its route's pattern and never by its address, with its sender's role
-//! and never with who it was; telling can neither fail nor change an answer. Who listens comes in through
-//! [`Telemetry`]: a line that CloudWatch makes metrics of on Lambda, the log elsewhere.
+//! Invariants: each request is reported once, with its route's pattern and never its path, and with its sender's role
+//! and never their identity. Reporting cannot fail or change an answer. [`Telemetry`] decides where reports go: on
+//! Lambda to a log line from which CloudWatch creates metrics, elsewhere to the log.
 
 mod heartbeats;
 mod report;
@@ -10,7 +10,7 @@ pub(crate) mod tally;
 mod trace;
 
 pub use heartbeats::{Heartbeats, LATE_SECONDS, late_words};
-pub use report::{Metrics, Report, embedded_metrics};
+pub use report::{ESSENTIAL, Metrics, Report, embedded_metrics};
 pub use tally::{Tally, unfinished};
 pub use trace::{TRACE_HEADER, TraceId};
 
@@ -25,36 +25,36 @@ use tracing::Instrument as _;
 
 use super::clock::Clock;
 
-/// What every answer carries, to be quoted to whoever reads the log.
+/// The header with the request's id. Every answer has it, so that people can quote it when they report a failure.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Under what a request is found in the log. Whoever received it may have named it already (Lambda does).
+/// The id of a request in the log. The host may have assigned it, as Lambda does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
-/// The trace that the work of now belongs to.
+/// Returns the trace of the current work.
 pub(crate) fn current_trace() -> Option<TraceId> {
     tally::current_trace()
 }
 
-/// Who is told what came of requests and batches.
+/// The receiver of reports about requests and batches.
 #[derive(Clone)]
-pub struct Telemetry(Arc<Tell>);
+pub struct Telemetry(Arc<Receiver>);
 
-type Tell = dyn Fn(&Report) + Send + Sync;
+type Receiver = dyn Fn(&Report) + Send + Sync;
 
 impl Telemetry {
-    /// Tells a function, which must not block.
-    pub fn to(tell: impl Fn(&Report) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+    /// Sends reports to a function, which must not block.
+    pub fn to(receiver: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(receiver))
     }
 
-    /// Tells nobody.
+    /// Discards all reports.
     pub fn silent() -> Self {
         Self::to(|_| ())
     }
 
-    /// Presents what came of a request.
+    /// Reports a request.
     pub fn request(
         &self,
         at: Timestamp,
@@ -67,10 +67,10 @@ impl Telemetry {
         (self.0)(&Report::of_request(at, id, method, status, latency, tally));
     }
 
-    /// Does some work that is no request (a batch of the stream, a sweep), and presents what came of it.
+    /// Runs work that is not a request (a batch of the stream, a sweep) and reports it.
     ///
     /// # Errors
-    /// As the work.
+    /// The errors of the work.
     pub async fn measure<T, E>(
         &self,
         clock: &Clock,
@@ -87,7 +87,7 @@ impl Telemetry {
         done
     }
 
-    /// Tells the log, at the level that the outcome deserves.
+    /// Sends reports to the log, at a level that depends on the outcome.
     pub fn to_log() -> Self {
         Self::to(Report::log)
     }

@@ -1,4 +1,4 @@
-//! What is told of one request or batch, and the forms in which it is told.
+//! The report about one request or batch, and its formats.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,45 +12,46 @@ use super::{RequestId, Tally};
 use crate::base::identity::Role;
 use crate::base::values::Invalid;
 
-/// What came of one request or batch, and what it cost. Nothing in it says who asked or what about.
+/// The outcome and the cost of one request or batch. It contains nothing about who sent it or whose data it
+/// concerned.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// When it ended.
     #[serde(rename = "timestamp")]
     pub at: Timestamp,
-    /// Under what it is found in the log.
+    /// The id in the log.
     pub request_id: String,
-    /// The trace that it belongs to.
+    /// The trace of the request or batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
-    /// The method and the route's pattern (`GET /leads/{id}`), `none` where no route was met, or the batch's name.
+    /// The method and the route's pattern (`GET /leads/{id}`), `none` if no route matched, or the batch's name.
     pub route: String,
-    /// The status of the answer; none of a batch.
+    /// The status of the answer; `None` for a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The role of who asked; none of a visitor or a batch.
+    /// The sender's role; `None` for a visitor or a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// `ok`, or the name of the problem: `conflict`, `rule-violation`, `busy` and so on; of a batch, `unfinished` where some
-    /// of it is to come again.
+    /// `ok`, or the name of the problem: `conflict`, `rule-violation`, `busy` and so on. For a batch, `unfinished` if
+    /// a part of it will be delivered again.
     pub outcome: &'static str,
-    /// Milliseconds from its beginning to its end.
+    /// The duration in milliseconds.
     pub latency: f64,
-    /// Calls of DynamoDB.
+    /// The number of DynamoDB calls.
     #[serde(rename = "dynamoDBCalls")]
     pub calls: u32,
-    /// Attempts of these calls beyond the first.
+    /// The number of attempts of these calls beyond the first.
     pub retries: u32,
-    /// Read units that DynamoDB says were used.
+    /// The read units that DynamoDB reported.
     pub read_units: f64,
-    /// Write units likewise.
+    /// The write units that DynamoDB reported.
     pub write_units: f64,
-    /// Messages that were parked.
+    /// The number of messages that became dead letters.
     pub parked: u32,
-    /// Records of the stream that became dead letters.
+    /// The number of stream records that became dead letters.
     pub dead_letters: u32,
-    /// Fields of messages that nothing here knows, and that were left aside.
+    /// The number of unknown fields of messages, which were ignored.
     pub ignored_fields: u32,
 }
 
@@ -66,7 +67,7 @@ impl Report {
         let counts = tally.counts();
         let route = counts.route.map_or_else(|| "none".to_owned(), |route| format!("{method} {route}"));
         let by_rule = counts.rule_violation && status == StatusCode::UNPROCESSABLE_ENTITY;
-        let outcome = if by_rule { "rule-violation" } else { counts.problem.unwrap_or(in_a_word(status)) };
+        let outcome = if by_rule { "rule-violation" } else { counts.problem.unwrap_or(outcome_of(status)) };
         Self { status: Some(status.as_u16()), ..Self::new(at, id, route, outcome, latency, tally) }
     }
 
@@ -78,7 +79,7 @@ impl Report {
         latency: Duration,
         tally: &Tally,
     ) -> Self {
-        // A batch that is answered with what it left over has failed as well, though the work came to its end.
+        // A batch that reports unfinished items has failed as well, even if its work returned no error.
         let outcome = if ok { tally.counts().problem.unwrap_or("ok") } else { "internal" };
         Self::new(at, id, name.to_owned(), outcome, latency, tally)
     }
@@ -100,7 +101,7 @@ impl Report {
             status: None,
             role: counts.role,
             outcome,
-            // Whole microseconds: more is noise.
+            // Whole microseconds: finer digits are noise.
             latency: (latency.as_secs_f64() * 1e6).round() / 1e3,
             calls: counts.calls,
             retries: counts.retries,
@@ -116,10 +117,10 @@ impl Report {
         self.status.map_or(self.outcome != "ok", |status| status == 500)
     }
 
-    /// Writes it into the log: a failure as a warning, for its cause is an error of its own, everything else as
-    /// information.
+    /// Writes the report to the log. A failure is a warning, because its cause is logged as an error separately;
+    /// everything else is information.
     pub(super) fn log(&self) {
-        macro_rules! tell {
+        macro_rules! event {
             ($level:ident) => {
                 tracing::$level!(
                     target: "holdfast::requests",
@@ -140,12 +141,12 @@ impl Report {
                 )
             };
         }
-        if self.is_failure() { tell!(warn) } else { tell!(info) }
+        if self.is_failure() { event!(warn) } else { event!(info) }
     }
 }
 
-/// What a status means where nothing else is known.
-fn in_a_word(status: StatusCode) -> &'static str {
+/// Returns the outcome for a status without a problem.
+fn outcome_of(status: StatusCode) -> &'static str {
     match status {
         StatusCode::CONFLICT => "conflict",
         StatusCode::UNPROCESSABLE_ENTITY => "invalid",
@@ -155,13 +156,14 @@ fn in_a_word(status: StatusCode) -> &'static str {
     }
 }
 
-/// Which metrics CloudWatch makes of a report. Each metric that gets a value in an hour costs by that hour.
+/// The metrics that CloudWatch creates from reports. Each metric that gets a value within an hour costs for that
+/// hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
-    /// Failures, conflicts, answers of 503 and parked messages, where there were any: what alarms watch. A function that
-    /// works has none.
+    /// Failures, conflicts, 503 answers and dead letters of messages, if there were any: the metrics that alarms
+    /// watch. A function without problems has none.
     Essential,
-    /// All counts and the latency of each route, always.
+    /// All counts and the latency of each route.
     Detailed,
 }
 
@@ -177,11 +179,11 @@ impl FromStr for Metrics {
     }
 }
 
-/// The counts that are always metrics where they are not zero.
-const ESSENTIAL: [&str; 4] = ["Conflicts", "Failures", "Parked", "Unavailable"];
+/// The counts that become metrics even in essential mode, if they are not zero.
+pub const ESSENTIAL: [&str; 5] = ["Conflicts", "DeadLetters", "Failures", "Parked", "Unavailable"];
 
-/// A report as one line of CloudWatch's embedded metric format: the log entry that it is, and metrics made from it.
-/// A function's metrics have its name as their dimension, its latencies the route as well.
+/// Formats a report as one line of CloudWatch's embedded metric format: a log entry from which CloudWatch creates
+/// metrics. The metrics have the function's name as their dimension; latencies also have the route.
 /// (Source: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.)
 pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Value {
     let one = |is: bool| u8::from(is);
@@ -214,15 +216,18 @@ pub fn embedded_metrics(report: &Report, function: &str, metrics: Metrics) -> Va
                 json!({ "Timestamp": report.at.as_millisecond(), "CloudWatchMetrics": directives });
             line.insert("_aws".to_owned(), directives);
         }
-        // They stand there as metrics already.
-        for twice in ["route", "latency", "retries", "parked", "ignoredFields", "dynamoDBCalls"] {
-            line.remove(twice);
+        // These are in the line as metrics.
+        for duplicate in
+            ["route", "latency", "retries", "parked", "deadLetters", "ignoredFields", "dynamoDBCalls"]
+        {
+            line.remove(duplicate);
         }
     }
     line
 }
 
-/// What CloudWatch is told to make metrics of; of a line with none it makes a log entry alone.
+/// Returns the directives that tell CloudWatch which metrics to create. A line without directives is only a log
+/// entry.
 fn directives(counts: &[(&str, Value)], metrics: Metrics) -> Vec<Value> {
     let is_wanted = |(name, value): &&(&str, Value)| {
         metrics == Metrics::Detailed || (ESSENTIAL.contains(name) && *value != 0)
@@ -268,7 +273,7 @@ mod tests {
         }
     }
 
-    /// What the specification demands of each directive: at most 30 dimensions, each a text in the root; at most 100
+    /// The specification's limits for each directive: at most 30 dimensions, each a string in the root; at most 100
     /// metrics, each a number in the root.
     #[test]
     fn the_line_is_in_the_embedded_metric_format() {
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn each_outcome_counts_as_what_it_is() {
+    fn each_outcome_counts_in_its_own_metric() {
         let counted = |status: Option<u16>, outcome: &'static str| {
             let line = embedded_metrics(&Report { status, outcome, ..report() }, "f", Metrics::Essential);
             let is = |name: &str| line[name] == 1;
@@ -319,11 +324,11 @@ mod tests {
     }
 
     #[test]
-    fn essential_metrics_are_made_only_of_what_went_wrong() {
+    fn essential_metrics_are_created_only_for_failures() {
         let made = |status: Option<u16>, outcome: &'static str, parked: u32| -> Vec<String> {
             let report = Report { status, outcome, parked, ..report() };
             let line = embedded_metrics(&report, "f", Metrics::Essential);
-            // What is no metric is still in the log.
+            // Values that are not metrics are still in the log.
             assert_eq!((&line["Requests"], &line["Latency"]), (&json!(1), &json!(12.5)));
             let directives = line["_aws"]["CloudWatchMetrics"].as_array().cloned().unwrap_or_default();
             let metrics = directives.iter().flat_map(|one| one["Metrics"].as_array().unwrap().clone());
@@ -345,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metrics_have_two_names() {
+    fn metrics_are_named_essential_and_detailed() {
         assert_eq!("essential".parse(), Ok(Metrics::Essential));
         assert_eq!("detailed".parse(), Ok(Metrics::Detailed));
         assert!("Detailed".parse::<Metrics>().is_err() && "".parse::<Metrics>().is_err());

@@ -1,7 +1,7 @@
-//! What is counted while one request or batch is worked on, by whatever works on it.
+//! Counts what one request or batch does.
 //!
-//! A tally goes with the task and not through arguments: what is counted is no input of anything. Outside a request
-//! nothing is counted.
+//! A tally belongs to the task and is not an argument, because counting must not influence the work. Outside of a
+//! request nothing is counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,52 +14,52 @@ tokio::task_local! {
     static TALLY: Tally;
 }
 
-/// The counts of one request or batch. Clones are the same tally.
+/// The counts of one request or batch. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     counts: Arc<Mutex<Counts>>,
     trace: Option<TraceId>,
 }
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
-    /// The route, as it was added to the router.
+    /// The route's pattern, as it was added to the router.
     pub(super) route: Option<&'static str>,
-    /// Who asks.
+    /// The sender's role.
     pub(super) role: Option<Role>,
-    /// The name of the problem that it is answered with.
+    /// The name of the problem in the answer.
     pub(super) problem: Option<&'static str>,
-    /// Whether a business rule forbade what was asked.
+    /// Whether a business rule forbade the request.
     pub(super) rule_violation: bool,
-    /// Calls of DynamoDB, without their repetitions.
+    /// The number of DynamoDB calls, without retries.
     pub(super) calls: u32,
-    /// Attempts of calls beyond the first.
+    /// The number of attempts of calls beyond the first.
     pub(super) retries: u32,
-    /// Read units that DynamoDB says were used.
+    /// The read units that DynamoDB reported.
     pub(super) read_units: f64,
-    /// Write units likewise.
+    /// The write units that DynamoDB reported.
     pub(super) write_units: f64,
-    /// Messages that were parked.
+    /// The number of messages that became dead letters.
     pub(super) parked: u32,
-    /// Records of the stream that became dead letters.
+    /// The number of stream records that became dead letters.
     pub(super) dead_letters: u32,
-    /// Fields of messages that nothing here knows.
+    /// The number of unknown fields of messages.
     pub(super) ignored_fields: u32,
 }
 
 impl Tally {
-    /// Nothing counted yet, in work that belongs to this trace.
+    /// Creates an empty tally for work that belongs to this trace.
     pub fn new(trace: Option<TraceId>) -> Self {
         Self { trace, ..Self::default() }
     }
 
-    /// Does some work, and counts what it does here.
+    /// Runs work and counts what it does.
     pub async fn over<F: Future>(&self, work: F) -> F::Output {
         TALLY.scope(self.clone(), work).await
     }
 
-    /// The trace that the work belongs to.
+    /// Returns the trace of the work.
     pub(super) fn trace(&self) -> Option<&TraceId> {
         self.trace.as_ref()
     }
@@ -70,51 +70,51 @@ impl Tally {
 }
 
 fn count(change: impl FnOnce(&mut Counts)) {
-    // Fails where no request is worked on, and then there is nobody to count for.
+    // This fails outside of a request, where nothing is counted.
     let _ = TALLY.try_with(|tally| change(&mut tally.counts.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
-/// The trace that the work of now belongs to.
+/// Returns the trace of the current work.
 pub(super) fn current_trace() -> Option<TraceId> {
     TALLY.try_with(|tally| tally.trace.clone()).ok().flatten()
 }
 
-/// The request came to this route.
+/// Records the request's route.
 pub(crate) fn route(path: &'static str) {
     count(|counts| counts.route = Some(path));
 }
 
-/// The request is of somebody in this role.
+/// Records the sender's role.
 pub(crate) fn role(role: Role) {
     count(|counts| counts.role = Some(role));
 }
 
-/// The request is answered with this problem.
+/// Records the problem in the answer.
 pub(crate) fn problem(name: &'static str) {
     count(|counts| counts.problem = Some(name));
 }
 
-/// Some of the batch could not be finished and is to come again.
+/// Records that a part of the batch could not be finished and must be delivered again.
 pub fn unfinished() {
     problem("unfinished");
 }
 
-/// A business rule forbade what was asked.
+/// Records that a business rule forbade the request.
 pub(crate) fn rule_violation() {
     count(|counts| counts.rule_violation = true);
 }
 
-/// So many messages were parked.
+/// Counts messages that became dead letters.
 pub(crate) fn parked(messages: usize) {
     count(|counts| counts.parked += u32::try_from(messages).unwrap_or(u32::MAX));
 }
 
-/// A record of the stream became a dead letter.
+/// Counts a stream record that became a dead letter.
 pub(crate) fn dead_letter() {
     count(|counts| counts.dead_letters += 1);
 }
 
-/// Messages had so many fields that nothing here knows.
+/// Counts unknown fields of messages.
 pub(crate) fn ignored_fields(fields: usize) {
     count(|counts| {
         counts.ignored_fields =
@@ -122,7 +122,7 @@ pub(crate) fn ignored_fields(fields: usize) {
     });
 }
 
-/// One call of DynamoDB ended after so many attempts.
+/// Counts a finished DynamoDB call and its attempts.
 pub(crate) fn call(attempts: u32) {
     count(|counts| {
         counts.calls += 1;
@@ -130,13 +130,14 @@ pub(crate) fn call(attempts: u32) {
     });
 }
 
-/// A call used so much for reading.
+/// Adds the capacity that a read consumed.
 pub(crate) fn read<'a>(capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
     let units: f64 = capacity.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
     count(|counts| counts.read_units += units);
 }
 
-/// A transaction used so much: its checks and updates count as writes, as DynamoDB bills them.
+/// Adds the capacity that a transaction consumed. Its checks and updates count as writes, because DynamoDB bills them
+/// so.
 pub(crate) fn written(capacity: &[ConsumedCapacity]) {
     let read: f64 = capacity.iter().filter_map(ConsumedCapacity::read_capacity_units).sum();
     let all: f64 = capacity.iter().filter_map(ConsumedCapacity::capacity_units).sum();
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_counted_goes_to_the_work_that_it_is_done_for() {
+    async fn counts_go_to_the_innermost_work() {
         let (one, other) = (Tally::new(None), Tally::new(None));
         let work = async {
             call(3);
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_any_work_nothing_is_counted() {
+    fn nothing_is_counted_outside_of_a_request() {
         call(1);
         rule_violation();
         assert_eq!(current_trace(), None);

@@ -1,35 +1,35 @@
-//! The trace that a request belongs to (AWS X-Ray), taken from whoever sent it.
+//! The trace of a request (AWS X-Ray), read from the request's headers.
 
 use http::HeaderMap;
 
-/// The header, as "AWS X-Ray concepts: tracing header" has it.
+/// The tracing header (source: "AWS X-Ray concepts: tracing header").
 pub const TRACE_HEADER: &str = "x-amzn-trace-id";
 
-/// The longest header that is passed on. X-Ray's own have some hundred characters.
+/// The longest header that is forwarded, in bytes. X-Ray's own headers have about a hundred.
 const LONGEST: usize = 512;
 
-/// What a tracing header says: `Root=…;Parent=…;Sampled=…`. Visible ASCII.
+/// The content of a tracing header: `Root=…;Parent=…;Sampled=…`, in visible ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceId(String);
 
 impl TraceId {
-    /// What the text says, if a header can hold it.
+    /// Creates a trace from text, if a header can contain it.
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// What a request's headers say.
+    /// Reads the trace from a request's headers.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         Self::new(headers.get(TRACE_HEADER)?.to_str().ok()?)
     }
 
-    /// The part that names the trace, by which X-Ray finds it.
+    /// Returns the trace's id, by which X-Ray finds it.
     pub fn root(&self) -> Option<&str> {
         self.0.split(';').find_map(|part| part.strip_prefix("Root="))
     }
 
-    /// All of what the header says.
+    /// Returns the whole content of the header.
     pub(crate) fn into_text(self) -> String {
         self.0
     }
