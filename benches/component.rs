@@ -1,5 +1,5 @@
-//! The component for WebAssembly beside the native server: how long an answer takes of each, over real sockets and the
-//! same DynamoDB Local, and the ratio, which says more than the times of one machine.
+//! The WebAssembly component compared with the native server: the time of an answer over real sockets and the same
+//! DynamoDB Local, and the ratio, which says more than the times of one machine.
 //!
 //! `cargo bench --bench component`, after `infra/wasm-build`, with the variables that the component's cases need.
 
@@ -8,10 +8,10 @@
     clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "what a bench does not expect ends it"
+    reason = "an unexpected result ends the bench"
 )]
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "cases use the rest")]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the cases use the rest")]
 #[path = "../tests/e2e/support/mod.rs"]
 mod support;
 
@@ -23,9 +23,9 @@ use support::http::Client;
 use support::workspace::{Workspace, create, new_lead};
 use support::{Entry, Kind, TestEnvironment};
 
-/// How many answers are waited for, one after the other.
+/// The number of measured answers, one after the other.
 const ANSWERS: usize = 300;
-/// How many come before, which do not count.
+/// The number of answers before them, which do not count.
 const FIRST: usize = 30;
 
 /// A request and its times.
@@ -37,7 +37,7 @@ struct Measured {
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` asks whether it runs at all, and `cargo bench` says that it shall.
+    // `cargo test --benches` only checks that it starts; `cargo bench` passes `--bench`.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -63,8 +63,9 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 async fn measured(entry: Entry) -> Vec<Measured> {
-    let environment =
-        TestEnvironment::before(Kind::DynamoDbLocal, entry, "bench").await.expect("DynamoDB Local is there");
+    let environment = TestEnvironment::with_entry(Kind::DynamoDbLocal, entry, "bench")
+        .await
+        .expect("DynamoDB Local is there");
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let mut lead = json!({});

@@ -1,7 +1,7 @@
-//! What handlers share, and the whole application as one service.
+//! The shared state of handlers, and the whole application as one service.
 //!
-//! What differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep and the way to the
-//! store) comes in here and nowhere else.
+//! Everything that differs between the local server, Lambda, WebAssembly and tests (the clock, randomness, sleep
+//! and the connection to the store) enters here and nowhere else.
 
 use std::sync::Arc;
 
@@ -44,68 +44,68 @@ use crate::web::routes::Route;
 use crate::web::time_limit;
 use crate::web::{assets, headers, health, panic, present};
 
-/// What differs between the places where the application runs: the local server, Lambda, and WebAssembly.
+/// The platform of the application: what differs between the local server, Lambda and WebAssembly.
 pub struct Platform {
-    /// The way to the store.
+    /// The connection to the store.
     pub line: Line,
-    /// What waits.
+    /// The sleep implementation.
     pub sleep: SharedAsyncSleep,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The random number generator.
     pub rng: Rng,
-    /// Where slow work is done.
+    /// The thread pool for slow work.
     pub blocking: BlockingPool,
-    /// How many leads are remembered at versions that were seen.
+    /// How many lead versions are cached.
     pub snapshots: usize,
-    /// Who is told what came of each request.
+    /// The receiver of a report for each request.
     pub telemetry: Telemetry,
 }
 
-/// What handlers share. Cheap to clone.
+/// The shared state of handlers. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     /// The table.
     pub dynamo: Dynamo,
     /// The same table, for work that no request waits for.
     pub background: Dynamo,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The random number generator.
     pub rng: Rng,
-    /// Where slow work is done.
+    /// The thread pool for slow work.
     pub blocking: BlockingPool,
-    /// Leads at versions that this process has seen.
+    /// A cache of lead versions.
     pub snapshots: Snapshots,
-    /// Where orders in this process wait for each other, if it serves many requests at once.
+    /// Locks that order the creation of orders, for a process that serves many requests at once.
     pub state_locks: Option<StateLocks>,
-    /// Sessions and tokens that this process has checked a moment ago.
+    /// A cache of sessions and tokens that were checked recently.
     pub auth_cache: AuthCache,
-    /// What signs cookies, and whether they travel over https alone.
+    /// The cookie keys, and whether cookies travel only over HTTPS.
     pub cookies: CookiePolicy,
-    /// Where passwords are hashed.
+    /// The password hashing queue.
     pub hashing: Hashing,
-    /// How many reverse proxies stand before it.
+    /// The number of trusted reverse proxies in front of the application.
     pub trusted_proxies: TrustedProxies,
-    /// What proves that a request came through the proxy in front, if it must.
+    /// The keys that prove that a request came through the proxy in front, if that is required.
     pub origin_keys: Option<OriginKeys>,
-    /// Whether people may make accounts of their own.
+    /// Who may sign up.
     pub sign_up: SignUp,
-    /// Who is told what came of each request.
+    /// The receiver of a report for each request.
     pub telemetry: Telemetry,
-    /// What the workers of this process say of themselves.
+    /// The last activity of this process's workers.
     pub heartbeats: Heartbeats,
-    /// The space on the disk of the data, if this process keeps them.
+    /// The free space on the data's disk, if this process stores the data.
     pub free_disk: Option<FreeDisk>,
-    /// The last answer about readiness.
+    /// The last readiness result.
     pub readiness: LastReadiness,
 }
 
-/// How many sessions and tokens a process knows for a moment.
+/// How many sessions and tokens a process caches.
 const AUTH_CACHE: usize = 10_000;
 
 impl App {
-    /// The application over a table, wherever it runs.
+    /// Creates the application over a table.
     pub fn on(platform: Platform, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> Self {
         let Platform { line, sleep, clock, rng, blocking, snapshots, telemetry } = platform;
         let policy = RetryPolicy::default();
@@ -133,7 +133,7 @@ impl App {
 }
 
 impl App {
-    /// The same application, whose requests and attempts of calls may take this long.
+    /// Sets how long requests and attempts of calls may take.
     #[must_use]
     pub fn with_retries(self, policy: RetryPolicy) -> Self {
         let (dynamo, background) = (self.dynamo.with_policy(policy), self.background.with_policy(policy));
@@ -141,7 +141,7 @@ impl App {
     }
 }
 
-/// The features, each built of what it needs. Building one costs some clones of shared pointers.
+/// The services of the features. Creating one costs a few clones of shared pointers.
 impl App {
     fn services(&self) -> Services {
         Services {
@@ -154,67 +154,67 @@ impl App {
         }
     }
 
-    /// Accounts, sessions, tokens and sign-in.
+    /// Returns the service of accounts, sessions, tokens and sign-in.
     pub fn accounts(&self) -> Accounts {
         let (cache, cookies) = (self.auth_cache.clone(), self.cookies.clone());
         Accounts::new(&self.services(), cache, cookies, self.hashing.clone(), self.sign_up.clone())
     }
 
-    /// Leads, their history and their search.
+    /// Returns the service of leads, their history and their search.
     pub fn leads(&self) -> Leads {
         let services = self.services();
         Leads::new(&services, self.snapshots.clone(), Arc::new(Reconciler::new(&services)))
     }
 
-    /// Counts over all leads and orders.
+    /// Returns the service of counts over all leads and orders.
     pub fn statistics(&self) -> Statistics {
         Statistics::new(&self.services())
     }
 
-    /// Orders and caps.
+    /// Returns the service of orders and caps.
     pub fn orders(&self) -> Orders {
         let (services, locks) = (self.services(), self.state_locks.clone());
         Orders::new(&services, self.leads(), self.statistics(), Reconciler::new(&services), locks)
     }
 
-    /// Imports of leads from files.
+    /// Returns the service of imports of leads.
     pub fn imports(&self) -> Imports {
         Imports::new(&self.services(), self.leads())
     }
 
-    /// Raffles and their tickets.
+    /// Returns the service of raffles and their tickets.
     pub fn raffles(&self) -> Raffles {
         Raffles::new(&self.services())
     }
 
-    /// Products, their movements, and messages that could not be applied.
+    /// Returns the service of products, their movements, and messages that could not be applied.
     pub fn inventory(&self) -> Inventory {
         Inventory::new(&self.services())
     }
 
-    /// Commands on orders, leads and products.
+    /// Returns the service of commands on orders, leads and products.
     pub fn commands(&self) -> Commands {
         Commands::new(&self.services(), self.leads(), self.orders(), self.inventory())
     }
 
-    /// Rules and their runs.
+    /// Returns the service of rules and their runs.
     pub fn rules(&self) -> Rules {
         Rules::new(&self.services(), self.commands())
     }
 
-    /// What the table's stream brings about.
+    /// Returns the service of the stream's effects.
     pub fn projections(&self) -> Projections {
         let (statistics, orders) = (self.statistics(), self.orders());
         Projections::new(&self.services(), statistics, orders, self.raffles(), self.rules())
     }
 
-    /// The start page.
+    /// Returns the service of the start page.
     pub fn dashboard(&self) -> Dashboard {
         let (statistics, orders) = (self.statistics(), self.orders());
         Dashboard::new(&self.services(), self.leads(), statistics, orders, self.raffles())
     }
 
-    /// What extractors and guards need.
+    /// Returns what extractors and guards need.
     fn request_context(&self) -> RequestContext {
         let accounts = self.accounts();
         let authenticator = Authenticator::from_fn(move |headers| {
@@ -235,7 +235,7 @@ impl App {
     }
 }
 
-/// The whole application as one service, with the list of its routes.
+/// Builds the whole application as one service, with the list of its routes.
 pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let routes = assets::routes()
         .and(health::routes(app.health()))
@@ -252,7 +252,7 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     let (router, list) = routes.into_parts();
     let router = router
         .fallback(async || Problem::from(WebError::NotFound))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(Extension(app.request_context()))
         .layer(from_fn_with_state(app.trusted_proxies, client::identify));
     let router = match &app.origin_keys {
@@ -269,17 +269,17 @@ pub fn build_router(app: App) -> (Router, Vec<Route>) {
     (router, list)
 }
 
-/// The largest body of a request, in bytes; routes that take files say so themselves.
-const LARGEST_BODY: usize = 64 * 1024;
+/// The maximum size of a request body in bytes. Routes that accept files set their own limit.
+const MAX_BODY: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// What this file and the places of `native` and `bin` may know, and no other code. Calls are forbidden in
-    /// `.clippy.toml`; Clippy does not see conditions.
-    const OF_PLACES: [&str; 6] =
+    /// Conditional compilation that only this file, `hosts` and `bin` may use. `.clippy.toml` forbids the calls;
+    /// Clippy does not check conditions.
+    const PLATFORM_CONDITIONS: [&str; 6] =
         ["target_arch", "target_family", "target_os", "target_env", "cfg(unix", "cfg(windows"];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -294,20 +294,20 @@ mod tests {
     }
 
     #[test]
-    fn no_other_code_knows_where_it_runs() {
+    fn no_other_code_depends_on_the_platform() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut files = Vec::new();
         sources(&src, &mut files);
         assert!(files.len() > 100, "only {} files were found", files.len());
-        let may = ["bin/", "engine/", "native/", "native.rs", "app.rs", "web/assets/build.rs"];
+        let allowed = ["bin/", "engine/", "hosts/", "app.rs", "web/assets/build.rs"];
         for path in files {
             let name = path.strip_prefix(&src).unwrap().to_str().unwrap();
-            if may.iter().any(|place| name.starts_with(place)) {
+            if allowed.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            for word in OF_PLACES {
-                assert!(!text.contains(word), "{name} knows {word}: let it come in through app.rs");
+            for word in PLATFORM_CONDITIONS {
+                assert!(!text.contains(word), "{name} uses {word}: pass it in through app.rs");
             }
         }
     }

@@ -1,26 +1,31 @@
-//! Holdfast: a serverless desk for teams who grab at the same things at the same moment.
+//! Holdfast: a serverless workspace for teams who compete for the same things at the same moment.
 //!
-//! | module | what it is |
+//! The rooms of the crate, from the ground up. A room imports only from the rooms above it in this table, and no file
+//! is part of an import cycle; `tests/architecture.rs` checks both.
+//!
+//! | room | contents |
 //! | --- | --- |
-//! | [`accounts`] | who may use it |
-//! | [`app`] | what handlers share, and the whole application as one service |
-//! | [`automation`] | commands: as JSON, as text, from a shell and a page |
-//! | [`calendar`] | days in New York |
-//! | [`config`] | what a deployed Holdfast is told by its environment |
-//! | [`dashboard`] | the start page of agents |
-//! | [`dynamo`] | the table, guarded writes and bounded reads |
-//! | `engine` | the embedded engine: DynamoDB's semantics within this process; not on Lambda or WebAssembly |
-//! | [`error`] | every known failure → status and words |
-//! | [`fields`] | the fields of a JSON object, read one by one |
+//! | [`base`] | values, ids, calendar, search words, identity, clock, randomness, and the facade of telemetry |
+//! | `engine` | the embedded engine: DynamoDB's semantics in this process (feature `local`) |
+//! | [`store`] | DynamoDB: client, guarded writes, bounded reads, idempotency records, stream, schema versions |
+//! | [`web`] | HTTP conventions: extractors, responses, problems, access, assets, page context |
+//! | [`shared`] | what several features need and no feature owns: search, audit entries, parts of pages |
+//! | [`accounts`] | accounts, sessions, API tokens and sign-in |
+//! | [`reservations`] | the reservations of large orders, as the readers of leads see them |
+//! | [`leads`] | leads, their history, notes and trash |
+//! | [`stats`] | counts of leads and orders, from the table's stream |
+//! | [`orders`] | orders for leads, and caps |
+//! | [`imports`] | imports of leads from CSV files |
+//! | [`raffles`] | raffles and their tickets |
 //! | [`inventory`] | products whose stock follows from messages |
-//! | [`leads`] | people who may buy |
-//! | [`orders`] | customers' requests for leads, and caps |
-//! | `native` | sockets, TLS and AWS's ordinary ways; not on WebAssembly |
-//! | [`search`] | search by words, for whatever is found so |
-//! | [`secrets`] | secrets that are kept elsewhere and read when they are needed |
-//! | [`telemetry`] | what is told of each request and batch |
-//! | [`values`] | values that several features speak of |
-//! | [`web`] | what all pages and the JSON API share |
+//! | [`commands`] | commands from JSON, text, a shell and a page |
+//! | [`rules`] | commands that events and schedules trigger |
+//! | [`projections`] | the consumers of the table's stream: statistics, rules, dead letters |
+//! | [`dashboard`] | the start page of agents |
+//! | [`app`] | the whole application: the services of all features, their routes, and the layers around them |
+//! | [`hosts`] | what a process provides: configuration and, with features, threads, the log, AWS, Kafka and Lambda |
+//!
+//! The programs are in `src/bin`.
 
 #![cfg_attr(
     test,
@@ -28,7 +33,7 @@
         clippy::disallowed_methods,
         clippy::unwrap_used,
         clippy::expect_used,
-        reason = "a test that meets what it does not expect has failed"
+        reason = "a panic fails the test"
     )
 )]
 

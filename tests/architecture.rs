@@ -1,5 +1,7 @@
 //! The rooms of the crate: no file is part of an import cycle, and no room imports from one above it.
 //!
+//! A room is a top-level module of the crate.
+//!
 //! `cargo test --test architecture -- --nocapture` prints the map: each room with the rooms that it imports from.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "sources that cannot be read fail the test")]
@@ -8,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, from the ground up. A room imports only from rooms before it.
+/// The rooms, from the lowest floor up. A room imports only from rooms before it.
 const FLOORS: [&str; 20] = [
     "base",
     "engine",
@@ -35,7 +37,7 @@ const FLOORS: [&str; 20] = [
 /// A path in the code, such as `["leads", "store"]`.
 type ModulePath = Vec<String>;
 
-/// The sources of the library: each file with its text, by its module.
+/// The source files of the library: the text of each, by its module.
 struct Crate {
     files: BTreeMap<ModulePath, String>,
 }
@@ -70,7 +72,7 @@ impl Crate {
         imports
     }
 
-    /// The module of the file that defines what a path names. What a module re-exports is followed to where it comes from.
+    /// The module of the file that defines the item at a path. Re-exports are followed to their source.
     fn defining(&self, path: &[String], depth: usize) -> Option<ModulePath> {
         let length = (0..=path.len()).rev().find(|length| self.files.contains_key(&path[..*length]))?;
         let (module, rest) = path.split_at(length);
@@ -94,7 +96,7 @@ fn list(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The module that a file is; `None` for programs, the crate's root, and files of tests.
+/// The module of a file; `None` for binaries, the crate root, and test files.
 fn module_of(path: &Path) -> Option<ModulePath> {
     let mut module: ModulePath =
         path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -107,7 +109,7 @@ fn module_of(path: &Path) -> Option<ModulePath> {
     (!is_left_out).then_some(module)
 }
 
-/// The text up to its tests, without comments.
+/// The text before the unit tests, without comments.
 fn without_tests_and_comments(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let code = code.split("#[cfg(test)]\n#[expect").next().unwrap_or_default();
@@ -115,7 +117,7 @@ fn without_tests_and_comments(text: &str) -> String {
     uncommented.collect::<Vec<_>>().join("\n")
 }
 
-/// All paths of this crate that a file names: in `use` items, and in full elsewhere.
+/// All paths of this crate that a file names, in `use` items and elsewhere.
 fn paths_in(text: &str, module: &[String]) -> Vec<ModulePath> {
     let mut paths = Vec::new();
     let mut rest = String::new();
@@ -123,7 +125,7 @@ fn paths_in(text: &str, module: &[String]) -> Vec<ModulePath> {
         let start =
             item.find("use ").filter(|at| item[..*at].trim_end().is_empty() || starts_item(item, *at));
         match start {
-            // A module that re-exports what is in it imports nothing.
+            // A module that re-exports its own items imports nothing.
             Some(at) if item[..at].trim_end().ends_with("pub") => {}
             Some(at) => {
                 paths.extend(tree(&item[at + 4..]).into_iter().filter_map(|path| absolute(&path, module)))
@@ -146,7 +148,8 @@ fn paths_in(text: &str, module: &[String]) -> Vec<ModulePath> {
     paths
 }
 
-/// Whether a `use` at this place begins an item: only attributes, braces and a visibility stand before it on its line.
+/// Whether a `use` at this position begins an item: only attributes, braces and a visibility are before it on its
+/// line.
 fn starts_item(item: &str, at: usize) -> bool {
     let line = item[..at].rsplit('\n').next().unwrap_or_default().trim();
     line.is_empty() || line.starts_with("pub")
@@ -179,7 +182,7 @@ fn tree(text: &str) -> Vec<ModulePath> {
     parts.flat_map(tree).map(|path| [head.clone(), path].concat()).collect()
 }
 
-/// A path from the crate's root; `None` for one of another crate.
+/// A path from the crate root; `None` for a path of another crate.
 fn absolute(path: &[String], module: &[String]) -> Option<ModulePath> {
     let named = |parts: &[String]| {
         parts.iter().filter(|part| !matches!(part.as_str(), "self" | "*")).cloned().collect()
@@ -196,7 +199,7 @@ fn absolute(path: &[String], module: &[String]) -> Option<ModulePath> {
     }
 }
 
-/// What a module re-exports from modules in it, by name.
+/// The re-exports of a module from its own modules, by name.
 fn re_exports(text: &str, module: &[String]) -> BTreeMap<String, ModulePath> {
     let mut names = BTreeMap::new();
     for item in text.split(';') {
@@ -213,7 +216,7 @@ fn re_exports(text: &str, module: &[String]) -> BTreeMap<String, ModulePath> {
     names
 }
 
-/// The groups of files that import each other in a circle.
+/// The groups of files that import each other in a cycle.
 fn cycles(imports: &Imports) -> Vec<Vec<&str>> {
     let reachable: BTreeMap<&str, BTreeSet<&str>> =
         imports.keys().map(|file| (file.as_str(), reached_from(file, imports))).collect();
@@ -245,7 +248,7 @@ fn room(file: &str) -> &str {
 }
 
 fn floor(room: &str) -> usize {
-    FLOORS.iter().position(|known| *known == room).unwrap_or_else(|| panic!("{room} is no known room"))
+    FLOORS.iter().position(|known| *known == room).unwrap_or_else(|| panic!("{room} is not a known room"))
 }
 
 #[test]
@@ -277,7 +280,7 @@ fn a_room_imports_only_from_rooms_below_it() {
 }
 
 #[test]
-fn imports_are_read_as_the_compiler_reads_them() {
+fn imports_are_parsed_like_the_compiler_does() {
     let module: ModulePath = ["leads".to_owned(), "store".to_owned()].into();
     let text = "use super::domain::{self, Lead};\nuse crate::{base::values::Email, web};\npub use self::inner::X;\n\
                 use std::fmt;\nfn f() { crate::orders::list::all(); pub(crate) }\n#[cfg(test)]\nmod tests {\nuse crate::app::App;";
@@ -286,8 +289,10 @@ fn imports_are_read_as_the_compiler_reads_them() {
     let expected =
         ["leads::domain", "leads::domain::Lead", "base::values::Email", "web", "orders::list::all"];
     assert_eq!(paths, expected);
-    let circle = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
-    let imports: Imports =
-        circle.iter().map(|(from, to)| ((*from).to_owned(), BTreeSet::from([(*to).to_owned()]))).collect();
+    let cyclic_imports = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
+    let imports: Imports = cyclic_imports
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), BTreeSet::from([(*to).to_owned()])))
+        .collect();
     assert_eq!(cycles(&imports), [["a", "b", "c"]]);
 }

@@ -1,12 +1,12 @@
-//! CPU time, as Linux counts it.
+//! CPU times from Linux.
 
 use std::fs;
 use std::time::Duration;
 
-/// Linux gives CPU times to programs in hundredths of a second on all its machines.
+/// Linux reports CPU times in hundredths of a second on all machines.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What `/proc/PID/stat` says of a process.
+/// The values of a process in `/proc/PID/stat`.
 struct Process {
     id: u32,
     parent: u32,
@@ -17,7 +17,7 @@ struct Process {
 impl Process {
     fn read(id: &str) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name is in parentheses and may hold spaces. The state follows it.
+        // The name is in parentheses and may contain spaces. The state follows it.
         let (start, rest) = (text.split(' ').next()?, text.rsplit_once(')')?.1);
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
@@ -30,7 +30,7 @@ impl Process {
     }
 }
 
-/// The CPU time of a process and all its descendants, with those that ended.
+/// The CPU time of a process and all its descendants, including those that ended.
 pub fn of_tree(root: u32) -> Duration {
     let entries = fs::read_dir("/proc").expect("this is Linux").flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -45,7 +45,7 @@ pub fn of_tree(root: u32) -> Duration {
     TICK * ticks
 }
 
-/// The CPU time of this program's children that ended and were waited for.
+/// The CPU time of this program's ended children.
 pub fn of_ended_children() -> Duration {
     TICK * Process::read("self").map_or(0, |process| process.ended_children)
 }

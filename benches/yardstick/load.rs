@@ -1,5 +1,5 @@
-//! The load tool: HTTP/1.1 on blocking keep-alive connections, one thread each, so that it takes little of the CPU that
-//! it shares with the server.
+//! The load tool: HTTP/1.1 on blocking keep-alive connections with one thread each, so that it uses little of the
+//! CPU that it shares with the server.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cpu;
 
-/// Nothing that a workload asks for takes longer, unless it hangs.
+/// No request of a workload takes longer, unless it hangs.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An answer to a request.
@@ -35,7 +35,7 @@ impl Answer<'_> {
         String::from_utf8_lossy(self.body).into_owned()
     }
 
-    /// The body as JSON, of an answer that must have this status.
+    /// The body as JSON. Panics unless the answer has this status.
     pub fn json(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         serde_json::from_slice(self.body).expect("the body is JSON")
@@ -57,7 +57,7 @@ impl Connection {
         Self { stream, received: Vec::with_capacity(64 * 1024) }
     }
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends a request and waits for the complete answer.
     pub fn send(&mut self, request: &[u8]) -> Answer<'_> {
         self.stream.write_all(request).expect("the server reads");
         self.received.clear();
@@ -76,7 +76,8 @@ impl Connection {
         }
         let (head, body) = self.received.split_at(end);
         let head = std::str::from_utf8(head).expect("headers are ASCII");
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).expect("it is an answer");
+        let status =
+            head.get(9..12).and_then(|status| status.parse().ok()).expect("the status line has a status");
         Answer { status, head, body }
     }
 
@@ -105,7 +106,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a request whose answer should have this status, and counts it. Returns whether it had.
+    /// Sends a request, records its time, and returns whether the answer has this status.
     pub fn timed(&mut self, request: &[u8], status: u16) -> bool {
         let start = Instant::now();
         let expected = self.untimed(request, status);
@@ -115,7 +116,7 @@ impl Client {
         expected
     }
 
-    /// The same for a request that does not count.
+    /// The same for a request that is not recorded.
     pub fn untimed(&mut self, request: &[u8], status: u16) -> bool {
         let answer = self.connection.send(request);
         let expected = answer.status == status;
@@ -128,15 +129,15 @@ impl Client {
     }
 }
 
-/// What a client does again and again, until time is over or it returns false.
+/// One step of a client, which is repeated until the time is over or it returns false.
 pub type Step<'a> = Box<dyn FnMut(&mut Client) -> bool + Send + 'a>;
 
-/// Answers with another status than the workload expects.
+/// Answers with an unexpected status.
 #[derive(Default)]
 pub struct Unexpected {
-    /// How many there were.
+    /// The number of answers.
     pub count: usize,
-    /// One of them.
+    /// An example.
     pub example: Option<String>,
 }
 
@@ -148,21 +149,21 @@ impl Unexpected {
     }
 }
 
-/// What came of some clients' requests.
+/// The results of some clients' requests.
 #[derive(Default)]
 pub struct Outcome {
-    /// From the start to the last answer.
+    /// The time from the start to the last answer.
     pub elapsed: Duration,
-    /// How long each request took.
+    /// The time of each request.
     pub latencies: Vec<Duration>,
-    /// Answers that do not count.
+    /// Unexpected answers.
     pub unexpected: Unexpected,
-    /// CPU time of the clients.
+    /// The CPU time of the clients.
     pub cpu: Duration,
 }
 
 impl Outcome {
-    /// Adds what came of another round.
+    /// Adds the results of another round.
     pub fn add(&mut self, other: Self) {
         self.elapsed += other.elapsed;
         self.latencies.extend(other.latencies);
@@ -171,7 +172,7 @@ impl Outcome {
     }
 }
 
-/// Runs a client for each step, all at the same time.
+/// Runs one client for each step, all at the same time.
 pub fn run(host: &str, limit: Duration, steps: Vec<Step<'_>>) -> Outcome {
     let ready = Barrier::new(steps.len());
     std::thread::scope(|scope| {
@@ -180,7 +181,7 @@ pub fn run(host: &str, limit: Duration, steps: Vec<Step<'_>>) -> Outcome {
         let mut all = Outcome::default();
         for thread in threads {
             let one = thread.join().expect("the client ends");
-            // The clients start together, so these are not one after the other.
+            // The clients run concurrently, so the longest time counts.
             let elapsed = all.elapsed.max(one.elapsed);
             all.add(one);
             all.elapsed = elapsed;

@@ -1,10 +1,10 @@
-//! Holdfast over HTTP beside PostgreSQL 15, with 8 clients each: what rate both reach, how long requests take, and what
-//! CPU time they cost. PostgreSQL does the work of one update of a lead, so it is a yardstick for the machine: the ratio
-//! of two rates says more than a rate.
+//! Holdfast over HTTP compared with PostgreSQL 15, 8 clients each: the rate, the latency and the CPU time of
+//! requests. PostgreSQL does the work of one update of a lead, so it measures the machine: the ratio of both rates
+//! says more than a rate.
 //!
-//! `cargo build --release`, then `cargo bench --bench yardstick`. Words after `--` choose workloads by their names.
+//! First `cargo build --release`, then `cargo bench --bench yardstick`. Words after `--` choose workloads by name.
 //!
-//! | variable | meaning | unless set |
+//! | variable | meaning | default |
 //! | --- | --- | --- |
 //! | `HOLDFAST_BENCH_SECONDS` | seconds of one measurement | 5 |
 //! | `HOLDFAST_BENCH_PAIRS` | measurements of each workload, each beside one of PostgreSQL | 5 |
@@ -16,7 +16,7 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "what a bench does not expect ends it"
+    reason = "an unexpected result ends the bench"
 )]
 
 mod cpu;
@@ -46,7 +46,7 @@ use server::Server;
 const CLIENTS: usize = 8;
 
 fn main() -> ExitCode {
-    // `cargo test --benches` only asks whether it runs at all.
+    // `cargo test --benches` only checks that it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -74,26 +74,26 @@ fn run(options: &Options) {
     report::print(&results);
 }
 
-/// Says under which conditions the numbers hold.
+/// Prints the conditions of the measurement.
 fn print_conditions(options: &Options, folder: &Path) {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{} on {cores} cores, whose load was {load} before the start.", options.binary.display());
+    println!("{} on {cores} cores with a load of {load} before the start.", options.binary.display());
     println!(
         "{CLIENTS} clients, {} leads, {} pairs of measurements of {} s.",
         options.leads,
         options.pairs,
         options.duration.as_secs_f64()
     );
-    println!("Writing 8 KB through to the disk takes {:.2} ms.", time_of_sync(folder));
+    println!("Writing 8 KB to the disk with fsync takes {:.2} ms.", time_of_sync(folder));
     let system = Command::new("stat").args(["-f", "-c", "%T"]).arg(folder).output();
     if system.is_ok_and(|output| output.stdout.starts_with(b"tmpfs")) {
         println!("Warning: the data is in memory, so fsync costs nothing. Set TMPDIR to a folder on a disk.");
     }
 }
 
-/// How long it takes to bring 8 KB to the disk, in milliseconds: the median of some times.
+/// The median time for writing 8 KB to the disk with fsync, in milliseconds.
 fn time_of_sync(folder: &Path) -> f64 {
     let path = folder.join("sync");
     let mut file = fs::File::create(&path).expect("the folder can be written to");
@@ -115,7 +115,7 @@ impl Folder {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("yardstick-{}", std::process::id()));
         fs::create_dir(&path).expect("a temporary folder can be made");
-        // PostgreSQL may run as another user, who must get through.
+        // PostgreSQL may run as another user, who needs access.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         Self(path)
     }

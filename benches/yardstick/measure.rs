@@ -1,5 +1,4 @@
-//! Measuring a workload in pairs: PostgreSQL, then Holdfast, again and again, so that what else the machine does meets
-//! both.
+//! Measures a workload in pairs, PostgreSQL and then Holdfast, so that other load on the machine affects both.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +10,18 @@ use crate::server::Server;
 use crate::statistics::{CpuTimes, Sample};
 use crate::workloads::{Goal, Workload};
 
-/// A server that takes less of a core than this is idle.
+/// A server that uses less of a core than this is idle.
 const IDLE: f64 = 0.1;
-/// For how long it is looked at.
-const LOOK: Duration = Duration::from_millis(300);
-/// The part of a measurement's time after which no further round begins.
-const ENOUGH: f64 = 0.9;
-/// How long it may take to become idle.
+/// The time for measuring whether a server is idle.
+const IDLE_CHECK: Duration = Duration::from_millis(300);
+/// The fraction of a measurement's time after which no further round begins.
+const LAST_ROUND: f64 = 0.9;
+/// The limit for becoming idle.
 const UNTIL_IDLE: Duration = Duration::from_secs(30);
 
-/// Both sides.
+/// Both sides and the options.
 pub struct Bench<'a> {
-    /// How to measure.
+    /// The options of the measurements.
     pub options: &'a Options,
     /// PostgreSQL.
     pub cluster: &'a Cluster,
@@ -30,15 +29,15 @@ pub struct Bench<'a> {
     pub server: &'a Server,
 }
 
-/// What came of a workload.
+/// The results of a workload.
 pub struct Measured {
     /// Its name.
     pub name: &'static str,
-    /// What it is to reach.
+    /// The goal of the workload.
     pub goal: Goal,
-    /// Measurements of Holdfast, and beside each that of PostgreSQL before it.
+    /// Measurements of Holdfast, each with the one of PostgreSQL before it.
     pub pairs: Vec<Pair>,
-    /// Whether more than the latencies of Holdfast mean something.
+    /// Whether all results of Holdfast matter, or only its latencies.
     pub is_load: bool,
     /// Answers that do not count.
     pub unexpected: Unexpected,
@@ -83,11 +82,11 @@ impl Bench<'_> {
         Sample::new(outcome.elapsed, outcome.latencies, &cpu)
     }
 
-    /// Measures in as many rounds as the workload needs: what a round uses up is made anew between them.
+    /// Measures in as many rounds as the workload needs: what a round uses up is created again between them.
     fn measure_holdfast(&self, workload: &dyn Workload) -> (Sample, Unexpected) {
         let mut cpu = CpuTimes::default();
         let mut all = Outcome::default();
-        while all.elapsed < self.options.duration.mul_f64(ENOUGH) {
+        while all.elapsed < self.options.duration.mul_f64(LAST_ROUND) {
             workload.prepare(self.server);
             self.wait_until_idle();
             let limit = self.options.duration.saturating_sub(all.elapsed);
@@ -104,7 +103,7 @@ impl Bench<'_> {
         (Sample::new(all.elapsed, all.latencies, &cpu), all.unexpected)
     }
 
-    /// Runs some load and adds the CPU time that it costs a process.
+    /// Runs a load and adds the CPU time of a server process.
     fn timed(&self, process: u32, cpu: &mut CpuTimes, run: impl FnOnce() -> Outcome) -> Outcome {
         let start = cpu::of_tree(process);
         let outcome = run();
@@ -116,15 +115,15 @@ impl Bench<'_> {
         outcome
     }
 
-    /// Waits until neither side does anything, so that no measurement pays for what came before it.
+    /// Waits until both sides are idle, so that no measurement includes work of the previous one.
     fn wait_until_idle(&self) {
         let both = || cpu::of_tree(self.cluster.process()) + cpu::of_tree(self.server.process());
         let start = Instant::now();
         let mut before = both();
         while start.elapsed() < UNTIL_IDLE {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(IDLE_CHECK);
             let after = both();
-            if after.saturating_sub(before) < LOOK.mul_f64(IDLE) {
+            if after.saturating_sub(before) < IDLE_CHECK.mul_f64(IDLE) {
                 return;
             }
             before = after;

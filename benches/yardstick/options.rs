@@ -1,4 +1,4 @@
-//! What to measure and for how long, from the environment and the arguments.
+//! The options of a run, from the environment and the arguments.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use crate::workloads::{self, Make};
 
-/// The fewest leads with which every workload has enough of its own.
+/// The fewest leads with which every workload has enough leads.
 const FEWEST_LEADS: usize = 500;
 
 /// The options.
 pub struct Options {
-    /// The `holdfast` to measure.
+    /// The `holdfast` binary to measure.
     pub binary: PathBuf,
-    /// How long one measurement takes.
+    /// The time of one measurement.
     pub duration: Duration,
-    /// How many pairs of measurements each workload gets.
+    /// The number of pairs of measurements for each workload.
     pub pairs: usize,
-    /// How many leads both sides have.
+    /// The number of leads on both sides.
     pub leads: usize,
-    /// What to measure.
+    /// The workloads to measure.
     pub workloads: Vec<Make>,
 }
 
 impl Options {
-    /// Reads the options, or says what is wrong with them.
+    /// Reads the options, or returns an error message.
     pub fn read() -> Result<Self, String> {
         let leads = variable("HOLDFAST_BENCH_LEADS", 10_000)?;
         if leads < FEWEST_LEADS {
@@ -38,7 +38,7 @@ impl Options {
             duration: Duration::from_secs(seconds.into()),
             pairs: variable("HOLDFAST_BENCH_PAIRS", 5_usize)?.max(1),
             leads,
-            workloads: workloads::wanted(&words)?,
+            workloads: workloads::selected(&words)?,
         })
     }
 }

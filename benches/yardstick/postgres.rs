@@ -1,5 +1,5 @@
-//! PostgreSQL 15 as Debian installs it, on a cluster of its own: fsync and synchronous commit are on, as they are unless
-//! somebody switches them off. It listens on a Unix socket alone.
+//! PostgreSQL 15 as Debian installs it, on a temporary cluster with default durability: fsync and synchronous
+//! commit are on. It listens only on a Unix socket.
 
 use std::fs::{self, File};
 use std::os::unix::fs::chown;
@@ -15,10 +15,10 @@ use crate::load::Outcome;
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 const SCHEMA: &str = include_str!("schema.sql");
 const UPDATE: &str = include_str!("update.sql");
-/// Who may not run it.
+/// PostgreSQL refuses to run as this user.
 const ROOT: u32 = 0;
 
-/// Says what is missing.
+/// Returns an error that names what is missing.
 pub fn check() -> Result<(), String> {
     let missing = ["initdb", "postgres", "psql", "pgbench"].into_iter().find(|name| !program(name).is_file());
     match missing {
@@ -34,7 +34,7 @@ fn program(name: &str) -> PathBuf {
     Path::new(PROGRAMS).join(name)
 }
 
-/// A user and a group by their numbers.
+/// The numbers of a user and a group.
 type User = (u32, u32);
 
 /// A running cluster.
@@ -42,12 +42,12 @@ pub struct Cluster {
     folder: PathBuf,
     user: Option<User>,
     server: Child,
-    /// Leads of each client.
+    /// The number of leads of each client.
     own: usize,
 }
 
 impl Cluster {
-    /// Makes a cluster with so many leads in this folder and starts it.
+    /// Creates a cluster with this many leads in this folder and starts it.
     pub fn start(folder: &Path, leads: usize) -> Self {
         fs::create_dir(folder).expect("the folder can be made");
         let user = other_user();
@@ -73,7 +73,7 @@ impl Cluster {
         cluster
     }
 
-    /// The process of the server; all others of the cluster are its children.
+    /// The process of the server, the parent of all others of the cluster.
     pub fn process(&self) -> u32 {
         self.server.id()
     }
@@ -97,7 +97,7 @@ impl Cluster {
         command
     }
 
-    /// Executes a file of statements, each in a transaction of its own.
+    /// Executes a file of statements, each in its own transaction.
     fn execute(&self, statements: &str, file: &str) {
         fs::write(self.folder.join(file), statements).expect("the folder can be written to");
         let mut psql = self.command("psql");
@@ -105,7 +105,7 @@ impl Cluster {
         output(psql, "psql");
     }
 
-    /// Makes ready for a measurement: no table grows with the number of measurements.
+    /// Prepares for a measurement, so that no table grows with the number of measurements.
     pub fn prepare(&self) {
         self.execute("TRUNCATE history, outbox;\nCHECKPOINT;\n", "prepare.sql");
     }
@@ -140,7 +140,7 @@ impl Cluster {
         for entry in fs::read_dir(&self.folder).expect("the folder is there").flatten() {
             if entry.file_name().to_string_lossy().starts_with("latencies") {
                 let log = fs::read_to_string(entry.path()).expect("pgbench wrote text");
-                // Client, number of the transaction, microseconds, and more.
+                // The columns: client, number of the transaction, microseconds, and more.
                 let times = log.lines().filter_map(|line| line.split(' ').nth(2)?.parse().ok());
                 latencies.extend(times.map(Duration::from_micros));
                 fs::remove_file(entry.path()).expect("the log is removed");
@@ -163,7 +163,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The user to run as, where this program runs as root.
+/// The user for PostgreSQL if this program runs as root.
 fn other_user() -> Option<User> {
     let id = |words: &[&str]| -> u32 {
         let mut id = Command::new("id");
@@ -188,7 +188,7 @@ fn output(mut command: Command, what: &str) -> Output {
     output
 }
 
-/// Transactions per second, without the time that connecting took.
+/// Transactions per second, without the time for connecting.
 fn rate_in(printed: &str) -> f64 {
     let after = printed.lines().find_map(|line| line.strip_prefix("tps = "));
     let number = after.and_then(|rest| rest.split(' ').next()?.parse().ok());

@@ -6,7 +6,7 @@ use crate::measure::Measured;
 use crate::statistics::{Sample, median};
 use crate::workloads::Goal;
 
-/// Prints the table, and what it means.
+/// Prints the table and its legend.
 pub fn print(results: &[Measured]) {
     println!();
     println!(
@@ -48,7 +48,7 @@ fn print_row(result: &Measured) {
     println!("{}{costs}  {goal}", latencies(result.name, &sample));
 }
 
-/// Each part of a goal, and whether it is reached.
+/// Each part of a goal, and whether it was reached.
 fn verdict(goal: &Goal, sample: &Sample, ratio: f64) -> String {
     let mut parts = Vec::new();
     let mut part = |words: String, reached: bool| {

@@ -1,5 +1,5 @@
-//! What the load tool reaches by itself: a server in this process that does nothing stands in for Holdfast. Where this is
-//! far above a workload's rate, the load tool is not what limits it.
+//! The limit of the load tool: a trivial server in this process replaces Holdfast. If its rate is far above a
+//! workload's rate, the load tool is not the bottleneck.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::load::{self, Step};
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer nobody\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
 
-/// Measures the load tool alone and prints what it reached.
+/// Measures the load tool alone and prints the result.
 pub fn print_tool_alone(duration: Duration) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let host = listener.local_addr().expect("it has an address").to_string();

@@ -1,4 +1,4 @@
-//! A `holdfast` on fresh data, and the programs that use its API.
+//! A `holdfast` server on new data, and the programs that use its API.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Lines};
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::load::{Answer, Connection};
 use crate::options::Options;
 
-/// Leads of these states go into orders.
+/// The states of leads for orders.
 pub const STATES_OF_ORDERS: [&str; 5] = ["NY", "CA", "TX", "FL", "IL"];
-/// Leads of these states are changed.
+/// The states of leads that are changed.
 pub const STATES_OF_UPDATES: [&str; 5] = ["PA", "OH", "GA", "NC", "MI"];
-/// Leads of this state are asked for changes that are refused.
+/// The state of leads whose changes are refused.
 pub const STATE_OF_REFUSALS: &str = "VT";
-/// The states of the imported leads, which take turns.
+/// The states of the imported leads, in turn.
 const STATES: usize = STATES_OF_ORDERS.len() + STATES_OF_UPDATES.len() + 1;
 
 /// A running server.
@@ -28,12 +28,12 @@ pub struct Server {
     pub host: String,
     /// A program with an administrator's token.
     pub program: Program,
-    /// Imported leads of each state.
+    /// The imported leads of each state.
     pub leads_of_state: usize,
 }
 
 impl Server {
-    /// Imports leads into fresh data in this folder, starts a server and makes a token.
+    /// Imports leads into new data in this folder, starts a server and creates a token.
     pub fn start(options: &Options, folder: &Path) -> Self {
         fs::create_dir(folder).expect("the folder can be made");
         import(options, folder);
@@ -60,12 +60,12 @@ impl Server {
         Self { process, _output: output, host, program, leads_of_state: options.leads / STATES }
     }
 
-    /// The process.
+    /// The process id.
     pub fn process(&self) -> u32 {
         self.process.id()
     }
 
-    /// A program with a token of a person who signs up.
+    /// A program with the token of a new person.
     pub fn sign_up(&self, number: usize) -> Program {
         let mut connection = Connection::open(&self.host);
         let form =
@@ -80,7 +80,7 @@ impl Server {
         format!("http://{}", self.host)
     }
 
-    /// A request that must be answered with this status.
+    /// Sends a request that must be answered with this status.
     pub fn ask(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut connection = Connection::open(&self.host);
@@ -113,13 +113,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended already, or it ends now; its data is of no more use.
+        // The server may have ended already. Its data is not needed any more.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// `holdfast` on the data in this folder, without what a developer may have set.
+/// `holdfast` on the data in this folder, without the variables that a developer may have set.
 fn holdfast(options: &Options, folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(&options.binary);
     command.args(words).arg("--data-dir").arg(folder.join("data")).stdin(Stdio::null());
@@ -147,7 +147,7 @@ fn import(options: &Options, folder: &Path) {
     assert!(output.status.success(), "the import failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A request of HTTP/1.1.
+/// An HTTP/1.1 request.
 pub fn request(host: &str, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
     for (name, value) in headers {
@@ -173,7 +173,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Makes a token for who is signed in with these cookies.
+    /// Creates a token for the person who is signed in with these cookies.
     fn of_person(host: &str, cookie: &str) -> Self {
         let mut connection = Connection::open(host);
         let headers = [
@@ -187,7 +187,7 @@ impl Program {
         Self { host: host.to_owned(), authorization: format!("Bearer {secret}") }
     }
 
-    /// A request of this program; the body, if there is one, is JSON.
+    /// A request of this program with a JSON body, which may be empty.
     pub fn request(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let mut headers = vec![("authorization", self.authorization.clone())];
         if !body.is_empty() {

@@ -1,4 +1,4 @@
-//! What measurements are summed up to.
+//! The statistics of measurements.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use std::time::Duration;
 pub struct Sample {
     /// Requests or transactions per second.
     pub rate: f64,
-    /// Half of the requests took this or less.
+    /// The median latency.
     pub p50: f64,
-    /// 95 of 100 did.
+    /// The latency of the 95th percentile.
     pub p95: f64,
-    /// 99 of 100 did.
+    /// The latency of the 99th percentile.
     pub p99: f64,
-    /// The longest.
+    /// The longest latency.
     pub max: f64,
-    /// CPU time of the server for each request, while they came.
+    /// The server's CPU time for each request, during the requests.
     pub cpu: f64,
-    /// CPU time of the server for each request, after the last one and until it was idle.
+    /// The server's CPU time for each request, after the last one and until it was idle.
     pub later: f64,
-    /// CPU time of the client for each request.
+    /// The client's CPU time for each request.
     pub client: f64,
 }
 
@@ -35,7 +35,7 @@ pub struct CpuTimes {
 }
 
 impl Sample {
-    /// Sums up one measurement of `requests` requests, of which `latencies` were timed.
+    /// The statistics of one measurement of `requests` requests with these latencies.
     pub fn new(elapsed: Duration, mut latencies: Vec<Duration>, cpu: &CpuTimes) -> Self {
         latencies.sort_unstable();
         let count = latencies.len().max(1) as f64;
@@ -52,7 +52,7 @@ impl Sample {
         }
     }
 
-    /// The medians of some samples; of the longest times, the longest.
+    /// The medians of some samples, and the longest of their longest latencies.
     pub fn medians(samples: &[Self]) -> Self {
         let of = |value: fn(&Self) -> f64| median(samples.iter().map(value).collect());
         Self {
@@ -68,7 +68,7 @@ impl Sample {
     }
 }
 
-/// The median; of an even number, the mean of the middle two.
+/// The median; for an even number of values, the mean of the middle two.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -79,7 +79,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The time, in milliseconds, within which so many of 100 requests were answered.
+/// The latency within which this many of 100 requests were answered, in milliseconds.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).map_or(f64::NAN, |time| milliseconds(*time))

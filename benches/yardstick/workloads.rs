@@ -1,4 +1,4 @@
-//! What is asked of Holdfast, and what it is to reach.
+//! The workloads of Holdfast and their goals.
 
 mod orders;
 mod raffles;
@@ -9,21 +9,21 @@ use crate::load::Step;
 use crate::options::Options;
 use crate::server::Server;
 
-/// What a workload is to reach. What is none does not matter.
+/// The goal of a workload. Parts that are `None` do not matter.
 #[derive(Clone, Copy, Default)]
 pub struct Goal {
     /// Requests per second, at least.
     pub rate: Option<f64>,
-    /// Of PostgreSQL's rate, at least; and what the next goal is.
+    /// The fraction of PostgreSQL's rate, at least, and the next goal.
     pub ratio: Option<(f64, f64)>,
-    /// Milliseconds within which 99 of 100 requests are answered.
+    /// The latency in milliseconds of the 99th percentile, at most.
     pub p99: Option<f64>,
     /// Milliseconds of CPU time for each request, at most.
     pub cpu: Option<f64>,
 }
 
 impl Goal {
-    /// Only a rate.
+    /// A goal for the rate alone.
     fn rate(rate: f64) -> Self {
         Self { rate: Some(rate), ..Self::default() }
     }
@@ -31,28 +31,28 @@ impl Goal {
 
 /// Requests of one kind.
 pub trait Workload {
-    /// Its name, in which the words of the command line are looked for.
+    /// Its name, which the words of the command line select.
     fn name(&self) -> &'static str;
 
-    /// What it is to reach.
+    /// Its goal.
     fn goal(&self) -> Goal;
 
-    /// Makes what a round uses up. This is not timed.
+    /// Creates what a round uses up. This is not timed.
     fn prepare(&self, _server: &Server) {}
 
-    /// What each client does.
+    /// The steps of each client.
     fn steps<'a>(&'a self, server: &'a Server) -> Vec<Step<'a>>;
 
-    /// Whether its requests are the load; if not, only their latencies mean something.
+    /// Whether its requests are the load. If not, only their latencies matter.
     fn is_load(&self) -> bool {
         true
     }
 
-    /// Removes what a round made, if the next one needs that. This is not timed.
+    /// Removes what a round created, if the next one needs that. This is not timed.
     fn clean(&self, _server: &Server) {}
 }
 
-/// Makes a workload, with what it needs in Holdfast.
+/// Creates a workload and the data that it needs in Holdfast.
 pub type Make = fn(&Options, &Server) -> Box<dyn Workload>;
 
 const ALL: [(&str, Make); 9] = [
@@ -67,15 +67,15 @@ const ALL: [(&str, Make); 9] = [
     (updates::ASSET, |_, server| Box::new(updates::Assets::new(server))),
 ];
 
-/// The workloads whose names contain one of these words; all, if there are none. Each is to be made right before it is
-/// measured, so that it sees what the others left.
-pub fn wanted(words: &[String]) -> Result<Vec<Make>, String> {
+/// The workloads whose names contain one of these words; all, if there are none. Each one is created right before
+/// its measurement, so that it sees the data of the earlier ones.
+pub fn selected(words: &[String]) -> Result<Vec<Make>, String> {
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    let wanted: Vec<Make> =
+    let selected: Vec<Make> =
         ALL.into_iter().filter(|(name, _)| is_wanted(name)).map(|(_, make)| make).collect();
-    if wanted.is_empty() {
+    if selected.is_empty() {
         let names: Vec<&str> = ALL.into_iter().map(|(name, _)| name).collect();
         return Err(format!("No workload has {words:?} in its name. There are: {}.", names.join("; ")));
     }
-    Ok(wanted)
+    Ok(selected)
 }

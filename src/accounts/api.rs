@@ -1,7 +1,7 @@
-//! The JSON API of accounts: who one is, and one's own tokens.
+//! The JSON API of accounts: the signed-in person and their own tokens.
 //!
-//! What always holds: a token's secret stands in the one answer that made it. An `Idempotency-Key` makes a repeated
-//! request the same token, whose answer is then without the secret: what is not stored cannot be said again.
+//! Invariants: only the answer that creates a token contains its secret. Repeating the request with the same
+//! `Idempotency-Key` answers with the same token but without the secret, because the secret is not stored.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::accounts::Accounts;
 use crate::base::fields::{Fields, FromFields, text};
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name, Version};
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::extract::{JsonRequest, Path, Query, WithKey};
 use crate::web::lists::{Listed, PageParameters};
@@ -24,7 +24,7 @@ use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
 use crate::web::routes::Routes;
 
-/// The routes of the JSON API.
+/// Returns the routes of the JSON API.
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
         .get("/api/me", Access::SignedIn, me)
@@ -72,7 +72,7 @@ impl FromFields for CreateBody {
     }
 }
 
-/// A token just made, with the secret that is said this once.
+/// A new token with its secret, which is returned only once.
 #[derive(Serialize)]
 struct WithSecret<'a> {
     #[serde(flatten)]
@@ -87,8 +87,8 @@ async fn create(
     request: JsonRequest<CreateBody>,
 ) -> Result<Answer, Problem> {
     require_session(&who)?;
-    let again = |token: &Token| created(&context, token, token);
-    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &again });
+    let replay = |token: &Token| created(&context, token, token);
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
     Ok(match accounts.create_token(&who, request.body.name, idempotency.as_ref()).await? {
         Made::Now(token, secret) => {
             created(&context, &token, &WithSecret { token: &token, secret: secret.reveal() })

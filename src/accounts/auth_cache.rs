@@ -1,8 +1,8 @@
-//! Who was signed in a moment ago: sessions and tokens that this process has checked need no read of the store for ten
-//! seconds.
+//! A cache of authenticated sessions and tokens. For ten seconds after a check, this process does not read the store
+//! again.
 //!
-//! What always holds: only what the store confirmed is kept; whatever ends sessions or tokens in this process drops it at
-//! once, even while a check is running. Other processes notice within ten seconds.
+//! Invariants: the cache contains only what the store confirmed. Ending a session or token in this process removes it
+//! at once, even while a check is running. Other processes notice within ten seconds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +13,10 @@ use super::AccountError;
 use super::session::Session;
 use crate::base::identity::{AccountId, SignedIn};
 
-/// How long an answer counts.
-const COUNTS: SignedDuration = SignedDuration::from_secs(10);
+/// How long an entry is valid.
+const TTL: SignedDuration = SignedDuration::from_secs(10);
 
-/// What a request shows of who sends it.
+/// The credential of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum AuthKey {
     /// A session in a cookie whose signature was checked.
@@ -31,16 +31,16 @@ struct Checked {
     at: Timestamp,
 }
 
-/// The answers of this process. Clones share them.
+/// The cache of this process. Clones share it.
 #[derive(Clone)]
 pub struct AuthCache {
     checked: Arc<Cache<AuthKey, Checked>>,
-    /// How often something was dropped: a check that began before must not bring it back.
+    /// The number of invalidations. A check that started before an invalidation must not store its result.
     generation: Arc<Mutex<u64>>,
 }
 
 impl AuthCache {
-    /// Room for this many sessions and tokens.
+    /// Creates a cache for this many sessions and tokens.
     pub fn new(capacity: usize) -> Self {
         Self { checked: Arc::new(Cache::new(capacity)), generation: Arc::default() }
     }
@@ -49,7 +49,7 @@ impl AuthCache {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose a key is: as it was checked a moment ago, or as `check` finds it now.
+    /// Returns the person behind a credential, from the cache or from `check`.
     pub(super) async fn get_or_check(
         &self,
         key: AuthKey,
@@ -57,7 +57,7 @@ impl AuthCache {
         check: impl Future<Output = Result<Option<SignedIn>, AccountError>>,
     ) -> Result<Option<SignedIn>, AccountError> {
         if let Some(Checked { who, at }) = self.checked.get(&key)
-            && (SignedDuration::ZERO..COUNTS).contains(&now.duration_since(at))
+            && (SignedDuration::ZERO..TTL).contains(&now.duration_since(at))
         {
             return Ok(Some(who));
         }
@@ -72,14 +72,14 @@ impl AuthCache {
         Ok(who)
     }
 
-    /// Drops everything of an account.
+    /// Removes all entries of an account.
     pub(super) fn invalidate_account(&self, id: AccountId) {
         let mut generation = self.generation();
         *generation += 1;
         self.checked.retain(|_, checked| checked.who.id != id);
     }
 
-    /// Drops one session or token.
+    /// Removes one session or token.
     pub(super) fn invalidate(&self, key: &AuthKey) {
         let mut generation = self.generation();
         *generation += 1;
@@ -109,49 +109,49 @@ mod tests {
         AuthKey::Token("hash".to_owned())
     }
 
-    /// Whether the store was asked, this long after the first check.
-    fn asks(cache: &AuthCache, later: i64, answer: Option<SignedIn>) -> bool {
-        let asked = Cell::new(false);
+    /// Returns whether the store is read this many milliseconds after the first check.
+    fn reads_store(cache: &AuthCache, later: i64, answer: Option<SignedIn>) -> bool {
+        let was_read = Cell::new(false);
         let check = async {
-            asked.set(true);
+            was_read.set(true);
             Ok(answer)
         };
         let now = NOW + SignedDuration::from_millis(later);
         cache.get_or_check(key(), now, check).now_or_never().unwrap().unwrap();
-        asked.get()
+        was_read.get()
     }
 
     #[test]
-    fn what_was_checked_is_not_checked_again_for_ten_seconds() {
+    fn a_result_is_cached_for_ten_seconds() {
         let cache = AuthCache::new(10);
-        assert!(asks(&cache, 0, Some(ann())));
-        assert!(!asks(&cache, 9_999, Some(ann())));
-        assert!(asks(&cache, 10_000, Some(ann())));
-        // A clock that was set back makes nothing last longer.
-        assert!(asks(&cache, 5_000, Some(ann())));
+        assert!(reads_store(&cache, 0, Some(ann())));
+        assert!(!reads_store(&cache, 9_999, Some(ann())));
+        assert!(reads_store(&cache, 10_000, Some(ann())));
+        // Setting the clock back does not extend an entry.
+        assert!(reads_store(&cache, 5_000, Some(ann())));
     }
 
     #[test]
-    fn nobody_is_not_remembered() {
+    fn a_failed_check_is_not_cached() {
         let cache = AuthCache::new(10);
-        assert!(asks(&cache, 0, None));
-        assert!(asks(&cache, 1, Some(ann())));
+        assert!(reads_store(&cache, 0, None));
+        assert!(reads_store(&cache, 1, Some(ann())));
     }
 
     #[test]
-    fn what_is_dropped_is_checked_again_also_where_a_check_was_under_way() {
+    fn an_invalidation_also_discards_a_running_check() {
         let cache = AuthCache::new(10);
         let generation: [&dyn Fn(); 2] =
             [&|| cache.invalidate_account(ann().id), &|| cache.invalidate(&key())];
         for drop in generation {
-            asks(&cache, 0, Some(ann()));
+            reads_store(&cache, 0, Some(ann()));
             drop();
-            let under_way = cache.get_or_check(key(), NOW, async {
+            let running = cache.get_or_check(key(), NOW, async {
                 drop();
                 ready(Ok(Some(ann()))).await
             });
-            under_way.now_or_never().unwrap().unwrap();
-            assert!(asks(&cache, 1, Some(ann())), "the check that was under way is not kept");
+            running.now_or_never().unwrap().unwrap();
+            assert!(reads_store(&cache, 1, Some(ann())), "the result of the running check is not cached");
         }
     }
 }

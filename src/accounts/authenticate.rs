@@ -1,8 +1,8 @@
-//! Who sends a request: a browser's session, or a program's token in `Authorization`.
+//! Authenticates requests by a browser's session cookie or a program's token in `Authorization`.
 //!
-//! Invariants: authentication costs at most one read, and none if the request brings neither or this process checked the
-//! sender [a moment ago](super::auth_cache). What cannot be read is nobody and never an error. A token takes precedence
-//! over a cookie.
+//! Invariants: authentication takes at most one read, and none if the request has no credential or the
+//! [cache](super::auth_cache) has the sender. An unreadable credential is treated as no credential and is never an
+//! error. A token takes precedence over a cookie.
 
 use axum_extra::extract::CookieJar;
 use http::{HeaderMap, header};
@@ -13,12 +13,12 @@ use super::device::{Device, DeviceId};
 use super::domain::{Account, Secret};
 use super::error::AccountError;
 use super::service::Accounts;
-use super::session::{Session, cookie, open, renewal_of, renewed, signed};
+use super::session::{Session, cookie, open, renewal_from, renewed, signed};
 use crate::web::context::Sender;
 
 impl Accounts {
-    /// The cookies that begin a session now, from a device that is known from now on: the session's, then the device's. They
-    /// are part of the answer.
+    /// Starts a session and makes its device known. Returns the cookies of the session and of the device, which the
+    /// answer must set.
     pub(super) async fn begin_session(
         &self,
         account: &Account,
@@ -32,7 +32,7 @@ impl Accounts {
         (signed(&self.cookies, keys.signing(now), &session, now), device)
     }
 
-    /// Ends this browser's session, and gives the cookie that says so. It is part of the answer.
+    /// Ends this browser's session. Returns the expired cookie, which the answer must set.
     pub(super) async fn end_session(&self, headers: &HeaderMap) -> CookieJar {
         let now = self.clock.now();
         if let Some(opened) = open(&self.cookies, &*self.cookies.keys.at(now).await, headers, now) {
@@ -43,7 +43,7 @@ impl Accounts {
 }
 
 impl Accounts {
-    /// Who sends a request, by its session cookie or its token. At most one call of the store.
+    /// Returns the sender of a request, by its session cookie or its token, with at most one call of the store.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed.
@@ -52,12 +52,7 @@ impl Accounts {
             Credential::None => (None, None),
             Credential::Token(secret) => {
                 let key = AuthKey::Token(secret.hash());
-                (
-                    self.auth_cache
-                        .get_or_check(key, self.clock.now(), self.account_of_token(&secret))
-                        .await?,
-                    None,
-                )
+                (self.auth_cache.get_or_check(key, self.clock.now(), self.by_token(&secret)).await?, None)
             }
             Credential::Cookies => {
                 let (policy, now) = (&self.cookies, self.clock.now());
@@ -74,18 +69,18 @@ impl Accounts {
                 )
             }
         };
-        let renewal = renewal.map(|jars| renewal_of(&self.cookies, jars));
+        let renewal = renewal.map(|jars| renewal_from(&self.cookies, jars));
         Ok(who.map(|who| Sender { who, renewal }))
     }
 }
 
-/// What a request says about who sends it.
+/// The credential of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Credential {
-    /// Nothing, or nothing that can be read.
+    /// No credential, or an unreadable one.
     None,
     Token(Secret),
-    /// Perhaps a session.
+    /// Cookies, which may include a session.
     Cookies,
 }
 
@@ -97,7 +92,7 @@ fn credential(headers: &HeaderMap) -> Credential {
     }
 }
 
-/// What stands behind `Bearer`, if that is how the request is authorised; nothing where that is no text.
+/// Returns the text after `Bearer` if the request uses that scheme, and empty text if it is not valid UTF-8.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("bearer".len())?;
@@ -121,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_behind_bearer_in_any_case() {
+    fn the_bearer_scheme_is_case_insensitive() {
         let secret = Secret::new([9; 32]);
         for scheme in ["Bearer", "bearer", "BEARER"] {
             let headers = authorized(&format!("{scheme} {}", secret.reveal()));
@@ -130,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_token_is_nobody_even_beside_a_session() {
+    fn a_malformed_token_overrides_a_session() {
         for value in ["Bearer", "Bearer hf_no", "Bearer hf_no hf_no", "bearer é", "bearer \u{ff}"] {
             let mut headers = with_cookie();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -139,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_decides_before_a_session_and_other_schemes_do_not() {
+    fn only_a_bearer_token_overrides_a_session() {
         let mut headers = with_cookie();
         headers.extend(authorized("Basic YTpi"));
         assert_eq!(credential(&headers), Credential::Cookies);

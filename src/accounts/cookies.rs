@@ -1,4 +1,4 @@
-//! How cookies are made and read.
+//! Creates and reads cookies.
 
 use std::time::Duration;
 
@@ -8,24 +8,25 @@ use jiff::SignedDuration;
 
 use super::keys::CookieKeys;
 
-/// How session cookies are made.
+/// How cookies are signed and named.
 #[derive(Debug, Clone)]
 pub struct CookiePolicy {
-    /// The keys that encrypt them.
+    /// The keys that sign cookies.
     pub keys: CookieKeys,
-    /// Whether they carry `Secure`: true wherever people come over https.
+    /// Whether cookies have the `Secure` attribute. True if people use HTTPS.
     pub secure: bool,
-    /// The port that their name carries, of a server beside which others may run under the same host name: browsers send
-    /// a host's cookies to all of its ports.
+    /// The port in the names of cookies. It separates servers on the same host, because browsers send a host's cookies
+    /// to all of its ports.
     pub port: Option<u16>,
 }
 
-/// A cookie's name with the port of a local server.
+/// Returns a cookie's name with the port of a local server.
 pub(super) fn with_port(policy: &CookiePolicy, name: &str) -> String {
     policy.port.map_or_else(|| name.to_owned(), |port| format!("{name}-{port}"))
 }
 
-/// The values of the cookies of this name. Other applications' cookies are not looked at, whatever bytes are in them.
+/// Returns the values of the cookies of this name. Cookies of other applications are skipped, whatever bytes they
+/// contain.
 pub(super) fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(header::COOKIE).iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(move |pair| {
@@ -34,19 +35,19 @@ pub(super) fn cookies_named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl I
     })
 }
 
-/// A cookie that only this server reads, and that other sites' forms do not send.
+/// Creates a cookie that only this server reads and that forms of other sites do not send.
 pub(super) fn cookie_named(
     name: String,
     policy: &CookiePolicy,
     value: String,
-    lasts: SignedDuration,
+    max_age: SignedDuration,
 ) -> Cookie<'static> {
-    let lasts = Duration::try_from(lasts).unwrap_or_default();
+    let max_age = Duration::try_from(max_age).unwrap_or_default();
     Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(policy.secure)
-        .max_age(lasts.try_into().unwrap_or_default())
+        .max_age(max_age.try_into().unwrap_or_default())
         .build()
 }

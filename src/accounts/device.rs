@@ -1,8 +1,8 @@
-//! Devices that signed in before, by a cookie of their own.
+//! Recognizes devices that signed in before, by a separate cookie.
 //!
-//! The cookie is signed as a session's is and outlives it by far. It is no session: it says which accounts the device
-//! signed in to, and a device has a budget of its own for passwords of these ([`login_throttle`](super::login_throttle)).
-//! A cookie of another key, or an older one, is that of no device.
+//! The cookie is signed like a session cookie and lasts much longer. It does not sign anyone in: it lists the accounts
+//! that the device signed in to. A device has a separate budget for their passwords
+//! ([`login_throttle`](super::login_throttle)). A cookie that is too old or signed with an unknown key is ignored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,10 +18,10 @@ use crate::accounts::cookies::CookiePolicy;
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 
-/// How long a device is known after it last signed in.
-pub const LASTS: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// How long a device is recognized after it last signed in.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// How many accounts of one device are known: those that it signed in to last.
+/// The most accounts in a device's cookie: those that it signed in to last.
 const ACCOUNTS: usize = 4;
 
 /// A device's random id.
@@ -29,7 +29,7 @@ const ACCOUNTS: usize = 4;
 pub struct DeviceId(Uuid);
 
 impl DeviceId {
-    /// The id made of these random bytes.
+    /// Creates an id from these random bytes.
     pub fn new(random: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(random))
     }
@@ -41,7 +41,7 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// A device, as its cookie holds it: `<id>.<second of the last sign-in>.<account>…`, the account of that sign-in first.
+/// A device. Its cookie contains `<id>.<last sign-in in seconds>.<account>…`, with the account of that sign-in first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     id: DeviceId,
@@ -50,19 +50,19 @@ pub struct Device {
 }
 
 impl Device {
-    /// The device after it signed in to an account: the known one, or a new one with this id.
+    /// Returns the device after it signed in to an account: the known one, or a new one with this id.
     pub fn signed_in(known: Option<Self>, new: DeviceId, account: AccountId, now: Timestamp) -> Self {
         let (id, others) = known.map_or_else(|| (new, Vec::new()), |device| (device.id, device.accounts));
         let others = others.into_iter().filter(|other| *other != account);
         Self { id, last: now, accounts: std::iter::once(account).chain(others).take(ACCOUNTS).collect() }
     }
 
-    /// The id, if the device signed in to this account before.
+    /// Returns the id if the device signed in to this account before.
     pub fn id_for(&self, account: AccountId) -> Option<DeviceId> {
         self.accounts.contains(&account).then_some(self.id)
     }
 
-    /// The device of a request, if its cookie is signed with one of these keys and not too old.
+    /// Returns the device of a request if its cookie is signed with one of these keys and not too old.
     pub(super) fn open(
         policy: &CookiePolicy,
         keys: &KeyRing,
@@ -75,19 +75,20 @@ impl Device {
             let value = verified.into_iter().flatten().find_map(|key| key.verify(signed, value))?;
             value.parse::<Self>().ok()
         })?;
-        (now.duration_since(device.last) < LASTS).then_some(device)
+        (now.duration_since(device.last) < LIFETIME).then_some(device)
     }
 
-    /// The cookie of the device, signed with the key that signs now.
+    /// Returns the device's cookie, signed with the key that signs now.
     pub(super) fn cookie(&self, policy: &CookiePolicy, keys: &KeyRing, now: Timestamp) -> Cookie<'static> {
         let name = signed_name(policy);
-        let left = (LASTS - now.duration_since(self.last)).max(SignedDuration::ZERO);
+        let max_age = (LIFETIME - now.duration_since(self.last)).max(SignedDuration::ZERO);
         let value = keys.signing(now).sign(name, &self.to_string());
-        cookies::cookie_named(cookies::with_port(policy, name), policy, value, left)
+        cookies::cookie_named(cookies::with_port(policy, name), policy, value, max_age)
     }
 }
 
-/// What the value is signed for. Where the cookie is `Secure`, its name binds it to this host, its path and https.
+/// Returns the cookie name that is part of the signature. The `__Host-` prefix binds a `Secure` cookie to this host,
+/// its path and HTTPS.
 fn signed_name(policy: &CookiePolicy) -> &'static str {
     if policy.secure { "__Host-holdfast-device" } else { "holdfast-device" }
 }
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_comes_back_from_its_cookie_for_a_year() {
+    fn a_device_is_recognized_for_a_year() {
         for secure in [false, true] {
             let policy = policy(secure);
             let cookie = device().cookie(&policy, &ring(1, None), NOW);
@@ -155,16 +156,16 @@ mod tests {
             let headers = sent_back(&cookie);
             let second = SignedDuration::from_secs(1);
             assert_eq!(Device::open(&policy, &ring(1, None), &headers, NOW), Some(device()));
-            assert!(Device::open(&policy, &ring(1, None), &headers, NOW + LASTS - second).is_some());
-            assert_eq!(Device::open(&policy, &ring(1, None), &headers, NOW + LASTS), None);
-            // The key before still verifies it, and another key never does.
+            assert!(Device::open(&policy, &ring(1, None), &headers, NOW + LIFETIME - second).is_some());
+            assert_eq!(Device::open(&policy, &ring(1, None), &headers, NOW + LIFETIME), None);
+            // The previous key still verifies it, and an unknown key never does.
             assert_eq!(Device::open(&policy, &ring(2, Some(1)), &headers, NOW), Some(device()));
             assert_eq!(Device::open(&policy, &ring(2, None), &headers, NOW), None);
         }
     }
 
     #[test]
-    fn a_device_is_bound_to_the_accounts_that_it_signed_in_to_last() {
+    fn a_device_keeps_the_last_four_accounts() {
         let mut known = device();
         for number in 2..=6 {
             known = Device::signed_in(Some(known), DeviceId::new([9; 16]), account(number), NOW);
@@ -177,18 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_device_is_none() {
+    fn malformed_devices_are_rejected() {
         let right = device().to_string();
         assert_eq!(right.parse(), Ok(device()));
         for text in ["", "a.b.c", &right[..30], &format!("{right}."), &right.replace('.', ","), "7.1"] {
             assert!(text.parse::<Device>().is_err(), "{text}");
         }
         let id = device().id;
-        assert!(format!("{id}.1800000000").parse::<Device>().is_err(), "a device has an account");
+        assert!(format!("{id}.1800000000").parse::<Device>().is_err(), "a device needs an account");
     }
 
     #[test]
-    fn a_session_cookie_is_no_device_and_a_device_no_session() {
+    fn session_cookies_and_device_cookies_are_not_interchangeable() {
         let policy = policy(false);
         let cookie = device().cookie(&policy, &ring(1, None), NOW);
         let renamed = HeaderValue::from_str(&format!("holdfast={}", cookie.value())).unwrap();

@@ -1,4 +1,4 @@
-//! Who uses Holdfast, and what each may do. Pure.
+//! Accounts, API tokens and secrets. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Invalid, Name, Version, text_value, time_ordered_id};
 
 time_ordered_id!(
-    /// An API token's id: its owner names it by this, and a request is not signed in by it.
+    /// An API token's id. It identifies the token but does not sign a request in.
     TokenId,
     "a token"
 );
@@ -27,26 +27,26 @@ pub struct Account {
     pub id: AccountId,
     /// The person's name.
     pub name: Name,
-    /// The address they sign in with; it is of one account, whatever the case of its letters.
+    /// The address for signing in. It belongs to one account, regardless of case.
     pub email: Email,
-    /// What they may do.
+    /// The role.
     pub role: Role,
-    /// What is kept of the password, where they have one. Without one they sign in by links.
+    /// The hash of the password, if the person has one. Without one they sign in by link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
-    /// Sessions and sign-in links carry the epoch of their making and end when it passes: 1 at creation, one more
-    /// with every new password.
+    /// 1 at creation, plus one for each new password. Sessions and sign-in links contain the epoch in which they were
+    /// created and end with it.
     pub epoch: u64,
-    /// The version: 1 at creation, one more with every change.
+    /// 1 at creation, plus one for each change.
     pub version: Version,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
 impl Account {
-    /// A new account at its first version.
+    /// Creates an account at its first version.
     pub fn new(
         id: AccountId,
         name: Name,
@@ -59,19 +59,19 @@ impl Account {
         Self { id, name, email, role, password, epoch: 1, version, created_at: now, updated_at: now }
     }
 
-    /// The account with another password, which ends all sessions before it.
+    /// Returns the account with another password, which ends all its sessions.
     pub fn with_password(self, password: PasswordHash, now: Timestamp) -> Self {
         let (epoch, version) = (self.epoch + 1, self.version.next());
         Self { password: Some(password), epoch, version, updated_at: now, ..self }
     }
 
-    /// The person, as who a request comes from.
+    /// Returns the person as the sender of a request.
     pub fn signed_in(self, via: Via) -> SignedIn {
         SignedIn { id: self.id, name: self.name, email: self.email, role: self.role, via }
     }
 }
 
-/// What a token is called by the person who made it: 1 to 60 characters, one line.
+/// A token's name, chosen by its owner: one line of 1 to 60 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TokenName(String);
@@ -80,7 +80,7 @@ impl TokenName {
     /// The most characters.
     pub const MAX_CHARS: usize = 60;
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -109,32 +109,32 @@ text_value!(TokenName);
 pub struct Token {
     /// The id.
     pub id: TokenId,
-    /// What its owner calls it.
+    /// The name that its owner chose.
     pub name: TokenName,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
 }
 
-/// What whoever holds it may show instead of a password: 32 random bytes behind an API token or a sign-in link. Only
-/// its hash is stored.
+/// The secret of an API token or a sign-in link: 32 random bytes that replace a password. Only its hash is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// What every secret begins with, so that people and scanners of leaked secrets know one by its looks.
+    /// The prefix of every secret, by which people and secret scanners recognize it.
     const PREFIX: &str = "hf_";
 
-    /// The secret made of these random bytes.
+    /// Creates a secret from these random bytes.
     pub fn new(random: [u8; 32]) -> Self {
         Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(random)))
     }
 
-    /// The secret as its holder is given it, once.
+    /// Returns the secret as text, which its owner sees once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored of it: SHA-256 in hexadecimal. No salt or slow hash is needed, for nobody can guess 32 random bytes.
+    /// Returns the hash that is stored: SHA-256 in hexadecimal. Nobody can guess 32 random bytes, so it needs neither a
+    /// salt nor a slow hash.
     pub fn hash(&self) -> String {
         Sha256::digest(&self.0).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -147,7 +147,7 @@ impl FromStr for Secret {
         let random = text.strip_prefix(Self::PREFIX).and_then(|rest| URL_SAFE_NO_PAD.decode(rest).ok());
         match random {
             Some(random) if random.len() == 32 => Ok(Self(text.to_owned())),
-            _ => Err(Invalid::new("This is not a secret of Holdfast; one begins with hf_.")),
+            _ => Err(Invalid::new("This is not a Holdfast secret; a secret begins with hf_.")),
         }
     }
 }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_given_out_and_read_back_and_stored_as_a_hash() {
+    fn a_secret_is_read_from_its_text_and_stored_as_a_hash() {
         let secret = Secret::new([0xfb; 32]);
         let text = secret.reveal();
         assert_eq!(text, "hf_-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_of_a_secret_is_none() {
+    fn malformed_secrets_are_rejected() {
         let right = Secret::new([1; 32]).reveal().to_owned();
         for text in [
             "",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_a_name_of_one_line() {
+    fn a_token_name_is_one_line() {
         assert_eq!(" night import 🎉 ".parse::<TokenName>().unwrap().as_str(), "night import 🎉");
         assert!("x".repeat(60).parse::<TokenName>().is_ok());
         for text in ["", "  ", "a\nb", "a\u{0}b", &"x".repeat(61)] {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_role_may_what_the_ones_before_it_may() {
+    fn roles_are_sorted_by_their_rights() {
         assert!(Role::ALL.is_sorted());
         assert_eq!("AGENT".parse(), Ok(Role::Agent));
         assert!("owner".parse::<Role>().is_err());

@@ -1,4 +1,4 @@
-//! Why a request about accounts was not done.
+//! Why a request about accounts fails.
 
 use http::StatusCode;
 
@@ -9,43 +9,43 @@ use crate::store::{CursorError, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a request about accounts was not done.
+/// Why a request about accounts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// There is no such account.
+    /// The account does not exist.
     #[error("there is no such account")]
     NoSuchAccount,
-    /// There is no such token, or no longer.
+    /// The token does not exist, or was revoked.
     #[error("there is no such token")]
     NoSuchToken,
-    /// Another account has this e-mail address.
+    /// Another account has this email address.
     #[error("another account has the e-mail address {0}")]
     EmailTaken(Email),
-    /// People may not make accounts of their own here.
+    /// Sign-up is off.
     #[error("sign-up is switched off")]
     SignUpOff,
-    /// What was typed is not the invitation code.
+    /// The invitation code is wrong.
     #[error("the invitation code is not right")]
     WrongInvitationCode,
-    /// The current password that was shown is another one.
+    /// The current password is wrong.
     #[error("the password is not right")]
     WrongPassword,
     /// Too many passwords or codes were tried.
     #[error(transparent)]
     TooManyAttempts(#[from] Throttled),
-    /// Too many passwords wait to be hashed, or attempts to be counted. Nothing was looked at.
+    /// Too many passwords are waiting to be hashed, or too many attempts are being counted. Nothing was checked.
     #[error("too many people are signing in at once")]
     Busy,
-    /// The account was changed by another request meanwhile. Nothing was written.
-    #[error("the account was changed meanwhile")]
+    /// Another request changed the account at the same time. Nothing was written.
+    #[error("another request changed the account")]
     Changed,
-    /// Only a person at a browser may, and not a program with a token.
+    /// The request requires a session and came with a token.
     #[error("only a signed-in browser may do this")]
     SessionNeeded,
-    /// The idempotency key was used for another request.
+    /// The idempotency key was already used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The cursor is none of this list's.
+    /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// A password could not be hashed.
@@ -70,13 +70,13 @@ impl IntoProblem for AccountError {
                 S::NOT_FOUND,
                 "not-found",
                 "There is no such account",
-                "It is gone, or never was.",
+                "It was deleted or never existed.",
             ),
             AccountError::NoSuchToken => Problem::new(
                 S::NOT_FOUND,
                 "not-found",
                 "There is no such token",
-                "It was revoked, or never was yours.",
+                "It was revoked or never belonged to you.",
             ),
             AccountError::EmailTaken(_) => {
                 let invalid = Invalid::new("Another account has this e-mail address.");
@@ -104,19 +104,19 @@ impl IntoProblem for AccountError {
             )
             .retry_after(throttled.seconds),
             AccountError::Busy => {
-                Problem::busy("Too many people are signing in at once. Trying again in a moment is safe.")
+                Problem::busy("Too many people are signing in at once. It is safe to try again in a moment.")
             }
             AccountError::Changed => Problem::new(
                 S::CONFLICT,
                 "conflict",
-                "The account was changed meanwhile",
+                "Another request changed the account",
                 "Nothing was written. Try again.",
             ),
             AccountError::SessionNeeded => Problem::new(
                 S::FORBIDDEN,
                 "session-needed",
                 "A token may not do this",
-                "Only a person who is signed in at a browser may. Sign in and do it on the account page.",
+                "Only a person who is signed in with a browser may do this. Sign in and use the account page.",
             ),
             AccountError::KeyOfAnotherRequest => Problem::key_reused(),
             AccountError::Cursor(error) => error.into_problem(),

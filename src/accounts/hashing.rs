@@ -1,8 +1,8 @@
-//! Where passwords are hashed: few at once, in memory that is used again, behind a queue that is bounded.
+//! Hashes passwords: few at once, in reused memory, behind bounded queues.
 //!
-//! Invariants: at most [`Limits::at_once`] hashings run, and as many pieces of memory of 19 MiB exist; a request that
-//! finds the queue full is refused before anything is read or hashed. Devices that signed in before have places of
-//! their own, so that strangers cannot fill theirs.
+//! Invariants: at most [`Limits::at_once`] passwords are hashed at the same time, in as many buffers of 19 MiB. A
+//! request that finds its queue full is refused before anything is read or hashed. Devices that signed in before have a
+//! separate queue, which strangers cannot fill.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,46 +12,46 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::password::Memory;
 use crate::base::blocking::BlockingPool;
 
-/// How much is hashed.
+/// The limits for hashing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many hashings run at once. Each uses a whole processor and 19 MiB.
+    /// The number of passwords that are hashed at once. Each uses one processor core and 19 MiB.
     pub at_once: usize,
-    /// How many requests of strangers may wait or run; as many of known devices come on top.
+    /// The length of each queue, including running requests. Strangers and known devices have separate queues.
     pub waiting: usize,
 }
 
 impl Default for Limits {
-    /// Two at once. A place at the end of both queues is some 0.7 s from its turn on a free processor (42 ms each).
+    /// Hashes two at once. The last request of both full queues waits about 0.7 s on an idle processor (42 ms each).
     fn default() -> Self {
         Self { at_once: 2, waiting: 16 }
     }
 }
 
-/// Whose password is hashed.
+/// The queue of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guest {
-    /// A device that has not signed in here before.
-    Stranger,
-    /// A device that signed in before, or a person who is signed in.
+pub enum Queue {
+    /// For devices that have not signed in before.
+    Strangers,
+    /// For devices that signed in before, and for signed-in people.
     Known,
 }
 
-/// All places are taken.
+/// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords wait to be hashed")]
+#[error("too many passwords are waiting to be hashed")]
 pub struct QueueFull;
 
-/// The work came to no end.
+/// Hashing did not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a password was not hashed to the end")]
+#[error("hashing a password did not complete")]
 pub struct HashingStopped;
 
-/// A place in the queue, for all hashings of one request. Dropped, it is free again.
+/// A place in a queue, for all passwords that one request hashes. Dropping it frees the place.
 #[derive(Debug)]
-pub struct Place(#[expect(dead_code, reason = "it is only dropped")] OwnedSemaphorePermit);
+pub struct Permit(#[expect(dead_code, reason = "dropping it frees the place")] OwnedSemaphorePermit);
 
-/// Where passwords are hashed. Clones share it.
+/// Hashes passwords. Clones share the queues and the memory.
 #[derive(Clone)]
 pub struct Hashing(Arc<Inner>);
 
@@ -63,7 +63,7 @@ struct Inner {
 }
 
 impl Hashing {
-    /// A queue with these limits and no memory yet.
+    /// Creates empty queues with these limits. Memory is allocated when it is first needed.
     pub fn new(limits: Limits) -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Self(Arc::new(Inner {
@@ -74,54 +74,54 @@ impl Hashing {
         }))
     }
 
-    /// Takes a place in the queue, or none at once where all are taken.
+    /// Takes a place in a queue without waiting.
     ///
     /// # Errors
-    /// [`QueueFull`].
-    pub fn place(&self, guest: Guest) -> Result<Place, QueueFull> {
-        let queue = match guest {
-            Guest::Stranger => &self.0.strangers,
-            Guest::Known => &self.0.known,
+    /// [`QueueFull`] if all places are taken.
+    pub fn enter(&self, queue: Queue) -> Result<Permit, QueueFull> {
+        let semaphore = match queue {
+            Queue::Strangers => &self.0.strangers,
+            Queue::Known => &self.0.known,
         };
-        queue.clone().try_acquire_owned().map(Place).map_err(|_| QueueFull)
+        semaphore.clone().try_acquire_owned().map(Permit).map_err(|_| QueueFull)
     }
 
-    /// Hashes, in the order in which requests come, where it holds up no other request.
+    /// Runs `hash` on the blocking pool, in the order in which requests arrive.
     ///
     /// # Errors
-    /// [`HashingStopped`].
+    /// [`HashingStopped`] if it did not complete.
     pub async fn run<T: Send + 'static>(
         &self,
         blocking: &BlockingPool,
-        _place: &Place,
+        _permit: &Permit,
         hash: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashingStopped> {
         let running = self.0.running.clone().acquire_owned().await.map_err(|_| HashingStopped)?;
         let inner = self.0.clone();
         let work = move || {
-            let mut memory = inner.take();
+            let mut memory = inner.take_memory();
             let hashed = hash(&mut memory);
-            inner.give_back(memory);
-            // Held by the work, which goes on where the request that waits for it is gone.
+            inner.return_memory(memory);
+            // The work holds the permit, because it continues even if its request is canceled.
             drop(running);
             hashed
         };
         blocking.run(work).await.map_err(|_| HashingStopped)
     }
 
-    /// How many pieces of memory are kept for later.
+    /// Returns the number of buffers that are kept for reuse.
     #[cfg(test)]
-    fn kept(&self) -> usize {
+    fn pooled(&self) -> usize {
         self.0.memory.lock().unwrap().len()
     }
 }
 
 impl Inner {
-    fn take(&self) -> Memory {
+    fn take_memory(&self) -> Memory {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, memory: Memory) {
+    fn return_memory(&self, memory: Memory) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }
@@ -138,33 +138,33 @@ mod tests {
 
     use super::*;
 
-    type Held = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
+    type QueuedWork = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
 
-    /// Work that waits until a test does it.
-    fn held() -> (BlockingPool, Held) {
+    /// Returns a pool that queues its work until the test runs it.
+    fn queued_pool() -> (BlockingPool, QueuedWork) {
         let queue = Arc::new(Mutex::new(Vec::new()));
-        let held = queue.clone();
-        (BlockingPool::by(move |work| held.lock().unwrap().push(work)), queue)
+        let works = queue.clone();
+        (BlockingPool::by(move |work| works.lock().unwrap().push(work)), queue)
     }
 
     #[test]
-    fn a_full_queue_refuses_strangers_and_keeps_places_for_known_devices() {
+    fn a_full_queue_of_strangers_does_not_block_known_devices() {
         let hashing = Hashing::new(Limits { at_once: 1, waiting: 2 });
-        let places = [hashing.place(Guest::Stranger), hashing.place(Guest::Stranger)];
-        assert!(places.iter().all(Result::is_ok));
-        assert_eq!(hashing.place(Guest::Stranger).err(), Some(QueueFull));
-        assert!(hashing.place(Guest::Known).is_ok());
-        drop(places);
-        assert!(hashing.place(Guest::Stranger).is_ok(), "a place that was given back is free");
+        let permits = [hashing.enter(Queue::Strangers), hashing.enter(Queue::Strangers)];
+        assert!(permits.iter().all(Result::is_ok));
+        assert_eq!(hashing.enter(Queue::Strangers).err(), Some(QueueFull));
+        assert!(hashing.enter(Queue::Known).is_ok());
+        drop(permits);
+        assert!(hashing.enter(Queue::Strangers).is_ok(), "a dropped permit frees its place");
     }
 
     #[test]
-    fn no_more_run_at_once_than_may_and_their_memory_is_used_again() {
+    fn concurrency_is_limited_and_memory_is_reused() {
         let hashing = Hashing::new(Limits { at_once: 2, waiting: 8 });
-        let (blocking, begun) = held();
-        let place = hashing.place(Guest::Stranger).unwrap();
+        let (blocking, started) = queued_pool();
+        let permit = hashing.enter(Queue::Strangers).unwrap();
         let mut waiting: Vec<_> =
-            (0..6).map(|number| Box::pin(hashing.run(&blocking, &place, move |_| number))).collect();
+            (0..6).map(|number| Box::pin(hashing.run(&blocking, &permit, move |_| number))).collect();
         let mut done = Vec::new();
         for round in 0..3 {
             waiting.retain_mut(|one| match one.as_mut().now_or_never() {
@@ -174,29 +174,29 @@ mod tests {
                 }
                 None => true,
             });
-            let works = std::mem::take(&mut *begun.lock().unwrap());
+            let works = std::mem::take(&mut *started.lock().unwrap());
             assert_eq!(works.len(), 2, "round {round}");
             works.into_iter().for_each(|work| work());
         }
         done.extend(waiting.into_iter().map(|one| one.now_or_never().unwrap().unwrap()));
         assert_eq!(done, [0, 1, 2, 3, 4, 5]);
-        assert!(hashing.kept() <= 2, "{} pieces of memory", hashing.kept());
+        assert!(hashing.pooled() <= 2, "{} buffers", hashing.pooled());
     }
 
     #[test]
-    fn what_a_gone_request_had_begun_still_counts_as_running() {
+    fn work_of_a_canceled_request_still_counts_as_running() {
         let hashing = Hashing::new(Limits { at_once: 1, waiting: 8 });
-        let (blocking, begun) = held();
-        let place = hashing.place(Guest::Stranger).unwrap();
-        let mut gone = Box::pin(hashing.run(&blocking, &place, |_| ()));
-        assert!(gone.as_mut().now_or_never().is_none());
-        drop(gone);
-        let mut next = Box::pin(hashing.run(&blocking, &place, |_| ()));
+        let (blocking, started) = queued_pool();
+        let permit = hashing.enter(Queue::Strangers).unwrap();
+        let mut canceled = Box::pin(hashing.run(&blocking, &permit, |_| ()));
+        assert!(canceled.as_mut().now_or_never().is_none());
+        drop(canceled);
+        let mut next = Box::pin(hashing.run(&blocking, &permit, |_| ()));
         assert!(next.as_mut().now_or_never().is_none());
-        assert_eq!(begun.lock().unwrap().len(), 1, "the second has not begun");
-        let work = begun.lock().unwrap().remove(0);
+        assert_eq!(started.lock().unwrap().len(), 1, "the second has not started");
+        let work = started.lock().unwrap().remove(0);
         work();
         assert!(next.as_mut().now_or_never().is_none());
-        assert_eq!(begun.lock().unwrap().len(), 1);
+        assert_eq!(started.lock().unwrap().len(), 1);
     }
 }

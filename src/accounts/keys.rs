@@ -1,9 +1,10 @@
-//! The keys of session cookies: which one signs, which ones verify, and how a new key takes over without ending a session.
+//! The keys of session cookies: which one signs, which ones verify, and how a new key replaces the current one without
+//! ending a session.
 //!
-//! A key that is read from a vault is looked at again when what is known of it is old, before a request that needs it: an
-//! instance that was frozen for hours has no other moment. A new key verifies cookies from the first look on, and signs them
-//! only when every instance has looked; until then the one before it signs. So what one instance has signed the others
-//! open. A look that fails leaves what is known.
+//! Before a request that needs a key, an instance rereads its keys from the secret store if they are old. An instance
+//! that was frozen for hours has no other chance to do so. A new key verifies cookies as soon as it is read, but signs
+//! them only after every instance has read it; until then the previous key signs. All instances can therefore verify
+//! each other's cookies. A failed read keeps the known keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,39 +16,40 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 
-pub use crate::base::secrets::{FRESH, TRIED_AGAIN};
+pub use crate::base::secrets::{MAX_AGE, RETRY_AFTER};
 use crate::base::secrets::{SecretError, SecretName, SecretStore, Versions, Watched};
 
-/// How long after its making a new key signs: every instance has looked by then, or failed at it for minutes.
+/// How long after its creation a new key starts to sign. Until then every instance has read it, or failed to for
+/// minutes.
 pub const TAKES_OVER: SignedDuration = SignedDuration::from_mins(10);
 
-/// A key that signs session cookies with HMAC-SHA-256 (RFC 2104). What a cookie says is not secret: the account of the
-/// browser that holds it.
+/// A key that signs session cookies with HMAC-SHA-256 (RFC 2104). Cookies are not encrypted, because the account id in
+/// them is no secret from the browser's owner.
 #[derive(Clone)]
 pub struct CookieKey([u8; 64]);
 
 impl CookieKey {
-    /// A key of these bytes, which must be random.
+    /// Creates a key from these bytes, which must be random.
     pub const fn new(bytes: [u8; 64]) -> Self {
         Self(bytes)
     }
 
-    /// The value with its signature, for a cookie of this name: `VALUE.SIGNATURE`.
+    /// Returns the value with its signature for a cookie of this name: `VALUE.SIGNATURE`.
     pub fn sign(&self, name: &str, value: &str) -> String {
         let signature = self.mac(name, value).finalize().into_bytes();
         format!("{value}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// The value, if this key signed it for a cookie of this name.
+    /// Returns the value if this key signed it for a cookie of this name.
     pub fn verify<'a>(&self, name: &str, signed: &'a str) -> Option<&'a str> {
         let (value, signature) = signed.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         self.mac(name, value).verify_slice(&signature).ok().map(|()| value)
     }
 
-    /// The name is part of what is signed, so that no cookie passes for another. A name has no `=`.
+    /// Signs the name with the value, so that no cookie passes for another one. A name does not contain `=`.
     fn mac(&self, name: &str, value: &str) -> Hmac<Sha256> {
-        // 64 bytes are one block of SHA-256, so the key is used as it is.
+        // 64 bytes are one block of SHA-256, so HMAC uses the key unchanged.
         let key: &[u8; 64] = &self.0;
         let mut mac = Hmac::<Sha256>::new(key.into());
         for part in [name, "=", value] {
@@ -71,11 +73,11 @@ impl fmt::Debug for CookieKey {
     }
 }
 
-/// The key that a secret text stands for: the SHA-512 of a label and the text, whose entropy must be that of a random key,
-/// so that nothing slower is needed.
+/// Derives a key from a secret text: the SHA-512 of a label and the text. The text must have the entropy of a random
+/// key, so a fast hash is enough.
 ///
 /// # Errors
-/// The words after the secret's name, if the text is shorter than 64 bytes.
+/// The rest of a message that starts with the secret's name, if the text is shorter than 64 bytes.
 pub fn cookie_key(secret: &str) -> Result<CookieKey, &'static str> {
     if secret.len() < 64 {
         return Err("is too short: give at least 64 bytes of random text.");
@@ -84,7 +86,7 @@ pub fn cookie_key(secret: &str) -> Result<CookieKey, &'static str> {
     Ok(CookieKey(digest.into()))
 }
 
-/// The keys that are known at a moment: the current one, and perhaps the one before it.
+/// The known keys: the newest one, and the previous one if there is one.
 #[derive(Clone, PartialEq)]
 pub struct KeyRing {
     current: CookieKey,
@@ -93,33 +95,33 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A key that signs at once, and perhaps one that verifies beside it.
+    /// Creates a ring whose newest key signs at once. The previous key only verifies.
     pub fn of(current: CookieKey, previous: Option<CookieKey>) -> Self {
         Self { current, previous, takes_over: Timestamp::MIN }
     }
 
-    /// A key that was made at this time, and the one that signs until it has taken over.
+    /// Creates a ring whose newest key was created at this time. The previous key signs for the first [`TAKES_OVER`].
     pub fn rotated(current: CookieKey, created: Timestamp, previous: Option<CookieKey>) -> Self {
         let takes_over = created.saturating_add(TAKES_OVER).unwrap_or(Timestamp::MAX);
         Self { current, previous, takes_over }
     }
 
-    /// The newest key.
+    /// Returns the newest key.
     pub fn current(&self) -> &CookieKey {
         &self.current
     }
 
-    /// The key before it.
+    /// Returns the previous key.
     pub fn previous(&self) -> Option<&CookieKey> {
         self.previous.as_ref()
     }
 
-    /// Whether the newest key is the one that signs.
+    /// Returns whether the newest key signs.
     pub fn has_taken_over(&self, now: Timestamp) -> bool {
         self.previous.is_none() || now >= self.takes_over
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     pub fn signing(&self, now: Timestamp) -> &CookieKey {
         match &self.previous {
             Some(previous) if !self.has_taken_over(now) => previous,
@@ -134,7 +136,7 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// The keys of an instance. Clones share what they know.
+/// The keys of an instance. Clones share the keys.
 #[derive(Clone)]
 pub struct CookieKeys(Source);
 
@@ -145,20 +147,20 @@ enum Source {
 }
 
 impl CookieKeys {
-    /// Keys that stay as they are while the process runs.
+    /// Creates keys that do not change while the process runs.
     pub fn fixed(ring: KeyRing) -> Self {
         Self(Source::Fixed(Arc::new(ring)))
     }
 
-    /// The keys in a vault, which are read now.
+    /// Reads the keys from a secret store.
     ///
     /// # Errors
-    /// [`SecretError`].
-    pub async fn in_vault(vault: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
-        Ok(Self(Source::SecretStore(Arc::new(Watched::open(vault, name, ring_of, now).await?))))
+    /// [`SecretError`] if they cannot be read.
+    pub async fn in_vault(store: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+        Ok(Self(Source::SecretStore(Arc::new(Watched::open(store, name, parse_ring, now).await?))))
     }
 
-    /// The keys, for what is done now. Requests that come while they are read wait for that one reading.
+    /// Returns the keys to use now. Requests that arrive during a read share its result.
     pub async fn at(&self, now: Timestamp) -> Arc<KeyRing> {
         match &self.0 {
             Source::Fixed(ring) => ring.clone(),
@@ -173,9 +175,9 @@ impl fmt::Debug for CookieKeys {
     }
 }
 
-fn ring_of(Versions { current, previous }: Versions) -> Result<KeyRing, &'static str> {
+fn parse_ring(Versions { current, previous }: Versions) -> Result<KeyRing, &'static str> {
     let key = cookie_key(&current.text)?;
-    // What is no key has never signed anything.
+    // An invalid secret has never signed a cookie.
     let previous = previous.and_then(|version| cookie_key(&version.text).ok()).filter(|other| *other != key);
     Ok(KeyRing::rotated(key, current.created, previous))
 }
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_secret_gives_the_same_key_and_another_another() {
+    fn each_secret_gives_its_own_key() {
         let other = SECRET.replace('0', "1");
         assert_eq!(cookie_key(SECRET).unwrap(), cookie_key(SECRET).unwrap());
         assert_ne!(cookie_key(SECRET).unwrap(), cookie_key(&other).unwrap());
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_that_of_rfc_2104_and_covers_name_value_and_key() {
+    fn a_signature_follows_rfc_2104_and_covers_name_value_and_key() {
         let signed = key(1).sign("name", "a.b");
         // hmac.new(bytes([1]) * 64, b"name=a.b", "sha256"), from Python.
         assert_eq!(signed, "a.b.nzcvOgTAmaa5FrykVAlEbVfCjZ0Yt1nSWLHm7jq2zdA");
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_signs_after_ten_minutes_and_the_one_before_it_until_then() {
+    fn the_previous_key_signs_for_ten_minutes() {
         let second = SignedDuration::from_secs(1);
         let ring = KeyRing::rotated(key(2), NOW, Some(key(1)));
         for (now, signing) in [
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_none_before_it_and_one_that_was_given_sign_at_once() {
+    fn a_key_without_a_rotation_signs_at_once() {
         assert_eq!(*KeyRing::rotated(key(1), NOW, None).signing(NOW), key(1));
         assert_eq!(*KeyRing::of(key(2), Some(key(1))).signing(NOW), key(2));
     }

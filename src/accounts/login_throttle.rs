@@ -1,21 +1,21 @@
-//! How often passwords and invitation codes may be guessed. Pure; the store is beside it.
+//! Limits how often passwords and invitation codes can be guessed. Pure; `login_throttle/store.rs` writes to the table.
 //!
-//! | budget | attempts in 15 minutes | what takes from it |
+//! | budget | attempts in 15 minutes | used by |
 //! | --- | --- | --- |
-//! | of an email address | 10 | signing in and signing up from a device that did not sign in to the account before |
-//! | of a network | 100 | the same, whatever the email address; one IPv4 address or a /64 of IPv6 |
-//! | of a known device | 10 | signing in from a device that signed in to the account before |
-//! | of a person who is signed in | 10 | showing the current password for a new one |
+//! | email address | 10 | signing in and signing up from a device that did not sign in to the account before |
+//! | network | 100 | the same, whatever the email address; one IPv4 address or a /64 of IPv6 |
+//! | known device | 10 | signing in from a device that signed in to the account before |
+//! | signed-in person | 10 | entering the current password to change it |
 //!
-//! Invariants: an attempt is counted before its password or code is looked at, in one write whose condition is that the
-//! budget is not used up, so that of any number of guesses at once no more are looked at than the budget has. A known
-//! device takes from its own budget alone, so strangers lock no owner out, neither by the email address nor by a network
-//! that they share. The right password or code gives its attempt back, and with it everything that was counted for the
-//! email address or the device. A budget is full again 15 minutes after its first attempt.
+//! Invariants: an attempt is counted before its password or code is checked, in one write that requires a budget with
+//! attempts left. However many guesses arrive at once, no more are checked than the budget has. A known device uses
+//! only its own budget, so strangers cannot lock out an owner, neither through the email address nor through a shared
+//! network. The right password or code refunds its attempt and resets the budget of the email address or the device. A
+//! budget resets 15 minutes after its first attempt.
 //!
-//! API tokens, sign-in links and sessions have no budget: each is 256 random bits, or signed with a key of more, so that
-//! guessing is not possible, and text of another form is refused without a read. A limit would only let strangers lock
-//! programs out that share their network.
+//! API tokens, sign-in links and sessions have no budget. Each is 256 random bits or signed with a longer key, so
+//! guessing is not feasible, and malformed text is refused without a read. A limit would only let strangers lock out
+//! programs that share their network.
 
 mod store;
 
@@ -29,28 +29,28 @@ use crate::base::identity::AccountId;
 use crate::base::values::Email;
 use crate::web::client::Network;
 
-/// The time from a budget's first attempt until it is full again.
+/// The time from a budget's first attempt until it resets.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
-/// The attempts of one email address, one known device, or one person who is signed in.
+/// The attempts of one email address, one known device or one signed-in person.
 pub const PER_ACCOUNT: u32 = 10;
-/// The attempts of one network, whatever the email address: people behind one address mistype, too.
+/// The attempts of one network, for all email addresses together. It is higher because many people may share a network.
 pub const PER_NETWORK: u32 = 100;
 
-/// What has a budget of attempts.
+/// A budget of attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Budget {
-    /// An email address, whether or not it has an account.
+    /// The budget of an email address, whether or not it has an account.
     Email(Email),
-    /// A device that signed in to the account before.
+    /// The budget of a device that signed in to the account before.
     Device(AccountId, DeviceId),
-    /// A person who is signed in.
+    /// The budget of a signed-in person.
     SignedIn(AccountId),
-    /// A network.
+    /// The budget of a network.
     Network(Network),
 }
 
 impl Budget {
-    /// How many attempts it has.
+    /// Returns the number of attempts.
     pub fn limit(&self) -> u32 {
         match self {
             Self::Network(_) => PER_NETWORK,
@@ -66,10 +66,10 @@ impl Budget {
         }
     }
 
-    /// What to write for one more attempt, where the store has this.
+    /// Returns how to write one more attempt, given the stored window.
     ///
     /// # Errors
-    /// [`Throttled`] if the budget is used up.
+    /// [`Throttled`] if no attempts are left.
     fn step(&self, stored: Option<Window>, now: Timestamp) -> Result<Step, Throttled> {
         match stored.filter(|window| window.expires_at > now.as_second()) {
             None => Ok(Step::Open(Window::open(now))),
@@ -82,12 +82,12 @@ impl Budget {
     }
 }
 
-/// The attempts since the first one, as stored.
+/// The stored attempts of a budget since the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Window {
     count: u32,
-    /// The second from which the budget is full again.
+    /// The time at which the budget resets, in seconds.
     expires_at: i64,
 }
 
@@ -101,29 +101,29 @@ impl Window {
 /// How one more attempt is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// As the first one, where there is none or the last window is over.
+    /// The first attempt of a new window, because there is none or it is over.
     Open(Window),
-    /// As one more in this window.
+    /// One more attempt in this window.
     Add(Window),
 }
 
-/// Whose budget is used up.
+/// The kind of budget that has no attempts left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// That of the email address.
+    /// The budget of the email address.
     Email,
-    /// That of the device or session.
+    /// The budget of the device or session.
     Device,
-    /// That of the network.
+    /// The budget of the network.
     Network,
 }
 
-/// A budget is used up.
+/// A budget has no attempts left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct Throttled {
-    /// Whose.
+    /// The kind of budget.
     pub scope: Scope,
-    /// The seconds until the budget is full again.
+    /// The seconds until the budget resets.
     pub seconds: u64,
 }
 
@@ -146,7 +146,7 @@ impl fmt::Display for Throttled {
     }
 }
 
-/// A time in whole minutes, rounded up, in words.
+/// Formats a time in whole minutes, rounded up.
 fn in_minutes(seconds: u64) -> String {
     let minutes = seconds.div_ceil(60).max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_admits_its_limit_within_a_quarter_of_an_hour_and_then_says_how_long_to_wait() {
+    fn a_used_up_budget_says_how_long_to_wait() {
         for budget in budgets() {
             let mut stored = None;
             for _ in 0..budget.limit() {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_whose_budget_it_is_and_when_to_try_again() {
+    fn a_message_names_the_budget_and_the_time_to_wait() {
         for (scope, seconds, parts) in [
             (Scope::Email, 900, ["for this email address", "Wait 15 minutes and try again"]),
             (Scope::Email, 61, ["signed in before", "Wait 2 minutes and"]),

@@ -1,11 +1,15 @@
-//! Accounts: who may use Holdfast.
+//! Accounts: the people who may use Holdfast.
 //!
-//! Invariants: an e-mail address belongs to one account, whatever the case of its letters; a password is kept as an
-//! argon2id hash and a secret (API token, sign-in link) as its SHA-256, and neither is logged; a session ends after
-//! seven days and with every new password; a sign-in link works once; a revoked token signs nobody in; whoever signs up
-//! is a participant. Who sends a request costs at most one read. Every change is one guarded write.
+//! Invariants:
+//! - An email address belongs to one account, regardless of case.
+//! - A password is stored as an argon2id hash, and a secret (API token, sign-in link) as its SHA-256. Neither is
+//!   logged.
+//! - A session ends after seven days and with every new password.
+//! - A sign-in link works once. A revoked token signs nobody in.
+//! - A person who signs up is a participant.
+//! - Authenticating a request takes at most one read. Every change is one guarded write.
 //!
-//! A token carries the name and role that its owner had when it was made. A feature that changes these must change
+//! A token contains the name and role that its owner had when it was created. A feature that changes these must change
 //! the owner's tokens in the same write.
 
 mod api;
@@ -33,7 +37,7 @@ pub use error::AccountError;
 pub use routes::routes;
 pub use service::Accounts;
 
-/// The path of a sign-in link with this secret.
+/// Returns the path of the sign-in link with this secret.
 pub fn link_path(secret: &str) -> String {
     format!("/sign-in/link/{secret}")
 }

@@ -1,4 +1,4 @@
-//! Signing in and out, one's own account, and the start page. Signing up has a file of its own.
+//! The pages for signing in and out and for a person's own account. `pages/sign_up.rs` has the sign-up page.
 
 mod sign_up;
 
@@ -24,12 +24,12 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{html, see_other};
 use crate::web::routes::Routes;
 
-/// The routes of the pages.
+/// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
         .get("/sign-in", Access::Anyone, sign_in_page)
         .post("/sign-in", Access::Anyone, sign_in)
-        .get("/sign-in/link/{secret}", Access::Anyone, follow_link)
+        .get("/sign-in/link/{secret}", Access::Anyone, sign_in_by_link)
         .post("/sign-out", Access::Anyone, sign_out)
         .get("/account", Access::SignedIn, account)
         .post("/account/password", Access::SignedIn, change_password)
@@ -38,8 +38,8 @@ pub(super) fn routes() -> Routes<Accounts> {
         .and(sign_up::routes())
 }
 
-/// How many tokens the page shows at once.
-const TOKENS_SHOWN: u16 = 50;
+/// The number of tokens on one page.
+const TOKENS_PER_PAGE: u16 = 50;
 
 #[derive(Deserialize)]
 struct NextQuery {
@@ -55,7 +55,7 @@ async fn sign_in_page(
     WantsFragment(fragment): WantsFragment,
 ) -> Result<Response, Problem> {
     if who.is_some() {
-        return Ok(onward(&context, &query.next, fragment));
+        return Ok(redirect_to_next(&context, &query.next, fragment));
     }
     html(StatusCode::OK, &SignInPage::new(context, &accounts.sign_up, query.next))
 }
@@ -76,7 +76,7 @@ async fn sign_in(
     FormData(form): FormData<SignInForm>,
 ) -> Result<Response, Problem> {
     let SignInForm { email, password, next } = form;
-    // What can be no account's address or password is wrong in the same words.
+    // An invalid address or password gets the same message as a wrong one.
     let account = match (email.parse::<Email>(), password.parse::<Password>()) {
         (Ok(address), Ok(password)) => accounts.sign_in(&address, password, &from).await,
         _ => Ok(None),
@@ -89,63 +89,63 @@ async fn sign_in(
         Ok(Some(account)) => {
             tracing::info!(account = %account.id, "signed in by password");
             let cookies = accounts.begin_session(&account, from.device).await;
-            Ok((cookies, onward(&context, &next, fragment)).into_response())
+            Ok((cookies, redirect_to_next(&context, &next, fragment)).into_response())
         }
         Ok(None) => {
-            let words = "The e-mail address or the password is not right.";
-            page(StatusCode::UNPROCESSABLE_ENTITY, words.to_owned())
+            let message = "The e-mail address or the password is not right.";
+            page(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned())
         }
         Err(error) => {
-            let Delay { status, words, seconds } = Delay::of(error)?;
-            Ok(retry_after(page(status, words)?, seconds))
+            let Delay { status, message, seconds } = Delay::of(error)?;
+            Ok(retry_after(page(status, message)?, seconds))
         }
     }
 }
 
-/// Why a person waits before the next attempt, and how long.
+/// Why a person must wait before the next attempt, and how long.
 struct Delay {
     status: StatusCode,
-    words: String,
+    message: String,
     seconds: u64,
 }
 
 impl Delay {
-    /// The delay that an error asks for.
+    /// Returns the delay that an error requires.
     ///
     /// # Errors
-    /// The error, if it asks for none.
+    /// The error itself, if it requires no delay.
     fn of(error: AccountError) -> Result<Self, AccountError> {
         match error {
             AccountError::TooManyAttempts(throttled) => Ok(Self {
                 status: StatusCode::TOO_MANY_REQUESTS,
-                words: throttled.to_string(),
+                message: throttled.to_string(),
                 seconds: throttled.seconds,
             }),
             AccountError::Busy => Ok(Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                words: "Too many people are signing in right now. Try again in a few seconds.".to_owned(),
-                seconds: WHEN_BUSY,
+                message: "Too many people are signing in right now. Try again in a few seconds.".to_owned(),
+                seconds: BUSY_RETRY_SECONDS,
             }),
             other => Err(other),
         }
     }
 }
 
-/// The seconds after which a queue that was full has been worked off.
-const WHEN_BUSY: u64 = 2;
+/// The seconds that a full hashing queue takes to empty.
+const BUSY_RETRY_SECONDS: u64 = 2;
 
 fn retry_after(mut response: Response, seconds: u64) -> Response {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
-/// To where the person was going, if that is a place of ours, or else to the start page.
-fn onward(context: &PageContext, next: &str, fragment: bool) -> Response {
+/// Redirects to `next` if it is a local path, otherwise to the start page.
+fn redirect_to_next(context: &PageContext, next: &str, fragment: bool) -> Response {
     see_other(context, local_path(&context.base, next).unwrap_or("/"), fragment)
 }
 
-/// The part of an address behind our prefix, if the address is a path of ours and nothing that a browser could take
-/// for another host: `//host` and `/\host` are, and control characters are dropped before it looks.
+/// Returns the part of a local path after our prefix, or `None` if a browser could resolve the address to another host.
+/// Browsers treat `//host` and `/\host` as other hosts, and drop control characters before they parse an address.
 fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
     let path = next.strip_prefix(base)?;
     let plain = next.len() <= 2_000 && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -153,7 +153,7 @@ fn local_path<'a>(base: &str, next: &'a str) -> Option<&'a str> {
     (plain && local).then_some(path)
 }
 
-async fn follow_link(
+async fn sign_in_by_link(
     State(accounts): State<Accounts>,
     method: Method,
     context: PageContext,
@@ -161,7 +161,7 @@ async fn follow_link(
     from: Requester,
     Path(secret): Path<String>,
 ) -> Result<Response, Problem> {
-    // Whoever only asks about the link does not use it up.
+    // A HEAD request does not use up the link.
     if method != Method::GET {
         return Ok(StatusCode::OK.into_response());
     }
@@ -174,14 +174,14 @@ async fn follow_link(
         let cookies = accounts.begin_session(&account, from.device).await;
         return Ok((cookies, see_other(&context, "/", false)).into_response());
     }
-    // Going back in the browser comes here again.
+    // The browser's Back button requests the used link again.
     if who.is_some() {
         return Ok(see_other(&context, "/", false));
     }
-    let words = "This sign-in link was used already or is too old. Each works once: ask for a new one, or start \
+    let message = "This sign-in link was already used or is too old. Each link works once: ask for a new one, or start \
                  Holdfast again, which prints one.";
     let page = SignInPage::new(context, &accounts.sign_up, String::new());
-    html(StatusCode::GONE, &SignInPage { error: Some(words.to_owned()), ..page })
+    html(StatusCode::GONE, &SignInPage { error: Some(message.to_owned()), ..page })
 }
 
 async fn sign_out(
@@ -217,7 +217,7 @@ async fn account_page(
     cursor: Option<&str>,
 ) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
-    let TokenPage { tokens, next } = accounts.tokens(who.id, TOKENS_SHOWN, cursor).await?;
+    let TokenPage { tokens, next } = accounts.tokens(who.id, TOKENS_PER_PAGE, cursor).await?;
     Ok(AccountPage {
         context,
         email: account.email.to_string(),
@@ -232,7 +232,7 @@ async fn account_page(
     })
 }
 
-/// What a leaked token must not do: it could make itself last.
+/// Requires a session. With a token, a leaked token could create another one that outlives it.
 pub(super) fn require_session(who: &SignedIn) -> Result<(), AccountError> {
     if who.via == Via::Session { Ok(()) } else { Err(AccountError::SessionNeeded) }
 }
@@ -259,11 +259,11 @@ async fn change_password(
         Ok(new) => match accounts.change_password(who.id, form.current.parse().ok(), new).await {
             Ok(account) => {
                 tracing::info!(account = %account.id, "password changed");
-                let onward = see_other(&context, "/account?password=changed", fragment);
+                let redirect = see_other(&context, "/account?password=changed", fragment);
                 let cookies = accounts.begin_session(&account, from.device).await;
-                return Ok((cookies, onward).into_response());
+                return Ok((cookies, redirect).into_response());
             }
-            Err(error) => refused_password(error)?,
+            Err(error) => password_rejection(error)?,
         },
     };
     let page = account_page(&accounts, context, &who, None).await?;
@@ -274,7 +274,7 @@ async fn change_password(
     })
 }
 
-/// The new password, typed twice.
+/// Parses the new password, which must be typed twice.
 fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
     let mut errors = PasswordErrors::default();
     if form.new != form.again {
@@ -287,25 +287,24 @@ fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
     }
 }
 
-type Refused = (StatusCode, PasswordErrors, Option<u64>);
+type PasswordRejection = (StatusCode, PasswordErrors, Option<u64>);
 
-/// What the page says to a password that was not changed, and how long to wait.
-fn refused_password(error: AccountError) -> Result<Refused, AccountError> {
-    let (status, words, seconds) = match error {
+/// Returns the status and message for a failed password change, and how many seconds to wait.
+fn password_rejection(error: AccountError) -> Result<PasswordRejection, AccountError> {
+    let (status, message, seconds) = match error {
         AccountError::WrongPassword => {
             (StatusCode::UNPROCESSABLE_ENTITY, "This is not your current password.".to_owned(), None)
         }
         AccountError::Changed => {
-            let words =
-                "Your account was changed by another request just now. Nothing was written; try again.";
-            (StatusCode::CONFLICT, words.to_owned(), None)
+            let message = "Another request changed your account just now. Nothing was written; try again.";
+            (StatusCode::CONFLICT, message.to_owned(), None)
         }
         other => {
-            let Delay { status, words, seconds } = Delay::of(other)?;
-            (status, words, Some(seconds))
+            let Delay { status, message, seconds } = Delay::of(other)?;
+            (status, message, Some(seconds))
         }
     };
-    Ok((status, PasswordErrors { current: Some(words), ..PasswordErrors::default() }, seconds))
+    Ok((status, PasswordErrors { current: Some(message), ..PasswordErrors::default() }, seconds))
 }
 
 #[derive(Deserialize)]
@@ -320,12 +319,12 @@ async fn create_token(
     FormData(form): FormData<TokenForm>,
 ) -> Result<Response, Problem> {
     require_session(&who)?;
-    let made = match form.name.parse::<TokenName>() {
+    let created = match form.name.parse::<TokenName>() {
         Ok(name) => Ok(accounts.create_token(&who, name, None).await?),
         Err(invalid) => Err(invalid.to_string()),
     };
     let page = account_page(&accounts, context, &who, None).await?;
-    match made {
+    match created {
         Ok(Made::Now(token, secret)) => {
             let new_token =
                 Some(NewToken { name: token.name.to_string(), secret: secret.reveal().to_owned() });
@@ -348,7 +347,7 @@ async fn revoke_token(
     WantsFragment(fragment): WantsFragment,
 ) -> Result<Response, Problem> {
     match accounts.revoke_token(who.id, id, None).await {
-        // Revoked from another page meanwhile: what was wanted is so.
+        // The token was already revoked, for example on another page.
         Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, "/account", fragment)),
         Err(error) => Err(error.into()),
     }
@@ -359,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_path_of_ours_is_gone_on_to() {
+    fn only_local_paths_are_redirect_targets() {
         for (base, next, path) in [
             ("", "/leads", Some("/leads")),
             ("", "/leads?q=a%20b&state=NY", Some("/leads?q=a%20b&state=NY")),
@@ -395,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_typed_twice_and_alike() {
+    fn a_new_password_must_be_typed_twice() {
         let typed = |new: &str, again: &str| {
             let (current, new, again) = (String::new(), new.to_owned(), again.to_owned());
             new_password(&PasswordForm { current, new, again })

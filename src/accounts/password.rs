@@ -1,7 +1,7 @@
-//! Passwords: what may be one, and how one is kept. Pure.
+//! Validates and hashes passwords. Pure.
 //!
-//! A password never leaves this module as text: it is read, hashed or compared, and shown as `…` where something
-//! prints it. What is kept is a PHC string of argon2id, from which it cannot be had back.
+//! A password never leaves this module as text. It is parsed, hashed or compared, and its `Debug` output is `…`. The
+//! stored hash is an argon2id PHC string, from which the password cannot be recovered.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,18 +17,18 @@ use crate::base::values::Invalid;
 /// 19 MiB, two passes, one lane: "Password Storage Cheat Sheet", OWASP Cheat Sheet Series.
 const COST: Params = match Params::new(19_456, 2, 1, None) {
     Ok(params) => params,
-    Err(_) => panic!("the parameters are within argon2's bounds"),
+    Err(_) => panic!("the parameters are within argon2's limits"),
 };
 
 /// The length of a hash in bytes.
 const OUTPUT: usize = Params::DEFAULT_OUTPUT_LEN;
 
-/// Why a password was not hashed.
+/// A password could not be hashed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("argon2 refuses: {0}")]
+#[error("argon2 failed: {0}")]
 pub struct HashingError(String);
 
-/// What argon2 works in: nothing until it is used first, 19 MiB from then on. Used again, it costs no allocation.
+/// The working memory of argon2: empty until its first use, then 19 MiB. Reusing it saves an allocation.
 #[derive(Default)]
 pub struct Memory(Vec<Block>);
 
@@ -41,18 +41,18 @@ impl Memory {
         &mut self.0[..blocks]
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> usize {
         self.0.len() * Block::SIZE
     }
 }
 
-/// A hash at the same cost that no password is known to have: its output is all zeros.
-const NOBODY: &str =
+/// A hash at the same cost for which no password is known: its output is all zeros.
+const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// A password: 12 to 200 characters, any of them. The same letters typed on another keyboard or system are the same
-/// password (Unicode's NFKC, as NIST SP 800-63B asks).
+/// A password of 12 to 200 arbitrary characters. The same characters typed on another keyboard or system are the same
+/// password (Unicode NFKC, as NIST SP 800-63B recommends).
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -62,10 +62,10 @@ impl Password {
     /// The most characters.
     pub const MAX_CHARS: usize = 200;
 
-    /// What is kept of the password. `salt` is random and of this password alone.
+    /// Hashes the password. `salt` must be random and used for this password only.
     ///
     /// # Errors
-    /// [`HashingError`] with what argon2 says.
+    /// [`HashingError`] with the message of argon2.
     pub fn hash(&self, salt: &[u8; 16], memory: &mut Memory) -> Result<PasswordHash, HashingError> {
         let refused = |error: phc::Error| HashingError(error.to_string());
         let hash = phc::PasswordHash {
@@ -109,24 +109,25 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What is kept of a password: a PHC string, `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+/// The stored hash of a password: a PHC string, `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// A hash that no password has. To compare with it costs what any comparison costs, so that the time of an answer
-    /// does not say whether there is an account.
+    /// Returns a hash that no password has. A comparison with it takes as long as any other, so the response time does
+    /// not reveal whether an account exists.
     pub fn of_nobody() -> Self {
-        Self(NOBODY.to_owned())
+        Self(DUMMY.to_owned())
     }
 
-    /// Whether it is the hash of this password. The comparison takes the same time wherever two hashes differ.
+    /// Returns whether this is the hash of the password. The comparison takes constant time.
     pub fn is_of(&self, password: &Password, memory: &mut Memory) -> bool {
         self.matches(password, memory).unwrap_or(false)
     }
 
-    /// Nothing where it is no hash that this module makes: argon2id, of the length above, at no greater cost.
+    /// Returns `None` if this is not a hash that this module creates: argon2id with the length above and at most our
+    /// cost.
     fn matches(&self, password: &Password, memory: &mut Memory) -> Option<bool> {
         let hash = phc::PasswordHash::new(&self.0).ok()?;
         let ours =
@@ -137,7 +138,7 @@ impl PasswordHash {
     }
 }
 
-/// Whether hashing at this cost takes no more than hashing at [`COST`].
+/// Returns whether hashing at this cost takes no more than hashing at [`COST`].
 fn is_bounded(cost: &Params) -> bool {
     cost.m_cost() <= COST.m_cost() && cost.t_cost() <= COST.t_cost() && cost.p_cost() <= COST.p_cost()
 }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_has_12_to_200_characters_whatever_they_are() {
+    fn a_password_has_12_to_200_characters() {
         for text in ["", "eleven char", &"é".repeat(11), &"x".repeat(201), &"x".repeat(100_000)] {
             let refused = text.parse::<Password>().expect_err(text);
             assert!(refused.to_string().ends_with('.'), "{refused}");
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_password_is_known_again_and_no_other_one() {
+    fn only_the_right_password_matches_a_hash() {
         let hash = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap();
         assert!(hash.is_of(&password("correct horse battery"), &mut Memory::default()));
         assert!(!hash.is_of(&password("correct horse batterY"), &mut Memory::default()));
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_letters_in_another_unicode_form_are_the_same_password() {
+    fn unicode_forms_of_the_same_characters_are_the_same_password() {
         let hash = password("caf\u{e9} au lait, deux").hash(&[7; 16], &mut Memory::default()).unwrap();
         assert!(hash.is_of(&password("cafe\u{301} au lait, deux"), &mut Memory::default()));
     }
@@ -192,10 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_nobody_costs_the_same_and_is_of_no_password() {
+    fn the_dummy_hash_costs_the_same_and_matches_no_password() {
         let real = password("correct horse battery").hash(&[7; 16], &mut Memory::default()).unwrap().0;
-        let (real, nobody) =
-            (phc::PasswordHash::new(&real).unwrap(), phc::PasswordHash::new(NOBODY).unwrap());
+        let (real, nobody) = (phc::PasswordHash::new(&real).unwrap(), phc::PasswordHash::new(DUMMY).unwrap());
         assert_eq!(
             (real.algorithm, real.version, real.params),
             (nobody.algorithm, nobody.version, nobody.params)
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_of_no_password() {
+    fn an_invalid_hash_matches_no_password() {
         for text in ["", "plain", "$argon2id$", "$2b$10$abcdefghijklmnopqrstuv"] {
             assert!(
                 !PasswordHash(text.to_owned())
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_used_before_gives_the_same_hashes() {
+    fn reused_memory_gives_the_same_hashes() {
         let mut memory = Memory::default();
         let (first, other) = (password("correct horse battery"), password("another horse battery"));
         let hash = first.hash(&[7; 16], &mut memory).unwrap();
@@ -225,11 +225,11 @@ mod tests {
         assert!(!hash.is_of(&other, &mut memory) && hash.is_of(&first, &mut memory));
         assert_eq!(first.hash(&[7; 16], &mut memory).unwrap(), hash);
         assert_eq!(first.hash(&[7; 16], &mut Memory::default()).unwrap(), hash);
-        assert_eq!(memory.size(), 19_456 * 1024, "no hashing made it grow");
+        assert_eq!(memory.size(), 19_456 * 1024, "the memory does not grow");
     }
 
     #[test]
-    fn a_hash_is_that_of_the_reference_implementation() {
+    fn a_hash_equals_that_of_the_reference_implementation() {
         // argon2-cffi: hash_secret(b"correct horse battery", bytes([7]) * 16, 2, 19456, 1, 32, Type.ID, 19)
         let expected = "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$\
                         WLRGUa13/B3MXznFse33FId4O++DaYL6ulYUMEhpRqE";
@@ -238,15 +238,15 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_costs_more_than_ours_is_of_no_password_and_takes_no_memory() {
+    fn a_hash_with_a_higher_cost_matches_no_password() {
         let mut memory = Memory::default();
-        let dear = NOBODY.replace("m=19456", "m=1048576");
-        assert!(!PasswordHash(dear).is_of(&password("correct horse battery"), &mut memory));
+        let costly = DUMMY.replace("m=19456", "m=1048576");
+        assert!(!PasswordHash(costly).is_of(&password("correct horse battery"), &mut memory));
         assert_eq!(memory.size(), 0);
     }
 
     #[test]
-    fn neither_a_password_nor_its_hash_is_printed() {
+    fn passwords_and_hashes_are_not_printed() {
         let password = password("correct horse battery");
         let hash = password.hash(&[7; 16], &mut Memory::default()).unwrap();
         assert_eq!(format!("{password:?} {hash:?}"), "Password(…) PasswordHash(…)");

@@ -1,4 +1,4 @@
-//! Where an attempt to sign in or up comes from.
+//! The origin of an attempt to sign in or sign up.
 
 use std::convert::Infallible;
 
@@ -6,30 +6,30 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::device::Device;
-use super::hashing::Guest;
+use super::hashing::Queue;
 use super::login_throttle::Budget;
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
 use crate::base::values::Email;
 use crate::web::client::{ClientNetwork, Network};
 
-/// The network and the device that a request comes from, as far as they are known.
+/// The network and the device of a request, if they are known.
 #[derive(Debug, Clone, Default)]
 pub struct Requester {
-    /// The network, where the host knows it.
+    /// The network, if the host knows it.
     pub network: Option<Network>,
     /// The device, if it signed in before.
     pub device: Option<Device>,
 }
 
 impl Requester {
-    /// In which queue its passwords wait.
-    pub fn guest(&self) -> Guest {
-        if self.device.is_some() { Guest::Known } else { Guest::Stranger }
+    /// Returns the queue for its passwords.
+    pub fn queue(&self) -> Queue {
+        if self.device.is_some() { Queue::Known } else { Queue::Strangers }
     }
 
-    /// What an attempt to sign in takes from: the device's own budget if it signed in to this account before, otherwise
-    /// those of the email address and the network.
+    /// Returns the budgets that an attempt to sign in uses: the device's budget if it signed in to this account before,
+    /// otherwise the budgets of the email address and the network.
     pub fn budgets(&self, email: &Email, account: Option<AccountId>) -> Vec<Budget> {
         let known = account.and_then(|account| {
             let device = self.device.as_ref()?.id_for(account)?;
@@ -64,7 +64,7 @@ mod tests {
     use crate::accounts::device::DeviceId;
 
     #[test]
-    fn a_device_takes_from_its_own_budget_for_its_accounts_and_from_the_common_ones_for_others() {
+    fn a_device_has_a_separate_budget_for_its_own_accounts() {
         let now = Timestamp::UNIX_EPOCH;
         let [own, other] = [1, 2].map(|number| AccountId::new(now, &[number; 10]));
         let email: Email = "ann@example.com".parse().unwrap();

@@ -1,10 +1,10 @@
-//! Every route of this feature, with who may use it.
+//! All routes of this feature, with the access that each requires.
 
 use super::service::Accounts;
 use super::{api, pages};
 use crate::web::routes::Routes;
 
-/// The routes of accounts, and the start page.
+/// Returns all routes of accounts.
 pub fn routes(accounts: Accounts) -> Routes {
     pages::routes().and(api::routes()).with_state(accounts)
 }

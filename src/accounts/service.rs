@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The feature's struct, which holds its dependencies. Its methods are in the other files, one for each use case.
 
 use super::auth_cache::AuthCache;
 use super::cookies::CookiePolicy;
@@ -10,7 +10,7 @@ use crate::base::rng::Rng;
 use crate::shared::services::Services;
 use crate::store::Dynamo;
 
-/// Accounts, sessions, tokens and sign-in.
+/// Manages accounts, sessions and tokens, and signs people in.
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) dynamo: Dynamo,
@@ -24,7 +24,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(
         services: &Services,
         auth_cache: AuthCache,

@@ -1,7 +1,7 @@
 //! A browser's session in a signed cookie.
 //!
-//! A cookie that cannot be read, such as another key's, is no session and never an error. A session in a cookie of the
-//! previous key continues in a new cookie, with the time that it has left.
+//! An unreadable cookie, for example one signed with an unknown key, is ignored and never an error. A session in a
+//! cookie signed with the previous key continues in a new cookie for its remaining time.
 
 use std::str::FromStr;
 
@@ -18,10 +18,10 @@ use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::web::context::Renewal;
 
-/// How long a session lasts, whatever is done in it.
-pub const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a session lasts, regardless of activity.
+pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A session, as its cookie holds it: `<account>.<epoch>.<second of its beginning>`.
+/// A session. Its cookie contains `<account>.<epoch>.<start in seconds>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Session {
     pub(super) account: AccountId,
@@ -30,9 +30,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// How long it goes on: nothing once it is over.
-    fn left(&self, now: Timestamp) -> SignedDuration {
-        (LASTS - now.duration_since(self.began)).max(SignedDuration::ZERO)
+    /// Returns the remaining time, or zero if the session is over.
+    fn remaining(&self, now: Timestamp) -> SignedDuration {
+        (LIFETIME - now.duration_since(self.began)).max(SignedDuration::ZERO)
     }
 
     fn value(&self) -> String {
@@ -55,32 +55,33 @@ impl FromStr for Session {
     }
 }
 
-/// What the value is signed for. Where the cookie is `Secure`, its name binds it to this host, its path and https.
+/// Returns the cookie name that is part of the signature. The `__Host-` prefix binds a `Secure` cookie to this host,
+/// its path and HTTPS.
 fn signed_name(policy: &CookiePolicy) -> &'static str {
     if policy.secure { "__Host-holdfast" } else { "holdfast" }
 }
 
-/// The cookie's name. The port in it keeps two servers on one computer apart, and is not signed, so that a session goes
-/// on at another port.
+/// Returns the cookie's name. The port in it separates two servers on one computer. The port is not signed, so a
+/// session continues on another port.
 fn cookie_name(policy: &CookiePolicy) -> String {
     with_port(policy, signed_name(policy))
 }
 
-pub(super) fn cookie(policy: &CookiePolicy, value: String, lasts: SignedDuration) -> Cookie<'static> {
-    cookie_named(cookie_name(policy), policy, value, lasts)
+pub(super) fn cookie(policy: &CookiePolicy, value: String, max_age: SignedDuration) -> Cookie<'static> {
+    cookie_named(cookie_name(policy), policy, value, max_age)
 }
 
-/// A session in a cookie signed with this key.
+/// Returns the session's cookie, signed with this key.
 pub(super) fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
     let value = key.sign(signed_name(policy), &session.value());
-    CookieJar::new().add(cookie(policy, value, session.left(now)))
+    CookieJar::new().add(cookie(policy, value, session.remaining(now)))
 }
 
-/// A session out of its cookie.
+/// A session that was read from its cookie.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Opened {
+pub(super) struct OpenedSession {
     pub(super) session: Session,
-    /// Whether another key has followed the one that signed it.
+    /// Whether a newer key replaced the one that signed the cookie.
     pub(super) is_outdated: bool,
 }
 
@@ -89,30 +90,30 @@ pub(super) fn open(
     keys: &KeyRing,
     headers: &HeaderMap,
     now: Timestamp,
-) -> Option<Opened> {
+) -> Option<OpenedSession> {
     let name = cookie_name(policy);
-    // Another application may have set one of this name for a whole domain; ours is the one that we signed.
+    // Another application may have set a cookie of this name for the whole domain. Ours is the one that we signed.
     let open_with = |key: &CookieKey| {
         cookies_named(headers, &name).find_map(|value| {
             let session: Session = key.verify(signed_name(policy), value)?.parse().ok()?;
-            (!session.left(now).is_zero()).then_some(session)
+            (!session.remaining(now).is_zero()).then_some(session)
         })
     };
-    let current = open_with(keys.current()).map(|session| Opened { session, is_outdated: false });
-    // Signed by an instance whose clock is a little ahead, a cookie of the newer key stays as it is.
+    // A cookie signed with the current key is never outdated, even if the signing instance's clock is ahead of ours.
+    let current = open_with(keys.current()).map(|session| OpenedSession { session, is_outdated: false });
     let previous = || {
         let session = keys.previous().and_then(open_with)?;
-        Some(Opened { session, is_outdated: keys.has_taken_over(now) })
+        Some(OpenedSession { session, is_outdated: keys.has_taken_over(now) })
     };
     current.or_else(previous)
 }
 
-pub(super) fn renewal_of(policy: &CookiePolicy, jars: (CookieJar, CookieJar)) -> Renewal {
+pub(super) fn renewal_from(policy: &CookiePolicy, jars: (CookieJar, CookieJar)) -> Renewal {
     let cookies = (jars, ()).into_response().headers().get_all(header::SET_COOKIE).iter().cloned().collect();
     Renewal { name: cookie_name(policy), cookies }
 }
 
-/// The session and the device in cookies of the key that signs now.
+/// Returns the cookies of the session and the device, signed with the key that signs now.
 pub(super) fn renewed(
     policy: &CookiePolicy,
     keys: &KeyRing,
@@ -166,19 +167,19 @@ mod tests {
         jar.into_response().headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
     }
 
-    /// What the answer with this session's cookie sets, signed with the first key.
+    /// Returns the `Set-Cookie` value of this session, signed with the first key.
     fn set_cookie(policy: &CookiePolicy, session: &Session) -> String {
         text_of(signed(policy, &key(1), session, NOW))
     }
 
-    /// The headers with which a browser sends the cookie back.
+    /// Returns the headers in which a browser sends the cookie back.
     fn sent_back(set_cookie: &str) -> HeaderMap {
         let pair = set_cookie.split(';').next().unwrap();
         HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(pair).unwrap())])
     }
 
     #[test]
-    fn a_session_comes_back_from_its_cookie() {
+    fn a_session_is_read_from_its_cookie() {
         for secure in [false, true] {
             let policy = policy(secure);
             let headers = sent_back(&set_cookie(&policy, &some_session()));
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    fn scripts_and_other_sites_cannot_use_the_cookie() {
         let text = set_cookie(&policy(false), &some_session());
         assert!(text.starts_with("holdfast=") && !text.contains("Secure"), "{text}");
         for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=604800"] {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_beside_cookies_of_other_applications_whatever_is_in_them() {
+    fn cookies_of_other_applications_are_ignored() {
         let text = set_cookie(&policy(false), &some_session());
         let ours = text.split(';').next().unwrap().as_bytes();
         let found = |lines: &[&[u8]]| {
@@ -217,34 +218,34 @@ mod tests {
         ] {
             assert!(found(&[&beside(before, after)]), "{before} {after}");
         }
-        assert!(found(&[b"a=\xff\xfe", ours]), "bytes that are no text, in a line of their own");
+        assert!(found(&[b"a=\xff\xfe", ours]), "invalid UTF-8 in a separate header");
         assert!(!found(&[b"a=\xff; xholdfast=1"]));
     }
 
     #[test]
-    fn two_servers_on_one_computer_have_cookies_of_their_own() {
+    fn two_servers_on_one_computer_have_separate_cookies() {
         let at = |port| CookiePolicy { port: Some(port), ..policy(false) };
         let (one, other) = (set_cookie(&at(3000), &some_session()), set_cookie(&at(3001), &some_session()));
         assert!(one.starts_with("holdfast-3000=") && other.starts_with("holdfast-3001="), "{one} {other}");
         let headers = sent_back(&one);
         assert_eq!(session(&at(3000), &ring(1), &headers, NOW), Some(some_session()));
         assert_eq!(session(&at(3001), &ring(1), &headers, NOW), None);
-        // The value is the same at any port: a session goes on where the server is started at another one.
+        // The value does not contain the port, so a session continues when the server restarts on another port.
         let moved = one.replacen("3000", "3001", 1);
         assert_eq!(session(&at(3001), &ring(1), &sent_back(&moved), NOW), Some(some_session()));
     }
 
     #[test]
-    fn a_session_is_over_after_seven_days_whatever_the_browser_keeps() {
+    fn a_session_ends_after_seven_days() {
         let policy = policy(true);
         let headers = sent_back(&set_cookie(&policy, &some_session()));
         let second = SignedDuration::from_secs(1);
-        assert!(session(&policy, &ring(1), &headers, NOW + LASTS - second).is_some());
-        assert_eq!(session(&policy, &ring(1), &headers, NOW + LASTS), None);
+        assert!(session(&policy, &ring(1), &headers, NOW + LIFETIME - second).is_some());
+        assert_eq!(session(&policy, &ring(1), &headers, NOW + LIFETIME), None);
     }
 
     #[test]
-    fn a_cookie_of_another_key_or_with_a_changed_letter_is_nobody() {
+    fn a_cookie_with_a_wrong_signature_is_ignored() {
         let text = set_cookie(&policy(false), &some_session());
         assert_eq!(session(&policy(false), &ring(2), &sent_back(&text), NOW), None);
         let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_of_the_key_before_is_outdated_once_the_new_key_signs() {
+    fn a_cookie_of_the_previous_key_is_outdated_once_the_new_key_signs() {
         let policy = policy(false);
         let keys = KeyRing::rotated(key(2), NOW, Some(key(1)));
         let opened = |jar: CookieJar, now| open(&policy, &keys, &sent_back(&text_of(jar)), now);
@@ -265,13 +266,17 @@ mod tests {
             [(1, NOW, false), (2, NOW, false), (1, NOW + TAKES_OVER, true), (2, NOW + TAKES_OVER, false)]
         {
             let session = some_session();
-            assert_eq!(opened(by(signing), now), Some(Opened { session, is_outdated }), "{signing} {now}");
+            assert_eq!(
+                opened(by(signing), now),
+                Some(OpenedSession { session, is_outdated }),
+                "{signing} {now}"
+            );
         }
         assert_eq!(opened(by(3), NOW), None);
     }
 
     #[test]
-    fn a_cookie_signed_anew_lasts_as_long_as_is_left() {
+    fn a_renewed_cookie_keeps_the_remaining_time() {
         let day = SignedDuration::from_hours(24);
         let text = text_of(signed(&policy(false), &key(2), &some_session(), NOW + day));
         assert!(text.split("; ").any(|part| part == "Max-Age=518400"), "{text}");
@@ -280,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_sets_the_session_itself_is_left_alone() {
+    fn an_answer_that_sets_the_session_is_not_renewed() {
         let policy = policy(false);
         let renewal =
-            || renewal_of(&policy, (signed(&policy, &key(2), &some_session(), NOW), CookieJar::new()));
+            || renewal_from(&policy, (signed(&policy, &key(2), &some_session(), NOW), CookieJar::new()));
         let cookies = |response: axum::response::Response| {
             response.headers().get_all(header::SET_COOKIE).iter().count()
         };
@@ -294,18 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_under_another_name_is_nobody() {
+    fn a_cookie_under_another_name_is_ignored() {
         let text = set_cookie(&policy(false), &some_session());
         let renamed = text.replacen("holdfast=", "__Host-holdfast=", 1);
         assert_eq!(session(&policy(true), &ring(1), &sent_back(&renamed), NOW), None);
     }
 
     #[test]
-    fn what_is_signed_with_our_key_and_is_no_session_is_nobody() {
+    fn a_signed_value_that_is_not_a_session_is_ignored() {
         let right = some_session().value();
         for value in ["", "a.b.c", &format!("{right}.1"), &right.replace('.', ","), &right[..30]] {
             let signed = key(1).sign(signed_name(&policy(false)), value);
-            let cookie = cookie(&policy(false), signed, LASTS);
+            let cookie = cookie(&policy(false), signed, LIFETIME);
             let text = text_of(CookieJar::new().add(cookie));
             assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");
         }

@@ -1,13 +1,15 @@
-//! Whether people may make accounts of their own, and the invitation code that may be needed for it. Pure.
+//! Whether people may create their own accounts, and the invitation code that this may require. Pure.
 //!
-//! What always holds: whoever signs up becomes a participant, for [`super::store::sign_up`] takes no role. A code is
-//! in no page, message, log or `Debug`; it is compared in a time that says nothing of it, before a password is hashed.
+//! Invariants: a person who signs up becomes a participant, because [`Accounts::sign_up`](super::Accounts::sign_up)
+//! takes no role. No page, message, log or `Debug` output contains the code. It is compared in constant time, before a
+//! password is hashed.
 //!
-//! How often a code may be guessed: an attempt counts for its email address, 10 in 15 minutes, and for its network, 100
-//! in 15 minutes ([`super::login_throttle`]). No limit holds for all networks together, because anyone could then close
-//! sign-up for everyone by sending wrong codes. So the code itself bounds a guesser with many networks: at the 100 requests
-//! a second that the template lets through, all codes of 8 random letters and digits take 36^8 / 100 seconds, 890 years,
-//! and all words of a large dictionary an hour. Choose a random code. Behind it is no more than a participant's account.
+//! An attempt to guess a code counts for its email address, 10 in 15 minutes, and for its network, 100 in 15 minutes
+//! ([`super::login_throttle`]). There is no limit for all networks together, because anyone could then close sign-up
+//! for everyone by sending wrong codes. Only the code itself stops an attacker with many networks. At the 100 requests
+//! a second that the template allows, trying all codes of 8 random letters and digits takes 36^8 / 100 seconds, or 890
+//! years, but trying all words of a large dictionary takes an hour. Choose a random code. It gives access to no more
+//! than a participant's account.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,34 +20,34 @@ use subtle::ConstantTimeEq;
 
 use crate::base::values::Invalid;
 
-/// Whether people may make accounts of their own.
+/// Whether people may create their own accounts.
 #[derive(Debug, Clone)]
 pub enum SignUp {
-    /// Anyone may.
+    /// Anyone may sign up.
     Open,
-    /// Nobody may.
+    /// Nobody may sign up.
     Off,
-    /// Whoever knows the code may.
+    /// Anyone who knows the code may sign up.
     Invited(InvitationCode),
 }
 
-/// What is wrong with the settings of sign-up, in the words after each setting's name.
+/// The errors in the sign-up settings. Each is the rest of a message that starts with the setting's name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SignUpFaults {
-    /// With who may sign up.
+    /// The error in the mode.
     pub mode: Option<&'static str>,
-    /// With the invitation code.
+    /// The error in the invitation code.
     pub code: Option<&'static str>,
 }
 
 impl SignUp {
-    /// The words for who may sign up, in settings.
+    /// The modes in settings.
     pub const MODES: [&str; 3] = ["open", "off", "invitation"];
 
-    /// What the two settings say: who may sign up, `open` unless set, and the invitation code.
+    /// Parses the two settings: the mode, which is `open` by default, and the invitation code.
     ///
     /// # Errors
-    /// All that is wrong with them. No message has the code in it.
+    /// All errors in both settings. No message contains the code.
     pub fn from_settings(mode: Option<&str>, code: Option<&str>) -> Result<Self, SignUpFaults> {
         const MODE: &str = "is none of open, off and invitation.";
         const MISSING: &str = "is missing: give the code that people are invited with.";
@@ -67,17 +69,17 @@ impl SignUp {
         }
     }
 
-    /// Whether nobody may.
+    /// Returns whether sign-up is off.
     pub fn is_off(&self) -> bool {
         matches!(self, Self::Off)
     }
 
-    /// Whether a code is needed.
+    /// Returns whether sign-up requires a code.
     pub fn needs_code(&self) -> bool {
         matches!(self, Self::Invited(_))
     }
 
-    /// Whether somebody may who typed this as the code.
+    /// Returns whether a person who typed this code may sign up.
     pub fn admits(&self, typed: &str) -> bool {
         match self {
             Self::Open => true,
@@ -87,7 +89,7 @@ impl SignUp {
     }
 }
 
-/// What people are invited with: 8 to 100 visible ASCII characters. Clones share the text.
+/// An invitation code: 8 to 100 visible ASCII characters. Clones share the text.
 #[derive(Clone)]
 pub struct InvitationCode(Arc<str>);
 
@@ -97,8 +99,8 @@ impl InvitationCode {
     /// The most characters.
     pub const MAX_CHARS: usize = 100;
 
-    /// Whether this was typed, white space around it aside. How long it takes says nothing of the code, not even of
-    /// its length.
+    /// Returns whether the typed text is the code, ignoring surrounding white space. The timing does not reveal the
+    /// code or its length.
     pub fn is(&self, typed: &str) -> bool {
         let digest = |text: &str| Sha256::digest(text);
         digest(&self.0).as_slice().ct_eq(digest(typed.trim()).as_slice()).into()
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_is_known_again_with_white_space_around_it_and_in_no_other_case() {
+    fn a_code_matches_with_surrounding_white_space_but_not_in_another_case() {
         let code: InvitationCode = CODE.parse().unwrap();
         for typed in [CODE, " k7-Wm2!xQ", "k7-Wm2!xQ\r\n"] {
             assert!(code.is(typed), "{typed:?}");
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_say_who_may_sign_up() {
+    fn settings_decide_who_may_sign_up() {
         let read = |mode, code| SignUp::from_settings(mode, code).unwrap();
         assert!(read(None, None).admits("") && read(Some("open"), None).admits("anything"));
         assert!(read(Some("off"), None).is_off() && !read(Some("off"), None).admits(""));
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_do_not_fit_are_all_named() {
+    fn all_invalid_settings_are_reported() {
         for (mode, code, faults) in [
             (Some("invitation"), None, (None, Some("is missing"))),
             (Some("invitation"), Some("short"), (None, Some("is no invitation code"))),
@@ -184,14 +186,14 @@ mod tests {
             (Some("closed"), Some(CODE), (Some("is none of"), None)),
             (Some("closed"), Some("short"), (Some("is none of"), Some("is no invitation code"))),
         ] {
-            let SignUpFaults { mode: said_of_mode, code: said_of_code } =
-                SignUp::from_settings(mode, code).expect_err("these do not fit");
-            for (said, expected) in [(said_of_mode, faults.0), (said_of_code, faults.1)] {
-                let alike = match (said, expected) {
-                    (Some(said), Some(expected)) => said.starts_with(expected) && said.ends_with('.'),
-                    (said, expected) => said == expected,
+            let SignUpFaults { mode: mode_error, code: code_error } =
+                SignUp::from_settings(mode, code).expect_err("the settings are invalid");
+            for (actual, expected) in [(mode_error, faults.0), (code_error, faults.1)] {
+                let alike = match (actual, expected) {
+                    (Some(actual), Some(expected)) => actual.starts_with(expected) && actual.ends_with('.'),
+                    (actual, expected) => actual == expected,
                 };
-                assert!(alike, "{mode:?} {code:?}: {said:?}");
+                assert!(alike, "{mode:?} {code:?}: {actual:?}");
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Accounts and sign-in links in the table: keys, items and one function per use case.
+//! Accounts and sign-in links in the table: keys, items, and one function for each use case.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::AccountError;
 use super::domain::{Account, Secret};
-use super::hashing::{Guest, Place};
+use super::hashing::{Permit, Queue};
 use super::login_throttle::Budget;
 use super::password::{Password, PasswordHash};
 use super::requester::Requester;
@@ -18,7 +18,7 @@ use crate::store::{
     Condition, GuardedWrite, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
-/// How long a sign-in link can be used.
+/// How long a sign-in link works.
 pub const LINK_LASTS: SignedDuration = SignedDuration::from_hours(24);
 
 const FIRST_NAME: &str = "Administrator";
@@ -36,7 +36,7 @@ fn link_key(secret: &Secret) -> Key {
     Key::new(format!("LINK#{}", secret.hash()), "LINK")
 }
 
-/// Whose a sign-in name is.
+/// The account that signs in with an email address.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoginItem {
@@ -64,28 +64,29 @@ impl Accounts {
         password: Option<Password>,
     ) -> Result<AccountId, AccountError> {
         let hash = match password {
-            Some(password) => Some(self.hash(&self.hashing.place(Guest::Known)?, password).await?),
+            Some(password) => Some(self.hash(&self.hashing.enter(Queue::Known)?, password).await?),
             None => None,
         };
         let now = self.clock.now();
         let account = Account::new(AccountId::new(now, &self.rng.bytes()), name, email, role, hash, now);
-        match self.dynamo.write(self.addition(&account)?).await {
+        match self.dynamo.write(self.creation(&account)?).await {
             Ok(()) => Ok(account.id),
             Err(WriteError::Refused(_)) => Err(AccountError::EmailTaken(account.email)),
             Err(WriteError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The write that adds an account, refused where another one has its address.
-    fn addition(&self, account: &Account) -> Result<GuardedWrite, StoreError> {
+    /// Returns the write that adds an account. The table refuses it if another account has the address.
+    fn creation(&self, account: &Account) -> Result<GuardedWrite, StoreError> {
         let login = LoginItem { account_id: account.id };
         let account_item = to_item(&account_key(account.id), account)?;
         let write = self.dynamo.guarded_write().put("account", account_item, Condition::Absent);
         Ok(write.put("login", to_item(&login_key(&account.email), &login)?, Condition::Absent))
     }
 
-    /// Makes a participant's account for a person who signs up, with what they typed as the invitation code. The same form
-    /// sent twice gets the account that the first one made: for the address and its password it is signing in.
+    /// Creates a participant's account for a person who signs up. `code` is the invitation code that the person typed.
+    /// Sending the same form again returns the account that the first request created: with the right password, signing
+    /// up for an existing address is signing in.
     ///
     /// # Errors
     /// [`AccountError::SignUpOff`], [`AccountError::Busy`], [`AccountError::TooManyAttempts`],
@@ -101,20 +102,20 @@ impl Accounts {
             return Err(AccountError::SignUpOff);
         }
         let SignUpDraft { name, email, password } = draft;
-        let place = self.hashing.place(from.guest())?;
+        let permit = self.hashing.enter(from.queue())?;
         let counted = self.count_attempt(from.budgets(&email, None)).await?;
         if !self.sign_up.admits(code) {
             return Err(AccountError::WrongInvitationCode);
         }
-        let hash = Some(self.hash(&place, password.clone()).await?);
+        let hash = Some(self.hash(&permit, password.clone()).await?);
         let now = self.clock.now();
         let id = AccountId::new(now, &self.rng.bytes());
         let account = Account::new(id, name, email, Role::Participant, hash, now);
-        let account = match self.dynamo.write(self.addition(&account)?).await {
+        let account = match self.dynamo.write(self.creation(&account)?).await {
             Ok(()) => account,
             Err(WriteError::Refused(_)) => {
                 let id = self.by_email(&account.email).await?;
-                let found = self.by_password(id, password, &place).await?;
+                let found = self.by_password(id, password, &permit).await?;
                 found.ok_or(AccountError::EmailTaken(account.email))?
             }
             Err(WriteError::Store(error)) => return Err(error.into()),
@@ -124,7 +125,7 @@ impl Accounts {
     }
 }
 
-/// What a person types to sign up.
+/// The input for signing up.
 #[derive(Debug)]
 pub struct SignUpDraft {
     /// The name.
@@ -136,10 +137,10 @@ pub struct SignUpDraft {
 }
 
 impl Accounts {
-    /// One account, read consistently.
+    /// Reads one account consistently.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchAccount`] if there is none.
+    /// [`AccountError::NoSuchAccount`] if it does not exist.
     pub async fn find(&self, id: AccountId) -> Result<Account, AccountError> {
         self.read(id).await?.ok_or(AccountError::NoSuchAccount)
     }
@@ -154,47 +155,48 @@ impl Accounts {
         Ok(login.map(|login| login.account_id))
     }
 
-    /// Whose a session is, if it has not ended.
+    /// Returns the person of a session, if the session has not ended.
     pub(super) async fn by_session(&self, session: &Session) -> Result<Option<SignedIn>, AccountError> {
         let account = self.read(session.account).await?;
         let account = account.filter(|account| account.epoch == session.epoch);
         Ok(account.map(|account| account.signed_in(Via::Session)))
     }
 
-    /// The account with this address and password, or none: which of the two is wrong is not said, by words or by time.
+    /// Returns the account with this address and password, or `None`. Neither the result nor its timing reveals which
+    /// of the two is wrong.
     ///
     /// # Errors
-    /// [`AccountError::Busy`]; [`AccountError::TooManyAttempts`] where too many passwords were tried.
+    /// [`AccountError::Busy`]; [`AccountError::TooManyAttempts`] if too many passwords were tried.
     pub async fn sign_in(
         &self,
         email: &Email,
         password: Password,
         from: &Requester,
     ) -> Result<Option<Account>, AccountError> {
-        let place = self.hashing.place(from.guest())?;
+        let permit = self.hashing.enter(from.queue())?;
         let id = self.by_email(email).await?;
         let counted = self.count_attempt(from.budgets(email, id)).await?;
-        let Some(account) = self.by_password(id, password, &place).await? else { return Ok(None) };
+        let Some(account) = self.by_password(id, password, &permit).await? else { return Ok(None) };
         self.refund_attempt(counted).await?;
         Ok(Some(account))
     }
 
-    /// The account with this id, if it has this password. Where there is none, it takes as long to find out.
+    /// Returns the account with this id if it has this password. A missing account takes equally long.
     async fn by_password(
         &self,
         id: Option<AccountId>,
         password: Password,
-        place: &Place,
+        permit: &Permit,
     ) -> Result<Option<Account>, AccountError> {
         let account = self.read(id.unwrap_or(AccountId::NOBODY)).await?;
         let hash = account.as_ref().and_then(|account| account.password.clone());
-        let is_right = self.verify_password(place, hash, password).await?;
+        let is_right = self.verify_password(permit, hash, password).await?;
         Ok(account.filter(|_| is_right))
     }
 }
 
-/// The answer to a write whose actions carry no condition.
-fn unguarded(answer: Result<(), WriteError>) -> Result<(), AccountError> {
+/// Converts the result of a write that is not expected to be refused.
+fn unless_refused(answer: Result<(), WriteError>) -> Result<(), AccountError> {
     match answer {
         Ok(()) => Ok(()),
         Err(WriteError::Refused(_)) => Err(AccountError::Changed),
@@ -203,8 +205,8 @@ fn unguarded(answer: Result<(), WriteError>) -> Result<(), AccountError> {
 }
 
 impl Accounts {
-    /// Gives an account another password, which ends all its sessions and unused sign-in links. The one it has, if it has
-    /// one, must be shown.
+    /// Changes an account's password, which ends all its sessions and unused sign-in links. `current` must be the
+    /// current password if the account has one.
     ///
     /// # Errors
     /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`];
@@ -215,24 +217,24 @@ impl Accounts {
         current: Option<Password>,
         new: Password,
     ) -> Result<Account, AccountError> {
-        let place = self.hashing.place(Guest::Known)?;
+        let permit = self.hashing.enter(Queue::Known)?;
         let before = self.find(id).await?;
         let mut counted = None;
         if before.password.is_some() {
-            // A budget of their own: strangers who guess keep nobody from changing a password.
+            // A separate budget, so that strangers who guess passwords cannot block a password change.
             counted = Some(self.count_attempt([Budget::SignedIn(id)]).await?);
             let current = current.ok_or(AccountError::WrongPassword)?;
-            if !self.verify_password(&place, before.password.clone(), current).await? {
+            if !self.verify_password(&permit, before.password.clone(), current).await? {
                 return Err(AccountError::WrongPassword);
             }
         }
-        let after = before.clone().with_password(self.hash(&place, new).await?, self.clock.now());
+        let after = before.clone().with_password(self.hash(&permit, new).await?, self.clock.now());
         let key = account_key(id);
         let update = Update::between(&to_item(&key, &before)?, &to_item(&key, &after)?);
         let unchanged = Condition::is_number("version", before.version.get());
         let write = self.dynamo.guarded_write().update("account", &key, &update, unchanged);
         let written = self.dynamo.write(write).await;
-        // Whatever came of it: a write whose answer was lost may have happened.
+        // In any case, because a write whose answer was lost may have happened.
         self.auth_cache.invalidate_account(id);
         match written {
             Ok(()) => {
@@ -241,21 +243,22 @@ impl Accounts {
                 }
                 Ok(after)
             }
-            // Gone, or at another version: either way there is nothing to merge, and the person tries again.
+            // The account was deleted or changed. There is nothing to merge, so the person must try again.
             Err(WriteError::Refused(_)) => Err(AccountError::Changed),
             Err(WriteError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// Makes sure that there is an account for the first administrator, also when two processes start at once, and makes
-    /// a link that signs them in. The answer is the link's secret; [`super::link_path`] is its address.
+    /// Creates the first administrator's account unless it exists, and a link that signs them in. Two processes may do
+    /// this at once. Returns the link's secret; [`super::link_path`] gives its address.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed.
     #[allow(clippy::expect_used)]
     pub async fn first_administrator_link(&self) -> Result<String, AccountError> {
-        // Constants; a test reads them.
-        let (name, email) = first_administrator().expect("the first administrator has a name and an address");
+        // Both are constants that a test parses.
+        let (name, email) =
+            first_administrator().expect("the name and address of the first administrator are valid");
         if let Some(id) = self.by_email(&email).await? {
             return self.sign_in_link(id).await;
         }
@@ -274,11 +277,11 @@ fn first_administrator() -> Result<(Name, Email), crate::base::values::Invalid> 
 }
 
 impl Accounts {
-    /// Makes a link that signs an account in once, within [`LINK_LASTS`], unless its password changes before. The answer
-    /// is the link's secret.
+    /// Creates a link that signs an account in once, within [`LINK_LASTS`] and until its password changes. Returns the
+    /// link's secret.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchAccount`] if there is no such account.
+    /// [`AccountError::NoSuchAccount`] if the account does not exist.
     pub async fn sign_in_link(&self, id: AccountId) -> Result<String, AccountError> {
         let account = self.find(id).await?;
         let secret = Secret::new(self.rng.bytes());
@@ -286,11 +289,12 @@ impl Accounts {
         let link = LinkItem { account_id: id, epoch: account.epoch, expires_at };
         let item = to_item(&link_key(&secret), &link)?;
         let write = self.dynamo.guarded_write().put("link", item, Condition::Absent);
-        unguarded(self.dynamo.write(write).await)?;
+        unless_refused(self.dynamo.write(write).await)?;
         Ok(secret.reveal().to_owned())
     }
 
-    /// Uses a sign-in link: the account that it signs in, or none if it was used, is too old or never was.
+    /// Uses a sign-in link. Returns the account that it signs in, or `None` if the link was already used, is too old or
+    /// never existed.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed.
@@ -312,24 +316,24 @@ impl Accounts {
         }
     }
 
-    async fn hash(&self, place: &Place, password: Password) -> Result<PasswordHash, AccountError> {
+    async fn hash(&self, permit: &Permit, password: Password) -> Result<PasswordHash, AccountError> {
         let salt = self.rng.bytes();
         let hashed =
-            self.hashing.run(&self.blocking, place, move |memory| password.hash(&salt, memory)).await;
+            self.hashing.run(&self.blocking, permit, move |memory| password.hash(&salt, memory)).await;
         let failed = |error: &dyn std::error::Error| AccountError::Hashing(error.to_string());
         hashed.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
-    /// Whether this is the hash of the password; where there is none, it takes as long to find out that it is not.
+    /// Returns whether this is the hash of the password. A missing hash takes equally long.
     async fn verify_password(
         &self,
-        place: &Place,
+        permit: &Permit,
         hash: Option<PasswordHash>,
         password: Password,
     ) -> Result<bool, AccountError> {
         let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
         let compared =
-            self.hashing.run(&self.blocking, place, move |memory| hash.is_of(&password, memory)).await;
+            self.hashing.run(&self.blocking, permit, move |memory| hash.is_of(&password, memory)).await;
         compared.map_err(|error| AccountError::Hashing(error.to_string()))
     }
 }
@@ -342,12 +346,12 @@ mod tests {
     use crate::accounts::password::Memory;
 
     #[test]
-    fn the_first_administrator_has_a_name_and_an_address() {
+    fn the_name_and_address_of_the_first_administrator_are_valid() {
         assert!(first_administrator().is_ok());
     }
 
     #[test]
-    fn an_account_is_stored_without_its_password_in_clear() {
+    fn a_stored_account_does_not_contain_the_password() {
         let now = Timestamp::UNIX_EPOCH;
         let password: Password = "correct horse battery".parse().unwrap();
         let (name, email) = first_administrator().unwrap();

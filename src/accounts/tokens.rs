@@ -1,7 +1,7 @@
-//! API tokens in the table: keys, items and one function per use case.
+//! API tokens in the table: keys, items, and one function for each use case.
 //!
-//! A token is two items, written and deleted together: one under its owner, for the list, and one under the hash of
-//! its secret, where a request finds everything that it needs to know in one read.
+//! A token consists of two items that are written and deleted together: one under its owner, for the list, and one
+//! under the hash of its secret, with which one read authenticates a request.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +12,18 @@ use super::store::account_key;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
-use crate::store::ledger::{Answer, Idempotency, Lookup};
+use crate::store::idempotency::{Answer, Idempotency, Lookup};
 use crate::store::{Condition, Cursor, Key, Select, WriteError, from_item, to_item};
 
-/// What the sort keys of an account's tokens begin with.
+/// The prefix of the sort keys of an account's tokens.
 const TOKENS: &str = "TOKEN#";
 
-/// The token as its owner lists it.
+/// Returns the key of the item in its owner's list.
 fn owned_key(owner: AccountId, token: TokenId) -> Key {
     Key::new(account_key(owner).pk, format!("{TOKENS}{token}"))
 }
 
-/// The token as a request finds it.
+/// Returns the key of the item that authenticates a request.
 fn token_key(hash: &str) -> Key {
     Key::new(format!("TOKEN#{hash}"), "TOKEN")
 }
@@ -35,7 +35,7 @@ struct OwnedItem {
     hash: String,
 }
 
-/// Everything that a request with the token needs to know, so that it reads one item.
+/// The item that authenticates a request. It has everything that a request needs, so that one read suffices.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TokenItem {
@@ -47,8 +47,8 @@ struct TokenItem {
 }
 
 impl Accounts {
-    /// Whose a token is, if it has not been revoked.
-    pub(super) async fn account_of_token(&self, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
+    /// Returns the owner of a token, if the token was not revoked.
+    pub(super) async fn by_token(&self, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
         let item = self.dynamo.get(&token_key(&secret.hash())).await?;
         let token: Option<TokenItem> = item.map(from_item).transpose()?;
         Ok(token.map(|TokenItem { account_id, name, email, role, token }| SignedIn {
@@ -61,17 +61,17 @@ impl Accounts {
     }
 }
 
-/// A token that was made now, with its secret, or the stored answer of the same request made before.
+/// The outcome of creating a token.
 #[derive(Debug)]
 pub enum Made {
-    /// It was made now.
+    /// The token was created now.
     Now(Token, Secret),
-    /// The same request had made it before, and was answered so.
+    /// The same request created the token before. This is its stored answer, without the secret.
     Replayed(Answer),
 }
 
 impl Accounts {
-    /// Makes an API token that acts as its owner. The secret is in the answer and nowhere else.
+    /// Creates an API token that acts as its owner. Only the result contains the secret; it is not stored.
     ///
     /// # Errors
     /// [`AccountError::KeyOfAnotherRequest`] if the idempotency key was used for another request.
@@ -85,7 +85,7 @@ impl Accounts {
         let secret = Secret::new(self.rng.bytes());
         let token = Token { id: TokenId::new(now, &self.rng.bytes()), name, created_at: now };
         let owned = OwnedItem { token: token.clone(), hash: secret.hash() };
-        let found = TokenItem {
+        let token_item = TokenItem {
             account_id: owner.id,
             name: owner.name.clone(),
             email: owner.email.clone(),
@@ -96,7 +96,7 @@ impl Accounts {
             .dynamo
             .guarded_write()
             .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
-            .put("token", to_item(&token_key(&owned.hash), &found)?, Condition::Absent);
+            .put("token", to_item(&token_key(&owned.hash), &token_item)?, Condition::Absent);
         if let Some(idempotency) = idempotency {
             write = idempotency.request.record(write, &(idempotency.answer)(&token))?;
         }
@@ -118,15 +118,15 @@ impl Accounts {
 pub struct TokenPage {
     /// The tokens.
     pub tokens: Vec<Token>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Accounts {
-    /// An account's tokens, newest first.
+    /// Returns a page of an account's tokens, newest first.
     ///
     /// # Errors
-    /// [`AccountError::Cursor`] for a foreign cursor.
+    /// [`AccountError::Cursor`] if the cursor belongs to another list.
     pub async fn tokens(
         &self,
         owner: AccountId,
@@ -150,10 +150,10 @@ impl Accounts {
         Ok(TokenPage { tokens, next })
     }
 
-    /// One token of an account.
+    /// Reads one token of an account.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchToken`] if it has no such token.
+    /// [`AccountError::NoSuchToken`] if the account has no such token.
     pub async fn token(&self, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
         Ok(self.owned_token(owner, id).await?.token)
     }
@@ -163,10 +163,10 @@ impl Accounts {
         Ok(from_item(item)?)
     }
 
-    /// Revokes a token: it signs no request in that begins after this in this process, and ten seconds later in any other.
+    /// Revokes a token. From then on this process rejects the token; other processes reject it within ten seconds.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchToken`] if the account has no such token, or no longer.
+    /// [`AccountError::NoSuchToken`] if the account has no such token, or if it was already revoked.
     pub async fn revoke_token(
         &self,
         owner: AccountId,
@@ -180,7 +180,7 @@ impl Accounts {
             .delete("owned", &owned_key(owner, id), Condition::Exists)
             .delete_derived("token", &token_key(&item.hash));
         let written = self.dynamo.write(Idempotency::record(idempotency, write, &item.token)?).await;
-        // Whatever came of it: a write whose answer was lost may have happened.
+        // In any case, because a write whose answer was lost may have happened.
         self.auth_cache.invalidate(&AuthKey::Token(item.hash));
         match written {
             Ok(()) => Ok(item.token),

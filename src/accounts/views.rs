@@ -1,4 +1,4 @@
-//! The pages of accounts, one struct each.
+//! The pages of accounts, one struct for each template.
 
 use askama::Template;
 
@@ -7,62 +7,62 @@ use super::password::Password;
 use super::sign_up::SignUp;
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// Where people sign in.
+/// The sign-in page.
 #[derive(Template)]
 #[template(path = "accounts/sign_in.html")]
 pub(super) struct SignInPage {
     pub(super) context: PageContext,
-    /// Where to go afterwards.
+    /// The address to redirect to afterwards.
     pub(super) next: String,
-    /// What was typed.
+    /// The typed address.
     pub(super) email: String,
     pub(super) error: Option<String>,
-    /// Whether people may make accounts of their own.
+    /// Whether people may create their own accounts.
     pub(super) sign_up_offered: bool,
 }
 
 impl SignInPage {
-    /// The page with nothing typed.
+    /// Creates the empty page.
     pub(super) fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
         Self { context, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
     }
 
     fn sign_up(&self) -> String {
-        onward_from(&self.context, "/sign-up", &self.next)
+        with_next(&self.context, "/sign-up", &self.next)
     }
 }
 
-/// The address of a page that goes on to `next` in its turn.
-fn onward_from(context: &PageContext, path: &str, next: &str) -> String {
+/// Returns the address of a page that redirects to `next` afterwards.
+fn with_next(context: &PageContext, path: &str, next: &str) -> String {
     let query = if next.is_empty() { None } else { serde_urlencoded::to_string([("next", next)]).ok() };
     query.map_or_else(|| context.url(path), |query| format!("{}?{query}", context.url(path)))
 }
 
-/// Where people make an account of their own.
+/// The sign-up page.
 #[derive(Template)]
 #[template(path = "accounts/sign_up.html")]
 pub(super) struct SignUpPage {
     pub(super) context: PageContext,
-    /// Where to go afterwards.
+    /// The address to redirect to afterwards.
     pub(super) next: String,
     pub(super) needs_code: bool,
-    /// What was typed as a name.
+    /// The typed name.
     pub(super) name: String,
-    /// What was typed as an address.
+    /// The typed email address.
     pub(super) email: String,
-    /// What is wrong with no single field.
+    /// An error that does not belong to a field.
     pub(super) notice: Option<String>,
     pub(super) errors: SignUpErrors,
 }
 
 impl SignUpPage {
-    /// The page with nothing typed.
+    /// Creates the empty page.
     pub(super) fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
         let (needs_code, errors) = (sign_up.needs_code(), SignUpErrors::default());
         Self { context, next, needs_code, name: String::new(), email: String::new(), notice: None, errors }
     }
 
-    /// The field to type in next: the first that is wrong, or else the first that is empty.
+    /// Returns the field that gets the focus: the first one with an error, or the first one.
     fn focus(&self) -> &'static str {
         let SignUpErrors { code, name, password, .. } = &self.errors;
         let wrong = [
@@ -75,7 +75,7 @@ impl SignUpPage {
         first.unwrap_or(if self.needs_code { "code" } else { "name" })
     }
 
-    /// Whether the form was sent before, so that its secrets are typed again.
+    /// Returns whether the form was sent before, so that the person must type the secrets again.
     fn is_second_try(&self) -> bool {
         !self.name.is_empty() || !self.email.is_empty()
     }
@@ -85,11 +85,11 @@ impl SignUpPage {
     }
 
     fn sign_in(&self) -> String {
-        onward_from(&self.context, "/sign-in", &self.next)
+        with_next(&self.context, "/sign-in", &self.next)
     }
 }
 
-/// What is wrong with the fields of a sign-up.
+/// The errors of the sign-up fields.
 #[derive(Debug, Default)]
 pub(super) struct SignUpErrors {
     pub(super) code: Option<String>,
@@ -106,22 +106,22 @@ impl SignUpErrors {
     }
 }
 
-/// What people see instead where sign-up is switched off.
+/// The page that replaces the sign-up page if sign-up is off.
 #[derive(Template)]
 #[template(path = "accounts/sign_up_off.html")]
 pub(super) struct SignUpOffPage {
     pub(super) context: PageContext,
-    /// Where to go after signing in.
+    /// The address to redirect to after signing in.
     pub(super) next: String,
 }
 
 impl SignUpOffPage {
     fn sign_in(&self) -> String {
-        onward_from(&self.context, "/sign-in", &self.next)
+        with_next(&self.context, "/sign-in", &self.next)
     }
 }
 
-/// One's own password and tokens.
+/// The page with a person's own password and tokens.
 #[derive(Template)]
 #[template(path = "accounts/account.html")]
 pub(super) struct AccountPage {
@@ -131,10 +131,10 @@ pub(super) struct AccountPage {
     pub(super) password_changed: bool,
     pub(super) password: PasswordErrors,
     pub(super) tokens: Vec<TokenRow>,
-    /// The cursor of the tokens made before these.
+    /// The cursor of older tokens.
     pub(super) next: Option<String>,
     pub(super) new_token: Option<NewToken>,
-    /// What was typed as a name.
+    /// The typed name.
     pub(super) token_name: String,
     pub(super) token_error: Option<String>,
 }
@@ -149,7 +149,7 @@ impl AccountPage {
     }
 }
 
-/// What is wrong with the fields of a new password.
+/// The errors of the fields of a new password.
 #[derive(Debug, Default)]
 pub(super) struct PasswordErrors {
     pub(super) current: Option<String>,
@@ -176,7 +176,7 @@ impl From<Token> for TokenRow {
     }
 }
 
-/// A token just made, with the secret that is shown this once.
+/// A new token with its secret, which is shown only once.
 pub(super) struct NewToken {
     pub(super) name: String,
     pub(super) secret: String,

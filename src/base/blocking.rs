@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-/// Where slow work is done, so that it holds up no other request.
+/// A pool that runs slow work, so that it does not block other requests.
 #[derive(Clone)]
 pub struct BlockingPool(Arc<Start>);
 
@@ -13,32 +13,32 @@ type Work = Box<dyn FnOnce() + Send>;
 
 type Start = dyn Fn(Work) + Send + Sync;
 
-/// Work that was done aside came to no end.
+/// The work panicked or never started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the work came to no end")]
+#[error("the work did not finish")]
 pub struct WorkLost;
 
 impl BlockingPool {
-    /// On a thread to which a function hands the work.
+    /// Creates a pool that runs work with `start`, for example on a thread.
     pub fn by(start: impl Fn(Work) + Send + Sync + 'static) -> Self {
         Self(Arc::new(start))
     }
 
-    /// Here and now: where there is one thread only.
+    /// Creates a pool that runs work immediately on the current thread, for hosts with only one thread.
     pub fn here() -> Self {
         Self::by(|work| work())
     }
 
-    /// Does the work, to its end even if nobody waits for it any more.
+    /// Runs the work. It runs to its end even if the caller stops waiting.
     ///
     /// # Errors
-    /// [`WorkLost`] if it panicked or was never begun.
+    /// [`WorkLost`] if the work panicked or never started.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkLost> {
         let (done, outcome) = oneshot::channel();
-        // Nobody may be waiting any more.
+        // The caller may have stopped waiting.
         (self.0)(Box::new(move || drop(done.send(work()))));
         outcome.await.map_err(|_| WorkLost)
     }
@@ -46,7 +46,7 @@ impl BlockingPool {
 
 impl fmt::Debug for BlockingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Aside")
+        f.write_str("BlockingPool")
     }
 }
 
@@ -59,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_done_aside_here_or_by_others() {
+    fn work_runs_here_or_in_a_queue() {
         assert_eq!(BlockingPool::here().run(|| 7).now_or_never(), Some(Ok(7)));
 
         let queue = Arc::new(Mutex::new(Vec::new()));
-        let held = queue.clone();
-        let blocking = BlockingPool::by(move |work| held.lock().unwrap().push(work));
+        let shared = queue.clone();
+        let blocking = BlockingPool::by(move |work| shared.lock().unwrap().push(work));
         let mut waiting = Box::pin(blocking.run(|| 7));
-        assert_eq!(waiting.as_mut().now_or_never(), None, "nobody has done it");
+        assert_eq!(waiting.as_mut().now_or_never(), None, "the work is still queued");
         queue.lock().unwrap().remove(0)();
         assert_eq!(waiting.now_or_never(), Some(Ok(7)));
 

@@ -1,4 +1,4 @@
-//! The clock: the time of day, and ticks that never go back.
+//! The clock: the time of day, and monotonic ticks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Where the time comes from: the time of day, and ticks that never go back.
+/// A clock with the time of day and monotonic ticks.
 #[derive(Clone)]
 pub struct Clock {
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -14,32 +14,32 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The system's clock.
+    /// Returns the system's clock.
     pub fn of_system() -> Self {
-        #[allow(clippy::disallowed_methods, reason = "the time comes in here")]
+        #[allow(clippy::disallowed_methods, reason = "this is the source of the time")]
         Self::from_fn(Timestamp::now)
     }
 
-    /// A clock that asks a function for the time of day, and the system for its ticks.
+    /// Creates a clock with the time of day from a function and the ticks of the system.
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let start = Instant::now();
         Self { now: Arc::new(now), ticks: Arc::new(move || start.elapsed()) }
     }
 
-    /// The same time of day, with the ticks of a function that never goes back.
+    /// Replaces the ticks. The function must be monotonic.
     #[must_use]
     pub fn with_ticks(self, ticks: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self { ticks: Arc::new(ticks), ..self }
     }
 
-    /// The time since some moment before: deadlines are measured by it, because the time of day can be set back.
+    /// Returns the time since a fixed moment in the past. Deadlines use it because the time of day can be set back.
     pub fn ticks(&self) -> Duration {
         (self.ticks)()
     }
 
-    /// The time now.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
-        // Whole milliseconds: what ids carry, and what people read.
+        // Whole milliseconds, because ids have no finer time and people read none.
         let now = (self.now)();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }

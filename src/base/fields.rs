@@ -1,7 +1,7 @@
-//! Reads the fields of a JSON object, and collects everything that is wrong with them. Pure.
+//! Reads the fields of a JSON object and collects all errors in them. Pure.
 //!
-//! What always holds: every field that is missing, wrong, unknown or given twice is named, all at once; `leadScore` and
-//! `lead_score` are one name; a whole number is one as JSON Schema has it, so `6`, `6.0` and `6e0` are the same.
+//! Invariants: every field that is missing, wrong, unknown or duplicated is named, all in one answer. `leadScore` and
+//! `lead_score` are the same name. Whole numbers follow JSON Schema, so `6`, `6.0` and `6e0` are equal.
 
 mod object;
 
@@ -15,12 +15,12 @@ use serde_json::{Map, Value};
 use crate::base::values::Invalid;
 use object::Node;
 
-/// A field that is not what it should be.
+/// A field with a wrong value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name as it was sent, or as it is documented where it is missing: `conditions.scoreAtLeast`.
+    /// The field's name as it was sent, or its documented name if it is missing: `conditions.scoreAtLeast`.
     pub field: String,
-    /// What would be right, in words.
+    /// A sentence that says what would be right.
     pub message: String,
 }
 
@@ -30,16 +30,16 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// What is read from the fields of an object.
+/// A type that is read from the fields of an object.
 pub trait FromFields: Sized {
-    /// Reads it. Nothing, or a value that is thrown away, where a field is wrong: `fields` knows which.
+    /// Reads the value. If a field is wrong, `fields` records the error and the result is ignored.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
-/// Reads an object.
+/// Reads an object and rejects unknown fields.
 ///
 /// # Errors
-/// All fields that are wrong, in the order in which they are read; unknown ones come last.
+/// All wrong fields, in the order in which they are read; unknown fields come last.
 pub fn read<T: FromFields>(object: Object) -> Result<T, Vec<FieldError>> {
     let mut fields = Fields::new(object, camel_case);
     let value = T::from_fields(&mut fields);
@@ -50,10 +50,10 @@ pub fn read<T: FromFields>(object: Object) -> Result<T, Vec<FieldError>> {
     }
 }
 
-/// Reads an object whose names are taken as they are written, leaves other fields aside, and gives how many there are.
+/// Reads an object with exact field names, ignores unknown fields and returns their number.
 ///
 /// # Errors
-/// All fields that are wrong, in the order in which they are read.
+/// All wrong fields, in the order in which they are read.
 pub fn read_known<T: FromFields>(object: Object) -> Result<(T, usize), Vec<FieldError>> {
     let mut fields = Fields::new(object, str::to_owned);
     let value = T::from_fields(&mut fields);
@@ -68,16 +68,16 @@ pub fn read_known<T: FromFields>(object: Object) -> Result<(T, usize), Vec<Field
 /// A field that was sent.
 #[derive(Debug)]
 struct Given {
-    /// As it was written.
+    /// The name as it was written.
     written: String,
-    /// In camel case.
+    /// The name in camel case.
     name: String,
-    /// The value; of an object only that it is one.
+    /// The value. For an object it is empty, and `object` holds the fields.
     value: Value,
     object: Option<Object>,
 }
 
-/// The fields of an object while they are read.
+/// The fields of an object that is being read.
 #[derive(Debug)]
 pub struct Fields {
     given: Vec<Given>,
@@ -108,7 +108,7 @@ impl Fields {
         fields
     }
 
-    /// Everything that is wrong; with `strict` also the fields that nobody has read.
+    /// Returns all errors. With `strict`, fields that were not read are errors too.
     fn end(mut self, strict: bool) -> Vec<FieldError> {
         if strict {
             let message = match self.known[..] {
@@ -127,7 +127,7 @@ impl Fields {
         Some(self.given.remove(place))
     }
 
-    /// Names a field that is wrong in itself or beside others.
+    /// Adds an error for a field that is wrong by itself or in combination with others.
     pub fn refuse(&mut self, field: impl Into<String>, message: impl fmt::Display) {
         self.wrong.push(FieldError { field: field.into(), message: message.to_string() });
     }
@@ -136,7 +136,7 @@ impl Fields {
         read(&given.value).map_err(|invalid| self.refuse(given.written.clone(), invalid)).ok()
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub fn required<T>(
         &mut self,
         name: &'static str,
@@ -145,8 +145,8 @@ impl Fields {
         match self.take(name) {
             Some(given) if !given.value.is_null() => self.read(&given, read),
             given => {
-                // A reader of null says what would be right.
-                let right = read(&Value::Null).err().map(|words| format!(" {words}")).unwrap_or_default();
+                // The error for null says what would be right.
+                let right = read(&Value::Null).err().map(|hint| format!(" {hint}")).unwrap_or_default();
                 let field = given.map_or_else(|| name.to_owned(), |given| given.written);
                 self.refuse(field, format!("This is missing.{right}"));
                 None
@@ -154,7 +154,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be missing or null.
+    /// Reads a field that may be missing or null.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -164,7 +164,7 @@ impl Fields {
         self.read(&given, read)
     }
 
-    /// A field that may be missing, but is not null.
+    /// Reads a field that may be missing but not null.
     pub fn present<T>(
         &mut self,
         name: &'static str,
@@ -174,7 +174,7 @@ impl Fields {
         self.read(&given, read)
     }
 
-    /// A field that may be missing; null is a value of it.
+    /// Reads a field that may be missing, and for which null is a value.
     pub fn nullable<T>(
         &mut self,
         name: &'static str,
@@ -184,7 +184,7 @@ impl Fields {
         if given.value.is_null() { Some(None) } else { self.read(&given, read).map(Some) }
     }
 
-    /// A list that must be there.
+    /// Reads a required list.
     pub fn required_list<T>(
         &mut self,
         name: &'static str,
@@ -200,7 +200,7 @@ impl Fields {
         }
     }
 
-    /// A list that may be missing, but is not null.
+    /// Reads a list that may be missing but not null.
     pub fn present_list<T>(
         &mut self,
         name: &'static str,
@@ -210,7 +210,7 @@ impl Fields {
         self.read_items(&given, read)
     }
 
-    /// Every item that is wrong is named by its place, from 0.
+    /// Reads the items of a list. Errors name the item by its index, from 0.
     fn read_items<T>(
         &mut self,
         given: &Given,
@@ -230,17 +230,17 @@ impl Fields {
         (good.len() == items.len()).then_some(good)
     }
 
-    /// Fields that may be there and are not read.
+    /// Accepts fields without reading them.
     pub fn ignore(&mut self, names: &[&'static str]) {
         for name in names {
-            // What is not read is not listed as what could be sent either.
+            // These fields are not added to the known names that errors list.
             if let Some(place) = self.given.iter().position(|given| given.name == *name) {
                 self.given.remove(place);
             }
         }
     }
 
-    /// An object within the object. It may be missing, but is not null.
+    /// Reads an object inside the object. It may be missing but not null.
     pub fn nested<T: FromFields>(&mut self, name: &'static str) -> Option<T> {
         let (written, object) = self.take_object(name)?;
         match read(object) {
@@ -254,7 +254,7 @@ impl Fields {
         }
     }
 
-    /// An object within the object, as it was sent. It may be missing or null.
+    /// Returns an object inside the object, unread. It may be missing or null.
     pub fn object(&mut self, name: &'static str) -> Option<Object> {
         if self.given.iter().any(|given| given.name == name && !given.value.is_null()) {
             return self.take_object(name).map(|(_, object)| object);
@@ -272,7 +272,7 @@ impl Fields {
     }
 }
 
-/// `lead_score` and `leadScore` are one name.
+/// Converts a name to camel case, so that `lead_score` and `leadScore` are the same name.
 fn camel_case(name: &str) -> String {
     let mut camel = String::with_capacity(name.len());
     let mut after_mark = false;
@@ -289,7 +289,7 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-/// What a value is, in words.
+/// Names the type of a value, for error messages.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -301,15 +301,15 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// What the type says of a text that is not there.
+/// Returns the type's error for an empty text.
 fn hint<T: FromStr<Err: Into<Invalid>>>() -> Option<Invalid> {
     "".parse::<T>().err().map(Into::into)
 }
 
-/// Reads a text.
+/// Reads a string.
 ///
 /// # Errors
-/// What would be right.
+/// A sentence that says what would be right.
 pub fn text<T: FromStr<Err: Into<Invalid>>>(value: &Value) -> Result<T, Invalid> {
     match value {
         Value::String(text) => text.parse().map_err(Into::into),
@@ -318,10 +318,10 @@ pub fn text<T: FromStr<Err: Into<Invalid>>>(value: &Value) -> Result<T, Invalid>
     }
 }
 
-/// Reads a whole number: `6`, `6.0` and `6e0` are the same.
+/// Reads a whole number: `6`, `6.0` and `6e0` are equal.
 ///
 /// # Errors
-/// What would be right.
+/// A sentence that says what would be right.
 pub fn whole_number<T: FromStr<Err = Invalid>>(value: &Value) -> Result<T, Invalid> {
     match integer(value) {
         Some(number) => number.to_string().parse(),
@@ -329,24 +329,24 @@ pub fn whole_number<T: FromStr<Err = Invalid>>(value: &Value) -> Result<T, Inval
     }
 }
 
-/// The whole number that a JSON number is, as far as it is exact.
+/// Returns the integer value of a JSON number, if it is whole and exact.
 pub fn integer(value: &Value) -> Option<i64> {
-    /// The largest whole number up to which a floating-point number is exact: 2^53.
+    /// All integers up to this one are exact as floating-point numbers: 2^53.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number = value.as_number()?;
     let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
     number.as_i64().or_else(|| format!("{:.0}", float()?).parse().ok())
 }
 
-/// Reads true or false.
+/// Reads a Boolean.
 ///
 /// # Errors
-/// What would be right.
+/// A sentence that says what would be right.
 pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or_else(|| Invalid::new("Send true or false."))
 }
 
-/// Why bytes are no JSON, for people: where it goes wrong, without the words of the parser.
+/// Describes for people where bytes stop being JSON, without the parser's message.
 pub fn not_json(error: &serde_json::Error) -> String {
     if error.is_eof() {
         "it ends too early".to_owned()
@@ -355,14 +355,14 @@ pub fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-/// What is wrong with JSON that was to be of a certain form, without the words of the parser. `path` is the field as far as
-/// it is known; `.` is none.
+/// Describes for people why JSON does not have the expected structure, without the parser's message. `path` is the
+/// path of the field; `.` means that it is unknown.
 pub fn misfit(path: &str, error: &serde_json::Error) -> String {
     if !error.is_data() {
         return not_json(error);
     }
-    let words = error.to_string();
-    let named = |before: &str| words.strip_prefix(before)?.split('`').next().map(str::to_owned);
+    let message = error.to_string();
+    let named = |before: &str| message.strip_prefix(before)?.split('`').next().map(str::to_owned);
     let within = |name: String| if path == "." { name } else { format!("{path}.{name}") };
     if let Some(name) = named("missing field `") {
         return format!("{} is missing", within(name));
@@ -370,7 +370,7 @@ pub fn misfit(path: &str, error: &serde_json::Error) -> String {
     if let Some(name) = named("unknown field `") {
         return format!("there is no field {}", within(name));
     }
-    let of_the_parser = [
+    let parser_messages = [
         "invalid type",
         "invalid value",
         "invalid length",
@@ -379,12 +379,12 @@ pub fn misfit(path: &str, error: &serde_json::Error) -> String {
         "data did not",
     ];
     let place = if path == "." { "it" } else { path };
-    if of_the_parser.iter().any(|begin| words.starts_with(begin)) {
+    if parser_messages.iter().any(|begin| message.starts_with(begin)) {
         return format!("{place} is not what it should be");
     }
-    // The rest are sentences of our own values.
-    let words = words.split(" at line ").next().unwrap_or_default();
-    format!("{place}: {words}")
+    // All other messages come from our own types.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    format!("{place}: {message}")
 }
 
 #[cfg(test)]

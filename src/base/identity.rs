@@ -1,11 +1,10 @@
-//! Who does something: accounts' ids, roles, the sender of a request, and the actor that a history names.
+//! Identity: account ids, roles, the sender of a request, and the actor in a history.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Email, Invalid, Name, text_value, time_ordered_id};
+use super::values::{Email, Invalid, Name, text_enum, time_ordered_id};
 
 time_ordered_id!(
     /// An account's id.
@@ -14,75 +13,47 @@ time_ordered_id!(
 );
 
 impl AccountId {
-    /// The id that no account has.
+    /// An id that no account has.
     pub(crate) const NOBODY: Self = Self(uuid::Uuid::nil());
 }
 
-/// What an account may do. Each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Role {
-    /// Takes part in raffles and sees nothing else.
-    Participant,
+text_enum! {
+    /// What an account may do. Each role includes the permissions of the roles before it.
+    pub enum Role, "A role is administrator, agent or participant.";
+    /// Takes part in raffles, and has no other access.
+    Participant = "participant",
     /// Works with leads and orders.
-    Agent,
-    /// Works with everything, and reopens what is closed.
-    Administrator,
+    Agent = "agent",
+    /// Works with all features, and reopens closed records.
+    Administrator = "administrator",
 }
 
-impl Role {
-    /// All, from the one that may least.
-    pub const ALL: [Self; 3] = [Self::Participant, Self::Agent, Self::Administrator];
-
-    /// The name everywhere.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Participant => "participant",
-            Self::Agent => "agent",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Invalid::new("A role is administrator, agent or participant."))
-    }
-}
-
-text_value!(Role);
-
-/// How a request showed who sends it.
+/// How a request was authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
-    /// A browser's session.
+    /// By a browser's session.
     Session,
-    /// An API token of this name.
+    /// By the API token with this name.
     Token(String),
 }
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// The account.
     pub id: AccountId,
     /// The person's name.
     pub name: Name,
-    /// The address they sign in with.
+    /// The address that they sign in with.
     pub email: Email,
-    /// What they may do.
+    /// Their role.
     pub role: Role,
-    /// How they showed it.
+    /// How the request was authenticated.
     pub via: Via,
 }
 
 impl SignedIn {
-    /// Who did something, as a history names them.
+    /// Returns the actor that a history names.
     pub fn actor(&self) -> Actor {
         match &self.via {
             Via::Session => Actor::new(self.name.as_str()),
@@ -95,19 +66,19 @@ impl SignedIn {
         self.role == Role::Administrator
     }
 
-    /// Whether they work with leads and orders.
+    /// Whether they may work with leads and orders.
     pub fn is_agent(&self) -> bool {
         self.role >= Role::Agent
     }
 }
 
-/// Who did something, as the history names them: an account's name, or a program's beside it.
+/// The name of an actor in a history: a person, with the program's name in parentheses if a token was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(String);
 
 impl Actor {
-    /// Someone by this name.
+    /// Creates an actor with this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }

@@ -1,4 +1,4 @@
-//! What everything else is built of: values, ids, the calendar, identity, the clock, randomness, telemetry.
+//! Building blocks for all other modules: values, ids, the calendar, identity, the clock, randomness, telemetry.
 
 pub mod blocking;
 pub mod calendar;

@@ -1,7 +1,7 @@
-//! Secrets that are kept elsewhere, read when they are needed, and read again when that was long ago.
+//! Secrets in an external store. They are read when they are needed, and again when the known values are old.
 //!
-//! Who reads them is handed in as a function, for the SDK of AWS Secrets Manager is nothing for WebAssembly. What always
-//! holds: a secret's text is in no message, log or `Debug`; a reading takes no longer than its reader allows.
+//! The reader is a function, because the SDK of AWS Secrets Manager does not run on WebAssembly. Invariants: a
+//! secret's text is in no message, log or `Debug` output, and a read takes no longer than its reader allows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use tokio::sync::Mutex;
 
 use crate::base::values::{Invalid, text_value};
 
-/// What a secret is called: its name or its ARN.
+/// The name or the ARN of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretName(String);
 
 impl SecretName {
-    /// As it was written.
+    /// Returns the name as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,21 +41,21 @@ impl FromStr for SecretName {
     }
 }
 
-/// Which version of a secret.
+/// A version of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The one that holds.
+    /// The current version.
     Current,
-    /// The one that held before it.
+    /// The version before the current one.
     Previous,
 }
 
-/// A version of a secret.
+/// The content of a version of a secret.
 #[derive(Clone)]
 pub struct SecretVersion {
-    /// The secret itself.
+    /// The secret text.
     pub text: String,
-    /// When this version was made.
+    /// When this version was created.
     pub created: Timestamp,
 }
 
@@ -65,22 +65,22 @@ impl fmt::Debug for SecretVersion {
     }
 }
 
-/// Why a secret cannot be read, in words.
+/// Why a secret cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretStoreError(pub String);
 
-/// What was read: a version, or that there is none.
+/// The result of a read: a version, or `None` if there is none.
 pub type Reading = Result<Option<SecretVersion>, SecretStoreError>;
 
 type Read = dyn Fn(SecretName, Stage) -> BoxFuture<'static, Reading> + Send + Sync;
 
-/// Where secrets are kept.
+/// A store of secrets.
 #[derive(Clone)]
 pub struct SecretStore(Arc<Read>);
 
 impl SecretStore {
-    /// A vault that a function reads. It bounds the time that it takes.
+    /// Creates a store that a function reads. The function must limit its own time.
     pub fn from_fn<F>(read: impl Fn(SecretName, Stage) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Reading> + Send + 'static,
@@ -88,7 +88,7 @@ impl SecretStore {
         Self(Arc::new(move |name, stage| Box::pin(read(name, stage))))
     }
 
-    /// Reads a version of a secret, if there is one.
+    /// Reads a version of a secret, if it exists.
     ///
     /// # Errors
     /// [`SecretStoreError`].
@@ -96,10 +96,10 @@ impl SecretStore {
         (self.0)(name.clone(), stage).await
     }
 
-    /// Reads the version of a secret that holds.
+    /// Reads the current version of a secret.
     ///
     /// # Errors
-    /// [`SecretStoreError`], also where there is no such secret.
+    /// [`SecretStoreError`], also if the secret does not exist.
     pub async fn current(&self, name: &SecretName) -> Result<SecretVersion, SecretStoreError> {
         self.read(name, Stage::Current)
             .await?
@@ -109,40 +109,41 @@ impl SecretStore {
 
 impl fmt::Debug for SecretStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Vault")
+        f.write_str("SecretStore")
     }
 }
 
-/// How old what is known of a watched secret may be.
-pub const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// How old the known value of a watched secret may be.
+pub const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long after a reading that failed the next one is.
-pub const TRIED_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// The wait after a failed read.
+pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
-/// The version of a secret that holds, and the one before it.
+/// The current and the previous version of a secret.
 #[derive(Debug, Clone)]
 pub struct Versions {
-    /// The one that holds.
+    /// The current version.
     pub current: SecretVersion,
-    /// The one that held before it, if there is one.
+    /// The previous version, if there is one.
     pub previous: Option<SecretVersion>,
 }
 
-/// Why there is no value of a secret.
+/// Why a secret has no usable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The vault does not give it.
+    /// The store does not return it.
     #[error("cannot be read: {0}.")]
     SecretStore(#[from] SecretStoreError),
-    /// Its text is not what it should be.
+    /// Its text is not valid.
     #[error("{0}")]
     Text(&'static str),
 }
 
-/// A value made of the two versions of a secret, which are read again when they are old, before a request that needs
-/// them: an instance that was frozen for hours has no other moment. A reading that fails leaves what is known.
+/// A value created from the two versions of a secret. Old versions are read again before a request that needs the
+/// value, because an instance that was frozen for hours has no other opportunity. A failed read keeps the known
+/// value.
 pub struct Watched<T> {
-    vault: SecretStore,
+    store: SecretStore,
     name: SecretName,
     make: fn(Versions) -> Result<T, &'static str>,
     known: Mutex<Known<T>>,
@@ -150,29 +151,29 @@ pub struct Watched<T> {
 
 struct Known<T> {
     value: Arc<T>,
-    /// When the last reading was tried.
+    /// When the last read was tried.
     tried: Timestamp,
-    /// When the next one is due.
+    /// When the next read is due.
     until: Timestamp,
 }
 
 impl<T> Watched<T> {
-    /// The value of a secret, which is read now.
+    /// Reads a secret and creates its value.
     ///
     /// # Errors
     /// [`SecretError`].
     pub async fn open(
-        vault: SecretStore,
+        store: SecretStore,
         name: SecretName,
         make: fn(Versions) -> Result<T, &'static str>,
         now: Timestamp,
     ) -> Result<Self, SecretError> {
-        let value = Arc::new(read(&vault, &name, make).await?);
-        let known = Mutex::new(Known { value, tried: now, until: after(now, FRESH) });
-        Ok(Self { vault, name, make, known })
+        let value = Arc::new(read(&store, &name, make).await?);
+        let known = Mutex::new(Known { value, tried: now, until: after(now, MAX_AGE) });
+        Ok(Self { store, name, make, known })
     }
 
-    /// The value, for what is done now. Requests that come while it is read wait for that one reading.
+    /// Returns the value for current use. Concurrent requests wait for the same read.
     pub async fn at(&self, now: Timestamp) -> Arc<T> {
         let mut known = self.known.lock().await;
         if now >= known.until {
@@ -181,10 +182,11 @@ impl<T> Watched<T> {
         known.value.clone()
     }
 
-    /// The value, read again unless that was tried within a minute: for what another process may know already.
+    /// Returns the value, and reads it again unless a read was tried within a minute. Use it when another process may
+    /// know a newer value.
     pub async fn reread(&self, now: Timestamp) -> Arc<T> {
         let mut known = self.known.lock().await;
-        if now >= after(known.tried, TRIED_AGAIN) {
+        if now >= after(known.tried, RETRY_AFTER) {
             self.read_into(&mut known, now).await;
         }
         known.value.clone()
@@ -192,27 +194,27 @@ impl<T> Watched<T> {
 
     async fn read_into(&self, known: &mut Known<T>, now: Timestamp) {
         known.tried = now;
-        match read(&self.vault, &self.name, self.make).await {
+        match read(&self.store, &self.name, self.make).await {
             Ok(value) => {
                 known.value = Arc::new(value);
-                known.until = after(now, FRESH);
+                known.until = after(now, MAX_AGE);
             }
             Err(error) => {
-                tracing::warn!(secret = %self.name, %error, "the versions of a secret that are known so far are kept");
-                known.until = after(now, TRIED_AGAIN);
+                tracing::warn!(secret = %self.name, %error, "cannot read a secret; keeping the known versions");
+                known.until = after(now, RETRY_AFTER);
             }
         }
     }
 }
 
 async fn read<T>(
-    vault: &SecretStore,
+    store: &SecretStore,
     name: &SecretName,
     make: fn(Versions) -> Result<T, &'static str>,
 ) -> Result<T, SecretError> {
-    // In this order: if the secret changes between the two, the old version is known twice and none is missed.
-    let current = vault.current(name).await?;
-    let previous = vault.read(name, Stage::Previous).await?;
+    // In this order: if the secret changes between the two reads, the old version is read twice and none is missed.
+    let current = store.current(name).await?;
+    let previous = store.read(name, Stage::Previous).await?;
     make(Versions { current, previous }).map_err(SecretError::Text)
 }
 
@@ -225,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_named_by_its_name_or_its_arn() {
+    fn a_secret_is_identified_by_its_name_or_its_arn() {
         for text in [
             "holdfast",
             "desk/cookie-key_1+=.@",
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_not_printed() {
+    fn debug_output_does_not_contain_the_secret() {
         let version = SecretVersion { text: "open sesame".to_owned(), created: Timestamp::UNIX_EPOCH };
         assert!(!format!("{version:?}").contains("sesame"));
     }

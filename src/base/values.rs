@@ -1,7 +1,7 @@
-//! Values that several features speak of: e-mail addresses, names of people, US states, versions.
+//! Values that several features use: email addresses, names of people, US states, versions.
 //!
-//! Each has a private field and one fallible constructor; serde goes through it, so a value that exists is a value
-//! that is valid. Messages are whole sentences that say what would be right.
+//! Each type has a private field and one fallible constructor that serde uses too, so every existing value is valid.
+//! Error messages are whole sentences that say what would be right.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,19 +10,18 @@ use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Why a text is not the value that it should be, in words for the person who typed it.
+/// The reason why a text is not a valid value, worded for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(String);
 
 impl Invalid {
-    /// A refusal with its message, a whole sentence.
+    /// Creates the error with its message, which is a whole sentence.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
 
-/// A text that cannot be refused is never refused.
 impl From<std::convert::Infallible> for Invalid {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
@@ -35,7 +34,7 @@ impl From<std::num::ParseIntError> for Invalid {
     }
 }
 
-/// What tells some parts of a request or a message from others: the SHA-256 of them all, in hexadecimal.
+/// Returns the SHA-256 of all parts and their lengths, in hexadecimal. It identifies a request or a message.
 pub fn fingerprint(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -45,28 +44,28 @@ pub fn fingerprint(parts: &[&[u8]]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The version of a record: 1 at creation, one more with every accepted change.
+/// The version of a record: 1 at creation, plus 1 with every accepted change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Version(u64);
 
 impl Version {
-    /// The version of a record that was just created.
+    /// The version of a newly created record.
     pub const FIRST: Self = Self(1);
-    /// The largest version that JSON numbers and DynamoDB numbers both carry exactly (2^53 - 1).
+    /// The largest integer that JSON numbers and DynamoDB numbers both represent exactly (2^53 - 1).
     const MAX: u64 = (1 << 53) - 1;
 
-    /// The version after this one.
+    /// Returns the version after this one.
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// The version before this one; the first has none and stays.
+    /// Returns the version before this one. The first version has no predecessor and returns itself.
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1).max(1))
     }
 
-    /// The version as a number.
+    /// Returns the version as a number.
     pub fn get(self) -> u64 {
         self.0
     }
@@ -106,7 +105,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Gives a text type its serde and display through its one constructor, [`FromStr`].
+/// Implements serde and `Display` for a text type through its one constructor, [`FromStr`].
 macro_rules! text_value {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -132,7 +131,57 @@ macro_rules! text_value {
 }
 pub(crate) use text_value;
 
-/// Makes a record's id: a UUIDv7, so ids sort by the time of creation. `$what` is the record in words: "an order".
+/// Defines an enum whose values are texts in JSON, in the table, in forms and in addresses. `$message` is what a person
+/// reads who sends another text. Reading ignores white space around the text and the case of its letters, unless the
+/// enum is `exact`.
+macro_rules! text_enum {
+    (
+        $(#[$doc:meta])*
+        $vis:vis enum $type:ident $(, $exact:ident)?, $message:literal;
+        $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+
+    ) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(try_from = "String", into = "String")]
+        $vis enum $type {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $type {
+            /// All values, in order.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
+
+            /// The text of this value.
+            pub fn as_str(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::base::values::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let is_exact = [$(stringify!($exact))?].contains(&"exact");
+                let is_text = |value: &Self| match is_exact {
+                    true => value.as_str() == text,
+                    false => value.as_str().eq_ignore_ascii_case(text.trim()),
+                };
+                let value = Self::ALL.into_iter().find(is_text);
+                value.ok_or_else(|| $crate::base::values::Invalid::new($message))
+            }
+        }
+
+        $crate::base::values::text_value!($type);
+    };
+}
+pub(crate) use text_enum;
+
+/// Defines the id type of a record: a UUIDv7, so ids sort by creation time. `$what` names the record in error
+/// messages, for example "an order".
 macro_rules! time_ordered_id {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
@@ -143,7 +192,7 @@ macro_rules! time_ordered_id {
         pub struct $type(uuid::Uuid);
 
         impl $type {
-            /// An id made at `now` from ten random bytes.
+            /// Creates an id from the time `now` and ten random bytes.
             pub fn new(now: jiff::Timestamp, random: &[u8; 10]) -> Self {
                 let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
@@ -173,28 +222,28 @@ macro_rules! time_ordered_id {
 pub(crate) use time_ordered_id;
 
 time_ordered_id!(
-    /// An order's id. Leads know which order has them.
+    /// An order's id. It is defined here because leads store the id of their order.
     OrderId,
     "an order"
 );
 
-/// A person's e-mail address as they write it; [`Email::key`] is what makes it unique.
+/// A person's email address as it was written. [`Email::key`] makes it unique.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
 
 impl Email {
-    /// The most parts (split at `. _ + - @`) that an address may have: each is a search index item, and one
-    /// transaction holds 100 actions.
+    /// The most parts (split at `. _ + - @`) of an address. Each is a search index item, and one transaction has at
+    /// most 100 actions.
     pub const MAX_PARTS: usize = 15;
     const MAX_BYTES: usize = 254;
 
-    /// The address as it was written.
+    /// Returns the address as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address in the form that decides whether two are the same: lower case.
+    /// Returns the address in lowercase. Two addresses are the same if their keys are equal.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
@@ -206,19 +255,19 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Invalid::new("Give an e-mail address."));
+            return Err(Invalid::new("Give an email address."));
         }
         if text.len() > Self::MAX_BYTES {
-            return Err(Invalid::new("An e-mail address has at most 254 characters."));
+            return Err(Invalid::new("An email address has at most 254 characters."));
         }
         let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
         let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
         if !plain || EmailAddress::parse_with_options(text, options).is_err() {
-            return Err(Invalid::new("This is not an e-mail address; one looks like ann.lee@example.com."));
+            return Err(Invalid::new("This is not an email address; one looks like ann.lee@example.com."));
         }
         if email_parts(text).count() > Self::MAX_PARTS {
             return Err(Invalid::new(
-                "An e-mail address has at most 15 parts between its dots, dashes and other marks.",
+                "An email address has at most 15 parts between its dots, dashes and other marks.",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -227,22 +276,22 @@ impl FromStr for Email {
 
 text_value!(Email);
 
-/// The parts of an e-mail address that search knows as words: split at `. _ + - @`.
+/// Splits an email address at `. _ + - @` into the parts that search treats as words.
 pub fn email_parts(address: &str) -> impl Iterator<Item = &str> {
     address.split(['.', '_', '+', '-', '@']).filter(|part| !part.is_empty())
 }
 
-/// The name of a person (or of what a person called a record), one line.
+/// The name of a person or a record, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 impl Name {
     const MAX_CHARS: usize = 120;
-    /// The most words a name may have: each is a search index item, and one transaction holds 100 actions.
+    /// The most words of a name. Each is a search index item, and one transaction has at most 100 actions.
     pub const MAX_WORDS: usize = 12;
 
-    /// The name as text, without white space at its ends and with single spaces within.
+    /// Returns the name without white space at its ends and with single spaces between words.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -272,15 +321,15 @@ impl FromStr for Name {
 
 text_value!(Name);
 
-/// Whether a spreadsheet that opens a file may take a cell with this text as a formula.
+/// Whether a spreadsheet may run a cell with this text as a formula.
 ///
 /// Source: OWASP, "CSV Injection", <https://owasp.org/www-community/attacks/CSV_Injection>.
 pub fn begins_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
 }
 
-/// The words of a name: as they stand between spaces, and the parts of those that punctuation joins
-/// (`O'Brien-Smith` is found by `o'b`, `brien` and `smith`).
+/// Splits a name into its words, and into the parts of words that punctuation joins: `O'Brien-Smith` is found by
+/// `o'b`, `brien` and `smith`.
 pub fn name_parts(name: &str) -> impl Iterator<Item = &str> {
     name.split_whitespace().flat_map(|word| {
         let parts = word
@@ -290,12 +339,12 @@ pub fn name_parts(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A state of the USA or the District of Columbia.
+/// A US state or the District of Columbia.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UsState(u8);
 
-/// Two-letter codes (USPS Publication 28, appendix B) with the names, in the order of the codes.
+/// Two-letter codes (USPS Publication 28, appendix B) with the names, sorted by code.
 const STATES: [(&str, &str); 51] = [
     ("AK", "Alaska"),
     ("AL", "Alabama"),
@@ -351,17 +400,17 @@ const STATES: [(&str, &str); 51] = [
 ];
 
 impl UsState {
-    /// All states, in the order of their codes.
+    /// Returns all states, sorted by code.
     pub fn all() -> impl Iterator<Item = Self> {
         (0u8..).take(STATES.len()).map(Self)
     }
 
-    /// The two-letter code, for example `NY`.
+    /// Returns the two-letter code, for example `NY`.
     pub fn as_str(&self) -> &'static str {
         STATES[usize::from(self.0)].0
     }
 
-    /// The name in full, for example `New York`.
+    /// Returns the full name, for example `New York`.
     pub fn name(&self) -> &'static str {
         STATES[usize::from(self.0)].1
     }
@@ -385,14 +434,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_email_is_kept_as_written_and_unique_in_lower_case() {
+    fn an_email_keeps_its_spelling_and_is_unique_in_lowercase() {
         let email: Email = " Ann.Lee@Example.COM ".parse().unwrap();
         assert_eq!(email.as_str(), "Ann.Lee@Example.COM");
         assert_eq!(email.key(), "ann.lee@example.com");
     }
 
     #[test]
-    fn what_is_no_email_is_refused_in_words() {
+    fn an_invalid_email_is_rejected_with_a_sentence() {
         for text in [
             "",
             " ",
@@ -422,13 +471,13 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_name_include_the_parts_that_punctuation_joins() {
+    fn name_parts_include_the_parts_that_punctuation_joins() {
         let parts: Vec<_> = name_parts("Mary O'Brien-Smith 🎉").collect();
         assert_eq!(parts, ["Mary", "O'Brien-Smith", "O", "Brien", "Smith", "🎉"]);
     }
 
     #[test]
-    fn states_are_51_and_read_in_any_case() {
+    fn there_are_51_states_and_codes_are_case_insensitive() {
         assert_eq!(UsState::all().count(), 51);
         assert_eq!(" ny ".parse::<UsState>().unwrap().name(), "New York");
         assert!("PR".parse::<UsState>().is_err());

@@ -1,15 +1,12 @@
-//! The bootstrap of the function that serves pages and the JSON API behind API Gateway (HTTP API, payload format 2.0).
+//! The bootstrap of the Lambda function that serves pages and the JSON API behind API Gateway (HTTP API, payload
+//! format 2.0).
 //!
-//! The same router as everywhere answers. What is special here is where a request was sent to: API Gateway leaves the
-//! stage in the path, which is part of the public address on AWS's own domain and not on a custom one. Routes see the
-//! path without it, and links get it back. Answers with a content encoding or that are not text go out in base64, and
-//! cookies in the list of their own; `lambda_http` sees to both.
+//! It runs the same router as the other hosts. Only the path needs special handling: API Gateway leaves the stage
+//! in the path. The stage is part of the public address on AWS's own domain, but not on a custom domain. Routes see
+//! the path without it, and links include it. `lambda_http` encodes bodies that are compressed or not text in
+//! base64, and puts cookies in their own list.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "a process of its own knows where it runs"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program may use the system")]
 
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -17,7 +14,7 @@ use std::process::ExitCode;
 use holdfast::app::{App, build_router};
 use holdfast::hosts::aws;
 use holdfast::hosts::config::Config;
-use holdfast::hosts::lambda::{ended, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
+use holdfast::hosts::lambda::{exit_code, log_as_json, request_id, time_left, to_cloudwatch, trace_id};
 use holdfast::web::client::{FORWARDED_FOR, PeerAddress};
 use holdfast::web::request::BasePath;
 use http::HeaderValue;
@@ -26,11 +23,11 @@ use lambda_http::lambda_runtime::tower::{Service as _, ServiceExt as _, service_
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, lambda_runtime};
 
-// A function this small has one processor or less, and answers one request at a time.
+// A function this small has at most one processor, and answers one request at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     log_as_json();
-    ended(serve().await)
+    exit_code(serve().await)
 }
 
 async fn serve() -> Result<(), Error> {
@@ -39,7 +36,9 @@ async fn serve() -> Result<(), Error> {
     let (router, _) = build_router(app);
     let handler = service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
         let (base, peer) = match &mut event.payload {
-            LambdaRequest::ApiGatewayV2(request) => (arrive(request, &config.base_path), peer(request)),
+            LambdaRequest::ApiGatewayV2(request) => {
+                (take_base_path(request, &config.base_path), peer(request))
+            }
             _ => (BasePath::default(), None),
         };
         let (id, trace) = (request_id(&event.context), trace_id(&event.context));
@@ -58,9 +57,9 @@ async fn serve() -> Result<(), Error> {
     lambda_runtime::run(handler).await
 }
 
-/// Takes what stands before our own paths off an event, and gives the prefix of public addresses. `mapped` is the
-/// key under which a custom domain maps the API: events do not name it.
-fn arrive(request: &mut ApiGatewayV2httpRequest, mapped: &str) -> BasePath {
+/// Removes the base path from an event's path, and returns the prefix of public addresses. `mapped` is the key
+/// under which a custom domain maps the API, because events do not contain it.
+fn take_base_path(request: &mut ApiGatewayV2httpRequest, mapped: &str) -> BasePath {
     let context = &mut request.request_context;
     let stage = context.stage.replace("$default".to_owned()).filter(|stage| stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
@@ -68,15 +67,16 @@ fn arrive(request: &mut ApiGatewayV2httpRequest, mapped: &str) -> BasePath {
     let raw = request.raw_path.as_deref().unwrap_or_default();
     let custom = !(domain.ends_with(".amazonaws.com") || domain.ends_with(".amazonaws.com.cn"));
     let mapped = if custom { mapped } else { "" };
-    let path = without(raw, mapped).or_else(|| without(raw, &stage)).unwrap_or(raw);
+    let path = strip_segments(raw, mapped).or_else(|| strip_segments(raw, &stage)).unwrap_or(raw);
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     request.raw_path = Some(path);
     request.raw_query_string = request.raw_query_string.take().map(valid_query);
     BasePath(if custom { mapped.to_owned() } else { stage })
 }
 
-/// Who asked API Gateway, from the request context that no client writes. API Gateway appends this address to
-/// `X-Forwarded-For` as well, behind those that proxies before it have appended, and it is taken off there.
+/// Returns the address of the client of API Gateway, from the request context, which clients cannot write. API
+/// Gateway also appends this address to `X-Forwarded-For`, after those that earlier proxies appended. It is removed
+/// there.
 fn peer(request: &mut ApiGatewayV2httpRequest) -> Option<PeerAddress> {
     let peer: IpAddr = request.request_context.http.source_ip.as_deref()?.parse().ok()?;
     let forwarded = request.headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
@@ -90,13 +90,14 @@ fn peer(request: &mut ApiGatewayV2httpRequest) -> Option<PeerAddress> {
     Some(PeerAddress(peer))
 }
 
-/// The rest of a path after a prefix of whole segments, if there is one and the path has it.
-fn without<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+/// Returns the rest of a path after a prefix of whole segments. Returns `None` if the prefix is empty or does not
+/// match.
+fn strip_segments<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// The query with what no address may hold percent-encoded: a request built from it as it came would fail, and end
+/// Returns the query with invalid characters percent-encoded. A request built from the raw query would fail and end
 /// the process.
 fn valid_query(query: String) -> String {
     let invalid = |c: char| c.is_control() || matches!(c, ' ' | '"' | '<' | '>' | '#');
@@ -117,7 +118,7 @@ fn valid_query(query: String) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_see_their_own_path_and_links_the_public_prefix() {
+    fn routes_see_the_path_without_the_prefix_and_links_include_it() {
         for (domain, stage, mapped, raw, path, base) in [
             (AWS, "$default", "", "/leads", "/leads", ""),
             (AWS, "$default", "", "/", "/", ""),
@@ -165,15 +166,15 @@ mod tests {
         ] {
             let mut request = event(domain, stage, raw, "");
             let case = format!("{domain} {stage} {mapped} {raw}");
-            assert_eq!(arrive(&mut request, mapped), BasePath(base.to_owned()), "{case}");
+            assert_eq!(take_base_path(&mut request, mapped), BasePath(base.to_owned()), "{case}");
             assert_eq!(request.raw_path.as_deref(), Some(path), "{case}");
             let request = Request::from(LambdaRequest::ApiGatewayV2(request));
-            assert_eq!(request.uri().path(), path, "nothing is put before it again: {case}");
+            assert_eq!(request.uri().path(), path, "no prefix is added again: {case}");
         }
     }
 
     #[test]
-    fn the_peer_is_that_of_the_request_context_and_is_taken_off_the_header() {
+    fn the_peer_comes_from_the_request_context_and_is_removed_from_the_header() {
         for (source, forwarded, peer_found, left) in [
             ("203.0.113.24", Some("203.0.113.24"), Some("203.0.113.24"), Some("")),
             ("203.0.113.24", Some("10.9.9.9, 203.0.113.24"), Some("203.0.113.24"), Some("10.9.9.9")),
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn any_query_and_any_path_become_a_request() {
+    fn any_query_and_path_become_a_request() {
         for (path, query, expected) in [
             ("/leads", "q=a%20b&status=", "q=a%20b&status="),
             ("/leads", "q=a b", "q=a%20b"),
@@ -207,7 +208,7 @@ mod tests {
             ("/a b/é<>\"", "q=1", "q=1"),
         ] {
             let mut request = event(AWS, "$default", path, query);
-            arrive(&mut request, "");
+            take_base_path(&mut request, "");
             let request = Request::from(LambdaRequest::ApiGatewayV2(request));
             assert_eq!(request.uri().query(), Some(expected), "{query}");
         }

@@ -1,16 +1,12 @@
-//! The whole web application as a component for WebAssembly: any host of `wasi:http` serves it, for example
+//! The whole web application as a WebAssembly component: any host of `wasi:http` can serve it, for example
 //! `wasmtime serve`.
 //!
-//! The same router as everywhere answers, and the same environment variables say how. What is special here is what lies
-//! beneath: the host's HTTP client carries requests to DynamoDB, which are signed in here, and the host's clock wakes
-//! whoever waits. A host may start the component anew for each request, so nothing may be remembered in memory that the
-//! table does not hold.
+//! It runs the same router as the other hosts, and the same environment variables configure it. Only the platform
+//! differs: the host's HTTP client carries requests to DynamoDB, which are signed here, and the host's clock wakes
+//! sleeping tasks. A host may start the component anew for each request, so memory must not hold anything that is
+//! not in the table.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "a process of its own knows where it runs"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program may use the system")]
 
 use std::convert::Infallible;
 use std::io::{Write as _, stdout};
@@ -36,16 +32,16 @@ use holdfast::base::clock::Clock;
 use holdfast::base::rng::Rng;
 use holdfast::base::telemetry::Telemetry;
 use holdfast::hosts::config::aws::AwsVariables;
-use holdfast::hosts::config::{Config, ConfigError, SecretsError, Settled};
+use holdfast::hosts::config::{Config, ConfigError, Resolved, SecretsError};
 use holdfast::store::line::Line;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use tower::{Layer as _, Service};
 
-/// How many leads are remembered at versions that were seen, where the host keeps the component for further requests.
+/// How many lead versions are cached, for hosts that keep the component between requests.
 const SNAPSHOTS: usize = 200;
 
-/// Made at the first request that an instance answers.
+/// Created at the first request of an instance.
 static ROUTER: LazyLock<Router> = LazyLock::new(|| match app() {
     Ok(app) => build_router(app).0,
     Err(error) => {
@@ -58,13 +54,13 @@ static ROUTER: LazyLock<Router> = LazyLock::new(|| match app() {
 
 #[wstd_axum::http_server]
 fn main() -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send {
-    // Around the router and no part of it, for the router is what gives an answer its length.
-    from_fn(at_home).layer(ROUTER.clone())
+    // This wraps the router instead of being one of its layers, because the router sets the length of a response.
+    from_fn(adapt_to_host).layer(ROUTER.clone())
 }
 
-/// Makes up for what hosts of `wasi:http` do otherwise than servers. They keep the header `Host` for themselves and tell
-/// it as part of the address. And they hold an answer to its length, also where the question was only for its head.
-async fn at_home(mut request: Request, next: Next) -> Response {
+/// Compensates for differences between hosts of `wasi:http` and servers. Hosts remove the `Host` header and pass it as
+/// part of the URI. They also check a response against its length, even for HEAD.
+async fn adapt_to_host(mut request: Request, next: Next) -> Response {
     let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     if let Some(host) = host {
         request.headers_mut().entry(header::HOST).or_insert(host);
@@ -77,15 +73,15 @@ async fn at_home(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The application that the environment describes.
+/// Creates the application that the environment describes.
 fn app() -> Result<App, StartError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let config = Config::from_lookup(lookup)?;
-    let Settled { cookies, sign_up, origin_keys } = config.settle_here()?;
+    let Resolved { cookies, sign_up, origin_keys } = config.resolve_inline()?;
     let aws = AwsVariables::from_lookup(lookup)?;
     let client = Builder::new()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(SharedHttpClient::new(Host(WasiHttpClientBuilder::new().build())))
+        .http_client(SharedHttpClient::new(HostClient(WasiHttpClientBuilder::new().build())))
         .region(Region::new(aws.region))
         .credentials_provider(aws.credentials);
     let client = match &config.dynamodb_endpoint {
@@ -101,33 +97,33 @@ fn app() -> Result<App, StartError> {
         blocking: BlockingPool::here(),
         snapshots: SNAPSHOTS,
         telemetry: Telemetry::to(|report| {
-            // Where nobody reads it, nobody misses it.
+            // Nothing is lost if standard output is closed.
             let _ = writeln!(stdout().lock(), "{}", json!(report));
         }),
     };
     let app = App::on(platform, &config.table, cookies, sign_up);
-    // A host of `wasi:http` says nothing of the peer, so there is a client's address only where a proxy is trusted.
+    // A host of `wasi:http` does not expose the peer, so the client's address is known only behind a trusted proxy.
     let app = App { trusted_proxies: config.trusted_proxies, origin_keys, ..app };
     Ok(app.with_retries(config.retries))
 }
 
-/// Why the component cannot begin.
+/// Why the component cannot start.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    /// Its environment is wrong.
+    /// Its environment is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Its environment names secrets in a vault, and it reads none.
+    /// Its environment names secrets in a secret store, which it cannot read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
 }
 
-/// The host's HTTP client. Whatever kept it from an answer is told as a failure of the connection, as other clients
-/// tell it: one that passes by waiting. The client beneath says of each that the request was at fault.
+/// The host's HTTP client. It reports every failure as a retryable connection error, as other clients do. The
+/// underlying client reports all of them as user errors.
 #[derive(Debug)]
-struct Host(SharedHttpClient);
+struct HostClient(SharedHttpClient);
 
-impl HttpClient for Host {
+impl HttpClient for HostClient {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,

@@ -1,7 +1,7 @@
-//! The JSON API of commands, which also speaks text.
+//! The JSON API of commands, which also accepts text.
 //!
-//! What always holds: whoever sends text is answered in text, also where all of it is refused; a command that is not
-//! right names the parameter and what would be right, and nothing is written.
+//! Invariants: a text request gets a text response, even if all of it is refused. An invalid command writes
+//! nothing, and its error names the parameter and says what would be right.
 
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::grammar::{self, Instruction, LineError};
 use super::script;
-use super::specs::{self, SPECS, Wrong};
+use super::specs::{self, CommandError, SPECS};
 use crate::base::fields;
 use crate::base::fields::FieldError;
 use crate::base::fields::{Fields, FromFields};
@@ -25,15 +25,15 @@ use crate::web::problem::Problem;
 use crate::web::respond::header_text;
 use crate::web::routes::Routes;
 
-/// The routes of the API.
+/// Returns the routes of the API.
 pub fn routes() -> Routes<Commands> {
     Routes::default().post("/api/automation/execute", Access::Agent, run)
 }
 
-/// Does one command, sent as JSON, or all of a text.
+/// Runs one command sent as JSON, or a whole text.
 async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) -> Result<Response, Problem> {
     if content_type(request.headers()) == "text/plain" {
-        return Ok(run_text(&commands, &who, request).await.unwrap_or_else(refused));
+        return Ok(run_text(&commands, &who, request).await.unwrap_or_else(text_problem));
     }
     if !is_json(request.headers()) {
         return Err(WebError::MediaType("application/json or text/plain").into());
@@ -60,7 +60,7 @@ async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Resu
         std::str::from_utf8(&body).map_err(|_| WebError::Malformed("The text is not UTF-8.".to_owned()))?;
     let lines = match grammar::read(script) {
         Ok(lines) => lines,
-        Err(errors) => return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, mistakes(&errors))),
+        Err(errors) => return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, list_errors(&errors))),
     };
     if let Some(idempotency) = &idempotency {
         commands.claim(idempotency, "").await?;
@@ -71,12 +71,12 @@ async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Resu
     Ok(text(status, script::render(&results)))
 }
 
-fn mistakes(errors: &[LineError]) -> String {
+fn list_errors(errors: &[LineError]) -> String {
     errors.iter().map(|error| format!("{error}\n")).collect()
 }
 
-/// A failure of the whole text, in text.
-fn refused(problem: Problem) -> Response {
+/// Renders a failure of a whole text as text.
+fn text_problem(problem: Problem) -> Response {
     text(problem.status(), format!("{}\n", problem.words()))
 }
 
@@ -98,7 +98,7 @@ struct Body {
 
 impl FromFields for Body {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        // The table of commands says what a command is; an empty one is none of them.
+        // The table of commands knows all names; the empty name is not one of them.
         let command = fields.optional("command", fields::text::<String>).unwrap_or_default();
         let params = fields.object("params").unwrap_or_default().into_pairs();
         Some(Self { command, params })
@@ -108,7 +108,7 @@ impl FromFields for Body {
 impl Body {
     fn instruction(&self) -> Result<Instruction, Vec<FieldError>> {
         let parameters = &self.params[..];
-        let field = |wrong: Wrong| FieldError {
+        let field = |wrong: CommandError| FieldError {
             field: wrong.parameter.map_or_else(|| "command".to_owned(), |name| format!("params.{name}")),
             message: wrong.message,
         };
@@ -124,7 +124,7 @@ impl Body {
                 .map_err(|wrong| vec![field(wrong)]),
             [(parameter, _), ..] => {
                 let message = "help takes the name of one command as command, or nothing.".to_owned();
-                Err(vec![field(Wrong { parameter: Some(parameter.clone()), message })])
+                Err(vec![field(CommandError { parameter: Some(parameter.clone()), message })])
             }
         }
     }

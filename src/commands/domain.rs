@@ -1,7 +1,7 @@
-//! What can be commanded, and what a command consists of. Pure.
+//! The commands and their values. Pure.
 //!
-//! What always holds: a command that exists is one that can be tried; [`Command`] as text, read again, is the same
-//! command.
+//! Invariants: a [`Command`] value can always be tried; a command that is written as text and parsed again is the
+//! same command.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,68 +12,68 @@ use crate::inventory::groups::Group;
 pub use crate::leads::domain::StatusOrStock;
 use crate::orders::domain::{NewOrder, OrderStatus};
 
-/// A command that can be tried.
+/// A valid command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Creates an order with the oldest free leads.
     CreateOrder(NewOrder),
-    /// Fulfils an order as it stands.
+    /// Fulfills an order, whatever its version.
     FulfillOrder {
         /// The order.
         order_id: OrderId,
     },
-    /// Deletes an open order as it stands.
+    /// Deletes an open order, whatever its version.
     DeleteOrder {
         /// The order.
         order_id: OrderId,
     },
     /// Lists orders, newest first.
     GetOrders {
-        /// Only of this status.
+        /// Only orders with this status.
         status: Option<OrderStatus>,
-        /// At most this many.
+        /// The maximum number of orders.
         limit: Limit,
-        /// Where the list before it ended.
+        /// The cursor that the previous page returned.
         cursor: Option<CursorText>,
     },
     /// Lists leads, newest first.
     GetLeads {
-        /// Only of this status or stock.
+        /// Only leads with this status or stock.
         status: Option<StatusOrStock>,
-        /// Only of this state.
+        /// Only leads of this state.
         state: Option<UsState>,
-        /// At most this many.
+        /// The maximum number of leads.
         limit: Limit,
-        /// Where the list before it ended.
+        /// The cursor that the previous page returned.
         cursor: Option<CursorText>,
     },
-    /// Applies dead letters about stock that could not be applied before, the oldest first.
+    /// Retries dead letters about stock, oldest first.
     RetryDeadLetters {
-        /// Which.
+        /// The dead letters to retry.
         group: Group,
-        /// Where the command before it ended.
+        /// The cursor that the previous command returned.
         cursor: Option<CursorText>,
     },
-    /// Dismisses dead letters about stock for good, the oldest first.
+    /// Dismisses dead letters about stock permanently, oldest first.
     DismissDeadLetters {
-        /// Which.
+        /// The dead letters to dismiss.
         group: Group,
-        /// Why.
+        /// The reason.
         note: Option<Note>,
-        /// Where the command before it ended.
+        /// The cursor that the previous command returned.
         cursor: Option<CursorText>,
     },
-    /// Does something to an order, once and never again.
+    /// Applies an action to an order at most once.
     OneTimeRule {
         /// The order.
         order_id: OrderId,
-        /// What is done to it.
+        /// The action.
         action: OneTimeAction,
     },
 }
 
 impl Command {
-    /// The command's name.
+    /// Returns the command's name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateOrder(_) => "create_order",
@@ -87,7 +87,7 @@ impl Command {
         }
     }
 
-    /// The parameters that it was given or took by default, as text.
+    /// Returns the given and default parameters as text.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let some = |name: &'static str, value: Option<String>| value.map(|value| (name, value));
         match self {
@@ -137,7 +137,7 @@ fn of_group(group: &Group, note: Option<&Note>, cursor: Option<&CursorText>) -> 
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// The command as a line of text.
+/// Formats the command as a line of text.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
@@ -148,7 +148,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// A value as it stands in a line: bare where that is read as the same value, in quotation marks otherwise.
+/// A value in a line of text: bare if it parses as the same value, otherwise in quotation marks.
 #[derive(Debug, Clone, Copy)]
 pub struct Quoted<'a>(pub &'a str);
 
@@ -162,12 +162,12 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// How many items a list has at the most: 1 to 100, 25 unless said.
+/// The maximum number of items in a list: 1 to 100, 25 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u16);
 
 impl Limit {
-    /// The limit as a number.
+    /// Returns the limit as a number.
     pub fn get(self) -> u16 {
         self.0
     }
@@ -188,12 +188,12 @@ impl FromStr for Limit {
     }
 }
 
-/// Where a list goes on, as the list before it has said: visible ASCII characters, at most 2,000.
+/// The cursor of a list, as the previous page returned it: at most 2,000 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorText(String);
 
 impl CursorText {
-    /// The cursor as text.
+    /// Returns the cursor as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -206,22 +206,22 @@ impl FromStr for CursorText {
         let text = text.trim();
         let fits = (1..=2_000).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         let cursor = fits.then(|| Self(text.to_owned()));
-        cursor.ok_or_else(|| Invalid::new("A cursor is what the list before it has answered as next."))
+        cursor.ok_or_else(|| Invalid::new("Use the next value of the previous page as cursor."))
     }
 }
 
-/// What a one-time rule does to its order.
+/// A one-time action on an order: a rule that runs it has its effect once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum OneTimeAction {
-    /// Fulfils it.
+    /// Fulfills the order.
     FulfillOrder,
-    /// Deletes it.
+    /// Deletes the order.
     DeleteOrder,
 }
 
 impl OneTimeAction {
-    /// The name, which is that of the command.
+    /// Returns the name, for example `fulfill_order`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::FulfillOrder => "fulfill_order",
@@ -230,7 +230,7 @@ impl OneTimeAction {
     }
 }
 
-/// The name of the command, or its first word alone.
+/// Reads the name of the action, or its first word alone.
 impl FromStr for OneTimeAction {
     type Err = Invalid;
 
@@ -251,20 +251,20 @@ mod tests {
     use crate::leads::domain::{Status, Stock};
 
     #[test]
-    fn a_status_of_a_lead_is_one_of_the_pipeline_or_of_the_stock() {
+    fn a_lead_status_is_a_pipeline_status_or_a_stock() {
         assert_eq!("Qualified".parse(), Ok(StatusOrStock::Status(Status::Qualified)));
         assert_eq!(" unassigned ".parse(), Ok(StatusOrStock::Stock(Stock::Unassigned)));
         let mut names: Vec<_> = StatusOrStock::all().map(|one| one.as_str()).collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
-        assert_eq!(names.len(), all, "a name means one thing");
+        assert_eq!(names.len(), all, "each name has one meaning");
         let words = "open".parse::<StatusOrStock>().unwrap_err().to_string();
         assert!(words.contains("prospect, qualified, converted, unassigned, assigned, fulfilled"), "{words}");
     }
 
     #[test]
-    fn limits_and_actions_have_their_bounds() {
+    fn invalid_limits_and_actions_are_refused() {
         for text in ["0", "101", "-1", "1.5", "ten", "", "1000000000"] {
             assert!(text.parse::<Limit>().is_err(), "{text}");
         }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_quoted_where_it_must_be() {
+    fn a_value_is_quoted_if_necessary() {
         for (value, written) in [
             ("CA,NY", "CA,NY"),
             ("Acme Roofing", "\"Acme Roofing\""),

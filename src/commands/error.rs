@@ -1,4 +1,4 @@
-//! Why a command was not done.
+//! Why a command failed.
 
 use crate::inventory::InventoryError;
 use crate::leads::LeadError;
@@ -6,22 +6,22 @@ use crate::orders::OrderError;
 use crate::store::StoreError;
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a command was not done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AutomationError {
-    /// About the order.
+    /// An order error.
     #[error(transparent)]
     Order(#[from] OrderError),
-    /// About dead letters.
+    /// An error about dead letters.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
-    /// About leads.
+    /// A lead error.
     #[error(transparent)]
     Lead(#[from] LeadError),
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The ledger holds an answer that is none of a command.
+    /// The idempotency record of a command has an answer that is not the result of a command.
     #[error("the stored answer of a command cannot be read: {0}")]
     Answer(serde_json::Error),
     /// The store failed.

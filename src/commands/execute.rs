@@ -1,7 +1,8 @@
-//! Doing a command, and what it came to.
+//! Executes commands.
 //!
-//! What always holds: a command with an idempotency key has its effect once and is answered so again; a one-time rule
-//! has its effect once for its order and action, over all callers and for ever, and one that failed leaves no trace.
+//! Invariants: a command with an idempotency key takes effect once, and a repetition gets the same answer. A
+//! one-time rule takes effect once per order and action, across all callers and forever; if it fails, it leaves no
+//! trace.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,27 +21,27 @@ use crate::orders::domain::OrderDetail;
 use crate::orders::domain::{CustomerName, Order, OrderStatus, Quantity, RequestedStates};
 use crate::orders::list::{self, OrderFilter};
 use crate::shared::audit::Author;
-use crate::store::ledger::{Answer, Done, Idempotency, IdempotentRequest, Lookup};
+use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest, Lookup};
 
-/// What a command came to: as JSON the command's name and its result.
+/// The outcome of a command. As JSON: the command's name and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", content = "result", rename_all = "snake_case")]
 pub enum Outcome {
-    /// The order that was created.
+    /// The created order.
     CreateOrder(Box<OrderResult>),
-    /// The order that is fulfilled.
+    /// The fulfilled order.
     FulfillOrder(Box<OrderResult>),
-    /// The order as it last was.
+    /// The order before its deletion.
     DeleteOrder(Box<Order>),
-    /// Orders.
+    /// A page of orders.
     GetOrders(Items<OrderSummary>),
-    /// Leads.
+    /// A page of leads.
     GetLeads(Items<Lead>),
-    /// What came of retrying dead letters.
+    /// The result of retrying dead letters.
     RetryDeadLetters(Decided),
-    /// What came of dismissing dead letters.
+    /// The result of dismissing dead letters.
     DismissDeadLetters(Decided),
-    /// What the rule did, when it did it.
+    /// The first result of the rule.
     OneTimeRule(Box<OneTimeResult>),
 }
 
@@ -50,12 +51,12 @@ pub struct OrderResult {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
-    /// Its leads; of a large order the first [`OrderResult::MOST_LEADS`].
+    /// Its leads; for a large order the first [`OrderResult::MOST_LEADS`].
     pub leads: Vec<Lead>,
 }
 
 impl OrderResult {
-    /// The most leads that come with an order.
+    /// The maximum number of leads in a result.
     pub const MOST_LEADS: usize = OrderDetail::MOST_LEADS;
 
     fn of(detail: &OrderDetail) -> Box<Self> {
@@ -64,16 +65,16 @@ impl OrderResult {
     }
 }
 
-/// A list's first page.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Items<T> {
-    /// What is on it.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// Where the list goes on: the `cursor` of the next command, or of the JSON API's list.
+    /// The cursor of the next page, for the next command or the JSON API's list.
     pub next: Option<String>,
 }
 
-/// An order as lists of commands show it.
+/// An order in a list of commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderSummary {
@@ -81,15 +82,15 @@ pub struct OrderSummary {
     pub id: OrderId,
     /// The customer's name.
     pub customer_name: CustomerName,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub customer_email: Email,
-    /// From which states.
+    /// The requested states.
     pub requested_states: RequestedStates,
-    /// How many of each state were asked for.
+    /// The requested number of leads per state.
     pub quantity_per_state: Option<Quantity>,
-    /// How many leads it has.
+    /// The number of leads.
     pub lead_count: u32,
-    /// How far it is.
+    /// Its status.
     pub status: OrderStatus,
     /// Its version.
     pub version: Version,
@@ -116,26 +117,26 @@ impl From<Order> for OrderSummary {
     }
 }
 
-/// What a one-time rule did.
+/// The result of a one-time rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OneTimeResult {
     /// The order's id.
     pub order_id: OrderId,
-    /// What was done to it.
+    /// The action.
     pub action: OneTimeAction,
-    /// The order as that left it, or as it last was.
+    /// The order after the action, or before its deletion.
     pub order: Order,
 }
 
 impl Outcome {
-    /// The outcome as the ledger keeps it and programs are answered.
+    /// Returns the answer for programs, which the idempotency record also stores.
     pub fn answer(&self) -> Answer {
-        // Our own types always serialise.
+        // Our own types always serialize.
         let body = serde_json::to_string(self).unwrap_or_default();
         let about = match self {
             Self::CreateOrder(result) | Self::FulfillOrder(result) => Some(result.order.id.to_string()),
-            // The lists are read again.
+            // A stored list that was too long is read again.
             Self::GetOrders(_) | Self::GetLeads(_) => Some("list".to_owned()),
             Self::DeleteOrder(_)
             | Self::OneTimeRule(_)
@@ -145,23 +146,23 @@ impl Outcome {
         Answer { status: 200, body, location: None, etag: None, about }
     }
 
-    fn recalled(answer: &Answer) -> Result<Self, AutomationError> {
+    fn from_answer(answer: &Answer) -> Result<Self, AutomationError> {
         serde_json::from_str(&answer.body).map_err(AutomationError::Answer)
     }
 
     fn of<T>(done: Done<T>, outcome: impl Fn(&T) -> Self) -> Result<Self, AutomationError> {
         match done {
             Done::Now(thing) => Ok(outcome(&thing)),
-            Done::Replayed(answer) => Self::recalled(&answer),
+            Done::Replayed(answer) => Self::from_answer(&answer),
         }
     }
 }
 
 impl Commands {
-    /// Does a command.
+    /// Executes a command.
     ///
     /// # Errors
-    /// [`AutomationError`] with what the order's or the leads' own use case refused; nothing was written then.
+    /// [`AutomationError`] with the error of the order's or the leads' use case. In that case nothing was written.
     pub async fn execute(
         &self,
         command: &Command,
@@ -174,7 +175,7 @@ impl Commands {
                 let answer = |detail: &OrderDetail| outcome(detail).answer();
                 let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
                 let done = self.orders.create(new, None, by, idempotency.as_ref()).await?;
-                Outcome::of(self.restored(done).await?, outcome)
+                Outcome::of(self.reload_omitted(done).await?, outcome)
             }
             Command::FulfillOrder { order_id } => {
                 self.fulfill(*order_id, by, idempotency, |detail| {
@@ -187,35 +188,35 @@ impl Commands {
                     .await
             }
             Command::GetOrders { status, limit, cursor } => {
-                self.remembered(idempotency, self.get_orders(*status, *limit, cursor.as_ref()).await?).await
+                self.save_outcome(idempotency, self.get_orders(*status, *limit, cursor.as_ref()).await?).await
             }
             Command::GetLeads { status, state, limit, cursor } => {
                 let filter = Filter::of(*status, *state, None).unwrap_or_default();
-                self.remembered(idempotency, self.get_leads(filter, *limit, cursor.as_ref()).await?).await
+                self.save_outcome(idempotency, self.get_leads(filter, *limit, cursor.as_ref()).await?).await
             }
             Command::RetryDeadLetters { group, cursor } => {
                 let decided = self.decide(group, &Decision::Retry, by, cursor.as_ref()).await?;
-                self.remembered(idempotency, Outcome::RetryDeadLetters(decided)).await
+                self.save_outcome(idempotency, Outcome::RetryDeadLetters(decided)).await
             }
             Command::DismissDeadLetters { group, note, cursor } => {
                 let decided =
                     self.decide(group, &Decision::Dismiss(note.clone()), by, cursor.as_ref()).await?;
-                self.remembered(idempotency, Outcome::DismissDeadLetters(decided)).await
+                self.save_outcome(idempotency, Outcome::DismissDeadLetters(decided)).await
             }
             Command::OneTimeRule { order_id, action } => {
-                // The rule has a ledger entry of its own; the caller's key is looked at before and kept after.
+                // The rule has its own idempotency record. The caller's key is checked before, and saved after.
                 if let Some(idempotency) = &idempotency
-                    && let Some(first) = self.recalled(idempotency).await?
+                    && let Some(saved) = self.saved_outcome(idempotency).await?
                 {
-                    return Ok(first);
+                    return Ok(saved);
                 }
-                self.remembered(idempotency, self.one_time(*order_id, *action, by).await?).await
+                self.save_outcome(idempotency, self.one_time(*order_id, *action, by).await?).await
             }
         }
     }
 
-    /// What was done before, if its answer was too long to be kept: the order as it is now.
-    async fn restored(&self, done: Done<OrderDetail>) -> Result<Done<OrderDetail>, OrderError> {
+    /// Reads the order again if the stored answer was too long to be saved.
+    async fn reload_omitted(&self, done: Done<OrderDetail>) -> Result<Done<OrderDetail>, OrderError> {
         match &done {
             Done::Replayed(answer) => match answer.omitted().and_then(|id| id.parse().ok()) {
                 Some(id) => Ok(Done::Now(self.orders.find(id).await?)),
@@ -246,9 +247,9 @@ impl Commands {
         let request = idempotency.clone();
         let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
         let done = self.orders.fulfill(id, None, by, idempotency.as_ref()).await?;
-        let done = Outcome::of(self.restored(done).await?, &outcome)?;
-        // An order that was fulfilled already is written by nobody, and its leads may change: the first answer is kept.
-        self.remembered(request, done).await
+        let done = Outcome::of(self.reload_omitted(done).await?, &outcome)?;
+        // Fulfilling an order twice writes nothing, and its leads may change afterwards: save the first answer.
+        self.save_outcome(request, done).await
     }
 
     async fn delete(
@@ -263,7 +264,7 @@ impl Commands {
         Outcome::of(self.orders.delete(id, None, by, idempotency.as_ref()).await?, &outcome)
     }
 
-    /// The first outcome of this action on this order, made now if it was never made.
+    /// Returns the first outcome of this action on this order, and creates it if there is none.
     async fn one_time(
         &self,
         order_id: OrderId,
@@ -271,19 +272,19 @@ impl Commands {
         by: &Author,
     ) -> Result<Outcome, AutomationError> {
         let (id, name) = (order_id.to_string(), action.as_str());
-        let ever = IdempotentRequest::forever(
+        let request_once = IdempotentRequest::forever(
             "one-time",
             &format!("{id}/{name}"),
             &[id.as_bytes(), name.as_bytes()],
         );
-        // Whoever comes late finds an order that was changed or is gone, and must be given the first outcome all the same.
-        if let Some(first) = self.recalled(&ever).await? {
-            return Ok(first);
+        // A late caller finds an order that was changed or deleted, but must still get the first outcome.
+        if let Some(saved) = self.saved_outcome(&request_once).await? {
+            return Ok(saved);
         }
         let outcome = |order: &Order| {
             Outcome::OneTimeRule(Box::new(OneTimeResult { order_id, action, order: order.clone() }))
         };
-        let idempotency = Some(ever.clone());
+        let idempotency = Some(request_once.clone());
         let done = match action {
             OneTimeAction::FulfillOrder => {
                 self.fulfill(order_id, by, idempotency, |detail| outcome(&detail.order)).await
@@ -292,23 +293,27 @@ impl Commands {
         };
         match done {
             Err(AutomationError::Order(error @ (OrderError::NotFound(_) | OrderError::RuleViolation(_)))) => {
-                self.recalled(&ever).await?.ok_or(AutomationError::Order(error))
+                self.saved_outcome(&request_once).await?.ok_or(AutomationError::Order(error))
             }
             done => done,
         }
     }
 
-    /// The outcome that the ledger has, if it has one.
-    async fn recalled(&self, idempotency: &IdempotentRequest) -> Result<Option<Outcome>, AutomationError> {
+    /// Returns the saved outcome of a request, if there is one.
+    async fn saved_outcome(
+        &self,
+        idempotency: &IdempotentRequest,
+    ) -> Result<Option<Outcome>, AutomationError> {
         match idempotency.look_up(&self.dynamo).await? {
             Lookup::Nothing => Ok(None),
-            Lookup::Same(answer) => Outcome::recalled(&answer).map(Some),
+            Lookup::Same(answer) => Outcome::from_answer(&answer).map(Some),
             Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
         }
     }
 
-    /// The outcome of a command without an effect of its own, or what the same request was answered before.
-    async fn remembered(
+    /// Saves the outcome of a command without its own transaction, or returns the first outcome of the same
+    /// request.
+    async fn save_outcome(
         &self,
         idempotency: Option<IdempotentRequest>,
         outcome: Outcome,
@@ -316,9 +321,9 @@ impl Commands {
         let Some(idempotency) = idempotency else { return Ok(outcome) };
         match idempotency.remember(&self.dynamo, &outcome.answer()).await? {
             Lookup::Nothing => Ok(outcome),
-            // A list that is too long to be kept is read again, which it was.
+            // A list that is too long to be saved is read again each time.
             Lookup::Same(answer) if answer.omitted().is_some() => Ok(outcome),
-            Lookup::Same(answer) => Outcome::recalled(&answer),
+            Lookup::Same(answer) => Outcome::from_answer(&answer),
             Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
         }
     }

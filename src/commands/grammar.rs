@@ -1,7 +1,7 @@
-//! How commands are written as text: one a line, parameters as `name=value`, comments behind `#`.
+//! The text grammar of commands: one per line, parameters as `name=value`, comments after `#`.
 //!
-//! What always holds: all of a text is read before any of it runs; a mistake names its line and column, and the
-//! parameter where there is one, and says what would be right.
+//! Invariants: a whole text is parsed before any of it runs. An error names its line and column, and the parameter
+//! if there is one, and says what would be right.
 
 use std::fmt;
 
@@ -13,24 +13,24 @@ use winnow::stream::LocatingSlice;
 use winnow::token::{rest, take_while};
 
 use super::domain::Command;
-use super::specs::{self, CommandSpec, Wrong};
+use super::specs::{self, CommandError, CommandSpec};
 
-/// The most commands of one text.
+/// The maximum number of commands in a text.
 pub const MAX_COMMANDS: usize = 100;
-/// The most bytes of one text.
+/// The maximum size of a text in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// What a line asks for.
+/// The instruction in a line.
 #[derive(Debug, Clone)]
 pub enum Instruction {
-    /// To run a command.
+    /// Run a command.
     Run(Command),
-    /// To say how this command, or any, is written.
+    /// Show the help of this command, or of all commands.
     Help(Option<&'static CommandSpec>),
 }
 
 impl Instruction {
-    /// The command's name.
+    /// Returns the command's name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Run(command) => command.name(),
@@ -39,25 +39,25 @@ impl Instruction {
     }
 }
 
-/// An instruction and where it stands.
+/// An instruction with its line number.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// The line's number, from 1.
     pub number: usize,
-    /// What it asks for.
+    /// The instruction.
     pub instruction: Instruction,
 }
 
-/// A mistake in a text.
+/// An error in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
     /// The line's number, from 1.
     pub line: usize,
     /// The character in the line, from 1.
     pub column: usize,
-    /// The parameter, where it is about one.
+    /// The parameter that has the error, if any.
     pub parameter: Option<String>,
-    /// What would be right, a sentence.
+    /// What would be right, as a sentence.
     pub message: String,
 }
 
@@ -71,13 +71,13 @@ impl fmt::Display for LineError {
     }
 }
 
-/// The command that is none: it tells of the others.
+/// Not a real command: it describes the others.
 const HELP: &str = "help";
 
-/// Reads a text.
+/// Parses a text.
 ///
 /// # Errors
-/// All mistakes, in the order of the lines.
+/// All errors, in line order.
 pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
     let at = |line, column, message: &str| LineError {
         line,
@@ -89,7 +89,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
         return Err(vec![at(1, 1, "The text is too long; send at most 64 KB at once.")]);
     }
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
-    // Some editors begin a file with a byte order mark.
+    // Some editors start a file with a byte order mark.
     for (index, text) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let number = index + 1;
         match read_line(number, text) {
@@ -103,7 +103,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, Vec<LineError>> {
                 break;
             }
             Ok(Some(instruction)) => lines.push(Line { number, instruction }),
-            Err(mistakes) => errors.extend(mistakes),
+            Err(line_errors) => errors.extend(line_errors),
         }
     }
     if errors.is_empty() && lines.is_empty() {
@@ -117,11 +117,13 @@ fn read_line(line: usize, text: &str) -> Result<Option<Instruction>, Vec<LineErr
     let error = |offset, parameter, message| LineError { line, column: column(offset), parameter, message };
     let words = match words.parse(LocatingSlice::new(text)) {
         Ok(words) => words,
-        Err(mistake) => return Err(vec![error(mistake.offset(), None, expected(mistake.inner()))]),
+        Err(parse_error) => {
+            return Err(vec![error(parse_error.offset(), None, expected(parse_error.inner()))]);
+        }
     };
     let Some(words) = words else { return Ok(None) };
     instruction(&words).map(Some).map_err(|wrong| {
-        let place = |wrong: &Wrong| {
+        let place = |wrong: &CommandError| {
             let of = |argument: &&Argument| Some(&argument.name) == wrong.parameter.as_ref();
             words.arguments.iter().rev().find(of).map_or(words.offset, |argument| argument.offset)
         };
@@ -129,9 +131,9 @@ fn read_line(line: usize, text: &str) -> Result<Option<Instruction>, Vec<LineErr
     })
 }
 
-fn instruction(words: &Words) -> Result<Instruction, Vec<Wrong>> {
+fn instruction(words: &Words) -> Result<Instruction, Vec<CommandError>> {
     let wrong = |parameter: Option<&Argument>, message: String| {
-        vec![Wrong { parameter: parameter.map(|argument| argument.name.clone()), message }]
+        vec![CommandError { parameter: parameter.map(|argument| argument.name.clone()), message }]
     };
     if words.command == HELP {
         return match words.arguments.as_slice() {
@@ -156,12 +158,12 @@ fn instruction(words: &Words) -> Result<Instruction, Vec<Wrong>> {
     specs::read(&words.command, &parameters).map(Instruction::Run)
 }
 
-/// The name of a command and its parameters as they stand in a line, not read yet: a rule fills them later.
+/// Parses the name and the parameters of a command without reading the values: a rule fills in placeholders later.
 ///
 /// # Errors
-/// What is wrong, in words.
-pub fn unread(text: &str) -> Result<(String, Vec<(String, String)>), String> {
-    let words = words.parse(LocatingSlice::new(text)).map_err(|mistake| expected(mistake.inner()))?;
+/// The error as text.
+pub fn parse_unfilled(text: &str) -> Result<(String, Vec<(String, String)>), String> {
+    let words = words.parse(LocatingSlice::new(text)).map_err(|parse_error| expected(parse_error.inner()))?;
     let words = words.ok_or_else(|| "Give a command, for example get_leads status=unassigned.".to_owned())?;
     if words.command == HELP {
         return Err("help does nothing; give a command that does.".to_owned());
@@ -185,7 +187,7 @@ struct Words {
     arguments: Vec<Argument>,
 }
 
-/// A parameter as it stands in a line; behind `help`, a name alone.
+/// A parameter in a line; after `help`, only a name.
 #[derive(Debug, PartialEq, Eq)]
 struct Argument {
     offset: usize,
@@ -197,17 +199,17 @@ type Input<'a> = LocatingSlice<&'a str>;
 
 const COMMAND: &str = "A line begins with the name of a command; \"help\" lists them.";
 const ARGUMENT: &str =
-    "Here is place for a parameter as name=value, for a comment behind a space and #, or for nothing.";
+    "Expected a parameter as name=value, a comment after a space and #, or the end of the line.";
 const VALUE: &str = "After = comes the value, in quotation marks if it has spaces or quotation marks.";
 const ESCAPE: &str =
-    "Within quotation marks, \\\" stands for \" and \\\\ for \\; \\ stands before nothing else.";
+    "Within quotation marks, write \\\" for \" and \\\\ for \\; \\ cannot precede anything else.";
 const CLOSING: &str = "The quotation mark at the end of the value is missing.";
 
 fn sentence(sentence: &'static str) -> StrContext {
     StrContext::Expected(StrContextValue::Description(sentence))
 }
 
-/// What would be right where the parser stopped.
+/// Returns what would be right at the position where the parser stopped.
 fn expected(error: &ContextError) -> String {
     let sentences = error.context().filter_map(|context| match context {
         StrContext::Expected(StrContextValue::Description(sentence)) => Some((*sentence).to_owned()),
@@ -216,7 +218,7 @@ fn expected(error: &ContextError) -> String {
     sentences.into_iter().next().unwrap_or_else(|| ARGUMENT.to_owned())
 }
 
-/// A whole line: nothing, a comment, or a command with its parameters.
+/// Parses a whole line: nothing, a comment, or a command with its parameters.
 fn words(input: &mut Input<'_>) -> ModalResult<Option<Words>> {
     let empty = (opt(comment), eof).map(|_| None);
     let command = (name.with_span(), repeat(0.., preceded(spaces, argument)))
@@ -225,7 +227,7 @@ fn words(input: &mut Input<'_>) -> ModalResult<Option<Words>> {
     preceded(space, alt((empty, command))).context(sentence(COMMAND)).parse_next(input)
 }
 
-/// What may follow the last word.
+/// Parses the end of a line after the last word.
 fn end(input: &mut Input<'_>) -> ModalResult<()> {
     alt(((spaces, comment).void(), space.void())).parse_next(input)?;
     eof.void().parse_next(input)
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_with_quotes_comments_and_any_ends() {
+    fn quotes_comments_and_all_line_endings_are_parsed() {
         for (text, read) in [
             ("get_leads", vec!["1 get_leads limit=25"]),
             ("\u{feff}  get_leads\tstate=ca  ", vec!["1 get_leads state=CA limit=25"]),
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_line_the_column_the_parameter_and_what_would_be_right() {
+    fn errors_name_the_line_column_and_parameter_and_what_would_be_right() {
         for (text, message) in [
             ("", "line 1, column 1: There is no command here"),
             ("# nothing\n\n", "line 1, column 1: There is no command here"),
@@ -330,9 +332,9 @@ mod tests {
                 "line 1, column 20: The quotation mark at the end of the value is missing.",
             ),
             ("get_leads state=\"C\\A\"", "line 1, column 20: Within quotation marks"),
-            ("get_leads state=\"CA\"limit=1", "line 1, column 21: Here is place for a parameter"),
-            ("get_leads state=C\"A", "line 1, column 18: Here is place for a parameter"),
-            ("get_leads é=1 ?", "line 1, column 15: Here is place for a parameter"),
+            ("get_leads state=\"CA\"limit=1", "line 1, column 21: Expected a parameter"),
+            ("get_leads state=C\"A", "line 1, column 18: Expected a parameter"),
+            ("get_leads é=1 ?", "line 1, column 15: Expected a parameter"),
             ("get_leads state=CA state=NY", "line 1, column 20, state: This is given twice"),
             ("fulfill_order", "line 1, column 1, order_id: This is missing; give the order's id"),
             ("help me", "line 1, column 1: There is no command me; there are"),
@@ -341,16 +343,16 @@ mod tests {
                 "line 1, column 16, get_orders: help takes the name of one command",
             ),
         ] {
-            let told = errors(text);
-            assert!(told[0].starts_with(message), "{text:?}: {told:?}");
-            assert!(told[0].ends_with('.'), "{told:?}");
+            let found = errors(text);
+            assert!(found[0].starts_with(message), "{text:?}: {found:?}");
+            assert!(found[0].ends_with('.'), "{found:?}");
         }
         let both = errors("get_leads state=XX limit=0\nget_leads\nhelp me");
         assert_eq!(both.len(), 3, "{both:?}");
     }
 
     #[test]
-    fn a_text_has_its_bounds() {
+    fn a_long_text_is_refused() {
         assert_eq!(commands(&"get_leads\n".repeat(MAX_COMMANDS)).len(), MAX_COMMANDS);
         let one_more = errors(&"get_leads\n".repeat(MAX_COMMANDS + 1));
         assert_eq!(
@@ -421,7 +423,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_command_written_as_a_line_is_read_as_the_same_command(command in any_command()) {
+        fn a_command_round_trips_through_its_line(command in any_command()) {
             let line = command.to_string();
             let read = read(&line);
             let Ok([Line { instruction: Instruction::Run(same), .. }]) = read.as_deref() else {
@@ -431,7 +433,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_typed_is_read_or_refused_in_words(text in "\\PC*|[a-z_]{1,9}( [a-z_]{1,9}=?[\"\\\\a-zA-Z ,#]{0,9}){0,3}") {
+        fn any_text_is_parsed_or_refused_with_a_message(text in "\\PC*|[a-z_]{1,9}( [a-z_]{1,9}=?[\"\\\\a-zA-Z ,#]{0,9}){0,3}") {
             if let Err(errors) = read(&text) {
                 for error in errors {
                     prop_assert!(error.message.ends_with('.') && error.line >= 1 && error.column >= 1, "{}", error);

@@ -1,8 +1,8 @@
-//! The help of commands, from the table of commands.
+//! The help for commands, generated from the table of commands.
 
 use super::specs::{CommandSpec, SPECS};
 
-/// How a text of commands is written, a sentence a line.
+/// The rules of the grammar, one sentence per line.
 pub const GRAMMAR: [&str; 4] = [
     "One command a line: its name, then parameters as name=value, in any order.",
     "A value with spaces stands in quotation marks; within them write \\\" for \" and \\\\ for \\.",
@@ -10,7 +10,7 @@ pub const GRAMMAR: [&str; 4] = [
     "If any line is wrong, none runs; a line that fails stops no other.",
 ];
 
-/// The help of one command, or of all and how they are written.
+/// Returns the help for one command, or for all commands and the grammar.
 pub fn lines(of: Option<&'static CommandSpec>) -> Vec<String> {
     match of {
         Some(spec) => of_command(spec),
@@ -47,7 +47,8 @@ mod tests {
             assert!(all.contains(&own), "{}", spec.name);
             for parameter in spec.parameters {
                 let line = own.lines().find(|line| line.trim_start().starts_with(parameter.name));
-                let line = line.unwrap_or_else(|| panic!("{} says nothing of {}", spec.name, parameter.name));
+                let line =
+                    line.unwrap_or_else(|| panic!("{} does not mention {}", spec.name, parameter.name));
                 assert!(line.contains(parameter.what), "{line}");
                 assert_eq!(line.contains("required"), parameter.required, "{line}");
             }

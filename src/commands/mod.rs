@@ -1,8 +1,8 @@
-//! Automation: commands, as JSON, as lines of text, from a shell and from a page.
+//! Automation: commands from JSON, lines of text, a shell and a page.
 //!
-//! Invariants: one table of commands and parameters ([`specs`]) reads them from JSON and from text, writes the help and
-//! the messages; of a text with a mistake in it no line runs; a command with an idempotency key has its effect once; a
-//! one-time rule has its effect once for its order and action, whoever asks and however often.
+//! Invariants: one table of commands and parameters ([`specs`]) parses JSON and text, and generates the help and
+//! the error messages. If a text has an error, none of its lines runs. A command with an idempotency key takes
+//! effect once. A one-time rule takes effect once per order and action, for all callers together.
 
 pub mod api;
 pub mod domain;

@@ -1,7 +1,7 @@
 //! The page of commands.
 //!
-//! What always holds: a form that is sent twice runs once, for it carries a key; what was typed is kept where a line is
-//! wrong or failed; the page works without JavaScript.
+//! Invariants: a form that is sent twice runs once, because it carries a key; if a line is invalid or fails, the
+//! typed text is kept; the page works without JavaScript.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use super::views::{CommandsPage, MistakeView, RunView};
 use crate::base::identity::SignedIn;
 use crate::commands::Commands;
 use crate::shared::audit::Author;
-use crate::store::ledger::IdempotentRequest;
+use crate::store::idempotency::IdempotentRequest;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Query};
 use crate::web::pages::PageContext;
@@ -26,17 +26,17 @@ use crate::web::routes::Routes;
 /// The address of the page.
 const PATH: &str = "/automation";
 
-/// The routes of the page.
+/// Returns the routes of the page.
 pub fn routes() -> Routes<Commands> {
     Routes::default().get(PATH, Access::Agent, show).post(PATH, Access::Agent, run)
 }
 
-/// What the page is asked for.
+/// The query of the page.
 #[derive(Debug, Default, Deserialize)]
 struct ShowQuery {
-    /// The run whose commands stand in the form again.
+    /// The run whose commands fill the form again.
     again: Option<String>,
-    /// Whether the form has just run some.
+    /// Whether the form has just run commands.
     ran: Option<String>,
 }
 
@@ -51,7 +51,7 @@ async fn show(
     let again = runs.iter().find(|run| query.again.as_ref().is_some_and(|id| *id == run.id.to_string()));
     let text = again.map(|run| run.text.clone()).unwrap_or_default();
     let page = CommandsPage { just_run: query.ran.is_some(), ..page(&commands, context, text, runs) };
-    draw(StatusCode::OK, &page, fragment)
+    render(StatusCode::OK, &page, fragment)
 }
 
 fn page(commands: &Commands, context: PageContext, text: String, runs: Vec<Run>) -> CommandsPage {
@@ -60,7 +60,7 @@ fn page(commands: &Commands, context: PageContext, text: String, runs: Vec<Run>)
     CommandsPage { context, text, key, mistakes: Vec::new(), runs, just_run: false }
 }
 
-fn draw(status: StatusCode, page: &CommandsPage, fragment: bool) -> Result<Response, Problem> {
+fn render(status: StatusCode, page: &CommandsPage, fragment: bool) -> Result<Response, Problem> {
     if fragment { html(status, &page.as_workspace()) } else { html(status, page) }
 }
 
@@ -85,7 +85,7 @@ async fn run(
             let mistakes = MistakeView::all(&form.commands, &errors);
             let runs = commands.recent_runs(who.id).await?;
             let page = CommandsPage { mistakes, ..page(&commands, context, form.commands, runs) };
-            return draw(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
+            return render(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
         }
     };
     let now = commands.clock.now();
@@ -106,15 +106,15 @@ async fn run(
     }
     let text = if failed { run.text } else { String::new() };
     let page = page(&commands, context, text, commands.recent_runs(who.id).await?);
-    draw(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
+    render(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
 }
 
-/// The form as a request that happens once. A page that a browser brought back has an old key, so what was typed is
-/// part of it.
+/// Returns the form as an idempotent request. A page from the browser's history has an old key, so the typed text
+/// is part of the key.
 fn once(form: &CommandsForm, who: &SignedIn, now: jiff::Timestamp) -> Option<IdempotentRequest> {
     let form_key: uuid::Uuid = form.key.parse().ok()?;
-    let asked: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
-    let typed = crate::base::values::fingerprint(&asked);
-    let key = format!("{form_key}-{typed}").parse().ok()?;
-    Some(IdempotentRequest::new(&who.id.to_string(), key, &asked, now))
+    let content: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
+    let digest = crate::base::values::fingerprint(&content);
+    let key = format!("{form_key}-{digest}").parse().ok()?;
+    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, now))
 }

@@ -1,6 +1,6 @@
-//! Running a text of commands, line by line, and the text that says what each line came to.
+//! Runs a text of commands line by line, and renders the results as text.
 //!
-//! What always holds: lines run in order; one that fails stops no other; each has its own result.
+//! Invariants: lines run in order; a failed line does not stop the others; each line has its own result.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,34 +12,34 @@ use super::help;
 use crate::base::calendar::in_new_york;
 use crate::base::values::UsState;
 use crate::commands::Commands;
-use crate::inventory::groups::{Decided, StillParked};
+use crate::inventory::groups::{Decided, RefusedRetry};
 use crate::leads::domain::Lead;
 use crate::orders::OrderError;
 use crate::orders::domain::{Given, Order};
 use crate::shared::audit::Author;
-use crate::store::ledger::{Answer, IdempotentRequest, Lookup};
+use crate::store::idempotency::{Answer, IdempotentRequest, Lookup};
 use crate::web::problem::Problem;
 
-/// What a line came to.
+/// The result of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineResult {
     /// The line's number.
     pub line: usize,
-    /// The status with which the command alone would have been answered.
+    /// The status that the command would have had on its own.
     pub status: u16,
-    /// The command, with what it did or why it failed.
+    /// The command, with its result or its error.
     pub text: String,
-    /// What belongs under it.
+    /// The rows below it.
     pub rows: Vec<String>,
 }
 
 impl LineResult {
-    /// Whether the command was done.
+    /// Returns whether the command succeeded.
     pub fn is_ok(&self) -> bool {
         self.status < 400
     }
 
-    /// The result as text: the number, `ok` or `failed`, the rest; the rows under it, indented.
+    /// Renders the result: the number, `ok` or `failed`, the text, and the rows, indented.
     pub fn render(&self) -> String {
         let word = if self.is_ok() { "ok" } else { "failed" };
         let mut text = format!("{} {word} {}\n", self.line, self.text);
@@ -52,8 +52,8 @@ impl LineResult {
 }
 
 impl Commands {
-    /// Makes the key of a whole text known, so that it is refused for another one. Gives the id of the run: a repeated
-    /// request has that of the first.
+    /// Saves the key of a whole text, so that it cannot be used for another one. Returns the id of the run: a
+    /// repeated request gets the id of the first.
     ///
     /// # Errors
     /// [`AutomationError::KeyOfAnotherRequest`].
@@ -67,19 +67,19 @@ impl Commands {
     }
 }
 
-/// How long lines are begun for where a request waits: one to Lambda has 30 s, and an order may take 18.
+/// How long a waiting request starts lines: a request to Lambda has 30 s, and an order may take 18 s.
 const BUDGET: SignedDuration = SignedDuration::from_secs(10);
 
-const LATE: &str = "Not run, for the lines before it took too long. Send it again.";
+const NOT_RUN: &str = "Not run, because earlier lines took too long. Send it again.";
 
 impl Commands {
-    /// When a request that begins now begins no further line.
+    /// Returns the time after which a request that starts now starts no more lines.
     pub fn deadline(&self) -> Timestamp {
         self.clock.now().saturating_add(BUDGET).unwrap_or(Timestamp::MAX)
     }
 
-    /// Runs the lines of a text, those that can be begun in time. With an idempotency key, each line has its own part of it,
-    /// so that the same text sent again goes on where it stopped.
+    /// Runs the lines that can start in time. With an idempotency key, each line has its own part of it, so that
+    /// the same text sent again continues where it stopped.
     pub async fn run(
         &self,
         lines: &[Line],
@@ -100,7 +100,7 @@ impl Commands {
                     results.push(LineResult {
                         line: line.number,
                         status: 503,
-                        text: format!("{name}: {LATE}"),
+                        text: format!("{name}: {NOT_RUN}"),
                         rows: Vec::new(),
                     });
                     continue;
@@ -111,7 +111,7 @@ impl Commands {
                 }
             };
             results.push(match done {
-                Ok(outcome) => told(line.number, name, &outcome),
+                Ok(outcome) => succeeded(line.number, name, &outcome),
                 Err(error) => failed(line.number, name, error),
             });
         }
@@ -133,17 +133,17 @@ fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
     }
 }
 
-/// Why a command failed, in one line.
+/// Describes why a command failed, in one line.
 pub fn failure_words(error: AutomationError) -> String {
     Problem::from(error).words()
 }
 
-/// What a command did, in one line.
+/// Describes what a command did, in one line.
 pub fn outcome_words(outcome: &Outcome) -> String {
     words(outcome).0
 }
 
-fn told(line: usize, name: &str, outcome: &Outcome) -> LineResult {
+fn succeeded(line: usize, name: &str, outcome: &Outcome) -> LineResult {
     let (words, rows) = words(outcome);
     LineResult { line, status: 200, text: format!("{name} {words}"), rows }
 }
@@ -157,8 +157,8 @@ fn words(outcome: &Outcome) -> (String, Vec<String>) {
         Outcome::OneTimeRule(result) => {
             (format!("action={} {}", result.action, order_words(&result.order)), Vec::new())
         }
-        Outcome::GetOrders(orders) => (counted("orders", orders), orders_table(&orders.items)),
-        Outcome::GetLeads(leads) => (counted("leads", leads), leads_table(&leads.items)),
+        Outcome::GetOrders(orders) => (count_words("orders", orders), orders_table(&orders.items)),
+        Outcome::GetLeads(leads) => (count_words("leads", leads), leads_table(&leads.items)),
         Outcome::RetryDeadLetters(decided) => (decided_words("applied", decided), still_parked(decided)),
         Outcome::DismissDeadLetters(decided) => (decided_words("dismissed", decided), still_parked(decided)),
     }
@@ -169,7 +169,7 @@ fn order_words(order: &Order) -> String {
     format!("order={} status={} leads={} given={}", order.id, order.status, order.lead_count, given.join(","))
 }
 
-fn counted<T>(what: &str, list: &Items<T>) -> String {
+fn count_words<T>(what: &str, list: &Items<T>) -> String {
     match &list.next {
         Some(next) => format!("{what}={} more=yes next={next}", list.items.len()),
         None => format!("{what}={} more=no", list.items.len()),
@@ -185,7 +185,7 @@ fn decided_words(what: &str, decided: &Decided) -> String {
 }
 
 fn still_parked(decided: &Decided) -> Vec<String> {
-    let row = |one: &StillParked| [one.id.to_string(), one.reason.name.clone(), one.reason.words.clone()];
+    let row = |one: &RefusedRetry| [one.id.to_string(), one.reason.name.clone(), one.reason.words.clone()];
     table(["ID", "REASON", "WHY"], decided.refused.iter().map(row))
 }
 
@@ -234,7 +234,7 @@ fn given_table(given: &[Given]) -> Vec<String> {
     table(["STATE", "ASKED", "IN_STOCK", "CAP", "ALREADY_OUT", "GIVEN"], given.iter().map(row))
 }
 
-/// Columns under a head, for eyes and for `awk`: what may hold spaces stands last.
+/// Formats columns below a header, for people and for `awk`: the column that may contain spaces is last.
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
     let rows: Vec<[String; N]> = rows.collect();
     if rows.is_empty() {
@@ -250,12 +250,12 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     rows.iter().map(line).collect()
 }
 
-/// All results as text.
+/// Renders all results as text.
 pub fn render(results: &[LineResult]) -> String {
     results.iter().map(LineResult::render).collect()
 }
 
-/// The status of the first failure, or 200.
+/// Returns the status of the first failure, or 200.
 pub fn status(results: &[LineResult]) -> u16 {
     results.iter().find(|result| !result.is_ok()).map_or(200, |failed| failed.status)
 }
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_has_columns_and_what_may_hold_spaces_last() {
+    fn the_last_column_of_a_table_may_contain_spaces() {
         let row = |id: &str, name: &str| [id.to_owned(), name.to_owned()];
         let lines = table(["ID", "NAME"], [row("é1", "Ann Lee"), row("222", "Bo")].into_iter());
         assert_eq!(lines, ["ID   NAME", "é1   Ann Lee", "222  Bo"]);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_results_has_the_first_failure_as_its_status() {
+    fn the_status_of_a_text_is_that_of_its_first_failure() {
         let line =
             |line, status, text: &str| LineResult { line, status, text: text.to_owned(), rows: Vec::new() };
         let mut results = vec![

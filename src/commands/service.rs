@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The service of this feature and its dependencies. Its methods are in one file per use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -20,7 +20,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// The feature, built of what it needs.
+    /// Creates the service.
     pub fn new(services: &Services, leads: Leads, orders: Orders, inventory: Inventory) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
         Self { dynamo, clock, rng, leads, orders, inventory }

@@ -1,5 +1,5 @@
-//! The one table of commands and their parameters, and how a command is read by it, whether its parameters came as
-//! JSON or as text. Help and messages are made of the same table, so that they cannot drift from what is read.
+//! The table of commands and their parameters, which parses commands from JSON and from text. The help and the
+//! error messages use the same table, so that they always match the parser.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,29 +9,29 @@ use crate::base::values::{Invalid, UsState};
 use crate::inventory::groups::Group;
 use crate::orders::domain::{NewOrder, RequestedStates};
 
-/// A command as the table describes it.
+/// A command in the table.
 #[derive(Debug, Serialize)]
 pub struct CommandSpec {
     /// Its name.
     pub name: &'static str,
-    /// What it does, a sentence.
+    /// What it does, as a sentence.
     pub what: &'static str,
-    /// What it takes.
+    /// Its parameters.
     pub parameters: &'static [Parameter],
     #[serde(skip)]
     build: fn(&mut Given<'_>) -> Option<Command>,
 }
 
-/// A parameter as the table describes it.
+/// A parameter in the table.
 #[derive(Debug, Serialize)]
 pub struct Parameter {
     /// Its name; JSON may also write it in camelCase.
     pub name: &'static str,
-    /// Whether the command needs it.
+    /// Whether the command requires it.
     pub required: bool,
-    /// What it is.
+    /// Its description.
     pub what: &'static str,
-    /// A value that would be right.
+    /// A valid value.
     pub example: &'static str,
 }
 
@@ -51,14 +51,14 @@ const CURSOR: Parameter =
     optional("cursor", "where to go on: the next that the list before it answered", "WyJuZXdlc3QiXQ");
 const LIMIT: Parameter = optional("limit", "the most to list, 1 to 100; 25 unless given", "10");
 
-/// All commands, in the order in which help lists them.
+/// All commands, in the order of the help.
 pub static SPECS: [CommandSpec; 8] = [
     CommandSpec {
         name: "create_order",
         what: "Creates an order with the oldest free leads of each state, as many as its cap leaves.",
         parameters: &[
             required("customer_name", "the customer's name", "Acme Roofing"),
-            required("customer_email", "the customer's e-mail address", "buy@acme.example"),
+            required("customer_email", "the customer's email address", "buy@acme.example"),
             required("requested_states", "states by their two-letter codes", "CA,NY,TX"),
             optional("quantity_per_state", "the most leads of each state, 1 to 1000", "5"),
         ],
@@ -76,7 +76,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "fulfill_order",
-        what: "Fulfils an order with all its leads; one that is fulfilled already is answered as it is.",
+        what: "Fulfills an order with all its leads; one that is fulfilled already is answered as it is.",
         parameters: &[ORDER_ID],
         build: |given| Some(Command::FulfillOrder { order_id: given.text("order_id")? }),
     },
@@ -148,34 +148,34 @@ pub static SPECS: [CommandSpec; 8] = [
     },
 ];
 
-/// What is wrong with a command: with its name, if no parameter is named.
+/// An error in a command. Without a parameter, it is about the command's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// The parameter, as it was given.
+pub struct CommandError {
+    /// The parameter, as given.
     pub parameter: Option<String>,
-    /// What would be right, a sentence.
+    /// What would be right, as a sentence.
     pub message: String,
 }
 
-/// The command of this name.
+/// Returns the command with this name.
 ///
 /// # Errors
-/// Which commands there are.
-pub fn find(name: &str) -> Result<&'static CommandSpec, Wrong> {
+/// An error that lists the commands.
+pub fn find(name: &str) -> Result<&'static CommandSpec, CommandError> {
     SPECS.iter().find(|spec| spec.name == name).ok_or_else(|| {
         let names: Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
         let short: String = name.chars().take(40).collect();
         let message =
             format!("There is no command {}; there are {} and help.", Quoted(&short), names.join(", "));
-        Wrong { parameter: None, message }
+        CommandError { parameter: None, message }
     })
 }
 
-/// Reads a command. A parameter that is null counts as not given.
+/// Parses a command. A null parameter counts as missing.
 ///
 /// # Errors
-/// All that is wrong.
-pub fn read(name: &str, parameters: &[(String, Value)]) -> Result<Command, Vec<Wrong>> {
+/// All errors.
+pub fn read(name: &str, parameters: &[(String, Value)]) -> Result<Command, Vec<CommandError>> {
     let spec = find(name).map_err(|wrong| vec![wrong])?;
     let mut given = Given::new(spec, parameters);
     let command = (spec.build)(&mut given);
@@ -186,7 +186,7 @@ pub fn read(name: &str, parameters: &[(String, Value)]) -> Result<Command, Vec<W
 }
 
 impl CommandSpec {
-    /// The command as a line that could be typed.
+    /// Returns the command as an example line.
     pub fn example(&self) -> String {
         let parameters = self.parameters.iter().map(|parameter| format!(" {}", parameter.example()));
         std::iter::once(self.name.to_owned()).chain(parameters).collect()
@@ -194,13 +194,13 @@ impl CommandSpec {
 }
 
 impl Parameter {
-    /// The parameter as it could stand in a line.
+    /// Returns the parameter as it could appear in a line.
     pub fn example(&self) -> String {
         format!("{}={}", self.name, Quoted(self.example))
     }
 }
 
-/// `orderId` and `order_id` are one name.
+/// Converts a name to snake case: `orderId` and `order_id` are the same name.
 fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for c in name.chars() {
@@ -212,11 +212,11 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// The parameters that were given, while a command is made of them.
+/// The given parameters, while a command is built from them.
 struct Given<'a> {
     spec: &'static CommandSpec,
     values: Vec<(&'static Parameter, &'a str, &'a Value)>,
-    wrong: Vec<Wrong>,
+    wrong: Vec<CommandError>,
 }
 
 impl<'a> Given<'a> {
@@ -242,16 +242,16 @@ impl<'a> Given<'a> {
     }
 
     fn refuse(&mut self, name: &str, message: String) {
-        self.wrong.push(Wrong { parameter: Some(name.to_owned()), message });
+        self.wrong.push(CommandError { parameter: Some(name.to_owned()), message });
     }
 
-    /// A parameter that may be missing; nothing at all if it is wrong.
+    /// Reads an optional parameter. Returns `None` if it is invalid.
     fn optional<T>(
         &mut self,
         name: &str,
         read: impl Fn(&Value) -> Option<Result<T, Invalid>>,
     ) -> Option<Option<T>> {
-        let Some((parameter, called, value)) =
+        let Some((parameter, given_name, value)) =
             self.values.iter().find(|(parameter, ..)| parameter.name == name).copied()
         else {
             return Some(None);
@@ -261,11 +261,11 @@ impl<'a> Given<'a> {
             Some(Err(invalid)) => invalid.to_string(),
             None => format!("This is {}, for example {}.", parameter.what, parameter.example()),
         };
-        self.refuse(called, message);
+        self.refuse(given_name, message);
         None
     }
 
-    /// A parameter that must be there.
+    /// Reads a required parameter.
     fn required<T>(&mut self, name: &str, read: impl Fn(&Value) -> Option<Result<T, Invalid>>) -> Option<T> {
         let value = self.optional(name, read)?;
         if value.is_none()
@@ -278,24 +278,24 @@ impl<'a> Given<'a> {
         value
     }
 
-    /// A text that must be there.
+    /// Reads a required text.
     fn text<T: std::str::FromStr<Err = Invalid>>(&mut self, name: &str) -> Option<T> {
         self.required(name, text)
     }
 }
 
-/// Which dead letters.
+/// Reads which dead letters are meant.
 fn group(given: &mut Given<'_>) -> Option<Group> {
     let (reason, sku) = (given.optional("reason", text), given.optional("sku", text));
     Some(Group { reason: reason?, sku: sku? })
 }
 
-/// A text; nothing if JSON has something else.
+/// Parses a text. Returns `None` for another JSON type.
 fn text<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T, Invalid>> {
     value.as_str().map(str::parse)
 }
 
-/// A number, which text and JSON may both write as text.
+/// Parses a number, which may also be written as text.
 fn number<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T, Invalid>> {
     match value {
         Value::Number(number) => Some(number.to_string().parse()),
@@ -303,7 +303,7 @@ fn number<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T
     }
 }
 
-/// States with commas between them, or a list of them.
+/// Parses states, separated by commas or as a list.
 fn states(value: &Value) -> Option<Result<RequestedStates, Invalid>> {
     let Value::Array(codes) = value else { return text(value) };
     let codes: Option<Vec<&str>> = codes.iter().map(Value::as_str).collect();
@@ -325,14 +325,14 @@ mod tests {
         parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// What is wrong, by parameter.
+    /// Returns the errors, by parameter.
     fn wrong(name: &str, parameters: &Value) -> Vec<(String, String)> {
-        let wrong = read(name, &given(parameters)).expect_err("it is wrong");
+        let wrong = read(name, &given(parameters)).expect_err("an error");
         wrong.into_iter().map(|wrong| (wrong.parameter.unwrap_or_default(), wrong.message)).collect()
     }
 
     #[test]
-    fn each_example_of_the_table_is_right() {
+    fn every_example_of_the_table_is_valid() {
         for spec in &SPECS {
             let example = |parameter: &Parameter| (parameter.name.to_owned(), Value::from(parameter.example));
             let all: Vec<_> = spec.parameters.iter().map(example).collect();
@@ -340,14 +340,14 @@ mod tests {
             assert_eq!(command.name(), spec.name);
             let names: Vec<_> = command.parameters().into_iter().map(|(name, _)| name).collect();
             let table: Vec<_> = spec.parameters.iter().map(|parameter| parameter.name).collect();
-            assert_eq!(names, table, "a command tells its parameters in the order of the table");
+            assert_eq!(names, table, "a command lists its parameters in the order of the table");
             let needed = spec.parameters.iter().filter(|parameter| parameter.required);
             read(spec.name, &needed.map(example).collect::<Vec<_>>()).expect("the rest is optional");
         }
     }
 
     #[test]
-    fn names_are_read_in_snake_case_and_camel_case_alike() {
+    fn names_may_be_in_snake_case_or_camel_case() {
         let snake = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": ["ca", "NY", "CA"], "quantity_per_state": 5 });
         let camel = json!({ "customerName": "Acme", "customerEmail": "a@acme.example", "requestedStates": "CA, NY", "quantityPerState": "5" });
         assert_eq!(read("create_order", &given(&snake)), read("create_order", &given(&camel)));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_named_with_what_would_be_right() {
+    fn all_errors_are_listed_with_what_would_be_right() {
         let order = |field: &str, value: Value| {
             let mut order = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": "CA" });
             order[field] = value;
@@ -365,7 +365,7 @@ mod tests {
             ("customer_name", json!(""), "Give a name."),
             ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
             ("customer_name", json!(null), "This is missing; give the customer's name"),
-            ("customer_email", json!("acme"), "This is not an e-mail address"),
+            ("customer_email", json!("acme"), "This is not an email address"),
             ("requested_states", json!([]), "Name at least one state"),
             ("requested_states", json!("XX"), "XX is not a US state"),
             ("requested_states", json!(["CA", "Texas"]), "Texas is not a US state"),
@@ -382,7 +382,7 @@ mod tests {
         ] {
             let wrong = wrong("create_order", &order(field, value));
             assert_eq!(wrong.len(), 1, "{field}: {wrong:?}");
-            // The name given second is the one that is refused; an object gives them in the order of the alphabet.
+            // The second of two equal names is refused. An object sorts its names alphabetically.
             assert!(snake_case(&wrong[0].0) == snake_case(field), "{wrong:?}");
             assert!(wrong[0].1.contains(words), "{field}: {wrong:?}");
         }
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_command_is_told_which_there_are() {
+    fn the_error_for_an_unknown_command_lists_all_commands() {
         let wrong = wrong("fulfil_order", &json!({}));
         let words = "There is no command fulfil_order; there are create_order, fulfill_order, delete_order, \
                      get_orders, get_leads, retry_dead_letters, dismiss_dead_letters, one_time_rule and help.";

@@ -1,4 +1,4 @@
-//! What was run from the page, as each account last ran it.
+//! The last runs of each account from the page.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,22 +16,20 @@ time_ordered_id!(
     "a run"
 );
 
-/// How many runs the page shows.
-pub(super) const SHOWN: i32 = 20;
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// The most bytes that are kept of all results of a run: the text and they are one item.
-const KEPT_BYTES: usize = 32 * 1024;
+/// The number of runs on the page.
+pub(super) const PAGE_SIZE: i32 = 20;
+const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The maximum size of a run's results in bytes, because the text and the results are one item.
+const MAX_BYTES: usize = 32 * 1024;
 
-/// A text of commands that was run, and what its lines came to.
+/// A text of commands that was run, with the results of its lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Run {
-    /// The id.
     pub(super) id: RunId,
-    /// When.
     pub(super) at: Timestamp,
-    /// The commands as they were typed.
+    /// The commands as typed.
     pub(super) text: String,
-    /// What each came to.
+    /// The result of each line.
     pub(super) results: Vec<LineResult>,
 }
 
@@ -40,11 +38,11 @@ fn run_key(account: AccountId, sort: impl Into<String>) -> Key {
 }
 
 impl Commands {
-    /// Keeps a run for a week. A repeated request keeps it again under the same id.
+    /// Saves a run for a week. A repeated request saves it again under the same id.
     pub(super) async fn keep_run(&self, account: AccountId, run: &Run) -> Result<(), StoreError> {
-        let run = Run { results: shortened(&run.results), ..run.clone() };
+        let run = Run { results: truncate(&run.results), ..run.clone() };
         let mut item = to_item(&run_key(account, run.id.to_string()), &run)?;
-        let expiry = run.at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
+        let expiry = run.at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
         item.insert(TTL.to_owned(), to_attribute(expiry.as_second())?);
         match self.dynamo.write(self.dynamo.guarded_write().put_derived("run", item)).await {
             Ok(()) => Ok(()),
@@ -55,33 +53,34 @@ impl Commands {
         }
     }
 
-    /// The last runs of an account, newest first.
+    /// Returns the last runs of an account, newest first.
     pub(super) async fn recent_runs(&self, account: AccountId) -> Result<Vec<Run>, StoreError> {
-        let page = self.dynamo.select(&Select::partition(run_key(account, "").pk, SHOWN).backwards()).await?;
+        let page =
+            self.dynamo.select(&Select::partition(run_key(account, "").pk, PAGE_SIZE).backwards()).await?;
         let mut runs: Vec<Run> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        // DynamoDB drops what has expired in its own time.
-        let oldest = self.clock.now().saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN);
+        // DynamoDB may remove expired items late.
+        let oldest = self.clock.now().saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         runs.retain(|run| run.at >= oldest);
         Ok(runs)
     }
 }
 
-/// The results with as many rows as there is room for.
-fn shortened(results: &[LineResult]) -> Vec<LineResult> {
-    let mut room = KEPT_BYTES;
-    let mut keep = |row: &String| {
-        room = room.saturating_sub(row.len() + 1);
-        room > 0
+/// Returns the results with as many rows as fit.
+fn truncate(results: &[LineResult]) -> Vec<LineResult> {
+    let mut remaining = MAX_BYTES;
+    let mut fits = |row: &String| {
+        remaining = remaining.saturating_sub(row.len() + 1);
+        remaining > 0
     };
-    let shorten = |result: &LineResult| {
-        let mut rows: Vec<String> = result.rows.iter().take_while(|row| keep(row)).cloned().collect();
+    let truncate_rows = |result: &LineResult| {
+        let mut rows: Vec<String> = result.rows.iter().take_while(|row| fits(row)).cloned().collect();
         let dropped = result.rows.len() - rows.len();
         if dropped > 0 {
             rows.push(format!("… and {dropped} more rows, which are not kept"));
         }
         LineResult { rows, ..result.clone() }
     };
-    results.iter().map(shorten).collect()
+    results.iter().map(truncate_rows).collect()
 }
 
 #[cfg(test)]
@@ -89,15 +88,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_a_run_has_its_bounds() {
+    fn the_saved_results_of_a_run_are_bounded() {
         let rows = vec!["x".repeat(1023); 100];
         let result =
             |line| LineResult { line, status: 200, text: "get_leads".to_owned(), rows: rows.clone() };
-        let short = shortened(&[result(1), result(2)]);
+        let short = truncate(&[result(1), result(2)]);
         assert_eq!(short[0].rows.len(), 32);
         assert_eq!(short[0].rows[31], "… and 69 more rows, which are not kept");
         assert_eq!(short[1].rows, ["… and 100 more rows, which are not kept"]);
         let few = LineResult { rows: vec!["ID".to_owned()], ..result(1) };
-        assert_eq!(shortened(std::slice::from_ref(&few)), [few]);
+        assert_eq!(truncate(std::slice::from_ref(&few)), [few]);
     }
 }

@@ -10,19 +10,19 @@ use super::store::Run;
 use crate::base::identity::SignedIn;
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// Where commands are typed, with their help beside it and what the last ones came to.
+/// A form for commands, with the help and the last results.
 #[derive(Template)]
 #[template(path = "automation/commands.html", blocks = ["workspace"])]
 pub(super) struct CommandsPage {
     pub(super) context: PageContext,
-    /// What was typed.
+    /// The typed text.
     pub(super) text: String,
-    /// What makes a repeated form one run.
+    /// The key that makes a repeated form one run.
     pub(super) key: String,
-    /// What is wrong with what was typed.
+    /// The errors in the typed text.
     pub(super) mistakes: Vec<MistakeView>,
     pub(super) runs: Vec<RunView>,
-    /// Whether the first run is what the form just did.
+    /// Whether the first run was just started by the form.
     pub(super) just_run: bool,
 }
 
@@ -40,7 +40,7 @@ impl CommandsPage {
     }
 }
 
-/// A line with a mistake in it.
+/// A line with an error.
 pub(super) struct MistakeView {
     line: usize,
     typed: String,
@@ -48,7 +48,7 @@ pub(super) struct MistakeView {
 }
 
 impl MistakeView {
-    /// The mistakes of a text, each with its line.
+    /// Returns the errors of a text, each with its line.
     pub(super) fn all(text: &str, errors: &[LineError]) -> Vec<Self> {
         let view = |error: &LineError| {
             let typed = text.lines().nth(error.line - 1).unwrap_or_default().chars().take(200).collect();
@@ -58,7 +58,7 @@ impl MistakeView {
     }
 }
 
-/// A run as the page shows it.
+/// A run on the page.
 pub(super) struct RunView {
     id: String,
     at: DisplayTime,
@@ -66,7 +66,7 @@ pub(super) struct RunView {
     failed: usize,
 }
 
-/// What a line of a run came to.
+/// The result of a line.
 struct LineView {
     line: usize,
     ok: bool,
@@ -89,7 +89,7 @@ impl From<Run> for RunView {
 }
 
 impl RunView {
-    /// What became of the run as a whole.
+    /// Summarizes the run.
     fn summary(&self) -> String {
         let all = self.lines.len();
         let unit = if all == 1 { "command" } else { "commands" };

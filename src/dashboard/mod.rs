@@ -1,5 +1,5 @@
-//! The start page of agents: the day's numbers, the pipeline, the stock, what is out against its cap, and the newest
-//! orders. Five reads at most, whatever the desk holds; what the stream counted says which time it stands for.
+//! The start page of agents: the day's numbers, the pipeline, the stock, the fullest caps, and the newest orders.
+//! It takes at most five reads, however many records there are. Counts from the stream show their time.
 
 mod page;
 mod routes;

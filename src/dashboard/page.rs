@@ -28,13 +28,13 @@ pub(super) async fn start_page(
     }
 }
 
-/// Days that the chart shows.
+/// The number of days in the chart.
 const DAYS: u8 = 14;
-/// The newest orders that it lists.
+/// The number of orders in the list.
 const ORDERS: u16 = 6;
 
 impl Dashboard {
-    /// The dashboard, or for a desk without leads, how to begin.
+    /// Renders the dashboard, or how to start if there are no leads.
     ///
     /// # Errors
     /// [`Problem`] if the store failed.
@@ -47,7 +47,7 @@ impl Dashboard {
             self.newest(),
         )
         .await?;
-        // Where the reader of the stream is another process, what is on the page shows whether it is late.
+        // If another process reads the stream, the data on the page shows whether it is late.
         let changed = newest.orders.iter().map(|order| order.updated_at).max();
         let stats = stats.known_changed(changed, self.clock.now());
         if stats.total == 0 && newest.orders.is_empty() && self.has_no_lead().await? {
@@ -61,7 +61,7 @@ impl Dashboard {
         Ok(self.orders.list(&request).await?)
     }
 
-    /// Whether there is no lead: the statistics alone are a moment old.
+    /// Returns whether there are no leads. The statistics alone may be slightly old.
     async fn has_no_lead(&self) -> Result<bool, Problem> {
         let request = ListRequest { limit: 1, ..ListRequest::default() };
         Ok(self.leads.list(&request).await?.leads.is_empty())

@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The service of this feature and its dependencies. Its methods are in one file per use case.
 
 use crate::base::clock::Clock;
 use crate::leads::Leads;
@@ -18,7 +18,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// The feature, built of what it needs.
+    /// Creates the service.
     pub fn new(
         services: &Services,
         leads: Leads,

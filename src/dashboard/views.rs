@@ -1,4 +1,4 @@
-//! What the dashboard shows, and the geometry of its charts.
+//! The data of the dashboard, and the geometry of its charts.
 
 use askama::Template;
 use jiff::civil::Date;
@@ -10,7 +10,7 @@ use crate::orders::views::OrderView;
 use crate::stats::{Day, Stats};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// A desk without leads.
+/// The start page without any leads.
 #[derive(Template)]
 #[template(path = "dashboard/start.html")]
 pub(super) struct StartPage {
@@ -24,9 +24,9 @@ pub(super) struct DashboardPage {
     context: PageContext,
     /// The day in New York.
     today: String,
-    /// The time that the counts stand for.
+    /// The time of the counts.
     as_of: Option<DisplayTime>,
-    /// How late the counts are, in words.
+    /// How late the counts are, as text.
     late: Option<String>,
     /// The day's numbers.
     tiles: Vec<Tile>,
@@ -48,19 +48,19 @@ struct Tile {
     number: u64,
 }
 
-/// A bar with its number: `width` of 100.
+/// A bar with its number. `width` is in percent.
 #[derive(Debug, PartialEq, Eq)]
 struct Bar {
     label: String,
     text: String,
     width: u64,
     kind: &'static str,
-    /// Where the things it counts are listed.
+    /// The address of a list of the counted records.
     link: Option<String>,
 }
 
-/// The states that a part of the page shows at the most.
-const MOST_STATES: usize = 10;
+/// The maximum number of states in a section.
+const MAX_STATES: usize = 10;
 
 impl DashboardPage {
     pub(super) fn new(
@@ -71,7 +71,7 @@ impl DashboardPage {
         orders: &[Order],
     ) -> Self {
         Self {
-            today: days.last().map(|day| in_words(day.date)).unwrap_or_default(),
+            today: days.last().map(|day| long_date(day.date)).unwrap_or_default(),
             as_of: stats.as_of.map(Into::into),
             late: stats.late(),
             tiles: days.last().map(tiles).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl DashboardPage {
     }
 }
 
-fn in_words(day: Date) -> String {
+fn long_date(day: Date) -> String {
     day.strftime("%A, %B %-d").to_string()
 }
 
@@ -143,7 +143,7 @@ fn states(stats: &Stats) -> Vec<Bar> {
         kind: "",
         link: Some(format!("/leads?state={state}")),
     };
-    counts.into_iter().take(MOST_STATES).map(bar).collect()
+    counts.into_iter().take(MAX_STATES).map(bar).collect()
 }
 
 fn fullest(caps: &Caps) -> Vec<Bar> {
@@ -160,10 +160,10 @@ fn fullest(caps: &Caps) -> Vec<Bar> {
             link: None,
         }
     };
-    out.into_iter().take(MOST_STATES).map(bar).collect()
+    out.into_iter().take(MAX_STATES).map(bar).collect()
 }
 
-/// Two bars for each day, drawn on a sheet of [`Chart::WIDTH`] by [`Chart::HEIGHT`].
+/// Two bars per day, drawn in a box of [`Chart::WIDTH`] by [`Chart::HEIGHT`].
 struct Chart {
     days: Vec<ChartDay>,
     most: u64,
@@ -177,7 +177,7 @@ struct ChartDay {
     delivered: Column,
 }
 
-/// A bar that stands on the axis.
+/// A bar on the axis.
 struct Column {
     x: u64,
     y: u64,
@@ -198,7 +198,7 @@ impl Chart {
             let height = if count == 0 { 0 } else { (count * (Self::AXIS - Self::TOP) / most.max(1)).max(2) };
             Column { x, y: Self::AXIS - height, height }
         };
-        let drawn = days.iter().zip(0u64..).map(|(day, nth)| {
+        let chart_days = days.iter().zip(0u64..).map(|(day, nth)| {
             let middle = nth * slot + slot / 2;
             ChartDay {
                 label: day.date.strftime("%-d").to_string(),
@@ -207,12 +207,12 @@ impl Chart {
                 delivered: column(middle + 1, day.leads_delivered),
             }
         });
-        let told = |day: &Day| {
+        let describe = |day: &Day| {
             let date = day.date.strftime("%b %-d");
             format!("{date}: {} created, {} delivered", day.leads_created, day.leads_delivered)
         };
-        let words = days.iter().map(told).collect::<Vec<_>>().join("; ");
-        Self { days: drawn.collect(), most, words }
+        let words = days.iter().map(describe).collect::<Vec<_>>().join("; ");
+        Self { days: chart_days.collect(), most, words }
     }
 
     fn width(&self) -> u64 {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_stand_on_the_axis_and_stay_on_the_sheet() {
+    fn bars_start_at_the_axis_and_stay_in_the_box() {
         let days: Vec<Day> = (1..=14).map(|n| day(&format!("2026-11-{n:02}"), n * 100, n / 14)).collect();
         let chart = Chart::of(&days);
         assert_eq!(chart.most, 1_400);
@@ -259,13 +259,13 @@ mod tests {
                 assert!(column.y >= Chart::TOP && column.x + Chart::COLUMN <= Chart::WIDTH);
             }
         }
-        assert_eq!(chart.days[13].created.y, Chart::TOP, "the largest reaches the top");
-        assert_eq!(chart.days[13].delivered.height, 2, "the smallest is still to be seen");
+        assert_eq!(chart.days[13].created.y, Chart::TOP, "the largest bar reaches the top");
+        assert_eq!(chart.days[13].delivered.height, 2, "the smallest bar is still visible");
         assert!(chart.words.starts_with("Nov 1: 100 created, 0 delivered; Nov 2"));
     }
 
     #[test]
-    fn a_chart_of_nothing_divides_by_nothing() {
+    fn an_empty_chart_does_not_divide_by_zero() {
         assert_eq!(Chart::of(&[]).words, "");
         assert_eq!(Chart::of(&[day("2026-11-22", 0, 0)]).days[0].created.height, 0);
         assert_eq!((width(0, 0), width(1, 1_000), width(20, 10)), (0, 1, 100));

@@ -1,4 +1,5 @@
-//! One write of one item: checked before it waits, judged against the stored item, and turned into storage changes.
+//! A write to one item: parsed before it enters the queue, evaluated against the stored item, and turned into
+//! storage changes.
 
 use std::sync::Arc;
 
@@ -13,79 +14,76 @@ use super::stream::LoggedChange;
 use super::tables::{Catalog, ItemKey, KeyError, Table};
 use super::{expiry, index};
 
-/// The most bytes of an item, as DynamoDB counts them.
+/// The maximum size of an item in bytes, as DynamoDB counts it.
 pub const MAX_ITEM: usize = 400 * 1024;
 
 type Names = std::collections::HashMap<String, String>;
 
-/// What a request says about one write, whatever operation it is part of.
+/// The parameters of one write, common to all write operations.
 #[derive(Default)]
 pub struct Request<'a> {
     pub table: &'a str,
     pub condition: Option<&'a str>,
     pub names: Option<&'a Names>,
     pub values: Option<&'a Attributes>,
-    /// Whether a refusal by the condition shows the stored item.
+    /// Whether a failed condition returns the stored item.
     pub returns_old: bool,
 }
 
-/// A write that is ready to be judged.
+/// A write that is ready to be evaluated.
 pub struct Action {
-    /// The item's table.
     pub table: Arc<Table>,
-    /// The item's key.
     pub key: ItemKey,
-    /// What happens to the item.
     pub change: Change,
     condition: Option<Condition>,
     returns_old: bool,
 }
 
-/// What a write does to its item.
+/// The change that a write makes to its item.
 pub enum Change {
-    /// The item becomes this one, encoded.
+    /// Replaces the item with this encoded one.
     Put(Vec<u8>),
-    /// Some attributes change.
+    /// Changes some attributes.
     Update(Update),
-    /// The item goes.
+    /// Deletes the item.
     Delete,
-    /// Nothing; only the condition counts.
+    /// Changes nothing and only checks the condition.
     Check,
 }
 
-/// Why a write cannot be done.
-pub enum Refusal {
-    /// The condition does not hold; with the stored item if the request wants it and there is one.
+/// The reason why a write cannot be applied.
+pub enum ActionError {
+    /// The condition is false. Contains the stored item if the request asks for it and the item exists.
     Condition(Option<Vec<u8>>),
     /// The write does not fit the table or the stored item.
     Invalid(String),
 }
 
-/// Why a request is refused before it is judged.
-pub enum Rejection {
-    /// The whole request is.
+/// The reason why a request is rejected before it is evaluated.
+pub enum PrepareError {
+    /// The whole request is rejected.
     Request(EngineError),
-    /// Only this action is: in a transaction, the others are still judged.
+    /// Only this action is rejected. The other actions of the transaction are still evaluated.
     Action(String),
 }
 
-impl From<EngineError> for Rejection {
+impl From<EngineError> for PrepareError {
     fn from(error: EngineError) -> Self {
         Self::Request(error)
     }
 }
 
-impl From<KeyError> for Rejection {
+impl From<KeyError> for PrepareError {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Malformed(message) => Self::Request(EngineError::invalid(message)),
-            KeyError::Unfit(message) => Self::Action(message),
+            KeyError::Mismatch(message) => Self::Action(message),
         }
     }
 }
 
-impl Rejection {
-    /// The error of an operation with a single action.
+impl PrepareError {
+    /// Returns the error of an operation with a single action.
     pub fn into_error(self) -> EngineError {
         match self {
             Self::Request(error) => error,
@@ -94,18 +92,18 @@ impl Rejection {
     }
 }
 
-/// The item before and after a write that can be done. Both are encoded.
+/// The item before and after a successful write. Both are encoded.
 pub struct Outcome {
-    /// The stored item; none if there was none.
+    /// The stored item, or `None` if it did not exist.
     pub old: Option<Vec<u8>>,
-    /// The item after the write; none if there is none.
+    /// The item after the write, or `None` if it no longer exists.
     pub new: Option<Vec<u8>>,
 }
 
-/// The table with this name.
+/// Returns the table with this name.
 ///
 /// # Errors
-/// `ResourceNotFoundException` if there is none.
+/// `ResourceNotFoundException` if the table does not exist.
 pub fn find_table<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Arc<Table>, EngineError> {
     catalog.get(name).ok_or_else(EngineError::table_not_found)
 }
@@ -125,11 +123,11 @@ fn parse<T>(
 }
 
 impl Action {
-    /// A put of this item.
+    /// Prepares a put of this item.
     ///
     /// # Errors
-    /// [`Rejection`] in DynamoDB's words.
-    pub fn put(catalog: &Catalog, request: &Request<'_>, item: &Attributes) -> Result<Self, Rejection> {
+    /// [`PrepareError`] with DynamoDB's message.
+    pub fn put(catalog: &Catalog, request: &Request<'_>, item: &Attributes) -> Result<Self, PrepareError> {
         let item = codec::encode_item(item).map_err(|error| EngineError::invalid(error.to_string()))?;
         let ((), condition) = parse(request, |_| Ok(()))?;
         if ItemRef(&item).size() > MAX_ITEM {
@@ -137,20 +135,20 @@ impl Action {
         }
         let table = find_table(catalog, request.table)?;
         let key = table.key_of(ItemRef(&item))?;
-        index::check_keys(table, ItemRef(&item)).map_err(Rejection::Action)?;
+        index::check_keys(table, ItemRef(&item)).map_err(PrepareError::Action)?;
         Ok(Self::new(table, key, Change::Put(item), condition, request))
     }
 
-    /// An update of the item under this key.
+    /// Prepares an update of the item with this key.
     ///
     /// # Errors
-    /// [`Rejection`] in DynamoDB's words.
+    /// [`PrepareError`] with DynamoDB's message.
     pub fn update(
         catalog: &Catalog,
         request: &Request<'_>,
         key: &Attributes,
         update: Option<&str>,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, PrepareError> {
         let (update, condition) = parse(request, |references| match update {
             Some(text) => expression::parse_update(text, references),
             None => Ok(Update::default()),
@@ -158,7 +156,7 @@ impl Action {
         let table = find_table(catalog, request.table)?;
         let key = table.key(key)?;
         if let Some(path) = update.paths().into_iter().find(|path| table.keys.contains(&path.attribute)) {
-            return Err(Rejection::Action(format!(
+            return Err(PrepareError::Action(format!(
                 "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of the key",
                 path.attribute
             )));
@@ -166,19 +164,19 @@ impl Action {
         Ok(Self::new(table, key, Change::Update(update), condition, request))
     }
 
-    /// A deletion of the item under this key.
+    /// Prepares a deletion of the item with this key.
     ///
     /// # Errors
-    /// [`Rejection`] in DynamoDB's words.
-    pub fn delete(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, Rejection> {
+    /// [`PrepareError`] with DynamoDB's message.
+    pub fn delete(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, PrepareError> {
         Self::by_key(catalog, request, key, Change::Delete)
     }
 
-    /// A check of the item under this key.
+    /// Prepares a condition check of the item with this key.
     ///
     /// # Errors
-    /// [`Rejection`] in DynamoDB's words.
-    pub fn check(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, Rejection> {
+    /// [`PrepareError`] with DynamoDB's message.
+    pub fn check(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, PrepareError> {
         Self::by_key(catalog, request, key, Change::Check)
     }
 
@@ -187,14 +185,14 @@ impl Action {
         request: &Request<'_>,
         key: &Attributes,
         change: Change,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, PrepareError> {
         let ((), condition) = parse(request, |_| Ok(()))?;
         let table = find_table(catalog, request.table)?;
         let key = table.key(key)?;
         Ok(Self::new(table, key, change, condition, request))
     }
 
-    /// A deletion by the engine itself.
+    /// Creates a deletion that the engine itself performs.
     pub fn deletion(table: &Arc<Table>, key: ItemKey) -> Self {
         Self::new(table, key, Change::Delete, None, &Request::default())
     }
@@ -209,15 +207,16 @@ impl Action {
         Self { table: table.clone(), key, change, condition, returns_old: request.returns_old }
     }
 
-    /// Judges the write against the stored item.
+    /// Evaluates the write against the stored item.
     ///
     /// # Errors
-    /// `InternalServerError` if the stored item cannot be read; the inner error if the write cannot be done.
-    pub fn judge(&self, read: &dyn Read) -> Result<Result<Outcome, Refusal>, EngineError> {
+    /// `InternalServerError` if the stored item cannot be read. The inner error if the write cannot be
+    /// applied.
+    pub fn evaluate(&self, read: &dyn Read) -> Result<Result<Outcome, ActionError>, EngineError> {
         let old = load(read, &self.key)?;
         let stored = ItemRef(old.as_deref().unwrap_or_default());
-        if self.condition.as_ref().is_some_and(|condition| !expression::holds(condition, stored)) {
-            return Ok(Err(Refusal::Condition(if self.returns_old { old } else { None })));
+        if self.condition.as_ref().is_some_and(|condition| !expression::is_satisfied(condition, stored)) {
+            return Ok(Err(ActionError::Condition(if self.returns_old { old } else { None })));
         }
         let new = match &self.change {
             Change::Put(item) => Some(item.clone()),
@@ -225,7 +224,7 @@ impl Action {
             Change::Check => old.clone(),
             Change::Update(update) => match self.updated(update, old.as_deref()) {
                 Ok(new) => Some(new),
-                Err(message) => return Ok(Err(Refusal::Invalid(message))),
+                Err(message) => return Ok(Err(ActionError::Invalid(message))),
             },
         };
         Ok(Ok(Outcome { old, new }))
@@ -241,7 +240,8 @@ impl Action {
         Ok(new)
     }
 
-    /// Adds what an outcome changes to a batch, its cost to the usage, and its log entry, if the table has a stream.
+    /// Adds the outcome to `into`: its storage changes, its cost and, if the table has a stream, its log
+    /// entry.
     pub fn commit(&self, outcome: Outcome, transactional: bool, by_service: bool, into: &mut Effects) {
         let Outcome { old, new } = outcome;
         let (old_item, new_item) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
@@ -279,21 +279,21 @@ impl Action {
     }
 }
 
-/// What writes that belong together change.
+/// The effects of writes that are committed together.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// The changes of storage.
+    /// Changes to the storage.
     pub batch: Batch,
-    /// The changes for the stream.
+    /// Changes for the stream.
     pub changes: Vec<LoggedChange>,
-    /// What it costs.
+    /// Consumed capacity.
     pub usage: Usage,
 }
 
-/// The stored item under a key, encoded.
+/// Reads the item with this key, encoded.
 ///
 /// # Errors
-/// `InternalServerError` if it cannot be read or is damaged.
+/// `InternalServerError` if the item cannot be read or is damaged.
 pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineError> {
     let Some(sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
         return Ok(None);
@@ -302,18 +302,18 @@ pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineErr
     Ok(Some(item.into_owned()))
 }
 
-/// Decodes an item that storage gave.
+/// Decodes a stored item.
 ///
 /// # Errors
-/// `InternalServerError` if it is damaged.
+/// `InternalServerError` if the item is damaged.
 pub fn decode(item: &[u8]) -> Result<Attributes, EngineError> {
     ItemRef(item).decode().map_err(|_| damaged())
 }
 
-/// Some attributes of an item, decoded.
+/// Decodes some attributes of an item.
 ///
 /// # Errors
-/// `InternalServerError` if it is damaged.
+/// `InternalServerError` if the item is damaged.
 pub fn pick<'a>(item: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Attributes, EngineError> {
     let decode = |value: ValueRef<'_>| -> Result<AttributeValue, EngineError> {
         value.decode().map_err(|_| damaged())

@@ -1,8 +1,9 @@
-//! Capacity units by AWS's rule.
+//! Capacity units, computed as AWS does.
 //!
-//! A write costs one unit for each started KB of the larger of the old and the new item, twice as much in a transaction.
-//! Indexes are billed apart and never twice ([`index::units`](super::index::units)). A read costs one unit for each
-//! started 4 KB if it is consistent, else half of that.
+//! A write costs one unit for each started KB of the larger of the old and the new item, and twice as much in
+//! a transaction. Index units are counted separately and are not doubled in a transaction
+//! ([`index::units`](super::index::units)). A consistent read costs one unit for each started 4 KB, any other
+//! read half of that.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +11,7 @@ use aws_sdk_dynamodb::types::{Capacity, ConsumedCapacity, ReturnConsumedCapacity
 
 use super::index::units;
 
-/// What an operation costs, by table.
+/// The capacity that an operation consumes, by table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Usage {
     tables: BTreeMap<String, TableUsage>,
@@ -22,30 +23,30 @@ struct TableUsage {
     indexes: BTreeMap<String, f64>,
 }
 
-/// The units of a write whose larger item has this many bytes.
+/// Returns the units of a write whose larger item has `size` bytes.
 pub fn write_units(size: usize, transactional: bool) -> f64 {
     units(size) * if transactional { 2.0 } else { 1.0 }
 }
 
-/// The units of a read of this many bytes.
+/// Returns the units of a read of `size` bytes.
 pub fn read_units(size: usize, consistent: bool) -> f64 {
     let started = u32::try_from(size.max(1).div_ceil(4096)).unwrap_or(u32::MAX);
     f64::from(started) * if consistent { 1.0 } else { 0.5 }
 }
 
 impl Usage {
-    /// Adds units of a table.
+    /// Adds units to a table.
     pub fn table(&mut self, table: &str, units: f64) {
         self.tables.entry(table.to_owned()).or_default().table += units;
     }
 
-    /// Adds units of an index.
+    /// Adds units to an index.
     pub fn index(&mut self, table: &str, index: &str, units: f64) {
         let usage = self.tables.entry(table.to_owned()).or_default();
         *usage.indexes.entry(index.to_owned()).or_default() += units;
     }
 
-    /// The units as the request wants them: one entry for each table, or none.
+    /// Returns the units in the form that the request asks for: one entry for each table, or `None`.
     pub fn consumed(self, wanted: Option<&ReturnConsumedCapacity>) -> Option<Vec<ConsumedCapacity>> {
         let with_indexes = match wanted {
             Some(ReturnConsumedCapacity::Total) => false,
@@ -55,7 +56,7 @@ impl Usage {
         Some(self.tables.into_iter().map(|(name, usage)| usage.consumed(name, with_indexes)).collect())
     }
 
-    /// The units of an operation on one table as the request wants them.
+    /// Returns the units of an operation on a single table in the form that the request asks for.
     pub fn consumed_by_one(self, wanted: Option<&ReturnConsumedCapacity>) -> Option<ConsumedCapacity> {
         self.consumed(wanted)?.into_iter().next()
     }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_count_started_kilobytes() {
+    fn units_round_up_to_whole_kilobytes() {
         assert_eq!(
             [write_units(0, false), write_units(1024, false), write_units(1025, false)],
             [1.0, 1.0, 2.0]
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_are_told_apart_only_where_they_are_wanted() {
+    fn index_units_are_listed_only_on_request() {
         let mut usage = Usage::default();
         usage.table("t", 2.0);
         usage.index("t", "i", 1.0);

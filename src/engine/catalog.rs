@@ -1,4 +1,4 @@
-//! Where the storage keeps the descriptions of tables, and how they are read from there.
+//! Loads table descriptions from the storage.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::codec;
 use super::storage::{Order, Range, Read, Space, StorageError};
 use super::tables::{Catalog, Table};
 
-/// Where [`Space::Meta`] keeps tables.
+/// The prefix of table keys in [`Space::Meta`].
 const TABLES: &[u8] = b"table/";
 
-/// Where [`Space::Meta`] keeps the table with this name.
+/// Returns the key of a table in [`Space::Meta`].
 pub fn table_key(name: &str) -> Vec<u8> {
     [TABLES, name.as_bytes()].concat()
 }
 
-/// Whether a key of [`Space::Meta`] is a table's.
+/// Returns whether a key of [`Space::Meta`] belongs to a table.
 pub fn is_table(key: &[u8]) -> bool {
     key.starts_with(TABLES)
 }
 
-/// Visits all tables; those that are damaged are none.
+/// Visits all tables. A damaged description is visited as `None`.
 ///
 /// # Errors
-/// [`StorageError`] if they cannot be read.
+/// [`StorageError`] if the descriptions cannot be read.
 pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Result<(), StorageError> {
     read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
         visit(codec::unseal(key, value).ok().and_then(Table::decode));
@@ -34,7 +34,7 @@ pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Resu
 /// Reads all tables.
 ///
 /// # Errors
-/// [`StorageError`] if they cannot be read.
+/// [`StorageError`] if the tables cannot be read.
 pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
     let mut tables = Vec::new();
     each_table(read, &mut |table| tables.push(table))?;

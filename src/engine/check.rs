@@ -1,5 +1,5 @@
-//! Looks at everything that is stored, in small steps beside the writers: whether each value is what was written, and
-//! whether items and entries of indexes belong together.
+//! Checks all stored data in small steps while writes continue: whether each value is intact, and whether
+//! items and index entries match.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,56 +14,58 @@ use super::stream::{self, RowExtent};
 use super::tables::{EXPIRY_INDEX, ItemKey, KeySchema, Table};
 use super::{catalog, expiry, index, key, readers};
 
-/// Findings that a report tells in words.
-const TOLD: usize = 20;
+/// The maximum number of findings that a report describes.
+const MAX_FINDINGS: usize = 20;
 
-/// What [`Engine::check`] found.
+/// The result of [`Engine::check`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Items of tables.
+    /// The number of items in all tables.
     pub items: u64,
-    /// Entries of indexes and of the order by time to live.
+    /// The number of entries in indexes, including the time-to-live index.
     pub entries: u64,
-    /// Rows of the stream's log.
+    /// The number of rows in the stream's log.
     pub rows: u64,
-    /// Values that belong to nothing, such as the rest of a deleted table. They do no harm.
+    /// The number of values that belong to no table or index, such as the rest of a deleted table. They do no
+    /// harm.
     pub leftovers: u64,
-    /// How many things are damaged or missing. The file is sound if it is 0.
+    /// The number of damaged or missing values. The file is sound if this is 0.
     pub damaged: u64,
-    /// The first twenty of them, each in a line. They show keys.
+    /// The first twenty findings, one line each. They contain keys.
     pub findings: Vec<String>,
 }
 
 impl CheckReport {
-    fn found(&mut self, finding: String) {
+    fn add_finding(&mut self, finding: String) {
         self.damaged += 1;
-        if self.findings.len() < TOLD {
+        if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         }
     }
 }
 
 impl Engine {
-    /// Reads and checks everything that is stored. It takes as long as reading the whole file; writes go on meanwhile. At
-    /// the end SQLite checks its file in one go, and until that is done the write-ahead log cannot begin anew.
-    /// `progress` gets the number of values read so far, and returns whether to go on.
+    /// Reads and checks all stored data. A check takes as long as reading the whole file, and writes continue
+    /// during it. At the end SQLite checks its file in a single pass, and the write-ahead log cannot be reset
+    /// until that pass is done. `progress` receives the number of values read so far and returns whether to
+    /// continue.
     ///
     /// # Errors
-    /// `InternalServerError` if the storage fails in another way than by being damaged.
+    /// `InternalServerError` if the storage fails for a reason other than damage.
     pub fn check(&self, progress: &mut dyn FnMut(u64) -> bool) -> Result<CheckReport, EngineError> {
         let mut check = Check::default();
         for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
             let mut start = Some(Vec::new());
             while let Some(from) = start {
-                start = self.read_one_state(|read| check.step(read, space, from).map_err(storage_error))?;
+                start = self.read_snapshot(|read| check.step(read, space, from).map_err(storage_error))?;
                 if !progress(check.read) {
-                    return Err(internal("the check was cancelled"));
+                    return Err(internal("the check was canceled"));
                 }
             }
         }
         if let Backend::Disk(disk) = &self.shared.backend {
             for line in disk.integrity()? {
-                check.report.found(format!("SQLite says of its file: {line}"));
+                check.report.add_finding(format!("SQLite reports: {line}"));
             }
         }
         Ok(check.report)
@@ -73,16 +75,16 @@ impl Engine {
 #[derive(Default)]
 struct Check {
     report: CheckReport,
-    /// Values that were read.
+    /// The number of values read so far.
     read: u64,
-    /// The row of the log that was looked at last.
+    /// The log row that was checked last.
     row: Option<RowExtent>,
 }
 
 type Tables = HashMap<u16, Arc<Table>>;
 
 impl Check {
-    /// Looks at some values, all in one state of the storage, and returns where the next step begins.
+    /// Checks some values, all from one snapshot of the storage, and returns the start of the next step.
     fn step(
         &mut self,
         read: &dyn Read,
@@ -102,7 +104,8 @@ impl Check {
                 Space::Items => self.item(read, &tables, key, sealed),
                 Space::Index => match self.entry(read, &tables, key, sealed) {
                     Err(StorageError::Damaged) => {
-                        self.report.found("the item of an entry of an index cannot be read".to_owned());
+                        self.report
+                            .add_finding("an index entry refers to an item that cannot be read".to_owned());
                     }
                     other => other?,
                 },
@@ -110,7 +113,7 @@ impl Check {
             }
         }
         if matches!(next, Err(StorageError::Damaged)) {
-            self.report.found(format!("{}: what comes behind these cannot be read", of_space(space)));
+            self.report.add_finding(format!("{}: the remaining values cannot be read", space_name(space)));
             return Ok(None);
         }
         next
@@ -122,7 +125,7 @@ impl Check {
             (!is_table || Table::decode(value).is_some()) && (!readers::is_reader(key) || value.len() == 8)
         });
         if !is_sound {
-            self.report.found(format!("{} is not what was written", String::from_utf8_lossy(key)));
+            self.report.add_finding(format!("{} is damaged", String::from_utf8_lossy(key)));
         }
     }
 
@@ -132,20 +135,21 @@ impl Check {
             self.report.leftovers += 1;
             return;
         };
-        let name = || of_item(table, key.get(2..).unwrap_or_default());
+        let name = || item_name(table, key.get(2..).unwrap_or_default());
         let Ok(value) = codec::unseal_item(key, sealed) else {
-            self.report.found(format!("{} is not what was written", name()));
+            self.report.add_finding(format!("{} is damaged", name()));
             return;
         };
         let item = ItemRef(&value);
-        let own = table.key_of(item).ok().filter(|own| own.storage == key && item.decode().is_ok());
-        let Some(own) = own else {
-            self.report.found(format!("{} cannot be read", name()));
+        let own_key =
+            table.key_of(item).ok().filter(|own_key| own_key.storage == key && item.decode().is_ok());
+        let Some(own_key) = own_key else {
+            self.report.add_finding(format!("{} cannot be read", name()));
             return;
         };
-        for (index, entry) in entries(table, &own, item) {
+        for (index, entry) in entries(table, &own_key, item) {
             if !matches!(read.get(Space::Index, &entry), Ok(Some(_))) {
-                self.report.found(format!("{} is missing in {index}", name()));
+                self.report.add_finding(format!("{} is missing in {index}", name()));
             }
         }
     }
@@ -158,59 +162,60 @@ impl Check {
         sealed: &[u8],
     ) -> Result<(), StorageError> {
         self.report.entries += 1;
-        let Some((table, place)) = table_of(tables, key).and_then(|table| Some((table, place(table, key)?)))
+        let Some((table, location)) =
+            table_of(tables, key).and_then(|table| Some((table, locate(table, key)?)))
         else {
             self.report.leftovers += 1;
             return Ok(());
         };
-        let name = || format!("the entry in {} of {}", place.index, of_item(table, place.item));
+        let name = || format!("the entry in {} for {}", location.index, item_name(table, location.item));
         let Ok(value) = codec::unseal(key, sealed) else {
-            self.report.found(format!("{} is not what was written", name()));
+            self.report.add_finding(format!("{} is damaged", name()));
             return Ok(());
         };
-        let item_key = [&key::table_prefix(table.id), place.item].concat();
+        let item_key = [&key::table_prefix(table.id), location.item].concat();
         let Some(sealed) = read.get(Space::Items, &item_key)? else {
-            self.report.found(format!("{} has no item", name()));
+            self.report.add_finding(format!("{} has no item", name()));
             return Ok(());
         };
-        // A damaged item is told of where items are.
+        // If the item is damaged, the check of the items reports it.
         if let Ok(item) = codec::unseal_item(&item_key, &sealed)
             && let item = ItemRef(&item)
-            && let Ok(own) = table.key_of(item)
-            && expected(table, place.id, &own, item) != Some((key.to_vec(), value.to_vec()))
+            && let Ok(own_key) = table.key_of(item)
+            && expected(table, location.id, &own_key, item) != Some((key.to_vec(), value.to_vec()))
         {
-            self.report.found(format!("{} is not the item's", name()));
+            self.report.add_finding(format!("{} does not match its item", name()));
         }
         Ok(())
     }
 
     fn rows(&mut self, values: &Values) {
-        for (place, (key, sealed)) in values.iter().enumerate() {
+        for (position, (key, sealed)) in values.iter().enumerate() {
             self.report.rows += 1;
             let number = key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-            let before = self.row.take();
+            let previous = self.row.take();
             match stream::extent(key, sealed) {
                 Ok(row) => {
-                    // Between two steps, rows may be trimmed.
-                    let follows = |before: RowExtent| {
-                        place == 0 && before.number + 1 < number || before.is_before(&row)
+                    // Rows may be trimmed between two steps.
+                    let follows = |previous: RowExtent| {
+                        position == 0 && previous.number + 1 < number || previous.is_before(&row)
                     };
-                    if !before.is_none_or(follows) {
-                        self.report.found(format!(
-                            "the stream's log: row {number} does not follow the one before it"
+                    if !previous.is_none_or(follows) {
+                        self.report.add_finding(format!(
+                            "the stream's log: row {number} does not follow the previous row"
                         ));
                     }
                     self.row = Some(row);
                 }
                 Err(Damaged) => {
-                    self.report.found(format!("the stream's log: row {number} is not what was written"));
+                    self.report.add_finding(format!("the stream's log: row {number} is damaged"));
                 }
             }
         }
     }
 }
 
-/// The tables whose description can be read. What cannot is told of where the descriptions are.
+/// Returns the tables whose description can be read. The check of [`Space::Meta`] reports the others.
 fn readable_tables(read: &dyn Read) -> Result<Tables, StorageError> {
     let mut tables = Tables::new();
     let scanned = catalog::each_table(read, &mut |table| {
@@ -226,14 +231,14 @@ fn table_of<'a>(tables: &'a Tables, key: &[u8]) -> Option<&'a Table> {
     tables.get(&u16::from_be_bytes(*key.first_chunk()?)).map(|table| &**table)
 }
 
-/// The entries that an item must have: the index in words, and the entry's key.
+/// Returns the entries that an item must have, each as the name of the index and the key of the entry.
 fn entries(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Vec<(String, Vec<u8>)> {
     let ids = table.indexes.iter().map(|index| index.id).chain([EXPIRY_INDEX]);
     let ids = ids.filter(|id| !table.building.contains(id));
-    ids.filter_map(|id| Some((of_index(table, id)?, expected(table, id, key, item)?.0))).collect()
+    ids.filter_map(|id| Some((index_name(table, id)?, expected(table, id, key, item)?.0))).collect()
 }
 
-/// The key and the value of an item's entry in an index.
+/// Returns the key and the value of an item's entry in an index.
 fn expected(table: &Table, id: u8, key: &ItemKey, item: ItemRef<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     if id == EXPIRY_INDEX {
         return expiry::entry(table, key, item).map(|entry| (entry, Vec::new()));
@@ -242,18 +247,18 @@ fn expected(table: &Table, id: u8, key: &ItemKey, item: ItemRef<'_>) -> Option<(
     index::entry(table, index, key, item).map(|entry| (entry.key, entry.value))
 }
 
-/// What an entry's key says.
-struct Place<'a> {
+/// The parts of an entry's key.
+struct EntryLocation<'a> {
     id: u8,
     index: String,
-    /// The item's key without its table.
+    /// The item's key without the table prefix.
     item: &'a [u8],
 }
 
-/// None if the entry belongs to no index that the table has.
-fn place<'a>(table: &Table, entry: &'a [u8]) -> Option<Place<'a>> {
+/// Parses the key of an entry. Returns `None` if the table has no such index.
+fn locate<'a>(table: &Table, entry: &'a [u8]) -> Option<EntryLocation<'a>> {
     let (id, mut rest) = entry.get(2..)?.split_first()?;
-    let index = of_index(table, *id)?;
+    let index = index_name(table, *id)?;
     if *id == EXPIRY_INDEX {
         rest = rest.get(8..)?;
     } else {
@@ -262,32 +267,32 @@ fn place<'a>(table: &Table, entry: &'a [u8]) -> Option<Place<'a>> {
             key::take_part(attribute.kind, &mut rest)?;
         }
     }
-    Some(Place { id: *id, index, item: rest })
+    Some(EntryLocation { id: *id, index, item: rest })
 }
 
-fn of_index(table: &Table, id: u8) -> Option<String> {
+fn index_name(table: &Table, id: u8) -> Option<String> {
     if id == EXPIRY_INDEX {
-        return table.ttl.as_ref().map(|_| "the order by time to live".to_owned());
+        return table.ttl.as_ref().map(|_| "the time-to-live index".to_owned());
     }
     let index = table.indexes.iter().find(|index| index.id == id)?;
     Some(format!("index {}", index.name))
 }
 
-fn of_space(space: Space) -> &'static str {
+fn space_name(space: Space) -> &'static str {
     match space {
-        Space::Meta => "descriptions of tables",
+        Space::Meta => "table descriptions",
         Space::Items => "items",
-        Space::Index => "entries of indexes",
+        Space::Index => "index entries",
         Space::Log => "the stream's log",
     }
 }
 
-fn of_item(table: &Table, mut key: &[u8]) -> String {
-    let words = words(&table.keys, &mut key).unwrap_or_else(|| "a key that cannot be read".to_owned());
-    format!("table {}: the item with {words}", table.name)
+fn item_name(table: &Table, mut key: &[u8]) -> String {
+    let key = describe_key(&table.keys, &mut key).unwrap_or_else(|| "a key that cannot be read".to_owned());
+    format!("the item with {key} in table {}", table.name)
 }
 
-fn words(keys: &KeySchema, bytes: &mut &[u8]) -> Option<String> {
+fn describe_key(keys: &KeySchema, bytes: &mut &[u8]) -> Option<String> {
     let mut parts = Vec::new();
     for attribute in keys.attributes() {
         let value = key::take_part(attribute.kind, bytes)?;

@@ -1,12 +1,12 @@
-//! Items as bytes, and back.
+//! Encodes items as bytes and decodes them.
 //!
-//! An item is a sequence of attributes in the order of their names: name length, name, value length, value. A value is a
-//! tag and a payload; a map's payload has the form of an item. Lengths are LEB128.
+//! An item is a sequence of attributes, sorted by name: name length, name, value length, value. A value is a
+//! tag and a payload. The payload of a map is encoded like an item. Lengths are LEB128.
 //!
-//! Invariants: the form is canonical (sets and maps are sorted, numbers normalized), so two items or values are equal if
-//! and only if their bytes are; numbers and texts compare as their bytes do. So conditions, index keys and differences
-//! are judged on bytes, and only what is returned is decoded. Stored items are compressed, and all stored bytes are sealed
-//! with a CRC-32 of key and value.
+//! Invariants: the encoding is canonical (sets and maps are sorted, numbers normalized), so two items or
+//! values are equal if and only if their bytes are equal. Numbers and texts sort like their bytes.
+//! Conditions, index keys and differences are therefore computed on bytes, and only returned values are
+//! decoded. Stored items are compressed, and every stored value has a CRC-32 of its key and value.
 
 mod compress;
 mod encode;
@@ -25,46 +25,36 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::number::{self, Number};
 
-/// An item as the SDK has it.
+/// An item as an SDK type.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// The deepest nesting of a value; a scalar is of depth 1.
+/// The maximum nesting depth of a value. A scalar has depth 1.
 pub const MAX_DEPTH: usize = 32;
-/// The deepest nesting that is read. Stored values are of [`MAX_DEPTH`] at most.
+/// The maximum nesting depth that the decoder reads. Stored values have a depth of at most [`MAX_DEPTH`].
 const MAX_LEVELS: usize = 2 * MAX_DEPTH;
 
-/// The type of a value.
+/// The type of a value, named as in DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Text.
     S = 1,
-    /// Number.
     N = 2,
-    /// Bytes.
     B = 3,
-    /// True or false.
     Bool = 4,
-    /// Null.
     Null = 5,
-    /// Set of texts.
     Ss = 6,
-    /// Set of numbers.
     Ns = 7,
-    /// Set of byte strings.
     Bs = 8,
-    /// List.
     L = 9,
-    /// Map.
     M = 10,
 }
 
 impl Kind {
-    /// In the order of their tags, which begin with 1.
+    /// All types in the order of their tags, which start at 1.
     const ALL: [Self; 10] =
         [Self::S, Self::N, Self::B, Self::Bool, Self::Null, Self::Ss, Self::Ns, Self::Bs, Self::L, Self::M];
 
-    /// DynamoDB's name of the type.
+    /// Returns DynamoDB's name of the type.
     pub fn name(self) -> &'static str {
         match self {
             Self::S => "S",
@@ -80,8 +70,8 @@ impl Kind {
         }
     }
 
-    /// The type with this name.
-    pub fn named(name: &str) -> Option<Self> {
+    /// Returns the type with this DynamoDB name.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -90,7 +80,7 @@ impl Kind {
     }
 }
 
-/// Stored bytes that are not what was written.
+/// An error for stored bytes that are not what the engine wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stored bytes are damaged")]
 pub struct Damaged;
@@ -105,13 +95,13 @@ pub fn put_length(length: usize, into: &mut Vec<u8>) {
     into.push(rest as u8);
 }
 
-/// Appends bytes with their length before them.
+/// Appends bytes, preceded by their length.
 pub fn put_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     put_length(bytes.len(), into);
     into.extend_from_slice(bytes);
 }
 
-/// Takes a length from the front.
+/// Reads a length from the front.
 pub fn take_length(bytes: &mut &[u8]) -> Option<usize> {
     let mut length = 0_usize;
     for shift in [0, 7, 14, 21, 28] {
@@ -125,7 +115,7 @@ pub fn take_length(bytes: &mut &[u8]) -> Option<usize> {
     None
 }
 
-/// Takes bytes with their length before them from the front.
+/// Reads bytes, preceded by their length, from the front.
 pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_length(bytes)?;
     let (taken, rest) = bytes.split_at_checked(length)?;
@@ -133,49 +123,49 @@ pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// A value in encoded form.
+/// An encoded value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ValueRef<'a>(pub &'a [u8]);
 
 impl<'a> ValueRef<'a> {
-    /// The type. None if the bytes are damaged.
+    /// Returns the type, or `None` if the bytes are damaged.
     pub fn kind(self) -> Option<Kind> {
         Kind::from_tag(*self.0.first()?)
     }
 
-    /// What follows the tag.
+    /// Returns the bytes after the tag.
     pub fn payload(self) -> &'a [u8] {
         self.0.get(1..).unwrap_or_default()
     }
 
-    /// The elements of a set or list, as payloads of a set and as values of a list.
+    /// Returns the elements of a set or list. Elements of a set are payloads, elements of a list are values.
     pub fn elements(self) -> Elements<'a> {
         Elements { rest: self.payload() }
     }
 
-    /// The map's entries, as an item.
+    /// Returns the entries of a map as an item.
     pub fn entries(self) -> ItemRef<'a> {
         ItemRef(self.payload())
     }
 
-    /// Orders two texts, numbers or byte strings. None for other or different types.
+    /// Compares two texts, numbers or byte strings. Returns `None` for other types and for different types.
     pub fn compare(self, other: Self) -> Option<Ordering> {
         let kind = self.kind()?;
         let ordered = matches!(kind, Kind::S | Kind::N | Kind::B) && other.kind() == Some(kind);
         ordered.then(|| self.payload().cmp(other.payload()))
     }
 
-    /// The number, if it is one.
+    /// Returns the number, or `None` if the value has another type.
     pub fn number(self) -> Option<Number> {
         (self.kind()? == Kind::N).then(|| Number::decode(self.payload()).map(|(number, _)| number))?
     }
 
-    /// The bytes that DynamoDB counts for the value in an item's size.
+    /// Returns the size in bytes that DynamoDB counts for this value.
     pub fn size(self) -> usize {
         self.size_within(MAX_LEVELS)
     }
 
-    /// As [`size`](Self::size), without what is deeper than the value can be.
+    /// Same as [`size`](Self::size), but ignores values below `levels` levels of nesting.
     fn size_within(self, levels: usize) -> usize {
         let Some((kind, inner)) = self.kind().zip(levels.checked_sub(1)) else { return 0 };
         match kind {
@@ -195,7 +185,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// Whether the value has more levels than this; a scalar or a set has one.
+    /// Returns whether the value has more nesting levels than `levels`. A scalar or a set has one level.
     pub fn is_deeper_than(self, levels: usize) -> bool {
         let Some(inner) = levels.checked_sub(1) else { return true };
         match self.kind() {
@@ -205,16 +195,16 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The value as the SDK has it.
+    /// Decodes the value to an SDK type.
     ///
     /// # Errors
-    /// [`Damaged`] if the bytes are no value.
+    /// [`Damaged`] if the bytes are not a valid value.
     pub fn decode(self) -> Result<AttributeValue, Damaged> {
         self.decode_within(MAX_LEVELS)
     }
 
     fn decode_within(self, levels: usize) -> Result<AttributeValue, Damaged> {
-        // Bytes that nest deeper were not written here, and would exhaust the stack.
+        // The engine does not write values that nest deeper, and decoding them could exhaust the stack.
         let inner = levels.checked_sub(1).ok_or(Damaged)?;
         let payload = self.payload();
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damaged);
@@ -237,7 +227,7 @@ impl<'a> ValueRef<'a> {
     }
 }
 
-/// Walks the elements of a set or list.
+/// An iterator over the elements of a set or list.
 #[derive(Clone)]
 pub struct Elements<'a> {
     rest: &'a [u8],
@@ -251,17 +241,17 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// An item, or the entries of a map, in encoded form.
+/// An encoded item, or the encoded entries of a map.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct ItemRef<'a>(pub &'a [u8]);
 
 impl<'a> ItemRef<'a> {
-    /// The attributes in the order of their names.
+    /// Returns the attributes, sorted by name.
     pub fn attributes(self) -> AttributesRef<'a> {
         AttributesRef { rest: self.0 }
     }
 
-    /// The attribute with this name. Reads no attribute behind it.
+    /// Returns the attribute with this name. Stops reading at that attribute.
     pub fn get(self, name: &str) -> Option<ValueRef<'a>> {
         let name = name.as_bytes();
         let mut rest = self.0;
@@ -276,7 +266,7 @@ impl<'a> ItemRef<'a> {
         None
     }
 
-    /// The item's size as DynamoDB counts it: names and values.
+    /// Returns the item's size as DynamoDB counts it: names and values.
     pub fn size(self) -> usize {
         let (mut size, mut rest) = (0, self.0);
         while let (Some(name), Some(value)) = (take_bytes(&mut rest), take_bytes(&mut rest)) {
@@ -285,10 +275,10 @@ impl<'a> ItemRef<'a> {
         size
     }
 
-    /// The item as the SDK has it.
+    /// Decodes the item to an SDK type.
     ///
     /// # Errors
-    /// [`Damaged`] if the bytes are no item.
+    /// [`Damaged`] if the bytes are not a valid item.
     pub fn decode(self) -> Result<Attributes, Damaged> {
         self.decode_within(MAX_LEVELS)
     }
@@ -306,7 +296,7 @@ impl<'a> ItemRef<'a> {
     }
 }
 
-/// Walks the attributes of an item.
+/// An iterator over the attributes of an item.
 #[derive(Clone)]
 pub struct AttributesRef<'a> {
     rest: &'a [u8],
@@ -321,7 +311,7 @@ impl<'a> Iterator for AttributesRef<'a> {
     }
 }
 
-/// Appends an attribute. The caller keeps the order of the names.
+/// Appends an attribute. The caller must append attributes sorted by name.
 pub fn put_attribute(name: &str, value: ValueRef<'_>, into: &mut Vec<u8>) {
     put_bytes(name.as_bytes(), into);
     put_bytes(value.0, into);

@@ -1,12 +1,12 @@
-//! Creating, changing and describing tables. What concerns all items of a table is done in small steps, and one such
-//! change at a time.
+//! Creates, changes and describes tables. A change that affects all items of a table runs in small steps, and
+//! only one such change runs at a time.
 
 mod describe;
 mod steps;
 
 pub use self::describe::{describe_table, describe_time_to_live, list_tables};
 #[cfg(test)]
-pub use self::steps::note_deletion;
+pub use self::steps::record_deletion;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,16 +27,16 @@ use super::codec::{self, Kind};
 use super::error::{EngineError, ErrorCode, damaged, storage_error};
 use super::handle::Engine;
 use super::key;
-use super::parameters::{refuse_unsupported, required};
-use super::state::Writing;
+use super::parameters::{reject_unsupported, required};
+use super::state::WriteContext;
 use super::storage::Space;
 use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Projected, Table};
 
-/// Where [`Space::Meta`] keeps the number of the next table.
+/// The key in [`Space::Meta`] of the next table's number.
 const NEXT_ID: &[u8] = b"next-table";
 const MAX_INDEXES: usize = 20;
 
-impl Writing<'_> {
+impl WriteContext<'_> {
     fn store_table(&mut self, table: Table) -> Result<(), EngineError> {
         let key = table_key(&table.name);
         let value = codec::seal(&key, &table.encode()?);
@@ -102,7 +102,7 @@ fn key_schema(elements: &[KeySchemaElement], definitions: &Definitions) -> Resul
         {
             Ok(KeySchema { partition: attribute(partition)?, sort: Some(attribute(sort)?) })
         }
-        _ => Err(invalid("A key schema is a HASH attribute, and maybe a RANGE attribute behind it")),
+        _ => Err(invalid("A key schema is a HASH attribute, optionally followed by a RANGE attribute")),
     }
 }
 
@@ -113,7 +113,7 @@ fn projected(projection: Option<&Projection>) -> Result<Projected, EngineError> 
         (Some(ProjectionType::KeysOnly), true) => Ok(Projected::KeysOnly),
         (Some(ProjectionType::All), true) => Ok(Projected::All),
         (Some(ProjectionType::Include), false) => Ok(Projected::Include(names)),
-        _ => Err(invalid("NonKeyAttributes are for the projection type INCLUDE and no other")),
+        _ => Err(invalid("NonKeyAttributes must be given for the projection type INCLUDE and no other")),
     }
 }
 
@@ -142,7 +142,7 @@ fn check_name(name: &str) -> Result<(), EngineError> {
         return Ok(());
     }
     Err(EngineError::invalid(
-        "A table or index name has 3 to 255 of the characters a-z, A-Z, 0-9, _, - and .",
+        "A table or index name must have 3 to 255 of the characters a-z, A-Z, 0-9, _, - and .",
     ))
 }
 
@@ -155,7 +155,7 @@ fn stream_enabled(stream: Option<&StreamSpecification>) -> Result<Option<bool>, 
     }
 }
 
-fn new_table(writing: &mut Writing<'_>, input: &CreateTableInput) -> Result<Table, EngineError> {
+fn new_table(context: &mut WriteContext<'_>, input: &CreateTableInput) -> Result<Table, EngineError> {
     let name = required(&input.table_name, "tableName")?;
     check_name(name)?;
     let definitions = definitions(input.attribute_definitions.as_ref())?;
@@ -166,10 +166,10 @@ fn new_table(writing: &mut Writing<'_>, input: &CreateTableInput) -> Result<Tabl
         name: name.to_owned(),
         keys,
         indexes: Vec::new(),
-        stream: stream.then(|| writing.now.to_string()),
+        stream: stream.then(|| context.now.to_string()),
         ttl: None,
         building: Vec::new(),
-        created: writing.now,
+        created: context.now,
     };
     for wanted in input.global_secondary_indexes.iter().flatten() {
         let projection = wanted.projection.as_ref();
@@ -179,19 +179,19 @@ fn new_table(writing: &mut Writing<'_>, input: &CreateTableInput) -> Result<Tabl
     if table.definitions().len() != definitions.len() {
         return Err(invalid("Some AttributeDefinitions are not used"));
     }
-    if writing.state.catalog.contains_key(name) {
+    if context.state.catalog.contains_key(name) {
         return Err(EngineError::new(ErrorCode::ResourceInUse, format!("Table already exists: {name}")));
     }
-    table.id = writing.next_table_id()?;
+    table.id = context.next_table_id()?;
     Ok(table)
 }
 
 /// Creates a table.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn create_table(engine: &Engine, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
-    refuse_unsupported(&[
+    reject_unsupported(&[
         ("LocalSecondaryIndexes", input.local_secondary_indexes.as_ref().is_some_and(|all| !all.is_empty())),
         ("SSESpecification", input.sse_specification.is_some()),
         ("Tags", input.tags.is_some()),
@@ -203,10 +203,10 @@ pub fn create_table(engine: &Engine, input: CreateTableInput) -> Result<CreateTa
         ("GlobalTableSourceArn", input.global_table_source_arn.is_some()),
         ("VectorIndexes", input.vector_indexes.is_some()),
     ])?;
-    engine.write(move |writing| {
-        let table = new_table(writing, &input)?;
+    engine.write(move |context| {
+        let table = new_table(context, &input)?;
         let description = describe(&table);
-        writing.store_table(table)?;
+        context.store_table(table)?;
         Ok(CreateTableOutput::builder().table_description(description).build())
     })
 }
@@ -214,14 +214,14 @@ pub fn create_table(engine: &Engine, input: CreateTableInput) -> Result<CreateTa
 /// Adds indexes and fills them, or turns the stream on or off.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
-    let is_other = |update: &aws_sdk_dynamodb::types::GlobalSecondaryIndexUpdate| {
+    let is_unsupported = |update: &aws_sdk_dynamodb::types::GlobalSecondaryIndexUpdate| {
         update.create.is_none() || update.update.is_some() || update.delete.is_some()
     };
     let updates = input.global_secondary_index_updates.as_deref().unwrap_or_default();
-    refuse_unsupported(&[
-        ("updating or deleting a global secondary index", updates.iter().any(is_other)),
+    reject_unsupported(&[
+        ("updating or deleting a global secondary index", updates.iter().any(is_unsupported)),
         ("SSESpecification", input.sse_specification.is_some()),
         ("ReplicaUpdates", input.replica_updates.is_some()),
         ("TableClass", input.table_class.is_some()),
@@ -231,10 +231,10 @@ pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTa
         ("VectorIndexUpdates", input.vector_index_updates.is_some()),
     ])?;
     let name = required(&input.table_name, "tableName")?.clone();
-    let _alone = engine.change_tables()?;
-    engine.write(move |writing| {
-        let table = changed_table(writing, &input)?;
-        writing.store_table(table)
+    let _guard = engine.lock_tables()?;
+    engine.write(move |context| {
+        let table = changed_table(context, &input)?;
+        context.store_table(table)
     })?;
     steps::build_indexes(engine)?;
     let catalog = engine.catalog();
@@ -242,9 +242,9 @@ pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTa
     Ok(UpdateTableOutput::builder().table_description(description).build())
 }
 
-fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Table, EngineError> {
+fn changed_table(context: &WriteContext<'_>, input: &UpdateTableInput) -> Result<Table, EngineError> {
     let name = required(&input.table_name, "tableName")?;
-    let mut table = Table::clone(find_table(&writing.state.catalog, name)?);
+    let mut table = Table::clone(find_table(&context.state.catalog, name)?);
     let mut definitions = definitions(input.attribute_definitions.as_ref())?;
     definitions.extend(table.definitions().into_iter().map(|(name, kind)| (name.to_owned(), kind)));
     for update in input.global_secondary_index_updates.iter().flatten() {
@@ -260,7 +260,7 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
                 "Table already has an enabled stream: TableName: {name}"
             )));
         }
-        (Some(true), false) => table.stream = Some(writing.now.to_string()),
+        (Some(true), false) => table.stream = Some(context.now.to_string()),
         (Some(false), _) => table.stream = None,
         (None, _) => {}
     }
@@ -270,17 +270,17 @@ fn changed_table(writing: &Writing<'_>, input: &UpdateTableInput) -> Result<Tabl
 /// Deletes a table with its items.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
-    let _alone = engine.change_tables()?;
-    let table = engine.write(move |writing| {
-        let table = find_table(&writing.state.catalog, &name)?.clone();
-        writing.changes.batch.delete(Space::Meta, table_key(&name));
-        steps::note_deletion(writing, &table);
-        let mut catalog = Catalog::clone(&writing.state.catalog);
+    let _guard = engine.lock_tables()?;
+    let table = engine.write(move |context| {
+        let table = find_table(&context.state.catalog, &name)?.clone();
+        context.changes.batch.delete(Space::Meta, table_key(&name));
+        steps::record_deletion(context, &table);
+        let mut catalog = Catalog::clone(&context.state.catalog);
         catalog.remove(&name);
-        writing.changes.catalog = Some(Arc::new(catalog));
+        context.changes.catalog = Some(Arc::new(catalog));
         Ok(table)
     })?;
     steps::finish_deletions(engine)?;
@@ -292,57 +292,58 @@ pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTa
 /// Turns time to live on or off.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn update_time_to_live(
     engine: &Engine,
     input: UpdateTimeToLiveInput,
 ) -> Result<UpdateTimeToLiveOutput, EngineError> {
     let name = required(&input.table_name, "tableName")?.clone();
     let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
-    let _alone = engine.change_tables()?;
+    let _guard = engine.lock_tables()?;
     let catalog = engine.catalog();
     let table = find_table(&catalog, &name)?;
     check_time_to_live(table, &wanted)?;
-    let expiries = key::index_prefix(table.id, EXPIRY_INDEX);
+    let ttl_prefix = key::index_prefix(table.id, EXPIRY_INDEX);
     if wanted.enabled {
-        steps::clear(engine, Space::Index, expiries.clone())?;
+        steps::delete_prefix(engine, Space::Index, ttl_prefix.clone())?;
     }
     let specification = wanted.clone();
-    engine.write(move |writing| {
-        let mut table = Table::clone(find_table(&writing.state.catalog, &name)?);
+    engine.write(move |context| {
+        let mut table = Table::clone(find_table(&context.state.catalog, &name)?);
         table.ttl = wanted.enabled.then_some(wanted.attribute_name);
         table.building.retain(|id| *id != EXPIRY_INDEX);
         if wanted.enabled {
             table.building.push(EXPIRY_INDEX);
         }
-        writing.store_table(table)
+        context.store_table(table)
     })?;
     if specification.enabled {
         steps::build_indexes(engine)?;
     } else {
-        steps::clear(engine, Space::Index, expiries)?;
+        steps::delete_prefix(engine, Space::Index, ttl_prefix)?;
     }
     Ok(UpdateTimeToLiveOutput::builder().time_to_live_specification(specification).build())
 }
 
 fn check_time_to_live(table: &Table, wanted: &TimeToLiveSpecification) -> Result<(), EngineError> {
-    let refuse = |message: &str| Err(EngineError::invalid(message));
+    let reject = |message: &str| Err(EngineError::invalid(message));
     match &table.ttl {
         Some(attribute) if *attribute != wanted.attribute_name => {
-            refuse("TimeToLive is active on a different AttributeName")
+            reject("TimeToLive is active on a different AttributeName")
         }
-        Some(_) if wanted.enabled => refuse("TimeToLive is already enabled"),
-        None if !wanted.enabled => refuse("TimeToLive is already disabled"),
+        Some(_) if wanted.enabled => reject("TimeToLive is already enabled"),
+        None if !wanted.enabled => reject("TimeToLive is already disabled"),
         _ => Ok(()),
     }
 }
 
-/// Finishes what a process that stopped too early left: indexes without some items, and items of deleted tables.
+/// Completes changes that an earlier process left unfinished: fills incomplete indexes and removes the items
+/// of deleted tables.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
-pub fn finish(engine: &Engine) -> Result<(), EngineError> {
-    let _alone = engine.change_tables()?;
+pub fn resume(engine: &Engine) -> Result<(), EngineError> {
+    let _guard = engine.lock_tables()?;
     steps::finish_deletions(engine)?;
     steps::build_indexes(engine)
 }

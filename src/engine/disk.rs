@@ -1,9 +1,12 @@
-//! The engine on a data file: one writer with group commit, readers in parallel, checkpoints beside them.
+//! The engine on a data file: one writer with group commit, parallel readers, and background checkpoints.
 //!
-//! Invariants: writes are judged one after another, each against what all before it left, in one SQLite transaction for
-//! each group; a group is what came while the group before it was synced. No write is answered, and none is refused,
-//! before its group is on disk. If a group cannot be stored, all its writes fail and nothing of them remains.
-//! While requests write, background writes are done once a second.
+//! Invariants:
+//! - Writes are evaluated one after another, and each sees the result of all earlier writes.
+//! - Each group is one SQLite transaction. It contains the writes that arrived during the sync of the
+//!   previous group.
+//! - Every answer, including an error, is sent after its group is on disk.
+//! - If a group cannot be stored, all its writes fail and change nothing.
+//! - While requests write, background writes run once a second.
 
 #![allow(clippy::disallowed_methods, reason = "the threads of the data file are the engine's own")]
 
@@ -18,7 +21,7 @@ use rusqlite::Connection;
 
 use super::codec;
 use super::error::{EngineError, ErrorCode, internal, storage_error};
-use super::state::{Changes, Clock, State, Writing};
+use super::state::{Changes, Clock, State, WriteContext};
 use super::storage::sqlite::{self, SqliteRead};
 use super::storage::{DataFile, OpenError, StorageError, shrink_log};
 use super::stream::LogEnd;
@@ -30,47 +33,48 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::job::Finish;
+pub(super) use self::job::Completion;
 use self::job::Job;
 pub(super) use self::queue::Priority;
-use self::queue::{Queue, Refused, Schedule};
+use self::queue::{PushError, Queue, Schedule};
 
-/// Read connections that are kept open.
-const READERS: usize = 8;
-/// How long after a commit a checkpoint begins.
+/// The maximum number of read connections that are kept open.
+const MAX_READERS: usize = 8;
+/// The delay between a commit and the checkpoint that follows it.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(200);
 
 /// The tables as they are on disk.
 pub(super) type Published = Arc<RwLock<Arc<Catalog>>>;
 
-/// A data file with its threads. They end when it is dropped.
+/// A data file with its threads. The threads end when this is dropped.
 pub(super) struct Disk {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Connection>>,
-    // The last to be closed.
+    // Must be closed last.
     file: Arc<DataFile>,
 }
 
 impl Disk {
-    /// Opens or creates a data file, and starts its threads. Takes the same time however much is stored.
+    /// Opens or creates a data file and starts its threads. The time that this takes does not depend on the
+    /// amount of data.
     pub(super) fn open(path: &Path, clock: Clock) -> Result<(Self, Published), OpenError> {
         let failed = |reason: String| OpenError::Failed { path: path.to_owned(), reason };
-        let refused = |error: StorageError| match error {
+        let open_error = |error: StorageError| match error {
             StorageError::Damaged => OpenError::Damaged(path.to_owned()),
             other => failed(other.to_string()),
         };
         let file = Arc::new(DataFile::open(path)?);
-        let connection = file.writer().map_err(refused)?;
+        let connection = file.writer().map_err(open_error)?;
         sqlite::sample(&connection, &mut |key, sealed| codec::unseal(key, sealed).is_ok())
-            .map_err(refused)?;
-        let state = State::load(&SqliteRead(&connection)).map_err(refused)?;
+            .map_err(open_error)?;
+        let state = State::load(&SqliteRead(&connection)).map_err(open_error)?;
         let published: Published = Arc::new(RwLock::new(state.catalog.clone()));
         let queue = Arc::new(Queue::default());
         let jobs = queue.clone();
         let (committed, commits) = sync_channel(1);
-        let checkpointer = file.writer().map_err(refused)?;
+        let checkpointer = file.writer().map_err(open_error)?;
         let mut writer = Writer::new(connection, state, clock, published.clone(), committed, file.clone());
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let spawned = |error: std::io::Error| failed(error.to_string());
@@ -94,24 +98,24 @@ impl Disk {
     /// # Errors
     /// `ThrottlingException` if the queue is full.
     pub(super) fn submit(&self, job: Job, priority: Priority) -> Result<(), EngineError> {
-        self.queue.push(job, priority).map_err(|refused| match refused {
-            Refused::Full => {
+        self.queue.push(job, priority).map_err(|error| match error {
+            PushError::Full => {
                 EngineError::new(ErrorCode::Throttling, "The queue of writes is full. Try again later.")
             }
-            Refused::Closed => internal("the engine's writer has stopped"),
+            PushError::Closed => internal("the engine's writer has stopped"),
         })
     }
 
-    /// Whether this is the writer's thread, which must not wait for a write.
+    /// Returns whether the current thread is the writer's, which must not wait for a write.
     pub(super) fn is_writer(&self) -> bool {
         let own: ThreadId = std::thread::current().id();
         self.writer.as_ref().is_some_and(|writer| writer.thread().id() == own)
     }
 
-    /// Reads with a connection of its own, beside the writer and other readers.
+    /// Reads with a separate connection, in parallel with the writer and other readers.
     ///
     /// # Errors
-    /// What `read` returns, or `InternalServerError` if there is no connection.
+    /// The error of `read`, or `InternalServerError` if no connection can be opened.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
@@ -123,28 +127,28 @@ impl Disk {
         };
         let answer = read(&SqliteRead(&connection));
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that is still in a transaction would hold up checkpoints.
-        if readers.len() < READERS && connection.is_autocommit() {
+        // An open transaction would block checkpoints, so its connection is closed.
+        if readers.len() < MAX_READERS && connection.is_autocommit() {
             readers.push(connection);
         }
         answer
     }
 
-    /// As [`read`](Self::read); all that is read is of one state.
-    pub(super) fn read_one_state<T>(
+    /// Same as [`read`](Self::read), but all reads see one snapshot.
+    pub(super) fn read_snapshot<T>(
         &self,
         read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         self.read(|connection| {
             connection.0.execute_batch("BEGIN").map_err(|error| storage_error(error.into()))?;
             let answer = read(connection);
-            // If it fails, the connection is not kept.
+            // If the commit fails, `read` does not keep the connection.
             let _ = connection.0.execute_batch("COMMIT");
             answer
         })
     }
 
-    /// Copies what is committed to an empty file that is there.
+    /// Copies the committed data to an existing empty file.
     pub(super) fn copy(&self, to: &Path) -> Result<(), StorageError> {
         let not_text = || StorageError::Failed("the name of the copy is not valid Unicode".to_owned());
         let to = to.to_str().ok_or_else(not_text)?;
@@ -152,7 +156,7 @@ impl Disk {
         Ok(())
     }
 
-    /// What is wrong with the file by SQLite's own check.
+    /// Returns the problems that SQLite's integrity check finds.
     pub(super) fn integrity(&self) -> Result<Vec<String>, EngineError> {
         self.read(|connection| sqlite::integrity(connection.0).map_err(storage_error))
     }
@@ -162,8 +166,8 @@ impl Drop for Disk {
     fn drop(&mut self) {
         self.queue.close();
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        // The last owner may be a callback of a write. The writer can wait neither for its own end nor for the
-        // checkpoints', which end when it does.
+        // A callback of a write may drop the last handle, on the writer's thread. That thread cannot wait for
+        // itself or for the checkpoint thread, which ends after it.
         if self.is_writer() {
             return;
         }
@@ -173,10 +177,10 @@ impl Drop for Disk {
     }
 }
 
-/// Drops the waiting writes when the writer ends for any reason, so that their callers get an answer.
-struct Closing<'a>(&'a Queue);
+/// Drops the queued writes when the writer ends for any reason, so that their callers get an answer.
+struct AbandonOnDrop<'a>(&'a Queue);
 
-impl Drop for Closing<'_> {
+impl Drop for AbandonOnDrop<'_> {
     fn drop(&mut self) {
         self.0.abandon();
     }
@@ -185,18 +189,18 @@ impl Drop for Closing<'_> {
 struct Writer {
     connection: Connection,
     state: State,
-    /// Where the stream's log ends on disk.
+    /// The end of the stream's log on disk.
     log_on_disk: LogEnd,
     clock: Clock,
     published: Published,
-    /// Wakes the thread that makes checkpoints, at each commit.
+    /// Wakes the checkpoint thread at each commit.
     committed: SyncSender<()>,
-    /// The writes of the group, judged.
-    done: Vec<Finish>,
+    /// The completions of the group's evaluated writes.
+    completions: Vec<Completion>,
     /// The tokens that the group used.
     tokens: Vec<Fingerprint>,
     /// Whether the group frees much space.
-    frees: bool,
+    frees_space: bool,
     /// Keeps the lock until the connection is closed.
     _file: Arc<DataFile>,
 }
@@ -211,7 +215,7 @@ impl Writer {
         file: Arc<DataFile>,
     ) -> Self {
         let log_on_disk = state.log;
-        let (done, tokens) = (Vec::new(), Vec::new());
+        let (completions, tokens) = (Vec::new(), Vec::new());
         Self {
             connection,
             state,
@@ -219,97 +223,101 @@ impl Writer {
             clock,
             published,
             committed,
-            done,
+            completions,
             tokens,
-            frees: false,
+            frees_space: false,
             _file: file,
         }
     }
 
     fn run(&mut self, queue: &Queue) {
-        let _closing = Closing(queue);
+        let _abandon = AbandonOnDrop(queue);
         let mut schedule = Schedule::default();
         while let Some(mut group) = queue.next_group(&mut schedule, &Instant::now) {
-            self.step(&mut || queue.next(&mut group));
-            schedule.end(group, Instant::now());
+            self.run_group(&mut || queue.next(&mut group));
+            schedule.finish_group(group, Instant::now());
         }
     }
 
-    /// Does a group of writes and answers them. Whatever fails or panics, the next group finds what is on disk.
-    fn step(&mut self, next: &mut dyn FnMut() -> Option<Job>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.group(next)))
+    /// Commits a group of writes and answers them. If it fails or panics, the next group starts from the
+    /// state on disk.
+    fn run_group(&mut self, next: &mut dyn FnMut() -> Option<Job>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.commit_group(next)))
             .unwrap_or_else(|_| Err(StorageError::Failed("the writer failed unexpectedly".to_owned())));
         if let Err(error) = &outcome {
             self.recover(error);
         }
         self.tokens.clear();
-        self.frees = false;
+        self.frees_space = false;
         let answer = outcome.map_err(storage_error);
-        for finish in self.done.drain(..) {
-            // A callback that panics is its caller's loss alone.
-            let _ = catch_unwind(AssertUnwindSafe(|| finish(answer.clone())));
+        for complete in self.completions.drain(..) {
+            // A panic in a callback affects only its caller.
+            let _ = catch_unwind(AssertUnwindSafe(|| complete(answer.clone())));
         }
     }
 
-    /// Judges and stores a group of writes, and syncs it.
-    fn group(&mut self, next: &mut dyn FnMut() -> Option<Job>) -> Result<(), StorageError> {
+    /// Evaluates, stores and syncs a group of writes.
+    fn commit_group(&mut self, next: &mut dyn FnMut() -> Option<Job>) -> Result<(), StorageError> {
         let Some(first) = next() else { return Ok(()) };
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            // The write is not stored, and its caller gets the reason.
-            self.judge(first);
+            // The write is not stored. Evaluating it registers its callback, so that the caller gets the
+            // error.
+            self.evaluate(first);
             return Err(error.into());
         }
         let mut job = Some(first);
         let mut stores = false;
-        while let Some(judged) = job {
-            if let Some(changes) = self.judge(judged) {
+        while let Some(next_job) = job {
+            if let Some(changes) = self.evaluate(next_job) {
                 self.store(changes)?;
                 stores = true;
             }
             job = next();
         }
         if !stores {
-            // What they were judged against is on disk since the group before.
+            // The previous group synced the state that these writes were evaluated against.
             return Ok(self.connection.execute_batch("ROLLBACK")?);
         }
-        if self.frees {
-            sqlite::give_back(&self.connection)?;
+        if self.frees_space {
+            sqlite::release_free_pages(&self.connection)?;
         }
         self.connection.execute_batch("COMMIT")?;
         self.log_on_disk = self.state.log;
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = self.state.catalog.clone();
-        // If it was told already and has not yet begun, once is enough.
+        // If the channel is full, the checkpoint thread has a pending signal already.
         let _ = self.committed.try_send(());
         Ok(())
     }
 
-    /// What a write changes if it succeeds. Its caller is answered with the group.
-    fn judge(&mut self, job: Job) -> Option<Changes> {
+    /// Evaluates a write and returns its changes if it succeeds. The caller is answered together with the
+    /// group.
+    fn evaluate(&mut self, job: Job) -> Option<Changes> {
         let read = SqliteRead(&self.connection);
-        let mut writing = Writing::new(&read, &self.state, (self.clock)());
-        let (succeeds, finish) = job(&mut writing);
-        let changes = writing.changes;
-        self.done.push(finish);
+        let mut context = WriteContext::new(&read, &self.state, (self.clock)());
+        let (succeeds, complete) = job(&mut context);
+        let changes = context.changes;
+        self.completions.push(complete);
         succeeds.then_some(changes)
     }
 
     fn store(&mut self, changes: Changes) -> Result<(), StorageError> {
-        // After some failures, also of reads, SQLite rolls back by itself. What is stored then would be stored at once.
+        // SQLite rolls back by itself after some errors, including read errors. Without a transaction, each
+        // statement would then be committed immediately.
         if self.connection.is_autocommit() {
             return Err(StorageError::Failed("the transaction was rolled back".to_owned()));
         }
         sqlite::apply(&self.connection, &changes.batch)?;
-        self.frees |= changes.frees;
+        self.frees_space |= changes.frees_space;
         self.tokens.extend(changes.token.as_ref().map(|(token, _)| *token));
-        self.state.adopt(changes);
+        self.state.apply(changes);
         Ok(())
     }
 
-    /// Goes back to what is on disk after a group that could not be stored.
+    /// Restores the state on disk after a group that could not be stored.
     fn recover(&mut self, error: &StorageError) {
         let _ = self.connection.execute_batch("ROLLBACK");
         for token in &self.tokens {
-            self.state.tokens.forget(token);
+            self.state.tokens.remove(token);
         }
         self.state.log = LogEnd::load(&SqliteRead(&self.connection)).unwrap_or(self.log_on_disk);
         self.state.catalog = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -319,8 +327,8 @@ impl Writer {
     }
 }
 
-/// Moves committed pages into the data file, once for all commits of a while, and sleeps while there are none. The file
-/// is dropped behind the connection.
+/// Moves committed pages into the data file, once for several commits, and sleeps while there are no commits.
+/// The file is dropped after the connection.
 fn checkpoint(_file: Arc<DataFile>, connection: Connection, commits: Receiver<()>) {
     while commits.recv().is_ok() {
         let due = Instant::now() + CHECKPOINT_DELAY;
@@ -331,7 +339,8 @@ fn checkpoint(_file: Arc<DataFile>, connection: Connection, commits: Receiver<()
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        // If it fails, the log holds everything, and the next commit tries again.
+        // If the checkpoint fails, the log still contains everything, and the next commit triggers another
+        // attempt.
         let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }

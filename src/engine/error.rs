@@ -1,4 +1,4 @@
-//! What the engine answers when it cannot do an operation: DynamoDB's codes and words.
+//! Errors of the engine, with DynamoDB's codes and messages.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,31 +7,31 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
 use super::storage::StorageError;
 
-/// The name of a failure, as DynamoDB spells it.
+/// An error code, as DynamoDB names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
-    /// The condition of a single write does not hold.
+    /// The condition of a single write is false.
     ConditionalCheckFailed,
-    /// The request is malformed, asks for what the engine does not support, or does not fit the stored item.
+    /// The request is malformed, uses an unsupported feature, or does not fit the stored item.
     Validation,
     /// The table or index does not exist.
     ResourceNotFound,
-    /// The table exists already.
+    /// The table already exists.
     ResourceInUse,
-    /// At least one action of a transaction failed; the reasons say which.
+    /// At least one action of a transaction failed. The reasons identify it.
     TransactionCanceled,
-    /// The client request token was used for another transaction within the last ten minutes.
+    /// The client request token was used for a different transaction within the last ten minutes.
     IdempotentParameterMismatch,
     /// The queue of writes is full.
     Throttling,
-    /// The disk is full, and nothing was changed. DynamoDB has no such failure.
+    /// The disk is full, and nothing was changed. DynamoDB has no such error.
     StorageFull,
-    /// The storage below the engine failed; the message says how.
+    /// The storage failed. The message contains the cause.
     InternalServer,
 }
 
 impl ErrorCode {
-    /// DynamoDB's name of the code.
+    /// Returns DynamoDB's name of the code.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ConditionalCheckFailed => "ConditionalCheckFailedException",
@@ -47,13 +47,13 @@ impl ErrorCode {
     }
 }
 
-/// A failed operation. Neither `Debug` nor `Display` shows the contents of items.
+/// The error of an operation. Neither `Debug` nor `Display` shows the contents of items.
 #[derive(Clone, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
 pub struct EngineError {
-    /// Which failure it is.
+    /// The error code.
     pub code: ErrorCode,
-    /// What is wrong, in DynamoDB's words where it has some.
+    /// What is wrong, as DynamoDB's message if there is one.
     pub message: String,
     /// The stored item, if a single write's condition failed and the request asked for `ALL_OLD`.
     pub item: Option<HashMap<String, AttributeValue>>,
@@ -70,7 +70,7 @@ impl EngineError {
         Self::new(ErrorCode::Validation, message)
     }
 
-    /// The refusal of a parameter that exists in DynamoDB and not here.
+    /// Returns the error for a parameter that DynamoDB supports and the engine does not.
     pub(super) fn unsupported(what: &str) -> Self {
         Self::invalid(format!("{what} is not supported by the embedded engine"))
     }
@@ -94,7 +94,7 @@ impl fmt::Debug for EngineError {
     }
 }
 
-/// The failure of a stored value that is not what was written.
+/// Returns the error for a damaged stored value.
 pub(super) fn damaged() -> EngineError {
     storage_error(StorageError::Damaged)
 }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_and_display_never_show_an_items_contents() {
+    fn debug_and_display_do_not_show_item_contents() {
         let item = || HashMap::from([("name".to_owned(), AttributeValue::S("Ada".to_owned()))]);
         let reason =
             CancellationReason::builder().code("ConditionalCheckFailed").set_item(Some(item())).build();

@@ -1,4 +1,4 @@
-//! Time to live: the deletion of expired items in small steps.
+//! Deletes expired items in small steps.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use super::codec::{self, ItemRef};
 use super::error::{EngineError, damaged, storage_error};
 use super::expiry::entry;
 use super::key;
-use super::state::Writing;
+use super::state::WriteContext;
 use super::storage::{Order, Range, Read, Space, StorageError};
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
 
-/// Items that expired longer ago are left alone, as DynamoDB does: about five years.
+/// The maximum age in seconds, about five years. DynamoDB does not delete items that expired earlier.
 const MAX_AGE: i64 = 5 * 365 * 24 * 60 * 60;
 
-/// An entry that says that an item expired.
+/// An entry of the time-to-live index for an expired item.
 pub struct Expired {
     /// The entry's key in [`Space::Index`].
     pub entry: Vec<u8>,
@@ -23,11 +23,16 @@ pub struct Expired {
     pub item: Vec<u8>,
 }
 
-/// What says that up to `limit` items of a table expired before the second `now`.
+/// Finds up to `limit` items of a table that expired before the second `now`.
 ///
 /// # Errors
-/// [`StorageError`] if the order cannot be read.
-pub fn expired(read: &dyn Read, table: &Table, now: i64, limit: usize) -> Result<Vec<Expired>, StorageError> {
+/// [`StorageError`] if the index cannot be read.
+pub fn find_expired(
+    read: &dyn Read,
+    table: &Table,
+    now: i64,
+    limit: usize,
+) -> Result<Vec<Expired>, StorageError> {
     let prefix = key::index_prefix(table.id, EXPIRY_INDEX);
     let at = |second: i64| [&prefix[..], &u64::try_from(second).unwrap_or(0).to_be_bytes()].concat();
     let range = Range { start: at(now.saturating_sub(MAX_AGE)), end: at(now) };
@@ -44,41 +49,41 @@ pub fn expired(read: &dyn Read, table: &Table, now: i64, limit: usize) -> Result
     Ok(found)
 }
 
-/// Deletes up to `limit` items of a table that expired, and what an interrupted change left behind.
+/// Deletes up to `limit` expired items of a table, and stale entries of the time-to-live index.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
 pub fn expire_some(
-    writing: &mut Writing<'_>,
+    context: &mut WriteContext<'_>,
     table: &Arc<Table>,
     limit: usize,
 ) -> Result<usize, EngineError> {
-    let Some(table) = writing.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
+    let Some(table) = context.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
     else {
         return Ok(0);
     };
-    let now = writing.now.as_second();
-    let found = expired(writing.read, &table, now, limit).map_err(storage_error)?;
+    let now = context.now.as_second();
+    let found = find_expired(context.read, &table, now, limit).map_err(storage_error)?;
     let mut effects = Effects::default();
     let count = found.len();
     for found in found {
-        let sealed = writing.read.get(Space::Items, &found.item).map_err(storage_error)?;
-        let Some(key) = still_expired(&table, &found, sealed.as_deref())? else {
-            // What an interrupted change of the time to live left behind.
+        let sealed = context.read.get(Space::Items, &found.item).map_err(storage_error)?;
+        let Some(key) = current_key(&table, &found, sealed.as_deref())? else {
+            // An interrupted change of the time-to-live setting left this entry behind.
             effects.batch.delete(Space::Index, found.entry);
             continue;
         };
         let action = Action::deletion(&table, key);
-        if let Ok(outcome) = action.judge(writing.read)? {
+        if let Ok(outcome) = action.evaluate(context.read)? {
             action.commit(outcome, false, true, &mut effects);
         }
     }
-    writing.commit(effects);
+    context.commit(effects);
     Ok(count)
 }
 
-/// The key of the stored item, if the entry is the item's own.
-fn still_expired(
+/// Returns the key of the stored item if the entry matches the item.
+fn current_key(
     table: &Table,
     found: &Expired,
     sealed: Option<&[u8]>,

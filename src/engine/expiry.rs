@@ -1,11 +1,11 @@
-//! The order of a table's items by the second after which they expire.
+//! The time-to-live index: a table's items, ordered by the second after which they expire.
 
 use super::codec::{self, ItemRef, Kind, ValueRef};
 use super::key;
 use super::storage::{Batch, Space};
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
 
-/// The second after which an item expires.
+/// Returns the second after which an item expires.
 fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
     let value: ValueRef<'_> = item.get(table.ttl.as_deref()?)?;
     if value.kind() != Some(Kind::N) {
@@ -15,7 +15,7 @@ fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
     text.split('.').next()?.parse().ok()
 }
 
-/// The entry that says when an item expires.
+/// Returns the key of an item's entry in the time-to-live index.
 pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>> {
     let mut entry = key::index_prefix(table.id, EXPIRY_INDEX);
     entry.extend_from_slice(&expiry(table, item)?.to_be_bytes());
@@ -23,7 +23,7 @@ pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>>
     Some(entry)
 }
 
-/// Adds to a batch what changes when an item becomes another.
+/// Adds the changes of the time-to-live index to a batch when `old` becomes `new`.
 pub fn difference(
     table: &Table,
     key: &ItemKey,

@@ -1,4 +1,4 @@
-//! The engine's handle: it opens the engine, reads, and has the writer judge and store writes.
+//! The engine's handle: opens the engine, reads, and submits writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
-use super::disk::{Disk, Finish, Priority, Published};
+use super::disk::{Completion, Disk, Priority, Published};
 use super::error::{EngineError, internal};
-use super::state::{Clock, State, Writing};
+use super::state::{Clock, State, WriteContext};
 use super::storage::{Memory, OpenError, Read};
 use super::stream::LogEnd;
 use super::tables::Catalog;
 use super::tokens::Tokens;
 
-/// The engine. Clones are the same engine.
+/// The embedded engine. Clones share the same engine.
 #[derive(Clone)]
 pub struct Engine {
     pub(super) shared: Arc<Shared>,
@@ -22,10 +22,10 @@ pub struct Engine {
 }
 
 pub(super) struct Shared {
-    /// The tables as they are committed.
+    /// The committed tables.
     catalog: Published,
-    /// Held while a table is changed: the changes that take many writes come one after another.
-    change_tables: Mutex<()>,
+    /// Serializes changes of tables that take several writes.
+    table_lock: Mutex<()>,
     pub(super) backend: Backend,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Backend {
 }
 
 impl Engine {
-    /// An empty engine in memory, without threads, that takes its time from `clock`.
+    /// Creates an empty engine in memory, without threads. `clock` returns the current time.
     pub fn in_memory(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let catalog = Arc::new(Catalog::new());
         let state = State { catalog: catalog.clone(), log: LogEnd::default(), tokens: Tokens::default() };
@@ -48,15 +48,16 @@ impl Engine {
     }
 
     fn new(catalog: Published, backend: Backend) -> Self {
-        let shared = Arc::new(Shared { catalog, change_tables: Mutex::new(()), backend });
+        let shared = Arc::new(Shared { catalog, table_lock: Mutex::new(()), backend });
         Self { shared, priority: Priority::Request }
     }
 
-    /// The engine on a data file, which is created with its directory if it is not there. It takes its time from
-    /// `clock`. The file is this process's until the last clone is dropped.
+    /// Opens the engine on a data file. Creates the file and its directory if they do not exist. `clock`
+    /// returns the current time. The process has exclusive access to the file until the last clone is
+    /// dropped.
     ///
     /// # Errors
-    /// [`OpenError`], which says in one line what is wrong with the file.
+    /// [`OpenError`], which describes the problem in one line.
     pub fn open(
         path: &Path,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -65,14 +66,14 @@ impl Engine {
         Ok(Self::new(catalog, Backend::Disk(disk)))
     }
 
-    /// The same engine, for background work. While requests write, its writes share one commit a second; otherwise they
-    /// are done at once.
+    /// Returns a handle to the same engine for background work. While requests write, background writes share
+    /// one commit a second. Otherwise they run immediately.
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { priority: Priority::Background, ..self.clone() }
     }
 
-    /// How many clones of the engine there are, with this one.
+    /// Returns the number of clones of the engine, including this one.
     pub fn clones(&self) -> usize {
         Arc::strong_count(&self.shared)
     }
@@ -81,16 +82,16 @@ impl Engine {
         self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn change_tables(&self) -> Result<MutexGuard<'_, ()>, EngineError> {
-        self.check_waiting()?;
-        Ok(self.shared.change_tables.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn lock_tables(&self) -> Result<MutexGuard<'_, ()>, EngineError> {
+        self.check_not_on_writer_thread()?;
+        Ok(self.shared.table_lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Refuses to wait for a write on the writer's own thread: it would wait for ever.
-    fn check_waiting(&self) -> Result<(), EngineError> {
+    /// Rejects waiting for a write on the writer's own thread, which would deadlock.
+    fn check_not_on_writer_thread(&self) -> Result<(), EngineError> {
         match &self.shared.backend {
             Backend::Disk(disk) if disk.is_writer() => {
-                Err(internal("a callback of a write cannot wait for another write"))
+                Err(internal("the callback of a write cannot wait for another write"))
             }
             _ => Ok(()),
         }
@@ -106,44 +107,45 @@ impl Engine {
         }
     }
 
-    /// As [`read`](Self::read); all that is read is of one state.
-    pub(super) fn read_one_state<T>(
+    /// Same as [`read`](Self::read), but all reads see one snapshot.
+    pub(super) fn read_snapshot<T>(
         &self,
         read: impl FnOnce(&dyn Read) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         match &self.shared.backend {
             Backend::Memory { .. } => self.read(read),
-            Backend::Disk(disk) => disk.read_one_state(|connection| read(connection)),
+            Backend::Disk(disk) => disk.read_snapshot(|connection| read(connection)),
         }
     }
 
-    /// Judges a write, stores it, and returns once it is on disk.
+    /// Evaluates a write, stores it, and returns when it is on disk.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
+        evaluate: impl FnOnce(&mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        self.check_waiting()?;
-        let (answered, answer) = std::sync::mpsc::sync_channel(1);
-        self.submit(judge, move |answer| drop(answered.send(answer)))?;
-        answer.recv().map_err(|_| internal("the engine's writer has stopped"))?
+        self.check_not_on_writer_thread()?;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.submit(evaluate, move |answer| drop(sender.send(answer)))?;
+        receiver.recv().map_err(|_| internal("the engine's writer has stopped"))?
     }
 
-    /// Queues a write. `done` gets the answer once it is on disk, in memory at once.
+    /// Queues a write. `done` receives the result when the write is on disk, or immediately if the engine is
+    /// in memory.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
+        evaluate: impl FnOnce(&mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static,
         done: impl FnOnce(Result<T, EngineError>) + Send + 'static,
     ) -> Result<(), EngineError> {
         match &self.shared.backend {
             Backend::Memory { storage, state, clock } => {
-                done(self.write_in_memory(storage, state, clock, judge));
+                done(self.write_in_memory(storage, state, clock, evaluate));
                 Ok(())
             }
             Backend::Disk(disk) => {
-                let job = move |writing: &mut Writing<'_>| -> (bool, Finish) {
-                    // A judgment that panics fails alone: it changed nothing but `writing`, which is not stored.
-                    let answer = catch_unwind(AssertUnwindSafe(|| judge(writing))).unwrap_or_else(|_| {
-                        Err(internal("the write failed unexpectedly; nothing of it is stored"))
+                let job = move |context: &mut WriteContext<'_>| -> (bool, Completion) {
+                    // A panic affects only this write: it changed only `context`, which is not stored.
+                    let answer = catch_unwind(AssertUnwindSafe(|| evaluate(context))).unwrap_or_else(|_| {
+                        Err(internal("the write failed unexpectedly, and nothing was stored"))
                     });
                     let store = answer.is_ok();
                     (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
@@ -158,27 +160,27 @@ impl Engine {
         storage: &RwLock<Memory>,
         state: &Mutex<State>,
         clock: &Clock,
-        judge: impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError>,
+        evaluate: impl FnOnce(&mut WriteContext<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let (answer, mut changes) = {
             let memory = storage.read().unwrap_or_else(PoisonError::into_inner);
-            let mut writing = Writing::new(&*memory, &state, clock());
-            let answer = judge(&mut writing)?;
-            (answer, writing.changes)
+            let mut context = WriteContext::new(&*memory, &state, clock());
+            let answer = evaluate(&mut context)?;
+            (answer, context.changes)
         };
         storage.write().unwrap_or_else(PoisonError::into_inner).apply(std::mem::take(&mut changes.batch));
-        state.adopt(changes);
+        state.apply(changes);
         *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = state.catalog.clone();
         Ok(answer)
     }
 
-    /// Checks a request here, and judges it where writes are.
+    /// Checks a request on the caller's thread and evaluates it on the writer's thread.
     pub(super) fn prepared_write<I, P, T>(
         &self,
         input: I,
         prepare: impl Fn(&Catalog, &I) -> Result<P, EngineError> + Send + 'static,
-        execute: impl FnOnce(P, &mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
+        execute: impl FnOnce(P, &mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError>
     where
         I: Send + 'static,
@@ -188,13 +190,14 @@ impl Engine {
         self.write(self.prepared(input, prepare, execute)?)
     }
 
-    /// The judgment of a request that is checked here, and again if tables changed before it is judged.
+    /// Checks a request now and returns its evaluation. The evaluation repeats the check if tables have
+    /// changed.
     pub(super) fn prepared<I, P, T>(
         &self,
         input: I,
         prepare: impl Fn(&Catalog, &I) -> Result<P, EngineError> + Send + 'static,
-        execute: impl FnOnce(P, &mut Writing<'_>) -> Result<T, EngineError> + Send + 'static,
-    ) -> Result<impl FnOnce(&mut Writing<'_>) -> Result<T, EngineError> + Send + 'static, EngineError>
+        execute: impl FnOnce(P, &mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<impl FnOnce(&mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static, EngineError>
     where
         I: Send + 'static,
         P: Send + 'static,
@@ -202,10 +205,10 @@ impl Engine {
     {
         let catalog = self.catalog();
         let plan = prepare(&catalog, &input)?;
-        Ok(move |writing: &mut Writing<'_>| {
-            let current = Arc::ptr_eq(&catalog, &writing.state.catalog);
-            let plan = if current { plan } else { prepare(&writing.state.catalog, &input)? };
-            execute(plan, writing)
+        Ok(move |context: &mut WriteContext<'_>| {
+            let current = Arc::ptr_eq(&catalog, &context.state.catalog);
+            let plan = if current { plan } else { prepare(&context.state.catalog, &input)? };
+            execute(plan, context)
         })
     }
 }

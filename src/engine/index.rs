@@ -1,49 +1,49 @@
-//! Entries of global secondary indexes, and what changes in them when an item changes.
+//! Entries of global secondary indexes, and their changes when an item changes.
 //!
-//! Invariants: an item has at most one entry in an index, and only if all the index's key attributes are in it and can be
-//! keys; an entry that stays the same is not written. An entry's key holds the index's key and the item's, so an index that projects only
-//! keys stores nothing else.
+//! Invariants: an item has at most one entry in an index, and only if it has all key attributes of the index
+//! and their values are valid keys. An unchanged entry is not written. The key of an entry contains the index
+//! key and the item key, so an index that projects only keys stores no values.
 
 use super::codec::{ItemRef, ValueRef};
 use super::key;
 use super::tables::{Index, ItemKey, KeyError, Projected, Table, check_key_value, item_of};
 
-/// An index entry as storage has it.
+/// A stored index entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The key: prefix, index key, item key.
     pub key: Vec<u8>,
-    /// The projected item; empty if only keys are projected.
+    /// The projected item. Empty if the index projects only keys.
     pub value: Vec<u8>,
-    /// The entry's size as DynamoDB counts it, in bytes.
+    /// The size in bytes, as DynamoDB counts it.
     pub size: usize,
 }
 
-/// What happens to an item's entry in an index.
+/// The change of an item's entry in an index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The entry that goes.
+    /// The key of the entry to delete.
     pub delete: Option<Vec<u8>>,
-    /// The entry that comes, or replaces one under the same key.
+    /// The entry to insert or replace.
     pub put: Option<Entry>,
-    /// The write units that it costs.
+    /// The write units that the change costs.
     pub units: f64,
 }
 
-/// Write units for a size: one for each started KB.
+/// Returns the write units for a size: one for each started KB.
 pub fn units(size: usize) -> f64 {
     let started = u32::try_from(size.max(1).div_ceil(1024)).unwrap_or(u32::MAX);
     f64::from(started)
 }
 
-/// The entry of an item in an index. None if the item lacks one of the index's key attributes, or has one that cannot be
-/// a key, which was there before the index.
+/// Returns the entry of an item in an index. Returns `None` if the item lacks a key attribute of the index,
+/// or if a value is not a valid key. Such a value can only be older than the index.
 pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> Option<Entry> {
     let mut bytes = Vec::with_capacity(key.storage.len() + 128);
     bytes.extend_from_slice(&key::index_prefix(table.id, index.id));
-    for (place, attribute) in index.keys.attributes().enumerate() {
+    for (position, attribute) in index.keys.attributes().enumerate() {
         let value = item.get(&attribute.name)?;
-        check_key_value(attribute, value, place == 0).ok()?;
+        check_key_value(attribute, value, position == 0).ok()?;
         key::put_part(value, &mut bytes);
     }
     bytes.extend_from_slice(key.storage.get(2..)?);
@@ -59,7 +59,7 @@ pub fn entry(table: &Table, index: &Index, key: &ItemKey, item: ItemRef<'_>) -> 
     Some(Entry { key: bytes, value, size })
 }
 
-/// The size of the key attributes of a table and an index.
+/// Returns the size of the key attributes of a table and an index.
 fn keys_size(table: &Table, index: &Index, item: ItemRef<'_>) -> usize {
     let more = index.keys.attributes().filter(|key| !table.keys.contains(&key.name));
     let keys = table.keys.attributes().chain(more);
@@ -72,7 +72,7 @@ fn project(table: &Table, index: &Index, include: &[String], item: ItemRef<'_>) 
     item_of(names.filter_map(|name| Some((&**name, item.get(name)?))).collect())
 }
 
-/// What changes in an index when an item becomes another. None if nothing does.
+/// Returns the change in an index when `old` becomes `new`, or `None` if the entry does not change.
 pub fn difference(
     table: &Table,
     index: &Index,
@@ -103,16 +103,16 @@ pub fn difference(
     }
 }
 
-/// Checks that an item's attributes can be keys of the indexes that use them.
+/// Checks that an item's attributes are valid keys of the indexes that use them.
 ///
 /// # Errors
-/// DynamoDB's words for the first that cannot.
+/// DynamoDB's message for the first invalid key.
 pub fn check_keys(table: &Table, item: ItemRef<'_>) -> Result<(), String> {
     for index in &table.indexes {
-        for (place, attribute) in index.keys.attributes().enumerate() {
+        for (position, attribute) in index.keys.attributes().enumerate() {
             let Some(value) = item.get(&attribute.name) else { continue };
-            check_key_value(attribute, value, place == 0).map_err(|error| {
-                let (KeyError::Malformed(message) | KeyError::Unfit(message)) = error;
+            check_key_value(attribute, value, position == 0).map_err(|error| {
+                let (KeyError::Malformed(message) | KeyError::Mismatch(message)) = error;
                 format!("{message} IndexName: {}", index.name)
             })?;
         }
@@ -120,7 +120,7 @@ pub fn check_keys(table: &Table, item: ItemRef<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// The attributes of an entry of an index that projects only keys, from the entry's key.
+/// Decodes the attributes of an entry from its key. The index must project only keys.
 pub fn keys_of_entry(table: &Table, index: &Index, entry_key: &[u8]) -> Option<Vec<u8>> {
     let mut rest = entry_key.get(3..)?;
     let mut values = Vec::with_capacity(4);
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn applied_differences_leave_exactly_the_entry_of_the_new_item(old in any_item(), new in any_item()) {
+        fn applying_a_difference_leaves_only_the_entry_of_the_new_item(old in any_item(), new in any_item()) {
             let table = table();
             let key = table.key_of(ItemRef(&codec::encode_item(&item(None, None, None, None)).unwrap())).unwrap();
             let [old, new] = [old, new].map(|item| item.map(|item| codec::encode_item(&item).unwrap()));
@@ -179,13 +179,13 @@ mod tests {
                 let expected: BTreeMap<_, _> =
                     entry_of(&new).into_iter().map(|entry| (entry.key, entry.value)).collect();
                 prop_assert_eq!(&stored, &expected);
-                prop_assert_eq!(change.is_none(), before == expected, "only what changes is written");
+                prop_assert_eq!(change.is_none(), before == expected, "unchanged entries are not written");
             }
         }
     }
 
     #[test]
-    fn the_keys_of_an_entry_come_back_from_its_key() {
+    fn key_attributes_are_decoded_from_an_entry_key() {
         let table = table();
         let bytes = codec::encode_item(&item(Some(3), Some(4), Some(5), None)).unwrap();
         let key = table.key_of(ItemRef(&bytes)).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn index_units_follow_awss_rule() {
+    fn index_units_match_dynamodb() {
         let mut table = table();
         table.indexes[1].keys.sort = Some(attribute("h", Kind::N));
         let units = |index: usize, old: Option<Attributes>, new: Option<Attributes>| {

@@ -1,33 +1,33 @@
-//! Keys as bytes that order as DynamoDB orders them.
+//! Keys as bytes that sort as DynamoDB sorts them.
 //!
-//! A key is a prefix (table, and for an index entry the index) and its parts, one behind the other. Texts and byte
-//! strings are escaped and ended, numbers end themselves, so no part is the beginning of another and a range of bytes is
-//! exactly a range of keys.
+//! A key is a prefix (the table, and for an index entry the index) followed by its parts. Texts and byte
+//! strings are escaped and terminated, and numbers are self-terminating. No part is a prefix of another, so a
+//! range of bytes is exactly a range of keys.
 
 use super::codec::{Kind, ValueRef};
 use super::number::Number;
 
-/// Ends a text or a byte string. A zero byte inside is followed by 0xFF.
+/// The terminator of a text or byte string. A zero byte inside the value is followed by 0xFF.
 const END: [u8; 2] = [0, 1];
 const ESCAPED_ZERO: [u8; 2] = [0, 0xFF];
 
-/// The most bytes of a partition key's value.
+/// The maximum length of a partition key's value in bytes.
 pub const MAX_PARTITION: usize = 2048;
-/// The most bytes of a sort key's value.
+/// The maximum length of a sort key's value in bytes.
 pub const MAX_SORT: usize = 1024;
 
-/// The prefix of a table's items.
+/// Returns the key prefix of a table's items.
 pub fn table_prefix(table: u16) -> Vec<u8> {
     table.to_be_bytes().to_vec()
 }
 
-/// The prefix of an index's entries.
+/// Returns the key prefix of an index's entries.
 pub fn index_prefix(table: u16, index: u8) -> Vec<u8> {
     let [high, low] = table.to_be_bytes();
     vec![high, low, index]
 }
 
-/// Appends a key attribute's value.
+/// Appends the value of a key attribute.
 pub fn put_part(value: ValueRef<'_>, into: &mut Vec<u8>) {
     if value.kind() == Some(Kind::N) {
         into.extend_from_slice(value.payload());
@@ -37,7 +37,8 @@ pub fn put_part(value: ValueRef<'_>, into: &mut Vec<u8>) {
     into.extend_from_slice(&END);
 }
 
-/// Appends a text or byte string without its end: what all that begin with it begin with.
+/// Appends a text or byte string without its terminator. The result is a prefix of every key whose value
+/// begins with it.
 pub fn put_prefix(value: ValueRef<'_>, into: &mut Vec<u8>) {
     let mut pieces = value.payload().split(|byte| *byte == 0);
     into.extend_from_slice(pieces.next().unwrap_or_default());
@@ -47,7 +48,8 @@ pub fn put_prefix(value: ValueRef<'_>, into: &mut Vec<u8>) {
     }
 }
 
-/// Takes a key attribute's value of this type from the front. None if the bytes are no such value.
+/// Reads the value of a key attribute of this type from the front. Returns `None` if the bytes are not such a
+/// value.
 pub fn take_part(kind: Kind, bytes: &mut &[u8]) -> Option<Vec<u8>> {
     let mut value = vec![kind as u8];
     if kind == Kind::N {
@@ -60,9 +62,9 @@ pub fn take_part(kind: Kind, bytes: &mut &[u8]) -> Option<Vec<u8>> {
     loop {
         let zero = bytes.iter().position(|byte| *byte == 0)?;
         value.extend_from_slice(bytes.get(..zero)?);
-        let mark = *bytes.get(zero + 1)?;
+        let escape = *bytes.get(zero + 1)?;
         *bytes = bytes.get(zero + 2..)?;
-        match mark {
+        match escape {
             1 => return Some(value),
             0xFF => value.push(0),
             _ => return None,
@@ -70,7 +72,7 @@ pub fn take_part(kind: Kind, bytes: &mut &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The first key behind all that begin with `prefix`. Empty if there is none.
+/// Returns the first key after all keys that begin with `prefix`. Empty if no such key exists.
 pub fn successor(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
@@ -102,13 +104,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_order_as_their_parts_do(a in bytes(), b in bytes(), c in bytes(), d in bytes()) {
+        fn encoded_keys_sort_like_their_parts(a in bytes(), b in bytes(), c in bytes(), d in bytes()) {
             let [one, two] = [[part(&a), part(&b)].concat(), [part(&c), part(&d)].concat()];
             prop_assert_eq!(one.cmp(&two), (a, b).cmp(&(c, d)));
         }
 
         #[test]
-        fn parts_come_back(a in bytes(), number in any::<i64>()) {
+        fn parts_decode_to_the_encoded_values(a in bytes(), number in any::<i64>()) {
             let number = encode_value(&AttributeValue::N(number.to_string())).unwrap();
             let mut key = part(&a);
             put_part(ValueRef(&number), &mut key);
@@ -120,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn a_prefix_is_before_exactly_what_begins_with_it(a in bytes(), b in bytes()) {
+        fn a_prefix_range_contains_exactly_the_keys_with_that_prefix(a in bytes(), b in bytes()) {
             let mut prefix = vec![7];
             put_prefix(ValueRef(&encode_value(&AttributeValue::B(Blob::new(&a[..]))).unwrap()), &mut prefix);
             let key = [vec![7], part(&b)].concat();
@@ -128,7 +130,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+        fn arbitrary_bytes_do_not_panic(bytes in any::<Vec<u8>>()) {
             let _ = take_part(Kind::S, &mut &bytes[..]);
             let _ = take_part(Kind::N, &mut &bytes[..]);
             let _ = successor(&bytes);

@@ -1,42 +1,44 @@
-//! Taking over what another store held: items and changes as they are there, past what writes do besides.
+//! Imports data from another store: loads items and stream changes without the other effects of a write.
 
 use jiff::Timestamp;
 
-use super::action::{Action, Effects, Refusal, Rejection, Request, find_table};
+use super::action::{Action, ActionError, Effects, PrepareError, Request, find_table};
 use super::codec::{self, Attributes};
 use super::error::EngineError;
 use super::handle::Engine;
 use super::stream::LoggedChange;
 
 impl Engine {
-    /// Puts items, and tells the stream of none of them.
+    /// Puts items without recording them in the stream.
     ///
     /// # Errors
-    /// [`EngineError`] if an item cannot be one, or storage fails; then none is put.
+    /// [`EngineError`] if an item is invalid or storage fails. No item is put in that case.
     pub fn load(&self, table: &str, items: Vec<Attributes>) -> Result<(), EngineError> {
         let table = table.to_owned();
-        self.write(move |writing| {
+        self.write(move |context| {
             let mut effects = Effects::default();
             let request = Request { table: &table, ..Request::default() };
             for item in &items {
-                let action = Action::put(&writing.state.catalog, &request, item);
-                let action = action.map_err(Rejection::into_error)?;
-                match action.judge(writing.read)? {
+                let action = Action::put(&context.state.catalog, &request, item);
+                let action = action.map_err(PrepareError::into_error)?;
+                match action.evaluate(context.read)? {
                     Ok(outcome) => action.commit(outcome, false, false, &mut effects),
-                    Err(Refusal::Invalid(message)) => return Err(EngineError::invalid(message)),
-                    Err(Refusal::Condition(_)) => return Err(EngineError::invalid("There is no condition")),
+                    Err(ActionError::Invalid(message)) => return Err(EngineError::invalid(message)),
+                    Err(ActionError::Condition(_)) => {
+                        return Err(EngineError::invalid("A load has no conditions"));
+                    }
                 }
             }
             effects.changes.clear();
-            writing.commit(effects);
+            context.commit(effects);
             Ok(())
         })
     }
 
-    /// Tells the stream of a change of an item that happened at this time, and changes nothing.
+    /// Records a change of an item in the stream, with the given time. Does not change the item.
     ///
     /// # Errors
-    /// [`EngineError`] if an image cannot be an item, or storage fails.
+    /// [`EngineError`] if an image is not a valid item or storage fails.
     pub fn tell(
         &self,
         table: &str,
@@ -50,10 +52,10 @@ impl Engine {
         };
         let (old, new) = (encoded(old)?, encoded(new)?);
         let table = table.to_owned();
-        self.write(move |writing| {
-            let table = find_table(&writing.state.catalog, &table)?.id;
+        self.write(move |context| {
+            let table = find_table(&context.state.catalog, &table)?.id;
             let change = LoggedChange { table, old, new, by_service: false };
-            writing.changes.log.append(&[change], at, &mut writing.changes.batch);
+            context.changes.log.append(&[change], at, &mut context.changes.batch);
             Ok(())
         })
     }

@@ -1,16 +1,18 @@
-//! The embedded engine: DynamoDB's semantics for what the product sends, over ordered bytes, in this process.
+//! The embedded engine: DynamoDB's semantics for the operations that the product uses, in this process.
 //!
 //! Invariants:
-//! - Writes are judged one after another, each against the state that all before it left. A transaction happens as a
-//!   whole or not at all.
-//! - On disk, nothing is answered, refusals included, before the state that it was judged against is synced.
-//! - A request's parameters and expressions are checked by the caller; the one writer only judges and stores.
-//! - What the engine does not support is a `ValidationException` that names it, never a silent difference.
-//! - Neither input nor stored bytes can make it panic; damaged bytes are an `InternalServerError`.
+//! - Writes are evaluated one after another, and each sees the result of all earlier writes. A transaction is
+//!   applied completely or not at all.
+//! - On disk, every answer, including an error, is sent after the state that it was evaluated against is
+//!   synced.
+//! - The caller's thread checks a request's parameters and expressions. The single writer only evaluates and
+//!   stores.
+//! - An unsupported feature is a `ValidationException` that names it, never a silent difference.
+//! - Neither input nor stored bytes can cause a panic. Damaged bytes are an `InternalServerError`.
 //!
-//! Differences from DynamoDB that callers may see: indexes are consistent at once, a batch happens as a whole, numbers
-//! come back in their shortest form, nothing is throttled unless the queue of writes is full, and client request tokens
-//! are forgotten when the process ends.
+//! Differences from DynamoDB that callers can observe: indexes are consistent immediately, a batch is atomic,
+//! numbers are returned in their shortest form, throttling happens only when the write queue is full, and
+//! client request tokens are lost when the process ends.
 
 mod action;
 mod backup;

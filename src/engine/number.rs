@@ -1,12 +1,13 @@
 //! A DynamoDB number: up to 38 significant digits, magnitude from 1E-130 to 9.99…E+125, and zero.
 //!
-//! Invariants: the digits have no zero in front or behind, so equal numbers are equal values with equal bytes; the
-//! encoded form orders as the numbers do, byte by byte, and ends itself, so it can precede other parts of a key.
+//! Invariants: the digits have no leading or trailing zeros, so equal numbers have equal values and bytes.
+//! The encoding sorts like the numbers, byte by byte, and is self-terminating, so other parts of a key can
+//! follow it.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
-/// The most significant digits that DynamoDB keeps.
+/// The maximum number of significant digits.
 const MAX_DIGITS: usize = 38;
 /// The exponents that DynamoDB allows, for a number written as 0.d₁d₂… × 10^exponent.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -129..=126;
@@ -14,10 +15,10 @@ const EXPONENTS: std::ops::RangeInclusive<i32> = -129..=126;
 const NEGATIVE: u8 = 1;
 const ZERO: u8 = 2;
 const POSITIVE: u8 = 3;
-/// Ends the digits of an encoded number; digit pairs are stored as 2 to 101.
+/// Terminates the digits of an encoded number. Digit pairs are stored as 2 to 101.
 const END: u8 = 1;
 
-/// Why a text or a result is not a number that DynamoDB stores.
+/// The reason why a text or a result is not a valid DynamoDB number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
     /// The text is not a decimal number.
@@ -39,7 +40,7 @@ pub enum NumberError {
 pub struct Number {
     negative: bool,
     exponent: i32,
-    /// Digits 0 to 9; the first and the last are not zero.
+    /// Digits 0 to 9. The first and the last are not zero.
     digits: Vec<u8>,
 }
 
@@ -47,10 +48,10 @@ impl Number {
     /// Zero.
     pub const ZERO: Self = Self { negative: false, exponent: 0, digits: Vec::new() };
 
-    /// Reads a decimal text such as `-12.5e3`.
+    /// Parses a decimal text such as `-12.5e3`.
     ///
     /// # Errors
-    /// [`NumberError`] if the text is not a number or out of DynamoDB's range.
+    /// [`NumberError`] if the text is not a number or is outside DynamoDB's range.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
         let (negative, rest) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
@@ -78,7 +79,7 @@ impl Number {
         Self::normalized(negative, power.saturating_add(whole), digits)
     }
 
-    /// The number as a count.
+    /// Converts a count to a number.
     pub fn from_count(count: usize) -> Self {
         Self::parse(&count.to_string()).unwrap_or(Self::ZERO)
     }
@@ -109,10 +110,10 @@ impl Number {
         Self { negative: !self.negative && !self.digits.is_empty(), ..self.clone() }
     }
 
-    /// The sum, exactly.
+    /// Returns the exact sum.
     ///
     /// # Errors
-    /// [`NumberError`] if the sum needs more digits than 38 or is out of range.
+    /// [`NumberError`] if the sum needs more than 38 digits or is out of range.
     pub fn add(&self, other: &Self) -> Result<Self, NumberError> {
         if self.digits.is_empty() {
             return Ok(other.clone());
@@ -122,7 +123,7 @@ impl Number {
         }
         let (large, small) = if self.magnitude(other).is_ge() { (self, other) } else { (other, self) };
         let (mut high, mut low) = (large.digits.clone(), small.digits.clone());
-        // Both become digits after the same point, with as many digits behind it.
+        // Aligns both numbers: the same exponent and the same number of digits.
         let gap = usize::try_from(large.exponent.saturating_sub(small.exponent)).unwrap_or(0);
         low.splice(0..0, std::iter::repeat_n(0, gap));
         let length = high.len().max(low.len());
@@ -139,10 +140,10 @@ impl Number {
         Self::normalized(large.negative, large.exponent, high)
     }
 
-    /// The difference, exactly.
+    /// Returns the exact difference.
     ///
     /// # Errors
-    /// As [`add`](Self::add).
+    /// Same as [`add`](Self::add).
     pub fn subtract(&self, other: &Self) -> Result<Self, NumberError> {
         self.add(&other.negated())
     }
@@ -151,14 +152,14 @@ impl Number {
         self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits))
     }
 
-    /// Appends the bytes that order as numbers do.
+    /// Appends the encoding, which sorts like the number.
     pub fn encode(&self, into: &mut Vec<u8>) {
         if self.digits.is_empty() {
             into.push(ZERO);
             return;
         }
         into.push(if self.negative { NEGATIVE } else { POSITIVE });
-        // A negative number is larger the smaller its magnitude is, so its bytes are inverted.
+        // Among negative numbers, a larger magnitude is a smaller number, so the bytes are inverted.
         let flip = if self.negative { 0xFF } else { 0 };
         let exponent = u8::try_from(self.exponent - EXPONENTS.start()).unwrap_or(u8::MAX);
         into.push(exponent ^ flip);
@@ -170,7 +171,8 @@ impl Number {
         into.push(END ^ flip);
     }
 
-    /// Reads an encoded number from the front, and returns it with the bytes behind it. None if the bytes are no number.
+    /// Decodes a number from the front and returns it with the remaining bytes. Returns `None` if the bytes
+    /// are not a number.
     pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (sign, rest) = bytes.split_first()?;
         let negative = match *sign {
@@ -194,8 +196,9 @@ impl Number {
     }
 }
 
-/// The bytes that DynamoDB counts in an item's size for an encoded number: one for each pair of digits, one for the
-/// exponent, and one for a sign. The encoded form has sign, exponent and end besides the pairs.
+/// Returns the bytes that DynamoDB counts for an encoded number in an item's size: one for each pair of
+/// digits, one for the exponent, and one for a negative sign. The encoding consists of the pairs, sign,
+/// exponent and terminator.
 pub fn encoded_size(bytes: &[u8]) -> usize {
     match bytes.first() {
         Some(&NEGATIVE) => bytes.len().saturating_sub(1),
@@ -224,7 +227,7 @@ impl Ord for Number {
     }
 }
 
-/// Writes the number in plain digits without an exponent, as DynamoDB returns it.
+/// Formats the number as plain digits without an exponent, as DynamoDB returns it.
 impl fmt::Display for Number {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.digits.is_empty() {
@@ -239,11 +242,11 @@ impl fmt::Display for Number {
             let zeros = self.exponent.unsigned_abs();
             (0..zeros).try_for_each(|_| formatter.write_char('0'))?;
         }
-        for place in 0..self.digits.len().max(whole) {
-            if place == whole && whole > 0 {
+        for position in 0..self.digits.len().max(whole) {
+            if position == whole && whole > 0 {
                 formatter.write_char('.')?;
             }
-            let digit = self.digits.get(place).copied().unwrap_or(0);
+            let digit = self.digits.get(position).copied().unwrap_or(0);
             formatter.write_char(char::from(b'0' + digit))?;
         }
         Ok(())
@@ -272,7 +275,7 @@ fn add_digits(high: &mut [u8], low: &[u8]) -> u8 {
     carry
 }
 
-/// Subtracts the smaller digits from the larger ones of the same length in place.
+/// Subtracts the smaller digits from the larger ones in place. Both have the same length.
 fn subtract_digits(high: &mut [u8], low: &[u8]) {
     let mut borrow = 0;
     for (digit, other) in high.iter_mut().zip(low).rev() {
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_written_in_its_shortest_plain_form() {
+    fn numbers_are_written_without_an_exponent_in_their_shortest_form() {
         for (given, written) in [
             ("1.0", "1"),
             ("-0", "0"),
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_out_of_range_is_refused() {
+    fn invalid_and_out_of_range_numbers_are_rejected() {
         for text in
             ["", " 5", "5 ", "abc", "0x1", "1e", "1_0", "NaN", "Infinity", ".", "-", "1e+", "1.2.3", "１"]
         {
@@ -333,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_exact_or_refused() {
+    fn sums_are_exact_or_rejected() {
         let sum = |a: &str, b: &str| number(a).add(&number(b)).map(|sum| sum.to_string());
         assert_eq!(sum("0.1", "0.2").as_deref(), Ok("0.3"));
         assert_eq!(sum("5", "-7").as_deref(), Ok("-2"));
@@ -362,7 +365,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn encoded_numbers_order_as_numbers_and_come_back(a in any_number(), b in any_number()) {
+        fn encoded_numbers_sort_like_numbers_and_decode_unchanged(a in any_number(), b in any_number()) {
             prop_assert_eq!(encoded(&a).cmp(&encoded(&b)), a.cmp(&b));
             let mut bytes = encoded(&a);
             bytes.extend([7, 8]);
@@ -371,7 +374,7 @@ mod tests {
         }
 
         #[test]
-        fn arithmetic_agrees_with_integers(a in -10_i128.pow(17)..10_i128.pow(17), b in -10_i128.pow(17)..10_i128.pow(17)) {
+        fn arithmetic_matches_integers(a in -10_i128.pow(17)..10_i128.pow(17), b in -10_i128.pow(17)..10_i128.pow(17)) {
             let [x, y] = [a, b].map(|value| number(&value.to_string()));
             prop_assert_eq!(x.add(&y).unwrap().to_string(), (a + b).to_string());
             prop_assert_eq!(x.subtract(&y).unwrap().to_string(), (a - b).to_string());
@@ -379,7 +382,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_and_no_text_make_it_panic(bytes in any::<Vec<u8>>(), text in any::<String>()) {
+        fn arbitrary_bytes_and_text_do_not_panic(bytes in any::<Vec<u8>>(), text in any::<String>()) {
             let _ = Number::decode(&bytes);
             let _ = Number::parse(&text);
         }

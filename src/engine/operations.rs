@@ -1,4 +1,4 @@
-//! The operations that callers see.
+//! The public operations of the engine.
 
 use std::sync::Arc;
 
@@ -25,18 +25,18 @@ use super::tables::Table;
 use super::{ddl, expire, query, read, stream, transact, write};
 
 impl Engine {
-    /// Returns the item under a key.
+    /// Returns the item with a key.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn get_item(&self, input: &GetItemInput) -> Result<GetItemOutput, EngineError> {
         self.read(|read| read::get_item(read, &self.catalog(), input))
     }
 
-    /// Returns the items under up to 100 keys.
+    /// Returns the items with up to 100 keys.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn batch_get_item(&self, input: &BatchGetItemInput) -> Result<BatchGetItemOutput, EngineError> {
         self.read(|read| read::batch_get_item(read, &self.catalog(), input))
     }
@@ -44,7 +44,7 @@ impl Engine {
     /// Returns a page of a partition of a table or an index.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn query(&self, input: &QueryInput) -> Result<QueryOutput, EngineError> {
         self.read(|read| query::query(read, &self.catalog(), input))
     }
@@ -52,39 +52,39 @@ impl Engine {
     /// Returns a page of a table.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn scan(&self, input: &ScanInput) -> Result<ScanOutput, EngineError> {
         self.read(|read| query::scan(read, &self.catalog(), input))
     }
 
-    /// Stores an item if the condition holds.
+    /// Stores an item if the condition is true.
     ///
     /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
+    /// [`EngineError`] if the request is invalid, the condition is false, or storage fails.
     pub fn put_item(&self, input: PutItemInput) -> Result<PutItemOutput, EngineError> {
         self.prepared_write(input, write::prepare_put, write::put)
     }
 
-    /// Changes attributes of an item if the condition holds.
+    /// Changes attributes of an item if the condition is true.
     ///
     /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
+    /// [`EngineError`] if the request is invalid, the condition is false, or storage fails.
     pub fn update_item(&self, input: UpdateItemInput) -> Result<UpdateItemOutput, EngineError> {
         self.prepared_write(input, write::prepare_update, write::update)
     }
 
-    /// Deletes an item if the condition holds.
+    /// Deletes an item if the condition is true.
     ///
     /// # Errors
-    /// [`EngineError`] if the request or its condition is refused, or storage fails.
+    /// [`EngineError`] if the request is invalid, the condition is false, or storage fails.
     pub fn delete_item(&self, input: DeleteItemInput) -> Result<DeleteItemOutput, EngineError> {
         self.prepared_write(input, write::prepare_delete, write::delete)
     }
 
-    /// Does up to 100 writes and checks together, or none of them.
+    /// Performs up to 100 writes and checks atomically.
     ///
     /// # Errors
-    /// [`EngineError`], with a reason for each action if one was refused.
+    /// [`EngineError`], with a reason for each action if one fails.
     pub fn transact_write_items(
         &self,
         input: TransactWriteItemsInput,
@@ -92,11 +92,11 @@ impl Engine {
         self.prepared_write(input, transact::prepare, transact::execute)
     }
 
-    /// As [`transact_write_items`](Self::transact_write_items), without waiting: `done` gets the answer, on the writer's
-    /// thread, so it must be short and cannot wait for another write.
+    /// Same as [`transact_write_items`](Self::transact_write_items), but does not wait. `done` receives the
+    /// result on the writer's thread, so it must be short and must not wait for another write.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is malformed or the queue is full; then `done` is not called.
+    /// [`EngineError`] if the request is malformed or the queue is full. `done` is not called in that case.
     pub fn submit_transact_write_items(
         &self,
         input: TransactWriteItemsInput,
@@ -105,43 +105,44 @@ impl Engine {
         self.submit(self.prepared(input, transact::prepare, transact::execute)?, done)
     }
 
-    /// Does up to 25 puts and deletions.
+    /// Performs up to 25 puts and deletions.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn batch_write_item(&self, input: BatchWriteItemInput) -> Result<BatchWriteItemOutput, EngineError> {
         self.prepared_write(input, write::prepare_batch, write::batch)
     }
 
-    /// Creates a table. It is ready when this returns.
+    /// Creates a table. The table is ready when this method returns.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn create_table(&self, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
         ddl::create_table(self, input)
     }
 
-    /// Adds indexes to a table and fills them, or turns its stream on or off. It is done when this returns.
+    /// Adds indexes to a table and fills them, or turns its stream on or off. The change is complete when
+    /// this method returns.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn update_table(&self, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
         ddl::update_table(self, input)
     }
 
-    /// Finishes what a process that stopped too early left unfinished: the filling of indexes and the deletion of tables.
-    /// Each step is a small write.
+    /// Completes changes that an earlier process left unfinished: fills indexes and finishes the deletion of
+    /// tables. Each step is a small write.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
     pub fn build_indexes(&self) -> Result<(), EngineError> {
-        ddl::finish(self)
+        ddl::resume(self)
     }
 
-    /// Describes a table. Items are not counted.
+    /// Describes a table. The description contains no item counts.
     ///
     /// # Errors
-    /// `ResourceNotFoundException` if there is no such table.
+    /// `ResourceNotFoundException` if the table does not exist.
     pub fn describe_table(&self, input: &DescribeTableInput) -> Result<DescribeTableOutput, EngineError> {
         ddl::describe_table(&self.catalog(), input)
     }
@@ -149,7 +150,7 @@ impl Engine {
     /// Lists tables by name.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused.
+    /// [`EngineError`] if the request is invalid.
     pub fn list_tables(&self, input: &ListTablesInput) -> Result<ListTablesOutput, EngineError> {
         ddl::list_tables(&self.catalog(), input)
     }
@@ -157,7 +158,7 @@ impl Engine {
     /// Deletes a table with its items.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn delete_table(&self, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
         ddl::delete_table(self, input)
     }
@@ -165,7 +166,7 @@ impl Engine {
     /// Turns time to live of a table on or off.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is refused or storage fails.
+    /// [`EngineError`] if the request is invalid or storage fails.
     pub fn update_time_to_live(
         &self,
         input: UpdateTimeToLiveInput,
@@ -176,7 +177,7 @@ impl Engine {
     /// Describes time to live of a table.
     ///
     /// # Errors
-    /// `ResourceNotFoundException` if there is no such table.
+    /// `ResourceNotFoundException` if the table does not exist.
     pub fn describe_time_to_live(
         &self,
         input: &DescribeTimeToLiveInput,
@@ -184,7 +185,8 @@ impl Engine {
         ddl::describe_time_to_live(&self.catalog(), input)
     }
 
-    /// Deletes up to `limit` expired items, 256 at most, and returns how many. Call it again while it returns that many.
+    /// Deletes up to `limit` expired items, at most 256, and returns how many it deleted. Call it again while
+    /// it returns that many.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
@@ -194,7 +196,7 @@ impl Engine {
             self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
         let mut expired = 0;
         for table in tables {
-            expired += self.write(move |writing| expire::expire_some(writing, &table, limit - expired))?;
+            expired += self.write(move |context| expire::expire_some(context, &table, limit - expired))?;
         }
         Ok(expired)
     }

@@ -1,11 +1,11 @@
-//! Checks that requests of all kinds share: which parameters they must have, and which they must not.
+//! Checks of required and unsupported parameters.
 
 use aws_sdk_dynamodb::types::ReturnItemCollectionMetrics;
 
 use super::error::EngineError;
 
-/// Refuses the parameters that are set.
-pub(super) fn refuse_unsupported(parameters: &[(&str, bool)]) -> Result<(), EngineError> {
+/// Rejects the parameters that are set.
+pub(super) fn reject_unsupported(parameters: &[(&str, bool)]) -> Result<(), EngineError> {
     match parameters.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => Err(EngineError::unsupported(name)),
         None => Ok(()),
@@ -16,7 +16,7 @@ pub(super) fn wants_metrics(metrics: &Option<ReturnItemCollectionMetrics>) -> bo
     metrics == &Some(ReturnItemCollectionMetrics::Size)
 }
 
-/// A parameter that must be there.
+/// Returns a required parameter.
 pub(super) fn required<'a, T>(parameter: &'a Option<T>, name: &str) -> Result<&'a T, EngineError> {
     parameter.as_ref().ok_or_else(|| {
         EngineError::invalid(format!(

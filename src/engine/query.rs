@@ -1,4 +1,4 @@
-//! Reads of ranges: Query and Scan.
+//! Reads ranges: Query and Scan.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -12,16 +12,16 @@ use super::capacity::{Usage, read_units};
 use super::codec::{self, Attributes, ItemRef, ValueRef};
 use super::error::{EngineError, damaged, storage_error};
 use super::expression::{self, Comparator, Condition, KeyCondition, Projection, References, SortCondition};
-use super::parameters::{refuse_unsupported, required};
+use super::parameters::{reject_unsupported, required};
 use super::read::project;
 use super::storage::{Order, Range, Read, Space};
 use super::tables::{Catalog, Index, KeySchema, Projected, Table, check_key_value};
 use super::{index, key};
 
-/// The most bytes that one page reads.
+/// The maximum number of bytes that one page reads.
 const MAX_PAGE: usize = 1024 * 1024;
 
-/// A range of a table or an index that is ready to be read.
+/// A range of a table or an index to read.
 struct Selection<'a> {
     table: &'a Arc<Table>,
     index: Option<&'a Index>,
@@ -30,28 +30,28 @@ struct Selection<'a> {
     filter: Option<Condition>,
     projection: Option<Projection>,
     limit: usize,
-    /// The sort key, encoded, behind which the range has nothing.
+    /// The encoded sort key after which the range contains no items.
     last: Option<Vec<u8>>,
 }
 
-/// What one page came to.
+/// One page of a range.
 #[derive(Default)]
 struct Page {
     items: Vec<Attributes>,
     scanned: usize,
     bytes: usize,
-    /// The key of the last item of a page that takes no more bytes.
+    /// The key of the last item, once the page has reached its maximum size.
     full: Option<Attributes>,
-    /// The key behind which there is more.
+    /// The key after which the next page starts.
     last: Option<Attributes>,
 }
 
-/// Does a Query.
+/// Performs a Query.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn query(read: &dyn Read, catalog: &Catalog, input: &QueryInput) -> Result<QueryOutput, EngineError> {
-    refuse_unsupported(&[
+    reject_unsupported(&[
         ("Select", input.select.is_some()),
         ("AttributesToGet", input.attributes_to_get.is_some()),
         ("KeyConditions", input.key_conditions.is_some()),
@@ -77,12 +77,12 @@ pub fn query(read: &dyn Read, catalog: &Catalog, input: &QueryInput) -> Result<Q
         .build())
 }
 
-/// Does a Scan of a table.
+/// Performs a Scan of a table.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<ScanOutput, EngineError> {
-    refuse_unsupported(&[
+    reject_unsupported(&[
         ("IndexName in a Scan", input.index_name.is_some()),
         ("Select", input.select.is_some()),
         ("AttributesToGet", input.attributes_to_get.is_some()),
@@ -100,7 +100,7 @@ pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<Sca
     let mut range = Range::prefix(key::table_prefix(table.id));
     if let Some(start) = &input.exclusive_start_key {
         let start = start_key(table, None, start)?;
-        range.start = behind(&position(table, None, ItemRef(&start))?);
+        range.start = key_after(&position(table, None, ItemRef(&start))?);
     }
     let limit = limit(input.limit)?;
     let order = Order::Forward;
@@ -197,7 +197,7 @@ fn select<'a>(
         check_start(keys, &condition, ItemRef(&start))?;
         let position = position(table, index, ItemRef(&start))?;
         match order {
-            Order::Forward => range.start = range.start.max(behind(&position)),
+            Order::Forward => range.start = range.start.max(key_after(&position)),
             Order::Backward => range.end = range.end.min(position),
         }
     }
@@ -210,7 +210,7 @@ fn select<'a>(
 fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), EngineError> {
     let mut key = None;
     if let Some(filter) = filter {
-        filter.each_path(&mut |path| {
+        filter.visit_paths(&mut |path| {
             if keys.contains(&path.attribute) {
                 key = Some(path.attribute.clone());
             }
@@ -224,7 +224,7 @@ fn check_filter(keys: &KeySchema, filter: Option<&Condition>) -> Result<(), Engi
     }
 }
 
-/// Checks that an index holds what a request wants of it.
+/// Checks that an index projects the attributes that a request uses.
 fn check_projected(
     table: &Table,
     index: &Index,
@@ -238,12 +238,12 @@ fn check_projected(
     };
     let mut wanted: Vec<&str> = projection.into_iter().flat_map(Projection::attributes).collect();
     if let Some(filter) = filter {
-        filter.each_path(&mut |path| wanted.push(&path.attribute));
+        filter.visit_paths(&mut |path| wanted.push(&path.attribute));
     }
-    let is_held = |name: &str| {
+    let is_projected = |name: &str| {
         table.keys.contains(name) || index.keys.contains(name) || include.iter().any(|one| one == name)
     };
-    match wanted.into_iter().find(|name| !is_held(name)) {
+    match wanted.into_iter().find(|name| !is_projected(name)) {
         Some(name) => Err(EngineError::invalid(format!(
             "One or more parameter values were invalid: Global secondary index {} does not project [{name}]",
             index.name
@@ -305,12 +305,13 @@ fn key_range(table: &Table, index: Option<&Index>, condition: &KeyCondition) -> 
     }
 }
 
-/// The first key behind this one.
-fn behind(position: &[u8]) -> Vec<u8> {
+/// Returns the first key after this one.
+fn key_after(position: &[u8]) -> Vec<u8> {
     [position, &[0]].concat()
 }
 
-/// The start key of a request: the key attributes of the table, and of the index if one is read.
+/// Encodes the start key of a request: the key attributes of the table, and of the index if the request reads
+/// one.
 fn start_key(table: &Table, index: Option<&Index>, start: &Attributes) -> Result<Vec<u8>, EngineError> {
     let invalid = |why: &str| EngineError::invalid(format!("The provided starting key is invalid{why}"));
     let mut names: Vec<&str> = Vec::with_capacity(4);
@@ -324,9 +325,9 @@ fn start_key(table: &Table, index: Option<&Index>, start: &Attributes) -> Result
     }
     let item = codec::encode_item(start).map_err(|error| invalid(&format!(": {error}")))?;
     for keys in key_schemas(table, index) {
-        for (place, attribute) in keys.attributes().enumerate() {
+        for (position, attribute) in keys.attributes().enumerate() {
             let value = ItemRef(&item).get(&attribute.name).ok_or_else(|| invalid(""))?;
-            check_key_value(attribute, value, place == 0)
+            check_key_value(attribute, value, position == 0)
                 .map_err(|error| invalid(&format!(": {}", EngineError::from(error).message)))?;
         }
     }
@@ -337,7 +338,7 @@ fn key_schemas<'a>(table: &'a Table, index: Option<&'a Index>) -> impl Iterator<
     std::iter::once(&table.keys).chain(index.map(|index| &index.keys))
 }
 
-/// Where in the range an item is.
+/// Returns an item's position in the range.
 fn position(table: &Table, index: Option<&Index>, item: ItemRef<'_>) -> Result<Vec<u8>, EngineError> {
     let key = table.key_of(item)?;
     match index {
@@ -381,7 +382,7 @@ impl Selection<'_> {
 
     fn visit(&self, key: &[u8], sealed: &[u8], page: &mut Page) -> Result<ControlFlow<()>, EngineError> {
         if page.full.is_some() {
-            // There is more behind a full page.
+            // The page is full, and more items follow.
             page.last = page.full.take();
             return Ok(ControlFlow::Break(()));
         }
@@ -399,7 +400,7 @@ impl Selection<'_> {
         let item = ItemRef(keys.as_deref().unwrap_or(&value));
         page.scanned += 1;
         page.bytes += item.size();
-        if self.filter.as_ref().is_none_or(|filter| expression::holds(filter, item)) {
+        if self.filter.as_ref().is_none_or(|filter| expression::is_satisfied(filter, item)) {
             page.items.push(project(self.projection.as_ref(), item)?);
         }
         if page.scanned < self.limit && page.bytes < MAX_PAGE {

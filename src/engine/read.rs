@@ -11,19 +11,19 @@ use super::capacity::{Usage, read_units};
 use super::codec::{Attributes, ItemRef};
 use super::error::{EngineError, damaged};
 use super::expression::{self, Projection, References};
-use super::parameters::{refuse_unsupported, required};
+use super::parameters::{reject_unsupported, required};
 use super::storage::Read;
 use super::tables::Catalog;
 
-/// The most keys of a batch.
+/// The maximum number of keys in a batch.
 const MAX_KEYS: usize = 100;
-/// The most bytes of a batch's items.
+/// The maximum size of a batch's items in bytes.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Parses a request's projection.
 ///
 /// # Errors
-/// A `ValidationException` in DynamoDB's words.
+/// A `ValidationException` with DynamoDB's message.
 fn projection(
     text: Option<&str>,
     names: Option<&HashMap<String, String>>,
@@ -34,7 +34,7 @@ fn projection(
     Ok(projection)
 }
 
-/// The wanted parts of an item, decoded.
+/// Decodes the projected parts of an item.
 ///
 /// # Errors
 /// `InternalServerError` if the item is damaged.
@@ -46,16 +46,16 @@ pub fn project(projection: Option<&Projection>, item: ItemRef<'_>) -> Result<Att
     item.map_err(|_| damaged())
 }
 
-/// Does a GetItem.
+/// Performs a GetItem.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn get_item(
     read: &dyn Read,
     catalog: &Catalog,
     input: &GetItemInput,
 ) -> Result<GetItemOutput, EngineError> {
-    refuse_unsupported(&[("AttributesToGet", input.attributes_to_get.is_some())])?;
+    reject_unsupported(&[("AttributesToGet", input.attributes_to_get.is_some())])?;
     let projection =
         projection(input.projection_expression.as_deref(), input.expression_attribute_names.as_ref())?;
     let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
@@ -69,10 +69,10 @@ pub fn get_item(
     Ok(GetItemOutput::builder().set_item(item).set_consumed_capacity(capacity).build())
 }
 
-/// Does a BatchGetItem. Items beyond 16 MB stay unprocessed.
+/// Performs a BatchGetItem. Items beyond 16 MB remain unprocessed.
 ///
 /// # Errors
-/// [`EngineError`] if the request is refused or storage fails.
+/// [`EngineError`] if the request is invalid or storage fails.
 pub fn batch_get_item(
     read: &dyn Read,
     catalog: &Catalog,
@@ -113,13 +113,13 @@ fn get_of_table(
     budget: &mut usize,
     usage: &mut Usage,
 ) -> Result<(Vec<Attributes>, Option<KeysAndAttributes>), EngineError> {
-    refuse_unsupported(&[("AttributesToGet", wanted.attributes_to_get.is_some())])?;
+    reject_unsupported(&[("AttributesToGet", wanted.attributes_to_get.is_some())])?;
     let names = wanted.expression_attribute_names.as_ref();
     let projection = projection(wanted.projection_expression.as_deref(), names)?;
     let table = find_table(catalog, name)?;
     let keys = wanted.keys.iter().map(|key| table.key(key)).collect::<Result<Vec<_>, _>>()?;
-    let mut seen = HashSet::new();
-    if !keys.iter().all(|key| seen.insert(&key.storage)) {
+    let mut unique = HashSet::new();
+    if !keys.iter().all(|key| unique.insert(&key.storage)) {
         return Err(EngineError::invalid("Provided list of item keys contains duplicates"));
     }
     let mut items = Vec::new();

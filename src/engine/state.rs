@@ -1,4 +1,4 @@
-//! What the writer knows besides what is stored, and one write while it is judged.
+//! The writer's state in memory, and the context of one write.
 
 use std::sync::Arc;
 
@@ -9,12 +9,11 @@ use super::catalog;
 use super::storage::{Batch, Read, StorageError};
 use super::stream::LogEnd;
 use super::tables::Catalog;
-use super::tokens::{Fingerprint, Remembered, Tokens};
+use super::tokens::{Fingerprint, TokenRecord, Tokens};
 
-/// Returns the current time.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What the writer knows besides what is stored.
+/// The writer's state in memory.
 pub(super) struct State {
     pub(super) catalog: Arc<Catalog>,
     pub(super) log: LogEnd,
@@ -30,48 +29,53 @@ impl State {
         })
     }
 
-    /// Takes over what a write that succeeded changes besides what is stored.
-    pub(super) fn adopt(&mut self, changes: Changes) {
+    /// Applies the changes of a successful write to the state in memory.
+    pub(super) fn apply(&mut self, changes: Changes) {
         self.log = changes.log;
         if let Some(catalog) = changes.catalog {
             self.catalog = catalog;
         }
-        if let Some((token, remembered)) = changes.token {
-            self.tokens.remember(token, remembered);
+        if let Some((token, record)) = changes.token {
+            self.tokens.save(token, record);
         }
     }
 }
 
-/// One write while it is judged: what it sees, and what it changes if it succeeds. Nothing else changes before that, so a
-/// judgment that fails, in whatever way, leaves nothing behind.
-pub(super) struct Writing<'a> {
+/// The context of one write: the state that it sees and the changes that it collects. A write changes nothing
+/// else, so a failed write has no effect.
+pub(super) struct WriteContext<'a> {
     pub(super) read: &'a dyn Read,
     pub(super) state: &'a State,
     pub(super) now: Timestamp,
     pub(super) changes: Changes,
 }
 
-/// What a write changes if it succeeds.
+/// The changes of a write, applied if it succeeds.
 pub(super) struct Changes {
     pub(super) batch: Batch,
-    /// Where the stream's log ends after the write.
+    /// The end of the stream's log after the write.
     pub(super) log: LogEnd,
-    /// The tables after the write, if it changes them.
+    /// The tables after the write, if the write changes them.
     pub(super) catalog: Option<Arc<Catalog>>,
-    /// The client request token that the write used, and what is remembered of it.
-    pub(super) token: Option<(Fingerprint, Remembered)>,
-    /// Whether the write frees much space, which the data file may give back in small steps.
-    pub(super) frees: bool,
+    /// The client request token that the write used, and its record.
+    pub(super) token: Option<(Fingerprint, TokenRecord)>,
+    /// Whether the write frees much space, which the data file can then release in small steps.
+    pub(super) frees_space: bool,
 }
 
-impl<'a> Writing<'a> {
+impl<'a> WriteContext<'a> {
     pub(super) fn new(read: &'a dyn Read, state: &'a State, now: Timestamp) -> Self {
-        let changes =
-            Changes { batch: Batch::default(), log: state.log, catalog: None, token: None, frees: false };
+        let changes = Changes {
+            batch: Batch::default(),
+            log: state.log,
+            catalog: None,
+            token: None,
+            frees_space: false,
+        };
         Self { read, state, now, changes }
     }
 
-    /// Adds effects to what the write changes, with one row in the stream's log.
+    /// Adds effects to the changes of the write, as one row in the stream's log.
     pub(super) fn commit(&mut self, effects: Effects) {
         let Effects { mut batch, changes, .. } = effects;
         self.changes.log.append(&changes, self.now, &mut batch);

@@ -1,8 +1,8 @@
-//! The stream: a log with one row for each transaction that changed items of tables with a stream.
+//! The stream: a log with one row for each transaction that changes items of tables with a stream.
 //!
-//! Invariants: rows are numbered without gaps in the order of the transactions; the newest row is never trimmed, so no
-//! number is used twice. Each row knows how many bytes were logged before it, so the log's size is known from its two
-//! ends.
+//! Invariants: rows are numbered without gaps in the order of the transactions. The newest row is never
+//! trimmed, so no number is used twice. Each row records how many bytes were logged before it, so the size of
+//! the log follows from its first and last rows.
 
 mod row;
 #[cfg(test)]
@@ -20,34 +20,34 @@ use super::codec::{self, Attributes, Damaged, ItemRef};
 use super::storage::{Batch, Order, Range, Read, Space, StorageError};
 use super::tables::{Catalog, Table};
 
-/// The most bytes of the log.
+/// The maximum size of the log in bytes.
 pub const MAX_BYTES: u64 = 1 << 30;
-/// How long a record is kept at most.
+/// The maximum age of a record.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
-/// Bytes of rows that one page reads at least, if there are so many and few enough records.
+/// The number of row bytes after which a page can end before it has `limit` records.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
-/// Bits of a sequence number that count the records of one row.
+/// The number of bits in a sequence number that count the records of one row.
 const RECORD_BITS: u32 = 8;
 
-/// The most records of one row, and so of one write.
+/// The maximum number of records in one row, and therefore in one write.
 pub const MAX_RECORDS: usize = 1 << RECORD_BITS;
 
 /// One change of one item. `Debug` shows no contents.
 #[derive(Clone, PartialEq)]
 pub struct StreamRecord {
-    /// The place of the record in the stream: greater is later.
+    /// The position of the record in the stream. Later records have greater numbers.
     pub sequence: u64,
     /// When the change happened.
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
     /// The item's key attributes.
     pub keys: Attributes,
-    /// The item before; none if it was created.
+    /// The item before the change, or `None` if it was created.
     pub old_image: Option<Attributes>,
-    /// The item after; none if it was deleted.
+    /// The item after the change, or `None` if it was deleted.
     pub new_image: Option<Attributes>,
-    /// Whether time to live deleted the item, and no request.
+    /// Whether time to live deleted the item, rather than a request.
     pub by_service: bool,
 }
 
@@ -59,27 +59,28 @@ impl fmt::Debug for StreamRecord {
     }
 }
 
-/// Some records of a stream.
+/// A page of a stream.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StreamPage {
     /// The records in order.
     pub records: Vec<StreamRecord>,
-    /// Everything up to here was looked at. Read on from here, and acknowledge it once the records are handled.
+    /// The last sequence number that was read. Continue from here, and acknowledge this number when the
+    /// records are handled.
     pub last: u64,
 }
 
-/// Where the log ends.
+/// The end of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogEnd {
-    /// The number of the newest row; 0 if there was none yet.
+    /// The number of the newest row, or 0 if the log has no rows yet.
     pub row: u64,
-    /// All bytes that were ever logged.
+    /// The total number of bytes ever logged.
     pub bytes: u64,
 }
 
 impl LogEnd {
-    /// The last place that a record of the log can have.
-    pub fn last_place(self) -> u64 {
+    /// Returns the highest sequence number that a record of the log can have.
+    pub fn last_sequence(self) -> u64 {
         self.row << RECORD_BITS | ((1 << RECORD_BITS) - 1)
     }
 
@@ -98,7 +99,7 @@ impl LogEnd {
         end
     }
 
-    /// Adds the changes of one transaction to a batch, as the next row.
+    /// Adds the changes of one transaction to a batch as the next row.
     pub fn append(&mut self, changes: &[LoggedChange], at: Timestamp, batch: &mut Batch) {
         if changes.is_empty() {
             return;
@@ -112,53 +113,54 @@ impl LogEnd {
     }
 }
 
-/// Which records a reader wants.
-pub struct Wanted<'a> {
-    /// Only of the table with this name.
+/// The records that a reader wants.
+pub struct RecordFilter<'a> {
+    /// The name of the table.
     pub table: &'a str,
-    /// Only behind this place.
+    /// The sequence number after which to read.
     pub after: u64,
-    /// Only of items with such key attributes.
+    /// Returns whether to include an item with these key attributes.
     pub keys: &'a dyn Fn(&Attributes) -> bool,
 }
 
-/// Reads the records that are wanted: whole rows until there are `limit` records, or the rows are large.
+/// Reads the matching records. Reads whole rows until there are `limit` records or the page is large.
 ///
 /// # Errors
 /// [`StorageError`] if the log cannot be read.
 pub fn read(
     read: &dyn Read,
     catalog: &Catalog,
-    wanted: &Wanted<'_>,
+    filter: &RecordFilter<'_>,
     limit: usize,
 ) -> Result<StreamPage, StorageError> {
-    let after = wanted.after;
+    let after = filter.after;
     let mut page = StreamPage { records: Vec::new(), last: after };
-    let (mut problem, mut bytes) = (None, 0);
+    let (mut failure, mut bytes) = (None, 0);
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
-    let table = catalog.get(wanted.table).map(|table| &**table);
+    let table = catalog.get(filter.table).map(|table| &**table);
     read.scan(Space::Log, &range, Order::Forward, &mut |key, value| {
-        match row_records(table, wanted, key, value) {
+        match row_records(table, filter, key, value) {
             Ok((records, last)) => {
                 page.records.extend(records);
                 page.last = page.last.max(last);
             }
-            Err(Damaged) => problem = Some(StorageError::Damaged),
+            Err(Damaged) => failure = Some(StorageError::Damaged),
         }
         bytes += value.len();
         let is_full = page.records.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
-        if problem.is_some() || is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if failure.is_some() || is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    match problem {
-        Some(problem) => Err(problem),
+    match failure {
+        Some(failure) => Err(failure),
         None => Ok(page),
     }
 }
 
-/// The records of a row that are wanted, and the place of its last record. What is not wanted is not decoded.
+/// Returns the matching records of a row and the sequence number of the row's last record. Does not decode
+/// other records.
 fn row_records(
     table: Option<&Table>,
-    wanted: &Wanted<'_>,
+    filter: &RecordFilter<'_>,
     key: &[u8],
     value: &[u8],
 ) -> Result<(Vec<StreamRecord>, u64), Damaged> {
@@ -166,13 +168,13 @@ fn row_records(
     let mut rest = row.changes;
     let mut records = Vec::new();
     let first = number << RECORD_BITS;
-    for sequence in (0..row.count).map(|place| first | place) {
+    for sequence in (0..row.count).map(|record| first | record) {
         let change = ChangeRef::take(&mut rest).ok_or(Damaged)?;
-        let Some(table) = table.filter(|table| table.id == change.table && sequence > wanted.after) else {
+        let Some(table) = table.filter(|table| table.id == change.table && sequence > filter.after) else {
             continue;
         };
         let keys = ItemRef(&table.key_attributes(change.image)).decode()?;
-        if !(wanted.keys)(&keys) {
+        if !(filter.keys)(&keys) {
             continue;
         }
         let [old_image, new_image] = change.images()?;
@@ -182,10 +184,10 @@ fn row_records(
     Ok((records, first | row.count.saturating_sub(1)))
 }
 
-/// Adds to a batch the removal of up to `limit` rows that no reader needs, and returns how many. A row goes when every
-/// reader acknowledged it, when it is older than a day and there are no readers, and when the log is larger than
-/// `max_bytes`. `acknowledged` is
-/// the least place that all readers acknowledged; none if there are no readers.
+/// Adds the removal of up to `limit` rows that no reader needs to a batch, and returns how many. A row is
+/// removed if every reader has acknowledged it, if there are no readers and it is older than a day, or if the
+/// log is larger than `max_bytes`. `acknowledged` is the lowest acknowledged sequence number of all readers,
+/// or `None` if there are no readers.
 ///
 /// # Errors
 /// [`StorageError`] if the log cannot be read.
@@ -200,12 +202,12 @@ pub fn trim(
 ) -> Result<usize, StorageError> {
     let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
     let mut trimmed = 0;
-    let mut problem = None;
+    let mut failure = None;
     read.scan(Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
         let (number, row) = match decode_row(key, value) {
             Ok(row) => row,
             Err(Damaged) => {
-                problem = Some(StorageError::Damaged);
+                failure = Some(StorageError::Damaged);
                 return ControlFlow::Break(());
             }
         };
@@ -220,8 +222,8 @@ pub fn trim(
         trimmed += 1;
         ControlFlow::Continue(())
     })?;
-    match problem {
-        Some(problem) => Err(problem),
+    match failure {
+        Some(failure) => Err(failure),
         None => Ok(trimmed),
     }
 }

@@ -1,4 +1,4 @@
-//! What the engine knows about its tables: keys, indexes, stream, time to live.
+//! Descriptions of tables: keys, indexes, stream, time to live.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,9 +13,8 @@ use super::key;
 /// A key attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAttribute {
-    /// Its name.
     pub name: String,
-    /// Its type: text, number or bytes.
+    /// The type: text, number or bytes.
     pub kind: Kind,
 }
 
@@ -29,107 +28,102 @@ pub struct KeySchema {
 }
 
 impl KeySchema {
-    /// The attributes, partition first.
+    /// Returns the key attributes, partition key first.
     pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
         std::iter::once(&self.partition).chain(&self.sort)
     }
 
-    /// Whether this attribute is part of the key.
+    /// Returns whether the attribute is part of the key.
     pub fn contains(&self, name: &str) -> bool {
         self.attributes().any(|attribute| attribute.name == name)
     }
 }
 
-/// What an index holds besides keys.
+/// The attributes that an index contains in addition to keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Projected {
-    /// Nothing.
+    /// No other attributes.
     KeysOnly,
     /// These attributes.
     Include(Vec<String>),
-    /// The whole item.
+    /// All attributes.
     All,
 }
 
 /// A global secondary index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// Its number in the table; part of its entries' keys.
+    /// The index's number in the table. Part of its entries' keys.
     pub id: u8,
-    /// Its name.
     pub name: String,
-    /// Its key attributes.
     pub keys: KeySchema,
-    /// What its entries hold.
+    /// The attributes that its entries contain.
     pub projected: Projected,
 }
 
-/// The number of a table's order by time to live, where entries have an index's number.
+/// The number of the time-to-live index of every table.
 pub const EXPIRY_INDEX: u8 = u8::MAX;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its number; part of all its keys.
+    /// The table's number. Part of all its keys.
     pub id: u16,
-    /// Its name.
     pub name: String,
-    /// Its key attributes.
     pub keys: KeySchema,
-    /// Its indexes.
     pub indexes: Vec<Index>,
-    /// The label of its stream, if changes are recorded.
+    /// The label of the stream, if the table has one.
     pub stream: Option<String>,
-    /// The attribute with the second after which an item expires.
+    /// The attribute that contains the second after which an item expires.
     pub ttl: Option<String>,
-    /// The numbers of indexes that do not hold all items yet. They are kept up to date and not read.
+    /// The numbers of indexes that do not contain all items yet. Writes update them, but they cannot be read.
     pub building: Vec<u8>,
-    /// When it was created.
+    /// The time of creation.
     pub created: Timestamp,
 }
 
-/// All tables by name. A changed table is a new catalog.
+/// All tables by name. A change of a table creates a new catalog.
 pub type Catalog = HashMap<String, Arc<Table>>;
 
-/// The key of an item: as storage has it, and as attributes.
+/// The key of an item, in two encodings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemKey {
     /// The key in [`Space::Items`](super::storage::Space::Items).
     pub storage: Vec<u8>,
-    /// An encoded item that has the key attributes only.
+    /// An encoded item that contains only the key attributes.
     pub attributes: Vec<u8>,
 }
 
-/// Why a key is refused.
+/// The reason why a key is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyError {
-    /// The request is malformed, also as part of a transaction.
+    /// The request is malformed. This rejects a whole transaction.
     Malformed(String),
-    /// The key does not fit the table. In a transaction, this is the reason of its action.
-    Unfit(String),
+    /// The key does not fit the table. In a transaction, this rejects only its action.
+    Mismatch(String),
 }
 
 impl From<KeyError> for EngineError {
     fn from(error: KeyError) -> Self {
-        let (KeyError::Malformed(message) | KeyError::Unfit(message)) = error;
+        let (KeyError::Malformed(message) | KeyError::Mismatch(message)) = error;
         Self::invalid(message)
     }
 }
 
 impl Table {
-    /// The index with this name.
+    /// Returns the index with this name.
     pub fn index(&self, name: &str) -> Option<&Index> {
         self.indexes.iter().find(|index| index.name == name)
     }
 
-    /// The key in an encoded item that has all key attributes and maybe others.
+    /// Returns the key of an encoded item. The item may have other attributes.
     ///
     /// # Errors
-    /// [`KeyError`] if an attribute is missing or does not fit.
+    /// [`KeyError`] if a key attribute is missing or does not fit.
     pub fn key_of(&self, item: ItemRef<'_>) -> Result<ItemKey, KeyError> {
         let mut storage = key::table_prefix(self.id);
         let mut attributes: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(2);
-        for (place, attribute) in self.keys.attributes().enumerate() {
+        for (position, attribute) in self.keys.attributes().enumerate() {
             let Some(value) = item.get(&attribute.name) else {
                 let message = format!(
                     "One or more parameter values were invalid: Missing the key {} in the item",
@@ -137,17 +131,17 @@ impl Table {
                 );
                 return Err(KeyError::Malformed(message));
             };
-            check_key_value(attribute, value, place == 0)?;
+            check_key_value(attribute, value, position == 0)?;
             key::put_part(value, &mut storage);
             attributes.push((&attribute.name, value));
         }
         Ok(ItemKey { storage, attributes: item_of(attributes) })
     }
 
-    /// The key that a request gives: all key attributes and nothing else.
+    /// Returns the key from a request's key attributes, which must be complete and contain nothing else.
     ///
     /// # Errors
-    /// [`KeyError`] if it is anything else.
+    /// [`KeyError`] if the attributes are not exactly a key.
     pub fn key(&self, attributes: &Attributes) -> Result<ItemKey, KeyError> {
         let complete = attributes.len() == self.keys.attributes().count()
             && self.keys.attributes().all(|key| attributes.contains_key(&key.name));
@@ -158,14 +152,14 @@ impl Table {
         self.key_of(ItemRef(&item))
     }
 
-    /// The key attributes of a stored item.
+    /// Returns the key attributes of a stored item.
     pub fn key_attributes(&self, item: ItemRef<'_>) -> Vec<u8> {
         let keys = self.keys.attributes();
         item_of(keys.filter_map(|key| Some((&*key.name, item.get(&key.name)?))).collect())
     }
 }
 
-/// An encoded item of some attributes.
+/// Encodes an item from some attributes.
 pub fn item_of(mut attributes: Vec<(&str, ValueRef<'_>)>) -> Vec<u8> {
     attributes.sort_unstable_by_key(|(name, _)| *name);
     attributes.dedup_by_key(|(name, _)| *name);
@@ -179,7 +173,7 @@ pub fn item_of(mut attributes: Vec<(&str, ValueRef<'_>)>) -> Vec<u8> {
 /// Checks the type and the length of a key attribute's value.
 ///
 /// # Errors
-/// [`KeyError`] if it cannot be a key.
+/// [`KeyError`] if the value is not a valid key.
 pub fn check_key_value(
     attribute: &KeyAttribute,
     value: ValueRef<'_>,
@@ -189,7 +183,7 @@ pub fn check_key_value(
     let kind = value.kind();
     if kind != Some(attribute.kind) {
         let (expected, actual) = (attribute.kind.name(), kind.map_or("?", Kind::name));
-        return Err(KeyError::Unfit(format!(
+        return Err(KeyError::Mismatch(format!(
             "One or more parameter values were invalid: Type mismatch for key {name} expected: {expected} actual: {actual}"
         )));
     }
@@ -204,7 +198,7 @@ pub fn check_key_value(
     let (limit, part) =
         if is_partition { (key::MAX_PARTITION, "hashkey") } else { (key::MAX_SORT, "rangekey") };
     if length > limit {
-        return Err(KeyError::Unfit(format!(
+        return Err(KeyError::Mismatch(format!(
             "One or more parameter values were invalid: Size of {part} has exceeded the maximum size limit of{limit} bytes"
         )));
     }
@@ -220,7 +214,7 @@ fn key_to_value(keys: &KeySchema) -> AttributeValue {
 fn key_from_value(value: &AttributeValue) -> Option<KeySchema> {
     let parts: Option<Vec<&String>> = value.as_l().ok()?.iter().map(|part| part.as_s().ok()).collect();
     let attribute =
-        |name: &str, kind: &str| Some(KeyAttribute { name: name.to_owned(), kind: Kind::named(kind)? });
+        |name: &str, kind: &str| Some(KeyAttribute { name: name.to_owned(), kind: Kind::from_name(kind)? });
     match &parts?[..] {
         [name, kind] => Some(KeySchema { partition: attribute(name, kind)?, sort: None }),
         [name, kind, sort, sort_kind] => {
@@ -268,10 +262,10 @@ impl Index {
 }
 
 impl Table {
-    /// The bytes under which the table is stored.
+    /// Encodes the table for storage.
     ///
     /// # Errors
-    /// `InternalServerError`; a table that was checked can always be encoded.
+    /// `InternalServerError`. A validated table can always be encoded.
     pub fn encode(&self) -> Result<Vec<u8>, EngineError> {
         let mut map: Attributes = HashMap::from([
             ("id".to_owned(), AttributeValue::N(self.id.to_string())),
@@ -289,7 +283,7 @@ impl Table {
         codec::encode_item(&map).map_err(|error| EngineError::invalid(error.to_string()))
     }
 
-    /// The table that was stored as these bytes. None if they are no table.
+    /// Decodes a stored table. Returns `None` if the bytes are not a valid table.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let map = ItemRef(bytes).decode().ok()?;
         let text = |name: &str| map.get(name).and_then(|value| value.as_s().ok()).cloned();
@@ -308,7 +302,7 @@ impl Table {
         })
     }
 
-    /// The key attributes of the table and all indexes with their types.
+    /// Returns the key attributes of the table and all its indexes, with their types.
     pub fn definitions(&self) -> BTreeMap<&str, Kind> {
         let indexes = self.indexes.iter().map(|index| &index.keys);
         let keys = std::iter::once(&self.keys).chain(indexes);

@@ -1,4 +1,4 @@
-//! What the engine does as a whole, in memory and on disk.
+//! Tests of the whole engine, in memory and on disk.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
-use super::state::Writing;
+use super::state::WriteContext;
 use super::*;
 
 mod care;
@@ -69,7 +69,7 @@ fn create(engine: &Engine) {
     engine.create_table(input.build().unwrap()).unwrap();
 }
 
-/// A clock that moves only when a test moves it.
+/// A clock that changes only when a test advances it.
 #[derive(Clone)]
 struct TestClock(Arc<AtomicI64>);
 
@@ -87,7 +87,7 @@ impl TestClock {
     }
 }
 
-/// An engine in memory with a table.
+/// Creates an engine in memory with a table.
 fn engine() -> (Engine, TestClock) {
     let clock = TestClock::new();
     let shared = clock.clone();
@@ -107,18 +107,18 @@ fn get(engine: &Engine, pk: &str, sk: &str) -> Option<Item> {
     engine.get_item(&input.build().unwrap()).unwrap().item
 }
 
-/// Has items expire at the second in `until`.
-fn let_expire(engine: &Engine) {
+/// Turns time to live on. The attribute `until` contains the expiry time in seconds.
+fn enable_ttl(engine: &Engine) {
     let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
     let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
     engine.update_time_to_live(input.build().unwrap()).unwrap();
 }
 
-/// Notes how far a reader came, and waits until that is on disk.
-fn acknowledge(engine: &Engine, reader: &str, place: u64) -> Result<(), EngineError> {
-    let (answered, answer) = std::sync::mpsc::channel();
-    engine.acknowledge(reader, place, move |noted| answered.send(noted).unwrap())?;
-    answer.recv().unwrap()
+/// Acknowledges a sequence number and waits until the acknowledgment is on disk.
+fn acknowledge(engine: &Engine, reader: &str, sequence: u64) -> Result<(), EngineError> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    engine.acknowledge(reader, sequence, move |saved| sender.send(saved).unwrap())?;
+    receiver.recv().unwrap()
 }
 
 fn put_action(pairs: &[(&str, AttributeValue)]) -> TransactWriteItem {
@@ -154,17 +154,12 @@ fn query_index(engine: &Engine, name: &str) -> Vec<Item> {
 }
 
 #[test]
-fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
+fn a_new_index_contains_existing_and_later_items() {
     let (engine, _) = engine();
-    for place in 0..1234 {
+    for n in 0..1234 {
         put(
             &engine,
-            item(&[
-                ("pk", text("p")),
-                ("sk", text(format!("{place:05}"))),
-                ("g", text("g")),
-                ("x", number(place)),
-            ]),
+            item(&[("pk", text("p")), ("sk", text(format!("{n:05}"))), ("g", text("g")), ("x", number(n))]),
         );
     }
     put(&engine, item(&[("pk", text("p")), ("sk", text("wrong")), ("g", number(1))]));
@@ -183,10 +178,10 @@ fn an_index_that_is_added_holds_the_items_that_are_there_and_those_that_come() {
 }
 
 #[test]
-fn indexes_that_are_added_at_the_same_time_are_all_complete() {
+fn indexes_added_concurrently_are_all_complete() {
     let (engine, _) = engine();
-    for place in 0..3000 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    for n in 0..3000 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("g", text("g"))]));
     }
     let names = ["index0", "index1", "index2", "index3"];
     std::thread::scope(|scope| {
@@ -201,13 +196,13 @@ fn indexes_that_are_added_at_the_same_time_are_all_complete() {
 }
 
 #[test]
-fn the_items_of_a_deleted_table_go_also_if_the_deletion_was_interrupted() {
+fn an_interrupted_table_deletion_is_completed_later() {
     let (engine, _) = engine();
-    for place in 0..700 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string())), ("g", text("g"))]));
+    for n in 0..700 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("g", text("g"))]));
     }
-    let interrupted = |writing: &mut Writing<'_>| {
-        ddl::note_deletion(writing, &writing.state.catalog["things"].clone());
+    let interrupted = |context: &mut WriteContext<'_>| {
+        ddl::record_deletion(context, &context.state.catalog["things"].clone());
         Ok(())
     };
     engine.write(interrupted).unwrap();
@@ -219,7 +214,7 @@ fn the_items_of_a_deleted_table_go_also_if_the_deletion_was_interrupted() {
 }
 
 #[test]
-fn a_token_makes_attempts_one_write_for_ten_minutes() {
+fn a_client_request_token_prevents_a_second_write_for_ten_minutes() {
     let (engine, clock) = engine();
     let transact = |token: &str, n: &str| {
         let update = Update::builder()
@@ -250,13 +245,13 @@ fn a_token_makes_attempts_one_write_for_ten_minutes() {
     transact("two", "1").unwrap();
     clock.advance(1);
     transact("one", "2").unwrap();
-    assert_eq!(counted(), number(4), "after ten minutes the token is new");
+    assert_eq!(counted(), number(4), "a token expires after ten minutes");
     transact("two", "1").unwrap();
-    assert_eq!(counted(), number(4), "tokens are evicted in the order of time");
+    assert_eq!(counted(), number(4), "newer tokens are kept when older ones expire");
 }
 
 #[test]
-fn capacity_is_billed_by_awss_rule() {
+fn capacity_units_match_dynamodb() {
     let (engine, _) = engine();
     let projection = Projection::builder().projection_type(ProjectionType::All).build();
     add_index(&engine, "whole", projection);
@@ -305,12 +300,11 @@ fn capacity_is_billed_by_awss_rule() {
 }
 
 #[test]
-fn limits_are_dynamodbs() {
+fn limits_match_dynamodb() {
     let (engine, _) = engine();
     let actions = |count: usize| {
-        let actions = (0..count)
-            .map(|place| put_action(&[("pk", text("p")), ("sk", text(format!("s{place}")))]))
-            .collect();
+        let actions =
+            (0..count).map(|n| put_action(&[("pk", text("p")), ("sk", text(format!("s{n}")))])).collect();
         let input = TransactWriteItemsInput::builder().set_transact_items(Some(actions));
         engine.transact_write_items(input.build().unwrap()).map_err(|error| error.code)
     };
@@ -323,12 +317,8 @@ fn limits_are_dynamodbs() {
     assert!(sized(400 * 1024).is_ok());
     assert_eq!(sized(400 * 1024 + 1).unwrap_err().code, ErrorCode::Validation);
     let many = |count: usize| {
-        let large = |place: usize| {
-            put_action(&[
-                ("pk", text("p")),
-                ("sk", text(place.to_string())),
-                ("x", text("x".repeat(380_000))),
-            ])
+        let large = |n: usize| {
+            put_action(&[("pk", text("p")), ("sk", text(n.to_string())), ("x", text("x".repeat(380_000)))])
         };
         let input =
             TransactWriteItemsInput::builder().set_transact_items(Some((0..count).map(large).collect()));
@@ -337,9 +327,9 @@ fn limits_are_dynamodbs() {
     assert!(many(11).is_ok());
     assert_eq!(many(12).unwrap_err().code, ErrorCode::Validation, "4 MB");
     let requests = |count: usize| {
-        let requests = (0..count).map(|place| {
-            let put = PutRequest::builder()
-                .set_item(Some(item(&[("pk", text("b")), ("sk", text(place.to_string()))])));
+        let requests = (0..count).map(|n| {
+            let put =
+                PutRequest::builder().set_item(Some(item(&[("pk", text("b")), ("sk", text(n.to_string()))])));
             WriteRequest::builder().put_request(put.build().unwrap()).build()
         });
         let input =
@@ -350,12 +340,12 @@ fn limits_are_dynamodbs() {
 }
 
 #[test]
-fn a_page_holds_at_most_a_megabyte_and_goes_on_behind_its_last_item() {
+fn a_query_page_ends_at_one_megabyte_and_the_next_page_continues_after_it() {
     let (engine, _) = engine();
-    for place in 0..30 {
+    for n in 0..30 {
         put(
             &engine,
-            item(&[("pk", text("p")), ("sk", text(format!("{place:02}"))), ("x", text("x".repeat(100_000)))]),
+            item(&[("pk", text("p")), ("sk", text(format!("{n:02}"))), ("x", text("x".repeat(100_000)))]),
         );
     }
     let mut start = None;
@@ -380,7 +370,7 @@ fn a_page_holds_at_most_a_megabyte_and_goes_on_behind_its_last_item() {
 }
 
 #[test]
-fn what_is_not_supported_is_refused_by_its_name() {
+fn unsupported_parameters_are_rejected_by_name() {
     let (engine, _) = engine();
     let segments = ScanInput::builder().table_name("things").total_segments(2).segment(0).build().unwrap();
     let error = engine.scan(&segments).unwrap_err();
@@ -395,11 +385,11 @@ fn what_is_not_supported_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_readers_records_are_kept_until_it_acknowledges_them() {
+fn records_are_kept_until_the_reader_acknowledges_them() {
     let (engine, _) = engine();
     assert_eq!(engine.register_reader("counts").unwrap(), 0);
-    for place in 0..10 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
+    for n in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string()))]));
     }
     put(&engine, item(&[("pk", text("p")), ("sk", text("9"))]));
     let page = engine.read_stream("things", 0, 4, &|_| true).unwrap();
@@ -407,21 +397,25 @@ fn a_readers_records_are_kept_until_it_acknowledges_them() {
     assert_eq!(engine.trim_stream(100).unwrap(), 0);
     acknowledge(&engine, "counts", page.last).unwrap();
     acknowledge(&engine, "counts", 1).unwrap();
-    assert_eq!(engine.register_reader("counts").unwrap(), page.last, "a place never goes back");
+    assert_eq!(
+        engine.register_reader("counts").unwrap(),
+        page.last,
+        "an acknowledgment never moves backward"
+    );
     assert_eq!(engine.trim_stream(3).unwrap(), 3);
     assert_eq!(engine.trim_stream(100).unwrap(), 1);
     let rest = engine.read_stream("things", page.last, 100, &|_| true).unwrap();
-    assert_eq!(rest.records.len(), 6, "a put that changes nothing is no record");
+    assert_eq!(rest.records.len(), 6, "a put that changes nothing creates no record");
     assert!(acknowledge(&engine, "unknown", 1).is_err());
     acknowledge(&engine, "counts", u64::MAX).unwrap();
     put(&engine, item(&[("pk", text("p")), ("sk", text("10"))]));
     put(&engine, item(&[("pk", text("p")), ("sk", text("11"))]));
     engine.trim_stream(100).unwrap();
     let page = engine.read_stream("things", rest.last, 100, &|_| true).unwrap();
-    assert_eq!(page.records.len(), 2, "what comes later was not acknowledged");
+    assert_eq!(page.records.len(), 2, "later records are not acknowledged");
 }
 
-/// A directory of its own, removed at the end.
+/// A temporary directory, removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -447,7 +441,7 @@ fn open(path: &Path) -> Engine {
 }
 
 #[test]
-fn everything_is_there_after_the_engine_is_opened_again() {
+fn all_data_survives_reopening_the_engine() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
@@ -465,5 +459,5 @@ fn everything_is_there_after_the_engine_is_opened_again() {
     put(&engine, item(&[("pk", text("p")), ("sk", text("b"))]));
     let next = engine.read_stream("things", page.last, 10, &|_| true).unwrap();
     assert_eq!(next.records.len(), 1);
-    assert!(next.last > page.last, "a sequence is never used twice");
+    assert!(next.last > page.last, "a sequence number is never used twice");
 }

@@ -1,41 +1,41 @@
-//! The client request tokens of transactions, which are remembered for ten minutes.
+//! The client request tokens of transactions, kept for ten minutes.
 
 use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a token is remembered.
+/// How long a token is kept.
 const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The most tokens that are remembered: about 100 MB. Beyond it, the oldest are forgotten before their time.
+/// The maximum number of tokens: about 100 MB. Beyond it, the oldest tokens are dropped early.
 const MAX_TOKENS: usize = 1_000_000;
 
-/// Half of a SHA-256: enough to distinguish what one process sees in ten minutes.
+/// Half of a SHA-256, which is enough to distinguish the requests of one process in ten minutes.
 pub type Fingerprint = [u8; 16];
 
-/// The transactions of the last ten minutes that had a token and happened.
+/// The successful transactions of the last ten minutes that had a token.
 #[derive(Default)]
 pub struct Tokens {
-    known: HashMap<Fingerprint, Remembered>,
+    known: HashMap<Fingerprint, TokenRecord>,
     order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
-/// What is remembered of a transaction.
-pub struct Remembered {
+/// The record of a transaction.
+pub struct TokenRecord {
     pub(super) fingerprint: Fingerprint,
     pub(super) at: Timestamp,
-    /// What reading the items again costs, by the table's number.
+    /// The read units for reading the items again, by table number.
     pub(super) reads: Box<[(u16, f32)]>,
 }
 
-/// Whether a token that was used then is new again.
+/// Returns whether a token that was used at `at` has expired.
 fn is_over(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) >= TOKEN_AGE
 }
 
 impl Tokens {
-    /// What is remembered of the transaction with this token.
-    pub(super) fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&Remembered> {
+    /// Returns the record of the transaction with this token.
+    pub(super) fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&TokenRecord> {
         self.known.get(token).filter(|known| !is_over(known.at, now))
     }
 
@@ -48,15 +48,15 @@ impl Tokens {
         }
     }
 
-    /// Remembers a transaction, and forgets those that are older than ten minutes.
-    pub fn remember(&mut self, token: Fingerprint, remembered: Remembered) {
-        self.evict(remembered.at);
-        self.order.push_back((remembered.at, token));
-        self.known.insert(token, remembered);
+    /// Saves a transaction and drops those older than ten minutes.
+    pub fn save(&mut self, token: Fingerprint, record: TokenRecord) {
+        self.evict(record.at);
+        self.order.push_back((record.at, token));
+        self.known.insert(token, record);
     }
 
-    /// Forgets a transaction that did not reach the disk after all.
-    pub fn forget(&mut self, token: &Fingerprint) {
+    /// Removes a transaction that was not stored.
+    pub fn remove(&mut self, token: &Fingerprint) {
         self.known.remove(token);
     }
 }

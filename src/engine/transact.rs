@@ -1,4 +1,4 @@
-//! Transactions: all actions happen, or none, with a reason for each.
+//! Transactions: all actions are applied or none, with a reason for each action.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,23 +9,23 @@ use aws_sdk_dynamodb::types::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::action::{self, Action, Change, Effects, Outcome, Refusal, Rejection, Request};
+use super::action::{self, Action, ActionError, Change, Effects, Outcome, PrepareError, Request};
 use super::capacity::read_units;
 use super::codec::{self, Attributes, ItemRef};
 use super::error::{EngineError, ErrorCode};
-use super::parameters::{refuse_unsupported, wants_metrics};
-use super::state::Writing;
+use super::parameters::{reject_unsupported, wants_metrics};
+use super::state::WriteContext;
 use super::tables::Catalog;
-use super::tokens::{Fingerprint, Remembered};
+use super::tokens::{Fingerprint, TokenRecord};
 
-/// The most actions of a transaction.
+/// The maximum number of actions in a transaction.
 const MAX_ACTIONS: usize = 100;
-/// The most bytes of a transaction's items.
+/// The maximum size of a transaction's items in bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// The most bytes of a client request token.
+/// The maximum length of a client request token in bytes.
 const MAX_TOKEN: usize = 36;
 
-/// A transaction that is ready to be judged.
+/// A transaction that is ready to be evaluated.
 pub struct Plan {
     actions: Vec<Result<Action, String>>,
     token: Option<(Fingerprint, Fingerprint)>,
@@ -35,7 +35,7 @@ pub struct Plan {
 /// Checks a request and parses its expressions.
 ///
 /// # Errors
-/// [`EngineError`] in DynamoDB's words.
+/// [`EngineError`] with DynamoDB's message.
 pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Plan, EngineError> {
     let items = input.transact_items.as_deref().unwrap_or_default();
     if items.is_empty() || items.len() > MAX_ACTIONS {
@@ -44,7 +44,7 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
             "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length {bound}"
         )));
     }
-    refuse_unsupported(&[(
+    reject_unsupported(&[(
         "ReturnItemCollectionMetrics",
         wants_metrics(&input.return_item_collection_metrics),
     )])?;
@@ -59,8 +59,8 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
     for item in items {
         actions.push(match prepare_action(catalog, item) {
             Ok(action) => Ok(action),
-            Err(Rejection::Action(message)) => Err(message),
-            Err(Rejection::Request(error)) => return Err(error),
+            Err(PrepareError::Action(message)) => Err(message),
+            Err(PrepareError::Request(error)) => return Err(error),
         });
     }
     let mut keys = HashSet::new();
@@ -91,29 +91,29 @@ fn check_size(sizes: impl Iterator<Item = usize>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// What an action does.
+/// The kind of an action.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+enum ActionKind {
     Put,
     Update,
     Delete,
     Check,
 }
 
-/// An action of a request, in the form that all have.
-struct Parts<'a> {
-    deed: Deed,
-    /// The item of a put, else a key.
+/// An action of a request, in a form common to all kinds.
+struct RawAction<'a> {
+    kind: ActionKind,
+    /// The item of a put, or the key of any other action.
     item: &'a Attributes,
     update: Option<&'a str>,
     request: Request<'a>,
 }
 
-fn parts(item: &TransactWriteItem) -> Result<Parts<'_>, EngineError> {
-    macro_rules! parts {
-        ($deed:expr, $action:expr, $item:expr, $update:expr, $condition:expr) => {
-            Parts {
-                deed: $deed,
+fn raw_action(item: &TransactWriteItem) -> Result<RawAction<'_>, EngineError> {
+    macro_rules! raw_action {
+        ($kind:expr, $action:expr, $item:expr, $update:expr, $condition:expr) => {
+            RawAction {
+                kind: $kind,
                 item: $item,
                 update: $update,
                 request: Request {
@@ -129,17 +129,23 @@ fn parts(item: &TransactWriteItem) -> Result<Parts<'_>, EngineError> {
     }
     Ok(match (&item.put, &item.update, &item.delete, &item.condition_check) {
         (Some(put), None, None, None) => {
-            parts!(Deed::Put, put, &put.item, None, put.condition_expression.as_deref())
+            raw_action!(ActionKind::Put, put, &put.item, None, put.condition_expression.as_deref())
         }
         (None, Some(update), None, None) => {
             let expression = Some(update.update_expression.as_str());
-            parts!(Deed::Update, update, &update.key, expression, update.condition_expression.as_deref())
+            raw_action!(
+                ActionKind::Update,
+                update,
+                &update.key,
+                expression,
+                update.condition_expression.as_deref()
+            )
         }
         (None, None, Some(delete), None) => {
-            parts!(Deed::Delete, delete, &delete.key, None, delete.condition_expression.as_deref())
+            raw_action!(ActionKind::Delete, delete, &delete.key, None, delete.condition_expression.as_deref())
         }
         (None, None, None, Some(check)) => {
-            parts!(Deed::Check, check, &check.key, None, Some(check.condition_expression.as_str()))
+            raw_action!(ActionKind::Check, check, &check.key, None, Some(check.condition_expression.as_str()))
         }
         _ => {
             let message = "TransactItems can only contain one of Check, Put, Update or Delete";
@@ -148,32 +154,32 @@ fn parts(item: &TransactWriteItem) -> Result<Parts<'_>, EngineError> {
     })
 }
 
-fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action, Rejection> {
-    let Parts { deed, item, update, request } = parts(item)?;
-    match deed {
-        Deed::Put => Action::put(catalog, &request, item),
-        Deed::Update => Action::update(catalog, &request, item, update),
-        Deed::Delete => Action::delete(catalog, &request, item),
-        Deed::Check => Action::check(catalog, &request, item),
+fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action, PrepareError> {
+    let RawAction { kind, item, update, request } = raw_action(item)?;
+    match kind {
+        ActionKind::Put => Action::put(catalog, &request, item),
+        ActionKind::Update => Action::update(catalog, &request, item, update),
+        ActionKind::Delete => Action::delete(catalog, &request, item),
+        ActionKind::Check => Action::check(catalog, &request, item),
     }
 }
 
-/// Judges a transaction, and does it if every action can be done.
+/// Evaluates a transaction and applies it if every action succeeds.
 ///
 /// # Errors
-/// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a failure of storage.
-pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
-    let now = writing.now;
+/// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a storage error.
+pub fn execute(plan: Plan, context: &mut WriteContext<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
+    let now = context.now;
     if let Some((token, fingerprint)) = &plan.token
-        && let Some(known) = writing.state.tokens.get(token, now)
+        && let Some(known) = context.state.tokens.get(token, now)
     {
-        return replay(known, fingerprint, plan.capacity.as_ref(), &writing.state.catalog);
+        return replay(known, fingerprint, plan.capacity.as_ref(), &context.state.catalog);
     }
     let mut outcomes = Vec::with_capacity(plan.actions.len());
     for action in &plan.actions {
         outcomes.push(match action {
-            Ok(action) => action.judge(writing.read)?.map(|outcome| (action, outcome)),
-            Err(message) => Err(Refusal::Invalid(message.clone())),
+            Ok(action) => action.evaluate(context.read)?.map(|outcome| (action, outcome)),
+            Err(message) => Err(ActionError::Invalid(message.clone())),
         });
     }
     if outcomes.iter().any(Result::is_err) {
@@ -190,10 +196,10 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
         action.commit(outcome, true, false, &mut effects);
     }
     let usage = std::mem::take(&mut effects.usage);
-    writing.commit(effects);
+    context.commit(effects);
     if let Some((token, fingerprint)) = plan.token {
-        let remembered = Remembered { fingerprint, at: now, reads: reads.into_iter().collect() };
-        writing.changes.token = Some((token, remembered));
+        let record = TokenRecord { fingerprint, at: now, reads: reads.into_iter().collect() };
+        context.changes.token = Some((token, record));
     }
     let consumed = usage.consumed(plan.capacity.as_ref());
     let consumed = consumed.map(|all| {
@@ -205,7 +211,7 @@ pub fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<TransactWriteIte
 }
 
 fn replay(
-    known: &Remembered,
+    known: &TokenRecord,
     fingerprint: &Fingerprint,
     capacity: Option<&ReturnConsumedCapacity>,
     catalog: &Catalog,
@@ -228,15 +234,15 @@ fn replay(
     Ok(TransactWriteItemsOutput::builder().set_consumed_capacity(consumed).build())
 }
 
-/// The error of a transaction in which at least one action was refused.
-fn canceled(outcomes: Vec<Result<(&Action, Outcome), Refusal>>) -> Result<EngineError, EngineError> {
+/// Returns the error of a transaction in which at least one action failed.
+fn canceled(outcomes: Vec<Result<(&Action, Outcome), ActionError>>) -> Result<EngineError, EngineError> {
     let mut reasons = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         let reason = CancellationReason::builder();
         reasons.push(match outcome {
             Ok(_) => reason.code("None").build(),
-            Err(Refusal::Invalid(message)) => reason.code("ValidationError").message(message).build(),
-            Err(Refusal::Condition(old)) => {
+            Err(ActionError::Invalid(message)) => reason.code("ValidationError").message(message).build(),
+            Err(ActionError::Condition(old)) => {
                 let item = old.as_deref().map(action::decode).transpose()?;
                 reason
                     .code("ConditionalCheckFailed")
@@ -256,12 +262,12 @@ fn canceled(outcomes: Vec<Result<(&Action, Outcome), Refusal>>) -> Result<Engine
     Ok(error)
 }
 
-/// A hash that is the same for the same actions, in whatever order their maps are.
+/// Returns a hash of the actions that does not depend on the order of their maps.
 fn fingerprint(items: &[TransactWriteItem]) -> Result<Fingerprint, EngineError> {
     let mut hasher = Hasher(Sha256::new());
     for item in items {
-        let Parts { deed, item, update, request } = parts(item)?;
-        hasher.bytes(&[deed as u8, u8::from(request.returns_old)]);
+        let RawAction { kind, item, update, request } = raw_action(item)?;
+        hasher.bytes(&[kind as u8, u8::from(request.returns_old)]);
         hasher.text(request.table);
         hasher.text(update.unwrap_or_default());
         hasher.text(request.condition.unwrap_or_default());

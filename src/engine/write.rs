@@ -10,19 +10,19 @@ use aws_sdk_dynamodb::types::{
     ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 
-use super::action::{self, Action, Change, Effects, Refusal, Rejection, Request};
+use super::action::{self, Action, ActionError, Change, Effects, PrepareError, Request};
 use super::codec::{Attributes, ItemRef};
 use super::error::{EngineError, ErrorCode};
-use super::parameters::{refuse_unsupported, required, wants_metrics};
-use super::state::Writing;
+use super::parameters::{reject_unsupported, required, wants_metrics};
+use super::state::WriteContext;
 use super::tables::Catalog;
 
-/// The most requests of a batch.
+/// The maximum number of requests in a batch.
 const MAX_REQUESTS: usize = 25;
-/// The most bytes of a batch's items.
+/// The maximum size of a batch's items in bytes.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// A single write that is ready to be judged.
+/// A single write that is ready to be evaluated.
 pub struct Plan {
     action: Action,
     returns: ReturnValue,
@@ -31,10 +31,10 @@ pub struct Plan {
 
 type Answer = (Option<Attributes>, Option<ConsumedCapacity>);
 
-/// Refuses the parameters from before there were expressions.
-macro_rules! refuse_legacy {
+/// Rejects the legacy parameters that expressions replaced.
+macro_rules! reject_legacy {
     ($input:expr) => {
-        refuse_unsupported(&[
+        reject_unsupported(&[
             ("Expected", $input.expected.is_some()),
             ("ConditionalOperator", $input.conditional_operator.is_some()),
             ("ReturnItemCollectionMetrics", wants_metrics(&$input.return_item_collection_metrics)),
@@ -58,38 +58,38 @@ macro_rules! request {
 /// Checks a PutItem request.
 ///
 /// # Errors
-/// [`EngineError`] in DynamoDB's words.
+/// [`EngineError`] with DynamoDB's message.
 pub fn prepare_put(catalog: &Catalog, input: &PutItemInput) -> Result<Plan, EngineError> {
-    refuse_legacy!(input);
+    reject_legacy!(input);
     let returns = returned(input.return_values.as_ref(), false)?;
     let item = required(&input.item, "item")?;
-    let action = Action::put(catalog, &request!(input), item).map_err(Rejection::into_error)?;
+    let action = Action::put(catalog, &request!(input), item).map_err(PrepareError::into_error)?;
     Ok(Plan { action, returns, capacity: input.return_consumed_capacity.clone() })
 }
 
 /// Checks a DeleteItem request.
 ///
 /// # Errors
-/// [`EngineError`] in DynamoDB's words.
+/// [`EngineError`] with DynamoDB's message.
 pub fn prepare_delete(catalog: &Catalog, input: &DeleteItemInput) -> Result<Plan, EngineError> {
-    refuse_legacy!(input);
+    reject_legacy!(input);
     let returns = returned(input.return_values.as_ref(), false)?;
     let key = required(&input.key, "key")?;
-    let action = Action::delete(catalog, &request!(input), key).map_err(Rejection::into_error)?;
+    let action = Action::delete(catalog, &request!(input), key).map_err(PrepareError::into_error)?;
     Ok(Plan { action, returns, capacity: input.return_consumed_capacity.clone() })
 }
 
 /// Checks an UpdateItem request.
 ///
 /// # Errors
-/// [`EngineError`] in DynamoDB's words.
+/// [`EngineError`] with DynamoDB's message.
 pub fn prepare_update(catalog: &Catalog, input: &UpdateItemInput) -> Result<Plan, EngineError> {
-    refuse_unsupported(&[("AttributeUpdates", input.attribute_updates.is_some())])?;
-    refuse_legacy!(input);
+    reject_unsupported(&[("AttributeUpdates", input.attribute_updates.is_some())])?;
+    reject_legacy!(input);
     let returns = returned(input.return_values.as_ref(), true)?;
     let key = required(&input.key, "key")?;
     let action = Action::update(catalog, &request!(input), key, input.update_expression.as_deref());
-    let action = action.map_err(Rejection::into_error)?;
+    let action = action.map_err(PrepareError::into_error)?;
     Ok(Plan { action, returns, capacity: input.return_consumed_capacity.clone() })
 }
 
@@ -106,11 +106,11 @@ fn returned(wanted: Option<&ReturnValue>, is_update: bool) -> Result<ReturnValue
     }
 }
 
-fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<Answer, EngineError> {
-    let outcome = match plan.action.judge(writing.read)? {
+fn execute(plan: Plan, context: &mut WriteContext<'_>) -> Result<Answer, EngineError> {
+    let outcome = match plan.action.evaluate(context.read)? {
         Ok(outcome) => outcome,
-        Err(Refusal::Invalid(message)) => return Err(EngineError::invalid(message)),
-        Err(Refusal::Condition(old)) => {
+        Err(ActionError::Invalid(message)) => return Err(EngineError::invalid(message)),
+        Err(ActionError::Condition(old)) => {
             let mut error =
                 EngineError::new(ErrorCode::ConditionalCheckFailed, "The conditional request failed");
             error.item = old.as_deref().map(action::decode).transpose()?;
@@ -127,11 +127,11 @@ fn execute(plan: Plan, writing: &mut Writing<'_>) -> Result<Answer, EngineError>
     let mut effects = Effects::default();
     plan.action.commit(outcome, false, false, &mut effects);
     let usage = std::mem::take(&mut effects.usage);
-    writing.commit(effects);
+    context.commit(effects);
     Ok((attributes, usage.consumed_by_one(plan.capacity.as_ref())))
 }
 
-/// The attributes in which something is that an update names, from one of its items. None if there are none.
+/// Returns the attributes of an item that contain a path of the update, or `None` if there are none.
 fn touched(action: &Action, item: Option<&[u8]>) -> Result<Option<Attributes>, EngineError> {
     let (Change::Update(update), Some(item)) = (&action.change, item) else { return Ok(None) };
     let paths = update.paths();
@@ -141,34 +141,34 @@ fn touched(action: &Action, item: Option<&[u8]>) -> Result<Option<Attributes>, E
     Ok((!picked.is_empty()).then_some(picked))
 }
 
-/// Does a PutItem.
+/// Performs a PutItem.
 ///
 /// # Errors
-/// [`EngineError`] if it is refused or storage fails.
-pub fn put(plan: Plan, writing: &mut Writing<'_>) -> Result<PutItemOutput, EngineError> {
-    let (attributes, capacity) = execute(plan, writing)?;
+/// [`EngineError`] if the write fails or storage fails.
+pub fn put(plan: Plan, context: &mut WriteContext<'_>) -> Result<PutItemOutput, EngineError> {
+    let (attributes, capacity) = execute(plan, context)?;
     Ok(PutItemOutput::builder().set_attributes(attributes).set_consumed_capacity(capacity).build())
 }
 
-/// Does a DeleteItem.
+/// Performs a DeleteItem.
 ///
 /// # Errors
-/// [`EngineError`] if it is refused or storage fails.
-pub fn delete(plan: Plan, writing: &mut Writing<'_>) -> Result<DeleteItemOutput, EngineError> {
-    let (attributes, capacity) = execute(plan, writing)?;
+/// [`EngineError`] if the write fails or storage fails.
+pub fn delete(plan: Plan, context: &mut WriteContext<'_>) -> Result<DeleteItemOutput, EngineError> {
+    let (attributes, capacity) = execute(plan, context)?;
     Ok(DeleteItemOutput::builder().set_attributes(attributes).set_consumed_capacity(capacity).build())
 }
 
-/// Does an UpdateItem.
+/// Performs an UpdateItem.
 ///
 /// # Errors
-/// [`EngineError`] if it is refused or storage fails.
-pub fn update(plan: Plan, writing: &mut Writing<'_>) -> Result<UpdateItemOutput, EngineError> {
-    let (attributes, capacity) = execute(plan, writing)?;
+/// [`EngineError`] if the write fails or storage fails.
+pub fn update(plan: Plan, context: &mut WriteContext<'_>) -> Result<UpdateItemOutput, EngineError> {
+    let (attributes, capacity) = execute(plan, context)?;
     Ok(UpdateItemOutput::builder().set_attributes(attributes).set_consumed_capacity(capacity).build())
 }
 
-/// A batch that is ready to be done.
+/// A batch that is ready to be applied.
 pub struct BatchPlan {
     actions: Vec<Action>,
     capacity: Option<ReturnConsumedCapacity>,
@@ -177,9 +177,9 @@ pub struct BatchPlan {
 /// Checks a BatchWriteItem request.
 ///
 /// # Errors
-/// [`EngineError`] in DynamoDB's words.
+/// [`EngineError`] with DynamoDB's message.
 pub fn prepare_batch(catalog: &Catalog, input: &BatchWriteItemInput) -> Result<BatchPlan, EngineError> {
-    refuse_unsupported(&[(
+    reject_unsupported(&[(
         "ReturnItemCollectionMetrics",
         wants_metrics(&input.return_item_collection_metrics),
     )])?;
@@ -217,29 +217,31 @@ pub fn prepare_batch(catalog: &Catalog, input: &BatchWriteItemInput) -> Result<B
 fn batch_action(catalog: &Catalog, table: &str, write: &WriteRequest) -> Result<Action, EngineError> {
     let request = Request { table, ..Request::default() };
     match (&write.put_request, &write.delete_request) {
-        (Some(put), None) => Action::put(catalog, &request, &put.item).map_err(Rejection::into_error),
-        (None, Some(delete)) => Action::delete(catalog, &request, &delete.key).map_err(Rejection::into_error),
+        (Some(put), None) => Action::put(catalog, &request, &put.item).map_err(PrepareError::into_error),
+        (None, Some(delete)) => {
+            Action::delete(catalog, &request, &delete.key).map_err(PrepareError::into_error)
+        }
         _ => Err(EngineError::invalid(
             "A write request must contain exactly one of PutRequest and DeleteRequest",
         )),
     }
 }
 
-/// Does a batch. Here it happens as a whole, which DynamoDB does not promise.
+/// Performs a BatchWriteItem. The batch is atomic, which DynamoDB does not guarantee.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
-pub fn batch(plan: BatchPlan, writing: &mut Writing<'_>) -> Result<BatchWriteItemOutput, EngineError> {
+pub fn batch(plan: BatchPlan, context: &mut WriteContext<'_>) -> Result<BatchWriteItemOutput, EngineError> {
     let mut effects = Effects::default();
     for action in &plan.actions {
-        match action.judge(writing.read)? {
+        match action.evaluate(context.read)? {
             Ok(outcome) => action.commit(outcome, false, false, &mut effects),
-            Err(Refusal::Invalid(message)) => return Err(EngineError::invalid(message)),
-            Err(Refusal::Condition(_)) => return Err(EngineError::invalid("A batch has no conditions")),
+            Err(ActionError::Invalid(message)) => return Err(EngineError::invalid(message)),
+            Err(ActionError::Condition(_)) => return Err(EngineError::invalid("A batch has no conditions")),
         }
     }
     let usage = std::mem::take(&mut effects.usage);
-    writing.commit(effects);
+    context.commit(effects);
     let capacity = usage.consumed(plan.capacity.as_ref());
     Ok(BatchWriteItemOutput::builder()
         .set_unprocessed_items(Some(Default::default()))

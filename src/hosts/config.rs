@@ -1,33 +1,34 @@
-//! What a deployed Holdfast is told by its environment, read once at start.
+//! The configuration of a deployed Holdfast, read once from the environment at start.
 //!
-//! Reading is a pure function of a lookup. What is wrong is told all at once, each fault with the variable that it is
-//! about; no secret is ever part of a message or of `Debug`. A secret is given as text or by its name in a vault, which is
-//! read afterwards ([`Config::settle`]). Where AWS is (region, credentials) is left to the ordinary variables of the AWS SDK.
+//! Reading is a pure function of a lookup. An error lists all faults at once, each with its variable. No secret is
+//! ever part of a message or of `Debug` output. A secret is given as text, or by its name in a secret store, which
+//! is read afterwards ([`Config::resolve`]). The region and the credentials of AWS come from the AWS SDK's own
+//! variables.
 //!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `HOLDFAST_TABLE` | the DynamoDB table |
-//! | `HOLDFAST_COOKIE_KEY` | secret text, at least 64 bytes of it, from which the key of session cookies is made |
-//! | `HOLDFAST_COOKIE_KEY_PREVIOUS` | beside it, the text that it was before: its cookies are opened too |
-//! | `HOLDFAST_COOKIE_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager that is this text |
-//! | `HOLDFAST_SECURE_COOKIES` | `true` (unless set) or `false`: whether cookies travel over https alone |
-//! | `HOLDFAST_BASE_PATH` | the key under which a custom domain maps the API, for example `/desk`; nothing unless set |
-//! | `HOLDFAST_SIGN_UP` | `open` (unless set), `off` or `invitation`: who may make an account of their own |
+//! | `HOLDFAST_COOKIE_KEY` | secret text of at least 64 bytes, from which the session cookie key is derived |
+//! | `HOLDFAST_COOKIE_KEY_PREVIOUS` | with it, its previous text, whose cookies stay valid |
+//! | `HOLDFAST_COOKIE_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager that contains this text |
+//! | `HOLDFAST_SECURE_COOKIES` | `true` (default) or `false`: whether cookies travel only over HTTPS |
+//! | `HOLDFAST_BASE_PATH` | the key under which a custom domain maps the API, for example `/desk`; empty by default |
+//! | `HOLDFAST_SIGN_UP` | `open` (default), `off` or `invitation`: who may sign up |
 //! | `HOLDFAST_INVITATION_CODE` | with `invitation`, the code: 8 to 100 visible ASCII characters |
-//! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that is the code |
-//! | `HOLDFAST_REQUEST_SECONDS` | how long a request may take: 2 to 28, 20 unless set; what is not done by then is answered 503 |
-//! | `HOLDFAST_ATTEMPT_SECONDS` | how long one attempt of one call to the table may take: 1 to the half of it, 3 unless set |
-//! | `HOLDFAST_TRUSTED_PROXIES` | how many reverse proxies append to `X-Forwarded-For`, 0 (unless set) to 10 |
+//! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that contains the code |
+//! | `HOLDFAST_REQUEST_SECONDS` | how long a request may take: 2 to 28, 20 by default; then it gets 503 |
+//! | `HOLDFAST_ATTEMPT_SECONDS` | how long one attempt of a call to the table may take: 1 to half of it, 3 by default |
+//! | `HOLDFAST_TRUSTED_PROXIES` | the number of reverse proxies that append to `X-Forwarded-For`: 0 (default) to 10 |
 //! | `HOLDFAST_ORIGIN_KEY` | the key that a proxy in front adds to each request: 32 to 200 visible ASCII characters |
-//! | `HOLDFAST_ORIGIN_KEY_PREVIOUS` | beside it, the key that it was before, which is accepted too |
-//! | `HOLDFAST_ORIGIN_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager whose last two versions are these |
-//! | `HOLDFAST_DYNAMODB_ENDPOINT` | where DynamoDB answers, for tests; AWS unless set |
-//! | `HOLDFAST_SECRETS_ENDPOINT` | where Secrets Manager answers, for tests; AWS unless set |
+//! | `HOLDFAST_ORIGIN_KEY_PREVIOUS` | with it, its previous key, which is still accepted |
+//! | `HOLDFAST_ORIGIN_KEY_SECRET` | instead of both, an AWS Secrets Manager secret: its last two versions are used |
+//! | `HOLDFAST_DYNAMODB_ENDPOINT` | the DynamoDB endpoint, for tests; AWS by default |
+//! | `HOLDFAST_SECRETS_ENDPOINT` | the Secrets Manager endpoint, for tests; AWS by default |
 
 pub mod aws;
 mod settle;
 
-pub use settle::{SecretsError, Settled};
+pub use settle::{Resolved, SecretsError};
 
 use std::time::Duration;
 
@@ -64,57 +65,56 @@ const SECRETS_ENDPOINT: &str = "HOLDFAST_SECRETS_ENDPOINT";
 pub struct Config {
     /// The table's name.
     pub table: String,
-    /// What signs cookies.
-    pub cookie_keys: Told<KeyRing>,
-    /// Whether cookies travel over https alone.
+    /// The keys that sign cookies.
+    pub cookie_keys: Configured<KeyRing>,
+    /// Whether cookies travel only over HTTPS.
     pub secure_cookies: bool,
     /// The key under which a custom domain maps the API: empty, or a path like `/desk`.
     pub base_path: String,
-    /// Whether people may make accounts of their own; by invitation, where the code is in a vault.
-    pub sign_up: Told<SignUp>,
+    /// Who may sign up. A code in a secret store means sign-up by invitation.
+    pub sign_up: Configured<SignUp>,
     /// How long a request and an attempt of a call may take.
     pub retries: RetryPolicy,
-    /// How many reverse proxies append to `X-Forwarded-For`.
+    /// The number of reverse proxies that append to `X-Forwarded-For`.
     pub trusted_proxies: TrustedProxies,
-    /// The keys one of which a proxy in front adds to each request, if it does.
-    pub origin_keys: Option<Told<OriginKeyPair>>,
-    /// Where DynamoDB answers, if not where AWS says.
+    /// The keys of a proxy in front, which adds one of them to each request.
+    pub origin_keys: Option<Configured<OriginKeyPair>>,
+    /// The DynamoDB endpoint, if it is not AWS's default.
     pub dynamodb_endpoint: Option<String>,
-    /// Where Secrets Manager answers, if not where AWS says.
+    /// The Secrets Manager endpoint, if it is not AWS's default.
     pub secrets_endpoint: Option<String>,
 }
 
-/// What depends on a secret.
+/// A value that depends on a secret.
 #[derive(Debug, Clone)]
-pub enum Told<T> {
-    /// It was told.
-    Here(T),
-    /// The secret is in a vault, under this name.
-    InVault(SecretName),
+pub enum Configured<T> {
+    /// The value itself.
+    Inline(T),
+    /// The name of the secret in a secret store.
+    InSecret(SecretName),
 }
 
-/// Everything that is wrong with a configuration: whole sentences, each beginning with the variable that it is about.
+/// All faults of a configuration, as sentences that begin with the variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("The configuration is wrong. {}", .0.join(" "))]
 pub struct ConfigError(Vec<String>);
 
-/// What is wrong, as it is found.
+/// The faults found so far.
 #[derive(Default)]
 struct Faults(Vec<String>);
 
 impl Faults {
-    /// What was read, or nothing and its fault noted.
+    /// Returns the value, or records the fault.
     fn take<T>(&mut self, name: &str, result: Result<T, &str>) -> Option<T> {
         result.map_err(|fault| self.0.push(format!("{name} {fault}"))).ok()
     }
 }
 
 impl Config {
-    /// The configuration that a lookup from variable to value gives. A variable that is set to nothing counts as not
-    /// set.
+    /// Reads the configuration through a lookup from variable to value. An empty variable counts as not set.
     ///
     /// # Errors
-    /// [`ConfigError`] with every fault.
+    /// [`ConfigError`] with all faults.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut faults = Faults::default();
@@ -149,11 +149,11 @@ impl Config {
         }
     }
 
-    /// The same for the function behind API Gateway, which anyone can call past the proxies that are trusted unless these
-    /// add a key.
+    /// Checks the configuration of the function behind API Gateway. Anyone can call the function without the
+    /// trusted proxies, unless these add a key.
     ///
     /// # Errors
-    /// [`ConfigError`] if proxies are trusted without one.
+    /// [`ConfigError`] if proxies are trusted without a key.
     pub fn behind_gateway(self) -> Result<Self, ConfigError> {
         if self.origin_keys.is_some() || self.trusted_proxies.is_none() {
             return Ok(self);
@@ -163,8 +163,8 @@ impl Config {
         Err(ConfigError(vec![format!("{TRUSTED_PROXIES} {fault}")]))
     }
 
-    /// The configuration of a function that serves no pages: nothing of cookies and sign-up is read, and cookies would be
-    /// signed with a key that nobody learns.
+    /// Reads the configuration of a function that serves no pages. Ignores cookies and sign-up; the cookie key is
+    /// random.
     ///
     /// # Errors
     /// As [`from_lookup`](Self::from_lookup).
@@ -177,10 +177,10 @@ impl Config {
         })
     }
 
-    /// How long a request and an attempt of a call may take, for a server that is told nothing else.
+    /// Reads how long a request and an attempt of a call may take, for a server that needs no other configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] with every fault.
+    /// [`ConfigError`] with all faults.
     pub fn retries(lookup: impl Fn(&str) -> Option<String>) -> Result<RetryPolicy, ConfigError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let mut faults = Faults::default();
@@ -188,13 +188,13 @@ impl Config {
         if faults.0.is_empty() { Ok(policy) } else { Err(ConfigError(faults.0)) }
     }
 
-    /// The keys of cookies alone, for a server that has its own where none are told.
+    /// Reads only the cookie keys, for a server that has its own unless keys are configured.
     ///
     /// # Errors
-    /// [`ConfigError`] with every fault.
+    /// [`ConfigError`] with all faults.
     pub fn cookie_keys(
         lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Told<KeyRing>>, ConfigError> {
+    ) -> Result<Option<Configured<KeyRing>>, ConfigError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         if ![COOKIE_KEY, COOKIE_KEY_PREVIOUS, COOKIE_KEY_SECRET].iter().any(|name| lookup(name).is_some()) {
             return Ok(None);
@@ -207,37 +207,37 @@ impl Config {
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The text of the key and perhaps of the one before it, or the name of the secret; never both.
-fn keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<KeyRing>> {
+/// Reads the text of the key and possibly of the previous one, or the name of the secret, but not both.
+fn keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<KeyRing>> {
     const MISSING: &str =
         "is missing: give at least 64 bytes of text, or name their secret in HOLDFAST_COOKIE_KEY_SECRET.";
-    const TWO: &str = "is set beside HOLDFAST_COOKIE_KEY: leave one of the two out.";
+    const TWO: &str = "is set together with HOLDFAST_COOKIE_KEY: leave one of the two out.";
     const KEPT: &str =
-        "is of no use beside HOLDFAST_COOKIE_KEY_SECRET: a secret keeps its previous version. Leave it out.";
-    let named = lookup(COOKIE_KEY_SECRET);
+        "is of no use with HOLDFAST_COOKIE_KEY_SECRET: a secret keeps its previous version. Leave it out.";
+    let secret = lookup(COOKIE_KEY_SECRET);
     let (key, previous) = (lookup(COOKIE_KEY), lookup(COOKIE_KEY_PREVIOUS));
     let mut read = |name: &str, text: Option<String>| text.map(|text| faults.take(name, cookie_key(&text)));
     let (current, before) = (read(COOKIE_KEY, key), read(COOKIE_KEY_PREVIOUS, previous));
-    let Some(named) = named else {
+    let Some(secret) = secret else {
         return match current {
             None => faults.take(COOKIE_KEY, Err(MISSING)),
-            Some(current) => Some(Told::Here(KeyRing::of(current?, before.flatten()))),
+            Some(current) => Some(Configured::Inline(KeyRing::of(current?, before.flatten()))),
         };
     };
-    let name = faults.take(COOKIE_KEY_SECRET, secret_name(&named));
+    let name = faults.take(COOKIE_KEY_SECRET, secret_name(&secret));
     current.and_then(|_| faults.take(COOKIE_KEY_SECRET, Err::<(), _>(TWO)));
     before.and_then(|_| faults.take(COOKIE_KEY_PREVIOUS, Err::<(), _>(KEPT)));
-    name.map(Told::InVault)
+    name.map(Configured::InSecret)
 }
 
-/// Who may sign up. The code is told, or the name of its secret; never both.
-fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<SignUp>> {
-    const TWO: &str = "is set beside HOLDFAST_INVITATION_CODE: leave one of the two out.";
+/// Reads who may sign up. Accepts the code or the name of its secret, but not both.
+fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<SignUp>> {
+    const TWO: &str = "is set together with HOLDFAST_INVITATION_CODE: leave one of the two out.";
     const USELESS: &str = "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
     let (mode, code) = (lookup(SIGN_UP), lookup(INVITATION_CODE));
-    let Some(named) = lookup(INVITATION_CODE_SECRET) else {
+    let Some(secret) = lookup(INVITATION_CODE_SECRET) else {
         return match SignUp::from_settings(mode.as_deref(), code.as_deref()) {
-            Ok(sign_up) => Some(Told::Here(sign_up)),
+            Ok(sign_up) => Some(Configured::Inline(sign_up)),
             Err(SignUpFaults { mode, code }) => {
                 mode.and_then(|fault| faults.take(SIGN_UP, Err::<(), _>(fault)));
                 code.and_then(|fault| faults.take(INVITATION_CODE, Err::<(), _>(fault)));
@@ -245,65 +245,66 @@ fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<SignUp>> {
             }
         };
     };
-    let name = faults.take(INVITATION_CODE_SECRET, secret_name(&named));
+    let name = faults.take(INVITATION_CODE_SECRET, secret_name(&secret));
     if code.is_some() {
         return faults.take(INVITATION_CODE_SECRET, Err(TWO));
     }
     match SignUp::from_settings(mode.as_deref(), None) {
-        // That no code was told is as it should be.
-        Err(SignUpFaults { mode: None, .. }) => name.map(Told::InVault),
+        // A missing code is correct here.
+        Err(SignUpFaults { mode: None, .. }) => name.map(Configured::InSecret),
         Err(SignUpFaults { mode: Some(fault), .. }) => faults.take(SIGN_UP, Err(fault)),
         Ok(_) => faults.take(INVITATION_CODE_SECRET, Err(USELESS)),
     }
 }
 
-/// The number of proxies, none where it is wrong: the fault is noted.
+/// Reads the number of proxies. Records a fault and returns 0 if it is invalid.
 fn trusted_proxies(lookup: Lookup<'_>, faults: &mut Faults) -> TrustedProxies {
-    let read =
-        |text: String| text.parse().map_err(|_| "is no number of proxies: give a whole number from 0 to 10.");
+    let read = |text: String| {
+        text.parse().map_err(|_| "is not a number of proxies: give a whole number from 0 to 10.")
+    };
     let read = lookup(TRUSTED_PROXIES).map(read);
     read.and_then(|read| faults.take(TRUSTED_PROXIES, read)).unwrap_or_default()
 }
 
-/// The keys of the proxy in front as text, or the name of their secret; never both. Faults are noted.
-fn origin_keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Told<OriginKeyPair>> {
-    const NO_KEY: &str = "is no origin key: one has 32 to 200 visible ASCII characters, without spaces.";
+/// Reads the keys of the proxy in front as text, or the name of their secret, but not both. Records faults.
+fn origin_keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<OriginKeyPair>> {
+    const NO_KEY: &str = "is not an origin key: use 32 to 200 visible ASCII characters, without spaces.";
     const ALONE: &str = "is of no use without HOLDFAST_ORIGIN_KEY: set that, or leave it out.";
     const TWO: &str =
-        "is set beside HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_PREVIOUS: leave one of the two out.";
+        "is set together with HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_PREVIOUS: leave one of the two out.";
     let read = |text: String| text.parse::<OriginKey>().map_err(|_| NO_KEY);
     let (key, previous) = (lookup(ORIGIN_KEY).map(read), lookup(ORIGIN_KEY_PREVIOUS).map(read));
-    if let Some(named) = lookup(ORIGIN_KEY_SECRET) {
+    if let Some(secret) = lookup(ORIGIN_KEY_SECRET) {
         if key.is_some() || previous.is_some() {
             return faults.take(ORIGIN_KEY_SECRET, Err(TWO));
         }
-        return faults.take(ORIGIN_KEY_SECRET, secret_name(&named)).map(Told::InVault);
+        return faults.take(ORIGIN_KEY_SECRET, secret_name(&secret)).map(Configured::InSecret);
     }
     if key.is_none() && previous.is_some() {
         return faults.take(ORIGIN_KEY_PREVIOUS, Err(ALONE));
     }
     let current = faults.take(ORIGIN_KEY, key?);
     let previous = previous.and_then(|previous| faults.take(ORIGIN_KEY_PREVIOUS, previous));
-    Some(Told::Here(OriginKeyPair::new(current?, previous)))
+    Some(Configured::Inline(OriginKeyPair::new(current?, previous)))
 }
 
 fn secret_name(text: &str) -> Result<SecretName, &'static str> {
     text.parse().map_err(|_| {
-        "names no secret: give its ARN, or its name of letters, digits, and the marks / _ + = . @ and - only."
+        "does not name a secret: give an ARN, or a name of letters, digits and the characters / _ + = . @ and -."
     })
 }
 
-/// A table name as DynamoDB allows it.
+/// Checks a table name by DynamoDB's rules.
 fn check_table(name: String) -> Result<String, &'static str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
         Ok(name)
     } else {
-        Err("is no table name: it has 3 to 255 letters, digits, and the marks _ - and . only.")
+        Err("is not a table name: use 3 to 255 letters, digits, underscores, hyphens and dots.")
     }
 }
 
-/// How long a request and an attempt of a call may take.
+/// Reads how long a request and an attempt of a call may take.
 fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     let mut seconds = |name: &str, within: std::ops::RangeInclusive<u64>, wrong: &str| {
@@ -316,7 +317,7 @@ fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Ret
     }
     let most = policy.request.as_secs() / 2;
     policy.attempt = policy.attempt.min(Duration::from_secs(most));
-    let wrong = "must be a whole number of seconds from 1 to the half of HOLDFAST_REQUEST_SECONDS.";
+    let wrong = "must be a whole number of seconds from 1 to half of HOLDFAST_REQUEST_SECONDS.";
     if let Some(attempt) = seconds(ATTEMPT_SECONDS, 1..=most, wrong) {
         policy.attempt = attempt;
     }
@@ -333,7 +334,7 @@ fn check_base_path(path: String) -> Result<String, &'static str> {
     if segments.all(|segment| !segment.is_empty() && segment.chars().all(allowed)) {
         Ok(path)
     } else {
-        Err("is no path: it looks like /desk, without a slash at its end.")
+        Err("is not a path: use the form /desk, without a slash at the end.")
     }
 }
 
@@ -343,7 +344,7 @@ fn check_endpoint(address: String) -> Result<String, &'static str> {
     if matches!(scheme, Some("http" | "https")) && uri.as_ref().is_some_and(|uri| uri.host().is_some()) {
         Ok(address)
     } else {
-        Err("is no address: it looks like http://127.0.0.1:8000.")
+        Err("is not an address: use the form http://127.0.0.1:8000.")
     }
 }
 

@@ -1,8 +1,9 @@
-//! A consumer of a Kafka topic: messages about stock into movements, under a real consumer group.
+//! A consumer of a Kafka topic: applies messages about stock, as a member of a consumer group.
 //!
-//! What always holds: an offset is committed only once every message before it is applied, parked, or known from before; a
-//! message that the store could not finish is tried again and passed by none of its product; what a killed consumer has
-//! done twice counts once, for each message is remembered where it is applied.
+//! Invariants:
+//! - An offset is committed only once every message before it is applied, a dead letter, or a known duplicate.
+//! - A message that the store could not finish is retried, and no later message of its product overtakes it.
+//! - Work that a killed consumer has done twice counts once, because each message has an idempotency record.
 
 #[cfg(feature = "kafka")]
 mod consumer;

@@ -1,4 +1,4 @@
-//! What the bootstraps of all functions on AWS Lambda do alike.
+//! What the bootstraps of all Lambda functions share.
 
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
@@ -18,14 +18,14 @@ use crate::web::time_limit::TimeLeft;
 
 const METRICS: &str = "HOLDFAST_METRICS";
 
-/// Logs one JSON object a line, as CloudWatch reads them; a panic is one of them.
+/// Logs one JSON object per line, as CloudWatch reads them, including panics.
 pub fn log_as_json() {
     log_panics();
     let events = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     tracing_subscriber::registry().with(redact()).with(log_filter("info")).with(events).init();
 }
 
-/// The application in a function that serves no pages.
+/// Builds the application for a function that serves no pages.
 ///
 /// # Errors
 /// [`StartError`].
@@ -34,43 +34,43 @@ pub async fn app_without_pages() -> Result<App, StartError> {
     Ok(App { telemetry: to_cloudwatch(), ..app_of(&config).await? })
 }
 
-/// Prints one line for each request or batch, of which CloudWatch makes a log entry and metrics: those that
-/// `HOLDFAST_METRICS` names, `essential` unless it is set to `detailed`.
+/// Prints one line per request or batch, from which CloudWatch creates a log entry and metrics. `HOLDFAST_METRICS`
+/// selects the metrics: `essential` (default) or `detailed`.
 pub fn to_cloudwatch() -> Telemetry {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let named = std::env::var(METRICS).ok().filter(|text| !text.is_empty());
     let metrics = named.map_or(Ok(Metrics::Essential), |text| text.parse());
     let metrics = metrics.unwrap_or_else(|invalid| {
-        tracing::warn!("{METRICS} is wrong: {invalid} The essential ones are made.");
+        tracing::warn!("{METRICS} is invalid: {invalid} Using the essential metrics.");
         Metrics::Essential
     });
     Telemetry::to(move |report| {
-        // Where nobody reads it, nobody misses it.
+        // Nothing is lost if standard output is closed.
         let _ = writeln!(stdout().lock(), "{}", embedded_metrics(report, &function, metrics));
     })
 }
 
-/// Under what the log of a function names an invocation.
+/// Returns the id of an invocation, as in the function's log.
 pub fn request_id(context: &Context) -> RequestId {
     RequestId(context.request_id.clone())
 }
 
-/// What is left of the time that an invocation may take, less what it takes to send the answer; nothing where the runtime
-/// does not say, as some that run functions locally.
+/// Returns the remaining time of an invocation, minus a margin to send the response. Returns `None` if the runtime
+/// does not provide it, as some local runtimes do.
 pub fn time_left(context: &Context) -> Option<TimeLeft> {
     const MARGIN: Duration = Duration::from_secs(1);
     let left = context.deadline().duration_since(SystemTime::now()).ok()?;
     left.checked_sub(MARGIN).map(TimeLeft)
 }
 
-/// The trace that Lambda says an invocation belongs to.
+/// Returns the trace of an invocation.
 pub fn trace_id(context: &Context) -> Option<TraceId> {
     context.xray_trace_id.as_deref().and_then(TraceId::new)
 }
 
-/// The end of a function that runs until it is ended.
-pub fn ended<E: std::fmt::Display>(ended: Result<(), E>) -> ExitCode {
-    match ended {
+/// Converts the result of a function that runs until it is stopped.
+pub fn exit_code<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the function cannot run");

@@ -1,5 +1,5 @@
-//! What a process brings to the application: its configuration, and on an operating system threads, tokio's clock, the
-//! log, AWS's SDK, Kafka and Lambda.
+//! What a process provides to the application: its configuration and, on an operating system, threads, tokio's
+//! clock, the log, the AWS SDK, Kafka and Lambda.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a host knows where it runs")]
 

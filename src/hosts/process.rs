@@ -1,11 +1,7 @@
-//! What a process on an operating system has: threads, tokio's clock and a log; with features, AWS's ordinary ways
-//! ([`aws`]), Kafka ([`kafka`]) and Lambda ([`lambda`]).
+//! What a process on an operating system provides: threads, tokio's clock and a log. With features also AWS
+//! (`aws`), Kafka (`kafka`) and Lambda (`lambda`).
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "a process of its own knows where it runs"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program may use the system")]
 
 use std::any::Any;
 use std::str::FromStr as _;
@@ -23,10 +19,11 @@ use crate::base::telemetry::Telemetry;
 use crate::hosts::config::{ConfigError, SecretsError};
 use crate::store::line::Line;
 
-/// How many leads a process remembers at versions that it has seen.
+/// How many lead versions a process caches.
 const SNAPSHOTS: usize = 2_000;
 
-/// What may be logged at all, whatever `RUST_LOG` says: at their lowest levels the SDK and the connection write out whole requests and answers, and with them people's names, addresses and passwords' hashes.
+/// Returns the upper limit of the log, whatever `RUST_LOG` says. At their lowest levels, the SDK and the HTTP
+/// connection log whole requests and responses, and with them people's names, addresses and password hashes.
 pub fn redact() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_targets(
         ["aws_config", "aws_sdk", "aws_smithy", "hyper", "lambda_runtime"]
@@ -34,51 +31,52 @@ pub fn redact() -> Targets {
     )
 }
 
-/// What is logged: `RUST_LOG` (`info`, or `holdfast=debug,info`) if it is set and can be read, otherwise `unless_set`.
-pub fn log_filter(unless_set: &str) -> Targets {
+/// Returns the log filter: `RUST_LOG` (`info`, or `holdfast=debug,info`) if it is set and valid, otherwise
+/// `default`.
+pub fn log_filter(default: &str) -> Targets {
     let chosen = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
     chosen
         .and_then(|text| Targets::from_str(&text).ok())
-        .or_else(|| Targets::from_str(unless_set).ok())
+        .or_else(|| Targets::from_str(default).ok())
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
-/// Logs each panic as one line with its place in the code, instead of the lines that a panic writes by itself.
+/// Logs each panic as one line with its source location, instead of the lines that a panic prints by default.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a fault of the program: {}", panic_message(panic.payload()));
+        tracing::error!(place, "a bug in the program: {}", panic_message(panic.payload()));
     }));
 }
 
-/// The message of a panic, if it is a literal. One that was put together may quote what a person typed.
+/// Returns the message of a panic, if it is a literal. A formatted message may contain what a person typed.
 fn panic_message(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("its message is left out")
 }
 
-/// Why no client can be made.
+/// Why no AWS client can be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nothing says in which region the table is.
+    /// No region is configured.
     #[error("no AWS region is set: set AWS_REGION, or a region in the AWS profile")]
     NoRegion,
 }
 
-/// Why a program cannot begin as its environment says.
+/// Why a program cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The environment is wrong.
+    /// The environment is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// AWS cannot be reached.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A secret that it names is not to be had.
+    /// A secret cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
 }
 
-/// The application over a table. It tells the log what comes of requests.
+/// Builds the application over a table. It logs the outcome of each request.
 pub fn app(line: Line, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> App {
     let platform = Platform {
         line,
@@ -92,12 +90,12 @@ pub fn app(line: Line, table: &str, cookies: CookiePolicy, sign_up: SignUp) -> A
     App::on(platform, table, cookies, sign_up)
 }
 
-/// Tokio's clock.
+/// Returns tokio's clock.
 pub fn sleep() -> SharedAsyncSleep {
     SharedAsyncSleep::new(TokioSleep::new())
 }
 
-/// Slow work on threads of its own.
+/// Returns a pool of threads for slow work.
 pub fn blocking() -> BlockingPool {
     BlockingPool::by(|work| drop(tokio::task::spawn_blocking(work)))
 }
@@ -108,7 +106,7 @@ mod tests {
     use tracing_subscriber::filter::LevelFilter;
 
     #[test]
-    fn a_panic_is_logged_without_what_a_person_typed() {
+    fn a_panic_is_logged_without_user_input() {
         let literal = std::panic::catch_unwind(|| panic!("the queue is broken")).unwrap_err();
         assert_eq!(panic_message(literal.as_ref()), "the queue is broken");
         let typed = String::from("Ann Lee");
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_writes_out_requests_is_kept_from_it() {
+    fn libraries_that_log_requests_are_limited() {
         for (target, most) in [
             ("holdfast::web", LevelFilter::TRACE),
             ("aws_sdk_dynamodb::operation::get_item", LevelFilter::INFO),

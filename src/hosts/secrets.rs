@@ -1,4 +1,4 @@
-//! The vault on AWS: Secrets Manager.
+//! The secret store on AWS: Secrets Manager.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::secrets::{Reading, SecretName, SecretStore, SecretStoreError, SecretVersion, Stage};
 use crate::store;
 
-/// How long one reading may take with all its attempts. Requests wait for it.
+/// How long one read may take, with all its attempts. Requests wait for it.
 const DEADLINE: Duration = Duration::from_secs(3);
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_millis(1_400);
 
-/// Secrets Manager where AWS says, or at another endpoint.
+/// Returns Secrets Manager on AWS, or at another endpoint.
 pub fn vault(config: &SdkConfig, endpoint: Option<&str>) -> SecretStore {
     let timeouts =
         TimeoutConfig::builder().operation_timeout(DEADLINE).operation_attempt_timeout(ATTEMPT).build();
@@ -53,16 +53,16 @@ fn version(answer: GetSecretValueOutput) -> Result<SecretVersion, SecretStoreErr
     match (answer.secret_string, made) {
         (Some(text), Some(created)) => Ok(SecretVersion { text, created }),
         (None, _) => Err(SecretStoreError("it is not text".to_owned())),
-        (_, None) => Err(SecretStoreError("it does not say when it was made".to_owned())),
+        (_, None) => Err(SecretStoreError("it has no creation date".to_owned())),
     }
 }
 
-/// Whether there is no such secret, or no version of it with this label.
+/// Returns whether there is no such secret, or no version of it with this label.
 fn is_missing(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }
 
-/// What Secrets Manager said, or why it said nothing.
+/// Returns the error of Secrets Manager, or the reason why there is no answer.
 fn cause(error: &SdkError<GetSecretValueError>) -> String {
     match error {
         SdkError::ServiceError(answer) => match (answer.err().code(), answer.err().message()) {

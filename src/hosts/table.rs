@@ -1,4 +1,4 @@
-//! Making the table on AWS, for those who deploy without `template.yaml`.
+//! Creates the table on AWS, for deployments without `template.yaml`.
 
 use std::time::Duration;
 
@@ -13,37 +13,37 @@ use tokio::time::sleep;
 use super::aws;
 use crate::store::{StoreError, error_chain, schema};
 
-/// How long a new table may take until it can be used. AWS takes some ten seconds.
+/// How long a new table may take to become usable. AWS takes about ten seconds.
 const READY: Duration = Duration::from_secs(180);
 
-/// How often AWS is asked for backups of a new table, which it refuses for its first seconds.
+/// How often to ask AWS for backups of a new table, which it refuses during the first seconds.
 const BACKUP_ATTEMPTS: u32 = 15;
 
-/// Between two of these.
-const BACKUP_PAUSE: Duration = Duration::from_secs(4);
+/// The delay between these attempts.
+const BACKUP_DELAY: Duration = Duration::from_secs(4);
 
-/// Why the table cannot be made. The step is the name of the call that failed.
+/// Why the table cannot be created. The step is the name of the failed call.
 #[derive(Debug, thiserror::Error)]
-#[error("the table {table} cannot be made, at {step}: {cause}")]
+#[error("cannot create the table {table}, at {step}: {cause}")]
 pub struct CreateTableError {
     table: String,
     step: &'static str,
     cause: String,
 }
 
-/// Makes the table as `template.yaml` does (indexes, stream, expiry, deletion protection, point-in-time recovery), and waits
-/// until it can be used. A table that is there keeps its settings; only its expiry is switched on if it is not. Backups
-/// that AWS does not switch on are logged as an error and are no failure.
+/// Creates the table as `template.yaml` does (indexes, stream, expiry, deletion protection, point-in-time
+/// recovery), and waits until it is usable. An existing table keeps its settings, except that expiry is enabled if
+/// it is not. If AWS does not enable backups, that is logged as an error, but the call succeeds.
 ///
 /// # Errors
 /// [`CreateTableError`].
 pub async fn create(sdk: &SdkConfig, endpoint: Option<&str>, table: &str) -> Result<(), CreateTableError> {
     let client = Client::from_conf(aws::dynamodb(sdk, endpoint).build());
     let fail = |step, cause| CreateTableError { table: table.to_owned(), step, cause };
-    let unbuilt = |error: StoreError| fail("CreateTable", error.to_string());
+    let request_error = |error: StoreError| fail("CreateTable", error.to_string());
     let tag = Tag::builder().key("application").value("holdfast").build();
     let tag = tag.map_err(|error| fail("CreateTable", error.to_string()))?;
-    let request = schema::table(table).map_err(unbuilt)?.deletion_protection_enabled(true).tags(tag);
+    let request = schema::table(table).map_err(request_error)?.deletion_protection_enabled(true).tags(tag);
     let is_new = match request.send_with(&client).await {
         Ok(_) => true,
         Err(error) if error.as_service_error().is_some_and(Refused::is_resource_in_use_exception) => false,
@@ -51,15 +51,15 @@ pub async fn create(sdk: &SdkConfig, endpoint: Option<&str>, table: &str) -> Res
     };
     let ready = client.wait_until_table_exists().table_name(table).wait(READY).await;
     ready.map_err(|error| fail("DescribeTable", error_chain(&error)))?;
-    expire(&client, table).await.map_err(|cause| fail("UpdateTimeToLive", cause))?;
+    enable_expiry(&client, table).await.map_err(|cause| fail("UpdateTimeToLive", cause))?;
     if is_new {
-        tracing::info!(table, "the table was made");
-        back_up(&client, table).await;
+        tracing::info!(table, "created the table");
+        enable_backups(&client, table).await;
     }
     Ok(())
 }
 
-async fn expire(client: &Client, table: &str) -> Result<(), String> {
+async fn enable_expiry(client: &Client, table: &str) -> Result<(), String> {
     let request = schema::expiry(table).map_err(|error| error.to_string())?;
     match request.send_with(client).await {
         Ok(_) => Ok(()),
@@ -68,40 +68,40 @@ async fn expire(client: &Client, table: &str) -> Result<(), String> {
     }
 }
 
-/// Switches point-in-time recovery on.
-async fn back_up(client: &Client, table: &str) {
-    let mut said = String::new();
+/// Enables point-in-time recovery.
+async fn enable_backups(client: &Client, table: &str) {
+    let mut last_error = String::new();
     for _ in 0..BACKUP_ATTEMPTS {
-        match switch_backups_on(client, table).await {
+        match try_enable_backups(client, table).await {
             Ok(()) => return,
-            Err(Backups::TooEarly(cause)) => said = cause,
-            Err(Backups::Refused(cause)) => {
-                said = cause;
+            Err(BackupError::TooEarly(cause)) => last_error = cause,
+            Err(BackupError::Refused(cause)) => {
+                last_error = cause;
                 break;
             }
         }
-        sleep(BACKUP_PAUSE).await;
+        sleep(BACKUP_DELAY).await;
     }
-    tracing::error!(table, error = said, "point-in-time recovery is not on: switch it on in the AWS console");
+    tracing::error!(table, error = last_error, "point-in-time recovery is off: enable it in the AWS console");
 }
 
-/// Why backups are not on.
-enum Backups {
+/// Why backups are not enabled.
+enum BackupError {
     /// The table is too new.
     TooEarly(String),
     /// AWS refuses for another reason.
     Refused(String),
 }
 
-async fn switch_backups_on(client: &Client, table: &str) -> Result<(), Backups> {
+async fn try_enable_backups(client: &Client, table: &str) -> Result<(), BackupError> {
     let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
-    let on = on.map_err(|error| Backups::Refused(error.to_string()))?;
+    let on = on.map_err(|error| BackupError::Refused(error.to_string()))?;
     let request = client.update_continuous_backups().table_name(table);
     match request.point_in_time_recovery_specification(on).send().await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some("ContinuousBackupsUnavailableException") => {
-            Err(Backups::TooEarly(error_chain(&error)))
+            Err(BackupError::TooEarly(error_chain(&error)))
         }
-        Err(error) => Err(Backups::Refused(error_chain(&error))),
+        Err(error) => Err(BackupError::Refused(error_chain(&error))),
     }
 }

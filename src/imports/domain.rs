@@ -1,7 +1,7 @@
-//! An import: how far it is, how it goes on, and what it counts. Pure: time and ids are arguments.
+//! Imports: their phases, their progress and their counts. Pure: time and ids are arguments.
 //!
-//! What always holds: the parts of a file come in order, each with the length that its number says; the cursor and the
-//! counts move together.
+//! Invariants: the parts of a file arrive in order, and each has the length that its number implies. The
+//! cursor and the counts change together.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,49 +13,50 @@ use crate::base::identity::{AccountId, SignedIn};
 use crate::base::values::{Version, time_ordered_id};
 use crate::imports::limits::{MAX_COLUMNS, MAX_FILE_BYTES};
 
-/// The bytes of a part of a file, except of its last one. An item of DynamoDB holds 400 KB.
+/// The length of a part of a file in bytes, except the last part. An item in DynamoDB holds 400 KB.
 pub const PART_BYTES: u64 = 320 * 1024;
 
-/// The most bytes, as reckoned by [`Rejection::weight`], of one file of rejected rows: an answer of Lambda has 6 MB.
+/// The most bytes in one file of rejected rows, as estimated by [`Rejection::weight`]: a response of Lambda
+/// has at most 6 MB.
 pub const REJECTED_FILE_BYTES: u64 = 2 * 1024 * 1024;
-/// The most bytes of a rejected row's cells that are kept.
+/// The most bytes of a rejected row's cells that are stored.
 const KEPT_ROW_BYTES: usize = 64 * 1024;
-/// How long an import and its file are kept.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long an import and its file are stored.
+const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 time_ordered_id!(
-    /// An import's id.
+    /// The id of an import.
     ImportId,
     "an import"
 );
 
-/// How far an import is.
+/// The phase of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Phase {
-    /// Its file is not whole yet.
+    /// Parts of the file are still missing.
     Uploading,
-    /// The file is there; its columns wait to be mapped. Nothing was written.
+    /// The file is complete. Its columns are not mapped yet, and nothing has been written.
     Ready,
     /// Rows become leads, step by step.
     Running,
-    /// All rows are done.
+    /// All rows are processed.
     Done,
 }
 
-/// What became of the rows so far.
+/// The numbers of rows processed so far, by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Became leads.
+    /// Rows that became leads.
     pub created: u64,
-    /// Were left out, for a lead has their e-mail address.
+    /// Rows that were skipped because a lead already has their email address.
     pub skipped: u64,
-    /// Cannot become leads.
+    /// Rows that cannot become leads.
     pub rejected: u64,
 }
 
 impl Counts {
-    /// All rows that are done.
+    /// Returns the number of processed rows.
     pub fn total(&self) -> u64 {
         self.created + self.skipped + self.rejected
     }
@@ -72,16 +73,16 @@ impl std::ops::AddAssign for Counts {
 /// A row that cannot become a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// The row as a spreadsheet shows it; the header is row 1.
+    /// The row number that a spreadsheet shows; the header is row 1.
     pub row: u64,
-    /// Why, in words.
+    /// Why the row was rejected.
     pub reason: String,
-    /// Its cells, cut where they are longer together than an item can hold.
+    /// The cells, truncated if together they are longer than an item can hold.
     pub fields: Vec<String>,
 }
 
 impl Rejection {
-    /// The rejection of a row.
+    /// Creates the rejection of a row.
     pub fn of(row: &Row, reason: String) -> Self {
         let mut left = KEPT_ROW_BYTES;
         let cut = |field: &String| {
@@ -92,24 +93,24 @@ impl Rejection {
         Self { row: row.number, reason, fields: row.fields.iter().map(cut).collect() }
     }
 
-    /// The most bytes that the row has in the file of rejected rows: every byte of a cell may be a quotation mark,
-    /// which is written twice.
+    /// Returns the most bytes that the row takes in the file of rejected rows. Every byte of a cell may be a
+    /// quotation mark, which is written twice.
     pub fn weight(&self) -> u64 {
         let cells: usize = self.fields.iter().map(|field| 2 * field.len() + 4).sum();
         (cells + 2 * self.reason.len() + 32) as u64
     }
 }
 
-/// What a step has done.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What became of its rows.
+    /// The numbers of rows processed by this step.
     pub counts: Counts,
-    /// Its rejected rows, in the file's order.
+    /// The rejected rows, in the order of the file.
     pub rejections: Vec<Rejection>,
     /// Where the next step begins.
     pub next: Cursor,
-    /// Nothing is left in the file.
+    /// Whether the end of the file is reached.
     pub finished: bool,
 }
 
@@ -119,41 +120,41 @@ pub struct Step {
 pub struct Import {
     /// The id.
     pub id: ImportId,
-    /// The file's name, to be shown.
+    /// The name of the file, for display.
     pub file_name: String,
-    /// The file's length in bytes.
+    /// The length of the file in bytes.
     pub size: u64,
-    /// Whose import it is.
+    /// The account that owns the import.
     pub owner: AccountId,
-    /// When it was begun.
+    /// When it was started.
     pub created_at: Timestamp,
-    /// How far it is.
+    /// The phase.
     pub stage: Phase,
-    /// 1 at first, one more with every change.
+    /// Starts at 1 and increases by 1 with every change.
     pub version: Version,
-    /// How many parts of the file have come.
+    /// How many parts of the file have arrived.
     pub parts: u32,
-    /// What the beginning of the file tells, from the first part on.
+    /// The format and the header of the file, known from the first part on.
     pub head: Option<Head>,
-    /// How many rows the file has, as far as its first part tells.
+    /// The number of rows in the file, estimated from the first part.
     pub expected_rows: u64,
-    /// What each column means, once chosen.
+    /// The meaning of each column, once a person has chosen it.
     pub mapping: Option<Mapping>,
     /// Where the next step begins.
     pub cursor: Option<Cursor>,
-    /// What became of the rows so far.
+    /// The numbers of rows processed so far.
     pub counts: Counts,
-    /// The numbers of the rejected rows with which the second file of rejected rows begins, and each after it.
+    /// The numbers of the rejected rows with which the second and each later file of rejected rows begins.
     pub rejected_files: Vec<u64>,
-    /// The bytes in the last of these files.
+    /// The number of bytes in the last of these files.
     pub rejected_bytes: u64,
 }
 
 impl Import {
-    /// An import whose file is still to come.
+    /// Creates an import whose file has not arrived yet.
     ///
     /// # Errors
-    /// [`ImportError::TooLarge`], or [`FileError::Empty`] for a file of no bytes.
+    /// [`ImportError::TooLarge`], or [`FileError::Empty`] for an empty file.
     pub fn begin(
         id: ImportId,
         file_name: &str,
@@ -186,22 +187,22 @@ impl Import {
         })
     }
 
-    /// Whether somebody may see it.
+    /// Returns whether this person may see the import.
     pub fn is_open_to(&self, who: &SignedIn) -> bool {
         self.owner == who.id || who.is_administrator()
     }
 
-    /// How many parts the file has.
+    /// Returns the number of parts of the file.
     pub fn all_parts(&self) -> u32 {
         u32::try_from(self.size.div_ceil(PART_BYTES)).unwrap_or(u32::MAX)
     }
 
-    /// When it may be dropped, in seconds since 1970.
+    /// Returns when the import expires, in seconds since 1970.
     pub fn expires_at(&self) -> i64 {
-        self.created_at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX).as_second()
+        self.created_at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX).as_second()
     }
 
-    /// The import with its next part; the first one shows whether the file can be imported at all.
+    /// Returns the import with its next part. The first part shows whether the file can be imported at all.
     ///
     /// # Errors
     /// [`ImportError::PartOutOfOrder`], [`ImportError::PartLength`], or what is wrong with the file.
@@ -230,11 +231,12 @@ impl Import {
         Ok(after)
     }
 
-    /// The import set going, with what each column means; one that is going already stays as it is.
+    /// Returns the import as started with this mapping. An import that has already been started is returned
+    /// unchanged.
     ///
     /// # Errors
-    /// [`super::mapping::MappingError`] if the mapping does not fit the file, [`ImportError::NotStarted`] if the file
-    /// is not whole.
+    /// [`super::mapping::MappingError`] if the mapping does not fit the file, or [`ImportError::NotStarted`]
+    /// if the file is not complete.
     pub fn started(&self, slugs: &[String]) -> Result<Self, ImportError> {
         let Some(head) = self.head.as_ref().filter(|_| self.stage != Phase::Uploading) else {
             return Err(ImportError::NotStarted);
@@ -252,7 +254,7 @@ impl Import {
         })
     }
 
-    /// The import after a step.
+    /// Returns the import after a step.
     pub fn advanced(&self, step: &Step) -> Self {
         let mut after = Self {
             stage: if step.finished { Phase::Done } else { Phase::Running },
@@ -271,7 +273,7 @@ impl Import {
         after
     }
 
-    /// How many rows the file has: known at the end, estimated before.
+    /// Returns the number of rows in the file: exact at the end, estimated before.
     pub fn all_rows(&self) -> u64 {
         match self.stage {
             Phase::Done => self.counts.total(),
@@ -279,13 +281,13 @@ impl Import {
         }
     }
 
-    /// Whether [`all_rows`](Self::all_rows) is an estimate.
+    /// Returns whether [`all_rows`](Self::all_rows) is an estimate.
     pub fn is_estimated(&self) -> bool {
         self.stage != Phase::Done && self.size > PART_BYTES
     }
 }
 
-/// The rows of the file, reckoned from those in its first part.
+/// Estimates the rows of the file from those in its first part.
 fn expected_rows(head: &Head, part: &[u8], size: u64) -> u64 {
     let start = usize::try_from(head.data.offset).unwrap_or(usize::MAX);
     let window = part.get(start..).unwrap_or_default();
@@ -296,13 +298,14 @@ fn expected_rows(head: &Head, part: &[u8], size: u64) -> u64 {
     if whole || read == 0 { rows } else { rounded(rows * (size - head.data.offset) / read) }
 }
 
-/// An estimate with the two digits that it deserves.
+/// Rounds an estimate to two digits.
 fn rounded(rows: u64) -> u64 {
     let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or_default().saturating_sub(1));
     rows.saturating_add(unit / 2) / unit * unit
 }
 
-/// A file's name without the folders that some browsers send, without control characters, cut to what a page shows.
+/// Returns a file's name without folders, which some browsers send, and without control characters, truncated
+/// to what a page shows.
 fn shown_name(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
@@ -326,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_in_order_and_in_full_and_the_last_makes_the_import_ready() {
+    fn parts_arrive_in_order_and_the_last_makes_the_import_ready() {
         let bytes = file(PART_BYTES as usize + 9);
         let (first, second) = bytes.split_at(PART_BYTES as usize);
         let before = import(bytes.len() as u64);
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_imported_is_refused_with_its_first_part() {
+    fn a_file_that_cannot_be_imported_is_rejected_at_its_first_part() {
         let workbook = b"PK\x03\x04....";
         let refusal = import(8).with_part(0, workbook).unwrap_err();
         assert!(refusal.to_string().contains("workbook"), "{refusal}");
@@ -352,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_starts_once_and_only_with_a_mapping_that_fits() {
+    fn an_import_starts_once_and_only_with_a_valid_mapping() {
         let bytes = file(51);
         let slugs = ["full-name", "email"].map(str::to_owned);
         let before = import(51);
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn rejected_rows_are_parted_into_files_that_fit_an_answer() {
+    fn rejected_rows_are_split_into_files_that_fit_a_response() {
         let fields = vec!["x".repeat(100_000), "y".repeat(5)];
         let row = Row { number: 2, line: 2, span: 0..1, fields, fault: None };
         let rejection = Rejection::of(&row, "No.".to_owned());

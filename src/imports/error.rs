@@ -1,4 +1,4 @@
-//! What can be wrong with an import.
+//! Errors of imports, and the problem documents that they become.
 
 use http::StatusCode;
 
@@ -9,29 +9,29 @@ use crate::leads::LeadError;
 use crate::store::StoreError;
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why something about an import was not done. The messages of all but the last two are made to be shown.
+/// Why a request about an import failed. All messages except those of the last two are shown to people.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// There is no such import, or it is another person's.
-    #[error("There is no such import. It is another person's, or its week has passed.")]
+    /// The import does not exist, or another person owns it.
+    #[error("There is no such import. Another person owns it, or it expired after a week.")]
     NotFound,
     /// The form was sent without a file.
     #[error("No file was chosen. Choose a CSV file.")]
     NoFile,
-    /// The file is longer than can be imported.
+    /// The file is longer than an import allows.
     #[error(
         "The file has {:.1} MB; an import takes up to {} MB. Split it, each part with the header row, or use the command line: holdfast import leads FILE.",
         megabytes(*.0),
         MAX_FILE_BYTES / MEGABYTE
     )]
     TooLarge(u64),
-    /// The file is longer than a form can carry.
+    /// The file is longer than a form allows.
     #[error(
         "Without JavaScript a file has at most {} MB. Split it, each part with the header row, or switch JavaScript on.",
         FORM_BYTES as u64 / MEGABYTE
     )]
     TooLargeForForm,
-    /// The file has more columns than a page can map.
+    /// The file has more columns than can be mapped.
     #[error(
         "The file has {0} columns; at most {MAX_COLUMNS} can be mapped. Remove those that are not needed."
     )]
@@ -39,27 +39,27 @@ pub enum ImportError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The columns cannot be used as they are mapped.
+    /// The mapping of the columns is invalid.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    /// A part of the file came before the parts in front of it.
+    /// A part of the file arrived out of order.
     #[error("Part {expected} of the file comes next. Send the parts in order.")]
     PartOutOfOrder {
-        /// The number of the part that comes next, counted from 0.
+        /// The number of the part that must come next, counted from 0.
         expected: u32,
     },
-    /// A part of the file has another length than it should.
+    /// A part of the file has the wrong length.
     #[error("This part of the file has {found} bytes and should have {expected}. Choose the file again.")]
     PartLength {
         /// How many bytes the part should have.
         expected: u64,
-        /// How many came.
+        /// How many bytes arrived.
         found: u64,
     },
-    /// The columns were not mapped yet, or the file is not whole.
+    /// The columns are not mapped yet, or the file is not complete.
     #[error("This import has not been started. Open its page and say what each column means.")]
     NotStarted,
-    /// About a lead.
+    /// An error of a lead.
     #[error(transparent)]
     Lead(#[from] LeadError),
     /// The store failed.

@@ -1,9 +1,9 @@
-//! Which column of an uploaded file is which part of a lead, and the rows that could not be taken, as a file.
+//! The meaning of the columns of an uploaded file, and the file of rejected rows.
 //!
-//! What always holds:
-//! - A part of a lead comes from at most one column, and a name comes either from a full-name column or from
+//! Invariants:
+//! - A field of a lead comes from at most one column. A name comes either from a full-name column or from
 //!   first and last name, never from both.
-//! - Nothing is judged here: a [`RawLead`] is text, and the leads' own types decide what is valid.
+//! - A [`RawLead`] is unchecked text. The types of the leads feature decide what is valid.
 //! - The file of rejected rows can be corrected and imported again, and no cell of it runs as a formula.
 
 use serde::{Deserialize, Serialize};
@@ -19,18 +19,18 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-/// What a column of the file means.
+/// The meaning of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// Nothing; the column is left out.
+    /// The column is ignored.
     Ignore,
-    /// The whole name.
+    /// The full name.
     FullName,
     /// The first name.
     FirstName,
     /// The last name.
     LastName,
-    /// The e-mail address.
+    /// The email address.
     Email,
     /// The US state, as a code or a name.
     State,
@@ -53,7 +53,7 @@ impl Field {
         Self::Status,
     ];
 
-    /// The field in words.
+    /// Returns the name shown to people.
     pub fn label(self) -> &'static str {
         match self {
             Self::Ignore => "Ignore",
@@ -67,7 +67,7 @@ impl Field {
         }
     }
 
-    /// The field in forms and in storage.
+    /// Returns the name in forms and in the table.
     pub fn slug(self) -> &'static str {
         match self {
             Self::Ignore => "ignore",
@@ -81,12 +81,12 @@ impl Field {
         }
     }
 
-    /// The field with this slug.
+    /// Returns the field with this slug.
     pub fn parse(slug: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.slug() == slug)
     }
 
-    /// The headers that mean this field, folded as by [`fold`], the surest first.
+    /// Returns the headers that mean this field, folded by [`fold`], the best match first.
     fn headers(self) -> &'static [&'static str] {
         match self {
             Self::Ignore => &[],
@@ -151,8 +151,8 @@ impl Field {
         }
     }
 
-    /// How surely a folded header means this field; less is surer. A number behind it ("Email 2") makes it less
-    /// sure than any header without.
+    /// Ranks how well a folded header matches this field; lower is better. A header with a number ("Email 2")
+    /// ranks after all headers without one.
     fn rank(self, folded: &str) -> Option<usize> {
         let rank = |name: &str| self.headers().iter().position(|known| *known == name);
         rank(folded).or_else(|| {
@@ -163,23 +163,23 @@ impl Field {
     }
 }
 
-/// A header without what people write differently: case, white space and punctuation.
+/// Removes what people write differently in a header: letter case, white space and punctuation.
 fn fold(header: &str) -> String {
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Why the columns cannot be used as they are mapped. The messages are made to be shown.
+/// Why a mapping is invalid. The messages are shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
-    /// No column is the e-mail address.
+    /// No column is mapped to the email address.
     #[error("No column is mapped to “E-mail”. Choose the column with the e-mail addresses.")]
     NoEmail,
-    /// No column is a name.
+    /// No column is mapped to a name.
     #[error(
         "No column is mapped to a name. Choose “Full name” for one column, or “First name” and “Last name” for two."
     )]
     NoName,
-    /// A full name and a part of a name are both mapped.
+    /// Both a full name and a part of a name are mapped.
     #[error(
         "The name is mapped twice: to “Full name” and to “{0}”. Keep one and set the other to “Ignore”.",
         part.label()
@@ -201,12 +201,12 @@ pub enum MappingError {
         /// The position of the second one.
         second: usize,
     },
-    /// A slug that no field has.
-    #[error("Column {column} is mapped to “{slug}”, which is none of the choices.")]
+    /// The slug is unknown.
+    #[error("Column {column} is mapped to “{slug}”, which is not one of the choices.")]
     Unknown {
         /// The position of the column, counted from 1.
         column: usize,
-        /// What was sent.
+        /// The slug that was sent.
         slug: String,
     },
     /// There are more or fewer fields than columns.
@@ -219,7 +219,8 @@ pub enum MappingError {
     },
 }
 
-/// The field of each column, in the file's order. Stored as slugs, and checked when it is read again.
+/// The field of each column, in the order of the file. It is stored as slugs and checked when it is read
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Mapping {
@@ -227,11 +228,11 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Guesses the fields from the headers, in any order and case, whatever stands between their words.
+    /// Guesses the fields from the headers, in any order, case and punctuation.
     ///
-    /// Each field is given to the column that fits best, and of equals to the first. First and last name together
-    /// win over a full name, which beside them is often a company's; a full name wins over one of them alone. The
-    /// guess may lack something: see [`Mapping::check`].
+    /// Each field goes to the column that matches best, and to the first of equal matches. First and last
+    /// name together take precedence over a full name, which in such files is often a company's. A full name
+    /// takes precedence over only one of them. The guess may be incomplete: see [`Mapping::check`].
     pub fn guess(headers: &[String]) -> Self {
         let folded: Vec<String> = headers.iter().map(|header| fold(header)).collect();
         let best = |field: Field| {
@@ -255,10 +256,10 @@ impl Mapping {
         Self { fields }
     }
 
-    /// The mapping that a person chose: one slug for each of the file's `columns`, in their order.
+    /// Creates the mapping that a person chose: one slug for each of the file's `columns`, in their order.
     ///
     /// # Errors
-    /// A [`MappingError`] in words if a slug is unknown, if there are not as many slugs as columns, or as from
+    /// A [`MappingError`] if a slug is unknown or the number of slugs is wrong, and the errors of
     /// [`Mapping::check`].
     pub fn from_slugs<S: AsRef<str>>(slugs: &[S], columns: usize) -> Result<Self, MappingError> {
         if slugs.len() != columns {
@@ -275,10 +276,11 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Checks that leads can be made: an e-mail and one kind of name are there, and no field comes twice.
+    /// Checks that rows can become leads: an email address and one kind of name are mapped, and no field is
+    /// mapped twice.
     ///
     /// # Errors
-    /// The first thing that is wrong, in words.
+    /// The first problem found.
     pub fn check(&self) -> Result<(), MappingError> {
         for field in Field::ALL.into_iter().filter(|field| *field != Field::Ignore) {
             let columns = self.fields.iter().enumerate().filter(|(_, other)| **other == field);
@@ -297,18 +299,18 @@ impl Mapping {
         }
     }
 
-    /// The field of each column.
+    /// Returns the field of each column.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// The slug of each column's field, to be stored and read again by [`Mapping::from_slugs`].
+    /// Returns the slug of each column's field, to be stored and read again by [`Mapping::from_slugs`].
     pub fn slugs(&self) -> Vec<&'static str> {
         self.fields.iter().map(|field| field.slug()).collect()
     }
 
-    /// The row's cells by what they mean. A cell that a spreadsheet was told to take as text (see [`escape_formula`](crate::web::csv::defuse))
-    /// loses the apostrophe again.
+    /// Assigns the cells of a row to the fields of a lead. Removes the apostrophe that
+    /// [`escape_formula`](crate::web::csv::escape_formula) adds.
     pub fn apply(&self, row: &Row) -> RawLead {
         let cell = |field: Field| {
             let at = self.fields.iter().position(|other| *other == field)?;
@@ -341,14 +343,14 @@ impl From<Mapping> for Vec<String> {
     }
 }
 
-/// A lead as it stands in the file: not validated, and empty where the row is.
+/// A lead as written in the file. It is not validated, and blank cells stay empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawLead {
-    /// The name; first and last name are joined by a space.
+    /// The name. First and last name are joined by a space.
     pub name: String,
-    /// The e-mail address.
+    /// The email address.
     pub email: String,
-    /// The state as written; [`state_code`] knows names.
+    /// The state as written, as a code or a name. See [`state_code`].
     pub state: Option<String>,
     /// The lead score as written.
     pub lead_score: Option<String>,

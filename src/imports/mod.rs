@@ -1,19 +1,19 @@
-//! Importing leads from a file, in steps that each fit one request.
+//! Imports of leads from files, in steps that each fit into one request.
 //!
-//! | module | what it is |
+//! | module | what it does |
 //! | --- | --- |
 //! | [`mod@file`] | reads CSV piece by piece, from any byte of the file |
-//! | [`mapping`] | which column is which part of a lead |
-//! | [`rows`] | a row's text becomes a lead, or the reason why not |
-//! | [`domain`] | an import, how it goes on, and what it counts |
-//! | [`store`] | imports, the parts of their files and their rejected rows in the table |
-//! | [`run`] | steps: rows become leads |
-//! | [`pages`] | what people see |
+//! | [`mapping`] | assigns columns to the fields of a lead |
+//! | [`rows`] | turns a row into a lead, or into the reason why it cannot be one |
+//! | [`domain`] | the phases, the progress and the counts of an import |
+//! | [`store`] | imports, parts of their files and rejected rows in the table |
+//! | [`run`] | the steps that turn rows into leads |
+//! | [`pages`] | the pages of imports |
 //!
-//! Invariants: every row of the file that is not blank is counted once, as created, skipped or rejected; a step that
-//! was cut off, or done twice at once, counts each row as if it had been done once, for each lead carries the row that
-//! it came from; a file is never held whole by a request; what an import leaves behind, other than leads, goes by
-//! itself after a week.
+//! Invariants: every row of the file that is not blank is counted once, as created, skipped or rejected. If a
+//! step is cut off or runs twice at once, each row is still counted once, because each lead stores the row
+//! that it came from. No request holds a whole file in memory. Everything that an import leaves behind,
+//! except leads, expires after a week.
 
 pub mod domain;
 mod error;

@@ -1,6 +1,7 @@
-//! The pages of imports: the file comes in, its columns are mapped, steps are done, the report is shown.
+//! The pages of imports: uploading a file, mapping its columns, running the steps and showing the report.
 //!
-//! Every page works without JavaScript; with it, a file comes in parts and the steps follow each other by themselves.
+//! Every page works without JavaScript. With JavaScript, a file is sent in parts and the steps run
+//! automatically.
 
 use axum::body::Bytes;
 use axum::extract::multipart::{Multipart, MultipartError};
@@ -28,10 +29,10 @@ use crate::web::request::{Form, WantsFragment};
 use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
 use crate::web::routes::Routes;
 
-/// What a form has beside its file: boundaries and the names of its fields.
+/// The bytes of a form in addition to its file: boundaries and field names.
 const FORM_FRAME_BYTES: usize = 16 * 1024;
 
-/// The routes of imports.
+/// Returns the routes of imports.
 pub fn routes() -> Routes<Imports> {
     let form_limit = DefaultBodyLimit::max(FORM_BYTES + FORM_FRAME_BYTES);
     let part_limit = DefaultBodyLimit::max(usize::try_from(PART_BYTES).unwrap_or(usize::MAX));
@@ -51,14 +52,14 @@ async fn show_form(context: PageContext) -> Result<Response, Problem> {
     html(StatusCode::OK, &ImportUpload::new(context, None))
 }
 
-/// A file that is announced, to come in parts.
+/// The query parameters that announce a file to be sent in parts.
 #[derive(Debug, Deserialize)]
 struct Announced {
     name: Option<String>,
     size: Option<u64>,
 }
 
-/// Takes a whole file from a form, or for programs announces one that comes in parts.
+/// Receives a whole file from a form, or the announcement of a file that a program sends in parts.
 async fn receive(
     State(imports): State<Imports>,
     who: SignedIn,
@@ -73,7 +74,7 @@ async fn receive(
             return Err(WebError::Malformed(words.to_owned()).into());
         };
         let import = imports.begin(&who, &name, size).await?;
-        let location = header_text(&context.url(&page_of(&import)));
+        let location = header_text(&context.url(&address_of(&import)));
         let body = serde_json::json!({ "id": import.id, "partSize": PART_BYTES });
         return Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response());
     }
@@ -83,20 +84,20 @@ async fn receive(
         Err(FormError::Request(error)) => return Err(error.into()),
     };
     let error = match received {
-        Ok(import) => return Ok(see_other(&context, &page_of(&import), fragment)),
+        Ok(import) => return Ok(see_other(&context, &address_of(&import), fragment)),
         Err(error) => error,
     };
-    match error.words_for_sender() {
+    match error.message_for_sender() {
         Some(words) => html(StatusCode::UNPROCESSABLE_ENTITY, &ImportUpload::new(context, Some(words))),
         None => Err(error.into()),
     }
 }
 
-fn page_of(import: &Import) -> String {
+fn address_of(import: &Import) -> String {
     format!("/leads/imports/{}", import.id)
 }
 
-/// The name and the bytes of the form's file.
+/// Returns the name and the bytes of the file in a form.
 async fn file_of(request: Request) -> Result<(String, Bytes), FormError> {
     let multipart = Multipart::from_request(request, &()).await;
     let media_type = || FormError::Request(WebError::MediaType("multipart/form-data"));
@@ -105,7 +106,7 @@ async fn file_of(request: Request) -> Result<(String, Bytes), FormError> {
         let Some(name) = field.file_name().filter(|_| field.name() == Some("file")) else { continue };
         let name = name.to_owned();
         let bytes = field.bytes().await.map_err(form_error)?;
-        // A browser sends an empty file without a name where none was chosen.
+        // If no file was chosen, a browser sends an empty file without a name.
         if name.is_empty() && bytes.is_empty() {
             break;
         }
@@ -114,7 +115,7 @@ async fn file_of(request: Request) -> Result<(String, Bytes), FormError> {
     Err(FormError::File(ImportError::NoFile))
 }
 
-/// Why a form gives no file.
+/// Why a form contains no usable file.
 enum FormError {
     /// The file is missing or too large.
     File(ImportError),
@@ -125,7 +126,7 @@ enum FormError {
 fn form_error(error: MultipartError) -> FormError {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => FormError::File(ImportError::TooLargeForForm),
-        _ => FormError::Request(WebError::Malformed("The form cannot be read to its end.".to_owned())),
+        _ => FormError::Request(WebError::Malformed("The form could not be read completely.".to_owned())),
     }
 }
 
@@ -137,14 +138,14 @@ async fn receive_part(
 ) -> Result<StatusCode, Problem> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLong,
-        _ => WebError::Malformed("The part cannot be read to its end.".to_owned()),
+        _ => WebError::Malformed("The part could not be read completely.".to_owned()),
     })?;
     let import = imports.find(id, &who).await?;
     imports.add_part(&import, number, &bytes).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The page of an import, as far as it is.
+/// Shows an import in its current phase.
 async fn show(
     State(imports): State<Imports>,
     who: SignedIn,
@@ -178,7 +179,7 @@ async fn progress(imports: &Imports, context: PageContext, import: &Import) -> R
     Ok(ImportRun::new(context, import, listed))
 }
 
-/// Takes what each column means, as `column.0`, `column.1` and so on, and sets the import going.
+/// Reads the meaning of each column from `column.0`, `column.1` and so on, and starts the import.
 async fn start(
     State(imports): State<Imports>,
     who: SignedIn,
@@ -191,7 +192,7 @@ async fn start(
     let columns = import.head.as_ref().map_or(0, |head| head.headers.len());
     let slugs: Vec<String> = (0..columns).map_while(|at| chosen_for(&fields, at)).collect();
     match imports.start(&import, &slugs).await {
-        Ok(_) => Ok(see_other(&context, &page_of(&import), fragment)),
+        Ok(_) => Ok(see_other(&context, &address_of(&import), fragment)),
         Err(ImportError::Mapping(error)) => {
             let chosen = Some((slugs, error.to_string()));
             let page = preview(&imports, context, &import, chosen).await?;
@@ -206,7 +207,7 @@ fn chosen_for(fields: &[(String, String)], column: usize) -> Option<String> {
     fields.iter().find(|(field, _)| *field == name).map(|(_, slug)| slug.clone())
 }
 
-/// Does the next step; the fragment asks for the one after it.
+/// Runs the next step. The fragment requests the step after it.
 async fn step(
     State(imports): State<Imports>,
     who: SignedIn,
@@ -217,12 +218,12 @@ async fn step(
     let import = imports.find(id, &who).await?;
     let import = imports.step(&import, &who.actor()).await?;
     if !fragment {
-        return Ok(see_other(&context, &page_of(&import), false));
+        return Ok(see_other(&context, &address_of(&import), false));
     }
     html(StatusCode::OK, &progress(&imports, context, &import).await?.as_progress())
 }
 
-/// Which of the files of rejected rows: the one that begins after this row.
+/// Selects a file of rejected rows: the one that begins after this row.
 #[derive(Debug, Deserialize)]
 struct After {
     #[serde(default)]
@@ -251,7 +252,7 @@ async fn download_rejected(
     Ok((headers, csv).into_response())
 }
 
-/// The name of a file of rejected rows, in letters that every header and file system takes.
+/// Returns the name of a file of rejected rows, in characters that every header and file system accepts.
 fn download_name(import: &Import, first: u64) -> String {
     let name = import.file_name.rsplit_once('.').map_or(&*import.file_name, |(stem, _)| stem);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');

@@ -1,10 +1,10 @@
-//! Every route of this feature, with who may use it.
+//! All routes of imports, with their access.
 
 use super::pages;
 use super::service::Imports;
 use crate::web::routes::Routes;
 
-/// All routes of imports.
+/// Returns all routes of imports.
 pub fn routes(imports: Imports) -> Routes {
     pages::routes().with_state(imports)
 }

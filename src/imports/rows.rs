@@ -1,4 +1,4 @@
-//! A row's text becomes a lead, or the reason why it cannot. Pure.
+//! Turns a row into a lead, or into the reason why it cannot be one. Pure.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use super::mapping::{Field, Mapping, RawLead, state_code};
 use crate::base::values::{Invalid, UsState};
 use crate::leads::domain::{NewLead, Rule, Score, Status};
 
-/// How much of a value a reason quotes, in characters.
+/// How many characters of a value a reason quotes.
 const QUOTED: usize = 60;
 
-/// The lead that a row holds.
+/// Returns the lead that a row describes.
 ///
 /// # Errors
-/// Everything that is wrong with the row, in words that name the column and quote its value.
+/// Everything that is wrong with the row, with the column and the value of each error.
 pub fn lead_of(row: &Row, mapping: &Mapping) -> Result<NewLead, String> {
     match &row.fault {
         Some(fault) => Err(fault.to_string()),
-        None => judge(&mapping.apply(row)),
+        None => parse_lead(&mapping.apply(row)),
     }
 }
 
-fn judge(raw: &RawLead) -> Result<NewLead, String> {
+fn parse_lead(raw: &RawLead) -> Result<NewLead, String> {
     let name = required("Name", &raw.name);
     let email = required(Field::Email.label(), &raw.email);
     let state = optional(Field::State, raw.state.as_deref(), state);
@@ -38,7 +38,7 @@ fn judge(raw: &RawLead) -> Result<NewLead, String> {
                 status: status.unwrap_or_default(),
             };
             match new.status == Status::Converted && new.lead_score < Score::TO_CONVERT {
-                true => Err(wrong("Status", new.status.as_str(), &Rule::ConvertNeedsScore.words())),
+                true => Err(describe("Status", new.status.as_str(), &Rule::ConvertNeedsScore.words())),
                 false => Ok(new),
             }
         }
@@ -50,7 +50,7 @@ fn judge(raw: &RawLead) -> Result<NewLead, String> {
 }
 
 fn required<T: FromStr<Err = Invalid>>(column: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|invalid| wrong(column, text, &invalid))
+    text.parse().map_err(|invalid| describe(column, text, &invalid))
 }
 
 fn optional<T>(
@@ -58,16 +58,16 @@ fn optional<T>(
     text: Option<&str>,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
 ) -> Result<Option<T>, String> {
-    text.map(|text| parse(text).map_err(|invalid| wrong(field.label(), text, &invalid))).transpose()
+    text.map(|text| parse(text).map_err(|invalid| describe(field.label(), text, &invalid))).transpose()
 }
 
 fn state(text: &str) -> Result<UsState, Invalid> {
     state_code(text)
-        .ok_or_else(|| Invalid::new("This is no US state; one looks like TX or Texas."))
+        .ok_or_else(|| Invalid::new("This is not a US state; write for example TX or Texas."))
         .and_then(str::parse)
 }
 
-fn wrong(column: &str, text: &str, reason: &impl Display) -> String {
+fn describe(column: &str, text: &str, reason: &impl Display) -> String {
     if text.is_empty() {
         return format!("{column} is empty. {reason}");
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_becomes_a_lead_with_its_values_in_the_words_of_leads() {
+    fn a_row_becomes_a_lead() {
         let cases = [
             (raw("Ann Lee", "ann@example.com", ["", "", ""]), (None, 0, Status::Prospect)),
             (
@@ -105,23 +105,26 @@ mod tests {
             ),
         ];
         for (raw, (state, score, status)) in cases {
-            let new = judge(&raw).unwrap();
+            let new = parse_lead(&raw).unwrap();
             let found = new.state.map(|state| state.as_str());
             assert_eq!((found, new.lead_score.get(), new.status), (state, score, status), "{raw:?}");
         }
     }
 
     #[test]
-    fn a_row_that_is_no_lead_is_rejected_with_the_column_the_value_and_the_reason() {
+    fn a_rejection_names_the_column_the_value_and_the_reason() {
         let long = "x".repeat(200);
         let cases: [(RawLead, &[&str]); 9] = [
             (raw("", "ann@example.com", ["", "", ""]), &["Name is empty. Give a name."]),
-            (raw("Ann", "", ["", "", ""]), &["E-mail is empty. Give an e-mail address."]),
+            (raw("Ann", "", ["", "", ""]), &["E-mail is empty. Give an email address."]),
             (
                 raw("Ann", "ann.example.com", ["", "", ""]),
-                &["E-mail “ann.example.com”: This is not an e-mail"],
+                &["E-mail “ann.example.com”: This is not an email"],
             ),
-            (raw("Ann", "a@example.com", ["Atlantis", "", ""]), &["State “Atlantis”: This is no US state"]),
+            (
+                raw("Ann", "a@example.com", ["Atlantis", "", ""]),
+                &["State “Atlantis”: This is not a US state"],
+            ),
             (
                 raw("Ann", "a@example.com", ["", "101", ""]),
                 &["Lead score “101”: A lead score is a whole number"],
@@ -135,13 +138,13 @@ mod tests {
             ),
         ];
         for (raw, expected) in cases {
-            let reason = judge(&raw).unwrap_err();
+            let reason = parse_lead(&raw).unwrap_err();
             assert!(expected.iter().all(|part| reason.contains(part)), "{reason}");
         }
     }
 
     #[test]
-    fn a_row_that_cannot_be_read_says_so_whatever_its_cells_hold() {
+    fn an_unreadable_row_is_rejected_regardless_of_its_cells() {
         let mapping = Mapping::from_slugs(&["full-name", "email"], 2).unwrap();
         let fields = vec!["Ann".to_owned(), "ann@example.com".to_owned()];
         let mut row = Row { number: 2, line: 2, span: 0..1, fields, fault: None };

@@ -1,7 +1,7 @@
 //! Sample leads: 200 fictional people, the same on every run.
 //!
-//! What always holds: every state and every status is among them, and every address is under a domain that is reserved
-//! for examples (RFC 2606), so no mail to them reaches anybody.
+//! Invariants: the samples include every state and every status. Every email address uses a domain reserved
+//! for examples (RFC 2606), so no email reaches a real person.
 
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, UsState};
@@ -10,7 +10,7 @@ use crate::imports::domain::Counts;
 use crate::leads::LeadError;
 use crate::leads::domain::{NewLead, Score, Status};
 
-/// How many there are.
+/// The number of sample leads.
 pub const COUNT: usize = 200;
 
 const FIRST_NAMES: [&str; 40] = [
@@ -62,17 +62,17 @@ const LAST_NAMES: [&str; 37] = [
 
 const DOMAINS: [&str; 3] = ["example.com", "example.org", "example.net"];
 
-/// The sample leads. All of them are valid, as a test shows.
+/// Returns the sample leads. A test shows that all of them are valid.
 pub fn leads() -> Vec<NewLead> {
     (0..COUNT).filter_map(|number| lead(number).ok()).collect()
 }
 
-/// The strides share no factor with the lengths of the lists, so that no two of 200 people have one name.
+/// The strides share no factor with the lengths of the lists, so no two of the 200 people have the same name.
 fn lead(number: usize) -> Result<NewLead, Invalid> {
     let first = pick(&FIRST_NAMES, number * 7);
     let last = pick(&LAST_NAMES, number * 5);
-    let mark = number * 37 % 101;
-    let status = match mark {
+    let score = number * 37 % 101;
+    let status = match score {
         80.. if !number.is_multiple_of(3) => Status::Converted,
         40.. => Status::Qualified,
         _ => Status::Prospect,
@@ -83,7 +83,7 @@ fn lead(number: usize) -> Result<NewLead, Invalid> {
         name: format!("{first} {last}").parse()?,
         email: email.parse()?,
         state: states.get(number * 20 % states.len().max(1)).copied(),
-        lead_score: Score::try_from(i64::try_from(mark).unwrap_or_default())?,
+        lead_score: Score::try_from(i64::try_from(score).unwrap_or_default())?,
         status,
     })
 }
@@ -92,17 +92,17 @@ fn pick<'a>(list: &[&'a str], number: usize) -> &'a str {
     list.get(number % list.len().max(1)).copied().unwrap_or_default()
 }
 
-/// A name in an address: lower case, without accents and punctuation.
+/// Converts a name for use in an email address: lower case, without accents and punctuation.
 fn ascii(name: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
     name.nfd().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 impl Imports {
-    /// Creates those that are not there yet.
+    /// Creates the sample leads that do not exist yet.
     ///
     /// # Errors
-    /// [`LeadError::Store`] if the store failed; the same again is safe.
+    /// [`LeadError::Store`] if the store failed. It is safe to repeat the call.
     pub async fn load_samples(&self, by: &Actor) -> Result<Counts, LeadError> {
         let numbered = (1_usize..).zip(leads());
         self.create_all(by, numbered.map(|(number, new)| (format!("sample:{number}"), new)).collect()).await
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sample_has_200_valid_people_of_all_states_and_statuses_the_same_each_time() {
+    fn the_sample_has_200_valid_people_of_all_states_and_statuses() {
         let sample = leads();
         assert_eq!((sample.len(), &sample), (COUNT, &leads()));
         let emails: HashSet<String> = sample.iter().map(|new| new.email.key()).collect();

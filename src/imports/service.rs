@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The imports feature and its dependencies. Its methods are in the other files, one file per use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -6,7 +6,7 @@ use crate::leads::Leads;
 use crate::shared::services::Services;
 use crate::store::Dynamo;
 
-/// Imports of leads from files.
+/// The feature of imports.
 #[derive(Clone)]
 pub struct Imports {
     pub(super) dynamo: Dynamo,
@@ -16,7 +16,7 @@ pub struct Imports {
 }
 
 impl Imports {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(services: &Services, leads: Leads) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
         Self { dynamo, clock, rng, leads }

@@ -1,7 +1,7 @@
-//! Imports in the table: one function per use case, each change one guarded write.
+//! Stores imports in the table. Each change is one guarded write.
 //!
-//! What always holds: an import and the part that it counts change together; a step's rejected rows are written
-//! before the import moves on, under keys that the same step would write again.
+//! Invariants: an import changes together with the part that it counts. The rejected rows of a step are
+//! written before the import advances, under keys that the same step would write again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
@@ -14,11 +14,11 @@ use crate::imports::Imports;
 use crate::store::schema::TTL;
 use crate::store::{Condition, Item, Key, Select, StoreError, WriteError, from_item, to_attribute, to_item};
 
-/// The attribute of a part's bytes.
+/// The attribute with the bytes of a part.
 const BYTES: &str = "bytes";
-/// The greatest number of a row that a key can hold; a file of 20 MiB has fewer.
+/// The largest row number that a key can hold. A file of 20 MiB has fewer rows.
 const LAST_ROW: u64 = 99_999_999;
-/// The rejected rows of one transaction, which holds 4 MB.
+/// The number of rejected rows in one transaction, which holds 4 MB.
 const REJECTIONS_AT_ONCE: usize = 50;
 
 fn import_key(id: ImportId) -> Key {
@@ -33,20 +33,20 @@ fn rejection_key(id: ImportId, row: u64) -> Key {
     Key::new(import_key(id).pk, format!("REJECT#{:08}", row.min(LAST_ROW)))
 }
 
-fn expiring(import: &Import, mut item: Item) -> Result<Item, StoreError> {
+fn with_expiry(import: &Import, mut item: Item) -> Result<Item, StoreError> {
     item.insert(TTL.to_owned(), to_attribute(import.expires_at())?);
     Ok(item)
 }
 
 fn import_item(import: &Import) -> Result<Item, StoreError> {
-    expiring(import, to_item(&import_key(import.id), import)?)
+    with_expiry(import, to_item(&import_key(import.id), import)?)
 }
 
 impl Imports {
-    /// Begins an import, whose file comes in parts.
+    /// Creates an import whose file arrives in parts.
     ///
     /// # Errors
-    /// As [`Import::begin`].
+    /// The same as [`Import::begin`].
     pub async fn begin(&self, who: &SignedIn, file_name: &str, size: u64) -> Result<Import, ImportError> {
         let import = self.new_import(who, file_name, size)?;
         self.create(&import).await?;
@@ -72,10 +72,10 @@ fn invariant_violation(id: ImportId) -> StoreError {
 }
 
 impl Imports {
-    /// Begins an import with its whole file. A file that cannot be imported leaves nothing behind.
+    /// Creates an import with its whole file. Stores nothing if the file cannot be imported.
     ///
     /// # Errors
-    /// As [`Import::begin`] and [`Import::with_part`].
+    /// The same as [`Import::begin`] and [`Import::with_part`].
     pub async fn receive(
         &self,
         who: &SignedIn,
@@ -94,10 +94,10 @@ impl Imports {
         Ok(import)
     }
 
-    /// Takes the next part of an import's file. A part that came before is not written again.
+    /// Stores the next part of an import's file. A part that has already arrived is not written again.
     ///
     /// # Errors
-    /// As [`Import::with_part`].
+    /// The same as [`Import::with_part`].
     pub async fn add_part(&self, import: &Import, number: u32, bytes: &[u8]) -> Result<Import, ImportError> {
         if number < import.parts {
             return Ok(import.clone());
@@ -109,7 +109,7 @@ impl Imports {
             .dynamo
             .guarded_write()
             .put("import", import_item(&after)?, Condition::is_number("version", import.version.get()))
-            .put_derived("part", expiring(import, part)?);
+            .put_derived("part", with_expiry(import, part)?);
         match self.dynamo.write(write).await {
             Ok(()) => Ok(after),
             Err(WriteError::Store(error)) => Err(error.into()),
@@ -126,25 +126,26 @@ impl Imports {
         Ok(from_item(item)?)
     }
 
-    /// An import, for its owner or an administrator.
+    /// Reads an import, for its owner or an administrator.
     ///
     /// # Errors
-    /// [`ImportError::NotFound`] if there is none, or it is another person's.
+    /// [`ImportError::NotFound`] if the import does not exist or another person owns it.
     pub async fn find(&self, id: ImportId, who: &SignedIn) -> Result<Import, ImportError> {
         let import = self.read(id).await?;
         if import.is_open_to(who) { Ok(import) } else { Err(ImportError::NotFound) }
     }
 
-    /// Sets an import going, with what each column means.
+    /// Starts an import with the meaning of each column.
     ///
     /// # Errors
-    /// As [`Import::started`].
+    /// The same as [`Import::started`].
     pub async fn start(&self, import: &Import, slugs: &[String]) -> Result<Import, ImportError> {
         let after = import.started(slugs)?;
         if after == *import { Ok(after) } else { self.replace(import, after).await }
     }
 
-    /// Writes what a step has done. If another step of the same rows was faster, that one's result stands: it is the same.
+    /// Stores the result of a step. If another process stored the same step first, its result is kept,
+    /// because it is the same.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.
@@ -153,7 +154,7 @@ impl Imports {
             let mut write = self.dynamo.guarded_write();
             for rejection in rejections {
                 let item = to_item(&rejection_key(import.id, rejection.row), rejection)?;
-                write = write.put_derived("rejection", expiring(import, item)?);
+                write = write.put_derived("rejection", with_expiry(import, item)?);
             }
             self.dynamo.write(write).await.map_err(|error| match error {
                 WriteError::Store(error) => error,
@@ -163,7 +164,7 @@ impl Imports {
         self.replace(import, import.advanced(step)).await
     }
 
-    /// Puts `after` in the place of `before`, or gives what stands there if that is no longer `before`.
+    /// Replaces `before` with `after`. Returns the stored import if it is no longer `before`.
     async fn replace(&self, before: &Import, after: Import) -> Result<Import, ImportError> {
         let unchanged = Condition::is_number("version", before.version.get());
         let write = self.dynamo.guarded_write().put("import", import_item(&after)?, unchanged);
@@ -174,10 +175,11 @@ impl Imports {
         }
     }
 
-    /// The bytes of the file from a cursor on, enough to read a row, and whether they reach to its end.
+    /// Reads bytes of the file from a cursor on, enough for one row. Returns whether they extend to the end
+    /// of the file.
     ///
     /// # Errors
-    /// [`ImportError::NotFound`] if the file is no longer there.
+    /// [`ImportError::NotFound`] if the file no longer exists.
     pub async fn window(&self, import: &Import, cursor: Cursor) -> Result<(Vec<u8>, bool), ImportError> {
         let first = cursor.offset / PART_BYTES;
         let end = (cursor.offset + MIN_WINDOW_BYTES as u64).min(import.size);
@@ -196,7 +198,7 @@ impl Imports {
         Ok((bytes.split_off(skip.min(bytes.len())), parts.end >= u64::from(import.all_parts())))
     }
 
-    /// The rejected rows with numbers from `first` to `last`, at most `most`.
+    /// Returns at most `most` rejected rows with numbers from `first` to `last`.
     ///
     /// # Errors
     /// [`ImportError::Store`] if the store failed.
@@ -220,7 +222,7 @@ impl Imports {
                 first = rejection.row + 1;
                 found.push(rejection);
             }
-            // A page ends where DynamoDB has read a megabyte; the rest is another one.
+            // DynamoDB ends a page after one megabyte, so the rest needs another page.
             if !page.more || first > last {
                 break;
             }

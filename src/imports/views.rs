@@ -10,16 +10,16 @@ use crate::imports::domain::Phase;
 use crate::imports::limits::{FORM_BYTES, MAX_FILE_BYTES};
 use crate::web::pages::PageContext;
 
-/// How many rows the preview shows.
+/// The number of rows in the preview.
 const PREVIEW_ROWS: usize = 10;
-/// How many characters of a cell the preview shows.
+/// The number of characters of a cell in the preview.
 const PREVIEW_CHARS: usize = 80;
-/// How many rejected rows the report lists.
+/// The number of rejected rows in the report.
 pub(super) const LISTED_REJECTIONS: u16 = 100;
 
 const MEGABYTE: u64 = 1024 * 1024;
 
-/// The form that takes a file.
+/// The form that uploads a file.
 #[derive(Template)]
 #[template(path = "leads/import_upload.html")]
 pub(super) struct ImportUpload {
@@ -35,7 +35,7 @@ impl ImportUpload {
         Self { context, error, max_megabytes: MAX_FILE_BYTES / MEGABYTE, max_form_megabytes }
     }
 
-    /// The form again, for an import whose file did not come to its end.
+    /// Shows the form again for an import whose upload was cut off.
     pub(super) fn cut_off(context: PageContext, import: &Import) -> Self {
         let error = format!(
             "The upload of {} was cut off after {} of {} parts. Choose the file again.",
@@ -47,7 +47,7 @@ impl ImportUpload {
     }
 }
 
-/// The first rows, with what each column means.
+/// The preview: the first rows and the meaning of each column.
 #[derive(Template)]
 #[template(path = "leads/import_preview.html")]
 pub(super) struct ImportPreview {
@@ -62,13 +62,13 @@ pub(super) struct ImportPreview {
     error: Option<String>,
 }
 
-/// A column with what it means.
+/// A column and its meaning.
 struct ColumnView {
     header: String,
     meaning: String,
 }
 
-/// One of the things that a column can mean.
+/// A meaning that a column can have.
 struct Choice {
     value: &'static str,
     label: &'static str,
@@ -85,8 +85,8 @@ impl ColumnView {
 }
 
 impl ImportPreview {
-    /// The preview; `window` is the file from its first row on. `chosen` is what a person chose and `error` what is
-    /// wrong with it.
+    /// Creates the preview. `window` is the file from its first data row on. `chosen` is the mapping that a
+    /// person chose, with its error.
     pub(super) fn new(
         context: PageContext,
         import: &Import,
@@ -131,7 +131,7 @@ fn rows_text(import: &Import) -> String {
     format!("{about}{} {}", grouped(rows), if rows == 1 { "row" } else { "rows" })
 }
 
-/// A number as people read it: 50,000.
+/// Formats a number with separators: 50,000.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -152,7 +152,7 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// How far an import is, and at its end the report.
+/// The progress of an import, and the report at its end.
 #[derive(Template)]
 #[template(path = "leads/import_run.html", blocks = ["progress"])]
 pub(super) struct ImportRun {
@@ -171,14 +171,14 @@ pub(super) struct ImportRun {
     more_files: Vec<MoreFile>,
 }
 
-/// A further file of rejected rows.
+/// A link to another file of rejected rows.
 struct MoreFile {
     number: usize,
     after: u64,
 }
 
 impl ImportRun {
-    /// The page; `rejections` are the first of the rejected rows.
+    /// Creates the page. `rejections` are the first rejected rows.
     pub(super) fn new(context: PageContext, import: &Import, rejections: Vec<Rejection>) -> Self {
         let counts = import.counts;
         let more = counts.rejected.saturating_sub(rejections.len() as u64);
@@ -204,8 +204,8 @@ impl ImportRun {
 }
 
 impl ImportError {
-    /// The words for the person who sent a file or a mapping, if it is that what is wrong.
-    pub(super) fn words_for_sender(&self) -> Option<String> {
+    /// Returns the message for the person who sent a file or a mapping, if the error is about these.
+    pub(super) fn message_for_sender(&self) -> Option<String> {
         match self {
             Self::NotFound | Self::NotStarted | Self::Lead(_) | Self::Store(_) => None,
             _ => Some(self.to_string()),

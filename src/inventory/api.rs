@@ -1,10 +1,10 @@
 //! The JSON API of the inventory.
 //!
-//! What always holds: a message counts once, whichever requests it comes in; every change made by hand names the version
-//! that it is of; a changed thing is answered as it now is. A parked message has a version like everything else.
+//! Invariants: a message counts once, regardless of how many requests contain it; every manual change names the
+//! version it is based on; a change answers with the new state. A dead letter has a version like everything else.
 //!
-//! A product's `ETag` is the version of its stock, for `If-Match`. Its name and low-stock mark have a version of their own,
-//! `detailsVersion`, so that a person can change them while the stock moves; `If-None-Match` is not read.
+//! A product's `ETag` is the version of its stock, for `If-Match`. Its name and low-stock mark have a separate
+//! version, `detailsVersion`, so that a person can change them while the stock moves. `If-None-Match` is ignored.
 
 mod events;
 mod parked;
@@ -23,7 +23,6 @@ use crate::web::lists::{Listed, PageParameters};
 use crate::web::problem::Problem;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/api/inventory/consumers", Access::Agent, consumers)

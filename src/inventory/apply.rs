@@ -1,20 +1,20 @@
-//! Messages into movements: consecutive messages of one product in one transaction.
+//! Applies messages as movements: consecutive messages of one product in one transaction.
 //!
-//! What always holds: a movement, the stock, and what is remembered of the message are written together or not at all; a
-//! message that is not applied is parked in the same way; a message that came before changes nothing. Nothing here
-//! is locked: whoever changes the same product at the same time is seen by its version, and the rest is planned anew.
+//! Invariants: a movement, the stock and the message's idempotency record are written together or not at all; so are
+//! a dead letter and its record; a duplicate changes nothing. Nothing is locked: a concurrent change of the product
+//! changes its version, and the remaining messages are planned again.
 
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::domain::{
-    Delivery, MessageId, Outcome, Parked, ParkedId, ParseError, Plan, Product, Sku, Source, plan,
+    DeadLetter, DeadLetterId, Delivery, MessageId, Outcome, ParseError, Plan, Product, Sku, Source, plan,
 };
 use super::error::InventoryError;
 use super::items::{
-    IdempotencyRecord, body_items, movement_item, parked_item, product_item, product_key, remembered_item,
-    weight,
+    IdempotencyRecord, body_items, dead_letter_item, movement_item, product_item, product_key, record_item,
+    write_size,
 };
 use super::search::{MAX_WORDS, reindex};
 use crate::base::identity::Actor;
@@ -22,37 +22,37 @@ use crate::base::telemetry::tally;
 use crate::inventory::Inventory;
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError, WriteError, from_item};
 
-/// The most messages of one transaction: three actions each, of a hundred, and the product's.
+/// The most messages of one transaction. Of its 100 actions, each message takes three, and the product one.
 const MOST_MESSAGES: usize = 30;
-/// The most where the product is made: the words by which it is found are written as well.
+/// The most messages of a transaction that creates a product, because it also writes the product's search words.
 const MOST_AT_CREATION: usize = 25;
 const _: () = {
     assert!(3 * MOST_MESSAGES < GuardedWrite::MAX_ACTIONS);
     assert!(3 * MOST_AT_CREATION + MAX_WORDS < GuardedWrite::MAX_ACTIONS);
 };
-/// The most bytes of one transaction, with room to spare: DynamoDB takes 4 MB.
+/// The most bytes of one transaction, well below DynamoDB's limit of 4 MB.
 const MOST_BYTES: usize = 2_500_000;
-/// The products that are worked on at the same time.
+/// The products that are processed concurrently.
 const AT_ONCE: usize = 8;
 
 impl Inventory {
-    /// Applies messages of any products: those of one product in their order, different products beside each other. The
-    /// outcomes come in the order of the messages.
+    /// Applies messages of any products: messages of one product in order, different products concurrently. The
+    /// outcomes are in the order of the messages.
     ///
     /// # Errors
-    /// [`InventoryError::Store`] or [`InventoryError::Contention`] of any product; what was written of the others stays, and
-    /// the same messages again change nothing more.
+    /// [`InventoryError::Store`] or [`InventoryError::Contention`] if any product fails. Writes for other products
+    /// remain, and applying the same messages again changes nothing more.
     pub async fn apply_all(
         &self,
         deliveries: &[Delivery],
         by: Option<&Actor>,
     ) -> Result<Vec<Outcome>, InventoryError> {
-        let mut lanes: BTreeMap<&Sku, Vec<usize>> = BTreeMap::new();
+        let mut by_product: BTreeMap<&Sku, Vec<usize>> = BTreeMap::new();
         for (place, delivery) in deliveries.iter().enumerate() {
-            lanes.entry(&delivery.message.sku).or_default().push(place);
+            by_product.entry(&delivery.message.sku).or_default().push(place);
         }
-        let lanes: Vec<Vec<usize>> = lanes.into_values().collect();
-        let applied = stream::iter(lanes).map(|places| async move {
+        let by_product: Vec<Vec<usize>> = by_product.into_values().collect();
+        let applied = stream::iter(by_product).map(|places| async move {
             let own: Vec<&Delivery> = places.iter().filter_map(|place| deliveries.get(*place)).collect();
             let outcomes = self.apply(&own, by).await?;
             Ok::<_, InventoryError>(places.into_iter().zip(outcomes).collect::<Vec<_>>())
@@ -62,10 +62,10 @@ impl Inventory {
         Ok(by_place.into_values().collect())
     }
 
-    /// Applies messages of ONE product in their order, as many in one transaction as it holds.
+    /// Applies messages of ONE product in order, with as many in one transaction as possible.
     ///
     /// # Errors
-    /// As [`apply_all`].
+    /// As [`apply_all`](Self::apply_all).
     pub async fn apply(
         &self,
         deliveries: &[&Delivery],
@@ -74,7 +74,7 @@ impl Inventory {
         let mut outcomes = Vec::with_capacity(deliveries.len());
         let mut rest = deliveries;
         while !rest.is_empty() {
-            let batch = rest.get(..fitting(rest)).unwrap_or(rest);
+            let batch = rest.get(..batch_size(rest)).unwrap_or(rest);
             let done = self.apply_batch(batch, by).await?;
             rest = rest.get(done.len().max(1)..).unwrap_or_default();
             outcomes.extend(done);
@@ -83,43 +83,43 @@ impl Inventory {
     }
 }
 
-/// How many of these messages fit into one transaction: one at least.
-fn fitting(deliveries: &[&Delivery]) -> usize {
+/// Returns how many of these messages fit into one transaction, at least one.
+fn batch_size(deliveries: &[&Delivery]) -> usize {
     let mut bytes = 0;
     let fits = |delivery: &&&Delivery| {
-        bytes += weight(delivery);
+        bytes += write_size(delivery);
         bytes <= MOST_BYTES
     };
     deliveries.iter().take(MOST_MESSAGES).take_while(fits).count().max(1)
 }
 
-/// What refused attempts have told of messages that came before.
+/// The earlier records that refused writes have returned.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownRecords {
     messages: BTreeMap<MessageId, String>,
-    parked: HashSet<ParkedId>,
+    dead_letters: HashSet<DeadLetterId>,
 }
 
-impl Known {
-    /// Whether a refusal told of anything that was not known.
-    fn learn(&mut self, refusal: &Refusal) -> Result<bool, StoreError> {
-        let before = (self.messages.len(), self.parked.len());
+impl KnownRecords {
+    /// Adds the records that a refused write returned. Returns whether any of them is new.
+    fn add(&mut self, refusal: &Refusal) -> Result<bool, StoreError> {
+        let before = (self.messages.len(), self.dead_letters.len());
         for item in refusal.items("message") {
-            let saved_before: IdempotencyRecord = from_item(item.clone())?;
-            self.messages.insert(saved_before.message_id, saved_before.fingerprint);
+            let record: IdempotencyRecord = from_item(item.clone())?;
+            self.messages.insert(record.message_id, record.fingerprint);
         }
         for item in refusal.items("parked") {
-            let parked: Parked = from_item(item.clone())?;
-            self.parked.insert(parked.id);
+            let dead_letter: DeadLetter = from_item(item.clone())?;
+            self.dead_letters.insert(dead_letter.id);
         }
-        Ok(before != (self.messages.len(), self.parked.len()))
+        Ok(before != (self.messages.len(), self.dead_letters.len()))
     }
 
-    /// What would be parked again is parked already, also by the same plan.
-    fn recognise(&self, plan: &mut Plan<'_>) {
-        let mut parked = self.parked.clone();
+    /// Marks steps as duplicates if their dead letters exist already or occur earlier in the same plan.
+    fn mark_duplicates(&self, plan: &mut Plan<'_>) {
+        let mut known = self.dead_letters.clone();
         for step in &mut plan.steps {
-            if matches!(&step.outcome, Outcome::Parked(new) if !parked.insert(new.id)) {
+            if matches!(&step.outcome, Outcome::DeadLetter(new) if !known.insert(new.id)) {
                 step.outcome = Outcome::Duplicate;
             }
         }
@@ -127,7 +127,7 @@ impl Known {
 }
 
 impl Inventory {
-    /// Applies the first of these messages, all of them where the product is there already.
+    /// Applies the first of these messages, and all of them if the product exists.
     async fn apply_batch(
         &self,
         batch: &[&Delivery],
@@ -136,28 +136,31 @@ impl Inventory {
         let Some(sku) = batch.first().map(|delivery| delivery.message.sku.clone()) else {
             return Ok(Vec::new());
         };
-        let mut known = Known::default();
+        let mut known = KnownRecords::default();
         let mut product = self.read(&sku).await?;
         let mut retries = self.dynamo.retries();
         loop {
             let most = if product.is_some() { MOST_MESSAGES } else { MOST_AT_CREATION };
             let batch = batch.iter().copied().take(most);
             let mut planned = plan(product.as_ref(), batch, &known.messages, self.clock.now(), by);
-            known.recognise(&mut planned);
+            known.mark_duplicates(&mut planned);
             let Some(write) = self.write_of(product.as_ref(), &planned)? else {
                 return Ok(outcomes(planned));
             };
             match self.dynamo.write(write).await {
                 Ok(()) => {
                     let outcomes = outcomes(planned);
-                    tally::parked(outcomes.iter().filter(|one| matches!(one, Outcome::Parked(_))).count());
+                    tally::parked(
+                        outcomes.iter().filter(|one| matches!(one, Outcome::DeadLetter(_))).count(),
+                    );
                     return Ok(outcomes);
                 }
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
-                    let learned = known.learn(&refusal)?;
-                    // A movement stands where the product has none: no other plan would come to anything else.
-                    if !learned && !refusal.of("product") {
+                    let is_new = known.add(&refusal)?;
+                    // A movement exists for a version that the product does not have yet. Planning again would give
+                    // the same result.
+                    if !is_new && !refusal.of("product") {
                         return Err(StoreError::invariant_violation(
                             "TransactWriteItems",
                             &product_key(&sku),
@@ -182,7 +185,7 @@ fn outcomes(plan: Plan<'_>) -> Vec<Outcome> {
 }
 
 impl Inventory {
-    /// The one write of a plan; none where there is nothing to write.
+    /// Builds the write of a plan. Returns `None` if there is nothing to write.
     fn write_of(
         &self,
         before: Option<&Product>,
@@ -192,34 +195,35 @@ impl Inventory {
         let (mut moved, mut any) = (false, false);
         for step in &plan.steps {
             let message = &step.delivery.message;
-            let saved_before = IdempotencyRecord::of(message);
+            let record = IdempotencyRecord::of(message);
             match &step.outcome {
                 Outcome::Duplicate => continue,
                 Outcome::Applied(movement) => {
                     moved = true;
-                    let saved_before = IdempotencyRecord { version: Some(movement.version), ..saved_before };
-                    write = write.put("message", remembered_item(&saved_before)?, Condition::Absent).put(
+                    let record = IdempotencyRecord { version: Some(movement.version), ..record };
+                    write = write.put("message", record_item(&record)?, Condition::Absent).put(
                         "movement",
                         movement_item(&message.sku, movement)?,
                         Condition::Absent,
                     );
                 }
-                Outcome::Parked(parked) => {
-                    if parked.reason.name != super::domain::Refusal::OtherContent.name() {
-                        let saved_before = IdempotencyRecord { parked: Some(parked.id), ..saved_before };
-                        write = write.put("message", remembered_item(&saved_before)?, Condition::Absent);
+                Outcome::DeadLetter(dead_letter) => {
+                    if dead_letter.reason.name != super::domain::Refusal::OtherContent.name() {
+                        let record = IdempotencyRecord { parked: Some(dead_letter.id), ..record };
+                        write = write.put("message", record_item(&record)?, Condition::Absent);
                     }
-                    write = park_in(write, parked, &step.delivery.raw)?;
+                    write = put_dead_letter(write, dead_letter, &step.delivery.raw)?;
                 }
             }
             any = true;
         }
-        Ok(any.then(|| guard(write, before, plan, moved)).transpose()?)
+        Ok(any.then(|| with_product(write, before, plan, moved)).transpose()?)
     }
 }
 
-/// Adds the product: changed where anything moved it, else only as it was seen, for what is refused is refused of that.
-fn guard(
+/// Adds the product to the write. If no message changes the stock, the write only checks the product's version,
+/// because the refusals depend on its state.
+fn with_product(
     write: GuardedWrite,
     before: Option<&Product>,
     plan: &Plan<'_>,
@@ -228,23 +232,23 @@ fn guard(
     match (&plan.product, plan.steps.first()) {
         (Some(after), _) if moved => put_product(write, before, after),
         (_, Some(step)) => {
-            Ok(write.check("product", &product_key(&step.delivery.message.sku), as_it_was(before)))
+            Ok(write.check("product", &product_key(&step.delivery.message.sku), unchanged(before)))
         }
         (_, None) => Ok(write),
     }
 }
 
-/// Puts a product in the place of what it was, with the words by which it is found.
+/// Puts a product in place of its previous state, together with its search words.
 pub(super) fn put_product(
     write: GuardedWrite,
     before: Option<&Product>,
     after: &Product,
 ) -> Result<GuardedWrite, StoreError> {
-    reindex(write.put("product", product_item(after)?, as_it_was(before)), before, after)
+    reindex(write.put("product", product_item(after)?, unchanged(before)), before, after)
 }
 
-/// The condition that a product is as it was read.
-fn as_it_was(before: Option<&Product>) -> Condition {
+/// The condition that a product has not changed since it was read.
+fn unchanged(before: Option<&Product>) -> Condition {
     match before {
         None => Condition::Absent,
         Some(product) => Condition::is_number("version", product.version.get())
@@ -252,26 +256,31 @@ fn as_it_was(before: Option<&Product>) -> Condition {
     }
 }
 
-fn park_in(mut write: GuardedWrite, parked: &Parked, raw: &[u8]) -> Result<GuardedWrite, StoreError> {
-    write = write.put("parked", parked_item(parked)?, Condition::Absent);
-    for body in body_items(parked.id, Parked::kept(raw)) {
+fn put_dead_letter(
+    mut write: GuardedWrite,
+    dead_letter: &DeadLetter,
+    raw: &[u8],
+) -> Result<GuardedWrite, StoreError> {
+    write = write.put("parked", dead_letter_item(dead_letter)?, Condition::Absent);
+    for body in body_items(dead_letter.id, DeadLetter::kept(raw)) {
         write = write.put_derived("body", body);
     }
     Ok(write)
 }
 
 impl Inventory {
-    /// Applies one message, or says why not without parking it: for whoever is there to be told.
+    /// Applies one message, or returns its refusal without storing a dead letter. Use this if the sender waits for
+    /// the answer.
     ///
     /// # Errors
-    /// As [`apply_all`].
+    /// As [`apply_all`](Self::apply_all).
     pub(super) async fn apply_or_refuse(
         &self,
         delivery: &Delivery,
         by: &Actor,
     ) -> Result<Outcome, InventoryError> {
         let mut retries = self.dynamo.retries();
-        let mut known = Known::default();
+        let mut known = KnownRecords::default();
         loop {
             let product = self.read(&delivery.message.sku).await?;
             let planned = plan(product.as_ref(), [delivery], &known.messages, self.clock.now(), Some(by));
@@ -281,37 +290,37 @@ impl Inventory {
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(outcome),
                 Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => _ = known.learn(&refusal)?,
+                Err(WriteError::Refused(refusal)) => _ = known.add(&refusal)?,
             }
             retries.backoff().await?;
         }
     }
 
-    /// Parks what is no message. The same delivery twice is parked once.
+    /// Stores a dead letter for bytes that are not a message. The same delivery is stored once.
     ///
     /// # Errors
     /// [`InventoryError::Store`].
-    pub async fn park(
+    pub async fn add_dead_letter(
         &self,
         source: &Source,
         raw: &[u8],
-        flaw: &ParseError,
-    ) -> Result<Parked, InventoryError> {
-        let parked = Parked::new(source, raw, flaw.into(), self.clock.now());
-        match self.dynamo.write(park_in(self.dynamo.guarded_write(), &parked, raw)?).await {
+        error: &ParseError,
+    ) -> Result<DeadLetter, InventoryError> {
+        let dead_letter = DeadLetter::new(source, raw, error.into(), self.clock.now());
+        match self.dynamo.write(put_dead_letter(self.dynamo.guarded_write(), &dead_letter, raw)?).await {
             Ok(()) => {
                 tally::parked(1);
-                Ok(parked)
+                Ok(dead_letter)
             }
             Err(WriteError::Refused(refusal)) => match refusal.item("parked") {
                 Some(before) => Ok(from_item(before.clone())?),
-                None => Ok(parked),
+                None => Ok(dead_letter),
             },
             Err(WriteError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// A product, read consistently.
+    /// Reads a product, consistently.
     pub(super) async fn read(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
         self.dynamo.get(&product_key(sku)).await?.map(from_item).transpose()
     }

@@ -1,7 +1,7 @@
-//! Whether every stock is the sum of its movements: what anyone may recompute at any time.
+//! Checks that every stock is the sum of its movements. The check can run at any time.
 //!
-//! What always holds: a step reads a bounded number of movements and says where the next one goes on; a product that
-//! moves meanwhile is checked up to the version at which it was first read.
+//! Invariants: a step reads a bounded number of movements and returns the cursor of the next step; a product that
+//! moves during the check is checked up to the version of the first read.
 
 use serde::Serialize;
 
@@ -13,75 +13,76 @@ use crate::base::values::Version;
 use crate::inventory::Inventory;
 use crate::store::{Cursor, CursorError, Select, from_item};
 
-/// The products of one step, and the movements that are read at once.
+/// The products of one step, and the movements of one read.
 const PRODUCTS: u16 = 25;
 const MOVEMENTS: u64 = 500;
-/// After so many movements a step ends.
+/// A step ends after this many movements.
 const MOST_MOVEMENTS: u64 = 2_000;
 const LIST: &str = "check";
-/// In a cursor: the products go on behind, none is half-way.
+/// In a cursor: no page, or no partly checked product.
 const NONE: &str = "-";
 
-/// A product whose stock is not what its movements say.
+/// A product whose stock differs from its movements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// The product.
     pub sku: Sku,
-    /// The stock that it has.
+    /// The stored stock.
     pub stock: Units,
-    /// What its movements come to.
+    /// The sum of its movements.
     pub sum: i64,
-    /// What is wrong, in words.
+    /// A description of the difference.
     pub words: String,
 }
 
-/// What one step has found.
+/// The result of one step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checked {
-    /// How many products were checked to their end.
+    /// How many products were checked completely.
     pub products: u64,
     /// How many movements were read.
     pub movements: u64,
-    /// What does not fit.
+    /// The differences found.
     pub differences: Vec<Difference>,
-    /// Where the next step goes on.
+    /// The cursor of the next step.
     pub next: Option<String>,
 }
 
-/// Where a step goes on: behind a page of products, within one of its products.
+/// The start of a step: a page of products, and a product on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Place {
+struct Position {
     page: Option<String>,
-    /// The product that is being summed up: its place on the page, how far, and the sum until there.
-    within: Option<Within>,
+    /// The product on the page that is partly checked.
+    partial: Option<PartialSum>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Within {
+struct PartialSum {
     sku: Sku,
     version: u64,
     sum: i64,
 }
 
-impl Place {
+impl Position {
     fn encode(&self) -> String {
         let page = self.page.clone().unwrap_or_else(|| NONE.to_owned());
-        let within = self.within.as_ref();
-        let within = within.map(|within| format!("{} {} {}", within.sku, within.version, within.sum));
-        Cursor::after([page, within.unwrap_or_else(|| NONE.to_owned())]).encode(LIST)
+        let partial = self.partial.as_ref();
+        let partial = partial.map(|partial| format!("{} {} {}", partial.sku, partial.version, partial.sum));
+        Cursor::after([page, partial.unwrap_or_else(|| NONE.to_owned())]).encode(LIST)
     }
 
     fn decode(text: &str) -> Result<Self, CursorError> {
         let cursor = Cursor::<2>::decode(LIST, text)?;
-        let [page, within] = cursor.parts();
-        let within = if within == NONE { None } else { Some(Within::decode(within).ok_or(CursorError)?) };
-        Ok(Self { page: Some(page.clone()).filter(|page| page != NONE), within })
+        let [page, partial] = cursor.parts();
+        let partial =
+            if partial == NONE { None } else { Some(PartialSum::decode(partial).ok_or(CursorError)?) };
+        Ok(Self { page: Some(page.clone()).filter(|page| page != NONE), partial })
     }
 }
 
-impl Within {
+impl PartialSum {
     fn decode(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
         let (sku, version, sum) = (parts.next()?, parts.next()?, parts.next()?);
@@ -90,26 +91,27 @@ impl Within {
 }
 
 impl Inventory {
-    /// Checks some more products.
+    /// Checks the next products.
     ///
     /// # Errors
-    /// [`InventoryError::Cursor`] for a cursor of something else.
+    /// [`InventoryError::Cursor`] for an invalid cursor.
     pub async fn check_step(&self, cursor: Option<&str>) -> Result<Checked, InventoryError> {
-        let Place { page, within } = cursor.map(Place::decode).transpose()?.unwrap_or_default();
+        let Position { page, partial } = cursor.map(Position::decode).transpose()?.unwrap_or_default();
         let ProductPage { products, next } = self.list(Order::BySku, PRODUCTS, page.as_deref()).await?;
         let mut checked = Checked::default();
-        let mut within = within;
+        let mut partial = partial;
         for product in products {
-            // The page is in the order of skus and loses none, so it has the one that the last step left off at.
-            let from = match &within {
-                Some(from) if from.sku == product.sku => within.take(),
+            // The page is ordered by sku and products are never deleted, so it contains the product at which the last
+            // step stopped.
+            let from = match &partial {
+                Some(from) if from.sku == product.sku => partial.take(),
                 Some(_) => continue,
                 None => None,
             };
-            let mut sum = from.unwrap_or(Within { sku: product.sku.clone(), version: 0, sum: 0 });
+            let mut sum = from.unwrap_or(PartialSum { sku: product.sku.clone(), version: 0, sum: 0 });
             while sum.version < product.version.get() {
                 if checked.movements >= MOST_MOVEMENTS {
-                    checked.next = Some(Place { page, within: Some(sum) }.encode());
+                    checked.next = Some(Position { page, partial: Some(sum) }.encode());
                     return Ok(checked);
                 }
                 if let Some(difference) = self.add_checked(&product, &mut sum, &mut checked.movements).await?
@@ -121,22 +123,18 @@ impl Inventory {
             checked.products += 1;
             let stock = i64::try_from(product.stock.get()).unwrap_or(i64::MAX);
             if sum.version == product.version.get() && sum.sum != stock {
-                checked.differences.push(difference(
-                    &product,
-                    sum.sum,
-                    "its movements come to another number",
-                ));
+                checked.differences.push(difference(&product, sum.sum, "the sum of its movements differs"));
             }
         }
-        checked.next = next.map(|next| Place { page: Some(next), within: None }.encode());
+        checked.next = next.map(|next| Position { page: Some(next), partial: None }.encode());
         Ok(checked)
     }
 
-    /// Adds some more movements of a product to its sum; a difference if they do not follow each other.
+    /// Adds the next movements of a product to its sum. Returns a difference if the movements are not consecutive.
     async fn add_checked(
         &self,
         product: &Product,
-        sum: &mut Within,
+        sum: &mut PartialSum,
         read: &mut u64,
     ) -> Result<Option<Difference>, InventoryError> {
         let last = product.version.get().min(sum.version + MOVEMENTS);

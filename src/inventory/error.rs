@@ -1,40 +1,40 @@
-//! What can be wrong with a request about products and parked messages.
+//! Errors of inventory requests.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::domain::{Parked, ParkedId, Product, Reason, Sku};
+use super::domain::{DeadLetter, DeadLetterId, Product, Reason, Sku};
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a request about the inventory was not done. Nothing was written.
+/// An error of an inventory request. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
-    /// There is no such product.
+    /// The product does not exist.
     #[error("there is no product {0}")]
     NotFound(Sku),
-    /// There is no such parked message.
-    #[error("there is no parked message {0}")]
-    NoSuchParked(ParkedId),
-    /// The product moved, or was changed, since it was read; this is how it is now.
+    /// The dead letter does not exist.
+    #[error("there is no dead letter {0}")]
+    NoSuchDeadLetter(DeadLetterId),
+    /// The product has moved or changed since it was read. Contains the current product.
     #[error("the product has changed since it was read")]
     Conflict(Box<Product>),
-    /// The parked message was retried or dismissed since it was read; this is how it is now.
-    #[error("the parked message has changed since it was read")]
-    ParkedConflict(Box<Parked>),
-    /// A retry would be refused as the message was; it stays parked.
+    /// The dead letter was retried or dismissed since it was read. Contains the current dead letter.
+    #[error("the dead letter has changed since it was read")]
+    DeadLetterConflict(Box<DeadLetter>),
+    /// The message still cannot be applied. It stays a dead letter.
     #[error("{}", .0.words)]
     StillRefused(Reason),
-    /// A change of name or low-stock mark that does not say which version of them was seen.
-    #[error("the change does not say which version of the details it is of")]
+    /// The change of a name or low-stock mark does not name the version it is based on.
+    #[error("the change does not name the details version it is based on")]
     DetailsVersionMissing,
-    /// The key belongs to another request.
-    #[error("the key belongs to another request")]
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// Others change the same product so fast that no attempt came through in time.
-    #[error("others were faster until the deadline")]
+    /// Concurrent changes of the same product prevented success before the deadline.
+    #[error("concurrent writes prevented success before the deadline")]
     Contention,
-    /// The cursor is none of this list's.
+    /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.
@@ -61,9 +61,9 @@ impl IntoProblem for InventoryError {
                 S::NOT_FOUND,
                 "not-found",
                 "There is no such product",
-                "A RECEIPT or a COUNT of its sku makes it.",
+                "A RECEIPT or a COUNT of its sku creates it.",
             ),
-            InventoryError::NoSuchParked(_) => Problem::new(
+            InventoryError::NoSuchDeadLetter(_) => Problem::new(
                 S::NOT_FOUND,
                 "not-found",
                 "There is no such parked message",
@@ -72,7 +72,7 @@ impl IntoProblem for InventoryError {
             InventoryError::Conflict(fresh) => {
                 stale("The product has changed since it was read", json!(fresh))
             }
-            InventoryError::ParkedConflict(fresh) => {
+            InventoryError::DeadLetterConflict(fresh) => {
                 stale("The parked message has changed since it was read", json!(fresh))
             }
             InventoryError::StillRefused(reason) => Problem::new(
@@ -85,13 +85,13 @@ impl IntoProblem for InventoryError {
             InventoryError::DetailsVersionMissing => Problem::new(
                 S::PRECONDITION_REQUIRED,
                 "version-missing",
-                "The change does not say which version it is of",
+                "The change does not name the version it is based on",
                 "Send the `detailsVersion` last seen; If-Match names that of the stock.",
             ),
             InventoryError::KeyOfAnotherRequest => Problem::key_reused(),
             InventoryError::Contention => {
-                tracing::warn!(error = %self, "a request about the inventory gave way");
-                Problem::busy("Others were faster until the deadline. Trying again in a moment is safe.")
+                tracing::warn!(error = %self, "an inventory request failed because of contention");
+                Problem::busy("Other requests were faster until the deadline. It is safe to try again.")
             }
             InventoryError::Cursor(error) => error.into_problem(),
             InventoryError::Store(error) => error.into_problem(),

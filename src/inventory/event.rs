@@ -1,8 +1,8 @@
-//! What Lambda hands over from a topic, and what it is answered.
+//! Kafka batches that Lambda delivers, and the response to them.
 //!
-//! Sources: "Using Lambda with Amazon MSK" and "Configuring error handling controls for Kafka event sources" in the AWS
-//! Lambda Developer Guide. The same event comes from MSK and from a cluster of one's own; nothing is decided by its
-//! `eventSource`. A record without a value, a key or headers is read all the same: it is parked, and fails nothing.
+//! Sources: "Using Lambda with Amazon MSK" and "Configuring error handling controls for Kafka event sources" in the
+//! AWS Lambda Developer Guide. MSK and self-managed clusters send the same event; `eventSource` is ignored. A record
+//! without a value, a key or headers is accepted: it becomes a dead letter and fails nothing.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use super::ingest::RawMessage;
 use crate::base::telemetry;
 use crate::inventory::Inventory;
 
-/// Records of a topic, under the names of their partitions: `<topic>-<partition>`.
+/// The records of a batch, by partition: `<topic>-<partition>`.
 #[derive(Debug, Default, Deserialize)]
 pub struct KafkaEvent {
     #[serde(default)]
     records: BTreeMap<String, Vec<Record>>,
 }
 
-/// One record. Its value is in base64.
+/// A record. Its value is in base64.
 #[derive(Debug, Deserialize)]
 struct Record {
     topic: String,
@@ -34,77 +34,86 @@ struct Record {
 }
 
 impl Record {
-    fn arrival(&self) -> RawMessage {
+    fn raw_message(&self) -> RawMessage {
         let text = self.value.as_deref().unwrap_or_default();
-        // What is no base64 is no message either, and is kept as it came.
+        // If the value is not valid base64, it is not a valid message either. Keep it as received.
         let bytes = STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
         RawMessage { source: Source::kafka(&self.topic, self.partition, self.offset), bytes }
     }
 }
 
-/// The answer: the records that are to be handed over again. None is success.
+/// The response: the records that Lambda must deliver again. An empty list means success.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
-    /// The records.
+pub struct BatchResponse {
+    /// The unfinished records.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
-/// A record that was not finished.
+/// An unfinished record.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// Which.
+    /// The position of the record.
     pub item_identifier: ItemIdentifier,
 }
 
-/// A record by its place.
+/// The position of a record.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ItemIdentifier {
-    /// The partition, by the name under which it was handed over.
+    /// The partition, by its name in the event.
     pub partition: String,
     /// The offset.
     pub offset: i64,
 }
 
-/// Nothing of a batch was finished.
+/// No record of the batch was finished.
 #[derive(Debug, thiserror::Error)]
 #[error("none of {0} messages was finished")]
 pub struct NothingFinished(usize);
 
 impl Inventory {
-    /// Takes in a batch. Every record that is not finished is named, also those behind a failure of the same product, so that
-    /// it does not matter whether Lambda hands over those alone or everything from the first of them on.
+    /// Processes a batch. The response lists every unfinished record, including those after a failure of the same
+    /// product. So it does not matter whether Lambda retries only these records or everything from the first one.
     ///
     /// # Errors
-    /// [`NothingFinished`] where the store took nothing, so that Lambda counts a failure of the function.
-    pub async fn take_batch(&self, event: &KafkaEvent, group: &str) -> Result<BatchAnswer, NothingFinished> {
+    /// [`NothingFinished`] if no record was finished, so that Lambda counts a failed invocation.
+    pub async fn process_batch(
+        &self,
+        event: &KafkaEvent,
+        group: &str,
+    ) -> Result<BatchResponse, NothingFinished> {
         let named = |(name, records): (&'_ String, &'_ Vec<Record>)| {
-            records.iter().map(|record| (name.clone(), record.arrival())).collect::<Vec<_>>()
+            records.iter().map(|record| (name.clone(), record.raw_message())).collect::<Vec<_>>()
         };
-        let (names, arrivals): (Vec<String>, Vec<RawMessage>) = event.records.iter().flat_map(named).unzip();
-        let outcomes = self.ingest(&arrivals).await;
+        let (names, messages): (Vec<String>, Vec<RawMessage>) = event.records.iter().flat_map(named).unzip();
+        let outcomes = self.ingest(&messages).await;
         if !outcomes.is_empty() && outcomes.iter().all(Option::is_none) {
             return Err(NothingFinished(outcomes.len()));
         }
-        self.report_batch(group, &arrivals, &outcomes).await;
-        let places = names.into_iter().zip(&arrivals).zip(&outcomes);
-        let unfinished = places.filter(|(_, outcome)| outcome.is_none()).map(|((partition, arrival), _)| {
-            let offset = arrival.source.offset.unwrap_or_default();
+        self.report_batch_progress(group, &messages, &outcomes).await;
+        let places = names.into_iter().zip(&messages).zip(&outcomes);
+        let unfinished = places.filter(|(_, outcome)| outcome.is_none()).map(|((partition, message), _)| {
+            let offset = message.source.offset.unwrap_or_default();
             BatchItemFailure { item_identifier: ItemIdentifier { partition, offset } }
         });
         let batch_item_failures: Vec<BatchItemFailure> = unfinished.collect();
         if !batch_item_failures.is_empty() {
             telemetry::unfinished();
         }
-        Ok(BatchAnswer { batch_item_failures })
+        Ok(BatchResponse { batch_item_failures })
     }
 
-    /// Tells how far the function has come: to the last record before the first one of its partition that is unfinished.
-    async fn report_batch(&self, group: &str, arrivals: &[RawMessage], outcomes: &[Option<Outcome>]) {
+    /// Reports the progress of each partition: the last record before its first unfinished one.
+    async fn report_batch_progress(
+        &self,
+        group: &str,
+        messages: &[RawMessage],
+        outcomes: &[Option<Outcome>],
+    ) {
         let mut reached: BTreeMap<(&str, i32), Option<i64>> = BTreeMap::new();
         let mut stopped: Vec<(&str, i32)> = Vec::new();
-        for (RawMessage { source, .. }, outcome) in arrivals.iter().zip(outcomes) {
+        for (RawMessage { source, .. }, outcome) in messages.iter().zip(outcomes) {
             let (Some(topic), Some(partition), offset) = (&source.topic, source.partition, source.offset)
             else {
                 continue;
@@ -123,8 +132,8 @@ impl Inventory {
         });
         let progress: Vec<Progress> = progress.collect();
         if let Err(error) = self.report_progress(&progress).await {
-            // What was applied stands; only its place is not shown.
-            tracing::warn!(%error, "how far the function has come was not told");
+            // The messages are applied. Only the displayed progress is out of date.
+            tracing::warn!(%error, "the progress of the function was not reported");
         }
     }
 }
@@ -136,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_read_with_and_without_what_they_may_lack() {
+    fn records_are_parsed_with_and_without_optional_fields() {
         let event: KafkaEvent = serde_json::from_value(json!({
             "eventSource": "SelfManagedKafka",
             "bootstrapServers": "b-1.example:9092,b-2.example:9092",
@@ -155,19 +164,19 @@ mod tests {
         }))
         .unwrap();
         let bytes: Vec<Vec<u8>> =
-            event.records["inventory-events-0"].iter().map(|record| record.arrival().bytes).collect();
+            event.records["inventory-events-0"].iter().map(|record| record.raw_message().bytes).collect();
         assert_eq!(bytes, [b"{\"a\":1}".to_vec(), Vec::new(), Vec::new(), b"no base64!".to_vec()]);
         assert!(serde_json::from_value::<KafkaEvent>(json!({})).unwrap().records.is_empty());
     }
 
     #[test]
-    fn an_answer_has_the_form_that_lambda_reads() {
+    fn a_response_has_the_format_that_lambda_expects() {
         let item_identifier = ItemIdentifier { partition: "inventory-events-0".to_owned(), offset: 100 };
-        let answer = BatchAnswer { batch_item_failures: vec![BatchItemFailure { item_identifier }] };
+        let response = BatchResponse { batch_item_failures: vec![BatchItemFailure { item_identifier }] };
         assert_eq!(
-            serde_json::to_string(&answer).unwrap(),
+            serde_json::to_string(&response).unwrap(),
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"inventory-events-0","offset":100}}]}"#
         );
-        assert_eq!(serde_json::to_string(&BatchAnswer::default()).unwrap(), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(serde_json::to_string(&BatchResponse::default()).unwrap(), r#"{"batchItemFailures":[]}"#);
     }
 }

@@ -1,4 +1,4 @@
-//! What forms and requests about the inventory carry: read as typed, then understood.
+//! Forms of the inventory: fields as typed, and their parsed values.
 
 use super::domain::{LowMark, MessageId, Product, ProductName, Reference, Units};
 use super::store::DetailsChange;
@@ -9,11 +9,11 @@ use crate::inventory::Inventory;
 use crate::orders::forms::Pairs;
 use crate::web::error::WebError;
 
-/// The id of an adjustment by hand: the same key of the same account is the same adjustment; without a key, each is its
-/// own.
+/// Returns the message id of a manual adjustment. The same key of the same account gives the same id; without a key,
+/// each adjustment gets a new one.
 ///
 /// # Errors
-/// [`WebError::Internal`] never in practice: a key that is too long is known by its hash.
+/// [`WebError::Internal`], which does not occur in practice: a key that is too long is replaced by its hash.
 pub(super) fn adjustment_id(
     inventory: &Inventory,
     who: &SignedIn,
@@ -23,14 +23,14 @@ pub(super) fn adjustment_id(
     let key = key.map_or_else(|| inventory.rng.uuid().to_string(), str::to_owned);
     let id = |key: &str| format!("adjust:{}:{key}", who.id).parse::<MessageId>();
     let id = id(&key).or_else(|_| id(&fingerprint(&[key.as_bytes()])));
-    id.map_err(|invalid| WebError::Internal(format!("an adjustment could not be named: {invalid}")))
+    id.map_err(|invalid| WebError::Internal(format!("the adjustment has no valid id: {invalid}")))
 }
 
 fn text(form: &Pairs, name: &str) -> String {
     form.get(name).unwrap_or_default().trim().to_owned()
 }
 
-/// The fields of an adjustment as they were typed.
+/// The fields of an adjustment as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct AdjustTexts {
     pub(super) stock: String,
@@ -42,18 +42,18 @@ impl AdjustTexts {
         Self { stock: text(form, "stock"), reason: text(form, "reason") }
     }
 
-    /// What the stock is.
+    /// Parses the new stock.
     pub(super) fn stock(&self) -> Result<Units, Invalid> {
         self.stock.parse()
     }
 
-    /// Why, where that was typed.
+    /// Parses the reason, if one was typed.
     pub(super) fn reason(&self) -> Result<Option<Reference>, Invalid> {
         Some(&self.reason).filter(|reason| !reason.is_empty()).map(|reason| reason.parse()).transpose()
     }
 }
 
-/// Name and low-stock mark as they were typed, over those that the form had shown.
+/// The name and low-stock mark as typed, with the values that the form showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct DetailsTexts {
     pub(super) name: String,
@@ -62,12 +62,12 @@ pub(super) struct DetailsTexts {
 }
 
 impl DetailsTexts {
-    /// Those of a product.
+    /// Returns the current details of a product.
     pub(super) fn of(product: &Product) -> Self {
         Self { name: product.name.to_string(), low_mark: product.low_mark.to_string(), base: None }
     }
 
-    /// What was sent.
+    /// Reads a submitted form.
     pub(super) fn sent(form: &Pairs) -> Self {
         let base = form.get("base.name").map(|name| (name.to_owned(), text(form, "base.lowMark")));
         Self { name: text(form, "name"), low_mark: text(form, "lowMark"), base }
@@ -77,7 +77,7 @@ impl DetailsTexts {
         self.base.as_ref().map(base).is_none_or(|base| base != now)
     }
 
-    /// The fields that the person changed, or what is wrong with name and mark.
+    /// Returns the fields that the person changed, or the errors of the name and the mark.
     pub(super) fn change(&self) -> Result<DetailsChange, [Option<Invalid>; 2]> {
         let name = self.is_new(&self.name, |base| &base.0).then(|| self.name.parse::<ProductName>());
         let mark = self.is_new(&self.low_mark, |base| &base.1).then(|| self.low_mark.parse::<LowMark>());
@@ -87,8 +87,8 @@ impl DetailsTexts {
         }
     }
 
-    /// What the person changed, over the product as it is now: what they left shows what others made of it.
-    pub(super) fn over(self, now: &Product) -> Self {
+    /// Applies the person's changes to the current product. Fields they did not change show the current values.
+    pub(super) fn merged_with(self, now: &Product) -> Self {
         let fresh = Self::of(now);
         let own_name = self.is_new(&self.name, |base| &base.0);
         let own_mark = self.is_new(&self.low_mark, |base| &base.1);

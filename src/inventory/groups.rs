@@ -1,17 +1,17 @@
-//! Dead letters decided about in groups: all that have the same reason, or are about the same product.
+//! Decisions about groups of dead letters: all with the same reason, or of the same product.
 //!
-//! What always holds: one request looks at a bounded number of them and takes a bounded time, and a cursor says where the
-//! next goes on; the oldest come first, so that messages of one product are applied in their order; each is decided by a
-//! transaction of its own, and the same request again changes nothing more.
+//! Invariants: one request reads a bounded number of dead letters in a bounded time, and a cursor says where the next
+//! request continues; the oldest come first, so that the messages of one product are applied in order; each decision
+//! is its own transaction, and repeating a request changes nothing more.
 
 use std::str::FromStr;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Note, Parked, ParkedId, ParkedStatus, Reason, Sku};
+use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Note, Reason, Sku};
 use super::error::InventoryError;
-use super::items::{parked_key, parked_partition, parked_sort};
+use super::items::{dead_letter_key, dead_letter_partition, dead_letter_sort};
 use super::parked::id_of;
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, text_value};
@@ -19,22 +19,23 @@ use crate::inventory::Inventory;
 use crate::store::schema::STATUS_NEWEST;
 use crate::store::{Cursor, CursorError, Key, Select, from_item};
 
-/// How many are decided by one request.
+/// The most decisions of one request.
 const MOST_DECIDED: usize = 25;
-/// How many are looked at by one read, and by how many reads of one request.
+/// The dead letters of one read, and the most reads of one request.
 const PAGE: u16 = 25;
 const MOST_PAGES: usize = 8;
-/// After this time no other is begun: a request on Lambda has 30 s, and one retry may wait for others.
+/// No further decision starts after this time. A request on Lambda has 30 s, and a single retry may wait for
+/// contention.
 const BUDGET: SignedDuration = SignedDuration::from_secs(8);
 const LIST: &str = "parked groups";
 
-/// Why messages are parked, by the name for programs.
+/// The machine-readable name of a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReasonName(&'static str);
 
 impl ReasonName {
-    /// All.
+    /// All names.
     pub const ALL: [Self; 8] = [
         Self("bad-json"),
         Self("wrong-schema"),
@@ -46,7 +47,7 @@ impl ReasonName {
         Self("conflicting-duplicate"),
     ];
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &'static str {
         self.0
     }
@@ -66,49 +67,49 @@ impl FromStr for ReasonName {
 
 text_value!(ReasonName);
 
-/// Which dead letters.
+/// A group of dead letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Only with this reason.
+    /// Only those with this reason.
     pub reason: Option<ReasonName>,
-    /// Only about this product.
+    /// Only those of this product.
     pub sku: Option<Sku>,
 }
 
 impl Group {
-    fn has(&self, parked: &Parked) -> bool {
-        parked.status == ParkedStatus::Open
-            && self.reason.is_none_or(|reason| parked.reason.name == reason.0)
-            && self.sku.as_ref().is_none_or(|sku| parked.sku.as_ref() == Some(sku))
+    fn has(&self, dead_letter: &DeadLetter) -> bool {
+        dead_letter.status == DeadLetterStatus::Open
+            && self.reason.is_none_or(|reason| dead_letter.reason.name == reason.0)
+            && self.sku.as_ref().is_none_or(|sku| dead_letter.sku.as_ref() == Some(sku))
     }
 }
 
-/// What is decided.
+/// A decision about dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// To apply them now.
+    /// Apply the messages now.
     Retry,
-    /// To dismiss them for good, with why.
+    /// Dismiss the messages for good, with an optional note.
     Dismiss(Option<Note>),
 }
 
-/// One that stays parked, and why.
+/// A dead letter that still cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StillParked {
-    /// Which.
-    pub id: ParkedId,
-    /// Why it cannot be applied now.
+pub struct RefusedRetry {
+    /// The id.
+    pub id: DeadLetterId,
+    /// Why it still cannot be applied.
     pub reason: Reason,
 }
 
-/// What a request did.
+/// The result of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
-    /// How many were applied, or dismissed.
+    /// How many were applied or dismissed.
     pub done: u32,
-    /// Those that stay parked.
-    pub refused: Vec<StillParked>,
-    /// Where the next request goes on; none at the end.
+    /// Those that still cannot be applied.
+    pub refused: Vec<RefusedRetry>,
+    /// The cursor of the next request. None at the end.
     pub next: Option<String>,
 }
 
@@ -116,8 +117,8 @@ impl Inventory {
     /// Decides about the next dead letters of a group.
     ///
     /// # Errors
-    /// [`InventoryError::Cursor`] for a cursor of another list; what fails the first of them. What fails a later one ends the
-    /// request before it, so that the next request meets it first.
+    /// [`InventoryError::Cursor`] for a cursor of another list, or the error of the first decision. An error of a
+    /// later decision ends the request before it, so that the next request reports it first.
     pub async fn decide(
         &self,
         group: &Group,
@@ -129,15 +130,16 @@ impl Inventory {
         let mut decided = Decided { next: cursor.map(str::to_owned), ..Decided::default() };
         for _ in 0..MOST_PAGES {
             let (page, more) = self.group_page(decided.next.as_deref()).await?;
-            for parked in &page {
+            for dead_letter in &page {
                 let is_full = decided.refused.len() + decided.done as usize >= MOST_DECIDED;
                 if is_full || self.clock.now() > until {
                     return Ok(decided);
                 }
-                if group.has(parked) && !self.decide_one(parked, decision, by, &mut decided).await? {
+                if group.has(dead_letter) && !self.decide_one(dead_letter, decision, by, &mut decided).await?
+                {
                     return Ok(decided);
                 }
-                decided.next = Some(after(parked));
+                decided.next = Some(after(dead_letter));
             }
             if !more {
                 decided.next = None;
@@ -147,28 +149,30 @@ impl Inventory {
         Ok(decided)
     }
 
-    /// Decides about one. False where the store fails after others were decided about.
+    /// Decides about one dead letter. Returns false if the store fails after earlier decisions succeeded.
     async fn decide_one(
         &self,
-        parked: &Parked,
+        dead_letter: &DeadLetter,
         decision: &Decision,
         by: &Actor,
         decided: &mut Decided,
     ) -> Result<bool, InventoryError> {
         let done = match decision {
-            Decision::Retry => self.retry(parked.id, parked.version, by).await,
-            Decision::Dismiss(note) => self.dismiss(parked.id, parked.version, note.clone(), by, None).await,
+            Decision::Retry => self.retry(dead_letter.id, dead_letter.version, by).await,
+            Decision::Dismiss(note) => {
+                self.dismiss(dead_letter.id, dead_letter.version, note.clone(), by, None).await
+            }
         };
         match done {
             Ok(_) => decided.done += 1,
             Err(InventoryError::StillRefused(reason)) => {
-                decided.refused.push(StillParked { id: parked.id, reason });
+                decided.refused.push(RefusedRetry { id: dead_letter.id, reason });
             }
-            // Another person decided a moment ago.
-            Err(InventoryError::ParkedConflict(_) | InventoryError::NoSuchParked(_)) => {}
+            // Another person has just decided about it.
+            Err(InventoryError::DeadLetterConflict(_) | InventoryError::NoSuchDeadLetter(_)) => {}
             Err(error) if decided.done == 0 && decided.refused.is_empty() => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "a group of dead letters was not decided to its end");
+                tracing::warn!(%error, "a group of dead letters was only partly decided");
                 return Ok(false);
             }
         }
@@ -176,27 +180,28 @@ impl Inventory {
     }
 }
 
-fn after(parked: &Parked) -> String {
-    Cursor::after([parked_sort(parked), parked.id.to_string()]).encode(LIST)
+fn after(dead_letter: &DeadLetter) -> String {
+    Cursor::after([dead_letter_sort(dead_letter), dead_letter.id.to_string()]).encode(LIST)
 }
 
 impl Inventory {
-    /// The open dead letters behind a cursor, the first parked first, and whether there are more.
-    async fn group_page(&self, cursor: Option<&str>) -> Result<(Vec<Parked>, bool), InventoryError> {
-        let mut select = Select::index(STATUS_NEWEST, parked_partition(ParkedStatus::Open), i32::from(PAGE));
+    /// Lists the open dead letters after a cursor, oldest first, and returns whether there are more.
+    async fn group_page(&self, cursor: Option<&str>) -> Result<(Vec<DeadLetter>, bool), InventoryError> {
+        let mut select =
+            Select::index(STATUS_NEWEST, dead_letter_partition(DeadLetterStatus::Open), i32::from(PAGE));
         if let Some(text) = cursor {
             let cursor = Cursor::<2>::decode(LIST, text)?;
             let [sort, id] = cursor.parts();
-            let id: ParkedId = id.parse().map_err(|_| CursorError)?;
+            let id: DeadLetterId = id.parse().map_err(|_| CursorError)?;
             if !sort.ends_with(&id.to_string()) {
                 return Err(CursorError.into());
             }
-            select = select.after(sort, &parked_key(id));
+            select = select.after(sort, &dead_letter_key(id));
         }
         let page = self.dynamo.select(&select).await?;
-        let keys: Vec<Key> = page.items.iter().filter_map(id_of).map(parked_key).collect();
+        let keys: Vec<Key> = page.items.iter().filter_map(id_of).map(dead_letter_key).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
-        let all = items.into_iter().map(from_item).collect::<Result<Vec<Parked>, _>>()?;
+        let all = items.into_iter().map(from_item).collect::<Result<Vec<DeadLetter>, _>>()?;
         Ok((all, page.more))
     }
 }
@@ -207,8 +212,8 @@ mod tests {
     use crate::inventory::domain::{ParseError, Refusal, Units};
 
     #[test]
-    fn every_reason_for_which_messages_are_parked_has_a_name_here() {
-        let flaws = [
+    fn every_reason_has_a_name() {
+        let errors = [
             ParseError::Empty,
             ParseError::NotJson(String::new()),
             ParseError::NoObject,
@@ -222,7 +227,7 @@ mod tests {
             Refusal::TooMuch,
             Refusal::OtherContent,
         ];
-        let names = flaws.iter().map(|flaw| Reason::from(flaw).name);
+        let names = errors.iter().map(|error| Reason::from(error).name);
         for name in names.chain(refusals.iter().map(|refusal| Reason::from(refusal).name)) {
             assert_eq!(name.parse::<ReasonName>().map(|known| known.as_str()), Ok(name.as_str()), "{name}");
         }

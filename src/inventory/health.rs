@@ -1,4 +1,4 @@
-//! How far consumers have come: told by each of them now and then, shown to whoever looks after them.
+//! The progress of consumers, which each consumer reports from time to time.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,30 +10,30 @@ use crate::store::{Cursor, Key, Select, WriteError, from_item, to_attribute, to_
 
 const LIST: &str = "consumers";
 const PARTITION: &str = "CONSUMERS";
-/// A partition that no consumer speaks of is forgotten after so many seconds: 30 days.
+/// The seconds after which an unreported partition expires: 30 days.
 const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
 
-/// How far a consumer group has come in one partition of a topic.
+/// The progress of a consumer group in one partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// The consumer group, or the function on AWS.
+    /// The consumer group, or the Lambda function.
     pub group: String,
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// The offset of the last message that was finished.
+    /// The offset of the last finished message.
     pub offset: i64,
-    /// How many messages wait behind it, where that is known.
+    /// How many messages wait after it, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<i64>,
-    /// When the last message was finished.
+    /// The time the last message was finished.
     pub at: Timestamp,
 }
 
 impl Inventory {
-    /// Tells how far a consumer has come. Told twice, the later one stands.
+    /// Reports the progress of a consumer. The latest report wins.
     ///
     /// # Errors
     /// [`InventoryError::Store`].
@@ -56,17 +56,17 @@ impl Inventory {
     }
 }
 
-/// One page of how far consumers have come.
+/// A page of consumer progress.
 #[derive(Debug, Default)]
 pub struct ConsumerPage {
-    /// By group, topic and partition.
+    /// The entries, ordered by group, topic and partition.
     pub consumers: Vec<Progress>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Inventory {
-    /// A page of how far consumers have come. One call.
+    /// Lists the progress of consumers. One call.
     ///
     /// # Errors
     /// [`InventoryError::Cursor`] for a cursor of another list.

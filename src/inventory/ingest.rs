@@ -1,7 +1,7 @@
-//! What came, as bytes, to what it comes to: one handler for topics, functions and files.
+//! Ingests raw messages: the common path of topics, Lambda functions and files.
 //!
-//! What always holds: whatever came is finished (applied, parked, or known from before) or reported as unfinished, and
-//! then nothing that came after it for the same product is applied in its place.
+//! Invariants: each message is finished (applied, a dead letter, or a duplicate) or reported as unfinished; after an
+//! unfinished message, no later message of the same product is applied.
 
 use std::collections::BTreeMap;
 
@@ -12,52 +12,53 @@ use super::error::InventoryError;
 use crate::base::telemetry::tally;
 use crate::inventory::Inventory;
 
-/// The products that are worked on at the same time.
+/// The products that are processed concurrently.
 const AT_ONCE: usize = 8;
 
-/// Some bytes that came, with where they came from.
+/// The bytes of a message and their source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawMessage {
-    /// Where from.
+    /// The source.
     pub source: Source,
-    /// What came.
+    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
 impl RawMessage {
-    /// The message in it.
+    /// Parses the message.
     ///
     /// # Errors
-    /// [`ParseError`] where it is none.
+    /// [`ParseError`] if the bytes are not a valid message.
     pub fn read(&self) -> Result<Delivery, ParseError> {
         Delivery::of_bytes(&self.source, self.bytes.clone())
     }
 }
 
-/// What a lane of work is: the messages of one product, or one thing that is no message.
-enum Lane {
+/// A unit of work: the messages of one product, or one invalid message.
+enum Batch {
     Product(Vec<(usize, Delivery)>),
-    Flawed(usize, ParseError),
+    Invalid(usize, ParseError),
 }
 
 impl Inventory {
-    /// Takes in what came: messages of one product in their order, different products beside each other. The outcomes come
-    /// in the order of the arrivals; none stands where the store failed, which is logged.
-    pub async fn ingest(&self, arrivals: &[RawMessage]) -> Vec<Option<Outcome>> {
-        let (mut products, mut lanes) = (BTreeMap::<Sku, Vec<(usize, Delivery)>>::new(), Vec::new());
-        for (place, arrival) in arrivals.iter().enumerate() {
-            match arrival.read() {
+    /// Ingests messages: messages of one product in order, different products concurrently. The outcomes are in the
+    /// order of the messages. An outcome is `None` if the store failed, which is logged.
+    pub async fn ingest(&self, messages: &[RawMessage]) -> Vec<Option<Outcome>> {
+        let (mut products, mut batches) = (BTreeMap::<Sku, Vec<(usize, Delivery)>>::new(), Vec::new());
+        for (place, message) in messages.iter().enumerate() {
+            match message.read() {
                 Ok(delivery) => {
                     products.entry(delivery.message.sku.clone()).or_default().push((place, delivery))
                 }
-                Err(flaw) => lanes.push(Lane::Flawed(place, flaw)),
+                Err(error) => batches.push(Batch::Invalid(place, error)),
             }
         }
-        lanes.extend(products.into_values().map(Lane::Product));
-        let mut outcomes: Vec<Option<Outcome>> = arrivals.iter().map(|_| None).collect();
-        let mut done = stream::iter(lanes).map(|lane| self.work(arrivals, lane)).buffer_unordered(AT_ONCE);
-        while let Some(lane) = done.next().await {
-            for (place, outcome) in lane {
+        batches.extend(products.into_values().map(Batch::Product));
+        let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
+        let mut done =
+            stream::iter(batches).map(|batch| self.process(messages, batch)).buffer_unordered(AT_ONCE);
+        while let Some(batch) = done.next().await {
+            for (place, outcome) in batch {
                 if let Some(slot) = outcomes.get_mut(place) {
                     *slot = Some(outcome);
                 }
@@ -66,23 +67,24 @@ impl Inventory {
         outcomes
     }
 
-    async fn work(&self, arrivals: &[RawMessage], lane: Lane) -> Vec<(usize, Outcome)> {
-        let finished = match lane {
-            Lane::Flawed(place, flaw) => match arrivals.get(place) {
-                Some(RawMessage { source, bytes }) => {
-                    self.park(source, bytes, &flaw).await.map(|parked| vec![(place, Outcome::Parked(parked))])
-                }
+    async fn process(&self, messages: &[RawMessage], batch: Batch) -> Vec<(usize, Outcome)> {
+        let finished = match batch {
+            Batch::Invalid(place, error) => match messages.get(place) {
+                Some(RawMessage { source, bytes }) => self
+                    .add_dead_letter(source, bytes, &error)
+                    .await
+                    .map(|dead_letter| vec![(place, Outcome::DeadLetter(dead_letter))]),
                 None => Ok(Vec::new()),
             },
-            Lane::Product(deliveries) => self.in_order(deliveries).await,
+            Batch::Product(deliveries) => self.apply_in_order(deliveries).await,
         };
         finished.unwrap_or_else(|error| {
-            tracing::warn!(%error, "messages were not finished; they will come again");
+            tracing::warn!(%error, "messages were not finished and will be delivered again");
             Vec::new()
         })
     }
 
-    async fn in_order(
+    async fn apply_in_order(
         &self,
         deliveries: Vec<(usize, Delivery)>,
     ) -> Result<Vec<(usize, Outcome)>, InventoryError> {

@@ -1,32 +1,34 @@
-//! Keys and items of the inventory: what stands where in the table.
+//! Keys and items of the inventory in the table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Delivery, Message, MessageId, Movement, Parked, ParkedId, ParkedStatus, Product, Sku};
+use super::domain::{
+    DeadLetter, DeadLetterId, DeadLetterStatus, Delivery, Message, MessageId, Movement, Product, Sku,
+};
 use crate::base::values::Version;
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, STATUS_NEWEST};
 use crate::store::{Item, Key, StoreError, from_item, to_item};
 
-/// The sort key of a product's own item.
+/// The sort key of a product's item.
 const PRODUCT: &str = "PRODUCT";
-/// What the sort keys of movements begin with; it sorts before [`PRODUCT`].
+/// The prefix of the sort keys of movements. It sorts before [`PRODUCT`].
 pub(super) const MOVEMENTS: &str = "MOVEMENT#";
-/// The partition of all products in the index.
+/// The index partition of all products.
 pub(super) const PRODUCTS: &str = "PRODUCTS";
 const PARKED: &str = "PARKED";
 const BODY: &str = "BODY#";
-/// The attribute of the bytes of a parked message.
+/// The attribute for the bytes of a dead letter.
 const BYTES: &str = "bytes";
-/// The bytes of one item of a body: an item holds 400 KB.
+/// The bytes in one item of a body. An item can hold 400 KB.
 const BODY_BYTES: usize = 300_000;
 
 pub(super) fn product_key(sku: &Sku) -> Key {
     Key::new(format!("PRODUCT#{sku}"), PRODUCT)
 }
 
-/// Where a product stands in the list: low stock first, then by sku.
+/// Returns a product's sort key in the list: low stock first, then by sku.
 pub(super) fn list_sort(product: &Product) -> String {
     format!("{}#{}", if product.is_low() { "0-low" } else { "1" }, product.sku)
 }
@@ -47,23 +49,23 @@ pub(super) fn movement_item(sku: &Sku, movement: &Movement) -> Result<Item, Stor
     to_item(&movement_key(sku, movement.version), movement)
 }
 
-/// What is remembered of a message, for ever: it counts once however often it comes.
+/// The idempotency record of a message. It is kept forever, so that the message counts only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdempotencyRecord {
     pub message_id: MessageId,
     pub fingerprint: String,
     pub sku: Sku,
-    /// The movement that it made.
+    /// The version of the movement it caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// Where it is parked.
+    /// The id of its dead letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked: Option<ParkedId>,
+    pub parked: Option<DeadLetterId>,
 }
 
 impl IdempotencyRecord {
-    /// A message that is not parked and made no movement yet.
+    /// Creates the record of a message without a movement or a dead letter.
     pub(super) fn of(message: &Message) -> Self {
         Self {
             message_id: message.message_id.clone(),
@@ -79,48 +81,48 @@ pub(super) fn message_key(id: &MessageId) -> Key {
     Key::new(format!("MESSAGE#{id}"), "MESSAGE")
 }
 
-pub(super) fn remembered_item(saved_before: &IdempotencyRecord) -> Result<Item, StoreError> {
-    to_item(&message_key(&saved_before.message_id), saved_before)
+pub(super) fn record_item(record: &IdempotencyRecord) -> Result<Item, StoreError> {
+    to_item(&message_key(&record.message_id), record)
 }
 
-pub(super) fn parked_key(id: ParkedId) -> Key {
+pub(super) fn dead_letter_key(id: DeadLetterId) -> Key {
     Key::new(format!("PARKED#{id}"), PARKED)
 }
 
-/// The partition of parked messages of a status in the index.
-pub(super) fn parked_partition(status: ParkedStatus) -> String {
+/// Returns the index partition of the dead letters with a status.
+pub(super) fn dead_letter_partition(status: DeadLetterStatus) -> String {
     format!("PARKED#{status}")
 }
 
-/// Where a parked message stands in its list.
-pub(super) fn parked_sort(parked: &Parked) -> String {
-    format!("{:015}#{}", parked.parked_at.as_millisecond(), parked.id)
+/// Returns a dead letter's sort key in its list.
+pub(super) fn dead_letter_sort(dead_letter: &DeadLetter) -> String {
+    format!("{:015}#{}", dead_letter.parked_at.as_millisecond(), dead_letter.id)
 }
 
-pub(super) fn parked_item(parked: &Parked) -> Result<Item, StoreError> {
-    let mut item = to_item(&parked_key(parked.id), parked)?;
-    let partition = parked_partition(parked.status);
+pub(super) fn dead_letter_item(dead_letter: &DeadLetter) -> Result<Item, StoreError> {
+    let mut item = to_item(&dead_letter_key(dead_letter.id), dead_letter)?;
+    let partition = dead_letter_partition(dead_letter.status);
     item.insert(STATUS_NEWEST.partition.to_owned(), AttributeValue::S(partition));
-    item.insert(STATUS_NEWEST.sort.to_owned(), AttributeValue::S(parked_sort(parked)));
+    item.insert(STATUS_NEWEST.sort.to_owned(), AttributeValue::S(dead_letter_sort(dead_letter)));
     Ok(item)
 }
 
-fn body_key(id: ParkedId, number: usize) -> Key {
-    Key::new(parked_key(id).pk, format!("{BODY}{number:02}"))
+fn body_key(id: DeadLetterId, number: usize) -> Key {
+    Key::new(dead_letter_key(id).pk, format!("{BODY}{number:02}"))
 }
 
-/// Where the bytes of a parked message begin; those of a short one end there as well.
-pub(super) fn first_body_key(id: ParkedId) -> Key {
+/// Returns the key of the first bytes of a dead letter. Short messages have only this item.
+pub(super) fn first_body_key(id: DeadLetterId) -> Key {
     body_key(id, 0)
 }
 
-/// The bytes in an item of a body.
+/// Returns the bytes in an item of a body.
 pub(super) fn bytes_of(item: &Item) -> Option<&[u8]> {
     item.get(BYTES)?.as_b().ok().map(AsRef::as_ref)
 }
 
-/// The items that hold the bytes of a parked message. Most have one.
-pub(super) fn body_items(id: ParkedId, raw: &[u8]) -> Vec<Item> {
+/// Builds the items with the bytes of a dead letter. Most have one item.
+pub(super) fn body_items(id: DeadLetterId, raw: &[u8]) -> Vec<Item> {
     let item = |(number, bytes): (usize, &[u8])| {
         let text = |text: String| AttributeValue::S(text);
         let key = body_key(id, number);
@@ -133,20 +135,20 @@ pub(super) fn body_items(id: ParkedId, raw: &[u8]) -> Vec<Item> {
     raw.chunks(BODY_BYTES).enumerate().map(item).collect()
 }
 
-/// A parked message and its bytes, from all the items of its partition.
-pub(super) fn parked_with_body(items: Vec<Item>) -> Result<Option<(Parked, Vec<u8>)>, StoreError> {
-    let (mut parked, mut raw) = (None, Vec::new());
+/// Builds a dead letter and its bytes from all items of its partition.
+pub(super) fn dead_letter_with_body(items: Vec<Item>) -> Result<Option<(DeadLetter, Vec<u8>)>, StoreError> {
+    let (mut dead_letter, mut raw) = (None, Vec::new());
     for item in items {
         match bytes_of(&item) {
-            // They come in the order of their numbers.
+            // The items are in the order of their numbers.
             Some(bytes) => raw.extend_from_slice(bytes),
-            None => parked = Some(from_item(item)?),
+            None => dead_letter = Some(from_item(item)?),
         }
     }
-    Ok(parked.map(|parked| (parked, raw)))
+    Ok(dead_letter.map(|dead_letter| (dead_letter, raw)))
 }
 
-/// How many bytes a delivery brings into a transaction, which holds 4 MB.
-pub(super) fn weight(delivery: &Delivery) -> usize {
+/// Estimates how many bytes a delivery adds to a transaction, which can hold 4 MB.
+pub(super) fn write_size(delivery: &Delivery) -> usize {
     2_000 + delivery.raw.len()
 }

@@ -1,7 +1,8 @@
-//! Inventory: products whose stock follows from messages, each of which counts once.
+//! Inventory: products whose stock is changed by messages. Each message counts once.
 //!
-//! Invariants: a stock is never below zero; it is the sum of its movements; a message makes one movement or is parked,
-//! however often and by whichever ways it comes; messages of one product are applied in the order in which they are given.
+//! Invariants: a stock is never below zero; it is the sum of its movements; a message causes one movement or becomes
+//! a dead letter, regardless of how often and through which channels it arrives; messages of one product are applied
+//! in the given order.
 
 mod api;
 mod apply;

@@ -1,7 +1,7 @@
 //! The pages of the inventory.
 //!
-//! What always holds: one address serves the page, or only its part where htmx asks; every form works without
-//! JavaScript; whoever loses a race is shown the fresh truth in the form that goes on from there.
+//! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; after a
+//! conflict, the form shows the current data and can be submitted again.
 
 mod parked;
 mod product;
@@ -24,7 +24,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::html;
 use crate::web::routes::Routes;
 
-/// The routes of the pages.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/inventory", Access::Agent, list)
@@ -62,7 +61,7 @@ async fn list(
     }
 }
 
-/// The address that the person has this site at, for a command to copy.
+/// Returns the URL of this site as the browser sees it, for a command to copy.
 fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost:3000");
     let local = host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]");

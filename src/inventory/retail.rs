@@ -1,12 +1,12 @@
-//! The Online Retail data, and Online Retail II, as messages: each row of a product is one message. Pure.
+//! The Online Retail and Online Retail II data sets as messages: each row of a product is one message. Pure.
 //!
-//! The data is by D. Chen (2015), UCI Machine Learning Repository, <https://doi.org/10.24432/C5BW33>, CC BY 4.0. A sale adds
-//! to an invoice and so takes from the stock; an invoice that begins with C gives back. A negative row of another invoice is
-//! no sale but a correction that goes by the stock's own sign: pieces were written off. A positive one without price and
-//! customer is the same the other way round: pieces were found.
+//! The data is by D. Chen (2015), UCI Machine Learning Repository, <https://doi.org/10.24432/C5BW33>, CC BY 4.0. A
+//! row of an invoice is a sale and takes pieces from the stock. A row of an invoice that begins with C is a return.
+//! In other invoices, a negative row is a correction, not a sale: its sign refers to the stock, so pieces were
+//! written off. A positive row without price and customer is a correction too: pieces were found.
 //!
-//! What always holds: the same files, in any order, give the same messages with the same ids; the opening count of a product
-//! is all that goes out of it in all of the files, so no order of the rows finds too little.
+//! Invariants: the same files give the same messages with the same ids in any order; the opening count of a product
+//! is the sum of everything that leaves its stock in all files, so the stock suffices in any order of rows.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +20,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::domain::{Kind, Message, MessageId, ProductName, Reference, Sku, Units};
 
-/// The shop is in the United Kingdom, and its invoices say its local time.
+/// The shop is in the United Kingdom, and its invoices use local time.
 static LONDON: TimeZone = jiff::tz::get!("Europe/London");
 
-/// The columns that are read, each with its names in Online Retail and, where that is another, in Online Retail II. A name
-/// counts without its spaces and in any case of letters.
+/// The columns, each with its name in Online Retail and, if different, in Online Retail II. Names are compared
+/// without spaces and case.
 const COLUMNS: [&[&str]; 7] = [
     &["InvoiceNo", "Invoice"],
     &["StockCode"],
@@ -34,62 +34,64 @@ const COLUMNS: [&[&str]; 7] = [
     &["UnitPrice", "Price"],
     &["CustomerID"],
 ];
-/// The first row of data, as spreadsheets count.
+/// The number of the first data row in a spreadsheet.
 const FIRST_ROW: u64 = 2;
 
-/// Why a file is not in this format.
+/// The reason why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetailError {
-    /// The header is another.
-    #[error("it is no Online Retail file: the header has no column {0}, or what Online Retail II calls it")]
+    /// A column is missing in the header.
+    #[error(
+        "this is not an Online Retail file: the header has no column {0} (or its name in Online Retail II)"
+    )]
     Header(&'static str),
-    /// A row is not to be understood.
+    /// A row is invalid.
     #[error("row {row}: {words}")]
     Row {
-        /// The row, as spreadsheets count.
+        /// The row number, as in a spreadsheet.
         row: u64,
-        /// What is wrong.
+        /// A description of the error.
         words: String,
     },
-    /// The rows come to something that no stock can be.
-    #[error("more goes out of {0} than a stock can hold")]
+    /// The sum of the rows exceeds the largest stock.
+    #[error("the sales of {0} exceed the largest possible stock")]
     TooMuch(Sku),
 }
 
-/// What a row says.
+/// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
-    /// It is about a product.
+    /// A change of a product's stock.
     Product(Change),
-    /// It is about postage, fees or the like: what its stock code says.
+    /// Postage, a fee or the like, with its stock code.
     NoProduct(String),
 }
 
-/// What a row says of a product.
+/// A change of a product's stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The product.
     pub sku: Sku,
-    /// What happened.
+    /// The kind of change.
     pub kind: Kind,
-    /// With how many pieces.
+    /// The number of pieces.
     pub quantity: Units,
-    /// When.
+    /// The time of the invoice.
     pub at: Timestamp,
-    /// The invoice, and that it is a correction where it is one.
+    /// The invoice number, with a prefix for corrections.
     pub reference: Option<Reference>,
-    /// The description, where the row has a price: corrections say what happened, not what the product is.
+    /// The description, if the row has a price. The descriptions of corrections do not name the product.
     pub name: Option<ProductName>,
 }
 
 impl Change {
-    /// The message of this row of the file with this digest.
+    /// Builds the message of this row. `file` is the digest of its file.
     ///
     /// # Errors
-    /// [`RetailError::Row`] for an id that is too long, which none of [`digest_of`] makes.
+    /// [`RetailError::Row`] if the message id would be too long. This cannot happen with a digest of [`digest_of`].
     pub fn message(self, file: &str, row: u64) -> Result<Message, RetailError> {
         let id = format!("online-retail:{file}:{row}");
-        let message_id = id.parse().map_err(|_| wrong(row, "its message would have no id"))?;
+        let message_id = id.parse().map_err(|_| wrong(row, "its message id would be too long"))?;
         let Self { sku, kind, quantity, at, reference, .. } = self;
         Ok(Message { message_id, sku, kind, quantity, occurred_at: at, reference, name: None, version: None })
     }
@@ -99,10 +101,10 @@ fn wrong(row: u64, words: &str) -> RetailError {
     RetailError::Row { row, words: words.to_owned() }
 }
 
-/// The rows of a file, each with its number.
+/// Reads the rows of a file with their numbers.
 ///
 /// # Errors
-/// [`RetailError::Header`]; each row may be a [`RetailError::Row`].
+/// [`RetailError::Header`]; each row can be a [`RetailError::Row`].
 pub fn rows<R: Read>(file: R) -> Result<impl Iterator<Item = Result<(u64, Row), RetailError>>, RetailError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let header = reader.byte_headers().map_err(|error| unreadable(1, &error))?.clone();
@@ -123,7 +125,7 @@ pub fn rows<R: Read>(file: R) -> Result<impl Iterator<Item = Result<(u64, Row), 
     }))
 }
 
-/// The text of a field: UTF-8, or else Windows-1252, in which every byte is a character.
+/// Decodes a field as UTF-8, or else as Windows-1252, in which every byte is a character.
 fn text_of(field: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(field) {
         Ok(text) => Cow::Borrowed(text),
@@ -134,17 +136,17 @@ fn text_of(field: &[u8]) -> Cow<'_, str> {
 fn unreadable(row: u64, error: &csv::Error) -> RetailError {
     match error.kind() {
         csv::ErrorKind::Io(error) => wrong(row, &format!("it cannot be read: {}", error.kind())),
-        _ => wrong(row, "it is no row of CSV"),
+        _ => wrong(row, "it is not a valid CSV row"),
     }
 }
 
 fn read(row: u64, fields: &[String; COLUMNS.len()]) -> Result<Row, RetailError> {
     let [invoice, code, description, quantity, date, price, customer] = fields;
-    let Some(sku) = product(code) else { return Ok(Row::NoProduct(code.to_ascii_uppercase())) };
-    let quantity: i64 = quantity.parse().map_err(|_| wrong(row, "its Quantity is no whole number"))?;
-    let price: f64 = price.parse().map_err(|_| wrong(row, "its UnitPrice is no number"))?;
+    let Some(sku) = parse_sku(code) else { return Ok(Row::NoProduct(code.to_ascii_uppercase())) };
+    let quantity: i64 = quantity.parse().map_err(|_| wrong(row, "its Quantity is not a whole number"))?;
+    let price: f64 = price.parse().map_err(|_| wrong(row, "its UnitPrice is not a number"))?;
     let at = moment(date).ok_or_else(|| {
-        wrong(row, "its InvoiceDate is no time such as 2010-12-01 08:26:00 or 12/1/2010 8:26")
+        wrong(row, "its InvoiceDate is not a time such as 2010-12-01 08:26:00 or 12/1/2010 8:26")
     })?;
     let units = Units::try_from(quantity.unsigned_abs()).ok().filter(|units| units.get() > 0);
     let units = units.ok_or_else(|| wrong(row, "its Quantity is 0 or too large"))?;
@@ -160,8 +162,8 @@ fn read(row: u64, fields: &[String; COLUMNS.len()]) -> Result<Row, RetailError> 
     Ok(Row::Product(Change { sku, kind, quantity: units, at, reference: reference.parse().ok(), name }))
 }
 
-/// A product's code is five digits and up to two letters; all others are postage, fees, samples and vouchers.
-fn product(code: &str) -> Option<Sku> {
+/// Parses a product code: five digits and up to two letters. All other codes are postage, fees, samples and vouchers.
+fn parse_sku(code: &str) -> Option<Sku> {
     let (digits, letters) = code.split_at_checked(5)?;
     let fits = digits.bytes().all(|byte| byte.is_ascii_digit())
         && letters.len() <= 2
@@ -169,8 +171,9 @@ fn product(code: &str) -> Option<Sku> {
     code.parse().ok().filter(|_| fits)
 }
 
-/// The moment of an invoice: as this data or the original workbook writes it, as spreadsheets in the United States do with
-/// two or four digits of the year, or in ISO 8601. Without an offset it is the shop's time, without a time its midnight.
+/// Parses the time of an invoice: in the format of this data or of the original workbook, in the US spreadsheet
+/// format with a year of two or four digits, or in ISO 8601. Without an offset, the time is local to the shop.
+/// Without a time, it is midnight.
 fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(moment);
@@ -180,7 +183,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 fn iso_time(text: &str) -> Option<DateTime> {
-    // jiff would take a year of two digits for one of the first century.
+    // jiff would read a two-digit year as a year of the first century.
     let year = text.split('-').next()?;
     (year.len() == 4).then(|| text.parse().ok()).flatten()
 }
@@ -199,10 +202,10 @@ fn spreadsheet_time(text: &str) -> Option<DateTime> {
     with_time.or_else(at_midnight)
 }
 
-/// What tells a file from others: the beginning of the SHA-256 of what it says.
+/// Returns the start of a file's SHA-256, which identifies the file.
 ///
 /// # Errors
-/// Those of reading.
+/// If reading fails.
 pub fn digest_of(mut file: impl Read) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -218,7 +221,7 @@ fn hex(hash: Sha256) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What must be known of all files before the first message: with how much each product opens.
+/// The totals of all files, which must be known before the first message: the opening stock of each product.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     files: BTreeSet<String>,
@@ -226,21 +229,21 @@ pub struct Survey {
     first: Option<Timestamp>,
     /// How many rows there are.
     pub rows: u64,
-    /// How many rows are about no product, by their stock code.
+    /// How many rows are not about a product, by stock code.
     pub skipped: BTreeMap<String, u64>,
 }
 
-/// Where a description stands: when, in which file, in which row.
-type Place = (Timestamp, String, u64);
+/// The position of a description: time, file and row.
+type Position = (Timestamp, String, u64);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Total {
     out: u64,
-    name: Option<(Place, ProductName)>,
+    name: Option<(Position, ProductName)>,
 }
 
 impl Survey {
-    /// Adds a file by its digest. One that was added before is not added again.
+    /// Adds a file by its digest. A file that was already added is ignored.
     ///
     /// # Errors
     /// [`RetailError`].
@@ -273,13 +276,13 @@ impl Survey {
         self.first = self.first.into_iter().chain([change.at]).min();
     }
 
-    /// How many products there are.
+    /// Returns the number of products.
     pub fn products(&self) -> usize {
         self.products.len()
     }
 
-    /// The message with which a product opens: a count of all that goes out of it, a minute before everything. Its id is
-    /// that of the set of files.
+    /// Returns the opening message of a product: a count of everything that leaves its stock, one minute before the
+    /// first row. Its id depends on the set of files.
     pub fn opening(&self, sku: &Sku) -> Option<Message> {
         let Total { out, name } = self.products.get(sku)?;
         let before = self.first?.saturating_add(SignedDuration::from_mins(-1)).unwrap_or(Timestamp::MIN);

@@ -1,4 +1,4 @@
-//! Which words find a product: those of its sku and of its name. [How](crate::shared::search) is the same as for leads.
+//! The search words of products: their skus and names. [The search](crate::shared::search) works as for leads.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,15 @@ use crate::base::values::name_parts;
 use crate::shared::search::{IndexWord, WordIndex, fold, index_words};
 use crate::store::{GuardedWrite, StoreError};
 
-/// The most words by which a product is found. A creation writes them all beside its messages, and another name may replace
-/// them all, in the 100 actions of one transaction.
+/// The most search words of a product. A new product writes them together with its messages, and a new name can
+/// replace all of them, within the 100 actions of one transaction.
 pub(super) const MAX_WORDS: usize = 24;
 
 /// The search index of products.
 pub(super) const WORDS: WordIndex = WordIndex { prefix: "FIND#", list: "product search" };
 
-/// The words by which a product is found: its sku, the words of its name, the parts of its sku; the first of them where
-/// they are more than [`MAX_WORDS`].
+/// Returns the search words of a product: its sku, the words of its name, and the parts of its sku, at most
+/// [`MAX_WORDS`].
 fn words_of(product: &Product) -> Vec<IndexWord> {
     let sku = product.sku.as_str();
     let mut words: Vec<String> = Vec::with_capacity(MAX_WORDS);
@@ -29,11 +29,11 @@ fn words_of(product: &Product) -> Vec<IndexWord> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Searched {
+pub(super) struct SearchItem {
     pub(super) sku: Sku,
 }
 
-/// Adds what brings the index from one state of a product to another. Movements add nothing.
+/// Adds the index changes between two states of a product. A movement changes nothing in the index.
 pub(super) fn reindex(
     mut write: GuardedWrite,
     before: Option<&Product>,
@@ -46,7 +46,7 @@ pub(super) fn reindex(
     for gone in old.iter().filter(|old| new.iter().all(|new| new.word != old.word)) {
         write = write.delete_derived("word", &WORDS.key(&gone.word, &after.sku));
     }
-    for item in WORDS.items(&new, &after.sku, &Searched { sku: after.sku.clone() })? {
+    for item in WORDS.items(&new, &after.sku, &SearchItem { sku: after.sku.clone() })? {
         write = write.put_derived("word", item);
     }
     Ok(write)
@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_product_has_no_more_words_than_a_transaction_holds_and_its_sku_is_one(
+        fn a_product_has_a_bounded_number_of_words_including_its_sku(
             sku in "[A-Z0-9][A-Z0-9._-]{0,39}", name in "[a-zé ,-]{1,110}x",
         ) {
             let words = words_of(&product(&sku, &name));

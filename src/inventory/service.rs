@@ -1,11 +1,11 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The feature as one value with its dependencies. Its methods are in the other files, one for each use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::shared::services::Services;
 use crate::store::Dynamo;
 
-/// Products, their movements, and messages that could not be applied.
+/// Products, their movements, and dead letters.
 #[derive(Clone)]
 pub struct Inventory {
     pub(super) dynamo: Dynamo,
@@ -14,7 +14,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(services: &Services) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
         Self { dynamo, clock, rng }

@@ -1,6 +1,7 @@
-//! Products in the table: reading, listing, adjusting by hand. Applying and parking stand beside.
+//! Products in the table: read, list and adjust. See `apply.rs` for messages and
+//! `parked.rs` for dead letters.
 
-pub use super::parked::ParkedPage;
+pub use super::parked::DeadLetterPage;
 
 use super::apply::put_product;
 use super::domain::{
@@ -12,14 +13,14 @@ use super::items::{IdempotencyRecord, MOVEMENTS, PRODUCTS, message_key, movement
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::store::ledger::Idempotency;
+use crate::store::idempotency::Idempotency;
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
 use crate::store::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
 
 const MOVEMENT_LIST: &str = "movements";
 
 impl Inventory {
-    /// A product, read consistently.
+    /// Reads a product, consistently.
     ///
     /// # Errors
     /// [`InventoryError::NotFound`].
@@ -28,18 +29,18 @@ impl Inventory {
     }
 }
 
-/// In which order products are listed.
+/// The order of a list of products.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
     /// Low stock first, then by sku.
     #[default]
     LowFirst,
-    /// By sku alone: nothing moves in it while somebody pages.
+    /// By sku alone. This order does not change while a reader pages through it.
     BySku,
 }
 
 impl Order {
-    /// The index that holds the order, and the name of its cursors.
+    /// Returns the index for this order, and the name of its cursors.
     fn index(self) -> (Index, &'static str) {
         match self {
             Self::LowFirst => (ALL_SCORE, "products"),
@@ -48,17 +49,17 @@ impl Order {
     }
 }
 
-/// One page of products.
+/// A page of products.
 #[derive(Debug, Default)]
 pub struct ProductPage {
     /// The products.
     pub products: Vec<Product>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Inventory {
-    /// A page of products. Two calls.
+    /// Lists products. Two calls.
     ///
     /// # Errors
     /// [`InventoryError::Cursor`] for a cursor of another list.
@@ -83,7 +84,8 @@ impl Inventory {
         let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
         let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
-        // The cursor is the index's own key: a product may have moved to another place since.
+        // The cursor holds the key in the index, because the product may have moved to another place in the list
+        // since.
         let last = page.items.last().filter(|_| page.more);
         let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
         let next = last.and_then(sku_of).zip(sort);
@@ -96,17 +98,17 @@ fn sku_of(item: &Item) -> Option<Sku> {
     item.get(PK)?.as_s().ok()?.strip_prefix("PRODUCT#")?.parse().ok()
 }
 
-/// One page of a product's movements.
+/// A page of a product's movements.
 #[derive(Debug, Default)]
 pub struct MovementPage {
-    /// The movements, last first.
+    /// The movements, newest first.
     pub movements: Vec<Movement>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Inventory {
-    /// A page of a product's movements, last first.
+    /// Lists a product's movements, newest first.
     ///
     /// # Errors
     /// [`InventoryError::NotFound`], [`InventoryError::Cursor`].
@@ -127,7 +129,7 @@ impl Inventory {
         }
         let page = self.dynamo.select(&select).await?;
         if page.items.is_empty() {
-            // A product has a movement: the one that made it.
+            // Every product has at least the movement that created it.
             self.find(sku).await?;
         }
         let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
@@ -137,21 +139,21 @@ impl Inventory {
     }
 }
 
-/// What a person sets a stock to, of which version, and why.
+/// A manual adjustment of a stock.
 #[derive(Debug, Clone)]
 pub struct Adjustment {
-    /// The product's version that they saw.
+    /// The product's version that the person saw.
     pub version: Version,
-    /// How many pieces there are.
+    /// The new stock.
     pub stock: Units,
-    /// Why.
+    /// The reason.
     pub reason: Option<Reference>,
-    /// The same request again has the same id and counts once.
+    /// The id that makes a repeated request count once.
     pub message_id: MessageId,
 }
 
 impl Inventory {
-    /// Adjusts a product's stock by hand: a COUNT by the way of all messages, of the version that the person saw.
+    /// Adjusts a product's stock by hand, as a COUNT message based on the version that the person saw.
     ///
     /// # Errors
     /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now,
@@ -179,17 +181,18 @@ impl Inventory {
         if matches!(outcome, Outcome::Applied(_)) {
             return Ok(now);
         }
-        // Only a version that is not the product's refuses a count; that which the same request made is no refusal.
-        match self.made_before(&delivery.message).await? {
+        // A count is refused only if its version is not the product's. If the same request changed the version
+        // earlier, it succeeded.
+        match self.same_adjustment(&delivery.message).await? {
             Some(true) => Ok(now),
             Some(false) => Err(InventoryError::KeyOfAnotherRequest),
             None => Err(InventoryError::Conflict(Box::new(now))),
         }
     }
 
-    /// Whether a request with this id made this count before, or something else; nothing if it made nothing. Its time is not
-    /// compared: it is that of each request.
-    async fn made_before(&self, message: &Message) -> Result<Option<bool>, InventoryError> {
+    /// Returns whether an earlier request with this id made the same count, or `None` if it made no movement. The
+    /// time is not compared, because each request sets it.
+    async fn same_adjustment(&self, message: &Message) -> Result<Option<bool>, InventoryError> {
         let item = self.dynamo.get(&message_key(&message.message_id)).await?;
         let Some(IdempotencyRecord { sku, version: Some(version), .. }) = item.map(from_item).transpose()?
         else {
@@ -205,18 +208,18 @@ impl Inventory {
     }
 }
 
-/// What a person changes of a product beside its stock.
+/// A change of a product's details.
 #[derive(Debug, Clone, Default)]
 pub struct DetailsChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<ProductName>,
-    /// Another low-stock mark.
+    /// The new low-stock mark.
     pub low_mark: Option<LowMark>,
 }
 
 impl Inventory {
-    /// Changes a product's name or low-stock mark. `version` is the one of these details that the person saw; movements
-    /// meanwhile are in nobody's way.
+    /// Changes a product's name or low-stock mark. `version` is the details version that the person saw. Concurrent
+    /// movements do not conflict.
     ///
     /// # Errors
     /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now.
@@ -243,7 +246,7 @@ impl Inventory {
             match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
                 Ok(()) => return Ok(after),
                 Err(WriteError::Store(error)) => return Err(error.into()),
-                // The stock moved, or somebody else changed the details: the next read says which.
+                // The stock has moved, or the details have changed. The next read tells which.
                 Err(WriteError::Refused(_)) => retries.backoff().await?,
             }
         }

@@ -6,7 +6,9 @@ mod product;
 mod spark;
 
 pub(super) use list::{ConsumersPage, NoProductsPage, ProductListPage};
-pub(super) use parked::{GroupView, OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+pub(super) use parked::{
+    ActionResult, DeadLetterFragment, DeadLetterListPage, DeadLetterView, GroupView, SingleDeadLetterPage,
+};
 pub(super) use product::{AdjustForm, DetailsForm, ProductPage};
 
 use jiff::civil::Date;
@@ -21,14 +23,14 @@ pub(super) struct ProductView {
     pub(super) sku: String,
     pub(super) name: String,
     pub(super) stock: u64,
-    /// Whether it is as low as its mark says.
+    /// Whether the stock is at or below the low-stock mark.
     pub(super) low: bool,
     pub(super) low_mark: u64,
     pub(super) version: u64,
     pub(super) details_version: u64,
     pub(super) created: DisplayTime,
     pub(super) updated: DisplayTime,
-    /// How it stood on the last days.
+    /// The stock of the last days.
     pub(super) spark: Spark,
 }
 
@@ -48,7 +50,7 @@ impl ProductView {
         }
     }
 
-    /// What its low stock is called.
+    /// Returns the label for low stock.
     pub(super) fn low_words(&self) -> &'static str {
         if self.stock == 0 { "None left" } else { "Low stock" }
     }

@@ -1,7 +1,7 @@
 //! The JSON API of leads.
 //!
-//! What always holds: a created thing answers 201 with `Location`, `ETag` and the thing; a changed one 200 with the
-//! thing as it now is; every change names the version it is of; a POST with an `Idempotency-Key` happens once.
+//! Invariants: creating a lead answers 201 with `Location`, `ETag` and the lead. Changing one answers 200 with the
+//! current lead. Every change names the version that it is based on. A POST with an `Idempotency-Key` happens once.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::base::fields::{Fields, FromFields, text, whole_number};
 use crate::base::identity::SignedIn;
 use crate::base::values::{Email, Name, UsState, Version};
 use crate::leads::Leads;
-use crate::store::ledger::{Answer, Idempotency, IdempotentRequest};
+use crate::store::idempotency::{Answer, Idempotency, IdempotentRequest};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query, VersionBody, WithKey, expected_version, if_match};
@@ -28,7 +28,7 @@ use crate::web::request::IfNoneMatch;
 use crate::web::respond::{answer, no_content, not_modified};
 use crate::web::routes::Routes;
 
-/// The routes of the JSON API.
+/// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Leads> {
     Routes::default()
         .get("/api/leads", Access::Agent, list_leads)
@@ -44,7 +44,7 @@ pub fn routes() -> Routes<Leads> {
         .get("/api/leads/{id}/history", Access::Agent, history)
 }
 
-/// The parameters of a list, as an address carries them.
+/// The query parameters of a list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListParameters {
@@ -106,7 +106,7 @@ async fn create(
     Ok(done.answer(answer))
 }
 
-/// The lead with its version as `ETag`.
+/// Answers 200 with the lead, and with its version as `ETag`.
 fn changed(lead: &Lead) -> Answer {
     answer(StatusCode::OK, lead, lead.version.get(), None)
 }
@@ -114,17 +114,17 @@ fn changed(lead: &Lead) -> Answer {
 async fn read(
     State(leads): State<Leads>,
     Path(id): Path<LeadId>,
-    seen: IfNoneMatch,
+    if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let lead = leads.find(id).await?;
     let tag = lead.version.to_string();
-    if seen.has(&tag) {
+    if if_none_match.has(&tag) {
         return Ok(not_modified(&tag));
     }
     Ok(changed(&lead).into_response())
 }
 
-/// A partial change: fields that are missing stay.
+/// A partial change. Missing fields keep their value.
 #[derive(Debug)]
 struct ChangeBody {
     version: Option<Version>,
@@ -172,8 +172,8 @@ async fn update(
     Ok(done.answer(changed))
 }
 
-/// A full change: what a GET answered, with other values. What people do not set by hand may stand in it, so that the
-/// thing can be sent back as it came; it is not changed.
+/// A full change: the body of a GET with other values. Read-only fields are allowed, so that a client can send back
+/// what it received, and are ignored.
 #[derive(Debug)]
 struct ReplaceBody {
     version: Option<Version>,

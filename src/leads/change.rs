@@ -1,7 +1,8 @@
-//! Changes of a lead: each one guarded write, from the version that was seen to the next one.
+//! Changes of a lead: each is one guarded write from the expected version to the next one.
 //!
-//! What always holds: a change names the version it is of; a refusal is explained by one consistent read, stale before
-//! rule-breaking; where a large order that was cut off stands in the way, that is settled first and the change goes on.
+//! Invariants: a change names the version that it is based on. One consistent read explains a refusal, and a stale
+//! version takes precedence over a broken rule. If an interrupted large order blocks a change, the order is reconciled
+//! first and the change is retried.
 
 use jiff::Timestamp;
 
@@ -11,19 +12,19 @@ use super::domain::{
 use super::error::{Conflict, LeadError};
 use super::items::{EmailItem, email_key, history_item, lead_item, lead_key, reindex, requeue};
 use super::reserved;
-use super::store::recalled;
+use super::store::replayed_answer;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::store::ledger::{Done, Idempotency, Lookup};
+use crate::store::idempotency::{Done, Idempotency, Lookup};
 use crate::store::{Condition, GuardedWrite, Retries, StoreError, Update, WriteError, to_attribute, to_item};
 
 impl Leads {
     /// Changes some fields of a lead.
     ///
     /// # Errors
-    /// [`LeadError::Conflict`] if `expected` is not the stored version, [`LeadError::RuleViolation`] if it is and a rule
-    /// forbids the change.
+    /// [`LeadError::Conflict`] if `expected` is not the stored version; [`LeadError::RuleViolation`] if it is, but a
+    /// rule forbids the change.
     pub async fn update(
         &self,
         id: LeadId,
@@ -34,7 +35,7 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let broken_rule = |lead: &Lead| change.broken_rule(lead);
         let Some(guard) = guard_of(change)? else {
-            // Not sent: no stored lead could allow it. Which of the two refusals it is, the read decides.
+            // No stored lead allows the change, so it is not sent. The read decides between conflict and violation.
             return Err(self.explain(id, expected, broken_rule).await?);
         };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
@@ -43,7 +44,7 @@ impl Leads {
     }
 }
 
-/// What the stored lead must satisfy beside its version, or nothing where no stored lead could allow the change.
+/// Returns the condition on the stored lead besides its version, or `None` if no stored lead allows the change.
 fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError> {
     let pipeline = match change.guard() {
         Guard::Never => return Ok(None),
@@ -64,10 +65,10 @@ fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError
 }
 
 impl Leads {
-    /// Takes a converted lead back to QUALIFIED, with a reason for the history. Who may do so is the route's matter.
+    /// Changes a converted lead back to QUALIFIED and records the reason in the history. The route checks the role.
     ///
     /// # Errors
-    /// As [`update`].
+    /// As [`update`](Self::update).
     pub async fn reopen(
         &self,
         id: LeadId,
@@ -84,10 +85,10 @@ impl Leads {
         self.alter(id, expected, &alteration, idempotency, rule).await
     }
 
-    /// Puts a withheld lead back in stock, at its old place in the queue of its state.
+    /// Puts a withheld lead back in stock, at its old position in the queue of its state.
     ///
     /// # Errors
-    /// As [`update`]; a lead that is not withheld breaks [`Rule::OnlyWithheldRestocks`].
+    /// As [`update`](Self::update). A lead that is not withheld breaks [`Rule::OnlyWithheldRestocks`].
     pub async fn restock(
         &self,
         id: LeadId,
@@ -102,10 +103,10 @@ impl Leads {
         self.alter(id, expected, &alteration, idempotency, rule).await
     }
 
-    /// Deletes a lead. Its history stays.
+    /// Deletes a lead and keeps its history.
     ///
     /// # Errors
-    /// As [`update`]; a lead that is out in an order breaks [`Rule::AssignedStays`].
+    /// As [`update`](Self::update). A lead in an open order breaks [`Rule::AssignedStays`].
     pub async fn delete(
         &self,
         id: LeadId,
@@ -131,27 +132,28 @@ impl Leads {
             match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
                 Ok(()) => return Ok(()),
                 Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(_)) => self.unsettled(id, expected, &mut retries, rule).await?,
+                Err(WriteError::Refused(_)) => {
+                    self.retry_or_explain(id, expected, &mut retries, rule).await?
+                }
             }
         }
     }
 }
 
-/// A change of one lead, whoever makes it.
+/// A change of one lead, independent of its use case.
 struct Alteration<'a> {
     action: Action,
     reason: Option<Reason>,
-    /// What the stored lead must satisfy beside its version.
+    /// The condition on the stored lead besides its version.
     guard: Option<Condition>,
     apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync),
 }
 
-/// How often a change is tried again whose refusal has no cause that can be seen: an order around its lead may just have
-/// ended.
+/// How often a change is retried after a refusal without a visible cause. The lead's order may have just ended.
 const ATTEMPTS: u32 = 8;
 
 impl Leads {
-    /// Makes a change of one lead. Where a large order that was cut off stands in its way, that is settled first.
+    /// Changes one lead. If an interrupted large order blocks the change, it is reconciled first.
     async fn alter(
         &self,
         id: LeadId,
@@ -162,34 +164,37 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let remembered = self.snapshots.at(id, expected);
-            let is_fresh = remembered.is_none();
-            let before = match remembered {
-                Some(seen) => seen,
+            let cached = self.snapshots.get(id, expected);
+            let was_read = cached.is_none();
+            let before = match cached {
+                Some(cached) => cached,
                 None => match self.fresh(id, expected).await {
-                    Err(LeadError::Conflict(conflict)) => return self.stale(conflict, idempotency).await,
+                    Err(LeadError::Conflict(conflict)) => {
+                        return self.stale_result(conflict, idempotency).await;
+                    }
                     before => before?,
                 },
             };
             if let Some(rule) = broken_rule(&before.lead) {
-                let refusal = match is_fresh {
+                let refusal = match was_read {
                     true => LeadError::violation(rule),
                     false => self.explain(id, expected, broken_rule).await?,
                 };
-                if let Some(refused) = self.refused(refusal, idempotency).await? {
-                    return refused;
+                if let Some(result) = self.unsent_result(refusal, idempotency).await? {
+                    return result;
                 }
             }
             let after = (alteration.apply)(&before.lead, self.clock.now());
             let write = Idempotency::record(idempotency, alteration.write(self, &before, &after)?, &after)?;
             match self.dynamo.write(write).await {
                 Ok(()) => {
-                    self.snapshots.keep(&StoredLead { lead: after.clone(), reservation: before.reservation });
+                    self.snapshots
+                        .insert(&StoredLead { lead: after.clone(), reservation: before.reservation });
                     return Ok(Done::Now(after));
                 }
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = recalled(idempotency, &refusal)? {
+                    if let Some(answer) = replayed_answer(idempotency, &refusal)? {
                         return Ok(Done::Replayed(answer));
                     }
                     if refusal.of("email") && !refusal.of("lead") {
@@ -197,21 +202,21 @@ impl Leads {
                     }
                 }
             }
-            self.unsettled(id, expected, &mut retries, broken_rule).await?;
+            self.retry_or_explain(id, expected, &mut retries, broken_rule).await?;
         }
     }
 }
 
 impl Alteration<'_> {
-    /// The change from one version to the next, with everything that belongs to it.
-    fn write(&self, leads: &Leads, seen: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
-        let before = &seen.lead;
+    /// Returns the write from one version to the next, including the history entry and the indexes.
+    fn write(&self, leads: &Leads, stored: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
+        let before = &stored.lead;
         let condition = Condition::is_number("version", before.version.get());
         let condition = match &self.guard {
             Some(guard) => condition.and(guard.clone()),
             None => condition,
         };
-        // What a rule has caused before is not the cause of this.
+        // `cause` names the rule behind the previous change, not behind this one.
         let update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
         let entry = HistoryEntry::of_change(before, after, self.action, self.reason.clone());
         let mut write = leads
@@ -225,7 +230,7 @@ impl Alteration<'_> {
                 .put("email", to_item(&email_key(&after.email.key()), &email)?, Condition::Absent)
                 .delete_derived("old email", &email_key(&before.email.key()));
         }
-        if let (Some(_), Some(order)) = (&seen.reservation, before.order_id) {
+        if let (Some(_), Some(order)) = (&stored.reservation, before.order_id) {
             write = reserved::check_open(write, order);
         }
         reindex(requeue(write, Some(before), Some(after))?, Some(before), Some(after))
@@ -233,8 +238,9 @@ impl Alteration<'_> {
 }
 
 impl Leads {
-    /// After a refusal: settles what stood in the way, if something did; otherwise says what the refusal means.
-    async fn unsettled(
+    /// Handles a refused write. Returns `Ok` if the change should be retried, otherwise the error that explains the
+    /// refusal. An interrupted large order that blocks the change is reconciled.
+    async fn retry_or_explain(
         &self,
         id: LeadId,
         expected: Version,
@@ -246,28 +252,28 @@ impl Leads {
             retries.backoff().await?;
             return Ok(());
         }
-        let Some((seen, since)) = self.resolve_with_history(stored, entries).await? else {
+        let Some((lead, since)) = self.resolve_with_history(stored, entries).await? else {
             retries.backoff().await?;
             return Ok(());
         };
-        self.snapshots.keep(&seen);
-        if seen.lead.version == expected && broken_rule(&seen.lead).is_none() && retries.failed() < ATTEMPTS {
-            // What stood in the way is gone since: another request settled it.
+        self.snapshots.insert(&lead);
+        if lead.lead.version == expected && broken_rule(&lead.lead).is_none() && retries.failed() < ATTEMPTS {
+            // Another request reconciled the blocking order after the write was refused.
             retries.backoff().await?;
             return Ok(());
         }
-        Err(meaning(seen.lead, since, expected, broken_rule))
+        Err(refusal_error(lead.lead, since, expected, broken_rule))
     }
 
-    /// The lead as it stood at the expected version: from memory, or read.
+    /// Returns the lead at the expected version, from the cache or from the table.
     async fn snapshot(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
-        match self.snapshots.at(id, expected) {
-            Some(seen) => Ok(seen),
+        match self.snapshots.get(id, expected) {
+            Some(cached) => Ok(cached),
             None => self.fresh(id, expected).await,
         }
     }
 
-    /// The lead as it stands, if that is the expected version.
+    /// Reads the current lead. Fails with a conflict if it is not at the expected version.
     async fn fresh(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
         let (fresh, since) = self.read_since(id, expected).await?;
         if fresh.lead.version == expected {
@@ -277,15 +283,15 @@ impl Leads {
         }
     }
 
-    /// What a change comes to that was not sent, since its write would be refused so. `None` if the stored lead no longer
-    /// breaks the rule, for example because its order ended.
-    async fn refused(
+    /// Returns the result of a change that is not sent because a write would be refused. `None` means that the stored
+    /// lead no longer breaks the rule, for example because its order ended.
+    async fn unsent_result(
         &self,
         refusal: LeadError,
         idempotency: Option<&Idempotency<'_, Lead>>,
     ) -> Result<Option<Result<Done<Lead>, LeadError>>, LeadError> {
         Ok(match refusal {
-            LeadError::Conflict(conflict) => Some(self.stale(conflict, idempotency).await),
+            LeadError::Conflict(conflict) => Some(self.stale_result(conflict, idempotency).await),
             LeadError::RuleViolation(_) => match Idempotency::look_up(idempotency, &self.dynamo).await? {
                 Lookup::Other => Some(Err(LeadError::KeyOfAnotherRequest)),
                 Lookup::Same(_) | Lookup::Nothing => Some(Err(refusal)),
@@ -294,8 +300,8 @@ impl Leads {
         })
     }
 
-    /// A stale request may be the repetition of one that succeeded: then the ledger has its answer.
-    async fn stale(
+    /// Answers a stale request. If it repeats a request that succeeded, the idempotency record has its answer.
+    async fn stale_result(
         &self,
         conflict: Box<Conflict>,
         idempotency: Option<&Idempotency<'_, Lead>>,
@@ -307,7 +313,7 @@ impl Leads {
         }
     }
 
-    /// What a change would be refused for, by one consistent read.
+    /// Reads the lead consistently and returns why the change is refused.
     async fn explain(
         &self,
         id: LeadId,
@@ -315,12 +321,12 @@ impl Leads {
         broken_rule: impl Fn(&Lead) -> Option<Rule>,
     ) -> Result<LeadError, LeadError> {
         let (fresh, since) = self.read_since(id, expected).await?;
-        Ok(meaning(fresh.lead, since, expected, broken_rule))
+        Ok(refusal_error(fresh.lead, since, expected, broken_rule))
     }
 }
 
-/// What a refusal means: changed meanwhile, or a broken rule, in this order.
-fn meaning(
+/// Returns the error that explains a refusal: a conflict, or else a broken rule.
+fn refusal_error(
     fresh: Lead,
     since: Vec<HistoryEntry>,
     expected: Version,

@@ -1,7 +1,7 @@
-//! What a lead is, how it may change, and which rules a change must keep. Pure: time and ids are arguments.
+//! Leads, their changes, and the rules for changes. Pure: time and ids are arguments.
 //!
-//! A change is decided by DynamoDB, not here: [`LeadChange::guard`] says what the stored lead must satisfy for the
-//! change to be allowed, and [`LeadChange::broken_rule`] names, after a refusal, the rule that it broke.
+//! DynamoDB decides whether a change is allowed: [`LeadChange::guard`] is the condition on the stored lead. When
+//! DynamoDB refuses a change, [`LeadChange::broken_rule`] names the rule that the change broke.
 
 mod history;
 mod rules;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::identity::Actor;
-use crate::base::values::{Email, Invalid, Name, OrderId, UsState, Version, text_value, time_ordered_id};
+use crate::base::values::{Email, Invalid, Name, OrderId, UsState, Version, text_enum, time_ordered_id};
 
 time_ordered_id!(
     /// A lead's id.
@@ -35,10 +35,10 @@ time_ordered_id!(
 pub struct Score(u8);
 
 impl Score {
-    /// The least score with which a lead may be CONVERTED.
+    /// The lowest score of a CONVERTED lead.
     pub const TO_CONVERT: Self = Self(80);
 
-    /// The score as a number, 0 to 100.
+    /// Returns the score as a number from 0 to 100.
     pub fn get(self) -> u8 {
         self.0
     }
@@ -79,33 +79,21 @@ impl fmt::Display for Score {
     }
 }
 
-/// The lead's place in the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Status {
-    /// Known, not yet judged.
+text_enum! {
+    /// The lead's place in the pipeline.
+    #[derive(Default)]
+    pub enum Status, "A status is PROSPECT, QUALIFIED or CONVERTED.";
+    /// Known, but not yet assessed.
     #[default]
-    Prospect,
+    Prospect = "PROSPECT",
     /// Worth an agent's time.
-    Qualified,
-    /// Bought; only an administrator reopens it.
-    Converted,
+    Qualified = "QUALIFIED",
+    /// Bought. Only an administrator can reopen the lead.
+    Converted = "CONVERTED",
 }
 
 impl Status {
-    /// All, in the order of the pipeline.
-    pub const ALL: [Self; 3] = [Self::Prospect, Self::Qualified, Self::Converted];
-
-    /// The name in JSON and in the table, for example `PROSPECT`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Prospect => "PROSPECT",
-            Self::Qualified => "QUALIFIED",
-            Self::Converted => "CONVERTED",
-        }
-    }
-
-    /// The name for people, for example `Prospect`.
+    /// Returns the name for people, for example `Prospect`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Prospect => "Prospect",
@@ -114,7 +102,7 @@ impl Status {
         }
     }
 
-    /// The name in style sheets, for example `prospect`.
+    /// Returns the name in style sheets, for example `prospect`.
     pub fn slug(&self) -> &'static str {
         match self {
             Self::Prospect => "prospect",
@@ -124,50 +112,23 @@ impl Status {
     }
 }
 
-impl FromStr for Status {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Invalid::new("A status is PROSPECT, QUALIFIED or CONVERTED."))
-    }
-}
-
-text_value!(Status);
-
-/// Whether a lead is free to be sold. Orders set it, never a person by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Stock {
+text_enum! {
+    /// Whether a lead can be sold. Orders set the stock; people do not edit it.
+    #[derive(Default)]
+    pub enum Stock, "A stock is UNASSIGNED, ASSIGNED, FULFILLED or WITHHELD.";
     /// Free.
     #[default]
-    Unassigned,
-    /// Out in an open order.
-    Assigned,
+    Unassigned = "UNASSIGNED",
+    /// In an open order.
+    Assigned = "ASSIGNED",
     /// Delivered in a fulfilled order.
-    Fulfilled,
-    /// Kept out of stock after a bad contact, until an agent puts it back.
-    Withheld,
+    Fulfilled = "FULFILLED",
+    /// Kept out of stock after a bad contact until an agent puts it back.
+    Withheld = "WITHHELD",
 }
 
 impl Stock {
-    /// All, in the order of a lead's life.
-    pub const ALL: [Self; 4] = [Self::Unassigned, Self::Assigned, Self::Fulfilled, Self::Withheld];
-
-    /// The name in JSON and in the table, for example `UNASSIGNED`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Unassigned => "UNASSIGNED",
-            Self::Assigned => "ASSIGNED",
-            Self::Fulfilled => "FULFILLED",
-            Self::Withheld => "WITHHELD",
-        }
-    }
-
-    /// The name for people, for example `Unassigned`.
+    /// Returns the name for people, for example `Unassigned`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Unassigned => "Unassigned",
@@ -177,7 +138,7 @@ impl Stock {
         }
     }
 
-    /// The name in style sheets, for example `unassigned`.
+    /// Returns the name in style sheets, for example `unassigned`.
     pub fn slug(&self) -> &'static str {
         match self {
             Self::Unassigned => "unassigned",
@@ -188,20 +149,7 @@ impl Stock {
     }
 }
 
-impl FromStr for Stock {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|stock| stock.as_str().eq_ignore_ascii_case(text.trim()))
-            .ok_or_else(|| Invalid::new("A stock is UNASSIGNED, ASSIGNED, FULFILLED or WITHHELD."))
-    }
-}
-
-text_value!(Stock);
-
-/// A person who may buy, as stored and as JSON shows them.
+/// A person who may buy, as stored and as shown in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lead {
@@ -209,36 +157,36 @@ pub struct Lead {
     pub id: LeadId,
     /// The person's name.
     pub name: Name,
-    /// Their e-mail address, unique among leads without regard to case.
+    /// The email address, unique among leads regardless of case.
     pub email: Email,
-    /// Their US state, where known.
+    /// The US state, if known.
     pub state: Option<UsState>,
-    /// How likely they are to buy.
+    /// The lead score.
     pub lead_score: Score,
-    /// Their place in the pipeline.
+    /// The place in the pipeline.
     pub status: Status,
-    /// Whether they are free to be sold.
+    /// Whether the lead can be sold.
     pub stock: Stock,
-    /// The order that has it or was given it; none while it is free or withheld.
+    /// The order that contains the lead or delivered it, or `None` if the lead is free or withheld.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// 1 at creation, one more with every accepted change.
+    /// 1 at creation, plus one for each accepted change.
     pub version: Version,
     /// When the lead was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the lead was last changed.
     pub updated_at: Timestamp,
-    /// Who changed it last.
+    /// Who changed the lead last.
     pub updated_by: Actor,
 }
 
 impl Lead {
-    /// The state in whose queue it waits to be sold, if it does.
+    /// Returns the state whose queue contains the lead, if the lead is free.
     pub fn free_in(&self) -> Option<UsState> {
         self.state.filter(|_| self.stock == Stock::Unassigned)
     }
 
-    /// The same lead with another stock, as one more accepted change.
+    /// Returns the lead at its next version, with another stock.
     pub fn moved(&self, stock: Stock, order: Option<OrderId>, now: Timestamp, by: Actor) -> Self {
         Self {
             stock,
@@ -250,7 +198,7 @@ impl Lead {
         }
     }
 
-    /// The value of a field, as the history keeps it.
+    /// Returns the value of a field, in the representation of the history.
     pub fn value(&self, field: LeadField) -> Value {
         match field {
             LeadField::Name => self.name.as_str().into(),
@@ -263,7 +211,7 @@ impl Lead {
     }
 }
 
-/// A field of a lead that the history follows.
+/// A field of a lead whose changes the history records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LeadField {
@@ -282,13 +230,13 @@ pub enum LeadField {
 }
 
 impl LeadField {
-    /// All, in the order in which pages show them.
+    /// All fields, in the order in which pages show them.
     pub const ALL: [Self; 6] =
         [Self::Name, Self::Email, Self::State, Self::LeadScore, Self::Status, Self::Stock];
-    /// Those that a person edits.
+    /// The fields that people edit.
     pub const EDITABLE: [Self; 5] = [Self::Name, Self::Email, Self::State, Self::LeadScore, Self::Status];
 
-    /// The name in JSON, in forms and in the table.
+    /// Returns the name in JSON, in forms and in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -300,7 +248,7 @@ impl LeadField {
         }
     }
 
-    /// The name for people.
+    /// Returns the name for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::Name => "Name",
@@ -313,27 +261,30 @@ impl LeadField {
     }
 }
 
-/// What a person gives for a new lead.
+/// The input for a new lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewLead {
     /// The person's name.
     pub name: Name,
-    /// Their e-mail address.
+    /// The email address.
     pub email: Email,
-    /// Their US state, where known.
+    /// The US state, if known.
     #[serde(default)]
     pub state: Option<UsState>,
-    /// How likely they are to buy; 0 unless given.
+    /// The lead score. The default is 0.
     #[serde(default)]
     pub lead_score: Score,
-    /// Their place in the pipeline; PROSPECT unless given.
+    /// The place in the pipeline. The default is PROSPECT.
     #[serde(default)]
     pub status: Status,
 }
 
 impl NewLead {
-    /// The lead as it will be stored, or the rule that it breaks.
+    /// Returns the lead at its first version.
+    ///
+    /// # Errors
+    /// The [`Rule`] that the lead breaks.
     pub fn into_lead(self, id: LeadId, now: Timestamp, by: Actor) -> Result<Lead, Rule> {
         if self.status == Status::Converted && self.lead_score < Score::TO_CONVERT {
             return Err(Rule::ConvertNeedsScore);

@@ -1,30 +1,30 @@
-//! What can be wrong with a request about leads.
+//! Why a request about leads fails.
 
 use http::StatusCode;
 use serde_json::json;
 
 use super::domain::{HistoryEntry, Lead, LeadId, Rule};
 use crate::base::telemetry::tally;
-use crate::store::ledger::KeyReused;
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a request about leads was not done.
+/// Why a request about leads failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LeadError {
-    /// There is no such lead, or no longer.
+    /// The lead does not exist, or was deleted.
     #[error("there is no lead {0}")]
     NotFound(LeadId),
-    /// The version sent is not the version stored.
+    /// The version that was sent is not the stored version.
     #[error("the lead has changed since it was read")]
     Conflict(Box<Conflict>),
-    /// The version is right and a rule forbids the change.
+    /// The version is right, but a rule forbids the change.
     #[error("{}", .0.words())]
     RuleViolation(Rule),
-    /// The idempotency key was used for another request.
+    /// The idempotency key was already used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The cursor is none of this list's.
+    /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.
@@ -32,12 +32,12 @@ pub enum LeadError {
     Store(#[from] StoreError),
 }
 
-/// What the loser of a race is shown.
+/// A conflict: the current lead and the changes that the request did not know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
-    /// The lead as it is now.
+    /// The current lead.
     pub fresh: Lead,
-    /// What happened since the version that was sent, newest first, at most [`Conflict::MOST_CHANGES`].
+    /// The changes since the version that was sent, newest first, at most [`Conflict::MAX_CHANGES`].
     pub since: Vec<HistoryEntry>,
 }
 
@@ -54,7 +54,7 @@ impl From<DeadlineExceeded> for LeadError {
 }
 
 impl LeadError {
-    /// This rule forbids what was asked, which is counted.
+    /// Returns a rule violation and counts it in the metrics.
     pub(super) fn violation(rule: Rule) -> Self {
         tally::rule_violation();
         Self::RuleViolation(rule)
@@ -62,8 +62,8 @@ impl LeadError {
 }
 
 impl Conflict {
-    /// The most changes that a conflict names.
-    pub const MOST_CHANGES: usize = 20;
+    /// The most changes that a conflict lists.
+    pub const MAX_CHANGES: usize = 20;
 }
 
 impl IntoProblem for LeadError {
@@ -73,7 +73,7 @@ impl IntoProblem for LeadError {
                 StatusCode::NOT_FOUND,
                 "not-found",
                 "There is no such lead",
-                "It was deleted, or never was. Look for it in the list.",
+                "It was deleted or never existed. Look for it in the list.",
             ),
             LeadError::Conflict(conflict) => Problem::new(
                 StatusCode::CONFLICT,

@@ -1,9 +1,7 @@
-//! What people send with the forms of leads: read as typed, then understood, with all that is wrong in it at once.
-//! Pure.
+//! Reads the forms of leads: first as typed, then as values, with all errors at once. Pure.
 //!
-//! What always holds: a form can be shown again with every character that was typed; a change holds only the fields
-//! whose meaning differs from what the person saw, so that two people who edit different fields never overwrite each
-//! other.
+//! Invariants: a form can be shown again exactly as it was typed. A change contains only the fields whose value differs
+//! from what the person saw, so two people who edit different fields never overwrite each other.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +15,15 @@ use super::search::SearchQuery;
 use super::{Filter, Sort};
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, UsState, Version};
-use crate::store::ledger::IdempotentRequest;
+use crate::store::idempotency::IdempotentRequest;
 use crate::web::error::WebError;
 
-/// One thing for each field that a person edits.
+/// One value for each field that people edit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PerField<T> {
     /// For the name.
     pub name: T,
-    /// For the e-mail address.
+    /// For the email address.
     pub email: T,
     /// For the state.
     pub state: T,
@@ -35,13 +33,13 @@ pub struct PerField<T> {
     pub status: T,
 }
 
-/// The fields as texts, as inputs hold them: no state is the empty text, a status is `PROSPECT`.
+/// The fields as the text of form inputs: no state is empty text, and a status is for example `PROSPECT`.
 pub type Texts = PerField<String>;
-/// What is wrong with each field, in words.
+/// The error message of each field.
 pub type Messages = PerField<Option<String>>;
 
 impl<T> PerField<T> {
-    /// One thing made for each field.
+    /// Calls `make` for each field.
     pub fn from_fn(mut make: impl FnMut(LeadField) -> T) -> Self {
         Self {
             name: make(LeadField::Name),
@@ -52,7 +50,7 @@ impl<T> PerField<T> {
         }
     }
 
-    /// The thing for a field; none for the stock, which nobody edits.
+    /// Returns the value for a field, or `None` for the stock, which people do not edit.
     pub fn get(&self, field: LeadField) -> Option<&T> {
         match field {
             LeadField::Name => Some(&self.name),
@@ -64,14 +62,14 @@ impl<T> PerField<T> {
         }
     }
 
-    /// The fields with their things, in the order of the pages.
+    /// Iterates over the fields and their values in the order in which pages show them.
     pub fn iter(&self) -> impl Iterator<Item = (LeadField, &T)> {
         LeadField::EDITABLE.into_iter().filter_map(|field| Some((field, self.get(field)?)))
     }
 }
 
 impl Texts {
-    /// A lead's fields.
+    /// Returns a lead's fields as text.
     pub fn of(lead: &Lead) -> Self {
         Self::from_fn(|field| text_of(&lead.value(field)))
     }
@@ -88,7 +86,7 @@ impl Texts {
     }
 }
 
-/// A field's value, as the history keeps it, as text; nothing is the empty text.
+/// Converts a field's value from the history to text. Null becomes empty text.
 pub fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -97,92 +95,91 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// The pairs of a form. Of a name that comes twice the last counts, and names that nobody asks for are ignored.
+/// The name-value pairs of a form. The last value of a repeated name wins, and unknown names are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct RawForm(BTreeMap<String, String>);
 
 impl RawForm {
-    /// What was typed under a name.
+    /// Returns the value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// This form as a request that happens once.
+    /// Returns this form as an idempotent request.
     pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
-    /// This form as a request that happens once, if it carries a key. What was typed belongs to the key: a page that a
-    /// browser brought back has an old one.
+    /// Returns this form as an idempotent request, if it has a key. The typed text is part of the request, because a
+    /// page that a browser restored sends an old key.
     pub fn once_by_key(&self, path: &str, who: &SignedIn, now: Timestamp) -> Option<IdempotentRequest> {
         self.get("key").filter(|key| !key.is_empty()).map(|_| self.once(path, who, now))
     }
 
-    /// What was typed into the fields of a new lead.
+    /// Returns the typed text of a new lead's fields.
     pub fn typed(&self) -> Texts {
         Texts::from_fn(|field| self.get(field.as_str()).unwrap_or_default().to_owned())
     }
 
-    /// The version of the record that the form shows.
+    /// Returns the version of the record that the form shows.
     ///
     /// # Errors
-    /// [`WebError::VersionMissing`], or [`WebError::Invalid`] if it is no version.
+    /// [`WebError::VersionMissing`] if there is none, or [`WebError::Invalid`] if it is not a version.
     pub fn version(&self) -> Result<Version, WebError> {
         let text = self.get("version").ok_or(WebError::VersionMissing)?;
         text.parse().map_err(|invalid| WebError::field("version", &invalid))
     }
 }
 
-/// The new lead that the fields say, or what is wrong with each of them.
+/// Parses the fields of a new lead.
 ///
 /// # Errors
-/// A message for each field that is wrong.
+/// A message for each invalid field.
 pub fn new_lead(typed: &Texts) -> Result<NewLead, Box<Messages>> {
-    let mut wrong = Box::<Messages>::default();
-    let name = read(&typed.name, &mut wrong.name, str::parse);
-    let email = read(&typed.email, &mut wrong.email, str::parse);
-    let state = read(&typed.state, &mut wrong.state, parse_state);
-    let lead_score = read(&typed.lead_score, &mut wrong.lead_score, str::parse);
-    let status = read(&typed.status, &mut wrong.status, str::parse);
+    let mut errors = Box::<Messages>::default();
+    let name = read(&typed.name, &mut errors.name, str::parse);
+    let email = read(&typed.email, &mut errors.email, str::parse);
+    let state = read(&typed.state, &mut errors.state, parse_state);
+    let lead_score = read(&typed.lead_score, &mut errors.lead_score, str::parse);
+    let status = read(&typed.status, &mut errors.status, str::parse);
     match (name, email, state, lead_score, status) {
         (Some(name), Some(email), Some(state), Some(lead_score), Some(status)) => {
             Ok(NewLead { name, email, state, lead_score, status })
         }
-        _ => Err(wrong),
+        _ => Err(errors),
     }
 }
 
-/// An edit as it was sent: what the person saw, and what they made of it.
+/// A submitted edit: the values that the person saw and the values that they typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The version that they saw.
+    /// The version that the person saw.
     pub version: Version,
-    /// The values that they saw.
+    /// The values that the person saw.
     pub base: Texts,
-    /// The values that they sent, as typed.
+    /// The submitted values, as typed.
     pub typed: Texts,
-    /// Fields that somebody else changed too, and for which they did not choose yet. Their own value stands in
-    /// `typed`.
+    /// Fields that another person changed too and that need a choice. `typed` has the person's own value.
     pub undecided: Vec<LeadField>,
 }
 
 impl Edit {
-    /// Reads an edit: `version`, `base.FIELD` for what was seen, `FIELD` for what was typed (as seen, if it is not
-    /// sent). A field whose value is to be chosen sends `mine.FIELD` as well.
+    /// Reads an edit. The form sends `version`, `base.FIELD` for the value that the person saw, and `FIELD` for the
+    /// typed value, which defaults to the base. A field that needs a choice also sends `mine.FIELD`.
     ///
     /// # Errors
-    /// [`WebError::VersionMissing`]; [`WebError::Malformed`] if the form does not say what the person saw.
+    /// [`WebError::VersionMissing`] if there is no version; [`WebError::Malformed`] if a base value is missing.
     pub fn of(form: &RawForm) -> Result<Self, WebError> {
         let version = form.version()?;
-        let seen = |field: LeadField| form.get(&format!("base.{}", field.as_str()));
-        if let Some(field) = LeadField::EDITABLE.into_iter().find(|field| seen(*field).is_none()) {
+        let base_value = |field: LeadField| form.get(&format!("base.{}", field.as_str()));
+        if let Some(field) = LeadField::EDITABLE.into_iter().find(|field| base_value(*field).is_none()) {
             let message =
-                format!("The form does not say which {} it began with. Open it again.", field.as_str());
+                format!("The form does not say which {} it started with. Open it again.", field.as_str());
             return Err(WebError::Malformed(message));
         }
-        let base = Texts::from_fn(|field| seen(field).unwrap_or_default().to_owned());
+        let base = Texts::from_fn(|field| base_value(field).unwrap_or_default().to_owned());
         let mut undecided = Vec::new();
         let typed = Texts::from_fn(|field| {
             let mine = form.get(&format!("mine.{}", field.as_str()));
@@ -190,65 +187,65 @@ impl Edit {
             if sent.is_none() && mine.is_some() {
                 undecided.push(field);
             }
-            sent.or(mine).or(seen(field)).unwrap_or_default().to_owned()
+            sent.or(mine).or(base_value(field)).unwrap_or_default().to_owned()
         });
         Ok(Self { version, base, typed, undecided })
     }
 
-    /// The fields whose meaning differs from what was seen; white space around a name is no difference.
+    /// Returns the fields whose value differs from what the person saw. White space around a name makes no difference.
     ///
     /// # Errors
-    /// A message for each changed field that is wrong.
+    /// A message for each invalid field that the person changed.
     pub fn change(&self) -> Result<LeadChange, Box<Messages>> {
         let (base, typed) = (&self.base, &self.typed);
-        let mut wrong = Box::<Messages>::default();
+        let mut errors = Box::<Messages>::default();
         let change = LeadChange {
-            name: changed(&base.name, &typed.name, &mut wrong.name, str::parse, ToString::to_string),
-            email: changed(&base.email, &typed.email, &mut wrong.email, str::parse, ToString::to_string),
-            state: changed(&base.state, &typed.state, &mut wrong.state, parse_state, state_text),
+            name: changed(&base.name, &typed.name, &mut errors.name, str::parse, ToString::to_string),
+            email: changed(&base.email, &typed.email, &mut errors.email, str::parse, ToString::to_string),
+            state: changed(&base.state, &typed.state, &mut errors.state, parse_state, state_text),
             lead_score: changed(
                 &base.lead_score,
                 &typed.lead_score,
-                &mut wrong.lead_score,
+                &mut errors.lead_score,
                 str::parse,
                 ToString::to_string,
             ),
-            status: changed(&base.status, &typed.status, &mut wrong.status, str::parse, ToString::to_string),
+            status: changed(&base.status, &typed.status, &mut errors.status, str::parse, ToString::to_string),
         };
-        if *wrong == Messages::default() { Ok(change) } else { Err(wrong) }
+        if *errors == Messages::default() { Ok(change) } else { Err(errors) }
     }
 
-    /// The fields as the person wants them, where `change` is what they changed.
-    pub fn wanted(&self, change: &LeadChange) -> Texts {
+    /// Returns the values that the person saw, with `change` applied.
+    pub fn with_change(&self, change: &LeadChange) -> Texts {
         self.base.overlaid(change)
     }
 }
 
-/// The rule that was broken, beside the field that it is about.
-pub fn beside(rule: Rule) -> Messages {
+/// Returns a broken rule as the error message of its field.
+pub fn rule_message(rule: Rule) -> Messages {
     Messages::from_fn(|field| (field == rule.field()).then(|| rule.words().to_owned()))
 }
 
 fn read<T>(
     text: &str,
-    wrong: &mut Option<String>,
+    error: &mut Option<String>,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
 ) -> Option<T> {
-    parse(text).map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
+    parse(text).map_err(|invalid| *error = Some(invalid.to_string())).ok()
 }
 
 fn changed<T>(
     base: &str,
     typed: &str,
-    wrong: &mut Option<String>,
+    error: &mut Option<String>,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
     text: impl FnOnce(&T) -> String + Copy,
 ) -> Option<T> {
-    // What stands in the table is not questioned.
+    // A stored value is not validated again.
     if typed == base {
         return None;
     }
-    read(typed, wrong, parse).filter(|value| text(value) != base)
+    read(typed, error, parse).filter(|value| text(value) != base)
 }
 
 fn parse_state(text: &str) -> Result<Option<UsState>, Invalid> {
@@ -259,7 +256,7 @@ fn state_text(state: &Option<UsState>) -> String {
     state.map(|state| state.to_string()).unwrap_or_default()
 }
 
-/// What the list is asked for, as it stands behind the question mark.
+/// The query parameters of the list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ListQuery {
@@ -272,27 +269,27 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// Leads on one page.
+    /// The number of leads on one page.
     pub const LIMIT: u16 = 25;
 
-    /// The request that it means.
+    /// Parses the parameters.
     ///
     /// # Errors
-    /// [`WebError::Invalid`] for the first parameter that is wrong.
+    /// [`WebError::Invalid`] for the first invalid parameter.
     pub fn request(&self) -> Result<ListRequest, WebError> {
-        let wrong = |field: &'static str| move |invalid: Invalid| WebError::field(field, &invalid);
-        let status = optional(&self.status, str::parse).map_err(wrong("status"))?;
-        let state = optional(&self.state, str::parse).map_err(wrong("state"))?;
-        let stock = optional(&self.stock, str::parse).map_err(wrong("stock"))?;
-        let filter = Filter::of(status, state, stock).map_err(wrong("stock"))?;
-        let query = SearchQuery::parse(&self.q).map_err(wrong("q"))?;
-        let sort = optional(&self.sort, str::parse::<Sort>).map_err(wrong("sort"))?.unwrap_or_default();
-        // These have an order of their own, which the page shows.
-        let has_own_order = query.is_some() || filter.stock.is_some();
+        let at = |field: &'static str| move |invalid: Invalid| WebError::field(field, &invalid);
+        let status = optional(&self.status, str::parse).map_err(at("status"))?;
+        let state = optional(&self.state, str::parse).map_err(at("state"))?;
+        let stock = optional(&self.stock, str::parse).map_err(at("stock"))?;
+        let filter = Filter::of(status, state, stock).map_err(at("stock"))?;
+        let query = SearchQuery::parse(&self.q).map_err(at("q"))?;
+        let sort = optional(&self.sort, str::parse::<Sort>).map_err(at("sort"))?.unwrap_or_default();
+        // The page says that these lists have a fixed sort order.
+        let has_fixed_order = query.is_some() || filter.stock.is_some();
         Ok(ListRequest {
             query,
             filter,
-            sort: if has_own_order { Sort::Newest } else { sort },
+            sort: if has_fixed_order { Sort::Newest } else { sort },
             limit: Self::LIMIT,
             cursor: self.cursor.clone().filter(|cursor| !cursor.is_empty()),
         })
@@ -312,9 +309,9 @@ mod tests {
         RawForm(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
-    /// A form as a page sends it: Ann as she was seen, and what was typed over her.
+    /// Reads a form as a page sends it: a lead named Ann, changed by `typed`.
     fn edit(typed: &[(&str, &str)]) -> Edit {
-        let seen = [
+        let pairs = [
             ("version", "3"),
             ("base.name", "Ann Lee"),
             ("base.email", "ann@example.com"),
@@ -327,13 +324,13 @@ mod tests {
             ("leadScore", "50"),
             ("status", "PROSPECT"),
         ];
-        let mut raw = form(&seen);
+        let mut raw = form(&pairs);
         raw.0.extend(typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Edit::of(&raw).unwrap()
     }
 
     #[test]
-    fn a_form_is_read_from_pairs_with_names_that_nobody_asked_for_among_them() {
+    fn a_form_ignores_unknown_names() {
         let raw: RawForm = serde_urlencoded::from_str("name=Ann+Lee&x=1&name=Zo%C3%AB&email=").unwrap();
         assert_eq!(raw.get("name"), Some("Zoë"));
         assert_eq!(raw.typed().email, "");
@@ -341,13 +338,13 @@ mod tests {
     }
 
     #[test]
-    fn all_fields_of_a_new_lead_are_judged_at_once_and_stay_as_typed() {
+    fn a_new_lead_reports_all_invalid_fields_at_once() {
         let raw =
             form(&[("name", " "), ("email", "ann"), ("state", "ZZ"), ("leadScore", "101"), ("status", "?")]);
-        let wrong = new_lead(&raw.typed()).unwrap_err();
+        let errors = new_lead(&raw.typed()).unwrap_err();
         assert!(
-            wrong.iter().all(|(_, message)| message.as_ref().is_some_and(|m| m.ends_with('.'))),
-            "{wrong:?}"
+            errors.iter().all(|(_, message)| message.as_ref().is_some_and(|m| m.ends_with('.'))),
+            "{errors:?}"
         );
         assert_eq!(raw.typed().lead_score, "101");
         let raw = form(&[
@@ -362,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_holds_only_the_fields_whose_meaning_differs_from_what_was_seen() {
+    fn a_change_contains_only_the_fields_that_differ() {
         for (typed, fields) in [
             (vec![], vec![]),
             (vec![("name", "  Ann   Lee ")], vec![]),
@@ -378,8 +375,8 @@ mod tests {
         ] {
             let edit = edit(&typed);
             let change = edit.change().unwrap();
-            let wanted = edit.wanted(&change);
-            let differing: Vec<_> = wanted
+            let edited = edit.with_change(&change);
+            let differing: Vec<_> = edited
                 .iter()
                 .filter(|(field, value)| edit.base.get(*field) != Some(*value))
                 .map(|(field, _)| field)
@@ -391,23 +388,23 @@ mod tests {
     }
 
     #[test]
-    fn all_wrong_fields_of_an_edit_have_their_message_and_the_right_ones_none() {
+    fn an_edit_reports_all_invalid_fields_at_once() {
         let edit = edit(&[("name", ""), ("leadScore", "80.5"), ("state", "CA")]);
-        let wrong = edit.change().unwrap_err();
-        assert!(wrong.name.is_some() && wrong.lead_score.is_some());
-        assert!(wrong.email.is_none() && wrong.state.is_none() && wrong.status.is_none());
+        let errors = edit.change().unwrap_err();
+        assert!(errors.name.is_some() && errors.lead_score.is_some());
+        assert!(errors.email.is_none() && errors.state.is_none() && errors.status.is_none());
         assert_eq!(edit.typed.lead_score, "80.5");
     }
 
     #[test]
-    fn an_edit_says_which_version_and_which_values_it_began_with() {
+    fn an_edit_needs_a_version_and_base_values() {
         assert!(matches!(Edit::of(&form(&[])), Err(WebError::VersionMissing)));
         assert!(matches!(Edit::of(&form(&[("version", "x")])), Err(WebError::Invalid(_))));
         assert!(matches!(Edit::of(&form(&[("version", "3"), ("name", "Ann")])), Err(WebError::Malformed(_))));
     }
 
     #[test]
-    fn a_value_that_is_to_be_chosen_and_is_not_stays_undecided_without_being_lost() {
+    fn a_field_without_a_choice_keeps_the_typed_value() {
         let mut raw =
             form(&[("version", "4"), ("mine.leadScore", "65"), ("mine.name", "Anna"), ("name", "Ann")]);
         for field in LeadField::EDITABLE {
@@ -419,12 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_asked_for_in_words_that_are_checked() {
+    fn list_parameters_are_validated() {
         let read = |query: &str| serde_urlencoded::from_str::<ListQuery>(query).unwrap().request();
         let request = read("q=ann&status=qualified&state=&sort=score&cursor=").unwrap();
         assert_eq!(request.query.unwrap().typed(), "ann");
         assert_eq!((request.filter.status, request.filter.state), (Some(Status::Qualified), None));
-        assert_eq!((request.sort, request.cursor), (Sort::Newest, None), "a search has an order of its own");
+        assert_eq!((request.sort, request.cursor), (Sort::Newest, None), "a search has a fixed sort order");
         assert_eq!(read("status=qualified&sort=score").unwrap().sort, Sort::Score);
         assert_eq!(read("stock=assigned&sort=score").unwrap().sort, Sort::Newest);
         for query in ["status=x", "state=zz", "sort=up", &format!("q={}", "a".repeat(201))] {

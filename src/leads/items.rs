@@ -1,4 +1,4 @@
-//! Keys and items of leads: what stands where in the table.
+//! Keys and items of leads in the table.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use crate::store::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute,
 
 /// The sort key of every lead's own item.
 pub(crate) const LEAD: &str = "LEAD";
-/// What the sort keys of history entries begin with; it sorts before [`LEAD`].
+/// The prefix of the sort keys of history entries. It sorts before [`LEAD`].
 pub(super) const HISTORY: &str = "HISTORY#";
 
 pub(crate) fn lead_key(id: LeadId) -> Key {
@@ -30,7 +30,8 @@ pub(super) fn email_key(lower_case: &str) -> Key {
     Key::new(format!("EMAIL#{lower_case}"), "EMAIL")
 }
 
-/// Who took an e-mail address, and for an import, with which of its rows: a repeated step knows its own.
+/// The lead that uses an email address. For an imported lead, `source` names the import and its row, so that a repeated
+/// import step recognizes its own leads.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EmailItem {
@@ -42,32 +43,32 @@ pub(super) struct EmailItem {
 /// Which leads a list shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only of this status.
+    /// Only leads of this status.
     pub status: Option<Status>,
-    /// Only of this state.
+    /// Only leads of this state.
     pub state: Option<UsState>,
-    /// Only of this stock; a list is of a status or of a stock, not of both.
+    /// Only leads of this stock. A list filters by status or by stock, not by both.
     pub stock: Option<Stock>,
 }
 
 impl Filter {
-    /// Whether a lead passes.
+    /// Returns whether a lead passes the filter.
     pub fn admits(&self, lead: &Lead) -> bool {
         self.status.is_none_or(|status| lead.status == status)
             && self.state.is_none_or(|state| lead.state == Some(state))
             && self.stock.is_none_or(|stock| lead.stock == stock)
     }
 
-    /// The filter of these words: a stock may be asked for as a status as well.
+    /// Creates a filter. `status` may also name a stock.
     ///
     /// # Errors
-    /// That a list is of a status or of a stock, not of both.
+    /// [`Invalid`] if the filter names both a status and a stock, or two stocks.
     pub fn of(
         status: Option<StatusOrStock>,
         state: Option<UsState>,
         stock: Option<Stock>,
     ) -> Result<Self, Invalid> {
-        let both = || Invalid::new("A list is of one status or of one stock, not of both; leave one out.");
+        let both = || Invalid::new("A list filters by status or by stock, not by both; leave one out.");
         match (status, stock) {
             (Some(StatusOrStock::Status(_)), Some(_)) => Err(both()),
             (Some(StatusOrStock::Stock(one)), Some(other)) if one != other => Err(both()),
@@ -81,24 +82,24 @@ impl Filter {
         }
     }
 
-    /// Whether it admits all.
+    /// Returns whether every lead passes the filter.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// In which order a list shows leads.
+/// The sort order of a list of leads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Last created first.
+    /// Newest first.
     #[default]
     Newest,
-    /// Highest score first, then last created.
+    /// Highest score first, then newest.
     Score,
 }
 
 impl Sort {
-    /// The name in addresses.
+    /// Returns the name in addresses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",
@@ -118,7 +119,7 @@ impl FromStr for Sort {
     }
 }
 
-/// The index and its partition that hold exactly the leads of a filter. Lists of a stock come newest first.
+/// Returns the index and its partition that contain exactly the leads of a filter. Lists of a stock are newest first.
 pub(super) fn list_partition(filter: Filter, sort: Sort) -> (Index, String) {
     if let Some(stock) = filter.stock {
         return stock_partition(stock, filter.state);
@@ -143,7 +144,7 @@ fn stock_partition(stock: Stock, state: Option<UsState>) -> (Index, String) {
     }
 }
 
-/// The sort key of a lead in the lists of one order. Ids sort by the time of creation.
+/// Returns a lead's sort key in lists with this sort order. Ids sort by creation time.
 pub(super) fn list_sort(lead: &Lead, sort: Sort) -> String {
     match sort {
         Sort::Newest => lead.id.to_string(),
@@ -151,7 +152,7 @@ pub(super) fn list_sort(lead: &Lead, sort: Sort) -> String {
     }
 }
 
-/// The lead's item: its fields, and where the lists find it.
+/// Returns the lead's item: its fields and its index attributes.
 pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
     let mut item = to_item(&lead_key(lead.id), lead)?;
     let (status, stock) = (Some(lead.status), Some(lead.stock));
@@ -169,10 +170,10 @@ pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// The attribute that marks a lead in a large order.
+/// The attribute with a lead's reservation by a large order.
 pub(crate) const RESERVATION: &str = "hold";
 
-/// The attributes of a lead's item that [`stored_lead`] reads; the others say where lists find it.
+/// The attributes of a lead's item that [`stored_lead`] reads. The others are index attributes.
 pub(crate) const STORED: [&str; 13] = [
     "id",
     "name",
@@ -189,36 +190,36 @@ pub(crate) const STORED: [&str; 13] = [
     RESERVATION,
 ];
 
-/// A lead as it was read.
+/// Reads a lead from its item.
 pub(crate) fn stored_lead(item: Item) -> Result<StoredLead, StoreError> {
     #[derive(Deserialize)]
-    struct Held {
+    struct WithReservation {
         #[serde(rename = "hold")]
         reservation: Reservation,
     }
     let reservation = match item.contains_key(RESERVATION) {
-        true => Some(from_item::<Held>(item.clone())?.reservation),
+        true => Some(from_item::<WithReservation>(item.clone())?.reservation),
         false => None,
     };
     Ok(StoredLead { lead: from_item(item)?, reservation })
 }
 
-/// The partition of a state: its cap, and the queue of its free leads.
+/// Returns the partition of a state, with its cap and the queue of its free leads.
 pub(crate) fn state_partition(state: UsState) -> String {
     format!("STATE#{state}")
 }
 
-/// What the sort keys of free leads begin with.
+/// The prefix of the sort keys of free leads.
 pub(crate) const FREE: &str = "FREE#";
 
-/// Where a free lead stands in the queue of its state: the oldest first, by creation, then id.
+/// Returns a free lead's key in the queue of its state. The queue is sorted by creation time, oldest first, then by id.
 pub(crate) fn free_key(lead: &Lead, state: UsState) -> Key {
     let place = format!("{FREE}{:015}#{}", lead.created_at.as_millisecond().max(0), lead.id);
     Key::new(state_partition(state), place)
 }
 
-/// Brings the queues of free leads from one state of a lead to another. A free lead stands there whole, so that who
-/// takes it needs to read nothing else.
+/// Adds the changes of the queues of free leads to a write. A queue item contains the whole lead, so that assigning it
+/// needs no other read.
 pub(crate) fn requeue(
     mut write: GuardedWrite,
     before: Option<&Lead>,
@@ -235,7 +236,7 @@ pub(crate) fn requeue(
     }
 }
 
-/// Where the entry of a version stands in a lead's history.
+/// Returns the key of a version's entry in a lead's history.
 pub(crate) fn history_key(lead: LeadId, version: Version) -> Key {
     Key::new(lead_key(lead).pk, history_sort(version.get()))
 }
@@ -249,21 +250,20 @@ pub(super) const WORDS: WordIndex = WordIndex { prefix: "SEARCH#", list: "search
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Searched {
+struct SearchItem {
     lead_id: LeadId,
     status: Status,
     state: Option<UsState>,
 }
 
-/// Adds what brings the search index from one state of a lead to another. A change that search cannot see adds
-/// nothing.
+/// Adds the changes of the search index to a write. A change that does not affect search adds nothing.
 pub(super) fn reindex(
     mut write: GuardedWrite,
     before: Option<&Lead>,
     after: Option<&Lead>,
 ) -> Result<GuardedWrite, StoreError> {
-    let seen = |lead: &Lead| (words_of(lead), lead.status, lead.state);
-    let (old, new) = (before.map(seen), after.map(seen));
+    let indexed = |lead: &Lead| (words_of(lead), lead.status, lead.state);
+    let (old, new) = (before.map(indexed), after.map(indexed));
     if old == new {
         return Ok(write);
     }
@@ -274,15 +274,15 @@ pub(super) fn reindex(
         }
     }
     if let Some(after) = after {
-        let searched = Searched { lead_id: after.id, status: after.status, state: after.state };
-        for item in WORDS.items(kept, &after.id, &searched)? {
+        let search_item = SearchItem { lead_id: after.id, status: after.status, state: after.state };
+        for item in WORDS.items(kept, &after.id, &search_item)? {
             write = write.put_derived("word", item);
         }
     }
     Ok(write)
 }
 
-/// The first history sort key after a version.
+/// Returns the first history sort key after a version.
 pub(super) fn history_after(version: Version) -> String {
     history_sort(version.get() + 1)
 }
@@ -296,7 +296,7 @@ mod tests {
     use jiff::Timestamp;
 
     #[test]
-    fn a_lead_is_read_whole_from_the_attributes_that_are_stored_of_it() {
+    fn a_lead_is_read_from_its_stored_attributes() {
         let new =
             serde_json::json!({"name": "Ann", "email": "ann@example.com", "state": "NY", "leadScore": 7});
         let new: NewLead = serde_json::from_value(new).unwrap();
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(
             (item.len(), all - item.len()),
             (12, 10),
-            "the keys and the lists' attributes are left out"
+            "the keys and the index attributes are left out"
         );
         assert_eq!(stored_lead(item).unwrap().lead, lead);
     }

@@ -1,8 +1,8 @@
-//! Lists and search: which leads, in which order, page by page.
+//! Lists and searches of leads, page by page.
 //!
-//! What always holds: a page is at most two calls, one for the keys and one for the leads themselves, read
-//! consistently; what it costs depends on the page, never on the table. A search whose other words or filters drop
-//! much may end before its page is full; its cursor then says where to go on.
+//! Invariants: a page takes at most two calls, one for the keys and one consistent read of the leads. Its cost depends
+//! on the page, not on the size of the table. A search whose other words or filters exclude many leads may end before
+//! its page is full; its cursor then continues the search.
 
 use serde::Deserialize;
 
@@ -15,29 +15,29 @@ use crate::base::values::Invalid;
 use crate::leads::Leads;
 use crate::store::{Condition, Cursor, CursorError, Item, Select, from_item};
 
-/// What a list is asked for.
+/// The parameters of a list.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
     /// Only leads with these words.
     pub query: Option<SearchQuery>,
-    /// Only leads that pass.
+    /// Only leads that pass this filter.
     pub filter: Filter,
-    /// In this order; a search comes in the order of the words it finds.
+    /// The sort order. A search is sorted by the matching words instead.
     pub sort: Sort,
-    /// At most this many, 1 to 100.
+    /// The most leads on the page, 1 to 100.
     pub limit: u16,
-    /// Behind this cursor.
+    /// The cursor after which the page starts.
     pub cursor: Option<String>,
 }
 
 impl ListRequest {
-    /// The request itself, if there is such a list.
+    /// Returns the request if its sort order is supported.
     ///
     /// # Errors
-    /// That a search and a list of one stock have an order of their own.
+    /// [`Invalid`] if a search or a list of one stock is sorted by score.
     pub fn checked(self) -> Result<Self, Invalid> {
-        let has_own_order = self.query.is_some() || self.filter.stock.is_some();
-        if has_own_order && self.sort == Sort::Score {
+        let has_fixed_order = self.query.is_some() || self.filter.stock.is_some();
+        if has_fixed_order && self.sort == Sort::Score {
             return Err(Invalid::new(
                 "A search lists its matches by the matching word, and a list of one stock is newest first; leave sort out.",
             ));
@@ -51,15 +51,15 @@ impl ListRequest {
 pub struct LeadPage {
     /// The leads.
     pub leads: Vec<Lead>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Leads {
-    /// A page of leads.
+    /// Returns a page of leads.
     ///
     /// # Errors
-    /// [`LeadError::Cursor`] for a cursor of another list.
+    /// [`LeadError::Cursor`] if the cursor belongs to another list.
     pub async fn list(&self, request: &ListRequest) -> Result<LeadPage, LeadError> {
         let (ids, next) = match &request.query {
             Some(query) => self.search_ids(request, query).await?,
@@ -67,11 +67,11 @@ impl Leads {
         };
         let items = self.dynamo.get_parts(&keys(&ids), &STORED).await?;
         let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-        let seen = self.resolve_all(stored).await?;
-        seen.iter().for_each(|seen| self.snapshots.keep(seen));
-        // The index may be a moment behind the leads.
+        let resolved = self.resolve_all(stored).await?;
+        resolved.iter().for_each(|lead| self.snapshots.insert(lead));
+        // The index may lag slightly behind the leads.
         let leads =
-            seen.into_iter().map(|seen| seen.lead).filter(|lead| request.filter.admits(lead)).collect();
+            resolved.into_iter().map(|lead| lead.lead).filter(|lead| request.filter.admits(lead)).collect();
         Ok(LeadPage { leads, next })
     }
 }
@@ -100,9 +100,9 @@ impl Leads {
                 entries.push((id, sort.to_owned()));
             }
         }
-        let more = entries.len() > usize::from(request.limit);
+        let has_more = entries.len() > usize::from(request.limit);
         entries.truncate(request.limit.into());
-        let next = entries.last().filter(|_| more);
+        let next = entries.last().filter(|_| has_more);
         let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
         Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sort_of_a_list_ends_with_the_id_that_its_cursor_carries() {
+    fn a_list_sort_key_ends_with_the_id_in_its_cursor() {
         let id = LeadId::new(jiff::Timestamp::UNIX_EPOCH, &[7; 10]);
         let new = serde_json::json!({"name": "Ann", "email": "ann@example.com", "leadScore": 7});
         let new: super::super::domain::NewLead = serde_json::from_value(new).unwrap();

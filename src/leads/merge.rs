@@ -1,43 +1,43 @@
-//! Two people edited one lead from the same version: what each of them changed, field by field. Pure.
+//! Merges two edits of one lead that started from the same version, field by field. Pure.
 //!
-//! What always holds: a field that one of them changed has that value in the merged lead; a field that both changed,
-//! to different values, has none until the person chooses; and neither's value ever vanishes.
+//! Invariants: a field that one person changed has that value in the merged lead. A field that both changed to
+//! different values has no merged value until the person chooses. No value is lost.
 
 use super::domain::LeadField;
 use super::forms::Texts;
 
-/// What became of a field.
+/// The result of merging one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeOutcome {
     /// Nobody changed it.
     Untouched,
     /// Only the person changed it.
     Kept,
-    /// Only somebody else changed it.
+    /// Only another person changed it.
     Theirs,
-    /// Both changed it, to the same value.
+    /// Both changed it to the same value.
     Agreed,
-    /// Both changed it, to different values: the person chooses.
+    /// Both changed it to different values, so the person must choose.
     Overlap,
 }
 
-/// A field as the person saw it, as it stands now, and as the person wants it.
+/// A merged field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergedField {
-    /// Which field.
+    /// The field.
     pub field: LeadField,
-    /// The value stored now.
+    /// The value that is stored now.
     pub now: String,
-    /// The value that the person wants, or saw and left.
+    /// The person's own value, changed or not.
     pub yours: String,
-    /// What became of it.
-    pub fate: MergeOutcome,
+    /// The result of the merge.
+    pub outcome: MergeOutcome,
 }
 
 impl MergedField {
-    /// The value in the merged lead; none where the person has to choose.
+    /// Returns the value in the merged lead, or `None` if the person must choose.
     pub fn merged(&self) -> Option<&str> {
-        match self.fate {
+        match self.outcome {
             MergeOutcome::Kept => Some(&self.yours),
             MergeOutcome::Untouched | MergeOutcome::Theirs | MergeOutcome::Agreed => Some(&self.now),
             MergeOutcome::Overlap => None,
@@ -45,21 +45,22 @@ impl MergedField {
     }
 }
 
-/// Merges what the person wants with what is stored now, both made of `base`, in the order of the pages. A field in
-/// `undecided` was found to overlap before and is not chosen yet; its `base` is somebody else's value already.
+/// Merges the person's values with the stored values. Both started from `base`. The fields are in the order in which
+/// pages show them. A field in `undecided` overlapped before and still needs a choice; its `base` is already the other
+/// person's value.
 pub fn merge(base: &Texts, now: &Texts, yours: &Texts, undecided: &[LeadField]) -> Vec<MergedField> {
     let rows = base.iter().zip(now.iter()).zip(yours.iter());
     rows.map(|(((field, base), (_, now)), (_, yours))| {
         let mine = yours != base;
         let theirs = now != base || undecided.contains(&field);
-        let fate = match (mine, theirs) {
+        let outcome = match (mine, theirs) {
             (false, false) => MergeOutcome::Untouched,
             (true, false) => MergeOutcome::Kept,
             (false, true) => MergeOutcome::Theirs,
             (true, true) if now == yours => MergeOutcome::Agreed,
             (true, true) => MergeOutcome::Overlap,
         };
-        MergedField { field, now: now.clone(), yours: yours.clone(), fate }
+        MergedField { field, now: now.clone(), yours: yours.clone(), outcome }
     })
     .collect()
 }
@@ -76,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn each_field_has_its_fate() {
+    fn each_field_has_its_outcome() {
         let base = texts(["Ann", "ann@example.com", "NY", "50", "PROSPECT"]);
         let now = texts(["Ann", "lee@example.com", "CA", "70", "QUALIFIED"]);
         let yours = texts(["Anna", "ann@example.com", "CA", "65", "PROSPECT"]);
         let merged = merge(&base, &now, &yours, &[]);
-        let fates: Vec<_> = merged.iter().map(|field| field.fate).collect();
+        let outcomes: Vec<_> = merged.iter().map(|field| field.outcome).collect();
         assert_eq!(
-            fates,
+            outcomes,
             [
                 MergeOutcome::Kept,
                 MergeOutcome::Theirs,
@@ -97,22 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_not_chosen_yet_still_overlaps_though_its_base_is_fresh() {
+    fn an_undecided_field_still_overlaps() {
         let fresh = texts(["Ann", "ann@example.com", "NY", "70", "PROSPECT"]);
         let yours = Texts { lead_score: "65".to_owned(), ..fresh.clone() };
         let merged = merge(&fresh, &fresh, &yours, &[LeadField::LeadScore]);
-        assert_eq!(merged[3].fate, MergeOutcome::Overlap);
-        assert_eq!(merge(&fresh, &fresh, &yours, &[])[3].fate, MergeOutcome::Kept);
+        assert_eq!(merged[3].outcome, MergeOutcome::Overlap);
+        assert_eq!(merge(&fresh, &fresh, &yours, &[])[3].outcome, MergeOutcome::Kept);
     }
 
     fn any_texts() -> impl Strategy<Value = Texts> {
-        // Few values, so that both often choose the same.
+        // Few values, so that both often pick the same.
         prop::array::uniform5("[ab]?").prop_map(|values| texts(values.each_ref().map(String::as_str)))
     }
 
     proptest! {
         #[test]
-        fn the_merge_holds_every_edit_of_both_and_loses_no_value(
+        fn a_merge_keeps_every_edit_and_loses_no_value(
             base in any_texts(), now in any_texts(), yours in any_texts()
         ) {
             let merged = merge(&base, &now, &yours, &[]);

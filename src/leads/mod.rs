@@ -1,9 +1,11 @@
 //! Leads: people who may buy.
 //!
-//! Invariants: an e-mail address belongs to one lead; a lead's version grows by one with every accepted change, and
-//! each version has its history entry; CONVERTED is entered only with a score of 80 or more, keeps it, and is left
-//! only by an administrator's reopening; a lead that is out in an order is not deleted. All of it is decided inside
-//! the transaction that makes the change.
+//! Invariants, each enforced inside the transaction that makes the change:
+//! - An email address belongs to one lead.
+//! - Every accepted change raises a lead's version by one and adds a history entry.
+//! - A lead becomes CONVERTED only with a score of 80 or more, and its score stays at 80 or more. Only an administrator
+//!   can reopen it.
+//! - A lead in an open order is not deleted.
 
 pub mod api;
 mod change;

@@ -1,8 +1,7 @@
 //! The pages of leads.
 //!
-//! What always holds: one address serves the page, or only its part where htmx asks; every form works without
-//! JavaScript; whoever loses a race gets the fresh lead beside what they typed, and the form that goes on from there
-//! posts to the same address.
+//! Invariants: one address serves the page, or only a part of it if htmx asks. Every form works without JavaScript.
+//! After a conflict, the page shows the current lead next to the typed values, and its form posts to the same address.
 
 use std::convert::Infallible;
 
@@ -23,7 +22,7 @@ use super::views::{
 };
 use crate::base::identity::SignedIn;
 use crate::leads::Leads;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path, Query};
 use crate::web::pages::PageContext;
@@ -32,7 +31,7 @@ use crate::web::request::{Form, WantsFragment};
 use crate::web::respond::{Tone, answer, html, no_content, see_other, with_toast, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes of the pages.
+/// Returns the routes of the pages.
 pub fn routes() -> Routes<Leads> {
     Routes::default()
         .get("/leads", Access::Agent, list)
@@ -48,21 +47,21 @@ pub fn routes() -> Routes<Leads> {
 
 type Answer = Result<Response, Problem>;
 
-/// Entries on one page of a history.
+/// The number of entries on one page of a history.
 const HISTORY_LIMIT: u16 = 20;
 
-/// Which part of a page an answer is.
+/// The part of a page that an answer contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     /// The lead's row in the list.
     Row,
     /// The lead's section on its own page.
     Section,
-    /// All of it.
+    /// The whole page.
     Page,
 }
 
-/// What an answer is drawn on.
+/// Where an answer is shown: the page context and the part of the page.
 #[derive(Debug)]
 struct RenderTarget {
     context: PageContext,
@@ -84,7 +83,7 @@ impl<S: Sync> FromRequestParts<S> for RenderTarget {
 }
 
 impl RenderTarget {
-    /// The form of a lead's fields.
+    /// Renders the form of a lead's fields.
     fn form(self, status: StatusCode, form: LeadForm) -> Answer {
         let context = self.context;
         match self.part {
@@ -94,7 +93,7 @@ impl RenderTarget {
         }
     }
 
-    /// The panel for the loser of a race.
+    /// Renders a conflict.
     fn conflict(self, status: StatusCode, conflict: ConflictView) -> Answer {
         let context = self.context;
         match self.part {
@@ -104,7 +103,7 @@ impl RenderTarget {
         }
     }
 
-    /// The lead as it stands after a form: its row, its section, or its page.
+    /// Renders the current lead after a form: its row, its section, or its page.
     async fn lead(self, leads: &Leads, lead: Lead) -> Answer {
         match self.part {
             Part::Row => {
@@ -119,10 +118,10 @@ impl RenderTarget {
         }
     }
 
-    /// To another page, with a toast there.
-    fn to(&self, path: &str, words: &'static str) -> Response {
+    /// Redirects to another page, which shows a toast.
+    fn to(&self, path: &str, toast: &'static str) -> Response {
         let response = see_other(&self.context, path, self.part != Part::Page);
-        with_toast_there(response, Tone::Success, words)
+        with_toast_there(response, Tone::Success, toast)
     }
 
     fn in_row(&self) -> bool {
@@ -153,7 +152,7 @@ async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {
 
 async fn create(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     who: SignedIn,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
@@ -163,26 +162,26 @@ async fn create(
     };
     let idempotency = form.once_by_key("/leads", &who, leads.clock.now());
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &created });
-    let wrong = match forms::new_lead(&typed) {
-        Err(wrong) => *wrong,
+    let errors = match forms::new_lead(&typed) {
+        Err(errors) => *errors,
         Ok(new) => match leads.create(new, &who.actor(), idempotency.as_ref()).await {
             Ok(Done::Now(lead)) => {
-                return Ok(canvas.to(&format!("/leads/{}", lead.id), "The lead was created."));
+                return Ok(target.to(&format!("/leads/{}", lead.id), "The lead was created."));
             }
             Ok(Done::Replayed(answer)) => {
                 let location = answer.location.as_deref().unwrap_or("/leads");
-                return Ok(canvas.to(location, "The lead was created."));
+                return Ok(target.to(location, "The lead was created."));
             }
-            Err(LeadError::RuleViolation(rule)) => forms::beside(rule),
+            Err(LeadError::RuleViolation(rule)) => forms::rule_message(rule),
             Err(error) => return Err(error.into()),
         },
     };
     let page =
-        NewPage { context: canvas.context, form: LeadForm::for_new(typed, wrong), key: leads.rng.uuid() };
+        NewPage { context: target.context, form: LeadForm::for_new(typed, errors), key: leads.rng.uuid() };
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-/// What a lead's page is asked for.
+/// The query parameters of a lead's page.
 #[derive(Debug, Deserialize)]
 struct ShowQuery {
     history: Option<String>,
@@ -190,33 +189,33 @@ struct ShowQuery {
 
 async fn show(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     Path(id): Path<LeadId>,
     Query(query): Query<ShowQuery>,
 ) -> Answer {
-    if canvas.in_row() {
-        return canvas.lead(&leads, leads.find(id).await?).await;
+    if target.in_row() {
+        return target.lead(&leads, leads.find(id).await?).await;
     }
     let history = leads.history(id, HISTORY_LIMIT, query.history.as_deref());
     let (lead, history) = try_join(leads.find(id), history).await?;
-    if canvas.part == Part::Page {
-        return html(StatusCode::OK, &DetailPage::new(canvas.context, LeadView::of(lead), history));
+    if target.part == Part::Page {
+        return html(StatusCode::OK, &DetailPage::new(target.context, LeadView::of(lead), history));
     }
-    let page = DetailPage::new(canvas.context, LeadView::focused(lead), history).for_fragment();
+    let page = DetailPage::new(target.context, LeadView::focused(lead), history).for_fragment();
     match query.history {
         Some(_) => html(StatusCode::OK, &page.as_entries()),
         None => html(StatusCode::OK, &page.as_lead()),
     }
 }
 
-async fn edit(State(leads): State<Leads>, canvas: RenderTarget, Path(id): Path<LeadId>) -> Answer {
+async fn edit(State(leads): State<Leads>, target: RenderTarget, Path(id): Path<LeadId>) -> Answer {
     let lead = leads.find(id).await?;
-    canvas.form(StatusCode::OK, LeadForm::for_lead(&lead))
+    target.form(StatusCode::OK, LeadForm::for_lead(&lead))
 }
 
 async fn save(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
@@ -224,77 +223,83 @@ async fn save(
     let edit = Edit::of(&form)?;
     let change = match edit.change() {
         Ok(change) => change,
-        Err(wrong) => return refused(canvas, id, edit, *wrong),
+        Err(errors) => return rejected_edit(target, id, edit, *errors),
     };
     if !edit.undecided.is_empty() {
-        return undecided(&leads, canvas, id, &edit, &change).await;
+        return missing_choice(&leads, target, id, &edit, &change).await;
     }
     if change.is_empty() {
-        let answer = canvas.lead(&leads, leads.find(id).await?).await?;
+        let answer = target.lead(&leads, leads.find(id).await?).await?;
         return Ok(with_toast(answer, Tone::Info, "Nothing was changed."));
     }
-    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}"));
+    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}"));
     match leads.update(id, edit.version, &change, &who.actor(), Some(&idempotency)).await {
-        Ok(Done::Now(lead)) => Ok(with_toast(canvas.lead(&leads, lead).await?, Tone::Success, "Saved.")),
+        Ok(Done::Now(lead)) => Ok(with_toast(target.lead(&leads, lead).await?, Tone::Success, "Saved.")),
         Ok(Done::Replayed(_)) => {
-            let answer = canvas.lead(&leads, leads.find(id).await?).await?;
+            let answer = target.lead(&leads, leads.find(id).await?).await?;
             Ok(with_toast(answer, Tone::Info, "This was saved before. The lead is shown as it is now."))
         }
-        Err(LeadError::Conflict(conflict)) => overtaken(canvas, *conflict, &edit, &change),
-        Err(LeadError::RuleViolation(rule)) => refused(canvas, id, edit, forms::beside(rule)),
-        Err(LeadError::NotFound(_)) => gone(&leads, canvas, id, &edit, &change).await,
+        Err(LeadError::Conflict(conflict)) => conflict_answer(target, *conflict, &edit, &change),
+        Err(LeadError::RuleViolation(rule)) => rejected_edit(target, id, edit, forms::rule_message(rule)),
+        Err(LeadError::NotFound(_)) => deleted_lead(&leads, target, id, &edit, &change).await,
         Err(error) => Err(error.into()),
     }
 }
 
-/// The form again, with what is wrong beside its fields.
-fn refused(canvas: RenderTarget, id: LeadId, edit: Edit, wrong: Messages) -> Answer {
-    canvas.form(StatusCode::UNPROCESSABLE_ENTITY, LeadForm::for_edit(id, edit, wrong))
+/// Renders the form again, with an error message at each invalid field.
+fn rejected_edit(target: RenderTarget, id: LeadId, edit: Edit, errors: Messages) -> Answer {
+    target.form(StatusCode::UNPROCESSABLE_ENTITY, LeadForm::for_edit(id, edit, errors))
 }
 
-/// Somebody was faster: both edits, field by field, and one click to go on.
-fn overtaken(canvas: RenderTarget, conflict: Conflict, edit: &Edit, change: &LeadChange) -> Answer {
+/// Renders a conflict: both edits, field by field, and one click to continue.
+fn conflict_answer(target: RenderTarget, conflict: Conflict, edit: &Edit, change: &LeadChange) -> Answer {
     let now = Texts::of(&conflict.fresh);
-    let merged = merge(&edit.base, &now, &edit.wanted(change), &edit.undecided);
-    let view = ConflictView::of(conflict, merged, canvas.in_row());
-    canvas.conflict(StatusCode::CONFLICT, view)
+    let merged = merge(&edit.base, &now, &edit.with_change(change), &edit.undecided);
+    let view = ConflictView::of(conflict, merged, target.in_row());
+    target.conflict(StatusCode::CONFLICT, view)
 }
 
-/// Both edits again: some field that both changed has no choice yet.
-async fn undecided(
+/// Renders a conflict again because a field that both people changed still needs a choice.
+async fn missing_choice(
     leads: &Leads,
-    canvas: RenderTarget,
+    target: RenderTarget,
     id: LeadId,
     edit: &Edit,
     change: &LeadChange,
 ) -> Answer {
     let fresh = match leads.find(id).await {
-        Err(LeadError::NotFound(_)) => return gone(leads, canvas, id, edit, change).await,
+        Err(LeadError::NotFound(_)) => return deleted_lead(leads, target, id, edit, change).await,
         fresh => fresh?,
     };
-    let merged = merge(&edit.base, &Texts::of(&fresh), &edit.wanted(change), &edit.undecided);
-    let view = ConflictView::of(Conflict { fresh, since: Vec::new() }, merged, canvas.in_row());
+    let merged = merge(&edit.base, &Texts::of(&fresh), &edit.with_change(change), &edit.undecided);
+    let view = ConflictView::of(Conflict { fresh, since: Vec::new() }, merged, target.in_row());
     let view = view.with_error("Choose theirs or mine for every field that you both changed.");
-    canvas.conflict(StatusCode::UNPROCESSABLE_ENTITY, view)
+    target.conflict(StatusCode::UNPROCESSABLE_ENTITY, view)
 }
 
-/// Somebody deleted the lead: what was typed, and a way to create it again.
-async fn gone(leads: &Leads, canvas: RenderTarget, id: LeadId, edit: &Edit, change: &LeadChange) -> Answer {
+/// Renders the typed values of a lead that another person deleted, and a form that creates it again.
+async fn deleted_lead(
+    leads: &Leads,
+    target: RenderTarget,
+    id: LeadId,
+    edit: &Edit,
+    change: &LeadChange,
+) -> Answer {
     let last = match leads.history(id, 1, None).await {
         Err(LeadError::NotFound(_)) => None,
         history => history?.entries.into_iter().next(),
     };
-    let merged = merge(&edit.base, &edit.base, &edit.wanted(change), &[]);
-    let view = ConflictView::gone(id, edit, last, merged, canvas.in_row());
-    let mut answer = canvas.conflict(StatusCode::NOT_FOUND, view)?;
-    // The page's script swaps a 404 that says how: this one is a panel, not a failure.
+    let merged = merge(&edit.base, &edit.base, &edit.with_change(change), &[]);
+    let view = ConflictView::gone(id, edit, last, merged, target.in_row());
+    let mut answer = target.conflict(StatusCode::NOT_FOUND, view)?;
+    // The page's script swaps in a 404 answer only if it has this header.
     answer.headers_mut().insert("hx-reswap", HeaderValue::from_static("outerHTML"));
     Ok(answer)
 }
 
 async fn delete(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
@@ -305,17 +310,17 @@ async fn delete(
     let actor = who.actor();
     let delete = leads.delete(id, version, &actor, Some(&idempotency));
     match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
-        Ok(_) => Ok(canvas.to("/leads", "The lead was deleted. Its history is kept.")),
+        Ok(_) => Ok(target.to("/leads", "The lead was deleted. Its history is kept.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let what = "It was not deleted.";
             let refusal = Refusal { what, changes, delete_anyway: true, ..Refusal::default() };
-            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
             let refusal = Refusal { delete_error: Some(rule.words().to_owned()), ..Refusal::default() };
             let lead = leads.find(id).await?;
-            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            rejected_form(&leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
@@ -323,37 +328,37 @@ async fn delete(
 
 async fn reopen(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
     let version = form.version()?;
     let typed = form.get("reason").unwrap_or_default();
-    let again = |error: Option<String>| {
+    let reopen_refusal = |error: Option<String>| {
         let field = Field { value: typed.to_owned(), base: String::new(), error };
         Refusal { reopen: Some(field), ..Refusal::default() }
     };
     let reason: Reason = match typed.parse() {
         Ok(reason) => reason,
         Err(invalid) => {
-            let (lead, refusal) = (leads.find(id).await?, again(Some(invalid.to_string())));
-            return not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
+            let (lead, refusal) = (leads.find(id).await?, reopen_refusal(Some(invalid.to_string())));
+            return rejected_form(&leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await;
         }
     };
-    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}/reopen"));
+    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/reopen"));
     match leads.reopen(id, version, reason, &who.actor(), Some(&idempotency)).await {
-        Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is open again.")),
+        Ok(_) => Ok(target.to(&format!("/leads/{id}"), "The lead is open again.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
             let what = "It was not reopened.";
-            let refusal = Refusal { what, changes, ..again(error) };
-            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            let refusal = Refusal { what, changes, ..reopen_refusal(error) };
+            rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
-            let (lead, refusal) = (leads.find(id).await?, again(Some(rule.words().to_owned())));
-            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            let (lead, refusal) = (leads.find(id).await?, reopen_refusal(Some(rule.words().to_owned())));
+            rejected_form(&leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
@@ -361,43 +366,44 @@ async fn reopen(
 
 async fn restock(
     State(leads): State<Leads>,
-    canvas: RenderTarget,
+    target: RenderTarget,
     who: SignedIn,
     Path(id): Path<LeadId>,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    let idempotency = once(&leads, &who, &form, &format!("/leads/{id}/restock"));
+    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/restock"));
     match leads.restock(id, form.version()?, &who.actor(), Some(&idempotency)).await {
-        Ok(_) => Ok(canvas.to(&format!("/leads/{id}"), "The lead is back in stock.")),
+        Ok(_) => Ok(target.to(&format!("/leads/{id}"), "The lead is back in stock.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let refusal = Refusal { what: "It was not put back in stock.", changes, ..Refusal::default() };
-            not_done(&leads, canvas, StatusCode::CONFLICT, conflict.fresh, refusal).await
+            rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
         }
         Err(LeadError::RuleViolation(rule)) => {
             let refusal = Refusal { restock_error: Some(rule.words().to_owned()), ..Refusal::default() };
             let lead = leads.find(id).await?;
-            not_done(&leads, canvas, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+            rejected_form(&leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// The lead's page as it is now, with what was not done and why.
-async fn not_done(
+/// Renders the current lead with the reason why a form was rejected.
+async fn rejected_form(
     leads: &Leads,
-    canvas: RenderTarget,
+    target: RenderTarget,
     status: StatusCode,
     lead: Lead,
     refusal: Refusal,
 ) -> Answer {
     let history = leads.history(lead.id, HISTORY_LIMIT, None).await?;
-    let fragment = canvas.part != Part::Page;
-    let page = DetailPage::new(canvas.context, LeadView::of(lead), history).refused(refusal);
+    let fragment = target.part != Part::Page;
+    let page = DetailPage::new(target.context, LeadView::of(lead), history).refused(refusal);
     if fragment { html(status, &page.for_fragment().as_lead()) } else { html(status, &page) }
 }
 
-/// A form that changes a lead, as a request that happens once. Its answer is not shown again: the lead as it is now is.
-fn once(leads: &Leads, who: &SignedIn, form: &RawForm, path: &str) -> Idempotency<'static, Lead> {
+/// Returns a form that changes a lead as an idempotent request. Its stored answer has no body, because a repeated
+/// request shows the current lead.
+fn idempotent(leads: &Leads, who: &SignedIn, form: &RawForm, path: &str) -> Idempotency<'static, Lead> {
     Idempotency { request: form.once(path, who, leads.clock.now()), answer: &|_| no_content() }
 }

@@ -1,4 +1,4 @@
-//! Which words find a lead. Pure; [how](crate::shared::search) is the same for all that is found by words.
+//! The words that find a lead. Pure. [`crate::shared::search`] implements the search for all features.
 
 pub use crate::shared::search::{IndexWord, SearchQuery};
 
@@ -6,15 +6,15 @@ use super::domain::Lead;
 use crate::base::values::{Email, Name, email_parts, name_parts};
 use crate::shared::search::index_words;
 
-/// The words by which a lead is found, in alphabetical order, each once.
+/// Returns the words that find a lead, sorted and without duplicates.
 pub fn words_of(lead: &Lead) -> Vec<IndexWord> {
     let email = lead.email.as_str();
     let state = lead.state.as_ref().map(|state| state.as_str());
     index_words(name_parts(lead.name.as_str()).chain(email_parts(email)).chain([email]).chain(state))
 }
 
-/// The most words of one lead. Replacing them all, with the lead, its history, e-mail and ledger, is under the 100
-/// actions of one transaction.
+/// The most words of one lead. Replacing all of them, together with the lead, its history entry, its email address and
+/// the idempotency record, takes fewer than the 100 actions of one transaction.
 pub const MAX_WORDS: usize = 2 * Name::MAX_WORDS + Email::MAX_PARTS + 2;
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn every_typed_word_must_begin_some_word_of_the_lead() {
+    fn every_typed_word_must_be_the_start_of_a_word() {
         let lead = lead("José O'Brien-Smith", "jose_brien+sales@mail.example.com", Some("NY"));
         for typed in [
             "jose",
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_emoji_are_ordinary_words() {
+    fn punctuation_and_emoji_can_be_searched() {
         let lead = lead("100% 🎉 _x_", "a@example.com", None);
         for typed in ["100%", "🎉", "_x", "x", "100"] {
             assert!(finds(&lead, typed), "{typed}");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_never_has_more_words_than_a_transaction_can_replace() {
+    fn a_transaction_can_replace_all_words_of_a_lead() {
         let words: Vec<String> = (0..12).map(|n| format!("a{n}-b{n}")).collect();
         let parts: Vec<String> = (0..13).map(|n| format!("c{n}")).collect();
         let name = words.join(" ");
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_lead_is_found_once_by_any_beginnings_of_its_words(
+        fn any_word_prefixes_find_a_lead_once(
             name in "[a-cé]{1,4}( [a-c']{1,4}){0,3}", local in "[a-c]{1,3}([._+-][a-c]{1,3}){0,2}",
             picks in prop::collection::vec((any::<prop::sample::Index>(), 1usize..5), 1..4),
         ) {

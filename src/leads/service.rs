@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The feature's struct, which holds its dependencies. Its methods are in the other files, one for each use case.
 
 use super::snapshots::Snapshots;
 use crate::base::clock::Clock;
@@ -8,7 +8,7 @@ use crate::shared::services::Services;
 use crate::store::Dynamo;
 use std::sync::Arc;
 
-/// Leads, their history and their search.
+/// Changes, lists and searches leads.
 #[derive(Clone)]
 pub struct Leads {
     pub(super) dynamo: Dynamo,
@@ -19,7 +19,7 @@ pub struct Leads {
 }
 
 impl Leads {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(services: &Services, snapshots: Snapshots, reconciler: Arc<dyn Reconcile>) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
         Self { dynamo, clock, rng, snapshots, reconciler }

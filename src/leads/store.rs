@@ -1,8 +1,8 @@
-//! Leads in the table: how they come in and are read. How they change stands in `change.rs`.
+//! Creates and reads leads in the table. `change.rs` changes them.
 //!
-//! What always holds: a lead, its history entry, its e-mail, its search words and its place in the queue change together
-//! or not at all. A lead at a given version never changes, so the snapshots that this
-//! process has seen are never stale: with one at hand a change is one call, without it two.
+//! Invariants: a lead, its history entry, its email address, its search words and its position in the queue change
+//! together or not at all. A lead at a given version never changes, so cached snapshots are never stale. A change takes
+//! one call with a snapshot, and two without.
 
 use super::domain::{Action, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
 use super::error::{Conflict, LeadError};
@@ -13,7 +13,7 @@ use super::items::{
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
-use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
 use crate::store::{
     Condition, Cursor, GuardedWrite, Item, Key, Refusal, Select, StoreError, WriteError, from_item, to_item,
 };
@@ -22,7 +22,7 @@ impl Leads {
     /// Creates a lead.
     ///
     /// # Errors
-    /// [`LeadError::RuleViolation`] where the lead breaks a rule or its e-mail is taken.
+    /// [`LeadError::RuleViolation`] if the lead breaks a rule or its email address is taken.
     pub async fn create(
         &self,
         new: NewLead,
@@ -35,10 +35,10 @@ impl Leads {
         let write = Idempotency::record(idempotency, self.creation(&lead, Action::Created, None)?, &lead)?;
         match self.dynamo.write(write).await {
             Ok(()) => {
-                self.snapshots.keep(&StoredLead { lead: lead.clone(), reservation: None });
+                self.snapshots.insert(&StoredLead { lead: lead.clone(), reservation: None });
                 Ok(Done::Now(lead))
             }
-            Err(WriteError::Refused(refusal)) => match recalled(idempotency, &refusal)? {
+            Err(WriteError::Refused(refusal)) => match replayed_answer(idempotency, &refusal)? {
                 Some(answer) => Ok(Done::Replayed(answer)),
                 None => Err(LeadError::violation(Rule::EmailIsUnique)),
             },
@@ -47,21 +47,21 @@ impl Leads {
     }
 }
 
-/// What an import's row came to.
+/// The outcome of one row of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
-    /// A lead was created, by this attempt or by an earlier one of the same row.
+    /// This attempt or an earlier one for the same row created the lead.
     Created,
-    /// Another lead has the e-mail address.
+    /// Another lead has the email address.
     Duplicate,
 }
 
 impl Leads {
-    /// Creates the lead of one row of an import. `source` names the import and the row, so that a repeated row is known
-    /// as its own and counted as created.
+    /// Creates the lead of one row of an import. `source` names the import and the row, so that repeating a row finds
+    /// its own lead and counts as created.
     ///
     /// # Errors
-    /// [`LeadError::RuleViolation`] where the lead breaks a rule.
+    /// [`LeadError::RuleViolation`] if the lead breaks a rule.
     pub async fn create_imported(
         &self,
         new: NewLead,
@@ -74,9 +74,9 @@ impl Leads {
         match self.dynamo.write(self.creation(&lead, Action::Imported, Some(source))?).await {
             Ok(()) => Ok(Imported::Created),
             Err(WriteError::Refused(refusal)) => {
-                let holder = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
-                let own = holder.is_some_and(|holder| holder.source.as_deref() == Some(source));
-                Ok(if own { Imported::Created } else { Imported::Duplicate })
+                let existing = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
+                let is_own = existing.is_some_and(|email| email.source.as_deref() == Some(source));
+                Ok(if is_own { Imported::Created } else { Imported::Duplicate })
             }
             Err(WriteError::Store(error)) => Err(error.into()),
         }
@@ -98,23 +98,24 @@ impl Leads {
         reindex(requeue(write, None, Some(lead))?, None, Some(lead))
     }
 
-    /// One lead, read consistently.
+    /// Reads one lead consistently.
     ///
     /// # Errors
-    /// [`LeadError::NotFound`] if there is none.
+    /// [`LeadError::NotFound`] if there is no such lead.
     pub async fn find(&self, id: LeadId) -> Result<Lead, LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
             let item = self.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
-            if let Some(seen) = self.resolve(stored_lead(item)?).await? {
-                self.snapshots.keep(&seen);
-                return Ok(seen.lead);
+            if let Some(lead) = self.resolve(stored_lead(item)?).await? {
+                self.snapshots.insert(&lead);
+                return Ok(lead.lead);
             }
             retries.backoff().await?;
         }
     }
 
-    /// Leads by their ids, in this order, read consistently, as readers see them; those that are gone are left out.
+    /// Reads leads by their ids consistently and returns them in the same order, as readers see them. Deleted leads are
+    /// left out.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -123,15 +124,15 @@ impl Leads {
         for ids in ids.chunks(100) {
             let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
             let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
-            let seen = self.resolve_all(stored).await?;
-            seen.iter().for_each(|seen| self.snapshots.keep(seen));
-            leads.extend(seen.into_iter().map(|seen| seen.lead));
+            let resolved = self.resolve_all(stored).await?;
+            resolved.iter().for_each(|lead| self.snapshots.insert(lead));
+            leads.extend(resolved.into_iter().map(|lead| lead.lead));
         }
         Ok(leads)
     }
 
-    /// A lead with what happened to it since a version, newest first, in one consistent call; one more where a large order
-    /// has it.
+    /// Reads a lead and its history since a version, newest first, in one consistent call. A lead in a large order
+    /// needs another call.
     pub(super) async fn read_since(
         &self,
         id: LeadId,
@@ -140,21 +141,21 @@ impl Leads {
         let mut retries = self.dynamo.retries();
         loop {
             let (stored, entries) = self.read_written(id, version).await?;
-            if let Some((seen, entries)) = self.resolve_with_history(stored, entries).await? {
-                self.snapshots.keep(&seen);
-                return Ok((seen, entries));
+            if let Some((lead, entries)) = self.resolve_with_history(stored, entries).await? {
+                self.snapshots.insert(&lead);
+                return Ok((lead, entries));
             }
             retries.backoff().await?;
         }
     }
 
-    /// The same, as it is written.
+    /// Does the same without resolving the lead's reservation.
     pub(super) async fn read_written(
         &self,
         id: LeadId,
         version: Version,
     ) -> Result<(StoredLead, Vec<HistoryEntry>), LeadError> {
-        let most = i32::try_from(Conflict::MOST_CHANGES + 1).unwrap_or(i32::MAX);
+        let most = i32::try_from(Conflict::MAX_CHANGES + 1).unwrap_or(i32::MAX);
         let range =
             Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
         let mut items = self.dynamo.select(&range).await?.items.into_iter().peekable();
@@ -172,17 +173,17 @@ fn is_lead(item: &Item) -> bool {
 pub struct HistoryPage {
     /// The entries.
     pub entries: Vec<HistoryEntry>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 const HISTORY_LIST: &str = "history";
 
 impl Leads {
-    /// A lead's history, newest first. A deleted lead still has one.
+    /// Returns a page of a lead's history, newest first. A deleted lead still has a history.
     ///
     /// # Errors
-    /// [`LeadError::NotFound`] if there never was such a lead, [`LeadError::Cursor`] for a foreign cursor.
+    /// [`LeadError::NotFound`] if the lead never existed; [`LeadError::Cursor`] if the cursor belongs to another list.
     pub async fn history(
         &self,
         id: LeadId,
@@ -190,7 +191,7 @@ impl Leads {
         cursor: Option<&str>,
     ) -> Result<HistoryPage, LeadError> {
         let last = match cursor {
-            // The lead itself stands behind its history: it knows what a large order adds to what is written.
+            // The range includes the lead, whose item follows its history: its large order may add an entry.
             None => LEAD.to_owned(),
             Some(text) => {
                 let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
@@ -205,16 +206,17 @@ impl Leads {
         if entries.is_empty() && cursor.is_none() {
             return Err(LeadError::NotFound(id));
         }
-        let more = entries.len() > usize::from(limit);
+        let has_more = entries.len() > usize::from(limit);
         entries.truncate(limit.into());
         let next = entries
             .last()
-            .filter(|_| more)
+            .filter(|_| has_more)
             .map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
         Ok(HistoryPage { entries, next })
     }
 
-    /// The entries of a range, as readers see them: the lead behind them knows what a large order adds.
+    /// Reads the entries of a range, as readers see them. If the range includes the lead, its large order may add an
+    /// entry.
     async fn read_entries(&self, range: &Select) -> Result<Vec<HistoryEntry>, LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
@@ -230,7 +232,7 @@ impl Leads {
     }
 }
 
-pub(super) fn recalled(
+pub(super) fn replayed_answer(
     idempotency: Option<&Idempotency<'_, Lead>>,
     refusal: &Refusal,
 ) -> Result<Option<Answer>, LeadError> {
@@ -241,7 +243,7 @@ pub(super) fn recalled(
     }
 }
 
-/// The keys of leads, for reading many at once.
+/// Returns the keys of leads.
 pub(super) fn keys(ids: &[LeadId]) -> Vec<Key> {
     ids.iter().map(|id| lead_key(*id)).collect()
 }

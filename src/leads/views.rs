@@ -1,4 +1,4 @@
-//! The pages of leads: one struct per template, display logic as methods. Templates escape every value.
+//! The pages of leads: one struct for each template, with display logic as methods. Templates escape every value.
 
 mod told;
 
@@ -14,12 +14,12 @@ use crate::base::identity::Actor;
 use crate::base::values::{Email, Name, OrderId, UsState};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// One of the values that a field may have.
+/// One option of a select field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// The value, as forms send it.
+    /// The value that forms send.
     pub value: &'static str,
-    /// The words for people.
+    /// The text that people see.
     pub label: &'static str,
 }
 
@@ -34,7 +34,7 @@ fn states() -> Vec<Choice> {
     states
 }
 
-/// A field's value for people: `Qualified` for `QUALIFIED`, the empty text for nothing.
+/// Returns a field's value as people see it: `Qualified` for `QUALIFIED`, and empty text for no value.
 fn label(field: LeadField, text: &str) -> String {
     match field {
         LeadField::Status => text.parse().map_or_else(|_| text.to_owned(), |s: Status| s.label().to_owned()),
@@ -50,9 +50,9 @@ pub struct LeadView {
     pub id: LeadId,
     /// The name.
     pub name: Name,
-    /// The e-mail address.
+    /// The email address.
     pub email: Email,
-    /// The state's code, or the empty text.
+    /// The state's code, or empty text.
     pub state: &'static str,
     /// The score.
     pub lead_score: Score,
@@ -60,7 +60,7 @@ pub struct LeadView {
     pub status: Status,
     /// The stock.
     pub stock: Stock,
-    /// The order that has it or was given it.
+    /// The order that contains the lead or delivered it.
     pub order: Option<OrderId>,
     /// The version.
     pub version: u64,
@@ -70,17 +70,17 @@ pub struct LeadView {
     pub updated_by: Actor,
     /// When it was created.
     pub created: DisplayTime,
-    /// Whether it comes back from an edit, so that the keyboard goes on at its button.
+    /// Whether the row returns from an edit and its button gets the keyboard focus.
     pub focus: bool,
 }
 
 impl LeadView {
-    /// Whether it waits until an agent puts it back in stock.
+    /// Returns whether the lead is withheld until an agent puts it back in stock.
     pub fn is_withheld(&self) -> bool {
         self.stock == Stock::Withheld
     }
 
-    /// A lead among others.
+    /// Creates the view of a lead.
     pub fn of(lead: Lead) -> Self {
         Self {
             id: lead.id,
@@ -99,24 +99,24 @@ impl LeadView {
         }
     }
 
-    /// A lead that comes back from an edit.
+    /// Creates the view of a lead that returns from an edit.
     pub fn focused(lead: Lead) -> Self {
         Self { focus: true, ..Self::of(lead) }
     }
 }
 
-/// The filter above the list, as it was asked for.
+/// The filter above the list, as the request set it.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbar {
-    /// What was typed into the search field.
+    /// The text in the search field.
     pub q: String,
-    /// The chosen status, or the empty text.
+    /// The chosen status, or empty text.
     pub status: &'static str,
-    /// The chosen stock, or the empty text; then no status is chosen.
+    /// The chosen stock, or empty text. A list filters by status or by stock, not by both.
     pub stock: &'static str,
-    /// The chosen state, or the empty text.
+    /// The chosen state, or empty text.
     pub state: &'static str,
-    /// `score`, or the empty text for the newest first.
+    /// `score`, or empty text for newest first.
     pub sort: &'static str,
 }
 
@@ -131,28 +131,28 @@ impl Toolbar {
         }
     }
 
-    /// The statuses to choose from.
+    /// Returns the statuses to choose from.
     pub fn statuses(&self) -> Vec<Choice> {
         statuses()
     }
 
-    /// The stocks to choose from.
+    /// Returns the stocks to choose from.
     pub fn stocks(&self) -> [Choice; 4] {
         Stock::ALL.map(|stock| Choice { value: Stock::as_str(&stock), label: stock.label() })
     }
 
-    /// The states to choose from.
+    /// Returns the states to choose from.
     pub fn states(&self) -> Vec<Choice> {
         states()
     }
 
-    /// The orders to choose from.
+    /// Returns the sort orders to choose from.
     pub fn sorts(&self) -> [Choice; 2] {
         let newest = Choice { value: "", label: "Newest first" };
         [newest, Choice { value: "score", label: "Highest score first" }]
     }
 
-    /// Why the list has an order of its own, if it has.
+    /// Returns why the list has a fixed sort order, if it has one.
     pub fn own_order(&self) -> Option<&'static str> {
         match (self.q.is_empty(), self.stock.is_empty()) {
             (false, _) => Some("A search lists its matches by the matching word"),
@@ -161,12 +161,12 @@ impl Toolbar {
         }
     }
 
-    /// Whether some leads may be left out.
+    /// Returns whether the filter may exclude leads.
     pub fn is_set(&self) -> bool {
         !(self.q.is_empty() && self.status.is_empty() && self.stock.is_empty() && self.state.is_empty())
     }
 
-    /// The address of the list with this filter, behind a cursor if there is one.
+    /// Returns the address of the list with this filter, after the cursor if there is one.
     fn address(&self, cursor: Option<&str>) -> String {
         let pairs = [
             ("q", self.q.as_str()),
@@ -188,24 +188,24 @@ impl Toolbar {
 #[derive(Template)]
 #[template(path = "leads/list.html", blocks = ["rows"])]
 pub struct ListPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The filter.
     pub filter: Toolbar,
     /// The leads of this page.
     pub leads: Vec<LeadView>,
-    /// How many they are, in words.
+    /// The number of leads, as text.
     pub count_text: String,
-    /// The address of the first page, if this is another.
+    /// The address of the first page, if this is not the first page.
     pub first: Option<String>,
     /// The address of the next page.
     pub next: Option<String>,
-    /// The address at which a search goes on that read much and did not fill its page.
+    /// The address where the search continues, if it reached its read limit before the page was full.
     pub further: Option<String>,
 }
 
 impl ListPage {
-    /// A page of leads as it was asked for.
+    /// Creates the page for a request.
     pub fn new(context: PageContext, request: &ListRequest, page: LeadPage) -> Self {
         let filter = Toolbar::of(request);
         let full = page.leads.len() >= usize::from(ListQuery::LIMIT);
@@ -228,17 +228,17 @@ impl ListPage {
         }
     }
 
-    /// Whether there is no lead at all yet.
+    /// Returns whether there are no leads yet.
     pub fn is_welcome(&self) -> bool {
         self.leads.is_empty() && self.first.is_none() && self.next.is_none() && !self.filter.is_set()
     }
 }
 
-/// `GET /leads` while there are none.
+/// `GET /leads` when there are no leads.
 #[derive(Template)]
 #[template(path = "leads/welcome.html")]
 pub struct WelcomePage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
 }
 
@@ -246,7 +246,7 @@ pub struct WelcomePage {
 #[derive(Template)]
 #[template(path = "leads/_row.html")]
 pub struct LeadRow {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The lead.
     pub lead: LeadView,
@@ -255,24 +255,24 @@ pub struct LeadRow {
 /// One field of a form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Field {
-    /// What stands in it.
+    /// The current text.
     pub value: String,
-    /// What stood in it when the person first saw it.
+    /// The text when the form was first shown.
     pub base: String,
-    /// What is wrong with it.
+    /// The error message.
     pub error: Option<String>,
 }
 
-/// The fields of a new lead, or of a lead being edited.
+/// The form of a new lead or of an existing one.
 #[derive(Debug, Clone, Default)]
 pub struct LeadForm {
-    /// The lead's id, or the empty text for a new one.
+    /// The lead's id, or empty text for a new lead.
     pub id: String,
-    /// The version that the person saw.
+    /// The version that the form shows.
     pub version: u64,
     /// The name.
     pub name: Field,
-    /// The e-mail address.
+    /// The email address.
     pub email: Field,
     /// The state.
     pub state: Field,
@@ -280,17 +280,17 @@ pub struct LeadForm {
     pub lead_score: Field,
     /// The status.
     pub status: Field,
-    /// What is wrong with all of it.
+    /// The error message for the whole form.
     pub error: Option<String>,
 }
 
 impl LeadForm {
-    /// The form for a new lead: what was typed, and what is wrong with it.
-    pub fn for_new(typed: Texts, wrong: Messages) -> Self {
-        Self::filled(Texts::default(), typed, wrong)
+    /// Creates the form of a new lead with the typed text and its errors.
+    pub fn for_new(typed: Texts, errors: Messages) -> Self {
+        Self::filled(Texts::default(), typed, errors)
     }
 
-    /// The empty form for a new lead.
+    /// Creates the empty form of a new lead.
     pub fn empty() -> Self {
         let typed = Texts {
             lead_score: Score::default().to_string(),
@@ -300,52 +300,52 @@ impl LeadForm {
         Self::for_new(typed, Messages::default())
     }
 
-    /// The form for a lead as it stands.
+    /// Creates the form of an existing lead with its current values.
     pub fn for_lead(lead: &Lead) -> Self {
         let texts = Texts::of(lead);
         let form = Self::filled(texts.clone(), texts, Messages::default());
         Self { id: lead.id.to_string(), version: lead.version.get(), ..form }
     }
 
-    /// The form for an edit that was not accepted: what was typed, and what is wrong with it.
-    pub fn for_edit(id: LeadId, edit: Edit, wrong: Messages) -> Self {
-        let form = Self::filled(edit.base, edit.typed, wrong);
+    /// Creates the form of a rejected edit with the typed text and its errors.
+    pub fn for_edit(id: LeadId, edit: Edit, errors: Messages) -> Self {
+        let form = Self::filled(edit.base, edit.typed, errors);
         Self { id: id.to_string(), version: edit.version.get(), ..form }
     }
 
-    fn filled(base: Texts, typed: Texts, wrong: Messages) -> Self {
+    fn filled(base: Texts, typed: Texts, errors: Messages) -> Self {
         let field = |value, base, error| Field { value, base, error };
         Self {
-            name: field(typed.name, base.name, wrong.name),
-            email: field(typed.email, base.email, wrong.email),
-            state: field(typed.state, base.state, wrong.state),
-            lead_score: field(typed.lead_score, base.lead_score, wrong.lead_score),
-            status: field(typed.status, base.status, wrong.status),
+            name: field(typed.name, base.name, errors.name),
+            email: field(typed.email, base.email, errors.email),
+            state: field(typed.state, base.state, errors.state),
+            lead_score: field(typed.lead_score, base.lead_score, errors.lead_score),
+            status: field(typed.status, base.status, errors.status),
             ..Self::default()
         }
     }
 
-    /// The id of the form's element, by which its fields belong to it wherever they stand.
+    /// Returns the id of the form element. Inputs outside the element refer to it by this id.
     pub fn owner(&self) -> String {
         if self.is_edit() { format!("edit-{}", self.id) } else { "new-lead".to_owned() }
     }
 
-    /// Whether it is of a lead that exists.
+    /// Returns whether the form edits an existing lead.
     pub fn is_edit(&self) -> bool {
         !self.id.is_empty()
     }
 
-    /// The states to choose from.
+    /// Returns the states to choose from.
     pub fn states(&self) -> Vec<Choice> {
         states()
     }
 
-    /// The statuses to choose from.
+    /// Returns the statuses to choose from.
     pub fn statuses(&self) -> Vec<Choice> {
         statuses()
     }
 
-    /// The field to begin in: the first that is wrong, or the first.
+    /// Returns the field that gets the focus: the first one with an error, or the first one.
     pub fn focus(&self) -> &'static str {
         let fields = [
             (LeadField::Name, &self.name),
@@ -354,16 +354,16 @@ impl LeadForm {
             (LeadField::LeadScore, &self.lead_score),
             (LeadField::Status, &self.status),
         ];
-        let wrong = fields.into_iter().find(|(_, field)| field.error.is_some());
-        wrong.map_or(LeadField::Name, |(field, _)| field).as_str()
+        let invalid = fields.into_iter().find(|(_, field)| field.error.is_some());
+        invalid.map_or(LeadField::Name, |(field, _)| field).as_str()
     }
 }
 
-/// A lead's row while it is edited.
+/// A lead's row in edit mode.
 #[derive(Template)]
 #[template(path = "leads/_row_edit.html")]
 pub struct EditRow {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
@@ -373,7 +373,7 @@ pub struct EditRow {
 #[derive(Template)]
 #[template(path = "leads/edit.html", blocks = ["form"])]
 pub struct EditPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
@@ -383,28 +383,28 @@ pub struct EditPage {
 #[derive(Template)]
 #[template(path = "leads/new.html")]
 pub struct NewPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The fields.
     pub form: LeadForm,
-    /// What makes the form one request.
+    /// The idempotency key of the form.
     pub key: uuid::Uuid,
 }
 
-/// Why something was not done, for the lead's page.
+/// Why a form on the lead's page was rejected.
 #[derive(Debug, Clone, Default)]
 pub struct Refusal {
-    /// What was not done: `It was not deleted.`
+    /// The outcome: `It was not deleted.`
     pub what: &'static str,
-    /// Why it was not put back in stock.
+    /// Why the lead was not put back in stock.
     pub restock_error: Option<String>,
-    /// Why it was not deleted.
+    /// Why the lead was not deleted.
     pub delete_error: Option<String>,
-    /// What happened meanwhile, if that is why.
+    /// The changes that caused the conflict, if there was one.
     pub changes: Vec<EntryView>,
-    /// Whether the person may delete it all the same.
+    /// Whether the page offers to delete the lead despite the changes.
     pub delete_anyway: bool,
-    /// The reason given for reopening, and what is wrong with it.
+    /// The reason for reopening, with its error.
     pub reopen: Option<Field>,
 }
 
@@ -412,24 +412,24 @@ pub struct Refusal {
 #[derive(Template)]
 #[template(path = "leads/detail.html", blocks = ["lead", "entries"])]
 pub struct DetailPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The lead.
     pub lead: LeadView,
-    /// What happened to it, newest first.
+    /// The history, newest first.
     pub history: Vec<EntryView>,
-    /// The address of what happened before.
+    /// The address of older entries.
     pub older: Option<String>,
-    /// The field for reopening, where it may be reopened.
+    /// The field for the reason, if the person may reopen the lead.
     pub reopen: Option<Field>,
-    /// What was not done, and why.
+    /// The rejected form, and why it was rejected.
     pub refusal: Refusal,
-    /// Whether it replaces a part of a page that is shown already.
+    /// Whether the answer replaces a part of a page that is already shown.
     pub fragment: bool,
 }
 
 impl DetailPage {
-    /// A lead with the newest entries of its history.
+    /// Creates the page of a lead with a page of its history.
     pub fn new(context: PageContext, lead: LeadView, history: HistoryPage) -> Self {
         let older = history.next.as_deref().and_then(|cursor| {
             let query = serde_urlencoded::to_string([("history", cursor)]).ok()?;
@@ -447,12 +447,12 @@ impl DetailPage {
         }
     }
 
-    /// The same, with what was not done.
+    /// Adds a rejected form.
     pub fn refused(self, refusal: Refusal) -> Self {
         Self { reopen: refusal.reopen.clone().or(self.reopen), refusal, ..self }
     }
 
-    /// The same, for a page that is shown already.
+    /// Marks the answer as a part of a page that is already shown.
     pub fn for_fragment(self) -> Self {
         Self { fragment: true, ..self }
     }

@@ -1,11 +1,11 @@
 //! The JSON API of orders, caps and statistics.
 //!
-//! What always holds: a created thing answers 201 with `Location`, `ETag` and the thing; a changed one 200 with the
-//! thing as it now is; every change names the version it is of, also fulfilling and deleting; a change with an
-//! `Idempotency-Key` happens once. Names of fields may be written in snake case as well.
+//! Invariants: creating answers 201 with `Location`, `ETag` and the new resource. Changing answers 200 with
+//! the resource after the change. Every change, including fulfilling and deleting, names the version that it
+//! changes. A change with an `Idempotency-Key` happens once. Field names are also accepted in snake case.
 //!
-//! An order's `ETag` is its version, for `If-Match`. Its leads have versions of their own, so it does not say whether an
-//! answer with leads is still fresh, and `If-None-Match` is not read.
+//! The `ETag` of an order is its version, for `If-Match`. Its leads have their own versions, so the `ETag`
+//! does not tell whether an answer with leads is fresh, and `If-None-Match` is ignored.
 
 mod caps;
 mod export;
@@ -31,7 +31,7 @@ use crate::base::values::{Email, Invalid, OrderId, Version};
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::orders::Orders;
 use crate::orders::domain::{OrderDetail, OrderEntry, OrderLeads, Released};
-use crate::store::ledger::{Answer, Done, Idempotency};
+use crate::store::idempotency::{Answer, Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query, WithKey, expected_version, if_match, version_of};
@@ -41,7 +41,7 @@ use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
 use crate::web::routes::Routes;
 
-/// The routes of the JSON API.
+/// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/api/orders", Access::Agent, list_orders)
@@ -56,7 +56,7 @@ pub fn routes() -> Routes<Orders> {
         .and(export::routes())
 }
 
-/// The parameters of a list, as an address carries them.
+/// The query parameters of a list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListParameters {
@@ -90,7 +90,7 @@ async fn list_orders(
     Ok(Json(Listed { items: orders, next }))
 }
 
-/// A new order. Either it is only looked at, or it may name the preview whose leads it takes.
+/// The body of a new order: either a preview, or an order that may confirm a preview.
 #[derive(Debug)]
 struct CreateBody {
     customer_name: CustomerName,
@@ -128,7 +128,7 @@ async fn create(
     let new = NewOrder { customer_name, customer_email, requested_states, quantity_per_state };
     if preview {
         if confirm.is_some() {
-            let both = Invalid::new("Ask for a preview, or confirm one; not both at once.");
+            let both = Invalid::new("Request a preview or confirm one, not both.");
             return Err(WebError::field("confirm", &both).into());
         }
         return Ok(Json(orders.preview(&new).await?).into_response());
@@ -140,12 +140,12 @@ async fn create(
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
     let by = who.actor().into();
     let done = orders.create(&new, confirm.as_ref(), &by, idempotency.as_ref()).await?;
-    Ok(restored(&orders, done, answer).await?.into_response())
+    Ok(answer_of(&orders, done, answer).await?.into_response())
 }
 
-/// The answer to a request that was done, now or before. A long one is not kept: it shows the order as it is now, or only
-/// its id if the order is gone.
-async fn restored(
+/// Returns the answer to a request that was done now or before. A long answer is not stored, so a repeated
+/// request gets the order as it is now, or only its id if the order is gone.
+async fn answer_of(
     orders: &Orders,
     done: Done<OrderDetail>,
     answer: impl Fn(&OrderDetail) -> Answer,
@@ -162,13 +162,13 @@ async fn restored(
     }
 }
 
-/// The order with its version as `ETag`.
-fn whole(detail: &OrderDetail) -> Answer {
+/// Returns the order with its version as `ETag`.
+fn order_answer(detail: &OrderDetail) -> Answer {
     answer(StatusCode::OK, detail, detail.order.version.get(), None).about(detail.order.id)
 }
 
 async fn read(State(orders): State<Orders>, Path(id): Path<OrderId>) -> Result<Answer, Problem> {
-    Ok(whole(&orders.find(id).await?))
+    Ok(order_answer(&orders.find(id).await?))
 }
 
 async fn leads(
@@ -198,10 +198,10 @@ async fn fulfill(
     request: Request,
 ) -> Result<Answer, Problem> {
     let (version, idempotency) = version_of(request).await?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &whole });
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &order_answer });
     let by = who.actor().into();
     let done = orders.fulfill(id, Some(version), &by, idempotency.as_ref()).await?;
-    restored(&orders, done, whole).await
+    answer_of(&orders, done, order_answer).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_order_is_read_in_camel_case_and_in_snake_case() {
+    fn a_new_order_is_accepted_in_camel_case_and_snake_case() {
         let camel = serde_json::json!({
             "customerName": "Acme", "customerEmail": "buy@acme.example", "requestedStates": ["ny", "CA", "NY"],
             "quantityPerState": 3,

@@ -1,8 +1,8 @@
-//! Caps: the most leads of a state that may be out in open orders at once.
+//! Caps: the most leads of a state that may be in open orders at once.
 //!
-//! What always holds: a cap's item knows what it leaves (`remaining`), so that an order is guarded by one comparison
-//! whatever the cap is; changing a cap changes the room by as much, also under nothing. A change of the default changes,
-//! in one transaction, every state that has no cap of its own.
+//! Invariants: a cap's item stores what the cap leaves (`remaining`), so an order is checked by one
+//! comparison whatever the cap is. Changing a cap changes `remaining` by the same amount, and it may become
+//! negative. Changing the default changes every state without its own cap in the same transaction.
 
 use serde_json::json;
 
@@ -12,31 +12,31 @@ use super::items::{CapItem, cap_key, default_cap_key};
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::Caps;
-use crate::store::ledger::Idempotency;
+use crate::store::idempotency::Idempotency;
 use crate::store::{
     Condition, GuardedWrite, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
-struct Read {
+struct StoredCaps {
     default: DefaultCap,
-    /// Each state's cap, and whether it is stored.
+    /// The cap of each state, and whether it is stored.
     states: Vec<(CapItem, bool)>,
 }
 
 impl Orders {
-    /// All caps, read consistently in one call.
+    /// Returns all caps, read consistently in one call.
     ///
     /// # Errors
     /// [`OrderError::Store`] if the store failed.
     pub async fn caps(&self) -> Result<Caps, OrderError> {
-        let Read { default, states } = self.read_caps().await?;
+        let StoredCaps { default, states } = self.read_caps().await?;
         Ok(Caps { default, states: states.into_iter().map(|(item, _)| item.into()).collect() })
     }
 
-    async fn read_caps(&self) -> Result<Read, StoreError> {
+    async fn read_caps(&self) -> Result<StoredCaps, StoreError> {
         let mut keys: Vec<_> = UsState::all().map(cap_key).collect();
         keys.push(default_cap_key());
-        let mut read = Read {
+        let mut read = StoredCaps {
             default: DefaultCap { cap: Cap::DEFAULT, version: Version::FIRST },
             states: UsState::all().map(|state| (CapItem::initial(state), false)).collect(),
         };
@@ -54,7 +54,7 @@ impl Orders {
         Ok(read)
     }
 
-    /// Sets the cap of one state; with none, it follows the default again.
+    /// Sets the cap of one state. With `None`, the state follows the default again.
     ///
     /// # Errors
     /// [`OrderError::CapConflict`].
@@ -75,15 +75,15 @@ impl Orders {
             }
             let mut write = self.dynamo.guarded_write();
             if cap.is_none() {
-                // The default must still be what it is when the state begins to follow it.
+                // The default must not change while the state begins to follow it.
                 let same = match read.default.version {
                     Version::FIRST => Condition::Absent,
                     version => Condition::is_number("version", version.get()),
                 };
                 write = write.check("default", &default_cap_key(), same);
             }
-            let after = changed(&before, cap.unwrap_or(read.default.cap), cap.is_some());
-            let write = set(write, &before, &after, stored)?;
+            let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some());
+            let write = write_cap(write, &before, &after, stored)?;
             let after = StateCap::from(after);
             match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
                 Ok(()) => return Ok(after),
@@ -93,7 +93,7 @@ impl Orders {
         }
     }
 
-    /// Sets the cap of every state that has none of its own.
+    /// Sets the cap of every state without its own cap.
     ///
     /// # Errors
     /// [`OrderError::DefaultCapConflict`].
@@ -105,7 +105,7 @@ impl Orders {
     ) -> Result<DefaultCap, OrderError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let Read { default, states } = self.read_caps().await?;
+            let StoredCaps { default, states } = self.read_caps().await?;
             if default.version != expected {
                 return Err(OrderError::DefaultCapConflict(default));
             }
@@ -117,7 +117,7 @@ impl Orders {
             let mut write =
                 self.dynamo.guarded_write().put("default", to_item(&default_cap_key(), &json!(after))?, same);
             for (before, stored) in states.iter().filter(|(before, _)| !before.own) {
-                write = set(write, before, &changed(before, cap, false), *stored)?;
+                write = write_cap(write, before, &with_cap(before, cap, false), *stored)?;
             }
             match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
                 Ok(()) => return Ok(after),
@@ -128,13 +128,14 @@ impl Orders {
     }
 }
 
-fn changed(before: &CapItem, cap: Cap, own: bool) -> CapItem {
+fn with_cap(before: &CapItem, cap: Cap, own: bool) -> CapItem {
     let remaining = before.remaining + i64::from(cap.get()) - i64::from(before.cap.get());
     CapItem { cap, own, remaining, version: before.version.next(), ..before.clone() }
 }
 
-/// What is out may change meanwhile: only the cap must still be what it was.
-fn set(
+/// Adds the change of a cap. The number of leads that are out may change at the same time; only the version
+/// must match.
+fn write_cap(
     write: GuardedWrite,
     before: &CapItem,
     after: &CapItem,

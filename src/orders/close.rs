@@ -1,14 +1,15 @@
-//! The end of an order: fulfilled with all its leads, or deleted, its leads back in stock.
+//! The end of an order: fulfilling it, or deleting it and returning its leads to stock.
 //!
-//! What always holds: a small order ends in one transaction with all its leads. A large one ends in one transaction with
-//! its counters, and every reader sees its leads end with it; then they are [written](super::settle) part by part.
+//! Invariants: a small order ends together with all its leads in one transaction. A large order ends together
+//! with its counters in one transaction, and from then on every reader sees its leads as ended. The
+//! [reconciler](super::reconcile) then writes the leads shard by shard.
 
 use super::domain::{Order, OrderRule, OrderStatus};
 use super::error::OrderError;
 use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_key};
 use super::reconcile;
-use super::store::Whole;
-use super::write::{CapDelta, Transition, count, transition_lead};
+use super::store::OrderWithShards;
+use super::write::{CapDelta, Transition, change_cap, transition_lead};
 use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
@@ -17,12 +18,12 @@ use crate::orders::domain::{OrderAction, OrderDetail, OrderEntry};
 use crate::reservations::{PHASE, Phase, order_key};
 use crate::shared::audit::AuditStamp;
 use crate::shared::audit::Author;
-use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
 use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
 
 impl Orders {
-    /// Fulfils an order with all its leads. One that is fulfilled already is answered as it is. `expected` is the version
-    /// that the caller saw; a command that names none acts on the order as it stands.
+    /// Fulfills an order with all its leads. Returns an order that is already fulfilled unchanged. `expected`
+    /// is the version that the caller saw; without it, any version is accepted.
     ///
     /// # Errors
     /// [`OrderError::NotFound`], [`OrderError::Conflict`].
@@ -35,23 +36,23 @@ impl Orders {
     ) -> Result<Done<OrderDetail>, OrderError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let whole = self.read_whole(id).await?;
-            let order = &whole.stored.order;
+            let current = self.read_with_shards(id).await?;
+            let order = &current.stored.order;
             if order.status == OrderStatus::Fulfilled {
-                return match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+                return match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
                     Some(answer) => Ok(Done::Replayed(answer)),
-                    None => Ok(Done::Now(self.detail_of(&whole).await?)),
+                    None => Ok(Done::Now(self.detail_of(&current).await?)),
                 };
             }
             if expected.is_some_and(|expected| expected != order.version) {
-                return self.stale(&whole, idempotency).await;
+                return self.conflict_or_replay(&current, idempotency).await;
             }
-            let end = End::read(self, whole, self.stamp(by), Phase::Fulfilled).await?;
+            let end = End::read(self, current, self.stamp(by), Phase::Fulfilled).await?;
             let detail = end.detail(self).await?;
             match end.write(self, |write| Idempotency::record(idempotency, write, &detail)).await? {
                 Ended::Done => return Ok(Done::Now(detail)),
                 Ended::Lost(refusal) => {
-                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
                         return Ok(Done::Replayed(answer));
                     }
                 }
@@ -60,10 +61,12 @@ impl Orders {
         }
     }
 
-    /// Deletes an open order; its leads go back to stock at their old place. Gives the order as it last was.
+    /// Deletes an open order and returns its leads to their old place in the queue. Returns the order as it
+    /// was before.
     ///
     /// # Errors
-    /// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`] for a fulfilled one.
+    /// [`OrderError::NotFound`], [`OrderError::Conflict`], or [`OrderError::RuleViolation`] for a fulfilled
+    /// order.
     pub async fn delete(
         &self,
         id: OrderId,
@@ -73,22 +76,22 @@ impl Orders {
     ) -> Result<Done<Order>, OrderError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let whole = match self.read_whole(id).await {
-                Err(OrderError::NotFound(id)) => return self.gone(id, idempotency).await,
-                whole => whole?,
+            let current = match self.read_with_shards(id).await {
+                Err(OrderError::NotFound(id)) => return self.not_found_or_replay(id, idempotency).await,
+                current => current?,
             };
-            let order = whole.stored.order.clone();
+            let order = current.stored.order.clone();
             if expected.is_some_and(|expected| expected != order.version) {
-                return self.stale(&whole, idempotency).await;
+                return self.conflict_or_replay(&current, idempotency).await;
             }
             if order.status == OrderStatus::Fulfilled {
                 return Err(OrderError::violation(OrderRule::FulfilledStays));
             }
-            let end = End::read(self, whole, self.stamp(by), Phase::Deleted).await?;
+            let end = End::read(self, current, self.stamp(by), Phase::Deleted).await?;
             match end.write(self, |write| Idempotency::record(idempotency, write, &order)).await? {
                 Ended::Done => return Ok(Done::Now(order)),
                 Ended::Lost(refusal) => {
-                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
                         return Ok(Done::Replayed(answer));
                     }
                 }
@@ -97,31 +100,31 @@ impl Orders {
         }
     }
 
-    async fn gone<T>(
+    async fn not_found_or_replay<T>(
         &self,
         id: OrderId,
         idempotency: Option<&Idempotency<'_, T>>,
     ) -> Result<Done<T>, OrderError> {
-        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             Some(answer) => Ok(Done::Replayed(answer)),
             None => Err(OrderError::NotFound(id)),
         }
     }
 
-    /// A stale request may be the repetition of one that succeeded.
-    pub(super) async fn stale<T>(
+    /// Returns the stored answer if a stale request repeats one that succeeded, and a conflict otherwise.
+    pub(super) async fn conflict_or_replay<T>(
         &self,
-        whole: &Whole,
+        current: &OrderWithShards,
         idempotency: Option<&Idempotency<'_, T>>,
     ) -> Result<Done<T>, OrderError> {
-        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             Some(answer) => Ok(Done::Replayed(answer)),
-            None => Err(OrderError::Conflict(Box::new(self.detail_of(whole).await?))),
+            None => Err(OrderError::Conflict(Box::new(self.detail_of(current).await?))),
         }
     }
 }
 
-pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, OrderError> {
+pub(super) fn recorded_answer(recall: Lookup) -> Result<Option<Answer>, OrderError> {
     match recall {
         Lookup::Same(answer) => Ok(Some(answer)),
         Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
@@ -134,23 +137,23 @@ enum Ended {
     Lost(crate::store::Refusal),
 }
 
-/// An order's end: what stands, and what will.
+/// The end of an order: its state before and after.
 struct End {
-    whole: Whole,
+    current: OrderWithShards,
     after: StoredOrder,
     stamp: AuditStamp,
-    /// The leads that end in the same transaction: of a small order all of them, of a large one none.
+    /// The leads that end in the same transaction: all leads of a small order, none of a large one.
     leads: Vec<StoredLead>,
 }
 
 impl End {
     async fn read(
         orders: &Orders,
-        whole: Whole,
+        current: OrderWithShards,
         stamp: AuditStamp,
         stage: Phase,
     ) -> Result<Self, StoreError> {
-        let StoredOrder { order, writing } = whole.stored.clone();
+        let StoredOrder { order, writing } = current.stored.clone();
         let fulfilled = stage == Phase::Fulfilled;
         let order = Order {
             status: if fulfilled { OrderStatus::Fulfilled } else { order.status },
@@ -161,25 +164,25 @@ impl End {
             cause: stamp.cause.clone(),
             ..order
         };
-        let leads = if writing.large { Vec::new() } else { orders.read_stored(&whole.parts).await? };
+        let leads = if writing.large { Vec::new() } else { orders.read_stored(&current.shards).await? };
         let after = StoredOrder { order, writing: Progress { stage, ..writing } };
-        Ok(Self { after, whole, stamp, leads })
+        Ok(Self { after, current, stamp, leads })
     }
 
-    fn fulfils(&self) -> bool {
+    fn is_fulfillment(&self) -> bool {
         self.after.writing.stage == Phase::Fulfilled
     }
 
-    /// The order as it will stand, for the answer.
+    /// Returns the order after the change, for the answer.
     async fn detail(&self, orders: &Orders) -> Result<OrderDetail, OrderError> {
         let (order, stamp) = (self.after.order.clone(), &self.stamp);
         let fulfilled =
             |lead: &Lead| lead.moved(Stock::Fulfilled, Some(order.id), stamp.at, stamp.actor.clone());
         if self.after.writing.large {
-            let OrderDetail { leads, leads_next, .. } = orders.detail_of(&self.whole).await?;
+            let OrderDetail { leads, leads_next, .. } = orders.detail_of(&self.current).await?;
             return Ok(OrderDetail { leads: leads.iter().map(fulfilled).collect(), leads_next, order });
         }
-        // What is answered is what is written: an edit between two reads would make them differ.
+        // The answer uses the leads that are written: an edit between two reads would make them differ.
         let leads = self.leads.iter().map(|stored| fulfilled(&stored.lead)).collect();
         Ok(OrderDetail { leads, leads_next: None, order })
     }
@@ -189,14 +192,14 @@ impl End {
         orders: &Orders,
         record: impl Fn(GuardedWrite) -> Result<GuardedWrite, StoreError>,
     ) -> Result<Ended, OrderError> {
-        let large = self.whole.stored.writing.large;
-        let write = self.order_alone(orders)?;
-        let write = if large { self.mark(write)? } else { self.with_leads(write)? };
+        let large = self.current.stored.writing.large;
+        let write = self.order_write(orders)?;
+        let write = if large { self.with_pending_item(write)? } else { self.with_leads(write)? };
         match orders.dynamo.write(record(write)?).await {
             Ok(()) if large => {
-                // The end stands, whatever becomes of this; what is left the next one who meets it writes.
+                // The order has ended even if this fails. The reconciler writes the remaining leads later.
                 if let Err(error) = orders.reconciler.apply_end(&self.after).await {
-                    tracing::warn!(%error, "the leads of a large order were not all written at once");
+                    tracing::warn!(%error, "failed to write all leads of a large order");
                 }
                 Ok(Ended::Done)
             }
@@ -206,18 +209,18 @@ impl End {
         }
     }
 
-    /// The order, its history and the counters of its states.
-    fn order_alone(&self, orders: &Orders) -> Result<GuardedWrite, StoreError> {
+    /// Writes the order, its history entry and the counters of its states.
+    fn order_write(&self, orders: &Orders) -> Result<GuardedWrite, StoreError> {
         let order = &self.after.order;
-        let same = Condition::is_number("version", self.whole.stored.order.version.get())
+        let same = Condition::is_number("version", self.current.stored.order.version.get())
             .and(Condition::is(PHASE, Phase::Open.as_str()));
-        let kept = self.fulfils() || self.after.writing.large;
+        let kept = self.is_fulfillment() || self.after.writing.large;
         let write = orders.dynamo.guarded_write();
         let write = match kept {
             true => write.put("order", order_item(&self.after)?, same),
             false => write.delete("order", &order_key(order.id), same),
         };
-        let action = if self.fulfils() { OrderAction::Fulfilled } else { OrderAction::Deleted };
+        let action = if self.is_fulfillment() { OrderAction::Fulfilled } else { OrderAction::Deleted };
         let entry = OrderEntry {
             version: order.version,
             at: self.stamp.at,
@@ -230,32 +233,32 @@ impl End {
         let mut write = write.put("history", entry_item(order.id, &entry)?, Condition::Absent);
         for (state, out) in self.after.writing.out.iter().filter(|(_, out)| **out > 0) {
             let back = CapDelta { out: -i64::from(*out), remaining: (*out).into() };
-            write = count(write, *state, back, self.stamp.cause.as_ref())?;
+            write = change_cap(write, *state, back, self.stamp.cause.as_ref())?;
         }
         Ok(write)
     }
 
-    fn mark(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
+    fn with_pending_item(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         let states = self.after.writing.out.keys().copied();
-        Ok(write.put_derived("unsettled", reconcile::unsettled_item(self.after.order.id, states)?))
+        Ok(write.put_derived("pending", reconcile::pending_item(self.after.order.id, states)?))
     }
 
     fn with_leads(&self, mut write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         let (id, stamp) = (self.after.order.id, &self.stamp);
-        let (stock, action) = match self.fulfils() {
+        let (stock, action) = match self.is_fulfillment() {
             true => (Stock::Fulfilled, Action::Fulfilled),
             false => (Stock::Unassigned, Action::Returned),
         };
         for before in &self.leads {
-            let order = self.fulfils().then_some(id);
+            let order = self.is_fulfillment().then_some(id);
             let after = &before.lead.moved(stock, order, stamp.at, stamp.actor.clone());
             let cause = stamp.cause.as_ref();
             let one = Transition { before, after, reservation: None, action, order: id, reason: None, cause };
             write = transition_lead(write, &one)?;
         }
-        if !self.fulfils() {
-            for part in &self.whole.parts {
-                write = write.delete_derived("part", &shard_key(id, part.number));
+        if !self.is_fulfillment() {
+            for shard in &self.current.shards {
+                write = write.delete_derived("shard", &shard_key(id, shard.number));
             }
         }
         Ok(write)
@@ -263,9 +266,10 @@ impl End {
 }
 
 impl Orders {
-    /// The leads of some parts, as they are written.
-    async fn read_stored(&self, parts: &[Shard]) -> Result<Vec<StoredLead>, StoreError> {
-        let keys: Vec<_> = parts.iter().flat_map(|part| &part.leads).map(|lead| lead_key(lead.id)).collect();
+    /// Reads the leads of some shards, as stored.
+    async fn read_stored(&self, shards: &[Shard]) -> Result<Vec<StoredLead>, StoreError> {
+        let keys: Vec<_> =
+            shards.iter().flat_map(|shard| &shard.leads).map(|lead| lead_key(lead.id)).collect();
         let items = self.dynamo.get_all(&keys).await?;
         items.into_iter().map(stored_lead).collect()
     }

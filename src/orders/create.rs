@@ -1,19 +1,20 @@
-//! Creating an order: the oldest free leads of each state, as many as were asked for, as the cap leaves, and as there
-//! are.
+//! Creation of orders. An order gets the oldest free leads of each state: as many as were requested, as the
+//! cap allows, and as are in stock.
 //!
-//! What always holds: an order that one transaction can write is one transaction; a larger one is [reserved](super::reserve)
-//! in several. Whoever finds a lead or the cap's room taken meanwhile reads the queue again and goes on, so that
-//! nobody is refused while there is something to give.
+//! Invariants: an order that fits into one transaction is written in one; a larger order is
+//! [reserved](super::reserve) in several. If another request takes a lead or part of a cap, the order reads
+//! the queue again and retries, so no order is refused while leads are available.
 //!
-//! **Arithmetic.** All orders on one state change one item, its cap; that is what makes the cap exact. On DynamoDB two
-//! transactions on one item conflict, and a partition takes 1,000 write units a second: with some 20 ms a transaction one
-//! state takes about 50 orders a second, whatever their size, and other states take theirs beside it. An order for one
-//! state costs one query, a read of the statistics and one transaction, or two transactions from 32 leads on.
+//! **Throughput.** All orders for one state change one item, its cap, which keeps the cap exact. On DynamoDB,
+//! two transactions on one item conflict, and a partition takes 1,000 write units per second. At about 20 ms
+//! per transaction, one state takes about 50 orders per second of any size, and states do not slow each other
+//! down. An order for one state costs one query, one read of the statistics and one transaction, or two
+//! transactions from 32 leads on.
 
 use futures_util::future::BoxFuture;
 
 use super::domain::{Fingerprint, NewOrder, Plan};
-use super::draft::{OrderDraft, Outcome, assigned, entry_of_creation};
+use super::draft::{OrderDraft, Outcome, assigned, creation_entry};
 use super::error::OrderError;
 use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_item};
 use super::lease::Lease;
@@ -25,14 +26,14 @@ use crate::orders::Orders;
 use crate::orders::domain::{OrderDetail, Preview};
 use crate::reservations::Phase;
 use crate::shared::audit::Author;
-use crate::store::ledger::{Done, Idempotency, Lookup};
+use crate::store::idempotency::{Done, Idempotency, Lookup};
 use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
 
 impl Orders {
-    /// Which leads an order would be given now. Writes nothing.
+    /// Returns the leads that an order would get now. Writes nothing.
     ///
     /// # Errors
-    /// [`OrderError::NothingToGive`] if no state gives one.
+    /// [`OrderError::NothingToGive`] if no state gives a lead.
     pub async fn preview(&self, new: &NewOrder) -> Result<Preview, OrderError> {
         let stocks = self.read_stocks(new.requested_states.as_slice(), new.quantity_per_state).await?;
         let plan = Plan::of(&stocks, new.quantity_per_state);
@@ -47,7 +48,7 @@ fn preview_of(mut plan: Plan) -> Preview {
 }
 
 impl Orders {
-    /// Creates an order with the oldest free leads, or with exactly the leads of a preview.
+    /// Creates an order with the oldest free leads, or with exactly the leads of a confirmed preview.
     ///
     /// # Errors
     /// [`OrderError::NothingToGive`], [`OrderError::PreviewOutdated`], [`OrderError::Contention`].
@@ -61,15 +62,15 @@ impl Orders {
         let mut lease = None;
         let done = self.try_to_create(new, confirmed, by, idempotency, &mut lease).await;
         if let Some(lease) = lease
-            && let Err(error) = lease.leave(self).await
+            && let Err(error) = lease.release(self).await
         {
-            // It ends by itself soon; what the order came to stands.
-            tracing::warn!(%error, "a turn was not passed on");
+            // The lease expires soon, and the result of the order does not depend on it.
+            tracing::warn!(%error, "failed to release a lease");
         }
         done
     }
 
-    /// Tries until the order is there or is refused; `lease` is what it holds of a queue at the end.
+    /// Tries until the order is created or refused. Leaves a lease that is still held in `lease`.
     async fn try_to_create(
         &self,
         new: &NewOrder,
@@ -84,20 +85,21 @@ impl Orders {
             None => None,
         };
         let states = new.requested_states.as_slice();
-        // Whether unfinished orders were looked for, and whether there were none before the stock was read.
-        let (mut has_looked, mut none_unfinished) = (false, false);
+        // `has_checked`: unfinished orders were looked for. `none_unfinished`: there were none before the
+        // stock was read.
+        let (mut has_checked, mut none_unfinished) = (false, false);
         loop {
             let stocks = self.read_stocks(states, new.quantity_per_state).await?;
             let plan = Plan::of(&stocks, new.quantity_per_state);
-            let short =
+            let is_short =
                 plan.given.iter().zip(&stocks).any(|(given, stock)| given.given < stock.most(given.asked));
-            // Leads of an unfinished order are not in the queue: an order that misses leads settles it first, and one that finds
-            // none at all waits for those that are being released.
-            if (short && !has_looked) || (plan.is_empty() && !none_unfinished) {
+            // The leads of an unfinished order are not in the queue. An order that gets too few leads
+            // reconciles unfinished orders first, and an order that gets none waits until they are finished.
+            if (is_short && !has_checked) || (plan.is_empty() && !none_unfinished) {
                 let found = self.reconciler.reconcile_states(states).await?;
                 none_unfinished = found == reconcile::Found::Nothing;
-                let read_again = plan.is_empty() || (found == reconcile::Found::Settled && !has_looked);
-                has_looked = true;
+                let read_again = plan.is_empty() || (found == reconcile::Found::Settled && !has_checked);
+                has_checked = true;
                 if read_again {
                     if !none_unfinished {
                         retries.backoff().await?;
@@ -124,35 +126,37 @@ impl Orders {
                 idempotency,
                 lease: lease.as_ref(),
             };
-            match make(self, &draft).await? {
-                Outcome::Made(detail) => {
-                    // It passed the turn on.
+            match attempt(self, &draft).await? {
+                Outcome::Created(detail) => {
+                    // The transaction released the lease.
                     *lease = None;
                     return Ok(Done::Now(*detail));
                 }
                 Outcome::Replayed(answer) => return Ok(Done::Replayed(answer)),
                 Outcome::Lost => retries.backoff().await?,
             }
-            let contended = plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
-            if let (None, Some(state)) = (&lease, contended) {
-                *lease = Lease::take(self, state).await?;
+            let contended_state =
+                plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
+            if let (None, Some(state)) = (&lease, contended_state) {
+                *lease = Lease::acquire(self, state).await?;
             }
         }
     }
 }
 
-fn make<'a>(orders: &'a Orders, draft: &'a OrderDraft<'a>) -> BoxFuture<'a, Result<Outcome, OrderError>> {
+fn attempt<'a>(orders: &'a Orders, draft: &'a OrderDraft<'a>) -> BoxFuture<'a, Result<Outcome, OrderError>> {
     let states = draft.plan.given.iter().filter(|given| given.given > 0).count();
-    // The order, its part, its history, the ledger and the turn; a cap for each state; three for each lead.
+    // The order, its shard, its history entry, the idempotency record and the lease; one cap per state; three
+    // actions per lead.
     if 5 + states + 3 * draft.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
-        Box::pin(orders.at_once(draft))
+        Box::pin(orders.create_in_one_transaction(draft))
     } else {
         Box::pin(orders.reserve(draft))
     }
 }
 
 impl Orders {
-    /// A request that is refused may be the repetition of one that took what is now missing.
+    /// Returns the stored answer if a refused request repeats one that took the missing leads.
     async fn creation_refused(
         &self,
         idempotency: Option<&Idempotency<'_, OrderDetail>>,
@@ -165,13 +169,13 @@ impl Orders {
         }
     }
 
-    /// The order in one transaction.
-    async fn at_once(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
+    /// Creates the order in one transaction.
+    async fn create_in_one_transaction(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
         let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
         let detail = detail(id, draft);
         let write = Idempotency::record(draft.idempotency, self.creation(draft, &detail)?, &detail)?;
         match self.dynamo.write(write).await {
-            Ok(()) => Ok(Outcome::Made(Box::new(detail))),
+            Ok(()) => Ok(Outcome::Created(Box::new(detail))),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(WriteError::Refused(refusal)) => match Idempotency::recall(draft.idempotency, &refusal)? {
                 Lookup::Same(answer) => Ok(Outcome::Replayed(answer)),
@@ -198,18 +202,18 @@ impl Orders {
             draft.plan.given.iter().filter(|given| given.given > 0).map(|given| (given.state, given.given));
         let writing =
             Progress { stage: Phase::Open, large: false, out: out.collect(), workers: 0, deadline: None };
-        let part =
+        let shard =
             Shard { number: 0, leads: detail.leads.iter().filter_map(shard_lead).collect(), settled: false };
         let stored = StoredOrder { order: order.clone(), writing };
-        let entry = entry_of_creation(draft.stamp, order.version);
+        let entry = creation_entry(draft.stamp, order.version);
         let mut write = self
             .dynamo
             .guarded_write()
             .put("order", order_item(&stored)?, Condition::Absent)
-            .put("part", shard_item(order.id, &part)?, Condition::Absent)
+            .put("shard", shard_item(order.id, &shard)?, Condition::Absent)
             .put("history", entry_item(order.id, &entry)?, Condition::Absent);
         if let Some(lease) = draft.lease {
-            write = lease.pass(write);
+            write = lease.release_in(write);
         }
         let cause = draft.stamp.cause.as_ref();
         for (given, stock) in draft.plan.given.iter().zip(draft.stocks).filter(|(given, _)| given.given > 0) {

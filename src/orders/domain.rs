@@ -1,7 +1,7 @@
-//! What an order is, what a cap allows, and which leads an order is given. Pure: time and ids are arguments.
+//! Orders, caps and the leads that an order gets. Pure: time and ids are arguments.
 //!
-//! What always holds: an order names one to 50 states, each once; what a state gives is never more than was asked, than
-//! its cap leaves, or than is in stock.
+//! Invariants: an order names 1 to 50 states, each once. A state never gives more leads than were requested,
+//! than its cap leaves, or than are in stock.
 
 mod customer;
 mod detail;
@@ -19,32 +19,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
-use crate::base::values::{Email, Invalid, OrderId, UsState, Version, text_value};
+use crate::base::values::{Email, Invalid, OrderId, UsState, Version, text_enum};
 use crate::shared::audit::Cause;
 
-/// How far an order is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum OrderStatus {
-    /// Its leads are out.
-    Open,
-    /// Its leads were delivered; nothing changes any more.
-    Fulfilled,
+text_enum! {
+    /// The status of an order.
+    pub enum OrderStatus, "An order's status is OPEN or FULFILLED.";
+    /// Its leads are out: assigned to this order and not yet delivered.
+    Open = "OPEN",
+    /// Its leads were delivered. It does not change any more.
+    Fulfilled = "FULFILLED",
 }
 
 impl OrderStatus {
-    /// All, in the order of an order's life.
-    pub const ALL: [Self; 2] = [Self::Open, Self::Fulfilled];
-
-    /// The name in JSON and in the table, for example `OPEN`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Fulfilled => "FULFILLED",
-        }
-    }
-
-    /// The name for people, for example `Open`.
+    /// Returns the name shown to people, for example `Open`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Open => "Open",
@@ -52,7 +40,7 @@ impl OrderStatus {
         }
     }
 
-    /// The name in style sheets, for example `open`.
+    /// Returns the name in style sheets, for example `open`.
     pub fn slug(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -61,21 +49,7 @@ impl OrderStatus {
     }
 }
 
-impl FromStr for OrderStatus {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Invalid::new("An order's status is OPEN or FULFILLED."))
-    }
-}
-
-text_value!(OrderStatus);
-
-/// How many leads of each state an order asks for: 1 to 1,000.
+/// The number of leads that an order requests from each state: 1 to 1,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Quantity(u32);
@@ -83,11 +57,11 @@ pub struct Quantity(u32);
 impl Quantity {
     /// One lead.
     pub const ONE: Self = Self(1);
-    /// The largest.
+    /// The largest quantity.
     pub const MAX: u32 = 1_000;
     const WORDS: &str = "A quantity is a whole number from 1 to 1000.";
 
-    /// The quantity as a number.
+    /// Returns the quantity as a number.
     pub fn get(self) -> u32 {
         self.0
     }
@@ -116,19 +90,19 @@ impl FromStr for Quantity {
     }
 }
 
-/// The most leads of a state that may be out in open orders at once: 0 to 1,000.
+/// The most leads of one state that may be in open orders at once: 0 to 1,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Cap(u32);
 
 impl Cap {
-    /// What holds until something else is set.
+    /// The cap of a state until another one is set.
     pub const DEFAULT: Self = Self(10);
-    /// The largest.
+    /// The largest cap.
     pub const MAX: u32 = 1_000;
     const WORDS: &str = "A cap is a whole number from 0 to 1000.";
 
-    /// The cap as a number.
+    /// Returns the cap as a number.
     pub fn get(self) -> u32 {
         self.0
     }
@@ -157,41 +131,41 @@ impl FromStr for Cap {
     }
 }
 
-/// A state's cap, as stored and as JSON shows it.
+/// The cap of a state, as stored and in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateCap {
     /// The state.
     pub state: UsState,
-    /// The most leads that may be out.
+    /// The most leads that may be in open orders.
     pub cap: Cap,
-    /// Whether it was set for this state; otherwise it follows the default.
+    /// Whether the cap was set for this state. Otherwise it follows the default.
     pub own: bool,
-    /// How many are out in open orders: exact.
+    /// The exact number of leads in open orders.
     pub out: u32,
-    /// One more with every change of the cap; giving leads out changes no version.
+    /// Increases by 1 with every change of the cap. Orders do not change it.
     pub version: Version,
 }
 
-/// The cap of every state that has none of its own.
+/// The cap of every state without its own cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefaultCap {
-    /// The most leads that may be out.
+    /// The most leads that may be in open orders.
     pub cap: Cap,
-    /// One more with every change.
+    /// Increases by 1 with every change.
     pub version: Version,
 }
 
-/// The states that an order asks for: one to 50, each once, in the order in which they were named.
+/// The states that an order requests: 1 to 50, each once, in the order in which they were named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<UsState>", into = "Vec<UsState>")]
 pub struct RequestedStates(Vec<UsState>);
 
 impl RequestedStates {
-    /// The most.
+    /// The most states in one order.
     pub const MAX: usize = 50;
 
-    /// The states.
+    /// Returns the states as a slice.
     pub fn as_slice(&self) -> &[UsState] {
         &self.0
     }
@@ -223,7 +197,7 @@ impl From<RequestedStates> for Vec<UsState> {
     }
 }
 
-/// Codes with commas or spaces between them, as people type them: `CA, NY TX`.
+/// Parses state codes separated by commas or spaces, as people type them: `CA, NY TX`.
 impl FromStr for RequestedStates {
     type Err = Invalid;
 
@@ -237,22 +211,22 @@ impl FromStr for RequestedStates {
     }
 }
 
-/// What a customer asks for.
+/// A customer's request for leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewOrder {
     /// The customer's name.
     pub customer_name: CustomerName,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub customer_email: Email,
-    /// From which states.
+    /// The requested states.
     pub requested_states: RequestedStates,
-    /// How many of each state; as many as its cap leaves unless given.
+    /// How many leads of each state. If absent, as many as the state's cap leaves.
     #[serde(default)]
     pub quantity_per_state: Option<Quantity>,
 }
 
-/// An order, as stored and as JSON shows it.
+/// An order, as stored and in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
@@ -260,23 +234,23 @@ pub struct Order {
     pub id: OrderId,
     /// The customer's name.
     pub customer_name: CustomerName,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub customer_email: Email,
-    /// From which states.
+    /// The requested states.
     pub requested_states: RequestedStates,
-    /// How many of each state were asked for; as many as the caps left, if none.
+    /// How many leads of each state were requested. If absent, as many as the caps left.
     pub quantity_per_state: Option<Quantity>,
-    /// What each state gave at creation, and why that many.
+    /// How many leads each state gave at creation, and why.
     pub given: Vec<Given>,
-    /// How many leads it has now.
+    /// The number of leads in the order now.
     pub lead_count: u32,
-    /// How far it is.
+    /// The status.
     pub status: OrderStatus,
-    /// 1 at creation, one more with every accepted change.
+    /// Starts at 1 and increases by 1 with every accepted change.
     pub version: Version,
     /// When it was created.
     pub created_at: Timestamp,
-    /// By whom.
+    /// Who created it.
     pub created_by: Actor,
     /// When it was last changed.
     pub updated_at: Timestamp,
@@ -289,19 +263,19 @@ pub struct Order {
     pub cause: Option<Cause>,
 }
 
-/// Why a change of an order is forbidden although its version is right.
+/// A rule that forbids a change of an order although the version is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderRule {
     /// A fulfilled order cannot be deleted.
     FulfilledStays,
-    /// Leads are released from open orders only.
+    /// Leads can be released only from open orders.
     OnlyOpenReleases,
     /// The lead is not in the order.
     NotInOrder,
 }
 
 impl OrderRule {
-    /// The rule's name for programs.
+    /// Returns the name of the rule for programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::FulfilledStays => "fulfilled-stays",
@@ -310,7 +284,7 @@ impl OrderRule {
         }
     }
 
-    /// The field beside which the rule is shown.
+    /// Returns the field beside which the message is shown.
     pub fn field(self) -> &'static str {
         match self {
             Self::FulfilledStays | Self::OnlyOpenReleases => "status",
@@ -318,12 +292,12 @@ impl OrderRule {
         }
     }
 
-    /// The rule in words, with what would be right.
+    /// Returns a message that says which rule is broken and what would be right.
     pub fn words(self) -> &'static str {
         match self {
             Self::FulfilledStays => "A fulfilled order cannot be deleted: its leads were delivered.",
-            Self::OnlyOpenReleases => "Leads are released from open orders only; this one is fulfilled.",
-            Self::NotInOrder => "This lead is not, or no longer, in the order.",
+            Self::OnlyOpenReleases => "Leads can be released only from open orders; this one is fulfilled.",
+            Self::NotInOrder => "The lead is not (or no longer) in the order.",
         }
     }
 }
@@ -333,14 +307,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_folded_in_the_order_in_which_they_were_named() {
+    fn duplicate_states_are_removed_and_the_order_is_kept() {
         let states: RequestedStates = "ny, ca NY;tx".parse().unwrap();
         let codes: Vec<_> = states.as_slice().iter().map(UsState::as_str).collect();
         assert_eq!(codes, ["NY", "CA", "TX"]);
     }
 
     #[test]
-    fn no_state_an_unknown_one_and_51_are_refused_in_words() {
+    fn missing_unknown_and_too_many_states_are_rejected() {
         for text in ["", " ,", "CA,XX", "California"] {
             let refused = text.parse::<RequestedStates>().expect_err(text);
             assert!(refused.to_string().ends_with('.'), "{refused}");
@@ -352,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn quantities_and_caps_have_their_bounds() {
+    fn quantities_and_caps_are_bounded() {
         for number in [0, -1, 1_001, 1_000_000_000] {
             assert!(Quantity::try_from(number).is_err(), "{number}");
         }

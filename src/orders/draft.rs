@@ -5,19 +5,19 @@ use super::lease::Lease;
 use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Lead, Stock};
 use crate::shared::audit::AuditStamp;
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 
-/// What an attempt came to.
+/// The result of one attempt to create an order.
 pub(super) enum Outcome {
-    /// The order is there.
-    Made(Box<OrderDetail>),
-    /// The same request had made it before.
+    /// The order was created.
+    Created(Box<OrderDetail>),
+    /// The same request created it before.
     Replayed(Answer),
-    /// Somebody was faster with a lead or a cap's room; nothing was written.
+    /// Another request took a lead or part of a cap first. Nothing was written.
     Lost,
 }
 
-/// What an attempt is made of.
+/// The input of one attempt to create an order.
 pub(super) struct OrderDraft<'a> {
     pub new: &'a NewOrder,
     pub confirmed: bool,
@@ -28,13 +28,13 @@ pub(super) struct OrderDraft<'a> {
     pub lease: Option<&'a Lease>,
 }
 
-/// A lead as an order takes it.
+/// Returns a lead after an order takes it.
 pub(super) fn assigned(lead: &Lead, order: OrderId, stamp: &AuditStamp) -> Lead {
     lead.moved(Stock::Assigned, Some(order), stamp.at, stamp.actor.clone())
 }
 
-/// The entry of an order's creation.
-pub(super) fn entry_of_creation(stamp: &AuditStamp, version: Version) -> OrderEntry {
+/// Returns the history entry of an order's creation.
+pub(super) fn creation_entry(stamp: &AuditStamp, version: Version) -> OrderEntry {
     OrderEntry {
         version,
         at: stamp.at,

@@ -1,4 +1,4 @@
-//! What can be wrong with a request about orders and caps.
+//! Errors of orders and caps, and the problem documents that they become.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -11,40 +11,40 @@ use crate::orders::domain::{OrderDetail, Preview};
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a request about orders or caps was not done.
+/// Why a request about orders or caps failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
-    /// There is no such order, or no longer.
+    /// The order does not exist, or was deleted.
     #[error("there is no order {0}")]
     NotFound(OrderId),
-    /// The version sent is not the version stored; this is the order as it is now.
+    /// The version sent is not the stored version. Contains the current order.
     #[error("the order has changed since it was read")]
     Conflict(Box<OrderDetail>),
-    /// The version is right and a rule forbids the change.
+    /// The version is right, but a rule forbids the change.
     #[error("{}", .0.words())]
     RuleViolation(OrderRule),
-    /// No state gives a lead, and this is why.
-    #[error("there is nothing to give in any of the states")]
+    /// No state gives a lead. Contains the reason for each state.
+    #[error("no requested state has a lead to give")]
     NothingToGive(Vec<Given>),
-    /// Somebody was faster than the confirmation of a preview; this is the new one.
+    /// Other requests took leads of the preview before it was confirmed. Contains a new preview.
     #[error("the leads of the preview are no longer the oldest free ones")]
     PreviewOutdated(Box<Preview>),
-    /// The version sent is not the state's cap's.
+    /// The version sent is not the stored version of the state's cap. Contains the current cap.
     #[error("the cap has changed since it was read")]
     CapConflict(StateCap),
-    /// The version sent is not the default cap's.
+    /// The version sent is not the stored version of the default cap. Contains the current default.
     #[error("the default cap has changed since it was read")]
     DefaultCapConflict(DefaultCap),
-    /// Others change the same leads and caps so fast that no attempt came through in time. Nothing was written.
-    #[error("others were faster until the deadline")]
+    /// Other requests changed the same leads and caps until the deadline. Nothing was written.
+    #[error("other requests kept changing the same leads and caps until the deadline")]
     Contention,
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// About the order's leads.
+    /// An error of one of the order's leads.
     #[error(transparent)]
     Lead(#[from] LeadError),
-    /// The cursor is none of this list's.
+    /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.
@@ -59,7 +59,7 @@ impl From<DeadlineExceeded> for OrderError {
 }
 
 impl OrderError {
-    /// This rule forbids what was asked, which is counted.
+    /// Returns the error for a broken rule, and counts it.
     pub(super) fn violation(rule: OrderRule) -> Self {
         tally::rule_violation();
         Self::RuleViolation(rule)
@@ -71,7 +71,7 @@ impl IntoProblem for OrderError {
         use StatusCode as S;
         let stale = |what: &'static str, fresh: Value| {
             let detail =
-                "Nothing was written. `fresh` is as it is now; send the change again with its version.";
+                "Nothing was written. `fresh` is the current data; send the change again with its version.";
             Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
         };
         match self {
@@ -79,7 +79,7 @@ impl IntoProblem for OrderError {
                 S::NOT_FOUND,
                 "not-found",
                 "There is no such order",
-                "It was deleted, or never was. Look for it in the list.",
+                "It was deleted or never existed. Look for it in the list.",
             ),
             OrderError::Conflict(fresh) => stale("The order has changed since it was read", json!(fresh)),
             OrderError::CapConflict(fresh) => stale("The cap has changed since it was read", json!(fresh)),
@@ -89,8 +89,8 @@ impl IntoProblem for OrderError {
             OrderError::PreviewOutdated(preview) => Problem::new(
                 S::CONFLICT,
                 "preview-outdated",
-                "Other leads would be given by now",
-                "No order was created. `preview` is what would be given now; confirm its fingerprint.",
+                "The preview is out of date",
+                "No order was created. `preview` shows what the order would get now; confirm its fingerprint.",
             )
             .with("preview", json!(preview)),
             OrderError::RuleViolation(rule) => {
@@ -103,12 +103,12 @@ impl IntoProblem for OrderError {
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-to-give",
                 "There is nothing to give",
-                "No order was created: no requested state has a free lead under its cap. `given` says why, state by state.",
+                "No requested state has a free lead under its cap, so no order was created. `given` has the reasons.",
             )
             .with("given", json!(given)),
             OrderError::Contention => {
-                tracing::warn!(error = %self, "an order gave way");
-                Problem::busy("Others were faster until the deadline. Nothing was written; trying again in a moment is safe.")
+                tracing::warn!(error = %self, "an order request ran out of time");
+                Problem::busy("Other requests kept changing the same data. Nothing was written, so it is safe to try again.")
             }
             OrderError::KeyOfAnotherRequest => Problem::key_reused(),
             OrderError::Lead(error) => error.into_problem(),

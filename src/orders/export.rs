@@ -1,15 +1,15 @@
-//! Fulfilled orders as a table for spreadsheets: one row for each lead, by the time of fulfilment.
+//! CSV export of fulfilled orders: one row per lead, sorted by the time of fulfillment.
 //!
-//! What always holds: no cell runs as a formula when a spreadsheet opens the file; a part is small enough for one
-//! answer of a Lambda function, and its cursor says where the next part goes on, also within a large order; only the
-//! first part has the row of headers, so that the parts in a row are one file.
+//! Invariants: no cell runs as a formula when a spreadsheet opens the file. A part fits into one response of
+//! a Lambda function, and its cursor says where the next part begins, also in the middle of a large order.
+//! Only the first part has a header row, so all parts joined are one file.
 
 use csv::Writer;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
-use super::list::{id_of, text};
+use super::list::{id_of, text_attribute};
 use super::period::Period;
 use crate::base::calendar::in_new_york;
 use crate::base::values::OrderId;
@@ -20,7 +20,7 @@ use crate::reservations::order_key;
 use crate::store::{Cursor, CursorError, Select, StoreError, schema};
 use crate::web::csv::escape_formula;
 
-/// The columns.
+/// The columns of the file.
 pub const COLUMNS: [&str; 11] = [
     "orderId",
     "customerName",
@@ -35,116 +35,117 @@ pub const COLUMNS: [&str; 11] = [
     "createdAt",
 ];
 
-/// A part of an export.
+/// One part of an export.
 #[derive(Debug)]
-pub struct Shard {
-    /// Its rows.
+pub struct CsvPart {
+    /// The rows of this part.
     pub csv: String,
-    /// Where the next part begins.
+    /// The cursor of the next part.
     pub next: Option<String>,
-    /// How many orders have rows in it.
+    /// The number of orders with rows in this part.
     pub orders: u32,
-    /// How many leads are in it.
+    /// The number of leads in this part.
     pub leads: u64,
 }
 
-/// After so many bytes a part ends: an answer of a Lambda function has at most 6 MB.
-const MOST_BYTES: usize = 3_500_000;
-/// The most orders of a part.
-const MOST_ORDERS: u32 = 500;
-/// Orders whose keys are read at once, and how many of them are read at the same time.
+/// A part ends after this many bytes: a response of a Lambda function has at most 6 MB.
+const MAX_BYTES: usize = 3_500_000;
+/// The most orders in one part.
+const MAX_ORDERS: u32 = 500;
+/// The number of order keys that one query reads.
 const BATCH: i32 = 25;
-const AT_ONCE: usize = 5;
-/// Leads of one order that are read at once behind those that come with it.
-const LEADS: u16 = 100;
+/// The number of orders that are read at the same time.
+const CONCURRENCY: usize = 5;
+/// The number of leads that one read adds to those that come with the order.
+const LEADS_PER_READ: u16 = 100;
 const LIST: &str = "export";
-/// In a cursor: the order is in the parts before, with all its leads.
-const WHOLE: &str = "*";
+/// In a cursor: all leads of the order are in earlier parts.
+const ALL_LEADS: &str = "*";
 
-/// Where an export goes on: behind an order, or within it.
+/// The position at which an export continues: after an order, or within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct Position {
     sort: String,
     id: OrderId,
     leads: Option<String>,
 }
 
-impl Place {
+impl Position {
     fn encode(self) -> String {
-        let leads = self.leads.unwrap_or_else(|| WHOLE.to_owned());
+        let leads = self.leads.unwrap_or_else(|| ALL_LEADS.to_owned());
         Cursor::after([self.sort, self.id.to_string(), leads]).encode(LIST)
     }
 
-    /// DynamoDB refuses to start outside of the range.
+    /// Rejects a position outside the period, because DynamoDB refuses to start outside the range.
     fn decode(text: &str, period: &Period) -> Result<Self, CursorError> {
         let cursor = Cursor::<3>::decode(LIST, text)?;
         let [sort, id, leads] = cursor.parts();
         let id: OrderId = id.parse().map_err(|_| CursorError)?;
         let (first, last) = period.times();
         let inside = sort.ends_with(&format!("#{id}")) && *sort >= first && *sort <= last;
-        let leads = Some(leads.clone()).filter(|leads| leads != WHOLE);
+        let leads = Some(leads.clone()).filter(|leads| leads != ALL_LEADS);
         if inside { Ok(Self { sort: sort.clone(), id, leads }) } else { Err(CursorError) }
     }
 }
 
 impl Orders {
-    /// One part of the orders that were fulfilled on these days.
+    /// Returns one part of the orders that were fulfilled in a period.
     ///
     /// # Errors
     /// [`OrderError::Cursor`] for a cursor of another export.
-    pub async fn export_part(&self, period: &Period, cursor: Option<&str>) -> Result<Shard, OrderError> {
-        self.export_part_within(period, cursor, MOST_BYTES).await
+    pub async fn export_part(&self, period: &Period, cursor: Option<&str>) -> Result<CsvPart, OrderError> {
+        self.export_part_within(period, cursor, MAX_BYTES).await
     }
 
-    /// One part that ends after so many bytes.
+    /// Returns one part that ends after `max_bytes`.
     ///
     /// # Errors
-    /// As [`part`].
+    /// The same as [`Orders::export_part`].
     pub async fn export_part_within(
         &self,
         period: &Period,
         cursor: Option<&str>,
-        most_bytes: usize,
-    ) -> Result<Shard, OrderError> {
-        let mut sheet = FormState::new(cursor.is_none(), most_bytes)?;
-        let mut place = cursor.map(|text| Place::decode(text, period)).transpose()?;
-        if let Some(Place { sort, id, leads: Some(leads) }) = place.clone() {
-            // Nothing of the order changes any more: it was fulfilled.
+        max_bytes: usize,
+    ) -> Result<CsvPart, OrderError> {
+        let mut part = PartWriter::new(cursor.is_none(), max_bytes)?;
+        let mut position = cursor.map(|text| Position::decode(text, period)).transpose()?;
+        if let Some(Position { sort, id, leads: Some(leads) }) = position.clone() {
+            // A fulfilled order does not change any more.
             if let Some(order) = self.read_orders(&[id]).await?.remove(&id) {
-                sheet.orders += 1;
-                if let Some(leads) = self.export_rest(&mut sheet, &order, Some(leads)).await? {
-                    return sheet.end(Some(Place { sort, id, leads: Some(leads) }));
+                part.orders += 1;
+                if let Some(leads) = self.export_further_leads(&mut part, &order, Some(leads)).await? {
+                    return part.end(Some(Position { sort, id, leads: Some(leads) }));
                 }
             }
         }
         loop {
-            let (keys, more) = self.export_keys(period, place.as_ref()).await?;
+            let (keys, more) = self.export_keys(period, position.as_ref()).await?;
             let ids: Vec<OrderId> = keys.iter().map(|key| key.id).collect();
             let read = ids.into_iter().map(|id| self.exported_detail(id));
-            let mut details = stream::iter(read).buffered(AT_ONCE);
+            let mut details = stream::iter(read).buffered(CONCURRENCY);
             for (at, key) in keys.iter().enumerate() {
                 let last = at + 1 == keys.len() && !more;
                 if let Some(Some(detail)) = details.try_next().await? {
-                    sheet.orders += 1;
-                    sheet.write(&detail.order, &detail.leads)?;
+                    part.orders += 1;
+                    part.write(&detail.order, &detail.leads)?;
                     if let Some(leads) =
-                        self.export_rest(&mut sheet, &detail.order, detail.leads_next).await?
+                        self.export_further_leads(&mut part, &detail.order, detail.leads_next).await?
                     {
-                        return sheet.end(Some(Place { leads: Some(leads), ..key.clone() }));
+                        return part.end(Some(Position { leads: Some(leads), ..key.clone() }));
                     }
                 }
-                if sheet.is_full() && !last {
-                    return sheet.end(Some(key.clone()));
+                if part.is_full() && !last {
+                    return part.end(Some(key.clone()));
                 }
             }
-            place = keys.last().cloned();
+            position = keys.last().cloned();
             if !more {
-                return sheet.end(None);
+                return part.end(None);
             }
         }
     }
 
-    /// An order with its leads, unless it is gone.
+    /// Returns a fulfilled order with its leads, or `None` if it is gone.
     async fn exported_detail(&self, id: OrderId) -> Result<Option<OrderDetail>, OrderError> {
         match self.find(id).await {
             Ok(detail) => Ok(Some(detail).filter(|detail| detail.order.status == OrderStatus::Fulfilled)),
@@ -153,61 +154,68 @@ impl Orders {
         }
     }
 
-    /// The further leads of an order, until the part is full: then where they go on.
-    async fn export_rest(
+    /// Writes the remaining leads of an order until the part is full. Returns the cursor of the leads that
+    /// are left.
+    async fn export_further_leads(
         &self,
-        sheet: &mut FormState,
+        part: &mut PartWriter,
         order: &Order,
         mut next: Option<String>,
     ) -> Result<Option<String>, OrderError> {
         while let Some(cursor) = next {
-            if sheet.is_large() {
+            if part.has_max_bytes() {
                 return Ok(Some(cursor));
             }
-            let OrderLeads { leads, next: further } = self.leads_of(order.id, LEADS, Some(&cursor)).await?;
-            sheet.write(order, &leads)?;
+            let OrderLeads { leads, next: further } =
+                self.leads_of(order.id, LEADS_PER_READ, Some(&cursor)).await?;
+            part.write(order, &leads)?;
             next = further;
         }
         Ok(None)
     }
 
-    /// The next orders behind a place, and whether there are more.
+    /// Returns the next orders after a position, and whether there are more.
     async fn export_keys(
         &self,
         period: &Period,
-        place: Option<&Place>,
-    ) -> Result<(Vec<Place>, bool), OrderError> {
+        position: Option<&Position>,
+    ) -> Result<(Vec<Position>, bool), OrderError> {
         let partition = format!("ORDERS#{}", OrderStatus::Fulfilled.as_str());
         let index = schema::STATUS_SCORE;
         let (first, last) = period.times();
         let mut select = Select::index(index, partition, BATCH).between(first, last);
-        if let Some(place) = place {
-            select = select.after(&place.sort, &order_key(place.id));
+        if let Some(position) = position {
+            select = select.after(&position.sort, &order_key(position.id));
         }
         let page = self.dynamo.select(&select).await?;
-        let place =
-            |item| Some(Place { sort: text(item, index.sort)?.to_owned(), id: id_of(item)?, leads: None });
-        Ok((page.items.iter().filter_map(place).collect(), page.more))
+        let position = |item| {
+            Some(Position {
+                sort: text_attribute(item, index.sort)?.to_owned(),
+                id: id_of(item)?,
+                leads: None,
+            })
+        };
+        Ok((page.items.iter().filter_map(position).collect(), page.more))
     }
 }
 
-/// The rows of a part.
-struct FormState {
+/// Collects the rows of a part.
+struct PartWriter {
     writer: Writer<Vec<u8>>,
     bytes: usize,
-    most_bytes: usize,
+    max_bytes: usize,
     orders: u32,
     leads: u64,
 }
 
-impl FormState {
-    fn new(with_headers: bool, most_bytes: usize) -> Result<Self, OrderError> {
+impl PartWriter {
+    fn new(with_headers: bool, max_bytes: usize) -> Result<Self, OrderError> {
         let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let mut sheet = Self { writer, bytes: 0, most_bytes, orders: 0, leads: 0 };
+        let mut part = Self { writer, bytes: 0, max_bytes, orders: 0, leads: 0 };
         if with_headers {
-            sheet.row(COLUMNS.map(str::to_owned))?;
+            part.row(COLUMNS.map(str::to_owned))?;
         }
-        Ok(sheet)
+        Ok(part)
     }
 
     fn write(&mut self, order: &Order, leads: &[Lead]) -> Result<(), OrderError> {
@@ -232,26 +240,26 @@ impl FormState {
 
     fn row(&mut self, cells: [String; COLUMNS.len()]) -> Result<(), OrderError> {
         self.bytes += cells.iter().map(|cell| cell.len() + 1).sum::<usize>();
-        self.writer.write_record(cells).map_err(|error| unwritten(&error))
+        self.writer.write_record(cells).map_err(|error| write_failed(&error))
     }
 
-    fn is_large(&self) -> bool {
-        self.bytes >= self.most_bytes
+    fn has_max_bytes(&self) -> bool {
+        self.bytes >= self.max_bytes
     }
 
     fn is_full(&self) -> bool {
-        self.is_large() || self.orders >= MOST_ORDERS
+        self.has_max_bytes() || self.orders >= MAX_ORDERS
     }
 
-    fn end(self, next: Option<Place>) -> Result<Shard, OrderError> {
-        let bytes = self.writer.into_inner().map_err(|error| unwritten(&error))?;
+    fn end(self, next: Option<Position>) -> Result<CsvPart, OrderError> {
+        let bytes = self.writer.into_inner().map_err(|error| write_failed(&error))?;
         let csv = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Shard { csv, next: next.map(Place::encode), orders: self.orders, leads: self.leads })
+        Ok(CsvPart { csv, next: next.map(Position::encode), orders: self.orders, leads: self.leads })
     }
 }
 
-/// Writing to memory does not fail.
-fn unwritten(error: &dyn std::fmt::Display) -> OrderError {
+/// Converts an error of the CSV writer. Writing to memory does not fail in practice.
+fn write_failed(error: &dyn std::fmt::Display) -> OrderError {
     StoreError::Failed { operation: "export", cause: error.to_string() }.into()
 }
 
@@ -260,14 +268,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_goes_out_and_comes_back_and_stays_within_its_days() {
+    fn a_cursor_round_trips_and_is_rejected_outside_its_period() {
         let id = OrderId::new("2026-03-08T12:00:00Z".parse().unwrap(), &[7; 10]);
         let day = |text: &str| Period::read(Some(text.to_owned()), Some(text.to_owned())).unwrap();
         for leads in [None, Some("cursor".to_owned())] {
-            let place = Place { sort: format!("2026-03-08T13:00:00Z#{id}"), id, leads };
-            let text = place.clone().encode();
-            assert_eq!(Place::decode(&text, &day("2026-03-08")), Ok(place));
-            assert_eq!(Place::decode(&text, &day("2026-03-09")), Err(CursorError));
+            let position = Position { sort: format!("2026-03-08T13:00:00Z#{id}"), id, leads };
+            let text = position.clone().encode();
+            assert_eq!(Position::decode(&text, &day("2026-03-08")), Ok(position));
+            assert_eq!(Position::decode(&text, &day("2026-03-09")), Err(CursorError));
         }
     }
 }

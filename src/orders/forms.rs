@@ -1,4 +1,4 @@
-//! What people send with the forms of orders: read as typed, then understood, with all that is wrong in it at once.
+//! The forms of orders: the text that people type, and how it is parsed. All errors are reported at once.
 //! Pure.
 
 use jiff::Timestamp;
@@ -9,73 +9,74 @@ use super::list::{CustomerWords, ListRequest, OrderFilter};
 use super::period::Period;
 use crate::base::identity::SignedIn;
 use crate::base::values::{Email, Invalid, UsState, Version};
-use crate::store::ledger::{IdempotencyKey, IdempotentRequest};
+use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::web::error::WebError;
 use crate::web::lists::parameter;
 
-/// The pairs of a form, in the order in which they were sent: a name may come often.
+/// The fields of a form, in the order in which they were sent. A name may appear several times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
-    /// What was sent under a name, for the last time.
+    /// Returns the last value with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(sent, _)| sent == name).map(|(_, value)| value.as_str())
     }
 
-    /// All that was sent under a name.
+    /// Returns all values with this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(sent, _)| sent == name).map(|(_, value)| value.as_str())
     }
 
-    /// This form as a request that happens once: it names the version that it changes.
-    pub fn once(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
+    /// Returns this form as an idempotent request. It needs no key, because it names the version that it
+    /// changes.
+    pub fn idempotent_request(&self, path: &str, who: &SignedIn, now: Timestamp) -> IdempotentRequest {
         let fields = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         IdempotentRequest::of_form(&who.id.to_string(), path, fields, now)
     }
 
-    /// The version of the record that the form shows.
+    /// Returns the version of the record that the form was filled in for.
     ///
     /// # Errors
-    /// [`WebError::VersionMissing`], or [`WebError::Invalid`] if it is no version.
+    /// [`WebError::VersionMissing`], or [`WebError::Invalid`] if the value is not a version.
     pub fn version(&self) -> Result<Version, WebError> {
         let text = self.get("version").ok_or(WebError::VersionMissing)?;
         text.parse().map_err(|invalid| WebError::field("version", &invalid))
     }
 }
 
-/// The fields of a new order as they were typed.
+/// The fields of a new order, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct OrderTexts {
     /// The customer's name.
     pub name: String,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub email: String,
-    /// The codes of the states.
+    /// The state codes.
     pub states: Vec<String>,
-    /// How many of each; empty for as many as the caps leave.
+    /// The number of leads per state. Empty means as many as the caps leave.
     pub quantity: String,
 }
 
-/// What is wrong with each field, in words.
+/// An error message for each field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderMessages {
-    /// With the customer's name.
+    /// The error of the customer's name.
     pub name: Option<String>,
-    /// With the e-mail address.
+    /// The error of the email address.
     pub email: Option<String>,
-    /// With the states.
+    /// The error of the states.
     pub states: Option<String>,
-    /// With the quantity.
+    /// The error of the quantity.
     pub quantity: Option<String>,
 }
 
-/// What a preview depends on.
-pub type Asked = (RequestedStates, Option<Quantity>);
+/// The fields that a preview depends on.
+pub type PreviewInput = (RequestedStates, Option<Quantity>);
 
 impl OrderTexts {
-    /// What was typed.
+    /// Reads the fields of a form.
     pub fn of(form: &Pairs) -> Self {
         let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
         Self {
@@ -86,15 +87,15 @@ impl OrderTexts {
         }
     }
 
-    /// The order that the fields say, or what is wrong with each of them.
+    /// Parses the fields into an order.
     ///
     /// # Errors
-    /// A message for each field that is wrong.
+    /// A message for each invalid field.
     pub fn order(&self) -> Result<NewOrder, Box<OrderMessages>> {
         let mut wrong = Box::<OrderMessages>::default();
         let customer_name = read(self.name.parse::<CustomerName>(), &mut wrong.name);
         let customer_email = read(self.email.parse::<Email>(), &mut wrong.email);
-        let asked = self.asked(&mut wrong);
+        let asked = self.states_and_quantity(&mut wrong);
         match (customer_name, customer_email, asked) {
             (Some(customer_name), Some(customer_email), Some((requested_states, quantity_per_state))) => {
                 Ok(NewOrder { customer_name, customer_email, requested_states, quantity_per_state })
@@ -103,8 +104,8 @@ impl OrderTexts {
         }
     }
 
-    /// The states and the quantity, whoever the customer is.
-    pub fn asked(&self, wrong: &mut OrderMessages) -> Option<Asked> {
+    /// Parses the states and the quantity, without the customer.
+    pub fn states_and_quantity(&self, wrong: &mut OrderMessages) -> Option<PreviewInput> {
         let states: Result<Vec<UsState>, Invalid> = self.states.iter().map(|code| code.parse()).collect();
         let states = read(states.and_then(RequestedStates::try_from), &mut wrong.states);
         let quantity = match self.quantity.trim() {
@@ -114,16 +115,16 @@ impl OrderTexts {
         Some((states?, quantity?))
     }
 
-    /// What a preview of these fields is of, as the form sends it back.
+    /// Identifies the fields that a preview is based on. The form sends this text back.
     pub fn previewed(&self) -> String {
         format!("{} {}", self.states.join(","), self.quantity.trim())
     }
 
-    /// This form as a request that happens once, if it carries a key. Which preview it confirms is no part of it.
+    /// Returns this form as an idempotent request if it has a key. The confirmed preview is not part of it.
     ///
     /// # Errors
-    /// [`WebError::Malformed`] for a key that cannot be one.
-    pub fn once(
+    /// [`WebError::Malformed`] if the key is invalid.
+    pub fn idempotent_request(
         &self,
         form: &Pairs,
         who: &SignedIn,
@@ -137,10 +138,10 @@ impl OrderTexts {
     }
 }
 
-/// The preview that a form confirms, if it does.
+/// Returns the preview that a form confirms, if any.
 ///
 /// # Errors
-/// [`WebError::Malformed`] for what no preview gave.
+/// [`WebError::Malformed`] if the value is not the fingerprint of a preview.
 pub fn confirmed(form: &Pairs) -> Result<Option<Fingerprint>, WebError> {
     let text = form.get("confirm").filter(|text| !text.is_empty());
     text.map(str::parse).transpose().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))
@@ -150,7 +151,7 @@ fn read<T>(value: Result<T, Invalid>, wrong: &mut Option<String>) -> Option<T> {
     value.map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
 }
 
-/// What the list is asked for, as it stands behind the question mark.
+/// The query parameters of the list page.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct OrderQuery {
@@ -163,13 +164,13 @@ pub struct OrderQuery {
 }
 
 impl OrderQuery {
-    /// Orders on one page.
+    /// The number of orders on one page.
     pub const LIMIT: u16 = 25;
 
-    /// The request that it means.
+    /// Converts the parameters into a request for a page.
     ///
     /// # Errors
-    /// [`WebError::Invalid`] for the first parameter that is wrong.
+    /// [`WebError::Invalid`] for the first invalid parameter.
     pub fn request(self) -> Result<ListRequest, WebError> {
         let filter = OrderFilter {
             status: parameter("status", self.status, str::parse::<OrderStatus>)?,
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_read_from_its_form() {
+    fn an_order_is_parsed_from_its_form() {
         let form = form(
             "customerName=Acme+Roofing&customerEmail=buy%40acme.example&requestedStates=NY&requestedStates=CA&quantityPerState=+5+",
         );
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_invalid_fields_are_reported_at_once() {
         let typed =
             OrderTexts::of(&form("customerName=&customerEmail=x&requestedStates=ZZ&quantityPerState=0"));
         let wrong = typed.order().unwrap_err();
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_asked_for_in_words_that_are_checked() {
+    fn list_parameters_are_validated() {
         let read = |query: &str| serde_urlencoded::from_str::<OrderQuery>(query).unwrap().request();
         let request = read("status=open&state=&customer=acme&from=2026-03-08&to=2026-03-08&cursor=").unwrap();
         assert_eq!(request.filter.status, Some(OrderStatus::Open));

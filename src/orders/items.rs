@@ -1,4 +1,4 @@
-//! Keys and items of orders and caps: what stands where in the table.
+//! Keys and items of orders and caps in the table.
 
 use std::collections::BTreeMap;
 
@@ -16,40 +16,40 @@ use crate::shared::audit::Cause;
 use crate::store::schema::{ALL_NEWEST, STATUS_NEWEST, STATUS_SCORE};
 use crate::store::{Item, Key, StoreError, Update, from_item, to_attribute, to_item};
 
-/// Leads of one part: a lane, the part, and three actions for each.
+/// The most leads of one shard: its transaction has the worker item, the shard and three actions per lead.
 pub(super) const SHARD_LEADS: usize = 32;
 const SHARD: &str = "LEADS#";
 const HISTORY: &str = "HISTORY#";
-const LANE: &str = "LANE#";
+const WORKER: &str = "LANE#";
 
-/// What an order's item holds beside the order.
+/// How far an order is written. These attributes are in the order's item beside the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Progress {
-    /// How far it is written.
+    /// The phase of the order.
     pub stage: Phase,
-    /// Whether its leads are held: it has too many for one transaction.
+    /// Whether its leads are reserved because they do not fit into one transaction.
     pub large: bool,
-    /// How many leads of each state are out in it. An empty map is left out: DynamoDB Local tells one in its stream as
-    /// something that no client reads.
+    /// How many leads of each state are out in this order. An empty map is left out: DynamoDB Local writes an
+    /// empty map to its stream in a form that no client can read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub out: BTreeMap<UsState, u32>,
-    /// How many lanes its reservation has.
+    /// The number of workers of its reservation.
     #[serde(default, rename = "lanes")]
     pub workers: u32,
-    /// When its reservation may be given up by anyone.
+    /// When any request may abort its reservation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
 }
 
-/// An order as the table has it.
+/// An order as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredOrder {
     pub order: Order,
     pub writing: Progress,
 }
 
-/// The order's item: its fields, how far it is written, and where the lists find it.
+/// Returns the order's item: its fields, its progress and its index attributes.
 pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
     let StoredOrder { order, writing } = stored;
     let key = order_key(order.id);
@@ -61,7 +61,7 @@ pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
         list(ALL_NEWEST.sort, order.id.to_string());
         list(STATUS_NEWEST.partition, format!("ORDERS#{}", order.status));
         if let Some(at) = order.fulfilled_at {
-            // Always with milliseconds, so that texts sort as the moments do.
+            // Always with milliseconds, so that the texts sort by time.
             let at = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
             list(STATUS_SCORE.sort, format!("{at}#{}", order.id));
         }
@@ -73,19 +73,19 @@ pub(crate) fn stored_order(item: Item) -> Result<StoredOrder, StoreError> {
     Ok(StoredOrder { writing: from_item(item.clone())?, order: from_item(item)? })
 }
 
-/// One lead in a part of an order: the state is the one that it was given for.
+/// One lead in a shard of an order. The state is the one that the lead was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShardLead {
     pub id: LeadId,
     pub state: UsState,
 }
 
-/// Some of an order's leads: as many as one transaction writes.
+/// Some leads of an order: as many as one transaction can write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub number: u32,
     pub leads: Vec<ShardLead>,
-    /// Whether its held leads are written as the order's end made them.
+    /// Whether its reserved leads are already written after the order ended.
     #[serde(default)]
     pub settled: bool,
 }
@@ -98,18 +98,18 @@ pub(super) fn is_shard(item: &Item) -> bool {
     item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(SHARD))
 }
 
-/// What the sort keys of parts begin with.
+/// The prefix of the sort keys of shards.
 pub(super) const SHARDS: &str = SHARD;
-/// What the sort keys of history entries begin with.
+/// The prefix of the sort keys of history entries.
 pub(super) const ENTRIES: &str = HISTORY;
 
-pub(super) fn shard_item(id: OrderId, part: &Shard) -> Result<Item, StoreError> {
-    to_item(&shard_key(id, part.number), part)
+pub(super) fn shard_item(id: OrderId, shard: &Shard) -> Result<Item, StoreError> {
+    to_item(&shard_key(id, shard.number), shard)
 }
 
-/// The right to reserve leads of some of an order's states: who gives the reservation up takes it away.
+/// The key of the item that allows a worker to write shards. Aborting the reservation deletes the item.
 pub(super) fn worker_key(id: OrderId, number: u32) -> Key {
-    Key::new(order_key(id).pk, format!("{LANE}{number:02}"))
+    Key::new(order_key(id).pk, format!("{WORKER}{number:02}"))
 }
 
 pub(super) fn entry_item(id: OrderId, entry: &OrderEntry) -> Result<Item, StoreError> {
@@ -120,14 +120,14 @@ pub(super) fn entry_key(id: OrderId, version: Version) -> Key {
     Key::new(order_key(id).pk, format!("{HISTORY}{:010}", version.get()))
 }
 
-/// The partition of large orders that are being written.
-pub(super) const UNSETTLED: &str = "UNSETTLED";
+/// The partition of large orders that are not completely written.
+pub(super) const PENDING: &str = "UNSETTLED";
 
-pub(super) fn unsettled_key(id: OrderId) -> Key {
-    Key::new(UNSETTLED, format!("ORDER#{id}"))
+pub(super) fn pending_key(id: OrderId) -> Key {
+    Key::new(PENDING, format!("ORDER#{id}"))
 }
 
-/// A state's cap as the table has it. `remaining` is what `cap` leaves over what is out and what is reserved.
+/// The cap of a state, as stored. `remaining` is `cap` minus the leads that are out or reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CapItem {
     pub state: UsState,
@@ -140,7 +140,7 @@ pub(crate) struct CapItem {
 }
 
 impl CapItem {
-    /// What holds while nothing is stored.
+    /// Returns the cap of a state for which nothing is stored.
     pub(super) fn initial(state: UsState) -> Self {
         let cap = Cap::DEFAULT;
         Self { state, cap, own: false, out: 0, remaining: cap.get().into(), version: Version::FIRST }
@@ -154,7 +154,7 @@ impl From<CapItem> for StateCap {
     }
 }
 
-/// The sort key of caps; it sorts before the queue.
+/// The sort key of caps. It sorts before the queue.
 pub(crate) const CAP: &str = "CAP";
 
 pub(super) fn cap_key(state: UsState) -> Key {
@@ -165,7 +165,7 @@ pub(super) fn default_cap_key() -> Key {
     Key::new("STATE#DEFAULT", CAP)
 }
 
-/// The rule that brought a change about, beside what it changed; nothing where it was none.
+/// Stores the rule that caused a change, or removes the attribute if no rule did.
 pub(super) fn with_cause(update: Update, cause: Option<&Cause>) -> Result<Update, StoreError> {
     Ok(match cause {
         Some(cause) => update.set("cause", to_attribute(cause)?),
@@ -173,7 +173,7 @@ pub(super) fn with_cause(update: Update, cause: Option<&Cause>) -> Result<Update
     })
 }
 
-/// What turns one lead's item into another's, with the hold that the new one has.
+/// Returns the update that turns one lead's item into another's, with the reservation of the new one.
 pub(super) fn lead_update(
     before: &Lead,
     after: &Lead,

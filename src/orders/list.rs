@@ -1,8 +1,9 @@
 //! Lists of orders, newest first, page by page.
 //!
-//! What always holds: status and days are a key range, so a page costs what it holds; state and customer are looked for
-//! among at most 500 orders a page, and the cursor then says where to go on. Orders are read consistently behind the
-//! index; one that is not whole, or no longer there, is never shown.
+//! Invariants: status and days are a key range, so a page costs only what it shows. A filter by state or
+//! customer reads at most `MAX_READ` orders per page, and the cursor says where to continue. The index
+//! gives the keys; the orders themselves are read consistently. An order that is not completely written, or
+//! was deleted, is never shown.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use super::error::OrderError;
 use super::items::{StoredOrder, stored_order};
 use super::period::Period;
 
-/// Part of a customer's name or e-mail address, in any case of letters.
+/// A part of a customer's name or email address. Letter case does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerWords {
     typed: String,
@@ -26,70 +27,70 @@ pub struct CustomerWords {
 impl CustomerWords {
     const MAX_CHARS: usize = 200;
 
-    /// What was typed; nothing but white space is none.
+    /// Parses what a person typed. Returns `None` for blank text.
     ///
     /// # Errors
-    /// For what no name or address can hold.
+    /// If the text cannot be in a name or an address.
     pub fn parse(text: &str) -> Result<Option<Self>, Invalid> {
         let typed = text.trim();
         if typed.chars().count() > Self::MAX_CHARS || typed.chars().any(char::is_control) {
-            return Err(Invalid::new("Look for a customer by at most 200 characters on one line."));
+            return Err(Invalid::new("A customer filter has at most 200 characters on one line."));
         }
         let words = || Self { typed: typed.to_owned(), lower: typed.to_lowercase() };
         Ok((!typed.is_empty()).then(words))
     }
 
-    /// As it was typed.
+    /// Returns the text as it was typed.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    fn are_of(&self, order: &Order) -> bool {
+    fn match_order(&self, order: &Order) -> bool {
         order.customer_name.as_str().to_lowercase().contains(&self.lower)
             || order.customer_email.key().contains(&self.lower)
     }
 }
 
-/// Which orders a list shows.
+/// The filter of a list of orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
-    /// Only of this status.
+    /// Only orders with this status.
     pub status: Option<OrderStatus>,
-    /// Only those that ask for leads of this state.
+    /// Only orders that request leads of this state.
     pub state: Option<UsState>,
-    /// Only of customers whose name or e-mail address contains this.
+    /// Only orders of customers whose name or email address contains this text.
     pub customer: Option<CustomerWords>,
-    /// Only those created on these days.
+    /// Only orders created in this period.
     pub created: Period,
 }
 
 impl OrderFilter {
-    /// Whether an order passes what the key range does not decide.
+    /// Checks what the key range does not decide.
     fn admits(&self, order: &Order) -> bool {
         self.status.is_none_or(|status| order.status == status)
             && self.state.is_none_or(|state| order.requested_states.as_slice().contains(&state))
-            && self.customer.as_ref().is_none_or(|customer| customer.are_of(order))
+            && self.customer.as_ref().is_none_or(|customer| customer.match_order(order))
     }
 
-    /// Whether orders of the key range may be left out.
+    /// Returns whether the filter may exclude orders of the key range.
     fn is_selective(&self) -> bool {
         self.state.is_some() || self.customer.is_some()
     }
 
-    /// Whether it admits all.
+    /// Returns whether the filter admits all orders.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What a list is asked for.
+/// The request for one page of a list.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
-    /// Only orders that pass.
+    /// The filter.
     pub filter: OrderFilter,
-    /// At most this many, 1 to 100.
+    /// The most orders on the page: 1 to 100.
     pub limit: u16,
-    /// Behind this cursor.
+    /// The cursor after which the page begins.
     pub cursor: Option<String>,
 }
 
@@ -98,18 +99,18 @@ pub struct ListRequest {
 pub struct OrderPage {
     /// The orders.
     pub orders: Vec<Order>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
-/// The most orders that one page of a filtered list reads, by four calls. Such a page may end before it is full.
-const MOST_READ: usize = 300;
-/// The most that one read for keys takes.
+/// The most orders that one page of a filtered list reads, in four calls. The page may end before it is full.
+const MAX_READ: usize = 300;
+/// The most orders that one read by key returns.
 const BATCH: usize = 100;
 const LIST: &str = "orders";
 
 impl Orders {
-    /// A page of orders.
+    /// Returns one page of orders.
     ///
     /// # Errors
     /// [`OrderError::Cursor`] for a cursor of another list.
@@ -117,7 +118,7 @@ impl Orders {
         let limit = usize::from(request.limit);
         let mut page = OrderPage::default();
         let mut last = request.cursor.as_deref().map(|text| start(&request.filter, text)).transpose()?;
-        let wanted = if request.filter.is_selective() { MOST_READ } else { limit };
+        let wanted = if request.filter.is_selective() { MAX_READ } else { limit };
         let (ids, more) = self.list_ids(&request.filter, last, wanted).await?;
         for (batch, batch_ids) in ids.chunks(BATCH).enumerate() {
             let mut orders = self.read_orders(batch_ids).await?;
@@ -140,7 +141,7 @@ fn cursor(last: OrderId) -> String {
     Cursor::after([last.to_string()]).encode(LIST)
 }
 
-/// The order that a cursor stands behind. DynamoDB refuses to start outside of the range.
+/// Returns the order after which a page begins. DynamoDB refuses to start outside the range.
 fn start(filter: &OrderFilter, text: &str) -> Result<OrderId, CursorError> {
     let cursor = Cursor::<1>::decode(LIST, text)?;
     let [id] = cursor.parts();
@@ -151,7 +152,7 @@ fn start(filter: &OrderFilter, text: &str) -> Result<OrderId, CursorError> {
 }
 
 impl Orders {
-    /// The next ids behind `last`, and whether there are more.
+    /// Returns the next ids after `last`, and whether there are more.
     async fn list_ids(
         &self,
         filter: &OrderFilter,
@@ -176,18 +177,18 @@ impl Orders {
     }
 }
 
-/// The id of the order whose key an index holds.
+/// Returns the id of the order that an index entry belongs to.
 pub(super) fn id_of(item: &Item) -> Option<OrderId> {
-    text(item, schema::PK)?.strip_prefix("ORDER#")?.parse().ok()
+    text_attribute(item, schema::PK)?.strip_prefix("ORDER#")?.parse().ok()
 }
 
-/// A text attribute.
-pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+/// Returns a text attribute of an item.
+pub(super) fn text_attribute<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 impl Orders {
-    /// Those of up to a hundred orders that are whole and there.
+    /// Reads up to 100 orders. Leaves out orders that readers do not see.
     pub(super) async fn read_orders(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, OrderError> {
         let keys: Vec<Key> = ids.iter().copied().map(order_key).collect();
         if keys.is_empty() {
@@ -209,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_is_found_by_part_of_the_name_or_the_address_in_any_case() {
+    fn a_customer_is_found_by_part_of_the_name_or_address_in_any_case() {
         let order: Order = serde_json::from_value(serde_json::json!({
             "id": "019f0000-0000-7000-8000-000000000000", "customerName": "Acme Röfing", "customerEmail": "Buy@Acme.example",
             "requestedStates": ["CA"], "quantityPerState": null, "given": [], "leadCount": 1, "status": "OPEN", "version": 1,
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_outside_of_the_days_is_refused() {
+    fn a_cursor_outside_the_period_is_rejected() {
         let day = |text: &str| Period::read(Some(text.to_owned()), Some(text.to_owned())).unwrap();
         let id = OrderId::new("2026-03-08T12:00:00Z".parse().unwrap(), &[7; 10]);
         let within = OrderFilter { created: day("2026-03-08"), ..OrderFilter::default() };

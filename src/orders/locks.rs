@@ -1,8 +1,9 @@
-//! Orders in one process that want the same states wait for each other.
+//! Locks that make orders in one process wait for each other if they request the same states.
 //!
-//! Transactions alone keep orders correct. But when eight orders read the same oldest leads at once, seven of them must
-//! read again. Within one process they wait here instead, one after another. Where a process serves one request at a time,
-//! as on Lambda, a [turn](super::lease) does the same for an order that had to read again.
+//! Transactions alone keep orders correct. But if eight orders read the same oldest leads at once, seven of
+//! them must read again. Within one process they wait here and run one after another. If a process serves one
+//! request at a time, as on Lambda, a [lease](super::lease) does the same for an order that had to read
+//! again.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use super::domain::NewOrder;
 use crate::base::values::UsState;
 use crate::store::Dynamo;
 
-/// After this wait an order goes on without the locks.
+/// The longest wait. After it, an order continues without the locks.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// Larger orders take many transactions, and would hold up the others for long.
+/// The most leads of an order that takes locks. A larger order needs many transactions and would block the
+/// others for long.
 const MOST_LEADS: usize = 31;
 
 /// One lock for each state. Clones share the locks.
@@ -30,11 +32,12 @@ impl Default for StateLocks {
     }
 }
 
-/// The locks of an order's states, released on drop.
+/// The locks of an order's states. Dropping them releases them.
 pub(super) type Locked = Vec<OwnedMutexGuard<()>>;
 
 impl StateLocks {
-    /// Waits until no order before this one is taking leads of its states, but not for long.
+    /// Waits until no other order is taking leads of the same states. Returns `None` after a short wait, or
+    /// if the order is large.
     pub(super) async fn lock(&self, dynamo: &Dynamo, order: &NewOrder) -> Option<Locked> {
         let states = order.requested_states.as_slice();
         let quantity = usize::try_from(order.quantity_per_state?.get()).unwrap_or(usize::MAX);
@@ -43,7 +46,7 @@ impl StateLocks {
         }
         let take = async {
             let mut locked = Locked::new();
-            // All take them in the order of the codes, so that no two wait for each other.
+            // Every order takes the locks in the same order, so there is no deadlock.
             for (_, lock) in self.0.iter().filter(|(state, _)| states.contains(state)) {
                 locked.push(lock.clone().lock_owned().await);
             }

@@ -1,8 +1,9 @@
-//! Orders: customers' requests for leads, and the caps that they keep.
+//! Orders: customers' requests for leads, and the caps that limit them.
 //!
-//! Invariants: a lead is out in at most one order; what is out of a state over all open orders is exactly what its
-//! counter says, and no order brings it over the cap; an order takes the oldest free leads of a state (by creation,
-//! then id); an order of any size is there with all its leads, or is not there, to every reader.
+//! Invariants: a lead is in at most one order. The counter of a state is exactly the number of its leads in
+//! open orders, and no order raises it above the cap. An order takes the oldest free leads of a state (by
+//! creation, then by id). To every reader, an order of any size either exists with all its leads or does not
+//! exist.
 
 mod api;
 mod caps;

@@ -1,7 +1,7 @@
 //! The pages of orders.
 //!
-//! What always holds: one address serves the page, or only its part where htmx asks; every form works without
-//! JavaScript; whoever loses a race is shown the fresh truth in the form that goes on from there.
+//! Invariants: one URL serves the whole page, or a fragment if htmx asks for it. Every form works without
+//! JavaScript. A person who loses a race sees the current data in a form that lets them continue.
 
 mod caps;
 mod create;
@@ -23,7 +23,7 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::html;
 use crate::web::routes::Routes;
 
-/// The routes of the pages.
+/// Returns the routes of the pages.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/orders", Access::Agent, list)

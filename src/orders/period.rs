@@ -1,4 +1,4 @@
-//! A stretch of days in New York, first and last included, and the keys that lie in it. Pure.
+//! Periods of days in New York, and the key ranges that they cover. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,7 +8,7 @@ use crate::base::values::Invalid;
 use crate::web::error::WebError;
 use crate::web::lists::parameter;
 
-/// Some days in New York: from the first to the last, both included; open where none is named.
+/// Some days in New York, from the first to the last, both included. A missing day leaves that end open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Period {
     /// The first day.
@@ -18,19 +18,20 @@ pub struct Period {
 }
 
 impl Period {
-    /// The days that two parameters name.
+    /// Reads a period from two parameters.
     ///
     /// # Errors
-    /// [`WebError::Invalid`] with the parameter's name, for what is no day or a last day before the first.
+    /// [`WebError::Invalid`] with the parameter's name if a value is not a day or the last day is before the
+    /// first.
     pub fn read(from: Option<String>, to: Option<String>) -> Result<Self, WebError> {
         let (from, to) = (parameter("from", from, day)?, parameter("to", to, day)?);
         Self::of(from, to).map_err(|invalid| WebError::field("to", &invalid))
     }
 
-    /// From one day to another.
+    /// Creates a period from two days.
     ///
     /// # Errors
-    /// For a last day before the first.
+    /// If the last day is before the first.
     pub fn of(from: Option<Date>, to: Option<Date>) -> Result<Self, Invalid> {
         match (from, to) {
             (Some(first), Some(last)) if last < first => {
@@ -40,41 +41,42 @@ impl Period {
         }
     }
 
-    /// Whether it holds every day.
+    /// Returns whether the period contains every day.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The moment at which it begins, and the one before which it ends.
-    pub fn moments(&self) -> (Timestamp, Timestamp) {
+    /// Returns the first moment of the period and the moment after its end.
+    pub fn bounds(&self) -> (Timestamp, Timestamp) {
         let from = self.from.map_or(Timestamp::UNIX_EPOCH, start_of).max(Timestamp::UNIX_EPOCH);
         let end = self.to.and_then(|to| to.tomorrow().ok()).map_or(Timestamp::MAX, start_of);
         (from, end.max(Timestamp::UNIX_EPOCH))
     }
 
-    /// Texts between which lie exactly the ids that were made in it: the first 48 bits of an id are its milliseconds.
+    /// Returns two texts that enclose exactly the ids created in this period: the first 48 bits of an id are
+    /// milliseconds.
     pub fn ids(&self) -> (String, String) {
         let prefix = |moment: Timestamp| {
             let millis = moment.as_millisecond();
             format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
         };
-        let (first, end) = self.moments();
+        let (first, end) = self.bounds();
         (prefix(first), prefix(end))
     }
 
-    /// Texts between which lie exactly the RFC 3339 texts, in UTC, of the moments in it. They end before the letter Z,
-    /// so that whole seconds and fractions of them lie on the right side.
+    /// Returns two texts that enclose exactly the RFC 3339 times (UTC) in this period. The texts leave out
+    /// the letter Z, so times with and without fractions of a second sort correctly.
     pub fn times(&self) -> (String, String) {
         let second = |moment: Timestamp| moment.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        let (first, end) = self.moments();
+        let (first, end) = self.bounds();
         (second(first), second(end))
     }
 }
 
-/// A day as people and programs write it, `2026-03-08`.
+/// Parses a day such as `2026-03-08`.
 ///
 /// # Errors
-/// For anything else, also for a day that no calendar has.
+/// If the text has another format, or no calendar has this day.
 pub fn day(text: &str) -> Result<Date, Invalid> {
     let text = text.trim();
     let plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn nights_in_which_clocks_change_belong_to_their_day() {
+    fn days_with_a_clock_change_have_the_right_bounds() {
         for (day, first, last, after) in [
             ("2026-03-08", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59.999Z", "2026-03-09T04:00:00Z"),
             ("2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999Z", "2026-11-02T05:00:00Z"),
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_day_is_refused_in_words() {
+    fn an_invalid_day_is_rejected() {
         for text in ["2026-02-30", "2026-3-8", "20260308", "2026-03-08T00:00", "yesterday", "-026-03-08"] {
             assert!(day(text).expect_err(text).to_string().ends_with('.'));
         }
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_period_holds_every_id_and_time() {
+    fn an_open_period_contains_every_id_and_time() {
         let now: Timestamp = "2026-11-22T01:13:08.5Z".parse().unwrap();
         let (low, high) = Period::default().ids();
         let id = OrderId::new(now, &[0; 10]).to_string();

@@ -1,7 +1,9 @@
-//! Large orders that were cut off: whoever meets one, and the sweeper, completes it or gives it back.
+//! Completes or aborts large orders whose request was cut off. The sweeper and any request that meets one do
+//! this.
 //!
-//! What always holds: every step can be repeated, by several at once; a large order that is being written stands in one
-//! partition until nothing of it is left to write, so that the sweeper finds it without looking through the table.
+//! Invariants: every step can be repeated, also by several processes at once. The pending item of a large
+//! order stays in one partition until everything is written, so the sweeper finds it without scanning the
+//! table.
 
 use std::time::Duration;
 
@@ -11,10 +13,10 @@ use serde::Deserialize;
 
 use super::domain::OrderStatus;
 use super::items::{
-    Progress, SHARDS, Shard, StoredOrder, UNSETTLED, is_shard, lead_update, order_item, shard_item,
-    shard_key, stored_order, unsettled_key, worker_key,
+    PENDING, Progress, SHARDS, Shard, StoredOrder, is_shard, lead_update, order_item, pending_key,
+    shard_item, shard_key, stored_order, worker_key,
 };
-use super::write::{CapDelta, Transition, count, transition_lead};
+use super::write::{CapDelta, Transition, change_cap, transition_lead};
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::base::values::{OrderId, UsState};
@@ -24,26 +26,26 @@ use crate::reservations::{ORDER, PHASE, Phase, Reconcile, ReservationState, orde
 use crate::shared::services::Services;
 use crate::store::{Condition, Dynamo, Item, Key, Select, StoreError, WriteError, from_item, to_item};
 
-/// Parts that are written at the same time: they share no item but caps, which settling does not touch.
-const AT_ONCE: usize = 4;
-/// Large orders that are being written, on one page.
-const AT_A_LOOK: i32 = 100;
-/// Pages of them that a request looks at.
-const MOST_PAGES: usize = 10;
-/// How long the sweeper takes for one order at the most.
-const TIME_FOR_ONE: Duration = Duration::from_secs(10);
-/// What a look at the large orders that are being written found.
+/// Shards that are written at the same time. They share only the caps, which reconciling does not change.
+const CONCURRENCY: usize = 4;
+/// Pending orders on one page.
+const PAGE_SIZE: i32 = 100;
+/// The most pages of pending orders that a request reads.
+const MAX_PAGES: usize = 10;
+/// The most time that the sweeper spends on one order.
+const TIME_PER_ORDER: Duration = Duration::from_secs(10);
+/// The result of looking for large orders that are not completely written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
-    /// None.
+    /// There are none.
     Nothing,
-    /// Some, whose requests are still at it.
+    /// There are some, and their requests are still working on them.
     Running,
-    /// Some that were cut off, and are settled now.
+    /// Some had been cut off. They are now completed or aborted.
     Settled,
 }
 
-/// Completes or aborts large orders, and writes their leads.
+/// Completes or aborts large orders and writes their leads.
 #[derive(Clone)]
 pub struct Reconciler {
     pub(super) dynamo: Dynamo,
@@ -52,7 +54,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// A reconciler of the orders in a table.
+    /// Creates a reconciler for the orders in the table.
     pub fn new(services: &Services) -> Self {
         let Services { dynamo, clock, rng, .. } = services.clone();
         Self { dynamo, clock, rng }
@@ -60,27 +62,27 @@ impl Reconciler {
 }
 
 impl Reconcile for Reconciler {
-    fn reconcile_part(&self, order: OrderId, part: u32) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.reconcile_part(order, part).boxed()
+    fn reconcile_part(&self, order: OrderId, shard: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.reconcile_part(order, shard).boxed()
     }
 }
 
 impl Reconciler {
-    /// Looks once at all large orders that are being written, and settles those that were cut off. The sweeper calls it every
-    /// half minute. They are taken in another order each time and have a few seconds each, so that those that cannot be
-    /// settled keep none of the others back.
+    /// Checks all pending orders once, and completes or aborts those that were cut off. The sweeper calls
+    /// this every 30 seconds. The starting point is random and each order gets a few seconds, so orders that
+    /// fail do not block the others.
     ///
     /// # Errors
-    /// [`StoreError`] of any of them; doing it again is safe.
+    /// [`StoreError`] if any order fails. It is safe to call this again.
     pub async fn reconcile_all(&self) -> Result<Found, StoreError> {
         let mut ids: Vec<OrderId> =
-            self.unsettled_orders(usize::MAX).await?.into_iter().map(|mark| mark.id).collect();
+            self.pending_orders(usize::MAX).await?.into_iter().map(|order| order.id).collect();
         let random = usize::from(u16::from_be_bytes(self.rng.bytes()));
         let first = random.checked_rem(ids.len()).unwrap_or_default();
         ids.rotate_left(first);
-        let settling = ids.into_iter().map(|id| self.dynamo.within(Some(TIME_FOR_ONE), self.reconcile(id)));
+        let attempts = ids.into_iter().map(|id| self.dynamo.within(Some(TIME_PER_ORDER), self.reconcile(id)));
         let settled: Vec<_> =
-            stream::iter(settling.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+            stream::iter(attempts.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).collect().await;
         let (mut found, mut failure) = (Found::Nothing, None);
         for settled in settled {
             match settled {
@@ -91,16 +93,16 @@ impl Reconciler {
         failure.map_or(Ok(found), Err)
     }
 
-    /// Looks once at the large orders that are being written and have leads of these states, and settles those that were cut
-    /// off. One that cannot be settled counts as running.
+    /// Checks the pending orders with leads of these states once, and completes or aborts those that were cut
+    /// off. An order that cannot be reconciled counts as running.
     ///
     /// # Errors
-    /// [`StoreError`] if they cannot be looked for.
+    /// [`StoreError`] if the pending orders cannot be read.
     pub(super) async fn reconcile_states(&self, states: &[UsState]) -> Result<Found, StoreError> {
         let mut found = Found::Nothing;
-        for mark in self.unsettled_orders(MOST_PAGES).await?.iter().filter(|mark| mark.concerns(states)) {
-            let settled = self.reconcile(mark.id).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, order = %mark.id, "a large order was not settled");
+        for order in self.pending_orders(MAX_PAGES).await?.iter().filter(|order| order.concerns(states)) {
+            let settled = self.reconcile(order.id).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, order = %order.id, "failed to reconcile a large order");
                 false
             });
             found = found.max(if settled { Found::Settled } else { Found::Running });
@@ -109,58 +111,58 @@ impl Reconciler {
     }
 }
 
-/// What the table says of a large order that is being written.
-struct Checkpoint {
+/// A large order that is not completely written.
+struct PendingOrder {
     id: OrderId,
-    /// The states of its leads. Versions before did not write them.
+    /// The states of its leads. Older versions did not store them.
     states: Option<Vec<UsState>>,
 }
 
-impl Checkpoint {
+impl PendingOrder {
     fn concerns(&self, states: &[UsState]) -> bool {
         self.states.as_ref().is_none_or(|own| own.iter().any(|state| states.contains(state)))
     }
 }
 
-/// The item that marks a large order as being written.
-pub(super) fn unsettled_item(id: OrderId, states: impl Iterator<Item = UsState>) -> Result<Item, StoreError> {
-    to_item(&unsettled_key(id), &serde_json::json!({ "states": states.collect::<Vec<_>>() }))
+/// Returns the item that marks a large order as pending.
+pub(super) fn pending_item(id: OrderId, states: impl Iterator<Item = UsState>) -> Result<Item, StoreError> {
+    to_item(&pending_key(id), &serde_json::json!({ "states": states.collect::<Vec<_>>() }))
 }
 
 impl Reconciler {
-    /// The large orders that are being written, on so many pages at the most.
-    async fn unsettled_orders(&self, pages: usize) -> Result<Vec<Checkpoint>, StoreError> {
+    /// Reads the pending orders from at most this many pages.
+    async fn pending_orders(&self, pages: usize) -> Result<Vec<PendingOrder>, StoreError> {
         #[derive(Deserialize)]
-        struct MarkItem {
+        struct PendingItem {
             sk: String,
             states: Option<Vec<UsState>>,
         }
-        let mut marks = Vec::new();
-        let mut select = Select::partition(UNSETTLED, AT_A_LOOK);
+        let mut pending = Vec::new();
+        let mut select = Select::partition(PENDING, PAGE_SIZE);
         for _ in 0..pages {
             let page = self.dynamo.select(&select).await?;
             let mut last = None;
             for item in page.items {
-                let MarkItem { sk, states } = from_item(item)?;
+                let PendingItem { sk, states } = from_item(item)?;
                 let Some(id) = sk.strip_prefix("ORDER#").and_then(|id| id.parse().ok()) else { continue };
-                marks.push(Checkpoint { id, states });
+                pending.push(PendingOrder { id, states });
                 last = Some(id);
             }
             let Some(last) = last.filter(|_| page.more) else { break };
-            let key = unsettled_key(last);
+            let key = pending_key(last);
             select = select.after(&key.sk, &key);
         }
-        Ok(marks)
+        Ok(pending)
     }
 
-    /// Settles one order if it was cut off; says whether nothing is left to do.
+    /// Completes or aborts one order if it was cut off. Returns whether nothing is left to do.
     pub(crate) async fn reconcile(&self, id: OrderId) -> Result<bool, StoreError> {
         let Some(item) = self.dynamo.get(&order_key(id)).await? else {
             let write = self
                 .dynamo
                 .guarded_write()
                 .check("order", &order_key(id), Condition::Absent)
-                .delete_derived("unsettled", &unsettled_key(id));
+                .delete_derived("pending", &pending_key(id));
             return ignore_conflict(self.dynamo.write(write).await);
         };
         let stored = stored_order(item)?;
@@ -178,14 +180,14 @@ impl Reconciler {
                     .dynamo
                     .guarded_write()
                     .check("order", &order_key(id), Condition::is(PHASE, Phase::Open.as_str()))
-                    .delete_derived("unsettled", &unsettled_key(id));
+                    .delete_derived("pending", &pending_key(id));
                 ignore_conflict(self.dynamo.write(write).await)
             }
         }
     }
 }
 
-/// A write that several do at once: whoever is refused finds it done.
+/// Treats a refused write as done: several processes make the same write, and the first one wins.
 fn ignore_conflict(written: Result<(), WriteError>) -> Result<bool, StoreError> {
     match written {
         Ok(()) | Err(WriteError::Refused(_)) => Ok(true),
@@ -194,8 +196,8 @@ fn ignore_conflict(written: Result<(), WriteError>) -> Result<bool, StoreError> 
 }
 
 impl Reconciler {
-    /// Gives a reservation up, if it was not completed meanwhile: in one transaction no part can be added any more and the
-    /// room under the caps is free; then the leads go back.
+    /// Aborts a reservation unless it has been completed. One transaction frees what it took from the caps
+    /// and prevents further shards; then the leads are freed.
     pub(super) async fn abort(&self, stored: &StoredOrder) -> Result<(), StoreError> {
         let (order, writing) = (&stored.order, &stored.writing);
         let aborted = Progress { stage: Phase::Aborted, deadline: None, ..writing.clone() };
@@ -203,10 +205,10 @@ impl Reconciler {
         let preparing = Condition::is(PHASE, Phase::Preparing.as_str());
         let mut write = self.dynamo.guarded_write().put("order", item, preparing);
         for worker in 0..writing.workers {
-            write = write.delete_derived("lane", &worker_key(order.id, worker));
+            write = write.delete_derived("worker", &worker_key(order.id, worker));
         }
         for given in order.given.iter().filter(|given| given.given > 0) {
-            write = count(write, given.state, CapDelta { out: 0, remaining: given.given.into() }, None)?;
+            write = change_cap(write, given.state, CapDelta { out: 0, remaining: given.given.into() }, None)?;
         }
         match self.dynamo.write(write).await {
             Ok(()) => self.compensate(order.id).await,
@@ -220,55 +222,55 @@ impl Reconciler {
         }
     }
 
-    /// Makes the leads of a reservation that was given up what they were, and then forgets the order.
+    /// Restores the leads of an aborted reservation, and then deletes the order.
     async fn compensate(&self, id: OrderId) -> Result<(), StoreError> {
-        let parts = self.shards_of(id).await?;
-        let works = parts.into_iter().map(|part| self.compensate_shard(id, part));
-        stream::iter(works.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        self.forget(id, Phase::Aborted).await
+        let shards = self.shards_of(id).await?;
+        let tasks = shards.into_iter().map(|shard| self.compensate_shard(id, shard));
+        stream::iter(tasks.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        self.delete_order(id, Phase::Aborted).await
     }
 
-    async fn forget(&self, id: OrderId, stage: Phase) -> Result<(), StoreError> {
+    async fn delete_order(&self, id: OrderId, stage: Phase) -> Result<(), StoreError> {
         let write = self
             .dynamo
             .guarded_write()
             .delete("order", &order_key(id), Condition::is(PHASE, stage.as_str()))
-            .delete_derived("unsettled", &unsettled_key(id));
+            .delete_derived("pending", &pending_key(id));
         ignore_conflict(self.dynamo.write(write).await).map(drop)
     }
 
-    /// All parts of an order.
+    /// Reads all shards of an order.
     pub(super) async fn shards_of(&self, id: OrderId) -> Result<Vec<Shard>, StoreError> {
         let (pk, mut first) = (order_key(id).pk, SHARDS.to_owned());
-        let mut parts = Vec::new();
+        let mut shards = Vec::new();
         loop {
             let page = self.dynamo.select(&Select::partition(&*pk, 1_000).between(&*first, ORDER)).await?;
             let more = page.more;
             for item in page.items.into_iter().filter(is_shard) {
-                let part: Shard = from_item(item)?;
-                first = shard_key(id, part.number + 1).sk;
-                parts.push(part);
+                let shard: Shard = from_item(item)?;
+                first = shard_key(id, shard.number + 1).sk;
+                shards.push(shard);
             }
             if !more {
-                return Ok(parts);
+                return Ok(shards);
             }
         }
     }
 
-    /// The leads of a part that an order still holds, as they are written.
-    async fn held(&self, id: OrderId, part: &Shard) -> Result<Vec<StoredLead>, StoreError> {
-        let keys: Vec<Key> = part.leads.iter().map(|lead| lead_key(lead.id)).collect();
+    /// Reads the leads of a shard that the order still reserves, as stored.
+    async fn reserved_leads(&self, id: OrderId, shard: &Shard) -> Result<Vec<StoredLead>, StoreError> {
+        let keys: Vec<Key> = shard.leads.iter().map(|lead| lead_key(lead.id)).collect();
         let leads = self.dynamo.get_all(&keys).await?.into_iter().map(stored_lead);
         let mut leads = leads.collect::<Result<Vec<_>, _>>()?;
         leads.retain(|stored| stored.reservation.is_some() && stored.lead.order_id == Some(id));
         Ok(leads)
     }
 
-    async fn compensate_shard(&self, id: OrderId, part: Shard) -> Result<(), StoreError> {
+    async fn compensate_shard(&self, id: OrderId, shard: Shard) -> Result<(), StoreError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let mut write = self.dynamo.guarded_write().delete_derived("part", &shard_key(id, part.number));
-            for stored in self.held(id, &part).await? {
+            let mut write = self.dynamo.guarded_write().delete_derived("shard", &shard_key(id, shard.number));
+            for stored in self.reserved_leads(id, &shard).await? {
                 let (lead, before) = (stored.lead.clone(), stored.settled(&ReservationState::Pending));
                 let same = Condition::is_number("version", lead.version.get())
                     .and(Condition::is("orderId", id.to_string()));
@@ -286,21 +288,21 @@ impl Reconciler {
         }
     }
 
-    /// Writes the leads of a large order that is over as its end made them.
+    /// Writes the leads of a fulfilled or deleted large order.
     pub(super) async fn apply_end(&self, stored: &StoredOrder) -> Result<(), StoreError> {
         let id = stored.order.id;
-        let parts = self.shards_of(id).await?.into_iter().filter(|part| !part.settled);
-        let works: Vec<_> = parts.map(|part| self.apply_end_to_shard(stored, part)).collect();
-        stream::iter(works).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        let shards = self.shards_of(id).await?.into_iter().filter(|shard| !shard.settled);
+        let tasks: Vec<_> = shards.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
+        stream::iter(tasks).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         if stored.writing.stage == Phase::Deleted {
-            return self.forget(id, Phase::Deleted).await;
+            return self.delete_order(id, Phase::Deleted).await;
         }
-        let write = self.dynamo.guarded_write().delete_derived("unsettled", &unsettled_key(id));
+        let write = self.dynamo.guarded_write().delete_derived("pending", &pending_key(id));
         ignore_conflict(self.dynamo.write(write).await).map(drop)
     }
 
-    /// Writes one held lead and those of its part as their order's end made them, or settles the whole order where it has
-    /// not ended.
+    /// Writes the reserved leads of one shard after the order has ended, or reconciles the whole order if it
+    /// has not.
     pub(crate) async fn reconcile_part(&self, id: OrderId, number: u32) -> Result<(), StoreError> {
         let Some(item) = self.dynamo.get(&order_key(id)).await? else { return Ok(()) };
         let stored = stored_order(item)?;
@@ -313,7 +315,7 @@ impl Reconciler {
         }
     }
 
-    async fn apply_end_to_shard(&self, stored: &StoredOrder, part: Shard) -> Result<(), StoreError> {
+    async fn apply_end_to_shard(&self, stored: &StoredOrder, shard: Shard) -> Result<(), StoreError> {
         let (order, id) = (&stored.order, stored.order.id);
         let (_, state) = state_of(order_item(stored)?)?;
         let fulfilled = order.status == OrderStatus::Fulfilled;
@@ -321,7 +323,7 @@ impl Reconciler {
         let mut retries = self.dynamo.retries();
         loop {
             let mut write = self.dynamo.guarded_write();
-            for before in self.held(id, &part).await? {
+            for before in self.reserved_leads(id, &shard).await? {
                 let after = before.clone().settled(&state);
                 let (before, after, cause) = (&before, &after, order.cause.as_ref());
                 let one =
@@ -330,12 +332,12 @@ impl Reconciler {
             }
             write = if fulfilled {
                 write.put(
-                    "part",
-                    shard_item(id, &Shard { settled: true, ..part.clone() })?,
+                    "shard",
+                    shard_item(id, &Shard { settled: true, ..shard.clone() })?,
                     Condition::Exists,
                 )
             } else {
-                write.delete_derived("part", &shard_key(id, part.number))
+                write.delete_derived("shard", &shard_key(id, shard.number))
             };
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(()),

@@ -1,14 +1,15 @@
-//! Releasing one lead of an open order, and replacing it by the next oldest of its state.
+//! Releases one lead of an open order and replaces it with the next oldest lead of its state.
 //!
-//! What always holds: the released lead, its replacement, the order and the counter change in one transaction. A
-//! replacement takes the place that the release leaves, so it is given only while nothing is out over the cap.
+//! Invariants: the released lead, its replacement, the order and the counter change in one transaction. The
+//! replacement takes the place of the released lead, so there is none while the state has more leads out than
+//! its cap allows.
 
-use super::close::recalled;
+use super::close::recorded_answer;
 use super::domain::{Order, OrderRule, OrderStatus, Quantity, Release};
 use super::error::OrderError;
 use super::items::{Shard, ShardLead, StoredOrder, cap_key, entry_item, order_item, shard_item};
-use super::store::Whole;
-use super::write::{CapDelta, Transition, count, transition_lead};
+use super::store::OrderWithShards;
+use super::write::{CapDelta, Transition, change_cap, transition_lead};
 use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Action, Lead, LeadId, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
@@ -17,11 +18,12 @@ use crate::orders::domain::{OrderAction, OrderEntry, Released};
 use crate::reservations::{PHASE, Phase, Reservation};
 use crate::shared::audit::AuditStamp;
 use crate::shared::audit::Author;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, StoreError, WriteError, to_attribute};
 
 impl Orders {
-    /// Releases a lead of an open order, and replaces it by the next oldest of its state if the cap and the stock allow.
+    /// Releases a lead of an open order. Replaces it with the next oldest lead of its state if the cap and
+    /// the stock allow it.
     ///
     /// # Errors
     /// [`OrderError::NotFound`], [`OrderError::Conflict`], [`OrderError::RuleViolation`].
@@ -36,23 +38,23 @@ impl Orders {
     ) -> Result<Done<Released>, OrderError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let whole = self.read_whole(id).await?;
-            let order = &whole.stored.order;
+            let current = self.read_with_shards(id).await?;
+            let order = &current.stored.order;
             if order.version != expected {
-                return self.stale(&whole, idempotency).await;
+                return self.conflict_or_replay(&current, idempotency).await;
             }
             if order.status == OrderStatus::Fulfilled {
                 return Err(OrderError::violation(OrderRule::OnlyOpenReleases));
             }
-            let place = whole.parts.iter().find_map(|part| {
-                let index = part.leads.iter().position(|one| one.id == lead)?;
-                Some((part.clone(), index))
+            let place = current.shards.iter().find_map(|shard| {
+                let index = shard.leads.iter().position(|one| one.id == lead)?;
+                Some((shard.clone(), index))
             });
-            let Some((part, index)) = place else {
+            let Some((shard, index)) = place else {
                 return Err(OrderError::violation(OrderRule::NotInOrder));
             };
-            let Some(exchange) = Exchange::plan(self, &whole, part, index, self.stamp(by)).await? else {
-                // It left the order since the order was read.
+            let Some(exchange) = Exchange::plan(self, &current, shard, index, self.stamp(by)).await? else {
+                // The lead left the order after the order was read.
                 retries.backoff().await?;
                 continue;
             };
@@ -61,7 +63,7 @@ impl Orders {
                 Ok(()) => return Ok(Done::Now(made)),
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
                         return Ok(Done::Replayed(answer));
                     }
                 }
@@ -71,10 +73,10 @@ impl Orders {
     }
 }
 
-/// One lead goes out of a part, and another one may come into its place.
+/// The release of one lead from a shard, with an optional replacement.
 struct Exchange<'a> {
     stored: &'a StoredOrder,
-    part: Shard,
+    shard: Shard,
     index: usize,
     released: StoredLead,
     replacement: Option<Lead>,
@@ -84,38 +86,38 @@ struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     async fn plan(
         orders: &Orders,
-        whole: &'a Whole,
-        part: Shard,
+        current: &'a OrderWithShards,
+        shard: Shard,
         index: usize,
         stamp: AuditStamp,
     ) -> Result<Option<Self>, OrderError> {
-        let ShardLead { id, state } = part.leads[index];
+        let ShardLead { id, state } = shard.leads[index];
         let item = orders.dynamo.get(&lead_key(id)).await?;
         let missing = || StoreError::invariant_violation("GetItem", &lead_key(id));
         let released = stored_lead(item.ok_or_else(missing)?)?;
-        if released.lead.order_id != Some(whole.stored.order.id) {
+        if released.lead.order_id != Some(current.stored.order.id) {
             return Ok(None);
         }
-        // The queue's first lead comes with the cap, also where the cap leaves no room.
+        // This read returns the cap and the first lead of the queue, even if the cap is reached.
         let stock = orders.read_stock(state, Some(Quantity::ONE)).await?;
-        // The released lead leaves one place; none is over where the cap was lowered under what is out.
+        // The release frees one place, unless the cap was lowered below the number of leads that are out.
         let replacement = stock.oldest.into_iter().next().filter(|_| stock.remaining >= 0);
         if replacement.as_ref().is_some_and(|lead| lead.id == id) {
-            // Somebody else released it between the two reads, and it is the oldest free one now.
+            // Another request released the lead between the two reads, and it is now the oldest free one.
             return Ok(None);
         }
-        Ok(Some(Self { stored: &whole.stored, part, index, released, replacement, stamp }))
+        Ok(Some(Self { stored: &current.stored, shard, index, released, replacement, stamp }))
     }
 
     fn write(&self, orders: &Orders, release: &Release) -> Result<(GuardedWrite, Released), StoreError> {
         let (stamp, before) = (&self.stamp, &self.released);
         let (id, cause) = (self.stored.order.id, stamp.cause.as_ref());
-        let state = self.part.leads[self.index].state;
+        let state = self.shard.leads[self.index].state;
         let stock = if release.reason().restocks() { Stock::Unassigned } else { Stock::Withheld };
         let released = before.lead.moved(stock, None, stamp.at, stamp.actor.clone());
         let replacement = self.replacement.as_ref();
         let taken = replacement.map(|lead| super::draft::assigned(lead, id, stamp));
-        let (stored, part) = self.after();
+        let (stored, shard) = self.after();
         let entry = OrderEntry {
             version: stored.order.version,
             at: stamp.at,
@@ -131,7 +133,7 @@ impl<'a> Exchange<'a> {
             .dynamo
             .guarded_write()
             .put("order", order_item(&stored)?, same)
-            .put("part", shard_item(id, &part)?, Condition::Exists)
+            .put("shard", shard_item(id, &shard)?, Condition::Exists)
             .put("history", entry_item(id, &entry)?, Condition::Absent);
         let (after, reason) = (&released, Some(release.words()));
         let out = Transition {
@@ -147,7 +149,7 @@ impl<'a> Exchange<'a> {
         write = match (replacement, &taken) {
             (Some(lead), Some(after)) => {
                 let reservation = self.stored.writing.large.then(|| Reservation {
-                    part: part.number,
+                    part: shard.number,
                     updated_at: lead.updated_at,
                     updated_by: lead.updated_by.clone(),
                 });
@@ -157,19 +159,19 @@ impl<'a> Exchange<'a> {
                 let within = Condition::AtLeast("room", to_attribute(0)?);
                 transition_lead(write, &one)?.check("cap", &cap_key(state), within)
             }
-            _ => count(write, state, CapDelta { out: -1, remaining: 1 }, cause)?,
+            _ => change_cap(write, state, CapDelta { out: -1, remaining: 1 }, cause)?,
         };
         Ok((write, Released { order: stored.order, released, replacement: taken }))
     }
 
-    /// The order and the part as they will stand.
+    /// Returns the order and the shard after the release.
     fn after(&self) -> (StoredOrder, Shard) {
-        let (mut stored, mut part) = (self.stored.clone(), self.part.clone());
-        let state = part.leads[self.index].state;
+        let (mut stored, mut shard) = (self.stored.clone(), self.shard.clone());
+        let state = shard.leads[self.index].state;
         match &self.replacement {
-            Some(lead) => part.leads[self.index] = ShardLead { id: lead.id, state },
+            Some(lead) => shard.leads[self.index] = ShardLead { id: lead.id, state },
             None => {
-                part.leads.remove(self.index);
+                shard.leads.remove(self.index);
                 stored.order.lead_count = stored.order.lead_count.saturating_sub(1);
                 if let Some(out) = stored.writing.out.get_mut(&state) {
                     *out = out.saturating_sub(1);
@@ -183,6 +185,6 @@ impl<'a> Exchange<'a> {
             cause: self.stamp.cause.clone(),
             ..stored.order
         };
-        (stored, part)
+        (stored, shard)
     }
 }

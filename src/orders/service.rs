@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The orders feature and its dependencies. Its methods are in the other files, one file per use case.
 
 use super::locks::StateLocks;
 use super::reconcile::Reconciler;
@@ -10,7 +10,7 @@ use crate::shared::services::Services;
 use crate::stats::Statistics;
 use crate::store::Dynamo;
 
-/// Orders and caps.
+/// The feature of orders and caps.
 #[derive(Clone)]
 pub struct Orders {
     pub(super) dynamo: Dynamo,
@@ -23,7 +23,7 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(
         services: &Services,
         leads: Leads,
@@ -35,12 +35,12 @@ impl Orders {
         Self { dynamo, clock, rng, leads, statistics, reconciler, state_locks }
     }
 
-    /// What completes or aborts large orders.
+    /// Returns the reconciler, which completes or aborts large orders.
     pub fn reconciler(&self) -> &Reconciler {
         &self.reconciler
     }
 
-    /// Who and when, of a change that is made now.
+    /// Returns who makes a change, why, and the current time.
     pub(super) fn stamp(&self, by: &Author) -> AuditStamp {
         AuditStamp { at: self.clock.now(), actor: by.actor.clone(), cause: by.cause.clone() }
     }

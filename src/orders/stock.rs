@@ -1,7 +1,7 @@
-//! What a state has to give: its cap and its oldest free leads, read consistently and together.
+//! The cap and the oldest free leads of a state, read consistently in one query.
 //!
-//! The cap and the queue stand in one partition in this order, so one query reads both; what it costs depends on how many
-//! leads are asked for, never on how many there are.
+//! The cap and the queue are in one partition, in this order, so one query reads both. Its cost depends on
+//! how many leads are requested, not on how many there are.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -13,25 +13,26 @@ use crate::leads::items::{FREE, state_partition};
 use crate::orders::Orders;
 use crate::store::{Item, Key, Select, StoreError, from_item};
 
-/// How many leads a query reads at first, where the cap alone says how many are needed.
-const FIRST_LOOK: u32 = 64;
-/// How many leads a query reads at least, so that an order can say how many there were where they were few.
-const LEAST_LOOK: u32 = 32;
-/// States that are read at the same time.
-const AT_ONCE: usize = 8;
+/// The number of leads that the first query reads if only the cap limits the order.
+const FIRST_READ: u32 = 64;
+/// The least number of leads that the first query reads, so that the answer can say how many there were if
+/// there were few.
+const MIN_READ: u32 = 32;
+/// The number of states that are read at the same time.
+const CONCURRENCY: usize = 8;
 
 impl Orders {
-    /// What several states have to give, in their order.
+    /// Reads the stock of several states, in their order.
     pub(super) async fn read_stocks(
         &self,
         states: &[UsState],
         quantity: Option<Quantity>,
     ) -> Result<Vec<StateStock>, StoreError> {
         let reads: Vec<_> = states.iter().map(|state| self.read_stock(*state, quantity)).collect();
-        stream::iter(reads).buffered(AT_ONCE).try_collect().await
+        stream::iter(reads).buffered(CONCURRENCY).try_collect().await
     }
 
-    /// What one state has to give to an order that asks for `quantity`.
+    /// Reads the stock of one state for an order that requests `quantity`.
     pub(super) async fn read_stock(
         &self,
         state: UsState,
@@ -45,49 +46,49 @@ impl Orders {
             remaining: initial.remaining,
             stored: false,
             oldest: Vec::new(),
-            whole: false,
+            complete: false,
         };
-        let asked = quantity.map_or(FIRST_LOOK, |quantity| quantity.get().clamp(LEAST_LOOK, FIRST_LOOK * 4));
-        // Beside the leads there are the cap and a turn.
+        let asked = quantity.map_or(FIRST_READ, |quantity| quantity.get().clamp(MIN_READ, FIRST_READ * 4));
+        // The partition also contains the cap and a lease.
         let mut limit = asked + 3;
-        let mut behind: Option<String> = None;
+        let mut last_key: Option<String> = None;
         loop {
             let mut select =
                 Select::partition(state_partition(state), i32::try_from(limit).unwrap_or(i32::MAX));
-            if let Some(sort) = &behind {
+            if let Some(sort) = &last_key {
                 select = select.after(sort, &Key::new(state_partition(state), sort));
             }
             let page = self.dynamo.select(&select).await?;
-            behind = page.last.as_ref().and_then(sort_of).map(str::to_owned);
+            last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
             for item in page.items {
-                take(&mut stock, item)?;
+                add_item(&mut stock, item)?;
             }
-            stock.whole = behind.is_none();
+            stock.complete = last_key.is_none();
             let missing =
                 stock.most(quantity).saturating_sub(u32::try_from(stock.oldest.len()).unwrap_or(u32::MAX));
-            if stock.whole || missing == 0 {
+            if stock.complete || missing == 0 {
                 return Ok(stock);
             }
             limit = missing;
         }
     }
 
-    /// The oldest free leads of a state, whatever its cap says.
+    /// Reads the oldest free leads of a state, regardless of its cap.
     pub(super) async fn oldest_leads(&self, state: UsState, number: usize) -> Result<Vec<Lead>, StoreError> {
         let mut leads: Vec<Lead> = Vec::new();
-        let mut behind: Option<String> = None;
+        let mut last_key: Option<String> = None;
         while leads.len() < number {
             let limit = i32::try_from(number - leads.len()).unwrap_or(i32::MAX);
             let mut select = Select::partition(state_partition(state), limit).begins_with(FREE);
-            if let Some(sort) = &behind {
+            if let Some(sort) = &last_key {
                 select = select.after(sort, &Key::new(state_partition(state), sort));
             }
             let page = self.dynamo.select(&select).await?;
-            behind = page.last.as_ref().and_then(sort_of).map(str::to_owned);
+            last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
             for item in page.items {
                 leads.push(from_item(item)?);
             }
-            if behind.is_none() {
+            if last_key.is_none() {
                 break;
             }
         }
@@ -95,7 +96,7 @@ impl Orders {
     }
 }
 
-fn take(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
+fn add_item(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
     match sort_of(&item) {
         Some(CAP) => {
             let CapItem { cap, out, remaining, .. } = from_item(item)?;

@@ -1,7 +1,7 @@
-//! Orders in the table: what is read of them, and one function per use case.
+//! Reads orders from the table.
 //!
-//! What always holds: an order is read consistently with all its parts in one query; its leads are read as every reader
-//! sees them.
+//! Invariants: an order and all its shards are read consistently in one query. Leads of an order are read as
+//! every other reader sees them.
 
 use futures_util::future::try_join;
 
@@ -18,31 +18,31 @@ use crate::orders::Orders;
 use crate::reservations::{ORDER, order_key};
 use crate::store::{Cursor, CursorError, Select, StoreError, from_item};
 
-/// An order as the table has it, with all its parts.
+/// An order as stored, with all its shards.
 #[derive(Debug, Clone)]
-pub(super) struct Whole {
+pub(super) struct OrderWithShards {
     pub stored: StoredOrder,
-    pub parts: Vec<Shard>,
+    pub shards: Vec<Shard>,
 }
 
 impl Orders {
-    /// An order that readers see, with its parts.
-    pub(super) async fn read_whole(&self, id: OrderId) -> Result<Whole, OrderError> {
+    /// Reads an order that readers see, with its shards.
+    pub(super) async fn read_with_shards(&self, id: OrderId) -> Result<OrderWithShards, OrderError> {
         let (pk, mut first) = (order_key(id).pk, SHARDS.to_owned());
-        let mut parts: Vec<Shard> = Vec::new();
+        let mut shards: Vec<Shard> = Vec::new();
         loop {
             let page = self.dynamo.select(&Select::partition(&*pk, 1_000).between(&*first, ORDER)).await?;
             let more = page.more;
             for item in page.items {
                 if is_shard(&item) {
-                    let part: Shard = from_item(item)?;
-                    first = shard_key(id, part.number + 1).sk;
-                    parts.push(part);
+                    let shard: Shard = from_item(item)?;
+                    first = shard_key(id, shard.number + 1).sk;
+                    shards.push(shard);
                     continue;
                 }
                 let stored = stored_order(item)?;
                 if stored.writing.stage.is_visible() {
-                    return Ok(Whole { stored, parts });
+                    return Ok(OrderWithShards { stored, shards });
                 }
             }
             if !more {
@@ -51,42 +51,44 @@ impl Orders {
         }
     }
 
-    /// An order with the first of its leads.
-    pub(super) async fn detail_of(&self, whole: &Whole) -> Result<OrderDetail, OrderError> {
-        let order = whole.stored.order.clone();
-        let OrderLeads { leads, next } = self.leads_page(&whole.parts, OrderDetail::MOST_LEADS, 0).await?;
+    /// Returns an order with the first page of its leads.
+    pub(super) async fn detail_of(&self, current: &OrderWithShards) -> Result<OrderDetail, OrderError> {
+        let order = current.stored.order.clone();
+        let OrderLeads { leads, next } = self.leads_page(&current.shards, OrderDetail::MOST_LEADS, 0).await?;
         Ok(OrderDetail { order, leads, leads_next: next })
     }
 
-    /// An order with its leads, read consistently.
+    /// Reads an order with its leads, consistently.
     ///
     /// # Errors
     /// [`OrderError::NotFound`].
     pub async fn find(&self, id: OrderId) -> Result<OrderDetail, OrderError> {
         let most = OrderDetail::MOST_LEADS;
-        let (order, (parts, behind)) = try_join(self.find_order(id), self.some_shards(id, 0, most)).await?;
-        let OrderLeads { leads, next } = self.leads_page(&parts, most, 0).await?;
-        Ok(OrderDetail { order, leads, leads_next: next.or(behind) })
+        let (order, (shards, next_shard)) =
+            try_join(self.find_order(id), self.some_shards(id, 0, most)).await?;
+        let OrderLeads { leads, next } = self.leads_page(&shards, most, 0).await?;
+        Ok(OrderDetail { order, leads, leads_next: next.or(next_shard) })
     }
 
-    /// The parts from this one on that hold about `most` leads, and the cursor behind them.
+    /// Reads the shards from `first` on that contain about `most` leads. Returns the cursor after them.
     async fn some_shards(
         &self,
         id: OrderId,
         first: u32,
         most: usize,
     ) -> Result<(Vec<Shard>, Option<String>), OrderError> {
-        // Parts are full but for leads that were released; a page that comes short has a cursor all the same.
+        // Shards are full except for released leads. If a page has too few leads, its cursor leads to the
+        // rest.
         let limit = i32::try_from(most / SHARD_LEADS + 3).unwrap_or(i32::MAX);
         let range = Select::partition(order_key(id).pk, limit)
             .between(shard_key(id, first).sk, shard_key(id, 99_999).sk);
         let page = self.dynamo.select(&range).await?;
-        let parts = page.items.into_iter().map(from_item::<Shard>).collect::<Result<Vec<_>, _>>()?;
-        let behind = parts.last().map(|part| cursor_at(part.number + 1, 0)).filter(|_| page.more);
-        Ok((parts, behind))
+        let shards = page.items.into_iter().map(from_item::<Shard>).collect::<Result<Vec<_>, _>>()?;
+        let next_shard = shards.last().map(|shard| cursor_at(shard.number + 1, 0)).filter(|_| page.more);
+        Ok((shards, next_shard))
     }
 
-    /// An order without its leads, read consistently.
+    /// Reads an order without its leads, consistently.
     ///
     /// # Errors
     /// [`OrderError::NotFound`].
@@ -99,13 +101,13 @@ impl Orders {
 
 const LEADS_LIST: &str = "order-leads";
 
-/// The cursor at the lead with this index in this part.
-pub(super) fn cursor_at(part: u32, index: usize) -> String {
-    Cursor::after([part.to_string(), index.to_string()]).encode(LEADS_LIST)
+/// Returns the cursor of the lead at this index of this shard.
+pub(super) fn cursor_at(shard: u32, index: usize) -> String {
+    Cursor::after([shard.to_string(), index.to_string()]).encode(LEADS_LIST)
 }
 
 impl Orders {
-    /// One page of an order's leads.
+    /// Returns one page of an order's leads.
     ///
     /// # Errors
     /// [`OrderError::NotFound`], [`OrderError::Cursor`].
@@ -115,29 +117,29 @@ impl Orders {
         limit: u16,
         cursor: Option<&str>,
     ) -> Result<OrderLeads, OrderError> {
-        let (part, index) = match cursor {
+        let (shard, index) = match cursor {
             None => (0, 0),
             Some(text) => {
                 let cursor = Cursor::<2>::decode(LEADS_LIST, text)?;
-                let [part, index] = cursor.parts();
-                let part: u32 = part.parse().map_err(|_| CursorError)?;
-                (part.min(99_999), index.parse().map_err(|_| CursorError)?)
+                let [shard, index] = cursor.parts();
+                let shard: u32 = shard.parse().map_err(|_| CursorError)?;
+                (shard.min(99_999), index.parse().map_err(|_| CursorError)?)
             }
         };
-        let parts = self.some_shards(id, part, limit.into());
-        let (_, (parts, behind)) = try_join(self.find_order(id), parts).await?;
-        let OrderLeads { leads, next } = self.leads_page(&parts, limit.into(), index).await?;
-        Ok(OrderLeads { leads, next: next.or(behind) })
+        let shards = self.some_shards(id, shard, limit.into());
+        let (_, (shards, next_shard)) = try_join(self.find_order(id), shards).await?;
+        let OrderLeads { leads, next } = self.leads_page(&shards, limit.into(), index).await?;
+        Ok(OrderLeads { leads, next: next.or(next_shard) })
     }
 
-    /// Up to `most` leads of some parts, behind the first `skip` of the first part.
-    async fn leads_page(&self, parts: &[Shard], most: usize, skip: usize) -> Result<OrderLeads, OrderError> {
-        let places = parts.iter().enumerate().flat_map(|(nth, part)| {
+    /// Reads up to `most` leads of some shards, after the first `skip` leads of the first shard.
+    async fn leads_page(&self, shards: &[Shard], most: usize, skip: usize) -> Result<OrderLeads, OrderError> {
+        let places = shards.iter().enumerate().flat_map(|(nth, shard)| {
             let skip = if nth == 0 { skip } else { 0 };
-            part.leads.iter().enumerate().skip(skip).map(|(index, lead)| (part.number, index, *lead))
+            shard.leads.iter().enumerate().skip(skip).map(|(index, lead)| (shard.number, index, *lead))
         });
         let mut places: Vec<(u32, usize, ShardLead)> = places.take(most + 1).collect();
-        let next = places.get(most).map(|(part, index, _)| cursor_at(*part, *index));
+        let next = places.get(most).map(|(shard, index, _)| cursor_at(*shard, *index));
         places.truncate(most);
         let ids: Vec<LeadId> = places.iter().map(|(_, _, lead)| lead.id).collect();
         Ok(OrderLeads { leads: self.leads.read_all(&ids).await?, next })
@@ -149,17 +151,17 @@ impl Orders {
 pub struct OrderHistory {
     /// The entries.
     pub entries: Vec<OrderEntry>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 const HISTORY_LIST: &str = "order-history";
 
 impl Orders {
-    /// What happened to an order, newest first. A deleted order still has its history.
+    /// Returns the history of an order, newest first. A deleted order still has its history.
     ///
     /// # Errors
-    /// [`OrderError::NotFound`] if there never was one, [`OrderError::Cursor`].
+    /// [`OrderError::NotFound`] if the order never existed, [`OrderError::Cursor`].
     pub async fn history(
         &self,
         id: OrderId,

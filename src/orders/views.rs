@@ -1,4 +1,4 @@
-//! The pages of orders: one struct per template, display logic as methods. Templates escape every value.
+//! The pages of orders: one struct per template, with display logic as methods. Templates escape every value.
 
 mod caps;
 mod create;
@@ -17,12 +17,12 @@ use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Lead, LeadId};
 use crate::web::pages::DisplayTime;
 
-/// One of the values that a field may have.
+/// One value that a field offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// The value, as forms send it.
+    /// The value that forms send.
     pub value: &'static str,
-    /// The words for people.
+    /// The text shown to people.
     pub label: &'static str,
 }
 
@@ -33,27 +33,27 @@ fn states() -> Vec<Choice> {
     states
 }
 
-/// `1 lead`, `2 leads`.
+/// Formats a count with its noun: `1 lead`, `2 leads`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// An order as pages show it.
+/// An order, as pages show it.
 #[derive(Debug, Clone)]
 pub struct OrderView {
     /// The id.
     pub id: OrderId,
     /// The customer's name.
     pub customer: String,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub email: String,
-    /// The codes of the states, with commas between.
+    /// The state codes, separated by commas.
     pub states: String,
-    /// The same, cut where a list has no room for more.
+    /// The state codes, shortened for lists.
     pub states_short: String,
-    /// How many of each, in words.
+    /// The requested number of leads per state, as text.
     pub quantity: String,
-    /// How many leads it has.
+    /// The number of leads.
     pub leads: u32,
     /// The status.
     pub status: OrderStatus,
@@ -61,14 +61,14 @@ pub struct OrderView {
     pub version: u64,
     /// When it was created.
     pub created: DisplayTime,
-    /// By whom.
+    /// Who created it.
     pub created_by: String,
     /// When it was fulfilled.
     pub fulfilled: Option<DisplayTime>,
 }
 
 impl OrderView {
-    /// An order.
+    /// Creates the view of an order.
     pub fn of(order: &Order) -> Self {
         const SHORT: usize = 4;
         let codes: Vec<&str> = order.requested_states.as_slice().iter().map(UsState::as_str).collect();
@@ -94,31 +94,31 @@ impl OrderView {
         }
     }
 
-    /// Whether its leads are out.
+    /// Returns whether the order is open.
     pub fn is_open(&self) -> bool {
         self.status == OrderStatus::Open
     }
 }
 
-/// A lead of an order, or of a preview.
+/// A lead of an order or a preview.
 #[derive(Debug, Clone)]
 pub struct LeadLine {
     /// The id.
     pub id: LeadId,
     /// The name.
     pub name: String,
-    /// The e-mail address.
+    /// The email address.
     pub email: String,
     /// The state's code.
     pub state: &'static str,
     /// The score.
     pub score: u8,
-    /// When it came.
+    /// When it was created.
     pub created: DisplayTime,
 }
 
 impl LeadLine {
-    /// A lead.
+    /// Creates the view of a lead.
     pub fn of(lead: &Lead) -> Self {
         Self {
             id: lead.id,
@@ -131,29 +131,29 @@ impl LeadLine {
     }
 }
 
-/// What a state gives, and why that many.
+/// How many leads a state gives, and why.
 #[derive(Debug, Clone)]
 pub struct GivenRow {
     /// The state's code.
     pub code: &'static str,
     /// The state's name.
     pub name: &'static str,
-    /// How many were asked for, in words.
+    /// How many leads were requested, as text.
     pub asked: String,
-    /// How many were free: `12`, or `35+` where there were more.
+    /// How many leads were free: `12`, or `35+` if there were more.
     pub in_stock: String,
     /// The cap.
     pub cap: u32,
-    /// How many were out.
+    /// How many leads were in other open orders.
     pub already_out: u32,
-    /// How many it gives.
+    /// How many leads the state gives.
     pub given: u32,
-    /// Why that many.
+    /// Why it gives that many.
     pub why: &'static str,
 }
 
 impl GivenRow {
-    /// What a state gives.
+    /// Creates the row of one state.
     pub fn of(given: &Given) -> Self {
         let remaining = given.cap.get().saturating_sub(given.already_out);
         let asked = given.asked.map(|asked| asked.get());
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_says_why_it_gives_that_many() {
+    fn a_row_says_why_a_state_gives_that_many_leads() {
         for (asked, in_stock, cap, out, given, why) in [
             (Some(5), 20, 10, 0, 5, "as asked"),
             (Some(5), 3, 10, 0, 3, "all there are"),

@@ -1,4 +1,4 @@
-//! The pieces of which an order's transactions are made.
+//! The parts of an order's transactions.
 
 use super::domain::{NewOrder, Order, OrderStatus, Plan, StateStock};
 use super::items::{CapItem, ShardLead, cap_key, lead_update, with_cause};
@@ -10,7 +10,7 @@ use crate::shared::audit::AuditStamp;
 use crate::shared::audit::Cause;
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
-/// A new order with what a plan gives it.
+/// Returns a new order with the leads of a plan.
 pub(super) fn new_order(id: OrderId, new: &NewOrder, plan: &Plan, stamp: &AuditStamp) -> Order {
     Order {
         id,
@@ -31,7 +31,7 @@ pub(super) fn new_order(id: OrderId, new: &NewOrder, plan: &Plan, stamp: &AuditS
     }
 }
 
-/// One lead's change by an order: from how it is written to how it will stand.
+/// The change of one lead by an order.
 pub(super) struct Transition<'a> {
     pub before: &'a StoredLead,
     pub after: &'a Lead,
@@ -42,7 +42,7 @@ pub(super) struct Transition<'a> {
     pub cause: Option<&'a Cause>,
 }
 
-/// Adds a lead's change with its history entry and its place in the queue: three actions at the most.
+/// Adds the change of a lead, its history entry and its place in the queue: at most three actions.
 pub(super) fn transition_lead(write: GuardedWrite, one: &Transition<'_>) -> Result<GuardedWrite, StoreError> {
     let (before, after) = (&one.before.lead, one.after);
     let same = Condition::is_number("version", before.version.get())
@@ -57,14 +57,15 @@ pub(super) fn transition_lead(write: GuardedWrite, one: &Transition<'_>) -> Resu
     requeue(write, Some(before), Some(after))
 }
 
-/// What changes of a state's counter.
+/// The change of a cap's counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CapDelta {
     pub out: i64,
     pub remaining: i64,
 }
 
-/// Takes `number` from what a state's cap leaves, if it leaves that many; `visible` ones are out at once.
+/// Takes `number` leads from what a state's cap leaves, if it leaves that many. `visible` leads count as out
+/// at once.
 pub(super) fn take_remaining(
     write: GuardedWrite,
     stock: &StateStock,
@@ -85,32 +86,32 @@ pub(super) fn take_remaining(
         return Ok(write.put("cap", item, Condition::Absent));
     }
     let enough = Condition::AtLeast("room", to_attribute(number)?);
-    let count = CapDelta { out: out.into(), remaining: -i64::from(number) };
-    Ok(write.update("cap", &key, &counted(count, cause)?, enough))
+    let delta = CapDelta { out: out.into(), remaining: -i64::from(number) };
+    Ok(write.update("cap", &key, &cap_update(delta, cause)?, enough))
 }
 
-/// Changes a state's counter by what its orders guard themselves.
-pub(super) fn count(
+/// Changes the counters of a cap. The order's own condition guards this change.
+pub(super) fn change_cap(
     write: GuardedWrite,
     state: UsState,
-    count: CapDelta,
+    delta: CapDelta,
     cause: Option<&Cause>,
 ) -> Result<GuardedWrite, StoreError> {
-    Ok(write.update("cap", &cap_key(state), &counted(count, cause)?, Condition::Exists))
+    Ok(write.update("cap", &cap_key(state), &cap_update(delta, cause)?, Condition::Exists))
 }
 
-fn counted(count: CapDelta, cause: Option<&Cause>) -> Result<Update, StoreError> {
+fn cap_update(delta: CapDelta, cause: Option<&Cause>) -> Result<Update, StoreError> {
     let mut update = Update::default();
-    if count.out != 0 {
-        update = update.add("out", count.out);
+    if delta.out != 0 {
+        update = update.add("out", delta.out);
     }
-    if count.remaining != 0 {
-        update = update.add("room", count.remaining);
+    if delta.remaining != 0 {
+        update = update.add("room", delta.remaining);
     }
     with_cause(update, cause)
 }
 
-/// A lead as an order's part names it.
+/// Returns a lead as a shard stores it, or `None` if it has no state.
 pub(super) fn shard_lead(lead: &Lead) -> Option<ShardLead> {
     Some(ShardLead { id: lead.id, state: lead.state? })
 }

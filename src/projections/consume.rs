@@ -1,7 +1,7 @@
-//! What is made of the table's stream: the statistics, and the runs of rules.
+//! Consumes the table's stream: updates the statistics, and runs rules.
 //!
-//! What always holds: everything here may be done again for the same changes, by several at once, and has its effect
-//! once.
+//! Invariant: everything here takes effect once, even if it is repeated for the same changes or runs in several
+//! processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use super::dead_letters::domain::Failed;
+use super::dead_letters::domain::FailedRecord;
 use crate::leads::items::LEAD;
 use crate::orders::items::CAP;
 use crate::projections::Projections;
@@ -22,27 +22,30 @@ use crate::stats::{ProjectionError, is_former, is_stats};
 use crate::store::stream::{Batch, Change, Sequence, Unreadable};
 use crate::store::{Key, StoreError};
 
-/// Records whose events are answered at the same time.
-const AT_ONCE: usize = 16;
-/// How many failures in a row end the running of rules: then it is the store that fails, and not one rule.
-const MOST_FAILURES: usize = 3;
-/// How old a change is before an outage of the store alone makes a dead letter of it.
-const OUTAGE: SignedDuration = SignedDuration::from_hours(1);
-/// How old a change is before another failure of the store does: credentials are renewed and tables are made in less.
-const REFUSAL: SignedDuration = SignedDuration::from_mins(1);
+/// The number of records whose events are handled concurrently.
+const MAX_CONCURRENT: usize = 16;
+/// This many consecutive failures end the running of rules, because they mean that the store fails and not one
+/// rule.
+const MAX_CONSECUTIVE_FAILURES: usize = 3;
+/// How old a change must be before an outage of the store makes it a dead letter.
+const OUTAGE_GRACE: SignedDuration = SignedDuration::from_hours(1);
+/// How old a change must be before another failure of the store makes it a dead letter: long enough to renew
+/// credentials or create a table.
+const ERROR_GRACE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The first change that was not dealt with, and why. Those before it were; telling it and all behind it again is right.
+/// The first change that was not handled, and why. All earlier changes were handled. It is safe to deliver it and
+/// all later ones again.
 #[derive(Debug, thiserror::Error)]
-#[error("a change was not dealt with: {cause}")]
-pub struct Unconsumed {
-    /// Its place.
+#[error("a change was not handled: {cause}")]
+pub struct ConsumeError {
+    /// The sequence number of the change.
     pub sequence: Sequence,
-    /// What failed.
+    /// The error.
     #[source]
     pub cause: StoreError,
 }
 
-impl Unconsumed {
+impl ConsumeError {
     fn of(change: &Change, cause: StoreError) -> Self {
         Self { sequence: change.sequence.clone(), cause }
     }
@@ -52,7 +55,7 @@ impl Unconsumed {
     }
 }
 
-/// Whether anything is made of changes of the item under a key.
+/// Returns whether the stream's changes of this key have any effect here.
 pub fn is_relevant(key: &Key) -> bool {
     matches!(key.sk.as_str(), LEAD | ORDER | CAP)
         || is_stats(key)
@@ -62,61 +65,61 @@ pub fn is_relevant(key: &Key) -> bool {
 }
 
 impl Projections {
-    /// Keeps the records of a batch that cannot be read as dead letters, and [consumes](consume) its changes.
+    /// Stores the unreadable records of a batch as dead letters, and [consumes](Self::consume) its changes.
     ///
     /// # Errors
-    /// [`Unconsumed`]: the first change that was not dealt with.
-    pub async fn consume_batch(&self, batch: &Batch) -> Result<(), Unconsumed> {
+    /// [`ConsumeError`] with the first change that was not handled.
+    pub async fn consume_batch(&self, batch: &Batch) -> Result<(), ConsumeError> {
         for unreadable in &batch.unreadable {
             let (cause, id) = (&unreadable.cause, &unreadable.id);
             tracing::error!(cause, id, "a record of the stream cannot be read");
-            let added = self.add_dead_letter(&Failed::from(unreadable)).await;
-            added.map_err(|cause| Unconsumed { sequence: place_of(unreadable, batch), cause })?;
+            let added = self.add_dead_letter(&FailedRecord::from(unreadable)).await;
+            added.map_err(|cause| ConsumeError { sequence: redelivery_start(unreadable, batch), cause })?;
         }
         self.consume(&batch.changes).await
     }
 }
 
-/// From where a batch is to be delivered again when a record without a place in it could not be kept: its beginning.
-fn place_of(unreadable: &Unreadable, batch: &Batch) -> Sequence {
+/// Returns where redelivery must start if an unreadable record could not be stored: at the beginning of the batch.
+fn redelivery_start(unreadable: &Unreadable, batch: &Batch) -> Sequence {
     let changes = batch.changes.iter().map(|change| &change.sequence);
     let first = changes.chain(&unreadable.sequence).min();
     first.cloned().unwrap_or_default()
 }
 
 impl Projections {
-    /// Counts the changes, then runs the rules that answer them: those of one record in the order of its changes, those of
-    /// different records side by side. A change that cannot be counted, or that a rule fails for, becomes a dead letter once
-    /// waiting does not help, and holds up none of the others.
+    /// Counts the changes, and then runs the rules that answer them: in order for the changes of one record,
+    /// concurrently for different records. A change that cannot be counted, or whose rule fails, becomes a dead
+    /// letter once waiting does not help, and does not block the others.
     ///
     /// # Errors
-    /// [`Unconsumed`]: the first change that was not dealt with.
-    pub async fn consume(&self, changes: &[Change]) -> Result<(), Unconsumed> {
+    /// [`ConsumeError`] with the first change that was not handled.
+    pub async fn consume(&self, changes: &[Change]) -> Result<(), ConsumeError> {
         let mut failed = self.count_all(changes).await.err();
         // A function of an earlier version still counts.
         let former = changes.iter().find(|change| is_former(&change.key) && change.after.is_some());
         if let (None, Some(former)) = (&failed, former) {
-            failed = self.statistics.take_over().await.err().map(|cause| Unconsumed::of(former, cause));
+            failed = self.statistics.take_over().await.err().map(|cause| ConsumeError::of(former, cause));
         }
         if failed.is_none() {
             failed = self.project_all(changes).await.err();
         }
         let records = self.events_by_record(changes, failed.as_ref()).await;
-        let answered = match records {
-            Ok(records) => self.answer_all(records).await,
-            Err(unread) => Err(unread),
+        let rules_result = match records {
+            Ok(records) => self.run_rules(records).await,
+            Err(error) => Err(error),
         };
-        match (failed, answered) {
-            (None, answered) => answered,
+        match (failed, rules_result) {
+            (None, rules_result) => rules_result,
             (Some(failed), Ok(())) => Err(failed),
-            (Some(failed), Err(unanswered)) => Err(failed.earlier(unanswered)),
+            (Some(failed), Err(rules_error)) => Err(failed.earlier(rules_error)),
         }
     }
 
-    /// Does all that one change should bring about, and takes every failure for one: for the retry of a dead letter.
+    /// Applies all effects of one change, and returns any failure. Used to retry a dead letter.
     ///
     /// # Errors
-    /// [`StoreError`] of the first thing that failed.
+    /// [`StoreError`] of the first failure.
     pub async fn apply(&self, change: &Change) -> Result<(), StoreError> {
         self.statistics.count(std::slice::from_ref(change)).await.map_err(|error| error.cause)?;
         if is_former(&change.key) && change.after.is_some() {
@@ -136,17 +139,17 @@ impl Projections {
         Ok(())
     }
 
-    /// Keeps a change that failed as a dead letter, unless trying it again may help: what is wrong with the change itself
-    /// stays wrong, and the store gets some time. That the dead letter can be written shows that the store works.
-    async fn keep_or_fail(&self, change: &Change, cause: StoreError) -> Result<(), Unconsumed> {
+    /// Stores a failed change as a dead letter, unless a retry may help: an error in the change itself is final,
+    /// and the store gets some time to recover. Writing the dead letter proves that the store works.
+    async fn dead_letter_or_fail(&self, change: &Change, cause: StoreError) -> Result<(), ConsumeError> {
         let age = self.clock.now().duration_since(change.at);
         let is_final = match &cause {
             StoreError::Malformed { .. } | StoreError::OtherSchema { .. } => true,
-            cause if cause.is_outage() => age > OUTAGE,
-            _ => age > REFUSAL,
+            cause if cause.is_outage() => age > OUTAGE_GRACE,
+            _ => age > ERROR_GRACE,
         };
-        if !is_final || self.add_dead_letter(&Failed::change(change, &cause)).await.is_err() {
-            return Err(Unconsumed::of(change, cause));
+        if !is_final || self.add_dead_letter(&FailedRecord::change(change, &cause)).await.is_err() {
+            return Err(ConsumeError::of(change, cause));
         }
         let id = &change.id;
         tracing::error!(id, %cause, "a change of the stream cannot be applied");
@@ -154,77 +157,77 @@ impl Projections {
     }
 
     /// Counts all changes. Those that cannot be counted become dead letters.
-    async fn count_all(&self, changes: &[Change]) -> Result<(), Unconsumed> {
+    async fn count_all(&self, changes: &[Change]) -> Result<(), ConsumeError> {
         let mut rest = changes;
         while let Err(uncounted) = self.statistics.count(rest).await {
             if !uncounted.is_unreadable {
                 return self.count_each(rest, uncounted).await;
             }
-            // Those before it are counted, and those behind it are not.
+            // The changes before this one are counted; those after it are not.
             let Some(place) = rest.iter().position(|change| change.sequence == uncounted.sequence) else {
-                return Err(Unconsumed { sequence: uncounted.sequence, cause: uncounted.cause });
+                return Err(ConsumeError { sequence: uncounted.sequence, cause: uncounted.cause });
             };
-            self.keep_or_fail(&rest[place], uncounted.cause).await?;
+            self.dead_letter_or_fail(&rest[place], uncounted.cause).await?;
             rest = &rest[place + 1..];
         }
         Ok(())
     }
 
-    /// Brings up to date what lists show: what is sold of raffles, and the last runs of rules.
+    /// Updates what lists show: the sold tickets of raffles, and the last runs of rules.
     async fn project(&self, changes: &[&Change]) -> Result<(), StoreError> {
-        let some = |is: fn(&Key) -> bool| -> Vec<&Change> {
+        let matching = |is: fn(&Key) -> bool| -> Vec<&Change> {
             changes.iter().copied().filter(|change| is(&change.key)).collect()
         };
-        self.raffles.count_sold(&some(sold::is_block)).await?;
-        self.rules.note_last_runs(&some(last::is_run)).await
+        self.raffles.count_sold(&matching(sold::is_block)).await?;
+        self.rules.record_last_runs(&matching(last::is_run)).await
     }
 
-    /// Brings up to date what lists show. Changes that cannot be part of that become dead letters.
-    async fn project_all(&self, changes: &[Change]) -> Result<(), Unconsumed> {
+    /// Updates what lists show. Changes that cannot be applied become dead letters.
+    async fn project_all(&self, changes: &[Change]) -> Result<(), ConsumeError> {
         let projected = |change: &&Change| sold::is_block(&change.key) || last::is_run(&change.key);
         let changes: Vec<&Change> = changes.iter().filter(projected).collect();
         let Some(first) = changes.first() else { return Ok(()) };
-        let Err(together) = self.project(&changes).await else { return Ok(()) };
-        if together.is_outage() && changes.iter().all(|change| self.is_young(change)) {
-            return Err(Unconsumed::of(first, together));
+        let Err(batch_error) = self.project(&changes).await else { return Ok(()) };
+        if batch_error.is_outage() && changes.iter().all(|change| self.is_recent(change)) {
+            return Err(ConsumeError::of(first, batch_error));
         }
         for change in changes {
             if let Err(cause) = self.project(&[change]).await {
-                self.keep_or_fail(change, cause).await?;
+                self.dead_letter_or_fail(change, cause).await?;
             }
         }
         Ok(())
     }
 
-    /// Counts changes one by one, since they cannot be counted together: so the one shows that is at fault.
-    async fn count_each(&self, changes: &[Change], together: ProjectionError) -> Result<(), Unconsumed> {
-        if together.cause.is_outage() && changes.iter().all(|change| self.is_young(change)) {
-            return Err(Unconsumed { sequence: together.sequence, cause: together.cause });
+    /// Counts changes one by one after they failed together, to find the one that fails.
+    async fn count_each(&self, changes: &[Change], batch_error: ProjectionError) -> Result<(), ConsumeError> {
+        if batch_error.cause.is_outage() && changes.iter().all(|change| self.is_recent(change)) {
+            return Err(ConsumeError { sequence: batch_error.sequence, cause: batch_error.cause });
         }
         for change in changes {
             if let Err(uncounted) = self.statistics.count(std::slice::from_ref(change)).await {
-                self.keep_or_fail(change, uncounted.cause).await?;
+                self.dead_letter_or_fail(change, uncounted.cause).await?;
             }
         }
         Ok(())
     }
 
-    fn is_young(&self, change: &Change) -> bool {
-        self.clock.now().duration_since(change.at) <= OUTAGE
+    fn is_recent(&self, change: &Change) -> bool {
+        self.clock.now().duration_since(change.at) <= OUTAGE_GRACE
     }
 }
 
-/// What happened to a record, in order.
+/// The events of a record, in order.
 type RecordEvents<'a> = Vec<(&'a Change, Event)>;
 
 impl Projections {
-    /// The events before the first change that was not counted, by record in the order of their first. A change whose events
-    /// cannot be read becomes a dead letter.
+    /// Returns the events before the first uncounted change, by record, in order of their first event. A change
+    /// whose events cannot be read becomes a dead letter.
     async fn events_by_record<'a>(
         &self,
         changes: &'a [Change],
-        uncounted: Option<&Unconsumed>,
-    ) -> Result<Vec<RecordEvents<'a>>, Unconsumed> {
+        uncounted: Option<&ConsumeError>,
+    ) -> Result<Vec<RecordEvents<'a>>, ConsumeError> {
         let mut records: BTreeMap<&str, RecordEvents<'a>> = BTreeMap::new();
         let counted = |change: &&Change| uncounted.is_none_or(|first| change.sequence < first.sequence);
         for change in changes.iter().filter(counted) {
@@ -233,7 +236,7 @@ impl Projections {
                     let events = events.into_iter().map(|event| (change, event));
                     records.entry(&change.key.pk).or_default().extend(events);
                 }
-                Err(cause) => self.keep_or_fail(change, cause).await?,
+                Err(cause) => self.dead_letter_or_fail(change, cause).await?,
             }
         }
         let mut records: Vec<_> = records.into_values().filter(|events| !events.is_empty()).collect();
@@ -247,26 +250,28 @@ fn first_of<'a>(events: &RecordEvents<'a>) -> Option<&'a Sequence> {
 }
 
 impl Projections {
-    /// Runs the rules that answer these events. They are read only if there are events. A record whose rules fail holds up
-    /// none of the others, unless the store fails for all.
-    async fn answer_all(&self, mut records: Vec<RecordEvents<'_>>) -> Result<(), Unconsumed> {
+    /// Runs the rules that answer these events. Reads the rules only if there are events. A record whose rules fail
+    /// does not block the others, unless the store fails for all.
+    async fn run_rules(&self, mut records: Vec<RecordEvents<'_>>) -> Result<(), ConsumeError> {
         let Some((first, _)) = records.first().and_then(|events| events.first()) else { return Ok(()) };
-        let rules = &self.rules.all().await.map_err(|cause| Unconsumed::of(first, cause))?;
-        let mut at_once = AT_ONCE;
+        let rules = &self.rules.all().await.map_err(|cause| ConsumeError::of(first, cause))?;
+        let mut concurrency = MAX_CONCURRENT;
         if self.dynamo.conflicts() {
             // Rules that compete for the same item would cancel each other's changes.
             let mut events: RecordEvents<'_> = records.into_iter().flatten().collect();
             events.sort_by_key(|(change, _)| &change.sequence);
-            (records, at_once) = (vec![events], 1);
+            (records, concurrency) = (vec![events], 1);
         }
-        let mut failed: Option<Unconsumed> = None;
+        let mut failed: Option<ConsumeError> = None;
         while !records.is_empty() {
-            let some: Vec<_> = records.drain(..at_once.min(records.len())).collect();
-            let begun = some.len();
-            // In boxes, since each of these futures is large.
-            let answers = join_all(some.into_iter().map(|events| self.answer(rules, events).boxed())).await;
-            let failures: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
-            let all_failed = failures.len() == begun && begun >= MOST_FAILURES;
+            let group: Vec<_> = records.drain(..concurrency.min(records.len())).collect();
+            let started = group.len();
+            // Boxed, because each of these futures is large.
+            let results =
+                join_all(group.into_iter().map(|events| self.run_rules_for_record(rules, events).boxed()))
+                    .await;
+            let failures: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+            let all_failed = failures.len() == started && started >= MAX_CONSECUTIVE_FAILURES;
             for one in failures {
                 failed = Some(match failed {
                     Some(failed) => failed.earlier(one),
@@ -278,63 +283,72 @@ impl Projections {
             }
         }
         let Some(failed) = failed else { return Ok(()) };
-        // What was not begun is handed over again as well.
+        // Records that were not started must be delivered again too.
         match records.first().and_then(first_of).filter(|next| **next < failed.sequence) {
-            Some(next) => Err(Unconsumed { sequence: next.clone(), ..failed }),
+            Some(next) => Err(ConsumeError { sequence: next.clone(), ..failed }),
             None => Err(failed),
         }
     }
 
-    /// Runs the rules that answer some events, in their order. Where rules fail for one, the later events of its record wait
-    /// and those of other records do not.
-    async fn answer(&self, rules: &[Rule], events: RecordEvents<'_>) -> Result<(), Unconsumed> {
-        let mut failed: Option<Unconsumed> = None;
-        let (mut waiting, mut in_a_row) = (BTreeSet::new(), 0);
+    /// Runs the rules that answer some events, in order. If rules fail for an event, later events of its record
+    /// wait, but not those of other records.
+    async fn run_rules_for_record(
+        &self,
+        rules: &[Rule],
+        events: RecordEvents<'_>,
+    ) -> Result<(), ConsumeError> {
+        let mut failed: Option<ConsumeError> = None;
+        let (mut waiting, mut consecutive) = (BTreeSet::new(), 0);
         for (change, event) in &events {
             if waiting.contains(&change.key.pk) {
                 continue;
             }
-            match self.answer_one(rules, change, event).await {
-                Ok(()) => in_a_row = 0,
+            match self.run_rules_for_event(rules, change, event).await {
+                Ok(()) => consecutive = 0,
                 Err(error) => {
                     waiting.insert(&change.key.pk);
-                    in_a_row += 1;
+                    consecutive += 1;
                     failed = failed.or(Some(error));
                 }
             }
-            if in_a_row >= MOST_FAILURES {
+            if consecutive >= MAX_CONSECUTIVE_FAILURES {
                 break;
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// Runs all rules that answer an event. One that fails does not keep the others from it.
-    async fn answer_one(&self, rules: &[Rule], change: &Change, event: &Event) -> Result<(), Unconsumed> {
+    /// Runs all rules that answer an event. A rule that fails does not block the others.
+    async fn run_rules_for_event(
+        &self,
+        rules: &[Rule],
+        change: &Change,
+        event: &Event,
+    ) -> Result<(), ConsumeError> {
         let mut failed = None;
         for rule in rules.iter().filter(|rule| rule.answers(event)) {
             let Err(cause) = self.rules.run(rule, event).await else { continue };
-            if let Err(error) = self.keep_or_fail(change, cause).await {
+            if let Err(error) = self.dead_letter_or_fail(change, cause).await {
                 failed = Some(error);
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// What is done every half minute: large orders that were cut off are settled, failed runs tried again, and the rules
-    /// run whose time has come. What fails keeps none of the others back.
+    /// Runs the periodic work, every half minute: recovers large orders that were interrupted, retries failed runs,
+    /// and runs the rules that are due. A failure does not block the rest.
     ///
     /// # Errors
-    /// The last failure of the store; doing it again is right.
+    /// The last failure of the store; it is safe to repeat.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        let helped = self.orders.reconciler().reconcile_all().await.map(drop);
-        let rules = match (self.rules.all().await, &helped) {
+        let reconciled = self.orders.reconciler().reconcile_all().await.map(drop);
+        let rules = match (self.rules.all().await, &reconciled) {
             (Ok(rules), _) => rules,
             (Err(error), Ok(())) => return Err(error),
-            (Err(_), Err(_)) => return helped,
+            (Err(_), Err(_)) => return reconciled,
         };
         let fired = self.rules.fire_due(&rules).await;
         let retried = self.rules.retry_due(&rules).await;
-        helped.and(fired).and(retried)
+        reconciled.and(fired).and(retried)
     }
 }

@@ -1,4 +1,4 @@
-//! What the table's stream of changes brings about: statistics, what lists show, the runs of rules, and dead letters.
+//! The effects of the table's stream: statistics, data for lists, the runs of rules, and dead letters.
 
 pub mod consume;
 pub mod dead_letters;

@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The service of this feature and its dependencies. Its methods are in one file per use case.
 
 use crate::base::clock::Clock;
 use crate::orders::Orders;
@@ -8,7 +8,7 @@ use crate::shared::services::Services;
 use crate::stats::Statistics;
 use crate::store::Dynamo;
 
-/// What the table's stream brings about.
+/// The effects of the table's stream.
 #[derive(Clone)]
 pub struct Projections {
     pub(super) dynamo: Dynamo,
@@ -21,7 +21,7 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// The feature, built of what it needs.
+    /// Creates the service.
     pub fn new(
         services: &Services,
         statistics: Statistics,

@@ -1,8 +1,9 @@
 //! The JSON API of raffles.
 //!
-//! What always holds: who buys, gives back and draws is who sends the request, and no body names anybody; a POST with an
-//! `Idempotency-Key` happens once; an `ETag` is the [tag](RaffleState::tag) of the state, which changes with everything
-//! that the state shows. Names of fields may be written in snake case as well.
+//! Invariants: the buyer, the canceling person and the drawing administrator are always the account that sends the
+//! request, never a name in the body; a POST with an `Idempotency-Key` takes effect once; the `ETag` is the
+//! [tag](RaffleState::tag) of the state and changes whenever the state changes. Field names may also be in snake
+//! case.
 
 mod reports;
 
@@ -23,7 +24,7 @@ use crate::base::fields::{Fields, FromFields, text, whole_number};
 use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
 use crate::raffles::Raffles;
-use crate::store::ledger::{Answer, Idempotency, IdempotentRequest};
+use crate::store::idempotency::{Answer, Idempotency, IdempotentRequest};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{
@@ -36,7 +37,6 @@ use crate::web::request::IfNoneMatch;
 use crate::web::respond::{answer, no_content, not_modified};
 use crate::web::routes::Routes;
 
-/// The routes of the JSON API.
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
         .get("/api/raffles", Access::SignedIn, list)
@@ -48,17 +48,17 @@ pub fn routes() -> Routes<Raffles> {
         .and(reports::routes())
 }
 
-/// The address of a raffle in the JSON API.
+/// Returns the path of a raffle in the JSON API.
 fn address(id: RaffleId) -> String {
     format!("/api/raffles/{id}")
 }
 
-/// An answer about a raffle, with the tag of its state.
+/// Adds the tag of the raffle's state to an answer.
 fn tagged(state: &RaffleState, answer: Answer) -> Answer {
     Answer { etag: Some(format!("\"{}\"", state.tag())), ..answer }
 }
 
-/// The raffle as it is now.
+/// Answers with the current raffle.
 fn shown(state: &RaffleState) -> Answer {
     tagged(state, answer(StatusCode::OK, state, state.version, None))
 }
@@ -73,7 +73,6 @@ async fn list(
     Ok(Json(Listed { items: raffles, next }))
 }
 
-/// A new raffle.
 #[derive(Debug)]
 struct CreateBody {
     title: Title,
@@ -93,7 +92,7 @@ impl FromFields for CreateBody {
     }
 }
 
-/// A moment as RFC 3339 writes it.
+/// Parses a timestamp in RFC 3339.
 fn moment(value: &Value) -> Result<Timestamp, Invalid> {
     let moment = value.as_str().and_then(|text| text.trim().parse().ok());
     moment.ok_or_else(|| {
@@ -123,19 +122,19 @@ async fn read(
     State(raffles): State<Raffles>,
     who: SignedIn,
     Path(id): Path<RaffleId>,
-    seen: IfNoneMatch,
+    if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    // Whoever polls names one tag, and where that is still right, what they have themselves need not be read.
-    if let Some(tag) = seen.only() {
+    // A client that polls sends one tag. If it still matches, the client's own holding need not be read.
+    if let Some(tag) = if_none_match.only() {
         let changed = raffles.read_changed(id, &who, tag).await?;
         return Ok(changed.map_or_else(|| not_modified(tag), |state| shown(&state).into_response()));
     }
     let state = raffles.read(id, &who).await?;
     let tag = state.tag();
-    Ok(if seen.has(&tag) { not_modified(&tag) } else { shown(&state).into_response() })
+    Ok(if if_none_match.has(&tag) { not_modified(&tag) } else { shown(&state).into_response() })
 }
 
-/// A purchase. Whose it is says the request's session or token.
+/// A purchase. The buyer is the account that sends the request.
 #[derive(Debug)]
 struct BuyBody {
     quantity: Quantity,
@@ -177,7 +176,7 @@ async fn cancel(
     WithKey(idempotency): WithKey,
 ) -> Result<Answer, Problem> {
     let version = parameter("version", parameters.version, str::parse)?;
-    // One's own ticket is meant whenever it was bought; another's is asked for below.
+    // The version is optional for the person's own ticket. `Raffles::cancel` requires it for any other ticket.
     let version = match expected_version(version, if_match(&headers)?) {
         Err(WebError::VersionMissing) => None,
         version => Some(version?),
@@ -190,7 +189,7 @@ async fn cancel(
         .answer(|_| no_content()))
 }
 
-/// Nothing needs to be said.
+/// A draw takes no fields.
 #[derive(Debug)]
 struct DrawBody;
 
@@ -200,7 +199,7 @@ impl FromFields for DrawBody {
     }
 }
 
-/// The request's key, of a POST that has nothing to say: its body is `{}` or not there.
+/// Reads the idempotency key of a POST whose body is `{}` or missing.
 async fn key_of(request: Request) -> Result<Option<IdempotentRequest>, Problem> {
     if request.headers().contains_key(header::CONTENT_TYPE) {
         let JsonRequest { body: DrawBody, idempotency, .. } = JsonRequest::from_request(request, &()).await?;
@@ -231,7 +230,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_new_raffle_is_read_in_camel_case_and_in_snake_case() {
+    fn a_new_raffle_can_be_in_camel_case_or_snake_case() {
         let read = |json| {
             let read = fields::read::<CreateBody>(serde_json::from_value(json).unwrap());
             read.map_err(|wrong| wrong[0].to_string())

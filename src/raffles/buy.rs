@@ -1,7 +1,7 @@
-//! Buying tickets: one transaction, however many are asked for.
+//! Buying tickets: one transaction for any number of tickets.
 //!
-//! What always holds: a purchase gives all its tickets or none; a refusal was true at a moment while the request ran;
-//! whoever is neither out of time nor refused goes on until there is a ticket.
+//! Invariants: a purchase gets all its tickets or none; a refusal was true at some moment during the request;
+//! otherwise the purchase is retried until it succeeds or its deadline passes.
 
 use futures_util::future::try_join;
 use jiff::Timestamp;
@@ -12,23 +12,23 @@ use super::domain::{
 };
 use super::error::RaffleError;
 use super::items::{Stored, block_item, holding_item, ticket_item};
-use super::store::{at_version, minute, recalled, unchanged};
+use super::store::{at_version, minute, replayed_answer, unchanged};
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, WriteError};
 
-/// What a purchase gave.
+/// The result of a purchase.
 #[derive(Debug, Clone, Serialize)]
 pub struct Purchase {
-    /// The tickets bought, ascending.
+    /// The numbers bought, ascending.
     pub numbers: Vec<TicketNumber>,
-    /// The raffle with them sold, as their buyer may see it.
+    /// The raffle after the purchase, as its buyer may see it.
     pub raffle: RaffleState,
 }
 
 impl Raffles {
-    /// Buys tickets for the person who asks. Two reads at once and one write where nobody is in the way.
+    /// Buys tickets for `who`. Makes two concurrent reads and one write if there is no contention.
     ///
     /// # Errors
     /// [`RaffleError::Denied`] with the reason, [`RaffleError::NotFound`], [`RaffleError::Contention`].
@@ -40,11 +40,11 @@ impl Raffles {
         idempotency: Option<&Idempotency<'_, Purchase>>,
     ) -> Result<Done<Purchase>, RaffleError> {
         let mut retries = self.dynamo.retries();
-        let mut last_seen = None;
+        let mut last_changes = None;
         loop {
             let (stored, holding) = try_join(self.stored(id), self.holding(id, who)).await?;
             let now = self.clock.now();
-            if waits_for_draw(&stored, now) {
+            if is_drawing(&stored, now) {
                 retries.backoff().await?;
                 continue;
             }
@@ -52,14 +52,15 @@ impl Raffles {
             let may_buy =
                 |holding: &Holding| raffle.may_sell(quantity.get(), holding.count(), pool.remaining(), now);
             if let Err(denial) = may_buy(&holding) {
-                // Blocks are read one after the other. Two reads that found the same ones had a moment between them at
-                // which all were so.
-                let seen = Some(pool.changes());
-                if is_of_many_items(denial) && last_seen != seen {
-                    last_seen = seen;
+                // The blocks are not read at one instant. If two reads in a row find the same blocks, there was a
+                // moment between them when all blocks were in this state.
+                let changes = Some(pool.changes());
+                if depends_on_many_items(denial) && last_changes != changes {
+                    last_changes = changes;
                     continue;
                 }
-                // The holding was read beside the blocks and may be older than they are: what is shown must not be.
+                // The holding was read concurrently with the blocks and may be older than they are. The answer must
+                // not show an older holding.
                 let holding = self.holding(id, who).await?;
                 if let Err(denial) = may_buy(&holding) {
                     let fresh = Box::new(RaffleState::of(raffle, pool, &holding, who, now));
@@ -75,7 +76,7 @@ impl Raffles {
                 Ok(()) => return Ok(Done::Now(purchase)),
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                    if let Some(answer) = replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
                         return Ok(Done::Replayed(answer));
                     }
                 }
@@ -85,18 +86,18 @@ impl Raffles {
     }
 }
 
-/// Whether the winner is being drawn, so that a change waits for it.
-pub(super) fn waits_for_draw(stored: &Stored, now: Timestamp) -> bool {
+/// Returns whether a draw is in progress, so that changes must wait.
+pub(super) fn is_drawing(stored: &Stored, now: Timestamp) -> bool {
     stored.raffle.status == RaffleStatus::Open && stored.drawing.is_some_and(|drawing| drawing.until > now)
 }
 
-/// Whether a reason was found by looking at several items, which no single read takes at one moment.
-fn is_of_many_items(denial: PurchaseError) -> bool {
+/// Returns whether a refusal depends on several blocks, which no single read sees at one instant.
+fn depends_on_many_items(denial: PurchaseError) -> bool {
     matches!(denial, PurchaseError::SoldOut | PurchaseError::OnlyLeft { .. })
 }
 
 impl Raffles {
-    /// The write that sells the picked numbers, and what it gives.
+    /// Builds the write that sells the picked numbers, and its result.
     fn sale(
         &self,
         stored: &Stored,

@@ -1,8 +1,8 @@
-//! Giving a ticket back: it returns to the pool and to its owner's limit, in one transaction.
+//! Canceling a ticket: it returns to the pool and no longer counts toward its owner's limit, in one transaction.
 
 use futures_util::future::try_join;
 
-use super::buy::waits_for_draw;
+use super::buy::is_drawing;
 use super::domain::{
     Block, Holding, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
 };
@@ -12,15 +12,15 @@ use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
-use crate::store::ledger::Idempotency;
+use crate::store::idempotency::Idempotency;
 use crate::store::{Condition, GuardedWrite, WriteError, from_item};
 
 impl Raffles {
-    /// Gives a ticket back: one's own, or as an administrator anybody's. Whoever gives back another's names its version, for
-    /// the number may have been given back and sold to somebody else since they looked.
+    /// Cancels a ticket. Participants cancel their own; administrators cancel any. The version is required for
+    /// another person's ticket, because the number may have been canceled and sold again since it was read.
     ///
     /// # Errors
-    /// [`RaffleError::NoSuchTicket`] also for another's where the asking person is no administrator,
+    /// [`RaffleError::NoSuchTicket`], also for another person's ticket if `who` is not an administrator;
     /// [`RaffleError::VersionMissing`], [`RaffleError::TicketConflict`], [`RaffleError::Drawn`].
     pub async fn cancel(
         &self,
@@ -41,14 +41,17 @@ impl Raffles {
                 let state = RaffleState::of(&stored.raffle, &stored.pool, &mine, who, now);
                 return Err(RaffleError::Drawn(Box::new(state)));
             }
-            expect(&ticket, version, who)?;
-            let given_back = stored.pool.give_back(number, minute(&stored.raffle, now));
-            if let Some(blocks) = given_back
-                && !waits_for_draw(&stored, now)
+            check_version(&ticket, version, who)?;
+            let canceled = stored.pool.cancel(number, minute(&stored.raffle, now));
+            if let Some(blocks) = canceled
+                && !is_drawing(&stored, now)
             {
-                let theirs =
-                    if ticket.holder == who.id { mine.clone() } else { self.others(id, &ticket).await? };
-                let change = Change { stored: &stored, ticket: &ticket, theirs: &theirs, blocks: &blocks };
+                let holding = if ticket.holder == who.id {
+                    mine.clone()
+                } else {
+                    self.owner_holding(id, &ticket).await?
+                };
+                let change = Change { stored: &stored, ticket: &ticket, holding: &holding, blocks: &blocks };
                 let pool = stored.pool.with([&blocks.1]);
                 let mine = if ticket.holder == who.id { mine.without(number) } else { mine };
                 let state = RaffleState::of(&stored.raffle, &pool, &mine, who, now);
@@ -59,7 +62,7 @@ impl Raffles {
                 {
                     Ok(()) => return Ok(state),
                     Err(WriteError::Store(error)) => return Err(error.into()),
-                    // Somebody was faster with the block, the holding or the ticket: the next read says what is true.
+                    // The block, the holding or the ticket has changed. The next read shows the current state.
                     Err(WriteError::Refused(_)) => {}
                 }
             }
@@ -68,8 +71,8 @@ impl Raffles {
     }
 }
 
-/// Whether the ticket is the one that was meant.
-fn expect(ticket: &Ticket, version: Option<Version>, who: &SignedIn) -> Result<(), RaffleError> {
+/// Checks that the ticket is the one the caller read.
+fn check_version(ticket: &Ticket, version: Option<Version>, who: &SignedIn) -> Result<(), RaffleError> {
     match version {
         Some(version) if version != ticket.version => {
             Err(RaffleError::TicketConflict(Box::new(ticket.clone())))
@@ -84,33 +87,33 @@ impl Raffles {
         Ok(self.dynamo.get(&ticket_key(id, number)).await?.map(from_item).transpose()?)
     }
 
-    /// What the ticket's owner has.
-    async fn others(&self, id: RaffleId, ticket: &Ticket) -> Result<Holding, RaffleError> {
+    /// Reads the holding of the ticket's owner.
+    async fn owner_holding(&self, id: RaffleId, ticket: &Ticket) -> Result<Holding, RaffleError> {
         let item = self.dynamo.get(&holding_key(id, ticket.holder)).await?;
         Ok(item.map(from_item).transpose()?.unwrap_or_default())
     }
 }
 
-/// A ticket that is given back, with what was read for it.
+/// A ticket to cancel, with everything that was read for the write.
 struct Change<'a> {
     stored: &'a Stored,
     ticket: &'a Ticket,
-    theirs: &'a Holding,
+    holding: &'a Holding,
     blocks: &'a (Block, Block),
 }
 
 impl Change<'_> {
     fn write(&self, raffles: &Raffles, who: &SignedIn) -> Result<GuardedWrite, RaffleError> {
-        let Self { stored, ticket, theirs, blocks: (before, after) } = self;
+        let Self { stored, ticket, holding, blocks: (before, after) } = self;
         let (id, number) = (stored.raffle.id, ticket.number);
-        let happening = RaffleEvent::Cancelled { number, name: ticket.name.clone() };
-        let entry = RaffleEntry { at: raffles.clock.now(), by: who.actor(), happening };
-        let left = theirs.without(number);
+        let event = RaffleEvent::Cancelled { number, name: ticket.name.clone() };
+        let entry = RaffleEntry { at: raffles.clock.now(), by: who.actor(), event };
+        let left = holding.without(number);
         Ok(raffles
             .dynamo
             .guarded_write()
             .put("block", block_item(id, after)?, at_version(before.version))
-            .put("holding", holding_item(id, ticket.holder, &left)?, unchanged(theirs))
+            .put("holding", holding_item(id, ticket.holder, &left)?, unchanged(holding))
             .delete("ticket", &ticket_key(id, number), at_version(ticket.version))
             .put("history", entry_item(id, &entry, raffles.random_start())?, Condition::Absent))
     }

@@ -1,4 +1,4 @@
-//! Raffles, their tickets and who may buy how many. Pure.
+//! Raffles, their tickets, and the rules for buying them. Pure.
 
 mod fair;
 mod pool;
@@ -9,7 +9,7 @@ mod values;
 pub use fair::{Digest, Proof, ProofError, Seed, Verdict, draw};
 pub use pool::{Block, Pick, Pool};
 pub use sales::{Point, Sales};
-pub use state::{Counts, DenialState, RaffleState, WinnerState, tag_of};
+pub use state::{Counts, PurchaseErrorState, RaffleState, WinnerState, tag_of};
 pub use values::{Limit, Prize, Quantity, RaffleId, TicketCount, TicketNumber, Title};
 
 use jiff::Timestamp;
@@ -19,18 +19,18 @@ use crate::base::identity::AccountId;
 use crate::base::identity::Actor;
 use crate::base::values::{Email, Invalid, Name, Version};
 
-/// Whether tickets may still be sold and given back, or the winner is drawn.
+/// The state of a raffle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RaffleStatus {
-    /// Not drawn yet.
+    /// The winner is not drawn yet.
     Open,
-    /// Drawn: nothing changes any more.
+    /// The winner is drawn, and nothing can change.
     Closed,
 }
 
 impl RaffleStatus {
-    /// The name everywhere.
+    /// Returns the name used in the API and in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "OPEN",
@@ -39,26 +39,26 @@ impl RaffleStatus {
     }
 }
 
-/// A raffle that is to be opened. Its terms stay as they are: people buy under them.
+/// The terms of a raffle to open. They never change, because people buy tickets under them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRaffle {
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// What can be won.
+    /// The prize.
     pub prize: Prize,
-    /// How many tickets it has.
+    /// The number of tickets.
     pub tickets: TicketCount,
-    /// The most that one person may have.
+    /// The most tickets one person may have.
     pub limit: Limit,
-    /// When the sale ends by itself; the draw is later, and an administrator's.
+    /// The time the sale ends, if set. An administrator draws the winner later.
     pub closes_at: Option<Timestamp>,
 }
 
 impl NewRaffle {
-    /// Whether it can be opened at `now`; if not, the field and what would be right.
+    /// Checks whether the raffle can be opened at `now`.
     ///
     /// # Errors
-    /// For a sale that would be over already.
+    /// The name of the wrong field and the right values, if the sale would already be over.
     pub fn check(&self, now: Timestamp) -> Result<(), (&'static str, Invalid)> {
         match self.closes_at {
             Some(at) if at <= now => {
@@ -69,70 +69,70 @@ impl NewRaffle {
     }
 }
 
-/// Who won, with which ticket.
+/// The winner of a raffle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Winner {
-    /// The ticket.
+    /// The winning ticket.
     pub number: TicketNumber,
-    /// Whose it is.
+    /// The account that owns the ticket.
     pub holder: AccountId,
-    /// Their name.
+    /// The owner's name.
     pub name: Name,
-    /// Their e-mail address.
+    /// The owner's email address.
     pub email: Email,
 }
 
-/// How a raffle was drawn.
+/// The result of a draw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drawn {
-    /// When.
+    /// The time of the draw.
     pub at: Timestamp,
-    /// By whom.
+    /// Who started the draw.
     pub by: Actor,
-    /// The one winner.
+    /// The winner.
     pub winner: Winner,
-    /// The seed that the commitment was made of.
+    /// The seed behind the commitment.
     pub seed: Seed,
     /// The hash of the list of sold tickets.
     pub list_hash: Digest,
 }
 
-/// A raffle, as stored.
+/// A raffle as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Raffle {
     /// The id.
     pub id: RaffleId,
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// What can be won.
+    /// The prize.
     pub prize: Prize,
-    /// How many tickets it has.
+    /// The number of tickets.
     pub tickets: TicketCount,
-    /// The most that one person may have.
+    /// The most tickets one person may have.
     pub limit: Limit,
-    /// When the sale ends by itself.
+    /// The time the sale ends, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<Timestamp>,
-    /// Whether it is drawn.
+    /// Whether the winner is drawn.
     pub status: RaffleStatus,
-    /// 1 when it is opened, 2 when it is drawn. What is sold has [versions of its own](Block::version).
+    /// 1 when the raffle is opened, 2 when it is drawn. Each block of tickets has its own [version](Block::version).
     pub version: Version,
-    /// The SHA-256 of the seed that the winner will be drawn with.
+    /// The SHA-256 of the seed used in the draw.
     pub commitment: Digest,
-    /// When it was opened.
+    /// The time the raffle was opened.
     pub created_at: Timestamp,
-    /// By whom.
+    /// Who opened it.
     pub created_by: Actor,
-    /// How it was drawn.
+    /// The result of the draw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawn: Option<Drawn>,
 }
 
 impl Raffle {
-    /// A raffle that is opened now, committed to a seed.
+    /// Opens a raffle that is committed to `seed`.
     pub fn open(id: RaffleId, new: &NewRaffle, seed: &Seed, now: Timestamp, by: Actor) -> Self {
         Self {
             id,
@@ -150,7 +150,7 @@ impl Raffle {
         }
     }
 
-    /// The raffle, drawn.
+    /// Returns the raffle with the result of its draw.
     pub fn closed(&self, drawn: Drawn) -> Self {
         Self {
             status: RaffleStatus::Closed,
@@ -160,15 +160,15 @@ impl Raffle {
         }
     }
 
-    /// Whether the time of the sale is over, if the winner is drawn or not.
+    /// Returns whether the sale has ended, whether or not the winner is drawn.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.closes_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether somebody who has `held` tickets may buy `asked` more while `remaining` are left.
+    /// Checks whether a person with `held` tickets may buy `asked` more while `remaining` are left.
     ///
     /// # Errors
-    /// The first reason why not: that nothing is sold any more, then that nothing is left, then the limit.
+    /// The first reason that applies: the sale has ended, no ticket is left, then the limit.
     pub fn may_sell(
         &self,
         asked: u32,
@@ -196,33 +196,33 @@ impl Raffle {
     }
 }
 
-/// Why somebody may not buy.
+/// The reason why a person may not buy tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PurchaseError {
     /// The winner is drawn.
     Drawn,
-    /// The time of the sale is over.
+    /// The sale has ended.
     SaleOver {
-        /// Since when.
+        /// The time it ended.
         at: Timestamp,
     },
     /// No ticket is left.
     SoldOut,
-    /// Fewer tickets are left than were asked for.
+    /// Fewer tickets are left than requested.
     OnlyLeft {
-        /// How many.
+        /// How many are left.
         remaining: u32,
     },
-    /// They have as many as one person may have.
+    /// The person has reached the limit.
     LimitReached {
-        /// How many they have.
+        /// How many tickets they have.
         held: u32,
         /// The limit.
         limit: u32,
     },
-    /// They would have more than one person may have.
+    /// The purchase would exceed the limit.
     OverLimit {
-        /// How many they have.
+        /// How many tickets they have.
         held: u32,
         /// The limit.
         limit: u32,
@@ -230,7 +230,7 @@ pub enum PurchaseError {
 }
 
 impl PurchaseError {
-    /// The name for programs.
+    /// Returns the machine-readable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Drawn => "drawn",
@@ -242,7 +242,7 @@ impl PurchaseError {
         }
     }
 
-    /// The reason in a few words, as a button says it.
+    /// Returns a short message that fits on a button.
     pub fn words(self) -> String {
         match self {
             Self::Drawn => "The winner is drawn".to_owned(),
@@ -258,65 +258,65 @@ impl PurchaseError {
     }
 }
 
-/// A ticket that is sold.
+/// A sold ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
-    /// Its number.
+    /// The number.
     pub number: TicketNumber,
-    /// Whose it is.
+    /// The account that owns it.
     pub holder: AccountId,
-    /// Their name.
+    /// The owner's name.
     pub name: Name,
-    /// Their e-mail address.
+    /// The owner's email address.
     pub email: Email,
-    /// When it was bought.
+    /// The time it was bought.
     pub bought_at: Timestamp,
-    /// Tells this sale of the number from an earlier one, of a ticket that was given back.
+    /// Distinguishes this sale of the number from earlier, canceled ones.
     pub version: Version,
 }
 
-/// The tickets that one person has in a raffle.
+/// The tickets one person has in a raffle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holding {
-    /// Their numbers, ascending.
+    /// The numbers, ascending.
     pub numbers: Vec<TicketNumber>,
-    /// How often it changed.
+    /// How often the holding has changed.
     pub version: u64,
 }
 
 impl Holding {
-    /// How many there are.
+    /// Returns the number of tickets.
     pub fn count(&self) -> u32 {
         u32::try_from(self.numbers.len()).unwrap_or(u32::MAX)
     }
 
-    /// With more tickets.
+    /// Returns the holding with more tickets.
     pub fn with(&self, numbers: &[TicketNumber]) -> Self {
         let mut all: Vec<_> = self.numbers.iter().chain(numbers).copied().collect();
         all.sort_unstable();
         Self { numbers: all, version: self.version + 1 }
     }
 
-    /// Without a ticket.
+    /// Returns the holding without a ticket.
     pub fn without(&self, number: TicketNumber) -> Self {
         let numbers = self.numbers.iter().copied().filter(|held| *held != number).collect();
         Self { numbers, version: self.version + 1 }
     }
 }
 
-/// What happened to a raffle beside purchases, which its tickets tell.
+/// An event in a raffle's history. Purchases are not events; the tickets record them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
 pub enum RaffleEvent {
-    /// It was opened.
+    /// The raffle was opened.
     Opened,
-    /// A ticket was given back.
+    /// A ticket was canceled.
     Cancelled {
-        /// Which.
+        /// The number.
         number: TicketNumber,
-        /// Whose it was.
+        /// The owner's name.
         name: Name,
     },
     /// The winner was drawn.
@@ -326,17 +326,17 @@ pub enum RaffleEvent {
     },
 }
 
-/// One entry of a raffle's history.
+/// An entry of a raffle's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RaffleEntry {
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// Who.
+    /// Who did it.
     pub by: Actor,
-    /// What.
+    /// The event.
     #[serde(flatten)]
-    pub happening: RaffleEvent,
+    pub event: RaffleEvent,
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The draw: one transaction that closes the raffle with its one winner.
+//! The draw: one transaction that closes the raffle with one winner.
 //!
-//! What always holds: the winner follows from the seed and the sold numbers of the blocks that the transaction guards,
-//! so whoever tries at the same time computes the same or is refused. The seed leaves this module only in the raffle
-//! that the transaction closed.
+//! Invariants: the seed and the sold numbers of the blocks that the transaction guards determine the winner, so a
+//! concurrent draw computes the same winner or is refused; the seed leaves this module only in a raffle that the
+//! transaction closed.
 
 use futures_util::future::try_join;
 use jiff::{SignedDuration, Timestamp};
@@ -16,21 +16,21 @@ use super::items::{
     Drawing, SeedItem, Stored, block_item, drawing_key, entry_item, raffle_item, raffle_key, seed_key,
     ticket_key,
 };
-use super::store::{at_version, recalled};
+use super::store::{at_version, replayed_answer};
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::{Condition, GuardedWrite, WriteError, from_item, to_item};
 
-/// How long a crowd waits for a draw that announced itself.
+/// How long purchases wait for an announced draw.
 const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 impl Raffles {
     /// Draws the winner and closes the raffle.
     ///
     /// # Errors
-    /// [`RaffleError::Drawn`] if it was drawn before, [`RaffleError::NothingSold`], [`RaffleError::NotFound`],
-    /// [`RaffleError::Contention`].
+    /// [`RaffleError::Drawn`] if the raffle is already drawn, [`RaffleError::NothingSold`],
+    /// [`RaffleError::NotFound`], [`RaffleError::Contention`].
     pub async fn draw(
         &self,
         id: RaffleId,
@@ -55,7 +55,7 @@ impl Raffles {
                     Ok(()) => return Ok(Done::Now(state)),
                     Err(WriteError::Store(error)) => return Err(error.into()),
                     Err(WriteError::Refused(refusal)) => {
-                        if let Some(answer) = recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                        if let Some(answer) = replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
                             return Ok(Done::Replayed(answer));
                         }
                     }
@@ -66,7 +66,7 @@ impl Raffles {
         }
     }
 
-    /// The raffle as the draw leaves it; none if what was read of it is no longer so.
+    /// Returns the raffle after its draw, or `None` if the raffle has changed since it was read.
     async fn close(
         &self,
         stored: &Stored,
@@ -85,7 +85,7 @@ impl Raffles {
         Ok(Some(raffle.closed(Drawn { at: now, by: who.actor(), winner, seed, list_hash })))
     }
 
-    /// The write that closes the raffle, if it and everything sold of it are as they were read.
+    /// Builds the write that closes the raffle if neither it nor its blocks have changed since they were read.
     fn closing(&self, stored: &Stored, closed: &Raffle) -> Result<GuardedWrite, RaffleError> {
         let id = closed.id;
         let open =
@@ -100,14 +100,14 @@ impl Raffles {
             write = write.put("block", block_item(id, &block.frozen())?, at_version(block.version));
         }
         if let Some(drawn) = &closed.drawn {
-            let happening = RaffleEvent::Drawn { number: drawn.winner.number };
-            let entry = RaffleEntry { at: drawn.at, by: drawn.by.clone(), happening };
+            let event = RaffleEvent::Drawn { number: drawn.winner.number };
+            let entry = RaffleEntry { at: drawn.at, by: drawn.by.clone(), event };
             write = write.put("history", entry_item(id, &entry, self.random_start())?, Condition::Absent);
         }
         Ok(write)
     }
 
-    /// Lets purchases wait for the draw, which they overtook.
+    /// Announces the draw, so that purchases wait for it.
     async fn announce(&self, id: RaffleId, now: Timestamp) -> Result<(), RaffleError> {
         let until = now.saturating_add(ANNOUNCED_FOR).unwrap_or(Timestamp::MAX);
         let item = to_item(&drawing_key(id), &Drawing { until })?;
@@ -115,7 +115,7 @@ impl Raffles {
         let write =
             self.dynamo.guarded_write().put_derived("drawing", item).check("raffle", &raffle_key(id), open);
         match self.dynamo.write(write).await {
-            // Drawn by somebody else meanwhile: the next read says so.
+            // Another request has drawn the winner. The next read shows it.
             Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
             Err(WriteError::Store(error)) => Err(error.into()),
         }

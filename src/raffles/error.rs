@@ -1,4 +1,4 @@
-//! What can be wrong with a request about raffles.
+//! Errors of raffle requests.
 
 use http::StatusCode;
 use serde_json::json;
@@ -9,50 +9,50 @@ use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why a request about raffles was not done. Nothing was written. The states are as the person who asked may see them.
+/// An error of a raffle request. Nothing was written. Each state is what the requesting person may see.
 #[derive(Debug, thiserror::Error)]
 pub enum RaffleError {
-    /// There is no such raffle.
+    /// The raffle does not exist.
     #[error("there is no raffle {0}")]
     NotFound(RaffleId),
-    /// Nobody has this ticket, or nobody of whom the asking person may know.
-    #[error("there is no ticket {0} of theirs")]
+    /// The ticket is not sold, or the requesting person may not know who owns it.
+    #[error("ticket {0} does not exist or belongs to another person")]
     NoSuchTicket(TicketNumber),
-    /// No ticket is sold to them, and this is why, with the raffle as it is now.
+    /// The person may not buy tickets.
     #[error("{}", denial.words())]
     Denied {
-        /// Why.
+        /// The reason.
         denial: PurchaseError,
-        /// The raffle now.
+        /// The current raffle.
         fresh: Box<RaffleState>,
     },
-    /// The winner is drawn already; the raffle is as it is now.
-    #[error("the winner is drawn already")]
+    /// The winner is already drawn. Contains the current raffle.
+    #[error("the winner is already drawn")]
     Drawn(Box<RaffleState>),
-    /// No ticket is sold, so there is nobody to win.
+    /// No ticket is sold, so nobody can win.
     #[error("no ticket is sold")]
     NothingSold,
-    /// The ticket was given back and sold again since it was read.
+    /// The ticket was canceled and sold again since it was read. Contains the current ticket.
     #[error("the ticket has changed since it was read")]
     TicketConflict(Box<Ticket>),
-    /// Another's ticket is named without its version.
-    #[error("the version of another's ticket is missing")]
+    /// The request cancels another person's ticket without its version.
+    #[error("the version of another person's ticket is missing")]
     VersionMissing,
-    /// A field does not fit the time or another one.
+    /// A field is invalid at this time or together with another field.
     #[error("{field}: {invalid}")]
     Validation {
-        /// The field.
+        /// The name of the field.
         field: &'static str,
-        /// What would be right.
+        /// The right values.
         invalid: Invalid,
     },
-    /// So many buy at once that no attempt came through in time.
-    #[error("others were faster until the deadline")]
+    /// Concurrent writes prevented success before the deadline.
+    #[error("concurrent writes prevented success before the deadline")]
     Contention,
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The cursor is none of this list's.
+    /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.
@@ -77,7 +77,7 @@ impl IntoProblem for RaffleError {
                 S::NOT_FOUND,
                 "not-found",
                 "You have no such ticket",
-                "It was given back, or never was yours.",
+                "It was given back, or it was never yours.",
             ),
             RaffleError::Denied { denial, fresh } => Problem::new(
                 S::CONFLICT,
@@ -97,20 +97,20 @@ impl IntoProblem for RaffleError {
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-sold",
                 "No ticket is sold",
-                "There is nobody to win. Draw once somebody has bought a ticket.",
+                "Nobody can win. Draw the winner after a ticket is sold.",
             ),
             RaffleError::TicketConflict(fresh) => Problem::new(
                 S::CONFLICT,
                 "conflict",
                 "The ticket has changed since it was read",
-                "It was given back and sold again. `fresh` is the ticket as it is now; send its version to go on.",
+                "It was given back and sold again. `fresh` is the ticket as it is now; send its version to continue.",
             )
             .with("fresh", json!(fresh)),
             RaffleError::VersionMissing => WebError::VersionMissing.into_problem(),
             RaffleError::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
             RaffleError::Contention => {
-                tracing::warn!(error = %self, "a request about a raffle gave way");
-                Problem::busy("Others were faster until the deadline. Nothing was written; trying again in a moment is safe.")
+                tracing::warn!(error = %self, "a raffle request failed because of contention");
+                Problem::busy("Other requests were faster until the deadline. Nothing was written; retrying is safe.")
             }
             RaffleError::KeyOfAnotherRequest => Problem::key_reused(),
             RaffleError::Cursor(error) => error.into_problem(),

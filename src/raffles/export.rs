@@ -1,7 +1,7 @@
-//! Sold tickets as a table for spreadsheets, one row each, by their numbers.
+//! Sold tickets as CSV, one row each, ordered by number.
 //!
-//! What always holds: no cell runs as a formula when a spreadsheet opens the file; only the first part has the row of
-//! headers, so that the parts in a row are one file.
+//! Invariants: no cell runs as a formula when a spreadsheet opens the file; only the first page has headers, so that
+//! all pages together form one file.
 
 use super::domain::{RaffleId, Ticket};
 use super::error::RaffleError;
@@ -14,31 +14,31 @@ use crate::web::csv::escape_formula;
 /// The columns.
 pub const COLUMNS: [&str; 4] = ["number", "name", "email", "boughtAt"];
 
-/// The tickets of a part: less than an answer of a Lambda function can hold, and than one query reads.
+/// The tickets of one page. A page fits into the response of a Lambda function and into one query.
 const TICKETS: u16 = 2_000;
 
-/// A part of an export.
+/// A page of an export.
 #[derive(Debug)]
-pub struct Part {
-    /// Its rows.
+pub struct ExportPage {
+    /// The rows as CSV.
     pub csv: String,
-    /// Where the next part begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Raffles {
-    /// One part of a raffle's sold tickets.
+    /// Exports a page of a raffle's sold tickets.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
-    pub async fn export_part(&self, id: RaffleId, cursor: Option<&str>) -> Result<Part, RaffleError> {
+    pub async fn export_page(&self, id: RaffleId, cursor: Option<&str>) -> Result<ExportPage, RaffleError> {
         let TicketPage { tickets, next } = self.tickets(id, TICKETS, cursor).await?;
         let csv = rows(&tickets, cursor.is_none());
-        Ok(Part { csv: csv.map_err(|cause| StoreError::Failed { operation: "export", cause })?, next })
+        Ok(ExportPage { csv: csv.map_err(|cause| StoreError::Failed { operation: "export", cause })?, next })
     }
 }
 
-/// Writing to memory does not fail.
+/// The only possible error is a writer failure, and writing to memory does not fail.
 fn rows(tickets: &[Ticket], with_headers: bool) -> Result<String, String> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     if with_headers {

@@ -1,4 +1,4 @@
-//! What people send with the forms of raffles: read as typed, then understood. Pure.
+//! The forms of raffles: fields as typed, and their parsed values. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -10,11 +10,11 @@ use super::domain::{Limit, NewRaffle, Prize, Quantity, RaffleId, TicketCount, Ti
 use crate::base::calendar;
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
-use crate::store::ledger::{IdempotencyKey, IdempotentRequest};
+use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::web::error::WebError;
 
-/// A request of this person's that happens once under the key of its form.
-fn once(
+/// Returns the request behind a form, if the form carries an idempotency key.
+fn idempotent_request(
     key: &str,
     parts: &[&[u8]],
     who: &SignedIn,
@@ -28,28 +28,28 @@ fn once(
     Ok(Some(IdempotentRequest::new(&who.id.to_string(), key, parts, now)))
 }
 
-/// What the form of a purchase holds. The page sends it along when it asks for news, and gets it back.
+/// The purchase form. The page also sends it when it polls, and gets it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct BuyForm {
-    /// What makes sending the form twice one purchase.
+    /// The idempotency key.
     pub key: String,
-    /// How many tickets.
+    /// How many tickets to buy.
     pub quantity: String,
-    /// What the page has seen of the raffle.
+    /// The tag of the raffle that the page shows.
     pub seen: String,
 }
 
 impl BuyForm {
-    /// The key, if it is one that a page of ours gave.
+    /// Returns the key if it is a UUID, as our pages make them.
     pub fn key(&self) -> Option<Uuid> {
         Uuid::try_parse(&self.key).ok()
     }
 
-    /// How many tickets are asked for; one, if nothing is said.
+    /// Returns how many tickets to buy. An empty field means one.
     ///
     /// # Errors
-    /// For what is no such number.
+    /// If the field is not a valid quantity.
     pub fn quantity(&self) -> Result<Quantity, Invalid> {
         match self.quantity.trim() {
             "" => Ok(Quantity::ONE),
@@ -57,11 +57,11 @@ impl BuyForm {
         }
     }
 
-    /// This form as a request that happens once, if it carries a key.
+    /// Returns the request behind this form, if the form carries an idempotency key.
     ///
     /// # Errors
-    /// [`WebError::Malformed`] for a key that can be none.
-    pub fn once(
+    /// [`WebError::Malformed`] for an invalid key.
+    pub fn idempotent_request(
         &self,
         id: RaffleId,
         quantity: Quantity,
@@ -69,47 +69,43 @@ impl BuyForm {
         now: Timestamp,
     ) -> Result<Option<IdempotentRequest>, WebError> {
         let (path, quantity) = (format!("/raffles/{id}/tickets"), quantity.to_string());
-        once(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
+        idempotent_request(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
     }
 }
 
-/// What the form that gives a ticket back holds.
+/// The form that cancels a ticket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CancelForm {
     version: Option<String>,
-    /// The page of the list on which it stands; none where one's own ticket is given back.
+    /// The cursor of the page of tickets, if an administrator cancels a ticket in the list.
     pub cursor: Option<String>,
 }
 
 impl CancelForm {
-    /// The version of the ticket that is meant.
+    /// Returns the version of the ticket, if given.
     ///
     /// # Errors
-    /// [`WebError::Invalid`] for what is none.
+    /// [`WebError::Invalid`] for an invalid version.
     pub fn version(&self) -> Result<Option<Version>, WebError> {
         let read = |text: &String| text.parse().map_err(|invalid| WebError::field("version", &invalid));
         self.version.as_ref().map(read).transpose()
     }
 }
 
-/// The fields of a new raffle as they were typed.
+/// The fields of a new raffle as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RaffleTexts {
-    /// What it is called.
     pub title: String,
-    /// What can be won.
     pub prize: String,
-    /// How many tickets.
     pub tickets: String,
-    /// The most that one person may have.
     pub limit_per_person: String,
-    /// When the sale ends, by New York's clock; empty for the draw.
+    /// The end of the sale in New York time. Empty means the sale ends with the draw.
     pub closes_at: String,
-    /// Which of the two, where the clock shows that time twice.
+    /// Which of two moments is meant, if the local time occurs twice: `first` or `second`.
     pub which: String,
-    /// What makes sending the form twice one raffle.
+    /// The idempotency key.
     #[serde(skip_serializing)]
     pub key: String,
 }
@@ -128,26 +124,21 @@ impl Default for RaffleTexts {
     }
 }
 
-/// What is wrong with each field, in words.
+/// The error message of each field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RaffleMessages {
-    /// With the title.
     pub title: Option<String>,
-    /// With the prize.
     pub prize: Option<String>,
-    /// With the number of tickets.
     pub tickets: Option<String>,
-    /// With the limit.
     pub limit: Option<String>,
-    /// With the end of the sale.
     pub closes_at: Option<String>,
 }
 
 impl RaffleTexts {
-    /// The raffle that the fields say, or what is wrong with each of them.
+    /// Parses the fields.
     ///
     /// # Errors
-    /// A message for each field that is wrong.
+    /// A message for each wrong field.
     pub fn raffle(&self) -> Result<NewRaffle, Box<RaffleMessages>> {
         let mut wrong = Box::<RaffleMessages>::default();
         let title = read(self.title.parse::<Title>(), &mut wrong.title);
@@ -163,8 +154,8 @@ impl RaffleTexts {
         }
     }
 
-    /// The two moments at which New York's clock shows the time that was typed, where there are two.
-    pub fn twice(&self) -> Option<[Timestamp; 2]> {
+    /// Returns both moments if the typed local time occurs twice in New York.
+    pub fn ambiguous_moments(&self) -> Option<[Timestamp; 2]> {
         let time: DateTime = self.closes_at.trim().parse().ok()?;
         let zoned = calendar::zone().to_ambiguous_zoned(time);
         match zoned.offset() {
@@ -175,13 +166,17 @@ impl RaffleTexts {
         }
     }
 
-    /// This form as a request that happens once, if it carries a key.
+    /// Returns the request behind this form, if the form carries an idempotency key.
     ///
     /// # Errors
-    /// [`WebError::Malformed`] for a key that can be none.
-    pub fn once(&self, who: &SignedIn, now: Timestamp) -> Result<Option<IdempotentRequest>, WebError> {
+    /// [`WebError::Malformed`] for an invalid key.
+    pub fn idempotent_request(
+        &self,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<IdempotentRequest>, WebError> {
         let fields = serde_json::to_vec(self).map_err(|error| WebError::Internal(error.to_string()))?;
-        once(&self.key, &[b"POST", b"/raffles", &fields], who, now)
+        idempotent_request(&self.key, &[b"POST", b"/raffles", &fields], who, now)
     }
 }
 
@@ -189,7 +184,7 @@ fn read<T>(value: Result<T, Invalid>, wrong: &mut Option<String>) -> Option<T> {
     value.map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
 }
 
-/// The moment at which New York's clock shows a time; none for nothing.
+/// Parses a New York local time. An empty text gives `None`.
 fn closing(text: &str, which: &str) -> Result<Option<Timestamp>, Invalid> {
     let text = text.trim();
     if text.is_empty() {
@@ -226,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sale_ends_by_new_yorks_clock_also_in_the_hour_that_comes_twice() {
+    fn the_end_of_the_sale_is_in_new_york_time_even_in_the_repeated_hour() {
         for (text, which, moment) in [
             ("2026-07-01T17:00", "", "2026-07-01T21:00:00Z"),
             (" 2026-12-01T17:00:30 ", "second", "2026-12-01T22:00:30Z"),
@@ -243,21 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_does_not_exist_or_comes_twice_is_told_in_words() {
+    fn a_skipped_or_ambiguous_local_time_is_an_error() {
         let words = |text: &str| typed(text, "").raffle().unwrap_err().closes_at.unwrap();
         assert!(words("2026-03-08T02:30").contains("left out"), "{}", words("2026-03-08T02:30"));
         assert!(words("2026-11-01T01:30").contains("comes twice"));
         for text in ["soon", "2026-13-01T00:00", "9999-12-31T23:59:60Z", "17:00"] {
             assert!(words(text).contains("for example"), "{text}");
         }
-        let twice = typed("2026-11-01T01:30", "").twice().unwrap();
-        assert_eq!(twice.map(|moment| moment.to_string()), ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"]);
-        assert_eq!(typed("2026-11-01T02:30", "").twice(), None);
-        assert_eq!(typed("2026-03-08T02:30", "").twice(), None);
+        let ambiguous = typed("2026-11-01T01:30", "").ambiguous_moments().unwrap();
+        assert_eq!(
+            ambiguous.map(|moment| moment.to_string()),
+            ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"]
+        );
+        assert_eq!(typed("2026-11-01T02:30", "").ambiguous_moments(), None);
+        assert_eq!(typed("2026-03-08T02:30", "").ambiguous_moments(), None);
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_errors_are_reported_at_once() {
         let texts = RaffleTexts {
             tickets: "0".to_owned(),
             limit_per_person: "x".to_owned(),
@@ -271,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_of_ours_is_given_back() {
+    fn only_a_uuid_is_accepted_as_a_key() {
         let form = |key: &str| BuyForm { key: key.to_owned(), ..BuyForm::default() };
         assert!(form("019f0000-0000-7000-8000-000000000000").key().is_some());
         assert!(form("\"><script>").key().is_none());

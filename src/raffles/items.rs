@@ -1,8 +1,7 @@
-//! Keys and items of raffles: what stands where in the table.
+//! Keys and items of raffles in the table.
 //!
-//! What always holds: the seed of a raffle that is not drawn stands in an item of its own, which no read for a page, a
-//! program or a list touches; tickets and holdings stand in another partition than the raffle, so that a crowd's
-//! writes are spread over two.
+//! Invariants: before the draw, the seed has its own item, which no page, API or list reads; tickets and holdings are
+//! in another partition than the raffle, so that the write load is spread over two partitions.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -13,24 +12,24 @@ use crate::base::identity::AccountId;
 use crate::store::schema::{ALL_NEWEST, SK};
 use crate::store::{Item, Key, StoreError, from_item, to_item};
 
-/// The sort key of a raffle's own item.
+/// The sort key of a raffle's item.
 pub(super) const RAFFLE: &str = "RAFFLE";
-/// What the sort keys of blocks begin with.
+/// The prefix of the sort keys of blocks.
 pub(super) const BLOCKS: &str = "BLOCK#";
 const DRAWING: &str = "DRAWING";
-/// What the sort keys of tickets begin with.
+/// The prefix of the sort keys of tickets.
 pub(super) const TICKETS: &str = "TICKET#";
-/// What the sort keys of history entries begin with.
+/// The prefix of the sort keys of history entries.
 pub(super) const HISTORY: &str = "HISTORY#";
-/// The partition of all raffles in the index.
+/// The index partition of all raffles.
 pub(super) const LIST: &str = "RAFFLES";
 
-/// The partition of a raffle, its blocks and its seed.
+/// Returns the partition of a raffle, its blocks and its seed.
 pub(super) fn partition(id: RaffleId) -> String {
     format!("RAFFLE#{id}")
 }
 
-/// The partition of a raffle's tickets, holdings and history.
+/// Returns the partition of a raffle's tickets, holdings and history.
 pub(super) fn tickets_partition(id: RaffleId) -> String {
     format!("TICKETS#{id}")
 }
@@ -39,7 +38,7 @@ pub(super) fn raffle_key(id: RaffleId) -> Key {
     Key::new(partition(id), RAFFLE)
 }
 
-/// The raffle's item, with where the list finds it.
+/// Builds the raffle's item, with its index attributes.
 pub(super) fn raffle_item(raffle: &Raffle) -> Result<Item, StoreError> {
     let mut item = to_item(&raffle_key(raffle.id), raffle)?;
     item.insert(ALL_NEWEST.partition.to_owned(), AttributeValue::S(LIST.to_owned()));
@@ -47,7 +46,7 @@ pub(super) fn raffle_item(raffle: &Raffle) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// The seed of a raffle that is not drawn. It sorts behind all that a raffle is read with.
+/// The seed of a raffle before the draw. It sorts after everything that a query for the raffle reads.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SeedItem {
     pub seed: Seed,
@@ -65,13 +64,14 @@ pub(super) fn block_item(id: RaffleId, block: &Block) -> Result<Item, StoreError
     to_item(&block_key(id, block.number()), block)
 }
 
-/// How much is sold of a raffle, for lists. It sorts behind all that a raffle is read with.
+/// Returns the key of the sales counts for lists. It sorts after everything that a query for the raffle reads.
 pub(super) fn sold_key(id: RaffleId) -> Key {
     Key::new(partition(id), "SOLD")
 }
 
-/// Says that the winner is being drawn, so that purchases wait for it. It only keeps a crowd from overtaking the draw
-/// for ever: what keeps the draw right is its transaction. Whoever dies with it holds the crowd up for a moment.
+/// Announces that a draw is in progress, so that purchases wait for it. It only keeps purchases from overtaking the
+/// draw forever; the transaction of the draw ensures correctness. If the process that draws dies, purchases resume at
+/// `until`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Drawing {
     pub until: Timestamp,
@@ -97,13 +97,13 @@ pub(super) fn ticket_item(id: RaffleId, ticket: &Ticket) -> Result<Item, StoreEr
     to_item(&ticket_key(id, ticket.number), ticket)
 }
 
-/// An entry of the history. `random` keeps two of one moment apart.
+/// Builds an entry of the history. `random` separates two entries of the same millisecond.
 pub(super) fn entry_item(id: RaffleId, entry: &RaffleEntry, random: u32) -> Result<Item, StoreError> {
     let at = entry.at.as_millisecond();
     to_item(&Key::new(tickets_partition(id), format!("{HISTORY}{at:015}#{random:08x}")), entry)
 }
 
-/// A raffle as it is read: with its blocks, in one query.
+/// A raffle with its blocks, read in one query.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub raffle: Raffle,
@@ -112,7 +112,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The raffle of these items; none if it is not there.
+    /// Builds the raffle of these items. Returns `None` if its own item is missing.
     pub(super) fn of(id: RaffleId, items: Vec<Item>) -> Result<Option<Self>, StoreError> {
         let (mut raffle, mut blocks, mut drawing) = (None, Vec::new(), None);
         for item in items {

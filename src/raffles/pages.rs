@@ -1,8 +1,7 @@
 //! The pages of raffles.
 //!
-//! What always holds: one address serves the page, or only its part where htmx asks; every form works without
-//! JavaScript; a page that looks for news costs one read while there are none, and never takes from a person what they
-//! are about to send.
+//! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; a poll
+//! costs one read if nothing has changed, and never discards input that is not submitted yet.
 
 mod manage;
 mod new;
@@ -24,7 +23,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::html;
 use crate::web::routes::Routes;
 
-/// The routes of the pages.
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
         .get("/raffles", Access::SignedIn, list)
@@ -36,7 +34,7 @@ pub fn routes() -> Routes<Raffles> {
 
 type Answer = Result<Response, Problem>;
 
-/// Raffles on one page.
+/// The raffles of one page.
 const LIMIT: u16 = 20;
 
 #[derive(Debug, Deserialize)]
@@ -55,10 +53,10 @@ async fn list(
     html(StatusCode::OK, &ListPage::new(context, page, cursor.is_some()).late(&raffles))
 }
 
-/// The start page of those who take part in raffles and see nothing else: the newest ones.
+/// The start page of participants: the newest raffles.
 ///
 /// # Errors
-/// [`Problem`] if the store failed.
+/// [`Problem`] if the store fails.
 pub async fn home(raffles: &Raffles, context: PageContext, who: &SignedIn) -> Answer {
     let page = raffles.list(LIMIT, None, who).await?;
     html(StatusCode::OK, &ListPage::new(context, page, false).late(raffles).greeting(who))

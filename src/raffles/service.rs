@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The feature as one value with its dependencies. Its methods are in the other files, one for each use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -17,7 +17,7 @@ pub struct Raffles {
 }
 
 impl Raffles {
-    /// The feature, built of what it needs.
+    /// Creates the feature from its dependencies.
     pub fn new(services: &Services) -> Self {
         let Services { dynamo, background, clock, rng, heartbeats, .. } = services.clone();
         Self { dynamo, background, clock, rng, heartbeats }

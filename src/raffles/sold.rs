@@ -1,7 +1,8 @@
-//! How many tickets of each raffle are sold, for lists: counted from the table's stream, a moment late.
+//! Sales counts for lists of raffles, projected from the table's stream with a short delay.
 //!
-//! What always holds: the counts say of each block at which version they have it, and a block never goes back; so a
-//! change that is delivered twice, late or not at all counts as the last one says. A raffle's own page reads its blocks.
+//! Invariants: the counts store the version of each block they include, and a block never goes back to an older
+//! version. So duplicate, late or lost stream records do not corrupt the counts: the newest known version wins. A
+//! raffle's own page reads the blocks instead.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +18,14 @@ use crate::store::schema::{ALL_NEWEST, PK};
 use crate::store::stream::Change;
 use crate::store::{Condition, Item, Key, Select, StoreError, WriteError, from_item, to_item};
 
-/// What the keys of raffles begin with.
+/// The prefix of the keys of raffles.
 const PREFIX: &str = "RAFFLE#";
-/// Raffles that are counted at the same time.
+/// The raffles that are counted concurrently.
 const AT_ONCE: usize = 8;
-/// Raffles of one page of a recount.
+/// The raffles of one page of a recount.
 const PAGE: i32 = 100;
 
-/// What is counted of a block.
+/// The counted state of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct BlockCount {
     version: u64,
@@ -37,33 +38,33 @@ impl BlockCount {
     }
 }
 
-/// What is counted of a raffle.
+/// The counted state of a raffle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sold {
     blocks: BTreeMap<String, BlockCount>,
-    /// The time of the last change that is counted.
+    /// The time of the last counted change.
     pub as_of: Timestamp,
     /// Grows with every write.
     revision: u64,
 }
 
 impl Sold {
-    /// What a pool has sold at this time.
+    /// Counts a pool as of this time.
     pub fn of(pool: &Pool, as_of: Timestamp) -> Self {
         let count = |block: &Block| (block.number().to_string(), BlockCount::of(block));
         Self { blocks: pool.blocks().iter().map(count).collect(), as_of, revision: 1 }
     }
 
-    /// The counts of a raffle with so many tickets.
+    /// Returns the counts of a raffle with this many tickets.
     pub fn counts(&self, tickets: u32) -> Counts {
         let sold: u32 = self.blocks.values().map(|block| block.sold).sum();
         let changes = self.blocks.values().map(|block| block.version.saturating_sub(1)).sum();
         Counts { sold, remaining: tickets.saturating_sub(sold), changes }
     }
 
-    /// Takes a block in, unless it is known at that version or a later one. Returns whether it was taken.
-    fn take(&mut self, block: &Block, at: Timestamp) -> bool {
+    /// Applies a block, unless the same or a newer version is already counted. Returns whether it was applied.
+    fn apply(&mut self, block: &Block, at: Timestamp) -> bool {
         let count = BlockCount::of(block);
         let known = self.blocks.get(&block.number().to_string());
         if known.is_some_and(|known| known.version >= count.version) {
@@ -79,16 +80,16 @@ impl Sold {
     }
 }
 
-/// Whether a key is that of a raffle's block.
+/// Returns whether a key belongs to a block of a raffle.
 pub fn is_block(key: &Key) -> bool {
     key.pk.starts_with(PREFIX) && key.sk.starts_with(BLOCKS)
 }
 
 impl Raffles {
-    /// Counts what a change makes of a block.
+    /// Applies changes of blocks to the counts.
     ///
     /// # Errors
-    /// [`StoreError`]; counting it again is right.
+    /// [`StoreError`]; it is safe to apply the same changes again.
     pub async fn count_sold(&self, changes: &[&Change]) -> Result<(), StoreError> {
         let mut raffles: BTreeMap<RaffleId, Vec<(Block, Timestamp)>> = BTreeMap::new();
         for change in changes {
@@ -106,18 +107,18 @@ impl Raffles {
         loop {
             let known = self.background.get(&sold_key(id)).await?.map(from_item::<Sold>).transpose()?;
             let Some(mut sold) = known.clone() else {
-                // What was sold before it was counted is in the other blocks.
+                // There are no counts yet, and the other blocks may contain earlier sales.
                 return self.recount_one_sold(id).await;
             };
-            let news = blocks.iter().filter(|(block, at)| sold.take(block, *at)).count();
-            if news == 0 || self.write_sold(id, known.as_ref(), sold).await? {
+            let applied = blocks.iter().filter(|(block, at)| sold.apply(block, *at)).count();
+            if applied == 0 || self.write_sold(id, known.as_ref(), sold).await? {
                 return Ok(());
             }
             retries.backoff().await?;
         }
     }
 
-    /// Writes counts over those that were read. Returns whether they were still the same.
+    /// Replaces the counts if they have not changed since they were read. Returns whether they were replaced.
     async fn write_sold(
         &self,
         id: RaffleId,
@@ -137,12 +138,12 @@ impl Raffles {
         }
     }
 
-    /// Counts one raffle by its blocks as they are now.
+    /// Recounts one raffle from its current blocks.
     async fn recount_one_sold(&self, id: RaffleId) -> Result<(), StoreError> {
         let mut retries = self.background.retries();
         loop {
             let known = self.background.get(&sold_key(id)).await?.map(from_item::<Sold>).transpose()?;
-            // It may have been counted with newer blocks after they were read here, and then the write is refused.
+            // If a concurrent count included newer blocks after this read, the write is refused.
             let Some(stored) = self.find(id).await? else { return Ok(()) };
             let now = Sold::of(&stored.pool, self.clock.now());
             let same = known.as_ref().is_some_and(|known| known.blocks == now.blocks);
@@ -153,10 +154,10 @@ impl Raffles {
         }
     }
 
-    /// Counts all raffles by their blocks, page by page. Returns how many there are.
+    /// Recounts all raffles from their blocks, page by page. Returns the number of raffles.
     ///
     /// # Errors
-    /// [`RaffleError::Store`]; beginning again is right.
+    /// [`RaffleError::Store`]; it is safe to start again.
     pub async fn recount_sold(&self) -> Result<u64, RaffleError> {
         let (mut raffles, mut start) = (0, None::<(String, Key)>);
         loop {
@@ -185,7 +186,7 @@ mod tests {
     use crate::raffles::domain::TicketCount;
 
     #[test]
-    fn a_block_counts_at_its_last_version_however_often_and_in_whatever_order_it_comes() {
+    fn the_newest_version_of_a_block_counts() {
         let pool = Pool::new(TicketCount::try_from(100).unwrap());
         let at = Timestamp::UNIX_EPOCH;
         let mut sold = Sold::of(&pool, at);
@@ -193,7 +194,7 @@ mod tests {
         let first = pool.pick(1, 0, 0).unwrap().remove(0);
         let then = pool.with([&first.after]).pick(1, 0, 0).unwrap().remove(0);
         for block in [&then.after, &first.after, &first.before, &then.after] {
-            sold.take(block, at);
+            sold.apply(block, at);
         }
         let after = pool.with([&first.after]).with([&then.after]);
         assert_eq!(sold.counts(100), Counts::of(&after));

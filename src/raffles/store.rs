@@ -1,6 +1,6 @@
-//! Raffles in the table: reading and opening them. [`buy`], [`cancel`] and [`draw`] stand beside.
+//! Raffles in the table: opening and reading them. See also `buy.rs`, `cancel.rs` and `draw.rs`.
 //!
-//! What always holds: a raffle with all that is sold of it is one query; a seed is read by the draw alone.
+//! Invariants: one query reads a raffle with all its sales; only the draw reads the seed.
 
 use std::collections::HashMap;
 
@@ -20,16 +20,16 @@ use super::sold::Sold;
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
-use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
 use crate::store::schema;
 use crate::store::schema::{PK, SK};
 use crate::store::{
     Condition, Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item, to_item,
 };
 
-/// More than a raffle has items to be read with.
+/// More items than a query for a raffle can return.
 const MOST_ITEMS: i32 = 40;
-/// Reads of a list at the same time.
+/// The concurrent reads of a list.
 const AT_ONCE: usize = 8;
 /// The most keys of one read.
 const MOST_KEYS: usize = 100;
@@ -37,10 +37,10 @@ const TICKETS_LIST: &str = "raffle tickets";
 const HISTORY_LIST: &str = "raffle history";
 
 impl Raffles {
-    /// Opens a raffle with a seed of its own, to which it is committed.
+    /// Opens a raffle that is committed to a new seed.
     ///
     /// # Errors
-    /// [`RaffleError::Validation`] for a sale that would be over already.
+    /// [`RaffleError::Validation`] if the sale would already be over.
     pub async fn create(
         &self,
         new: &NewRaffle,
@@ -53,7 +53,7 @@ impl Raffles {
         let seed = Seed::new(self.rng.bytes());
         let raffle = Raffle::open(id, new, &seed, now, who.actor());
         let pool = Pool::new(raffle.tickets);
-        let entry = RaffleEntry { at: now, by: who.actor(), happening: RaffleEvent::Opened };
+        let entry = RaffleEntry { at: now, by: who.actor(), event: RaffleEvent::Opened };
         let mut write = self
             .dynamo
             .guarded_write()
@@ -68,29 +68,32 @@ impl Raffles {
         let write = Idempotency::record(idempotency, write, &state)?;
         match self.dynamo.write(write).await {
             Ok(()) => Ok(Done::Now(state)),
-            Err(WriteError::Refused(refusal)) => match recalled(Idempotency::recall(idempotency, &refusal)?)?
-            {
-                Some(answer) => Ok(Done::Replayed(answer)),
-                // Nobody else makes an id of ours.
-                None => Err(StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into()),
-            },
+            Err(WriteError::Refused(refusal)) => {
+                match replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
+                    Some(answer) => Ok(Done::Replayed(answer)),
+                    // The id is new and random, so no other raffle can have it.
+                    None => {
+                        Err(StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into())
+                    }
+                }
+            }
             Err(WriteError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// A raffle as `who` may see it now. Two calls.
+    /// Reads a raffle as `who` may see it now. Two calls.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
     pub async fn read(&self, id: RaffleId, who: &SignedIn) -> Result<RaffleState, RaffleError> {
-        // In this order: what one has may be newer than the blocks, and then their tag tells of news at the next look. If
-        // it were older, the tag would say that nothing is missing.
+        // The order matters. If the holding is newer than the blocks, the older tag makes the next poll show the
+        // news. If the holding were older, the tag would claim that nothing is missing.
         let stored = self.stored(id).await?;
         let holding = self.holding(id, who).await?;
         Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, self.clock.now()))
     }
 
-    /// A raffle as `who` may see it now, with how the sale went. Two calls.
+    /// Reads a raffle as `who` may see it now, with its sales curve. Two calls.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
@@ -112,8 +115,8 @@ fn sales_of(Stored { raffle, pool, .. }: &Stored, now: Timestamp) -> Vec<Point> 
 }
 
 impl Raffles {
-    /// A raffle as `who` may see it now, unless it is as it was at this [tag](RaffleState::tag). One call where nothing has
-    /// changed.
+    /// Reads a raffle as `who` may see it now, or returns `None` if its [tag](RaffleState::tag) is still `known_tag`.
+    /// One call if nothing has changed.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
@@ -121,12 +124,12 @@ impl Raffles {
         &self,
         id: RaffleId,
         who: &SignedIn,
-        seen: &str,
+        known_tag: &str,
     ) -> Result<Option<RaffleState>, RaffleError> {
         let stored = self.stored(id).await?;
         let now = self.clock.now();
-        // One's own tickets change with a block, so the tag speaks of them too.
-        if tag_of(&stored.raffle, &stored.pool, now) == seen {
+        // The person's own tickets change only with a block, so the tag covers them too.
+        if tag_of(&stored.raffle, &stored.pool, now) == known_tag {
             return Ok(None);
         }
         let holding = self.holding(id, who).await?;
@@ -134,18 +137,19 @@ impl Raffles {
     }
 }
 
-/// One page of raffles.
+/// A page of raffles.
 #[derive(Debug, Default)]
 pub struct RafflePage {
     /// The raffles, newest first.
     pub raffles: Vec<RaffleState>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Raffles {
-    /// A page of raffles, newest first, as `who` may see them: one's own tickets exactly, what is sold as the stream counted
-    /// it. Two calls for 33 raffles, and one more for each 33 beyond; a raffle that was never counted costs one of its own.
+    /// Lists raffles, newest first, as `who` may see them. The person's own tickets are exact; the sales counts come
+    /// from the stream. Two calls for 33 raffles, one more for each further 33, and one for each raffle that has no
+    /// counts yet.
     ///
     /// # Errors
     /// [`RaffleError::Cursor`] for a cursor of another list.
@@ -179,7 +183,7 @@ impl Raffles {
     }
 }
 
-/// What is read of the raffles of a page.
+/// The items read for a page of raffles.
 #[derive(Default)]
 struct Listed {
     raffles: HashMap<RaffleId, Raffle>,
@@ -187,7 +191,7 @@ struct Listed {
     holdings: HashMap<RaffleId, Holding>,
 }
 
-/// What is read of one raffle.
+/// The items read for one raffle.
 type Entry = (Option<Raffle>, Option<Sold>, Holding);
 
 impl Listed {
@@ -223,7 +227,7 @@ impl Raffles {
     ) -> Result<Option<RaffleState>, RaffleError> {
         let Some(raffle) = raffle else { return Ok(None) };
         let Some(sold) = sold else {
-            // An earlier version opened it, and nobody has counted it.
+            // The raffle was opened by an earlier release and has no counts yet.
             let stored = self.find(raffle.id).await?;
             return Ok(stored.map(|stored| RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)));
         };
@@ -232,7 +236,7 @@ impl Raffles {
         Ok(Some(RaffleState { as_of: Some(sold.as_of), ..state }))
     }
 
-    /// What is published of a raffle's draw; before it, the commitment.
+    /// Reads the published proof of a raffle's draw. Before the draw, this is only the commitment.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
@@ -241,7 +245,7 @@ impl Raffles {
         Ok(Proof::of(&raffle, pool.sold_numbers()))
     }
 
-    /// How the sale went, from the opening until now or the draw.
+    /// Reads the sales curve, from the opening until the draw or now.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`].
@@ -250,17 +254,17 @@ impl Raffles {
     }
 }
 
-/// One page of a raffle's sold tickets.
+/// A page of a raffle's sold tickets.
 #[derive(Debug, Default)]
 pub struct TicketPage {
-    /// The tickets, by their numbers.
+    /// The tickets, by number.
     pub tickets: Vec<Ticket>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Raffles {
-    /// A page of a raffle's sold tickets, with whose they are.
+    /// Lists a raffle's sold tickets with their owners.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
@@ -289,17 +293,17 @@ impl Raffles {
     }
 }
 
-/// One page of a raffle's history.
+/// A page of a raffle's history.
 #[derive(Debug, Default)]
 pub struct HistoryPage {
     /// The entries, newest first.
     pub entries: Vec<RaffleEntry>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Raffles {
-    /// A page of what happened to a raffle beside its sales, newest first.
+    /// Lists a raffle's history, newest first. Sales are not part of it.
     ///
     /// # Errors
     /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
@@ -329,13 +333,13 @@ impl Raffles {
         Ok(HistoryPage { entries, next })
     }
 
-    /// A raffle with its blocks, read consistently.
+    /// Reads a raffle with its blocks, consistently.
     pub(super) async fn stored(&self, id: RaffleId) -> Result<Stored, RaffleError> {
         self.find(id).await?.ok_or(RaffleError::NotFound(id))
     }
 
     pub(super) async fn find(&self, id: RaffleId) -> Result<Option<Stored>, StoreError> {
-        // From the first block to the raffle's own item; the seed stands behind it.
+        // The range ends at the raffle's own item. The seed sorts after it.
         let select = Select::partition(partition(id), MOST_ITEMS).between(BLOCKS, RAFFLE);
         Stored::of(id, self.dynamo.select(&select).await?.items)
     }
@@ -344,7 +348,7 @@ impl Raffles {
         self.dynamo.get(&raffle_key(id)).await?.map(drop).ok_or(RaffleError::NotFound(id))
     }
 
-    /// What a person has in a raffle, read consistently.
+    /// Reads a person's holding in a raffle, consistently.
     pub(super) async fn holding(&self, id: RaffleId, who: &SignedIn) -> Result<Holding, RaffleError> {
         let item = self.dynamo.get(&holding_key(id, who.id)).await?;
         Ok(item.map(from_item).transpose()?.unwrap_or_default())
@@ -355,7 +359,7 @@ fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {
     item.get(PK)?.as_s().ok()?.strip_prefix(prefix)?.parse().ok()
 }
 
-/// The condition that a holding is as it was read.
+/// The condition that a holding has not changed since it was read.
 pub(super) fn unchanged(holding: &Holding) -> Condition {
     match holding.version {
         0 => Condition::Absent,
@@ -363,12 +367,12 @@ pub(super) fn unchanged(holding: &Holding) -> Condition {
     }
 }
 
-/// The condition that something with a version is as it was read.
+/// The condition that an item still has this version.
 pub(super) fn at_version(version: Version) -> Condition {
     Condition::is_number("version", version.get())
 }
 
-/// The minutes since a raffle was opened.
+/// Returns the minutes since a raffle was opened.
 pub(super) fn minute(raffle: &Raffle, now: Timestamp) -> u32 {
     u32::try_from(now.duration_since(raffle.created_at).as_mins().max(0)).unwrap_or(u32::MAX)
 }
@@ -379,9 +383,9 @@ impl Raffles {
     }
 }
 
-/// The answer that the same request got before, if it did.
-pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, RaffleError> {
-    match recall {
+/// Returns the stored answer of the same request, if there is one.
+pub(super) fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, RaffleError> {
+    match lookup {
         Lookup::Same(answer) => Ok(Some(answer)),
         Lookup::Other => Err(RaffleError::KeyOfAnotherRequest),
         Lookup::Nothing => Ok(None),
@@ -389,13 +393,13 @@ pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, RaffleError> {
 }
 
 impl Raffles {
-    /// The refusal of a request, unless the same request was done before: that is answered as it was.
+    /// Refuses a request with `error`, unless the same request succeeded before: then its stored answer is returned.
     pub(super) async fn refused<T>(
         &self,
         idempotency: Option<&Idempotency<'_, T>>,
         error: RaffleError,
     ) -> Result<Done<T>, RaffleError> {
-        match recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        match replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             Some(answer) => Ok(Done::Replayed(answer)),
             None => Err(error),
         }

@@ -1,7 +1,6 @@
 //! The pages of raffles: one struct per template, display logic as methods. Templates escape every value.
 //!
-//! What always holds: what they show of a raffle to one person is a [`RaffleState`], which names nobody whom they may
-//! not know.
+//! Invariant: pages show a person only a [`RaffleState`], which names nobody that the person may not know.
 
 mod list;
 mod manage;
@@ -10,28 +9,27 @@ mod proof;
 mod raffle;
 
 pub use list::ListPage;
-pub use manage::{ManagePage, TicketRow, TicketRowPart};
+pub use manage::{ManagePage, TicketRow, TicketRowFragment};
 pub use new::NewPage;
 pub use proof::{ProofPage, VerifyPage};
-pub use raffle::{LivePart, LiveView, RafflePage, Told};
+pub use raffle::{LiveFragment, LiveView, Notice, RafflePage};
 
 use super::domain::{RaffleState, RaffleStatus, TicketNumber};
 
-/// Where a raffle stands, as far as a page says it.
+/// The phase of a raffle, as pages show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Tickets are to be had.
+    /// Tickets are on sale.
     Open,
-    /// None is left.
+    /// No ticket is left.
     SoldOut,
-    /// The time of the sale is over, and the winner is not drawn yet.
+    /// The sale has ended, and the winner is not drawn yet.
     Over,
     /// The winner is drawn.
     Drawn,
 }
 
 impl Phase {
-    /// That of a raffle.
     pub fn of(state: &RaffleState) -> Self {
         match state.status {
             RaffleStatus::Closed => Self::Drawn,
@@ -41,7 +39,7 @@ impl Phase {
         }
     }
 
-    /// The name, for style sheets and scripts.
+    /// Returns the name for style sheets and scripts.
     pub fn slug(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -51,7 +49,7 @@ impl Phase {
         }
     }
 
-    /// A word for people.
+    /// Returns the label for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::Open => "Open",
@@ -62,7 +60,7 @@ impl Phase {
     }
 }
 
-/// `ticket 17`, `tickets 3, 9 and 17`.
+/// Formats ticket numbers: `ticket 17`, `tickets 3, 9 and 17`.
 fn named(numbers: &[TicketNumber]) -> String {
     let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     match texts.as_slice() {
@@ -72,7 +70,7 @@ fn named(numbers: &[TicketNumber]) -> String {
     }
 }
 
-/// `1 ticket`, `2 tickets`.
+/// Formats a number of tickets: `1 ticket`, `2 tickets`.
 fn counted(count: u32) -> String {
     format!("{count} {}", if count == 1 { "ticket" } else { "tickets" })
 }
@@ -82,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_are_named_as_people_say_them() {
+    fn ticket_numbers_are_formatted_as_a_list() {
         let numbers = |numbers: &[u32]| -> Vec<TicketNumber> {
             numbers.iter().map(|number| (*number).try_into().unwrap()).collect()
         };

@@ -1,8 +1,8 @@
 //! Reservations: leads of a large order, which takes more than one transaction to write.
 //!
-//! A reserved lead says which order has it, and that order says what the lead is to readers. Readers therefore see all
-//! leads of an order change at one moment, whatever is still to be written. This room knows ids, an order's phase, and
-//! what a reserved lead is; it knows neither leads nor orders.
+//! A reserved lead names its order, and the order's phase decides how readers see the lead. Readers therefore see all
+//! leads of an order change at the same time, even while the leads are still being written. This module knows ids, an
+//! order's phase, and the state of a reserved lead; it knows neither leads nor orders.
 
 use std::collections::HashMap;
 
@@ -19,24 +19,24 @@ pub const ORDER: &str = "ORDER";
 /// The attribute with an order's phase.
 pub const PHASE: &str = "stage";
 
-/// How far an order is written. Readers see open and fulfilled ones alone.
+/// How far an order is written. Readers see only open and fulfilled orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Phase {
     /// Its leads are being reserved.
     Preparing,
-    /// Its reservation was given up; its leads are being given back.
+    /// The reservation was aborted. Its leads are being released.
     Aborted,
-    /// It is there, with all its leads.
+    /// The order is open, with all its leads.
     Open,
-    /// It is fulfilled, with all its leads.
+    /// The order is fulfilled, with all its leads.
     Fulfilled,
-    /// It was deleted, with many leads; they are being written back.
+    /// The order was deleted, and its many leads are still being released.
     Deleted,
 }
 
 impl Phase {
-    /// The name in the table.
+    /// Returns the phase's name in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "PREPARING",
@@ -53,20 +53,20 @@ impl Phase {
     }
 }
 
-/// The key of an order's item.
+/// Returns the key of an order's item.
 pub fn order_key(id: OrderId) -> Key {
     Key::new(format!("ORDER#{id}"), ORDER)
 }
 
-/// The mark of a lead in a large order.
+/// The attributes of a lead that a large order reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
-    /// The part of the order's leads in which it stands.
+    /// The part of the order that contains the lead.
     pub part: u32,
-    /// When the lead was changed last before the order.
+    /// When the lead was last changed before the reservation.
     pub updated_at: Timestamp,
-    /// By whom.
+    /// Who made that change.
     pub updated_by: Actor,
 }
 
@@ -79,25 +79,25 @@ pub enum OrderEnd {
     Deleted,
 }
 
-/// What an order says about its reserved leads.
+/// The state of an order's reserved leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReservationState {
-    /// The order is not there yet, or was aborted: the lead is as free as it was.
+    /// The order is not written yet, or was aborted: the lead is as available as before.
     Pending,
-    /// The order is open: the lead is in it.
+    /// The order is open and contains the lead.
     Open,
     /// The order ended.
     Ended {
-        /// How.
+        /// How it ended.
         end: OrderEnd,
-        /// When.
+        /// When it ended.
         at: Timestamp,
         /// Who ended it.
         by: Actor,
     },
 }
 
-/// The part of an order's item that decides about its reserved leads.
+/// The part of an order's item that decides the state of its reserved leads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderHead {
@@ -107,10 +107,10 @@ struct OrderHead {
     updated_by: Actor,
 }
 
-/// What an order's item says about its reserved leads.
+/// Returns an order's id and the state of its reserved leads, from the order's item.
 ///
 /// # Errors
-/// [`StoreError::Malformed`] if it is no order's item.
+/// [`StoreError::Malformed`] if it is not an order's item.
 pub fn state_of(item: Item) -> Result<(OrderId, ReservationState), StoreError> {
     let OrderHead { id, stage, updated_at: at, updated_by: by } = from_item(item)?;
     let state = match stage {
@@ -122,7 +122,7 @@ pub fn state_of(item: Item) -> Result<(OrderId, ReservationState), StoreError> {
     Ok((id, state))
 }
 
-/// What orders say about a reserved lead's order, read from the table.
+/// Reads the state of an order's reserved leads, or `None` if the order is gone.
 ///
 /// # Errors
 /// [`StoreError`] if the store failed.
@@ -130,7 +130,7 @@ pub async fn state(dynamo: &Dynamo, order: OrderId) -> Result<Option<Reservation
     dynamo.get(&order_key(order)).await?.map(|item| Ok(state_of(item)?.1)).transpose()
 }
 
-/// The same for many orders, by one call for each hundred. Orders that are gone are left out.
+/// Reads the states of many orders, with one call for each hundred. Orders that are gone are left out.
 ///
 /// # Errors
 /// [`StoreError`] if the store failed.
@@ -151,9 +151,10 @@ pub async fn states(
     Ok(states)
 }
 
-/// Writes the leads of orders as the orders say. Orders implement it; leads call it where a change of a lead must wait
-/// for its order.
+/// Writes the leads of an order as its phase requires. Orders implement it. Leads call it if a change of a lead must
+/// wait for its order.
 pub trait Reconcile: Send + Sync {
-    /// Writes the reserved leads of one part of an order: as its end made them, or free again if it was aborted.
+    /// Writes the reserved leads of one part of an order: with the final state of the order, or available again if it
+    /// was aborted.
     fn reconcile_part(&self, order: OrderId, part: u32) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -1,7 +1,7 @@
 //! The JSON API of rules and their runs.
 //!
-//! What always holds: agents read, administrators change; every change names the version it is of; a POST with an
-//! `Idempotency-Key` happens once.
+//! Invariants: agents can read, and administrators can change; every change names the version that it is based on;
+//! a POST with an `Idempotency-Key` takes effect once.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::rules::Rules;
 use crate::rules::run::{Run, RunFilter, RunId};
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query, VersionBody, WithKey, expected_version, if_match};
@@ -25,7 +25,7 @@ use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
 use crate::web::routes::Routes;
 
-/// The routes of the API.
+/// Returns the routes of the API.
 pub fn routes() -> Routes<Rules> {
     Routes::default()
         .get("/api/automation/rules", Access::Agent, list)
@@ -42,7 +42,7 @@ async fn list(
     State(rules): State<Rules>,
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Rule>>, Problem> {
-    // There are at most 100, so that is what a page has that names no limit.
+    // There are at most 100 rules, so a page without a limit contains them all.
     let (limit, cursor) = parameters.read_or(100)?;
     let store::RulePage { rules, next } = rules.list(limit, cursor.as_deref()).await?;
     Ok(Json(Listed { items: rules, next }))
@@ -84,15 +84,15 @@ async fn create(
     Ok(done.answer(answer))
 }
 
-fn shown(rule: &Rule) -> Answer {
+fn rule_answer(rule: &Rule) -> Answer {
     answer(StatusCode::OK, rule, rule.version.get(), None)
 }
 
 async fn read(State(rules): State<Rules>, Path(id): Path<RuleId>) -> Result<Answer, Problem> {
-    Ok(shown(&rules.find(id).await?))
+    Ok(rule_answer(&rules.find(id).await?))
 }
 
-/// A partial change: fields that are missing stay.
+/// A partial change: missing fields stay the same.
 #[derive(Debug)]
 struct ChangeBody {
     version: Option<Version>,
@@ -127,9 +127,9 @@ async fn change(
             "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown });
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &rule_answer });
     let update = async { Ok(rules.update(id, version, &change, &who.actor(), idempotency.as_ref()).await?) };
-    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, update).await?.answer(shown))
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,12 +176,12 @@ async fn list_runs(
     Ok(Json(Listed { items: page.runs, next: page.next }))
 }
 
-fn shown_run(run: &Run) -> Answer {
+fn run_answer(run: &Run) -> Answer {
     answer(StatusCode::OK, run, run.version.get(), None)
 }
 
 async fn read_run(State(rules): State<Rules>, Path(id): Path<RunId>) -> Result<Answer, Problem> {
-    Ok(shown_run(&rules.find_run(id).await?))
+    Ok(run_answer(&rules.find_run(id).await?))
 }
 
 async fn retry(
@@ -190,7 +190,7 @@ async fn retry(
     request: JsonRequest<VersionBody>,
 ) -> Result<Answer, Problem> {
     let version = request.version(request.body.version)?;
-    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown_run });
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &run_answer });
     let done = rules.retry(id, version, idempotency.as_ref()).await?;
-    Ok(done.answer(shown_run))
+    Ok(done.answer(run_answer))
 }

@@ -1,10 +1,9 @@
-//! What a rule is, what it answers, and what a change of it may bring. Pure: time and ids are arguments.
+//! Rules: their fields, the events they answer, and their changes. Pure: time and ids are arguments.
 //!
-//! What always holds: a rule's conditions are about fields that its event has, and its command can be right for some
-//! such event.
+//! Invariants: the conditions of a rule use fields that its event has, and its command can be valid for some such
+//! event.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use super::on::{Schedule, Trigger};
 use super::template::CommandLine;
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, Name, UsState, Version, text_value, time_ordered_id};
+use crate::base::values::{Invalid, Name, UsState, Version, text_enum, time_ordered_id};
 use crate::leads::domain::Score;
 use crate::orders::domain::Quantity;
 use crate::rules::events::{Event, EventKind};
@@ -23,71 +22,47 @@ time_ordered_id!(
     "a rule"
 );
 
-/// How often a rule runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum RepeatPolicy {
-    /// For each event.
+text_enum! {
+    /// How often a rule runs.
+    #[derive(Default)]
+    pub enum RepeatPolicy, "A rule runs always or once.";
+    /// For each matching event.
     #[default]
-    Always,
-    /// For the first event that it meets, and never again.
-    Once,
+    Always = "always",
+    /// For the first matching event only.
+    Once = "once",
 }
 
-impl RepeatPolicy {
-    /// The name in JSON, in forms and in the table.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::Once => "once",
-        }
-    }
-}
-
-impl FromStr for RepeatPolicy {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "always" => Ok(Self::Always),
-            "once" => Ok(Self::Once),
-            _ => Err(Invalid::new("A rule runs always or once.")),
-        }
-    }
-}
-
-text_value!(RepeatPolicy);
-
-/// Which events a rule answers, of those of its kind.
+/// Restrictions on the events of a rule's trigger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Conditions {
-    /// Only about one of these states, if any is named.
+    /// Only events about one of these states; all events if empty.
     pub states: Vec<UsState>,
-    /// Only of leads with this score or more.
+    /// Only leads with at least this score.
     pub score_at_least: Option<Score>,
-    /// Only of this quantity or more.
+    /// Only events with at least this quantity.
     pub quantity_at_least: Option<Quantity>,
 }
 
 impl Conditions {
-    /// Whether an event satisfies them.
+    /// Returns whether an event satisfies all conditions.
     pub fn admit(&self, event: &Event) -> bool {
-        let at_least = |field, least: Option<u32>| {
-            least.is_none_or(|least| event.number(field).is_some_and(|number| number >= least))
+        let at_least = |field, minimum: Option<u32>| {
+            minimum.is_none_or(|minimum| event.number(field).is_some_and(|number| number >= minimum))
         };
         (self.states.is_empty() || event.states().any(|state| self.states.contains(&state)))
             && at_least("score", self.score_at_least.map(|score| score.get().into()))
             && at_least("quantity", self.quantity_at_least.map(Quantity::get))
     }
 
-    fn folded(mut self) -> Self {
+    fn normalized(mut self) -> Self {
         self.states.sort_unstable();
         self.states.dedup();
         self
     }
 
-    /// The first condition on something that such an event does not have, with what it is about.
+    /// Returns the first condition on a field that such an event lacks, with a message.
     fn misplaced(&self, kind: EventKind) -> Option<(&'static str, Invalid)> {
         let has_state = kind.has("state") || kind.has("states");
         let conditions = [
@@ -100,62 +75,62 @@ impl Conditions {
     }
 }
 
-/// What people set of a rule.
+/// The fields of a rule that people set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// What it is called.
+    /// The rule's name.
     pub name: Name,
-    /// What it answers.
+    /// The trigger.
     pub on: Trigger,
-    /// Which of these it answers.
+    /// The conditions on the event.
     pub conditions: Conditions,
-    /// What it does.
+    /// The command to run.
     pub command: CommandLine,
-    /// How often.
+    /// How often it runs.
     pub repeat: RepeatPolicy,
-    /// Whether it does anything.
+    /// Whether the rule is switched on.
     pub enabled: bool,
 }
 
 impl Settings {
-    /// The settings, if they fit together.
+    /// Validates that the settings are consistent.
     ///
     /// # Errors
-    /// The field that does not fit, with words.
-    pub fn checked(self) -> Result<Self, (&'static str, Invalid)> {
+    /// The inconsistent field, with a message.
+    pub fn validated(self) -> Result<Self, (&'static str, Invalid)> {
         let kind = self.on.kind();
         if let Some(misplaced) = self.conditions.misplaced(kind) {
             return Err(misplaced);
         }
         self.command.check(kind).map_err(|invalid| ("command", invalid))?;
-        Ok(Self { conditions: self.conditions.folded(), ..self })
+        Ok(Self { conditions: self.conditions.normalized(), ..self })
     }
 }
 
-/// A change of some of what people set.
+/// A partial change of a rule's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<Name>,
-    /// Another event.
+    /// The new trigger.
     pub on: Option<Trigger>,
-    /// Other conditions, all of them.
+    /// The new conditions, which replace all old ones.
     pub conditions: Option<Conditions>,
-    /// Another command.
+    /// The new command.
     pub command: Option<CommandLine>,
-    /// Another repeat.
+    /// The new repeat policy.
     pub repeat: Option<RepeatPolicy>,
-    /// Switched on or off.
+    /// Whether the rule is switched on.
     pub enabled: Option<bool>,
 }
 
 impl RuleChange {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    fn over(&self, rule: &Rule) -> Settings {
+    fn merged_with(&self, rule: &Rule) -> Settings {
         let rule = rule.settings();
         Settings {
             name: self.name.clone().unwrap_or(rule.name),
@@ -168,43 +143,43 @@ impl RuleChange {
     }
 }
 
-/// A rule, as stored and as JSON shows it.
+/// A rule, as stored and in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// The id.
     pub id: RuleId,
-    /// What it is called.
+    /// The rule's name.
     pub name: Name,
-    /// What it answers.
+    /// The trigger.
     pub on: Trigger,
-    /// Which of these it answers.
+    /// The conditions on the event.
     pub conditions: Conditions,
-    /// What it does, with places for what is known of the event.
+    /// The command to run, with placeholders for fields of the event.
     pub command: CommandLine,
-    /// How often.
+    /// How often it runs.
     pub repeat: RepeatPolicy,
-    /// Whether it does anything.
+    /// Whether the rule is switched on.
     pub enabled: bool,
-    /// Since when it waits for its times: it was created, switched on or given another time then.
+    /// The start of its schedule: when it was created, switched on, or given another schedule.
     pub since: Timestamp,
-    /// 1 at creation, one more with every accepted change.
+    /// 1 at creation, incremented with every accepted change.
     pub version: Version,
     /// When it was created.
     pub created_at: Timestamp,
-    /// By whom.
+    /// Who created it.
     pub created_by: Actor,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Who changed it last.
+    /// Who last changed it.
     pub updated_by: Actor,
 }
 
 impl Rule {
-    /// The most rules that there may be: each event is held against all of them.
-    pub const MOST: u64 = 100;
+    /// The maximum number of rules: each event is matched against all of them.
+    pub const MAX_COUNT: u64 = 100;
 
-    /// A new rule.
+    /// Creates a rule.
     pub fn new(id: RuleId, settings: Settings, now: Timestamp, by: Actor) -> Self {
         let Settings { name, on, conditions, command, repeat, enabled } = settings;
         Self {
@@ -224,7 +199,7 @@ impl Rule {
         }
     }
 
-    /// What people set of it.
+    /// Returns the settings.
     pub fn settings(&self) -> Settings {
         Settings {
             name: self.name.clone(),
@@ -236,20 +211,20 @@ impl Rule {
         }
     }
 
-    /// The rule after a change.
+    /// Returns the rule after a change.
     ///
     /// # Errors
-    /// As [`Settings::checked`].
+    /// As [`Settings::validated`].
     pub fn changed(
         &self,
         change: &RuleChange,
         now: Timestamp,
         by: Actor,
     ) -> Result<Self, (&'static str, Invalid)> {
-        let settings = change.over(self).checked()?;
-        let same_times = settings.on == self.on && (self.enabled || !settings.enabled);
+        let settings = change.merged_with(self).validated()?;
+        let same_schedule = settings.on == self.on && (self.enabled || !settings.enabled);
         Ok(Self {
-            since: if same_times { self.since } else { now },
+            since: if same_schedule { self.since } else { now },
             version: self.version.next(),
             created_at: self.created_at,
             created_by: self.created_by.clone(),
@@ -257,12 +232,13 @@ impl Rule {
         })
     }
 
-    /// Whether it answers an event.
+    /// Returns whether the rule answers an event.
     pub fn answers(&self, event: &Event) -> bool {
         self.enabled && self.on == Trigger::Event(event.kind) && self.conditions.admit(event)
     }
 
-    /// The time at which it is to run now, if it runs by the clock and one has come since it waits.
+    /// Returns the schedule event that is due now, if the rule has a schedule and an interval has started since it
+    /// waits.
     pub fn due(&self, now: Timestamp) -> Option<Event> {
         let Trigger::Schedule(interval) = self.on else { return None };
         let slot = interval.slot(now);
@@ -302,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_comes_once_its_interval_began_after_the_rule_waits() {
+    fn a_schedule_is_due_in_each_interval_that_starts_after_the_rule() {
         let daily = rule("every 1d", "2026-11-20T12:00:00Z");
         assert_eq!(daily.due(at("2026-11-20T23:59:59Z")), None);
         let event = daily.due(at("2026-11-21T00:00:00Z")).unwrap();
@@ -314,15 +290,19 @@ mod tests {
         assert_eq!(off.due(at("2026-11-22T00:00:00Z")), None);
         let on = RuleChange { enabled: Some(true), ..RuleChange::default() };
         let on = off.changed(&on, at("2026-11-22T06:00:00Z"), Actor::new("Bob")).unwrap();
-        assert_eq!(on.due(at("2026-11-22T07:00:00Z")), None, "it was off when its time came");
+        assert_eq!(on.due(at("2026-11-22T07:00:00Z")), None, "it was off when the interval started");
         assert!(on.due(at("2026-11-23T00:00:00Z")).is_some());
         let renamed = RuleChange { name: Some("Other".parse().unwrap()), ..RuleChange::default() };
         let renamed = daily.changed(&renamed, at("2026-11-21T00:00:10Z"), Actor::new("Bob")).unwrap();
-        assert_eq!(renamed.due(at("2026-11-21T00:00:20Z")), Some(event), "another name is no other time");
+        assert_eq!(
+            renamed.due(at("2026-11-21T00:00:20Z")),
+            Some(event),
+            "another name does not change the schedule"
+        );
     }
 
     #[test]
-    fn conditions_are_about_what_the_event_has() {
+    fn conditions_check_the_fields_of_the_event() {
         let event = |kind: EventKind, fields: &[(&str, &str)]| Event {
             id: "1".to_owned(),
             kind,
@@ -356,15 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_do_not_fit_together_name_the_field() {
+    fn inconsistent_settings_name_the_field() {
         let score = Conditions { score_at_least: Some(80.try_into().unwrap()), ..Conditions::default() };
         let wrong = Settings { conditions: score, ..settings("order.created", "get_leads") };
-        let (field, words) = wrong.checked().unwrap_err();
+        let (field, words) = wrong.validated().unwrap_err();
         assert_eq!(
             (field, words.to_string().as_str()),
             ("scoreAtLeast", "order.created has no score; leave this condition out.")
         );
-        let (field, _) = settings("lead.created", "delete_order order_id={orderId}").checked().unwrap_err();
+        let (field, _) = settings("lead.created", "delete_order order_id={orderId}").validated().unwrap_err();
         assert_eq!(field, "command");
         let moved = RuleChange { on: Some("lead.created".parse().unwrap()), ..RuleChange::default() };
         let rule = Rule {

@@ -1,4 +1,4 @@
-//! Why something about rules was not done.
+//! Why a rule operation failed.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,39 +10,39 @@ use crate::store::{CursorError, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why something about rules was not done.
+/// Why a rule operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
-    /// There is no such rule.
+    /// The rule does not exist.
     #[error("there is no rule {0}")]
     NotFound(RuleId),
-    /// There is no such run.
+    /// The run does not exist.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
-    /// The rule has changed: this is it now.
+    /// The rule has changed. Contains the current rule.
     #[error("the rule has changed")]
     Conflict(Box<Rule>),
-    /// The run has changed: this is it now.
+    /// The run has changed. Contains the current run.
     #[error("the run has changed")]
     RunConflict(Box<Run>),
-    /// The run cannot be repeated: it was done, or stopped on purpose.
+    /// The run cannot be repeated, because it succeeded or was stopped deliberately.
     #[error("the run was done or stopped")]
     NotToRepeat,
-    /// A field does not fit the others.
+    /// A field is inconsistent with others.
     #[error("{field}: {invalid}")]
     Validation {
         /// The field, as in JSON.
         field: &'static str,
-        /// Why, in words.
+        /// The reason.
         invalid: Invalid,
     },
-    /// There are as many rules as there may be.
+    /// The maximum number of rules is reached.
     #[error("there are too many rules")]
     TooMany,
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The cursor is none of this list.
+    /// The cursor belongs to another list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.

@@ -1,6 +1,6 @@
-//! What happens at the desk, as rules answer it: made from the changes that the table's stream tells. Pure.
+//! The events that rules answer, derived from the changes in the table's stream. Pure.
 //!
-//! What always holds: the same change makes the same events with the same ids, however often it is told.
+//! Invariant: the same change always produces the same events with the same ids.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,12 +18,12 @@ use crate::stats::{StateCounts, is_stats};
 use crate::store::stream::Change;
 use crate::store::{Item, StoreError, from_item};
 
-/// A state's stock is low with fewer free leads than this.
+/// A state's stock is low if it has fewer free leads than this.
 pub const LOW_STOCK: u64 = 10;
-/// What the sort keys of a state's partition belong to.
+/// The prefix of a state's partition key.
 const STATE: &str = "STATE#";
 
-/// What can happen.
+/// A kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EventKind {
@@ -39,16 +39,16 @@ pub enum EventKind {
     OrderFulfilled,
     /// An open order was deleted.
     OrderDeleted,
-    /// The last lead that a state's cap allows was given out.
+    /// The last lead that a state's cap allows was given to an order.
     CapReached,
-    /// A state's free leads became fewer than [`LOW_STOCK`].
+    /// The number of a state's free leads fell below [`LOW_STOCK`].
     StockLow,
-    /// A time has come.
+    /// An interval of a schedule started.
     Schedule,
 }
 
 impl EventKind {
-    /// All, in the order in which pages list them.
+    /// All kinds, in the order of the pages.
     pub const ALL: [Self; 9] = [
         Self::LeadCreated,
         Self::LeadQualified,
@@ -61,7 +61,7 @@ impl EventKind {
         Self::Schedule,
     ];
 
-    /// The name, for example `lead.created`.
+    /// Returns the name, for example `lead.created`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::LeadCreated => "lead.created",
@@ -76,7 +76,7 @@ impl EventKind {
         }
     }
 
-    /// What it is, for people.
+    /// Returns a description for people.
     pub fn what(self) -> &'static str {
         match self {
             Self::LeadCreated => "a lead was created or imported",
@@ -91,7 +91,7 @@ impl EventKind {
         }
     }
 
-    /// The fields that such an event has, each with a value that one could have. A lead may be without a state.
+    /// Returns the fields of such an event, each with an example value. A lead may have no state.
     pub fn fields(self) -> &'static [(&'static str, &'static str)] {
         const ID: &str = "019f0000-0000-7000-8000-000000000000";
         match self {
@@ -115,7 +115,7 @@ impl EventKind {
         }
     }
 
-    /// Whether such an event has a field.
+    /// Returns whether such an event has a field.
     pub fn has(self, field: &str) -> bool {
         self.fields().iter().any(|(name, _)| *name == field)
     }
@@ -135,44 +135,44 @@ impl FromStr for EventKind {
 
 text_value!(EventKind);
 
-/// Something that happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// What names it, and is the same each time that it is told.
+    /// The id, which is the same for each delivery of the change.
     pub id: String,
-    /// What it is.
+    /// The kind.
     pub kind: EventKind,
     /// When it happened.
     pub at: Timestamp,
-    /// How many rules stand behind it in a row; none behind what a person did.
+    /// The number of rules that led to this event in a row; 0 for an action of a person.
     pub depth: u8,
-    /// What is known of it.
+    /// The known fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
 }
 
 impl Event {
-    /// What is known under a name.
+    /// Returns the value of a field.
     pub fn get(&self, field: &str) -> Option<&str> {
         self.fields.get(field).map(String::as_str)
     }
 
-    /// The states that it is about.
+    /// Returns the states of the event.
     pub fn states(&self) -> impl Iterator<Item = UsState> {
         let states = self.get("states").or(self.get("state")).unwrap_or_default();
         states.split(',').filter_map(|code| code.parse().ok())
     }
 
-    /// A field that is a number.
+    /// Returns a field as a number.
     pub fn number(&self, field: &str) -> Option<u32> {
         self.get(field)?.parse().ok()
     }
 }
 
-/// What a change means to rules.
+/// Returns the events of a change.
 ///
 /// # Errors
-/// [`StoreError::Malformed`] if the changed item holds what this program does not understand.
+/// [`StoreError::Malformed`] if the changed item cannot be parsed.
 pub fn events_of(change: &Change) -> Result<Vec<Event>, StoreError> {
     match change.key.sk.as_str() {
         LEAD => lead_events(change),
@@ -188,7 +188,7 @@ fn event(change: &Change, kind: EventKind, depth: u8, fields: Vec<(&str, String)
     Event { id: format!("{}.{kind}", change.id), kind, at: change.at, depth, fields }
 }
 
-/// How many rules stand behind a change. What deleted an item wrote nothing into it, so that counts what was there.
+/// Returns the number of rules that led to a change. A deletion writes no cause, so the item before it counts.
 fn depth_of(change: &Change) -> Result<u8, StoreError> {
     #[derive(Deserialize)]
     struct Caused {
@@ -253,7 +253,7 @@ fn order_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     Ok(vec![event(change, kind, depth_of(change)?, fields)])
 }
 
-/// The state of a change in a state's partition; the default cap is of none.
+/// Returns the state of a change in a state's partition, or `None` for the default cap.
 fn state_of(change: &Change) -> Option<UsState> {
     change.key.pk.strip_prefix(STATE)?.parse().ok()
 }
@@ -264,7 +264,7 @@ fn cap_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     let Some(CapItem { cap, out, .. }) = read(change.after.as_ref(), from_item::<CapItem>)? else {
         return Ok(Vec::new());
     };
-    // A cap that was lowered under what is out, or to it, was reached by nobody.
+    // Lowering a cap to or below the number of leads in orders does not count as reaching it.
     if was_out >= cap.get() || out < cap.get() {
         return Ok(Vec::new());
     }
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_is_created_and_becomes_what_it_was_not() {
+    fn a_lead_event_needs_a_new_lead_or_a_new_status() {
         for (before, after, expected) in [
             (None, Some("PROSPECT"), vec!["lead.created"]),
             (None, Some("QUALIFIED"), vec!["lead.created", "lead.qualified"]),
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_created_when_readers_see_it_and_deleted_while_it_was_open() {
+    fn an_order_event_is_created_when_readers_see_the_change() {
         for (before, after, expected) in [
             (None, Some("OPEN"), Some("order.created")),
             (None, Some("PREPARING"), None),
@@ -389,17 +389,17 @@ mod tests {
     }
 
     #[test]
-    fn the_depth_is_that_of_the_rule_behind_the_change() {
+    fn the_depth_comes_from_the_cause_of_the_change() {
         let depth = |before: Option<Value>, after: Option<Value>| {
             events_of(&change("ORDER#1", "ORDER", before, after)).unwrap()[0].depth
         };
         assert_eq!(depth(None, Some(order("OPEN", Some(2)))), 2);
         assert_eq!(depth(Some(order("OPEN", Some(2))), Some(order("FULFILLED", None))), 0);
-        assert_eq!(depth(Some(order("OPEN", Some(3))), None), 3, "what deletes leaves no cause of its own");
+        assert_eq!(depth(Some(order("OPEN", Some(3))), None), 3, "a deletion has no cause of its own");
     }
 
     #[test]
-    fn stock_of_several_states_that_falls_at_once_is_an_event_for_each_with_its_own_cause() {
+    fn low_stock_in_several_states_is_one_event_per_state_with_its_own_cause() {
         let before = json!({ "unassignedNY": 10, "unassignedCA": 12, "unassignedTX": 11 });
         let after = json!({
             "unassignedNY": 9, "unassignedCA": -1, "unassignedTX": 10,
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_has_the_fields_that_its_kind_offers() {
+    fn every_event_has_the_fields_of_its_kind() {
         let cap =
             |out: u32| json!({ "state": "NY", "cap": 10, "own": true, "out": out, "room": 0, "version": 1 });
         let changes = [
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn other_items_mean_nothing_and_a_malformed_one_is_an_error() {
+    fn other_items_have_no_events_and_a_malformed_item_is_an_error() {
         for (pk, sk) in [
             ("LEAD#1", "HISTORY#1"),
             ("STATE#DEFAULT", "CAP"),
@@ -457,7 +457,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn caps_and_stock_are_reached_from_one_side_only(was in 0..30_u32, is in 0..30_u32, cap in 0..30_u32) {
+        fn cap_and_stock_events_need_a_crossing_of_the_limit(was in 0..30_u32, is in 0..30_u32, cap in 0..30_u32) {
             let image = |out: u32| json!({ "state": "NY", "cap": cap, "own": true, "out": out, "room": 0, "version": 1 });
             let reached = kinds(&change("STATE#NY", "CAP", Some(image(was)), Some(image(is))));
             prop_assert_eq!(!reached.is_empty(), was < cap && is >= cap);

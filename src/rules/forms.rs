@@ -1,7 +1,7 @@
-//! What people send with the forms of rules: read as typed, then understood, with all that is wrong in it at once. Pure.
+//! The forms of rules: the typed text, its parsing, and all its errors at once. Pure.
 //!
-//! What always holds: a form can be shown again with every character that was typed; a change holds only the fields that
-//! differ from what the person saw, so that two people who edit different fields never overwrite each other.
+//! Invariants: a form can be shown again with every typed character. A change contains only the fields that differ
+//! from what the person saw, so two people who edit different fields never overwrite each other.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::leads::forms::RawForm;
 use crate::orders::domain::RequestedStates;
 use crate::rules::events::EventKind;
 
-/// The fields in the order of the form, with their labels.
+/// The fields in form order, with their labels.
 pub(super) const FIELDS: [(&str, &str); 9] = [
     ("name", "Name"),
     ("on", "On"),
@@ -24,21 +24,21 @@ pub(super) const FIELDS: [(&str, &str); 9] = [
     ("enabled", "Switched on"),
 ];
 
-/// The fields as texts.
+/// The fields as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Typed(BTreeMap<&'static str, String>);
 
-/// What is wrong with some fields, in words.
+/// The error messages, by field.
 pub(super) type Messages = BTreeMap<&'static str, String>;
 
 impl Typed {
-    /// What a form holds under each name, or under the name behind a prefix.
+    /// Reads the fields of a form. A prefix selects another set of fields in the same form.
     pub(super) fn of_form(form: &RawForm, prefix: &str) -> Self {
         let text = |name: &str| form.get(&format!("{prefix}{name}")).unwrap_or_default().trim().to_owned();
         Self(FIELDS.map(|(name, _)| (name, text(name))).into())
     }
 
-    /// A rule's fields.
+    /// Returns the fields of a rule.
     pub(super) fn of_rule(rule: &Rule) -> Self {
         let interval = match rule.on {
             Trigger::Schedule(interval) => interval.to_string(),
@@ -60,7 +60,7 @@ impl Typed {
         Self(FIELDS.map(|(name, _)| name).into_iter().zip(texts).collect())
     }
 
-    /// The fields of a rule that is yet to be.
+    /// Returns the fields of a new rule.
     pub(super) fn empty() -> Self {
         let mut typed = Self(FIELDS.map(|(name, _)| (name, String::new())).into());
         typed.0.insert("on", EventKind::LeadCreated.to_string());
@@ -69,13 +69,13 @@ impl Typed {
         typed
     }
 
-    /// What stands in a field.
+    /// Returns the text of a field.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// The fields that differ from these are kept, and the others are those of `fresh`.
-    pub(super) fn over(&self, base: &Self, fresh: &Self) -> Self {
+    /// Keeps the fields that differ from `base`, and takes the others from `fresh`.
+    pub(super) fn merge(&self, base: &Self, fresh: &Self) -> Self {
         let field = |name: &'static str| {
             let kept = self.get(name) != base.get(name);
             (name, if kept { self.get(name) } else { fresh.get(name) }.to_owned())
@@ -94,10 +94,10 @@ impl Typed {
         self.get("on").parse().map_err(|invalid| ("on", invalid))
     }
 
-    /// What the fields mean.
+    /// Parses the fields.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// All errors.
     pub(super) fn settings(&self) -> Result<Settings, Messages> {
         let mut wrong = Messages::new();
         let mut refuse = |(name, invalid): (&'static str, Invalid)| {
@@ -124,13 +124,13 @@ impl Typed {
         };
         match settings() {
             Some(settings) => {
-                settings.checked().map_err(|(name, invalid)| Messages::from([(name, invalid.to_string())]))
+                settings.validated().map_err(|(name, invalid)| Messages::from([(name, invalid.to_string())]))
             }
             None => Err(wrong),
         }
     }
 
-    /// What the fields change of what the person saw.
+    /// Returns the change from what the person saw.
     ///
     /// # Errors
     /// As [`settings`](Self::settings).
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_fills_the_form_and_the_form_makes_the_rule() {
+    fn a_rule_round_trips_through_its_form() {
         for fields in [
             &[][..],
             &[("on", "every"), ("interval", "2h"), ("repeat", "once"), ("enabled", "")],
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_errors_are_reported_at_once() {
         let wrong = typed(&[
             ("name", ""),
             ("on", "every"),
@@ -202,18 +202,18 @@ mod tests {
         let names: Vec<_> = wrong.settings().unwrap_err().into_keys().collect();
         let expected = ["command", "interval", "name", "quantityAtLeast", "repeat", "scoreAtLeast", "states"];
         assert_eq!(names, expected);
-        let misfit = typed(&[("on", "order.created"), ("scoreAtLeast", "80")]).settings().unwrap_err();
-        assert!(misfit["scoreAtLeast"].contains("has no score"));
+        let inconsistent = typed(&[("on", "order.created"), ("scoreAtLeast", "80")]).settings().unwrap_err();
+        assert!(inconsistent["scoreAtLeast"].contains("has no score"));
     }
 
     #[test]
-    fn only_what_was_typed_is_changed_and_goes_over_what_is_fresh() {
+    fn only_edited_fields_change_and_others_come_from_the_fresh_rule() {
         let base = typed(&[("states", "NY")]);
         let mine = typed(&[("states", "NY"), ("name", "Mine")]);
         let change = mine.change(&base).unwrap();
         assert_eq!(change, RuleChange { name: Some("Mine".parse().unwrap()), ..RuleChange::default() });
         let theirs = typed(&[("states", "CA"), ("name", "Theirs")]);
-        let merged = mine.over(&base, &theirs);
+        let merged = mine.merge(&base, &theirs);
         assert_eq!((merged.get("name"), merged.get("states")), ("Mine", "CA"));
         assert!(mine.change(&mine).unwrap().is_empty());
     }

@@ -1,7 +1,7 @@
-//! The last run of each rule, for the list: made from the table's stream, a moment late.
+//! The last run of each rule, for the list: derived from the table's stream, slightly late.
 //!
-//! What always holds: an item says which run it has at which version and never goes back, so a change that is delivered
-//! twice or late changes nothing.
+//! Invariant: an item records a run and its version, and never goes back, so a change that is delivered twice or
+//! late changes nothing.
 
 use std::collections::HashMap;
 
@@ -17,8 +17,8 @@ use crate::store::schema::TTL;
 use crate::store::stream::Change;
 use crate::store::{Condition, Item, Key, StoreError, WriteError, from_item, to_attribute, to_item};
 
-/// The most that one read takes.
-const TOGETHER: usize = 100;
+/// The maximum number of keys in one read.
+const MAX_KEYS: usize = 100;
 
 /// The last run of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +28,13 @@ pub struct LastRun {
     pub rule: RuleId,
     /// The run.
     pub run: RunId,
-    /// Its version.
+    /// The version of the run.
     pub version: Version,
-    /// What became of it.
+    /// The state of the run.
     pub state: RunState,
     /// When it was last tried.
     pub at: Timestamp,
-    /// When the run goes, in seconds.
+    /// When the run expires, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
@@ -45,34 +45,34 @@ impl LastRun {
         Self { rule: run.rule, run: run.id, version, state, at, expires_at }
     }
 
-    /// Ids of runs begin with the time of their events.
+    /// Run ids start with the time of their events, so they sort by time.
     fn is_before(&self, other: &Self) -> bool {
         (self.run, self.version) < (other.run, other.version)
     }
 }
 
-/// The key of a rule's last run.
+/// Returns the key of a rule's last run.
 pub(super) fn key(rule: RuleId) -> Key {
     Key::new(format!("RULE#{rule}"), "LAST")
 }
 
-/// The last run that an item has, if it is such an item.
+/// Returns the last run in an item, if it is such an item.
 pub(super) fn read(item: &Item) -> Option<Result<LastRun, StoreError>> {
     let sort = item.get("sk")?.as_s().ok()?;
     (sort == "LAST").then(|| from_item(item.clone()))
 }
 
-/// Whether a key is that of a run.
+/// Returns whether a key belongs to a run.
 pub fn is_run(key: &Key) -> bool {
     key.sk == RUN
 }
 
 impl Rules {
-    /// Notes the last runs that changes tell of.
+    /// Records the last runs in these changes.
     ///
     /// # Errors
-    /// [`StoreError`]; doing it again is right.
-    pub async fn note_last_runs(&self, changes: &[&Change]) -> Result<(), StoreError> {
+    /// [`StoreError`]; it is safe to repeat.
+    pub async fn record_last_runs(&self, changes: &[&Change]) -> Result<(), StoreError> {
         let mut last: HashMap<RuleId, LastRun> = HashMap::new();
         for change in changes {
             let Some(after) = &change.after else { continue };
@@ -84,20 +84,20 @@ impl Rules {
             }
         }
         let runs: Vec<LastRun> = last.into_values().collect();
-        for runs in runs.chunks(TOGETHER) {
-            self.note_some_last_runs(runs).await?;
+        for runs in runs.chunks(MAX_KEYS) {
+            self.record_batch(runs).await?;
         }
         Ok(())
     }
 
-    async fn note_some_last_runs(&self, runs: &[LastRun]) -> Result<(), StoreError> {
+    async fn record_batch(&self, runs: &[LastRun]) -> Result<(), StoreError> {
         let mut retries = self.background.retries();
         loop {
             let keys: Vec<Key> = runs.iter().map(|run| key(run.rule)).collect();
             let items = self.background.get_all(&keys).await?;
             let known = items.iter().filter_map(read).collect::<Result<Vec<LastRun>, _>>()?;
             let mut write = self.background.guarded_write();
-            let mut news = false;
+            let mut has_changes = false;
             for run in runs {
                 let before = known.iter().find(|known| known.rule == run.rule);
                 if before.is_some_and(|before| !before.is_before(run)) {
@@ -109,9 +109,9 @@ impl Rules {
                     None => Condition::Absent,
                 };
                 write = write.put("last run", to_item(&key(run.rule), run)?, same);
-                news = true;
+                has_changes = true;
             }
-            if !news {
+            if !has_changes {
                 return Ok(());
             }
             match self.background.write(write).await {
@@ -122,15 +122,15 @@ impl Rules {
         }
     }
 
-    /// Notes the last run of each rule as the runs are now: for rules whose runs an earlier version wrote.
+    /// Records the last run of each rule from its current runs, for rules whose runs an earlier version wrote.
     ///
     /// # Errors
-    /// [`RuleError::Store`]; beginning again is right.
+    /// [`RuleError::Store`]; it is safe to repeat.
     pub async fn recount_last_runs(&self) -> Result<(), RuleError> {
         for Rule { id, .. } in self.all().await? {
             let filter = RunFilter { rule: Some(id), state: None };
             if let Some(run) = self.list_runs(filter, 1, None).await?.runs.first() {
-                self.note_some_last_runs(&[LastRun::of(run, run.expires_at())]).await?;
+                self.record_batch(&[LastRun::of(run, run.expires_at())]).await?;
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! Rules: commands that events set off.
+//! Rules: commands that events trigger.
 //!
-//! Invariants: of each rule and event the command has its effect once, by the ledger, however often and by however many
-//! the event is told; every run leaves a record that says what came of it; rules that set each other off stop at a
-//! depth of five; a run that fails is tried three times and then waits, visibly, for a person.
+//! Invariants: for each rule and event, the command takes effect once, because it has an idempotency record,
+//! however often the event is delivered. Every run leaves a record of its outcome. Rules that trigger each other
+//! stop at a depth of five. A failed run is tried three times, and then waits visibly for a person.
 
 pub mod api;
 pub mod domain;

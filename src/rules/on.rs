@@ -1,6 +1,6 @@
-//! What a rule answers: something that happens, or a time. Pure.
+//! The trigger of a rule: an event or a schedule. Pure.
 //!
-//! What always holds: every moment lies in exactly one interval of a time, so that whoever looks at it knows which.
+//! Invariant: every moment lies in exactly one interval of a schedule, so all processes agree on the interval.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::values::Invalid;
 use crate::rules::events::EventKind;
 
-/// How often a rule runs by the clock: every so many minutes, hours or days, from a minute to 31 days.
+/// A schedule: every so many minutes, hours or days, from one minute to 31 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Schedule {
     minutes: u32,
@@ -19,19 +19,19 @@ pub struct Schedule {
 
 impl Schedule {
     const MAX_MINUTES: u32 = 31 * 24 * 60;
-    const WORDS: &str = "A time is every so many minutes, hours or days, from every 1m to every 31d.";
+    const MESSAGE: &str = "A time is every so many minutes, hours or days, from every 1m to every 31d.";
 
-    /// How many seconds it has.
+    /// Returns the length of an interval in seconds.
     pub fn seconds(self) -> i64 {
         i64::from(self.minutes) * 60
     }
 
-    /// The number of the interval in which a moment lies, counted from 1970 in UTC.
+    /// Returns the number of the interval that contains a moment, counted from 1970 in UTC.
     pub fn slot(self, moment: Timestamp) -> i64 {
         moment.as_second().div_euclid(self.seconds())
     }
 
-    /// When an interval begins.
+    /// Returns the start of an interval.
     pub fn start(self, slot: i64) -> Timestamp {
         Timestamp::from_second(slot.saturating_mul(self.seconds())).unwrap_or(Timestamp::UNIX_EPOCH)
     }
@@ -42,7 +42,7 @@ impl FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        let invalid = || Invalid::new(Self::WORDS);
+        let invalid = || Invalid::new(Self::MESSAGE);
         let unit = text.chars().last().ok_or_else(invalid)?;
         let minutes = match unit {
             'm' => 1,
@@ -66,18 +66,18 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// What a rule answers: something that happens, or a time.
+/// The trigger of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Trigger {
-    /// Each time that this happens.
+    /// Each event of this kind.
     Event(EventKind),
-    /// Each time that this long has passed.
+    /// Each interval of this schedule.
     Schedule(Schedule),
 }
 
 impl Trigger {
-    /// What kind of event it is.
+    /// Returns the kind of its events.
     pub fn kind(self) -> EventKind {
         match self {
             Self::Event(kind) => kind,
@@ -129,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn times_have_their_bounds_and_their_shortest_form() {
+    fn a_schedule_is_bounded_and_written_in_its_shortest_form() {
         for (text, written) in [
             ("every 15m", "every 15m"),
             ("every  120m", "every 2h"),
@@ -150,8 +150,8 @@ mod tests {
             "every 1é",
             "everyone",
         ] {
-            let words = text.parse::<Trigger>().expect_err(text).to_string();
-            assert!(words.ends_with('.'), "{words}");
+            let message = text.parse::<Trigger>().expect_err(text).to_string();
+            assert!(message.ends_with('.'), "{message}");
         }
         assert!(
             "lead.deleted"
@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_interval_is_read_as_it_is_written(minutes in 1..=31 * 24 * 60_u32) {
+        fn a_schedule_round_trips_through_text(minutes in 1..=31 * 24 * 60_u32) {
             let interval: Schedule = format!("{minutes}m").parse().unwrap();
             prop_assert_eq!(interval.to_string().parse::<Schedule>().unwrap(), interval);
         }

@@ -1,7 +1,7 @@
 //! The pages of rules and their runs.
 //!
-//! What always holds: every form works without JavaScript; whoever loses a race gets the fresh rule beside what they
-//! typed, and a form that goes on from there.
+//! Invariants: every form works without JavaScript. A person who loses a race sees the fresh rule next to what they
+//! typed, in a form that continues from there.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,7 +18,7 @@ use crate::leads::forms::RawForm;
 use crate::rules::Rules;
 use crate::rules::run::{RunFilter, RunId, RunState};
 use crate::store::StoreError;
-use crate::store::ledger::{Answer as Kept, Idempotency, IdempotentRequest};
+use crate::store::idempotency::{Answer as SavedAnswer, Idempotency, IdempotentRequest};
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path, Query};
 use crate::web::lists::parameter;
@@ -29,10 +29,10 @@ use crate::web::routes::Routes;
 
 /// The address of the list.
 const PATH: &str = "/automation/rules";
-/// Runs on one page.
+/// The number of runs on a page.
 const RUNS: u16 = 25;
 
-/// The routes of the pages.
+/// Returns the routes of the pages.
 pub fn routes() -> Routes<Rules> {
     Routes::default()
         .get(PATH, Access::Agent, list)
@@ -47,7 +47,7 @@ pub fn routes() -> Routes<Rules> {
 
 type Answer = Result<Response, Problem>;
 
-/// Which runs the list shows.
+/// The query of the list.
 #[derive(Debug, Default, Deserialize)]
 struct ListQuery {
     rule: Option<String>,
@@ -109,14 +109,14 @@ fn done(context: &PageContext, words: &'static str) -> Response {
     with_toast_there(see_other(context, PATH, false), Tone::Success, words)
 }
 
-/// The form as a request that happens once. What was typed is part of it: a page that a browser brought back has an old
-/// key.
+/// Returns the form as an idempotent request. The typed text is part of the key, because a page from the browser's
+/// history has an old key.
 fn once(rules: &Rules, who: &SignedIn, form: &RawForm, typed: &Typed) -> Option<IdempotentRequest> {
     let key: uuid::Uuid = form.get("key")?.parse().ok()?;
-    let asked = format!("{typed:?}");
-    let asked: [&[u8]; 2] = [PATH.as_bytes(), asked.as_bytes()];
-    let key = format!("{key}-{}", crate::base::values::fingerprint(&asked)).parse().ok()?;
-    Some(IdempotentRequest::new(&who.id.to_string(), key, &asked, rules.clock.now()))
+    let content = format!("{typed:?}");
+    let content: [&[u8]; 2] = [PATH.as_bytes(), content.as_bytes()];
+    let key = format!("{key}-{}", crate::base::values::fingerprint(&content)).parse().ok()?;
+    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, rules.clock.now()))
 }
 
 async fn create(
@@ -133,7 +133,7 @@ async fn create(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    let answer = |rule: &Rule| -> Kept { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
+    let answer = |rule: &Rule| -> SavedAnswer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
     let idempotency =
         once(&rules, &who, &raw, &typed).map(|request| Idempotency { request, answer: &answer });
     rules.create(settings, &who.actor(), idempotency.as_ref()).await?;
@@ -149,7 +149,7 @@ async fn save(
 ) -> Answer {
     let version = raw.version()?;
     let (typed, base) = (Typed::of_form(&raw, ""), Typed::of_form(&raw, "base."));
-    let shown = |wrong| RulePage {
+    let page_with = |wrong| RulePage {
         rule: Some((id.to_string(), version.get())),
         base: base.clone(),
         wrong,
@@ -157,7 +157,7 @@ async fn save(
     };
     let change = match typed.change(&base) {
         Ok(change) => change,
-        Err(wrong) => return html(StatusCode::UNPROCESSABLE_ENTITY, &shown(wrong)),
+        Err(wrong) => return html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong)),
     };
     if change.is_empty() {
         return Ok(done(&context, "Nothing was changed."));
@@ -166,10 +166,10 @@ async fn save(
         Ok(_) => Ok(done(&context, "The rule was saved.")),
         Err(RuleError::Validation { field, invalid }) => {
             let wrong = Messages::from([(field, invalid.to_string())]);
-            html(StatusCode::UNPROCESSABLE_ENTITY, &shown(wrong))
+            html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong))
         }
         Err(RuleError::Conflict(fresh)) => {
-            let merged = typed.over(&base, &Typed::of_rule(&fresh));
+            let merged = typed.merge(&base, &Typed::of_rule(&fresh));
             let conflict = Some(ConflictView::of(&fresh, &base, &typed));
             let page = RulePage { conflict, ..form(&rules, context, Some(&fresh), merged) };
             html(StatusCode::CONFLICT, &page)
@@ -178,12 +178,12 @@ async fn save(
     }
 }
 
-/// The list with why what was asked was not done.
-async fn refused(rules: &Rules, context: PageContext, words: String) -> Answer {
+/// Shows the list with the reason why a request was refused.
+async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Answer {
     html(StatusCode::CONFLICT, &page(rules, context, ListQuery::default(), Some(words)).await?)
 }
 
-fn changed_meanwhile(fresh: &Rule, not_done: &str) -> String {
+fn conflict_message(fresh: &Rule, not_done: &str) -> String {
     format!(
         "“{}” was changed by {} while you were looking at it. {not_done} This is how it is now.",
         fresh.name, fresh.updated_by
@@ -203,7 +203,7 @@ async fn switch(
         Ok(_) if enabled => Ok(done(&context, "The rule was switched on.")),
         Ok(_) => Ok(done(&context, "The rule was switched off.")),
         Err(RuleError::Conflict(fresh)) => {
-            refused(&rules, context, changed_meanwhile(&fresh, "It was not switched.")).await
+            show_refusal(&rules, context, conflict_message(&fresh, "It was not switched.")).await
         }
         Err(error) => Err(error.into()),
     }
@@ -218,7 +218,7 @@ async fn delete(
     match rules.delete(id, raw.version()?, None).await {
         Ok(()) => Ok(done(&context, "The rule was deleted.")),
         Err(RuleError::Conflict(fresh)) => {
-            refused(&rules, context, changed_meanwhile(&fresh, "It was not deleted.")).await
+            show_refusal(&rules, context, conflict_message(&fresh, "It was not deleted.")).await
         }
         Err(error) => Err(error.into()),
     }
@@ -241,11 +241,11 @@ async fn retry(
         }),
         Err(RuleError::RunConflict(_) | RuleError::NotToRepeat) => {
             let words = "This run was tried meanwhile, by somebody else or by itself. This is how it is now.";
-            refused(&rules, context, words.to_owned()).await
+            show_refusal(&rules, context, words.to_owned()).await
         }
         Err(RuleError::NotFound(_)) => {
             let words = "The rule of this run was deleted, so there is nothing to run again.";
-            refused(&rules, context, words.to_owned()).await
+            show_refusal(&rules, context, words.to_owned()).await
         }
         Err(error) => Err(error.into()),
     }

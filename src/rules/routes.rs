@@ -1,10 +1,10 @@
-//! Every route of this feature, with who may use it.
+//! The routes of this feature, with their access.
 
 use super::service::Rules;
 use super::{api, pages};
 use crate::web::routes::Routes;
 
-/// All routes of rules.
+/// Returns the routes of rules.
 pub fn routes(rules: Rules) -> Routes {
     api::routes().and(pages::routes()).with_state(rules)
 }

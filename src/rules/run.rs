@@ -1,6 +1,4 @@
-//! A run of a rule: what became of it, and its item in the table.
-
-use std::str::FromStr;
+//! A run of a rule, and its item in the table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::domain::{RepeatPolicy, Rule, RuleId};
-use crate::base::values::{Invalid, Name, Version, text_value, time_ordered_id};
+use crate::base::values::{Invalid, Name, Version, text_enum, time_ordered_id};
 use crate::rules::events::Event;
 use crate::store::schema;
 use crate::store::schema::{Index, TTL};
@@ -23,39 +21,25 @@ time_ordered_id!(
 /// The sort key of every run.
 pub(super) const RUN: &str = "RUN";
 pub(super) const LIST: &str = "runs";
-/// The most keys of one read.
-pub(super) const TOGETHER: usize = 100;
-pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The maximum number of keys in one read.
+pub(super) const MAX_KEYS: usize = 100;
+pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What became of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum RunState {
-    /// The command was done.
-    Done,
-    /// It failed and is tried again soon.
-    Failed,
+text_enum! {
+    /// The state of a run.
+    pub enum RunState, "A run is DONE, FAILED, PARKED or STOPPED.";
+    /// The command succeeded.
+    Done = "DONE",
+    /// It failed, and will be retried soon.
+    Failed = "FAILED",
     /// It failed too often, and waits for a person.
-    Parked,
-    /// It was not tried: rules set each other off.
-    Stopped,
+    Parked = "PARKED",
+    /// It was not tried, because rules trigger each other.
+    Stopped = "STOPPED",
 }
 
 impl RunState {
-    /// All.
-    pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Parked, Self::Stopped];
-
-    /// The name in JSON and in the table, for example `DONE`.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Done => "DONE",
-            Self::Failed => "FAILED",
-            Self::Parked => "PARKED",
-            Self::Stopped => "STOPPED",
-        }
-    }
-
-    /// The name for people.
+    /// Returns the name for people.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Done => "Done",
@@ -66,18 +50,7 @@ impl RunState {
     }
 }
 
-impl FromStr for RunState {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let found = Self::ALL.into_iter().find(|state| state.as_str().eq_ignore_ascii_case(text.trim()));
-        found.ok_or_else(|| Invalid::new("A run is DONE, FAILED, PARKED or STOPPED."))
-    }
-}
-
-text_value!(RunState);
-
-/// One run of a rule, as stored and as JSON shows it.
+/// A run of a rule, as stored and in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
@@ -85,32 +58,32 @@ pub struct Run {
     pub id: RunId,
     /// The rule.
     pub rule: RuleId,
-    /// What the rule was called then.
+    /// The name of the rule at that time.
     pub rule_name: Name,
-    /// What set it off.
+    /// The event that triggered it.
     pub event: Event,
-    /// The command with what the event put in, as it was last tried.
+    /// The command with the values of the event, as it was last tried.
     pub command: String,
-    /// What became of it.
+    /// The state.
     pub state: RunState,
-    /// What it did or why it failed, in words.
+    /// What it did or why it failed, as text.
     pub result: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// 1 at first, one more with every attempt.
+    /// 1 at first, incremented with every attempt.
     pub version: Version,
     /// When it was first tried.
     pub created_at: Timestamp,
     /// When it was last tried.
     pub updated_at: Timestamp,
-    /// When it is tried again.
+    /// When it will be tried again.
     pub due: Option<Timestamp>,
-    /// Whether it stays for ever.
+    /// Whether it is kept forever.
     #[serde(default)]
     pub stays: bool,
 }
 
-/// The name of the run of a rule for an event: for a rule that runs once, the same for all events.
+/// Returns the id of the run of a rule for an event: for a rule that runs once, the same for all events.
 pub(super) fn run_id(rule: &Rule, event: &Event) -> RunId {
     match rule.repeat {
         RepeatPolicy::Always => id_of(rule, &event.id, event.at),
@@ -118,7 +91,7 @@ pub(super) fn run_id(rule: &Rule, event: &Event) -> RunId {
     }
 }
 
-/// The name of the record that an event was not answered.
+/// Returns the id of the record that an event was not answered.
 pub(super) fn stop_id(rule: &Rule, event: &Event) -> RunId {
     id_of(rule, &event.id, event.at)
 }
@@ -135,12 +108,12 @@ pub(super) fn run_key(id: RunId) -> Key {
     Key::new(format!("RUN#{id}"), RUN)
 }
 
-/// Which runs a list shows.
+/// A filter for lists of runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunFilter {
-    /// Only of this rule.
+    /// Only runs of this rule.
     pub rule: Option<RuleId>,
-    /// Only those that became this.
+    /// Only runs in this state.
     pub state: Option<RunState>,
 }
 
@@ -153,7 +126,7 @@ pub(super) fn partition(filter: RunFilter) -> (Index, String) {
     }
 }
 
-/// The place of a moment among the runs that are to be tried again.
+/// Returns the sort key of a retry time.
 pub(super) fn due_sort(due: Timestamp) -> String {
     format!("{:015}", due.as_millisecond().max(0))
 }
@@ -178,9 +151,9 @@ pub(super) fn run_item(run: &Run) -> Result<Item, StoreError> {
 }
 
 impl Run {
-    /// When it goes, in seconds; nothing if it stays.
+    /// Returns when it expires in Unix seconds, or `None` if it is kept forever.
     pub(super) fn expires_at(&self) -> Option<i64> {
-        let until = self.created_at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
+        let until = self.created_at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
         (!self.stays).then(|| until.as_second())
     }
 }

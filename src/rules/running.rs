@@ -1,7 +1,8 @@
-//! Running rules: for each event each rule that answers it, once.
+//! Runs rules: for each event, each rule that answers it, once.
 //!
-//! What always holds: the ledger has one entry for a rule and an event (for a rule that runs once, one at all), written
-//! with the effect; so whoever runs it again, at once or after days, gets the first outcome and changes nothing.
+//! Invariant: a rule and an event have one idempotency record, which is written with the effect (a rule that runs
+//! once has one record in total). So running a rule again, immediately or days later, returns the first outcome and
+//! changes nothing.
 
 use jiff::SignedDuration;
 
@@ -19,39 +20,39 @@ use crate::rules::Rules;
 use crate::rules::events::Event;
 use crate::rules::run::{Run, RunId, RunState};
 use crate::shared::audit::{Author, Cause};
-use crate::store::ledger::{Done, Idempotency, IdempotentRequest};
+use crate::store::idempotency::{Done, Idempotency, IdempotentRequest};
 use crate::store::{StoreError, WriteError};
 
-/// How many rules may stand behind each other in a row.
-pub const DEEPEST: u8 = 5;
+/// The maximum number of rules that may trigger each other in a row.
+pub const MAX_DEPTH: u8 = 5;
 /// How often a run is tried before it waits for a person.
-pub const ATTEMPTS: u32 = 3;
-/// Failed runs that one sweep tries again.
-const AT_A_SWEEP: i32 = 25;
+pub const MAX_ATTEMPTS: u32 = 3;
+/// The number of failed runs that one sweep retries.
+const RUNS_PER_SWEEP: i32 = 25;
 
 impl Rules {
-    /// Runs a rule for an event, if it was not run for it yet.
+    /// Runs a rule for an event, unless it has run for it before.
     ///
     /// # Errors
-    /// [`StoreError`] if the store failed; running it again is right.
+    /// [`StoreError`] if the store failed; it is safe to repeat.
     pub(crate) async fn run(&self, rule: &Rule, event: &Event) -> Result<(), StoreError> {
-        if event.depth >= DEEPEST {
+        if event.depth >= MAX_DEPTH {
             let words = format!(
-                "Depth {DEEPEST} reached: {} rules in a row led to this event, so this one did nothing. Rules that set each other off never end by themselves.",
+                "Depth {MAX_DEPTH} reached: {} rules in a row led to this event, so this one did nothing. Rules that set each other off never end by themselves.",
                 event.depth
             );
             let stopped = self.record(rule, event, run::stop_id(rule, event), RunState::Stopped, words, None);
-            return self.begin_run(&Run { attempts: 0, due: None, ..stopped }).await;
+            return self.insert_run(&Run { attempts: 0, due: None, ..stopped }).await;
         }
         let id = run::run_id(rule, event);
         if self.get_run(id).await?.is_some() {
             return Ok(());
         }
         let (state, words, command) = match self.attempt(rule, event, id).await? {
-            Tried { result: Ok(words), command } => (RunState::Done, words, command),
-            Tried { result: Err(words), command } => (RunState::Failed, words, command),
+            AttemptResult { result: Ok(words), command } => (RunState::Done, words, command),
+            AttemptResult { result: Err(words), command } => (RunState::Failed, words, command),
         };
-        self.begin_run(&self.record(rule, event, id, state, words, command)).await
+        self.insert_run(&self.record(rule, event, id, state, words, command)).await
     }
 
     fn record(
@@ -76,44 +77,45 @@ impl Rules {
             version: Version::FIRST,
             created_at: now,
             updated_at: now,
-            due: (state == RunState::Failed).then(|| now.saturating_add(wait(1)).unwrap_or(now)),
+            due: (state == RunState::Failed).then(|| now.saturating_add(retry_delay(1)).unwrap_or(now)),
             stays: rule.repeat == RepeatPolicy::Once && state != RunState::Stopped,
         }
     }
 }
 
-/// How long a failed run waits after so many attempts.
-fn wait(attempts: u32) -> SignedDuration {
+/// Returns how long a failed run waits after this many attempts.
+fn retry_delay(attempts: u32) -> SignedDuration {
     SignedDuration::from_mins(5_i64.saturating_pow(attempts.saturating_sub(1)).min(60))
 }
 
-/// What an attempt came to, and the command as it was tried.
-struct Tried {
+/// The result of an attempt, and the command that was tried.
+struct AttemptResult {
     result: Result<String, String>,
     command: Option<String>,
 }
 
 impl Rules {
-    async fn attempt(&self, rule: &Rule, event: &Event, id: RunId) -> Result<Tried, StoreError> {
+    async fn attempt(&self, rule: &Rule, event: &Event, id: RunId) -> Result<AttemptResult, StoreError> {
         let command = match rule.command.command(event) {
             Ok(command) => command,
-            Err(invalid) => return Ok(Tried { result: Err(invalid.to_string()), command: None }),
+            Err(invalid) => return Ok(AttemptResult { result: Err(invalid.to_string()), command: None }),
         };
         let by = Author {
             actor: Actor::new(format!("Rule {}", rule.name)),
             cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
         };
-        // All commands in one future make a large one, and this one is part of many.
+        // A future with all commands is large, and this one is part of many.
         let executed = Box::pin(self.commands.execute(&command, &by, Some(self.once(rule, id))));
         let result = match executed.await {
             Ok(outcome) => Ok(outcome_words(&outcome)),
-            Err(error) => Err(failure_words(outage(error)?)),
+            Err(error) => Err(failure_words(unless_outage(error)?)),
         };
-        Ok(Tried { result, command: Some(command.to_string()) })
+        Ok(AttemptResult { result, command: Some(command.to_string()) })
     }
 
-    /// The ledger's entry of a run. It knows the rule and the event, and not the command: a rule that is mended between two
-    /// attempts is still the same rule. The stream tells an event for a day; what runs once is never forgotten.
+    /// Returns the idempotent request of a run. It identifies the rule and the event but not the command: a rule
+    /// that is fixed between two attempts is still the same rule. The stream delivers an event for a day; the
+    /// record of a rule that runs once never expires.
     fn once(&self, rule: &Rule, id: RunId) -> IdempotentRequest {
         let scope = format!("rule:{}", rule.id);
         let entry = |key: &str| IdempotentRequest::forever(&scope, key, &[key.as_bytes()]);
@@ -124,8 +126,9 @@ impl Rules {
     }
 }
 
-/// Why a command failed, if it was not because the store did not answer: that passes, and is nobody's fault.
-fn outage(error: AutomationError) -> Result<AutomationError, StoreError> {
+/// Returns a command's error, unless the store was unavailable: that is temporary, and says nothing about the
+/// command.
+fn unless_outage(error: AutomationError) -> Result<AutomationError, StoreError> {
     match error {
         AutomationError::Store(error)
         | AutomationError::Order(OrderError::Store(error) | OrderError::Lead(LeadError::Store(error)))
@@ -140,27 +143,28 @@ fn outage(error: AutomationError) -> Result<AutomationError, StoreError> {
 }
 
 impl Rules {
-    /// One more attempt of a run, and the run after it.
-    async fn run_again(&self, rule: &Rule, before: &Run) -> Result<Run, StoreError> {
-        let Tried { result, command } = self.attempt(rule, &before.event, before.id).await?;
+    /// Tries a run once more, and returns the run after that.
+    async fn try_again(&self, rule: &Rule, before: &Run) -> Result<Run, StoreError> {
+        let AttemptResult { result, command } = self.attempt(rule, &before.event, before.id).await?;
         let now = self.clock.now();
         let attempts = before.attempts + 1;
         let (state, result) = match result {
             Ok(words) => (RunState::Done, words),
-            Err(words) if attempts < ATTEMPTS => (RunState::Failed, words),
+            Err(words) if attempts < MAX_ATTEMPTS => (RunState::Failed, words),
             Err(words) => (RunState::Parked, words),
         };
-        let due = (state == RunState::Failed).then(|| now.saturating_add(wait(attempts)).unwrap_or(now));
+        let due =
+            (state == RunState::Failed).then(|| now.saturating_add(retry_delay(attempts)).unwrap_or(now));
         let command = command.unwrap_or_else(|| before.command.clone());
         let version = before.version.next();
         Ok(Run { command, state, result, attempts, version, updated_at: now, due, ..before.clone() })
     }
 
-    /// Tries a parked run again, or one that waits for its next attempt.
+    /// Retries a run that waits for a person or for its next attempt.
     ///
     /// # Errors
-    /// [`RuleError::NoSuchRun`], [`RuleError::RunConflict`], [`RuleError::NotToRepeat`], [`RuleError::NotFound`] if the rule is
-    /// gone.
+    /// [`RuleError::NoSuchRun`], [`RuleError::RunConflict`], [`RuleError::NotToRepeat`], [`RuleError::NotFound`] if
+    /// the rule was deleted.
     pub async fn retry(
         &self,
         id: RunId,
@@ -169,8 +173,10 @@ impl Rules {
     ) -> Result<Done<Run>, RuleError> {
         let before = self.find_run(id).await?;
         if before.version != expected || matches!(before.state, RunState::Done | RunState::Stopped) {
-            // A repeated request finds what it did itself.
-            if let Some(answer) = store::recalled(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+            // A repeated request finds its own first result here.
+            if let Some(answer) =
+                store::replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)?
+            {
                 return Ok(Done::Replayed(answer));
             }
             let stale = before.version != expected;
@@ -181,13 +187,13 @@ impl Rules {
             });
         }
         let rule = self.find(before.rule).await?;
-        let after = self.run_again(&rule, &before).await?;
-        let write = Idempotency::record(idempotency, self.begin_again(&before, &after)?, &after)?;
+        let after = self.try_again(&rule, &before).await?;
+        let write = Idempotency::record(idempotency, self.update_run(&before, &after)?, &after)?;
         match self.dynamo.write(write).await {
             Ok(()) => Ok(Done::Now(after)),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(WriteError::Refused(refusal)) => {
-                match store::recalled(Idempotency::recall(idempotency, &refusal)?)? {
+                match store::replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
                     Some(answer) => Ok(Done::Replayed(answer)),
                     None => Err(RuleError::RunConflict(Box::new(self.find_run(id).await?))),
                 }
@@ -196,28 +202,33 @@ impl Rules {
     }
 }
 
-/// How many failures of the store in a row end a sweep: then it is the store that fails, and not one rule.
-const MOST_FAILURES: u32 = 3;
+/// This many consecutive failures end a sweep, because they mean that the store fails and not one rule.
+const MAX_CONSECUTIVE_FAILURES: u32 = 3;
 
-/// What failed of many things, of which none holds up the next.
+/// The failures of independent steps, of which none blocks the next.
 #[derive(Default)]
 struct Failures {
-    in_a_row: u32,
+    consecutive: u32,
     last: Option<StoreError>,
 }
 
 impl Failures {
-    /// Notes what one thing came to, and says whether to go on.
-    fn note(&mut self, what: &'static str, id: impl std::fmt::Display, done: Result<(), StoreError>) -> bool {
+    /// Records the result of a step, and returns whether to continue.
+    fn record(
+        &mut self,
+        what: &'static str,
+        id: impl std::fmt::Display,
+        done: Result<(), StoreError>,
+    ) -> bool {
         match done {
-            Ok(()) => self.in_a_row = 0,
+            Ok(()) => self.consecutive = 0,
             Err(error) => {
-                tracing::warn!(what, %id, %error, "it failed and is tried again by the next sweep");
-                self.in_a_row += 1;
+                tracing::warn!(what, %id, %error, "it failed; the next sweep will retry it");
+                self.consecutive += 1;
                 self.last = Some(error);
             }
         }
-        self.in_a_row < MOST_FAILURES
+        self.consecutive < MAX_CONSECUTIVE_FAILURES
     }
 
     fn end(self) -> Result<(), StoreError> {
@@ -226,15 +237,15 @@ impl Failures {
 }
 
 impl Rules {
-    /// Tries the failed runs again whose time has come. Those of a rule that is gone or switched off are parked. A run that
-    /// fails holds up none of the others.
+    /// Retries the failed runs that are due. A run whose rule was deleted or switched off stops and waits for a
+    /// person. A run that fails does not block the others.
     ///
     /// # Errors
     /// The last [`StoreError`].
     pub(crate) async fn retry_due(&self, rules: &[Rule]) -> Result<(), StoreError> {
         let mut failures = Failures::default();
-        for before in self.due_runs(self.clock.now(), AT_A_SWEEP).await? {
-            if !failures.note("run", before.id, self.retry_one(rules, &before).await) {
+        for before in self.due_runs(self.clock.now(), RUNS_PER_SWEEP).await? {
+            if !failures.record("run", before.id, self.retry_one(rules, &before).await) {
                 break;
             }
         }
@@ -243,11 +254,11 @@ impl Rules {
 
     async fn retry_one(&self, rules: &[Rule], before: &Run) -> Result<(), StoreError> {
         let after = match rules.iter().find(|rule| rule.id == before.rule) {
-            Some(rule) if rule.enabled => self.run_again(rule, before).await?,
+            Some(rule) if rule.enabled => self.try_again(rule, before).await?,
             rule => self.parked(before, rule.is_none()),
         };
-        match self.dynamo.write(self.begin_again(before, &after)?).await {
-            // Another process has tried it, and its outcome stays.
+        match self.dynamo.write(self.update_run(before, &after)?).await {
+            // Another process has tried it. Its outcome stays.
             Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
             Err(WriteError::Store(error)) => Err(error),
         }
@@ -265,7 +276,7 @@ impl Rules {
         }
     }
 
-    /// Runs the rules whose time has come. A rule that fails holds up none of the others.
+    /// Runs the rules that are due by their schedule. A rule that fails does not block the others.
     ///
     /// # Errors
     /// The last [`StoreError`].
@@ -274,7 +285,7 @@ impl Rules {
         let mut failures = Failures::default();
         for rule in rules {
             let Some(event) = rule.due(now) else { continue };
-            if !failures.note("rule", rule.id, self.run(rule, &event).await) {
+            if !failures.record("rule", rule.id, self.run(rule, &event).await) {
                 break;
             }
         }

@@ -1,8 +1,8 @@
-//! The runs of rules: what set each off, what it did and what came of it. Kept for 30 days; that of a rule that runs
-//! once stays.
+//! The runs of rules: their triggers, commands and outcomes. Runs are kept for 30 days; the run of a rule that runs
+//! once is kept forever.
 //!
-//! What always holds: a rule and an event have one run, whose id is made of both, so that it is written once however
-//! often the event is told.
+//! Invariant: a rule and an event have one run, whose id is derived from both, so it is written once however often
+//! the event is delivered.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,15 +18,15 @@ use crate::store::{
     Condition, Cursor, CursorError, GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item,
 };
 
-use super::run::{LIST, Run, RunFilter, RunId, RunState, TOGETHER, due_sort, partition, run_item, run_key};
+use super::run::{LIST, MAX_KEYS, Run, RunFilter, RunId, RunState, due_sort, partition, run_item, run_key};
 
 impl Rules {
-    /// One run, read consistently, if there is one.
+    /// Returns a run, read consistently, if it exists.
     pub(super) async fn get_run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         self.dynamo.get(&run_key(id)).await?.map(from_item).transpose()
     }
 
-    /// One run, read consistently.
+    /// Returns a run, read consistently.
     ///
     /// # Errors
     /// [`RuleError::NoSuchRun`].
@@ -34,8 +34,8 @@ impl Rules {
         self.get_run(id).await?.ok_or(RuleError::NoSuchRun(id))
     }
 
-    /// Writes the first attempt of a run. Where somebody else has written it, theirs stays.
-    pub(super) async fn begin_run(&self, run: &Run) -> Result<(), StoreError> {
+    /// Writes the first attempt of a run. If another process has written it, that one stays.
+    pub(super) async fn insert_run(&self, run: &Run) -> Result<(), StoreError> {
         let write = self.dynamo.guarded_write().put("run", run_item(run)?, Condition::Absent);
         match self.dynamo.write(write).await {
             Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
@@ -43,24 +43,24 @@ impl Rules {
         }
     }
 
-    /// The write of one more attempt over the run as it was.
-    pub(super) fn begin_again(&self, before: &Run, after: &Run) -> Result<GuardedWrite, StoreError> {
+    /// Returns the write of the next attempt, on condition that the run has not changed.
+    pub(super) fn update_run(&self, before: &Run, after: &Run) -> Result<GuardedWrite, StoreError> {
         let same = Condition::is_number("version", before.version.get());
         Ok(self.dynamo.guarded_write().put("run", run_item(after)?, same))
     }
 }
 
-/// One page of runs.
+/// A page of runs.
 #[derive(Debug)]
 pub struct RunPage {
     /// The runs, newest first.
     pub runs: Vec<Run>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Rules {
-    /// A page of runs, newest first, of at most `limit`.
+    /// Returns a page of at most `limit` runs, newest first.
     ///
     /// # Errors
     /// [`RuleError::Cursor`] for a cursor of another list.
@@ -76,7 +76,7 @@ impl Rules {
         Ok(RunPage { runs, next })
     }
 
-    /// The runs of a page, and where the next one begins.
+    /// Returns the ids of the runs of a page, and the cursor of the next page.
     async fn run_ids(
         &self,
         filter: RunFilter,
@@ -91,7 +91,7 @@ impl Rules {
             let id: RunId = id.parse().map_err(|_| CursorError)?;
             select = select.after(&id.to_string(), &run_key(id));
         }
-        let mut ids = self.due_ids(&select).await?;
+        let mut ids = self.select_ids(&select).await?;
         let more = ids.len() > usize::from(limit);
         ids.truncate(limit.into());
         let next = ids.last().filter(|_| more).map(|id| Cursor::after([id.to_string()]).encode(LIST));
@@ -100,26 +100,26 @@ impl Rules {
 }
 
 impl RunFilter {
-    /// Whether a run passes. An index is a moment old.
+    /// Returns whether a run passes the filter. An index may be slightly old.
     fn admits(&self, run: &Run) -> bool {
         self.state.is_none_or(|state| run.state == state) && self.rule.is_none_or(|rule| run.rule == rule)
     }
 }
 
-/// What the page of rules shows beside them.
+/// The runs on the page of rules.
 #[derive(Debug)]
 pub(super) struct Overview {
     /// Runs that wait for a person.
     pub parked: Vec<Run>,
     /// A page of runs, newest first.
     pub page: RunPage,
-    /// The last runs of rules.
+    /// The last run of each rule.
     pub last: Vec<LastRun>,
 }
 
 impl Rules {
-    /// What the page of rules shows beside them: a page of runs, those that wait for a person, and the last run of each of
-    /// these rules. Three calls, and one more for each hundred of what is shown.
+    /// Returns the runs for the page of rules: a page of runs, those that wait for a person, and the last run of
+    /// each of these rules. Takes three calls, plus one for each further hundred items.
     ///
     /// # Errors
     /// [`RuleError::Cursor`] for a cursor of another list.
@@ -136,11 +136,11 @@ impl Rules {
         let ((parked, _), (listed, next)) = (parked, listed);
         let mut keys: Vec<Key> = parked.iter().chain(&listed).map(|id| run_key(*id)).collect();
         keys.extend(rules.iter().map(|rule| last::key(*rule)));
-        // A run may be on both lists, and no read names a key twice.
-        let mut seen = HashSet::new();
-        keys.retain(|key| seen.insert(key.clone()));
+        // A run may be in both lists, but a read must not contain a key twice.
+        let mut unique = HashSet::new();
+        keys.retain(|key| unique.insert(key.clone()));
         let (mut runs, mut last) = (HashMap::new(), Vec::new());
-        for keys in keys.chunks(TOGETHER) {
+        for keys in keys.chunks(MAX_KEYS) {
             for item in self.dynamo.get_all(keys).await? {
                 if let Some(read) = last::read(&item) {
                     last.push(read?);
@@ -157,15 +157,15 @@ impl Rules {
         Ok(Overview { parked: of(parked, waiting), page: RunPage { runs: of(listed, filter), next }, last })
     }
 
-    /// Failed runs whose time has come, at most `limit`.
+    /// Returns at most `limit` failed runs that are due.
     pub(super) async fn due_runs(&self, now: Timestamp, limit: i32) -> Result<Vec<Run>, StoreError> {
         let (_, partition) = partition(RunFilter { rule: None, state: Some(RunState::Failed) });
         let range =
             Select::index(schema::STATUS_SCORE, partition, limit).between("0", format!("{}~", due_sort(now)));
-        let ids = self.due_ids(&range).await?;
+        let ids = self.select_ids(&range).await?;
         let keys: Vec<Key> = ids.iter().map(|id| run_key(*id)).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
-        // One that cannot be read is not tried, and holds up none of the others.
+        // A run that cannot be read is not retried, and does not block the others.
         let mut runs: Vec<Run> = items.into_iter().filter_map(readable).collect();
         runs.retain(|run| run.state == RunState::Failed && run.due.is_some_and(|due| due <= now));
         Ok(runs)
@@ -178,7 +178,7 @@ fn readable(item: Item) -> Option<Run> {
 }
 
 impl Rules {
-    async fn due_ids(&self, select: &Select) -> Result<Vec<RunId>, StoreError> {
+    async fn select_ids(&self, select: &Select) -> Result<Vec<RunId>, StoreError> {
         let page = self.dynamo.select(select).await?;
         let id = |item: &Item| item.get(schema::PK)?.as_s().ok()?.strip_prefix("RUN#")?.parse().ok();
         Ok(page.items.iter().filter_map(id).collect())

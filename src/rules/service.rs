@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The service of this feature and its dependencies. Its methods are in one file per use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -17,7 +17,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The feature, built of what it needs.
+    /// Creates the service.
     pub fn new(services: &Services, commands: Commands) -> Self {
         let Services { dynamo, background, clock, rng, .. } = services.clone();
         Self { dynamo, background, clock, rng, commands }

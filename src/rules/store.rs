@@ -1,13 +1,13 @@
-//! Rules in the table: all in one partition, so that an event is held against all of them with one consistent read.
+//! Rules in the table: all in one partition, so that one consistent read matches an event against all of them.
 //!
-//! What always holds: there are never more than 100; a change is of the version that it names.
+//! Invariants: there are never more than 100 rules; a change applies to the version that it names.
 
 use super::domain::{Rule, RuleChange, RuleId, Settings};
 use super::error::RuleError;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::rules::Rules;
-use crate::store::ledger::{Answer, Done, Idempotency, Lookup};
+use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
 use crate::store::schema::SK;
 use crate::store::{
     Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute,
@@ -21,20 +21,21 @@ fn rule_key(id: RuleId) -> Key {
     Key::new(RULES, id.to_string())
 }
 
-/// How many rules there are: what keeps them few is part of each creation.
+/// Returns the key of the number of rules. Each creation checks it against the maximum.
 fn count_key() -> Key {
     Key::new("RULES#COUNT", "COUNT")
 }
 
 impl Rules {
-    /// All rules, oldest first, read consistently. One that cannot be read is logged and left out, so that the others run.
+    /// Returns all rules, oldest first, read consistently. A rule that cannot be read is logged and skipped, so
+    /// that the others run.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn all(&self) -> Result<Vec<Rule>, StoreError> {
         let (mut rules, mut start): (Vec<Rule>, Option<Key>) = (Vec::new(), None);
         loop {
-            let mut select = Select::partition(RULES, i32::try_from(Rule::MOST).unwrap_or(i32::MAX));
+            let mut select = Select::partition(RULES, i32::try_from(Rule::MAX_COUNT).unwrap_or(i32::MAX));
             if let Some(last) = &start {
                 select = select.after("", last);
             }
@@ -53,17 +54,17 @@ impl Rules {
     }
 }
 
-/// One page of rules.
+/// A page of rules.
 #[derive(Debug)]
 pub struct RulePage {
     /// The rules, oldest first.
     pub rules: Vec<Rule>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Rules {
-    /// A page of rules, oldest first, read consistently. One call.
+    /// Returns a page of rules, oldest first, read consistently. Takes one call.
     ///
     /// # Errors
     /// [`RuleError::Cursor`] for a cursor of another list.
@@ -84,7 +85,7 @@ impl Rules {
         Ok(RulePage { rules, next })
     }
 
-    /// One rule, read consistently.
+    /// Returns a rule, read consistently.
     ///
     /// # Errors
     /// [`RuleError::NotFound`].
@@ -103,23 +104,26 @@ impl Rules {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, Rule>>,
     ) -> Result<Done<Rule>, RuleError> {
-        let settings = settings.checked().map_err(misfit)?;
+        let settings = settings.validated().map_err(validation_error)?;
         let now = self.clock.now();
         let rule = Rule::new(RuleId::new(now, &self.rng.bytes()), settings, now, by.clone());
-        let room =
-            Condition::Any(vec![Condition::Absent, Condition::LessThan("number", to_attribute(Rule::MOST)?)]);
+        let below_maximum = Condition::Any(vec![
+            Condition::Absent,
+            Condition::LessThan("number", to_attribute(Rule::MAX_COUNT)?),
+        ]);
         let write = self
             .dynamo
             .guarded_write()
             .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
-            .update("count", &count_key(), &Update::default().add("number", 1), room);
+            .update("count", &count_key(), &Update::default().add("number", 1), below_maximum);
         match self.dynamo.write(Idempotency::record(idempotency, write, &rule)?).await {
             Ok(()) => Ok(Done::Now(rule)),
-            Err(WriteError::Refused(refusal)) => match recalled(Idempotency::recall(idempotency, &refusal)?)?
-            {
-                Some(answer) => Ok(Done::Replayed(answer)),
-                None => Err(RuleError::TooMany),
-            },
+            Err(WriteError::Refused(refusal)) => {
+                match replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
+                    Some(answer) => Ok(Done::Replayed(answer)),
+                    None => Err(RuleError::TooMany),
+                }
+            }
             Err(WriteError::Store(error)) => Err(error.into()),
         }
     }
@@ -140,7 +144,7 @@ impl Rules {
         if before.version != expected {
             return Err(RuleError::Conflict(Box::new(before)));
         }
-        let after = before.changed(change, self.clock.now(), by.clone()).map_err(misfit)?;
+        let after = before.changed(change, self.clock.now(), by.clone()).map_err(validation_error)?;
         let same = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
         match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
@@ -150,7 +154,7 @@ impl Rules {
         }
     }
 
-    /// Deletes a rule. What it has run stays in the list of runs.
+    /// Deletes a rule. Its runs stay in the list of runs.
     ///
     /// # Errors
     /// [`RuleError::NotFound`], [`RuleError::Conflict`].
@@ -175,12 +179,12 @@ impl Rules {
     }
 }
 
-fn misfit((field, invalid): (&'static str, crate::base::values::Invalid)) -> RuleError {
+fn validation_error((field, invalid): (&'static str, crate::base::values::Invalid)) -> RuleError {
     RuleError::Validation { field, invalid }
 }
 
-pub(super) fn recalled(recall: Lookup) -> Result<Option<Answer>, RuleError> {
-    match recall {
+pub(super) fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, RuleError> {
+    match lookup {
         Lookup::Same(answer) => Ok(Some(answer)),
         Lookup::Other => Err(RuleError::KeyOfAnotherRequest),
         Lookup::Nothing => Ok(None),

@@ -1,7 +1,7 @@
-//! The command of a rule: a line with places for what is known of the event, such as `{orderId}`. Pure.
+//! The command of a rule: a line with placeholders for fields of the event, such as `{orderId}`. Pure.
 //!
-//! What always holds: what an event puts in is a value and never read as part of the line, whatever characters it has;
-//! a line that is kept can be right for some event of its rule.
+//! Invariants: a value of an event is never parsed as part of the line, whatever characters it contains; a stored
+//! line can be valid for some event of its rule.
 
 use std::str::FromStr;
 
@@ -12,10 +12,10 @@ use crate::base::values::{Invalid, text_value};
 use crate::commands::domain::Command;
 use crate::commands::grammar;
 use crate::commands::specs;
-use crate::commands::specs::Wrong;
+use crate::commands::specs::CommandError;
 use crate::rules::events::{Event, EventKind};
 
-/// A command with places for an event's fields.
+/// A command with placeholders for fields of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommandLine(String);
@@ -23,45 +23,46 @@ pub struct CommandLine(String);
 impl CommandLine {
     const MAX_CHARS: usize = 1_000;
 
-    /// The line as it was typed.
+    /// Returns the line as typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether some event of this kind can make a command of it.
+    /// Checks that some event of this kind can produce a valid command.
     ///
     /// # Errors
-    /// What is wrong: a place for what such an event does not have, or a parameter that can never be right.
+    /// The error: a placeholder that such an event does not fill, or a parameter that can never be valid.
     pub fn check(&self, kind: EventKind) -> Result<(), Invalid> {
         let (name, parameters) = self.parts()?;
         let sample =
             |field: &str| kind.fields().iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
         let mut filled = Vec::new();
         for (parameter, value) in parameters {
-            let value = fill(&value, sample).map_err(|place| unknown_place(&place, kind))?;
+            let value =
+                fill(&value, sample).map_err(|placeholder| unknown_placeholder(&placeholder, kind))?;
             filled.push((parameter, Value::String(value)));
         }
-        specs::read(&name, &filled).map(drop).map_err(|wrong| Invalid::new(in_words(&wrong)))
+        specs::read(&name, &filled).map(drop).map_err(|wrong| Invalid::new(message_of(&wrong)))
     }
 
-    /// The command for an event.
+    /// Returns the command for an event.
     ///
     /// # Errors
-    /// Why the event makes none, in words.
+    /// Why the event does not produce a valid command.
     pub fn command(&self, event: &Event) -> Result<Command, Invalid> {
         let (name, parameters) = self.parts()?;
         let mut filled = Vec::new();
         for (parameter, value) in parameters {
-            let value = fill(&value, |field| event.get(field)).map_err(|place| {
-                Invalid::new(format!("{parameter}: This {} has no {{{place}}}.", event.kind))
+            let value = fill(&value, |field| event.get(field)).map_err(|placeholder| {
+                Invalid::new(format!("{parameter}: This {} has no {{{placeholder}}}.", event.kind))
             })?;
             filled.push((parameter, Value::String(value)));
         }
-        specs::read(&name, &filled).map_err(|wrong| Invalid::new(in_words(&wrong)))
+        specs::read(&name, &filled).map_err(|wrong| Invalid::new(message_of(&wrong)))
     }
 
     fn parts(&self) -> Result<(String, Vec<(String, String)>), Invalid> {
-        grammar::unread(&self.0).map_err(Invalid::new)
+        grammar::parse_unfilled(&self.0).map_err(Invalid::new)
     }
 }
 
@@ -81,7 +82,7 @@ impl FromStr for CommandLine {
 
 text_value!(CommandLine);
 
-fn in_words(wrong: &[Wrong]) -> String {
+fn message_of(wrong: &[CommandError]) -> String {
     let words = wrong.iter().map(|wrong| match &wrong.parameter {
         Some(parameter) => format!("{parameter}: {}", wrong.message),
         None => wrong.message.clone(),
@@ -89,20 +90,20 @@ fn in_words(wrong: &[Wrong]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn unknown_place(place: &str, kind: EventKind) -> Invalid {
+fn unknown_placeholder(placeholder: &str, kind: EventKind) -> Invalid {
     let offered: Vec<_> = kind.fields().iter().map(|(name, _)| format!("{{{name}}}")).collect();
     let offer = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
-    Invalid::new(format!("{kind} has no {{{place}}}; it offers {offer}."))
+    Invalid::new(format!("{kind} has no {{{placeholder}}}; it offers {offer}."))
 }
 
-/// The text with each `{name}` replaced, or the first name that has no value. Braces around anything else are text.
+/// Replaces each `{name}` in a text, or returns the first name without a value. Other braces are plain text.
 fn fill<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('{') {
         filled.push_str(before);
-        let place = behind.split_once('}').filter(|(name, _)| is_name(name));
-        let Some((name, after)) = place else {
+        let placeholder = behind.split_once('}').filter(|(name, _)| is_name(name));
+        let Some((name, after)) = placeholder else {
             filled.push('{');
             rest = behind;
             continue;
@@ -118,7 +119,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// `order_id` and `orderId` are one name.
+/// Converts a name to camel case: `order_id` and `orderId` are the same name.
 fn camel_case(name: &str) -> String {
     let mut parts = name.split('_');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_filled_from_the_event() {
+    fn placeholders_are_filled_from_the_event() {
         for (kind, text, command) in [
             (
                 EventKind::OrderCreated,
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_be_right_is_refused_in_words() {
+    fn a_command_that_can_never_be_valid_is_refused() {
         for (kind, text, words) in [
             (
                 EventKind::LeadCreated,
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_a_value_makes_no_command() {
+    fn a_missing_event_field_is_an_error() {
         let mut event = event(EventKind::LeadCreated);
         event.fields.remove("state");
         let invalid = line("get_leads state={state}").command(&event).unwrap_err().to_string();
@@ -223,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_an_event_puts_in_stays_a_value(name in "[a-z\"\\\\{}=# ]{1,40}") {
+        fn an_event_field_is_never_parsed_as_syntax(name in "[a-z\"\\\\{}=# ]{1,40}") {
             let mut event = event(EventKind::OrderDeleted);
             event.fields.insert("customerName".to_owned(), name.clone());
             let line = line("create_order customer_name={customerName} customer_email=a@b.example requested_states=NY");

@@ -17,21 +17,21 @@ fn changes_rules(context: &PageContext) -> bool {
     context.account.as_ref().is_some_and(|account| account.role == Role::Administrator)
 }
 
-/// All rules, and what they ran.
+/// All rules and their runs.
 #[derive(Template)]
 #[template(path = "automation/rules.html")]
 pub(super) struct RulesPage {
     pub(super) context: PageContext,
-    /// Why what was just asked was not done.
+    /// Why the last request was refused.
     pub(super) refusal: Option<String>,
     pub(super) rules: Vec<RuleView>,
     /// Runs that wait for a person.
     pub(super) parked: Vec<RunView>,
-    /// Runs of all kinds, newest first.
+    /// All runs, newest first.
     pub(super) runs: Vec<RunView>,
-    /// The rule whose runs these are, if not of all.
+    /// The name of the rule that the runs are filtered by.
     pub(super) of_rule: Option<String>,
-    /// Where the next runs begin.
+    /// The address of the next page of runs.
     pub(super) next: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl RulesPage {
     }
 }
 
-/// A rule as the list shows it.
+/// A rule in the list.
 pub(super) struct RuleView {
     id: String,
     name: String,
@@ -68,7 +68,7 @@ impl From<LastRun> for LastView {
 }
 
 impl RuleView {
-    /// The rules, each with its last run.
+    /// Returns the rules, each with its last run.
     pub(super) fn all(rules: Vec<Rule>, last: Vec<LastRun>) -> Vec<Self> {
         let mut last: HashMap<RuleId, LastRun> = last.into_iter().map(|last| (last.rule, last)).collect();
         rules.into_iter().map(|rule| Self::of(&rule, last.remove(&rule.id))).collect()
@@ -100,7 +100,7 @@ impl RuleView {
     }
 }
 
-/// A run as the lists show it.
+/// A run in the lists.
 pub(super) struct RunView {
     id: String,
     version: u64,
@@ -136,7 +136,7 @@ impl From<Run> for RunView {
 }
 
 impl RunView {
-    /// The name of the state in style sheets.
+    /// Returns the name of the state's style.
     fn tone(&self) -> &'static str {
         match self.state {
             RunState::Done => "good",
@@ -150,19 +150,19 @@ impl RunView {
     }
 }
 
-/// The form of a rule, new or not, also for the loser of a race.
+/// The form of a rule. It also shows a conflict.
 #[derive(Template)]
 #[template(path = "automation/rule.html")]
 pub(super) struct RulePage {
     pub(super) context: PageContext,
-    /// The rule and the version that the form is of; none for a new rule.
+    /// The id and version of the edited rule; `None` for a new rule.
     pub(super) rule: Option<(String, u64)>,
     pub(super) typed: Typed,
     /// The fields as the person saw them.
     pub(super) base: Typed,
     pub(super) wrong: Messages,
     pub(super) conflict: Option<ConflictView>,
-    /// What makes a repeated form one rule.
+    /// The key that makes a repeated form one rule.
     pub(super) key: String,
 }
 
@@ -192,7 +192,7 @@ impl RulePage {
     }
 }
 
-/// What somebody else did to a rule while it was edited.
+/// Another person's changes to a rule while it was edited.
 pub(super) struct ConflictView {
     who: String,
     when: DisplayTime,
@@ -203,12 +203,12 @@ struct ConflictField {
     label: &'static str,
     now: String,
     yours: String,
-    /// Whether both changed it.
+    /// Whether both people changed it differently.
     overlaps: bool,
 }
 
 impl ConflictView {
-    /// Where the fresh rule or the person's typing differ from what the person saw.
+    /// Returns the fields that the fresh rule or the person changed from what the person saw.
     pub(super) fn of(fresh: &Rule, base: &Typed, typed: &Typed) -> Self {
         let now = Typed::of_rule(fresh);
         let field = |(name, label): (&str, &'static str)| {

@@ -1,25 +1,25 @@
-//! Who changed something, when, and because of which rule.
+//! Audit data of a change: who, when, and by which rule.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
 
-/// Which rule brought a change about, and how many rules stand behind it in a row.
+/// The rule that caused a change, and its depth in a chain of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// The rule's id.
     pub rule: String,
-    /// 1 for a rule that an event set off which no rule had caused.
+    /// The length of the chain: 1 if the rule reacted to an event that no rule caused.
     pub depth: u8,
 }
 
-/// Who changes something: a person or program, or a rule on someone's behalf.
+/// The author of a change: a person or program, or a rule on their behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
-    /// As the history names them.
+    /// The actor in the history.
     pub actor: Actor,
-    /// The rule, if it is one.
+    /// The rule, if a rule made the change.
     pub cause: Option<Cause>,
 }
 
@@ -29,13 +29,13 @@ impl From<Actor> for Author {
     }
 }
 
-/// Who and when, as one change stamps all that it writes.
+/// The audit data that one change adds to everything it writes.
 #[derive(Debug, Clone)]
 pub struct AuditStamp {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The author.
     pub actor: Actor,
-    /// The rule, if a rule did it.
+    /// The rule, if a rule made the change.
     pub cause: Option<Cause>,
 }

@@ -1,4 +1,4 @@
-//! What several features need and no feature owns.
+//! Code that several features need and no feature owns.
 
 pub mod audit;
 pub mod search;

@@ -1,9 +1,9 @@
-//! Search by words, for whatever is found so.
+//! Search by words, for every feature that offers it.
 //!
-//! Every word typed must be the beginning of some word of the thing. The longest typed word is looked up in the
-//! index; the others are checked against the list of all words that each index item carries. An item also carries
-//! how many characters its word shares with the thing's alphabetically earlier words: a typed word no longer than
-//! that has found the thing at the earlier word already, so each thing is found once, on whatever page.
+//! A record matches if every typed word is the beginning of one of its words. The longest typed word is looked up in
+//! the index; the others are checked against the list of all words in each index item. An index item also stores how
+//! many characters its word shares with the record's alphabetically earlier words. If a typed word is no longer than
+//! that, an earlier word already found the record. So each record is found once, on whatever page.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -18,21 +18,21 @@ use crate::store::{
     Condition, Cursor, CursorError, Dynamo, Item, Key, Select, StoreError, to_attribute, to_item,
 };
 
-/// The form in which words are compared: lower case, without accents, compatibility forms unfolded (NFKD).
+/// Normalizes text for comparison: lowercase, without accents, compatibility forms decomposed (NFKD).
 pub fn fold(text: &str) -> String {
     text.to_lowercase().nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
 }
 
-/// A word as the index keeps it.
+/// A word in the index.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexWord {
     /// The folded word.
     pub word: String,
-    /// How many of its first characters some alphabetically earlier word of the same thing has too.
+    /// The number of its first characters that it shares with an alphabetically earlier word of the same record.
     pub shared: usize,
 }
 
-/// The words by which a thing is found, in alphabetical order, each once.
+/// Returns the words of a record for the index, sorted and without duplicates.
 pub fn index_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<IndexWord> {
     let folded: BTreeSet<String> = words.into_iter().map(fold).filter(|word| !word.is_empty()).collect();
     let mut earlier = "";
@@ -44,12 +44,13 @@ pub fn index_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<IndexWor
     index
 }
 
-/// In a sorted list, the word right before shares the longest beginning of all earlier words.
+/// Returns the number of common first characters. In a sorted list, no earlier word shares more than the previous
+/// one.
 fn shared_chars(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
-/// What was typed into a search field, at least one word.
+/// The text of a search field, with at least one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {
     typed: String,
@@ -60,10 +61,10 @@ pub struct SearchQuery {
 impl SearchQuery {
     const MAX_CHARS: usize = 200;
 
-    /// Reads what was typed; nothing but white space is no query.
+    /// Parses the text of a search field, or returns `None` if it is only white space.
     ///
     /// # Errors
-    /// [`Invalid`] if it is too long or holds control characters.
+    /// [`Invalid`] if it is too long or contains control characters.
     pub fn parse(typed: &str) -> Result<Option<Self>, Invalid> {
         if typed.chars().count() > Self::MAX_CHARS {
             return Err(Invalid::new("A search has at most 200 characters."));
@@ -72,7 +73,7 @@ impl SearchQuery {
             return Err(Invalid::new("A search has no control characters."));
         }
         let words: BTreeSet<String> = typed.split_whitespace().map(fold).flat_map(folded_words).collect();
-        // A word that begins another typed word says nothing that the other does not say.
+        // A word that is the beginning of another typed word adds nothing.
         let begins_another =
             |word: &String| words.iter().any(|other| other != word && other.starts_with(word.as_str()));
         let mut words: Vec<String> = words.iter().filter(|word| !begins_another(word)).cloned().collect();
@@ -81,33 +82,34 @@ impl SearchQuery {
         Ok(Some(Self { typed: typed.trim().to_owned(), longest, others: words }))
     }
 
-    /// As it was typed, without white space around it.
+    /// Returns the typed text, without white space around it.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// The word to look up in the index.
+    /// Returns the word to look up in the index.
     pub fn longest(&self) -> &str {
         &self.longest
     }
 
-    /// The other words, which the thing must have too.
+    /// Returns the other words, which the record must have too.
     pub fn others(&self) -> &[String] {
         &self.others
     }
 }
 
-/// Folding may unfold one character into several with spaces between (U+00A8 is a space and a combining mark).
+/// Splits folded text, because folding may turn one character into several with spaces (U+00A8 is a space and a
+/// combining mark).
 fn folded_words(folded: String) -> Vec<String> {
     folded.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Where the words of one kind of thing stand in the table.
+/// The part of the table with the words of one kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordIndex {
-    /// What its partitions begin with; the word's first character follows.
+    /// The prefix of its partitions, before the word's first character.
     pub prefix: &'static str,
-    /// The name of its cursors.
+    /// The name of its list in cursors.
     pub list: &'static str,
 }
 
@@ -127,22 +129,23 @@ impl WordIndex {
         format!("{}{}", self.prefix, word.chars().next().unwrap_or_default())
     }
 
-    /// Where a word of a thing stands. Words hold no space, so a space ends the word in a sort key.
+    /// Returns the key of a record's word. Words contain no space, so a space separates the word and the id.
     pub fn key(self, word: &str, id: &impl Display) -> Key {
         Key::new(self.partition(word), format!("{word} {id}"))
     }
 
-    /// The items of all words of a thing; `more` says whose they are and what a search may filter by.
+    /// Creates the items for all words of a record. `more` identifies the record and holds the attributes for
+    /// filters.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] if `more` is no map.
+    /// [`StoreError::Malformed`] if `more` is not a map.
     pub fn items(
         self,
         words: &[IndexWord],
         id: &impl Display,
         more: &impl Serialize,
     ) -> Result<Vec<Item>, StoreError> {
-        // Each word has a space before it, so "contains a space and these letters" is "a word begins with them".
+        // Each word has a space before it, so "contains a space and these letters" means "a word begins with them".
         let all: String = words.iter().map(|indexed| format!(" {}", indexed.word)).collect();
         let item = |indexed: &IndexWord| {
             to_item(&self.key(&indexed.word, id), &WordItem { shared: indexed.shared, words: &all, more })
@@ -150,8 +153,8 @@ impl WordIndex {
         words.iter().map(item).collect()
     }
 
-    /// The index items of what a query finds, at most `limit`, and where the next page begins. One call. A search
-    /// whose other words or filter drop much may end before its page is full.
+    /// Returns the index items that a query finds, at most `limit`, and the cursor of the next page, with one call.
+    /// If the other words or the filter drop many items, a page may have fewer than `limit`.
     ///
     /// # Errors
     /// [`CursorError`] for a cursor of another list, [`StoreError`] if the store failed.
@@ -197,7 +200,7 @@ impl WordIndex {
         if let Some(text) = cursor {
             let cursor = Cursor::<1>::decode(self.list, text)?;
             let [sort] = cursor.parts();
-            // DynamoDB refuses to start outside of the range.
+            // DynamoDB rejects a start key outside of the range.
             if !sort.starts_with(word) {
                 return Err(CursorError.into());
             }
@@ -207,8 +210,8 @@ impl WordIndex {
     }
 }
 
-/// How often a query finds a thing of these words, as [`WordIndex::find`] does with DynamoDB's conditions: for tests of
-/// features that are searched.
+/// Returns how often a query finds a record with these words, with the same conditions as [`WordIndex::find`]. For
+/// tests of features with a search.
 #[cfg(test)]
 pub(crate) fn hits(words: &[IndexWord], query: &SearchQuery) -> usize {
     let has = |typed: &String| words.iter().any(|indexed| indexed.word.starts_with(typed.as_str()));
@@ -223,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_of_200_characters_is_read_and_one_of_201_is_refused_in_words() {
+    fn a_query_has_at_most_200_characters() {
         assert!(SearchQuery::parse(&"é".repeat(200)).unwrap().is_some());
         assert!(SearchQuery::parse(&"a ".repeat(100)).unwrap().is_some());
         assert!(SearchQuery::parse(&"a".repeat(201)).is_err());

@@ -1,4 +1,4 @@
-//! What features are built of.
+//! The dependencies of features.
 
 use crate::base::blocking::BlockingPool;
 use crate::base::clock::Clock;
@@ -6,19 +6,19 @@ use crate::base::rng::Rng;
 use crate::base::telemetry::Heartbeats;
 use crate::store::Dynamo;
 
-/// The table, and what differs between the places where the application runs. Cheap to clone.
+/// The table, and the services that differ between hosts. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// The table.
     pub dynamo: Dynamo,
-    /// The same table, for work that no request waits for.
+    /// The same table, for background work.
     pub background: Dynamo,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Randomness.
+    /// The source of randomness.
     pub rng: Rng,
-    /// Where slow work is done.
+    /// The pool for slow work.
     pub blocking: BlockingPool,
-    /// What the workers of this process report.
+    /// The progress of this process's workers.
     pub heartbeats: Heartbeats,
 }

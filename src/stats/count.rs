@@ -1,4 +1,4 @@
-//! Counts changes: each once, in transactions of what was counted of the records and the counters.
+//! Counts changes exactly once: each transaction writes the counters together with what was counted for each record.
 
 use std::collections::HashMap;
 
@@ -18,53 +18,53 @@ use crate::store::{
     Condition, GuardedWrite, Item, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
 };
 
-/// The sort key of what was counted of a record.
+/// The sort key of the item that says what was counted for a record.
 const COUNTED: &str = "COUNTED";
-/// What was counted of so many records is read in one call.
-const READ_TOGETHER: usize = 100;
-/// Calls that are made at the same time, where that makes sense.
-const AT_ONCE: usize = 32;
-/// Attributes of states that one transaction changes: DynamoDB's expressions are of 4 KB at most, and a change of a state
-/// takes some 20 bytes.
+/// The number of records whose counted state one call reads.
+const READ_BATCH: usize = 100;
+/// The number of concurrent calls.
+const CONCURRENCY: usize = 32;
+/// The most attributes of states that one transaction changes. DynamoDB limits an expression to 4 KB, and each
+/// attribute takes about 20 bytes of it.
 const STATE_ATTRIBUTES: usize = 100;
-/// How long it is remembered that a record went: longer than any stream tells of it, in seconds.
-const GONE_FOR: i64 = 30 * 24 * 60 * 60;
+/// How long the counted state of a deleted record is kept, in seconds. No stream delivers a change after that time.
+const DELETED_RETENTION_SECS: i64 = 30 * 24 * 60 * 60;
 
-/// From which change on nothing was counted, and why.
+/// The first change that was not counted, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("the change was not counted: {cause}")]
 pub struct ProjectionError {
-    /// The place of the change.
+    /// The change's position in the stream.
     pub sequence: Sequence,
-    /// What failed.
+    /// The failure.
     #[source]
     pub cause: StoreError,
-    /// Whether it is this change that cannot be read. Otherwise the changes could not be counted together.
+    /// Whether this change is unreadable. Otherwise writing a group of changes failed.
     pub is_unreadable: bool,
 }
 
 impl Statistics {
-    /// Counts what changes of leads and orders make of the statistics: each change once, however often it is told.
+    /// Counts changes of leads and orders. Each change counts once, however often the stream delivers it.
     ///
     /// # Errors
-    /// [`ProjectionError`]: all changes before that one are counted. Counting them all again is right.
+    /// [`ProjectionError`]: all changes before the named one are counted. It is safe to count all of them again.
     pub async fn count(&self, changes: &[Change]) -> Result<(), ProjectionError> {
-        let (sightings, broken) = sightings(changes);
-        if let Some(first) = sightings.first() {
+        let (stream_records, broken) = stream_records(changes);
+        if let Some(first) = stream_records.first() {
             let sequence = first.sequence.clone();
-            let counted = self.count_all(&sightings).await;
+            let counted = self.count_all(&stream_records).await;
             counted.map_err(|cause| ProjectionError { sequence, cause, is_unreadable: false })?;
         }
         broken.map_or(Ok(()), Err)
     }
 }
 
-/// What counts of some changes in the order in which they happened, up to the first that cannot be read.
-fn sightings(changes: &[Change]) -> (Vec<StreamRecord>, Option<ProjectionError>) {
-    let (mut sightings, mut broken) = (Vec::new(), None);
+/// Reads the changes of leads and orders, in stream order, up to the first unreadable one.
+fn stream_records(changes: &[Change]) -> (Vec<StreamRecord>, Option<ProjectionError>) {
+    let (mut stream_records, mut broken) = (Vec::new(), None);
     for change in changes {
         match StreamRecord::of(change) {
-            Ok(sighting) => sightings.extend(sighting),
+            Ok(change) => stream_records.extend(change),
             Err(cause) => {
                 let sequence = change.sequence.clone();
                 broken = Some(ProjectionError { sequence, cause, is_unreadable: true });
@@ -72,56 +72,56 @@ fn sightings(changes: &[Change]) -> (Vec<StreamRecord>, Option<ProjectionError>)
             }
         }
     }
-    sightings.sort_by(|one, other| one.sequence.cmp(&other.sequence));
-    (sightings, broken)
+    stream_records.sort_by(|one, other| one.sequence.cmp(&other.sequence));
+    (stream_records, broken)
 }
 
 impl Statistics {
-    async fn count_all(&self, sightings: &[StreamRecord]) -> Result<(), StoreError> {
+    async fn count_all(&self, stream_records: &[StreamRecord]) -> Result<(), StoreError> {
         let mut retries = self.background.retries();
         loop {
-            if self.try_to_count(sightings).await? {
+            if self.try_to_count(stream_records).await? {
                 return Ok(());
             }
             retries.backoff().await?;
         }
     }
 
-    /// Counts what is not counted yet; says whether nobody else counted the same meanwhile.
-    async fn try_to_count(&self, sightings: &[StreamRecord]) -> Result<bool, StoreError> {
-        let records = by_record(sightings);
+    /// Counts what is not counted yet. Returns false if another worker counted the same records at the same time.
+    async fn try_to_count(&self, stream_records: &[StreamRecord]) -> Result<bool, StoreError> {
+        let records = group_by_record(stream_records);
         let epoch = Epoch::read(self).await?;
         let known = self.read_counters(&records).await?;
-        let as_of = sightings.iter().map(|sighting| sighting.at).max();
+        let as_of = stream_records.iter().map(|record| record.at).max();
         let steps = join(records.iter().filter_map(|record| Step::of(record, known.get(record.pk), &epoch)));
         let Some((last, others)) = steps.split_last() else { return Ok(true) };
-        // Their records differ, and what they add to the counters can be added in any order.
-        let at_once = if self.background.conflicts() { 1 } else { AT_ONCE };
+        // The steps write different records, and the counters can be added to in any order.
+        let concurrency = if self.background.conflicts() { 1 } else { CONCURRENCY };
         let writes: Vec<_> = others.iter().map(|step| step.write(self, &epoch, None)).collect();
-        let written: Vec<bool> = stream::iter(writes).buffer_unordered(at_once).try_collect().await?;
+        let written: Vec<bool> = stream::iter(writes).buffer_unordered(concurrency).try_collect().await?;
         if written.contains(&false) {
             return Ok(false);
         }
-        // Only now do the statistics stand for the time of the last change.
+        // The last step sets the time of the statistics, because all changes are counted only then.
         last.write(self, &epoch, as_of).await
     }
 }
 
-/// The sightings of one record, in order.
-struct Record<'a> {
+/// The changes of one record, in order.
+struct RecordChanges<'a> {
     pk: &'a str,
-    sightings: Vec<&'a StreamRecord>,
+    changes: Vec<&'a StreamRecord>,
 }
 
-/// The sightings by record, in the order of the records' first.
-fn by_record(sightings: &[StreamRecord]) -> Vec<Record<'_>> {
-    let mut records: Vec<Record<'_>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for sighting in sightings {
-        let place = *places.entry(&sighting.pk).or_insert(records.len());
-        match records.get_mut(place) {
-            Some(record) => record.sightings.push(sighting),
-            None => records.push(Record { pk: &sighting.pk, sightings: vec![sighting] }),
+/// Groups changes by record, in the order of each record's first change.
+fn group_by_record(stream_records: &[StreamRecord]) -> Vec<RecordChanges<'_>> {
+    let mut records: Vec<RecordChanges<'_>> = Vec::new();
+    let mut indexes: HashMap<&str, usize> = HashMap::new();
+    for change in stream_records {
+        let index = *indexes.entry(&change.pk).or_insert(records.len());
+        match records.get_mut(index) {
+            Some(record) => record.changes.push(change),
+            None => records.push(RecordChanges { pk: &change.pk, changes: vec![change] }),
         }
     }
     records
@@ -131,30 +131,31 @@ fn counted_key(pk: &str) -> Key {
     Key::new(pk, COUNTED)
 }
 
-/// Which records the counters have: those that were counted in this generation, and those that the recount took in
-/// which made it. A recount begins a new generation, which replaces the present one once all records are in it.
+/// The current generation of the statistics and the running recount. The counters include the records that were counted
+/// in this generation and those that the recount that started it included. When a recount has included all records, its
+/// counters replace the statistics and start the next generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Epoch {
-    /// What the last recount was called; none before the first.
+    /// The id of the last completed recount, or `None` before the first.
     pub generation: Option<String>,
-    /// What the recount is called that runs now.
+    /// The id of the running recount.
     pub recount: Option<String>,
 }
 
 impl Epoch {
-    /// What the statistics say. One call.
+    /// Reads the epoch from the table in one call.
     pub async fn read(statistics: &Statistics) -> Result<Self, StoreError> {
         let items = statistics.background.get_parts(&[stats_key()], &[GENERATION, RECOUNT]).await?;
         Ok(items.first().map(Self::of).unwrap_or_default())
     }
 
-    /// What the statistics item says.
+    /// Reads the epoch from the statistics item.
     pub fn of(item: &Item) -> Self {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         Self { generation: text(GENERATION), recount: text(RECOUNT) }
     }
 
-    /// What the counters have of a record.
+    /// Returns the shape that the counters include for a record.
     fn in_counters(&self, counted: Option<&Counted>) -> Option<Shape> {
         let has = |counted: &&Counted| {
             counted.generation == self.generation
@@ -163,13 +164,13 @@ impl Epoch {
         counted.filter(has).map(|counted| counted.shape)
     }
 
-    /// What the recount has of a record.
+    /// Returns the shape that the recount includes for a record.
     fn in_recount(&self, counted: Option<&Counted>) -> Option<Shape> {
         let has = |counted: &&Counted| self.recount.is_some() && counted.recount == self.recount;
         counted.filter(has).map(|counted| counted.shape)
     }
 
-    /// That the statistics still say this, and count by state.
+    /// Returns the condition that the statistics have this epoch and count by state.
     fn unchanged(&self) -> Result<Condition, StoreError> {
         let text = |text: &Option<String>| text.clone().map(AttributeValue::S);
         Ok(Condition::Same(vec![
@@ -181,17 +182,20 @@ impl Epoch {
 }
 
 impl Statistics {
-    /// What was counted of the records, by their partitions.
-    async fn read_counters(&self, records: &[Record<'_>]) -> Result<HashMap<String, Counted>, StoreError> {
+    /// Reads what was counted for the records, by partition.
+    async fn read_counters(
+        &self,
+        records: &[RecordChanges<'_>],
+    ) -> Result<HashMap<String, Counted>, StoreError> {
         let pks: Vec<&str> = records.iter().map(|record| record.pk).collect();
         self.read_counted(&pks).await
     }
 
-    /// What was counted of the records in these partitions.
+    /// Reads what was counted for the records in these partitions.
     pub(super) async fn read_counted(&self, pks: &[&str]) -> Result<HashMap<String, Counted>, StoreError> {
         let keys: Vec<Key> = pks.iter().map(|pk| counted_key(pk)).collect();
-        let reads: Vec<_> = keys.chunks(READ_TOGETHER).map(|keys| self.background.get_all(keys)).collect();
-        let items: Vec<Vec<Item>> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+        let reads: Vec<_> = keys.chunks(READ_BATCH).map(|keys| self.background.get_all(keys)).collect();
+        let items: Vec<Vec<Item>> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
         let pair = |item: Item| {
             let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned().unwrap_or_default();
             from_item(item).map(|counted| (pk, counted))
@@ -200,7 +204,7 @@ impl Statistics {
     }
 }
 
-/// Steps of different records, as few transactions as they fit into.
+/// Joins steps of different records into as few transactions as possible.
 pub(super) fn join(steps: impl IntoIterator<Item = Step>) -> Vec<Step> {
     let mut joined: Vec<Step> = Vec::new();
     for one in steps {
@@ -212,29 +216,29 @@ pub(super) fn join(steps: impl IntoIterator<Item = Step>) -> Vec<Step> {
     joined
 }
 
-/// One transaction of counting.
+/// One transaction that counts changes of one or more records.
 #[derive(Debug)]
 pub(super) struct Step {
     projection: Projection,
-    /// Of each record, what was counted when the step began, and what is now.
+    /// For each record: its partition, what was counted before, and what is counted now.
     records: Vec<(String, Option<Counted>, Counted)>,
 }
 
 impl Step {
-    /// What is new of a record, if anything is.
-    fn of(record: &Record<'_>, known: Option<&Counted>, epoch: &Epoch) -> Option<Self> {
+    /// Returns the step that counts a record's new changes, or `None` if all are counted.
+    fn of(record: &RecordChanges<'_>, known: Option<&Counted>, epoch: &Epoch) -> Option<Self> {
         let (mut projection, mut last) = (Projection::default(), known.cloned());
         let mut in_counters = epoch.in_counters(known);
-        for sighting in &record.sightings {
-            if last.as_ref().is_some_and(|counted| !counted.is_before(sighting)) {
+        for change in &record.changes {
+            if last.as_ref().is_some_and(|counted| !counted.is_before(change)) {
                 continue;
             }
-            let shape = sighting.shape();
-            projection.add(last.as_ref().map(|counted| counted.shape), in_counters, sighting);
+            let shape = change.shape();
+            projection.add(last.as_ref().map(|counted| counted.shape), in_counters, change);
             in_counters = Some(shape);
             last = Some(Counted {
-                sequence: sighting.sequence.clone(),
-                revision: Some(sighting.after),
+                sequence: change.sequence.clone(),
+                revision: Some(change.after),
                 shape,
                 generation: epoch.generation.clone(),
                 recount: epoch.recount.clone(),
@@ -246,12 +250,12 @@ impl Step {
             return None;
         }
         if epoch.recount.is_some() {
-            projection.next.add(epoch.in_recount(known), after.shape);
+            projection.recount.add(epoch.in_recount(known), after.shape);
         }
         Some(Self { projection, records: vec![(record.pk.to_owned(), known.cloned(), after)] })
     }
 
-    /// Takes a record into a recount as it is now, whatever was counted of it; nothing if it is there already.
+    /// Returns the step that includes a record's current state in a recount, or `None` if it is already included.
     pub fn of_recount(now: &StreamRecord, known: Option<&Counted>, epoch: &Epoch) -> Option<Self> {
         let (mut projection, shape) = (Projection::default(), now.shape());
         let (counted, in_counters) = (known.map(|known| known.shape), epoch.in_counters(known));
@@ -259,23 +263,23 @@ impl Step {
         if in_recount == Some(shape) && in_counters == Some(shape) {
             return None;
         }
-        // What happened to it and was never counted belongs to a day.
+        // Changes that were never counted still belong to a day.
         projection.add(counted, in_counters, now);
-        projection.next.add(in_recount, shape);
+        projection.recount.add(in_recount, shape);
         let sequence = known.map(|known| known.sequence.clone()).unwrap_or_default();
         let (generation, recount) = (epoch.generation.clone(), epoch.recount.clone());
         let after = Counted { sequence, revision: Some(now.after), shape, generation, recount };
         Some(Self { projection, records: vec![(now.pk.clone(), known.cloned(), after)] })
     }
 
-    /// Whether the step changes counters, and not only takes records into a recount.
+    /// Returns whether the step changes the statistics themselves, and not only the recount.
     pub fn corrects(&self) -> bool {
-        !self.projection.desk.is_nothing()
-            || self.projection.states.values().any(|state| !state.sums.is_nothing())
-            || self.projection.days.values().any(|day| !day.is_nothing())
+        !self.projection.totals.is_zero()
+            || self.projection.states.values().any(|state| !state.sums.is_zero())
+            || self.projection.days.values().any(|day| !day.is_zero())
     }
 
-    /// Whether another record's step can become part of this one.
+    /// Returns whether another record's step can join this transaction.
     fn fits(&self, other: &Self) -> bool {
         let items =
             self.records.len() + other.records.len() + self.projection.items() + other.projection.items();
@@ -288,7 +292,7 @@ impl Step {
         self.records.extend(other.records);
     }
 
-    /// Counts, and says whether nothing of it was counted by others in the meantime.
+    /// Writes the step. Returns false if another worker changed one of its items at the same time.
     pub async fn write(
         &self,
         statistics: &Statistics,
@@ -303,7 +307,7 @@ impl Step {
             };
             let mut item = to_item(&counted_key(pk), after)?;
             if after.shape == Shape::Gone {
-                let until = statistics.clock.now().as_second() + GONE_FOR;
+                let until = statistics.clock.now().as_second() + DELETED_RETENTION_SECS;
                 item.insert(TTL.to_owned(), to_attribute(until)?);
             }
             write = write.put("counted", item, same);
@@ -322,7 +326,7 @@ impl Step {
     }
 }
 
-/// That nothing was counted of a record since this was.
+/// Returns the condition that nothing was counted for a record since `counted`.
 fn unchanged(counted: &Counted) -> Result<Condition, StoreError> {
     let text = |text: &Option<String>| text.clone().map(AttributeValue::S);
     Ok(Condition::Same(vec![
@@ -341,12 +345,12 @@ fn add_counters(
 ) -> Result<GuardedWrite, StoreError> {
     let sums =
         |sums: &Sums| sums.changed().fold(Update::default(), |update, (name, by)| update.add(name, by));
-    // With each step, so that a recount sees whether it read the counters as they are.
-    let mut stats = sums(&projection.desk).add(REVISION, 1);
-    for (name, by) in projection.next.desk.changed() {
+    // Each step raises the revision, so that a recount notices a write since it read the counters.
+    let mut stats = sums(&projection.totals).add(REVISION, 1);
+    for (name, by) in projection.recount.totals.changed() {
         stats = stats.add(&next_attribute(name), by);
     }
-    for (state, sums) in &projection.next.states {
+    for (state, sums) in &projection.recount.states {
         for (stock, by) in sums.changed() {
             stats = stats.add(&next_attribute(&state_attribute(stock, *state)), by);
         }
@@ -354,9 +358,7 @@ fn add_counters(
     if let Some(as_of) = as_of {
         stats = stats.set(AS_OF, to_attribute(as_of)?);
     }
-    for (state, projection) in
-        projection.states.iter().filter(|(_, projection)| !projection.sums.is_nothing())
-    {
+    for (state, projection) in projection.states.iter().filter(|(_, projection)| !projection.sums.is_zero()) {
         for (stock, by) in projection.sums.changed() {
             stats = stats.add(&state_attribute(stock, *state), by);
         }
@@ -367,7 +369,7 @@ fn add_counters(
         };
     }
     write = write.update("stats", &stats_key(), &stats, epoch.unchanged()?);
-    for (date, projection) in projection.days.iter().filter(|(_, projection)| !projection.is_nothing()) {
+    for (date, projection) in projection.days.iter().filter(|(_, projection)| !projection.is_zero()) {
         write = write.update_derived("day", &day_key(*date), &sums(projection));
     }
     Ok(write)

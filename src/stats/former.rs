@@ -1,5 +1,6 @@
-//! Statistics by state in the form of earlier versions: one item for each state, in the partition of its queue. They are
-//! moved into the single statistics item in chunks, one transaction each, so that the sum of both is always right.
+//! Migrates the statistics by state of earlier versions, which had one item for each state in the partition of the
+//! state's queue. Batches of these items move into the single statistics item, one transaction for each batch, so that
+//! the sum of both is always correct.
 
 use super::{BY_STATE, REVISION, number, state_attribute, stats_key};
 use crate::base::values::UsState;
@@ -10,21 +11,22 @@ use crate::store::{Condition, Dynamo, Item, Key, StoreError, Update, WriteError,
 
 /// The sort key of a state's statistics.
 const COUNTED: &str = "COUNTED";
-/// States that are taken over in one transaction: an expression is of 4 KB at most.
-const TOGETHER: usize = 20;
+/// The number of states that one transaction migrates. DynamoDB limits an expression to 4 KB.
+const BATCH: usize = 20;
+
 fn key(state: UsState) -> Key {
     Key::new(state_partition(state), COUNTED)
 }
 
-/// Whether an earlier version counts a state under this key.
+/// Returns whether this is the key of a state's statistics of an earlier version.
 pub fn is_former(key: &Key) -> bool {
     key.sk == COUNTED && key.pk.starts_with("STATE#")
 }
 
-/// What is not yet taken over.
+/// Reads the items that are not migrated yet.
 ///
 /// # Errors
-/// [`StoreError`].
+/// [`StoreError`] if the store failed.
 pub(super) async fn read(dynamo: &Dynamo) -> Result<Vec<(UsState, Item)>, StoreError> {
     let keys: Vec<Key> = UsState::all().map(key).collect();
     let items = dynamo.get_all(&keys).await?;
@@ -33,10 +35,10 @@ pub(super) async fn read(dynamo: &Dynamo) -> Result<Vec<(UsState, Item)>, StoreE
 }
 
 impl Statistics {
-    /// Moves all statistics of earlier versions into the single item.
+    /// Migrates all statistics of earlier versions into the single item.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the store failed.
     pub async fn take_over(&self) -> Result<(), StoreError> {
         let mut retries = self.background.retries();
         loop {
@@ -47,9 +49,9 @@ impl Statistics {
         }
     }
 
-    /// One attempt. Returns false if an item changed while it was moved.
+    /// Makes one attempt. Returns false if an item changed at the same time.
     async fn try_to_take_over(&self) -> Result<bool, StoreError> {
-        for states in read(&self.background).await?.chunks(TOGETHER) {
+        for states in read(&self.background).await?.chunks(BATCH) {
             let mut sums = Update::default().add(REVISION, 1);
             let mut write = self.background.guarded_write();
             for (state, item) in states {
@@ -76,7 +78,7 @@ impl Statistics {
     }
 }
 
-/// The counts and the time of an item.
+/// Returns the counts and the time of an item.
 fn values(item: &Item) -> Vec<(String, Option<aws_sdk_dynamodb::types::AttributeValue>)> {
     let names = Stock::ALL.iter().map(Stock::slug).chain([super::AS_OF]);
     names.map(|name| (name.to_owned(), item.get(name).cloned())).collect()

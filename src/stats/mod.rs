@@ -1,9 +1,9 @@
-//! Statistics: what the table's stream counted of leads and orders, a moment old.
+//! Statistics: counts of leads and orders, projected from the table's stream and slightly late.
 //!
-//! What always holds: what is counted of one lead or order stands beside it with the revision that was counted last, and
-//! is written in one transaction with the counters; so each change counts once, however often and in whatever order the
-//! stream delivers it, and the counters are the sum of what stands beside the records. The revision is the record's own:
-//! a table that was restored from a backup has another stream, and is counted on all the same.
+//! Invariants: an item next to each lead or order says what was counted for it last, and at which revision. One
+//! transaction writes this item and the counters. Each change therefore counts once, however often and in whatever
+//! order the stream delivers it, and the counters equal the sum over these items. The revision comes from the record
+//! itself, so counting continues after a restore from a backup, when the table has a new stream.
 
 pub mod count;
 mod former;
@@ -26,26 +26,26 @@ use crate::leads::domain::{Status, Stock};
 use crate::shared::audit::Cause;
 use crate::store::{Item, Key, StoreError, from_item};
 
-/// What the stream counted.
+/// The counts of all leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
-    /// The time that it stands for: of the last change that was counted.
+    /// The time of the last counted change.
     pub as_of: Option<Timestamp>,
-    /// How many seconds they are behind the changes, if that is known and more than 5.
+    /// How many seconds the counts are behind the changes, if known and more than 5.
     pub late_by_seconds: Option<u64>,
-    /// All leads.
+    /// The number of leads.
     pub total: u64,
-    /// By status, all of them.
+    /// The number of leads of each status.
     pub by_status: Vec<StatusCount>,
-    /// By stock, all of them.
+    /// The number of leads of each stock.
     pub by_stock: Vec<StockCount>,
-    /// By state, all 51; leads without a state are in none.
+    /// The number of leads of each of the 51 states. Leads without a state are not included.
     pub by_state: Vec<StateCount>,
 }
 
 impl Stats {
-    /// The same, where readers know of a change at this time that may not be counted.
+    /// Sets the delay if a change at this time, known from elsewhere, is not counted yet.
     #[must_use]
     pub fn known_changed(self, changed: Option<Timestamp>, now: Timestamp) -> Self {
         let seconds = |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_secs());
@@ -56,47 +56,47 @@ impl Stats {
         Self { late_by_seconds: self.late_by_seconds.or(late), ..self }
     }
 
-    /// How far they are behind the changes, in words: `12 seconds`.
+    /// Returns how far the counts are behind the changes, as text: `12 seconds`.
     pub fn late(&self) -> Option<String> {
         let seconds = i64::try_from(self.late_by_seconds?).unwrap_or(i64::MAX);
         late_words(Some(SignedDuration::from_secs(seconds)))
     }
 }
 
-/// Leads of one status.
+/// The number of leads of one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StatusCount {
     /// The status.
     pub status: Status,
-    /// How many.
+    /// The number of leads.
     pub count: u64,
 }
 
-/// Leads of one stock.
+/// The number of leads of one stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StockCount {
     /// The stock.
     pub stock: Stock,
-    /// How many.
+    /// The number of leads.
     pub count: u64,
 }
 
-/// Leads of one state.
+/// The number of leads of one state, by stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StateCount {
     /// The state.
     pub state: UsState,
-    /// Free.
+    /// Free leads.
     pub unassigned: u64,
-    /// Out in open orders.
+    /// Leads in open orders.
     pub assigned: u64,
-    /// Delivered.
+    /// Leads delivered in fulfilled orders.
     pub fulfilled: u64,
-    /// Kept back.
+    /// Leads withheld from sale.
     pub withheld: u64,
 }
 
-/// What happened on one day in New York.
+/// The events of one day in America/New_York.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Day {
@@ -116,22 +116,22 @@ pub struct Day {
     pub leads_delivered: u64,
 }
 
-/// The most days that are read at once.
-const MOST_DAYS: u8 = 31;
-/// The attribute that says for which time a counter stands.
+/// The most days that one call returns.
+const MAX_DAYS: u8 = 31;
+/// The attribute with the time of the last counted change.
 const AS_OF: &str = "asOf";
-/// The attribute that says that the statistics count by state as well. Before, each state had an item.
+/// The attribute that says that the statistics item counts by state. Earlier versions had one item for each state.
 const BY_STATE: &str = "byState";
-/// The attribute that grows with every change of the statistics.
+/// The attribute that every write of the statistics increments.
 const REVISION: &str = "revision";
-/// The attribute that names the last recount.
+/// The attribute with the id of the last completed recount.
 const GENERATION: &str = "generation";
-/// The attribute that names the recount that runs.
+/// The attribute with the id of the running recount.
 const RECOUNT: &str = "recount";
-/// What the attributes of its counters begin with.
+/// The prefix of a running recount's counter attributes.
 const NEXT: &str = "n_";
 
-/// The attribute of a recount's counter.
+/// Returns the name of a recount's counter attribute.
 fn next_attribute(name: &str) -> String {
     format!("{NEXT}{name}")
 }
@@ -140,7 +140,7 @@ fn stats_key() -> Key {
     Key::new("STATS", "STATS")
 }
 
-/// Whether this is the key of the statistics.
+/// Returns whether this is the key of the statistics item.
 pub fn is_stats(key: &Key) -> bool {
     *key == stats_key()
 }
@@ -149,28 +149,28 @@ fn day_key(date: Date) -> Key {
     Key::new(format!("DAY#{date}"), "DAY")
 }
 
-/// The attribute that counts one stock of a state.
+/// Returns the name of the attribute that counts one stock of a state.
 fn state_attribute(stock: &str, state: UsState) -> String {
     format!("{stock}{state}")
 }
 
-/// The attribute that says which rule was behind the last change of a state's counts.
+/// Returns the name of the attribute with the rule that caused the last change of a state's counts.
 fn cause_attribute(state: UsState) -> String {
     format!("cause{state}")
 }
 
-/// A number of an item, 0 where it has none.
+/// Returns a number attribute, or 0 if the item does not have it.
 fn number(item: &Item, name: &str) -> i64 {
     let number = || item.get(name)?.as_n().ok()?.parse().ok();
     number().unwrap_or_default()
 }
 
-/// Less than nothing can only be a change that another one, not yet counted, makes up for.
+/// Shows a negative counter as 0. A counter is negative only until a change that is not counted yet makes up for it.
 fn at_least_zero(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-/// Counts by state in the statistics item.
+/// The counts by state in the statistics item.
 pub struct StateCounts<'a>(&'a Item);
 
 impl<'a> StateCounts<'a> {
@@ -179,43 +179,43 @@ impl<'a> StateCounts<'a> {
         Self(item)
     }
 
-    /// How many leads of a state there are of a stock, if that was ever counted.
+    /// Returns the number of leads of a state and stock, or `None` if none were ever counted.
     pub fn stored(&self, state: UsState, stock: Stock) -> Option<u64> {
         let name = state_attribute(stock.slug(), state);
         self.0.contains_key(&name).then(|| at_least_zero(number(self.0, &name)))
     }
 
-    /// What was behind the last change of a state's counts, if it was a rule.
+    /// Returns the rule that caused the last change of a state's counts, if a rule did.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] if it cannot be read.
+    /// [`StoreError::Malformed`] if the attribute cannot be read.
     pub fn cause(&self, state: UsState) -> Result<Option<Cause>, StoreError> {
         let cause = self.0.get(&cause_attribute(state)).cloned();
         cause
-            .map(|cause| from_item::<Caused>([("cause".to_owned(), cause)].into()))
+            .map(|cause| from_item::<WithCause>([("cause".to_owned(), cause)].into()))
             .transpose()
-            .map(|caused| caused.map(|Caused { cause }| cause))
+            .map(|with_cause| with_cause.map(|WithCause { cause }| cause))
     }
 }
 
 #[derive(Deserialize)]
-struct Caused {
+struct WithCause {
     cause: Cause,
 }
 
 impl Statistics {
-    /// The statistics, one read.
+    /// Reads the statistics in one call.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the store failed.
     pub async fn read(&self) -> Result<Stats, StoreError> {
         let item = self.dynamo.get(&stats_key()).await?;
-        // Earlier versions wrote the one item with those of states.
+        // Earlier versions wrote one item for each state besides this item.
         let is_former = |item: &Option<Item>| item.as_ref().is_some_and(|item| !item.contains_key(BY_STATE));
         let (mut item, mut former) = (item, Vec::new());
         if is_former(&item) {
             former = former::read(&self.dynamo).await?;
-            // They may have been taken over between the two reads.
+            // The items may have been migrated between the two reads.
             item = self.dynamo.get(&stats_key()).await?;
             if !is_former(&item) {
                 former.clear();
@@ -244,14 +244,14 @@ impl Statistics {
         })
     }
 
-    /// The days up to `last`, oldest first, `count` of them (at most 31).
+    /// Returns the last `count` days (at most 31) up to and including `last`, oldest first.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] if the store failed.
     pub async fn days(&self, last: Date, count: u8) -> Result<Vec<Day>, StoreError> {
         let before = |date: &Date| date.yesterday().ok();
         let mut dates: Vec<Date> =
-            std::iter::successors(Some(last), before).take(count.min(MOST_DAYS).into()).collect();
+            std::iter::successors(Some(last), before).take(count.min(MAX_DAYS).into()).collect();
         dates.reverse();
         let keys: Vec<Key> = dates.iter().map(|date| day_key(*date)).collect();
         let items = self.dynamo.get_all(&keys).await?;

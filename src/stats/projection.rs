@@ -1,8 +1,8 @@
-//! What changes make of the counters: sums of differences. Pure.
+//! Turns stream records into differences to add to the counters. Pure.
 //!
-//! What always holds: the counters of leads are the sum of what each lead is counted as, so a record's changes may be
-//! told with gaps and in any order as long as each is taken from what was counted before. Which change of a record is
-//! newer follows from the record itself, so that a restored table, with a stream of its own, is counted on.
+//! Invariants: the lead counters equal the sum over the shapes that were last counted for each lead. Each difference is
+//! taken from the shape counted before, so the stream may skip or reorder the changes of a record. The record itself
+//! says which of its changes is newer, so counting continues after a restore, when the table has a new stream.
 
 use std::collections::BTreeMap;
 
@@ -27,20 +27,20 @@ pub(super) const ORDERS_CREATED: &str = "ordersCreated";
 pub(super) const ORDERS_FULFILLED: &str = "ordersFulfilled";
 pub(super) const LEADS_DELIVERED: &str = "leadsDelivered";
 
-/// What is counted of a record.
+/// The part of a record that the counters depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Shape {
-    /// A lead that is there.
+    /// An existing lead.
     Lead { status: Status, stock: Stock, state: Option<UsState> },
-    /// An order, as far as it is written.
+    /// An order in its current phase.
     Order { stage: Phase },
-    /// A record that is not there any more.
+    /// A deleted record.
     Gone,
 }
 
-/// How far a record has come, by what it says itself. Greater is later: its version, then the progress of an order that
-/// keeps its version, then the time.
+/// Orders the images of a record by the record's own attributes. A greater revision is later. The version decides
+/// first, then the phase (an order changes its phase without a new version), then the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Revision {
     version: Version,
@@ -49,7 +49,7 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    /// The step of a record that is gone, which comes after all others of its version.
+    /// The step of a deleted record, which sorts after all other steps of its version.
     const GONE: u8 = u8::MAX;
 
     fn of_lead(lead: &LeadImage) -> Self {
@@ -70,37 +70,37 @@ impl Revision {
     }
 }
 
-/// What was counted of a record last, as it stands beside it.
+/// What was counted last for a record. It is stored next to the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Counted {
-    /// The place of the change that was counted. Only what has no revision is compared by it.
+    /// The stream position of the counted change. It is compared only if there is no revision.
     pub sequence: Sequence,
-    /// How far the record had come. Earlier versions did not write it.
+    /// The counted revision. Earlier versions of Holdfast did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
     pub shape: Shape,
-    /// The [generation](super::count::Epoch) of the statistics that it was counted in.
+    /// The [generation](super::count::Epoch) of the statistics in which the record was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<String>,
-    /// The recount that has taken it in.
+    /// The recount that included the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recount: Option<String>,
 }
 
 impl Counted {
-    /// Whether a change comes after what was counted. A reservation that is given back takes a lead to the version
-    /// before, so what follows directly from what was counted comes after it as well.
-    pub fn is_before(&self, sighting: &StreamRecord) -> bool {
+    /// Returns whether a change is newer than what was counted. Aborting a reservation takes a lead back to its
+    /// previous version, so a change that starts at the counted revision is newer too.
+    pub fn is_before(&self, record: &StreamRecord) -> bool {
         match self.revision {
-            Some(revision) => sighting.after > revision || sighting.before == Some(revision),
-            // The stream may be another one than that of the sequence, and then the shapes must fit.
-            None => sighting.sequence > self.sequence || sighting.shape_before() == Some(self.shape),
+            Some(revision) => record.after > revision || record.before == Some(revision),
+            // The sequence may come from an earlier stream. Then the change must start at the counted shape.
+            None => record.sequence > self.sequence || record.shape_before() == Some(self.shape),
         }
     }
 }
 
-/// What the counting reads of a lead.
+/// The attributes of a lead that are counted.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LeadImage {
@@ -112,7 +112,7 @@ struct LeadImage {
     updated_at: Timestamp,
 }
 
-/// What the counting reads of an order.
+/// The attributes of an order that are counted.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderImage {
@@ -129,24 +129,24 @@ enum Images {
     Order { before: Option<OrderImage>, after: Option<OrderImage> },
 }
 
-/// A change of a lead or an order, with what counts of it.
+/// A change of a lead or an order, reduced to what is counted.
 #[derive(Debug, Clone)]
 pub(super) struct StreamRecord {
     /// The record's partition.
     pub pk: String,
     pub sequence: Sequence,
-    /// When the change happened.
+    /// The time of the change.
     pub at: Timestamp,
-    /// How far the record had come before the change; nothing where it was created.
+    /// The revision before the change, or `None` if the change created the record.
     before: Option<Revision>,
-    /// How far the record has come with the change.
+    /// The revision after the change.
     pub after: Revision,
     images: Images,
     cause: Option<Cause>,
 }
 
 #[derive(Deserialize)]
-struct Caused {
+struct WithCause {
     #[serde(default)]
     cause: Option<Cause>,
 }
@@ -157,7 +157,7 @@ fn images<T: serde::de::DeserializeOwned>(change: &Change) -> Result<[Option<T>;
 }
 
 impl StreamRecord {
-    /// What counts of a change, if anything does.
+    /// Reads a change. Returns `None` if it changes neither a lead nor an order.
     pub fn of(change: &Change) -> Result<Option<Self>, StoreError> {
         let images = match change.key.sk.as_str() {
             LEAD => {
@@ -173,7 +173,7 @@ impl StreamRecord {
         let [before, after] = images.revisions();
         let Some(after) = after.or_else(|| before.map(Revision::gone)) else { return Ok(None) };
         let cause = match &change.after {
-            Some(item) => from_item::<Caused>(item.clone())?.cause,
+            Some(item) => from_item::<WithCause>(item.clone())?.cause,
             None => None,
         };
         let Change { key, sequence, at, .. } = change;
@@ -188,7 +188,7 @@ impl StreamRecord {
         }))
     }
 
-    /// What is counted of the record after the change.
+    /// Returns the record's shape after the change.
     pub fn shape(&self) -> Shape {
         let shape = match self.images {
             Images::Lead { after, .. } => after.map(Shape::of_lead),
@@ -197,7 +197,7 @@ impl StreamRecord {
         shape.unwrap_or(Shape::Gone)
     }
 
-    /// What is counted of the record before the change.
+    /// Returns the record's shape before the change, if the stream includes it.
     fn shape_before(&self) -> Option<Shape> {
         match self.images {
             Images::Lead { before, .. } => before.map(Shape::of_lead),
@@ -207,7 +207,7 @@ impl StreamRecord {
 }
 
 impl Images {
-    /// How far the record had come before and after.
+    /// Returns the revisions before and after the change.
     fn revisions(&self) -> [Option<Revision>; 2] {
         match self {
             Self::Lead { before, after } => {
@@ -230,7 +230,7 @@ impl Shape {
     }
 }
 
-/// Numbers by the name of their attribute.
+/// Differences by attribute name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sums(BTreeMap<&'static str, i64>);
 
@@ -249,25 +249,25 @@ impl Sums {
         other.0.iter().for_each(|(name, number)| self.add(name, *number));
     }
 
-    /// Those that are not nothing.
+    /// Returns the differences that are not zero.
     pub fn changed(&self) -> impl Iterator<Item = (&'static str, i64)> {
         self.0.iter().map(|(name, number)| (*name, *number)).filter(|(_, number)| *number != 0)
     }
 
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_zero(&self) -> bool {
         self.changed().next().is_none()
     }
 }
 
-/// What changes of a state's counter.
+/// The differences for the counters of one state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct StateTally {
+pub(super) struct StateSums {
     pub sums: Sums,
-    /// Of the changes that rules made, the one with the most rules behind it.
+    /// The deepest cause among the changes that rules made.
     pub cause: Option<Cause>,
 }
 
-impl StateTally {
+impl StateSums {
     fn add_all(&mut self, other: Self) {
         self.sums.add_all(&other.sums);
         self.note_cause(other.cause.as_ref());
@@ -281,86 +281,86 @@ impl StateTally {
     }
 }
 
-/// What some changes make of the counters of a recount.
+/// The differences for the counters of a running recount.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct NextTally {
-    pub desk: Sums,
+pub(super) struct RecountSums {
+    pub totals: Sums,
     pub states: BTreeMap<UsState, Sums>,
 }
 
-impl NextTally {
-    /// Adds the difference between what the recount has of a record and what is counted of it.
+impl RecountSums {
+    /// Adds the difference between the shape that the recount included and the record's shape.
     pub fn add(&mut self, counted: Option<Shape>, shape: Shape) {
         for (shape, number) in [(counted, -1), (Some(shape), 1)] {
             let Some(Shape::Lead { status, stock, state }) = shape else { continue };
-            self.desk.add_lead(status, stock, number);
+            self.totals.add_lead(status, stock, number);
             let Some(state) = state else { continue };
             self.states.entry(state).or_default().add(stock.slug(), number);
         }
     }
 
     fn add_all(&mut self, other: &Self) {
-        self.desk.add_all(&other.desk);
+        self.totals.add_all(&other.totals);
         for (state, sums) in &other.states {
             self.states.entry(*state).or_default().add_all(sums);
         }
     }
 
     fn attributes(&self) -> usize {
-        self.desk.changed().count() + self.states.values().map(|sums| sums.changed().count()).sum::<usize>()
+        self.totals.changed().count() + self.states.values().map(|sums| sums.changed().count()).sum::<usize>()
     }
 }
 
-/// What some changes make of the counters.
+/// The differences that a set of changes adds to the counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Projection {
-    pub desk: Sums,
-    pub states: BTreeMap<UsState, StateTally>,
+    pub totals: Sums,
+    pub states: BTreeMap<UsState, StateSums>,
     pub days: BTreeMap<Date, Sums>,
-    /// While a recount runs, what they make of its counters.
-    pub next: NextTally,
+    /// The differences for the counters of a running recount.
+    pub recount: RecountSums,
 }
 
 impl Projection {
-    /// How many items it changes, at the most.
+    /// Returns the largest number of counter items that these differences change.
     pub fn items(&self) -> usize {
         1 + self.days.len()
     }
 
-    /// How many attributes of states it changes, with their causes, and how many of a recount.
+    /// Returns the number of changed attributes of states, including their causes, and of a recount.
     pub fn state_attributes(&self) -> usize {
         let changed = self.states.values().map(|state| state.sums.changed().count());
-        let of_states: usize = changed.filter(|count| *count > 0).map(|count| count + 1).sum();
-        of_states + self.next.attributes()
+        let of_changed_states: usize = changed.filter(|count| *count > 0).map(|count| count + 1).sum();
+        of_changed_states + self.recount.attributes()
     }
 
-    /// Adds what other changes make of the counters.
+    /// Adds the differences of other changes.
     pub fn add_all(&mut self, other: Self) {
-        self.desk.add_all(&other.desk);
+        self.totals.add_all(&other.totals);
         for (state, projection) in other.states {
             self.states.entry(state).or_default().add_all(projection);
         }
         for (date, sums) in other.days {
             self.days.entry(date).or_default().add_all(&sums);
         }
-        self.next.add_all(&other.next);
+        self.recount.add_all(&other.recount);
     }
 
-    /// Adds the difference between what was counted of a record and what a change made of it. `in_counters` is what the
-    /// counters have of it, if they have it.
-    pub fn add(&mut self, counted: Option<Shape>, in_counters: Option<Shape>, sighting: &StreamRecord) {
-        self.move_lead(in_counters, sighting.shape(), sighting.cause.as_ref());
-        match sighting.images {
-            Images::Lead { before, after } => self.lead_days(counted, before, after),
-            Images::Order { before, after } => self.order_days(counted, before, after),
+    /// Adds the difference that a change makes. `counted` is the shape counted last for the record, `in_counters` the
+    /// shape that the counters include, if they include the record.
+    pub fn add(&mut self, counted: Option<Shape>, in_counters: Option<Shape>, record: &StreamRecord) {
+        self.move_lead(in_counters, record.shape(), record.cause.as_ref());
+        match record.images {
+            Images::Lead { before, after } => self.add_lead_to_days(counted, before, after),
+            Images::Order { before, after } => self.add_order_to_days(counted, before, after),
         }
     }
 
-    /// Moves a lead from where the counters have it to where it is.
+    /// Moves a lead from the shape that the counters include to its current shape.
     pub fn move_lead(&mut self, in_counters: Option<Shape>, shape: Shape, cause: Option<&Cause>) {
         for (shape, number) in [(in_counters, -1), (Some(shape), 1)] {
             let Some(Shape::Lead { status, stock, state }) = shape else { continue };
-            self.desk.add_lead(status, stock, number);
+            self.totals.add_lead(status, stock, number);
             let Some(state) = state else { continue };
             let projection = self.states.entry(state).or_default();
             projection.sums.add(stock.slug(), number);
@@ -368,10 +368,15 @@ impl Projection {
         }
     }
 
-    fn lead_days(&mut self, counted: Option<Shape>, before: Option<LeadImage>, after: Option<LeadImage>) {
+    fn add_lead_to_days(
+        &mut self,
+        counted: Option<Shape>,
+        before: Option<LeadImage>,
+        after: Option<LeadImage>,
+    ) {
         let Some(image) = after.or(before) else { return };
         if counted.is_none() {
-            self.on(image.created_at).add(LEADS_CREATED, 1);
+            self.day_mut(image.created_at).add(LEADS_CREATED, 1);
         }
         let was = match counted {
             Some(Shape::Lead { status, .. }) => Some(status),
@@ -381,31 +386,36 @@ impl Projection {
         let Some(after) = after.filter(|after| was != Some(after.status)) else { return };
         match after.status {
             Status::Prospect => {}
-            Status::Qualified => self.on(after.updated_at).add(LEADS_QUALIFIED, 1),
-            Status::Converted => self.on(after.updated_at).add(LEADS_CONVERTED, 1),
+            Status::Qualified => self.day_mut(after.updated_at).add(LEADS_QUALIFIED, 1),
+            Status::Converted => self.day_mut(after.updated_at).add(LEADS_CONVERTED, 1),
         }
     }
 
-    fn order_days(&mut self, counted: Option<Shape>, before: Option<OrderImage>, after: Option<OrderImage>) {
+    fn add_order_to_days(
+        &mut self,
+        counted: Option<Shape>,
+        before: Option<OrderImage>,
+        after: Option<OrderImage>,
+    ) {
         let Some(image) = after.or(before) else { return };
         let was = match counted {
             Some(Shape::Order { stage }) => Some(stage),
             _ => None,
         };
-        // One that was never seen before its end was there all the same.
-        let is_there = |stage: Phase| matches!(stage, Phase::Open | Phase::Fulfilled);
+        // An order whose first counted change is its fulfillment also counts as created.
+        let is_visible = |stage: Phase| matches!(stage, Phase::Open | Phase::Fulfilled);
         let stage = image.stage;
-        if is_there(stage) && !was.is_some_and(is_there) && counted != Some(Shape::Gone) {
-            self.on(image.created_at).add(ORDERS_CREATED, 1);
+        if is_visible(stage) && !was.is_some_and(is_visible) && counted != Some(Shape::Gone) {
+            self.day_mut(image.created_at).add(ORDERS_CREATED, 1);
         }
         if stage == Phase::Fulfilled && was != Some(Phase::Fulfilled) && counted != Some(Shape::Gone) {
-            let day = self.on(image.updated_at);
+            let day = self.day_mut(image.updated_at);
             day.add(ORDERS_FULFILLED, 1);
             day.add(LEADS_DELIVERED, image.lead_count.into());
         }
     }
 
-    fn on(&mut self, moment: Timestamp) -> &mut Sums {
+    fn day_mut(&mut self, moment: Timestamp) -> &mut Sums {
         self.days.entry(day_of(moment)).or_default()
     }
 }
@@ -443,17 +453,17 @@ mod tests {
         }
     }
 
-    fn sighting(change: &Change) -> StreamRecord {
+    fn record(change: &Change) -> StreamRecord {
         StreamRecord::of(change).unwrap().unwrap()
     }
 
-    /// What each change adds when they are counted in this order, and what is counted in the end.
+    /// Returns the sum of the differences when the changes are counted in this order.
     fn counted(changes: &[Change]) -> Projection {
         let (mut projection, mut shape) = (Projection::default(), None);
         for change in changes {
-            let sighting = sighting(change);
-            projection.add(shape, shape, &sighting);
-            shape = Some(sighting.shape());
+            let record = record(change);
+            projection.add(shape, shape, &record);
+            shape = Some(record.shape());
         }
         projection
     }
@@ -467,36 +477,34 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_counts_where_it_is_and_moves_as_it_changes() {
+    fn a_changed_lead_moves_between_counters() {
         let new = lead("PROSPECT", "UNASSIGNED", Some("NY"));
         let out = lead("QUALIFIED", "ASSIGNED", Some("CA"));
         let created = change("LEAD", 1, None, Some(new.clone()));
         let projection = counted(std::slice::from_ref(&created));
-        assert_eq!(of(&projection.desk), [("prospect", 1), ("total", 1), ("unassigned", 1)]);
+        assert_eq!(of(&projection.totals), [("prospect", 1), ("total", 1), ("unassigned", 1)]);
         assert_eq!(days(&projection), [("2026-10-31".to_owned(), vec![("leadsCreated", 1)])]);
 
         let projection = counted(&[created.clone(), change("LEAD", 2, Some(new), Some(out.clone()))]);
-        assert_eq!(of(&projection.desk), [("assigned", 1), ("qualified", 1), ("total", 1)]);
+        assert_eq!(of(&projection.totals), [("assigned", 1), ("qualified", 1), ("total", 1)]);
         let [ca, ny] = ["CA", "NY"].map(|code| of(&projection.states[&code.parse().unwrap()].sums));
         assert_eq!((ca, ny), (vec![("assigned", 1)], vec![]));
         assert_eq!(days(&projection)[1], ("2026-11-01".to_owned(), vec![("leadsQualified", 1)]));
 
         let projection = counted(&[created, change("LEAD", 3, Some(out), None)]);
-        assert!(
-            projection.desk.is_nothing() && projection.states.values().all(|state| state.sums.is_nothing())
-        );
+        assert!(projection.totals.is_zero() && projection.states.values().all(|state| state.sums.is_zero()));
     }
 
     #[test]
-    fn a_lead_that_was_there_before_the_counting_became_nothing_by_an_edit() {
+    fn an_edit_counts_a_lead_that_was_not_counted_before() {
         let qualified = lead("QUALIFIED", "UNASSIGNED", None);
         let projection = counted(&[change("LEAD", 5, Some(qualified.clone()), Some(qualified))]);
-        assert_eq!(of(&projection.desk), [("qualified", 1), ("total", 1), ("unassigned", 1)]);
+        assert_eq!(of(&projection.totals), [("qualified", 1), ("total", 1), ("unassigned", 1)]);
         assert_eq!(days(&projection), [("2026-10-31".to_owned(), vec![("leadsCreated", 1)])]);
     }
 
     #[test]
-    fn an_order_counts_when_it_is_there_and_when_it_is_fulfilled() {
+    fn an_order_counts_when_it_opens_and_when_it_is_fulfilled() {
         let stages = ["PREPARING", "OPEN", "OPEN", "FULFILLED", "FULFILLED"];
         let mut before = None;
         let mut changes = Vec::new();
@@ -508,7 +516,11 @@ mod tests {
         let created = ("2026-10-31".to_owned(), vec![("ordersCreated", 1)]);
         let fulfilled = ("2026-11-01".to_owned(), vec![("leadsDelivered", 7), ("ordersFulfilled", 1)]);
         assert_eq!(days(&counted(&changes)), [created.clone(), fulfilled.clone()]);
-        assert_eq!(days(&counted(&changes[3..])), [created.clone(), fulfilled], "its beginning was not told");
+        assert_eq!(
+            days(&counted(&changes[3..])),
+            [created.clone(), fulfilled],
+            "the stream did not deliver its creation"
+        );
         let deleted = change("ORDER", 9, Some(order("OPEN")), None);
         assert_eq!(days(&counted(&[changes[1].clone(), deleted])), std::slice::from_ref(&created));
         for stages in [["PREPARING", "ABORTED"], ["ABORTED", "ABORTED"]] {
@@ -518,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_with_the_most_rules_behind_it_is_kept() {
+    fn the_deepest_cause_is_kept() {
         let caused = |sequence, depth: u8| {
             let mut change = change("LEAD", sequence, None, Some(lead("PROSPECT", "ASSIGNED", Some("NY"))));
             let cause = to_attribute(Cause { rule: "r".to_owned(), depth }).unwrap();
@@ -529,7 +541,7 @@ mod tests {
         assert_eq!(projection.states[&"NY".parse().unwrap()].cause.as_ref().unwrap().depth, 3);
     }
 
-    /// A lead at a version, as it is counted.
+    /// A lead at a version.
     fn at(version: u64, updated: &str, stock: &str) -> Value {
         let mut lead = lead("PROSPECT", stock, Some("NY"));
         lead["version"] = version.into();
@@ -538,37 +550,37 @@ mod tests {
     }
 
     fn as_counted(change: &Change) -> Counted {
-        let sighting = sighting(change);
-        let (sequence, shape) = (sighting.sequence.clone(), sighting.shape());
-        Counted { sequence, revision: Some(sighting.after), shape, generation: None, recount: None }
+        let record = record(change);
+        let (sequence, shape) = (record.sequence.clone(), record.shape());
+        Counted { sequence, revision: Some(record.after), shape, generation: None, recount: None }
     }
 
     #[test]
-    fn the_record_itself_says_which_change_is_newer_and_not_the_stream() {
+    fn the_revision_decides_which_change_is_newer() {
         let (one, two, three) = ("2026-11-01T04:00:00Z", "2026-11-01T04:01:00Z", "2026-11-01T04:02:00Z");
         let free = at(1, one, "UNASSIGNED");
         let reserved = at(2, two, "ASSIGNED");
         let taken = at(2, three, "ASSIGNED");
         let created = change("LEAD", 900, None, Some(free.clone()));
         let reserve = change("LEAD", 1, Some(free.clone()), Some(reserved.clone()));
-        let give_back = change("LEAD", 2, Some(reserved), Some(free.clone()));
+        let abort = change("LEAD", 2, Some(reserved), Some(free.clone()));
         let take = change("LEAD", 3, Some(free.clone()), Some(taken.clone()));
         let delete = change("LEAD", 4, Some(taken), None);
-        let is_new = |counted: &Change, change: &Change| as_counted(counted).is_before(&sighting(change));
-        assert!(is_new(&created, &reserve), "of another stream, with a smaller number");
+        let is_new = |counted: &Change, change: &Change| as_counted(counted).is_before(&record(change));
+        assert!(is_new(&created, &reserve), "the new stream starts with smaller numbers");
         assert!(!is_new(&reserve, &created));
-        assert!(is_new(&reserve, &give_back), "the version before follows from what was counted");
-        assert!(!is_new(&take, &give_back), "another change led to the same version");
-        assert!(is_new(&give_back, &take) && is_new(&take, &delete) && !is_new(&delete, &take));
+        assert!(is_new(&reserve, &abort), "a return to the previous version starts at the counted revision");
+        assert!(!is_new(&take, &abort), "another change already reached this version");
+        assert!(is_new(&abort, &take) && is_new(&take, &delete) && !is_new(&delete, &take));
         assert!(!is_new(&delete, &created));
 
         let former = Counted { revision: None, ..as_counted(&created) };
-        assert!(former.is_before(&sighting(&reserve)), "a form without versions fits by its shape");
-        assert!(!former.is_before(&sighting(&delete)), "or is compared by its place in the stream");
+        assert!(former.is_before(&record(&reserve)), "without a revision, the shape decides");
+        assert!(!former.is_before(&record(&delete)), "or the stream position");
     }
 
     #[test]
-    fn an_order_goes_forward_without_a_new_version() {
+    fn the_phase_orders_changes_of_the_same_version() {
         let stages = ["PREPARING", "OPEN", "FULFILLED"].map(|stage| Some(order(stage)));
         let [preparing, open, fulfilled] = stages;
         let changes = [
@@ -579,13 +591,13 @@ mod tests {
         ];
         for (nth, counted) in changes.iter().enumerate() {
             for (other, change) in changes.iter().enumerate() {
-                assert_eq!(as_counted(counted).is_before(&sighting(change)), other > nth, "{nth} {other}");
+                assert_eq!(as_counted(counted).is_before(&record(change)), other > nth, "{nth} {other}");
             }
         }
     }
 
     #[test]
-    fn other_items_count_for_nothing_and_a_malformed_lead_is_an_error() {
+    fn other_items_are_ignored_and_a_malformed_lead_is_an_error() {
         assert!(StreamRecord::of(&change("HISTORY#0000000001", 1, None, Some(json!({})))).unwrap().is_none());
         assert!(StreamRecord::of(&change("LEAD", 1, None, Some(json!({ "status": "?" })))).is_err());
     }
@@ -601,29 +613,31 @@ mod tests {
     }
 
     proptest! {
-        /// The counters say where the lead is at last, whichever of its changes are told, as if only the last were.
+        /// The counters match the last change, whichever earlier changes the stream delivered.
         #[test]
         fn differences_add_up_to_the_last_change(
             leads in prop::collection::vec(any_lead(), 1..12),
             gone in any::<bool>(),
-            told in prop::collection::vec(any::<bool>(), 12),
+            delivered in prop::collection::vec(any::<bool>(), 12),
         ) {
             let mut images: Vec<Option<Value>> = leads.into_iter().map(Some).collect();
             images.extend(gone.then_some(None));
-            // What is deleted was there before.
+            // A deletion needs an image from before it.
             let last = images.iter().rev().flatten().next().cloned();
             let changes: Vec<Change> = (1..).zip(&images).map(|(sequence, after)| {
                 change("LEAD", sequence, last.clone().filter(|_| after.is_none()), after.clone())
             }).collect();
             let last = changes.last().unwrap().clone();
-            let some: Vec<Change> = changes.into_iter().zip(told).filter(|(_, told)| *told)
+            let some: Vec<Change> = changes.into_iter().zip(delivered).filter(|(_, delivered)| *delivered)
                 .map(|(change, _)| change).filter(|change| change.sequence != last.sequence)
                 .chain([last.clone()]).collect();
             let (all, one) = (counted(&some), counted(std::slice::from_ref(&last)));
-            prop_assert_eq!(of(&all.desk), of(&one.desk));
+            prop_assert_eq!(of(&all.totals), of(&one.totals));
             for code in ["NY", "CA"] {
                 let state = code.parse().unwrap();
-                let of = |projection: &Projection| projection.states.get(&state).map(|state| of(&state.sums)).unwrap_or_default();
+                let of = |projection: &Projection| {
+                    projection.states.get(&state).map(|state| of(&state.sums)).unwrap_or_default()
+                };
                 prop_assert_eq!(of(&all), of(&one));
             }
         }

@@ -1,11 +1,13 @@
-//! Counts all leads and orders anew while the stream is counted on.
+//! Counts all leads and orders again while the stream keeps being counted.
 //!
-//! What always holds: a recount has counters of its own beside the statistics. It takes in one record after the other,
-//! and what is counted in the meantime goes into both; so once all records are in, its counters are right, and replace
-//! the statistics in one write that fails if anything was counted since they were read. A record that the recount finds
-//! counted wrongly is put right at once. Cut off, a recount is begun again; what it had counted is dropped.
+//! Invariants: a recount has separate counters next to the statistics. It includes one record after another, and
+//! changes that are counted while it runs go into both sets of counters. Once all records are included, the recount's
+//! counters are correct and replace the statistics in one write, which fails if anything was counted since they were
+//! read. The recount corrects a wrongly counted record at once. An interrupted recount must be started again; its
+//! counters are discarded.
 //!
-//! Days are a log of what happened, which nothing but the changes tell. A recount adds what was never counted of them.
+//! Days are a log of changes and cannot be derived from the records. A recount only adds changes that were never
+//! counted.
 
 use std::time::Duration;
 
@@ -23,29 +25,29 @@ use crate::store::schema::{ALL_NEWEST, PK};
 use crate::store::stream::{Change, Sequence};
 use crate::store::{Condition, DeadlineExceeded, Item, Key, Select, StoreError, WriteError};
 
-/// Records of one page: what is read in one call.
-const PAGE: i32 = 100;
-/// How long an index of DynamoDB may be behind its table.
+/// The number of records that one call reads.
+const PAGE_SIZE: i32 = 100;
+/// How long a DynamoDB index may lag behind its table.
 const INDEX_DELAY: Duration = Duration::from_secs(1);
-/// The indexes' partitions with all records that count, and the sort key of each record's own item.
+/// The index partitions with all counted records, and the sort key of each record's own item.
 const LISTS: [(&str, &str); 2] = [("LEADS", LEAD), ("ORDERS", ORDER)];
 
-/// What a recount came to, so far or in the end.
+/// The progress or the result of a recount.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recounted {
-    /// Leads that were counted.
+    /// The number of counted leads.
     pub leads: u64,
-    /// Orders that were counted.
+    /// The number of counted orders.
     pub orders: u64,
-    /// Transactions that put something right.
+    /// The number of transactions that corrected the statistics.
     pub corrections: u64,
 }
 
-/// Why a recount came to no end.
+/// Why a recount did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum RecountError {
-    /// Another recount was begun.
-    #[error("another recount was begun while this one ran; only the later one counts")]
+    /// Another recount was started.
+    #[error("another recount was started while this one ran; only the later one counts")]
     Superseded,
     /// The store failed.
     #[error(transparent)]
@@ -59,33 +61,33 @@ impl From<DeadlineExceeded> for RecountError {
 }
 
 impl Statistics {
-    /// Counts all leads and orders anew, page by page, and says after each how far it is.
+    /// Counts all leads and orders again, page by page, and reports the progress after each page.
     ///
     /// # Errors
-    /// [`RecountError`]: the statistics are as they were, but for records that were put right. Beginning again is right.
+    /// [`RecountError`]: the statistics are unchanged except for corrected records. It is safe to start again.
     pub async fn recount(&self, mut report: impl FnMut(Recounted)) -> Result<Recounted, RecountError> {
         let id = self.rng.uuid().to_string();
-        self.begin_recount(&id).await?;
+        self.start_recount(&id).await?;
         if self.background.conflicts() {
-            // What was counted just before may not be in the index yet.
+            // Records that were counted just before may not be in the index yet.
             self.background.sleep(INDEX_DELAY).await;
         }
-        let mut so_far = Recounted::default();
+        let mut progress = Recounted::default();
         for (list, sort) in LISTS {
             let mut start: Option<Item> = None;
             loop {
-                let mut select = Select::index(ALL_NEWEST, list, PAGE);
+                let mut select = Select::index(ALL_NEWEST, list, PAGE_SIZE);
                 if let Some(last) = &start {
-                    select = behind(select, last);
+                    select = resume_after(select, last);
                 }
                 let page = self.background.select(&select).await?;
                 let pks: Vec<String> = page.items.iter().filter_map(|item| text(item, PK)).collect();
-                so_far.corrections += self.take_in(&id, &pks, sort).await?;
+                progress.corrections += self.include(&id, &pks, sort).await?;
                 match sort {
-                    LEAD => so_far.leads += pks.len() as u64,
-                    _ => so_far.orders += pks.len() as u64,
+                    LEAD => progress.leads += pks.len() as u64,
+                    _ => progress.orders += pks.len() as u64,
                 }
-                report(so_far);
+                report(progress);
                 start = page.last;
                 if start.is_none() {
                     break;
@@ -93,7 +95,7 @@ impl Statistics {
             }
         }
         self.replace(&id).await?;
-        Ok(so_far)
+        Ok(progress)
     }
 }
 
@@ -101,18 +103,18 @@ fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
-fn behind(select: Select, last: &Item) -> Select {
+fn resume_after(select: Select, last: &Item) -> Select {
     let part = |name: &str| text(last, name).unwrap_or_default();
     select.after(&part(ALL_NEWEST.sort), &Key::new(part(PK), part("sk")))
 }
 
-/// The condition that the statistics are as they were read.
+/// Returns the condition that the statistics did not change since they were read.
 fn unchanged(item: &Item) -> Condition {
     Condition::Same(vec![(REVISION.to_owned(), item.get(REVISION).cloned())])
 }
 
 impl Statistics {
-    /// Changes the statistics as a whole, however often the stream counts at the same time.
+    /// Replaces the statistics item, and retries when the stream was counted at the same time.
     async fn change_recount(
         &self,
         change: impl Fn(Item) -> Result<Item, RecountError>,
@@ -137,8 +139,8 @@ impl Statistics {
         }
     }
 
-    /// Begins a recount: its counters are at nothing.
-    async fn begin_recount(&self, id: &str) -> Result<(), RecountError> {
+    /// Starts a recount with all its counters at zero.
+    async fn start_recount(&self, id: &str) -> Result<(), RecountError> {
         self.change_recount(|mut item| {
             item.retain(|name, _| !name.starts_with(NEXT));
             item.insert(RECOUNT.to_owned(), AttributeValue::S(id.to_owned()));
@@ -148,7 +150,7 @@ impl Statistics {
     }
 }
 
-/// The names of all counters of the statistics.
+/// Returns the names of all counters of the statistics.
 fn counters() -> impl Iterator<Item = String> {
     let stocks = || Stock::ALL.iter().map(|stock| stock.slug());
     let of_states =
@@ -158,14 +160,14 @@ fn counters() -> impl Iterator<Item = String> {
 }
 
 impl Statistics {
-    /// Puts the recount's counters in the place of the statistics.
+    /// Replaces the statistics with the recount's counters.
     async fn replace(&self, id: &str) -> Result<(), RecountError> {
         self.change_recount(|mut item| {
             if text(&item, RECOUNT).as_deref() != Some(id) {
                 return Err(RecountError::Superseded);
             }
             for name in counters() {
-                // One that was there stays, at nothing, so that who compares both sees it fall.
+                // An existing counter stays at 0, so that a rule that compares both images sees it fall.
                 let before = item.remove(&name).map(|_| AttributeValue::N("0".to_owned()));
                 let counted = item.remove(&next_attribute(&name)).or(before);
                 item.extend(counted.map(|count| (name, count)));
@@ -177,8 +179,9 @@ impl Statistics {
         .await
     }
 
-    /// Takes the records in these partitions into the recount. Returns how many transactions put something right.
-    async fn take_in(&self, id: &str, pks: &[String], sort: &str) -> Result<u64, RecountError> {
+    /// Includes the records in these partitions in the recount. Returns the number of transactions that corrected the
+    /// statistics.
+    async fn include(&self, id: &str, pks: &[String], sort: &str) -> Result<u64, RecountError> {
         let mut corrections = 0;
         let mut retries = self.background.retries();
         loop {
@@ -186,10 +189,10 @@ impl Statistics {
             if epoch.recount.as_deref() != Some(id) {
                 return Err(RecountError::Superseded);
             }
-            // In this order: what is counted of a record is never newer than the record that is read after it.
+            // The counted state is read first, so it is never newer than the record that is read after it.
             let names: Vec<&str> = pks.iter().map(String::as_str).collect();
             let known = self.read_counted(&names).await?;
-            let now = self.present(pks, sort).await?;
+            let now = self.read_current(pks, sort).await?;
             let steps = now.iter().filter_map(|now| Step::of_recount(now, known.get(&now.pk), &epoch));
             let mut done = true;
             for step in join(steps) {
@@ -204,22 +207,22 @@ impl Statistics {
         }
     }
 
-    /// The records in these partitions as they are now.
-    async fn present(&self, pks: &[String], sort: &str) -> Result<Vec<StreamRecord>, StoreError> {
+    /// Reads the current records in these partitions.
+    async fn read_current(&self, pks: &[String], sort: &str) -> Result<Vec<StreamRecord>, StoreError> {
         let keys: Vec<Key> = pks.iter().map(|pk| Key::new(pk.clone(), sort)).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let mut sightings = Vec::new();
+        let mut records = Vec::new();
         for item in self.background.get_all(&keys).await? {
             let key = Key::new(text(&item, PK).unwrap_or_default(), sort);
             let (id, at, sequence) = (String::new(), self.clock.now(), Sequence::default());
-            let seen = StreamRecord::of(&Change { id, at, sequence, key, before: None, after: Some(item) });
-            match seen {
-                Ok(seen) => sightings.extend(seen),
-                Err(error) => tracing::error!(%error, "a record cannot be read and is not counted"),
+            let record = StreamRecord::of(&Change { id, at, sequence, key, before: None, after: Some(item) });
+            match record {
+                Ok(record) => records.extend(record),
+                Err(error) => tracing::error!(%error, "a record is unreadable and was not counted"),
             }
         }
-        Ok(sightings)
+        Ok(records)
     }
 }

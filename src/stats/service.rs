@@ -1,4 +1,4 @@
-//! The feature as one value: what it depends on. Its methods stand beside, one file for each use case.
+//! The feature's struct, which holds its dependencies. Its methods are in the other files, one for each use case.
 
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
@@ -6,7 +6,7 @@ use crate::base::telemetry::Heartbeats;
 use crate::shared::services::Services;
 use crate::store::Dynamo;
 
-/// Counts over all leads and orders.
+/// Reads, updates and recounts the statistics.
 #[derive(Clone)]
 pub struct Statistics {
     pub(super) dynamo: Dynamo,
@@ -17,7 +17,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The feature, built of what it needs.
+    /// Creates the feature from the shared services.
     pub fn new(services: &Services) -> Self {
         let Services { dynamo, background, clock, rng, heartbeats, .. } = services.clone();
         Self { dynamo, background, clock, rng, heartbeats }

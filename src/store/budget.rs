@@ -1,4 +1,4 @@
-//! The time that a request has. It goes with the task and not through arguments.
+//! The time budget of a request. It belongs to the task and is not an argument.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,22 +9,22 @@ tokio::task_local! {
     pub(super) static BUDGET: Budget;
 }
 
-/// What a request has, and when that ends on the clock's ticks.
+/// The budget of a request, and when it ends in ticks of the clock.
 pub(super) struct Budget {
     pub(super) whole: Duration,
     pub(super) end: Cell<Duration>,
     pub(super) fences: Cell<bool>,
 }
 
-/// When work must end, on the clock's ticks.
+/// When work must end, in ticks of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(pub(super) Duration);
 
-/// The time of a request ended before others let its change happen. The change was not made.
+/// Other changes prevented the request's change until its deadline. The change was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("others changed the same things until the deadline, through {attempts} attempts")]
+#[error("other changes to the same records prevented this one until the deadline, in {attempts} attempts")]
 pub struct DeadlineExceeded {
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The table at the end of a [`Line`], and the one place where a failure that passes by waiting is waited for.
+//! The table behind a [`Line`]. This is the only place that retries temporary failures.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use futures_util::future::{Either, select};
 
 use super::StoreError;
 use super::budget::Deadline;
-use super::forms::{FORMS, FormToWrite, Forms};
 use super::line::{CallError, Line, Request};
-use super::retry::{GaveUp, RetryPolicy};
+use super::retry::{RetriesExhausted, RetryPolicy};
+use super::schema_versions::{SCHEMA_VERSIONS, SchemaToWrite, SchemaVersions};
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::base::telemetry::tally;
 
-/// The table, and what a call on it needs.
+/// The table, with what its calls need.
 #[derive(Debug, Clone)]
 pub struct Dynamo {
     line: Line,
@@ -25,17 +25,17 @@ pub struct Dynamo {
     pub(super) clock: Clock,
     pub(super) rng: Rng,
     pub(super) policy: RetryPolicy,
-    pub(super) forms: &'static Forms,
-    pub(super) form: Arc<FormToWrite>,
+    pub(super) schema_versions: &'static SchemaVersions,
+    pub(super) schema_to_write: Arc<SchemaToWrite>,
 }
 
 impl Dynamo {
     pub(super) const FIRST_WAIT: Duration = Duration::from_millis(25);
-    /// The first wait on the embedded engine, where a competing transaction has ended by the time a write is refused.
+    /// The first wait on the embedded engine. There a competing transaction has ended by the time a write is refused.
     const FIRST_WAIT_IN_PROCESS: Duration = Duration::from_millis(1);
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-    /// The table with this name at the end of a line.
+    /// Creates the table with this name at the end of a line.
     pub fn new(
         line: Line,
         table: impl Into<Arc<str>>,
@@ -44,29 +44,30 @@ impl Dynamo {
         rng: Rng,
         policy: RetryPolicy,
     ) -> Self {
-        let (forms, form) = (&FORMS, Arc::new(FORMS.at_first()));
-        Self { line, table: table.into(), sleep, clock, rng, policy, forms, form }
+        let (schema_versions, schema_to_write) =
+            (&SCHEMA_VERSIONS, Arc::new(SCHEMA_VERSIONS.initial_schema_to_write()));
+        Self { line, table: table.into(), sleep, clock, rng, policy, schema_versions, schema_to_write }
     }
 
-    /// The same table at the end of another line.
+    /// Returns the same table at the end of another line.
     #[must_use]
     pub fn over(self, line: Line) -> Self {
         Self { line, ..self }
     }
 
-    /// The same table for a program that knows other forms.
+    /// Returns the same table for a program that knows other schemas.
     #[cfg(test)]
-    pub(super) fn with_forms(self, forms: &'static Forms) -> Self {
-        Self { forms, form: Arc::new(forms.at_first()), ..self }
+    pub(super) fn with_schema_versions(self, schema_versions: &'static SchemaVersions) -> Self {
+        Self { schema_versions, schema_to_write: Arc::new(schema_versions.initial_schema_to_write()), ..self }
     }
 
-    /// The same table, by another policy.
+    /// Returns the same table with another retry policy.
     #[must_use]
     pub fn with_policy(self, policy: RetryPolicy) -> Self {
         Self { policy, ..self }
     }
 
-    /// Whether transactions on the same item cancel each other. If so, send them one after another.
+    /// Whether transactions on the same item cancel each other. If they do, send them one after another.
     pub fn conflicts(&self) -> bool {
         self.line.conflicts()
     }
@@ -76,8 +77,8 @@ impl Dynamo {
         &self.table
     }
 
-    /// Calls until the answer is a success, a failure that waiting cannot mend (given back as the inner error), or the
-    /// deadline has passed. Between two attempts it waits with full jitter.
+    /// Calls until it succeeds, fails in a way that a retry cannot help (the inner error), or reaches the deadline.
+    /// Waits with full jitter between attempts.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] at the deadline.
@@ -86,10 +87,10 @@ impl Dynamo {
         request: &R,
     ) -> Result<Result<R::Output, CallError>, StoreError> {
         let attempt = |limit| self.attempt(request.clone(), limit);
-        Ok(self.retry_until(self.deadline(), R::NAME, attempt, CallError::passes).await?)
+        Ok(self.retry_until(self.deadline(), R::NAME, attempt, CallError::is_retryable).await?)
     }
 
-    /// One attempt, which is given up after `limit`.
+    /// Makes one attempt, which ends after `limit`.
     pub(super) async fn attempt<R: Request>(
         &self,
         request: R,
@@ -104,77 +105,77 @@ impl Dynamo {
         }
     }
 
-    /// Attempts of a call of another client until one succeeds, fails in a way that waiting cannot mend, or the deadline
-    /// has passed.
+    /// Repeats a call of another client until it succeeds, fails in a way that a retry cannot help, or reaches the
+    /// deadline.
     pub(super) async fn retry<T, F>(
         &self,
         operation: &'static str,
         mut attempt: impl FnMut() -> F,
-        passes: impl Fn(&CallError) -> bool,
+        is_retryable: impl Fn(&CallError) -> bool,
     ) -> Result<Result<T, CallError>, StoreError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        Ok(self.retry_until(self.deadline(), operation, |_| attempt(), passes).await?)
+        Ok(self.retry_until(self.deadline(), operation, |_| attempt(), is_retryable).await?)
     }
 
-    /// Attempts until one succeeds, fails in a way that waiting cannot mend, or the deadline has passed. Each is given the
-    /// time that it may take.
+    /// Repeats `attempt` until it succeeds, fails in a way that a retry cannot help, or reaches the deadline. The
+    /// argument of `attempt` is the time that it may take.
     pub(super) async fn retry_until<T, F>(
         &self,
         deadline: Deadline,
         operation: &'static str,
         mut attempt: impl FnMut(Duration) -> F,
-        passes: impl Fn(&CallError) -> bool,
-    ) -> Result<Result<T, CallError>, GaveUp>
+        is_retryable: impl Fn(&CallError) -> bool,
+    ) -> Result<Result<T, CallError>, RetriesExhausted>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let last = "the time of the request was over".to_owned();
-        let mut given_up = GaveUp { operation, attempts: 0, last, unanswered: false };
+        let last = "the request's deadline had passed".to_owned();
+        let mut exhausted = RetriesExhausted { operation, attempts: 0, last, unanswered: false };
         loop {
             let left = self.left(deadline);
             if left < self.policy.shortest_attempt() {
                 break;
             }
-            given_up.attempts += 1;
+            exhausted.attempts += 1;
             let error = match attempt(left.min(self.policy.attempt)).await {
-                Err(error) if passes(&error) => error,
+                Err(error) if is_retryable(&error) => error,
                 answer => {
-                    tally::call(given_up.attempts);
+                    tally::call(exhausted.attempts);
                     return Ok(answer);
                 }
             };
-            given_up.unanswered |= error.is_unanswered();
-            given_up.last = error.to_string();
-            let wait = self.jittered(Self::FIRST_WAIT, given_up.attempts);
+            exhausted.unanswered |= error.is_unanswered();
+            exhausted.last = error.to_string();
+            let wait = self.jittered(Self::FIRST_WAIT, exhausted.attempts);
             if wait >= self.left(deadline) {
                 break;
             }
-            let GaveUp { attempts, last, .. } = &given_up;
-            tracing::debug!(operation, attempts, last, "a call is tried again");
+            let RetriesExhausted { attempts, last, .. } = &exhausted;
+            tracing::debug!(operation, attempts, last, "retrying a call");
             self.sleep.sleep(wait).await;
         }
-        tally::call(given_up.attempts);
-        Err(given_up)
+        tally::call(exhausted.attempts);
+        Err(exhausted)
     }
 
-    /// The wait before something is tried again that others made impossible: short at first where the competing change
-    /// has ended already.
-    pub(super) fn wait_in_race(&self, attempts: u32) -> Duration {
+    /// Returns the wait before the next attempt of a change that another change prevented. It is short at first on an
+    /// engine where the competing change has already ended.
+    pub(super) fn contention_wait(&self, attempts: u32) -> Duration {
         match self.conflicts() {
             true => self.jittered(Self::FIRST_WAIT, attempts.min(4)),
             false => self.jittered(Self::FIRST_WAIT_IN_PROCESS, attempts.min(8)),
         }
     }
 
-    /// Waits, by the same sleep as everything here.
+    /// Sleeps with the same timer as all retries.
     pub async fn sleep(&self, time: Duration) {
         self.sleep.sleep(time).await;
     }
 
-    /// A wait between nothing and a bound that doubles ("full jitter": Brooker, "Exponential Backoff And Jitter", AWS
-    /// Architecture Blog, 2015).
+    /// Returns a random wait between zero and a bound that doubles ("full jitter": Brooker, "Exponential Backoff And
+    /// Jitter", AWS Architecture Blog, 2015).
     pub(super) fn jittered(&self, first: Duration, attempts: u32) -> Duration {
         let bound = first.saturating_mul(1 << attempts.min(16)).min(Self::LONGEST_WAIT);
         let random = u32::from_be_bytes(self.rng.bytes());

@@ -1,4 +1,4 @@
-//! Turns values into items and attributes, and items back into values.
+//! Converts values to items and attributes, and items back to values.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -7,30 +7,30 @@ use serde::de::DeserializeOwned;
 use super::schema::{PK, SK};
 use super::{Item, Key, StoreError};
 
-/// The item that stores `value` under `key`. Attributes are named as in JSON.
+/// Converts `value` to the item with this key. Attributes have the same names as in JSON.
 ///
 /// # Errors
-/// [`StoreError::Malformed`] if the value is no map or holds what DynamoDB cannot.
+/// [`StoreError::Malformed`] if the value is not a map or contains something that DynamoDB cannot store.
 pub fn to_item(key: &Key, value: &impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(value).map_err(|error| StoreError::malformed(key, error))?;
     item.extend(key.attributes());
     Ok(item)
 }
 
-/// The value that an item stores.
+/// Converts an item to the value that it stores.
 ///
 /// # Errors
-/// [`StoreError::Malformed`] if the item does not hold such a value.
+/// [`StoreError::Malformed`] if the item does not store such a value.
 pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let key = Key::new(text(PK).unwrap_or_default(), text(SK).unwrap_or_default());
     serde_dynamo::from_item(item).map_err(|error| StoreError::malformed(&key, error))
 }
 
-/// The attribute that stores one value of a field.
+/// Converts one field's value to an attribute.
 ///
 /// # Errors
-/// [`StoreError::Malformed`] if the value holds what DynamoDB cannot.
+/// [`StoreError::Malformed`] if the value contains something that DynamoDB cannot store.
 pub fn to_attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
     serde_dynamo::to_attribute_value(value).map_err(|error| StoreError::malformed(&Key::new("", ""), error))
 }

@@ -1,17 +1,17 @@
-//! Cursors: where a list goes on, opaque to whoever holds one.
+//! Cursors: the start of a list's next page, opaque to clients.
 //!
-//! A cursor says which list it is of, and only the part of the key that the server cannot know; partitions come from
-//! the request's own filters, so a forged cursor reaches nothing that the request could not reach.
+//! A cursor names its list and contains only the part of the key that the server cannot know. The partition comes
+//! from the request's own filters, so a forged cursor reaches nothing that the request could not reach anyway.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A cursor that cannot be used.
+/// The text is not a cursor of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("This cursor is not one that this list gave out; start again without it.")]
 pub struct CursorError;
 
-/// Where a list goes on: the parts of the last key of the page before.
+/// The start of a list's next page: the parts of the last key on the page before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor<const N: usize> {
     parts: [String; N],
@@ -20,27 +20,27 @@ pub struct Cursor<const N: usize> {
 impl<const N: usize> Cursor<N> {
     const MAX_CHARS: usize = 2_048;
 
-    /// A cursor after the entry that these parts name.
+    /// Creates a cursor after the entry that these parts identify.
     pub fn after(parts: [String; N]) -> Self {
         Self { parts }
     }
 
-    /// The parts.
+    /// Returns the parts.
     pub fn parts(&self) -> &[String; N] {
         &self.parts
     }
 
-    /// The cursor as clients hold it; `list` names the list that it is of.
+    /// Encodes the cursor for clients. `list` is the name of its list.
     pub fn encode(&self, list: &str) -> String {
         let mut fields = vec![list];
         fields.extend(self.parts.iter().map(String::as_str));
         URL_SAFE_NO_PAD.encode(serde_json::json!(fields).to_string())
     }
 
-    /// Reads a cursor of `list`.
+    /// Decodes a cursor of `list`.
     ///
     /// # Errors
-    /// [`CursorError`] if it is no cursor, or one of another list.
+    /// [`CursorError`] if the text is not a cursor, or is a cursor of another list.
     pub fn decode(list: &str, text: &str) -> Result<Self, CursorError> {
         if text.len() > Self::MAX_CHARS {
             return Err(CursorError);
@@ -50,7 +50,7 @@ impl<const N: usize> Cursor<N> {
         let [head, parts @ ..] = fields.as_slice() else {
             return Err(CursorError);
         };
-        // DynamoDB refuses an empty key attribute, and no list gives one out.
+        // DynamoDB rejects an empty key attribute, and no list issues one.
         if head != list || parts.iter().any(String::is_empty) {
             return Err(CursorError);
         }
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_goes_out_and_comes_back() {
+    fn a_cursor_round_trips_as_text() {
         let cursor = Cursor::after(["2026#a\"b".to_owned(), "é".to_owned()]);
         assert_eq!(Cursor::decode("leads", &cursor.encode("leads")), Ok(cursor));
     }
 
     #[test]
-    fn a_cursor_of_another_list_or_no_cursor_is_refused() {
+    fn a_cursor_of_another_list_and_other_texts_are_rejected() {
         let text = Cursor::after(["a".to_owned()]).encode("leads");
         assert_eq!(Cursor::<1>::decode("orders", &text), Err(CursorError));
         assert_eq!(Cursor::<2>::decode("leads", &text), Err(CursorError));

@@ -1,7 +1,7 @@
 //! One request, one deadline: every attempt of every call and every loop of a request ends by it.
 //!
-//! The deadline goes with the task and not through arguments. Work outside of a request (the stream, a sweep, a command)
-//! has none; there each call and each loop has the budget of a request for itself.
+//! The deadline belongs to the task and is not an argument. Work outside of a request (the stream, a sweep, a
+//! command) has no deadline; there each call and each loop gets a request's budget.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use super::Dynamo;
 use super::budget::{BUDGET, Budget, Deadline, DeadlineExceeded};
 
 impl Dynamo {
-    /// Does the work of one request within the time of the configuration, or within `left` if that is less.
+    /// Runs the work of one request within the configured time, or within `left` if that is less.
     pub async fn within<F: Future>(&self, left: Option<Duration>, work: F) -> F::Output {
         let whole = left.map_or(self.policy.request, |left| left.min(self.policy.request));
         let end = Cell::new(self.clock.ticks().saturating_add(whole));
         BUDGET.scope(Budget { whole, end, fences: Cell::new(false) }, work).await
     }
 
-    /// Gives the request its whole time again: what a client takes to send the body does not count.
+    /// Restarts the request's time, because the time in which a client sends the body does not count.
     pub fn restart_deadline(&self) {
-        // Outside of a request there is none.
+        // This fails outside of a request, where there is no deadline.
         let _ = BUDGET.try_with(|budget| budget.end.set(self.clock.ticks().saturating_add(budget.whole)));
     }
 
-    /// Has every write of this request put a record, so that its outcome can always be found out. Forms of pages ask for
-    /// it: a person cannot be left to find out.
+    /// Adds a record to every write of this request, so that its outcome can always be found. Pages use it for
+    /// schema_versions, because a person cannot look up an unknown outcome.
     pub fn fence_writes(&self) {
         let _ = BUDGET.try_with(|budget| budget.fences.set(true));
     }
@@ -33,13 +33,13 @@ impl Dynamo {
         BUDGET.try_with(|budget| budget.fences.get()).unwrap_or(false)
     }
 
-    /// When the work of now must end: with its request, or after the time of one.
+    /// Returns the deadline of the current work: the request's, or a whole request's time from now.
     pub(super) fn deadline(&self) -> Deadline {
         let of_request = BUDGET.try_with(|budget| budget.end.get());
         Deadline(of_request.unwrap_or_else(|_| self.clock.ticks().saturating_add(self.policy.request)))
     }
 
-    /// When the attempts of a write must end: early enough to find out what became of one that was not answered.
+    /// Returns the deadline for the attempts of a write. It leaves time to find the outcome of an unanswered attempt.
     pub(super) fn deadline_of_write(&self) -> Deadline {
         Deadline(self.deadline().0.saturating_sub(self.reserve()))
     }
@@ -49,23 +49,23 @@ impl Dynamo {
         self.policy.reserve_of(whole.unwrap_or(self.policy.request))
     }
 
-    /// How much time is left; none once it has passed.
+    /// Returns the time left until a deadline, or zero after it.
     pub(super) fn left(&self, deadline: Deadline) -> Duration {
         deadline.0.saturating_sub(self.clock.ticks())
     }
 
-    /// Whether no more than the last quarter of the time for writes is left: too little for work of many steps.
+    /// Whether at most the last quarter of the time for writes is left, which is too little for work of many steps.
     pub fn time_is_short(&self) -> bool {
         self.left(self.deadline_of_write()) < self.reserve()
     }
 
-    /// The attempts of something that others can make impossible.
+    /// Starts the attempts of a change that other changes can prevent.
     pub fn retries(&self) -> Retries<'_> {
         Retries { dynamo: self, attempts: 0, deadline: self.deadline_of_write() }
     }
 }
 
-/// The attempts of something that others can make impossible: a change of what they change at the same moment.
+/// The attempts of a change that other changes at the same time can prevent.
 #[derive(Debug)]
 pub struct Retries<'a> {
     dynamo: &'a Dynamo,
@@ -74,7 +74,7 @@ pub struct Retries<'a> {
 }
 
 impl Retries<'_> {
-    /// How many attempts have failed.
+    /// Returns how many attempts have failed.
     pub fn failed(&self) -> u32 {
         self.attempts
     }
@@ -82,10 +82,10 @@ impl Retries<'_> {
     /// Waits before the next attempt, with full jitter.
     ///
     /// # Errors
-    /// [`DeadlineExceeded`] if no time would be left for it.
+    /// [`DeadlineExceeded`] if the wait would reach the deadline.
     pub async fn backoff(&mut self) -> Result<(), DeadlineExceeded> {
         self.attempts = self.attempts.saturating_add(1);
-        let wait = self.dynamo.wait_in_race(self.attempts);
+        let wait = self.dynamo.contention_wait(self.attempts);
         if wait >= self.dynamo.left(self.deadline) {
             return Err(DeadlineExceeded { attempts: self.attempts });
         }

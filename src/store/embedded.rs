@@ -1,4 +1,4 @@
-//! The embedded engine at the end of the line.
+//! The embedded engine as a [`Target`].
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use super::line::{CallError, Calling, Operation, Reply, Target};
 use crate::base::blocking::BlockingPool;
 use crate::engine::{Engine, EngineError, ErrorCode};
 
-/// The embedded engine. Reads, which may wait for a disk, are done aside; writes wait in the engine's own queue, so that
-/// neither holds up the server's threads.
+/// The embedded engine. Reads may wait for a disk and run on the blocking pool; writes wait in the engine's own
+/// queue. Neither blocks the server's threads.
 #[derive(Clone)]
 pub struct Embedded {
     engine: Engine,
@@ -24,28 +24,28 @@ impl fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// This engine, whose reads are done aside.
+    /// Wraps an engine and runs its reads on `blocking`.
     pub fn new(engine: Engine, blocking: BlockingPool) -> Self {
         Self { engine, blocking }
     }
 
-    /// The same engine, for background work.
+    /// Returns the same engine for background work.
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { engine: self.engine.in_background(), blocking: self.blocking.clone() }
     }
 
-    /// Does something with the engine that may wait for a disk.
+    /// Runs work with the engine that may wait for a disk.
     ///
     /// # Errors
-    /// What the engine said, as an error of the line.
+    /// The engine's error as a [`CallError`].
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Engine) -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         let engine = self.engine.clone();
         let done = self.blocking.run(move || work(&engine)).await;
-        done.unwrap_or_else(|_| Err(CallError::NoAnswer("the engine came to no end".to_owned())))
+        done.unwrap_or_else(|_| Err(CallError::NoAnswer("the engine did not finish".to_owned())))
     }
 }
 
@@ -60,20 +60,20 @@ impl Target for Embedded {
             match operation {
                 Operation::TransactWriteItems(input) => {
                     let (done, answer) = oneshot::channel();
-                    // Nobody may be waiting any more.
+                    // The caller may have stopped waiting.
                     let done = move |answer| drop(done.send(answer));
                     this.engine.submit_transact_write_items(input.build()?, done)?;
                     let stopped = |_| CallError::NoAnswer("the engine stopped".to_owned());
                     Ok(Reply::TransactWriteItems(answer.await.map_err(stopped)??))
                 }
-                operation => this.blocking(|engine| wait_for(engine, operation)).await,
+                operation => this.blocking(|engine| run(engine, operation)).await,
             }
         })
     }
 }
 
-/// Does an operation here and now.
-fn wait_for(engine: &Engine, operation: Operation) -> Result<Reply, CallError> {
+/// Runs an operation on this thread.
+fn run(engine: &Engine, operation: Operation) -> Result<Reply, CallError> {
     Ok(match operation {
         Operation::BatchGetItem(input) => Reply::BatchGetItem(engine.batch_get_item(&input.build()?)?),
         Operation::CreateTable(input) => Reply::CreateTable(engine.create_table(input.build()?)?),
@@ -91,7 +91,7 @@ fn wait_for(engine: &Engine, operation: Operation) -> Result<Reply, CallError> {
 }
 
 impl From<BuildError> for CallError {
-    /// An input that lacks something cannot be sent, and would lack it the next time.
+    /// An incomplete input cannot be sent, and a retry would not complete it.
     fn from(error: BuildError) -> Self {
         Self::NotSent { cause: error.to_string(), may_pass: false }
     }

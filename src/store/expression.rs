@@ -1,6 +1,6 @@
-//! Conditions and updates as values, rendered into DynamoDB's expression language with every name aliased, so that no
-//! reserved word and no value can break out. The same value renders to the same text each time: a retried request
-//! must carry the same bytes.
+//! Conditions and updates as values, rendered into DynamoDB's expression language. Every name is aliased, so reserved
+//! words cannot break an expression and values cannot inject one. The same value always renders to the same text,
+//! because a retried request must carry the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,50 +9,50 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::schema::PK;
 use super::{Item, versions};
 
-/// What an item must satisfy, as it was before the transaction.
+/// A condition on an item as it was before the transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// The item exists.
     Exists,
-    /// No item stands under this key.
+    /// The key has no item.
     Absent,
     /// The attribute has this value.
     Equals(&'static str, AttributeValue),
-    /// The attribute has another value, or none.
+    /// The attribute has another value or is missing.
     NotEquals(&'static str, AttributeValue),
     /// The attribute is this or greater.
     AtLeast(&'static str, AttributeValue),
     /// The attribute is less than this.
     LessThan(&'static str, AttributeValue),
-    /// The text attribute contains this text.
+    /// The string attribute contains this text.
     Contains(&'static str, AttributeValue),
-    /// The text attribute is there and does not contain this text.
+    /// The string attribute exists and does not contain this text.
     Lacks(&'static str, AttributeValue),
-    /// All of these.
+    /// All of these conditions hold.
     All(Vec<Condition>),
-    /// One of these, at least.
+    /// At least one of these conditions holds.
     Any(Vec<Condition>),
-    /// These attributes have these values, or are missing where none is given.
+    /// These attributes have these values, or are missing where the value is `None`.
     Same(Vec<(String, Option<AttributeValue>)>),
 }
 
 impl Condition {
-    /// The attribute is this text.
+    /// The string attribute has this value.
     pub fn is(attribute: &'static str, text: impl Into<String>) -> Self {
         Self::Equals(attribute, AttributeValue::S(text.into()))
     }
 
-    /// The attribute is another text than this, or missing.
+    /// The string attribute has another value or is missing.
     pub fn is_not(attribute: &'static str, text: impl Into<String>) -> Self {
         Self::NotEquals(attribute, AttributeValue::S(text.into()))
     }
 
-    /// The number attribute is this.
+    /// The number attribute has this value.
     pub fn is_number(attribute: &'static str, number: u64) -> Self {
         Self::Equals(attribute, AttributeValue::N(number.to_string()))
     }
 
-    /// This and another.
+    /// Both conditions hold.
     pub fn and(self, other: Self) -> Self {
         match self {
             Self::All(mut all) => {
@@ -100,7 +100,7 @@ impl Condition {
     }
 }
 
-/// New values for some attributes of an item; the others stay.
+/// New values for some attributes of an item. The other attributes stay.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Update {
     changes: Vec<(String, Option<AttributeValue>)>,
@@ -108,25 +108,25 @@ pub struct Update {
 }
 
 impl Update {
-    /// An attribute gets this value.
+    /// Sets an attribute to this value.
     pub fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
         self.changes.push((attribute.to_owned(), Some(value)));
         self
     }
 
-    /// An attribute goes, if it is there.
+    /// Removes an attribute, if the item has it.
     pub fn remove(mut self, attribute: &str) -> Self {
         self.changes.push((attribute.to_owned(), None));
         self
     }
 
-    /// A number grows by this, or shrinks; one that is not there begins at nothing.
+    /// Adds a number, possibly negative, to an attribute. A missing attribute counts as zero.
     pub fn add(mut self, attribute: &str, number: i64) -> Self {
         self.sums.push((attribute.to_owned(), number));
         self
     }
 
-    /// What turns one item into another, in the order of the attributes' names.
+    /// Returns the update that turns one item into another, in the order of the attributes' names.
     pub fn between(before: &Item, after: &Item) -> Self {
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
@@ -134,13 +134,13 @@ impl Update {
         Self { changes, sums: Vec::new() }
     }
 
-    /// That what is changed is still as in this item.
+    /// Returns the condition that every attribute of the update still has its value in `before`.
     pub fn untouched(&self, before: &Item) -> Condition {
         let values = self.changes.iter().map(|(name, _)| (name.clone(), before.get(name).cloned()));
         Condition::Same(values.collect())
     }
 
-    /// The update whose values are converted and whose attributes have these names.
+    /// Converts the update's values with `convert` and the names of its other attributes with `name_of`.
     pub(super) fn converted(&self, convert: fn(&mut Item), name_of: impl Fn(&str) -> String) -> Self {
         let set = self.changes.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         let mut set: Item = set.collect();
@@ -153,8 +153,9 @@ impl Update {
         Self { changes: changes.into_iter().collect(), sums }
     }
 
-    /// Rendered, with the number of the form where the item has none: an update may be what makes it.
-    pub(super) fn render(&self, into: &mut Expression, form: u32) -> String {
+    /// Renders the update. It also sets the schema version if the item has none, because an update may create the
+    /// item.
+    pub(super) fn render(&self, into: &mut Expression, schema: u32) -> String {
         let mut sets = Vec::new();
         let mut removes = Vec::new();
         for (attribute, value) in &self.changes {
@@ -166,7 +167,7 @@ impl Update {
         }
         if !self.changes.iter().any(|(attribute, _)| attribute == versions::ATTRIBUTE) {
             let name = into.name(versions::ATTRIBUTE);
-            sets.push(format!("{name} = if_not_exists({name}, {})", into.value(&versions::number(form))));
+            sets.push(format!("{name} = if_not_exists({name}, {})", into.value(&versions::number(schema))));
         }
         let mut sum = |(attribute, number): &(String, i64)| {
             let name = into.name(attribute);
@@ -201,12 +202,12 @@ impl Expression {
         alias
     }
 
-    /// The names, or nothing if there are none: DynamoDB refuses an empty map.
+    /// Returns the names, or `None` if there are none: DynamoDB rejects an empty map.
     pub(super) fn names(&self) -> Option<HashMap<String, String>> {
         (!self.names.is_empty()).then(|| self.names.clone())
     }
 
-    /// The values, or nothing if there are none.
+    /// Returns the values, or `None` if there are none.
     pub(super) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_conditions_is_rendered_in_brackets() {
+    fn alternative_conditions_are_rendered_in_parentheses() {
         let mut into = Expression::default();
         let either =
             Condition::Any(vec![Condition::is("state", "NY"), Condition::is_not("stock", "ASSIGNED")]);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_between_two_items_sets_and_removes_what_differs_in_the_order_of_names() {
+    fn an_update_between_two_items_contains_only_their_differences_sorted_by_name() {
         let item = |pairs: &[(&str, &str)]| -> Item {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).into()))).collect()
         };

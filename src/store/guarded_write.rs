@@ -9,32 +9,32 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::expression::Expression;
-use super::forms::Forms;
 use super::record::{TOKEN, may_record};
+use super::schema_versions::SchemaVersions;
 use super::transaction::{OPERATION, Sent};
 use super::{Condition, Dynamo, Item, Key, StoreError, Update};
 
-/// One change and all that belongs to it. Actions have labels, by which a [`Refusal`](super::Refusal) names them.
+/// One change with everything that belongs to it. A [`Refusal`](super::Refusal) names its actions by their labels.
 #[derive(Debug)]
 pub struct GuardedWrite {
     table: Arc<str>,
-    forms: &'static Forms,
-    /// The form in which its items are written.
-    form: u32,
+    schema_versions: &'static SchemaVersions,
+    /// The schema version in which its items are written.
+    schema: u32,
     pub(super) token: String,
     labels: Vec<&'static str>,
     pub(super) actions: Vec<Result<TransactWriteItem, StoreError>>,
-    /// Which action puts the idempotency record, if one does.
+    /// The index of the action that puts the idempotency record, if there is one.
     pub(super) record: Option<usize>,
-    /// Which actions put items where none may stand: they tell whether the write happened.
+    /// The indexes of the actions that create items. Whether those items exist shows whether the write happened.
     created: Vec<usize>,
 }
 
 impl GuardedWrite {
-    /// The most actions of one transaction (DynamoDB's limit).
+    /// The most actions of one transaction (a limit of DynamoDB).
     pub const MAX_ACTIONS: usize = 100;
 
-    /// Puts a whole item where the condition holds.
+    /// Puts a whole item if the condition holds.
     pub fn put(mut self, label: &'static str, item: Item, condition: Condition) -> Self {
         if condition == Condition::Absent {
             self.created.push(self.actions.len());
@@ -44,8 +44,8 @@ impl GuardedWrite {
         self.put_action(label, Put::builder().condition_expression(text), item, &expression)
     }
 
-    /// Puts the idempotency record of the request, where there is none. One that was abandoned is overwritten, unless it
-    /// says that this very write was given up.
+    /// Puts the idempotency record of the request, if there is none. An abandoned record is overwritten, unless it
+    /// says that this very write was abandoned.
     pub(super) fn put_record(mut self, label: &'static str, mut item: Item) -> Self {
         self.record = Some(self.actions.len());
         item.insert(TOKEN.to_owned(), AttributeValue::S(self.token.clone()));
@@ -53,7 +53,7 @@ impl GuardedWrite {
         self.put(label, item, condition)
     }
 
-    /// Puts an item whatever stands under its key: for items that are derived from a guarded one.
+    /// Puts an item unconditionally, for items that are derived from a guarded one.
     pub fn put_derived(self, label: &'static str, item: Item) -> Self {
         self.put_action(label, Put::builder(), item, &Expression::default())
     }
@@ -65,7 +65,7 @@ impl GuardedWrite {
         item: Item,
         expression: &Expression,
     ) -> Self {
-        let item = self.forms.written(item, self.form);
+        let item = self.schema_versions.for_write(item, self.schema);
         let put = put
             .set_item(Some(item))
             .set_expression_attribute_names(expression.names())
@@ -76,14 +76,14 @@ impl GuardedWrite {
         })
     }
 
-    /// Updates some attributes of the item under a key where the condition holds.
+    /// Updates some attributes of an item if the condition holds.
     pub fn update(self, label: &'static str, key: &Key, update: &Update, condition: Condition) -> Self {
         let mut expression = Expression::default();
         let text = condition.render(&mut expression);
         self.update_action(label, UpdateAction::builder().condition_expression(text), key, update, expression)
     }
 
-    /// Updates the item under a key whatever stands there: for counters of what guarded items say.
+    /// Updates an item unconditionally, for counters that are derived from guarded items.
     pub fn update_derived(self, label: &'static str, key: &Key, update: &Update) -> Self {
         self.update_action(label, UpdateAction::builder(), key, update, Expression::default())
     }
@@ -96,10 +96,10 @@ impl GuardedWrite {
         update: &Update,
         mut expression: Expression,
     ) -> Self {
-        let update = self.forms.written_update(update, self.form);
+        let update = self.schema_versions.update_for_write(update, self.schema);
         let action = action
             .set_key(Some(key.attributes()))
-            .update_expression(update.render(&mut expression, self.form))
+            .update_expression(update.render(&mut expression, self.schema))
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -108,14 +108,14 @@ impl GuardedWrite {
         })
     }
 
-    /// Deletes the item under a key where the condition holds.
+    /// Deletes an item if the condition holds.
     pub fn delete(self, label: &'static str, key: &Key, condition: Condition) -> Self {
         let mut expression = Expression::default();
         let text = condition.render(&mut expression);
         self.delete_action(label, Delete::builder().condition_expression(text), key, &expression)
     }
 
-    /// Deletes an item that is derived from a guarded one.
+    /// Deletes an item unconditionally, for items that are derived from a guarded one.
     pub fn delete_derived(self, label: &'static str, key: &Key) -> Self {
         self.delete_action(label, Delete::builder(), key, &Expression::default())
     }
@@ -137,12 +137,12 @@ impl GuardedWrite {
         })
     }
 
-    /// The same write, whose items and updates are in the form that is written already.
-    pub(super) fn in_written_form(self) -> Self {
-        Self { form: self.forms.present, ..self }
+    /// Marks the write's items and updates as already in the schema that is written, so they are not converted.
+    pub(super) fn already_converted(self) -> Self {
+        Self { schema: self.schema_versions.current, ..self }
     }
 
-    /// Checks an item that the write does not touch.
+    /// Checks a condition on an item that the write does not change.
     pub fn check(self, label: &'static str, key: &Key, condition: Condition) -> Self {
         let mut expression = Expression::default();
         let text = condition.render(&mut expression);
@@ -157,7 +157,7 @@ impl GuardedWrite {
         })
     }
 
-    /// The write as it is sent.
+    /// Converts the write to the schema in which it is sent.
     pub(super) fn into_sent(self) -> Result<Sent, StoreError> {
         let Self { token, labels, actions, record, created, .. } = self;
         let actions = actions.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -177,12 +177,12 @@ impl GuardedWrite {
 }
 
 impl Dynamo {
-    /// A guarded write of nothing yet, with a token of its own that makes its attempts one write.
+    /// Creates an empty guarded write. Its own token makes all its attempts one write.
     pub fn guarded_write(&self) -> GuardedWrite {
         GuardedWrite {
             table: self.table.clone(),
-            forms: self.forms,
-            form: self.form_to_write(),
+            schema_versions: self.schema_versions,
+            schema: self.schema_to_write(),
             token: self.rng.uuid().to_string(),
             labels: Vec::new(),
             actions: Vec::new(),

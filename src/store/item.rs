@@ -1,4 +1,4 @@
-//! Items as the SDK has them, and their primary keys.
+//! Items in the SDK's representation, and their primary keys.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::schema::{PK, SK};
 
-/// An item as the SDK has it.
+/// An item in the SDK's representation.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The primary key of an item.
@@ -19,7 +19,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key from its two parts.
+    /// Creates a key from its two parts.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
@@ -32,7 +32,7 @@ impl Key {
     }
 }
 
-/// The primary key of an item that was read.
+/// Returns the primary key of an item.
 pub(super) fn key_of(item: &Item) -> Option<Key> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     Some(Key { pk: text(PK)?, sk: text(SK)? })

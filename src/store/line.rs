@@ -1,8 +1,9 @@
 //! The line: the one function through which every call reaches a store, below everything that knows what a lead is.
 //!
-//! A call is an [`Operation`] with the SDK's input; its answer is a [`Reply`] with the SDK's output, or a [`CallError`] of
-//! our own. What stands at the other end is a [`Target`]: DynamoDB through the SDK, the embedded engine, or in tests
-//! something around either. Deadlines, retries and what an error means lie above the line, so they are the same for every target.
+//! A call is an [`Operation`] with the SDK's input. Its answer is a [`Reply`] with the SDK's output, or our own
+//! [`CallError`]. The other end is a [`Target`]: DynamoDB through the SDK, the embedded engine, or in tests a wrapper
+//! around either. Deadlines, retries and the meaning of errors are above the line, so they are the same for every
+//! target.
 
 use std::fmt;
 use std::future::Future;
@@ -40,9 +41,9 @@ use super::trace::PropagateTrace;
 /// The future of a call.
 pub type Calling = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send>>;
 
-/// What answers calls.
+/// A store that answers calls.
 pub trait Target: fmt::Debug + Send + Sync {
-    /// Makes one attempt of one call.
+    /// Makes one attempt of a call.
     fn call(&self, operation: Operation) -> Calling;
 
     /// Whether transactions on the same item cancel each other, as they do on DynamoDB.
@@ -51,18 +52,18 @@ pub trait Target: fmt::Debug + Send + Sync {
     }
 }
 
-/// The way to a store. Clones lead to the same one.
+/// A handle to a store. Clones share the same target.
 #[derive(Debug, Clone)]
 pub struct Line(Arc<dyn Target>);
 
 impl Line {
-    /// The line to this target.
+    /// Creates a line to this target.
     pub fn to(target: impl Target + 'static) -> Self {
         Self(Arc::new(target))
     }
 
-    /// The line to DynamoDB over a configured SDK. The SDK's own retries are switched off: it knows nothing of
-    /// transaction conflicts, and two loops within each other would outlive the deadline.
+    /// Creates a line to DynamoDB with a configured SDK. It turns off the SDK's own retries: they do not know
+    /// transaction conflicts, and two nested retry loops would outlive the deadline.
     pub fn to_aws(config: Builder, sleep: SharedAsyncSleep) -> Self {
         let config = config
             .retry_config(RetryConfig::disabled())
@@ -77,28 +78,28 @@ impl Line {
         self.0.conflicts()
     }
 
-    /// Makes one attempt of one call.
+    /// Makes one attempt of a call.
     ///
     /// # Errors
     /// [`CallError`].
     pub async fn call<R: Request>(&self, request: R) -> Result<R::Output, CallError> {
         let reply = self.0.call(request.into_operation()).await?;
         R::output(reply)
-            .ok_or_else(|| CallError::NoAnswer("the answer is that of another operation".to_owned()))
+            .ok_or_else(|| CallError::NoAnswer("the reply belongs to another operation".to_owned()))
     }
 }
 
 /// An input of the SDK that is an operation of the store.
 pub trait Request: Clone {
-    /// The SDK's output for it.
+    /// The SDK's output for this input.
     type Output;
-    /// The operation's name, as DynamoDB has it.
+    /// The operation's name in DynamoDB.
     const NAME: &'static str;
 
-    /// The operation.
+    /// Wraps the input as an operation.
     fn into_operation(self) -> Operation;
 
-    /// The output in a reply; `None` if it answers another operation.
+    /// Returns the output of a reply, or `None` if the reply belongs to another operation.
     fn output(reply: Reply) -> Option<Self::Output>;
 }
 
@@ -106,20 +107,20 @@ macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident),+ $(,)?) => {
         /// A call of the store, with the SDK's input.
         #[derive(Debug, Clone)]
-        #[expect(missing_docs, reason = "each is DynamoDB's operation of this name")]
+        #[expect(missing_docs, reason = "each variant is DynamoDB's operation of this name")]
         pub enum Operation {
             $($name($input)),+
         }
 
         /// The answer to an [`Operation`], with the SDK's output.
         #[derive(Debug)]
-        #[expect(missing_docs, reason = "each is the answer to DynamoDB's operation of this name")]
+        #[expect(missing_docs, reason = "each variant is the answer to DynamoDB's operation of this name")]
         pub enum Reply {
             $($name($output)),+
         }
 
         impl Operation {
-            /// The operation's name, as DynamoDB has it.
+            /// Returns the operation's name in DynamoDB.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => stringify!($name)),+
@@ -170,47 +171,48 @@ operations! {
     UpdateTimeToLive: UpdateTimeToLiveInputBuilder => UpdateTimeToLiveOutput,
 }
 
-/// DynamoDB through the SDK, whose own retries and timeouts are switched off.
+/// DynamoDB through the SDK, with the SDK's own retries and timeouts turned off.
 #[derive(Debug)]
 pub struct Aws(pub Client);
 
 /// Why one attempt of a call failed.
 #[derive(Clone, thiserror::Error)]
 pub enum CallError {
-    /// The store answered that it did not do it.
+    /// The store answered with an error.
     #[error("{code}: {message}")]
     Service {
-        /// DynamoDB's name of the error: `ValidationException`.
+        /// DynamoDB's error code, for example `ValidationException`.
         code: String,
-        /// What the store said.
+        /// The store's message.
         message: String,
         /// Whether the fault is the service's (HTTP 500 and above).
         is_server_fault: bool,
-        /// For a canceled transaction, the reason of each action, in their order. They hold people's data.
+        /// For a canceled transaction, the reason of each action, in the order of the actions. They contain personal
+        /// data.
         reasons: Vec<CancellationReason>,
     },
-    /// It was sent, or may have been, and no whole answer came: it may have happened.
+    /// The call was or may have been sent, and no complete answer came. It may have happened.
     #[error("{0}")]
     NoAnswer(String),
-    /// It was not sent, so it did not happen.
+    /// The call was not sent, so it did not happen.
     #[error("{cause}")]
     NotSent {
-        /// What kept it from being sent.
+        /// Why it was not sent.
         cause: String,
-        /// Whether a later attempt may be sent: the connection was refused, for example.
+        /// Whether a later attempt may succeed, for example after a refused connection.
         may_pass: bool,
     },
 }
 
 impl fmt::Debug for CallError {
-    /// Without what the items of canceled transactions say of people.
+    /// Leaves out the items of canceled transactions, which contain personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CallError({self})")
     }
 }
 
 impl CallError {
-    /// DynamoDB's name of the error, if the store answered.
+    /// Returns DynamoDB's error code, if the store answered.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Service { code, .. } => Some(code),
@@ -218,7 +220,7 @@ impl CallError {
         }
     }
 
-    /// The reasons of a canceled transaction, in the order of its actions.
+    /// Returns the reasons of a canceled transaction, in the order of its actions.
     pub fn reasons(&self) -> Option<&[CancellationReason]> {
         match self {
             Self::Service { reasons, .. } if !reasons.is_empty() => Some(reasons),
@@ -231,8 +233,7 @@ impl CallError {
         self.code() == Some(STORAGE_FULL)
     }
 
-    /// Whether the attempt may have happened, or may still happen: it was sent, and the answer does not say that it was not
-    /// done.
+    /// Whether the attempt may have happened or may still happen: it was sent, and the answer does not rule it out.
     pub fn is_unanswered(&self) -> bool {
         match self {
             Self::NoAnswer(_) => true,
@@ -243,27 +244,27 @@ impl CallError {
         }
     }
 
-    /// Whether waiting mends it: no answer, a fault of the service, or too much at once.
-    pub fn passes(&self) -> bool {
+    /// Whether a retry can help: there was no answer, the service failed, or there was too much load.
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::NoAnswer(_) => true,
             Self::NotSent { may_pass, .. } => *may_pass,
-            Self::Service { code, is_server_fault, .. } => *is_server_fault || passes_by_waiting(code),
+            Self::Service { code, is_server_fault, .. } => *is_server_fault || is_temporary(code),
         }
     }
 
-    /// The store's error for a call of this operation that failed for good.
+    /// Converts the final error of a call of this operation to the store's error.
     pub(super) fn into_store_error(self, operation: &'static str) -> StoreError {
         if self.is_full() { StoreError::Full { operation } } else { StoreError::failed(operation, self) }
     }
 }
 
-/// What the embedded engine says where its disk is full. Trying again at once would be of no use.
+/// The embedded engine's error code for a full disk. An immediate retry cannot help.
 const STORAGE_FULL: &str = "StorageFull";
 
-/// Whether an error code (or the code of a cancellation reason) of DynamoDB is one that passes by waiting.
-/// Source: "Error handling with DynamoDB" and "TransactWriteItems" in the Amazon DynamoDB documentation.
-pub(super) fn passes_by_waiting(code: &str) -> bool {
+/// Whether an error code (or the code of a cancellation reason) of DynamoDB is temporary. Source: "Error handling
+/// with DynamoDB" and "TransactWriteItems" in the Amazon DynamoDB documentation.
+pub(super) fn is_temporary(code: &str) -> bool {
     matches!(
         code,
         "InternalServerError"
@@ -280,7 +281,7 @@ pub(super) fn passes_by_waiting(code: &str) -> bool {
     )
 }
 
-/// An error of one of the SDK's operations. Only a transaction's has reasons.
+/// An error of one of the SDK's operations. Only a transaction's error has reasons.
 trait OperationError: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {
     fn take_reasons(self) -> Vec<CancellationReason>
     where
@@ -316,35 +317,36 @@ impl OperationError for aws_sdk_dynamodbstreams::operation::get_shard_iterator::
 
 impl<E: OperationError> From<SdkError<E, HttpResponse>> for CallError {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let words = error_chain(&error);
+        let cause = error_chain(&error);
         match error {
             SdkError::ServiceError(answer) => {
                 let is_server_fault = answer.raw().status().is_server_error();
                 let error = answer.into_err();
                 let code = error.code().unwrap_or("an error without a code").to_owned();
-                let message = error.message().unwrap_or("it said no more").to_owned();
+                let message = error.message().unwrap_or("no message").to_owned();
                 Self::Service { code, message, is_server_fault, reasons: error.take_reasons() }
             }
             SdkError::DispatchFailure(failure) if was_refused(&failure) => {
-                Self::NotSent { cause: words, may_pass: true }
+                Self::NotSent { cause, may_pass: true }
             }
             SdkError::DispatchFailure(failure)
                 if failure.is_io()
                     || failure.is_timeout()
                     || failure.as_other() == Some(ErrorKind::TransientError) =>
             {
-                Self::NoAnswer(words)
+                Self::NoAnswer(cause)
             }
-            // Anything else that kept it from being sent, such as missing credentials, stays so.
+            // Other obstacles, such as missing credentials, do not go away.
             SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
-                Self::NotSent { cause: words, may_pass: false }
+                Self::NotSent { cause, may_pass: false }
             }
-            _ => Self::NoAnswer(words),
+            _ => Self::NoAnswer(cause),
         }
     }
 }
 
-/// Whether the connection was refused, so that nothing was sent. Any other broken connection may have carried the call.
+/// Whether the connection was refused, so that nothing was sent. A connection that broke in another way may have
+/// carried the call.
 fn was_refused(failure: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
     let Some(error) = failure.as_connector_error() else { return false };
     let causes =
@@ -367,8 +369,8 @@ mod tests {
     }
 
     #[test]
-    fn what_waiting_mends_is_told_from_what_it_does_not() {
-        for (error, passes) in [
+    fn only_temporary_failures_are_retryable() {
+        for (error, retryable) in [
             (CallError::NoAnswer("timeout".to_owned()), true),
             (CallError::NotSent { cause: "refused".to_owned(), may_pass: true }, true),
             (CallError::NotSent { cause: "no credentials".to_owned(), may_pass: false }, false),
@@ -379,7 +381,7 @@ mod tests {
             (service("ConditionalCheckFailedException", false), false),
             (service("StorageFull", false), false),
         ] {
-            assert_eq!(error.passes(), passes, "{error:?}");
+            assert_eq!(error.is_retryable(), retryable, "{error:?}");
         }
     }
 
@@ -392,12 +394,12 @@ mod tests {
             .build();
         let error = CallError::Service {
             code: "TransactionCanceledException".to_owned(),
-            message: "Transaction cancelled".to_owned(),
+            message: "Transaction canceled".to_owned(),
             is_server_fault: false,
             reasons: vec![reason],
         };
         assert_eq!(error.reasons().map(<[_]>::len), Some(1));
-        let shown = format!("{error} {error:?}");
-        assert!(shown.contains("TransactionCanceledException") && !shown.contains("Ann"), "{shown}");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("TransactionCanceledException") && !text.contains("Ann"), "{text}");
     }
 }

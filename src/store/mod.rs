@@ -1,8 +1,8 @@
-//! The one store: a DynamoDB table at the end of a [`mod@line`].
+//! The one store: a DynamoDB table behind a [`mod@line`].
 //!
-//! What always holds here: every call has a key or index condition, a limit and a deadline; every change is one
-//! guarded `TransactWriteItems`; failures that pass by waiting are retried in one place; no request sends a Scan; what
-//! comes from the table is in the present form of items, whichever it was written in.
+//! Invariants: every call has a key or index condition, a limit and a deadline. Every change is one guarded
+//! `TransactWriteItems`. Temporary failures are retried in one place. No request sends a Scan. Every item that is
+//! read is converted to the current schema.
 
 mod answer;
 mod budget;
@@ -14,11 +14,9 @@ mod deadline;
 mod embedded;
 mod error;
 mod expression;
-mod form_to_write;
-mod forms;
 mod guarded_write;
+pub mod idempotency;
 mod item;
-pub mod ledger;
 pub mod line;
 mod outcome;
 mod read;
@@ -28,6 +26,8 @@ mod record;
 mod refusal;
 mod retry;
 pub mod schema;
+mod schema_to_write;
+mod schema_versions;
 pub mod stream;
 mod trace;
 mod transaction;

@@ -1,12 +1,13 @@
-//! What became of a write that was sent and not answered until the deadline.
+//! Finds out what happened to a write that was sent and not answered until the deadline.
 //!
-//! A look that finds nothing proves nothing: the transaction may still commit. So a write with an idempotency record is
-//! fenced: another write puts a record under the same key that says it was abandoned. That succeeds only if the change did
-//! not happen, and a late change then fails on it. A write without a record can only be looked for: the items that it
-//! would have made tell that it happened, or that others made it impossible; otherwise its outcome is unknown.
+//! A read that finds nothing proves nothing, because the transaction may still commit. So a write with an idempotency
+//! record is fenced: another write puts a record under the same key that says it was abandoned. The fence succeeds
+//! only if the change did not happen, and then a late change fails on it. A write without a record can only be looked
+//! for: the items that it creates show that it happened, or that another write made it impossible; otherwise its
+//! outcome is unknown.
 //!
-//! An abandoned record names the tokens of the writes that were given up, so that the same request can be made again under
-//! its key, and none of the writes that were given up can.
+//! An abandoned record lists the tokens of the abandoned writes. The same request can be made again under its key,
+//! but none of the abandoned writes can still succeed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -14,19 +15,23 @@ use jiff::Timestamp;
 use super::answer::Answer;
 use super::item::key_of;
 use super::record::{ABANDONED, KEPT_FOR, TOKEN, abandoned, is_abandoned};
-use super::retry::GaveUp;
+use super::retry::RetriesExhausted;
 use super::schema::TTL;
 use super::transaction::{OPERATION, Sent};
 use super::{Condition, Dynamo, Item, Key, Refusal, StoreError, WriteError, to_attribute};
 
-/// How many items are looked for at the most.
+/// The most items that are looked for.
 const MOST_LOOKED_FOR: usize = 10;
-/// How often a record is abandoned again, because another write of the same request was given up at the same moment.
+/// How often a record is abandoned again when another write of the same request is abandoned at the same time.
 const ATTEMPTS: usize = 4;
 
 impl Dynamo {
-    /// What a write came to that was given up without an answer: done, refused, never to be, or unknown.
-    pub(super) async fn find_outcome(&self, sent: &Sent, given_up: GaveUp) -> Result<(), WriteError> {
+    /// Finds the outcome of a write whose attempts ended without an answer: done, refused, fenced off, or unknown.
+    pub(super) async fn find_outcome(
+        &self,
+        sent: &Sent,
+        exhausted: RetriesExhausted,
+    ) -> Result<(), WriteError> {
         let record = sent.record.and_then(|action| sent.item_put(action));
         let found = match record {
             Some((label, item)) => self.fence(sent, label, item).await,
@@ -35,10 +40,10 @@ impl Dynamo {
         match found {
             Ok(Outcome::Happened) => Ok(()),
             Ok(Outcome::Refused(refusal)) => Err(WriteError::Refused(refusal)),
-            Ok(Outcome::Never) => Err(WriteError::Store(given_up.into())),
+            Ok(Outcome::Never) => Err(WriteError::Store(exhausted.into())),
             Ok(Outcome::Unknown)
             | Err(StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. }) => {
-                let GaveUp { attempts, last, .. } = given_up;
+                let RetriesExhausted { attempts, last, .. } = exhausted;
                 let error = StoreError::OutcomeUnknown { operation: OPERATION, attempts, last };
                 Err(WriteError::Store(error))
             }
@@ -46,39 +51,40 @@ impl Dynamo {
         }
     }
 
-    /// Abandons the write's record, which fails exactly if the write happened.
+    /// Abandons the write's record. This fails exactly if the write happened.
     async fn fence(&self, sent: &Sent, label: &'static str, record: &Item) -> Result<Outcome, StoreError> {
         let Some(key) = key_of(record) else { return Ok(Outcome::Unknown) };
         let mut before: Option<Item> = None;
         for _ in 0..ATTEMPTS {
-            let given_up_before = before.as_ref().and_then(abandoned);
-            let condition = match given_up_before {
+            let abandoned_before = before.as_ref().and_then(abandoned);
+            let condition = match abandoned_before {
                 None => Condition::Absent,
                 Some(tokens) => Condition::is(ABANDONED, tokens),
             };
-            let tokens = given_up_before.into_iter().chain([&*sent.token]).collect::<Vec<_>>().join(" ");
+            let tokens = abandoned_before.into_iter().chain([&*sent.token]).collect::<Vec<_>>().join(" ");
             let item = self.abandoned_record(&key, tokens)?;
             let write = self.guarded_write().put("abandoned", item, condition);
-            let there = match self.send(&write.into_sent()?, self.deadline()).await {
+            let stored = match self.send(&write.into_sent()?, self.deadline()).await {
                 Ok(Ok(())) => return Ok(Outcome::Never),
                 Ok(Err(_)) => return Ok(Outcome::Unknown),
                 Err(WriteError::Store(error)) => return Err(error),
                 Err(WriteError::Refused(refusal)) => refusal.item("abandoned").cloned(),
             };
-            match there {
+            match stored {
                 Some(item) if is_abandoned(&item) => before = Some(item),
                 Some(item) if item.get(TOKEN) == record.get(TOKEN) => return Ok(Outcome::Happened),
                 Some(item) => {
                     return Ok(Outcome::Refused(Refusal { failed: vec![(label, Some(item))] }));
                 }
-                // It went in this moment, as records do after some days.
+                // The record expired just now.
                 None => before = None,
             }
         }
         Ok(Outcome::Unknown)
     }
 
-    /// A record that says that nothing was done. Versions that know no abandoned records read it as another request's.
+    /// Creates a record that says that nothing was done. Program versions without abandoned records read it as
+    /// another request's.
     fn abandoned_record(&self, key: &Key, tokens: String) -> Result<Item, StoreError> {
         let until = self.clock.now().saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
         let mut item = key.attributes();
@@ -89,7 +95,7 @@ impl Dynamo {
         Ok(item)
     }
 
-    /// Looks for the items that the write would have made.
+    /// Looks for the items that the write creates.
     async fn look_for(&self, sent: &Sent) -> Result<Outcome, StoreError> {
         let made = sent.created.iter().filter_map(|action| sent.item_put(*action)).take(MOST_LOOKED_FOR);
         let made: Vec<(&'static str, &Item)> = made.collect();
@@ -102,22 +108,22 @@ impl Dynamo {
             return Ok(Outcome::Happened);
         }
         let others = made.iter().filter_map(|(label, item)| {
-            let there = stored.iter().find(|stored| key_of(stored) == key_of(item))?;
-            Some((*label, Some(there.clone())))
+            let other = stored.iter().find(|stored| key_of(stored) == key_of(item))?;
+            Some((*label, Some(other.clone())))
         });
         let failed: Vec<_> = others.collect();
         Ok(if failed.is_empty() { Outcome::Unknown } else { Outcome::Refused(Refusal { failed }) })
     }
 }
 
-/// What became of a write that was not answered.
+/// The outcome of a write that was not answered.
 enum Outcome {
-    /// It was done.
+    /// The write happened.
     Happened,
-    /// Others did what makes it impossible.
+    /// Another write made it impossible.
     Refused(Refusal),
-    /// It was not done, and never will be.
+    /// It did not happen and never will.
     Never,
-    /// It may have been done, or may still be.
+    /// It may have happened, or may still happen.
     Unknown,
 }

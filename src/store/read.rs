@@ -1,4 +1,4 @@
-//! Bounded reads: one item, one page of a key range, up to a hundred items by key.
+//! Bounded reads: one item, one page of a key range, or up to a hundred items by key.
 
 use std::collections::HashMap;
 
@@ -38,14 +38,14 @@ enum Range {
 pub struct Page {
     /// The items, in the order of the range.
     pub items: Vec<Item>,
-    /// Whether the range may hold more behind what was read.
+    /// Whether the range may have more items after this page.
     pub more: bool,
-    /// The key of the last item that was read, also where a filter dropped it.
+    /// The key of the last item that was read, even if a filter dropped it.
     pub last: Option<Item>,
 }
 
 impl Select {
-    /// All of a partition of the table, at most `limit` items read.
+    /// Selects a whole partition of the table and reads at most `limit` items.
     pub fn partition(pk: impl Into<String>, limit: i32) -> Self {
         Self {
             index: None,
@@ -58,37 +58,37 @@ impl Select {
         }
     }
 
-    /// All of a partition of an index, at most `limit` items read.
+    /// Selects a whole partition of an index and reads at most `limit` items.
     pub fn index(index: Index, partition: impl Into<String>, limit: i32) -> Self {
         Self { index: Some(index), ..Self::partition(partition, limit) }
     }
 
-    /// Only sort keys that begin with this.
+    /// Selects only sort keys that begin with this prefix.
     pub fn begins_with(mut self, prefix: impl Into<String>) -> Self {
         self.range = Range::BeginsWith(prefix.into());
         self
     }
 
-    /// Only sort keys from `first` to `last`, both included.
+    /// Selects only sort keys from `first` to `last`, both included.
     pub fn between(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
         self.range = Range::Between(first.into(), last.into());
         self
     }
 
-    /// Only items that satisfy this. They are read and paid for all the same.
+    /// Selects only items that satisfy this condition. DynamoDB still reads and charges the others.
     pub fn filter(mut self, filter: Condition) -> Self {
         self.filter = Some(filter);
         self
     }
 
-    /// From the end of the range to its beginning.
+    /// Reads from the end of the range to its beginning.
     pub fn backwards(mut self) -> Self {
         self.backwards = true;
         self
     }
 
-    /// Only what stands behind this key. On an index, `sort` is the index's sort key; on the table it is the
-    /// item's own and stands in `key` as well.
+    /// Starts after this key. On an index, `sort` is the index's sort key. On the table it is ignored, because `key`
+    /// contains the item's sort key.
     pub fn after(mut self, sort: &str, key: &Key) -> Self {
         let mut start = key.attributes();
         if let Some(index) = self.index {
@@ -119,15 +119,15 @@ impl Select {
 }
 
 impl Dynamo {
-    /// The item under a key, read consistently.
+    /// Reads the item with this key consistently.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        self.raw(key).await?.map(|item| self.forms.read(item)).transpose()
+        self.raw(key).await?.map(|item| self.schema_versions.to_current(item)).transpose()
     }
 
-    /// The item under a key in the form that it was written in, read consistently.
+    /// Reads the item with this key consistently, without converting it to the current schema.
     pub(super) async fn raw(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let request = GetItemInput::builder().table_name(&*self.table).consistent_read(true);
         let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -137,7 +137,7 @@ impl Dynamo {
         Ok(output.item)
     }
 
-    /// One page of a range. Ranges of the table are read consistently; an index cannot be.
+    /// Reads one page of a range. Reads of the table are consistent; an index does not support that.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -162,16 +162,19 @@ impl Dynamo {
         tally::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         let items = output.items.unwrap_or_default();
-        // An index holds keys, which have no form.
+        // An index holds only keys, which have no schema version.
         let items = match select.index {
             Some(_) => items,
-            None => items.into_iter().map(|item| self.forms.read(item)).collect::<Result<_, _>>()?,
+            None => items
+                .into_iter()
+                .map(|item| self.schema_versions.to_current(item))
+                .collect::<Result<_, _>>()?,
         };
         Ok(Page { items, more: last.is_some(), last })
     }
 
-    /// The items under up to a hundred keys, read consistently, in the order of the keys. Keys without an item are
-    /// left out. What DynamoDB leaves unprocessed is asked for again after a wait with jitter, until the deadline.
+    /// Reads up to a hundred items by key, consistently and in the order of the keys. Keys without an item are left
+    /// out. Keys that DynamoDB leaves unprocessed are requested again after a wait with jitter, until the deadline.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -179,8 +182,8 @@ impl Dynamo {
         self.get_parts(keys, &[]).await
     }
 
-    /// Like [`get_all`](Self::get_all), but returns only these attributes, or all if none are named. It costs the same
-    /// read units and takes less time.
+    /// Reads items like [`get_all`](Self::get_all), but returns only these attributes, or all if `attributes` is
+    /// empty. It costs the same read units and takes less time.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -195,7 +198,7 @@ impl Dynamo {
         let (deadline, mut attempts) = (self.deadline(), 0);
         while !wanted.is_empty() {
             if attempts > 0 {
-                // DynamoDB leaves over what it throttles, which takes a moment to pass.
+                // DynamoDB leaves keys unprocessed when it throttles, and needs a moment to recover.
                 let wait = self.jittered(Self::FIRST_WAIT, attempts);
                 if wait >= self.left(deadline) {
                     let last = format!("{} keys stayed unprocessed", wanted.len());
@@ -218,7 +221,7 @@ impl Dynamo {
             tally::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {
-                    found.insert(key, self.forms.read(item)?);
+                    found.insert(key, self.schema_versions.to_current(item)?);
                 }
             }
             let rest = output.unprocessed_keys.into_iter().flat_map(HashMap::into_values);

@@ -1,17 +1,17 @@
-//! Reads the table's stream where Lambda does not: the log of the embedded engine, or the shards of DynamoDB's stream.
+//! Reads the table's stream outside of Lambda: the log of the embedded engine, or the shards of DynamoDB's stream.
 //!
-//! What always holds: whatever fails, the reader waits and goes on; it ends when it is stopped and at no other time. A
-//! change is handed over after those before it in its shard, and a shard's after its parent's; the
-//! engine's log is one such shard. Nothing is skipped, and a batch that was not handled is handed over again. How far a
-//! reader has come is stored, so that the next process goes on from there; what was handled just before a process was
-//! killed is told again.
+//! Invariants: after a failure the reader waits and continues; it ends only when it is stopped. A change is handled
+//! after the changes before it in its shard, and a shard after its parent. The engine's log counts as one shard. No
+//! change is skipped, and a batch that the handler rejected is passed to it again. The reader's position is stored,
+//! so the next process continues from there; changes that were handled just before a process was killed are handled
+//! again.
 //!
-//! The engine knows itself how far its readers have come. For DynamoDB's stream it stands in the table, in a checkpoint
-//! for each shard. A checkpoint's own write is a change as well. Readers do not hand it over, and write a checkpoint only
-//! after changes that they did hand over, so that they come to rest.
+//! The engine stores the positions of its readers itself. For DynamoDB's stream the table has a checkpoint for each
+//! shard. Writing a checkpoint is a change too. Readers do not pass it to the handler, and write a checkpoint only
+//! after changes that they did pass on, so their own writes never keep them busy.
 
 mod log;
-mod look;
+mod poll;
 mod shard;
 mod shards;
 mod source;
@@ -28,7 +28,7 @@ use futures_util::future::{Either, select};
 use jiff::Timestamp;
 
 use self::log::Log;
-use self::look::{Audience, Look, Seen};
+use self::poll::{Poll, PollReport, Subscription};
 use self::shards::Shards;
 use super::stream::Batch;
 use super::{Dynamo, Embedded, Key, StoreError};
@@ -36,11 +36,11 @@ use super::{Dynamo, Embedded, Key, StoreError};
 /// How long a reader waits.
 #[derive(Debug, Clone, Copy)]
 pub struct PollInterval {
-    /// Between two looks at a stream that tells nothing new.
+    /// Between two polls of a stream that has nothing new.
     pub idle: Duration,
-    /// Before a batch that was not handled is handed over again; twice as long each time that it fails.
+    /// Before a failed batch is handled again. It doubles with each failure.
     pub retry: Duration,
-    /// The longest wait before it is.
+    /// The longest wait before a retry.
     pub longest: Duration,
 }
 
@@ -60,27 +60,27 @@ impl PollInterval {
     }
 }
 
-/// From where a stream is read.
+/// The stream that is read.
 enum Origin {
     Shards(Shards),
     Log(Log),
 }
 
-/// How a reader is getting on.
+/// The progress of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Everything that the stream holds is handled.
+    /// Every change in the stream is handled.
     CaughtUp,
     /// All changes up to this time are handled, and there may be more.
     Handled(Timestamp),
-    /// Reading or handling failed, and is tried again.
+    /// Reading or handling failed and is retried.
     Failed,
 }
 
-/// What is called with the progress of a reader.
+/// The function that receives a reader's progress.
 type Listener = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// The failures in a row of a reader, and what of them is logged: the first, then one a minute, and that they ended.
+/// The consecutive failures of a reader. The log gets the first failure, then one a minute, and the recovery.
 #[derive(Debug, Default)]
 struct Failures {
     count: u32,
@@ -88,7 +88,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// Between two lines about the same trouble.
+    /// The time between two log entries about the same failure.
     const QUIET: Duration = Duration::from_secs(60);
 
     fn add(&mut self, consumer: &str, error: &dyn Display) {
@@ -96,7 +96,7 @@ impl Failures {
         if self.logged.is_none_or(|logged| logged.elapsed() >= Self::QUIET) {
             self.logged = Some(Instant::now());
             let failures = self.count;
-            tracing::warn!(consumer, failures, %error, "the stream is not handled now and is tried again");
+            tracing::warn!(consumer, failures, %error, "cannot handle the stream; retrying");
         }
     }
 
@@ -108,74 +108,76 @@ impl Failures {
     }
 }
 
-/// A reader of the table's stream, for one consumer. Two at once for the same consumer lose nothing, and tell it twice.
+/// A reader of the table's stream for one consumer. Two at the same time for one consumer lose nothing, but handle
+/// changes twice.
 pub struct StreamReader {
     origin: Origin,
-    pace: PollInterval,
+    interval: PollInterval,
     listener: Option<Listener>,
 }
 
 impl StreamReader {
-    /// A reader of the DynamoDB stream of `dynamo`'s table, for the consumer with this name, which is part of the
-    /// checkpoints' keys. Only changes of items with `relevant` keys are handed over.
+    /// Creates a reader of the DynamoDB stream of `dynamo`'s table. The consumer's name is part of the checkpoints'
+    /// keys. The handler receives only changes of items with `relevant` keys.
     pub fn new(dynamo: Dynamo, streams: Builder, consumer: &'static str, relevant: fn(&Key) -> bool) -> Self {
-        let audience = Audience { dynamo, consumer, relevant };
+        let subscription = Subscription { dynamo, consumer, relevant };
         Self {
-            origin: Origin::Shards(Shards::new(audience, streams)),
-            pace: PollInterval::default(),
+            origin: Origin::Shards(Shards::new(subscription, streams)),
+            interval: PollInterval::default(),
             listener: None,
         }
     }
 
-    /// The same for the log of the embedded engine that has `dynamo`'s table.
+    /// Creates a reader of the log of the embedded engine that holds `dynamo`'s table.
     pub fn embedded(
         dynamo: Dynamo,
         engine: Embedded,
         consumer: &'static str,
         relevant: fn(&Key) -> bool,
     ) -> Self {
-        let audience = Audience { dynamo, consumer, relevant };
+        let subscription = Subscription { dynamo, consumer, relevant };
         Self {
-            origin: Origin::Log(Log::new(audience, engine)),
-            pace: PollInterval::default(),
+            origin: Origin::Log(Log::new(subscription, engine)),
+            interval: PollInterval::default(),
             listener: None,
         }
     }
 
-    fn audience(&self) -> &Audience {
+    fn subscription(&self) -> &Subscription {
         match &self.origin {
-            Origin::Shards(shards) => shards.audience(),
-            Origin::Log(log) => log.audience(),
+            Origin::Shards(shards) => shards.subscription(),
+            Origin::Log(log) => log.subscription(),
         }
     }
 
-    /// The same reader at another pace.
+    /// Sets how long the reader waits.
     pub fn paced(self, pace: PollInterval) -> Self {
-        Self { pace, ..self }
+        Self { interval: pace, ..self }
     }
 
-    /// The same reader, which says how it is getting on. The listener must not block.
+    /// Sets a function that receives the reader's progress. It must not block.
     pub fn reporting(self, listener: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         Self { listener: Some(Arc::new(listener)), ..self }
     }
 
-    /// Hands over what the stream tells, in batches of up to 100 changes from DynamoDB's stream and some 2,000 from the
-    /// engine's log, until `stop` is there. The batch in hand is finished first. Whatever fails is tried again for ever,
-    /// with longer and longer waits: credentials are renewed, tables are made, and nobody starts the reader again.
+    /// Passes the stream's changes to `handle` until `stop` completes. A batch has up to 100 changes of DynamoDB's
+    /// stream and about 2,000 of the engine's log. The current batch is finished before the reader stops. Failures
+    /// are retried forever with growing waits, because nothing restarts the reader once credentials are renewed or
+    /// tables created.
     pub async fn run<H, F, E>(&mut self, handle: H, stop: impl Future<Output = ()>)
     where
         H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
-        // Without an end to come to there is no error to come to either.
+        // Only a run that may end at the end of the stream returns errors.
         let _ = self.read(handle, stop, false).await;
     }
 
-    /// Hands over what the stream has to tell now, and ends when it tells nothing new, or when `stop` is there.
+    /// Passes the changes that the stream has now to `handle`, and ends when there are no more or `stop` completes.
     ///
     /// # Errors
-    /// [`StoreError`] if the stream or the table fails in a way that no waiting mends.
+    /// [`StoreError`] if the stream or the table fails and a retry cannot help.
     pub async fn drain<H, F, E>(
         &mut self,
         handle: H,
@@ -193,7 +195,7 @@ impl StreamReader {
         &mut self,
         mut handle: H,
         stop: impl Future<Output = ()>,
-        to_the_end: bool,
+        until_end: bool,
     ) -> Result<(), StoreError>
     where
         H: FnMut(Arc<Batch>) -> F,
@@ -203,29 +205,28 @@ impl StreamReader {
         let mut stop = pin!(stop);
         let mut failures = Failures::default();
         while stop.as_mut().now_or_never().is_none() {
-            let mut seen = Seen::default();
-            let looked = self.look(&mut handle, &mut seen).await;
-            self.report(&looked, &seen);
-            let consumer = self.audience().consumer;
-            let wait = match looked {
-                Ok(Look::Nothing) if to_the_end => break,
-                Ok(look @ (Look::More | Look::Nothing)) => {
+            let mut report = PollReport::default();
+            let polled = self.poll(&mut handle, &mut report).await;
+            self.report(&polled, &report);
+            let consumer = self.subscription().consumer;
+            let wait = match polled {
+                Ok(Poll::Nothing) if until_end => break,
+                Ok(poll @ (Poll::More | Poll::Nothing)) => {
                     failures.end(consumer);
-                    if look == Look::More {
+                    if poll == Poll::More {
                         continue;
                     }
-                    self.pace.idle
+                    self.interval.idle
                 }
-                Ok(Look::Later) => {
-                    let cause =
-                        seen.unhandled.unwrap_or_else(|| "the stream has other shards now".to_owned());
+                Ok(Poll::Retry) => {
+                    let cause = report.unhandled.unwrap_or_else(|| "the stream's shards changed".to_owned());
                     failures.add(consumer, &cause);
-                    self.pace.after(failures.count)
+                    self.interval.after(failures.count)
                 }
-                Err(error) if to_the_end && !error.is_outage() => return Err(error),
+                Err(error) if until_end && !error.is_outage() => return Err(error),
                 Err(error) => {
                     failures.add(consumer, &error);
-                    self.pace.after(failures.count)
+                    self.interval.after(failures.count)
                 }
             };
             if !self.wait(wait, stop.as_mut()).await {
@@ -235,33 +236,33 @@ impl StreamReader {
         Ok(())
     }
 
-    fn report(&self, looked: &Result<Look, StoreError>, seen: &Seen) {
+    fn report(&self, polled: &Result<Poll, StoreError>, report: &PollReport) {
         let Some(listener) = &self.listener else { return };
-        if let Some(at) = seen.handled {
+        if let Some(at) = report.handled {
             listener(Progress::Handled(at));
         }
-        match looked {
-            Ok(Look::Nothing) => listener(Progress::CaughtUp),
-            Ok(Look::More) => {}
-            Ok(Look::Later) | Err(_) => listener(Progress::Failed),
+        match polled {
+            Ok(Poll::Nothing) => listener(Progress::CaughtUp),
+            Ok(Poll::More) => {}
+            Ok(Poll::Retry) | Err(_) => listener(Progress::Failed),
         }
     }
 
-    /// Waits, and says whether to go on.
+    /// Waits. Returns false if `stop` completed first.
     async fn wait(&self, wait: Duration, stop: Pin<&mut impl Future<Output = ()>>) -> bool {
         use aws_smithy_async::rt::sleep::AsyncSleep as _;
-        matches!(select(stop, self.audience().dynamo.sleep.sleep(wait)).await, Either::Right(_))
+        matches!(select(stop, self.subscription().dynamo.sleep.sleep(wait)).await, Either::Right(_))
     }
 
-    async fn look<H, F, E>(&mut self, handle: &mut H, seen: &mut Seen) -> Result<Look, StoreError>
+    async fn poll<H, F, E>(&mut self, handle: &mut H, report: &mut PollReport) -> Result<Poll, StoreError>
     where
         H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
         match &mut self.origin {
-            Origin::Shards(shards) => shards.look(handle, seen).await,
-            Origin::Log(log) => log.look(handle, seen).await,
+            Origin::Shards(shards) => shards.poll(handle, report).await,
+            Origin::Log(log) => log.poll(handle, report).await,
         }
     }
 }

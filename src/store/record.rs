@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::schema::TTL;
 use super::{Condition, Item, Key, StoreError, to_attribute};
 
-/// The attribute of a record that says which write put it.
+/// The attribute with the token of the write that put the record.
 pub(super) const TOKEN: &str = "token";
-/// The attribute of an abandoned record: the tokens of the writes that were given up, in one text.
+/// The attribute of an abandoned record: the tokens of the abandoned writes, separated by spaces.
 pub(super) const ABANDONED: &str = "abandoned";
-/// How long a write that was given up is kept from happening: far longer than any call is under way.
+/// How long an abandoned write is kept from happening. No call is in flight nearly that long.
 pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// The record of a write whose request has no idempotency key.
+/// Creates the record of a write whose request has no idempotency key.
 pub(super) fn fence_item(token: &str, now: Timestamp) -> Result<Item, StoreError> {
     let until = now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
     let mut item = Key::new(format!("LEDGER#fence#{token}"), "LEDGER").attributes();
@@ -21,12 +21,13 @@ pub(super) fn fence_item(token: &str, now: Timestamp) -> Result<Item, StoreError
     Ok(item)
 }
 
-/// That the write with this token may put its record: there is none, or one that abandoned other writes.
+/// Returns the condition under which the write with this token may put its record: there is none, or one that
+/// abandoned other writes.
 pub(super) fn may_record(token: &str) -> Condition {
     Condition::Any(vec![Condition::Absent, Condition::Lacks(ABANDONED, AttributeValue::S(token.to_owned()))])
 }
 
-/// The tokens of the writes that a record abandoned, if it abandoned any.
+/// Returns the tokens of the writes that a record abandoned, or `None` if it is not an abandoned record.
 pub(super) fn abandoned(record: &Item) -> Option<&str> {
     record.get(ABANDONED)?.as_s().ok().map(String::as_str)
 }

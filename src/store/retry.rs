@@ -1,18 +1,18 @@
-//! How long a call is tried again, and what is left of one that was given up.
+//! How long a call is retried, and the state of a call whose retries ended.
 
 use std::time::Duration;
 
 use super::StoreError;
 
-/// How long a request may take, and an attempt of a call.
+/// How long a request and an attempt of a call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// One attempt of one call.
+    /// The time limit of one attempt of one call.
     pub attempt: Duration,
-    /// One request with all its calls, their attempts, and the waits between them.
+    /// The time limit of one request with all its calls, their attempts, and the waits between them.
     pub request: Duration,
-    /// The end of a request's time, in which a write is not tried again: it is for finding out what became of an attempt
-    /// that was not answered.
+    /// The end of a request's time, in which a write is not retried. It is reserved for finding the outcome of an
+    /// attempt that was not answered.
     pub reserve: Duration,
 }
 
@@ -23,25 +23,26 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// So long for an attempt and for a request, whose reserve is an attempt, or a quarter of the request.
+    /// Creates a policy with these limits. The reserve is one attempt, or a quarter of the request if that is less.
     pub fn new(attempt: Duration, request: Duration) -> Self {
         Self { attempt, request, reserve: attempt.min(request / 4) }
     }
 
-    /// The reserve of a request that has so much time.
+    /// Returns the reserve of a request with this budget.
     pub(super) fn reserve_of(&self, budget: Duration) -> Duration {
         if budget < self.request { self.reserve.min(budget / 4) } else { self.reserve }
     }
 
-    /// The least time that an attempt is begun with. In less it is seldom answered, and then its outcome is unknown.
+    /// Returns the least time in which an attempt starts. In less time it is seldom answered, and then its outcome is
+    /// unknown.
     pub(super) fn shortest_attempt(&self) -> Duration {
         (self.attempt / 4).min(self.request / 10)
     }
 }
 
-/// A call was given up: its time ended before an attempt succeeded.
+/// The attempts of a call ended at the deadline without success.
 #[derive(Debug)]
-pub(super) struct GaveUp {
+pub(super) struct RetriesExhausted {
     pub(super) operation: &'static str,
     pub(super) attempts: u32,
     pub(super) last: String,
@@ -49,8 +50,8 @@ pub(super) struct GaveUp {
     pub(super) unanswered: bool,
 }
 
-impl From<GaveUp> for StoreError {
-    fn from(GaveUp { operation, attempts, last, .. }: GaveUp) -> Self {
+impl From<RetriesExhausted> for StoreError {
+    fn from(RetriesExhausted { operation, attempts, last, .. }: RetriesExhausted) -> Self {
         Self::Unavailable { operation, attempts, last }
     }
 }

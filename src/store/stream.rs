@@ -1,8 +1,8 @@
-//! What the table's stream tells: every change of every item, as it was and as it is.
+//! Changes from the table's stream, each with the item before and after it.
 //!
-//! What always holds: the changes of one item come in the order in which they happened, each at least once. Who makes
-//! something of them remembers the [`id`](Change::id) or compares versions, for the second telling is no second change.
-//! A record that cannot be read comes as [`Unreadable`] beside the changes, so that it holds up none of them.
+//! Invariants: the changes of one item arrive in the order in which they happened, each at least once. A consumer
+//! must store the [`id`](Change::id) or compare versions, because a change that arrives twice must count once. A
+//! record that cannot be read arrives as [`Unreadable`] beside the changes, so it blocks none of them.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -11,39 +11,39 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::forms::in_present_form;
 use super::item::key_of;
+use super::schema_versions::to_current_schema;
 use super::{Item, Key, StoreError};
 use crate::base::values::{Invalid, text_value};
 
-/// One change of one item, as the stream tells it, possibly more than once.
+/// One change of one item. The stream may deliver it more than once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What names the change, and is the same each time that it is told.
+    /// Identifies the change, and is the same with every delivery.
     pub id: String,
     /// When it happened, to about a second.
     pub at: Timestamp,
-    /// Its place among the changes of its shard.
+    /// The position among the changes of its shard.
     pub sequence: Sequence,
     /// The item's key.
     pub key: Key,
-    /// The item before; nothing where it was created.
+    /// The item before the change, or `None` if the change created it.
     pub before: Option<Item>,
-    /// The item after; nothing where it was deleted.
+    /// The item after the change, or `None` if the change deleted it.
     pub after: Option<Item>,
 }
 
-/// What was read of a stream at once.
+/// The records of one read of a stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// The changes, in their order.
+    /// The changes, in order.
     pub changes: Vec<Change>,
     /// The records that cannot be read.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Batch {
-    /// Whether there is nothing in it.
+    /// Whether it has no records.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.unreadable.is_empty()
     }
@@ -62,31 +62,31 @@ impl Batch {
     }
 }
 
-/// A record of a stream that this program cannot read, with what is known of it.
+/// A record of a stream that this program cannot read, with the parts that it can read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
-    /// What names the record, the same with every delivery.
+    /// Identifies the record, and is the same with every delivery.
     pub id: String,
     /// When it happened, if that can be read.
     pub at: Option<Timestamp>,
-    /// Its place among the records of its shard, if that can be read.
+    /// The position among the records of its shard, if it can be read.
     pub sequence: Option<Sequence>,
     /// The item's key, if that can be read.
     pub key: Option<Key>,
-    /// Why it cannot be read. It says where, and never what stands there: that may be people's data.
+    /// Why it cannot be read. The text names the place and never quotes a value, which may be personal data.
     pub cause: String,
-    /// The schema of the item, if it is one that this program does not read.
+    /// The item's schema, if this program does not read that schema.
     pub schema: Option<String>,
-    /// The item before, as it came.
+    /// The item before the change, unconverted.
     pub before: Option<Item>,
-    /// The item after, as it came.
+    /// The item after the change, unconverted.
     pub after: Option<Item>,
 }
 
-/// Makes a change of a record's images, both as they came.
+/// Converts a raw record to a change.
 ///
 /// # Errors
-/// [`Unreadable`] if there is no image, or one of a schema that this program does not read.
+/// [`Unreadable`] if there is no image, or if this program does not read an image's schema.
 pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
     let Raw { id, at, sequence, key, before, after } = record;
     let unreadable = |cause: &str, schema| {
@@ -104,7 +104,7 @@ pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
     if before.is_none() && after.is_none() {
         return Err(unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
     }
-    let read = |image: &Option<Item>| image.clone().map(in_present_form).transpose();
+    let read = |image: &Option<Item>| image.clone().map(to_current_schema).transpose();
     match read(&before).and_then(|before| Ok((before, read(&after)?))) {
         Ok((before, after)) => Ok(Change { id, at, sequence, key, before, after }),
         Err(StoreError::OtherSchema { found, .. }) => {
@@ -114,30 +114,30 @@ pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
     }
 }
 
-/// A record with images as they came.
+/// A record with unconverted images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raw {
-    /// What names the record, the same with every delivery.
+    /// Identifies the record, and is the same with every delivery.
     pub id: String,
     /// When it happened.
     pub at: Timestamp,
-    /// Its place among the records of its shard.
+    /// The position among the records of its shard.
     pub sequence: Sequence,
     /// The item's key.
     pub key: Key,
-    /// The item before, in the form in which it was written.
+    /// The item before the change, in the schema in which it was written.
     pub before: Option<Item>,
-    /// The item after, in the form in which it was written.
+    /// The item after the change, in the schema in which it was written.
     pub after: Option<Item>,
 }
 
-/// The place of a change in its shard. Later is greater, also as text: the number is written with 40 digits.
+/// The position of a change in its shard. Later is greater, also as text, because the number is padded to 40 digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sequence(String);
 
 impl Default for Sequence {
-    /// A place before all others.
+    /// Returns a position before all others.
     fn default() -> Self {
         Self("0".repeat(Self::DIGITS))
     }
@@ -146,15 +146,15 @@ impl Default for Sequence {
 impl Sequence {
     /// The most digits that DynamoDB uses.
     const DIGITS: usize = 40;
-    /// The fewest that it uses and accepts.
+    /// The fewest digits that DynamoDB uses and accepts.
     const FEWEST: usize = 21;
 
-    /// The number with 40 digits.
+    /// Returns the number with 40 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number as the stream gave it, and takes it back.
+    /// Returns the number in the form that the stream issued and accepts.
     pub fn as_issued(&self) -> &str {
         let zeros = self.0.bytes().take_while(|digit| *digit == b'0').count();
         &self.0[zeros.min(Self::DIGITS - Self::FEWEST)..]
@@ -175,7 +175,8 @@ impl FromStr for Sequence {
 
 text_value!(Sequence);
 
-/// Why something is no event of a stream. It says where, and never what stands there: that may be people's data.
+/// The value is not an event of a stream. The text names the place and never quotes a value, which may be personal
+/// data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no event of a DynamoDB stream: {0}")]
 pub struct EventError(String);
@@ -207,11 +208,11 @@ struct Body {
 
 type Image = HashMap<String, serde_dynamo::AttributeValue>;
 
-/// The records of an event of a Lambda function, in its order. A record that cannot be read is no error: it stands
-/// beside the changes.
+/// Reads the records of a Lambda event, in order. A record that cannot be read is not an error: it is added to
+/// [`Batch::unreadable`].
 ///
 /// # Errors
-/// [`EventError`] if the event itself has another form than DynamoDB's.
+/// [`EventError`] if the event itself is not in DynamoDB's format.
 pub fn batch(event: Value) -> Result<Batch, EventError> {
     let event: Event = serde_path_to_error::deserialize(event)
         .map_err(|error| EventError(format!("{} is missing a field or malformed.", place(error.path()))))?;
@@ -222,7 +223,7 @@ pub fn batch(event: Value) -> Result<Batch, EventError> {
     Ok(batch)
 }
 
-/// The place in an event, for a person who reads the log.
+/// Returns the path of a field in an event, for the log.
 fn place(path: &serde_path_to_error::Path) -> String {
     match path.to_string() {
         root if root == "." => "the event".to_owned(),
@@ -230,7 +231,7 @@ fn place(path: &serde_path_to_error::Path) -> String {
     }
 }
 
-/// One record of an event. Its place in a message is that in the event.
+/// Reads one record of an event. Error messages name its index in the event.
 fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
     let read: Result<Record, _> = serde_path_to_error::deserialize(value.clone());
     let Record { id, dynamodb: body } = read.map_err(|error| {
@@ -241,8 +242,9 @@ fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
         partly_read(&value, format!("Records[{index}]{path} is missing a field or malformed"))
     })?;
     let wrong = |cause: &str| partly_read(&value, format!("Records[{index}].dynamodb {cause}"));
-    let at = moment(body.approximate_creation_date_time).ok_or_else(|| wrong("has an impossible time"))?;
-    let key = key_of(&item(body.keys)).ok_or_else(|| wrong("has another key than pk and sk, both text"))?;
+    let at = timestamp(body.approximate_creation_date_time).ok_or_else(|| wrong("has an impossible time"))?;
+    let key =
+        key_of(&item(body.keys)).ok_or_else(|| wrong("has a key that is not pk and sk, both strings"))?;
     let (before, after) = (body.old_image.map(item), body.new_image.map(item));
     let raw = Raw { id, at, sequence: body.sequence_number, key, before, after };
     readable(raw).map_err(|mut unreadable| {
@@ -251,17 +253,17 @@ fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
     })
 }
 
-/// What can be read of a record that cannot be read as a whole.
+/// Reads the parts that can be read of a record that cannot be read as a whole.
 fn partly_read(record: &Value, cause: String) -> Box<Unreadable> {
     let body = &record["dynamodb"];
     let image = |name: &str| serde_json::from_value::<Image>(body[name].clone()).ok().map(item);
     let sequence = body["SequenceNumber"].as_str().and_then(|text| text.parse::<Sequence>().ok());
     let named = record["eventID"].as_str().map(str::to_owned);
-    // What names nothing is known by what it says.
+    // A record without an id is identified by its content.
     let id = named.unwrap_or_else(|| crate::base::values::fingerprint(&[record.to_string().as_bytes()]));
     Box::new(Unreadable {
         id,
-        at: body["ApproximateCreationDateTime"].as_f64().and_then(moment),
+        at: body["ApproximateCreationDateTime"].as_f64().and_then(timestamp),
         sequence,
         key: image("Keys").as_ref().and_then(key_of),
         cause,
@@ -271,11 +273,11 @@ fn partly_read(record: &Value, cause: String) -> Box<Unreadable> {
     })
 }
 
-fn moment(seconds: f64) -> Option<Timestamp> {
+fn timestamp(seconds: f64) -> Option<Timestamp> {
     Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
 }
 
-/// An item as the SDK has it.
+/// Converts an image to an item of the SDK.
 fn item(image: Image) -> Item {
     image.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_lambda_tells_changes_in_order() {
+    fn a_lambda_event_yields_its_changes_in_order() {
         let Batch { changes, unreadable } = batch(event()).unwrap();
         assert_eq!(unreadable, []);
         let [created, changed, expired] = &changes[..] else { panic!("{changes:#?}") };
@@ -323,18 +325,18 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_records_tells_nothing() {
+    fn an_event_without_records_is_an_empty_batch() {
         assert!(batch(json!({ "Records": [] })).unwrap().is_empty());
     }
 
     #[test]
-    fn a_record_that_cannot_be_read_stands_beside_the_others_with_its_place_and_without_its_data() {
+    fn an_unreadable_record_is_reported_with_its_place_and_without_its_data() {
         let body = "/Records/0/dynamodb";
         let broken: [(&str, Value, &str); 8] = [
             ("/Records/0/eventID", json!(null), "Records[0].eventID is"),
             (&format!("{body}/SequenceNumber"), json!("x1"), "Records[0].dynamodb.SequenceNumber is"),
             (&format!("{body}/Keys/pk"), json!({ "S": 1 }), "Records[0].dynamodb.Keys.pk"),
-            (&format!("{body}/Keys/pk"), json!({ "N": "1" }), "Records[0].dynamodb has another key"),
+            (&format!("{body}/Keys/pk"), json!({ "N": "1" }), "Records[0].dynamodb has a key"),
             (
                 &format!("{body}/NewImage/email"),
                 json!("ada@example.com"),
@@ -352,7 +354,7 @@ mod tests {
             }
             let Batch { changes, unreadable } = batch(event).expect(pointer);
             let [one] = &unreadable[..] else { panic!("{pointer}: {unreadable:?}") };
-            assert_eq!(changes.len(), 2, "{pointer}: the others go on");
+            assert_eq!(changes.len(), 2, "{pointer}: the other records are read");
             assert!(one.cause.contains(expected), "{pointer}: {}", one.cause);
             assert!(!one.cause.contains("ada@"), "{}", one.cause);
             assert!(!one.id.is_empty());
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused() {
+    fn a_value_that_is_not_an_event_is_rejected() {
         let other = batch(json!({ "version": "2.0" })).unwrap_err().to_string();
         assert_eq!(
             other,
@@ -374,7 +376,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sequences_order_as_numbers_and_come_back_as_text(a in any::<u128>(), b in any::<u128>()) {
+        fn sequences_sort_as_numbers_and_round_trip_as_text(a in any::<u128>(), b in any::<u128>()) {
             let [first, second]: [Sequence; 2] = [a, b].map(|number| number.to_string().parse().unwrap());
             prop_assert_eq!(first.cmp(&second), a.cmp(&b));
             prop_assert_eq!(first.as_str().cmp(second.as_str()), a.cmp(&b));
@@ -385,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_goes_back_to_the_stream_as_it_came() {
+    fn a_sequence_is_issued_in_the_form_in_which_it_arrived() {
         for issued in [
             "000000000000000000007",
             "100000000000000000007",

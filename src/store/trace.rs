@@ -1,4 +1,4 @@
-//! Passes the trace of a request (AWS X-Ray) on to DynamoDB.
+//! Forwards the trace of a request (AWS X-Ray) to DynamoDB.
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
 use crate::base::telemetry::{TRACE_HEADER, current_trace};
 
-/// Passes the trace of whatever is worked on to the service that is called.
+/// Adds the trace of the current work to each call.
 #[derive(Debug)]
 pub(super) struct PropagateTrace;
 

@@ -1,20 +1,20 @@
-//! The numbers of the forms of items, and the attribute that holds them.
+//! The numbers of the schema versions, and the attribute that holds them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// The present form.
+/// The current schema.
 pub const SCHEMA: u32 = 2;
 
-/// The oldest form that this program reads.
+/// The oldest schema that this program reads.
 pub const OLDEST: u32 = SCHEMA - 1;
 
-/// The form that is written where the table does not say: the last one before tables said it.
-pub(super) const UNSAID: u32 = 2;
+/// The schema to write if the table names none: the last one before tables named it.
+pub(super) const DEFAULT_SCHEMA: u32 = 2;
 
-/// The attribute with the number of an item's form.
+/// The attribute with the number of an item's schema.
 pub const ATTRIBUTE: &str = "schema";
 
-/// The number of a form, as an item holds it.
+/// Returns the number of a schema as an attribute value.
 pub(super) fn number(schema: u32) -> AttributeValue {
     AttributeValue::N(schema.to_string())
 }

@@ -1,30 +1,30 @@
 //! The guarded write: one `TransactWriteItems` whose conditions carry the version and the rule, together with
 //! everything that must be true if and only if the change happened.
 //!
-//! What always holds: a write that succeeded happened exactly once, also when its first reply was lost (the same
-//! `ClientRequestToken` goes with every attempt); a write that was refused or unavailable changed nothing and never will.
-//! Where an attempt was not answered until the deadline, [`outcome`](super::outcome) finds out what became of it, and what
-//! cannot be found out is said to be unknown.
+//! Invariants: a write that succeeded happened exactly once, even if its first reply was lost, because every attempt
+//! sends the same `ClientRequestToken`. A write that was refused or unavailable changed nothing and never will. If an
+//! attempt was not answered until the deadline, [`outcome`](super::outcome) finds out what happened; an outcome that
+//! cannot be found is reported as unknown.
 
 use super::record::fence_item;
 use super::{Dynamo, GuardedWrite, StoreError, WriteError};
 
 impl Dynamo {
-    /// Does a guarded write: once, or not at all.
+    /// Makes a guarded write exactly once, or not at all.
     ///
     /// # Errors
-    /// [`WriteError::Refused`] if a condition did not hold, [`WriteError::Store`] if the store failed.
+    /// [`WriteError::Refused`] if a condition failed, [`WriteError::Store`] if the store failed.
     pub async fn write(&self, write: GuardedWrite) -> Result<(), WriteError> {
-        self.ask_for_form().await?;
+        self.refresh_schema_to_write().await?;
         let sent = self.fenced(write)?.into_sent()?;
         match self.send(&sent, self.deadline_of_write()).await? {
             Ok(()) => Ok(()),
-            Err(given_up) if given_up.unanswered => self.find_outcome(&sent, given_up).await,
-            Err(given_up) => Err(WriteError::Store(given_up.into())),
+            Err(exhausted) if exhausted.unanswered => self.find_outcome(&sent, exhausted).await,
+            Err(exhausted) => Err(WriteError::Store(exhausted.into())),
         }
     }
 
-    /// The write with a record of its own, if its request asks for one and the write has none.
+    /// Adds a record to the write, if the request asks for one and the write has none.
     fn fenced(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         let has_room = write.actions.len() < GuardedWrite::MAX_ACTIONS;
         if write.record.is_some() || !has_room || !self.fences_writes() {

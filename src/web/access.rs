@@ -1,15 +1,15 @@
-//! Who may use a route.
+//! The access of routes.
 
 use crate::base::identity::Role;
 
-/// Who may use a route.
+/// The senders that may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone, and who it is does not matter: nothing is read to find out.
+    /// Anyone, without authentication.
     Public,
-    /// Anyone. The route learns who it is, if the request says so.
+    /// Anyone. The request is authenticated if it has credentials.
     Anyone,
-    /// Anyone who is signed in.
+    /// Signed-in senders.
     SignedIn,
     /// Agents and administrators.
     Agent,
@@ -18,7 +18,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Whether somebody, or nobody, may use the route.
+    /// Whether a sender with this role, or without an account, may use the route.
     pub fn admits(self, role: Option<Role>) -> bool {
         match self {
             Self::Public | Self::Anyone => true,

@@ -1,7 +1,7 @@
-//! The style sheet, scripts and logo: packed into the program, served from memory, cached for ever.
+//! The style sheet, scripts and logo: embedded in the program, served from memory, cached forever.
 //!
-//! Every address carries a fingerprint of the bytes behind it, so an address never changes its content and
-//! browsers may keep it for a year. The build script beside the files compresses them once, at build time.
+//! Every path contains a fingerprint of the file, so the content behind a path never changes and browsers may cache
+//! it for a year. The build script beside the files compresses them once, at build time.
 
 use axum::{
     body::Body,
@@ -14,54 +14,54 @@ use super::access::Access;
 use super::request::IfNoneMatch;
 use super::routes::Routes;
 
-/// One file as it is served: its address, and its bytes in every encoding.
+/// A file with its path and its bytes in every encoding.
 #[derive(Debug)]
 pub struct Asset {
     /// The name that templates use: `app.css`.
     pub name: &'static str,
-    /// Where it is served, from the root of the application: `/assets/app.0123456789.css`.
+    /// The path from the root of the application: `/assets/app.0123456789.css`.
     pub path: &'static str,
     /// The first ten hexadecimal digits of the SHA-256 of `identity`.
     pub fingerprint: &'static str,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
-    /// The bytes as they are.
+    /// The uncompressed bytes.
     pub identity: &'static [u8],
-    /// The bytes in gzip.
+    /// The bytes compressed with gzip.
     pub gzip: &'static [u8],
-    /// The bytes in brotli.
+    /// The bytes compressed with brotli.
     pub brotli: &'static [u8],
 }
 
-/// Everything that is served.
+/// All assets.
 pub static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets_table.rs"));
 
-/// The address of the asset that templates call `name`, from the root of the application.
+/// Returns the path of the asset that templates call `name`, from the root of the application.
 ///
-/// An unknown name gives an address that answers 404; a test reads all templates, so none can stay in them.
+/// An unknown name returns a path that answers 404. A test checks the names in all templates.
 pub fn url(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("/assets/unknown", |asset| asset.path)
 }
 
-/// The asset behind the last segment of its address, `app.0123456789.css`.
+/// Returns the asset for the last segment of its path, `app.0123456789.css`.
 pub fn find(file_name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path.strip_prefix("/assets/") == Some(file_name))
 }
 
-/// The route of assets.
+/// Returns the route of assets.
 pub fn routes() -> Routes {
     Routes::default().get("/assets/{file}", Access::Public, serve)
 }
 
-/// `GET /assets/{file}`: public, the same for everybody.
+/// `GET /assets/{file}`: public, the same for every client.
 async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response {
     let Some(asset) = find(&file) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let encoding = Encoding::best(&request);
     let etag = format!("\"{}{}\"", asset.fingerprint, encoding.suffix());
-    let known = IfNoneMatch::of(&request).has(etag.trim_matches('"'));
-    let mut response = if known {
+    let is_cached = IfNoneMatch::of(&request).has(etag.trim_matches('"'));
+    let mut response = if is_cached {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Response::new(Body::from(encoding.bytes(asset)))
@@ -72,13 +72,13 @@ async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response {
     put(header::CACHE_CONTROL, "public, max-age=31536000, immutable");
     put(header::VARY, "Accept-Encoding");
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    if !known {
+    if !is_cached {
         put(header::CONTENT_TYPE, asset.content_type);
         if let Some(name) = encoding.name() {
             put(header::CONTENT_ENCODING, name);
         }
     }
-    // Hexadecimal digits and quotes are always a valid header; there is nothing to answer if not.
+    // Hexadecimal digits and quotes are always a valid header value.
     if let Ok(value) = HeaderValue::from_str(&etag) {
         headers.insert(header::ETAG, value);
     }
@@ -93,7 +93,8 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// What the client weighs highest; among equals the smallest. Without the header, nothing is encoded.
+    /// Returns the encoding with the highest weight, and the smallest encoding among equal weights. Without the
+    /// header, it is the uncompressed form.
     fn best(request: &HeaderMap) -> Self {
         let accepted: Vec<(&str, f32)> = request
             .get_all(header::ACCEPT_ENCODING)
@@ -107,7 +108,7 @@ impl Encoding {
                 |wanted: &str| accepted.iter().find(|(coding, _)| coding.eq_ignore_ascii_case(wanted));
             named(name).or_else(|| named("*")).map_or(0.0, |(_, weight)| *weight)
         };
-        // Plain bytes are always acceptable unless weighed, and then only better if weighed higher.
+        // Without a weight of its own, `identity` counts as 0 here: it is always acceptable, but never preferred.
         let (brotli, gzip, identity) = (weight("br"), weight("gzip"), weight("identity"));
         if brotli > 0.0 && brotli >= gzip && brotli >= identity {
             Self::Brotli
@@ -126,7 +127,7 @@ impl Encoding {
         }
     }
 
-    /// Keeps the entity tags of the encodings apart, as a strong tag must.
+    /// Returns a suffix for the entity tag, because a strong tag must differ between encodings.
     fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => "-br",
@@ -144,7 +145,7 @@ impl Encoding {
     }
 }
 
-/// `gzip;q=0.8` → `("gzip", 0.8)`; a weight that is no number refuses the coding.
+/// Parses `gzip;q=0.8` to `("gzip", 0.8)`. An invalid weight counts as 0, which excludes the coding.
 fn parse_coding(text: &str) -> Option<(&str, f32)> {
     let mut parts = text.split(';').map(str::trim);
     let coding = parts.next().filter(|coding| !coding.is_empty())?;
@@ -153,7 +154,7 @@ fn parse_coding(text: &str) -> Option<(&str, f32)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use std::{fs, path::Path as FilePath};
 
@@ -174,7 +175,7 @@ mod tests {
             .unwrap()
     }
 
-    /// The futures here never wait, so the smallest executor will do, on WebAssembly too.
+    /// Runs a future that never waits, without an executor, so that the tests also run on WebAssembly.
     fn run<T>(future: impl Future<Output = T>) -> T {
         futures_util::FutureExt::now_or_never(future).unwrap()
     }
@@ -210,11 +211,11 @@ mod tests {
                 names += 1;
             }
         }
-        assert!(names >= ASSETS.len(), "the layout names every asset");
+        assert!(names >= ASSETS.len(), "the layout uses every asset");
     }
 
     #[test]
-    fn no_template_needs_what_the_content_security_policy_forbids() {
+    fn no_template_uses_what_the_content_security_policy_forbids() {
         for (file, template) in templates() {
             for forbidden in [" style=", "<style", " onclick", " hx-on", "js:", "javascript:", "<script>"] {
                 assert!(!template.contains(forbidden), "{file} contains {forbidden:?}");
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asset_is_kept_for_a_year_under_the_fingerprint_of_its_bytes() {
+    fn an_asset_is_cached_for_a_year_under_its_fingerprint() {
         for asset in ASSETS {
             let response = run(ask(asset.path, &[]));
             assert_eq!(response.status(), StatusCode::OK);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_encoding_that_the_client_accepts_is_sent() {
+    fn the_smallest_accepted_encoding_is_sent() {
         for (accept, expected) in [
             ("gzip, deflate, br, zstd", Some("br")),
             ("gzip", Some("gzip")),
@@ -261,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_has_it_is_not_sent_it_again() {
+    fn a_cached_asset_answers_not_modified() {
         let first = run(ask(url("app.js"), &[("accept-encoding", "br")]));
         let etag = text(&first, "etag").unwrap().to_owned();
         let ask_again =
             |encoding| run(ask(url("app.js"), &[("accept-encoding", encoding), ("if-none-match", &etag)]));
         assert_eq!(ask_again("br").status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(ask_again("gzip").status(), StatusCode::OK, "another encoding, another tag");
+        assert_eq!(ask_again("gzip").status(), StatusCode::OK, "another encoding has another tag");
     }
 
     #[test]
-    fn what_is_not_there_is_not_found() {
+    fn unknown_paths_answer_not_found() {
         for path in ["/assets/app.css", "/assets/app.0000000000.css", "/assets/unknown", "/assets/build.rs"] {
             assert_eq!(run(ask(path, &[])).status(), StatusCode::NOT_FOUND, "{path}");
         }

@@ -1,8 +1,8 @@
-//! Where a request comes from: the address of the client, as the host and trusted proxies report it.
+//! The client's address, as the host and trusted proxies report it.
 //!
-//! Invariant: what a client writes into a header is never its address. Without trusted proxies the address is the peer of
-//! the connection; with `n` of them it is the `n`-th entry of `X-Forwarded-For` from the right, which the outermost
-//! trusted proxy appended.
+//! Invariant: a value that a client writes into a header is never taken as its address. Without trusted proxies the
+//! address is the peer of the connection. With `n` of them it is the `n`-th entry of `X-Forwarded-For` from the
+//! right, which the outermost trusted proxy appended.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,19 +17,19 @@ use http::request::Parts;
 
 use crate::base::values::Invalid;
 
-/// The header to which each proxy appends the address that it was asked from.
+/// The header to which each proxy appends the address of its client.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The other end of the connection. The host leaves it in a request's extensions: the peer of the socket, or the
+/// The other end of the connection. The host inserts it into a request's extensions: the peer of the socket, or the
 /// `sourceIp` of API Gateway's request context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub IpAddr);
 
-/// The address of the client. [`identify`] leaves it in a request's extensions, where it is known.
+/// The client's address. [`identify`] inserts it into a request's extensions, if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// How many reverse proxies stand before the server, each of which appends to `X-Forwarded-For`: 0 to 10.
+/// The number of reverse proxies in front of the server that append to `X-Forwarded-For`: 0 to 10.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TrustedProxies(u8);
 
@@ -44,8 +44,8 @@ impl TrustedProxies {
         self.0 == 0
     }
 
-    /// The client's address, for a request of this peer with these headers. Where the header has fewer entries than there
-    /// are proxies, or no address in the entry that counts, it is the peer's.
+    /// Returns the client's address for a request of this peer with these headers. If the header has too few entries,
+    /// or its entry is not an address, the peer's address is returned.
     pub fn client(self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let Some(position) = usize::from(self.0).checked_sub(1) else { return peer };
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().ok()).collect();
@@ -63,7 +63,7 @@ impl FromStr for TrustedProxies {
     }
 }
 
-/// An address with or without a port, IPv6 with or without brackets.
+/// Parses an address with or without a port, IPv6 with or without brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
@@ -71,18 +71,18 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// The network that one client can send from, by which attempts are limited: an IPv4 address, or the /64 of an IPv6
-/// address, for each connection at home has a whole one.
+/// address, because a home connection has a whole /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// One address of IPv4.
+    /// An IPv4 address.
     V4(Ipv4Addr),
-    /// The first 64 bits of an address of IPv6.
+    /// The first 64 bits of an IPv6 address.
     V6([u16; 4]),
 }
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
-        // An IPv4 address that a socket of IPv6 reports (::ffff:192.0.2.1) is the same client.
+        // An IPv6 socket reports an IPv4 client as ::ffff:192.0.2.1.
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => {
@@ -102,7 +102,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// The network that a request comes from, where the host knows it.
+/// The network that a request comes from, if the host knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientNetwork(pub Option<Network>);
 
@@ -115,7 +115,7 @@ impl<S: Sync> FromRequestParts<S> for ClientNetwork {
     }
 }
 
-/// The layer that leaves the [`ClientAddress`] in a request's extensions.
+/// The layer that inserts the [`ClientAddress`] into a request's extensions.
 pub async fn identify(State(proxies): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
     if let Some(address) = proxies.client(peer, request.headers()) {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_knows_no_peer_has_what_a_trusted_proxy_says_or_nothing() {
+    fn without_a_peer_only_a_trusted_proxys_entry_counts() {
         let headers = HeaderMap::from_iter([(
             http::HeaderName::from_static(FORWARDED_FOR),
             HeaderValue::from_static("203.0.113.1"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_an_address_of_ipv4_or_a_64th_of_ipv6() {
+    fn a_network_is_an_ipv4_address_or_a_64_bit_ipv6_prefix() {
         let network = |text: &str| Network::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));

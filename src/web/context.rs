@@ -1,4 +1,4 @@
-//! What extractors and guards need of the application. A layer leaves it in each request's extensions.
+//! The parts of the application that extractors and guards need. A layer inserts them into each request's extensions.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::base::clock::Clock;
 use crate::base::identity::SignedIn;
 use crate::store::Dynamo;
 
-/// The store, the time, and what knows who sends a request.
+/// The store, the clock, and the authenticator.
 #[derive(Clone)]
 pub struct RequestContext {
-    /// The table, whose deadline begins anew once a body has arrived.
+    /// The table. Its deadline restarts once a body has arrived.
     pub dynamo: Dynamo,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Who sends a request.
+    /// The authenticator of senders.
     pub authenticator: Authenticator,
 }
 
 impl RequestContext {
-    /// The context that the application's layer left in a request.
+    /// Returns the context that the application's layer inserted into a request.
     ///
     /// # Errors
     /// [`WebError::Internal`] if the layer is missing.
@@ -36,12 +36,12 @@ impl RequestContext {
 
 type Authenticate = dyn Fn(HeaderMap) -> BoxFuture<'static, Result<Option<Sender>, Problem>> + Send + Sync;
 
-/// Knows who sends a request. The feature that owns accounts provides it.
+/// Finds out who sends a request. The feature that owns accounts provides it.
 #[derive(Clone)]
 pub struct Authenticator(Arc<Authenticate>);
 
 impl Authenticator {
-    /// An authenticator that asks a function, which is given the headers of a request.
+    /// Creates an authenticator from a function of a request's headers.
     pub fn from_fn<F>(authenticate: impl Fn(HeaderMap) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Option<Sender>, Problem>> + Send + 'static,
@@ -49,25 +49,25 @@ impl Authenticator {
         Self(Arc::new(move |headers| Box::pin(authenticate(headers))))
     }
 
-    /// Who sends a request with these headers, if they say so.
+    /// Returns the sender of a request with these headers, if it has credentials.
     ///
     /// # Errors
-    /// The problem with which the request is answered.
+    /// The problem to answer with.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Sender>, Problem> {
         (self.0)(headers.clone()).await
     }
 }
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Debug)]
 pub struct Sender {
     /// The account.
     pub who: SignedIn,
-    /// The cookies that the answer sets, if the session continues in new ones.
+    /// The cookies that the answer sets, if the session was renewed.
     pub renewal: Option<Renewal>,
 }
 
-/// A session in new cookies.
+/// A renewed session in new cookies.
 #[derive(Debug)]
 pub struct Renewal {
     /// The name of the session's cookie.
@@ -77,7 +77,7 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// The answer with the cookies, unless it begins or ends a session by itself.
+    /// Adds the cookies to the answer, unless the answer itself starts or ends a session.
     pub fn with(self, mut response: Response) -> Response {
         let sets = |value: &HeaderValue| {
             let text = value.as_bytes();

@@ -2,13 +2,13 @@
 
 use crate::base::values::begins_formula;
 
-/// Makes a spreadsheet take a cell as text: one that [may run as a formula](begins_formula) gets an apostrophe in front.
+/// Adds an apostrophe to a cell that [may run as a formula](begins_formula), so that a spreadsheet reads it as text.
 pub fn escape_formula(cell: &str) -> String {
     let guard = if begins_formula(cell) { "'" } else { "" };
     format!("{guard}{cell}")
 }
 
-/// The cell as it was before [`escape_formula`].
+/// Reverses [`escape_formula`].
 pub fn undefuse(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| begins_formula(text)).unwrap_or(cell)
 }
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_run_as_a_formula_is_defused() {
+    fn only_cells_that_may_run_as_a_formula_are_escaped() {
         for cell in ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "="] {
             assert_eq!(escape_formula(cell), format!("'{cell}"));
             assert_eq!(undefuse(&escape_formula(cell)), cell);

@@ -1,4 +1,4 @@
-//! What can be wrong with a request whatever it is about.
+//! Errors of requests that are independent of features.
 
 use http::StatusCode;
 
@@ -6,60 +6,60 @@ use super::access::Access;
 use super::problem::{IntoProblem, Problem};
 use crate::base::fields::FieldError;
 use crate::base::values::Invalid;
-use crate::store::ledger::KeyReused;
+use crate::store::idempotency::KeyReused;
 
-/// What can be wrong with a request whatever it is about.
+/// An error of a request that is independent of features.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// The request cannot be read: broken JSON, a malformed header or parameter.
     #[error("{0}")]
     Malformed(String),
-    /// It can be read, and fields are not what they should be.
-    #[error("{} fields are not right", .0.len())]
+    /// The request can be read, but fields have wrong values.
+    #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldError>),
-    /// The body is of another type than the route reads.
+    /// The route reads another media type.
     #[error("the body must be {0}")]
     MediaType(&'static str),
-    /// The body is longer than the route reads.
+    /// The body is longer than the route's limit.
     #[error("the body is too long")]
     TooLong,
-    /// A change that does not say which version it is of.
-    #[error("the change does not say which version it is of")]
+    /// The change does not name the version that it expects.
+    #[error("the change does not name the version that it expects")]
     VersionMissing,
-    /// There is nothing under this address.
-    #[error("there is nothing under this address")]
+    /// Nothing has this address.
+    #[error("nothing has this address")]
     NotFound,
-    /// There is nothing under this address, for an id in it can be none.
-    #[error("there is nothing under this address: {0}")]
+    /// Nothing has this address, because it contains an invalid id.
+    #[error("nothing has this address: {0}")]
     NoSuchId(Invalid),
-    /// The address does not know this method.
-    #[error("this address does not know this method")]
+    /// The address does not support this method.
+    #[error("this address does not support this method")]
     Method,
     /// The idempotency key was used for another request.
     #[error(transparent)]
     KeyReused(#[from] KeyReused),
-    /// Only for people who are signed in.
+    /// The route requires a signed-in sender.
     #[error("not signed in")]
     SignInNeeded,
-    /// Not for this role.
-    #[error("not for this role")]
+    /// The sender's role may not use the route.
+    #[error("the role may not use this route")]
     Forbidden(Access),
-    /// A write that another site sent.
-    #[error("a write from another site")]
+    /// Another site sent the write.
+    #[error("another site sent the write")]
     CrossSite,
-    /// A request that did not come through the proxy in front.
-    #[error("not through the proxy in front")]
+    /// The request did not come through the proxy in front.
+    #[error("the request did not come through the proxy")]
     PastProxy,
-    /// The server works on as many requests as it may.
-    #[error("too many requests run")]
+    /// The server has reached its limit of concurrent requests.
+    #[error("too many concurrent requests")]
     Overloaded,
-    /// A fault of the program, with what is known of it for the log.
+    /// A fault of the program, with details for the log.
     #[error("{0}")]
     Internal(String),
 }
 
 impl WebError {
-    /// One field that is not right.
+    /// Creates the error of one wrong field.
     pub fn field(field: &str, invalid: &Invalid) -> Self {
         Self::Invalid(vec![FieldError { field: field.to_owned(), message: invalid.to_string() }])
     }

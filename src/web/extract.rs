@@ -1,4 +1,4 @@
-//! Extractors that refuse bad requests in the words of a problem document, and the errors they refuse with.
+//! Extractors that reject bad requests with a problem document.
 
 use std::str::FromStr;
 
@@ -16,10 +16,10 @@ use crate::base::fields;
 use crate::base::fields::{Fields, FromFields, Object, not_json, whole_number};
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
-use crate::store::ledger::{IdempotencyKey, IdempotentRequest};
+use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::web::problem::Problem;
 
-/// Who sends the request. On routes for anyone it is optional.
+/// Extracts the sender of the request. `Option<SignedIn>` is for routes that anyone may use.
 impl<S: Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
@@ -36,7 +36,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
     }
 }
 
-/// A value in the path, such as an id. What is no such value is nothing that exists: 404, with what one looks like.
+/// A value in the path, such as an id. An invalid value answers 404 with a description of valid values.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
 
@@ -65,7 +65,7 @@ impl<S: Send + Sync, A: FromStr<Err: Into<Invalid>>, B: FromStr<Err: Into<Invali
 }
 
 async fn path_of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, WebError> {
-    // What is no UTF-8 is no value either.
+    // A path that is not UTF-8 has no valid value.
     RawPathParams::from_request_parts(parts, state).await.map_err(|_| WebError::NotFound)
 }
 
@@ -74,7 +74,7 @@ fn path_value<T: FromStr<Err: Into<Invalid>>>(path: &RawPathParams, place: usize
     text.parse().map_err(|error: T::Err| WebError::NoSuchId(error.into()))
 }
 
-/// The parameters behind the question mark.
+/// The query parameters.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -118,35 +118,35 @@ fn body_error(rejection: &BytesRejection) -> WebError {
     }
 }
 
-/// A JSON request: its body, and the headers that belong to writes.
+/// A JSON request: its body, and the headers of writes.
 #[derive(Debug)]
 pub struct JsonRequest<T> {
     /// The body.
     pub body: T,
-    /// The version in `If-Match`, where sent.
+    /// The version in `If-Match`, if it was sent.
     pub if_match: Option<Version>,
     /// The request with its `Idempotency-Key`, if one was sent.
     pub idempotency: Option<IdempotentRequest>,
 }
 
 impl<T> JsonRequest<T> {
-    /// The version that the change is of, from the body's `version` or `If-Match`.
+    /// Returns the version that the change expects, from the body's `version` or `If-Match`.
     ///
     /// # Errors
-    /// [`WebError::VersionMissing`] if neither is there, [`WebError::Malformed`] if both are and differ.
+    /// [`WebError::VersionMissing`] if neither was sent, [`WebError::Malformed`] if both were sent and differ.
     pub fn version(&self, in_body: Option<Version>) -> Result<Version, WebError> {
         expected_version(in_body, self.if_match)
     }
 }
 
-/// The version that a change is of, from a field or a header.
+/// Returns the version that a change expects, from a field or a header.
 ///
 /// # Errors
 /// As [`JsonRequest::version`].
 pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Result<Version, WebError> {
     match (field, if_match) {
         (Some(field), Some(header)) if field != header => Err(WebError::Malformed(
-            "The field version and the header If-Match name two versions.".to_owned(),
+            "The field version and the header If-Match name different versions.".to_owned(),
         )),
         (field, header) => field.or(header).ok_or(WebError::VersionMissing),
     }
@@ -165,12 +165,12 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for JsonRequest<T> {
     }
 }
 
-/// A request's head and all of its body.
+/// Reads the whole body of a request.
 ///
 /// # Errors
-/// [`WebError::TooLong`] for more than the route reads.
+/// [`WebError::TooLong`] if the body is longer than the route's limit.
 pub async fn buffer_body(request: Request) -> Result<(Parts, Bytes), WebError> {
-    // What the body's limit is stands in the extensions, which therefore go both ways.
+    // The body's limit is in the extensions, which both the request and the returned parts need.
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| body_error(&rejection))?;
@@ -178,11 +178,11 @@ pub async fn buffer_body(request: Request) -> Result<(Parts, Bytes), WebError> {
     Ok((parts, bytes))
 }
 
-/// The request with its `Idempotency-Key`, if an account sent one with a change. What else decides what is done belongs to
-/// it: the query and the precondition.
+/// Returns the request with its `Idempotency-Key`, if a signed-in sender sent one with a write. The fingerprint
+/// includes everything that determines the effect: also the query and the precondition.
 ///
 /// # Errors
-/// [`WebError::Malformed`] for a key that can be none.
+/// [`WebError::Malformed`] for an invalid key.
 pub fn once_only(parts: &Parts, body: &[u8]) -> Result<Option<IdempotentRequest>, WebError> {
     let (method, path) = (&parts.method, parts.uri.path());
     let key = parts.headers.get("idempotency-key").filter(|_| !method.is_safe());
@@ -206,7 +206,7 @@ pub fn once_only(parts: &Parts, body: &[u8]) -> Result<Option<IdempotentRequest>
     )))
 }
 
-/// The request with its `Idempotency-Key`, for a change that has no body.
+/// The request with its `Idempotency-Key`, for a write without a body.
 #[derive(Debug)]
 pub struct WithKey(pub Option<IdempotentRequest>);
 
@@ -218,23 +218,23 @@ impl<S: Sync> FromRequestParts<S> for WithKey {
     }
 }
 
-/// The type of the body without its parameters, in lower case: `application/json`.
+/// Returns the body's media type without parameters, in lowercase: `application/json`.
 pub fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Whether the body is JSON, as its type says.
+/// Whether the media type of the body is JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let essence = content_type(headers);
     let subtype = essence.strip_prefix("application/").unwrap_or_default();
     subtype == "json" || subtype.ends_with("+json")
 }
 
-/// Reads a JSON value.
+/// Parses a JSON value.
 ///
 /// # Errors
-/// [`WebError::Malformed`] that says where it goes wrong.
+/// [`WebError::Malformed`] with the place of the error.
 pub fn json_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
     serde_json::from_slice(bytes)
         .map_err(|error| WebError::Malformed(format!("The body is not JSON: {}.", not_json(&error))))
@@ -247,10 +247,10 @@ fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
     fields::read(json_value::<Object>(bytes)?).map_err(WebError::Invalid)
 }
 
-/// A body that holds a version and nothing else.
+/// A body that has only a version.
 #[derive(Debug, Default)]
 pub struct VersionBody {
-    /// The version, where sent.
+    /// The version, if it was sent.
     pub version: Option<Version>,
 }
 
@@ -260,7 +260,7 @@ impl FromFields for VersionBody {
     }
 }
 
-/// The version in the body or in `If-Match`, with the request's key; with `If-Match` alone there need be no body.
+/// Reads the version from the body or `If-Match`, and the request's key. With `If-Match` the body may be missing.
 ///
 /// # Errors
 /// As [`JsonRequest`] and [`expected_version`].
@@ -274,10 +274,10 @@ pub async fn version_of(request: Request) -> Result<(Version, Option<IdempotentR
     Ok((version, once_only(&parts, &bytes)?))
 }
 
-/// The version in `If-Match`. `*` matches whatever is there and so names none.
+/// Returns the version in `If-Match`. `*` matches every version, so it counts as an invalid version.
 ///
 /// # Errors
-/// [`WebError::Malformed`] if it is no version.
+/// [`WebError::Malformed`] if the header is not a version.
 pub fn if_match(headers: &HeaderMap) -> Result<Option<Version>, WebError> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! Headers that protect: which writes are refused because another site sent them, and what every answer carries.
+//! Security: rejects writes from other sites, and adds security headers to every response.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -11,7 +11,7 @@ use crate::base::identity::{SignedIn, Via};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What every answer carries.
+/// The headers of every response.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -21,11 +21,11 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// What every answer carries where people come over https: their browsers use nothing else for a year.
+/// The additional header of every response over HTTPS. Browsers then use only HTTPS for a year.
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the protecting headers (one more where people come over https), and "no-store" where an answer does not say how it may be kept: pages show people's
-/// data.
+/// Adds the security headers, one more over HTTPS, and `no-store` unless the response sets its own caching, because
+/// pages show personal data.
 pub async fn protect(State(https): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -39,9 +39,9 @@ pub async fn protect(State(https): State<bool>, request: Request, next: Next) ->
     response
 }
 
-/// Refuses a write that another site made a browser send. A token is not sent by browsers on their own, so requests
-/// with one pass. (The method is that of "Cross-Site Request Forgery Prevention", OWASP Cheat Sheet Series: fetch
-/// metadata first, the origin where a browser sends none.)
+/// Rejects a write that another site made a browser send. Requests with a token pass, because browsers do not send
+/// tokens on their own. Source of the method: "Cross-Site Request Forgery Prevention", OWASP Cheat Sheet Series
+/// (fetch metadata first, the origin if a browser sends none).
 ///
 /// # Errors
 /// [`WebError::CrossSite`].
@@ -51,7 +51,7 @@ pub fn refuse_cross_site(request: &Request, who: Option<&SignedIn>) -> Result<()
     if safe || by_token || is_same_origin(request.uri(), request.headers()) {
         return Ok(());
     }
-    // Nobody's credentials are at stake: a program without a session, told to sign in by the route.
+    // A program without a session has no credentials to abuse; the route tells it to sign in.
     let from_browser = request.headers().contains_key("sec-fetch-site")
         || request.headers().contains_key(header::ORIGIN)
         || request.headers().contains_key(header::COOKIE);

@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can do its work. Both answers are public and name no secret.
+//! Health checks: whether the process runs, and whether it is ready. Both answers are public and contain no secret.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,21 +18,21 @@ use crate::store::{Key, StoreError};
 use crate::web::access::Access;
 use crate::web::routes::Routes;
 
-/// How long an answer is given again before the table is asked once more.
-const KEPT_FOR: SignedDuration = SignedDuration::from_secs(2);
-/// How far statistics and rules may be behind the changes.
+/// How long an answer is reused before the table is read again.
+const CACHED_FOR: SignedDuration = SignedDuration::from_secs(2);
+/// How far statistics and rules may be behind changes.
 const STREAM_LIMIT: SignedDuration = SignedDuration::from_mins(5);
-/// How long ago the last sweep may have ended; they come every 20 s.
+/// How long ago the last sweep may have finished. Sweeps run every 20 s.
 const SWEEPER_LIMIT: SignedDuration = SignedDuration::from_mins(3);
-/// The least free bytes on the disk of the data.
+/// The least free space, in bytes, on the disk that stores the data.
 const DISK_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// How many bytes are free on the disk of the data; nothing if that cannot be read.
+/// Returns the free bytes on the disk that stores the data, or `None` if they are unknown.
 #[derive(Clone)]
 pub struct FreeDisk(Arc<dyn Fn() -> Option<u64> + Send + Sync>);
 
 impl FreeDisk {
-    /// Asks a function, which must not block for long.
+    /// Creates it from a function, which must not block for long.
     pub fn from_fn(free: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
         Self(Arc::new(free))
     }
@@ -44,21 +44,21 @@ impl fmt::Debug for FreeDisk {
     }
 }
 
-/// The last answer of a process about its readiness. Clones are the same.
+/// The last readiness of a process. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct LastReadiness(Arc<Mutex<Option<(Timestamp, Readiness)>>>);
 
-/// Whether one thing works.
+/// Whether one part works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
     Failed,
-    /// It is not part of this process, so nothing is known of it here.
+    /// The part is not in this process, so its state is unknown here.
     Absent,
 }
 
-/// What is known of one thing.
+/// The state of one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
@@ -102,7 +102,7 @@ struct Checks {
 struct Readiness {
     /// `ready` or `not-ready`.
     status: &'static str,
-    /// What is wrong, each in a sentence.
+    /// The problems, each as a sentence.
     problems: Vec<String>,
     checks: Checks,
 }
@@ -111,9 +111,9 @@ impl Readiness {
     fn of(checks: Checks) -> Self {
         let age = |check: &Check| check.age_seconds.unwrap_or_default();
         let mut problems = Vec::new();
-        let mut add = |check: &Check, words: String| {
+        let mut add = |check: &Check, problem: String| {
             if check.fails() {
-                problems.push(words);
+                problems.push(problem);
             }
         };
         add(&checks.table, "The table does not answer.".to_owned());
@@ -125,22 +125,22 @@ impl Readiness {
     }
 }
 
-/// What the health of a process is read from.
+/// The sources of a process's health.
 #[derive(Clone)]
 pub struct Health {
     /// The table.
     pub dynamo: Dynamo,
     /// The time.
     pub clock: Clock,
-    /// What the workers of this process report.
+    /// The progress of this process's workers.
     pub heartbeats: Heartbeats,
-    /// The space on the disk of the data, if this process keeps them.
+    /// The space on the disk that stores the data, if this process stores any.
     pub free_disk: Option<FreeDisk>,
-    /// The last answer.
+    /// The last readiness.
     pub last: LastReadiness,
 }
 
-/// The routes of health checks.
+/// Returns the routes of health checks.
 pub fn routes(health: Health) -> Routes {
     Routes::default()
         .get("/health", Access::Public, self::health)
@@ -148,13 +148,13 @@ pub fn routes(health: Health) -> Routes {
         .with_state(health)
 }
 
-/// `GET /health`: 200 as long as the process answers. It asks nothing, so that a table that fails restarts no process.
+/// `GET /health`: 200 as long as the process answers. It reads nothing, so a failing table restarts no process.
 async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: 200 if the process can do its work, 503 with what is wrong if not. One read of one unit at most,
-/// and one in two seconds.
+/// `GET /health/ready`: 200 if the process can do its work, otherwise 503 with the problems. It reads at most one
+/// unit, at most once in two seconds.
 async fn ready(State(health): State<Health>) -> Response {
     let readiness = readiness(&health).await;
     let status = match readiness.problems.is_empty() {
@@ -183,17 +183,18 @@ async fn readiness(health: &Health) -> Readiness {
     readiness
 }
 
-/// Whether the table answered, if only with an item that this version does not read.
+/// Whether the table answered, even with an item that this program version does not read.
 fn answers<T>(read: &Result<T, StoreError>) -> bool {
     matches!(read, Ok(_) | Err(StoreError::OtherSchema { .. } | StoreError::Malformed { .. }))
 }
 
 impl LastReadiness {
-    /// The last answer, if it is recent. If it is not, others get it once more while the one who asks finds a new one.
+    /// Returns the last readiness if it is recent. If not, one caller reads it again, and the others get the old one
+    /// until then.
     fn recent(&self, now: Timestamp) -> Option<Readiness> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, readiness) = last.as_mut()?;
-        if now.duration_since(*at).abs() < KEPT_FOR {
+        if now.duration_since(*at).abs() < CACHED_FOR {
             return Some(readiness.clone());
         }
         *at = now;
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named_and_what_is_absent_is_not_wrong() {
+    fn failed_parts_are_problems_and_absent_parts_are_not() {
         let ok = Checks {
             table: Check::of(true),
             stream: Check::of_age(None, STREAM_LIMIT),
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(json!(ready.checks.stream), json!({ "status": "absent" }));
         assert_eq!(json!(ready.checks.sweeper), json!({ "status": "ok", "ageSeconds": 20 }));
 
-        for (checks, words) in [
+        for (checks, problem) in [
             (Checks { table: Check::of(false), ..ok.clone() }, "The table does not answer."),
             (
                 Checks {
@@ -244,7 +245,7 @@ mod tests {
             ),
         ] {
             let readiness = Readiness::of(checks);
-            assert_eq!((readiness.status, &readiness.problems[..]), ("not-ready", &[words.to_owned()][..]));
+            assert_eq!((readiness.status, &readiness.problems[..]), ("not-ready", &[problem.to_owned()][..]));
         }
     }
 }

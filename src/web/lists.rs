@@ -1,20 +1,20 @@
-//! Lists of the JSON API: the parameters that all of them take, and the form in which all of them answer.
+//! Lists of the JSON API: their common parameters and their common format.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::WebError;
 use crate::base::values::Invalid;
 
-/// A page as programs get it.
+/// A page of a list.
 #[derive(Debug, Serialize)]
 pub struct Listed<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
     /// The cursor of the next page, or null.
     pub next: Option<String>,
 }
 
-/// Which page is asked for, as an address carries it.
+/// The requested page, from the query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageParameters {
@@ -23,28 +23,28 @@ pub struct PageParameters {
 }
 
 impl PageParameters {
-    /// How many items a page has at the most, and the cursor behind which it begins.
+    /// Returns the most items of the page, and the cursor after which it starts.
     ///
     /// # Errors
-    /// [`WebError::Invalid`] for a limit that is none.
+    /// [`WebError::Invalid`] for an invalid limit.
     pub fn read(self) -> Result<(u16, Option<String>), WebError> {
         self.read_or(DEFAULT)
     }
 
-    /// The same, where a page has so many items unless a limit is given.
+    /// Like [`read`](Self::read), with another default for the limit.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn read_or(self, unless_given: u16) -> Result<(u16, Option<String>), WebError> {
-        let limit = limit_or(self.limit, unless_given)?;
+    pub fn read_or(self, default: u16) -> Result<(u16, Option<String>), WebError> {
+        let limit = limit_or(self.limit, default)?;
         Ok((limit, self.cursor.filter(|text| !text.is_empty())))
     }
 }
 
-/// A parameter that is read if it is there and not empty.
+/// Parses a parameter, if it is present and not empty.
 ///
 /// # Errors
-/// [`WebError::Invalid`] with its name, if it cannot be read.
+/// [`WebError::Invalid`] with its name, if it is invalid.
 pub fn parameter<T>(
     name: &str,
     text: Option<String>,
@@ -54,7 +54,7 @@ pub fn parameter<T>(
     text.map(|text| read(&text)).transpose().map_err(|invalid| WebError::field(name, &invalid))
 }
 
-/// The most items of a page: 1 to 100, 25 unless given.
+/// Parses the most items of a page: 1 to 100, by default 25.
 ///
 /// # Errors
 /// [`WebError::Invalid`] for anything else.
@@ -62,13 +62,13 @@ pub fn limit(text: Option<String>) -> Result<u16, WebError> {
     limit_or(text, DEFAULT)
 }
 
-/// The most items of a page unless a limit is given.
+/// The default of the most items of a page.
 const DEFAULT: u16 = 25;
 
-fn limit_or(text: Option<String>, unless_given: u16) -> Result<u16, WebError> {
+fn limit_or(text: Option<String>, default: u16) -> Result<u16, WebError> {
     let limit = parameter("limit", text, |text| {
         let limit = text.parse::<u16>().ok().filter(|limit| (1..=100).contains(limit));
         limit.ok_or_else(|| Invalid::new("A limit is a whole number from 1 to 100."))
     })?;
-    Ok(limit.unwrap_or(unless_given))
+    Ok(limit.unwrap_or(default))
 }

@@ -1,4 +1,4 @@
-//! What all pages and the JSON API share: access, extractors, answers, headers, cells of files, the shell around pages.
+//! Everything that pages and the JSON API share: access, extractors, responses, headers, CSV cells, page context.
 
 pub mod access;
 pub mod assets;

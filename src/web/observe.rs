@@ -1,4 +1,4 @@
-//! The layer around everything else, which presents what came of each request.
+//! The outermost layer, which reports each request.
 
 use std::time::Instant;
 
@@ -12,18 +12,18 @@ use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::base::telemetry::{REQUEST_ID, RequestId, Tally, Telemetry, TraceId};
 
-/// What the layer needs.
+/// The dependencies of the layer.
 #[derive(Debug, Clone)]
 pub struct Observer {
-    /// Who is told what came of each request.
+    /// The receiver of reports.
     pub telemetry: Telemetry,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Names requests that nobody has named.
+    /// The source of ids for requests without one.
     pub rng: Rng,
 }
 
-/// The layer around everything else: each request has an id, a tally, and is told when it is answered.
+/// The outermost layer: gives each request an id and a tally, and reports it after the answer.
 pub async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let named = request.extensions_mut().remove::<RequestId>();
     let id = named.unwrap_or_else(|| RequestId(observer.rng.uuid().to_string()));

@@ -1,8 +1,8 @@
-//! Requests that came through the proxy in front, and no others: a secret header that the proxy adds.
+//! Accepts only requests that came through the proxy in front, which adds a secret header.
 //!
-//! An HTTP API answers at an address of its own, past CloudFront and its firewall. With an origin key CloudFront adds the
-//! key to each request, and a request without it is refused (403). Two keys are accepted, the current one and the one
-//! before it, so that a new key takes over without a refused request. Without an origin key nothing is checked.
+//! An HTTP API of API Gateway has its own address that bypasses CloudFront and its firewall. With an origin key,
+//! CloudFront adds the key to each request, and a request without it is rejected (403). The current and the previous
+//! key are accepted, so a key can be rotated without rejected requests. Without an origin key nothing is checked.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,13 +24,13 @@ use crate::web::problem::Problem;
 /// The header that carries the key.
 pub const HEADER: &str = "x-holdfast-origin-key";
 
-/// A key that proves that a request came through the proxy: 32 to 200 visible ASCII characters, kept as its SHA-256.
+/// A key that proves that a request came through the proxy: 32 to 200 visible ASCII characters, stored as SHA-256.
 #[derive(Clone)]
 pub struct OriginKey([u8; 32]);
 
 impl OriginKey {
-    fn is(&self, shown: &[u8; 32]) -> Choice {
-        self.0.ct_eq(shown)
+    fn matches(&self, sent: &[u8; 32]) -> Choice {
+        self.0.ct_eq(sent)
     }
 }
 
@@ -52,7 +52,7 @@ impl fmt::Debug for OriginKey {
     }
 }
 
-/// The keys that are accepted: the current one, and perhaps the one before it.
+/// The accepted keys: the current one, and possibly the previous one.
 #[derive(Debug, Clone)]
 pub struct OriginKeyPair {
     current: OriginKey,
@@ -60,23 +60,25 @@ pub struct OriginKeyPair {
 }
 
 impl OriginKeyPair {
-    /// These keys.
+    /// Creates a pair of these keys.
     pub fn new(current: OriginKey, previous: Option<OriginKey>) -> Self {
         Self { current, previous }
     }
 
-    /// Whether these headers carry one of the keys. How long it takes says nothing of them.
+    /// Whether these headers contain one of the keys. It takes constant time, so its duration reveals nothing about
+    /// them.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(shown) = headers.get(HEADER) else { return false };
-        let shown: [u8; 32] = Sha256::digest(shown.as_bytes()).into();
-        let previous = self.previous.as_ref().map_or(Choice::from(0), |key| key.is(&shown));
-        (self.current.is(&shown) | previous).into()
+        let Some(sent) = headers.get(HEADER) else { return false };
+        let sent: [u8; 32] = Sha256::digest(sent.as_bytes()).into();
+        let previous = self.previous.as_ref().map_or(Choice::from(0), |key| key.matches(&sent));
+        (self.current.matches(&sent) | previous).into()
     }
 
     fn of_versions(versions: Versions) -> Result<Self, &'static str> {
-        const NO_KEY: &str = "is no origin key: one has 32 to 200 visible ASCII characters, without spaces.";
+        const NO_KEY: &str =
+            "is not an origin key: one has 32 to 200 visible ASCII characters, without spaces.";
         let current = versions.current.text.parse().map_err(|_: Invalid| NO_KEY)?;
-        // A previous version that is no key was never added to a request.
+        // A previous version that is not a valid key was never added to a request.
         let previous = versions.previous.and_then(|version| version.text.parse().ok());
         Ok(Self { current, previous })
     }
@@ -93,17 +95,17 @@ enum Source {
 }
 
 impl OriginKeys {
-    /// Keys that stay as they are while the process runs.
+    /// Creates keys that stay the same while the process runs.
     pub fn fixed(pair: OriginKeyPair) -> Self {
         Self(Source::Fixed(Arc::new(pair)))
     }
 
-    /// The two versions of a secret, which are read now and again when they are old.
+    /// Reads the keys from the two versions of a secret, now and again when they are old.
     ///
     /// # Errors
     /// [`SecretError`].
-    pub async fn in_vault(vault: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
-        let watched = Watched::open(vault, name, OriginKeyPair::of_versions, now).await?;
+    pub async fn in_vault(store: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+        let watched = Watched::open(store, name, OriginKeyPair::of_versions, now).await?;
         Ok(Self(Source::SecretStore(Arc::new(watched))))
     }
 
@@ -111,7 +113,7 @@ impl OriginKeys {
     async fn admit(&self, headers: &HeaderMap, now: Timestamp) -> bool {
         match &self.0 {
             Source::Fixed(pair) => pair.admits(headers),
-            // A proxy that has a newer key than this instance looks like a stranger, so the secret is read once more.
+            // A proxy with a newer key than this instance fails the check, so the secret is read once more.
             Source::SecretStore(watched) => {
                 watched.at(now).await.admits(headers)
                     || (headers.contains_key(HEADER) && watched.reread(now).await.admits(headers))
@@ -126,7 +128,7 @@ impl fmt::Debug for OriginKeys {
     }
 }
 
-/// The layer that refuses requests which did not come through the proxy.
+/// The layer that rejects requests that did not come through the proxy.
 ///
 /// # Errors
 /// [`WebError::PastProxy`].
@@ -138,7 +140,7 @@ pub async fn require(
     if !keys.admit(request.headers(), clock.now()).await {
         return Err(WebError::PastProxy.into());
     }
-    // No handler has a use for it.
+    // Handlers do not need the key.
     request.headers_mut().remove(HEADER);
     Ok(next.run(request).await)
 }
@@ -166,12 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn the_current_key_and_the_one_before_it_are_admitted_and_no_other() {
+    fn only_the_current_and_the_previous_key_are_admitted() {
         let [current, previous, other] = KEYS;
         let pair = OriginKeyPair::new(current.parse().unwrap(), previous.parse().ok());
         assert!(pair.admits(&headers(current)) && pair.admits(&headers(previous)));
-        for shown in [other, "", &current[1..], &format!("{current}0"), &current.to_uppercase()] {
-            assert!(!pair.admits(&headers(shown)), "{shown}");
+        for sent in [other, "", &current[1..], &format!("{current}0"), &current.to_uppercase()] {
+            assert!(!pair.admits(&headers(sent)), "{sent}");
         }
         assert!(!pair.admits(&HeaderMap::new()));
         let alone = OriginKeyPair::new(current.parse().unwrap(), None);
@@ -179,16 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_of_the_secret_is_admitted_at_once_and_the_one_before_goes_on() {
-        let held = Arc::new(Mutex::new(vec![KEYS[0]]));
-        let (read, readings) = (held.clone(), Arc::new(AtomicUsize::new(0)));
+    fn a_new_version_is_admitted_at_once_and_the_previous_one_still_works() {
+        let stored = Arc::new(Mutex::new(vec![KEYS[0]]));
+        let (read, readings) = (stored.clone(), Arc::new(AtomicUsize::new(0)));
         let counted = readings.clone();
-        let vault = SecretStore::from_fn(move |_, stage| {
+        let store = SecretStore::from_fn(move |_, stage| {
             counted.fetch_add(1, Ordering::Relaxed);
-            let held = read.lock().unwrap();
+            let stored = read.lock().unwrap();
             let text = match stage {
-                Stage::Current => held.last(),
-                Stage::Previous => held.len().checked_sub(2).and_then(|before| held.get(before)),
+                Stage::Current => stored.last(),
+                Stage::Previous => stored.len().checked_sub(2).and_then(|before| stored.get(before)),
             };
             let version =
                 |text: &&str| SecretVersion { text: (*text).to_owned(), created: Timestamp::UNIX_EPOCH };
@@ -197,24 +199,24 @@ mod tests {
         let start = Timestamp::constant(1_800_000_000, 0);
         let minutes = |minutes| start + SignedDuration::from_mins(minutes);
         let keys =
-            OriginKeys::in_vault(vault, "origin".parse().unwrap(), start).now_or_never().unwrap().unwrap();
+            OriginKeys::in_vault(store, "origin".parse().unwrap(), start).now_or_never().unwrap().unwrap();
         let admits = |key: &str, now| keys.admit(&headers(key), now).now_or_never().unwrap();
         assert!(admits(KEYS[0], start) && !admits(KEYS[1], start));
-        held.lock().unwrap().push(KEYS[1]);
+        stored.lock().unwrap().push(KEYS[1]);
         assert!(admits(KEYS[1], minutes(1)), "the proxy has a newer key than this instance");
-        assert!(admits(KEYS[0], minutes(2)), "and parts of it still have the one before");
-        held.lock().unwrap().push(KEYS[2]);
+        assert!(admits(KEYS[0], minutes(2)), "parts of the proxy still have the previous key");
+        stored.lock().unwrap().push(KEYS[2]);
         assert!(!admits(KEYS[0], minutes(7)) && admits(KEYS[1], minutes(7)) && admits(KEYS[2], minutes(7)));
-        // Guesses make the instance read the secret once a minute at the most.
+        // Guessed keys make the instance read the secret at most once a minute.
         let before = readings.load(Ordering::Relaxed);
         for _ in 0..100 {
             assert!(!admits(KEYS[0], minutes(8)));
         }
-        assert_eq!(readings.load(Ordering::Relaxed) - before, 2, "one reading of two versions");
+        assert_eq!(readings.load(Ordering::Relaxed) - before, 2, "one read of two versions");
     }
 
     #[test]
-    fn a_key_has_32_to_200_visible_characters_and_is_not_printed() {
+    fn a_key_has_32_to_200_visible_characters_and_debug_hides_it() {
         for text in ["", &KEYS[0][1..], &"x".repeat(201), &format!("{} ", KEYS[0]), &"é".repeat(32)] {
             assert!(text.parse::<OriginKey>().is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The shell around every page: who is signed in, where we are, the addresses of assets; and times for people.
+//! The context of every page (the account, the path, asset URLs), and times for people.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -10,19 +10,19 @@ use super::request::BasePath;
 use crate::base::calendar;
 use crate::base::identity::SignedIn;
 
-/// What the layout needs to know.
+/// The data that the layout needs.
 #[derive(Debug, Clone, Default)]
 pub struct PageContext {
-    /// The prefix before every path, or nothing.
+    /// The prefix of every path, or nothing.
     pub base: String,
     /// The path of the page.
     pub path: String,
-    /// Who is signed in.
+    /// The signed-in account.
     pub account: Option<SignedIn>,
 }
 
 impl PageContext {
-    /// The shell for a request.
+    /// Creates the context of a request.
     pub fn of(parts: &Parts) -> Self {
         Self {
             base: parts.extensions.get::<BasePath>().cloned().unwrap_or_default().0,
@@ -31,12 +31,12 @@ impl PageContext {
         }
     }
 
-    /// The address of a page of ours.
+    /// Returns the URL of a page.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// The address of an asset.
+    /// Returns the URL of an asset.
     pub fn asset(&self, name: &str) -> String {
         self.url(assets::url(name))
     }
@@ -50,12 +50,12 @@ impl<S: Sync> FromRequestParts<S> for PageContext {
     }
 }
 
-/// A moment, as pages show it: for machines in UTC, for people in New York with the zone named.
+/// A time on a page: in UTC for machines, and in New York with the zone for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayTime {
     /// RFC 3339 in UTC.
     pub iso: String,
-    /// For example `Nov 21, 2026, 5:04 PM EST`.
+    /// The text, for example `Nov 21, 2026, 5:04 PM EST`.
     pub text: String,
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_in_new_york_with_the_zone_named_on_both_sides_of_a_change() {
+    fn times_are_shown_in_new_york_with_the_zone_before_and_after_a_clock_change() {
         let text = |iso: &str| DisplayTime::from(iso.parse::<Timestamp>().unwrap()).text;
         assert_eq!(text("2026-11-01T05:59:00Z"), "Nov 1, 2026, 1:59 AM EDT");
         assert_eq!(text("2026-11-01T06:00:00Z"), "Nov 1, 2026, 1:00 AM EST");

@@ -1,4 +1,4 @@
-//! The layer that shows every failure in the form that the request can show: a page, a fragment with a toast, or a
+//! The layer that renders every failure in the form that the client expects: a page, a fragment with a toast, or a
 //! problem document (RFC 9457).
 
 use askama::Template;
@@ -22,11 +22,11 @@ struct ErrorPage {
     status: u16,
     title: String,
     detail: String,
-    /// Under what the log has it, where it is our fault.
+    /// The request's id in the log, if the failure is the server's.
     reference: Option<String>,
 }
 
-/// Shows every failure in the form that the request can show. Answers that are whole already pass.
+/// Renders every failure in the form that the client expects. Other responses pass unchanged.
 pub async fn present(request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (parts, body) = request.into_parts();
@@ -37,7 +37,7 @@ pub async fn present(request: Request, next: Next) -> Response {
     let reference = id.filter(|_| problem.status() == StatusCode::INTERNAL_SERVER_ERROR).map(|id| id.0);
     let account = response.extensions_mut().remove::<SignedIn>();
     let context = PageContext { account, ..context };
-    let mut shown = match Form::of(&uri, &headers) {
+    let mut rendered = match Form::of(&uri, &headers) {
         Form::Json => document(&problem, reference),
         form if problem.status() == StatusCode::UNAUTHORIZED => {
             to_sign_in(&context, form, &method, &uri, &headers)
@@ -51,21 +51,21 @@ pub async fn present(request: Request, next: Next) -> Response {
     };
     for name in [header::ALLOW, header::SET_COOKIE] {
         for value in response.headers().get_all(&name) {
-            shown.headers_mut().append(&name, value.clone());
+            rendered.headers_mut().append(&name, value.clone());
         }
     }
     let busy = (problem.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
     if let Some(seconds) = problem.seconds().or(busy) {
-        shown.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        rendered.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    shown
+    rendered
 }
 
-/// Marks an answer that says in its own form what is wrong.
+/// Marks a response that already explains its failure.
 #[derive(Debug, Clone, Copy)]
 pub struct AlreadyRendered;
 
-/// The problem that an answer stands for: one that a handler left, or the bare status of the router itself.
+/// Returns the problem of a response: one that a handler inserted, or that of a bare status of the router.
 fn problem_of(response: &mut Response) -> Option<Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Some(problem);
@@ -100,8 +100,8 @@ fn document(problem: &Problem, reference: Option<String>) -> Response {
     response
 }
 
-/// To the sign-in page, and from there back to where the person was going: the page they are on if they were sending
-/// something, for a POST cannot be gone back to.
+/// Redirects to the sign-in page, which later returns to the requested page. For a request other than GET, and for
+/// htmx, it returns to the page that sent it, because a POST cannot be repeated.
 fn to_sign_in(
     context: &PageContext,
     form: Form,
@@ -109,9 +109,9 @@ fn to_sign_in(
     uri: &Uri,
     headers: &http::HeaderMap,
 ) -> Response {
-    let asked = uri.path_and_query().map(|path| context.url(path.as_str()));
+    let requested = uri.path_and_query().map(|path| context.url(path.as_str()));
     let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
-    let next = if form == Form::Fragment { page } else { asked.filter(|_| method == Method::GET) };
+    let next = if form == Form::Fragment { page } else { requested.filter(|_| method == Method::GET) };
     let next = next.unwrap_or_else(|| context.url("/"));
     let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
     crate::web::respond::see_other(context, &format!("/sign-in?{query}"), form == Form::Fragment)

@@ -1,6 +1,6 @@
-//! A failure as a client is shown it, and the trait by which each feature's error becomes one.
+//! Problems: failures in the form that clients see, and the trait that converts each feature's error to one.
 //!
-//! Unknown failures are logged once with what is known of them, and answered opaque.
+//! Unknown failures are logged once with their cause. The client sees no details of them.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::base::fields::FieldError;
 use crate::base::telemetry::tally;
-use crate::store::ledger::KeyReused;
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, StoreError, WriteError};
 
-/// A failure that a client can be shown. Each feature's error is one, and `?` turns it into a [`Problem`].
+/// An error that clients can see. Each feature's error implements it, so `?` converts it to a [`Problem`].
 pub trait IntoProblem: std::error::Error {
-    /// The failure as a client is shown it. Unknown failures are logged here, once.
+    /// Converts the error to a problem. It logs unknown failures once.
     fn into_problem(self) -> Problem;
 }
 
@@ -23,7 +23,7 @@ impl<E: IntoProblem> From<E> for Problem {
     }
 }
 
-/// A failure as a client is shown it.
+/// A failure in the form that clients see.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -31,12 +31,12 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     more: Map<String, Value>,
-    /// The seconds after which trying again may help, where the status alone does not say.
+    /// The seconds after which a retry may help, if the status alone does not imply them.
     retry_after: Option<u64>,
 }
 
 impl Problem {
-    /// A problem with its status, name (the end of its `type`), title and detail.
+    /// Creates a problem with its status, name (the end of its `type`), title and detail.
     pub fn new(
         status: StatusCode,
         name: &'static str,
@@ -46,21 +46,21 @@ impl Problem {
         Self { status, name, title, detail: detail.into(), more: Map::new(), retry_after: None }
     }
 
-    /// The same with one more member of the document.
+    /// Adds a member to the document.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.more.insert(name.to_owned(), value);
         self
     }
 
-    /// The same, which says after how many seconds trying again may help.
+    /// Sets the seconds after which a retry may help.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// The idempotency key belongs to another request.
+    /// Creates the problem of an idempotency key that belongs to another request.
     pub fn key_reused() -> Problem {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -70,12 +70,12 @@ impl Problem {
         )
     }
 
-    /// Too much competes for the same thing, or the store is too slow: trying again may help.
+    /// Creates the problem of too much contention or a slow store: a retry may help.
     pub fn busy(detail: &str) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too busy right now", detail)
     }
 
-    /// A failure that nobody expects: logged with its cause, and answered opaque.
+    /// Logs an unexpected error with its cause, and creates a problem without details.
     pub fn unknown(error: &dyn std::error::Error) -> Problem {
         tracing::error!(%error, "a request failed");
         Self::internal()
@@ -104,32 +104,32 @@ impl Problem {
         .with("errors", errors.into())
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The name: the end of its `type`.
+    /// Returns the name: the end of its `type`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The title.
+    /// Returns the title.
     pub fn title(&self) -> &'static str {
         self.title
     }
 
-    /// What is wrong, where, and what would be right.
+    /// Returns the detail: what is wrong, where, and what would be right.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The seconds after which trying again may help, where the status alone does not say.
+    /// Returns the seconds after which a retry may help, if the status alone does not imply them.
     pub fn seconds(&self) -> Option<u64> {
         self.retry_after
     }
 
-    /// The failure in one line, for answers that are text.
+    /// Returns title and detail in one line, for plain-text answers.
     pub fn words(&self) -> String {
         format!("{}. {}", self.title, self.detail)
     }
@@ -146,7 +146,7 @@ impl Problem {
     }
 }
 
-/// The bare status. [`present()`] shows the rest.
+/// Answers with only the status. [`present()`](super::present::present) adds the rest.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         tally::problem(self.name);
@@ -175,7 +175,7 @@ impl IntoProblem for StoreError {
             );
         }
         if let Self::Full { .. } = &self {
-            tracing::error!(error = %self, "the disk is full: free some space, and writing goes on by itself");
+            tracing::error!(error = %self, "the disk is full; free some space, no restart is needed");
             return Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "disk-full",
@@ -204,7 +204,7 @@ impl IntoProblem for WriteError {
         match self {
             Self::Store(error) => error.into_problem(),
             Self::Refused(refusal) => {
-                tracing::error!(?refusal, "the refusal of a write was not explained");
+                tracing::error!(?refusal, "no rule explains the refusal of a write");
                 Problem::internal()
             }
         }

@@ -1,4 +1,4 @@
-//! Reads the parameters of an address, and says in plain words what is wrong with them.
+//! Parses query parameters, with error messages for people.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// Reads parameters into a struct whose fields are texts, or texts that may be missing.
+/// Parses parameters into a struct with text fields, optional or not.
 ///
 /// # Errors
-/// The parameter that is wrong, with what would be right.
+/// A sentence that names the wrong parameter and says what would be right.
 pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, String> {
-    // Any text is pairs; what is no UTF-8 comes as the replacement character, which no value takes.
+    // Any text parses as pairs. Bytes that are not UTF-8 become the replacement character, which no value accepts.
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
     let pairs = pairs.into_iter().map(|(name, value)| (name.clone(), Parameter { name, value }));
-    T::deserialize(MapDeserializer::new(pairs)).map_err(|QueryError(words)| words)
+    T::deserialize(MapDeserializer::new(pairs)).map_err(|QueryError(message)| message)
 }
 
-/// The value of a parameter, which is there.
+/// The value of a parameter that was sent.
 struct Parameter {
     name: String,
     value: String,
 }
 
-/// Reads values that a text is parsed into. `$right` says what would be right.
+/// Implements the methods for values that are parsed from text. `$right` describes a valid value.
 macro_rules! parsed {
     ($($method:ident => $visit:ident: $type:ty, $right:literal;)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, QueryError> {
             let value = self.value.parse::<$type>();
-            let words = || QueryError(format!("The parameter {} is {}.", self.name, $right));
-            visitor.$visit(value.map_err(|_| words())?)
+            let error = || QueryError(format!("The parameter {} is {}.", self.name, $right));
+            visitor.$visit(value.map_err(|_| error())?)
         })*
     };
 }
@@ -76,7 +76,7 @@ impl<'de> Deserializer<'de> for Parameter {
     }
 }
 
-/// What is wrong, in words.
+/// What is wrong, as a sentence.
 #[derive(Debug)]
 struct QueryError(String);
 
@@ -89,12 +89,12 @@ impl fmt::Display for QueryError {
 impl std::error::Error for QueryError {}
 
 impl de::Error for QueryError {
-    fn custom<T: fmt::Display>(words: T) -> Self {
-        Self(words.to_string())
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
     }
 
     fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self("A parameter is not what it should be.".to_owned())
+        Self("A parameter has a wrong type.".to_owned())
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
@@ -120,7 +120,7 @@ mod tests {
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct Parameters {
         q: Option<String>,
         #[serde(default)]
         sort: String,
@@ -128,15 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_read_and_what_is_wrong_is_said_in_plain_words() {
-        let asked = |q: Option<&str>, sort: &str, size| Asked {
+    fn parameters_are_parsed_and_errors_are_sentences() {
+        let parsed = |q: Option<&str>, sort: &str, size| Parameters {
             q: q.map(str::to_owned),
             sort: sort.to_owned(),
             size,
         };
-        assert_eq!(read("q=a+b%20c&sort=up&size=7"), Ok(asked(Some("a b c"), "up", Some(7))));
-        assert_eq!(read(""), Ok(asked(None, "", None)));
-        let wrong = |query| read::<Asked>(query).unwrap_err();
+        assert_eq!(read("q=a+b%20c&sort=up&size=7"), Ok(parsed(Some("a b c"), "up", Some(7))));
+        assert_eq!(read(""), Ok(parsed(None, "", None)));
+        let wrong = |query| read::<Parameters>(query).unwrap_err();
         assert_eq!(
             wrong("surprise=1"),
             "There is no parameter \"surprise\"; this address takes q, sort, size."

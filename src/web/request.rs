@@ -1,16 +1,16 @@
-//! What a request says about itself: under which prefix it came, and which form of answer it can show.
+//! Properties of a request: its path prefix, the form of answer that it accepts, and what the client has cached.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, Uri, header};
 use std::convert::Infallible;
 
-/// The prefix that stands before every path, for example an API Gateway stage: `/prod`, or nothing. Whoever strips it
-/// from the request (the Lambda bootstrap) leaves it in the request's extensions.
+/// The prefix of every path, for example an API Gateway stage: `/prod`, or nothing. The host that strips it from the
+/// request (the Lambda bootstrap) inserts it into the request's extensions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(pub String);
 
-/// The form of answer that a request can show.
+/// The form of answer that a request accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// JSON, for programs.
@@ -22,7 +22,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form for a request to this address with these headers.
+    /// Returns the form for a request to this address with these headers.
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let path = uri.path();
@@ -40,16 +40,16 @@ impl Form {
 /// A request that htmx made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Htmx {
-    /// The id of the element that the answer goes into.
+    /// The id of the element that the answer replaces.
     pub target: Option<String>,
-    /// The address of the page that asks.
+    /// The URL of the page that sent the request.
     pub current_url: Option<String>,
-    /// Whether it restores a page from the history and needs all of it.
+    /// Whether htmx restores a page from the history and needs the whole page.
     pub restores_history: bool,
 }
 
 impl Htmx {
-    /// What htmx says, if it made the request.
+    /// Reads htmx's headers, if htmx made the request.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         (text("hx-request").as_deref() == Some("true")).then(|| Self {
@@ -59,14 +59,14 @@ impl Htmx {
         })
     }
 
-    /// The path and query of the page that asks, for coming back to it.
+    /// Returns the path and query of the page that sent the request, for returning to it.
     pub fn current_path(&self) -> Option<String> {
         let uri: Uri = self.current_url.as_ref()?.parse().ok()?;
         uri.path_and_query().map(|path| path.as_str().to_owned())
     }
 }
 
-/// Whether to answer with a fragment; where htmx asks for one.
+/// Whether to answer with a fragment, because htmx asks for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WantsFragment(pub bool);
 
@@ -78,12 +78,12 @@ impl<S: Sync> FromRequestParts<S> for WantsFragment {
     }
 }
 
-/// What a client has of an answer already: the tags in `If-None-Match`, strong or weak, for reading makes no difference.
+/// The tags in `If-None-Match`. Strong and weak tags are equal, because reads do not distinguish them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IfNoneMatch(Vec<String>);
 
 impl IfNoneMatch {
-    /// What these headers say.
+    /// Reads the tags from these headers.
     pub fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let tags = values.flat_map(|value| value.split(',')).map(str::trim);
@@ -91,12 +91,12 @@ impl IfNoneMatch {
         Self(tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Whether the client has what bears this tag; `*` is all that there is.
+    /// Whether the client has the resource with this tag. `*` matches every tag.
     pub fn has(&self, tag: &str) -> bool {
-        self.0.iter().any(|seen| seen == tag || seen == "*")
+        self.0.iter().any(|known| known == tag || known == "*")
     }
 
-    /// The tag, where there is one and no other.
+    /// Returns the tag, if there is exactly one.
     pub fn only(&self) -> Option<&str> {
         match &self.0[..] {
             [tag] if tag != "*" => Some(tag),
@@ -119,8 +119,8 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn a_client_says_what_it_has_in_one_tag_or_many() {
-        let seen = |values: &[&'static str]| {
+    fn if_none_match_has_one_tag_or_many() {
+        let parsed = |values: &[&'static str]| {
             let values = values.iter().map(|value| (header::IF_NONE_MATCH, HeaderValue::from_static(value)));
             let mut headers = HeaderMap::new();
             for (name, value) in values {
@@ -140,8 +140,8 @@ mod tests {
             (&["", " , "], None, false),
             (&[], None, false),
         ] {
-            let seen = seen(values);
-            assert_eq!((seen.only(), seen.has("3")), (only, has), "{values:?}");
+            let tags = parsed(values);
+            assert_eq!((tags.only(), tags.has("3")), (only, has), "{values:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Answers: pages, fragments, JSON, redirects, toasts.
+//! Responses: pages, fragments, JSON, redirects, toasts.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::error::WebError;
 use super::pages::PageContext;
-use crate::store::ledger::Answer;
+use crate::store::idempotency::Answer;
 use crate::web::problem::Problem;
 
-/// A page or a fragment.
+/// Renders a page or a fragment.
 ///
 /// # Errors
 /// [`WebError::Internal`] if the template cannot be rendered.
@@ -22,7 +22,7 @@ pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, Pr
     Ok((status, [(header::VARY, "HX-Request")], Html(text)).into_response())
 }
 
-/// To another page of ours, after a form; htmx follows by itself.
+/// Redirects to another page after a form. htmx follows the redirect itself.
 pub fn see_other(context: &PageContext, path: &str, fragment: bool) -> Response {
     let address = header_text(&context.url(path));
     if fragment {
@@ -36,32 +36,32 @@ pub fn see_other(context: &PageContext, path: &str, fragment: bool) -> Response 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tone {
-    /// Something was done.
+    /// The action was done.
     Success,
-    /// Something to know.
+    /// Information.
     Info,
-    /// Something was not done.
+    /// The action was not done.
     Error,
 }
 
-/// Lets htmx's page show a toast with this answer.
+/// Adds a toast that htmx's page shows.
 pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
     let event = json!({ "toast": { "kind": tone, "text": text } });
     response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
     response
 }
 
-/// Leaves a toast for the page that a redirect leads to: a cookie of half a minute that the page's script reads and
-/// drops. The words name nobody, so that the cookie may be read.
-pub fn with_toast_there(mut response: Response, tone: Tone, words: &'static str) -> Response {
-    let toast = json!({ "kind": tone, "text": words }).to_string();
+/// Adds a toast that the page after a redirect shows. It travels in a cookie that expires after 30 seconds; the
+/// page's script reads and deletes it. The script can read the cookie, so the text must contain no personal data.
+pub fn with_toast_there(mut response: Response, tone: Tone, text: &'static str) -> Response {
+    let toast = json!({ "kind": tone, "text": text }).to_string();
     let toast = utf8_percent_encode(&toast, NON_ALPHANUMERIC);
     let cookie = header_text(&format!("holdfast-toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }
 
-/// JSON with everything beyond ASCII escaped, as headers need it.
+/// Escapes everything except ASCII in JSON, because headers allow nothing else.
 fn ascii_json(json: &str) -> String {
     let mut ascii = String::with_capacity(json.len());
     for c in json.chars() {
@@ -76,16 +76,16 @@ fn ascii_json(json: &str) -> String {
     ascii
 }
 
-/// The header value, or an empty one where the text cannot be one.
+/// Returns the header value, or an empty one if the text is not valid in a header.
 pub fn header_text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The answer to an API request as the ledger keeps it, for an answer that is a thing with a version.
+/// Creates the answer to an API request that an idempotency record can store. The body is a resource with a version.
 pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location: Option<String>) -> Answer {
     Answer {
         status: status.as_u16(),
-        // Our own types always serialise.
+        // Our own types always serialize.
         body: serde_json::to_string(body).unwrap_or_default(),
         location,
         etag: Some(format!("\"{version}\"")),
@@ -93,21 +93,21 @@ pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location:
     }
 }
 
-/// The answer to a request that leaves nothing to show.
+/// Returns the answer without content.
 pub fn no_content() -> Answer {
     let status = StatusCode::NO_CONTENT.as_u16();
     Answer { status, body: String::new(), location: None, etag: None, about: None }
 }
 
-/// That a client [has](super::request::Seen) what it asks for already, as its tag says.
+/// Answers that the client already [has](super::request::IfNoneMatch) the resource with this tag.
 pub fn not_modified(tag: &str) -> Response {
     (StatusCode::NOT_MODIFIED, [(header::ETAG, header_text(&format!("\"{tag}\"")))]).into_response()
 }
 
-/// Where the next part of an export begins, for programs that read no links.
+/// The cursor of an export's next part, for programs that do not parse links.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// A part of an export, to be kept as a file of this name, with the address and the cursor of the next part.
+/// Returns one part of an export as a file of this name, with the address and the cursor of the next part.
 pub fn csv_part(file: &str, csv: String, next: Option<(String, String)>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, header_text("text/csv; charset=utf-8"));
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_toast_travels_in_a_header_whatever_its_words_are() {
+    fn a_toast_with_any_characters_fits_in_a_header() {
         let response = with_toast(Response::default(), Tone::Error, "“Zoë” 🎉\n");
         let header = response.headers()["hx-trigger"].to_str().unwrap();
         let event: serde_json::Value = serde_json::from_str(header).unwrap();

@@ -1,5 +1,4 @@
-//! Routes, each with who may use it. There is no way to add a route without saying so, and the list of all routes
-//! is there for a test to walk.
+//! Routes with their access. Adding a route requires its access, and a test can walk the list of all routes.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,8 +16,7 @@ use super::problem::Problem;
 use crate::base::identity::SignedIn;
 use crate::base::telemetry::tally;
 
-/// Marks a request that came while the server worked on as many as it may. Routes that read nothing of anyone answer it
-/// all the same.
+/// Marks a request that exceeds the server's limit of concurrent requests. Public routes answer it anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded;
 
@@ -33,7 +31,7 @@ pub struct Route {
     pub access: Access,
 }
 
-/// Routes being collected, whose handlers share a state `S`.
+/// A collection of routes whose handlers share a state `S`.
 pub struct Routes<S = ()> {
     router: Router<S>,
     list: Vec<Route>,
@@ -77,7 +75,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// These and others with the same state.
+    /// Adds the routes of another collection with the same state.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
@@ -85,7 +83,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// The same routes, whose handlers have their state.
+    /// Provides the handlers' state.
     pub fn with_state(self, state: S) -> Routes {
         Routes { router: self.router.with_state(state), list: self.list }
     }
@@ -98,15 +96,15 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
 }
 
 impl Routes {
-    /// The router, and the list of its routes.
+    /// Returns the router and the list of its routes.
     pub fn into_parts(self) -> (Router, Vec<Route>) {
         (self.router, self.list)
     }
 }
 
-/// Lets a request pass to its route if it may, with its sender in its extensions. The sender is in the response's
-/// extensions as well, so that an error page knows them. Every answer sets the cookies of a session that continues in new
-/// ones.
+/// Admits a request to its route if its sender may use it, and inserts the sender into the request's extensions. The
+/// response's extensions get the sender too, so that an error page knows them. Every answer sets the cookies of a
+/// renewed session.
 async fn admit(
     State((path, access)): State<(&'static str, Access)>,
     request: Request,

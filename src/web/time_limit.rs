@@ -1,4 +1,4 @@
-//! One request, one deadline: the layer that sets it.
+//! The layer that sets the deadline of a request.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use axum::response::Response;
 
 use crate::store::Dynamo;
 
-/// The most time that a request may take, where its host allows less than the configuration does.
+/// The most time that a request may take, if its host allows less than the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeLeft(pub Duration);
 
-/// Gives each request its one deadline, which everything it does ends by.
+/// Sets the deadline of each request. All of its work ends before it.
 pub async fn limit_time(State(dynamo): State<Dynamo>, mut request: Request, next: Next) -> Response {
     let left = request.extensions_mut().remove::<TimeLeft>().map(|TimeLeft(left)| left);
     dynamo.within(left, next.run(request)).await

@@ -1,4 +1,4 @@
-//! Who may use what: every route as every role, writes from other sites, and where a visitor is sent.
+//! Access control: every route as every role, writes from other sites, and redirects of visitors.
 
 use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
@@ -14,15 +14,15 @@ pub fn all() -> Vec<Case> {
     cases![
         host: every_route_admits_its_roles_and_no_other,
             a_write_from_another_site_is_refused,
-            a_visitor_is_sent_to_sign_in_and_back,
-            every_answer_carries_the_protecting_headers,
+            a_visitor_is_redirected_to_sign_in_and_back,
+            every_answer_has_the_security_headers,
             assets_are_served_without_the_store,
-            a_question_for_the_head_is_answered_without_a_body,
-            a_participant_sees_no_lead
+            a_head_request_is_answered_without_a_body,
+            a_participant_sees_no_leads
     ]
 }
 
-/// A real address for a route: ids that exist nowhere, so that nothing an allowed role does has an effect.
+/// An address for a route: ids that do not exist, so that no permitted request has an effect.
 fn concrete(path: &str) -> String {
     let id = "019f0000-0000-7000-8000-000000000000";
     path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/")
@@ -43,7 +43,7 @@ async fn every_route_admits_its_roles_and_no_other(environment: TestEnvironment)
             let what = format!("{} {path} as {role:?} was answered {status}", route.method);
             match (route.access.admits(*role), role) {
                 (true, _) => {
-                    // Signing in may itself say "not you"; nothing else may turn an admitted role away.
+                    // Only signing in may refuse a permitted role.
                     let about_signing_in = route.access == Access::Anyone && path.starts_with("/sign-in");
                     assert!(about_signing_in || !matches!(status, 401 | 403), "{what}");
                 }
@@ -58,7 +58,7 @@ async fn every_route_admits_its_roles_and_no_other(environment: TestEnvironment)
     for path in public {
         let harmless =
             path.starts_with("/sign-") || path.starts_with("/assets/") || path.starts_with("/health");
-        // It reads nothing: a proof is checked in the browser of whoever has it.
+        // It reads nothing: the browser checks the proof.
         let harmless = harmless || path == "/raffles/verify";
         assert!(harmless, "{path} is open to anyone");
     }
@@ -88,7 +88,7 @@ async fn a_write_from_another_site_is_refused(environment: TestEnvironment) {
         assert_eq!(send(headers).await, 403, "{headers:?}");
     }
     assert_eq!(send(&[("origin", "http://holdfast.test")]).await, 200);
-    // Reading is not writing, and signing in or up is.
+    // Reads from other sites are allowed. Signing in and up are writes.
     ann.get("/leads").header("sec-fetch-site", "cross-site").send().await.expect(200);
     let form = [("name", "Ann"), ("email", "ann@example.com"), ("password", "correct horse battery")];
     for path in ["/sign-in", "/sign-up"] {
@@ -99,13 +99,13 @@ async fn a_write_from_another_site_is_refused(environment: TestEnvironment) {
     }
 }
 
-async fn a_visitor_is_sent_to_sign_in_and_back(environment: TestEnvironment) {
+async fn a_visitor_is_redirected_to_sign_in_and_back(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let visitor = workspace.visitor();
     let page = visitor.get("/leads?status=QUALIFIED").header("accept", "text/html").send().await.expect(303);
     assert_eq!(page.header("location"), "/sign-in?next=%2Fleads%3Fstatus%3DQUALIFIED");
     let sign_in = visitor.get(page.header("location")).send().await.expect(200);
-    assert!(sign_in.text().contains("/leads?status=QUALIFIED"), "the form knows the way back");
+    assert!(sign_in.text().contains("/leads?status=QUALIFIED"), "the form has the target");
     let fragment = visitor.get("/leads?q=ann").header("hx-request", "true");
     let fragment = fragment.header("hx-current-url", "http://holdfast.test/leads?state=CA").send().await;
     assert_eq!(fragment.header("hx-redirect"), "/sign-in?next=%2Fleads%3Fstate%3DCA");
@@ -116,7 +116,7 @@ async fn a_visitor_is_sent_to_sign_in_and_back(environment: TestEnvironment) {
     visitor.get("/api/leads").header("cookie", "holdfast=nonsense").send().await.expect(401);
 }
 
-async fn every_answer_carries_the_protecting_headers(environment: TestEnvironment) {
+async fn every_answer_has_the_security_headers(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     for path in ["/leads", "/api/leads", "/nothing", "/sign-in", "/sign-up", "/health", "/assets/unknown.css"]
@@ -132,7 +132,7 @@ async fn every_answer_carries_the_protecting_headers(environment: TestEnvironmen
     let leads = agent.get("/leads").send().await.expect(200);
     assert_eq!(leads.header("cache-control"), "no-store");
     for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
-        assert!(!leads.text().contains(inline), "{inline} is against the policy");
+        assert!(!leads.text().contains(inline), "{inline} violates the policy");
     }
 }
 
@@ -142,25 +142,25 @@ async fn assets_are_served_without_the_store(environment: TestEnvironment) {
     environment.wire().reset();
     let asset = ann.get(holdfast::web::assets::url("app.css")).send().await.expect(200);
     assert!(!asset.body.is_empty());
-    assert_eq!(environment.wire().total(), 0, "who asks for a style sheet does not matter");
+    assert_eq!(environment.wire().total(), 0, "a style sheet needs no authentication");
 }
 
-async fn a_question_for_the_head_is_answered_without_a_body(environment: TestEnvironment) {
+async fn a_head_request_is_answered_without_a_body(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     for (path, status) in [("/leads", 200), ("/api/leads", 200), ("/nothing", 404)] {
-        let [asked, head] = [Method::GET, Method::HEAD].map(|method| agent.request(method, path));
-        let (asked, head) = (asked.send().await, head.send().await);
-        assert_eq!((asked.status.as_u16(), head.status.as_u16()), (status, status), "{path}");
+        let [get, head] = [Method::GET, Method::HEAD].map(|method| agent.request(method, path));
+        let (get, head) = (get.send().await, head.send().await);
+        assert_eq!((get.status.as_u16(), head.status.as_u16()), (status, status), "{path}");
         assert!(head.body.is_empty(), "{path}: {:?}", head.body);
-        assert_eq!(head.header("content-type"), asked.header("content-type"), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
     }
     let asset = holdfast::web::assets::url("app.css");
     let head = workspace.visitor().request(Method::HEAD, asset).send().await.expect(200);
     assert!(head.body.is_empty() && !head.header("etag").is_empty());
 }
 
-async fn a_participant_sees_no_lead(environment: TestEnvironment) {
+async fn a_participant_sees_no_leads(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let secret = "Hidden Person";
     create(&workspace.agent().await, &new_lead(secret, "hidden@example.com")).await;

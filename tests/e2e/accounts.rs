@@ -1,4 +1,4 @@
-//! Who is it: links, passwords, sessions and tokens, as people and programs meet them.
+//! Accounts: sign-in links, passwords, sessions and tokens, as people and programs use them.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,29 +19,29 @@ use holdfast::base::identity::{AccountId, Role};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: a_password_signs_in_and_goes_on_to_where_the_person_was_going,
+        host: a_password_signs_in_and_redirects_to_the_requested_page,
             signing_out_ends_the_session_of_this_browser;
         api: the_printed_link_signs_the_first_administrator_in_once,
-            guesses_sent_at_once_are_counted_one_by_one,
+            concurrent_wrong_passwords_are_all_counted,
             a_repeated_request_makes_one_token;
         web: cookies_of_other_applications_sign_nobody_out,
-            a_wrong_password_and_an_unknown_address_hear_the_same,
+            a_wrong_password_and_an_unknown_address_get_the_same_answer,
             a_new_password_ends_older_sessions_and_keeps_this_one,
             a_token_signs_a_program_in_until_it_is_revoked,
-            a_token_makes_neither_tokens_nor_passwords,
-            what_is_no_password_and_no_name_is_refused_in_words,
-            the_start_page_is_for_each_role_its_own;
-        store: a_lost_reply_does_not_use_a_link_up_for_nothing,
-            an_address_belongs_to_one_account_in_any_case,
-            of_two_new_passwords_at_once_one_is_kept;
+            a_token_cannot_create_tokens_or_change_passwords,
+            an_invalid_password_or_token_name_is_refused_with_a_reason,
+            each_role_has_its_own_start_page;
+        store: a_lost_reply_does_not_waste_a_link,
+            an_email_address_belongs_to_one_account_in_any_letter_case,
+            of_two_concurrent_password_changes_one_is_kept;
         app: tokens_are_listed_page_by_page,
-            a_link_ends_with_its_day_and_with_a_new_password,
-            ten_guesses_close_the_door_for_a_quarter_of_an_hour,
-            to_know_who_it_is_costs_one_read_or_none;
-        embedded: a_session_is_over_after_seven_days,
-            who_was_checked_a_moment_ago_is_known_without_a_read,
-            what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere;
-        browser: a_person_signs_in_and_makes_a_token_by_keyboard,
+            a_link_expires_after_a_day_and_with_a_new_password,
+            ten_wrong_passwords_block_sign_in_for_15_minutes,
+            authenticating_a_request_costs_at_most_one_read;
+        embedded: a_session_ends_after_seven_days,
+            a_recently_checked_session_or_token_needs_no_read,
+            an_ended_session_or_token_stops_working_here_at_once_and_elsewhere_soon;
+        browser: a_person_signs_in_and_creates_a_token_by_keyboard,
             every_page_of_accounts_is_accessible
     ]
 }
@@ -49,14 +49,14 @@ pub fn all() -> Vec<Case> {
 const PASSWORD: &str = "correct horse battery";
 const OTHER: &str = "another horse battery";
 
-/// An account that signs in by [`PASSWORD`].
+/// An account that signs in with [`PASSWORD`].
 async fn with_password(workspace: &Workspace, email: &str) -> AccountId {
     let (name, email) = ("Ann Lee".parse().unwrap(), email.parse().unwrap());
     let password = Some(PASSWORD.parse().unwrap());
     workspace.app.accounts().add(name, email, Role::Agent, password).await.unwrap()
 }
 
-/// A browser in which nobody is signed in, whose forms come from our own pages.
+/// A signed-out browser that sends forms from Holdfast's own pages.
 fn browser(workspace: &Workspace) -> Client {
     workspace.visitor().always("sec-fetch-site", "same-origin")
 }
@@ -65,7 +65,7 @@ async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
     client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
 }
 
-/// A browser in which [`with_password`]'s account has signed in.
+/// A browser that is signed in to the account of [`with_password`].
 async fn signed_in(workspace: &Workspace, email: &str) -> Client {
     let client = browser(workspace);
     sign_in(&client, email, PASSWORD).await.expect(303);
@@ -81,7 +81,7 @@ async fn me(client: &Client) -> Response {
     client.get("/api/me").send().await
 }
 
-/// The same application some time later.
+/// The same application, some time later.
 fn later(workspace: &Workspace, after: SignedDuration) -> Workspace {
     let mut app = workspace.app.clone();
     app.clock = Clock::from_fn(move || jiff::Timestamp::now() + after);
@@ -89,29 +89,29 @@ fn later(workspace: &Workspace, after: SignedDuration) -> Workspace {
     Workspace { app, router, routes, entry: Entry::Router }
 }
 
-/// A visitor of another workspace with this one's cookie.
+/// A visitor of another workspace, with the session cookie of this client.
 fn with_cookie_of(client: &Client, workspace: &Workspace) -> Client {
-    let cookie = client.cookie("holdfast").expect("somebody is signed in");
+    let cookie = client.cookie("holdfast").expect("the client is signed in");
     browser(workspace).always("cookie", &format!("holdfast={cookie}"))
 }
 
 async fn the_printed_link_signs_the_first_administrator_in_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    // Two that start at the same moment make one administrator.
+    // Concurrent first starts create one administrator.
     let accounts = workspace.app.accounts();
     let starts = (0..4).map(|_| accounts.first_administrator_link());
     let links: Vec<String> = join_all(starts).await.into_iter().map(Result::unwrap).collect();
     let mut people = Vec::new();
     for link in &links {
         let visitor = workspace.visitor();
-        // A program that looks at the link without opening it does not use it up.
+        // A HEAD request does not use the link up.
         visitor.request(Method::HEAD, &link_path(link)).send().await.expect(200);
         let answer = visitor.get(&link_path(link)).send().await.expect(303);
         assert_eq!(answer.header("location"), "/");
         people.push(me(&visitor).await.expect(200).json::<Value>());
-        // Once used, it says so to others and takes its own person on.
+        // A used link is refused for everyone else, but still redirects the person who used it.
         let used = workspace.visitor().get(&link_path(link)).send().await.expect(410);
-        assert!(used.text().contains("was used already"), "{}", used.text());
+        assert!(used.text().contains("was already used"), "{}", used.text());
         assert_eq!(used.header("set-cookie"), "");
         visitor.get(&link_path(link)).send().await.expect(303);
     }
@@ -123,7 +123,7 @@ async fn the_printed_link_signs_the_first_administrator_in_once(environment: Tes
     }
 }
 
-async fn a_link_ends_with_its_day_and_with_a_new_password(environment: TestEnvironment) {
+async fn a_link_expires_after_a_day_and_with_a_new_password(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = with_password(&workspace, "ann@holdfast.test").await;
     let old = workspace.app.accounts().sign_in_link(ann).await.unwrap();
@@ -137,7 +137,7 @@ async fn a_link_ends_with_its_day_and_with_a_new_password(environment: TestEnvir
     workspace.visitor().get(&link_path(&unused)).send().await.expect(410);
 }
 
-async fn a_lost_reply_does_not_use_a_link_up_for_nothing(environment: TestEnvironment) {
+async fn a_lost_reply_does_not_waste_a_link(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let link = workspace.app.accounts().first_administrator_link().await.unwrap();
     environment.wire().next("TransactWriteItems", Fault::ReplyLost);
@@ -147,7 +147,7 @@ async fn a_lost_reply_does_not_use_a_link_up_for_nothing(environment: TestEnviro
     workspace.visitor().get(&link_path(&link)).send().await.expect(410);
 }
 
-async fn an_address_belongs_to_one_account_in_any_case(environment: TestEnvironment) {
+async fn an_email_address_belongs_to_one_account_in_any_letter_case(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let adding = ["ann@holdfast.test", "Ann@Holdfast.Test", "ANN@holdfast.test", "ann@holdfast.test"];
     let accounts = workspace.app.accounts();
@@ -161,7 +161,7 @@ async fn an_address_belongs_to_one_account_in_any_case(environment: TestEnvironm
     assert_eq!(added.iter().filter(|added| taken(added)).count(), 3);
 }
 
-async fn a_password_signs_in_and_goes_on_to_where_the_person_was_going(environment: TestEnvironment) {
+async fn a_password_signs_in_and_redirects_to_the_requested_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "Ann@Holdfast.test").await;
     for (next, location) in [
@@ -177,14 +177,14 @@ async fn a_password_signs_in_and_goes_on_to_where_the_person_was_going(environme
         let answer = client.post("/sign-in").form(&form).send().await.expect(303);
         assert_eq!(answer.header("location"), location, "{next}");
         assert_eq!(me(&client).await.expect(200).json::<Value>()["email"], "Ann@Holdfast.test");
-        // Whoever is signed in already goes on at once.
+        // A person who is already signed in is redirected at once.
         let query = serde_urlencoded::to_string([("next", next)]).unwrap();
         let again = client.get(&format!("/sign-in?{query}")).send().await.expect(303);
         assert_eq!(again.header("location"), location, "{next}");
     }
 }
 
-async fn a_wrong_password_and_an_unknown_address_hear_the_same(environment: TestEnvironment) {
+async fn a_wrong_password_and_an_unknown_address_get_the_same_answer(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     workspace.app.accounts().first_administrator_link().await.unwrap();
@@ -201,15 +201,19 @@ async fn a_wrong_password_and_an_unknown_address_hear_the_same(environment: Test
         let client = browser(&workspace);
         environment.wire().reset();
         let answer = sign_in(&client, email, password).await.expect(422);
-        assert_eq!(environment.wire().total(), calls, "{email}: the work done does not tell either");
+        assert_eq!(
+            environment.wire().total(),
+            calls,
+            "{email}: the same number of calls for known and unknown addresses"
+        );
         assert_eq!(answer.header("set-cookie"), "");
-        assert!(!answer.text().contains(password), "the password is not said again");
+        assert!(!answer.text().contains(password), "the answer does not repeat the password");
         heard.push(answer.text().replace(email, "…"));
     }
     assert!(heard.iter().all(|page| page == &heard[0]), "{heard:#?}");
 }
 
-async fn ten_guesses_close_the_door_for_a_quarter_of_an_hour(environment: TestEnvironment) {
+async fn ten_wrong_passwords_block_sign_in_for_15_minutes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     with_password(&workspace, "bob@holdfast.test").await;
@@ -223,12 +227,12 @@ async fn ten_guesses_close_the_door_for_a_quarter_of_an_hour(environment: TestEn
         assert!((800..=900).contains(&wait), "{wait}");
         assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
     }
-    // Upper case is the same address, and other people sign in.
+    // Upper case is the same address. Other people can sign in.
     sign_in(&client, "ANN@holdfast.test", PASSWORD).await.expect(429);
     sign_in(&browser(&workspace), "bob@holdfast.test", PASSWORD).await.expect(303);
     let after = later(&workspace, SignedDuration::from_mins(15));
     sign_in(&browser(&after), "ann@holdfast.test", PASSWORD).await.expect(303);
-    // The right password forgets the guesses before it.
+    // The right password resets the count of wrong guesses.
     for _ in 0..2 {
         for _ in 0..9 {
             sign_in(&client, "bob@holdfast.test", "not the right one").await.expect(422);
@@ -237,7 +241,7 @@ async fn ten_guesses_close_the_door_for_a_quarter_of_an_hour(environment: TestEn
     }
 }
 
-async fn guesses_sent_at_once_are_counted_one_by_one(environment: TestEnvironment) {
+async fn concurrent_wrong_passwords_are_all_counted(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     let guesses = (0..64).map(|_| {
@@ -278,12 +282,12 @@ async fn a_new_password_ends_older_sessions_and_keeps_this_one(environment: Test
     sign_in(&browser(&workspace), "ann@holdfast.test", OTHER).await.expect(303);
 }
 
-async fn of_two_new_passwords_at_once_one_is_kept(environment: TestEnvironment) {
+async fn of_two_concurrent_password_changes_one_is_kept(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let link = workspace.app.accounts().first_administrator_link().await.unwrap();
     let here = browser(&workspace);
     here.get(&link_path(&link)).send().await.expect(303);
-    // The same person at a second instance, whose write waits on the way.
+    // The same person at a second instance, whose write is held back.
     let wire = environment.another_wire();
     let other = workspace.another(&environment, &wire, PATIENCE);
     let there = with_cookie_of(&here, &other);
@@ -295,7 +299,7 @@ async fn of_two_new_passwords_at_once_one_is_kept(environment: TestEnvironment) 
     gate.arrived(1).await;
     change(&here, "", PASSWORD, PASSWORD).await.expect(303);
     gate.open();
-    // Its session is over meanwhile; what it was told is the truth of that moment.
+    // Its session has ended, so the refusal is correct.
     let refused = waiting.await.unwrap().expect(409);
     assert!(refused.text().contains("Nothing was written"), "{}", refused.text());
     me(&there).await.expect(401);
@@ -303,7 +307,7 @@ async fn of_two_new_passwords_at_once_one_is_kept(environment: TestEnvironment) 
     sign_in(&browser(&workspace), "admin@holdfast.local", PASSWORD).await.expect(303);
 }
 
-/// The value of the field in which a new token is shown.
+/// The value of the field that shows a new token.
 fn secret_on(page: &Response) -> String {
     let (_, rest) = page.text().split_once("value=\"hf_").expect("the page shows a secret");
     format!("hf_{}", rest.split('"').next().unwrap())
@@ -318,7 +322,7 @@ async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnviron
     assert!(page.text().contains("night &#60;import&#62;"), "{}", page.text());
     let program = workspace.bearer(&secret);
     assert_eq!(me(&program).await.expect(200).json::<Value>()["token"], "night <import>");
-    // Shown once, and stored nowhere.
+    // The secret is shown once and never stored.
     let later = ann.get("/account").send().await.expect(200);
     assert!(later.text().contains("night &#60;import&#62;") && !later.text().contains(&secret));
     let sent: Vec<_> = environment.wire().calls().iter().map(|call| call.request.to_string()).collect();
@@ -326,14 +330,14 @@ async fn a_token_signs_a_program_in_until_it_is_revoked(environment: TestEnviron
     let listed: Value = ann.get("/api/tokens").send().await.expect(200).json();
     let id = listed["items"][0]["id"].as_str().unwrap();
     assert_eq!(listed["items"][0]["name"], "night <import>");
-    // Nobody else's business.
+    // Other people cannot see or revoke it.
     let bob = workspace.agent().await;
     bob.delete(&format!("/api/tokens/{id}")).send().await.expect(404);
     me(&program).await.expect(200);
     program.delete(&format!("/api/tokens/{id}")).send().await.expect(204);
     me(&program).await.expect(401);
     ann.delete(&format!("/api/tokens/{id}")).send().await.expect(404);
-    // On the page, what is gone already is as it was wanted.
+    // Revoking a revoked token on the page succeeds.
     ann.post(&format!("/account/tokens/{id}/revoke")).send().await.expect(303);
     assert!(ann.get("/account").send().await.text().contains("You have none yet."));
 }
@@ -361,7 +365,7 @@ async fn a_repeated_request_makes_one_token(environment: TestEnvironment) {
 }
 
 async fn tokens_are_listed_page_by_page(environment: TestEnvironment) {
-    // No two are made in the same millisecond.
+    // Each token is created in its own millisecond.
     let (start, ticks) = (jiff::Timestamp::now(), AtomicI64::new(0));
     let clock =
         Clock::from_fn(move || start + SignedDuration::from_millis(ticks.fetch_add(1, Ordering::SeqCst)));
@@ -389,7 +393,7 @@ async fn tokens_are_listed_page_by_page(environment: TestEnvironment) {
     }
 }
 
-async fn to_know_who_it_is_costs_one_read_or_none(environment: TestEnvironment) {
+async fn authenticating_a_request_costs_at_most_one_read(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let session = workspace.session(Role::Agent, "Ann").await;
     let token = workspace.bearer(&workspace.token(Role::Agent, "Bob").await);
@@ -421,7 +425,7 @@ async fn signing_out_ends_the_session_of_this_browser(environment: TestEnvironme
     here.post("/sign-out").send().await.expect(303);
 }
 
-async fn a_session_is_over_after_seven_days(environment: TestEnvironment) {
+async fn a_session_ends_after_seven_days(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Agent, "Ann").await;
     let week = SignedDuration::from_hours(7 * 24);
@@ -429,7 +433,7 @@ async fn a_session_is_over_after_seven_days(environment: TestEnvironment) {
     me(&with_cookie_of(&ann, &later(&workspace, week))).await.expect(401);
 }
 
-async fn a_token_makes_neither_tokens_nor_passwords(environment: TestEnvironment) {
+async fn a_token_cannot_create_tokens_or_change_passwords(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let program = workspace.agent().await;
     let refused = program.post("/api/tokens").json(&json!({ "name": "more" })).send().await.expect(403);
@@ -440,7 +444,7 @@ async fn a_token_makes_neither_tokens_nor_passwords(environment: TestEnvironment
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 }
 
-async fn what_is_no_password_and_no_name_is_refused_in_words(environment: TestEnvironment) {
+async fn an_invalid_password_or_token_name_is_refused_with_a_reason(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
     let long = "x".repeat(10_000);
@@ -466,7 +470,7 @@ async fn what_is_no_password_and_no_name_is_refused_in_words(environment: TestEn
     assert_eq!(listed["items"], json!([]));
 }
 
-async fn the_start_page_is_for_each_role_its_own(environment: TestEnvironment) {
+async fn each_role_has_its_own_start_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     for role in [Role::Agent, Role::Administrator] {
         let page = workspace.session(role, "Ann").await.get("/").send().await.expect(200);
@@ -479,7 +483,7 @@ async fn the_start_page_is_for_each_role_its_own(environment: TestEnvironment) {
     assert_eq!(nobody.header("location"), "/sign-in?next=%2F");
 }
 
-async fn a_person_signs_in_and_makes_a_token_by_keyboard(environment: TestEnvironment) {
+async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     let server = Server::of(workspace.router.clone()).await;
@@ -496,7 +500,7 @@ async fn a_person_signs_in_and_makes_a_token_by_keyboard(environment: TestEnviro
     ann.press("\n").await;
     ann.wait_for("#new-token").await;
     assert!(ann.value(At::Css("#new-token")).await.starts_with("hf_"));
-    // The browser notes the refusal; nothing was refused by the policy and no script failed.
+    // The browser logs the 422. The content security policy blocked nothing, and no script failed.
     let console = ann.console().await;
     assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
     ann.screenshot("account-with-a-new-token").await;
@@ -533,7 +537,7 @@ async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
     person.axe().await;
 }
 
-async fn who_was_checked_a_moment_ago_is_known_without_a_read(environment: TestEnvironment) {
+async fn a_recently_checked_session_or_token_needs_no_read(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let now = jiff::Timestamp::now();
     let workspace = workspace.with_clock(Clock::from_fn(move || now));
@@ -551,7 +555,9 @@ async fn who_was_checked_a_moment_ago_is_known_without_a_read(environment: TestE
     assert_eq!(environment.wire().count("GetItem"), 1, "after ten seconds it is looked up again");
 }
 
-async fn what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere(environment: TestEnvironment) {
+async fn an_ended_session_or_token_stops_working_here_at_once_and_elsewhere_soon(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let elsewhere = workspace.another(&environment, environment.wire(), PATIENCE);
     with_password(&workspace, "ann@holdfast.test").await;
@@ -564,11 +570,11 @@ async fn what_ends_a_session_or_token_ends_it_at_once_here_and_soon_elsewhere(en
     for client in [&phone, &here, &there] {
         me(client).await.expect(200);
     }
-    // A new password ends the other browser's session at once, though it was just seen.
+    // A new password ends the other browser's session at once, although that session is cached.
     change(&ann, PASSWORD, OTHER, OTHER).await.expect(303);
     me(&phone).await.expect(401);
     me(&ann).await.expect(200);
-    // So does the end of a token; another process knows ten seconds later at the latest.
+    // Revoking a token works the same way; another process notices within ten seconds.
     let id = made["id"].as_str().unwrap();
     ann.delete(&format!("/api/tokens/{id}")).send().await.expect(204);
     me(&here).await.expect(401);
@@ -588,7 +594,7 @@ async fn cookies_of_other_applications_sign_nobody_out(environment: TestEnvironm
         let me = workspace.visitor().get("/api/me").header("cookie", &cookies).send().await;
         assert_eq!(me.expect(200).json::<Value>()["name"], "Ann Lee", "{cookies}");
     }
-    // The link is followed beside such a cookie as well, and is not used up for nothing.
+    // A sign-in link also works beside such a cookie, and is used up only by a successful sign-in.
     let link = workspace.app.accounts().first_administrator_link().await.unwrap();
     let path = link_path(&link);
     let there = workspace.visitor().get(&path).header("cookie", "city=Zürich").send().await.expect(303);

@@ -1,4 +1,4 @@
-//! Commands: as JSON and as text, once where they are to be done once, and nothing where anything is wrong.
+//! Commands in JSON and text: idempotent where promised, and without effect when any command is invalid.
 
 use std::collections::BTreeSet;
 
@@ -15,30 +15,30 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: help_lists_the_commands_in_both_languages;
+        host: help_lists_the_commands_in_json_and_text;
         api: a_repeated_command_has_no_second_effect_and_the_same_answer,
-            a_one_time_rule_is_done_once_ever_and_repeated_with_its_first_result,
-            of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_same;
-        web: commands_in_json_create_fulfil_delete_and_list,
-            commands_in_text_run_line_by_line_each_with_its_result,
+            a_one_time_rule_runs_once_ever_and_repeats_its_first_result,
+            eight_concurrent_calls_of_a_one_time_rule_run_it_once_and_get_the_same_answer;
+        web: json_commands_create_fulfill_delete_and_list,
+            text_commands_run_line_by_line_with_a_result_each,
             a_repeated_text_has_no_second_effect_and_the_same_answer,
-            a_one_time_rule_that_failed_may_be_tried_again,
-            parameters_are_named_in_snake_case_and_camel_case_alike,
-            a_wrong_command_in_json_names_its_field_and_writes_nothing,
-            a_wrong_line_of_text_is_named_and_none_is_run,
-            commands_are_for_agents_alone;
-        embedded: lines_that_would_come_too_late_are_not_begun
+            a_failed_one_time_rule_can_be_retried,
+            parameters_can_be_named_in_snake_case_or_camel_case,
+            an_invalid_json_command_names_its_field_and_writes_nothing,
+            an_invalid_line_of_text_is_named_and_no_line_is_run,
+            only_agents_run_commands;
+        embedded: lines_that_would_exceed_the_deadline_are_not_started
     ]
 }
 
 const PATH: &str = "/api/automation/execute";
-const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
+const UNKNOWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
 async fn send(client: &Client, command: &str, params: Value) -> Response {
     client.post(PATH).json(&json!({ "command": command, "params": params })).send().await
 }
 
-/// The result of a command that is done.
+/// The result of a successful command.
 async fn done(client: &Client, command: &str, params: Value) -> Value {
     let answer: Value = send(client, command, params).await.expect(200).json();
     assert_eq!(answer["command"], command);
@@ -63,12 +63,12 @@ fn writes(environment: &TestEnvironment) -> usize {
     environment.wire().count("TransactWriteItems")
 }
 
-/// How many orders there are.
+/// The number of orders.
 async fn orders(client: &Client) -> usize {
     done(client, "get_orders", json!({ "limit": 100 })).await["items"].as_array().unwrap().len()
 }
 
-async fn commands_in_json_create_fulfil_delete_and_list(environment: TestEnvironment) {
+async fn json_commands_create_fulfill_delete_and_list(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let of_ca = stock(&workspace, "CA", 3).await;
@@ -99,13 +99,13 @@ async fn commands_in_json_create_fulfil_delete_and_list(environment: TestEnviron
     assert_eq!((listed["items"].as_array().unwrap().len(), &listed["next"]), (1, &Value::Null));
     assert_eq!(done(&agent, "get_orders", json!({ "status": "OPEN" })).await["items"], json!([]));
 
-    send(&agent, "fulfill_order", json!({ "order_id": NOWHERE })).await.expect(404);
+    send(&agent, "fulfill_order", json!({ "order_id": UNKNOWN_ID })).await.expect(404);
     send(&agent, "delete_order", json!({ "order_id": order_id(&order) })).await.expect(422);
     let nothing: Value = send(&agent, "create_order", acme(json!("TX"))).await.expect(422).json();
     assert_eq!(nothing["given"][0]["state"], "TX");
 }
 
-async fn commands_in_text_run_line_by_line_each_with_its_result(environment: TestEnvironment) {
+async fn text_commands_run_line_by_line_with_a_result_each(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     stock(&workspace, "CA", 3).await;
@@ -113,7 +113,7 @@ async fn commands_in_text_run_line_by_line_each_with_its_result(environment: Tes
         "# the morning's work\r\n\
          create_order customer_name=\"Al \\\"Ace\\\" Roofing\" customer_email=buy@acme.example requested_states=CA,NY\r\n\
          \r\n\
-         fulfill_order order_id={NOWHERE} # there is none\r\n\
+         fulfill_order order_id={UNKNOWN_ID} # there is none\r\n\
          get_orders status=open\r\n\
          get_leads status=assigned limit=2\r\n\
          create_order customer_name=Late customer_email=late@acme.example requested_states=TX"
@@ -124,7 +124,7 @@ async fn commands_in_text_run_line_by_line_each_with_its_result(environment: Tes
     assert!(lines[0].ends_with("status=OPEN leads=3 given=CA:3,NY:0"), "{lines:#?}");
     assert!(lines[1].starts_with("4 failed fulfill_order: There is no such order. "), "{lines:#?}");
     assert_eq!(lines[2], "5 ok get_orders orders=1 more=no");
-    // What a person reads, awk cuts.
+    // The table for people can also be split by tools such as awk.
     let cells: Vec<_> = lines[4].split_whitespace().collect();
     assert_eq!((cells[1], cells[2], cells[5]), ("OPEN", "3", "CA,NY"));
     assert!(lines[4].starts_with("  ") && lines[4].ends_with("Al \"Ace\" Roofing"), "{lines:#?}");
@@ -145,18 +145,18 @@ async fn a_repeated_command_has_no_second_effect_and_the_same_answer(environment
         let body = json!({ "command": command, "params": params });
         agent.post(PATH).header("idempotency-key", key).json(&body).send().await
     };
-    let mut wish = acme(json!("CA"));
-    wish["quantity_per_state"] = 2.into();
-    let first = keyed("create", "create_order", wish.clone()).await.expect(200);
-    let again = keyed("create", "create_order", wish.clone()).await.expect(200);
+    let mut new_order = acme(json!("CA"));
+    new_order["quantity_per_state"] = 2.into();
+    let first = keyed("create", "create_order", new_order.clone()).await.expect(200);
+    let again = keyed("create", "create_order", new_order.clone()).await.expect(200);
     assert_eq!(again.text(), first.text());
     assert_eq!(orders(&agent).await, 1);
-    wish["quantity_per_state"] = 3.into();
-    keyed("create", "create_order", wish.clone()).await.expect(422);
+    new_order["quantity_per_state"] = 3.into();
+    keyed("create", "create_order", new_order.clone()).await.expect(422);
 
     let order = json!({ "order_id": first.json::<Value>()["result"]["id"] });
     let open = keyed("list", "get_orders", json!({ "status": "open" })).await.expect(200);
-    let fulfilled = keyed("fulfil", "fulfill_order", order.clone()).await.expect(200);
+    let fulfilled = keyed("fulfill", "fulfill_order", order.clone()).await.expect(200);
     let lead = fulfilled.json::<Value>()["result"]["leads"][0].clone();
     let change = json!({ "version": lead["version"], "leadScore": 77 });
     agent
@@ -165,7 +165,7 @@ async fn a_repeated_command_has_no_second_effect_and_the_same_answer(environment
         .send()
         .await
         .expect(200);
-    assert_eq!(keyed("fulfil", "fulfill_order", order.clone()).await.expect(200).text(), fulfilled.text());
+    assert_eq!(keyed("fulfill", "fulfill_order", order.clone()).await.expect(200).text(), fulfilled.text());
     assert_eq!(
         keyed("list", "get_orders", json!({ "status": "open" })).await.expect(200).text(),
         open.text()
@@ -176,7 +176,7 @@ async fn a_repeated_command_has_no_second_effect_and_the_same_answer(environment
     let deleted = keyed("delete", "delete_order", gone.clone()).await.expect(200);
     assert_eq!(keyed("delete", "delete_order", gone.clone()).await.expect(200).text(), deleted.text());
     keyed("other", "delete_order", gone.clone()).await.expect(404);
-    // A key of another request brings about nothing, also where the command has a ledger of its own.
+    // The key of another request has no effect, even if the command has its own idempotency record.
     let rule = json!({ "order_id": order["order_id"], "action": "fulfill" });
     keyed("delete", "one_time_rule", rule.clone()).await.expect(422);
     let ruled = keyed("rule", "one_time_rule", rule.clone()).await.expect(200);
@@ -196,7 +196,7 @@ async fn a_repeated_text_has_no_second_effect_and_the_same_answer(environment: T
     let first = keyed(&key, &commands).await.expect(200);
     assert_eq!(keyed(&key, &commands).await.expect(200).text(), first.text());
     assert_eq!(orders(&agent).await, 2);
-    // Another text with the same key runs no line at all, though its last line has no entry yet.
+    // Another text with the same key runs no line, not even its last line, which has no record yet.
     let other = keyed(&key, &create.repeat(3)).await.expect(422);
     assert!(
         other.text().starts_with("This Idempotency-Key belongs to another request. "),
@@ -204,8 +204,8 @@ async fn a_repeated_text_has_no_second_effect_and_the_same_answer(environment: T
         other.text()
     );
     assert_eq!(orders(&agent).await, 2);
-    // A line that failed is tried again, and those that were done are not.
-    let failing = format!("{create}fulfill_order order_id={NOWHERE}\n{create}");
+    // A repeated text retries the failed line and skips the successful ones.
+    let failing = format!("{create}fulfill_order order_id={UNKNOWN_ID}\n{create}");
     let first = keyed("failing", &failing).await.expect(404);
     assert_eq!(keyed("failing", &failing).await.expect(404).text(), first.text());
     assert_eq!(orders(&agent).await, 4);
@@ -213,7 +213,7 @@ async fn a_repeated_text_has_no_second_effect_and_the_same_answer(environment: T
     assert_eq!(bad.header("content-type"), "text/plain; charset=utf-8");
 }
 
-async fn a_one_time_rule_is_done_once_ever_and_repeated_with_its_first_result(environment: TestEnvironment) {
+async fn a_one_time_rule_runs_once_ever_and_repeats_its_first_result(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, bob) = (workspace.agent().await, workspace.program(Role::Administrator).await);
     stock(&workspace, "CA", 4).await;
@@ -227,23 +227,23 @@ async fn a_one_time_rule_is_done_once_ever_and_repeated_with_its_first_result(en
         let before = writes(&environment);
         let params = json!({ "order_id": order["id"], "action": same });
         let again = send(&bob, "one_time_rule", params).await.expect(200);
-        assert_eq!(again.text(), first.text(), "another caller is told the same");
-        assert_eq!(writes(&environment), before, "and nothing is written");
+        assert_eq!(again.text(), first.text(), "another caller gets the same answer");
+        assert_eq!(writes(&environment), before, "nothing is written");
         let line = format!("one_time_rule orderId={} action={action}", order_id(&order));
-        let told = text(&bob, &line).await.expect(200);
+        let answer = text(&bob, &line).await.expect(200);
         let name = result["action"].as_str().unwrap();
         assert!(
-            told.text().starts_with(&format!("1 ok one_time_rule action={name} order=")),
+            answer.text().starts_with(&format!("1 ok one_time_rule action={name} order=")),
             "{}",
-            told.text()
+            answer.text()
         );
     }
-    // Two orders were made, of two leads each: one is fulfilled, the leads of the other are free again.
+    // Two orders of two leads each: one is fulfilled, and the leads of the other are free again.
     let free = done(&ann, "get_leads", json!({ "status": "unassigned" })).await;
     assert_eq!(free["items"].as_array().unwrap().len(), 2);
 }
 
-async fn of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_same(
+async fn eight_concurrent_calls_of_a_one_time_rule_run_it_once_and_get_the_same_answer(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -264,8 +264,8 @@ async fn of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_sa
         let calls: Vec<_> = calls.collect();
         gate.arrived(8).await;
         gate.open();
-        let told: BTreeSet<String> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(told.len(), 1, "{told:#?}");
+        let answer: BTreeSet<String> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answer.len(), 1, "{answer:#?}");
         let path = format!("/api/leads/{}/history", order["leads"][0]["id"].as_str().unwrap());
         let history: Value = callers[0].get(&path).send().await.expect(200).json();
         let what = if action == "delete_order" { "RETURNED" } else { "FULFILLED" };
@@ -274,7 +274,7 @@ async fn of_eight_callers_of_a_one_time_rule_one_does_it_and_all_are_told_the_sa
     }
 }
 
-async fn a_one_time_rule_that_failed_may_be_tried_again(environment: TestEnvironment) {
+async fn a_failed_one_time_rule_can_be_retried(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     stock(&workspace, "CA", 1).await;
@@ -284,13 +284,13 @@ async fn a_one_time_rule_that_failed_may_be_tried_again(environment: TestEnviron
     let rule = |action: &str| json!({ "order_id": order["id"], "action": action });
     let refused: Value = send(&agent, "one_time_rule", rule("delete")).await.expect(422).json();
     assert_eq!(refused["rule"], "fulfilled-stays");
-    send(&agent, "one_time_rule", json!({ "order_id": NOWHERE, "action": "fulfill" })).await.expect(404);
-    assert_eq!(writes(&environment), before, "it leaves no trace");
+    send(&agent, "one_time_rule", json!({ "order_id": UNKNOWN_ID, "action": "fulfill" })).await.expect(404);
+    assert_eq!(writes(&environment), before, "a failure leaves no record");
     send(&agent, "one_time_rule", rule("delete")).await.expect(422);
     send(&agent, "one_time_rule", rule("fulfill")).await.expect(200);
 }
 
-async fn parameters_are_named_in_snake_case_and_camel_case_alike(environment: TestEnvironment) {
+async fn parameters_can_be_named_in_snake_case_or_camel_case(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     stock(&workspace, "CA", 4).await;
@@ -303,7 +303,7 @@ async fn parameters_are_named_in_snake_case_and_camel_case_alike(environment: Te
     assert!(text(&agent, line).await.expect(200).text().contains(" leads=3 "));
 }
 
-async fn a_wrong_command_in_json_names_its_field_and_writes_nothing(environment: TestEnvironment) {
+async fn an_invalid_json_command_names_its_field_and_writes_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     stock(&workspace, "CA", 1).await;
@@ -324,7 +324,7 @@ async fn a_wrong_command_in_json_names_its_field_and_writes_nothing(environment:
         (json!({ "command": "get_leads", "params": { "status": "sold" } }), "params.status"),
         (json!({ "command": "get_leads", "params": { "limit": 101 } }), "params.limit"),
         (json!({ "command": "get_orders", "params": { "state": "CA" } }), "params.state"),
-        (json!({ "command": "one_time_rule", "params": { "order_id": NOWHERE } }), "params.action"),
+        (json!({ "command": "one_time_rule", "params": { "order_id": UNKNOWN_ID } }), "params.action"),
         (json!({ "command": "help", "params": { "me": 1 } }), "params.me"),
         (json!({ "command": "get_leads", "params": [] }), "params"),
         (json!({ "command": 7 }), "command"),
@@ -356,7 +356,7 @@ async fn a_wrong_command_in_json_names_its_field_and_writes_nothing(environment:
     assert_eq!(writes(&environment), before, "something was written");
 }
 
-async fn a_wrong_line_of_text_is_named_and_none_is_run(environment: TestEnvironment) {
+async fn an_invalid_line_of_text_is_named_and_no_line_is_run(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     stock(&workspace, "CA", 3).await;
@@ -364,8 +364,8 @@ async fn a_wrong_line_of_text_is_named_and_none_is_run(environment: TestEnvironm
     let create = "create_order customer_name=Acme customer_email=buy@acme.example requested_states=CA";
     let wrong =
         format!("{create}\nfulfill_order order_id=7 # no id\n\nget_leads state=\"CA\ncreate_orders {create}");
-    let told = text(&agent, &wrong).await.expect(422);
-    let lines: Vec<_> = told.text().lines().collect();
+    let answer = text(&agent, &wrong).await.expect(422);
+    let lines: Vec<_> = answer.text().lines().collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     for (line, words) in lines.iter().zip([
         "line 2, column 15, order_id: The id of an order is a UUID",
@@ -388,7 +388,7 @@ async fn a_wrong_line_of_text_is_named_and_none_is_run(environment: TestEnvironm
     assert_eq!(writes(&environment), before, "something was written");
 }
 
-async fn lines_that_would_come_too_late_are_not_begun(environment: TestEnvironment) {
+async fn lines_that_would_exceed_the_deadline_are_not_started(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let lines = grammar::read("help get_leads\nget_leads\nget_orders").unwrap();
     let long_ago = Some(jiff::Timestamp::UNIX_EPOCH);
@@ -398,10 +398,10 @@ async fn lines_that_would_come_too_late_are_not_begun(environment: TestEnvironme
     assert_eq!(environment.wire().count("Query"), 0, "nothing was asked");
 }
 
-async fn help_lists_the_commands_in_both_languages(environment: TestEnvironment) {
+async fn help_lists_the_commands_in_json_and_text(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
-    let told = text(&agent, "help\nhelp get_leads").await.expect(200);
-    let (all, one) = told.text().split_once("2 ok help\n").unwrap();
+    let answer = text(&agent, "help\nhelp get_leads").await.expect(200);
+    let (all, one) = answer.text().split_once("2 ok help\n").unwrap();
     assert!(all.starts_with("1 ok help\n"));
     let listed: Value = done(&agent, "help", json!({})).await;
     let commands = listed["commands"].as_array().unwrap();
@@ -417,7 +417,7 @@ async fn help_lists_the_commands_in_both_languages(environment: TestEnvironment)
     assert_eq!(one["commands"].as_array().unwrap().len(), 1);
 }
 
-async fn commands_are_for_agents_alone(environment: TestEnvironment) {
+async fn only_agents_run_commands(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let participant = workspace.program(Role::Participant).await;
     send(&participant, "get_leads", json!({})).await.expect(403);

@@ -1,4 +1,4 @@
-//! Bad input: whatever is sent, the answer is a problem document of the 400s and nothing is written.
+//! Bad input: the answer is always a problem document with a status of 400 to 499, and nothing is written.
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -10,12 +10,12 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: bad_bodies_are_refused_and_nothing_is_written,
+        host: bad_bodies_are_refused_and_write_nothing,
             bad_addresses_cursors_and_parameters_are_refused,
-            html_in_a_field_comes_back_as_it_was_sent;
-        web: bad_fields_are_refused_by_name_and_nothing_is_written,
-            every_wrong_field_is_named_at_once_and_without_the_words_of_a_parser,
-            an_id_that_can_be_none_is_told_what_one_looks_like
+            html_in_a_field_is_returned_unchanged;
+        web: bad_fields_are_refused_by_name_and_write_nothing,
+            all_invalid_fields_are_named_at_once_without_parser_messages,
+            a_malformed_id_is_answered_with_an_example
     ]
 }
 
@@ -36,7 +36,7 @@ async fn writes(environment: &TestEnvironment) -> usize {
     environment.wire().count("TransactWriteItems")
 }
 
-async fn bad_fields_are_refused_by_name_and_nothing_is_written(environment: TestEnvironment) {
+async fn bad_fields_are_refused_by_name_and_write_nothing(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let before = writes(&environment).await;
@@ -100,7 +100,7 @@ async fn bad_fields_are_refused_by_name_and_nothing_is_written(environment: Test
             let sent = format!("{field} = {}", value.to_string().chars().take(60).collect::<String>());
             let problem = assert_problem(&answer, &sent);
             assert!(problem.to_string().contains(field), "{sent}: the field is not named: {problem}");
-            // As a change, null where a value stands is "stays as it is" for none of them.
+            // In a change, null means "no change" for none of these fields.
             let mut change = json!({ "version": 1 });
             change[field] = value.clone();
             let answer = agent.patch(&address(&lead)).json(&change).send().await;
@@ -119,7 +119,7 @@ async fn bad_fields_are_refused_by_name_and_nothing_is_written(environment: Test
     assert_eq!(writes(&environment).await, before, "something was written");
 }
 
-async fn bad_bodies_are_refused_and_nothing_is_written(environment: TestEnvironment) {
+async fn bad_bodies_are_refused_and_write_nothing(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let before = writes(&environment).await;
     let send =
@@ -201,7 +201,7 @@ async fn bad_addresses_cursors_and_parameters_are_refused(environment: TestEnvir
     assert!(answer.header("allow").contains("GET"), "{}", answer.header("allow"));
 }
 
-async fn html_in_a_field_comes_back_as_it_was_sent(environment: TestEnvironment) {
+async fn html_in_a_field_is_returned_unchanged(environment: TestEnvironment) {
     let agent: Client = Workspace::open(&environment).await.agent().await;
     let name = "<b onmouseover=alert(1)>Ann</b> & \"Co\" '; DROP";
     let lead = create(&agent, &new_lead(name, "ann@example.com")).await;
@@ -210,11 +210,12 @@ async fn html_in_a_field_comes_back_as_it_was_sent(environment: TestEnvironment)
 
 /// The fields that a problem document names, in its order.
 fn named(problem: &Value) -> Vec<&str> {
-    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("it names no fields: {problem}"));
+    let errors =
+        problem["errors"].as_array().unwrap_or_else(|| panic!("the problem names no fields: {problem}"));
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
 }
 
-async fn every_wrong_field_is_named_at_once_and_without_the_words_of_a_parser(environment: TestEnvironment) {
+async fn all_invalid_fields_are_named_at_once_without_parser_messages(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (agent, admin) = (workspace.agent().await, workspace.program(Role::Administrator).await);
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
@@ -272,7 +273,7 @@ async fn every_wrong_field_is_named_at_once_and_without_the_words_of_a_parser(en
         }
     }
     assert_eq!(writes(&environment).await, before, "something was written");
-    // Snake case is read, and camel case is answered.
+    // Snake case is accepted, and answers use camel case.
     let body = json!({ "name": "Ann", "email": "ann@example.com", "lead_score": 79.0 });
     let made: Value = agent.post("/api/leads").json(&body).send().await.expect(201).json();
     assert_eq!(made["leadScore"], 79);
@@ -283,7 +284,7 @@ async fn every_wrong_field_is_named_at_once_and_without_the_words_of_a_parser(en
     let broken = agent.post("/api/leads").body("application/json", b"{\"name\" 1}".to_vec()).send().await;
     let problem = assert_problem(&broken.expect(400), "broken JSON");
     assert_eq!(problem["detail"], "The body is not JSON: it goes wrong at line 1, column 9.");
-    // The list that the first version of these commands asked for.
+    // The list that the first version of these commands expected.
     let list = agent.get("/api/leads?status=unassigned&state=NY").send().await.expect(200).json::<Value>();
     let by_stock = agent.get("/api/leads?stock=UNASSIGNED&state=NY").send().await.expect(200).json::<Value>();
     assert_eq!(list, by_stock);
@@ -291,7 +292,7 @@ async fn every_wrong_field_is_named_at_once_and_without_the_words_of_a_parser(en
     agent.get("/api/leads?status=unassigned&stock=ASSIGNED").send().await.expect(422);
 }
 
-async fn an_id_that_can_be_none_is_told_what_one_looks_like(environment: TestEnvironment) {
+async fn a_malformed_id_is_answered_with_an_example(environment: TestEnvironment) {
     let admin = Workspace::open(&environment).await.program(Role::Administrator).await;
     for (path, what) in [
         ("/api/orders/1", "The id of an order is a UUID, for example 019f0000-"),

@@ -1,17 +1,16 @@
-//! What is deployed, as it was built: each bootstrap of `sam build` over DynamoDB Local, driven with files of events by
+//! The bootstraps as `sam build` makes them: each runs over DynamoDB Local and gets files of events from
 //! cargo-lambda.
 //!
-//! The cases of [`deployment`](super::deployment) say all that the functions do. These say that the programs which
-//! travel to AWS do it too: with their features, their optimisation and their linker.
+//! The cases of [`deployment`](super::deployment) cover all functions in detail. These check that the programs that
+//! are deployed to AWS behave the same, with their features, optimization and linker.
 
 use holdfast::base::identity::Role;
-use holdfast::inventory::domain::ParkedStatus;
+use holdfast::inventory::domain::DeadLetterStatus;
 use holdfast::leads::domain::Stock;
-use holdfast::projections::dead_letters::domain::DeadLetterStatus;
 use holdfast::store::Select;
 use serde_json::{Value, json};
 
-use super::deployment::{at, body, cut_off_an_hour_ago, spoil_product, text};
+use super::deployment::{at, body, interrupt_an_order_an_hour_ago, spoil_product, text};
 use super::orders::of_stock;
 use crate::support::bootstrap::{Bootstrap, event};
 use crate::support::workspace::{Workspace, address, create, new_lead, read};
@@ -21,11 +20,11 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         deployed: the_built_web_function_serves_pages_assets_and_json,
-            the_built_web_function_changes_a_lead_once_and_refuses_the_stale_one,
-            the_built_stream_function_counts_once_and_keeps_what_it_could_not_take,
-            the_built_inventory_function_applies_once_what_comes_twice,
-            the_built_inventory_function_names_the_records_it_could_not_finish,
-            the_built_sweeper_gives_back_an_order_that_was_cut_off
+            the_built_web_function_changes_a_lead_once_and_refuses_a_stale_change,
+            the_built_stream_function_counts_once_and_keeps_bad_records,
+            the_built_inventory_function_applies_a_repeated_batch_once,
+            the_built_inventory_function_names_unfinished_records,
+            the_built_sweeper_aborts_an_interrupted_order
     ]
 }
 
@@ -70,7 +69,7 @@ async fn the_built_web_function_serves_pages_assets_and_json(environment: TestEn
     assert_eq!(problem["headers"]["content-type"], "application/problem+json");
 }
 
-async fn the_built_web_function_changes_a_lead_once_and_refuses_the_stale_one(environment: TestEnvironment) {
+async fn the_built_web_function_changes_a_lead_once_and_refuses_a_stale_change(environment: TestEnvironment) {
     let Some((workspace, function)) = web(&environment).await else { return };
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
@@ -93,13 +92,11 @@ async fn the_built_web_function_changes_a_lead_once_and_refuses_the_stale_one(en
     assert!(!function.output().contains("lead@example.com"), "{}", function.output());
 }
 
-async fn the_built_stream_function_counts_once_and_keeps_what_it_could_not_take(
-    environment: TestEnvironment,
-) {
+async fn the_built_stream_function_counts_once_and_keeps_bad_records(environment: TestEnvironment) {
     let Some((workspace, function)) = worker(&environment, "StreamFunction", "lambda_stream").await else {
         return;
     };
-    // Two whole leads, and one that some other program has spoilt.
+    // Two complete leads and an unreadable one.
     for _ in 0..2 {
         assert_eq!(function.invoke("stream-of-leads").await, json!({ "batchItemFailures": [] }));
         assert_eq!(workspace.app.statistics().read().await.unwrap().total, 2);
@@ -115,7 +112,7 @@ async fn the_built_stream_function_counts_once_and_keeps_what_it_could_not_take(
     assert!(!function.output().contains("ada@example.com"), "{}", function.output());
 }
 
-async fn the_built_inventory_function_applies_once_what_comes_twice(environment: TestEnvironment) {
+async fn the_built_inventory_function_applies_a_repeated_batch_once(environment: TestEnvironment) {
     let Some((workspace, function)) = worker(&environment, "InventoryFunction", "lambda_inventory").await
     else {
         return;
@@ -126,13 +123,18 @@ async fn the_built_inventory_function_applies_once_what_comes_twice(environment:
             workspace.app.inventory().find(&sku.parse().unwrap()).await.unwrap().stock.get()
         };
         assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
-        let parked =
-            workspace.app.inventory().list_parked(ParkedStatus::Open, 10, None).await.unwrap().parked;
+        let parked = workspace
+            .app
+            .inventory()
+            .list_dead_letters(DeadLetterStatus::Open, 10, None)
+            .await
+            .unwrap()
+            .dead_letters;
         assert_eq!(parked.len(), 3);
     }
 }
 
-async fn the_built_inventory_function_names_the_records_it_could_not_finish(environment: TestEnvironment) {
+async fn the_built_inventory_function_names_unfinished_records(environment: TestEnvironment) {
     let Some((workspace, function)) = worker(&environment, "InventoryFunction", "lambda_inventory").await
     else {
         return;
@@ -143,18 +145,18 @@ async fn the_built_inventory_function_names_the_records_it_could_not_finish(envi
     let unfinished = json!({ "batchItemFailures": [item(7), item(9)] });
     assert_eq!(function.invoke("kafka-self-managed").await, unfinished);
     let other = workspace.app.inventory().find(&"84029G".parse().unwrap()).await.unwrap();
-    assert_eq!(other.stock.get(), 1, "what does not fail goes on");
+    assert_eq!(other.stock.get(), 1, "the other record is applied");
 }
 
-async fn the_built_sweeper_gives_back_an_order_that_was_cut_off(environment: TestEnvironment) {
+async fn the_built_sweeper_aborts_an_interrupted_order(environment: TestEnvironment) {
     let Some((workspace, function)) = worker(&environment, "SweeperFunction", "lambda_sweeper").await else {
         return;
     };
-    cut_off_an_hour_ago(&environment, &workspace).await;
+    interrupt_an_order_an_hour_ago(&environment, &workspace).await;
     let unsettled =
         async || workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
     assert_eq!(unsettled().await, 1);
-    // What the schedule sends, but for the half minute between the sweeps.
+    // The input of the schedule, without the half minute between the sweeps.
     assert_eq!(function.invoke("schedule").await, json!({ "sweeps": 2 }));
     assert_eq!(unsettled().await, 0);
     assert_eq!(of_stock(&workspace, Stock::Unassigned).await.len(), 80);

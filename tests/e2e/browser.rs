@@ -1,7 +1,7 @@
-//! People at real browsers: what a page does under their hands, and what it looks like to them.
+//! People at real browsers: how pages behave and look.
 //!
-//! The workspace answers over a real socket, and the wire to its store can be held, so that what is to be seen while a
-//! request runs is seen every time.
+//! The workspace answers over a real socket. The wire to its store can be held, so that cases can check a page
+//! while a request runs.
 
 mod commands;
 mod edits;
@@ -41,13 +41,13 @@ pub fn all() -> Vec<Case> {
     .concat()
 }
 
-/// What the pages call the program that changes leads behind people's backs.
+/// The name on pages of the program that changes leads for [`Office::change`].
 const PROGRAM: &str = "Test agent (test)";
 
 /// The operation of every change.
 const WRITE: &str = "TransactWriteItems";
 
-/// The workspace behind a socket, and the people who work at it.
+/// The workspace behind a socket, and a program that uses it.
 struct Office {
     environment: TestEnvironment,
     workspace: Workspace,
@@ -64,7 +64,7 @@ impl Office {
         Self { environment, workspace, server, program }
     }
 
-    /// An agent at a browser of their own, signed in.
+    /// A new agent at a separate browser, signed in.
     async fn agent(&self, name: &str, look: Look) -> Browser {
         self.person(Role::Agent, name, look).await
     }
@@ -80,7 +80,7 @@ impl Office {
         self.server.url(path)
     }
 
-    /// A new lead with this name and score, in New York.
+    /// Creates a lead with this name and score, in New York.
     async fn lead(&self, name: &str, score: u8) -> Value {
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "."));
         let lead = json!({ "name": name, "email": email, "state": "NY", "leadScore": score });
@@ -92,7 +92,7 @@ impl Office {
         workspace::read(&self.program, lead).await
     }
 
-    /// A change by the program, of the version that the lead has now.
+    /// Changes the current version of the lead with the program.
     async fn change(&self, lead: &Value, body: Value) {
         let version = self.now(lead).await["version"].as_u64().unwrap();
         workspace::change(&self.program, lead, version, body).await.expect(200);
@@ -119,7 +119,7 @@ impl Office {
     }
 }
 
-/// Where a lead is edited.
+/// The place where a lead is edited.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Row,
@@ -149,7 +149,7 @@ fn field(lead: &Value, name: &str) -> String {
     format!("[form=edit-{}][name={name}]:not([type=hidden])", id(lead))
 }
 
-/// The history, newest first: of each change its author and the fields that it changed.
+/// The history, newest first: the author of each change and the fields that it changed.
 async fn changes(office: &Office, lead: &Value) -> Vec<(String, Vec<String>)> {
     let mut entries = workspace::history(&office.program, lead).await;
     entries.reverse();
@@ -160,7 +160,7 @@ async fn changes(office: &Office, lead: &Value) -> Vec<(String, Vec<String>)> {
     entries.iter().map(|entry| (text(entry, "by").to_owned(), names(entry))).collect()
 }
 
-/// Waits until something on the page has the focus, as people with keyboards and screen readers need.
+/// Waits until an element of the page has the focus, which keyboard and screen reader users need.
 async fn focus_is_somewhere(browser: &Browser) {
     wait::until("something has the focus", async || {
         let script = "return document.hasFocus() && document.activeElement !== document.body";
@@ -169,13 +169,13 @@ async fn focus_is_somewhere(browser: &Browser) {
     .await;
 }
 
-/// Waits until the element that has the focus has this accessible name.
+/// Waits until the focused element has this accessible name.
 async fn focus_is_on(browser: &Browser, name: &str) {
     wait::until(&format!("the focus is on {name}"), async || browser.focused().await == name).await;
 }
 
-/// Panics if the console told of more than answers of 400 to 499, which a browser always lists, and searches that
-/// gave way to newer ones, which htmx lists.
+/// Panics if the console has other entries than answers of 400 to 499, which a browser always lists, and canceled
+/// searches, which htmx lists.
 async fn console_is_quiet(browser: &Browser) {
     const EXPECTED: [&str; 3] =
         ["the server responded with a status of 4", "\"htmx:sendAbort,", "\"htmx:afterRequest,"];

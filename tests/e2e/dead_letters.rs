@@ -1,5 +1,5 @@
-//! Dead letters of the stream: what cannot be read or applied is kept, what comes behind it goes on, and a retry applies
-//! it once.
+//! Dead letters of the stream: a record that cannot be read or applied is kept, later records are processed, and a
+//! retry applies it once.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use holdfast::base::telemetry::Telemetry;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::stats::{follow, told};
+use super::stats::{new_records, process_stream};
 use crate::support::http::Client;
 use crate::support::workspace::{Workspace, address, change, create, new_lead};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -22,17 +22,17 @@ pub fn all() -> Vec<Case> {
     cases![
         store: a_change_that_cannot_be_counted_becomes_a_dead_letter_and_the_others_are_counted,
             a_record_of_another_schema_becomes_a_dead_letter_and_the_others_are_counted,
-            a_dead_letter_is_applied_once_when_its_cause_is_gone;
-        app: a_rule_that_fails_keeps_no_other_rule_from_its_event,
-            a_rule_that_fails_keeps_no_other_rule_from_its_time,
-            a_change_that_a_rule_fails_for_becomes_a_dead_letter_when_waiting_does_not_help;
+            a_dead_letter_is_applied_once_after_its_cause_is_fixed;
+        app: a_failing_rule_does_not_block_other_rules_on_the_same_event,
+            a_failing_rule_does_not_block_other_scheduled_rules,
+            a_change_becomes_a_dead_letter_when_retries_of_its_rule_do_not_help;
         web: dead_letters_are_listed_retried_and_dismissed_on_their_page
     ]
 }
 
 const PATH: &str = "/api/automation/dead-letters";
 
-/// Changes an item past the product.
+/// Changes an item without the application.
 async fn spoil(environment: &TestEnvironment, pk: &str, sk: &str, name: &str, value: AttributeValue) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update =
@@ -41,14 +41,14 @@ async fn spoil(environment: &TestEnvironment, pk: &str, sk: &str, name: &str, va
     environment.store().update_item(update.expression_attribute_values(":value", value)).await;
 }
 
-/// Makes a lead unreadable for one change of it.
+/// Makes a lead unreadable for one change.
 pub async fn spoil_and_mend(environment: &TestEnvironment, pk: &str) {
     for status in ["?", "PROSPECT"] {
         spoil(environment, pk, "LEAD", "status", AttributeValue::S(status.to_owned())).await;
     }
 }
 
-/// Removes an item past the product.
+/// Deletes an item without the application.
 pub async fn drop_item(environment: &TestEnvironment, pk: &str, sk: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let delete = DeleteItemInput::builder().table_name(environment.table());
@@ -85,8 +85,8 @@ async fn a_change_that_cannot_be_counted_becomes_a_dead_letter_and_the_others_ar
     for number in 0..3 {
         create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
     }
-    follow(&environment, &workspace).await;
-    assert_eq!(total(&workspace).await, 4, "the spoilt one counts as it was created");
+    process_stream(&environment, &workspace).await;
+    assert_eq!(total(&workspace).await, 4, "the unreadable lead counts with its last readable state");
 
     let letters = listed(&admin, "").await;
     let [letter] = &letters[..] else { panic!("{letters:#?}") };
@@ -95,7 +95,7 @@ async fn a_change_that_cannot_be_counted_becomes_a_dead_letter_and_the_others_ar
     assert_eq!(letter["reason"]["name"], "unreadable");
     assert!(
         !letter.to_string().contains("ann@example.com"),
-        "the list says nothing of what the record holds"
+        "the list does not show the content of the record"
     );
     let one = format!("{PATH}/{}", letter["id"].as_str().unwrap());
     let whole: Value = admin.get(&one).send().await.expect(200).json();
@@ -104,7 +104,7 @@ async fn a_change_that_cannot_be_counted_becomes_a_dead_letter_and_the_others_ar
         (&json!("PROSPECT"), &json!("ann@example.com"))
     );
 
-    // It stays what it is until somebody decides.
+    // It stays a dead letter until a person decides.
     let refused = admin.post(&format!("{one}/retry")).json(&json!({ "version": 1 })).send().await.expect(422);
     assert_eq!(refused.json::<Value>()["reason"]["name"], "unreadable");
     admin.post(&format!("{one}/retry")).json(&json!({ "version": 2 })).send().await.expect(409);
@@ -115,7 +115,7 @@ async fn a_change_that_cannot_be_counted_becomes_a_dead_letter_and_the_others_ar
     let dismissed = listed(&admin, "?status=DISMISSED").await;
     assert_eq!((&dismissed[0]["note"], &dismissed[0]["version"]), (&json!("a test"), &json!(2)));
     let whole: Value = admin.get(&one).send().await.expect(200).json();
-    assert_eq!(whole["after"], Value::Null, "what it held is gone");
+    assert_eq!(whole["after"], Value::Null, "its content is deleted");
 }
 
 async fn a_record_of_another_schema_becomes_a_dead_letter_and_the_others_are_counted(
@@ -126,26 +126,26 @@ async fn a_record_of_another_schema_becomes_a_dead_letter_and_the_others_are_cou
     let later = create(&admin, &new_lead("Later", "later@example.com")).await;
     spoil(&environment, &partition(&later), "LEAD", "schema", AttributeValue::N("9".to_owned())).await;
     create(&admin, &new_lead("Lead", "lead@example.com")).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     assert_eq!(total(&workspace).await, 2);
     let letters = listed(&admin, "").await;
     let [letter] = &letters[..] else { panic!("{letters:#?}") };
     assert_eq!(letter["reason"]["name"], "other-schema");
     assert!(letter["reason"]["words"].as_str().unwrap().contains("schema 9"), "{letter}");
-    follow(&environment, &workspace).await;
-    assert_eq!(listed(&admin, "").await.len(), 1, "and the reader went on behind it");
+    process_stream(&environment, &workspace).await;
+    assert_eq!(listed(&admin, "").await.len(), 1, "the reader continued after it");
 }
 
-async fn a_dead_letter_is_applied_once_when_its_cause_is_gone(environment: TestEnvironment) {
+async fn a_dead_letter_is_applied_once_after_its_cause_is_fixed(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let rule = json!({ "name": "Look", "on": "lead.created", "command": "get_leads state={state}" });
     admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
     let lead = create(&admin, &new_lead("Lead", "lead@example.com")).await;
     create(&admin, &new_lead("Other", "other@example.com")).await;
-    // What was counted of it makes no sense.
+    // Makes the record of what was counted inconsistent.
     spoil(&environment, &partition(&lead), "COUNTED", "shape", AttributeValue::N("1".to_owned())).await;
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     for _ in 0..2 {
         workspace.app.projections().consume(&changes).await.unwrap();
     }
@@ -165,17 +165,17 @@ async fn a_dead_letter_is_applied_once_when_its_cause_is_gone(environment: TestE
     assert_eq!(
         retried("second").await.expect(200).json::<Value>(),
         applied,
-        "the same request, the same answer"
+        "a repeated request gets the same answer"
     );
     retried("third").await.expect(409);
     assert_eq!(total(&workspace).await, 2);
     workspace.app.projections().consume(&changes).await.unwrap();
     assert_eq!(total(&workspace).await, 2);
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
-    assert_eq!(runs["items"].as_array().unwrap().len(), 2, "each event once");
+    assert_eq!(runs["items"].as_array().unwrap().len(), 2, "each event ran once");
 }
 
-/// How often each rule ran.
+/// The rules that ran, one entry for each run.
 async fn runs(admin: &Client) -> Vec<String> {
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
     let mut names: Vec<String> = runs["items"]
@@ -188,7 +188,7 @@ async fn runs(admin: &Client) -> Vec<String> {
     names
 }
 
-/// Two rules that answer the same.
+/// Creates two rules that answer the same event.
 async fn two_rules(admin: &Client, on: &str) {
     for name in ["First", "Second"] {
         let rule = json!({ "name": name, "on": on, "command": "get_leads state=NY" });
@@ -198,22 +198,22 @@ async fn two_rules(admin: &Client, on: &str) {
 
 const REFUSED: Fault = Fault::Refused("AccessDeniedException");
 
-async fn a_rule_that_fails_keeps_no_other_rule_from_its_event(environment: TestEnvironment) {
+async fn a_failing_rule_does_not_block_other_rules_on_the_same_event(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     two_rules(&admin, "lead.created").await;
     create(&admin, &new_lead("Lead", "lead@example.com")).await;
-    let changes = told(&environment, &workspace).await;
-    // The first read of one item is for the run of the first rule.
+    let changes = new_records(&environment, &workspace).await;
+    // The first `GetItem` reads the run of the first rule.
     environment.wire().next("GetItem", REFUSED);
     workspace.app.projections().consume(&changes).await.unwrap_err();
     assert_eq!(runs(&admin).await, ["Second"]);
     workspace.app.projections().consume(&changes).await.unwrap();
-    assert_eq!(runs(&admin).await, ["First", "Second"], "what had failed is done, and nothing twice");
+    assert_eq!(runs(&admin).await, ["First", "Second"], "the failed run is done, and no run is repeated");
     assert_eq!(listed(&admin, "").await, Vec::<Value>::new());
 }
 
-async fn a_rule_that_fails_keeps_no_other_rule_from_its_time(environment: TestEnvironment) {
+async fn a_failing_rule_does_not_block_other_scheduled_rules(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     two_rules(&admin, "every 1m").await;
@@ -226,14 +226,12 @@ async fn a_rule_that_fails_keeps_no_other_rule_from_its_time(environment: TestEn
     assert_eq!(runs(&admin).await, ["First", "Second"]);
 }
 
-async fn a_change_that_a_rule_fails_for_becomes_a_dead_letter_when_waiting_does_not_help(
-    environment: TestEnvironment,
-) {
+async fn a_change_becomes_a_dead_letter_when_retries_of_its_rule_do_not_help(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     two_rules(&admin, "lead.created").await;
     create(&admin, &new_lead("Lead", "lead@example.com")).await;
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     let now = jiff::Timestamp::now();
     let later = workspace.clone().with_clock(Clock::from_fn(move || now + SignedDuration::from_mins(2)));
     environment.wire().next("GetItem", REFUSED);
@@ -245,10 +243,10 @@ async fn a_change_that_a_rule_fails_for_becomes_a_dead_letter_when_waiting_does_
     admin.post(&retry).json(&json!({ "version": 1 })).send().await.expect(200);
     assert_eq!(runs(&admin).await, ["First", "Second"]);
 
-    // A store that fails for all makes no dead letters.
+    // A store that fails for everything makes no dead letters.
     let lead = create(&admin, &new_lead("Other", "other@example.com")).await;
     change(&admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     environment.wire().always("TransactWriteItems", Fault::Refused("ExpiredTokenException"));
     later.app.projections().consume(&changes).await.unwrap_err();
     environment.wire().reset();
@@ -269,12 +267,12 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
         spoil(&environment, &partition(&lead), "LEAD", "status", AttributeValue::S("<b>".to_owned())).await;
         assert!(address(&lead).starts_with("/api/leads/"));
     }
-    let telling = counted.clone();
+    let counter = counted.clone();
     let instance =
         workspace.another(&environment, &environment.another_wire(), crate::support::workspace::PATIENCE);
     let instance =
-        instance.with_telemetry(Telemetry::to(move |report| *telling.lock().unwrap() += report.dead_letters));
-    let changes = told(&environment, &workspace).await;
+        instance.with_telemetry(Telemetry::to(move |report| *counter.lock().unwrap() += report.dead_letters));
+    let changes = new_records(&environment, &workspace).await;
     let id = holdfast::base::telemetry::RequestId("batch".to_owned());
     let projections = instance.app.projections();
     let work = projections.consume(&changes);
@@ -295,7 +293,7 @@ async fn dead_letters_are_listed_retried_and_dismissed_on_their_page(environment
     assert!(refused.text().contains("It still cannot be applied."));
     let long = "x".repeat(501);
     let typed = admin.post(&at(&ids[0], "dismiss")).form(&[("version", "1"), ("note", &long)]).send().await;
-    assert!(typed.expect(422).text().contains(&long), "what was typed is still there");
+    assert!(typed.expect(422).text().contains(&long), "the typed note is kept");
     let done =
         admin.post(&at(&ids[0], "dismiss")).form(&[("version", "1"), ("note", "not needed")]).send().await;
     assert_eq!(done.expect(303).header("location"), "/automation/dead-letters");

@@ -1,5 +1,5 @@
-//! One request, one deadline: whatever the store does, every kind of write is answered in time. The time is virtual, so the
-//! real budget of 20 s is tried.
+//! One request, one deadline: every kind of write is answered in time, whatever the store does. The time is
+//! virtual, so that the case can use the real budget of 20 s.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -28,47 +28,47 @@ use crate::support::{Case, Entry, TestEnvironment, cases, request};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
-    cases![host: every_write_is_answered_within_its_budget_whatever_the_store_does]
+    cases![host: every_write_is_answered_within_its_budget_on_any_store_failure]
 }
 
 const BUDGET: Duration = Duration::from_secs(20);
 
-/// What the store does to each call.
+/// How the store treats each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum StoreBehavior {
     Fine,
-    /// It answers late, and right.
+    /// It answers late and correctly.
     Slow(Duration),
     /// It never answers.
     Silent,
     /// It never answers a write.
     SilentToWrites,
-    /// Another transaction is always faster.
+    /// Every write conflicts with another transaction.
     Contended,
-    /// It is too busy.
+    /// It throttles every call.
     Throttled,
 }
 
 #[derive(Debug, Clone)]
-struct Moody {
+struct MisbehavingStore {
     engine: Embedded,
     time: VirtualTime,
-    mood: Arc<Mutex<Mood>>,
+    behavior: Arc<Mutex<StoreBehavior>>,
 }
 
-impl Target for Moody {
+impl Target for MisbehavingStore {
     fn call(&self, operation: Operation) -> Calling {
-        let (this, mood) = (self.clone(), *self.mood.lock().unwrap());
+        let (this, behavior) = (self.clone(), *self.behavior.lock().unwrap());
         let is_write = operation.name() == "TransactWriteItems";
         Box::pin(async move {
-            match mood {
-                Mood::Silent => std::future::pending().await,
-                Mood::SilentToWrites if is_write => std::future::pending().await,
-                Mood::Contended if is_write => {
+            match behavior {
+                StoreBehavior::Silent => std::future::pending().await,
+                StoreBehavior::SilentToWrites if is_write => std::future::pending().await,
+                StoreBehavior::Contended if is_write => {
                     Err(CallError::from(Refusal::transaction_conflict(&request::json(&operation))))
                 }
-                Mood::Throttled => Err(CallError::from(Refusal::throttled())),
-                Mood::Slow(delay) => {
+                StoreBehavior::Throttled => Err(CallError::from(Refusal::throttled())),
+                StoreBehavior::Slow(delay) => {
                     this.time.wait(delay).await;
                     this.engine.call(operation).await
                 }
@@ -78,13 +78,13 @@ impl Target for Moody {
     }
 }
 
-/// The application with its real budget over an engine in memory, by virtual time.
-pub fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Workspace {
+/// The application with its real budget over an engine in memory, with virtual time.
+pub fn workspace_over(time: &VirtualTime, behavior: &Arc<Mutex<StoreBehavior>>) -> Workspace {
     let wall = Clock::of_system();
     let ticks = time.clone();
     let clock = Clock::of_system().with_ticks(move || ticks.now());
     let engine = Embedded::new(Engine::in_memory(move || wall.now()), BlockingPool::here());
-    let line = Line::to(Moody { engine, time: time.clone(), mood: mood.clone() });
+    let line = Line::to(MisbehavingStore { engine, time: time.clone(), behavior: behavior.clone() });
     assert_eq!(RetryPolicy::default().request, BUDGET);
     let keys = KeyRing::of(cookie_key(COOKIE_SECRET).unwrap(), None);
     let platform = Platform {
@@ -102,14 +102,14 @@ pub fn place(time: &VirtualTime, mood: &Arc<Mutex<Mood>>) -> Workspace {
     Workspace { app, router, routes, entry: Entry::Router }
 }
 
-/// What stands in the table, by the names of the ids in the paths of routes.
-pub struct Things {
+/// The records of a prepared table: their ids by the names of the parameters in routes.
+pub struct Records {
     pub admin: Client,
     pub person: Client,
     ids: BTreeMap<&'static str, String>,
 }
 
-async fn made(client: &Client, path: &str, body: Value) -> Value {
+async fn create(client: &Client, path: &str, body: Value) -> Value {
     client.post(path).json(&body).send().await.expect(201).json()
 }
 
@@ -117,15 +117,16 @@ fn id(of: &Value) -> String {
     of["id"].as_str().unwrap().to_owned()
 }
 
-/// A table with some of everything, and `leads` leads.
-pub async fn things(workspace: &Workspace, leads: usize) -> Things {
+/// Prepares a table with records of every kind and `leads` leads.
+pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
     schema::create_table(&workspace.app.dynamo).await.unwrap();
     let admin = workspace.program(Role::Administrator).await;
     let person = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
     let (count, mut leads) = (leads, Vec::new());
     for number in 0..count {
         let (name, email) = (format!("Lead {number}"), format!("lead{number}@example.com"));
-        leads.push(made(&admin, "/api/leads", json!({ "name": name, "email": email, "state": "NY" })).await);
+        leads
+            .push(create(&admin, "/api/leads", json!({ "name": name, "email": email, "state": "NY" })).await);
     }
     let cap = json!({ "state": "NY", "cap": 100, "version": 1 });
     admin.put("/api/leads/caps").json(&cap).send().await.expect(200);
@@ -133,11 +134,11 @@ pub async fn things(workspace: &Workspace, leads: usize) -> Things {
         json!({ "customerName": "Acme", "customerEmail": "a@example.com", "requestedStates": ["NY"] });
     let mut small = order.clone();
     small["quantityPerState"] = 2.into();
-    let order_id = id(&made(&admin, "/api/orders", small).await);
+    let order_id = id(&create(&admin, "/api/orders", small).await);
     let raffle = json!({ "title": "Car", "prize": "A car", "tickets": 20, "limitPerPerson": 3 });
     let raffle = admin.post("/api/raffles").json(&raffle).send().await.expect(201).json();
     let rule = json!({ "name": "Welcome", "on": "lead.created", "command": "get_leads limit=1", "repeat": "always" });
-    let rule = made(&admin, "/api/automation/rules", rule).await;
+    let rule = create(&admin, "/api/automation/rules", rule).await;
     let event = |message: &str, kind: &str, quantity: u32| {
         json!({ "schema": 1, "messageId": message, "sku": "A1", "kind": kind, "quantity": quantity,
             "occurredAt": "2026-11-22T00:00:00Z" })
@@ -155,23 +156,23 @@ pub async fn things(workspace: &Workspace, leads: usize) -> Things {
         ("token", id(&token)),
         ("taken", id(&leads[0])),
     ]);
-    Things { admin, person, ids }
+    Records { admin, person, ids }
 }
 
-/// A request: its method, path, the route, and the body.
-pub type Asked = (Method, String, &'static str, Option<Value>);
+/// A request: its method, path, route and body.
+pub type TestRequest = (Method, String, &'static str, Option<Value>);
 
-/// A request to each route that writes, which would be done if the store were fine. Those that are missing here and are
-/// not excused fail the case.
-pub fn requests(things: &Things) -> Vec<Asked> {
+/// One request for each route that writes, which would succeed on a working store. The case fails if a route has no
+/// request.
+pub fn requests(records: &Records) -> Vec<TestRequest> {
     use http::Method as M;
-    let id = |name: &str| things.ids[name].clone();
+    let id = |name: &str| records.ids[name].clone();
     let order =
         json!({ "customerName": "Acme", "customerEmail": "a@example.com", "requestedStates": ["NY"] });
     let mut few = order.clone();
     few["quantityPerState"] = 3.into();
     let lead = json!({ "name": "New", "email": "new@example.com" });
-    let whole = json!({ "version": 1, "name": "A", "email": "put@example.com", "state": "NY", "leadScore": 1,
+    let complete = json!({ "version": 1, "name": "A", "email": "put@example.com", "state": "NY", "leadScore": 1,
         "status": "PROSPECT" });
     let v1 = json!({ "version": 1 });
     let api = |method: M, path: String, route: &'static str, body: Value| (method, path, route, Some(body));
@@ -189,7 +190,7 @@ pub fn requests(things: &Things) -> Vec<Asked> {
             "/api/leads/{id}",
             json!({ "version": 1, "leadScore": 3 }),
         ),
-        api(M::PUT, format!("/api/leads/{}", id("lead")), "/api/leads/{id}", whole),
+        api(M::PUT, format!("/api/leads/{}", id("lead")), "/api/leads/{id}", complete),
         (M::DELETE, format!("/api/leads/{}?version=1", id("lead")), "/api/leads/{id}", None),
         api(
             M::PATCH,
@@ -328,9 +329,12 @@ pub fn requests(things: &Things) -> Vec<Asked> {
     ]
 }
 
-async fn send(things: &Things, (method, path, _, body): &(Method, String, &str, Option<Value>)) -> Response {
-    // Tokens are made by people.
-    let client = if path.starts_with("/api/tokens") { &things.person } else { &things.admin };
+async fn send(
+    records: &Records,
+    (method, path, _, body): &(Method, String, &str, Option<Value>),
+) -> Response {
+    // Only people create tokens.
+    let client = if path.starts_with("/api/tokens") { &records.person } else { &records.admin };
     let request = client.request(method.clone(), path);
     match body {
         Some(body) => request.json(body).send().await,
@@ -338,50 +342,54 @@ async fn send(things: &Things, (method, path, _, body): &(Method, String, &str, 
     }
 }
 
-async fn every_write_is_answered_within_its_budget_whatever_the_store_does(_: TestEnvironment) {
+async fn every_write_is_answered_within_its_budget_on_any_store_failure(_: TestEnvironment) {
     tokio::task::spawn_blocking(try_all).await.unwrap();
 }
 
 fn try_all() {
-    for mood in [
-        Mood::Slow(Duration::from_millis(2_900)),
-        Mood::Slow(Duration::from_millis(700)),
-        Mood::Silent,
-        Mood::SilentToWrites,
-        Mood::Contended,
-        Mood::Throttled,
+    for behavior in [
+        StoreBehavior::Slow(Duration::from_millis(2_900)),
+        StoreBehavior::Slow(Duration::from_millis(700)),
+        StoreBehavior::Silent,
+        StoreBehavior::SilentToWrites,
+        StoreBehavior::Contended,
+        StoreBehavior::Throttled,
     ] {
-        let (time, now) = (VirtualTime::default(), Arc::new(Mutex::new(Mood::Fine)));
-        let workspace = place(&time, &now);
-        let things = time.run(things(&workspace, 60));
-        let requests = requests(&things);
+        let (time, now) = (VirtualTime::default(), Arc::new(Mutex::new(StoreBehavior::Fine)));
+        let workspace = workspace_over(&time, &now);
+        let records = time.run(prepare(&workspace, 60));
+        let requests = requests(&records);
         let missing = |method: &Method, path: &str| {
-            !requests.iter().any(|(asked, _, route, _)| asked == method && *route == path)
+            !requests.iter().any(|(test_request, _, route, _)| test_request == method && *route == path)
         };
         for route in &workspace.routes {
             let is_write = route.method != Method::GET && route.path.starts_with("/api/");
             assert!(!is_write || !missing(&route.method, route.path), "{} {}", route.method, route.path);
         }
         let mut busy = 0;
-        for asked in &requests {
-            *now.lock().unwrap() = mood;
+        for test_request in &requests {
+            *now.lock().unwrap() = behavior;
             let start = time.now();
-            let answer = time.run(send(&things, asked));
+            let answer = time.run(send(&records, test_request));
             let (took, status) = (time.now() - start, answer.status.as_u16());
-            *now.lock().unwrap() = Mood::Fine;
-            let what = format!("{} {} in the mood {mood:?}: {status} after {took:?}", asked.0, asked.2);
+            *now.lock().unwrap() = StoreBehavior::Fine;
+            let what = format!(
+                "{} {} with the store {behavior:?}: {status} after {took:?}",
+                test_request.0, test_request.2
+            );
             assert!(took <= BUDGET, "{what}");
-            // A slow store still answers; what breaks a rule is refused after a read, and writes nothing.
-            let reads_alone = [404, 409, 422].contains(&status) || asked.2 == "/api/inventory/parked/retry";
-            let is_right = status == 503 || matches!(mood, Mood::Slow(_)) || reads_alone;
+            // A slow store still answers. A change that breaks a rule is refused after a read and writes nothing.
+            let reads_alone =
+                [404, 409, 422].contains(&status) || test_request.2 == "/api/inventory/parked/retry";
+            let is_right = status == 503 || matches!(behavior, StoreBehavior::Slow(_)) || reads_alone;
             assert!(is_right, "{what}: {}", answer.text());
             busy += usize::from(status == 503);
         }
-        let least = match mood {
-            Mood::Slow(_) => 0,
-            Mood::Silent | Mood::Throttled => requests.len(),
+        let least = match behavior {
+            StoreBehavior::Slow(_) => 0,
+            StoreBehavior::Silent | StoreBehavior::Throttled => requests.len(),
             _ => requests.len() - 10,
         };
-        assert!(busy >= least, "{mood:?}: only {busy} of {} were answered 503", requests.len());
+        assert!(busy >= least, "{behavior:?}: only {busy} of {} were answered 503", requests.len());
     }
 }

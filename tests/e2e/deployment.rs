@@ -1,4 +1,4 @@
-//! What is deployed: the table of the template is the table of the code, and the built bootstrap answers API Gateway.
+//! Deployment: the template's table equals the code's table, and the built bootstraps answer API Gateway.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use base64::Engine;
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
-use holdfast::inventory::domain::ParkedStatus;
+use holdfast::inventory::domain::DeadLetterStatus;
 use holdfast::leads::domain::Stock;
 use holdfast::projections::consume::is_relevant;
 use holdfast::store::Select;
@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-use super::order_races::cut_off;
+use super::order_races::interrupt;
 use super::orders::{create as create_order, of_stock, set_cap, stock};
 use super::template::FUNCTIONS;
 use crate::support::lambda::LambdaRuntime;
@@ -26,21 +26,21 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        dynamodb: the_table_of_the_template_is_the_table_of_the_code,
+        dynamodb: the_templates_table_equals_the_codes_table,
             the_bootstrap_signs_in_with_a_cookie_and_shows_page_and_fragment,
             the_bootstrap_answers_409_and_422,
             the_bootstrap_sends_compressed_assets_whole,
             the_bootstrap_links_within_its_stage,
-            the_bootstrap_of_the_stream_keeps_what_it_cannot_take_and_goes_on,
-            the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message,
-            the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish,
-            the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off;
-        embedded: the_stream_hands_over_what_something_is_made_of_and_nothing_else,
-            the_parameters_of_sign_up_are_what_the_function_reads
+            the_stream_bootstrap_keeps_a_bad_record_and_continues,
+            the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages_as_dead_letters,
+            the_inventory_bootstrap_names_every_unfinished_record,
+            the_sweeper_bootstrap_aborts_an_interrupted_order;
+        embedded: the_stream_filter_passes_only_relevant_records,
+            the_sign_up_parameters_are_the_variables_that_the_function_reads
     ]
 }
 
-async fn the_table_of_the_template_is_the_table_of_the_code(environment: TestEnvironment) {
+async fn the_templates_table_equals_the_codes_table(environment: TestEnvironment) {
     Workspace::open(&environment).await;
     let client = environment.sdk_client();
     let made = client.describe_table().table_name(environment.table()).send().await.unwrap().table.unwrap();
@@ -115,7 +115,7 @@ fn keys(schema: &[aws_sdk_dynamodb::types::KeySchemaElement]) -> Vec<(String, St
     schema.iter().map(|key| (key.attribute_name.clone(), key.key_type.as_str().to_owned())).collect()
 }
 
-/// The built bootstrap over a case's table.
+/// The built web bootstrap over a case's table.
 pub async fn bootstrap(environment: &TestEnvironment) -> (Workspace, LambdaRuntime) {
     let workspace = Workspace::open(environment).await;
     let environment = [
@@ -140,7 +140,7 @@ pub fn at(mut event: Value, path: &str) -> Value {
     event
 }
 
-/// The body of an answer, out of its base64.
+/// The body of an answer, decoded from base64.
 pub fn body(answer: &Value) -> Vec<u8> {
     let text = answer["body"].as_str().unwrap_or_default();
     if answer["isBase64Encoded"] == true {
@@ -150,12 +150,12 @@ pub fn body(answer: &Value) -> Vec<u8> {
     }
 }
 
-/// The body of an answer that is text.
+/// The body of an answer as text.
 pub fn text(answer: &Value) -> String {
     String::from_utf8(body(answer)).unwrap()
 }
 
-/// Signs somebody in by a link and gives back the cookie, as API Gateway passes it on.
+/// Signs a new person in with a link and returns the cookie as API Gateway passes it on.
 pub async fn sign_in(workspace: &Workspace, lambda: &LambdaRuntime, role: Role) -> Value {
     let account = workspace.account(role, "Ann Lee").await;
     let secret = workspace.app.accounts().sign_in_link(account.id).await.unwrap();
@@ -253,7 +253,7 @@ async fn the_bootstrap_links_within_its_stage(environment: TestEnvironment) {
     assert!(created["headers"]["location"].as_str().unwrap().starts_with("/prod/api/leads/"), "{created}");
 }
 
-/// A built bootstrap without pages over a case's table: it is told of the table and nothing else.
+/// A built worker bootstrap over a case's table. Its environment names the table and nothing else.
 pub async fn worker(environment: &TestEnvironment, bootstrap: &str) -> (Workspace, LambdaRuntime) {
     let workspace = Workspace::open(environment).await;
     let environment = [
@@ -265,12 +265,12 @@ pub async fn worker(environment: &TestEnvironment, bootstrap: &str) -> (Workspac
     (workspace, runtime.expect("the bootstrap starts"))
 }
 
-async fn the_bootstrap_of_the_stream_keeps_what_it_cannot_take_and_goes_on(environment: TestEnvironment) {
+async fn the_stream_bootstrap_keeps_a_bad_record_and_continues(environment: TestEnvironment) {
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_stream")).await;
     let admin = workspace.program(Role::Administrator).await;
     let rule = json!({ "name": "Look", "on": "lead.created", "command": "get_leads state={state}" });
     admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
-    // The fixture's leads lack what leads have; its second record stays so.
+    // The fixture's leads lack required attributes. The second record stays incomplete.
     let mut event = event("stream");
     let complete = |event: &mut Value, record: usize, image: &str| {
         for name in ["createdAt", "updatedAt"] {
@@ -289,31 +289,31 @@ async fn the_bootstrap_of_the_stream_keeps_what_it_cannot_take_and_goes_on(envir
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
     assert_eq!(runs["items"].as_array().unwrap().len(), 1);
 
-    // What does not say where it stands in the stream is kept as well.
+    // A record without a valid sequence number is kept as well.
     event["Records"][1]["dynamodb"]["SequenceNumber"] = json!("?");
     event["Records"][1]["eventID"] = json!(null);
     assert_eq!(lambda.invoke(event).await, json!({ "batchItemFailures": [] }));
     let letters: Value = admin.get("/api/automation/dead-letters").send().await.expect(200).json();
     assert_eq!(letters["items"].as_array().unwrap().len(), 2);
     assert!(!lambda.output().contains("ada@example.com"), "{}", lambda.output());
-    assert_eq!(told_dead_letters(&lambda), 2, "{}", lambda.output());
+    assert_eq!(dead_letters_in_metrics(&lambda), 2, "{}", lambda.output());
 }
 
-/// How many dead letters the function's metrics count.
-fn told_dead_letters(lambda: &LambdaRuntime) -> u64 {
+/// The number of dead letters in the function's metrics.
+fn dead_letters_in_metrics(lambda: &LambdaRuntime) -> u64 {
     let output = lambda.output();
     let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter_map(|line| line["DeadLetters"].as_u64()).sum()
 }
 
-/// How many batches the function's metrics call unfinished.
-fn told_unfinished(lambda: &LambdaRuntime) -> usize {
+/// The number of unfinished batches in the function's metrics.
+fn unfinished_in_metrics(lambda: &LambdaRuntime) -> usize {
     let output = lambda.output();
     let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["outcome"] == "unfinished" && line["Failures"] == 1).count()
 }
 
-async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_no_message(
+async fn the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages_as_dead_letters(
     environment: TestEnvironment,
 ) {
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
@@ -323,8 +323,13 @@ async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_n
             workspace.app.inventory().find(&sku.parse().unwrap()).await.unwrap().stock.get()
         };
         assert_eq!((stock("85123A").await, stock("71053").await), (4, 3));
-        let parked =
-            workspace.app.inventory().list_parked(ParkedStatus::Open, 10, None).await.unwrap().parked;
+        let parked = workspace
+            .app
+            .inventory()
+            .list_dead_letters(DeadLetterStatus::Open, 10, None)
+            .await
+            .unwrap()
+            .dead_letters;
         let mut places: Vec<_> = parked
             .iter()
             .map(|one| (one.source.partition, one.source.offset, one.reason.name.as_str()))
@@ -337,16 +342,16 @@ async fn the_bootstrap_of_the_inventory_applies_a_batch_once_and_parks_what_is_n
         ];
         assert_eq!(places, expected);
     }
-    let told = workspace.app.inventory().list_progress(100, None).await.unwrap().consumers;
-    let places: Vec<_> = told.iter().map(|one| (one.partition, one.offset)).collect();
+    let consumers = workspace.app.inventory().list_progress(100, None).await.unwrap().consumers;
+    let places: Vec<_> = consumers.iter().map(|one| (one.partition, one.offset)).collect();
     assert_eq!(places, [(0, 18), (1, 5)]);
     assert_eq!(lambda.invoke(json!({ "records": {} })).await, json!({ "batchItemFailures": [] }));
 }
 
-/// Makes a product one that cannot be read, as some other program may.
+/// Makes a product unreadable.
 pub async fn spoil_product(environment: &TestEnvironment, sku: &str) {
     environment
-        .pour(vec![vec![
+        .insert_items(vec![vec![
             ("pk", AttributeValue::S(format!("PRODUCT#{sku}"))),
             ("sk", AttributeValue::S("PRODUCT".to_owned())),
             ("stock", AttributeValue::S("many".to_owned())),
@@ -354,9 +359,7 @@ pub async fn spoil_product(environment: &TestEnvironment, sku: &str) {
         .await;
 }
 
-async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_finish(
-    environment: TestEnvironment,
-) {
+async fn the_inventory_bootstrap_names_every_unfinished_record(environment: TestEnvironment) {
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
     spoil_product(&environment, "84406B").await;
     let item =
@@ -365,7 +368,7 @@ async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_fin
     for _ in 0..2 {
         assert_eq!(lambda.invoke(event("kafka-self-managed")).await, unfinished);
         let other = workspace.app.inventory().find(&"84029G".parse().unwrap()).await.unwrap();
-        assert_eq!((other.stock.get(), other.version.get()), (1, 2), "what does not fail goes on, once");
+        assert_eq!((other.stock.get(), other.version.get()), (1, 2), "the other record is applied, once");
     }
     let client = environment.sdk_client();
     let spoilt = client
@@ -374,12 +377,12 @@ async fn the_bootstrap_of_the_inventory_names_every_record_that_it_could_not_fin
         .key("sk", AttributeValue::S("PRODUCT".to_owned()));
     spoilt.key("pk", AttributeValue::S("PRODUCT#84406B".to_owned())).send().await.unwrap();
     assert_eq!(lambda.invoke(event("kafka-self-managed")).await, json!({ "batchItemFailures": [] }));
-    assert_eq!(told_unfinished(&lambda), 2, "{}", lambda.output());
+    assert_eq!(unfinished_in_metrics(&lambda), 2, "{}", lambda.output());
     assert_eq!(workspace.app.inventory().find(&"84406B".parse().unwrap()).await.unwrap().stock.get(), 5);
 }
 
-/// A large order of 80 leads, all that there are, that was cut off an hour ago.
-pub async fn cut_off_an_hour_ago(environment: &TestEnvironment, workspace: &Workspace) {
+/// A large order of 80 leads, which are all leads, that was interrupted an hour ago.
+pub async fn interrupt_an_order_an_hour_ago(environment: &TestEnvironment, workspace: &Workspace) {
     for code in ["NY", "CA"] {
         set_cap(workspace, code, 100).await;
         stock(workspace, code, 40).await;
@@ -387,13 +390,13 @@ pub async fn cut_off_an_hour_ago(environment: &TestEnvironment, workspace: &Work
     let wire = environment.another_wire();
     let mut cut = workspace.another(environment, &wire, PATIENCE);
     cut.app.clock = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
-    let made = cut_off(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
+    let made = interrupt(&wire, 2, async move { create_order(&cut, &["NY", "CA"], Some(40)).await }).await;
     assert!(made.is_none());
 }
 
-async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(environment: TestEnvironment) {
+async fn the_sweeper_bootstrap_aborts_an_interrupted_order(environment: TestEnvironment) {
     let (workspace, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_sweeper")).await;
-    cut_off_an_hour_ago(&environment, &workspace).await;
+    interrupt_an_order_an_hour_ago(&environment, &workspace).await;
     let unsettled =
         async || workspace.app.dynamo.select(&Select::partition("UNSETTLED", 5)).await.unwrap().items.len();
     assert_eq!(unsettled().await, 1);
@@ -403,7 +406,7 @@ async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(envir
     assert_eq!(of_stock(&workspace, Stock::Unassigned).await.len(), 80);
     let order = create_order(&workspace, &["NY", "CA"], Some(40)).await.unwrap();
     assert_eq!(order.leads.len(), 80);
-    // What the schedule sends is what the function reads.
+    // The function can parse the input of the schedule.
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
     let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
     let schedule = &template["Resources"]["SweeperFunction"]["Properties"]["Events"]["EveryMinute"];
@@ -411,7 +414,7 @@ async fn the_bootstrap_of_the_sweeper_gives_back_an_order_that_was_cut_off(envir
     assert_eq!(input, json!({ "sweeps": 2, "secondsBetween": 30 }));
 }
 
-async fn the_parameters_of_sign_up_are_what_the_function_reads(_: TestEnvironment) {
+async fn the_sign_up_parameters_are_the_variables_that_the_function_reads(_: TestEnvironment) {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
     let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
     let parameter = &template["Parameters"]["SignUp"];
@@ -430,17 +433,17 @@ async fn the_parameters_of_sign_up_are_what_the_function_reads(_: TestEnvironmen
         let expected = ["RUST_LOG", "HOLDFAST_TABLE", "HOLDFAST_METRICS"];
         assert_eq!(names.collect::<Vec<_>>(), expected, "{function} has no page");
     }
-    // What a secret says is in no variable: whoever may look at a function's configuration would read it.
+    // No variable contains a secret: anyone who can read a function's configuration would see it.
     for function in FUNCTIONS {
         let variables = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
-        let told = serde_yaml_ng::to_string(variables).unwrap();
+        let text = serde_yaml_ng::to_string(variables).unwrap();
         let secrets =
             ["{{resolve:", "HOLDFAST_COOKIE_KEY:", "HOLDFAST_INVITATION_CODE:", "HOLDFAST_ORIGIN_KEY:"];
-        assert!(secrets.iter().all(|secret| !told.contains(secret)), "{told}");
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
     }
 }
 
-async fn the_stream_hands_over_what_something_is_made_of_and_nothing_else(_: TestEnvironment) {
+async fn the_stream_filter_passes_only_relevant_records(_: TestEnvironment) {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).unwrap();
     let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
     let source = &template["Resources"]["StreamFunction"]["Properties"]["Events"]["Changes"]["Properties"];

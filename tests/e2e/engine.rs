@@ -1,4 +1,4 @@
-//! The embedded engine beside DynamoDB Local: the same random operations, and the same answers.
+//! The embedded engine compared with DynamoDB Local: the same random operations get the same answers.
 
 mod differential;
 
@@ -11,11 +11,11 @@ use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
-    cases![dynamodb: random_operations_are_answered_as_dynamodb_local_answers_them]
+    cases![dynamodb: random_operations_get_the_same_answers_as_from_dynamodb_local]
 }
 
-async fn random_operations_are_answered_as_dynamodb_local_answers_them(environment: TestEnvironment) {
-    // A wire of its own: no request of the product sends a Scan, and these operations do.
+async fn random_operations_get_the_same_answers_as_from_dynamodb_local(environment: TestEnvironment) {
+    // A separate wire: the application never sends a Scan, but these operations do.
     let wire = Wire::new();
     let client = Client::from_conf(environment.engine().sdk_config(&wire).build());
     let streams = StreamsClient::from_conf(environment.engine().streams_config(&wire).build());

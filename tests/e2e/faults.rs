@@ -1,4 +1,4 @@
-//! What goes wrong between the product and DynamoDB, made to order under the real SDK.
+//! Failures between the application and DynamoDB, injected under the real SDK.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,22 +16,22 @@ use holdfast::base::identity::Role;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: a_change_whose_reply_was_lost_answers_success_and_happened_once,
-            a_creation_whose_reply_was_lost_answers_success_and_happened_once,
-            contention_that_passes_ends_in_success,
-            contention_that_never_passes_is_503_with_retry_after_and_nothing_written,
-            the_worst_reason_of_a_cancelled_transaction_decides,
-            a_500_and_a_hang_that_pass_end_in_success,
-            a_store_that_never_answers_is_503_for_reads_as_well;
-        embedded: the_call_that_is_tried_again_carries_the_same_bytes,
-            an_unknown_failure_is_answered_opaque,
-            health_says_that_the_process_lives_and_readiness_whether_the_table_answers
+        store: a_change_whose_reply_is_lost_succeeds_and_happens_once,
+            a_creation_whose_reply_is_lost_succeeds_and_happens_once,
+            temporary_contention_ends_in_success,
+            permanent_contention_is_answered_503_with_retry_after_and_nothing_is_written,
+            the_worst_reason_of_a_canceled_transaction_decides,
+            a_temporary_500_or_hang_ends_in_success,
+            reads_from_a_store_that_never_answers_are_answered_503;
+        embedded: a_retried_call_has_the_same_bytes,
+            an_unknown_failure_is_answered_without_details,
+            health_reports_the_process_and_readiness_the_table
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
 
-/// A lead, an agent, and the same agent at an instance that soon loses patience.
+/// A lead, an agent, and the same agent at an instance that gives up soon.
 async fn workspace_with_lead(environment: &TestEnvironment) -> (Client, Client, Value) {
     let workspace = Workspace::open(environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
@@ -43,7 +43,7 @@ async fn workspace_with_lead(environment: &TestEnvironment) -> (Client, Client, 
     (agent, hasty, lead)
 }
 
-async fn a_change_whose_reply_was_lost_answers_success_and_happened_once(environment: TestEnvironment) {
+async fn a_change_whose_reply_is_lost_succeeds_and_happens_once(environment: TestEnvironment) {
     let (agent, hasty, lead) = workspace_with_lead(&environment).await;
     let faults = [Fault::ReplyLost, Fault::StatusAfterCommit(500), Fault::ReplyNeverComes];
     for (version, fault) in (1..).zip(faults) {
@@ -56,7 +56,7 @@ async fn a_change_whose_reply_was_lost_answers_success_and_happened_once(environ
     assert_eq!(history(&agent, &lead).await.len(), 4);
 }
 
-async fn a_creation_whose_reply_was_lost_answers_success_and_happened_once(environment: TestEnvironment) {
+async fn a_creation_whose_reply_is_lost_succeeds_and_happens_once(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     environment.wire().next(WRITE, Fault::ReplyLost);
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
@@ -66,7 +66,7 @@ async fn a_creation_whose_reply_was_lost_answers_success_and_happened_once(envir
     assert_eq!(page["items"], json!([lead]));
 }
 
-async fn contention_that_passes_ends_in_success(environment: TestEnvironment) {
+async fn temporary_contention_ends_in_success(environment: TestEnvironment) {
     let (agent, _, lead) = workspace_with_lead(&environment).await;
     let faults = [
         Fault::TransactionConflict,
@@ -85,7 +85,7 @@ async fn contention_that_passes_ends_in_success(environment: TestEnvironment) {
     assert_eq!(history(&agent, &lead).await.len(), 7);
 }
 
-async fn contention_that_never_passes_is_503_with_retry_after_and_nothing_written(
+async fn permanent_contention_is_answered_503_with_retry_after_and_nothing_is_written(
     environment: TestEnvironment,
 ) {
     let (agent, hasty, lead) = workspace_with_lead(&environment).await;
@@ -99,11 +99,11 @@ async fn contention_that_never_passes_is_503_with_retry_after_and_nothing_writte
         environment.wire().always(WRITE, fault.clone());
         let answer = change(&hasty, &lead, 1, json!({ "leadScore": 1 })).await.expect(503);
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{fault:?}");
-        // What was not answered may still happen.
+        // An unanswered write may still happen.
         let name = if matches!(fault, Fault::Status(_) | Fault::Hang) { "outcome-unknown" } else { "busy" };
         assert_eq!(answer.json::<Value>()["type"], format!("urn:holdfast:problem:{name}"), "{fault:?}");
         hasty.post("/api/leads").json(&new_lead("New", "new@example.com")).send().await.expect(503);
-        assert!(environment.wire().count(WRITE) > 3, "{fault:?} was not tried again");
+        assert!(environment.wire().count(WRITE) > 3, "{fault:?} was not retried");
         environment.wire().reset();
     }
     assert_eq!(read(&agent, &lead).await, lead);
@@ -111,11 +111,11 @@ async fn contention_that_never_passes_is_503_with_retry_after_and_nothing_writte
     create(&agent, &new_lead("New", "new@example.com")).await;
 }
 
-async fn the_worst_reason_of_a_cancelled_transaction_decides(environment: TestEnvironment) {
+async fn the_worst_reason_of_a_canceled_transaction_decides(environment: TestEnvironment) {
     use Reason::{ConditionalCheckFailed, None, ThrottlingError, TransactionConflict, ValidationError};
     let (agent, hasty, lead) = workspace_with_lead(&environment).await;
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
-    // A condition that failed does not pass by waiting, whatever else is busy.
+    // Retries do not help a failed condition, whatever else is busy.
     for reasons in
         [vec![ConditionalCheckFailed, TransactionConflict], vec![ConditionalCheckFailed, ThrottlingError]]
     {
@@ -131,7 +131,7 @@ async fn the_worst_reason_of_a_cancelled_transaction_decides(environment: TestEn
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
 }
 
-async fn a_500_and_a_hang_that_pass_end_in_success(environment: TestEnvironment) {
+async fn a_temporary_500_or_hang_ends_in_success(environment: TestEnvironment) {
     let (_, hasty, lead) = workspace_with_lead(&environment).await;
     for (version, fault) in (1..).zip([Fault::Status(500), Fault::Status(503), Fault::Hang]) {
         environment.wire().next(WRITE, fault.clone());
@@ -142,7 +142,7 @@ async fn a_500_and_a_hang_that_pass_end_in_success(environment: TestEnvironment)
     assert_eq!(history(&hasty, &lead).await.len(), 4);
 }
 
-async fn a_store_that_never_answers_is_503_for_reads_as_well(environment: TestEnvironment) {
+async fn reads_from_a_store_that_never_answers_are_answered_503(environment: TestEnvironment) {
     let (_, hasty, lead) = workspace_with_lead(&environment).await;
     environment.wire().always("Query", Fault::Hang);
     hasty.get("/api/leads").send().await.expect(503);
@@ -153,7 +153,7 @@ async fn a_store_that_never_answers_is_503_for_reads_as_well(environment: TestEn
     assert_eq!(answer.header("content-type"), "application/problem+json");
 }
 
-async fn the_call_that_is_tried_again_carries_the_same_bytes(environment: TestEnvironment) {
+async fn a_retried_call_has_the_same_bytes(environment: TestEnvironment) {
     let (agent, _, lead) = workspace_with_lead(&environment).await;
     environment.wire().times(5, WRITE, Fault::TransactionConflict);
     change(&agent, &lead, 1, json!({ "name": "Ann Lee", "state": "CA", "status": "QUALIFIED" }))
@@ -167,11 +167,11 @@ async fn the_call_that_is_tried_again_carries_the_same_bytes(environment: TestEn
     assert_ne!(
         &environment.wire().calls_of(WRITE)[6].request["ClientRequestToken"],
         token,
-        "each write has its own"
+        "each write has its own token"
     );
 }
 
-async fn an_unknown_failure_is_answered_opaque(environment: TestEnvironment) {
+async fn an_unknown_failure_is_answered_without_details(environment: TestEnvironment) {
     let (agent, _, lead) = workspace_with_lead(&environment).await;
     environment.wire().next(WRITE, Fault::Mixed(vec![Reason::ValidationError]));
     let answer = change(&agent, &lead, 1, json!({ "leadScore": 1 })).await.expect(500);
@@ -181,9 +181,7 @@ async fn an_unknown_failure_is_answered_opaque(environment: TestEnvironment) {
     }
 }
 
-async fn health_says_that_the_process_lives_and_readiness_whether_the_table_answers(
-    environment: TestEnvironment,
-) {
+async fn health_reports_the_process_and_readiness_the_table(environment: TestEnvironment) {
     let now = Arc::new(Mutex::new(Timestamp::now()));
     let clock = now.clone();
     let clock = Clock::from_fn(move || *clock.lock().unwrap());
@@ -202,7 +200,7 @@ async fn health_says_that_the_process_lives_and_readiness_whether_the_table_answ
             (&json!("ready"), &json!("absent"))
         );
     }
-    assert_eq!(environment.wire().total(), 1, "what was answered a moment ago is answered again");
+    assert_eq!(environment.wire().total(), 1, "a recent result is reused");
 
     environment.wire().always("GetItem", Fault::ConnectionRefused);
     assert_eq!(visitor.get("/health").send().await.expect(200).json::<Value>()["status"], "ok");
@@ -212,7 +210,7 @@ async fn health_says_that_the_process_lives_and_readiness_whether_the_table_answ
     assert_eq!(answer["problems"], json!(["The table does not answer."]));
     assert!(!answer.to_string().contains(environment.table()), "{answer}");
 
-    // What only workers know is said where they are.
+    // The function does not know the state of the workers.
     environment.wire().reset();
     workspace.app.heartbeats.started(workspace.app.clock.now());
     later(200);

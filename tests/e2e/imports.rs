@@ -1,4 +1,5 @@
-//! Files become leads: over a form, in parts and from the shell; once, however often a step is cut off or repeated.
+//! Imports: files become leads through a form, in parts and from the shell, exactly once, even when steps are
+//! interrupted or repeated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,33 +22,33 @@ use crate::support::{Case, Entry, Fault, TestEnvironment, cases, wait};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: parts_come_once_in_order_and_in_full;
-        web: files_of_every_kind_become_leads_and_again_create_nothing,
-            a_long_file_comes_in_parts_and_goes_in_steps,
+        host: parts_are_accepted_once_in_order_and_complete;
+        web: files_of_every_kind_become_leads_and_a_repetition_creates_nothing,
+            a_long_file_is_sent_in_parts_and_imported_in_steps,
             sample_leads_are_loaded_once,
             columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices,
-            rejected_rows_come_back_as_a_file_to_correct,
-            bad_files_are_refused_in_words,
-            htmx_is_answered_the_progress_alone_until_it_is_done;
-        store: a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once,
-            two_tabs_stepping_at_once_count_every_row_once;
-        app: a_file_from_the_shell_cut_off_and_repeated_is_imported_once;
-        embedded: many_rejected_rows_come_in_several_files,
-            an_import_is_seen_by_its_owner_and_administrators,
+            rejected_rows_are_offered_as_a_file_to_correct,
+            bad_files_are_refused_with_a_reason,
+            htmx_gets_only_the_progress_until_the_import_is_done;
+        store: an_interrupted_and_repeated_step_counts_every_row_once,
+            two_tabs_that_import_at_once_count_every_row_once;
+        app: an_interrupted_and_repeated_import_from_the_shell_happens_once;
+        embedded: many_rejected_rows_are_split_into_several_files,
+            only_its_owner_and_administrators_see_an_import,
             a_step_on_a_slow_store_ends_early_and_loses_no_row
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// Waits for every answer, however loaded the machine, but soon gives up what is refused again and again.
-const HASTY: RetryPolicy =
+/// Waits for every answer on a loaded machine, but stops soon when calls keep being refused.
+const FEW_RETRIES: RetryPolicy =
     RetryPolicy { request: Duration::from_secs(6), reserve: Duration::from_secs(1), ..PATIENCE };
 const CONTACTS: &[u8] = include_bytes!("../fixtures/leads/contacts.csv");
 const SEMICOLONS: &[u8] = include_bytes!("../fixtures/leads/contacts-semicolon-windows-1252.csv");
 const TABS: &[u8] = include_bytes!("../fixtures/leads/contacts-tab-bom.csv");
 const MISTAKES: &[u8] = include_bytes!("../fixtures/leads/contacts-with-mistakes.csv");
 
-/// The same, but no time passes there: a step on a loaded machine does not end before its last row.
+/// The same workspace with a stopped clock, so that a step on a loaded machine does not end before its last row.
 fn timeless(workspace: Workspace) -> Workspace {
     let now = Timestamp::now();
     let app = App { clock: Clock::from_fn(move || now), ..workspace.app };
@@ -55,16 +56,16 @@ fn timeless(workspace: Workspace) -> Workspace {
     Workspace { app, router, routes, entry: Entry::Router }
 }
 
-/// What a page says of the rows: created, skipped, rejected.
-type AlreadyRendered = [u64; 3];
+/// The counts on a page: rows created, skipped and rejected.
+type RowCounts = [u64; 3];
 
-/// Sends a file by the form; gives back the address of its import.
+/// Uploads a file with the form and returns the address of its import.
 async fn send(agent: &Client, file: &[u8]) -> String {
     let answer = agent.post("/leads/imports").upload(&[], ("file", "file.csv", file)).send().await;
     answer.expect(303).header("location").to_owned()
 }
 
-/// The first choices of the page's selects, as its form would send them.
+/// The selected options of the page's selects, as its form would send them.
 fn chosen(page: &str) -> Vec<(String, String)> {
     let selects = page.split("<select").skip(1).map(|select| select.split("</select>").next().unwrap());
     let attribute = |text: &str, name: &str| {
@@ -78,21 +79,21 @@ fn chosen(page: &str) -> Vec<(String, String)> {
     selects.map(|select| (attribute(select, "name"), value(select))).collect()
 }
 
-/// Takes the choices that the page proposes.
+/// Starts an import with the proposed mapping.
 async fn start(agent: &Client, import: &str) {
     let preview = agent.get(import).send().await.expect(200);
     let form = chosen(preview.text());
     agent.post(import).form(&form).send().await.expect(303);
 }
 
-fn said(page: &str) -> AlreadyRendered {
+fn row_counts(page: &str) -> RowCounts {
     ["Created", "Skipped, e-mail already here", "Rejected"].map(|title| {
         let (_, rest) = page.split_once(&format!("<dt>{title}</dt><dd>")).expect("the page counts");
         rest.split('<').next().unwrap().parse().unwrap()
     })
 }
 
-/// Presses "Continue" until the report is there.
+/// Presses "Continue" until the report appears.
 async fn finish(agent: &Client, import: &str) -> Response {
     for _ in 0..200 {
         let page = agent.get(import).send().await.expect(200);
@@ -104,13 +105,13 @@ async fn finish(agent: &Client, import: &str) -> Response {
     panic!("{import} does not end");
 }
 
-async fn import(agent: &Client, file: &[u8]) -> AlreadyRendered {
+async fn import(agent: &Client, file: &[u8]) -> RowCounts {
     let import = send(agent, file).await;
     start(agent, &import).await;
-    said(finish(agent, &import).await.text())
+    row_counts(finish(agent, &import).await.text())
 }
 
-/// All leads with their histories' lengths unasked: the API's list, to its end.
+/// All leads of the API's list.
 async fn leads(agent: &Client) -> Vec<Value> {
     let (mut leads, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -124,14 +125,14 @@ async fn leads(agent: &Client) -> Vec<Value> {
     }
 }
 
-/// A file of this many different people.
+/// A file with this many different people.
 fn people(count: usize) -> Vec<u8> {
     let row = |n| format!("Person{n},Number{n},person{n}@example.com,TX,{}\r\n", n % 101);
     let rows: String = (0..count).map(row).collect();
     format!("First name,Last name,E-mail,State,Score\r\n{rows}").into_bytes()
 }
 
-async fn files_of_every_kind_become_leads_and_again_create_nothing(environment: TestEnvironment) {
+async fn files_of_every_kind_become_leads_and_a_repetition_creates_nothing(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     assert_eq!(import(&agent, SEMICOLONS).await, [12, 0, 0]);
     assert_eq!(import(&agent, TABS).await, [12, 0, 0]);
@@ -173,22 +174,22 @@ async fn columns_are_mapped_by_hand_and_a_wrong_mapping_keeps_the_choices(enviro
 
     let form = [("column.0", "full-name"), ("column.1", "state"), ("column.2", "email")];
     agent.post(&import).form(&form).send().await.expect(303);
-    // Pressed twice, it goes on all the same.
+    // A second press is accepted as well.
     agent.post(&import).form(&form).send().await.expect(303);
-    assert_eq!(said(finish(&agent, &import).await.text()), [1, 0, 0]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [1, 0, 0]);
     assert_eq!(leads(&agent).await[0]["state"], "OH");
     // A step after the end does nothing.
     agent.post(&format!("{import}/step")).send().await.expect(303);
-    assert_eq!(said(finish(&agent, &import).await.text()), [1, 0, 0]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [1, 0, 0]);
 }
 
-async fn rejected_rows_come_back_as_a_file_to_correct(environment: TestEnvironment) {
+async fn rejected_rows_are_offered_as_a_file_to_correct(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let import = send(&agent, MISTAKES).await;
     start(&agent, &import).await;
     let report = finish(&agent, &import).await;
-    assert_eq!(said(report.text()), [3, 1, 6]);
-    for shown in ["This is no US state", "is not closed", "has 13 cells", "E-mail is empty", "Atlantis"] {
+    assert_eq!(row_counts(report.text()), [3, 1, 6]);
+    for shown in ["This is not a US state", "is not closed", "has 13 cells", "E-mail is empty", "Atlantis"] {
         assert!(report.text().contains(shown), "{shown}: {}", report.text());
     }
     let file = agent.get(&format!("{import}/rejected.csv")).send().await.expect(200);
@@ -196,7 +197,7 @@ async fn rejected_rows_come_back_as_a_file_to_correct(environment: TestEnvironme
     assert_eq!(file.header("content-disposition"), "attachment; filename=\"file-rejected.csv\"");
     let text = file.text().to_owned();
     assert_eq!(text.matches("\r\n").count(), 7, "{text}");
-    assert!(text.contains("\r\n4,") && text.contains("'=HYPERLINK"), "numbered and defused: {text}");
+    assert!(text.contains("\r\n4,") && text.contains("'=HYPERLINK"), "numbered and escaped: {text}");
 
     let corrected = text.replace(",Atlantis,", ",PA,").replace("zelda.quackenbush.", "zelda.quackenbush@");
     assert_eq!(import_text(&agent, &corrected).await, [2, 0, 4]);
@@ -204,18 +205,18 @@ async fn rejected_rows_come_back_as_a_file_to_correct(environment: TestEnvironme
     assert_eq!(leads(&agent).await.len(), 5);
 }
 
-async fn import_text(agent: &Client, text: &str) -> AlreadyRendered {
+async fn import_text(agent: &Client, text: &str) -> RowCounts {
     import(agent, text.as_bytes()).await
 }
 
-async fn many_rejected_rows_come_in_several_files(environment: TestEnvironment) {
+async fn many_rejected_rows_are_split_into_several_files(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let long = "x".repeat(20_000);
     let rows: String = (0..150).map(|n| format!("{long}{n},bad\n")).collect();
     let import = send(&agent, format!("name,email\n{rows}").as_bytes()).await;
     start(&agent, &import).await;
     let report = finish(&agent, &import).await;
-    assert_eq!(said(report.text()), [0, 0, 150]);
+    assert_eq!(row_counts(report.text()), [0, 0, 150]);
     assert!(report.text().contains("And 50 more in the download."));
     let mut numbers = Vec::new();
     let links = report.text().split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
@@ -230,13 +231,13 @@ async fn many_rejected_rows_come_in_several_files(environment: TestEnvironment) 
     assert_eq!(numbers, (2..152).collect::<Vec<u64>>());
 }
 
-async fn a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once(environment: TestEnvironment) {
+async fn an_interrupted_and_repeated_step_counts_every_row_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
-    let hasty = timeless(workspace.another(&environment, environment.wire(), HASTY)).bearer(&token);
+    let hasty = timeless(workspace.another(&environment, environment.wire(), FEW_RETRIES)).bearer(&token);
     let mut file = people(120);
-    // Within one step, and after it was cut off, the first row of an address wins.
+    // The first row with an address wins, within one step and after an interruption.
     file.extend(b"Late,Copy,PERSON7@example.com,TX,1\r\nNobody,At All,,TX,1\r\n");
     let import = send(&agent, &file).await;
     start(&agent, &import).await;
@@ -251,22 +252,22 @@ async fn a_step_cut_off_in_the_middle_and_repeated_counts_every_row_once(environ
     environment.wire().reset();
     let made = leads(&agent).await.len();
     assert!((10..120).contains(&made), "cut off in the middle: {made}");
-    assert_eq!(said(agent.get(&import).send().await.expect(200).text()), [0, 0, 0]);
+    assert_eq!(row_counts(agent.get(&import).send().await.expect(200).text()), [0, 0, 0]);
 
-    assert_eq!(said(finish(&agent, &import).await.text()), [120, 1, 1]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [120, 1, 1]);
     assert_eq!(leads(&agent).await.len(), 120);
 
-    // A lost reply to the write that moves the import on is no second step.
+    // A lost reply to the write that completes a step does not repeat the step.
     let import = send(&agent, &people(130)).await;
     start(&agent, &import).await;
     environment.wire().reset();
     environment.wire().times(2, "BatchGetItem", Fault::ReplyLost);
     environment.wire().times(5, WRITE, Fault::StatusAfterCommit(500));
-    assert_eq!(said(finish(&agent, &import).await.text()), [10, 120, 0]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [10, 120, 0]);
     assert_eq!(leads(&agent).await.len(), 130);
 }
 
-async fn two_tabs_stepping_at_once_count_every_row_once(environment: TestEnvironment) {
+async fn two_tabs_that_import_at_once_count_every_row_once(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let import = send(&agent, &people(230)).await;
     start(&agent, &import).await;
@@ -276,7 +277,7 @@ async fn two_tabs_stepping_at_once_count_every_row_once(environment: TestEnviron
         }
     };
     tokio::join!(tab(), tab());
-    assert_eq!(said(finish(&agent, &import).await.text()), [230, 0, 0]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [230, 0, 0]);
     assert_eq!(leads(&agent).await.len(), 230);
 }
 
@@ -304,9 +305,9 @@ async fn put(agent: &Client, place: &str, number: usize, part: &[u8]) -> Respons
     request.body("application/octet-stream", part.to_vec()).send().await
 }
 
-async fn a_long_file_comes_in_parts_and_goes_in_steps(environment: TestEnvironment) {
+async fn a_long_file_is_sent_in_parts_and_imported_in_steps(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
-    // Wide rows, so that 600 of them make three parts, and the first row's address comes again in the last.
+    // Wide rows, so that 600 of them make three parts. The last row repeats the first row's address.
     let note = "x".repeat(1_300);
     let row = |n: usize| format!("Person {n},person{}@example.com,\"{note}, é\"\n", n % 599);
     let file: String = (0..600).map(row).collect();
@@ -316,11 +317,11 @@ async fn a_long_file_comes_in_parts_and_goes_in_steps(environment: TestEnvironme
     let preview = agent.get(&import).send().await.expect(200);
     assert!(preview.text().contains("Import about 600 rows"), "{}", preview.text());
     start(&agent, &import).await;
-    assert_eq!(said(finish(&agent, &import).await.text()), [599, 1, 0]);
+    assert_eq!(row_counts(finish(&agent, &import).await.text()), [599, 1, 0]);
     assert_eq!(leads(&agent).await.len(), 599);
 }
 
-async fn parts_come_once_in_order_and_in_full(environment: TestEnvironment) {
+async fn parts_are_accepted_once_in_order_and_complete(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let file = people(12_000);
     let (place, size) = announce(&agent, "../people.csv", file.len()).await;
@@ -334,7 +335,7 @@ async fn parts_come_once_in_order_and_in_full(environment: TestEnvironment) {
     agent.post(&place).form(&[("column.0", "email")]).send().await.expect(422);
     environment.wire().reset();
     put(&agent, &place, 0, parts[0]).await.expect(204);
-    assert_eq!(environment.wire().count(WRITE), 0, "a part that is there is not written again");
+    assert_eq!(environment.wire().count(WRITE), 0, "an uploaded part is not written again");
     put(&agent, &place, 1, &parts[1][1..]).await.expect(422);
     let (one, other) = tokio::join!(put(&agent, &place, 1, parts[1]), put(&agent, &place, 1, parts[1]));
     one.expect(204);
@@ -344,7 +345,7 @@ async fn parts_come_once_in_order_and_in_full(environment: TestEnvironment) {
     assert!(agent.get(&place).send().await.expect(200).text().contains("Import about 12,000 rows"));
 }
 
-async fn bad_files_are_refused_in_words(environment: TestEnvironment) {
+async fn bad_files_are_refused_with_a_reason(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let big = vec![b'x'; 5 * 1024 * 1024];
     let cases: [(&[u8], &str); 6] = [
@@ -359,7 +360,7 @@ async fn bad_files_are_refused_in_words(environment: TestEnvironment) {
         let answer = agent.post("/leads/imports").upload(&[], ("file", "a.csv", file)).send().await;
         let answer = answer.expect(422);
         assert!(answer.text().contains(words), "{words}: {}", answer.text());
-        assert!(answer.text().contains("data-upload"), "the form is there again");
+        assert!(answer.text().contains("data-upload"), "the form is shown again");
     }
     let nothing = agent.post("/leads/imports").upload(&[("other", "x")], ("file", "", b"")).send().await;
     assert!(nothing.expect(422).text().contains("No file was chosen"));
@@ -380,7 +381,7 @@ async fn bad_files_are_refused_in_words(environment: TestEnvironment) {
     agent.get("/leads/imports/019f0000-0000-7000-8000-000000000000").send().await.expect(404);
 }
 
-async fn an_import_is_seen_by_its_owner_and_administrators(environment: TestEnvironment) {
+async fn only_its_owner_and_administrators_see_an_import(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, bob) = (workspace.agent().await, workspace.agent().await);
     let import = send(&ann, MISTAKES).await;
@@ -393,7 +394,7 @@ async fn an_import_is_seen_by_its_owner_and_administrators(environment: TestEnvi
     workspace.program(Role::Participant).await.get(&import).send().await.expect(403);
 }
 
-/// An import of this file, ready to step, without pages around it.
+/// An import of this file that is ready for its first step, without pages.
 async fn running(workspace: &Workspace, file: &[u8]) -> Import {
     let who = workspace.account(Role::Agent, "Ann").await;
     let import = workspace.app.imports().receive(&who, "a.csv", file).await.expect("the file is taken");
@@ -404,7 +405,7 @@ async fn running(workspace: &Workspace, file: &[u8]) -> Import {
 async fn a_step_on_a_slow_store_ends_early_and_loses_no_row(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let mut import = running(&workspace, &people(200)).await;
-    // A clock on which every row takes a while: it moves at each look.
+    // A clock on which every row takes a while: it advances with each reading.
     let (now, ticks) = (Timestamp::now(), Arc::new(AtomicI64::new(0)));
     let slow = Clock::from_fn(move || {
         let tick = ticks.fetch_add(1, Ordering::Relaxed);
@@ -421,10 +422,10 @@ async fn a_step_on_a_slow_store_ends_early_and_loses_no_row(environment: TestEnv
     assert_eq!(import.counts, Counts { created: 200, skipped: 0, rejected: 0 });
 }
 
-async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(environment: TestEnvironment) {
+async fn an_interrupted_and_repeated_import_from_the_shell_happens_once(environment: TestEnvironment) {
     let workspace = timeless(Workspace::open(&environment).await);
     let (file, by) = (people(220), Actor::new("Shell"));
-    let hasty = timeless(workspace.another(&environment, environment.wire(), HASTY));
+    let hasty = timeless(workspace.another(&environment, environment.wire(), FEW_RETRIES));
     environment.wire().reset();
     let first = async { hasty.app.imports().run_file(&by, &file, |_| {}).await };
     let cut = async {
@@ -440,7 +441,7 @@ async fn a_file_from_the_shell_cut_off_and_repeated_is_imported_once(environment
     let report =
         workspace.app.imports().run_file(&by, &file, |progress| seen.borrow_mut().push(progress)).await;
     let report = report.expect("the file is imported");
-    assert!(report.counts.skipped >= 20, "what the first run created is there already: {:?}", report.counts);
+    assert!(report.counts.skipped >= 20, "the rows of the first run exist already: {:?}", report.counts);
     assert_eq!(report.counts.created + report.counts.skipped, 220);
     let rows: Vec<u64> = seen.borrow().iter().map(|progress| progress.counts.total()).collect();
     assert_eq!(rows, [200, 220]);
@@ -464,7 +465,7 @@ async fn sample_leads_are_loaded_once(environment: TestEnvironment) {
     }
 }
 
-async fn htmx_is_answered_the_progress_alone_until_it_is_done(environment: TestEnvironment) {
+async fn htmx_gets_only_the_progress_until_the_import_is_done(environment: TestEnvironment) {
     let agent = timeless(Workspace::open(&environment).await).agent().await;
     let import = send(&agent, &people(250)).await;
     start(&agent, &import).await;
@@ -479,5 +480,5 @@ async fn htmx_is_answered_the_progress_alone_until_it_is_done(environment: TestE
     assert!(half.contains("200 of 250 rows") && half.contains("hx-trigger=\"load, submit\""), "{half}");
     let whole = step().await;
     assert!(whole.contains("Done.") && !whole.contains("hx-post"), "{whole}");
-    assert_eq!(said(&whole), [250, 0, 0]);
+    assert_eq!(row_counts(&whole), [250, 0, 0]);
 }

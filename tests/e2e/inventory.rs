@@ -1,4 +1,4 @@
-//! Stocks and the messages that change them, at the store.
+//! Stocks and the messages that change them, without HTTP.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use holdfast::base::values::Version;
 use holdfast::inventory::InventoryError;
 use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{
-    Channel, Delivery, Kind, Message, MessageId, Outcome, Parked, ParkedStatus, ParseError, Sku, Source,
-    Units,
+    Channel, DeadLetter, DeadLetterStatus, Delivery, Kind, Message, MessageId, Outcome, ParseError, Sku,
+    Source, Units,
 };
 use holdfast::inventory::store::{Adjustment, DetailsChange, Order};
 use holdfast::store::RetryPolicy;
@@ -25,24 +25,24 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: a_message_counts_once_however_often_it_comes,
-            what_cannot_be_applied_is_parked_whole_and_the_rest_goes_on,
-            three_hundred_sales_of_a_hundred_pieces_leave_nothing_and_two_hundred_parked,
-            two_consumers_of_the_same_messages_under_faults_come_to_the_models_stock,
-            five_hundred_messages_of_one_sku_take_few_transactions,
-            a_parked_message_is_retried_once_it_fits_and_only_once,
-            an_adjustment_is_of_the_version_that_was_seen,
+        store: a_repeated_message_is_applied_once,
+            a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_are_applied,
+            three_hundred_sales_of_a_hundred_pieces_leave_two_hundred_dead_letters,
+            two_consumers_of_the_same_messages_reach_the_expected_stock_under_faults,
+            five_hundred_messages_of_one_sku_need_few_transactions,
+            a_dead_letter_can_be_retried_when_it_fits_and_only_once,
+            an_adjustment_applies_only_to_the_version_it_names,
             products_are_listed_low_stock_first_and_page_by_page,
-            a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try;
-        app: a_dismissed_message_changes_nothing_also_when_it_comes_again,
-            details_change_beside_a_moving_stock,
-            a_check_names_what_does_not_fit
+            a_foreign_movement_is_an_error_and_not_retried_forever;
+        app: a_dismissed_message_changes_nothing_even_when_repeated,
+            details_can_be_changed_while_the_stock_moves,
+            a_check_names_every_difference
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// A crowd on a machine with two cores: what is told is what is applied, not how soon.
-const CROWDED: RetryPolicy = RetryPolicy {
+/// For many operations at once on a machine with two cores: these cases check what is applied, not how fast.
+const UNDER_LOAD: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(60),
     request: Duration::from_secs(180),
     reserve: Duration::from_secs(10),
@@ -60,7 +60,7 @@ fn by() -> Actor {
     Actor::new("Ada")
 }
 
-/// A message with this id, at a place in a topic that follows from its id.
+/// A message with this id.
 pub fn delivery(id: &str, sku: &str, kind: Kind, quantity: u64) -> Delivery {
     let message = Message {
         message_id: id.parse().unwrap(),
@@ -83,10 +83,10 @@ async fn apply(workspace: &Workspace, deliveries: &[Delivery]) -> Vec<Outcome> {
     workspace.app.inventory().apply_all(deliveries, None).await.unwrap()
 }
 
-fn tell(outcomes: &[Outcome]) -> Vec<String> {
+fn summaries(outcomes: &[Outcome]) -> Vec<String> {
     let one = |outcome: &Outcome| match outcome {
         Outcome::Applied(movement) => format!("{}→{}", movement.before, movement.after),
-        Outcome::Parked(parked) => parked.reason.name.clone(),
+        Outcome::DeadLetter(parked) => parked.reason.name.clone(),
         Outcome::Duplicate => "duplicate".to_owned(),
     };
     outcomes.iter().map(one).collect()
@@ -96,12 +96,12 @@ async fn stock(workspace: &Workspace, text: &str) -> u64 {
     workspace.app.inventory().find(&sku(text)).await.unwrap().stock.get()
 }
 
-/// All parked messages of a status, read page by page.
-pub async fn parked(workspace: &Workspace, status: ParkedStatus) -> Vec<Parked> {
+/// All dead letters with this status.
+pub async fn parked(workspace: &Workspace, status: DeadLetterStatus) -> Vec<DeadLetter> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
-        let page = workspace.app.inventory().list_parked(status, 100, cursor.as_deref()).await.unwrap();
-        all.extend(page.parked);
+        let page = workspace.app.inventory().list_dead_letters(status, 100, cursor.as_deref()).await.unwrap();
+        all.extend(page.dead_letters);
         match page.next {
             Some(next) => cursor = Some(next),
             None => return all,
@@ -109,7 +109,7 @@ pub async fn parked(workspace: &Workspace, status: ParkedStatus) -> Vec<Parked> 
     }
 }
 
-/// A whole check, step by step.
+/// Runs a complete check.
 pub async fn check_all(workspace: &Workspace) -> Checked {
     let (mut all, mut cursor) = (Checked::default(), None);
     loop {
@@ -124,7 +124,7 @@ pub async fn check_all(workspace: &Workspace) -> Checked {
     }
 }
 
-async fn a_message_counts_once_however_often_it_comes(environment: TestEnvironment) {
+async fn a_repeated_message_is_applied_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let all = [
         delivery("m1", "A1", Kind::Receipt, 10),
@@ -132,22 +132,24 @@ async fn a_message_counts_once_however_often_it_comes(environment: TestEnvironme
         delivery("m2", "A1", Kind::Sale, 3),
         delivery("m3", "B1", Kind::Count, 5),
     ];
-    assert_eq!(tell(&apply(&workspace, &all).await), ["0→10", "10→7", "duplicate", "0→5"]);
+    assert_eq!(summaries(&apply(&workspace, &all).await), ["0→10", "10→7", "duplicate", "0→5"]);
     for _ in 0..3 {
-        assert_eq!(tell(&apply(&workspace, &all).await), ["duplicate"; 4]);
+        assert_eq!(summaries(&apply(&workspace, &all).await), ["duplicate"; 4]);
     }
     let movements = workspace.app.inventory().movements(&sku("a1"), 10, None).await.unwrap().movements;
     assert_eq!(movements.len(), 2);
     assert_eq!((movements[0].kind, movements[0].before.get(), movements[0].after.get()), (Kind::Sale, 10, 7));
-    // The same id for something else, also of another product, is parked and not applied.
+    // The same id with other content, even for another product, becomes a dead letter.
     let other = [delivery("m2", "A1", Kind::Sale, 4), delivery("m3", "A1", Kind::Return, 1)];
-    assert_eq!(tell(&apply(&workspace, &other).await), ["conflicting-duplicate"; 2]);
-    assert_eq!(tell(&apply(&workspace, &other).await), ["duplicate"; 2], "and parked once");
+    assert_eq!(summaries(&apply(&workspace, &other).await), ["conflicting-duplicate"; 2]);
+    assert_eq!(summaries(&apply(&workspace, &other).await), ["duplicate"; 2], "one dead letter is kept");
     assert_eq!((stock(&workspace, "A1").await, stock(&workspace, "B1").await), (7, 5));
-    assert_eq!(parked(&workspace, ParkedStatus::Open).await.len(), 2);
+    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await.len(), 2);
 }
 
-async fn what_cannot_be_applied_is_parked_whole_and_the_rest_goes_on(environment: TestEnvironment) {
+async fn a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_are_applied(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let all = [
         delivery("m1", "A1", Kind::Sale, 1),
@@ -155,36 +157,43 @@ async fn what_cannot_be_applied_is_parked_whole_and_the_rest_goes_on(environment
         delivery("m3", "A1", Kind::Sale, 3),
         delivery("m4", "A1", Kind::Sale, 2),
     ];
-    assert_eq!(tell(&apply(&workspace, &all).await), ["unknown-sku", "0→2", "insufficient-stock", "2→0"]);
-    // Larger than one item of the table, and no text.
+    assert_eq!(
+        summaries(&apply(&workspace, &all).await),
+        ["unknown-sku", "0→2", "insufficient-stock", "2→0"]
+    );
+    // A message that is not text and larger than one item of the table.
     let bytes: Vec<u8> = (0..700_000_u32).map(|number| (number % 251) as u8).collect();
     let flaw = Message::parse(&bytes, None).unwrap_err();
     assert!(matches!(flaw, ParseError::NotJson(_)));
     let place = Source::kafka("inventory-events", 2, 77);
-    let one = workspace.app.inventory().park(&place, &bytes, &flaw).await.unwrap();
-    assert_eq!(workspace.app.inventory().park(&place, &bytes, &flaw).await.unwrap(), one, "parked once");
-    let (found, raw) = workspace.app.inventory().find_parked(one.id).await.unwrap();
+    let one = workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap();
+    assert_eq!(
+        workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap(),
+        one,
+        "kept once"
+    );
+    let (found, raw) = workspace.app.inventory().find_dead_letter(one.id).await.unwrap();
     assert_eq!((found.source.clone(), found.bytes, raw == bytes), (place, 700_000, true));
-    let open = parked(&workspace, ParkedStatus::Open).await;
+    let open = parked(&workspace, DeadLetterStatus::Open).await;
     let mut names: Vec<_> = open.iter().map(|parked| parked.reason.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["bad-json", "insufficient-stock", "unknown-sku"]);
     let (_, raw) = workspace
         .app
         .inventory()
-        .find_parked(open.iter().find(|parked| parked.sku.is_some()).unwrap().id)
+        .find_dead_letter(open.iter().find(|parked| parked.sku.is_some()).unwrap().id)
         .await
         .unwrap();
     assert!(String::from_utf8(raw).unwrap().contains("\"SALE\""));
 }
 
-async fn three_hundred_sales_of_a_hundred_pieces_leave_nothing_and_two_hundred_parked(
+async fn three_hundred_sales_of_a_hundred_pieces_leave_two_hundred_dead_letters(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("count", "HOT", Kind::Count, 100)]).await;
     let selling = (0..30).map(|lane| {
-        let workspace = workspace.another(&environment, &environment.another_wire(), CROWDED);
+        let workspace = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD);
         tokio::spawn(async move {
             let sales: Vec<Delivery> =
                 (0..10).map(|number| delivery(&format!("s{lane}-{number}"), "HOT", Kind::Sale, 1)).collect();
@@ -193,13 +202,13 @@ async fn three_hundred_sales_of_a_hundred_pieces_leave_nothing_and_two_hundred_p
     });
     let outcomes: Vec<Outcome> = join_all(selling).await.into_iter().flat_map(Result::unwrap).collect();
     let applied = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count();
-    let refused = tell(&outcomes).into_iter().filter(|name| name == "insufficient-stock").count();
+    let refused = summaries(&outcomes).into_iter().filter(|name| name == "insufficient-stock").count();
     assert_eq!((applied, refused, stock(&workspace, "HOT").await), (100, 200, 0));
-    assert_eq!(parked(&workspace, ParkedStatus::Open).await.len(), 200);
+    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await.len(), 200);
     assert_eq!(check_all(&workspace).await, Checked { products: 1, movements: 101, ..Checked::default() });
 }
 
-async fn two_consumers_of_the_same_messages_under_faults_come_to_the_models_stock(
+async fn two_consumers_of_the_same_messages_reach_the_expected_stock_under_faults(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -216,10 +225,10 @@ async fn two_consumers_of_the_same_messages_under_faults_come_to_the_models_stoc
             all.push(again);
         }
     }
-    // Both get everything, in batches that end at other places, as after a rebalance.
+    // Both consumers get all messages, in batches with different ends, as after a rebalance.
     let consuming = [7, 13].map(|batch| {
         let wire = environment.another_wire();
-        let workspace = workspace.another(&environment, &wire, CROWDED);
+        let workspace = workspace.another(&environment, &wire, UNDER_LOAD);
         let (all, mut dice) = (all.clone(), Dice(batch));
         tokio::spawn(async move {
             for part in all.chunks(usize::try_from(batch).unwrap()) {
@@ -233,15 +242,19 @@ async fn two_consumers_of_the_same_messages_under_faults_come_to_the_models_stoc
     for consumer in join_all(consuming).await {
         consumer.unwrap();
     }
-    // The two overtake each other, so which sales found too little may differ from a model of one; what is not negotiable:
+    // The consumers overtake each other, so more sales may be refused than in order. What must hold:
     let mut distinct: BTreeMap<MessageId, &Delivery> = BTreeMap::new();
     for delivery in &all {
         distinct.entry(delivery.message.message_id.clone()).or_insert(delivery);
     }
-    let waiting = parked(&workspace, ParkedStatus::Open).await;
+    let waiting = parked(&workspace, DeadLetterStatus::Open).await;
     let checked = check_all(&workspace).await;
     assert_eq!(checked.differences, []);
-    assert_eq!(checked.movements as usize + waiting.len(), distinct.len(), "each counted once or is parked");
+    assert_eq!(
+        checked.movements as usize + waiting.len(),
+        distinct.len(),
+        "each is applied once or is a dead letter"
+    );
     let refused: Vec<_> = waiting.iter().filter_map(|parked| parked.message_id.clone()).collect();
     for text in &skus {
         let applied = distinct.values().filter(|delivery| {
@@ -255,38 +268,42 @@ async fn two_consumers_of_the_same_messages_under_faults_come_to_the_models_stoc
             .sum();
         assert_eq!(i64::try_from(stock(&workspace, text).await).unwrap(), sum, "{text}");
     }
-    // Everything once more changes nothing.
+    // All messages again change nothing.
     apply(&workspace, &all).await;
     assert_eq!(check_all(&workspace).await, checked);
 }
 
-async fn five_hundred_messages_of_one_sku_take_few_transactions(environment: TestEnvironment) {
+async fn five_hundred_messages_of_one_sku_need_few_transactions(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let mut all = vec![delivery("open", "HOT", Kind::Count, 10_000)];
     all.extend((0..499).map(|number| delivery(&format!("m{number}"), "HOT", Kind::Sale, 1)));
     environment.wire().reset();
     apply(&workspace, &all).await;
-    // Thirty in one.
+    // Thirty messages in each transaction.
     assert_eq!(environment.wire().count(WRITE), 17);
     assert!(environment.wire().total() <= 34, "{} calls", environment.wire().total());
     assert_eq!(stock(&workspace, "HOT").await, 9_501);
     environment.wire().reset();
     apply(&workspace, &all).await;
-    assert_eq!(environment.wire().count(WRITE), 17, "a batch that came before is recognised by one refusal");
+    assert_eq!(
+        environment.wire().count(WRITE),
+        17,
+        "a repeated batch is detected by one refused transaction"
+    );
     assert_eq!(check_all(&workspace).await.movements, 500);
 }
 
-async fn a_parked_message_is_retried_once_it_fits_and_only_once(environment: TestEnvironment) {
+async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 2), delivery("big", "A1", Kind::Sale, 5)]).await;
-    let waiting = parked(&workspace, ParkedStatus::Open).await.remove(0);
+    let waiting = parked(&workspace, DeadLetterStatus::Open).await.remove(0);
     let retry = async || workspace.app.inventory().retry(waiting.id, Version::FIRST, &by()).await;
     assert!(
         matches!(retry().await, Err(InventoryError::StillRefused(reason)) if reason.name == "insufficient-stock")
     );
     apply(&workspace, &[delivery("more", "A1", Kind::Receipt, 10)]).await;
-    // It is not applied by coming again, for somebody may be deciding about it.
-    assert_eq!(tell(&apply(&workspace, &[delivery("big", "A1", Kind::Sale, 5)]).await), ["duplicate"]);
+    // A repeated message does not apply it: a person may be deciding about it.
+    assert_eq!(summaries(&apply(&workspace, &[delivery("big", "A1", Kind::Sale, 5)]).await), ["duplicate"]);
     assert_eq!(stock(&workspace, "A1").await, 12);
     environment.wire().next(WRITE, Fault::ReplyLost);
     let answers = join_all((0..8).map(|_| retry())).await;
@@ -295,43 +312,45 @@ async fn a_parked_message_is_retried_once_it_fits_and_only_once(environment: Tes
         match answer {
             Ok(parked) => {
                 done += 1;
-                assert_eq!((parked.status, parked.version.get()), (ParkedStatus::Applied, 2));
+                assert_eq!((parked.status, parked.version.get()), (DeadLetterStatus::Applied, 2));
             }
-            Err(InventoryError::ParkedConflict(fresh)) => assert_eq!(fresh.status, ParkedStatus::Applied),
+            Err(InventoryError::DeadLetterConflict(fresh)) => {
+                assert_eq!(fresh.status, DeadLetterStatus::Applied)
+            }
             Err(error) => panic!("{error}"),
         }
     }
     assert_eq!((done, stock(&workspace, "A1").await), (1, 7));
-    assert_eq!(tell(&apply(&workspace, &[delivery("big", "A1", Kind::Sale, 5)]).await), ["duplicate"]);
-    assert_eq!(parked(&workspace, ParkedStatus::Open).await, []);
+    assert_eq!(summaries(&apply(&workspace, &[delivery("big", "A1", Kind::Sale, 5)]).await), ["duplicate"]);
+    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
     assert_eq!(check_all(&workspace).await.differences, []);
 }
 
-async fn a_dismissed_message_changes_nothing_also_when_it_comes_again(environment: TestEnvironment) {
+async fn a_dismissed_message_changes_nothing_even_when_repeated(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let sale = delivery("m1", "A1", Kind::Sale, 5);
     apply(&workspace, std::slice::from_ref(&sale)).await;
-    let waiting = parked(&workspace, ParkedStatus::Open).await.remove(0);
+    let waiting = parked(&workspace, DeadLetterStatus::Open).await.remove(0);
     let note = Some("Wrong shop".parse().unwrap());
     let stale = Version::try_from(9).unwrap();
     let conflict = workspace.app.inventory().dismiss(waiting.id, stale, None, &by(), None).await.unwrap_err();
-    assert!(matches!(conflict, InventoryError::ParkedConflict(_)), "{conflict}");
+    assert!(matches!(conflict, InventoryError::DeadLetterConflict(_)), "{conflict}");
     let gone = workspace
         .app
         .inventory()
         .dismiss(waiting.id, Version::FIRST, note.clone(), &by(), None)
         .await
         .unwrap();
-    assert_eq!((gone.status, gone.note), (ParkedStatus::Dismissed, note));
+    assert_eq!((gone.status, gone.note), (DeadLetterStatus::Dismissed, note));
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 50), sale]).await;
     assert_eq!(stock(&workspace, "A1").await, 50);
     let retried = workspace.app.inventory().retry(waiting.id, gone.version, &by()).await.unwrap_err();
-    assert!(matches!(retried, InventoryError::ParkedConflict(_)), "{retried}");
-    assert_eq!(parked(&workspace, ParkedStatus::Open).await, []);
-    assert_eq!(parked(&workspace, ParkedStatus::Dismissed).await.len(), 1);
+    assert!(matches!(retried, InventoryError::DeadLetterConflict(_)), "{retried}");
+    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
+    assert_eq!(parked(&workspace, DeadLetterStatus::Dismissed).await.len(), 1);
 }
 
-async fn an_adjustment_is_of_the_version_that_was_seen(environment: TestEnvironment) {
+async fn an_adjustment_applies_only_to_the_version_it_names(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 5)]).await;
     let adjust = async |id: &str, version: u64, stock: u64| {
@@ -348,18 +367,18 @@ async fn an_adjustment_is_of_the_version_that_was_seen(environment: TestEnvironm
     assert!(
         matches!(conflict, InventoryError::Conflict(fresh) if fresh.version.get() == 2 && fresh.stock.get() == 8)
     );
-    assert_eq!(adjust("a1", 1, 8).await.unwrap().version.get(), 2, "the same request again");
+    assert_eq!(adjust("a1", 1, 8).await.unwrap().version.get(), 2, "a repeated request");
     assert_eq!(
         adjust("a2", 2, 0).await.unwrap().stock.get(),
         0,
-        "a refused one is not parked, and its id is free"
+        "a refused adjustment leaves no dead letter and no record of its id"
     );
-    assert_eq!(parked(&workspace, ParkedStatus::Open).await, []);
+    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
     let last = workspace.app.inventory().movements(&sku("A1"), 1, None).await.unwrap().movements.remove(0);
     assert_eq!((last.by, last.reason.unwrap().as_str()), (Some(by()), "Counted the shelf"));
 }
 
-async fn details_change_beside_a_moving_stock(environment: TestEnvironment) {
+async fn details_can_be_changed_while_the_stock_moves(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 5)]).await;
     let moving = {
@@ -414,7 +433,7 @@ async fn products_are_listed_low_stock_first_and_page_by_page(environment: TestE
     }
 }
 
-async fn a_check_names_what_does_not_fit(environment: TestEnvironment) {
+async fn a_check_names_every_difference(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let all: Vec<Delivery> = (0..60)
         .map(|number| delivery(&format!("m{number}"), &format!("P{:02}", number % 30), Kind::Receipt, 2))
@@ -422,7 +441,7 @@ async fn a_check_names_what_does_not_fit(environment: TestEnvironment) {
     apply(&workspace, &all).await;
     let right = check_all(&workspace).await;
     assert_eq!(right, Checked { products: 30, movements: 60, ..Checked::default() });
-    // Somebody writes past the product: another stock, and a movement less.
+    // Writes without the application: another stock, and one movement removed.
     let store = environment.store();
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let update = UpdateItemInput::builder()
@@ -439,11 +458,13 @@ async fn a_check_names_what_does_not_fit(environment: TestEnvironment) {
     assert_eq!(names, [("P03", 5, 4), ("P07", 4, 2)]);
 }
 
-async fn a_movement_that_somebody_else_wrote_is_an_error_and_no_endless_try(environment: TestEnvironment) {
+async fn a_foreign_movement_is_an_error_and_not_retried_forever(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 5)]).await;
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-    environment.pour(vec![vec![("pk", text("PRODUCT#A1")), ("sk", text("MOVEMENT#0000000002"))]]).await;
+    environment
+        .insert_items(vec![vec![("pk", text("PRODUCT#A1")), ("sk", text("MOVEMENT#0000000002"))]])
+        .await;
     let sale = [delivery("sale", "A1", Kind::Sale, 1)];
     let error = workspace.app.inventory().apply_all(&sale, None).await.unwrap_err();
     assert!(error.to_string().contains("has no cause"), "{error}");

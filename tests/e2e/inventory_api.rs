@@ -1,4 +1,4 @@
-//! The JSON API of the inventory: messages with a result each, products, parked messages, and every way to be refused.
+//! The JSON API of the inventory: the result of each message, products, dead letters, and refusals.
 
 use std::time::Duration;
 
@@ -17,35 +17,35 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: a_request_that_comes_again_changes_nothing,
-            a_hundred_sales_at_once_sell_what_there_is_and_park_the_rest;
+        api: a_repeated_request_changes_nothing,
+            a_hundred_concurrent_sales_sell_the_stock_and_the_rest_become_dead_letters;
         web: each_message_of_a_request_has_its_own_result,
-            a_stock_is_adjusted_of_the_version_that_was_seen,
-            a_parked_message_is_retried_or_dismissed_of_its_version_and_once,
-            products_are_found_by_words_and_by_their_new_name,
-            a_product_made_by_a_long_batch_is_found_by_its_words,
-            what_is_no_message_is_told_and_not_kept,
-            bad_requests_are_refused_in_words_and_nothing_is_written,
-            details_have_a_version_of_their_own,
+            an_adjustment_needs_the_current_version,
+            a_dead_letter_is_retried_or_dismissed_once_and_only_at_its_version,
+            products_are_found_by_words_and_by_their_new_names,
+            a_product_created_by_a_long_batch_is_found_by_its_words,
+            an_invalid_message_is_reported_and_not_kept,
+            bad_requests_are_refused_with_a_reason_and_write_nothing,
+            details_have_their_own_version,
             movements_are_read_page_by_page,
-            a_page_of_products_takes_two_calls_and_a_message_two,
-            a_parked_message_is_shown_whole_as_text_or_in_base64,
-            consumers_and_checks_are_told,
+            a_page_of_products_costs_two_calls_and_so_does_a_message,
+            a_dead_letter_shows_its_whole_message_as_text_or_base64,
+            consumers_and_checks_are_reported,
             dead_letters_are_retried_and_dismissed_in_groups,
-            fields_that_nobody_knows_are_left_aside
+            unknown_fields_of_a_message_are_ignored
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// A crowd on a machine with two cores: what is told is what is applied, not how soon.
-const CROWDED: RetryPolicy = RetryPolicy {
+/// For many requests at once on a machine with two cores: these cases check what is applied, not how fast.
+const UNDER_LOAD: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(60),
     request: Duration::from_secs(180),
     reserve: Duration::from_secs(10),
 };
-const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
+const UNKNOWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
-/// A message as it is sent.
+/// The JSON of a message.
 pub fn event(id: &str, sku: &str, kind: &str, quantity: u64) -> Value {
     json!({
         "schema": 1, "messageId": id, "sku": sku, "kind": kind, "quantity": quantity,
@@ -53,23 +53,23 @@ pub fn event(id: &str, sku: &str, kind: &str, quantity: u64) -> Value {
     })
 }
 
-/// Sends messages, and gives back what came of each.
+/// Sends messages and returns their results.
 pub async fn send(client: &Client, messages: &Value) -> Vec<Value> {
     let answer = client.post("/api/inventory/events").json(messages).send().await.expect(200);
     answer.json::<Value>()["results"].as_array().expect("results").clone()
 }
 
-/// What came of messages, in a word each.
+/// The outcome of each result.
 fn outcomes(results: &[Value]) -> Vec<&str> {
     results.iter().map(|result| result["outcome"].as_str().expect("an outcome")).collect()
 }
 
-/// A product as it is now.
+/// Reads a product.
 pub async fn product(client: &Client, sku: &str) -> Value {
     client.get(&format!("/api/products/{sku}")).send().await.expect(200).json()
 }
 
-/// The parked messages of a status.
+/// The dead letters with this status.
 pub async fn parked(client: &Client, status: &str) -> Vec<Value> {
     let page =
         client.get(&format!("/api/inventory/parked?limit=100&status={status}")).send().await.expect(200);
@@ -121,11 +121,11 @@ async fn each_message_of_a_request_has_its_own_result(environment: TestEnvironme
     let open = parked(&agent, "OPEN").await;
     assert_eq!(open.len(), 3);
     assert!(open.iter().any(|one| one["id"] == results[3]["parked"]["id"]));
-    // One message need not be a list.
+    // A body may be one message instead of a list.
     assert_eq!(outcomes(&send(&agent, &event("m7", "A1", "RETURN", 1)).await), ["APPLIED"]);
 }
 
-async fn a_request_that_comes_again_changes_nothing(environment: TestEnvironment) {
+async fn a_repeated_request_changes_nothing(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let sent: Vec<Value> = (0..100)
         .map(|number| event(&format!("m{number}"), &format!("P{}", number % 7), "RECEIPT", 1))
@@ -136,7 +136,7 @@ async fn a_request_that_comes_again_changes_nothing(environment: TestEnvironment
     assert!(first["results"].as_array().unwrap().iter().all(|result| result["outcome"] == "APPLIED"));
     let again: Value = post().await.expect(200).json();
     assert!(again["results"].as_array().unwrap().iter().all(|result| result["outcome"] == "DUPLICATE"));
-    // The ids count, not the key: the rest of another list under the same key is applied.
+    // The message id decides, not the key: new messages in another list with the same key are applied.
     let other = json!([event("m1", "P1", "RECEIPT", 1), event("new", "P1", "RECEIPT", 1)]);
     let other = agent.post("/api/inventory/events").header("idempotency-key", "k1").json(&other).send().await;
     let other: Value = other.expect(200).json();
@@ -144,13 +144,15 @@ async fn a_request_that_comes_again_changes_nothing(environment: TestEnvironment
     assert_eq!(product(&agent, "P1").await["stock"], 16);
 }
 
-async fn a_hundred_sales_at_once_sell_what_there_is_and_park_the_rest(environment: TestEnvironment) {
+async fn a_hundred_concurrent_sales_sell_the_stock_and_the_rest_become_dead_letters(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Seller").await;
     let agent = workspace.bearer(&token);
     send(&agent, &event("count", "HOT", "COUNT", 40)).await;
     let selling = (0..100).map(|number| {
-        let client = workspace.another(&environment, &environment.another_wire(), CROWDED).bearer(&token);
+        let client = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD).bearer(&token);
         tokio::spawn(
             async move { send(&client, &event(&format!("s{number}"), "HOT", "SALE", 1)).await.remove(0) },
         )
@@ -165,7 +167,7 @@ async fn a_hundred_sales_at_once_sell_what_there_is_and_park_the_rest(environmen
     assert_eq!(parked(&agent, "OPEN").await.len(), 60);
 }
 
-async fn a_stock_is_adjusted_of_the_version_that_was_seen(environment: TestEnvironment) {
+async fn an_adjustment_needs_the_current_version(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     send(&agent, &event("m1", "A1", "COUNT", 5)).await;
     let adjust = || agent.post("/api/products/a1/adjust");
@@ -185,24 +187,24 @@ async fn a_stock_is_adjusted_of_the_version_that_was_seen(environment: TestEnvir
     let other = adjust().header("if-match", "\"2\"").header("idempotency-key", "k1");
     let other = other.json(&json!({ "stock": 7 })).send().await.expect(422);
     assert_problem(&other, "idempotency-key-reused");
-    // As long a key as there may be, and none at all.
+    // The longest key that is allowed, and no key.
     let long =
         adjust().header("idempotency-key", &"k".repeat(200)).json(&json!({ "stock": 0, "version": 2 }));
     assert_eq!(long.send().await.expect(200).json::<Value>()["stock"], 0);
     adjust().json(&json!({ "stock": 4, "version": 3 })).send().await.expect(200);
     let movements: Value = agent.get("/api/products/A1/movements").send().await.expect(200).json();
-    let told: Vec<_> = movements["items"].as_array().unwrap().iter().map(|one| &one["after"]).collect();
-    assert_eq!(told, [4, 0, 8, 5]);
+    let list: Vec<_> = movements["items"].as_array().unwrap().iter().map(|one| &one["after"]).collect();
+    assert_eq!(list, [4, 0, 8, 5]);
     assert_eq!(movements["items"][2]["reason"], "Counted the shelf");
-    assert_eq!(parked(&agent, "OPEN").await.len(), 0, "a person is told and nothing is parked");
-    // Of many at once of the same version, one counts.
+    assert_eq!(parked(&agent, "OPEN").await.len(), 0, "the person gets the error and no dead letter is kept");
+    // Of several adjustments at once with the same version, one is accepted.
     let racing = (10..18).map(|stock| adjust().json(&json!({ "stock": stock, "version": 4 })).send());
     let statuses: Vec<u16> = join_all(racing).await.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 200 | 409)), "{statuses:?}");
 }
 
-async fn a_parked_message_is_retried_or_dismissed_of_its_version_and_once(environment: TestEnvironment) {
+async fn a_dead_letter_is_retried_or_dismissed_once_and_only_at_its_version(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     send(
         &agent,
@@ -222,7 +224,7 @@ async fn a_parked_message_is_retried_or_dismissed_of_its_version_and_once(enviro
     let refused = retry("k").await.expect(422);
     let problem = assert_problem(&refused, "still-refused");
     assert_eq!(problem["reason"]["name"], "insufficient-stock");
-    assert!(text(&problem, "detail").contains("5 are asked for, and 2 are there"), "{problem}");
+    assert!(text(&problem, "detail").contains("asks for 5, but the stock is 2"), "{problem}");
     send(&agent, &event("more", "A1", "RECEIPT", 10)).await;
     let answers =
         join_all((0..6).map(|number| async move { (number, retry(&format!("k{number}")).await) })).await;
@@ -249,7 +251,7 @@ async fn a_parked_message_is_retried_or_dismissed_of_its_version_and_once(enviro
     assert_eq!((parked(&agent, "APPLIED").await.len(), parked(&agent, "dismissed").await.len()), (1, 1));
 }
 
-async fn products_are_found_by_words_and_by_their_new_name(environment: TestEnvironment) {
+async fn products_are_found_by_words_and_by_their_new_names(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let named = |id: &str, sku: &str, name: &str| {
         let mut message = event(id, sku, "RECEIPT", 3);
@@ -293,9 +295,9 @@ async fn products_are_found_by_words_and_by_their_new_name(environment: TestEnvi
     agent.get(&format!("/api/products?q={}", "x".repeat(201))).send().await.expect(422);
 }
 
-async fn a_product_made_by_a_long_batch_is_found_by_its_words(environment: TestEnvironment) {
+async fn a_product_created_by_a_long_batch_is_found_by_its_words(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
-    // As many words as a name has, and more messages than one transaction takes beside them.
+    // A name with the largest number of words, and more messages than fit into one transaction beside them.
     let words: Vec<String> =
         (0..40).map(|number| format!("{}{}", char::from(b'a' + number % 26), number / 26)).collect();
     let mut messages: Vec<Value> =
@@ -312,7 +314,7 @@ async fn a_product_made_by_a_long_batch_is_found_by_its_words(environment: TestE
     }
 }
 
-async fn what_is_no_message_is_told_and_not_kept(environment: TestEnvironment) {
+async fn an_invalid_message_is_reported_and_not_kept(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     send(&agent, &event("open", "A1", "COUNT", 5)).await;
     let before = environment.wire().count(WRITE);
@@ -350,7 +352,7 @@ async fn what_is_no_message_is_told_and_not_kept(environment: TestEnvironment) {
     assert_eq!(parked(&agent, "OPEN").await, Vec::<Value>::new());
 }
 
-async fn bad_requests_are_refused_in_words_and_nothing_is_written(environment: TestEnvironment) {
+async fn bad_requests_are_refused_with_a_reason_and_write_nothing(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     send(&agent, &json!([event("open", "A1", "COUNT", 5), event("big", "A1", "SALE", 9)])).await;
     let waiting = parked(&agent, "OPEN").await.remove(0);
@@ -425,7 +427,7 @@ async fn bad_requests_are_refused_in_words_and_nothing_is_written(environment: T
         ("/api/inventory/parked?status=LOST", 422),
         ("/api/inventory/parked?cursor=nonsense", 400),
         ("/api/inventory/parked/7", 404),
-        (&format!("/api/inventory/parked/{NOWHERE}"), 404),
+        (&format!("/api/inventory/parked/{UNKNOWN_ID}"), 404),
     ] {
         let answer = agent.get(path).send().await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text());
@@ -439,7 +441,7 @@ async fn bad_requests_are_refused_in_words_and_nothing_is_written(environment: T
     assert_eq!(environment.wire().count(WRITE), before);
 }
 
-async fn details_have_a_version_of_their_own(environment: TestEnvironment) {
+async fn details_have_their_own_version(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     send(&agent, &event("open", "A1", "COUNT", 5)).await;
     let seen = product(&agent, "A1").await;
@@ -451,7 +453,7 @@ async fn details_have_a_version_of_their_own(environment: TestEnvironment) {
     assert_eq!(
         changed.header("etag"),
         "\"2\"",
-        "of the stock, which a message moved and this change did not"
+        "the ETag is the version of the stock, which the message changed and this request did not"
     );
     let stale =
         agent.patch("/api/products/A1").json(&json!({ "name": "Late", "details_version": 1 })).send().await;
@@ -477,10 +479,10 @@ async fn movements_are_read_page_by_page(environment: TestEnvironment) {
     }
     assert_eq!(versions, (1..=12).rev().collect::<Vec<_>>());
     let crossed = agent.get(&format!("/api/products?cursor={cursor}")).send().await;
-    assert_eq!(crossed.status.as_u16(), 400, "a cursor is of its list");
+    assert_eq!(crossed.status.as_u16(), 400, "a cursor belongs to one list");
 }
 
-async fn a_page_of_products_takes_two_calls_and_a_message_two(environment: TestEnvironment) {
+async fn a_page_of_products_costs_two_calls_and_so_does_a_message(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let all: Vec<Value> = (0..30)
         .map(|number| event(&format!("m{number}"), &format!("P{number:02}"), "COUNT", number))
@@ -493,7 +495,7 @@ async fn a_page_of_products_takes_two_calls_and_a_message_two(environment: TestE
             path => drop(agent.get(path).send().await.expect(200)),
         }
         assert_eq!(environment.wire().scans(), 0, "{what}");
-        // Who asks is one more.
+        // One more call authenticates the request.
         environment.wire().total() - 1
     };
     for (what, most) in [
@@ -510,7 +512,7 @@ async fn a_page_of_products_takes_two_calls_and_a_message_two(environment: TestE
     }
 }
 
-async fn a_parked_message_is_shown_whole_as_text_or_in_base64(environment: TestEnvironment) {
+async fn a_dead_letter_shows_its_whole_message_as_text_or_base64(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     for (offset, bytes, field, shown) in
@@ -518,7 +520,7 @@ async fn a_parked_message_is_shown_whole_as_text_or_in_base64(environment: TestE
     {
         let source = Source::kafka("inventory-events", 0, offset);
         let flaw = Message::parse(bytes, None).unwrap_err();
-        let parked = workspace.app.inventory().park(&source, bytes, &flaw).await.unwrap();
+        let parked = workspace.app.inventory().add_dead_letter(&source, bytes, &flaw).await.unwrap();
         let read = agent.get(&format!("/api/inventory/parked/{}", parked.id)).send().await.expect(200);
         let whole: Value = read.json();
         assert_eq!((whole[field].as_str(), read.header("etag")), (Some(shown), "\"1\""), "{whole}");
@@ -532,7 +534,7 @@ async fn a_parked_message_is_shown_whole_as_text_or_in_base64(environment: TestE
     }
 }
 
-async fn consumers_and_checks_are_told(environment: TestEnvironment) {
+async fn consumers_and_checks_are_reported(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (agent, admin) = (workspace.agent().await, workspace.program(Role::Administrator).await);
     let none: Value = agent.get("/api/inventory/consumers").send().await.expect(200).json();
@@ -546,8 +548,8 @@ async fn consumers_and_checks_are_told(environment: TestEnvironment) {
         at: "2026-11-22T12:00:00Z".parse().unwrap(),
     };
     workspace.app.inventory().report_progress(&[progress]).await.unwrap();
-    let told: Value = agent.get("/api/inventory/consumers").send().await.expect(200).json();
-    assert_eq!((&told["items"][0]["offset"], &told["items"][0]["lag"]), (&json!(41), &json!(7)));
+    let list: Value = agent.get("/api/inventory/consumers").send().await.expect(200).json();
+    assert_eq!((&list["items"][0]["offset"], &list["items"][0]["lag"]), (&json!(41), &json!(7)));
 
     let all: Vec<Value> = (0..60)
         .map(|number| event(&format!("m{number}"), &format!("P{:02}", number % 30), "RECEIPT", 2))
@@ -572,7 +574,7 @@ async fn consumers_and_checks_are_told(environment: TestEnvironment) {
 
 async fn dead_letters_are_retried_and_dismissed_in_groups(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
-    // Thirty sales of a product that is not there yet, ten of another, and one of more than there is.
+    // Thirty sales of an unknown product, ten of another one, and one sale of more than the stock.
     let sales = |sku: &str, count: u64| -> Vec<Value> {
         (0..count).map(|number| event(&format!("{sku}-{number}"), sku, "SALE", 1)).collect()
     };
@@ -588,14 +590,14 @@ async fn dead_letters_are_retried_and_dismissed_in_groups(environment: TestEnvir
         (&json!(0), "insufficient-stock")
     );
 
-    // Each request is bounded, and says where the next goes on.
+    // Each request is bounded and returns the cursor for the next one.
     send(&agent, &event("in", "A1", "RECEIPT", 31)).await;
     let first = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1" })).await;
     assert_eq!((&first["applied"], &first["refused"]), (&json!(25), &json!([])));
     let cursor = text(&first, "next");
     let rest = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1", "cursor": cursor })).await;
     assert_eq!(rest, json!({ "applied": 5, "refused": [], "next": null }));
-    // The same again changes nothing.
+    // A repeated request changes nothing.
     let again = decide("retry", json!({ "reason": "unknown-sku", "sku": "A1" })).await;
     assert_eq!(again, json!({ "applied": 0, "refused": [], "next": null }));
     assert_eq!(product(&agent, "A1").await["stock"], 1);
@@ -619,14 +621,14 @@ async fn dead_letters_are_retried_and_dismissed_in_groups(environment: TestEnvir
     agent.post("/api/inventory/parked/retry").json(&foreign).send().await.expect(400);
 }
 
-async fn fields_that_nobody_knows_are_left_aside(environment: TestEnvironment) {
+async fn unknown_fields_of_a_message_are_ignored(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let mut message = event("m1", "K3", "RECEIPT", 6);
     message["traceId"] = json!("abc");
     message["quantity"] = json!(6.0);
     message["schema"] = json!(1.0);
     assert_eq!(outcomes(&send(&agent, &message).await), ["APPLIED"]);
-    // They are no part of what the message says.
+    // Unknown fields are not part of the message.
     assert_eq!(outcomes(&send(&agent, &event("m1", "K3", "RECEIPT", 6)).await), ["DUPLICATE"]);
     let wrong = json!({ "schema": 1, "kind": "GIFT", "occurredAt": "2026-11-22 12:00:00Z", "traceId": 1 });
     let result = send(&agent, &wrong).await.remove(0);

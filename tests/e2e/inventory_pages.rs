@@ -1,4 +1,4 @@
-//! The pages of the inventory: with and without JavaScript, and the loser of a race goes on with one click.
+//! The pages of the inventory, with and without JavaScript. The loser of a race continues with one click.
 
 use holdfast::base::identity::Role;
 use holdfast::inventory::domain::{Message, Source};
@@ -13,15 +13,15 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click,
-            another_name_is_saved_on_top_of_anothers_mark,
-            a_parked_message_is_retried_and_dismissed_in_its_place,
-            an_empty_inventory_says_how_to_send_a_first_message,
-            products_are_listed_low_stock_first_and_searched,
-            what_is_wrong_with_a_form_stands_beside_its_field,
-            movements_come_in_parts,
-            parked_messages_are_shown_escaped_and_whole,
-            dead_letters_are_decided_about_in_groups_on_their_page,
+        web: a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_click,
+            a_new_name_is_saved_on_top_of_another_persons_low_stock_mark,
+            a_dead_letter_is_retried_and_dismissed_in_the_list,
+            an_empty_inventory_explains_how_to_send_a_first_message,
+            products_are_listed_low_stock_first_and_can_be_searched,
+            errors_in_a_form_are_shown_beside_their_fields,
+            movements_are_shown_page_by_page,
+            dead_letters_are_shown_escaped_and_complete,
+            dead_letters_are_decided_in_groups_on_their_page,
             consumers_are_shown_with_their_lag
     ]
 }
@@ -54,7 +54,7 @@ fn assert_shows(html: &str, words: &[&str]) {
     }
 }
 
-async fn an_empty_inventory_says_how_to_send_a_first_message(environment: TestEnvironment) {
+async fn an_empty_inventory_explains_how_to_send_a_first_message(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
     let html = page(&ann, "/inventory").await;
@@ -65,7 +65,7 @@ async fn an_empty_inventory_says_how_to_send_a_first_message(environment: TestEn
     assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
     let consumers = page(&ann, "/inventory/consumers").await;
     assert_shows(&consumers, &["No consumer has told anything yet", "holdfast consume"]);
-    // What it says to send is a message.
+    // The suggested command sends a valid message.
     let (_, rest) =
         html.split_once("-d &#39;").or_else(|| html.split_once("-d '")).expect("the command has a body");
     let body =
@@ -76,7 +76,7 @@ async fn an_empty_inventory_says_how_to_send_a_first_message(environment: TestEn
     assert_shows(&page(&ann, "/").await, &[">Inventory</a>"]);
 }
 
-async fn products_are_listed_low_stock_first_and_searched(environment: TestEnvironment) {
+async fn products_are_listed_low_stock_first_and_can_be_searched(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     let all: Vec<Value> = (0..30)
@@ -95,7 +95,7 @@ async fn products_are_listed_low_stock_first_and_searched(environment: TestEnvir
         ],
     );
     let place = |sku: &str| first.find(&format!("product-{sku}\"")).unwrap_or(usize::MAX);
-    assert!(place("P00") < place("P29") && place("P29") < place("P01"), "none left comes first");
+    assert!(place("P00") < place("P29") && place("P29") < place("P01"), "out of stock comes first");
     let next = first.split("hx-get=\"").find(|rest| rest.starts_with("/inventory?cursor=")).unwrap();
     let next = next.split_once('"').unwrap().0;
     assert_shows(&fragment(&ann, next).await, &["5 products shown", "First page"]);
@@ -104,7 +104,7 @@ async fn products_are_listed_low_stock_first_and_searched(environment: TestEnvir
     assert_shows(&page(&ann, "/inventory?q=nothing").await, &["No product matches."]);
 }
 
-async fn a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_one_click(
+async fn a_stock_that_moved_is_shown_beside_the_typed_value_and_set_with_one_click(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -122,18 +122,18 @@ async fn a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_o
     };
     send(&agent, &event("more", "A1", "RECEIPT", 2)).await;
     let conflict = adjust(&html, "6").await.expect(409);
-    let told = conflict.text().to_owned();
+    let conflict_page = conflict.text().to_owned();
     assert_shows(
-        &told,
+        &conflict_page,
         &["The stock moved while you were counting", "<td>7</td><td>6</td>", "Set mine on top"],
     );
-    assert_shows(&told, &["value=\"6\"", "Counted the &#60;shelf&#62;"]);
-    assert_eq!(adjust(&told, "6").await.expect(303).header("location"), "/inventory/A1");
+    assert_shows(&conflict_page, &["value=\"6\"", "Counted the &#60;shelf&#62;"]);
+    assert_eq!(adjust(&conflict_page, "6").await.expect(303).header("location"), "/inventory/A1");
     assert_eq!(product(&agent, "A1").await["stock"], 6);
-    // The same form once more is the same adjustment; with another number it is told that it was sent.
-    adjust(&told, "6").await.expect(303);
+    // The same form again is the same adjustment. With another number it is refused as already sent.
+    adjust(&conflict_page, "6").await.expect(303);
     assert_eq!(product(&agent, "A1").await["version"], 3);
-    let again = adjust(&told, "9").await.expect(422);
+    let again = adjust(&conflict_page, "9").await.expect(422);
     assert_shows(again.text(), &["This form has set the stock already", "value=\"9\""]);
     adjust(again.text(), "9").await.expect(303);
     assert_shows(
@@ -142,7 +142,7 @@ async fn a_stock_that_moved_is_shown_beside_what_was_typed_and_set_on_top_with_o
     );
 }
 
-async fn another_name_is_saved_on_top_of_anothers_mark(environment: TestEnvironment) {
+async fn a_new_name_is_saved_on_top_of_another_persons_low_stock_mark(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     send(&agent, &event("open", "A1", "COUNT", 5)).await;
@@ -157,21 +157,25 @@ async fn another_name_is_saved_on_top_of_anothers_mark(environment: TestEnvironm
         ];
         ann.post("/inventory/A1/details").form(&form).send().await
     };
-    // A movement meanwhile is in nobody's way.
+    // A movement in between does not matter.
     send(&agent, &event("more", "A1", "RECEIPT", 2)).await;
     save(&html, "A1", "0").await.expect(303);
     let body = json!({ "lowMark": 9, "detailsVersion": 1 });
     agent.patch("/api/products/A1").json(&body).send().await.expect(200);
     let conflict = save(&html, "Lantern", "0").await.expect(409);
-    let told = conflict.text().to_owned();
-    assert_shows(&told, &["Somebody changed this product", "Save mine on top", "value=\"Lantern\""]);
-    assert_eq!(hidden(&told, "details", "base.lowMark"), "9", "the mark that was left is the other's");
-    save(&told, "Lantern", "9").await.expect(303);
+    let conflict_page = conflict.text().to_owned();
+    assert_shows(&conflict_page, &["Somebody changed this product", "Save mine on top", "value=\"Lantern\""]);
+    assert_eq!(
+        hidden(&conflict_page, "details", "base.lowMark"),
+        "9",
+        "the untouched low-stock mark is the other person's"
+    );
+    save(&conflict_page, "Lantern", "9").await.expect(303);
     let now = product(&agent, "A1").await;
     assert_eq!((&now["name"], &now["lowMark"], &now["stock"]), (&json!("Lantern"), &json!(9), &json!(7)));
 }
 
-async fn what_is_wrong_with_a_form_stands_beside_its_field(environment: TestEnvironment) {
+async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     send(&agent, &json!([event("open", "A1", "COUNT", 5), event("big", "A1", "SALE", 9)])).await;
@@ -202,7 +206,7 @@ async fn what_is_wrong_with_a_form_stands_beside_its_field(environment: TestEnvi
     }
 }
 
-async fn movements_come_in_parts(environment: TestEnvironment) {
+async fn movements_are_shown_page_by_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     let all: Vec<Value> = (1..=30).map(|number| event(&format!("m{number}"), "A1", "RECEIPT", 1)).collect();
@@ -216,7 +220,7 @@ async fn movements_come_in_parts(environment: TestEnvironment) {
     assert!(!rest.contains("Earlier movements"));
 }
 
-async fn a_parked_message_is_retried_and_dismissed_in_its_place(environment: TestEnvironment) {
+async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     let all = json!([
@@ -238,7 +242,7 @@ async fn a_parked_message_is_retried_and_dismissed_in_its_place(environment: Tes
         let refused = act("big", "retry", "1", by_htmx).await.expect(422);
         assert_shows(
             refused.text(),
-            &["It still cannot be applied.", "5 are asked for, and 2 are there.", "Retry"],
+            &["It still cannot be applied.", "The message asks for 5, but the stock is 2.", "Retry"],
         );
         assert_eq!(refused.text().contains("<html"), !by_htmx);
     }
@@ -261,13 +265,13 @@ async fn a_parked_message_is_retried_and_dismissed_in_its_place(environment: Tes
     assert_eq!(product(&agent, "A1").await["stock"], 7);
 }
 
-async fn parked_messages_are_shown_escaped_and_whole(environment: TestEnvironment) {
+async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
     let park = async |offset: i64, bytes: &[u8]| {
         let source = Source::kafka("inventory-events", 0, offset);
         let flaw = Message::parse(bytes, None).unwrap_err();
-        workspace.app.inventory().park(&source, bytes, &flaw).await.unwrap().id
+        workspace.app.inventory().add_dead_letter(&source, bytes, &flaw).await.unwrap().id
     };
     park(0, b"<script>alert(1)</script>").await;
     park(1, &[0xff, 0xfe, 0x00]).await;
@@ -308,7 +312,7 @@ async fn consumers_are_shown_with_their_lag(environment: TestEnvironment) {
     );
 }
 
-async fn dead_letters_are_decided_about_in_groups_on_their_page(environment: TestEnvironment) {
+async fn dead_letters_are_decided_in_groups_on_their_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
     let sales: Vec<Value> = (0..30).map(|number| event(&format!("m{number}"), "A1", "SALE", 1)).collect();

@@ -1,4 +1,4 @@
-//! Messages from a topic, consumed by a real group: shared, killed, joined late, failing, asked to end.
+//! Consuming a topic with a real consumer group: shared partitions, kills, late joins, failures and shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdfast::hosts::kafka;
 use holdfast::hosts::kafka::{ConsumeError, Tally};
 use holdfast::inventory::check::Checked;
-use holdfast::inventory::domain::{Kind, Parked, ParkedStatus, Product};
+use holdfast::inventory::domain::{DeadLetter, DeadLetterStatus, Kind, Product};
 use holdfast::inventory::store::Order;
 use holdfast::store::RetryPolicy;
 use serde_json::{Value, json};
@@ -16,41 +16,41 @@ use tokio::task::JoinHandle;
 use crate::inventory::{check_all, delivery, parked as all_parked};
 use crate::process::binary::{Data, Run};
 use crate::support::chance::{Dice, a_fault};
-use crate::support::kafka::{Broker, Sent};
+use crate::support::kafka::{Broker, Record};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked,
-            a_failing_store_is_waited_for_and_nothing_is_passed;
-        dynamodb: a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock,
-            asked_to_end_it_finishes_commits_and_the_next_one_goes_on;
+        store: concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become_dead_letters,
+            a_consumer_waits_for_a_failing_store_and_skips_nothing;
+        dynamodb: a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stock,
+            a_stopped_consumer_commits_its_work_and_the_next_one_continues;
         app: messages_of_one_sku_share_transactions,
-            a_poison_message_stops_nothing_wherever_it_stands,
-            a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing;
-        embedded: settings_that_cannot_be_are_refused_in_words,
-            batches_in_every_compression_are_read,
-            what_producers_put_around_json_is_left_out_and_other_formats_are_named,
-            of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept,
-            a_topic_that_was_created_anew_is_noticed_before_anything_of_it_is_taken,
-            a_broker_that_cannot_be_reached_is_named_once
+            a_poison_message_stops_nothing_at_any_position,
+            a_killed_consumer_loses_and_repeats_nothing;
+        embedded: invalid_kafka_settings_are_refused_with_a_reason,
+            batches_with_every_compression_are_read,
+            framing_around_json_is_removed_and_other_formats_are_named,
+            a_record_that_is_too_large_keeps_its_beginning_length_and_hash,
+            a_recreated_topic_is_detected_before_any_of_its_messages_is_applied,
+            an_unreachable_broker_is_reported_once
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// Rebalances of this broker take seconds, and the machine may be loaded.
+/// Rebalances of this broker take seconds, more on a loaded machine.
 const LONG: Duration = Duration::from_secs(120);
-/// A crowd on a machine with two cores.
-const CROWDED: RetryPolicy = RetryPolicy {
+/// For many messages at once on a machine with two cores.
+const UNDER_LOAD: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(60),
     request: Duration::from_secs(180),
     reserve: Duration::from_secs(10),
 };
 
-/// A message as a producer sends it, keyed by its sku.
-fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Sent {
+/// A message as a producer sends it, with its sku as the key.
+fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Record {
     (sku.to_owned(), Some(delivery(id, sku, kind, quantity).raw))
 }
 
@@ -64,20 +64,21 @@ struct Consumer {
 impl Consumer {
     fn start(workspace: &Workspace, broker: &Broker, group: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (told, tally) = watch::channel(Tally::default());
+        let (reports, tally) = watch::channel(Tally::default());
         let (app, options) = (workspace.app.clone(), broker.options(group));
-        let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, told).await });
+        let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, reports).await });
         Self { stop, tally, task }
     }
 
-    /// Waits until it has told this.
-    async fn until(&self, what: &str, told: impl Fn(&Tally) -> bool) {
-        let look = || async { if told(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
+    /// Waits until its report satisfies the condition.
+    async fn until(&self, what: &str, is_reached: impl Fn(&Tally) -> bool) {
+        let look =
+            || async { if is_reached(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
         let waited = wait::within(LONG, look).await;
-        assert!(waited.is_ok(), "waited in vain until {what}: {waited:?}");
+        assert!(waited.is_ok(), "timed out waiting until {what}: {waited:?}");
     }
 
-    /// Ends it as a signal does.
+    /// Stops it as a signal does.
     async fn end(self) -> Tally {
         let _ = self.stop.send(true);
         self.task.await.unwrap().unwrap()
@@ -110,19 +111,19 @@ async fn stocks(workspace: &Workspace) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// How many movements there are.
+/// The number of movements.
 async fn movements(workspace: &Workspace) -> u64 {
     products(workspace).await.iter().map(|product| product.version.get()).sum()
 }
 
-async fn parked(workspace: &Workspace) -> Vec<Parked> {
-    all_parked(workspace, ParkedStatus::Open).await
+async fn parked(workspace: &Workspace) -> Vec<DeadLetter> {
+    all_parked(workspace, DeadLetterStatus::Open).await
 }
 
-/// What many producers send, and what it comes to.
+/// The messages of many producers, and the stock that they must lead to.
 struct Crowd {
-    /// Of each producer, its messages.
-    producers: Vec<Vec<Sent>>,
+    /// The messages of each producer.
+    producers: Vec<Vec<Record>>,
     stocks: BTreeMap<String, u64>,
     movements: u64,
     parked: usize,
@@ -131,8 +132,8 @@ struct Crowd {
 impl Crowd {
     const OPENING: u64 = 10_000;
 
-    /// Sixteen producers with 125 messages each, of which about a third came before; most can always be applied, and some
-    /// never, so that what they come to depends on no order.
+    /// Sixteen producers with 125 messages each. About a third of the messages are repeats. Each message can always
+    /// or never be applied, so the final stock does not depend on the order.
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let skus: Vec<String> = (0..20).map(|number| format!("S{number:02}")).collect();
@@ -143,7 +144,7 @@ impl Crowd {
             parked: 0,
         };
         for producer in 0..16 {
-            let mut sent: Vec<Sent> = Vec::new();
+            let mut sent: Vec<Record> = Vec::new();
             for number in 0..125 {
                 if number > 0 && dice.roll(10) < 3 {
                     sent.push(dice.pick(&sent).clone());
@@ -157,7 +158,7 @@ impl Crowd {
         crowd
     }
 
-    fn new_message(&mut self, dice: &mut Dice, skus: &[String], id: &str) -> Sent {
+    fn new_message(&mut self, dice: &mut Dice, skus: &[String], id: &str) -> Record {
         let sku: &String = dice.pick(skus);
         let quantity = 1 + dice.roll(9) as u64;
         let stock = self.stocks.get_mut(sku).unwrap();
@@ -179,14 +180,14 @@ impl Crowd {
         }
     }
 
-    /// The messages of all producers in this part of three.
-    fn part(&self, part: usize) -> Vec<Vec<Sent>> {
-        let third = |sent: &Vec<Sent>| sent.chunks(42).nth(part).unwrap_or_default().to_vec();
+    /// Each producer's messages in one of three parts.
+    fn part(&self, part: usize) -> Vec<Vec<Record>> {
+        let third = |sent: &Vec<Record>| sent.chunks(42).nth(part).unwrap_or_default().to_vec();
         self.producers.iter().map(third).collect()
     }
 }
 
-async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models_stock(
+async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stock(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -195,11 +196,11 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
         crowd.stocks.keys().map(|sku| delivery(sku, sku, Kind::Count, Crowd::OPENING)).collect();
     workspace.app.inventory().apply_all(&opening, None).await.unwrap();
     let broker = Broker::new(4);
-    // Somebody looks all the time: a stock below zero is no stock, and could not be read.
+    // A reader polls the products: a negative stock could not be read.
     let looking = {
         let workspace = workspace.another(&environment, &environment.another_wire(), PATIENCE);
         tokio::spawn(async move {
-            let mut times = tokio::time::interval(wait::PAUSE);
+            let mut times = tokio::time::interval(wait::POLL_INTERVAL);
             loop {
                 times.tick().await;
                 assert_eq!(stocks(&workspace).await.len(), 20);
@@ -216,7 +217,7 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
     };
     moved(100).await;
     let second = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), CROWDED),
+        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
         &broker,
         "shop",
     );
@@ -226,7 +227,7 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
     killed.signal("KILL");
     assert_eq!(killed.ended().await, None, "{}", killed.err());
     let late = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), CROWDED),
+        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
         &broker,
         "shop",
     );
@@ -241,13 +242,13 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
     let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
     assert_eq!(check_all(&workspace).await, expected);
     assert_eq!(parked(&workspace).await.len(), crowd.parked);
-    // Another group takes the whole topic once more, from its beginning.
+    // Another group reads the whole topic again.
     let again = Consumer::start(&workspace, &broker, "another");
     all_committed(&broker, "another").await;
     let tally = again.end().await;
     assert_eq!((tally.applied, tally.parked, tally.duplicates), (0, 0, 2_000));
     assert_eq!((check_all(&workspace).await, parked(&workspace).await.len()), (expected, crowd.parked));
-    let told: BTreeSet<_> = workspace
+    let groups: BTreeSet<_> = workspace
         .app
         .inventory()
         .list_progress(100, None)
@@ -257,7 +258,7 @@ async fn a_group_of_which_one_is_killed_and_others_join_late_comes_to_the_models
         .into_iter()
         .map(|one| one.group)
         .collect();
-    assert!(told.contains("another"), "{told:?}");
+    assert!(groups.contains("another"), "{groups:?}");
 }
 
 async fn messages_of_one_sku_share_transactions(environment: TestEnvironment) {
@@ -271,25 +272,28 @@ async fn messages_of_one_sku_share_transactions(environment: TestEnvironment) {
     all_committed(&broker, "shop").await;
     assert_eq!(consumer.end().await.applied, 500);
     let (writes, calls) = (environment.wire().count(WRITE), environment.wire().total());
-    // Thirty in one make 17; the first ones do not wait for more, and health is told beside.
+    // Thirty messages per transaction make 17 transactions. The first batches are smaller, and the health report
+    // adds calls.
     assert!(writes <= 60 && calls <= 120, "{writes} transactions, {calls} calls");
     assert_eq!(stocks(&workspace).await["HOT"], 9_501);
     let expected = Checked { products: 1, movements: 500, ..Checked::default() };
     assert_eq!(check_all(&workspace).await, expected);
 }
 
-async fn sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked(environment: TestEnvironment) {
+async fn concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become_dead_letters(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     workspace.app.inventory().apply_all(&[delivery("open", "HOT", Kind::Count, 100)], None).await.unwrap();
     let broker = Broker::new(1);
     let consumer = Consumer::start(
-        &workspace.another(&environment, &environment.another_wire(), CROWDED),
+        &workspace.another(&environment, &environment.another_wire(), UNDER_LOAD),
         &broker,
         "shop",
     );
     consumer.until("it has the partition", |tally| tally.partitions > 0).await;
     let selling = (0..15).map(|lane| {
-        let workspace = workspace.another(&environment, &environment.another_wire(), CROWDED);
+        let workspace = workspace.another(&environment, &environment.another_wire(), UNDER_LOAD);
         tokio::spawn(async move {
             let sale = |number| {
                 let sale = delivery(&format!("http{lane}-{number}"), "HOT", Kind::Sale, 1);
@@ -323,8 +327,8 @@ async fn sales_on_both_ways_at_once_leave_nothing_and_the_rest_parked(environmen
     assert!(waiting.iter().all(|parked| parked.reason.name == "insufficient-stock"));
 }
 
-/// Things that are no message, or none that can be applied, each with why.
-fn poison(id: usize) -> (Sent, &'static str) {
+/// A message that is invalid or cannot be applied, with the reason.
+fn poison(id: usize) -> (Record, &'static str) {
     let body: Value = json!({
         "schema": 1, "messageId": format!("poison{id}"), "sku": "A1", "kind": "SALE", "quantity": 1,
         "occurredAt": "2026-11-22T00:00:00Z",
@@ -345,15 +349,15 @@ fn poison(id: usize) -> (Sent, &'static str) {
     (("A1".to_owned(), value), reason)
 }
 
-async fn a_poison_message_stops_nothing_wherever_it_stands(environment: TestEnvironment) {
+async fn a_poison_message_stops_nothing_at_any_position(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(1);
     let mut sent = vec![message("open", "A1", Kind::Count, 1_000), message("m0-0", "A1", Kind::Return, 7)];
     let mut reasons = BTreeMap::new();
-    // Every kind of poison at every place among five good ones.
+    // Every kind of poison at every position among five good messages.
     for round in 0..36 {
         let (poison, reason) = poison(round);
-        let mut batch: Vec<Sent> =
+        let mut batch: Vec<Record> =
             (0..5).map(|number| message(&format!("g{round}-{number}"), "A1", Kind::Sale, 1)).collect();
         batch.insert(round / 6, poison);
         sent.extend(batch);
@@ -366,26 +370,26 @@ async fn a_poison_message_stops_nothing_wherever_it_stands(environment: TestEnvi
     assert_eq!((tally.applied, tally.parked, tally.duplicates), (182, 36, 0));
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
     let waiting = parked(&workspace).await;
-    let mut told = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for parked in &waiting {
-        *told.entry(parked.reason.name.clone()).or_insert(0) += 1;
+        *counts.entry(parked.reason.name.clone()).or_insert(0) += 1;
     }
-    assert_eq!(told, reasons);
-    // Each is kept whole, with its place.
+    assert_eq!(counts, reasons);
+    // Each dead letter keeps the whole record and its position.
     for parked in waiting {
         let place = usize::try_from(parked.source.offset.unwrap()).unwrap();
-        let (_, raw) = workspace.app.inventory().find_parked(parked.id).await.unwrap();
+        let (_, raw) = workspace.app.inventory().find_dead_letter(parked.id).await.unwrap();
         assert_eq!(raw, sent[place].1.clone().unwrap_or_default(), "{place}");
     }
 }
 
-async fn a_failing_store_is_waited_for_and_nothing_is_passed(environment: TestEnvironment) {
+async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(2);
     let skus: Vec<String> = (0..6).map(|number| format!("S{number}")).collect();
-    let mut sent: Vec<Sent> =
+    let mut sent: Vec<Record> =
         skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 1)).collect();
-    // Each sale finds the piece of the return before it, and no other order would do.
+    // Each sale needs the return before it, so only the original order works.
     for number in 0..40 {
         for sku in &skus {
             sent.push(message(&format!("{sku}-sale-{number}"), sku, Kind::Sale, 1));
@@ -413,23 +417,23 @@ async fn a_failing_store_is_waited_for_and_nothing_is_passed(environment: TestEn
         wire.next(WRITE, a_fault(&mut dice));
     }
     all_committed(&broker, "shop").await;
-    // A reply that was lost once the patience had ended makes a message that was applied known from before.
+    // If the reply is lost when the retries run out, the message was applied and is a duplicate at the next try.
     let tally = consumer.end().await;
     assert_eq!((tally.finished(), tally.parked, check_all(&workspace).await.movements), (all, 0, all));
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 1));
     assert_eq!((parked(&workspace).await, check_all(&workspace).await.differences), (vec![], vec![]));
 }
 
-async fn a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing(environment: TestEnvironment) {
+async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(2);
     let skus = ["A1", "B1", "C1", "D1"];
-    let mut sent: Vec<Sent> =
+    let mut sent: Vec<Record> =
         skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 500)).collect();
     sent.extend((0..400).map(|number| message(&format!("m{number}"), skus[number % 4], Kind::Sale, 1)));
     broker.send(vec![sent]);
     let wire = environment.another_wire();
-    // Some writes happen whose reply nobody hears, and some hang.
+    // Some writes succeed without a reply, and some hang.
     wire.times(3, WRITE, Fault::StatusAfterCommit(500));
     let first = Consumer::start(&workspace.another(&environment, &wire, PATIENCE), &broker, "shop");
     first.until("some are finished", |tally| tally.finished() > 8).await;
@@ -446,17 +450,17 @@ async fn a_consumer_that_is_broken_off_in_its_work_loses_and_doubles_nothing(env
     assert_eq!((check_all(&workspace).await, parked(&workspace).await), (expected, vec![]));
 }
 
-/// How many messages a consumer says it has finished.
+/// The number of messages that a consumer reports as finished.
 fn finished(report: &str) -> u64 {
     let count = report.strip_prefix("Finished ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-    count.unwrap_or_else(|| panic!("it does not say what it finished: {report}"))
+    count.unwrap_or_else(|| panic!("it does not report a number: {report}"))
 }
 
-async fn asked_to_end_it_finishes_commits_and_the_next_one_goes_on(environment: TestEnvironment) {
+async fn a_stopped_consumer_commits_its_work_and_the_next_one_continues(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(2);
     let skus: Vec<String> = (0..8).map(|number| format!("S{number}")).collect();
-    let mut sent: Vec<Sent> =
+    let mut sent: Vec<Record> =
         skus.iter().map(|sku| message(&format!("open-{sku}"), sku, Kind::Count, 1_000)).collect();
     sent.extend((0..1_600).map(|number| message(&format!("m{number}"), &skus[number % 8], Kind::Sale, 1)));
     broker.send(vec![sent]);
@@ -467,7 +471,7 @@ async fn asked_to_end_it_finishes_commits_and_the_next_one_goes_on(environment: 
     wait::within(LONG, look).await.expect("stocks move");
     first.signal("TERM");
     let first_report = first.succeeds().await;
-    assert!(first.err().contains("SIGTERM: finishing what runs"), "{}", first.err());
+    assert!(first.err().contains("SIGTERM: finishing running work"), "{}", first.err());
     let committed: i64 = broker.observer("shop").committed().values().sum();
     assert!(committed > 0, "what was finished is committed");
 
@@ -475,31 +479,31 @@ async fn asked_to_end_it_finishes_commits_and_the_next_one_goes_on(environment: 
     all_committed(&broker, "shop").await;
     next.signal("INT");
     let all = finished(&first_report) + finished(&next.succeeds().await);
-    // What was finished beyond an unfinished message is taken once more.
+    // Messages finished after an unfinished one are read again.
     let twice = all - 1_608;
     assert_eq!(u64::try_from(committed).unwrap() + twice, finished(&first_report), "{first_report}");
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 800));
     assert_eq!(check_all(&workspace).await, Checked { products: 8, movements: 1_608, ..Checked::default() });
 }
 
-async fn settings_that_cannot_be_are_refused_in_words(_: TestEnvironment) {
+async fn invalid_kafka_settings_are_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     let refused = async |set: &str, code: i32| {
         let words = ["consume", "--brokers", "127.0.0.1:1", "--group", "g", "--set", set];
         data.holdfast(&words).fails(code).await
     };
-    // Nothing that may be a secret is shown.
+    // No value is shown, because it may be a secret.
     let unknown = refused("sasl.pasword=s3cret-value", 1).await;
     assert!(unknown.contains("sasl.pasword") && !unknown.contains("s3cret-value"), "{unknown}");
     let ours = refused("enable.auto.commit=false", 2).await;
-    assert!(ours.contains("--set") && ours.contains("by Holdfast alone"), "{ours}");
+    assert!(ours.contains("--set") && ours.contains("Holdfast sets the brokers"), "{ours}");
     if !cfg!(feature = "kafka-tls") {
         let tls = refused("security.protocol=ssl", 1).await;
         assert!(tls.contains("--features kafka-tls"), "{tls}");
     }
 }
 
-async fn batches_in_every_compression_are_read(environment: TestEnvironment) {
+async fn batches_with_every_compression_are_read(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(1);
     let all = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -515,9 +519,7 @@ async fn batches_in_every_compression_are_read(environment: TestEnvironment) {
     assert_eq!(stocks(&workspace).await["A1"], 100);
 }
 
-async fn what_producers_put_around_json_is_left_out_and_other_formats_are_named(
-    environment: TestEnvironment,
-) {
+async fn framing_around_json_is_removed_and_other_formats_are_named(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(1);
     let json = |id: &str| {
@@ -550,9 +552,7 @@ async fn what_producers_put_around_json_is_left_out_and_other_formats_are_named(
     }
 }
 
-async fn of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_kept(
-    environment: TestEnvironment,
-) {
+async fn a_record_that_is_too_large_keeps_its_beginning_length_and_hash(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(1);
     let large = [b"{\"large\":\"", "x".repeat(3_000_000).as_bytes()].concat();
@@ -563,7 +563,7 @@ async fn of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_k
     assert_eq!((tally.applied, tally.parked, tally.again), (1, 1, 0), "it stops nothing");
     let kept = parked(&workspace).await.remove(0);
     assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
-    let (_, head) = workspace.app.inventory().find_parked(kept.id).await.unwrap();
+    let (_, head) = workspace.app.inventory().find_dead_letter(kept.id).await.unwrap();
     assert!(head.len() > 200_000 && large.starts_with(&head));
     let agent = workspace.agent().await;
     let retry =
@@ -572,9 +572,7 @@ async fn of_a_record_that_is_too_large_the_beginning_the_length_and_a_hash_are_k
     assert_eq!(refused["reason"]["name"], "too-large");
 }
 
-async fn a_topic_that_was_created_anew_is_noticed_before_anything_of_it_is_taken(
-    environment: TestEnvironment,
-) {
+async fn a_recreated_topic_is_detected_before_any_of_its_messages_is_applied(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let broker = Broker::new(1);
     broker.send(vec![vec![message("one", "A1", Kind::Count, 3)]]);
@@ -587,13 +585,13 @@ async fn a_topic_that_was_created_anew_is_noticed_before_anything_of_it_is_taken
     let words = error.to_string();
     assert!(words.contains("inventory-events") && words.contains("group shop"), "{words}");
     assert_eq!(stocks(&workspace).await, BTreeMap::new());
-    // Another group begins anew, and takes it.
+    // A new group starts at the beginning of the new topic.
     let consumer = Consumer::start(&workspace, &broker, "another");
     all_committed(&broker, "another").await;
     assert_eq!(consumer.end().await.applied, 1);
 }
 
-async fn a_broker_that_cannot_be_reached_is_named_once(_: TestEnvironment) {
+async fn an_unreachable_broker_is_reported_once(_: TestEnvironment) {
     let data = Data::new();
     let words = ["consume", "--brokers", "127.0.0.1:1", "--group", "g"];
     let often = ["--set", "reconnect.backoff.ms=10", "--set", "reconnect.backoff.max.ms=20"];

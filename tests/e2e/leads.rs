@@ -1,4 +1,4 @@
-//! Leads over the JSON API: what is created, changed, refused and kept in the history.
+//! Leads in the JSON API: creating, changing, refusing, and the history.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use serde_json::{Value, json};
@@ -11,18 +11,18 @@ use holdfast::base::identity::Role;
 pub fn all() -> Vec<Case> {
     cases![
         host: a_lead_is_created_read_changed_and_deleted,
-            a_lead_may_be_sent_back_as_it_came,
-            etags_stand_for_versions;
-        api: a_stale_change_is_answered_with_the_fresh_lead_and_what_happened,
+            a_lead_can_be_sent_back_as_it_was_read,
+            etags_are_versions;
+        api: a_stale_change_is_answered_with_the_current_lead_and_the_missed_changes,
             every_partial_change_of_every_stored_state_keeps_the_rules,
-            a_broken_rule_of_a_stale_change_is_a_conflict,
-            an_email_belongs_to_one_lead_in_any_case,
+            a_stale_change_that_breaks_a_rule_is_a_conflict,
+            an_email_belongs_to_one_lead_in_any_letter_case,
             a_post_with_an_idempotency_key_happens_once,
-            a_repeated_post_answers_as_before_although_the_lead_has_moved_on,
-            a_lead_that_is_out_in_an_order_is_not_deleted;
-        web: score_79_is_not_converted_and_80_is,
+            a_repeated_post_gets_its_first_answer_although_the_lead_has_changed,
+            an_assigned_lead_cannot_be_deleted;
+        web: a_lead_with_score_79_cannot_be_converted_and_with_80_it_can,
             a_converted_lead_is_reopened_by_an_administrator_with_a_reason,
-            the_history_names_each_field_old_and_new_and_outlives_the_lead
+            the_history_has_the_old_and_new_value_of_each_field_and_outlives_the_lead
     ]
 }
 
@@ -52,7 +52,7 @@ async fn a_lead_is_created_read_changed_and_deleted(environment: TestEnvironment
         (&changed["leadScore"], &changed["state"], &changed["version"]),
         (&json!(85), &Value::Null, &json!(2))
     );
-    assert_eq!(read(&agent, &lead).await, changed, "the answer is the thing as it now is");
+    assert_eq!(read(&agent, &lead).await, changed, "the answer is the current lead");
 
     let gone = agent.delete(&address(&lead)).header("if-match", "\"2\"").send().await.expect(204);
     assert!(gone.body.is_empty());
@@ -61,7 +61,9 @@ async fn a_lead_is_created_read_changed_and_deleted(environment: TestEnvironment
     create(&agent, &new_lead("Ann again", "ann@example.com")).await;
 }
 
-async fn a_stale_change_is_answered_with_the_fresh_lead_and_what_happened(environment: TestEnvironment) {
+async fn a_stale_change_is_answered_with_the_current_lead_and_the_missed_changes(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let (ann, bob) = (workspace.agent().await, workspace.program(Role::Administrator).await);
     let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
@@ -78,7 +80,7 @@ async fn a_stale_change_is_answered_with_the_fresh_lead_and_what_happened(enviro
     assert_eq!(deleted.json::<Value>()["fresh"], fresh);
 }
 
-async fn score_79_is_not_converted_and_80_is(environment: TestEnvironment) {
+async fn a_lead_with_score_79_cannot_be_converted_and_with_80_it_can(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let mut body = new_lead("Lead", "lead@example.com");
     body["leadScore"] = 79.into();
@@ -98,7 +100,7 @@ async fn score_79_is_not_converted_and_80_is(environment: TestEnvironment) {
     assert_eq!((&converted["status"], &converted["version"]), (&json!("CONVERTED"), &json!(3)));
 }
 
-/// What the rules say of a lead as it will stand, written down again and differently from the product.
+/// The rules, implemented a second time and differently: whether a change of a stored lead is allowed.
 fn allowed(stored: (&str, u64), change: (Option<&str>, Option<u64>)) -> bool {
     let (status, score) = (change.0.unwrap_or(stored.0), change.1.unwrap_or(stored.1));
     let leaves = stored.0 == "CONVERTED" && status != "CONVERTED";
@@ -147,15 +149,15 @@ async fn every_partial_change_of_every_stored_state_keeps_the_rules(environment:
     }
 }
 
-async fn a_broken_rule_of_a_stale_change_is_a_conflict(environment: TestEnvironment) {
+async fn a_stale_change_that_breaks_a_rule_is_a_conflict(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     change(&agent, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
-    // One that the transaction would refuse, and one that is refused before it.
+    // One change that the transaction would refuse, and one that is refused before it.
     change(&agent, &lead, 1, json!({ "status": "CONVERTED" })).await.expect(409);
     change(&agent, &lead, 1, json!({ "status": "CONVERTED", "leadScore": 10 })).await.expect(409);
     change(&agent, &lead, 2, json!({ "status": "CONVERTED", "leadScore": 10 })).await.expect(422);
-    // A taken address of a stale change: the person must see the truth first.
+    // A stale change with a taken address is a conflict: the client must see the current lead first.
     create(&agent, &new_lead("Other", "other@example.com")).await;
     change(&agent, &lead, 1, json!({ "email": "other@example.com" })).await.expect(409);
     change(&agent, &lead, 2, json!({ "email": "OTHER@example.com" })).await.expect(422);
@@ -187,7 +189,7 @@ async fn a_converted_lead_is_reopened_by_an_administrator_with_a_reason(environm
     assert_eq!((&entry["action"], &entry["reason"]), (&json!("REOPENED"), &request["reason"]));
 }
 
-async fn an_email_belongs_to_one_lead_in_any_case(environment: TestEnvironment) {
+async fn an_email_belongs_to_one_lead_in_any_letter_case(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let first = create(&agent, &new_lead("First", "same@example.com")).await;
     let problem: Value = agent
@@ -200,7 +202,7 @@ async fn an_email_belongs_to_one_lead_in_any_case(environment: TestEnvironment) 
     assert_eq!((&problem["rule"], &problem["field"]), (&json!("email-is-unique"), &json!("email")));
     let second = create(&agent, &new_lead("Second", "second@example.com")).await;
     change(&agent, &second, 1, json!({ "email": "Same@example.com" })).await.expect(422);
-    // The address is free again once its lead has moved to another, and a lead may respell its own.
+    // An address is free again when its lead has changed it, and a lead may change the letter case of its own address.
     change(&agent, &first, 1, json!({ "email": "moved@example.com" })).await.expect(200);
     change(&agent, &second, 1, json!({ "email": "Same@example.com" })).await.expect(200);
     change(&agent, &second, 2, json!({ "email": "same@example.com" })).await.expect(200);
@@ -222,7 +224,7 @@ async fn a_post_with_an_idempotency_key_happens_once(environment: TestEnvironmen
     let reused =
         agent.post("/api/leads").header("idempotency-key", "k-1").json(&different).send().await.expect(422);
     assert_eq!(reused.json::<Value>()["type"], "urn:holdfast:problem:idempotency-key-reused");
-    // Another account's key of the same name is another key.
+    // Another account may use the same key for another request.
     other.post("/api/leads").header("idempotency-key", "k-1").json(&different).send().await.expect(201);
     for bad in ["", " ", "a b", &"x".repeat(201)] {
         agent.post("/api/leads").header("idempotency-key", bad).json(&different).send().await.expect(400);
@@ -246,7 +248,7 @@ async fn a_post_with_an_idempotency_key_happens_once(environment: TestEnvironmen
     assert!(answers.iter().all(|answer| answer == &answers[0]), "all eight got the same lead");
 }
 
-async fn a_repeated_post_answers_as_before_although_the_lead_has_moved_on(environment: TestEnvironment) {
+async fn a_repeated_post_gets_its_first_answer_although_the_lead_has_changed(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
@@ -265,7 +267,7 @@ async fn a_repeated_post_answers_as_before_although_the_lead_has_moved_on(enviro
     let first = send().await;
     change(&agent, &lead, 2, json!({ "leadScore": 61 })).await.expect(200);
     assert_eq!(send().await, first);
-    // An instance that has seen nothing of the lead says the same.
+    // An instance that has not read the lead gives the same answer.
     let cold = workspace.another(&environment, &environment.another_wire(), PATIENCE).bearer(&token);
     let body = json!({ "version": 1, "leadScore": 60 });
     let again =
@@ -274,11 +276,11 @@ async fn a_repeated_post_answers_as_before_although_the_lead_has_moved_on(enviro
     assert_eq!(history(&agent, &lead).await.len(), 3);
 }
 
-async fn a_lead_that_is_out_in_an_order_is_not_deleted(environment: TestEnvironment) {
+async fn an_assigned_lead_cannot_be_deleted(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    // Orders are a later feature; what they leave on a lead is written as they will.
+    // Writes what an order would write.
     let key = format!("LEAD#{}", lead["id"].as_str().unwrap());
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let update = UpdateItemInput::builder().table_name(environment.table());
@@ -294,7 +296,9 @@ async fn a_lead_that_is_out_in_an_order_is_not_deleted(environment: TestEnvironm
     agent.delete(&address(&lead)).header("if-match", "\"2\"").send().await.expect(409);
 }
 
-async fn the_history_names_each_field_old_and_new_and_outlives_the_lead(environment: TestEnvironment) {
+async fn the_history_has_the_old_and_new_value_of_each_field_and_outlives_the_lead(
+    environment: TestEnvironment,
+) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Ann", "ann@example.com")).await;
     change(&agent, &lead, 1, json!({ "name": "Ann Lee", "state": "CA", "leadScore": 50 })).await.expect(200);
@@ -313,7 +317,7 @@ async fn the_history_names_each_field_old_and_new_and_outlives_the_lead(environm
     agent.get("/api/leads/019f0000-0000-7000-8000-000000000000/history").send().await.expect(404);
 }
 
-async fn a_lead_may_be_sent_back_as_it_came(environment: TestEnvironment) {
+async fn a_lead_can_be_sent_back_as_it_was_read(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let mut lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     lead["name"] = "Renamed".into();
@@ -325,7 +329,7 @@ async fn a_lead_may_be_sent_back_as_it_came(environment: TestEnvironment) {
     agent.patch(&address(&lead)).json(&json!({ "version": 2, "stock": "ASSIGNED" })).send().await.expect(422);
 }
 
-async fn etags_stand_for_versions(environment: TestEnvironment) {
+async fn etags_are_versions(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let path = address(&lead);

@@ -1,4 +1,4 @@
-//! What a page of a list costs: a bounded number of calls, whatever it lists.
+//! The cost of a page of each list: a bounded number of calls, whatever it lists.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::inventory_api::{event, send};
 use super::orders::{create as create_order, set_cap, stock};
-use super::stats::follow;
+use super::stats::process_stream;
 use crate::support::http::Client;
 use crate::support::workspace::{Workspace, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -20,19 +20,19 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         store: a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists,
-            what_is_sold_of_raffles_follows_in_lists_and_is_exact_on_their_pages;
+            sold_tickets_are_delayed_in_lists_and_exact_on_pages;
         embedded: every_list_is_in_the_table_of_costs,
             the_dashboard_reads_few_units,
-            a_large_order_costs_what_its_page_shows_and_its_previews_are_bounded
+            a_page_of_a_large_order_costs_what_it_shows_and_previews_are_bounded
     ]
 }
 
-/// How many things each list has.
+/// The number of records in each list.
 const THINGS: usize = 50;
-/// The most calls of a page.
+/// The largest number of calls for a page.
 const MOST: usize = 4;
 
-/// All lists of the product. `{…}` stands for the first thing of its kind.
+/// All lists of the product. `{…}` stands for the first record of its kind.
 const LISTS: [&str; 25] = [
     "/api/leads?limit=50",
     "/api/leads?limit=50&q=lead",
@@ -61,7 +61,7 @@ const LISTS: [&str; 25] = [
     "/api/tokens?limit=50",
 ];
 
-/// Routes that answer with one thing, with a form, with the cost of one step, or with what never grows.
+/// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
 const NO_LISTS: [&str; 52] = [
     "/",
     "/account",
@@ -117,7 +117,7 @@ const NO_LISTS: [&str; 52] = [
     "/sign-out",
 ];
 
-/// A path without its query and with one name for all captures.
+/// A path without its query, with the same name for all parameters.
 fn shape(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
@@ -127,7 +127,11 @@ async fn every_list_is_in_the_table_of_costs(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let known: BTreeSet<String> = LISTS.into_iter().chain(NO_LISTS).map(shape).collect();
     for route in workspace.routes.iter().filter(|route| route.method == http::Method::GET) {
-        assert!(known.contains(&shape(route.path)), "{}: is it a list? Say what it costs", route.path);
+        assert!(
+            known.contains(&shape(route.path)),
+            "{}: is this a list? Add it to LISTS or NO_LISTS",
+            route.path
+        );
     }
 }
 
@@ -144,8 +148,8 @@ async fn raffles(admin: &Client) -> Value {
     last
 }
 
-/// Fifty of everything, and the addresses of the first of each kind.
-async fn furnish(
+/// Creates fifty records of every kind and returns the addresses of the first ones.
+async fn create_records(
     environment: &TestEnvironment,
     workspace: &Workspace,
     admin: &Client,
@@ -158,7 +162,7 @@ async fn furnish(
     }
     let raffle = raffles(admin).await;
     let lead = create(admin, &new_lead("Lead 0", "lead0@example.com")).await;
-    // Every rule answers this once.
+    // Each rule answers this once.
     change(admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
     set_cap(workspace, "CA", 100).await;
     stock(workspace, "CA", 60).await;
@@ -166,7 +170,7 @@ async fn furnish(
     for _ in 0..THINGS {
         order = Some(create_order(workspace, &["CA"], Some(1)).await.unwrap().order);
     }
-    // Each product is counted, and then more of it is sold than there is.
+    // Each product is counted, and then more than its stock is sold.
     let messages = (0..2 * THINGS).map(|number| {
         let kind = if number < THINGS { "COUNT" } else { "SALE" };
         event(&format!("m{number}"), &format!("P{:02}", number % THINGS), kind, number as u64 + 1)
@@ -184,7 +188,7 @@ async fn furnish(
         .collect();
     workspace.app.inventory().report_progress(&progress).await.unwrap();
     spoil_leads(environment, admin).await;
-    follow(environment, workspace).await;
+    process_stream(environment, workspace).await;
     vec![
         ("{lead}", lead["id"].as_str().unwrap().to_owned()),
         ("{raffle}", raffle["id"].as_str().unwrap().to_owned()),
@@ -193,7 +197,7 @@ async fn furnish(
     ]
 }
 
-/// Leads with changes that the stream cannot count, which become dead letters.
+/// Changes leads so that the stream cannot count them, which makes dead letters.
 async fn spoil_leads(environment: &TestEnvironment, admin: &Client) {
     for number in 0..THINGS {
         let lead = create(admin, &new_lead("Lead", &format!("gone{number}@example.com"))).await;
@@ -205,33 +209,33 @@ async fn spoil_leads(environment: &TestEnvironment, admin: &Client) {
 async fn a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.session(Role::Administrator, "Ann").await.always("origin", "http://holdfast.test");
-    let names = furnish(&environment, &workspace, &admin).await;
-    let mut dear = Vec::new();
+    let names = create_records(&environment, &workspace, &admin).await;
+    let mut too_costly = Vec::new();
     for path in LISTS {
         let path = names.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, id));
-        // Who asks is checked at most once in ten seconds.
+        // A request is authenticated at most once in ten seconds.
         admin.get("/api/me").send().await.expect(200);
         environment.wire().reset();
         let answer = admin.get(&path).send().await.expect(200);
         let calls = environment.wire().total();
         assert_eq!(environment.wire().scans(), 0, "{path}");
         if calls > MOST {
-            dear.push(format!("{path} takes {calls} calls"));
+            too_costly.push(format!("{path} takes {calls} calls"));
         }
         if path.starts_with("/api/") {
             let page: Value = answer.json();
             assert!(page["items"].is_array() && page.get("next").is_some(), "{path}: {page}");
         }
     }
-    assert_eq!(dear, Vec::<String>::new());
+    assert_eq!(too_costly, Vec::<String>::new());
     for path in
         ["/api/raffles?limit=50", "/api/automation/dead-letters?limit=50", "/api/automation/runs?limit=50"]
     {
         let page: Value = admin.get(path).send().await.expect(200).json();
-        assert_eq!(page["items"].as_array().unwrap().len(), THINGS, "{path} is full");
+        assert_eq!(page["items"].as_array().unwrap().len(), THINGS, "{path} is a full page");
     }
     let rules = admin.get("/automation/rules").send().await.expect(200).text().to_owned();
-    assert_eq!(rules.matches("last run:").count(), THINGS, "each rule with its last run");
+    assert_eq!(rules.matches("last run:").count(), THINGS, "each rule shows its last run");
     let first: Value = admin.get("/api/inventory/consumers?limit=50").send().await.expect(200).json();
     let next = format!("/api/inventory/consumers?limit=50&cursor={}", first["next"].as_str().unwrap());
     let rest: Value = admin.get(&next).send().await.expect(200).json();
@@ -239,7 +243,7 @@ async fn a_page_of_fifty_costs_at_most_four_calls_whatever_it_lists(environment:
     assert_eq!((partitions(&first), partitions(&rest), &rest["next"]), (50, 10, &Value::Null));
 }
 
-async fn what_is_sold_of_raffles_follows_in_lists_and_is_exact_on_their_pages(environment: TestEnvironment) {
+async fn sold_tickets_are_delayed_in_lists_and_exact_on_pages(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let raffle = json!({ "title": "One", "prize": "A prize", "tickets": 40, "limitPerPerson": 40 });
@@ -256,20 +260,20 @@ async fn what_is_sold_of_raffles_follows_in_lists_and_is_exact_on_their_pages(en
     let exact: Value = admin.get(&address).send().await.expect(200).json();
     assert_eq!((&exact["sold"], exact.get("asOf")), (&json!(12), None));
     let late = listed().await;
-    assert_eq!(late["mine"].as_array().unwrap().len(), 12, "one's own tickets are exact everywhere");
+    assert_eq!(late["mine"].as_array().unwrap().len(), 12, "the caller's tickets are exact everywhere");
     assert!(late["asOf"].is_string(), "{late}");
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let now = listed().await;
     assert_eq!((&now["sold"], &now["version"]), (&exact["sold"], &exact["version"]));
 
-    // Counts that are wrong are put right.
+    // A recount corrects wrong counts.
     super::dead_letters::drop_item(
         &environment,
         &format!("RAFFLE#{}", raffle["id"].as_str().unwrap()),
         "SOLD",
     )
     .await;
-    assert_eq!(listed().await["sold"], 12, "what is not counted is read");
+    assert_eq!(listed().await["sold"], 12, "a raffle without counts is read");
     assert_eq!(workspace.app.raffles().recount_sold().await.unwrap(), 1);
     assert_eq!(listed().await["sold"], 12);
     assert!(listed().await["asOf"].is_string());
@@ -287,18 +291,19 @@ async fn the_dashboard_reads_few_units(environment: TestEnvironment) {
     for _ in 0..10 {
         create_order(&workspace, &["CA"], Some(1)).await.unwrap();
     }
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     agent.get("/").send().await.expect(200);
     let few = *units.lock().unwrap();
     stock(&workspace, "NY", 200).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     agent.get("/").send().await.expect(200);
     let units = *units.lock().unwrap();
-    // One for the statistics, one for each of 14 days, one for each cap and the default, and the newest orders.
+    // One unit for the statistics, one for each of 14 days, one for each cap and the default, and the newest
+    // orders.
     assert!(units <= 80.0 && units <= few + 1.0, "{few}, then {units}");
 }
 
-async fn a_large_order_costs_what_its_page_shows_and_its_previews_are_bounded(environment: TestEnvironment) {
+async fn a_page_of_a_large_order_costs_what_it_shows_and_previews_are_bounded(environment: TestEnvironment) {
     let report: Arc<Mutex<(u32, f64)>> = Arc::default();
     let heard = report.clone();
     let workspace = Workspace::open(&environment).await;
@@ -324,6 +329,6 @@ async fn a_large_order_costs_what_its_page_shows_and_its_previews_are_bounded(en
     let shown: Value = answer.json();
     assert_eq!(shown["leads"].as_array().unwrap().len(), 100);
     assert!(shown["leadsNext"].is_string() && answer.body.len() < 100_000, "{} bytes", answer.body.len());
-    // The order, its parts, a hundred leads, and what the order says of them.
+    // The order, its parts, a hundred leads, and the order's data about them.
     assert!(calls <= 4 && units <= 130.0, "{calls} calls, {units} units");
 }

@@ -1,4 +1,4 @@
-//! Lists and search: what is found, in which order, page by page, and how many calls it costs.
+//! Lists and search: what they find, their order, pages, and cost in calls.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,8 @@ pub fn all() -> Vec<Case> {
         api: lists_filter_sort_and_page_by_cursor,
             a_search_finds_leads_by_the_beginnings_of_their_words,
             a_search_combines_with_filters_and_pages_without_repeating;
-        web: a_lead_just_saved_is_found_at_once_and_an_old_name_no_longer;
-        store: calls_are_counted_and_do_not_grow_with_the_table
+        web: a_saved_lead_is_found_at_once_and_not_by_its_old_name;
+        store: the_cost_of_requests_does_not_grow_with_the_table
     ]
 }
 
@@ -68,7 +68,7 @@ async fn lists_filter_sort_and_page_by_cursor(environment: TestEnvironment) {
     assert_eq!(listed("&sort=score").await, by_score(newest.clone()));
     assert_eq!(listed("&sort=score&state=CA").await, by_score(only(&|n| n % 2 == 0)));
     assert_eq!(listed("&sort=score&status=PROSPECT&state=CA").await, by_score(only(&|n| n % 6 == 0)));
-    // A page that holds exactly the rest names no next page.
+    // A page with exactly the remaining leads has no next page.
     let page: Value = agent.get("/api/leads?limit=12").send().await.expect(200).json();
     assert_eq!(page["next"], Value::Null);
     let page: Value = agent.get("/api/leads?limit=5").send().await.expect(200).json();
@@ -119,11 +119,11 @@ async fn a_search_finds_leads_by_the_beginnings_of_their_words(environment: Test
     }
     assert_eq!(found(&"é".repeat(200)).await.len(), 0);
     assert_eq!(found(&"a ".repeat(100)).await.len(), 2);
-    assert_eq!(found(" \u{301} ").await.len(), 3, "no word at all is no search");
+    assert_eq!(found(" \u{301} ").await.len(), 3, "a search without words lists everything");
     agent.get(&search(&"x".repeat(201))).send().await.expect(422);
 }
 
-async fn a_lead_just_saved_is_found_at_once_and_an_old_name_no_longer(environment: TestEnvironment) {
+async fn a_saved_lead_is_found_at_once_and_not_by_its_old_name(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let lead = create(&agent, &new_lead("Zelda Quick", "zelda@example.com")).await;
     assert_eq!(names(&agent, &search("zel qui")).await.len(), 1);
@@ -162,8 +162,8 @@ async fn a_search_combines_with_filters_and_pages_without_repeating(environment:
     assert_eq!(found("q=7").await, 1);
 }
 
-/// What one request costs, in calls. The first of each is the token.
-async fn calls_are_counted_and_do_not_grow_with_the_table(environment: TestEnvironment) {
+/// The cost of requests in calls. The first call of each one reads the token.
+async fn the_cost_of_requests_does_not_grow_with_the_table(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
@@ -174,7 +174,7 @@ async fn calls_are_counted_and_do_not_grow_with_the_table(environment: TestEnvir
     let small = costs(&environment, &agent, "small").await;
     crowd(&environment).await;
     let large = costs(&environment, &agent, "large").await;
-    assert_eq!(small, large, "a call more because the table is larger");
+    assert_eq!(small, large, "more calls because the table is larger");
     for (what, calls) in small {
         let most = match what {
             "update" | "create" => 1,
@@ -221,8 +221,8 @@ async fn costs(environment: &TestEnvironment, agent: &Client, name: &str) -> Vec
     costs
 }
 
-/// Puts many leads into the table, with what two of the lists and search read of them, past the product: twenty thousand
-/// creations would take longer than all other cases.
+/// Puts many leads into the table, with the items of two lists and of the search, without the application: creating
+/// twenty thousand would take longer than all other cases.
 async fn crowd(environment: &TestEnvironment) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let text = |text: String| AttributeValue::S(text);
@@ -260,5 +260,5 @@ async fn crowd(environment: &TestEnvironment) {
             [lead, word]
         })
         .collect();
-    environment.pour(items).await;
+    environment.insert_items(items).await;
 }

@@ -1,4 +1,4 @@
-//! How often a password may be guessed, from where, and what owners notice of strangers who guess.
+//! Limits on guessing passwords, by network and by account, and how owners stay able to sign in.
 
 use futures_util::future::join_all;
 use holdfast::accounts::hashing::Limits;
@@ -20,16 +20,16 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: sixty_four_guesses_at_once_from_one_network_count_sixty_four,
-            a_right_password_gives_its_attempt_back_and_a_wrong_one_expires,
-            strangers_who_guess_lock_no_owner_out,
-            strangers_who_guess_keep_nobody_from_changing_a_password;
-        app: a_network_of_ipv6_is_limited_as_one,
-            a_header_is_believed_only_of_a_trusted_proxy;
-        embedded: a_full_queue_answers_at_once_and_asks_nothing_of_the_store,
-            what_did_not_come_through_the_proxy_is_refused,
-            the_server_limits_by_the_peer_and_no_header_changes_it;
-        dynamodb: the_function_limits_by_the_source_address_and_no_header_changes_it
+        store: concurrent_guesses_from_one_network_are_all_counted_and_limited,
+            a_right_password_uses_no_attempt_and_a_wrong_one_expires,
+            guesses_by_strangers_do_not_lock_out_the_owner,
+            guesses_by_strangers_do_not_prevent_a_password_change;
+        app: an_ipv6_network_is_limited_as_a_whole,
+            forwarded_headers_are_read_only_from_trusted_proxies;
+        embedded: a_full_queue_answers_at_once_without_the_store,
+            a_request_that_bypasses_the_proxy_is_refused,
+            the_server_limits_by_peer_address_and_ignores_headers;
+        dynamodb: the_function_limits_by_source_address_and_ignores_headers
     ]
 }
 
@@ -46,7 +46,7 @@ async fn sign_in(client: &Client, email: &str, password: &str) -> Response {
     client.post("/sign-in").form(&[("email", email), ("password", password)]).send().await
 }
 
-/// What is counted for a network: the attempts, and the second in which they are forgotten.
+/// The count of a network: the attempts, and the second at which the count expires.
 async fn counted(workspace: &Workspace, network: &str) -> Option<(i64, i64)> {
     let key = Key::new(format!("ATTEMPTS#NETWORK#{network}"), "ATTEMPTS");
     let item: Item = workspace.app.dynamo.get(&key).await.unwrap()?;
@@ -58,7 +58,7 @@ async fn attempts(workspace: &Workspace, network: &str) -> Option<i64> {
     counted(workspace, network).await.map(|(count, _)| count)
 }
 
-async fn sixty_four_guesses_at_once_from_one_network_count_sixty_four(environment: TestEnvironment) {
+async fn concurrent_guesses_from_one_network_are_all_counted_and_limited(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let guess = |number: u32| {
         let client = workspace.visitor_from("203.0.113.7");
@@ -80,14 +80,14 @@ async fn sixty_four_guesses_at_once_from_one_network_count_sixty_four(environmen
     assert!((780..=900).contains(&wait), "{wait}");
     let text = refused.text();
     assert!(text.contains("from your network. Wait 1") && text.contains("ann@holdfast.test"), "{text}");
-    // Another network, and one that no host names, are not concerned.
+    // Another network, and a request without a peer address, are not affected.
     sign_in(&workspace.visitor_from("203.0.113.8"), "ann@holdfast.test", WRONG).await.expect(422);
     sign_in(&workspace.visitor().always("sec-fetch-site", "same-origin"), "ann@holdfast.test", WRONG)
         .await
         .expect(422);
 }
 
-async fn a_right_password_gives_its_attempt_back_and_a_wrong_one_expires(environment: TestEnvironment) {
+async fn a_right_password_uses_no_attempt_and_a_wrong_one_expires(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     let stranger = workspace.visitor_from("203.0.113.7");
@@ -102,7 +102,7 @@ async fn a_right_password_gives_its_attempt_back_and_a_wrong_one_expires(environ
     let form = [("name", "Pat"), ("email", "pat@holdfast.test"), ("password", PASSWORD)];
     stranger.post("/sign-up").form(&form).send().await.expect(303);
     assert_eq!(counted(&workspace, "203.0.113.7").await, Some((1, until)));
-    // A quarter of an hour later the window is another one.
+    // 15 minutes later a new window has started.
     let later = Clock::from_fn(|| Timestamp::now() + SignedDuration::from_mins(15));
     let after = workspace.with_clock(later);
     sign_in(&after.visitor_from("203.0.113.7"), "ann@holdfast.test", WRONG).await.expect(422);
@@ -110,7 +110,7 @@ async fn a_right_password_gives_its_attempt_back_and_a_wrong_one_expires(environ
     assert!(count == 1 && next > until, "{count}");
 }
 
-/// Uses up what an email address admits, as strangers on many networks.
+/// Uses up the attempts for an email address, from many networks.
 async fn guess_until_refused(workspace: &Workspace, email: &str) {
     for number in 0..10 {
         let stranger = workspace.visitor_from(&format!("198.51.100.{number}"));
@@ -120,7 +120,7 @@ async fn guess_until_refused(workspace: &Workspace, email: &str) {
     assert!(refused.text().contains("for this email address. Wait 15 minutes"), "{}", refused.text());
 }
 
-async fn strangers_who_guess_lock_no_owner_out(environment: TestEnvironment) {
+async fn guesses_by_strangers_do_not_lock_out_the_owner(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     for email in ["ann@holdfast.test", "bob@holdfast.test"] {
         with_password(&workspace, email).await;
@@ -129,7 +129,7 @@ async fn strangers_who_guess_lock_no_owner_out(environment: TestEnvironment) {
     sign_in(&ann, "ann@holdfast.test", PASSWORD).await.expect(303);
     sign_in(&bob, "bob@holdfast.test", PASSWORD).await.expect(303);
     guess_until_refused(&workspace, "ann@holdfast.test").await;
-    // Ann's browser is known, and its attempts are its own: ten.
+    // Ann's browser is known and has its own ten attempts.
     for _ in 0..9 {
         sign_in(&ann, "ann@holdfast.test", WRONG).await.expect(422);
     }
@@ -141,7 +141,7 @@ async fn strangers_who_guess_lock_no_owner_out(environment: TestEnvironment) {
     }
     let own = sign_in(&ann, "ann@holdfast.test", PASSWORD).await.expect(429);
     assert!(own.text().contains("in this browser. Wait 15 minutes"), "{}", own.text());
-    // Bob's browser is a stranger to Ann's account, and so is one whose cookie was changed by a letter.
+    // For Ann's account, Bob's browser is unknown, and so is a browser with a modified cookie.
     sign_in(&bob, "ann@holdfast.test", PASSWORD).await.expect(429);
     let device = bob.cookie("holdfast-device").expect("the device is known");
     let forged =
@@ -149,7 +149,7 @@ async fn strangers_who_guess_lock_no_owner_out(environment: TestEnvironment) {
     sign_in(&forged, "ann@holdfast.test", PASSWORD).await.expect(429);
 }
 
-async fn strangers_who_guess_keep_nobody_from_changing_a_password(environment: TestEnvironment) {
+async fn guesses_by_strangers_do_not_prevent_a_password_change(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     let ann = workspace.visitor_from("203.0.113.1");
@@ -172,7 +172,7 @@ async fn strangers_who_guess_keep_nobody_from_changing_a_password(environment: T
     assert!(!refused.header("retry-after").is_empty());
 }
 
-async fn a_network_of_ipv6_is_limited_as_one(environment: TestEnvironment) {
+async fn an_ipv6_network_is_limited_as_a_whole(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     for address in ["2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:db8:1:3::1"] {
         sign_in(&workspace.visitor_from(address), "ann@holdfast.test", WRONG).await.expect(422);
@@ -183,7 +183,7 @@ async fn a_network_of_ipv6_is_limited_as_one(environment: TestEnvironment) {
     assert_eq!(attempts(&workspace, "203.0.113.7").await, Some(1));
 }
 
-async fn a_header_is_believed_only_of_a_trusted_proxy(environment: TestEnvironment) {
+async fn forwarded_headers_are_read_only_from_trusted_proxies(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let guess = async |workspace: &Workspace, forwarded: &str| {
         let client = workspace.visitor_from("192.0.2.1").always("x-forwarded-for", forwarded);
@@ -203,12 +203,12 @@ async fn a_header_is_believed_only_of_a_trusted_proxy(environment: TestEnvironme
     assert_eq!((attempts(&behind, "10.0.0.1").await, attempts(&behind, "10.0.0.2").await), (None, None));
 }
 
-async fn a_full_queue_answers_at_once_and_asks_nothing_of_the_store(environment: TestEnvironment) {
+async fn a_full_queue_answers_at_once_without_the_store(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     with_password(&workspace, "ann@holdfast.test").await;
     let owner = workspace.visitor_from("203.0.113.1");
     sign_in(&owner, "ann@holdfast.test", PASSWORD).await.expect(303);
-    // Hashing goes no further than the case lets it.
+    // Hashing proceeds only when the case allows it.
     let (begun, mut hashing) = mpsc::unbounded_channel();
     let blocking = BlockingPool::by(move |work| drop(begun.send(work)));
     let workspace = workspace.with_hashing(Limits { at_once: 1, waiting: 1 }, blocking);
@@ -223,7 +223,7 @@ async fn a_full_queue_answers_at_once_and_asks_nothing_of_the_store(environment:
     assert_eq!(refused.header("retry-after"), "2");
     let text = refused.text();
     assert!(text.contains("Too many people are signing in") && text.contains("ann@holdfast.test"), "{text}");
-    // The owner's browser is known and finds a place all the same.
+    // The owner's browser is known and still gets a place in the queue.
     let cookie = format!("holdfast-device={}", owner.cookie("holdfast-device").unwrap());
     let known = ask(workspace.visitor_from("203.0.113.1").always("cookie", &cookie));
     work();
@@ -233,7 +233,7 @@ async fn a_full_queue_answers_at_once_and_asks_nothing_of_the_store(environment:
     known.await.unwrap().expect(303);
 }
 
-async fn what_did_not_come_through_the_proxy_is_refused(environment: TestEnvironment) {
+async fn a_request_that_bypasses_the_proxy_is_refused(environment: TestEnvironment) {
     let [current, previous] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
     let key = |text: &str| text.parse::<OriginKey>().unwrap();
     let keys = OriginKeys::fixed(OriginKeyPair::new(key(current), Some(key(previous))));
@@ -261,7 +261,8 @@ async fn what_did_not_come_through_the_proxy_is_refused(environment: TestEnviron
     }
 }
 
-/// Guesses at so many email addresses with headers that name another client each time, and gives back what was answered.
+/// Guesses passwords for this many email addresses, with another forged client address each time. Returns the last
+/// status.
 async fn guess_with_forged_headers(client: &Client, number: u32) -> u16 {
     let form = [("email", format!("user-{number}@holdfast.test")), ("password", WRONG.to_owned())];
     let forged = format!("10.0.{}.{}", number / 256, number % 256);
@@ -272,7 +273,7 @@ async fn guess_with_forged_headers(client: &Client, number: u32) -> u16 {
     asked.form(&form).send().await.status.as_u16()
 }
 
-async fn the_server_limits_by_the_peer_and_no_header_changes_it(_: TestEnvironment) {
+async fn the_server_limits_by_peer_address_and_ignores_headers(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let visitor = server.visitor();
@@ -283,13 +284,13 @@ async fn the_server_limits_by_the_peer_and_no_header_changes_it(_: TestEnvironme
     drop(server);
 }
 
-async fn the_function_limits_by_the_source_address_and_no_header_changes_it(environment: TestEnvironment) {
+async fn the_function_limits_by_source_address_and_ignores_headers(environment: TestEnvironment) {
     let (workspace, lambda) = bootstrap(&environment).await;
     let mut guess = at(event("post-form"), "/sign-in");
     guess["isBase64Encoded"] = false.into();
     guess["body"] = format!("email=ann%40holdfast.test&password={}", WRONG.replace(' ', "+")).into();
     assert_eq!(guess["requestContext"]["http"]["sourceIp"], "203.0.113.24");
-    // API Gateway appends the source address to what the client sent.
+    // API Gateway appends the source address to the client's header.
     for (number, sent) in
         ["203.0.113.24", "10.0.0.1, 203.0.113.24", "10.0.0.2, 203.0.113.24"].iter().enumerate()
     {

@@ -1,8 +1,8 @@
 //! Every case of the product, in one test binary.
 //!
-//! A file beside this one holds the cases of one feature and lists them in `pub fn all()`. A
-//! case left off that list is dead code, which the compiler reports, and a file left off the list
-//! below is found by a case of the harness itself. `cargo test -- --list` names them all.
+//! A file beside this one holds the cases of one feature and lists them in `pub fn all()`. The compiler reports a
+//! case that is not listed as dead code, and a case of the harness reports a file that is not listed below. `cargo
+//! test -- --list` prints all names.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,6 +21,7 @@ mod browser;
 mod dead_letters;
 mod deadlines;
 mod deployment;
+mod documents;
 mod engine;
 mod faults;
 mod harness;
@@ -62,10 +63,10 @@ mod upgrades;
 
 use std::process::ExitCode;
 
-/// The modules beside this file, each with the cases that it lists.
+/// The modules beside this file, each with its cases.
 macro_rules! modules {
     ($($module:ident),* $(,)?) => {
-        /// The names of the modules whose cases are told.
+        /// The names of the modules whose cases run.
         pub const MODULES: &[&str] = &[$(stringify!($module)),*];
 
         fn main() -> ExitCode {
@@ -86,6 +87,7 @@ modules![
     deadlines,
     dead_letters,
     deployment,
+    documents,
     engine,
     faults,
     harness,

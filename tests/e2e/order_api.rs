@@ -18,16 +18,16 @@ use crate::support::{Case, Entry, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: an_export_goes_on_part_by_part_and_runs_no_formula;
-        api: a_key_makes_one_order_of_many_requests,
-            a_cap_is_set_at_the_version_that_was_seen;
+        host: an_export_continues_part_by_part_and_escapes_formulas;
+        api: many_requests_with_one_key_create_one_order,
+            setting_a_cap_needs_the_current_version;
         web: an_order_is_created_fulfilled_and_found_in_lists,
             a_confirmed_preview_takes_its_leads_or_shows_the_new_ones,
-            nothing_to_give_says_why_state_by_state_and_makes_no_order,
+            an_order_without_available_leads_explains_each_state_and_is_not_created,
             a_lead_is_released_with_a_reason_and_a_version,
-            lists_of_orders_go_on_by_cursor_and_look_through_many,
-            bad_orders_and_caps_are_refused_by_field_and_nothing_is_written;
-        embedded: days_of_an_export_are_new_yorks_also_when_clocks_change
+            lists_of_orders_continue_by_cursor_and_search_many,
+            bad_orders_and_caps_are_refused_by_field_and_write_nothing;
+        embedded: the_days_of_an_export_follow_new_york_through_clock_changes
     ]
 }
 
@@ -64,7 +64,7 @@ async fn an_order_is_created_fulfilled_and_found_in_lists(environment: TestEnvir
     let made = agent.post("/api/orders").json(&acme(&["NY"], 2)).send().await.expect(201);
     let order: Value = made.json();
     assert_eq!((made.header("location"), made.header("etag")), (path(&order).as_str(), "\"1\""));
-    assert_eq!(names(&order["leads"]), ["Lead 0", "Lead 1"], "the oldest");
+    assert_eq!(names(&order["leads"]), ["Lead 0", "Lead 1"], "the oldest leads");
     assert_eq!(order["given"][0]["given"], 2);
 
     let read = agent.get(&path(&order)).send().await.expect(200);
@@ -124,7 +124,7 @@ async fn a_confirmed_preview_takes_its_leads_or_shows_the_new_ones(environment: 
     assert_eq!(names(&order(&agent, &body).await["leads"]), ["Lead 1", "Lead 2"]);
 }
 
-async fn a_key_makes_one_order_of_many_requests(environment: TestEnvironment) {
+async fn many_requests_with_one_key_create_one_order(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 4).await;
     let agent = workspace.agent().await;
@@ -139,7 +139,7 @@ async fn a_key_makes_one_order_of_many_requests(environment: TestEnvironment) {
     assert_eq!(listed(&agent, "").await.len(), 1);
 }
 
-async fn a_cap_is_set_at_the_version_that_was_seen(environment: TestEnvironment) {
+async fn setting_a_cap_needs_the_current_version(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let caps: Value = agent.get("/api/leads/caps").send().await.expect(200).json();
@@ -159,7 +159,9 @@ async fn a_cap_is_set_at_the_version_that_was_seen(environment: TestEnvironment)
     assert_eq!((&stats["out"][0]["cap"], &stats["out"][0]["out"]), (&json!(7), &json!(0)));
 }
 
-async fn nothing_to_give_says_why_state_by_state_and_makes_no_order(environment: TestEnvironment) {
+async fn an_order_without_available_leads_explains_each_state_and_is_not_created(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 1).await;
     let agent = workspace.agent().await;
@@ -195,7 +197,7 @@ async fn a_lead_is_released_with_a_reason_and_a_version(environment: TestEnviron
     assert_eq!(gone["rule"], "not-in-order");
 }
 
-async fn lists_of_orders_go_on_by_cursor_and_look_through_many(environment: TestEnvironment) {
+async fn lists_of_orders_continue_by_cursor_and_search_many(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 7).await;
     let agent = workspace.agent().await;
@@ -230,7 +232,7 @@ fn assert_refused(answer: &Response, field: &str, sent: &str) {
     assert!(problem.to_string().contains(field), "{sent}: {field} is not named: {problem}");
 }
 
-async fn bad_orders_and_caps_are_refused_by_field_and_nothing_is_written(environment: TestEnvironment) {
+async fn bad_orders_and_caps_are_refused_by_field_and_write_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let before = environment.wire().count("TransactWriteItems");
@@ -314,7 +316,7 @@ async fn fulfilled(client: &Client, body: &Value) -> Value {
     order
 }
 
-async fn an_export_goes_on_part_by_part_and_runs_no_formula(environment: TestEnvironment) {
+async fn an_export_continues_part_by_part_and_escapes_formulas(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let formula = json!({ "name": "=HYPERLINK(\"x\")", "email": "x@example.com", "state": "NY" });
@@ -334,7 +336,7 @@ async fn an_export_goes_on_part_by_part_and_runs_no_formula(environment: TestEnv
     assert_eq!(text.lines().count(), 10);
     assert!(text.contains("\"'=HYPERLINK(\"\"x\"\")\"") && text.contains("\"Café, Inc.\""), "{text}");
 
-    // The same in parts of an order or two.
+    // The same export in parts of one or two orders.
     let (mut parts, mut cursor) = (String::new(), None);
     let mut count = 0;
     loop {
@@ -356,11 +358,11 @@ async fn an_export_goes_on_part_by_part_and_runs_no_formula(environment: TestEnv
     let first = workspace.app.orders().export_part_within(&Period::default(), None, 400).await.unwrap();
     let next = format!("/api/orders/export/csv?cursor={}", first.next.unwrap());
     let rest = agent.get(&next).send().await.expect(200);
-    assert!(!rest.text().contains("customerName"), "the header stands in the first part alone");
+    assert!(!rest.text().contains("customerName"), "only the first part has the header");
     workspace.program(Role::Participant).await.get("/api/orders/export/csv").send().await.expect(403);
 }
 
-async fn days_of_an_export_are_new_yorks_also_when_clocks_change(environment: TestEnvironment) {
+async fn the_days_of_an_export_follow_new_york_through_clock_changes(environment: TestEnvironment) {
     let (workspace, now) = at_times(&Workspace::open(&environment).await);
     stock(&workspace, "NY", 8).await;
     let agent = workspace.agent().await;

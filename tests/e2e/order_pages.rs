@@ -1,4 +1,4 @@
-//! The pages of orders: what a form's preview shows is what it takes, and the loser of a race goes on with one click.
+//! The pages of orders: an order takes the leads of its preview, and the loser of a race continues with one click.
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -12,15 +12,15 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         web: a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones,
-            a_form_that_is_sent_twice_makes_one_order,
-            a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click,
-            a_cap_that_somebody_set_meanwhile_is_set_on_top,
-            without_javascript_an_order_is_made_fulfilled_and_deleted,
-            what_is_wrong_with_an_order_stands_beside_its_field,
-            a_lead_is_released_from_its_order_with_words_for_other,
-            a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page,
+            a_form_sent_twice_makes_one_order,
+            a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click,
+            a_cap_that_another_person_changed_is_set_with_one_more_click,
+            an_order_is_created_fulfilled_and_deleted_without_javascript,
+            errors_in_an_order_are_shown_beside_their_fields,
+            releasing_a_lead_for_another_reason_needs_a_note,
+            a_withheld_lead_is_found_by_its_stock_and_restocked_on_its_page,
             the_list_of_orders_serves_the_page_or_its_rows,
-            the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_workspace
+            the_dashboard_shows_the_newest_orders_or_how_to_start
     ]
 }
 
@@ -84,13 +84,13 @@ async fn a_form_takes_the_leads_of_its_preview_or_shows_the_new_ones(environment
     let html = outdated.text();
     assert!(html.contains("Somebody was faster") && html.contains("Create it with these leads"), "{html}");
     assert!(html.contains("Lead 1") && html.contains("Lead 2"), "{html}");
-    assert!(html.contains("value=\"Acme Roofing\""), "what was typed is lost");
+    assert!(html.contains("value=\"Acme Roofing\""), "a typed value is lost");
     let made = ann.post("/orders").form(&confirming(form, html)).send().await.expect(303);
     let page = ann.get(made.header("location")).send().await.expect(200);
     assert!(page.text().contains("Lead 1") && page.text().contains("Lead 2"));
 }
 
-async fn a_form_that_is_sent_twice_makes_one_order(environment: TestEnvironment) {
+async fn a_form_sent_twice_makes_one_order(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 4).await;
     let ann = ann(&workspace).await;
@@ -103,16 +103,16 @@ async fn a_form_that_is_sent_twice_makes_one_order(environment: TestEnvironment)
         assert_eq!(again.header("location"), first.header("location"));
     }
     assert_eq!(orders(&ann).await.len(), 1);
-    // Going back and sending something else is another order, with a key of its own.
+    // Going back and sending other values is another order and needs another key.
     let other = fields(&form[0].1, &["NY"], "1");
-    let told = ann.post("/orders").form(&other).send().await.expect(422);
-    assert!(told.text().contains("has made an order already"), "{}", told.text());
-    let other = fields(&hidden(told.text(), "key"), &["NY"], "1");
+    let answer = ann.post("/orders").form(&other).send().await.expect(422);
+    assert!(answer.text().contains("already created an order"), "{}", answer.text());
+    let other = fields(&hidden(answer.text(), "key"), &["NY"], "1");
     ann.post("/orders").form(&other).send().await.expect(303);
     assert_eq!(orders(&ann).await.len(), 2);
 }
 
-async fn a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click(environment: TestEnvironment) {
+async fn a_changed_order_is_fulfilled_as_it_is_now_with_one_more_click(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 3).await;
     let (ann, agent) = (ann(&workspace).await, workspace.agent().await);
@@ -137,7 +137,7 @@ async fn a_stale_order_is_fulfilled_as_it_is_now_with_one_more_click(environment
     assert!(kept.text().contains("cannot be deleted"), "{}", kept.text());
 }
 
-async fn a_cap_that_somebody_set_meanwhile_is_set_on_top(environment: TestEnvironment) {
+async fn a_cap_that_another_person_changed_is_set_with_one_more_click(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
     let page = ann.get("/orders/caps").send().await.expect(200);
@@ -159,7 +159,7 @@ async fn a_cap_that_somebody_set_meanwhile_is_set_on_top(environment: TestEnviro
         wrong.text()
     );
     assert!(set("3", "").await.expect(200).text().contains("0 of 10"), "empty follows the default");
-    // Without JavaScript the page comes back.
+    // Without JavaScript the answer is the whole page.
     let form = [("version", "1"), ("cap", "9")];
     let plain = ann.post("/orders/caps/NY").form(&form).send().await.expect(409);
     assert!(plain.text().contains("<html") && plain.text().contains("Somebody set it"));
@@ -168,7 +168,7 @@ async fn a_cap_that_somebody_set_meanwhile_is_set_on_top(environment: TestEnviro
     assert!(stale.text().contains("Somebody set it to 9"), "{}", stale.text());
 }
 
-async fn without_javascript_an_order_is_made_fulfilled_and_deleted(environment: TestEnvironment) {
+async fn an_order_is_created_fulfilled_and_deleted_without_javascript(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 3).await;
     let ann = ann(&workspace).await;
@@ -190,16 +190,16 @@ async fn without_javascript_an_order_is_made_fulfilled_and_deleted(environment: 
     let page = make(&ann, &["CA"], "1").await;
     let gone = ann.post(&format!("{page}/delete")).form(&version).send().await.expect(303);
     assert_eq!(gone.header("location"), "/orders");
-    let told = ann.get(&page).send().await.expect(404);
+    let answer = ann.get(&page).send().await.expect(404);
     assert!(
-        told.text().contains("This order was deleted") && told.text().contains("Created"),
+        answer.text().contains("This order was deleted") && answer.text().contains("Created"),
         "{}",
-        told.text()
+        answer.text()
     );
     assert_eq!(orders(&ann).await.len(), 1);
 }
 
-async fn what_is_wrong_with_an_order_stands_beside_its_field(environment: TestEnvironment) {
+async fn errors_in_an_order_are_shown_beside_their_fields(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
     let form = [
@@ -227,7 +227,7 @@ async fn what_is_wrong_with_an_order_stands_beside_its_field(environment: TestEn
     }
 }
 
-async fn a_lead_is_released_from_its_order_with_words_for_other(environment: TestEnvironment) {
+async fn releasing_a_lead_for_another_reason_needs_a_note(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 2).await;
     let ann = ann(&workspace).await;
@@ -252,7 +252,7 @@ async fn a_lead_is_released_from_its_order_with_words_for_other(environment: Tes
     assert!(stale.text().contains("The lead was not released."), "{}", stale.text());
 }
 
-async fn a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page(environment: TestEnvironment) {
+async fn a_withheld_lead_is_found_by_its_stock_and_restocked_on_its_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 1).await;
     let ann = ann(&workspace).await;
@@ -260,7 +260,7 @@ async fn a_bad_contact_is_found_by_its_stock_and_put_back_on_its_page(environmen
     let detail: Value = ann.get(&format!("/api{order}")).send().await.expect(200).json();
     let page = format!("/leads/{}", detail["leads"][0]["id"].as_str().unwrap());
     let held = ann.get(&page).send().await.expect(200);
-    assert!(held.text().contains(&format!("href=\"{order}\"")), "the lead leads to its order");
+    assert!(held.text().contains(&format!("href=\"{order}\"")), "the lead's page links to its order");
     let release = json!({ "leadId": detail["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
     ann.post(&format!("/api{order}/release")).json(&release).send().await.expect(200);
 
@@ -294,9 +294,7 @@ async fn the_list_of_orders_serves_the_page_or_its_rows(environment: TestEnviron
     assert!(export.text().contains("No lead was delivered on these days."));
 }
 
-async fn the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_workspace(
-    environment: TestEnvironment,
-) {
+async fn the_dashboard_shows_the_newest_orders_or_how_to_start(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = ann(&workspace).await;
     assert!(ann.get("/").send().await.expect(200).text().contains("No leads yet"));
@@ -307,6 +305,6 @@ async fn the_dashboard_shows_the_newest_orders_and_a_start_for_an_empty_workspac
         assert!(board.text().contains(part), "{part} in {}", board.text());
     }
     for inline in [" style=", "<style", " onclick", " hx-on", "<script>"] {
-        assert!(!board.text().contains(inline), "{inline} is against the policy");
+        assert!(!board.text().contains(inline), "{inline} violates the policy");
     }
 }

@@ -1,4 +1,4 @@
-//! Races for leads: many orders at once, and orders that are cut off at any point.
+//! Races for leads: many concurrent orders, and orders that are interrupted at any point.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::Found;
 use holdfast::orders::domain::{OrderStatus, Release, ReleaseReason};
 use holdfast::orders::{OrderError, StateLocks};
-use holdfast::store::ledger::Done;
+use holdfast::store::idempotency::Done;
 use holdfast::store::{Select, from_item};
 
-use super::orders::{by, create, find, of_stock, set_cap, state, stock, wish};
+use super::orders::{by, create, find, new_order, of_stock, set_cap, state, stock};
 use crate::support::case::scaled;
-use crate::support::chance::{Dice, Hands, a_fault};
+use crate::support::chance::{AdjustableClock, Dice, a_fault};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 use holdfast::orders::domain::{OrderAction, OrderDetail};
@@ -27,16 +27,16 @@ use holdfast::orders::domain::{OrderAction, OrderDetail};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        app: orders_in_one_process_wait_for_each_other_and_none_retries;
-        store: forty_orders_at_once_share_the_oldest_leads_under_the_cap,
-            a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind,
-            a_large_order_whose_end_is_cut_off_has_ended_for_every_reader,
-            an_edit_waits_for_the_order_around_its_lead_and_loses_nothing,
-            random_operations_leave_every_lead_accounted_for_once
+        app: orders_in_one_process_wait_for_each_other_without_retries;
+        store: forty_concurrent_orders_share_the_oldest_leads_under_the_cap,
+            a_large_order_interrupted_at_any_point_leaves_nothing_behind,
+            a_large_order_whose_end_is_interrupted_has_ended_for_every_reader,
+            an_edit_waits_for_the_order_of_its_lead_and_loses_nothing,
+            random_operations_keep_every_lead_accounted_for_once
     ]
 }
 
-async fn orders_in_one_process_wait_for_each_other_and_none_retries(environment: TestEnvironment) {
+async fn orders_in_one_process_wait_for_each_other_without_retries(environment: TestEnvironment) {
     let mut workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 60).await;
     stock(&workspace, "CA", 60).await;
@@ -57,7 +57,7 @@ async fn orders_in_one_process_wait_for_each_other_and_none_retries(environment:
     assert_eq!(of_stock(&workspace, Stock::Assigned).await.len(), 60);
 }
 
-async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(environment: TestEnvironment) {
+async fn forty_concurrent_orders_share_the_oldest_leads_under_the_cap(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let queue = stock(&workspace, "NY", 240).await;
     set_cap(&workspace, "NY", 200).await;
@@ -74,7 +74,7 @@ async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(environment: 
             most
         })
     };
-    // Forty times seven is more than the cap: 28 orders get seven, one gets four, and the rest nothing.
+    // Forty times seven is more than the cap: 28 orders get seven leads, one gets four, and the others none.
     let ordering = (0..40).map(|number| {
         let workspace = if number % 2 == 0 { workspace.clone() } else { other.clone() };
         tokio::spawn(async move { create(&workspace, &["NY"], Some(7)).await })
@@ -82,7 +82,7 @@ async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(environment: 
     let answers: Vec<_> = join_all(ordering).await.into_iter().map(Result::unwrap).collect();
     ended.store(true, Ordering::SeqCst);
     let most = sampler.await.unwrap();
-    assert!(most <= 200, "{most} were out at once");
+    assert!(most <= 200, "{most} were in open orders at once");
 
     let mut given: Vec<usize> = Vec::new();
     let mut union: BTreeSet<LeadId> = BTreeSet::new();
@@ -101,22 +101,22 @@ async fn forty_orders_at_once_share_the_oldest_leads_under_the_cap(environment: 
     given.sort_unstable();
     assert_eq!((given.len(), given[0]), (29, 4));
     let oldest: BTreeSet<LeadId> = queue[..200].iter().map(|lead| lead.id).collect();
-    assert_eq!(union, oldest, "exactly the oldest are out");
+    assert_eq!(union, oldest, "exactly the oldest are in open orders");
     assert_accounted(&workspace, &queue, &["NY"]).await;
 }
 
-/// Lets so many transactions of `workspace` pass, and ends what it does before the next one is sent.
-pub async fn cut_off<T: Send + 'static>(
-    environment_wire: &crate::support::connector::Wire,
+/// Lets this many transactions of `work` pass and aborts it before the next one is sent.
+pub async fn interrupt<T: Send + 'static>(
+    wire: &crate::support::connector::Wire,
     passes: usize,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    let gates: Vec<_> = (0..=passes).map(|_| environment_wire.hold(1, "TransactWriteItems")).collect();
+    let gates: Vec<_> = (0..=passes).map(|_| wire.hold(1, "TransactWriteItems")).collect();
     let mut task = tokio::spawn(work);
     for (number, gate) in gates.iter().enumerate() {
         tokio::select! {
             done = &mut task => {
-                environment_wire.reset();
+                wire.reset();
                 return Some(done.unwrap());
             }
             () = gate.arrived(1) => {}
@@ -128,14 +128,14 @@ pub async fn cut_off<T: Send + 'static>(
     }
     task.abort();
     let _ = task.await;
-    environment_wire.reset();
+    wire.reset();
     None
 }
 
-async fn a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn a_large_order_interrupted_at_any_point_leaves_nothing_behind(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     let mut queue = Vec::new();
     for code in ["NY", "CA"] {
         set_cap(&workspace, code, 100).await;
@@ -145,10 +145,10 @@ async fn a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind(environmen
     loop {
         let wire = environment.another_wire();
         let mut cut = workspace.another(&environment, &wire, PATIENCE);
-        cut.app.clock = hands.clock();
-        let made = cut_off(&wire, passes, async move { create(&cut, &["NY", "CA"], Some(70)).await }).await;
+        cut.app.clock = test_clock.clock();
+        let made = interrupt(&wire, passes, async move { create(&cut, &["NY", "CA"], Some(70)).await }).await;
         let Some(made) = made else {
-            // Whatever was written, no reader sees anything of it.
+            // No reader sees any of the writes.
             assert_eq!(of_stock(&workspace, Stock::Assigned).await, [], "after {passes} transactions");
             let caps = workspace.app.orders().caps().await.unwrap();
             assert!(caps.states.iter().all(|cap| cap.out == 0), "after {passes} transactions");
@@ -160,9 +160,9 @@ async fn a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind(environmen
             assert_ne!(
                 workspace.app.orders().reconciler().reconcile_all().await.unwrap(),
                 Found::Settled,
-                "its request may still be at it"
+                "its request may still be running"
             );
-            hands.forward(60);
+            test_clock.advance(60);
             workspace.app.orders().reconciler().reconcile_all().await.unwrap();
             assert_eq!(workspace.app.orders().reconciler().reconcile_all().await.unwrap(), Found::Nothing);
             assert_accounted(&workspace, &queue, &["NY", "CA"]).await;
@@ -177,19 +177,19 @@ async fn a_large_order_that_is_cut_off_anywhere_leaves_nothing_behind(environmen
     }
 }
 
-async fn a_large_order_whose_end_is_cut_off_has_ended_for_every_reader(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn a_large_order_whose_end_is_interrupted_has_ended_for_every_reader(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     set_cap(&workspace, "NY", 100).await;
     let queue = stock(&workspace, "NY", 100).await;
     for (round, fulfils) in [(0, false), (1, true)] {
         let made = create(&workspace, &["NY"], None).await.unwrap();
         let id = made.order.id;
-        // The order's own transaction passes, and one part of its leads.
+        // The order's own transaction and one part of its leads are written.
         let wire = environment.another_wire();
         let mut cut = workspace.another(&environment, &wire, PATIENCE);
-        cut.app.clock = hands.clock();
+        cut.app.clock = test_clock.clock();
         let work = async move {
             if fulfils {
                 cut.app.orders().fulfill(id, None, &by(), None).await.map(drop)
@@ -197,7 +197,7 @@ async fn a_large_order_whose_end_is_cut_off_has_ended_for_every_reader(environme
                 cut.app.orders().delete(id, None, &by(), None).await.map(drop)
             }
         };
-        assert!(cut_off(&wire, 2, work).await.is_none(), "it takes more transactions than two");
+        assert!(interrupt(&wire, 2, work).await.is_none(), "it needs more than two transactions");
         let (stock, action) = match fulfils {
             true => (Stock::Fulfilled, Action::Fulfilled),
             false => (Stock::Unassigned, Action::Returned),
@@ -214,14 +214,14 @@ async fn a_large_order_whose_end_is_cut_off_has_ended_for_every_reader(environme
             Err(OrderError::NotFound(_)) => assert!(!fulfils),
             found => assert_eq!(found.unwrap().order.status, OrderStatus::Fulfilled),
         }
-        // A change of a lead that was not written yet goes on from what readers see.
+        // A change of a lead that is not written yet starts from the state that readers see.
         let lead = workspace.app.leads().find(made.leads[99].id).await.unwrap();
         let change =
             LeadChange { lead_score: Some(Score::try_from(33 + round).unwrap()), ..LeadChange::default() };
         let Ok(Done::Now(changed)) =
             workspace.app.leads().update(lead.id, lead.version, &change, &Actor::new("Bob"), None).await
         else {
-            panic!("the change waits for the order's end to be written")
+            panic!("the change waits until the order's end is written")
         };
         assert_eq!((changed.stock, changed.version), (stock, lead.version.next()));
         // The next order finds all leads back in stock, without a sweeper.
@@ -236,25 +236,25 @@ async fn a_large_order_whose_end_is_cut_off_has_ended_for_every_reader(environme
     }
 }
 
-async fn an_edit_waits_for_the_order_around_its_lead_and_loses_nothing(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn an_edit_waits_for_the_order_of_its_lead_and_loses_nothing(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     set_cap(&workspace, "NY", 100).await;
     let queue = stock(&workspace, "NY", 100).await;
     let wire = environment.another_wire();
     let mut cut = workspace.another(&environment, &wire, PATIENCE);
-    cut.app.clock = hands.clock();
-    assert!(cut_off(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
-    // Long after, nobody has swept: whoever edits a reserved lead gives the reservation back and goes on.
-    hands.forward(60);
+    cut.app.clock = test_clock.clock();
+    assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
+    // Later, without a sweep: an edit of a reserved lead releases the reservation first.
+    test_clock.advance(60);
     let change = LeadChange { lead_score: Some(Score::try_from(70).unwrap()), ..LeadChange::default() };
     let lead = &queue[3];
     let done = workspace.app.leads().update(lead.id, lead.version, &change, &Actor::new("Bob"), None).await;
     let Ok(Done::Now(changed)) = done else { panic!("{done:?}") };
     assert_eq!((changed.version, changed.stock), (lead.version.next(), Stock::Unassigned));
     assert_accounted(&workspace, &queue, &["NY"]).await;
-    // In an open large order a lead is edited like any other, and a stale edit is a conflict.
+    // In an open large order a lead can be edited like any other, and a stale edit is a conflict.
     let made = create(&workspace, &["NY"], None).await.unwrap();
     let lead = &made.leads[3];
     let done = workspace.app.leads().update(lead.id, lead.version, &change, &Actor::new("Bob"), None).await;
@@ -264,17 +264,17 @@ async fn an_edit_waits_for_the_order_around_its_lead_and_loses_nothing(environme
     let moved = LeadChange { state: Some(Some(state("CA"))), ..LeadChange::default() };
     let lead = &made.leads[4];
     let moved = workspace.app.leads().update(lead.id, lead.version, &moved, &Actor::new("Bob"), None).await;
-    assert!(matches!(moved, Err(LeadError::RuleViolation(_))), "it keeps its state while it is out");
+    assert!(matches!(moved, Err(LeadError::RuleViolation(_))), "its state is fixed while it is in an order");
     assert_accounted(&workspace, &queue, &["NY"]).await;
 }
 
 const WORKERS: usize = 16;
 const STATES: [&str; 3] = ["NY", "CA", "TX"];
 
-async fn random_operations_leave_every_lead_accounted_for_once(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn random_operations_keep_every_lead_accounted_for_once(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     let mut queue = Vec::new();
     for code in STATES {
         set_cap(&workspace, code, 24).await;
@@ -286,8 +286,8 @@ async fn random_operations_leave_every_lead_accounted_for_once(environment: Test
     let workers = (0..WORKERS).map(|number| {
         let wire = environment.another_wire();
         let mut workspace = workspace.another(&environment, &wire, PATIENCE);
-        workspace.app.clock = hands.clock();
-        let (queue, hands) = (queue.clone(), hands.clone());
+        workspace.app.clock = test_clock.clock();
+        let (queue, test_clock) = (queue.clone(), test_clock.clone());
         tokio::spawn(async move {
             let mut dice = Dice(seed.wrapping_add(number as u64));
             for _ in 0..scaled(240, 2_000) / WORKERS {
@@ -298,12 +298,12 @@ async fn random_operations_leave_every_lead_accounted_for_once(environment: Test
                 let leads = queue.clone();
                 let mut task = tokio::spawn(async move { operate(&work, &leads, &mut own).await });
                 if dice.roll(8) == 0 {
-                    // A worker that dies in the middle, wherever that is.
+                    // A worker that is killed at any point.
                     let life = Duration::from_millis(dice.roll(40) as u64);
                     if tokio::time::timeout(life, &mut task).await.is_err() {
                         task.abort();
-                        // Whoever comes later finds its deadline passed.
-                        hands.forward(1);
+                        // Later operations find that its deadline has passed.
+                        test_clock.advance(1);
                     }
                 } else {
                     task.await.unwrap();
@@ -315,12 +315,12 @@ async fn random_operations_leave_every_lead_accounted_for_once(environment: Test
     for worker in join_all(workers).await {
         worker.unwrap();
     }
-    hands.forward(120);
+    test_clock.advance(120);
     while workspace.app.orders().reconciler().reconcile_all().await.unwrap() != Found::Nothing {}
     assert_accounted(&workspace, &queue, &STATES).await;
 }
 
-/// One operation, of which only what the product may answer is accepted.
+/// One random operation. Only outcomes that the product allows are accepted.
 async fn operate(workspace: &Workspace, queue: &[Lead], dice: &mut Dice) {
     let app = &workspace.app;
     match dice.roll(10) {
@@ -328,7 +328,7 @@ async fn operate(workspace: &Workspace, queue: &[Lead], dice: &mut Dice) {
             let states: Vec<&str> = STATES.into_iter().filter(|_| dice.roll(2) == 0).collect();
             let quantity = [Some(1), Some(2), Some(3), Some(4), Some(12), None][dice.roll(6)];
             if !states.is_empty() {
-                accept(app.orders().create(&wish(&states, quantity), None, &by(), None).await.map(drop));
+                accept(app.orders().create(&new_order(&states, quantity), None, &by(), None).await.map(drop));
             }
         }
         3 => {
@@ -377,7 +377,7 @@ async fn change_a_lead(workspace: &Workspace, queue: &[Lead], dice: &mut Dice) {
     }
 }
 
-/// An order that has a lead out, and that lead.
+/// An order with an assigned lead, and that lead.
 async fn an_order(workspace: &Workspace, dice: &mut Dice) -> Option<(OrderId, LeadId)> {
     let state = Some(state(STATES[dice.roll(STATES.len())]));
     let filter = Filter { stock: Some(Stock::Assigned), state, ..Filter::default() };
@@ -405,8 +405,8 @@ fn accept(outcome: Result<(), OrderError>) {
     }
 }
 
-/// Every lead is accounted for exactly once: out in one open order, delivered in one fulfilled order, free in its place
-/// in the queue, or withheld; counters are what a recount gives; histories tell the same.
+/// Every lead is accounted for exactly once: in one open order, delivered by one fulfilled order, free at its place
+/// in the queue, or withheld. The counters equal a recount, and the histories agree.
 async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &[&str]) {
     let mut orders_of: BTreeMap<LeadId, OrderDetail> = BTreeMap::new();
     let mut found: BTreeMap<OrderId, Option<OrderDetail>> = BTreeMap::new();
@@ -428,7 +428,7 @@ async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &
             assert_eq!(
                 seen[&lead.id].order_id,
                 Some(detail.order.id),
-                "a lead is in an order that it does not know"
+                "the lead does not name the order that contains it"
             );
         }
         let history = workspace.app.orders().history(detail.order.id, 100, None).await.unwrap().entries;
@@ -443,17 +443,21 @@ async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &
         assert!(!page.more);
         for item in page.items {
             let lead: Lead = from_item(item).unwrap();
-            assert_eq!(seen[&lead.id], lead, "the queue has a lead as it stands");
+            assert_eq!(seen[&lead.id], lead, "the queue has the current lead");
             queued.push(lead.id);
         }
         let out =
             seen.values().filter(|lead| lead.stock == Stock::Assigned && lead.state == Some(state(code)));
         let (out, cap) = (out.count(), caps.states.iter().find(|cap| cap.state == state(code)).unwrap());
-        assert_eq!(cap.out as usize, out, "what is out of {code}");
+        assert_eq!(cap.out as usize, out, "leads of {code} in open orders");
         let key = holdfast::store::Key::new(format!("STATE#{code}"), "CAP");
         if let Some(item) = workspace.app.dynamo.get(&key).await.unwrap() {
-            let room: i64 = item["room"].as_n().unwrap().parse().unwrap();
-            assert_eq!(room, i64::from(cap.cap.get()) - i64::from(cap.out), "what the cap of {code} leaves");
+            let remaining: i64 = item["room"].as_n().unwrap().parse().unwrap();
+            assert_eq!(
+                remaining,
+                i64::from(cap.cap.get()) - i64::from(cap.out),
+                "what remains under the cap of {code}"
+            );
         }
     }
     queued.sort_unstable();
@@ -461,9 +465,9 @@ async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &
         seen.values().filter(|lead| lead.stock == Stock::Unassigned).map(|lead| lead.id).collect();
     assert_eq!(queued, free, "the free leads are in the queue, each once");
     for lead in seen.values() {
-        let standing = orders_of.get(&lead.id).map(|detail| {
+        let order_status = orders_of.get(&lead.id).map(|detail| {
             let has = detail.leads.iter().filter(|one| one.id == lead.id).count();
-            assert_eq!(has, 1, "an order has its lead once");
+            assert_eq!(has, 1, "the order contains the lead once");
             detail.order.status
         });
         let expected = match lead.stock {
@@ -471,12 +475,12 @@ async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &
             Stock::Assigned => Some(OrderStatus::Open),
             Stock::Fulfilled => Some(OrderStatus::Fulfilled),
         };
-        assert_eq!(standing, expected, "{lead:?}");
+        assert_eq!(order_status, expected, "{lead:?}");
         assert_history(workspace, lead).await;
     }
 }
 
-/// The history of a lead has every version once, and its orders come and go in turn.
+/// The history of a lead has every version once, and assignments and releases alternate.
 async fn assert_history(workspace: &Workspace, lead: &Lead) {
     let (mut entries, mut cursor) = (Vec::new(), None);
     loop {
@@ -494,16 +498,16 @@ async fn assert_history(workspace: &Workspace, lead: &Lead) {
     for entry in &entries {
         match entry.action {
             Action::Assigned => {
-                assert_eq!(holder, None, "it was free when it was given");
+                assert_eq!(holder, None, "it was free when it was assigned");
                 holder = entry.order;
             }
             Action::Released | Action::Returned => {
-                assert_eq!(holder, entry.order, "it left the order that had it");
+                assert_eq!(holder, entry.order, "it was released by its order");
                 holder = None;
             }
-            Action::Fulfilled => assert_eq!(holder, entry.order, "it was delivered by the order that had it"),
+            Action::Fulfilled => assert_eq!(holder, entry.order, "it was delivered by its order"),
             _ => {}
         }
     }
-    assert_eq!(holder, lead.order_id, "its history ends where it is");
+    assert_eq!(holder, lead.order_id, "its history ends in the current order");
 }

@@ -1,4 +1,4 @@
-//! What readers see while large orders come and go, and what orders wait for.
+//! What readers see during large orders, and which orders wait for each other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,29 +16,29 @@ use holdfast::orders::OrderError;
 use holdfast::store::{Item, Key, to_item};
 use serde_json::json;
 
-use super::order_races::cut_off;
+use super::order_races::interrupt;
 use super::orders::{by, create, set_cap, state, stock};
 use crate::support::case::scaled;
-use crate::support::chance::{Dice, Hands};
+use crate::support::chance::{AdjustableClock, Dice};
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, TestEnvironment, cases};
 
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: versions_never_fall_for_readers_while_large_orders_come_and_go,
-            an_order_waits_for_no_order_of_other_states;
-        embedded: a_large_order_that_cannot_be_settled_keeps_no_other_back,
-            an_order_says_how_many_there_were_as_it_saw_them
+        store: readers_never_see_older_versions_during_large_orders,
+            an_order_does_not_wait_for_orders_of_other_states;
+        embedded: a_large_order_that_cannot_be_reconciled_does_not_block_others,
+            an_order_reports_the_numbers_that_it_read
     ]
 }
 
-/// The versions that one reader has seen.
+/// The versions that one reader has read.
 #[derive(Default)]
-struct Seen(HashMap<LeadId, Version>);
+struct SeenVersions(HashMap<LeadId, Version>);
 
-impl Seen {
-    fn see(&mut self, how: &str, leads: impl IntoIterator<Item = (LeadId, Version)>) {
+impl SeenVersions {
+    fn record(&mut self, how: &str, leads: impl IntoIterator<Item = (LeadId, Version)>) {
         for (id, version) in leads {
             let before = self.0.entry(id).or_insert(version);
             assert!(version >= *before, "{how}: {version} after {before}");
@@ -51,31 +51,31 @@ fn versions(leads: &[Lead]) -> Vec<(LeadId, Version)> {
     leads.iter().map(|lead| (lead.id, lead.version)).collect()
 }
 
-async fn read_once(workspace: &Workspace, seen: &mut Seen, queue: &[Lead], dice: &mut Dice) {
+async fn read_once(workspace: &Workspace, seen: &mut SeenVersions, queue: &[Lead], dice: &mut Dice) {
     let lead = &queue[dice.roll(queue.len())];
     match dice.roll(4) {
         0 => {
             let lead = workspace.app.leads().find(lead.id).await.unwrap();
-            seen.see("a single read", [(lead.id, lead.version)]);
+            seen.record("a single read", [(lead.id, lead.version)]);
         }
         1 => {
             let filter = Filter { state: Some(state("NY")), ..Filter::default() };
             let request = ListRequest { filter, limit: 50, ..ListRequest::default() };
-            seen.see("the list", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
+            seen.record("the list", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
         }
         2 => {
             let query = SearchQuery::parse("lead").unwrap();
             let request = ListRequest { query, limit: 50, ..ListRequest::default() };
-            seen.see("the search", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
+            seen.record("the search", versions(&workspace.app.leads().list(&request).await.unwrap().leads));
         }
         _ => {
             let history = workspace.app.leads().history(lead.id, 1, None).await.unwrap();
-            seen.see("the history", [(lead.id, history.entries[0].version)]);
+            seen.record("the history", [(lead.id, history.entries[0].version)]);
         }
     }
 }
 
-async fn versions_never_fall_for_readers_while_large_orders_come_and_go(environment: TestEnvironment) {
+async fn readers_never_see_older_versions_during_large_orders(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     set_cap(&workspace, "NY", 45).await;
     let queue = Arc::new(stock(&workspace, "NY", 45).await);
@@ -96,7 +96,7 @@ async fn versions_never_fall_for_readers_while_large_orders_come_and_go(environm
     let readers = (0..12).map(|number| {
         let (workspace, queue, ended) = (workspace.clone(), queue.clone(), ended.clone());
         tokio::spawn(async move {
-            let (mut seen, mut dice, mut reads) = (Seen::default(), Dice(number), 0);
+            let (mut seen, mut dice, mut reads) = (SeenVersions::default(), Dice(number), 0);
             while !ended.load(Ordering::SeqCst) {
                 read_once(&workspace, &mut seen, &queue, &mut dice).await;
                 reads += 1;
@@ -111,41 +111,41 @@ async fn versions_never_fall_for_readers_while_large_orders_come_and_go(environm
     assert!(rounds >= 2 && reads > 24, "{reads} reads during {rounds} orders");
 }
 
-async fn an_order_waits_for_no_order_of_other_states(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn an_order_does_not_wait_for_orders_of_other_states(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     set_cap(&workspace, "NY", 100).await;
     stock(&workspace, "NY", 100).await;
     let wire = environment.another_wire();
     let mut cut = workspace.another(&environment, &wire, PATIENCE);
-    cut.app.clock = hands.clock();
-    assert!(cut_off(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
-    // The request of the large order may still be at it.
+    cut.app.clock = test_clock.clock();
+    assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
+    // The large order may still be running.
     environment.wire().reset();
     let refused = create(&workspace, &["CA"], Some(1)).await;
     assert!(matches!(refused, Err(OrderError::NothingToGive(_))), "{refused:?}");
     let calls = environment.wire().total();
-    assert!(calls <= 3, "{calls} calls: the queue twice, and what is unfinished once");
+    assert!(calls <= 3, "{calls} calls: the queue twice and the unfinished orders once");
     stock(&workspace, "CA", 1).await;
     assert_eq!(create(&workspace, &["CA"], Some(3)).await.unwrap().leads.len(), 1);
-    // One of both states settles it once its time is over.
-    hands.forward(60);
+    // An order that shares a state with it aborts it after its deadline.
+    test_clock.advance(60);
     assert_eq!(create(&workspace, &["TX", "NY"], None).await.unwrap().leads.len(), 100);
 }
 
-/// The mark of a large order that is being written, whose order cannot be read.
+/// A pending large order that cannot be read.
 fn broken(number: usize) -> [Item; 2] {
     let id = format!("00000000-0000-7000-8000-{number:012}");
-    let mark = to_item(&Key::new("UNSETTLED", format!("ORDER#{id}")), &json!({})).unwrap();
+    let pending = to_item(&Key::new("UNSETTLED", format!("ORDER#{id}")), &json!({})).unwrap();
     let order = to_item(&Key::new(format!("ORDER#{id}"), "ORDER"), &json!({ "stage": "PREPARING" })).unwrap();
-    [mark, order]
+    [pending, order]
 }
 
-async fn a_large_order_that_cannot_be_settled_keeps_no_other_back(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn a_large_order_that_cannot_be_reconciled_does_not_block_others(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     set_cap(&workspace, "NY", 100).await;
     let queue = stock(&workspace, "NY", 100).await;
     let broken: Vec<_> = (0..130)
@@ -157,13 +157,16 @@ async fn a_large_order_that_cannot_be_settled_keeps_no_other_back(environment: T
                 .collect()
         })
         .collect();
-    environment.pour(broken).await;
+    environment.insert_items(broken).await;
     let wire = environment.another_wire();
     let mut cut = workspace.another(&environment, &wire, PATIENCE);
-    cut.app.clock = hands.clock();
-    assert!(cut_off(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
-    hands.forward(60);
-    assert!(workspace.app.orders().reconciler().reconcile_all().await.is_err(), "what is broken is said");
+    cut.app.clock = test_clock.clock();
+    assert!(interrupt(&wire, 2, async move { create(&cut, &["NY"], None).await }).await.is_none());
+    test_clock.advance(60);
+    assert!(
+        workspace.app.orders().reconciler().reconcile_all().await.is_err(),
+        "unreadable orders are reported"
+    );
     let leads = workspace.app.leads();
     let free = queue.iter().map(|lead| leads.find(lead.id));
     for lead in join_all(free).await {
@@ -173,7 +176,7 @@ async fn a_large_order_that_cannot_be_settled_keeps_no_other_back(environment: T
     assert!(workspace.app.orders().reconciler().reconcile_all().await.is_err());
 }
 
-async fn an_order_says_how_many_there_were_as_it_saw_them(environment: TestEnvironment) {
+async fn an_order_reports_the_numbers_that_it_read(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 12).await;
     stock(&workspace, "CA", 50).await;

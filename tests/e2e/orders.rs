@@ -1,4 +1,4 @@
-//! Orders: the oldest leads under per-state caps, whole or not at all, at any size.
+//! Orders: the oldest leads under the caps of states, complete or not at all, at any size.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use holdfast::leads::{Filter, LeadError};
 use holdfast::orders::OrderError;
 use holdfast::orders::domain::{NewOrder, OrderStatus, Release, ReleaseReason};
 use holdfast::shared::audit::Author;
-use holdfast::store::ledger::Done;
+use holdfast::store::idempotency::Done;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -29,16 +29,16 @@ use holdfast::orders::domain::OrderDetail;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted,
-            a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them,
+        store: an_order_takes_the_oldest_free_leads_and_returns_them_when_deleted,
+            a_large_order_appears_with_all_its_leads_and_ends_with_all_of_them,
             a_released_lead_is_replaced_by_the_next_oldest,
-            an_order_costs_three_calls_at_the_most_whatever_is_in_stock,
-            a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply;
-        app: a_statistic_below_zero_stops_no_order
+            an_order_costs_at_most_three_calls_whatever_is_in_stock,
+            a_key_returns_the_same_order_a_day_later_and_after_a_lost_reply;
+        app: a_negative_statistic_does_not_stop_an_order
     ]
 }
 
-/// Someone who works at the workspace.
+/// The author of all changes.
 pub fn by() -> Author {
     Actor::new("Ann").into()
 }
@@ -48,7 +48,7 @@ pub fn state(code: &str) -> UsState {
     code.parse().unwrap()
 }
 
-/// So many leads of a state, oldest first.
+/// Creates this many leads of a state, oldest first.
 pub async fn stock(workspace: &Workspace, code: &str, number: usize) -> Vec<Lead> {
     let mut made = Vec::new();
     for index in 0..number {
@@ -65,8 +65,8 @@ pub async fn stock(workspace: &Workspace, code: &str, number: usize) -> Vec<Lead
     made
 }
 
-/// What a customer asks for.
-pub fn wish(states: &[&str], quantity: Option<u32>) -> NewOrder {
+/// The request for an order.
+pub fn new_order(states: &[&str], quantity: Option<u32>) -> NewOrder {
     serde_json::from_value(json!({
         "customerName": "Acme Roofing", "customerEmail": "buy@acme.example",
         "requestedStates": states, "quantityPerState": quantity,
@@ -80,13 +80,13 @@ pub async fn create(
     states: &[&str],
     quantity: Option<u32>,
 ) -> Result<OrderDetail, OrderError> {
-    match workspace.app.orders().create(&wish(states, quantity), None, &by(), None).await? {
+    match workspace.app.orders().create(&new_order(states, quantity), None, &by(), None).await? {
         Done::Now(detail) => with_all_leads(workspace, detail).await,
         Done::Replayed(_) => unreachable!("no key was given"),
     }
 }
 
-/// An order with all its leads, whatever their number.
+/// An order with all its leads.
 pub async fn find(workspace: &Workspace, id: OrderId) -> Result<OrderDetail, OrderError> {
     with_all_leads(workspace, workspace.app.orders().find(id).await?).await
 }
@@ -101,7 +101,7 @@ async fn with_all_leads(workspace: &Workspace, mut detail: OrderDetail) -> Resul
     Ok(detail)
 }
 
-/// Sets the cap of a state, whatever it is.
+/// Sets the cap of a state.
 pub async fn set_cap(workspace: &Workspace, code: &str, cap: i64) {
     let caps = workspace.app.orders().caps().await.unwrap();
     let version = caps.states.iter().find(|cap| cap.state == state(code)).unwrap().version;
@@ -113,7 +113,7 @@ async fn out(workspace: &Workspace, code: &str) -> u32 {
     caps.states.iter().find(|cap| cap.state == state(code)).unwrap().out
 }
 
-/// All leads of a stock, whatever state they are of.
+/// All leads with this stock.
 pub async fn of_stock(workspace: &Workspace, stock: Stock) -> Vec<Lead> {
     let (mut leads, mut cursor) = (Vec::new(), None);
     loop {
@@ -132,15 +132,13 @@ fn ids(leads: &[Lead]) -> Vec<String> {
     leads.iter().map(|lead| lead.id.to_string()).collect()
 }
 
-async fn an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_deleted(
-    environment: TestEnvironment,
-) {
+async fn an_order_takes_the_oldest_free_leads_and_returns_them_when_deleted(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let leads_of_ny = stock(&workspace, "NY", 12).await;
     let first = create(&workspace, &["NY"], Some(5)).await.unwrap();
     assert_eq!(ids(&first.leads), ids(&leads_of_ny[..5]));
     let second = create(&workspace, &["NY"], None).await.unwrap();
-    assert_eq!(ids(&second.leads), ids(&leads_of_ny[5..10]), "the cap of 10 leaves five");
+    assert_eq!(ids(&second.leads), ids(&leads_of_ny[5..10]), "five remain under the cap of 10");
     assert_eq!(out(&workspace, "NY").await, 10);
     let Err(OrderError::NothingToGive(given)) = create(&workspace, &["NY", "CA"], None).await else {
         panic!()
@@ -150,7 +148,7 @@ async fn an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_del
     workspace.app.orders().delete(first.order.id, None, &by(), None).await.unwrap();
     assert_eq!(out(&workspace, "NY").await, 5);
     let third = create(&workspace, &["NY"], Some(3)).await.unwrap();
-    assert_eq!(ids(&third.leads), ids(&leads_of_ny[..3]), "they are at their old place");
+    assert_eq!(ids(&third.leads), ids(&leads_of_ny[..3]), "they have their old places in the queue");
     workspace.app.orders().fulfill(third.order.id, Some(Version::FIRST), &by(), None).await.unwrap();
     let found = find(&workspace, third.order.id).await.unwrap();
     assert_eq!(found.order.status, OrderStatus::Fulfilled);
@@ -166,7 +164,7 @@ async fn an_order_takes_the_oldest_free_leads_and_gives_them_back_when_it_is_del
     assert_eq!(again, found);
 }
 
-async fn a_large_order_is_there_with_all_its_leads_and_ends_with_all_of_them(environment: TestEnvironment) {
+async fn a_large_order_appears_with_all_its_leads_and_ends_with_all_of_them(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let states = ["NY", "CA", "TX"];
     let mut all = Vec::new();
@@ -214,14 +212,14 @@ async fn a_released_lead_is_replaced_by_the_next_oldest(environment: TestEnviron
         workspace.app.leads().restock(first, released.released.version, &Actor::new("Ann"), None).await;
     assert!(matches!(restocked, Ok(Done::Now(lead)) if lead.stock == Stock::Unassigned));
     let next = create(&workspace, &["NY"], Some(1)).await.unwrap();
-    assert_eq!(next.leads[0].id, first, "it is at its old place");
+    assert_eq!(next.leads[0].id, first, "it has its old place in the queue");
     assert!(matches!(
         workspace.app.leads().delete(first, next.leads[0].version, &Actor::new("Ann"), None).await,
         Err(LeadError::RuleViolation(_))
     ));
 }
 
-async fn an_order_costs_three_calls_at_the_most_whatever_is_in_stock(environment: TestEnvironment) {
+async fn an_order_costs_at_most_three_calls_whatever_is_in_stock(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     set_cap(&workspace, "NY", 100).await;
@@ -229,12 +227,12 @@ async fn an_order_costs_three_calls_at_the_most_whatever_is_in_stock(environment
     let small = [cost(&environment, &agent, 5).await, cost(&environment, &agent, 40).await];
     crowd(&environment).await;
     let large = [cost(&environment, &agent, 5).await, cost(&environment, &agent, 40).await];
-    assert_eq!(small, large, "a call more because there is more in stock");
+    assert_eq!(small, large, "more calls because more leads are in stock");
     // A query and a transaction, or two transactions from 32 leads on.
     assert_eq!(large, [2, 3]);
 }
 
-/// The calls of one order.
+/// The number of calls of one order.
 async fn cost(environment: &TestEnvironment, agent: &Client, quantity: u32) -> usize {
     let body = json!({
         "customerName": "Acme Roofing", "customerEmail": "buy@acme.example",
@@ -249,8 +247,8 @@ async fn cost(environment: &TestEnvironment, agent: &Client, quantity: u32) -> u
     calls
 }
 
-/// Puts many leads into the queue of a state, younger than those that are there: that many creations would take
-/// longer than all other cases.
+/// Puts many leads into the queue of a state, younger than the existing ones. Creating them would take longer than
+/// all other cases.
 async fn crowd(environment: &TestEnvironment) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let time = "2099-01-01T00:00:00Z";
@@ -272,10 +270,10 @@ async fn crowd(environment: &TestEnvironment) {
             ("updatedBy", text("crowd")),
         ]
     };
-    environment.pour((0..scaled(3_000, 50_000)).map(item).collect()).await;
+    environment.insert_items((0..scaled(3_000, 50_000)).map(item).collect()).await;
 }
 
-async fn a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply(environment: TestEnvironment) {
+async fn a_key_returns_the_same_order_a_day_later_and_after_a_lost_reply(environment: TestEnvironment) {
     let later = Arc::new(AtomicBool::new(false));
     let workspace = {
         let later = later.clone();
@@ -305,10 +303,10 @@ async fn a_key_makes_the_same_order_a_day_later_and_after_a_lost_reply(environme
     assert_eq!(of_stock(&workspace, Stock::Assigned).await.len(), 43);
 }
 
-async fn a_statistic_below_zero_stops_no_order(environment: TestEnvironment) {
+async fn a_negative_statistic_does_not_stop_an_order(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "NY", 2).await;
-    // What makes up for it is not counted yet.
+    // The change that would restore the count is not counted yet.
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update = UpdateItemInput::builder().table_name(environment.table());
     let update = update.key("pk", text("STATS")).key("sk", text("STATS"));

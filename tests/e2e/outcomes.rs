@@ -1,4 +1,4 @@
-//! What a write came to whose attempt was not answered: done, not done, or unknown, and never the wrong one of them.
+//! Outcomes of writes whose attempt was not answered: done, not done, or unknown, and always the correct one.
 
 use std::time::Duration;
 
@@ -13,35 +13,35 @@ use crate::support::{Answer, Case, Fault, TestEnvironment, cases, wait};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: a_write_that_was_done_and_not_answered_is_reported_as_done,
-            a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will,
-            a_write_without_a_key_whose_outcome_cannot_be_found_is_unknown,
-            a_write_that_others_made_impossible_is_a_conflict;
-        embedded: a_request_whose_write_was_given_up_twice_can_still_be_made,
-            a_form_is_never_left_unknown,
-            a_write_that_was_never_sent_changed_nothing,
-            a_fence_that_is_not_answered_leaves_the_outcome_unknown
+        store: an_unanswered_write_that_happened_is_reported_as_done,
+            an_unanswered_write_with_a_key_that_did_not_happen_never_happens_later,
+            an_unanswered_write_without_a_key_may_have_an_unknown_outcome,
+            an_unanswered_write_that_became_stale_is_a_conflict;
+        embedded: a_request_can_be_repeated_after_two_unanswered_writes,
+            the_outcome_of_a_form_is_always_known,
+            a_write_that_was_never_sent_is_reported_as_not_done,
+            an_unanswered_fence_leaves_the_outcome_unknown
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
 
-/// One attempt of a write, and a quarter of the time to find out what became of it.
+/// One attempt of a write, and the rest of the time to find its outcome.
 const ONE_ATTEMPT: RetryPolicy = RetryPolicy {
     attempt: Duration::from_millis(1_500),
     request: Duration::from_secs(10),
     reserve: Duration::from_millis(8_500),
 };
 
-/// A lead, an agent, and the same agent at an instance that gives a write up after one attempt.
-struct Place {
+/// A lead, an agent, and the same agent at an instance that makes one attempt.
+struct Fixture {
     agent: Client,
     hasty: Client,
     form: Client,
     lead: Value,
 }
 
-async fn place(environment: &TestEnvironment) -> Place {
+async fn fixture(environment: &TestEnvironment) -> Fixture {
     let workspace = Workspace::open(environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let agent = workspace.bearer(&token);
@@ -49,7 +49,7 @@ async fn place(environment: &TestEnvironment) -> Place {
     let hasty_workspace = workspace.another(environment, environment.wire(), ONE_ATTEMPT);
     let form = hasty_workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
     environment.wire().reset();
-    Place { agent, hasty: hasty_workspace.bearer(&token), form, lead }
+    Fixture { agent, hasty: hasty_workspace.bearer(&token), form, lead }
 }
 
 async fn leads(client: &Client) -> Vec<Value> {
@@ -70,14 +70,14 @@ async fn post(client: &Client, key: Option<&str>) -> Response {
     request.json(&new()).send().await
 }
 
-fn is_busy(answer: &Response) {
+fn assert_busy(answer: &Response) {
     let problem: Value = answer.json();
     assert_eq!(problem["type"], "urn:holdfast:problem:busy");
     assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
     assert!(!answer.header("retry-after").is_empty());
 }
 
-fn is_unknown(answer: &Response) {
+fn assert_unknown(answer: &Response) {
     let problem: Value = answer.json();
     assert_eq!(problem["type"], "urn:holdfast:problem:outcome-unknown");
     let detail = problem["detail"].as_str().unwrap();
@@ -85,8 +85,8 @@ fn is_unknown(answer: &Response) {
     assert!(!answer.header("retry-after").is_empty());
 }
 
-async fn a_write_that_was_done_and_not_answered_is_reported_as_done(environment: TestEnvironment) {
-    let Place { agent, hasty, lead, .. } = place(&environment).await;
+async fn an_unanswered_write_that_happened_is_reported_as_done(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     for key in [None, Some("k1")] {
         environment.wire().next(WRITE, Fault::ReplyNeverComes);
         let made: Value = post(&hasty, key).await.expect(201).json();
@@ -107,15 +107,17 @@ async fn a_write_that_was_done_and_not_answered_is_reported_as_done(environment:
     assert_eq!(history(&agent, &lead).await.len(), 3);
 }
 
-async fn a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will(environment: TestEnvironment) {
-    let Place { agent, hasty, lead, .. } = place(&environment).await;
+async fn an_unanswered_write_with_a_key_that_did_not_happen_never_happens_later(
+    environment: TestEnvironment,
+) {
+    let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     let late = environment.wire().delay(WRITE);
-    is_busy(&post(&hasty, Some("k1")).await.expect(503));
+    assert_busy(&post(&hasty, Some("k1")).await.expect(503));
     let late_change = environment.wire().delay(WRITE);
     let body = json!({ "version": 1, "leadScore": 1 });
     let change = || hasty.patch(&address(&lead)).header("idempotency-key", "k2").json(&body).send();
-    is_busy(&change().await.expect(503));
-    // Only now both arrive at the store.
+    assert_busy(&change().await.expect(503));
+    // Only now both writes reach the store.
     late.open();
     late_change.open();
     wait::until("the late writes are answered", async || {
@@ -125,7 +127,7 @@ async fn a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will(env
     })
     .await;
     assert_eq!(leads(&agent).await, std::slice::from_ref(&lead), "the late writes were refused");
-    // The same requests can be made again under their keys, once.
+    // The same requests can be repeated with their keys, once.
     let made: Value = post(&hasty, Some("k1")).await.expect(201).json();
     assert_eq!(post(&agent, Some("k1")).await.expect(201).json::<Value>(), made);
     assert_eq!(change().await.expect(200).json::<Value>()["version"], 2);
@@ -134,20 +136,20 @@ async fn a_write_with_a_key_that_was_not_done_changed_nothing_and_never_will(env
     assert_eq!(history(&agent, &lead).await.len(), 2);
 }
 
-async fn a_write_without_a_key_whose_outcome_cannot_be_found_is_unknown(environment: TestEnvironment) {
-    let Place { agent, hasty, lead, .. } = place(&environment).await;
+async fn an_unanswered_write_without_a_key_may_have_an_unknown_outcome(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     let late = environment.wire().delay(WRITE);
-    is_unknown(&post(&hasty, None).await.expect(503));
+    assert_unknown(&post(&hasty, None).await.expect(503));
     late.open();
-    wait::until("the late write is there", async || leads(&agent).await.len() == 2).await;
+    wait::until("the late write is stored", async || leads(&agent).await.len() == 2).await;
     environment.wire().next(WRITE, Fault::Hang);
     let body = json!({ "version": 1, "leadScore": 1 });
-    is_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
+    assert_unknown(&hasty.patch(&address(&lead)).json(&body).send().await.expect(503));
     assert_eq!(read(&agent, &lead).await["version"], 1);
 }
 
-async fn a_write_that_others_made_impossible_is_a_conflict(environment: TestEnvironment) {
-    let Place { agent, hasty, lead, .. } = place(&environment).await;
+async fn an_unanswered_write_that_became_stale_is_a_conflict(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     read(&hasty, &lead).await;
     let other = json!({ "version": 1, "leadScore": 2 });
     agent.patch(&address(&lead)).json(&other).send().await.expect(200);
@@ -157,18 +159,18 @@ async fn a_write_that_others_made_impossible_is_a_conflict(environment: TestEnvi
     assert_eq!(answer.json::<Value>()["fresh"]["leadScore"], 2);
 }
 
-async fn a_request_whose_write_was_given_up_twice_can_still_be_made(environment: TestEnvironment) {
-    let Place { agent, hasty, .. } = place(&environment).await;
+async fn a_request_can_be_repeated_after_two_unanswered_writes(environment: TestEnvironment) {
+    let Fixture { agent, hasty, .. } = fixture(&environment).await;
     for _ in 0..2 {
         environment.wire().next(WRITE, Fault::Hang);
-        is_busy(&post(&hasty, Some("k1")).await.expect(503));
+        assert_busy(&post(&hasty, Some("k1")).await.expect(503));
     }
     post(&hasty, Some("k1")).await.expect(201);
     assert_eq!(leads(&agent).await.len(), 2);
 }
 
-async fn a_form_is_never_left_unknown(environment: TestEnvironment) {
-    let Place { agent, form, lead, .. } = place(&environment).await;
+async fn the_outcome_of_a_form_is_always_known(environment: TestEnvironment) {
+    let Fixture { agent, form, lead, .. } = fixture(&environment).await;
     let id = lead["id"].as_str().unwrap();
     let fields = |score: &'static str| {
         let person = [("name", "Lead"), ("email", "lead@example.com"), ("state", ""), ("status", "PROSPECT")];
@@ -193,7 +195,7 @@ async fn a_form_is_never_left_unknown(environment: TestEnvironment) {
     // The same form again is the same request.
     assert!(save("8").await.expect(200).header("hx-trigger").contains("saved before"));
     assert_eq!(read(&agent, &lead).await["version"], 2);
-    // A form of a thing that knows no keys is fenced all the same.
+    // A form without a key is fenced as well.
     environment.wire().next(WRITE, Fault::Hang);
     let cap = form.post("/orders/caps/CA").header("hx-request", "true");
     let answer = cap.form(&[("cap", "3"), ("version", "1")]).send().await.expect(503);
@@ -201,21 +203,21 @@ async fn a_form_is_never_left_unknown(environment: TestEnvironment) {
     form.post("/orders/caps/CA").form(&[("cap", "3"), ("version", "1")]).send().await.expect(303);
 }
 
-async fn a_write_that_was_never_sent_changed_nothing(environment: TestEnvironment) {
-    let Place { agent, hasty, lead, .. } = place(&environment).await;
+async fn a_write_that_was_never_sent_is_reported_as_not_done(environment: TestEnvironment) {
+    let Fixture { agent, hasty, lead, .. } = fixture(&environment).await;
     environment.wire().always(WRITE, Fault::ConnectionRefused);
-    is_busy(&post(&hasty, None).await.expect(503));
+    assert_busy(&post(&hasty, None).await.expect(503));
     environment.wire().reset();
     environment.wire().always(WRITE, Fault::TransactionConflict);
-    is_busy(&post(&hasty, None).await.expect(503));
+    assert_busy(&post(&hasty, None).await.expect(503));
     environment.wire().reset();
     assert_eq!(leads(&agent).await, [lead]);
 }
 
-async fn a_fence_that_is_not_answered_leaves_the_outcome_unknown(environment: TestEnvironment) {
-    let Place { hasty, .. } = place(&environment).await;
+async fn an_unanswered_fence_leaves_the_outcome_unknown(environment: TestEnvironment) {
+    let Fixture { hasty, .. } = fixture(&environment).await;
     environment.wire().always(WRITE, Fault::Hang);
-    is_unknown(&post(&hasty, Some("k1")).await.expect(503));
+    assert_unknown(&post(&hasty, Some("k1")).await.expect(503));
     environment.wire().reset();
     post(&hasty, Some("k1")).await.expect(201);
 }

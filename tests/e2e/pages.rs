@@ -1,4 +1,4 @@
-//! The pages of leads: whole or in part, with JavaScript or without, and what the loser of a race is shown.
+//! The pages of leads: whole pages and fragments, with and without JavaScript, and what the loser of a race sees.
 
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
@@ -10,19 +10,19 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: one_address_serves_the_page_or_its_part,
-            without_javascript_every_form_leads_to_a_page;
-        api: the_loser_of_a_race_sees_the_fresh_lead_beside_what_they_typed;
-        web: one_click_applies_edits_that_do_not_overlap_on_top,
-            a_field_that_both_changed_waits_for_a_choice_and_loses_neither_value,
-            a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again,
-            a_deletion_of_a_changed_lead_shows_what_changed_and_goes_on_with_one_click,
-            the_first_list_welcomes_and_a_search_answers_rows,
-            a_list_goes_on_page_by_page_with_its_filter,
-            a_refused_field_has_its_words_beside_it_and_keeps_what_was_typed,
+        host: one_address_serves_the_page_or_its_fragment,
+            every_form_leads_to_a_page_without_javascript;
+        api: the_loser_of_a_race_sees_the_current_lead_beside_the_typed_values;
+        web: one_click_applies_edits_that_do_not_overlap,
+            a_field_that_both_changed_needs_a_choice_and_keeps_both_values,
+            a_lead_deleted_during_an_edit_keeps_the_typed_values_and_can_be_recreated,
+            deleting_a_changed_lead_shows_the_changes_and_continues_with_one_click,
+            an_empty_list_welcomes_and_a_search_returns_rows,
+            a_list_keeps_its_filter_on_the_next_page,
+            a_refused_field_shows_its_error_and_keeps_the_typed_value,
             a_save_that_changes_nothing_writes_nothing,
-            a_converted_lead_is_reopened_on_its_page_by_administrators_alone,
-            a_history_goes_on_behind_its_twentieth_entry,
+            only_administrators_reopen_a_converted_lead_on_its_page,
+            a_history_continues_after_its_twentieth_entry,
             html_in_every_field_is_shown_as_text
     ]
 }
@@ -37,7 +37,7 @@ fn text(lead: &Value, field: &str) -> String {
     }
 }
 
-/// The fields of the edit form as the page shows it for this lead, with some typed over.
+/// The fields of the edit form for this lead, with some values replaced.
 pub fn typed(seen: &Value, over: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut fields = vec![("version".to_owned(), seen["version"].to_string())];
     for field in FIELDS {
@@ -86,7 +86,7 @@ async fn two_people(environment: &TestEnvironment) -> (Client, Client, Value) {
     (ann, bob, lead)
 }
 
-/// The address of the first link that contains these words.
+/// The address of the first link whose address contains this text.
 fn link<'a>(html: &'a str, words: &str) -> &'a str {
     let links = html.split("href=\"").skip(1).filter_map(|link| Some(link.split_once('"')?.0));
     links.into_iter().find(|address| address.contains(words)).expect("such a link")
@@ -100,7 +100,7 @@ async fn person(environment: &TestEnvironment, role: Role) -> Client {
     same_origin(Workspace::open(environment).await.session(role, "Ann Lee").await)
 }
 
-async fn the_loser_of_a_race_sees_the_fresh_lead_beside_what_they_typed(environment: TestEnvironment) {
+async fn the_loser_of_a_race_sees_the_current_lead_beside_the_typed_values(environment: TestEnvironment) {
     let (ann, bob, lead) = two_people(&environment).await;
     let answer = save(&ann, &lead, &[("leadScore", "70")]).await.expect(200);
     assert!(answer.header("hx-trigger").contains("Saved."));
@@ -110,20 +110,20 @@ async fn the_loser_of_a_race_sees_the_fresh_lead_beside_what_they_typed(environm
         save_row(&bob, &lead, &[("name", "Arthur V."), ("leadScore", "65")]).await.expect(409),
     ] {
         let html = answer.text();
-        assert!(!html.contains("<html"), "a part, not a page");
+        assert!(!html.contains("<html"), "a fragment, not a page");
         assert!(html.contains("role=\"alert\""));
         assert!(html.contains("<strong>Ann Lee changed</strong>"), "{html}");
         assert!(html.contains("lead score 50 → <strong>70</strong>"), "{html}");
         for value in ["Art Venere", "Arthur V.", "70", "65"] {
             assert!(html.contains(value), "{value} is lost in {html}");
         }
-        assert!(html.contains("name=\"version\" value=\"2\""), "the form goes on from the fresh version");
+        assert!(html.contains("name=\"version\" value=\"2\""), "the form names the fresh version");
     }
     let now = read(&ann, &lead).await;
     assert_eq!((&now["name"], &now["version"]), (&json!("Art Venere"), &json!(2)), "nothing was written");
 }
 
-async fn one_click_applies_edits_that_do_not_overlap_on_top(environment: TestEnvironment) {
+async fn one_click_applies_edits_that_do_not_overlap(environment: TestEnvironment) {
     let (ann, bob, lead) = two_people(&environment).await;
     save(&ann, &lead, &[("leadScore", "70"), ("status", "QUALIFIED")]).await.expect(200);
     let conflict = save_row(&bob, &lead, &[("name", "Arthur Venere"), ("state", "")]).await.expect(409);
@@ -144,7 +144,7 @@ async fn one_click_applies_edits_that_do_not_overlap_on_top(environment: TestEnv
     assert_eq!(now["version"], 3);
 }
 
-async fn a_field_that_both_changed_waits_for_a_choice_and_loses_neither_value(environment: TestEnvironment) {
+async fn a_field_that_both_changed_needs_a_choice_and_keeps_both_values(environment: TestEnvironment) {
     let (ann, bob, lead) = two_people(&environment).await;
     save(&ann, &lead, &[("leadScore", "70")]).await.expect(200);
     let conflict = save(&bob, &lead, &[("name", "Arthur"), ("leadScore", "65")]).await.expect(409);
@@ -167,7 +167,7 @@ async fn a_field_that_both_changed_waits_for_a_choice_and_loses_neither_value(en
     assert_eq!((&now["name"], &now["leadScore"]), (&json!("Arthur"), &json!(65)));
 }
 
-async fn a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again(
+async fn a_lead_deleted_during_an_edit_keeps_the_typed_values_and_can_be_recreated(
     environment: TestEnvironment,
 ) {
     let (ann, bob, lead) = two_people(&environment).await;
@@ -178,7 +178,7 @@ async fn a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again
         [save(&bob, &lead, &[("name", "Arthur")]).await, save_row(&bob, &lead, &[("name", "Arthur")]).await]
     {
         let answer = answer.expect(404);
-        assert_eq!(answer.header("hx-reswap"), "outerHTML", "the script swaps it in");
+        assert_eq!(answer.header("hx-reswap"), "outerHTML", "the script swaps the answer in");
         assert!(answer.text().contains("This lead was deleted</strong> by Ann Lee"), "{}", answer.text());
         assert!(answer.text().contains("value=\"Arthur\""), "{}", answer.text());
     }
@@ -188,7 +188,7 @@ async fn a_lead_deleted_meanwhile_leaves_what_was_typed_and_can_be_created_again
     assert!(html.text().contains("Arthur"));
 }
 
-async fn a_deletion_of_a_changed_lead_shows_what_changed_and_goes_on_with_one_click(
+async fn deleting_a_changed_lead_shows_the_changes_and_continues_with_one_click(
     environment: TestEnvironment,
 ) {
     let (ann, bob, lead) = two_people(&environment).await;
@@ -205,7 +205,7 @@ async fn a_deletion_of_a_changed_lead_shows_what_changed_and_goes_on_with_one_cl
     bob.post(&delete).form(&[("reason", "none")]).send().await.expect(428);
 }
 
-async fn one_address_serves_the_page_or_its_part(environment: TestEnvironment) {
+async fn one_address_serves_the_page_or_its_fragment(environment: TestEnvironment) {
     let ann = person(&environment, Role::Agent).await;
     let lead = create(&ann, &new_lead("Art Venere", "art@example.com")).await;
     let address = page(&lead);
@@ -223,11 +223,11 @@ async fn one_address_serves_the_page_or_its_part(environment: TestEnvironment) {
         assert!(part.text().trim_start().starts_with(begin), "{path}: {}", part.text());
         let restored = ann.get(&path).header("hx-request", "true");
         let restored = restored.header("hx-history-restore-request", "true").send().await.expect(200);
-        assert!(restored.text().starts_with("<!doctype html>"), "{path} out of the history");
+        assert!(restored.text().starts_with("<!doctype html>"), "{path} restored from the history");
     }
 }
 
-async fn the_first_list_welcomes_and_a_search_answers_rows(environment: TestEnvironment) {
+async fn an_empty_list_welcomes_and_a_search_returns_rows(environment: TestEnvironment) {
     let ann = person(&environment, Role::Agent).await;
     let html = ann.get("/leads").send().await.expect(200);
     assert!(html.text().contains("Import a CSV") && html.text().contains("Load sample leads"));
@@ -252,7 +252,7 @@ async fn the_first_list_welcomes_and_a_search_answers_rows(environment: TestEnvi
     assert!(kept.text().contains("<option value=\"PROSPECT\" selected>"));
 }
 
-async fn a_list_goes_on_page_by_page_with_its_filter(environment: TestEnvironment) {
+async fn a_list_keeps_its_filter_on_the_next_page(environment: TestEnvironment) {
     let ann = person(&environment, Role::Agent).await;
     for number in 0..26 {
         create(&ann, &new_lead(&format!("Lead {number}"), &format!("lead{number}@example.com"))).await;
@@ -266,7 +266,7 @@ async fn a_list_goes_on_page_by_page_with_its_filter(environment: TestEnvironmen
     assert!(last.text().contains("Lead 0<") && !last.text().contains("Next page"));
 }
 
-async fn without_javascript_every_form_leads_to_a_page(environment: TestEnvironment) {
+async fn every_form_leads_to_a_page_without_javascript(environment: TestEnvironment) {
     let ann = person(&environment, Role::Administrator).await;
     let fields = [
         ("name", "Art Venere"),
@@ -294,13 +294,13 @@ async fn without_javascript_every_form_leads_to_a_page(environment: TestEnvironm
     assert!(ann.get("/leads").send().await.expect(200).text().contains("No leads yet"));
 }
 
-/// What stands beside a field that was refused.
+/// The error beside a field.
 fn beside<'a>(html: &'a str, field: &str) -> &'a str {
     let mark = format!("-{field}-error\">");
     html.split_once(&mark).and_then(|(_, rest)| rest.split_once('<')).map_or("", |(words, _)| words)
 }
 
-async fn a_refused_field_has_its_words_beside_it_and_keeps_what_was_typed(environment: TestEnvironment) {
+async fn a_refused_field_shows_its_error_and_keeps_the_typed_value(environment: TestEnvironment) {
     let ann = person(&environment, Role::Agent).await;
     let lead = create(&ann, &new_lead("Art Venere", "art@example.com")).await;
     create(&ann, &new_lead("Other", "taken@example.com")).await;
@@ -332,7 +332,7 @@ async fn a_save_that_changes_nothing_writes_nothing(environment: TestEnvironment
     assert_eq!(read(&ann, &lead).await, lead);
 }
 
-async fn a_converted_lead_is_reopened_on_its_page_by_administrators_alone(environment: TestEnvironment) {
+async fn only_administrators_reopen_a_converted_lead_on_its_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = same_origin(workspace.session(Role::Agent, "Ann Lee").await);
     let administrator = same_origin(workspace.session(Role::Administrator, "Bob Stone").await);
@@ -353,7 +353,7 @@ async fn a_converted_lead_is_reopened_on_its_page_by_administrators_alone(enviro
     assert!(stale.text().contains("Ann Lee changed") && stale.text().contains("It fell through."));
 }
 
-async fn a_history_goes_on_behind_its_twentieth_entry(environment: TestEnvironment) {
+async fn a_history_continues_after_its_twentieth_entry(environment: TestEnvironment) {
     let ann = person(&environment, Role::Agent).await;
     let lead = create(&ann, &new_lead("Art Venere", "art@example.com")).await;
     for version in 1..=20 {

@@ -1,5 +1,5 @@
-//! What each function may do on AWS: with the environment and the role of the template it does all its work, it calls nothing
-//! outside of its grants, and it uses every one of them, index by index.
+//! The permissions of each function on AWS: with the environment and the role of the template it does all its work,
+//! makes no call outside its grants, and uses every grant, index by index.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use holdfast::store::{Key, Select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::order_races::cut_off;
+use super::order_races::interrupt;
 use super::orders::{create as create_order, set_cap, stock};
 use crate::support::gateway::visitor;
 use crate::support::http::{Client, Response};
@@ -25,19 +25,19 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        dynamodb: the_web_function_does_its_work_with_all_its_grants_and_no_other,
-            the_function_of_the_stream_does_its_work_with_all_its_grants_and_no_other,
-            the_sweeper_does_its_work_with_all_its_grants_and_no_other,
-            the_function_of_the_inventory_does_its_work_with_all_its_grants_and_no_other,
-            a_grant_that_is_taken_away_is_missed_by_its_name;
-        embedded: a_policy_is_read_in_every_form_that_a_template_may_have,
-            a_call_needs_the_actions_that_aws_authorises
+        dynamodb: the_web_function_uses_all_its_grants_and_no_other,
+            the_stream_function_uses_all_its_grants_and_no_other,
+            the_sweeper_function_uses_all_its_grants_and_no_other,
+            the_inventory_function_uses_all_its_grants_and_no_other,
+            a_removed_grant_is_reported_as_denied;
+        embedded: every_form_of_a_policy_in_a_template_is_parsed,
+            a_call_needs_the_actions_that_aws_authorizes
     ]
 }
 
 const CODE: &str = "k7-Wm2!xQ";
 
-/// What CloudFront adds to each request.
+/// The header value that CloudFront adds to each request.
 const ORIGIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// A function as the template deploys it, behind a guard that knows its grants.
@@ -45,7 +45,7 @@ struct Guarded {
     workspace: Workspace,
     lambda: Arc<LambdaRuntime>,
     guard: Guard,
-    _vault: SecretsManager,
+    _secrets_manager: SecretsManager,
 }
 
 impl Guarded {
@@ -61,13 +61,14 @@ impl Guarded {
         grants: BTreeSet<Grant>,
     ) -> Self {
         let workspace = Workspace::open(environment).await;
-        let vault = SecretsManager::start().await;
-        vault.put("CookieKey", &"0123456789".repeat(7), Timestamp::now());
-        vault.put("InvitationCodeSecret", CODE, Timestamp::now());
-        vault.put("OriginKey", ORIGIN_KEY, Timestamp::now());
+        let secrets_manager = SecretsManager::start().await;
+        secrets_manager.put("CookieKey", &"0123456789".repeat(7), Timestamp::now());
+        secrets_manager.put("InvitationCodeSecret", CODE, Timestamp::now());
+        secrets_manager.put("OriginKey", ORIGIN_KEY, Timestamp::now());
         let engine = environment.engine();
         let guard =
-            Guard::start(grants, environment.table(), engine.endpoint(), Some(vault.endpoint())).await;
+            Guard::start(grants, environment.table(), engine.endpoint(), Some(secrets_manager.endpoint()))
+                .await;
         let parameters = [("Table", environment.table()), ("SignUp", "invitation")];
         let mut environment = Template::read().environment(function, &parameters);
         for (name, value) in [
@@ -78,7 +79,7 @@ impl Guarded {
             environment.insert(name.to_owned(), value);
         }
         let lambda = LambdaRuntime::start(bootstrap, environment).await.expect("the bootstrap starts");
-        Self { workspace, lambda: Arc::new(lambda), guard, _vault: vault }
+        Self { workspace, lambda: Arc::new(lambda), guard, _secrets_manager: secrets_manager }
     }
 
     /// A visitor who comes through CloudFront.
@@ -86,7 +87,7 @@ impl Guarded {
         visitor(&self.lambda).always("x-holdfast-origin-key", ORIGIN_KEY)
     }
 
-    /// A program at the pages, with a token of a new account.
+    /// A program with a token of a new account, through CloudFront.
     async fn program(&self, role: Role) -> Client {
         let token = self.workspace.token(role, "Ann Lee").await;
         self.visitor().always("authorization", &format!("Bearer {token}"))
@@ -100,11 +101,11 @@ impl Guarded {
     }
 }
 
-async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(environment: TestEnvironment) {
+async fn the_web_function_uses_all_its_grants_and_no_other(environment: TestEnvironment) {
     let web = Guarded::start(&environment, "WebFunction", env!("CARGO_BIN_EXE_lambda_web")).await;
     let past = visitor(&web.lambda).get("/sign-in").send().await.expect(403);
     assert!(past.text().contains("Open it at its public address"), "{}", past.text());
-    // The viewer's address is what CloudFront appended, behind what the viewer wrote and before CloudFront's own.
+    // CloudFront appends the viewer's address after the viewer's own value and before its own address.
     let ann = web.visitor().always("x-forwarded-for", "10.0.0.9, 198.51.100.5, 203.0.113.24");
     let form = [
         ("name", "Ann"),
@@ -142,19 +143,19 @@ async fn the_web_function_does_its_work_with_all_its_grants_and_no_other(environ
     admin.get(&format!("{path}/history")).send().await.expect(200);
     admin.delete(&path).header("if-match", "\"2\"").send().await.expect(204);
 
-    // A cap that follows the default from now on, if that is what it was.
-    follow_default(&admin, "CA").await.expect(200);
+    // A cap follows the default again.
+    use_default_cap(&admin, "CA").await.expect(200);
     web.assert_exact();
 }
 
-/// Lets a state's cap follow the default.
-async fn follow_default(agent: &Client, state: &str) -> Response {
+/// Makes a state's cap follow the default.
+async fn use_default_cap(agent: &Client, state: &str) -> Response {
     let set = async |body: Value| agent.put("/api/leads/caps").json(&body).send().await;
     set(json!({ "state": state, "cap": 20, "version": 1 })).await.expect(200);
     set(json!({ "state": state, "cap": null, "version": 2 })).await
 }
 
-/// Commands that between them ask for each list of leads that a command can ask for, and one that writes a large order.
+/// Commands that use every list of leads that a command can use, and one that writes a large order.
 const COMMANDS: [&str; 7] = [
     "get_leads",
     "get_leads status=prospect",
@@ -165,19 +166,19 @@ const COMMANDS: [&str; 7] = [
     "create_order customer_name=Acme customer_email=buy@acme.example requested_states=NY quantity_per_state=64",
 ];
 
-/// A rule for each command, and what they need.
+/// Creates a rule for each command, and the leads that they need.
 async fn rules(workspace: &Workspace, on: &str) {
     let admin = workspace.program(Role::Administrator).await;
     for command in COMMANDS {
         let rule = json!({ "name": command, "on": on, "command": command });
         admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
     }
-    // So large an order that some of its parts are written between the first and the last.
+    // So many leads that a large order writes parts between its first and last transaction.
     set_cap(workspace, "NY", 100).await;
     stock(workspace, "NY", 64).await;
 }
 
-/// What the rules' commands came to.
+/// The number of runs that are done.
 async fn done(workspace: &Workspace) -> usize {
     let admin = workspace.program(Role::Administrator).await;
     let runs: Value = admin.get("/api/automation/runs?state=DONE").send().await.expect(200).json();
@@ -189,9 +190,7 @@ fn event(file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-async fn the_function_of_the_stream_does_its_work_with_all_its_grants_and_no_other(
-    environment: TestEnvironment,
-) {
+async fn the_stream_function_uses_all_its_grants_and_no_other(environment: TestEnvironment) {
     let stream = Guarded::start(&environment, "StreamFunction", env!("CARGO_BIN_EXE_lambda_stream")).await;
     rules(&stream.workspace, "lead.created").await;
     let mut event = event("stream");
@@ -206,17 +205,17 @@ async fn the_function_of_the_stream_does_its_work_with_all_its_grants_and_no_oth
     stream.assert_exact();
 }
 
-async fn the_sweeper_does_its_work_with_all_its_grants_and_no_other(environment: TestEnvironment) {
+async fn the_sweeper_function_uses_all_its_grants_and_no_other(environment: TestEnvironment) {
     let sweeper = Guarded::start(&environment, "SweeperFunction", env!("CARGO_BIN_EXE_lambda_sweeper")).await;
     let hour_ago = Clock::from_fn(|| Timestamp::now() - SignedDuration::from_hours(1));
     let workspace = &sweeper.workspace;
     rules(&workspace.clone().with_clock(hour_ago.clone()), "every 15m").await;
-    // An order that was cut off an hour ago.
+    // An order that was interrupted an hour ago.
     set_cap(workspace, "CA", 100).await;
     stock(workspace, "CA", 40).await;
     let wire = environment.another_wire();
     let cut = workspace.another(&environment, &wire, PATIENCE).with_clock(hour_ago);
-    let made = cut_off(&wire, 1, async move { create_order(&cut, &["CA"], Some(40)).await }).await;
+    let made = interrupt(&wire, 1, async move { create_order(&cut, &["CA"], Some(40)).await }).await;
     assert!(made.is_none());
 
     let asked = json!({ "sweeps": 1, "secondsBetween": 0 });
@@ -227,13 +226,11 @@ async fn the_sweeper_does_its_work_with_all_its_grants_and_no_other(environment:
     sweeper.assert_exact();
 }
 
-async fn the_function_of_the_inventory_does_its_work_with_all_its_grants_and_no_other(
-    environment: TestEnvironment,
-) {
+async fn the_inventory_function_uses_all_its_grants_and_no_other(environment: TestEnvironment) {
     let inventory =
         Guarded::start(&environment, "InventoryFunction", env!("CARGO_BIN_EXE_lambda_inventory")).await;
     let batch = event("kafka-msk");
-    // A sale of more than there is, alone in its batch.
+    // A sale of more than the stock, alone in its batch.
     let mut refused = batch.clone();
     let sale = json!({
         "schema": 1, "messageId": "m-99", "sku": "85123A", "kind": "SALE", "quantity": 1000,
@@ -250,7 +247,7 @@ async fn the_function_of_the_inventory_does_its_work_with_all_its_grants_and_no_
     inventory.assert_exact();
 }
 
-async fn a_grant_that_is_taken_away_is_missed_by_its_name(environment: TestEnvironment) {
+async fn a_removed_grant_is_reported_as_denied(environment: TestEnvironment) {
     let (function, bootstrap) = ("WebFunction", env!("CARGO_BIN_EXE_lambda_web"));
     for (missing, state) in
         [("dynamodb:Query on Table/index/all-newest", "CA"), ("dynamodb:ConditionCheckItem on Table", "NY")]
@@ -259,17 +256,17 @@ async fn a_grant_that_is_taken_away_is_missed_by_its_name(environment: TestEnvir
         grants.retain(|grant| grant.to_string() != missing);
         let web = Guarded::with_grants(&environment, function, bootstrap, grants).await;
         let agent = web.program(Role::Agent).await;
-        let (list, cap) = (agent.get("/api/leads").send().await, follow_default(&agent, state).await);
+        let (list, cap) = (agent.get("/api/leads").send().await, use_default_cap(&agent, state).await);
         let (without, with) = if missing.contains("index") { (list, cap) } else { (cap, list) };
         without.expect(500);
         with.expect(200);
         assert_eq!(web.guard.denied(), [missing]);
-        let said = web.lambda.output();
-        assert!(said.contains("AccessDeniedException"), "{said}");
+        let grants = web.lambda.output();
+        assert!(grants.contains("AccessDeniedException"), "{grants}");
     }
 }
 
-async fn a_policy_is_read_in_every_form_that_a_template_may_have(_: TestEnvironment) {
+async fn every_form_of_a_policy_in_a_template_is_parsed(_: TestEnvironment) {
     let template = Template::of(
         r#"
 Parameters: {SignUp: {Default: "open"}, Level: {Default: info}}
@@ -314,34 +311,35 @@ Resources:
         "secretsmanager:GetSecretValue on Key",
     ];
     assert_eq!(grants, expected);
-    let environment = template.environment("Function", &[("Table", "desk"), ("SignUp", "invitation")]);
-    let told: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let expected = ["CODE=Code", "KEY=Key", "LEVEL=info", "PLAIN=true", "SIGN_UP=invitation", "TABLE=desk"];
-    assert_eq!(told, expected);
+    let environment = template.environment("Function", &[("Table", "holdfast"), ("SignUp", "invitation")]);
+    let variables: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let expected =
+        ["CODE=Code", "KEY=Key", "LEVEL=info", "PLAIN=true", "SIGN_UP=invitation", "TABLE=holdfast"];
+    assert_eq!(variables, expected);
 }
 
-async fn a_call_needs_the_actions_that_aws_authorises(_: TestEnvironment) {
+async fn a_call_needs_the_actions_that_aws_authorizes(_: TestEnvironment) {
     let item = |table: &str| json!({ "TableName": table });
     for (target, body, needed) in [
-        ("DynamoDB_20120810.GetItem", item("desk"), &["dynamodb:GetItem on Table"][..]),
-        ("DynamoDB_20120810.Query", item("desk"), &["dynamodb:Query on Table"]),
+        ("DynamoDB_20120810.GetItem", item("holdfast"), &["dynamodb:GetItem on Table"][..]),
+        ("DynamoDB_20120810.Query", item("holdfast"), &["dynamodb:Query on Table"]),
         (
             "DynamoDB_20120810.Query",
-            json!({ "TableName": "desk", "IndexName": "all-newest" }),
+            json!({ "TableName": "holdfast", "IndexName": "all-newest" }),
             &["dynamodb:Query on Table/index/all-newest"],
         ),
         ("DynamoDB_20120810.Scan", item("other"), &["dynamodb:Scan on other"]),
         ("DynamoDB_20120810.ListTables", json!({}), &["dynamodb:ListTables on *"]),
         (
             "DynamoDB_20120810.BatchGetItem",
-            json!({ "RequestItems": { "desk": {} } }),
+            json!({ "RequestItems": { "holdfast": {} } }),
             &["dynamodb:BatchGetItem on Table"],
         ),
         (
             "DynamoDB_20120810.TransactWriteItems",
             json!({ "TransactItems": [
-                { "Put": item("desk") }, { "Update": item("desk") }, { "Delete": item("other") },
-                { "ConditionCheck": item("desk") },
+                { "Put": item("holdfast") }, { "Update": item("holdfast") }, { "Delete": item("other") },
+                { "ConditionCheck": item("holdfast") },
             ] }),
             &[
                 "dynamodb:PutItem on Table",
@@ -352,7 +350,7 @@ async fn a_call_needs_the_actions_that_aws_authorises(_: TestEnvironment) {
         ),
         (
             "DynamoDB_20120810.TransactGetItems",
-            json!({ "TransactItems": [{ "Get": item("desk") }] }),
+            json!({ "TransactItems": [{ "Get": item("holdfast") }] }),
             &["dynamodb:GetItem on Table"],
         ),
         (
@@ -361,7 +359,7 @@ async fn a_call_needs_the_actions_that_aws_authorises(_: TestEnvironment) {
             &["secretsmanager:GetSecretValue on CookieKey"],
         ),
     ] {
-        let said: Vec<_> = needs(target, &body, "desk").iter().map(Grant::to_string).collect();
-        assert_eq!(said, needed, "{target}");
+        let grants: Vec<_> = needs(target, &body, "holdfast").iter().map(Grant::to_string).collect();
+        assert_eq!(grants, needed, "{target}");
     }
 }

@@ -1,5 +1,5 @@
-//! The built programs themselves: how `holdfast` starts, serves, ends and keeps its data, what its commands do, and
-//! what neither program ever writes into its log.
+//! The built programs: how `holdfast` starts, serves, stops and keeps its data, what its commands do, and what the
+//! programs never log.
 
 mod backups;
 pub mod binary;
@@ -28,13 +28,13 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this module and its parts.
 pub fn all() -> Vec<Case> {
     let mut cases = cases![
-        embedded: it_prints_its_address_and_a_link_that_signs_an_administrator_in_once,
-            the_data_is_its_owners_alone,
+        embedded: the_server_prints_its_address_and_a_link_that_signs_an_administrator_in_once,
+            only_the_owner_has_access_to_the_data,
             data_and_sessions_survive_a_restart_and_a_kill,
-            asked_to_end_it_finishes_what_runs_and_says_so,
-            asked_twice_it_ends_at_once,
+            a_stopped_server_finishes_running_requests_and_logs_it,
+            a_second_signal_stops_the_server_at_once,
             a_taken_port_is_an_error_that_names_the_flag,
-            a_second_start_on_the_same_data_is_told_who_holds_it
+            a_second_server_on_the_same_data_names_the_first_one
     ];
     cases.extend(backups::all());
     cases.extend(commands::all());
@@ -50,7 +50,7 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-async fn it_prints_its_address_and_a_link_that_signs_an_administrator_in_once(_: TestEnvironment) {
+async fn the_server_prints_its_address_and_a_link_that_signs_an_administrator_in_once(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     assert!(server.address.starts_with("http://127.0.0.1:"), "{}", server.address);
@@ -79,7 +79,7 @@ async fn it_prints_its_address_and_a_link_that_signs_an_administrator_in_once(_:
 }
 
 #[cfg(unix)]
-async fn the_data_is_its_owners_alone(_: TestEnvironment) {
+async fn only_the_owner_has_access_to_the_data(_: TestEnvironment) {
     use std::os::unix::fs::PermissionsExt as _;
     let data = Data::new();
     let _server = data.serve().await;
@@ -92,7 +92,7 @@ async fn the_data_is_its_owners_alone(_: TestEnvironment) {
 }
 
 #[cfg(not(unix))]
-async fn the_data_is_its_owners_alone(_: TestEnvironment) {}
+async fn only_the_owner_has_access_to_the_data(_: TestEnvironment) {}
 
 async fn data_and_sessions_survive_a_restart_and_a_kill(_: TestEnvironment) {
     let data = Data::new();
@@ -107,7 +107,7 @@ async fn data_and_sessions_survive_a_restart_and_a_kill(_: TestEnvironment) {
     assert_eq!(read(&person, &kept).await, kept);
     let killed = create(&person, &new_lead("Killed", "killed@example.com")).await;
     server.run.signal("KILL");
-    assert_eq!(server.run.ended().await, None, "it had no time to say anything");
+    assert_eq!(server.run.ended().await, None, "a killed process has no exit code");
 
     let server = data.serve().await;
     let person = server.person(&session);
@@ -118,7 +118,7 @@ async fn data_and_sessions_survive_a_restart_and_a_kill(_: TestEnvironment) {
     assert_eq!(page["items"], serde_json::json!([killed, kept]));
 }
 
-/// A request that runs: its handler waits for the body, which is still to come.
+/// A running request: its handler waits for the body, which is not sent yet.
 struct Running {
     stream: TcpStream,
     body: String,
@@ -146,7 +146,7 @@ impl Running {
         Self { stream, body }
     }
 
-    /// Sends the body, and gives back the answer's status and body.
+    /// Sends the body and returns the status and body of the answer.
     fn finish(mut self) -> (u16, Value) {
         self.stream.write_all(self.body.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -156,15 +156,15 @@ impl Running {
     }
 }
 
-async fn asked_to_end_it_finishes_what_runs_and_says_so(_: TestEnvironment) {
+async fn a_stopped_server_finishes_running_requests_and_logs_it(_: TestEnvironment) {
     for (signal, name) in [("TERM", "SIGTERM"), ("INT", "Ctrl-C")] {
         let data = Data::new();
         let server = data.serve().await;
-        // A browser's connection that asks for nothing does not keep it waiting.
+        // An idle browser connection does not delay the end.
         let _idle = TcpStream::connect(server.address.trim_start_matches("http://")).unwrap();
         let running = Running::creation(&server).await;
         server.run.signal(signal);
-        server.run.says(&format!("{name}: finishing what runs")).await;
+        server.run.says(&format!("{name}: finishing running requests")).await;
         let (status, lead) = running.finish();
         assert_eq!((status, &lead["name"]), (201, &"Late".into()), "{lead}");
         server.run.succeeds().await;
@@ -175,12 +175,12 @@ async fn asked_to_end_it_finishes_what_runs_and_says_so(_: TestEnvironment) {
     }
 }
 
-async fn asked_twice_it_ends_at_once(_: TestEnvironment) {
+async fn a_second_signal_stops_the_server_at_once(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let running = Running::creation(&server).await;
     server.run.signal("INT");
-    server.run.says("once more ends at once").await;
+    server.run.says("repeat to stop immediately").await;
     let asked = std::time::Instant::now();
     server.run.signal("INT");
     server.run.fails(130).await;
@@ -189,7 +189,7 @@ async fn asked_twice_it_ends_at_once(_: TestEnvironment) {
 
     let server = data.serve().await;
     let page: Value = server.administrator().await.get("/api/leads").send().await.expect(200).json();
-    assert_eq!(page["items"], serde_json::json!([]), "a request that was cut off did nothing");
+    assert_eq!(page["items"], serde_json::json!([]), "an aborted request changed nothing");
 }
 
 async fn a_taken_port_is_an_error_that_names_the_flag(_: TestEnvironment) {
@@ -204,10 +204,10 @@ async fn a_taken_port_is_an_error_that_names_the_flag(_: TestEnvironment) {
     );
     assert_eq!(words.lines().count(), 1, "{words}");
     assert_eq!(run.out(), "");
-    assert!(!data.path().exists(), "nothing was touched");
+    assert!(!data.path().exists(), "no data was created");
 }
 
-async fn a_second_start_on_the_same_data_is_told_who_holds_it(_: TestEnvironment) {
+async fn a_second_server_on_the_same_data_names_the_first_one(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let lock: Value = serde_json::from_str(&data.read("holdfast.lock")).unwrap();
@@ -221,7 +221,7 @@ async fn a_second_start_on_the_same_data_is_told_who_holds_it(_: TestEnvironment
     for flag in ["--port", "--data-dir"] {
         assert!(same.contains(flag), "{same}");
     }
-    // The first has not noticed.
+    // The first server has not noticed.
     server.visitor().get("/health").send().await.expect(200);
     let others = Data::new();
     others.serve().await.visitor().get("/health").send().await.expect(200);

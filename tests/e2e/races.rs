@@ -1,4 +1,4 @@
-//! Races: many at the same lead at the same moment, and what stays true whoever wins.
+//! Races: concurrent changes of one lead, and what is always true afterward.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use crate::support::{Answer, Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: ten_writers_of_ten_changes_each_lose_no_update,
-            of_32_writers_with_one_version_one_wins_and_31_see_the_fresh_lead,
-            of_eight_leads_with_one_email_at_once_one_is_created,
-            a_change_and_a_deletion_at_once_leave_one_of_them_done,
+        api: ten_writers_with_ten_changes_each_lose_no_update,
+            of_32_writers_with_one_version_one_wins_and_31_see_the_current_lead,
+            of_eight_concurrent_leads_with_one_email_one_is_created,
+            of_a_concurrent_change_and_deletion_one_happens,
             changes_of_two_leads_share_no_item,
-            random_sequences_of_changes_end_where_the_model_ends
+            random_sequences_of_changes_match_the_model
     ]
 }
 
-async fn ten_writers_of_ten_changes_each_lose_no_update(environment: TestEnvironment) {
+async fn ten_writers_with_ten_changes_each_lose_no_update(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let lead = create(&workspace.bearer(&token), &new_lead("Lead", "lead@example.com")).await;
-    // Two instances, as two Lambda environments: what one of them remembers, the other does not.
+    // Two instances, like two Lambda environments: one instance's memory is not shared with the other.
     let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
     let writers = (0..10_u64).map(|writer| {
         let agent = if writer % 2 == 0 { workspace.bearer(&token) } else { other.bearer(&token) };
@@ -62,22 +62,22 @@ async fn ten_writers_of_ten_changes_each_lose_no_update(environment: TestEnviron
     let mut score = 50;
     for entry in &entries[1..] {
         let new = scores[&entry["version"].as_u64().unwrap()];
-        let told = entry["changes"].as_array().unwrap();
+        let changes = entry["changes"].as_array().unwrap();
         let expected = json!({ "field": "leadScore", "old": score, "new": new });
         assert_eq!(
-            told.first(),
+            changes.first(),
             (new != score).then_some(&expected),
-            "each entry follows from the one before"
+            "each entry continues the one before"
         );
         score = new;
     }
 }
 
-async fn of_32_writers_with_one_version_one_wins_and_31_see_the_fresh_lead(environment: TestEnvironment) {
+async fn of_32_writers_with_one_version_one_wins_and_31_see_the_current_lead(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    // All 32 stand before the store together.
+    // All 32 writes wait before the store and then start together.
     let gate = environment.wire().hold(32, "TransactWriteItems");
     let writers: Vec<_> = (0..32)
         .map(|score| {
@@ -98,7 +98,7 @@ async fn of_32_writers_with_one_version_one_wins_and_31_see_the_fresh_lead(envir
     assert_eq!(history(&agent, &lead).await.len(), 2);
 }
 
-async fn of_eight_leads_with_one_email_at_once_one_is_created(environment: TestEnvironment) {
+async fn of_eight_concurrent_leads_with_one_email_one_is_created(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     let gate = environment.wire().hold(8, "TransactWriteItems");
     let creating: Vec<_> = (0..8)
@@ -117,7 +117,7 @@ async fn of_eight_leads_with_one_email_at_once_one_is_created(environment: TestE
     assert_eq!(page["items"].as_array().unwrap().len(), 1);
 }
 
-async fn a_change_and_a_deletion_at_once_leave_one_of_them_done(environment: TestEnvironment) {
+async fn of_a_concurrent_change_and_deletion_one_happens(environment: TestEnvironment) {
     let agent = Workspace::open(&environment).await.agent().await;
     for round in 0..10 {
         let lead = create(&agent, &new_lead("Lead", &format!("lead{round}@example.com"))).await;
@@ -166,7 +166,7 @@ async fn changes_of_two_leads_share_no_item(environment: TestEnvironment) {
     assert!(shared.is_empty(), "{shared:?}");
 }
 
-/// One step of a random sequence: which lead, how far behind the version sent is, and the change.
+/// One step of a random sequence: the lead, how far the sent version is behind, and the change.
 type Step = (usize, u64, Option<&'static str>, Option<u64>, bool);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -176,7 +176,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..2_usize, behind, status, score, prop::bool::weighted(0.1)), 1..12)
 }
 
-async fn random_sequences_of_changes_end_where_the_model_ends(environment: TestEnvironment) {
+async fn random_sequences_of_changes_match_the_model(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Administrator, "Ann").await;
     let round = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));

@@ -1,4 +1,4 @@
-//! The JSON API of raffles: opening, buying, giving back, drawing, and every way to be refused.
+//! The JSON API of raffles: open, buy, return, draw, and refusals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,24 +17,24 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which,
-            a_purchase_that_is_repeated_gives_the_same_tickets_once,
+        api: a_purchase_over_the_limit_or_the_remaining_tickets_is_refused_with_the_reason,
+            a_repeated_purchase_returns_the_same_tickets,
             many_tabs_of_one_person_stay_within_the_limit,
-            a_raffle_is_drawn_once_and_nothing_changes_any_more;
-        web: a_raffle_is_opened_with_what_is_set_and_what_is_not,
-            a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit,
-            the_winner_is_named_to_administrators_and_themselves_alone,
-            only_those_who_may_open_draw_and_look_into_a_raffle,
-            bad_input_is_refused_by_field_and_nothing_is_written;
-        embedded: a_sale_ends_at_its_time_and_is_drawn_then
+            a_raffle_is_drawn_once_and_then_never_changes;
+        web: a_raffle_is_opened_with_given_and_default_values,
+            a_returned_ticket_goes_back_to_the_pool_and_the_limit,
+            only_administrators_and_the_winner_see_the_winners_name,
+            only_permitted_roles_open_draw_and_inspect_a_raffle,
+            bad_input_is_refused_by_field_and_writes_nothing;
+        embedded: a_sale_ends_at_its_closing_time_and_can_then_be_drawn
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
-/// A raffle that is nowhere.
-const NOWHERE: &str = "019f0000-0000-7000-8000-000000000000";
+/// An id that no raffle has.
+const UNKNOWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
-/// Opens a raffle of so many tickets, and gives back its address.
+/// Opens a raffle with this many tickets and returns its address.
 pub async fn open(administrator: &Client, tickets: u32, limit: u32) -> String {
     let body =
         json!({ "title": "Autumn", "prize": "A bicycle", "tickets": tickets, "limitPerPerson": limit });
@@ -42,23 +42,23 @@ pub async fn open(administrator: &Client, tickets: u32, limit: u32) -> String {
     opened.header("location").to_owned()
 }
 
-/// Asks for tickets.
+/// Requests tickets.
 pub async fn ask(client: &Client, raffle: &str, quantity: u32) -> Response {
     client.post(&format!("{raffle}/tickets")).json(&json!({ "quantity": quantity })).send().await
 }
 
-/// Buys tickets, and gives back their numbers.
+/// Buys tickets and returns their numbers.
 pub async fn buy(client: &Client, raffle: &str, quantity: u32) -> Vec<u64> {
     let bought: Value = ask(client, raffle, quantity).await.expect(201).json();
     numbers(&bought["numbers"])
 }
 
-/// Draws the winner, and gives back the raffle.
+/// Draws the winner and returns the raffle.
 pub async fn draw(administrator: &Client, raffle: &str) -> Value {
     administrator.post(&format!("{raffle}/draw")).json(&json!({})).send().await.expect(200).json()
 }
 
-/// The raffle as somebody sees it.
+/// The raffle as this client sees it.
 pub async fn state(client: &Client, raffle: &str) -> Value {
     client.get(raffle).send().await.expect(200).json()
 }
@@ -68,19 +68,19 @@ pub fn numbers(json: &Value) -> Vec<u64> {
     json.as_array().expect("numbers").iter().map(|number| number.as_u64().expect("a number")).collect()
 }
 
-/// The raffle's sold tickets, as an administrator sees them.
+/// The sold tickets, as an administrator sees them.
 async fn sold(administrator: &Client, raffle: &str) -> Vec<Value> {
     let list: Value =
         administrator.get(&format!("{raffle}/tickets?limit=100")).send().await.expect(200).json();
     list["items"].as_array().expect("tickets").clone()
 }
 
-/// A program of a new person of this name who takes part.
+/// A program with the token of a new participant.
 pub async fn participant(workspace: &Workspace, name: &str) -> Client {
     workspace.bearer(&workspace.token(Role::Participant, name).await)
 }
 
-/// Checks that a request was refused because of the state of the raffle, which it is told.
+/// Checks that the state of the raffle refused a request, and returns that state.
 #[track_caller]
 fn assert_denied(answer: Response, name: &str, words: &str) -> Value {
     let problem: Value = answer.expect(409).json();
@@ -90,7 +90,7 @@ fn assert_denied(answer: Response, name: &str, words: &str) -> Value {
     problem["fresh"].clone()
 }
 
-async fn a_raffle_is_opened_with_what_is_set_and_what_is_not(environment: TestEnvironment) {
+async fn a_raffle_is_opened_with_given_and_default_values(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let plain = json!({ "title": " The  autumn raffle ", "prize": "A bicycle" });
@@ -118,7 +118,7 @@ async fn a_raffle_is_opened_with_what_is_set_and_what_is_not(environment: TestEn
     let read = admin.get(opened.header("location")).send().await.expect(200);
     assert_eq!((read.json::<Value>(), read.header("etag")), (raffle.clone(), opened.header("etag")));
 
-    // The same request again is the same raffle; another with its key is none.
+    // A repeated request returns the same raffle; another request with its key is refused.
     assert_eq!(send().await.expect(201).text(), opened.text());
     let other = json!({ "title": "Another", "prize": "A bicycle" });
     admin.post("/api/raffles").header("idempotency-key", "one").json(&other).send().await.expect(422);
@@ -136,7 +136,9 @@ async fn a_raffle_is_opened_with_what_is_set_and_what_is_not(environment: TestEn
     assert_eq!(list["items"].as_array().map(Vec::len), Some(3));
 }
 
-async fn nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which(environment: TestEnvironment) {
+async fn a_purchase_over_the_limit_or_the_remaining_tickets_is_refused_with_the_reason(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
@@ -167,7 +169,7 @@ async fn nobody_gets_more_than_the_limit_or_than_is_left_and_is_told_which(envir
     assert_eq!((held.len(), state(&ann, &raffle).await["mine"].as_array().unwrap().len()), (3, 2));
 }
 
-async fn a_purchase_that_is_repeated_gives_the_same_tickets_once(environment: TestEnvironment) {
+async fn a_repeated_purchase_returns_the_same_tickets(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let token = workspace.token(Role::Participant, "Ann Lee").await;
@@ -177,11 +179,11 @@ async fn a_purchase_that_is_repeated_gives_the_same_tickets_once(environment: Te
         let request = client.post(&format!("{raffle}/tickets")).header("idempotency-key", key);
         request.json(&json!({ "quantity": quantity })).send().await
     };
-    // A reply that is lost on the way from the store is asked for again at once.
+    // The store retries at once after a lost reply.
     environment.wire().next(WRITE, Fault::ReplyLost);
     let first = send(&ann, "first", 1).await.expect(201);
     assert_eq!(send(&ann, "first", 1).await.expect(201).text(), first.text());
-    // All replies of a purchase are lost; whoever asks again has bought once.
+    // All replies of a purchase are lost; the repeated request finds that it succeeded.
     let hasty = workspace.another(&environment, environment.wire(), SHORT_PATIENCE).bearer(&token);
     environment.wire().always(WRITE, Fault::ReplyLost);
     send(&hasty, "second", 2).await.expect(503);
@@ -189,10 +191,10 @@ async fn a_purchase_that_is_repeated_gives_the_same_tickets_once(environment: Te
     let second = send(&ann, "second", 2).await.expect(201);
     assert_eq!(numbers(&second.json::<Value>()["raffle"]["mine"]).len(), 3);
     send(&ann, "second", 1).await.expect(422);
-    // The key is the person's own.
+    // A key belongs to one person.
     send(&bob, "second", 1).await.expect(201);
 
-    // Sold out and drawn meanwhile, which is no reason to answer a repeated request otherwise.
+    // A repeated request has the same answer even when the raffle is sold out or drawn.
     for drawn in [false, true] {
         if drawn {
             draw(&admin, &raffle).await;
@@ -224,7 +226,7 @@ async fn many_tabs_of_one_person_stay_within_the_limit(environment: TestEnvironm
     assert_eq!(sold(&admin, &raffle).await.len(), 2);
 }
 
-async fn a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit(environment: TestEnvironment) {
+async fn a_returned_ticket_goes_back_to_the_pool_and_the_limit(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
@@ -245,7 +247,7 @@ async fn a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit(enviro
     ann.delete(&ticket).send().await.expect(404);
     let fresh = state(&ann, &raffle).await;
     assert_eq!((&fresh["remaining"], &fresh["mayBuy"], &fresh["mine"]), (&json!(1), &json!(1), &json!([])));
-    // The number is somebody else's when the administrator gives back what was Ann's.
+    // The number belongs to another person when the administrator returns the ticket that was Ann's.
     assert_eq!(buy(&bob, &raffle, 1).await, [1]);
     let stale = admin.delete(&ticket).header("if-match", &format!("\"{version}\"")).send().await;
     let fresh = stale.expect(409).json::<Value>()["fresh"].clone();
@@ -256,7 +258,7 @@ async fn a_ticket_that_is_given_back_returns_to_the_pool_and_to_the_limit(enviro
     ann.delete(&format!("{raffle}/tickets/2")).send().await.expect(404);
 }
 
-async fn a_raffle_is_drawn_once_and_nothing_changes_any_more(environment: TestEnvironment) {
+async fn a_raffle_is_drawn_once_and_then_never_changes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
@@ -284,14 +286,14 @@ async fn a_raffle_is_drawn_once_and_nothing_changes_any_more(environment: TestEn
     assert_eq!(send().await.expect(200).text(), drawn.text());
     let fresh = assert_denied(ask(&ann, &raffle, 1).await, "drawn", "The winner is drawn.");
     assert_eq!((&fresh["winner"]["number"], &fresh["winner"]["yours"]), (&winner, &json!(true)));
-    let cancelled = ann.delete(&format!("{raffle}/tickets/{winner}")).send().await;
-    assert_eq!(assert_denied(cancelled, "drawn", "")["winner"]["number"], winner);
+    let canceled = ann.delete(&format!("{raffle}/tickets/{winner}")).send().await;
+    assert_eq!(assert_denied(canceled, "drawn", "")["winner"]["number"], winner);
     assert_eq!(state(&ann, &raffle).await["mine"], json!(bought));
-    // The repeated draw tried no write either: the raffle was read as drawn.
+    // The repeated draw writes nothing either: it reads that the raffle is drawn.
     assert_eq!(environment.wire().count(WRITE), before, "a refusal writes nothing");
 }
 
-async fn a_sale_ends_at_its_time_and_is_drawn_then(environment: TestEnvironment) {
+async fn a_sale_ends_at_its_closing_time_and_can_then_be_drawn(environment: TestEnvironment) {
     let hours = Arc::new(AtomicI64::new(0));
     let clock = {
         let hours = hours.clone();
@@ -310,14 +312,14 @@ async fn a_sale_ends_at_its_time_and_is_drawn_then(environment: TestEnvironment)
     hours.store(2, Ordering::SeqCst);
     let fresh = assert_denied(ask(&ann, raffle, 1).await, "sale-over", "The sale is over.");
     assert_eq!((&fresh["status"], &fresh["remaining"]), (&json!("OPEN"), &json!(99)));
-    // Whoever polls hears of it, though nothing was written.
+    // Polling clients see the end of the sale although nothing was written.
     let over = ann.get(raffle).header("if-none-match", seen.header("etag")).send().await.expect(200);
     assert_eq!(over.json::<Value>()["denial"]["words"], "The sale is over");
     ann.get(raffle).header("if-none-match", over.header("etag")).send().await.expect(304);
     assert_eq!(draw(&admin, raffle).await["winner"]["number"], bought[0]);
 }
 
-async fn the_winner_is_named_to_administrators_and_themselves_alone(environment: TestEnvironment) {
+async fn only_administrators_and_the_winner_see_the_winners_name(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
@@ -337,7 +339,7 @@ async fn the_winner_is_named_to_administrators_and_themselves_alone(environment:
     }
 }
 
-async fn only_those_who_may_open_draw_and_look_into_a_raffle(environment: TestEnvironment) {
+async fn only_permitted_roles_open_draw_and_inspect_a_raffle(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let raffle = open(&admin, 10, 2).await;
@@ -374,7 +376,7 @@ fn assert_refused(answer: &Response, status: u16, named: &str, sent: &str) {
     assert!(problem.to_string().contains(named), "{sent}: {named} is not named: {problem}");
 }
 
-async fn bad_input_is_refused_by_field_and_nothing_is_written(environment: TestEnvironment) {
+async fn bad_input_is_refused_by_field_and_writes_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let raffle = open(&admin, 10, 2).await;
@@ -417,11 +419,11 @@ async fn bad_input_is_refused_by_field_and_nothing_is_written(environment: TestE
         assert_eq!(key.status.as_u16(), 400, "{path}");
     }
     admin.post(&buy).send().await.expect(415);
-    refuses_addresses(&admin, &raffle).await;
+    bad_addresses_are_refused(&admin, &raffle).await;
     assert_eq!(environment.wire().count(WRITE), before, "something was written");
 }
 
-/// What no new raffle can have, by its field.
+/// Invalid values for a new raffle, by field.
 fn fields() -> Vec<(&'static str, Vec<Value>)> {
     let lines = |most: usize| {
         let long = "x".repeat(most + 1);
@@ -438,13 +440,13 @@ fn fields() -> Vec<(&'static str, Vec<Value>)> {
             vec![json!(past.to_string()), json!("1970-01-01T00:00:00Z"), json!("soon"), json!(""), json!(7)],
         ),
         ("seed", vec![json!("00")]),
-        ("id", vec![json!(NOWHERE)]),
+        ("id", vec![json!(UNKNOWN_ID)]),
         ("surprise", vec![json!(1)]),
     ]
 }
 
-async fn refuses_addresses(admin: &Client, raffle: &str) {
-    let nowhere = format!("/api/raffles/{NOWHERE}");
+async fn bad_addresses_are_refused(admin: &Client, raffle: &str) {
+    let nowhere = format!("/api/raffles/{UNKNOWN_ID}");
     for none in ["/api/raffles/nonsense", "/api/raffles/%00", &nowhere] {
         for part in ["", "/proof", "/tickets", "/tickets/csv", "/sales", "/history"] {
             assert_refused(&admin.get(&format!("{none}{part}")).send().await, 404, "title", none);

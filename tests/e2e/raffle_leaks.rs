@@ -1,4 +1,4 @@
-//! Nothing leaks: until the draw no byte of any answer tells the seed, and nobody is shown another's name at any time.
+//! No raffle leaks: until the draw no answer contains the seed, and nobody ever sees another person's name.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::raffle_api::{buy, draw, open, participant, state};
-use super::stats::follow;
+use super::stats::process_stream;
 use crate::support::case::scaled;
 use crate::support::http::{Client, RequestBuilder, Response};
 use crate::support::workspace::{Workspace, create, new_lead};
@@ -23,13 +23,13 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: no_answer_tells_the_seed_or_another_buyers_name_before_the_draw,
+        embedded: no_answer_contains_the_seed_or_another_buyers_name_before_the_draw,
             no_answer_names_the_winner_to_others_after_the_draw,
-            no_change_that_rules_answer_has_the_seed
+            no_record_that_rules_read_contains_the_seed
     ]
 }
 
-/// The item that has a raffle's seed while it is open, past the product.
+/// Reads the seed of an open raffle from its item.
 async fn seed_of(environment: &TestEnvironment, raffle: &str) -> Option<String> {
     let id = raffle.rsplit('/').next().unwrap();
     let read = GetItemInput::builder().table_name(environment.table()).consistent_read(true);
@@ -38,16 +38,16 @@ async fn seed_of(environment: &TestEnvironment, raffle: &str) -> Option<String> 
     Some(item["seed"].as_s().unwrap().clone())
 }
 
-/// Something that no answer may have in it, in every way in which it could be written.
+/// A value that no answer may contain, in all its encodings.
 struct Secret {
     name: &'static str,
-    /// Sought as they are.
+    /// Compared exactly.
     exact: Vec<String>,
-    /// In lower case; sought in any.
+    /// In lower case, compared in any case.
     in_any_case: Vec<String>,
 }
 
-/// Bytes as a text with a character for each: texts are what is searched quickly.
+/// Bytes as a text with one character for each byte, because searching texts is fast.
 fn characters(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -61,7 +61,7 @@ impl Secret {
         Self { name: "the seed", exact, in_any_case: vec![hex.to_lowercase(), json!(raw).to_string()] }
     }
 
-    /// Who a program is: their name and address.
+    /// The owner of a program: name and email address.
     async fn person(client: &Client) -> Self {
         let me: Value = client.get("/api/me").send().await.expect(200).json();
         let text = |field: &str| me[field].as_str().unwrap().to_lowercase();
@@ -86,7 +86,7 @@ fn everything(answer: &Response) -> String {
     characters(&bytes)
 }
 
-/// The addresses of a route: with what is there, where it is about raffles, and with what is nowhere elsewhere.
+/// The address of a route: with existing ids for raffles, and with unknown ids elsewhere.
 fn address(route: &str, raffle: &str, number: u64) -> String {
     let id = if route.contains("/raffles") {
         raffle.rsplit('/').next().unwrap()
@@ -101,7 +101,7 @@ fn address(route: &str, raffle: &str, number: u64) -> String {
     route.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// The three forms in which a client can ask: as a program, as a browser, and as htmx.
+/// A request in three forms: from a program, from a browser, and from htmx.
 fn forms<'a>(client: &'a Client, method: &Method, path: &str) -> Vec<RequestBuilder<'a>> {
     let request = || client.request(method.clone(), path);
     let none: [(&str, &str); 0] = [];
@@ -116,7 +116,7 @@ fn forms<'a>(client: &'a Client, method: &Method, path: &str) -> Vec<RequestBuil
     }
 }
 
-/// Asks for every route in every form, and checks every byte that comes back.
+/// Sends a request to every route in every form and checks every byte of the answers.
 async fn walk(
     workspace: &Workspace,
     who: &str,
@@ -132,12 +132,12 @@ async fn walk(
             check(&answer, &format!("GET {path} as {who}"), secrets);
         }
     }
-    let mut asked = 0;
-    // Signing out comes last: the rest is to be asked for by somebody.
+    let mut checked = 0;
+    // Signing out comes last, so that the other requests are signed in.
     let (last, first): (Vec<_>, Vec<_>) =
         workspace.routes.iter().partition(|route| route.path == "/sign-out");
     for route in first.into_iter().chain(last) {
-        // What would draw is the one thing that is not asked for here.
+        // The draw is the only request that is left out here.
         if route.path.ends_with("/draw") && who.starts_with("an administrator") {
             continue;
         }
@@ -146,7 +146,7 @@ async fn walk(
             client.get("/api/me").send().await.expect(status);
         }
         let path = address(route.path, raffle, number);
-        // Two hundred leads take seconds: once is enough, and in the short form by one person.
+        // Loading 200 leads takes seconds: one person is enough in the short form.
         let most = match route.path {
             "/leads/sample" => scaled(usize::from(who == "an agent"), 1),
             _ => 3,
@@ -154,22 +154,22 @@ async fn walk(
         for request in forms(client, &route.method, &path).into_iter().take(most) {
             let answer = request.send().await;
             check(&answer, &format!("{} {path} as {who}", route.method), secrets);
-            asked += 1;
+            checked += 1;
         }
     }
-    assert!(asked > 100, "only {asked} answers");
+    assert!(checked > 100, "only {checked} answers");
 }
 
 #[track_caller]
-fn check(answer: &Response, asked: &str, secrets: &[&Secret]) {
+fn check(answer: &Response, request: &str, secrets: &[&Secret]) {
     let everything = everything(answer);
     for secret in secrets {
-        assert!(!secret.is_in(&everything), "{asked} tells {}: {everything}", secret.name);
+        assert!(!secret.is_in(&everything), "{request} leaks {}: {everything}", secret.name);
     }
-    assert!(answer.status.as_u16() < 500, "{asked} was answered {}", answer.status);
+    assert!(answer.status.as_u16() < 500, "{request} was answered {}", answer.status);
 }
 
-/// A raffle in which two people have bought, with a number of the second.
+/// A raffle with two buyers, and a ticket number of the second one.
 struct Scene {
     workspace: Workspace,
     admin: Client,
@@ -192,7 +192,7 @@ impl Scene {
         Self { workspace, admin, raffle, buyers, number }
     }
 
-    /// Everybody who may not know the buyers: nobody in particular, and those who have bought nothing.
+    /// Everyone who must not see the buyers: a visitor, and people who have bought nothing.
     async fn others(&self) -> Vec<(&'static str, Client)> {
         let workspace = &self.workspace;
         let same_site = |client: Client| client.always("sec-fetch-site", "same-origin");
@@ -206,19 +206,19 @@ impl Scene {
     }
 }
 
-async fn no_answer_tells_the_seed_or_another_buyers_name_before_the_draw(environment: TestEnvironment) {
+async fn no_answer_contains_the_seed_or_another_buyers_name_before_the_draw(environment: TestEnvironment) {
     let scene = Scene::set(&environment).await;
     let Scene { workspace, admin, raffle, buyers, number } = &scene;
     let seed =
         Secret::seed(&seed_of(&environment, raffle).await.expect("the seed of an open raffle is stored"));
     let people = [Secret::person(&buyers[0]).await, Secret::person(&buyers[1]).await];
-    // Runs of rules are among what agents read.
+    // Runs of rules are among the data that agents read.
     for on in ["lead.created", "every 15m"] {
         let rule = json!({ "name": on, "on": on, "command": "get_leads limit=1" });
         admin.post("/api/automation/rules").json(&rule).send().await.expect(201);
     }
     create(admin, &new_lead("Lead", "lead@example.com")).await;
-    follow(&environment, workspace).await;
+    process_stream(&environment, workspace).await;
     let runs: Value = admin.get("/api/automation/runs").send().await.expect(200).json();
     assert!(!runs["items"].as_array().unwrap().is_empty());
 
@@ -230,12 +230,12 @@ async fn no_answer_tells_the_seed_or_another_buyers_name_before_the_draw(environ
     walk(workspace, "an administrator at a browser", &person, raffle, *number, &[&seed]).await;
     walk(workspace, "an administrator", admin, raffle, *number, &[&seed]).await;
 
-    // It was open all the time, and the seed is the one that is drawn with.
+    // The raffle was open all the time, and the draw uses this seed.
     assert_eq!(state(admin, raffle).await["status"], "OPEN");
     draw(admin, raffle).await;
-    assert_eq!(seed_of(&environment, raffle).await, None, "it stands in the drawn raffle alone");
+    assert_eq!(seed_of(&environment, raffle).await, None, "only the drawn raffle has it");
     let proof = admin.get(&format!("{raffle}/proof")).send().await.expect(200);
-    assert!(seed.is_in(&everything(&proof)), "what is sought is what is published");
+    assert!(seed.is_in(&everything(&proof)), "the published seed is the one that was searched for");
 }
 
 async fn no_answer_names_the_winner_to_others_after_the_draw(environment: TestEnvironment) {
@@ -261,30 +261,30 @@ async fn no_answer_names_the_winner_to_others_after_the_draw(environment: TestEn
     }
 }
 
-async fn no_change_that_rules_answer_has_the_seed(environment: TestEnvironment) {
+async fn no_record_that_rules_read_contains_the_seed(environment: TestEnvironment) {
     let scene = Scene::set(&environment).await;
     let seed = seed_of(&environment, &scene.raffle).await.expect("the seed of an open raffle is stored");
     draw(&scene.admin, &scene.raffle).await;
     let wire = environment.another_wire();
     let mut reader = environment.engine().reader(&wire, &scene.workspace.app.dynamo, "leaks", |_| true);
-    let told: Mutex<Vec<Change>> = Mutex::default();
+    let records: Mutex<Vec<Change>> = Mutex::default();
     let handle = async |batch: Arc<Batch>| {
-        told.lock().unwrap().extend_from_slice(&batch.changes);
+        records.lock().unwrap().extend_from_slice(&batch.changes);
         Ok::<_, String>(())
     };
     reader.drain(handle, pending()).await.expect("the stream can be read");
     let (mut secret, mut of_raffles) = (0, 0);
-    for change in told.into_inner().unwrap() {
+    for change in records.into_inner().unwrap() {
         let of_raffle = change.key.pk.starts_with("RAFFLE#") || change.key.pk.starts_with("TICKETS#");
-        // What is sold is counted from the blocks, which know nothing of the seed.
+        // Sold tickets are counted from the blocks, which do not contain the seed.
         let is_counted = change.key.sk.starts_with("BLOCK#");
         let is_secret = of_raffle && !is_counted;
         assert!(!(is_secret && is_relevant(&change.key)), "rules would see {:?}", change.key);
         of_raffles += usize::from(of_raffle);
         if format!("{change:?}").contains(&seed) {
             secret += 1;
-            assert!(is_secret, "the seed stands in {:?}", change.key);
+            assert!(is_secret, "the seed is in {:?}", change.key);
         }
     }
-    assert!(secret >= 3 && of_raffles > 30, "made, drawn and dropped: {secret} of {of_raffles}");
+    assert!(secret >= 3 && of_raffles > 30, "created, drawn and deleted: {secret} of {of_raffles}");
 }

@@ -1,5 +1,4 @@
-//! The pages of raffles: what changed is shown and nothing else is read, a form buys once, and nobody learns a name
-//! that is not theirs to know.
+//! The pages of raffles: polling returns only changes, a form buys once, and nobody sees another person's name.
 
 use holdfast::base::identity::{Role, SignedIn};
 use holdfast::raffles::domain::{NewRaffle, Quantity, RaffleId, Ticket, TicketNumber};
@@ -12,20 +11,20 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        web: a_page_that_looks_for_news_reads_once_while_there_are_none,
-            a_form_that_is_sent_twice_buys_once,
-            who_is_refused_sees_why_and_what_is_so_now,
-            an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other,
-            a_winner_is_drawn_once_and_everybody_is_shown_the_result,
-            news_keep_the_key_and_the_number_of_a_purchase_under_way,
-            without_javascript_a_raffle_is_opened_bought_from_and_drawn,
-            a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back,
-            what_is_wrong_with_a_raffle_stands_beside_its_field,
-            nobody_is_shown_anothers_name,
+        web: polling_an_unchanged_raffle_costs_one_read,
+            a_form_sent_twice_buys_once,
+            a_refused_purchase_shows_the_reason_and_the_current_raffle,
+            an_administrator_cancels_only_the_ticket_on_the_page,
+            a_winner_is_drawn_once_and_every_page_shows_the_result,
+            polling_keeps_the_key_and_quantity_of_a_running_purchase,
+            a_raffle_is_opened_sold_and_drawn_without_javascript,
+            returning_a_ticket_that_is_gone_is_not_an_error,
+            errors_in_a_raffle_are_shown_beside_their_fields,
+            nobody_sees_another_persons_name,
             each_role_sees_its_own_pages,
             raffles_are_listed_newest_first_and_page_by_page,
-            a_proof_is_a_commitment_until_the_draw;
-        embedded: a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes
+            a_proof_is_only_a_commitment_until_the_draw;
+        embedded: a_sale_ends_at_new_york_time_on_both_nights_of_clock_changes
     ]
 }
 
@@ -40,12 +39,12 @@ pub async fn open(workspace: &Workspace, title: &str, tickets: u32, limit: u32) 
         closes_at: None,
     };
     match workspace.app.raffles().create(&new, &who, None).await.expect("the raffle is opened") {
-        holdfast::store::ledger::Done::Now(raffle) => raffle.id,
-        holdfast::store::ledger::Done::Replayed(_) => panic!("no raffle was opened before"),
+        holdfast::store::idempotency::Done::Now(raffle) => raffle.id,
+        holdfast::store::idempotency::Done::Replayed(_) => panic!("no raffle was opened before"),
     }
 }
 
-/// Somebody new buys tickets behind everybody's back.
+/// Buys tickets for a new person, without a page.
 pub async fn sold(workspace: &Workspace, id: RaffleId, name: &str, quantity: u32) -> SignedIn {
     let who = workspace.account(Role::Participant, name).await;
     let quantity: Quantity = quantity.try_into().unwrap();
@@ -53,12 +52,12 @@ pub async fn sold(workspace: &Workspace, id: RaffleId, name: &str, quantity: u32
     who
 }
 
-/// The tickets that are sold, as the table has them.
+/// The sold tickets in the table.
 pub async fn tickets(workspace: &Workspace, id: RaffleId) -> Vec<Ticket> {
     workspace.app.raffles().tickets(id, 100, None).await.expect("the tickets are read").tickets
 }
 
-/// The winner is drawn behind everybody's back.
+/// Draws the winner without a page.
 pub async fn drawn(workspace: &Workspace, id: RaffleId) -> TicketNumber {
     let who = workspace.account(Role::Administrator, "Root Drawer").await;
     workspace.app.raffles().draw(id, &who, None).await.expect("the winner is drawn");
@@ -74,7 +73,7 @@ async fn root(workspace: &Workspace) -> Client {
 }
 
 /// A form without fields.
-const NOTHING: &[(&str, &str)] = &[];
+const NO_FIELDS: &[(&str, &str)] = &[];
 
 /// The value of the field with this name.
 fn field(html: &str, name: &str) -> String {
@@ -83,7 +82,7 @@ fn field(html: &str, name: &str) -> String {
     rest.split_once('"').expect("it ends").0.to_owned()
 }
 
-/// What the page asks for when it looks for news.
+/// The polling request of the page.
 async fn look(client: &Client, id: RaffleId, html: &str) -> Response {
     let query = [("seen", field(html, "seen")), ("key", field(html, "key")), ("quantity", "1".to_owned())];
     let query = serde_urlencoded::to_string(query).unwrap();
@@ -100,7 +99,7 @@ async fn page(client: &Client, id: RaffleId) -> String {
     client.get(&format!("/raffles/{id}")).send().await.expect(200).text().to_owned()
 }
 
-async fn a_page_that_looks_for_news_reads_once_while_there_are_none(environment: TestEnvironment) {
+async fn polling_an_unchanged_raffle_costs_one_read(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 2).await;
     let pat = pat(&workspace).await;
@@ -110,20 +109,24 @@ async fn a_page_that_looks_for_news_reads_once_while_there_are_none(environment:
     let nothing = look(&pat, id, &html).await.expect(204);
     assert!(nothing.body.is_empty());
     assert_eq!(environment.wire().count("Query"), 1, "the raffle is read in one call");
-    assert!(environment.wire().total() <= 2, "and beside it only who asks: {:?}", environment.wire().calls());
+    assert!(
+        environment.wire().total() <= 2,
+        "and at most one call authenticates the request: {:?}",
+        environment.wire().calls()
+    );
 
     sold(&workspace, id, "Sam", 1).await;
     let news = look(&pat, id, &html).await.expect(200);
     let html = news.text();
     assert!(html.contains("<strong>9</strong> of 10 left") && !html.contains("<html"), "{html}");
-    assert!(!html.contains("raffle-told"), "what was told stays: {html}");
+    assert!(!html.contains("raffle-told"), "the last message stays: {html}");
     look(&pat, id, html).await.expect(204);
-    // A person who opens the address sees the page.
+    // A person who opens the polling address is redirected to the page.
     let opened = pat.get(&format!("/raffles/{id}/live")).send().await.expect(303);
     assert_eq!(opened.header("location"), format!("/raffles/{id}"));
 }
 
-async fn a_form_that_is_sent_twice_buys_once(environment: TestEnvironment) {
+async fn a_form_sent_twice_buys_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 3).await;
     let pat = pat(&workspace).await;
@@ -135,7 +138,7 @@ async fn a_form_that_is_sent_twice_buys_once(environment: TestEnvironment) {
     assert!(again.text().contains("so nothing was bought twice"), "{}", again.text());
     buy(&pat, id, &key, "2", false).await.expect(303);
     assert_eq!(tickets(&workspace, id).await.len(), 2);
-    // Another number under the same key: the first had gone through, and that is said.
+    // Another quantity with the same key: the page says that the first purchase succeeded.
     let other = buy(&pat, id, &key, "1", true).await.expect(409);
     assert!(other.text().contains("had gone through after all"), "{}", other.text());
     assert_eq!(tickets(&workspace, id).await.len(), 2);
@@ -144,7 +147,7 @@ async fn a_form_that_is_sent_twice_buys_once(environment: TestEnvironment) {
     buy(&pat, id, "a key with spaces", "1", true).await.expect(400);
 }
 
-async fn who_is_refused_sees_why_and_what_is_so_now(environment: TestEnvironment) {
+async fn a_refused_purchase_shows_the_reason_and_the_current_raffle(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 4, 3).await;
     let pat = pat(&workspace).await;
@@ -172,7 +175,7 @@ async fn who_is_refused_sees_why_and_what_is_so_now(environment: TestEnvironment
     assert_eq!(tickets(&workspace, id).await.len(), 4);
 }
 
-async fn an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other(environment: TestEnvironment) {
+async fn an_administrator_cancels_only_the_ticket_on_the_page(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 1, 1).await;
     let sam = sold(&workspace, id, "Sam First", 1).await;
@@ -181,7 +184,7 @@ async fn an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other(env
     let html = root.get(&path).send().await.expect(200).text().to_owned();
     assert!(html.contains("Sam First") && html.contains("1 of 1 sold"), "{html}");
     let version = field(&html, "version");
-    // Sam gives it back, and Mia buys the same number.
+    // Sam returns the ticket, and Mia buys the same number.
     let one: TicketNumber = 1.try_into().unwrap();
     workspace.app.raffles().cancel(id, one, None, &sam, None).await.unwrap();
     sold(&workspace, id, "Mia Second", 1).await;
@@ -205,12 +208,12 @@ async fn an_administrator_cancels_the_ticket_that_was_looked_at_and_no_other(env
     }
 }
 
-async fn a_winner_is_drawn_once_and_everybody_is_shown_the_result(environment: TestEnvironment) {
+async fn a_winner_is_drawn_once_and_every_page_shows_the_result(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 2).await;
     let (root, pat) = (root(&workspace).await, pat(&workspace).await);
     let draw = format!("/raffles/{id}/draw");
-    let nobody = root.post(&draw).form(NOTHING).send().await.expect(422);
+    let nobody = root.post(&draw).form(NO_FIELDS).send().await.expect(422);
     assert!(nobody.text().contains("nobody to win") && nobody.text().contains("<html"));
     let seen = page(&pat, id).await;
     buy(&pat, id, "", "2", true).await.expect(200);
@@ -218,24 +221,24 @@ async fn a_winner_is_drawn_once_and_everybody_is_shown_the_result(environment: T
     for words in ["<strong>2 tickets</strong>", "8 tickets left will not be sold", "cannot be undone"] {
         assert!(asked.text().contains(words), "{words} in {}", asked.text());
     }
-    let first = root.post(&draw).form(NOTHING).send().await.expect(303);
-    let second = root.post(&draw).form(NOTHING).send().await.expect(303);
+    let first = root.post(&draw).form(NO_FIELDS).send().await.expect(303);
+    let second = root.post(&draw).form(NO_FIELDS).send().await.expect(303);
     assert_eq!(first.header("location"), format!("/raffles/{id}"));
     assert_eq!(first.header("location"), second.header("location"));
 
     let result = look(&pat, id, &seen).await.expect(200);
     let html = result.text();
     assert!(html.contains("You won!") && html.contains("confetti"), "{html}");
-    assert!(!html.contains("data-live") && !html.contains("hx-get"), "nothing is asked for any more: {html}");
+    assert!(!html.contains("data-live") && !html.contains("hx-get"), "the page stops polling: {html}");
     let number = tickets(&workspace, id).await[0].number;
     let kept = pat.post(&format!("/raffles/{id}/tickets/{number}/cancel")).header("hx-request", "true");
-    let kept = kept.form(NOTHING).send().await.expect(200);
+    let kept = kept.form(NO_FIELDS).send().await.expect(200);
     assert!(kept.text().contains("The ticket stays yours."), "{}", kept.text());
     let html = page(&root, id).await;
     assert!(html.contains("Pat Doe, user-"), "an administrator learns who won: {html}");
 }
 
-async fn news_keep_the_key_and_the_number_of_a_purchase_under_way(environment: TestEnvironment) {
+async fn polling_keeps_the_key_and_quantity_of_a_running_purchase(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 3).await;
     let pat = pat(&workspace).await;
@@ -246,14 +249,14 @@ async fn news_keep_the_key_and_the_number_of_a_purchase_under_way(environment: T
     let key = "019f0000-0000-4000-8000-000000000000";
     let html = live(&format!("seen=&key={key}&quantity=2")).await;
     assert_eq!((field(&html, "key"), field(&html, "quantity")), (key.to_owned(), "2".to_owned()));
-    // What no page of ours sends is not given back.
+    // Values that the page cannot have sent are not echoed.
     let html = live("seen=x&key=%22%3E%3Cscript%3E&quantity=9").await;
     assert!(field(&html, "key").len() == 36 && !html.contains("<script>"), "{html}");
     assert_eq!(field(&html, "quantity"), "3");
     assert_eq!(field(&live("quantity=x").await, "quantity"), "1");
 }
 
-async fn without_javascript_a_raffle_is_opened_bought_from_and_drawn(environment: TestEnvironment) {
+async fn a_raffle_is_opened_sold_and_drawn_without_javascript(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let (root, pat) = (root(&workspace).await, pat(&workspace).await);
     let form = root.get("/raffles/new").send().await.expect(200);
@@ -273,8 +276,8 @@ async fn without_javascript_a_raffle_is_opened_bought_from_and_drawn(environment
     let again = root.post("/raffles").form(&fields).send().await.expect(303);
     assert_eq!(again.header("location"), path, "sent twice it is one raffle");
     let other = root.post("/raffles").form(&[("key", key.as_str()), ("title", "Other"), ("prize", "A car")]);
-    let told = other.send().await.expect(422);
-    assert!(told.text().contains("has opened a raffle already"), "{}", told.text());
+    let answer = other.send().await.expect(422);
+    assert!(answer.text().contains("has opened a raffle already"), "{}", answer.text());
 
     let html = pat.get(&path).send().await.expect(200).text().to_owned();
     assert!(html.contains("<noscript>") && html.contains("Refresh"), "{html}");
@@ -285,15 +288,15 @@ async fn without_javascript_a_raffle_is_opened_bought_from_and_drawn(environment
     assert!(html.contains("Limit reached: 2 of 2.") && html.contains("2 of at most 2."), "{html}");
     let (_, rest) = html.split_once("class=\"ticket\"><strong>").unwrap();
     let number = rest.split_once('<').unwrap().0;
-    let back = pat.post(&format!("{path}/tickets/{number}/cancel")).form(NOTHING).send().await.expect(303);
+    let back = pat.post(&format!("{path}/tickets/{number}/cancel")).form(NO_FIELDS).send().await.expect(303);
     assert_eq!(back.header("location"), path);
     let html = pat.get(&path).send().await.expect(200).text().to_owned();
     assert!(html.contains("1 of at most 2.") && html.contains("Buy 1 ticket"), "{html}");
-    root.post(&format!("{path}/draw")).form(NOTHING).send().await.expect(303);
+    root.post(&format!("{path}/draw")).form(NO_FIELDS).send().await.expect(303);
     assert!(pat.get(&path).send().await.expect(200).text().contains("You won!"));
 }
 
-async fn a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back(environment: TestEnvironment) {
+async fn returning_a_ticket_that_is_gone_is_not_an_error(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 10, 2).await;
     let pat = pat(&workspace).await;
@@ -301,18 +304,25 @@ async fn a_ticket_that_is_gone_is_no_error_for_whoever_gives_it_back(environment
     let mine = tickets(&workspace, id).await[0].number;
     let cancel = async |number: TicketNumber| {
         let path = format!("/raffles/{id}/tickets/{number}/cancel");
-        pat.post(&path).header("hx-request", "true").form(NOTHING).send().await.expect(200).text().to_owned()
+        pat.post(&path)
+            .header("hx-request", "true")
+            .form(NO_FIELDS)
+            .send()
+            .await
+            .expect(200)
+            .text()
+            .to_owned()
     };
     assert!(cancel(mine).await.contains(&format!("Ticket {mine} is back in the pool.")));
     assert!(cancel(mine).await.contains(&format!("Ticket {mine} is not yours any more.")));
-    // Another's ticket is as one that is not there, and stays.
+    // Another person's ticket is treated as not found and stays sold.
     sold(&workspace, id, "Sam", 1).await;
     let theirs = tickets(&workspace, id).await[0].number;
     assert!(cancel(theirs).await.contains("is not yours any more."));
     assert_eq!(tickets(&workspace, id).await.len(), 1);
 }
 
-async fn what_is_wrong_with_a_raffle_stands_beside_its_field(environment: TestEnvironment) {
+async fn errors_in_a_raffle_are_shown_beside_their_fields(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let root = root(&workspace).await;
     let fields = [
@@ -344,7 +354,7 @@ async fn what_is_wrong_with_a_raffle_stands_beside_its_field(environment: TestEn
     }
 }
 
-async fn a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes(environment: TestEnvironment) {
+async fn a_sale_ends_at_new_york_time_on_both_nights_of_clock_changes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let root = root(&workspace).await;
     let open = async |closes_at: &str, which: &str| {
@@ -369,7 +379,7 @@ async fn a_sale_ends_by_new_yorks_clock_in_both_nights_of_its_changes(environmen
     }
 }
 
-async fn nobody_is_shown_anothers_name(environment: TestEnvironment) {
+async fn nobody_sees_another_persons_name(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 4, 2).await;
     sold(&workspace, id, "Hidden Person", 2).await;
@@ -408,21 +418,21 @@ async fn each_role_sees_its_own_pages(environment: TestEnvironment) {
             person.get(&path).send().await.expect(403);
         }
         let draw = person.post(&format!("/raffles/{id}/draw")).header("sec-fetch-site", "same-origin");
-        draw.form(NOTHING).send().await.expect(403);
+        draw.form(NO_FIELDS).send().await.expect(403);
         let html = person.get("/raffles").send().await.expect(200).text().to_owned();
         assert!(html.contains("Autumn") && html.contains("4 of 4 left") && !html.contains("New raffle"));
         assert!(!page(person, id).await.contains("sales and draw"));
     }
     assert!(root.get("/raffles").send().await.expect(200).text().contains("New raffle"));
     assert!(page(&root, id).await.contains("sales and draw"));
-    // Who takes part and nothing else begins here.
+    // Participants start here, and only here.
     let start = pat.get("/").send().await.expect(200).text().to_owned();
     assert!(start.contains("Welcome, Pat Doe") && start.contains("Autumn"), "{start}");
     let visitor = workspace.visitor();
     visitor.get(&format!("/raffles/{id}")).send().await.expect(303);
     environment.wire().reset();
     visitor.get("/raffles/verify").send().await.expect(200);
-    assert_eq!(environment.wire().total(), 0, "the browser checks, the desk reads nothing");
+    assert_eq!(environment.wire().total(), 0, "the browser checks the proof without the store");
 }
 
 async fn raffles_are_listed_newest_first_and_page_by_page(environment: TestEnvironment) {
@@ -442,7 +452,7 @@ async fn raffles_are_listed_newest_first_and_page_by_page(environment: TestEnvir
     assert!(html.contains("First page") && !html.contains("Next page"), "{html}");
 }
 
-async fn a_proof_is_a_commitment_until_the_draw(environment: TestEnvironment) {
+async fn a_proof_is_only_a_commitment_until_the_draw(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, "Autumn", 4, 2).await;
     sold(&workspace, id, "Sam", 2).await;

@@ -1,4 +1,4 @@
-//! Races for tickets: crowds, retries, tickets given back, and the draw in the middle of it.
+//! Races for tickets: crowds, retries, returned tickets, and a draw during purchases.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use holdfast::raffles::domain::{
     Block, Holding, NewRaffle, PurchaseError, Quantity, RaffleId, RaffleState, RaffleStatus, Ticket,
     TicketCount, TicketNumber,
 };
-use holdfast::store::ledger::Done;
+use holdfast::store::idempotency::Done;
 use holdfast::store::{Key, Select, StoreError, from_item};
 use serde_json::{Value, json};
 
 use crate::support::case::scaled;
-use crate::support::chance::{Dice, Hands, a_fault};
+use crate::support::chance::{AdjustableClock, Dice, a_fault};
 use crate::support::http::Response;
 use crate::support::workspace::{PATIENCE, Workspace};
 use crate::support::{Case, Fault, TestEnvironment, cases};
@@ -27,23 +27,23 @@ use std::time::Duration;
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: a_crowd_of_150_buys_exactly_the_100_tickets_and_every_refusal_is_true,
-            a_crowd_buys_the_same_while_the_store_fails_again_and_again,
-            a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out,
-            tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sold_out,
-            twenty_draws_at_once_have_one_winner,
-            a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds,
-            a_ticket_is_given_back_once_by_ten_at_once,
-            a_draw_comes_through_while_a_crowd_goes_on_buying,
-            a_draw_that_died_holds_nobody_up_for_long,
-            random_purchases_returns_and_a_draw_leave_every_ticket_accounted_for_once
+        store: of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct,
+            concurrent_purchases_sell_out_although_the_store_keeps_failing,
+            concurrent_purchases_of_the_last_tickets_succeed_or_are_correctly_refused,
+            a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answered,
+            twenty_concurrent_draws_have_one_winner,
+            a_purchase_during_the_draw_is_in_the_list_or_refused,
+            ten_concurrent_returns_of_a_ticket_return_it_once,
+            a_draw_succeeds_during_many_purchases,
+            a_killed_draw_does_not_block_purchases_for_long,
+            random_purchases_returns_and_a_draw_keep_every_ticket_accounted_for_once
     ]
 }
 
 const WRITE: &str = "TransactWriteItems";
 
-/// 150 at once on a machine with two cores: what is told is who gets what, not how soon.
-const CROWDED: RetryPolicy = RetryPolicy {
+/// For 150 concurrent purchases on a machine with two cores: these cases check who gets what, not how fast.
+const UNDER_LOAD: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(60),
     request: Duration::from_secs(180),
     reserve: Duration::from_secs(10),
@@ -64,7 +64,7 @@ async fn open(workspace: &Workspace, tickets: u32, limit: u32) -> RaffleId {
 fn now<T>(done: Done<T>) -> T {
     match done {
         Done::Now(made) => made,
-        Done::Replayed(answer) => panic!("it was done before: {answer:?}"),
+        Done::Replayed(answer) => panic!("it was done earlier: {answer:?}"),
     }
 }
 
@@ -89,22 +89,22 @@ async fn draw(workspace: &Workspace, id: RaffleId, who: &SignedIn) -> Result<Raf
     workspace.app.raffles().draw(id, who, None).await.map(now)
 }
 
-/// 50 people who each buy one ticket three times, all at once, over two instances.
-async fn crowd(desks: [&Workspace; 2], id: RaffleId) -> Vec<Response> {
+/// 50 people each try to buy one ticket three times, all at once, over two instances.
+async fn crowd(instances: [&Workspace; 2], id: RaffleId) -> Vec<Response> {
     let tokens: Vec<String> = join_all((0..50).map(|number| {
-        let workspace = desks[0].clone();
+        let workspace = instances[0].clone();
         async move { workspace.token(Role::Participant, &format!("Person {number}")).await }
     }))
     .await;
     let path = format!("/api/raffles/{id}/tickets");
     let buying = (0..150).map(|number| {
-        let (client, path) = (desks[number % 2].bearer(&tokens[number % 50]), path.clone());
+        let (client, path) = (instances[number % 2].bearer(&tokens[number % 50]), path.clone());
         tokio::spawn(async move { client.post(&path).json(&json!({ "quantity": 1 })).send().await })
     });
     join_all(buying).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// Exactly 100 are sold, 50 are refused, and what each was told fits what they were shown.
+/// Checks that exactly 100 are sold and 50 refused, and that each answer is consistent.
 async fn assert_sold_out(workspace: &Workspace, id: RaffleId, answers: Vec<Response>) {
     let (mut numbers, mut refused) = (BTreeSet::new(), 0);
     for answer in answers {
@@ -138,18 +138,21 @@ async fn assert_sold_out(workspace: &Workspace, id: RaffleId, answers: Vec<Respo
     assert!(accounted.holdings.values().all(|holding| holding.count() == 2), "nobody has more than two");
 }
 
-async fn a_crowd_of_150_buys_exactly_the_100_tickets_and_every_refusal_is_true(environment: TestEnvironment) {
+async fn of_150_concurrent_purchases_exactly_100_succeed_and_refusals_are_correct(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
-    let [one, other] = [0, 1].map(|_| workspace.another(&environment, &environment.another_wire(), CROWDED));
+    let [one, other] =
+        [0, 1].map(|_| workspace.another(&environment, &environment.another_wire(), UNDER_LOAD));
     let id = open(&workspace, 100, 2).await;
     let answers = crowd([&one, &other], id).await;
     assert_sold_out(&workspace, id, answers).await;
 }
 
-async fn a_crowd_buys_the_same_while_the_store_fails_again_and_again(environment: TestEnvironment) {
+async fn concurrent_purchases_sell_out_although_the_store_keeps_failing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let wires = [environment.another_wire(), environment.another_wire()];
-    let [one, other] = [0, 1].map(|number| workspace.another(&environment, &wires[number], CROWDED));
+    let [one, other] = [0, 1].map(|number| workspace.another(&environment, &wires[number], UNDER_LOAD));
     let id = open(&workspace, 100, 2).await;
     let mut dice = Dice(7);
     for wire in &wires {
@@ -159,12 +162,14 @@ async fn a_crowd_buys_the_same_while_the_store_fails_again_and_again(environment
         wire.times(10, "Query", Fault::Throttled);
         wire.times(10, "GetItem", Fault::StatusAfterCommit(500));
     }
-    // Making the people takes some of the faults.
+    // Creating the people takes some of the faults.
     let answers = crowd([&one, &other], id).await;
     assert_sold_out(&workspace, id, answers).await;
 }
 
-async fn a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out(environment: TestEnvironment) {
+async fn concurrent_purchases_of_the_last_tickets_succeed_or_are_correctly_refused(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, 9, 4).await;
     let people = people(&workspace, 30).await;
@@ -177,7 +182,7 @@ async fn a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out(environm
     for answer in join_all(buying).await {
         match answer.unwrap() {
             (quantity, Ok(purchase)) => {
-                assert_eq!(purchase.numbers.len(), quantity as usize, "all that was asked for, or nothing");
+                assert_eq!(purchase.numbers.len(), quantity as usize, "all requested tickets or none");
                 sold += quantity;
             }
             (quantity, Err(RaffleError::Denied { denial, fresh })) => {
@@ -195,7 +200,7 @@ async fn a_crowd_for_the_last_tickets_ends_in_sales_and_a_true_sold_out(environm
     assert!(refused.iter().all(|quantity| *quantity > 9 - sold), "{refused:?} refused, {sold} of 9 sold");
 }
 
-async fn tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sold_out(
+async fn a_ticket_returned_during_a_purchase_is_found_before_sold_out_is_answered(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -207,7 +212,7 @@ async fn tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sol
         workspace.account(Role::Participant, "Bob").await,
     ];
     buy(&workspace, id, 8, &ann).await.unwrap();
-    // Bob's first read finds nothing left; before his second, Ann gives a ticket back.
+    // Bob's first read finds nothing left. Before his second read, Ann returns a ticket.
     let first = wire.hold(1, "Query");
     let second = wire.hold(1, "Query");
     let buying = {
@@ -226,7 +231,7 @@ async fn tickets_that_are_given_back_meanwhile_are_found_before_anyone_hears_sol
     assert!(matches!(refusal, RaffleError::Denied { denial: PurchaseError::SoldOut, .. }), "{refusal}");
 }
 
-async fn twenty_draws_at_once_have_one_winner(environment: TestEnvironment) {
+async fn twenty_concurrent_draws_have_one_winner(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
     let admin = workspace.account(Role::Administrator, "Ada").await;
@@ -259,7 +264,7 @@ async fn twenty_draws_at_once_have_one_winner(environment: TestEnvironment) {
     }
 }
 
-async fn a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds(environment: TestEnvironment) {
+async fn a_purchase_during_the_draw_is_in_the_list_or_refused(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let wire = environment.another_wire();
     let other = workspace.another(&environment, &wire, PATIENCE);
@@ -273,8 +278,8 @@ async fn a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds(en
     for round in 0..rounds {
         let id = open(&workspace, 10, 2).await;
         buy(&workspace, id, 1, &ann).await.unwrap();
-        // In every third round the purchase has read and not yet written when the draw comes through, in every third
-        // it is the other way round, and in every third nobody knows.
+        // One third of the rounds draws between the purchase's read and its write, one third buys between the
+        // draw's read and its write, and one third runs both freely.
         let (bought, drawn) = match round % 3 {
             0 => {
                 let gate = wire.hold(1, WRITE);
@@ -320,7 +325,7 @@ async fn a_purchase_against_the_draw_is_in_the_list_or_refused_in_many_rounds(en
     assert!(in_time >= rounds / 3 && refused >= rounds / 3, "{in_time} in time, {refused} refused");
 }
 
-async fn a_ticket_is_given_back_once_by_ten_at_once(environment: TestEnvironment) {
+async fn ten_concurrent_returns_of_a_ticket_return_it_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let id = open(&workspace, 10, 3).await;
     let ann = workspace.account(Role::Participant, "Ann").await;
@@ -344,7 +349,7 @@ async fn a_ticket_is_given_back_once_by_ten_at_once(environment: TestEnvironment
     assert_eq!(assert_accounted(&workspace, id).await.tickets.len(), 2);
 }
 
-async fn a_draw_comes_through_while_a_crowd_goes_on_buying(environment: TestEnvironment) {
+async fn a_draw_succeeds_during_many_purchases(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.account(Role::Administrator, "Ada").await;
     let id = open(&workspace, 100_000, 50).await;
@@ -361,7 +366,7 @@ async fn a_draw_comes_through_while_a_crowd_goes_on_buying(environment: TestEnvi
                     match buy(&workspace, id, 1, &who).await {
                         Ok(_) => {}
                         Err(RaffleError::Denied { denial: PurchaseError::Drawn, .. }) => return,
-                        // The limit is high, and yet they may come to it: then they give one back and go on.
+                        // The limit is high, but people may reach it. Then they return one ticket and continue.
                         Err(RaffleError::Denied { denial: PurchaseError::LimitReached { .. }, fresh }) => {
                             let _ = workspace.app.raffles().cancel(id, fresh.mine[0], None, &who, None).await;
                         }
@@ -380,13 +385,13 @@ async fn a_draw_comes_through_while_a_crowd_goes_on_buying(environment: TestEnvi
     assert!(accounted.tickets.contains_key(&drawn.unwrap().winner.unwrap().number));
 }
 
-async fn a_draw_that_died_holds_nobody_up_for_long(environment: TestEnvironment) {
-    let hands = Hands::default();
+async fn a_killed_draw_does_not_block_purchases_for_long(environment: TestEnvironment) {
+    let test_clock = AdjustableClock::default();
     let mut workspace = Workspace::open(&environment).await;
-    workspace.app.clock = hands.clock();
+    workspace.app.clock = test_clock.clock();
     let wire = environment.another_wire();
     let mut dying = workspace.another(&environment, &wire, PATIENCE);
-    dying.app.clock = hands.clock();
+    dying.app.clock = test_clock.clock();
     let id = open(&workspace, 10, 2).await;
     let admin = workspace.account(Role::Administrator, "Ada").await;
     let [ann, bob] = [
@@ -394,13 +399,13 @@ async fn a_draw_that_died_holds_nobody_up_for_long(environment: TestEnvironment)
         workspace.account(Role::Participant, "Bob").await,
     ];
     buy(&workspace, id, 1, &ann).await.unwrap();
-    // The draw is overtaken, announces itself, and dies before it tries again.
+    // A purchase overtakes the draw. The draw announces itself and is killed before its retry.
     let closing = wire.hold(1, WRITE);
     let announced = wire.hold(1, WRITE);
     let again = wire.hold(1, WRITE);
     let task = tokio::spawn(async move { draw(&dying, id, &admin).await });
     closing.arrived(1).await;
-    // Whichever block it takes from, the draw guards it.
+    // The purchase may take from any block: the draw guards all of them.
     buy(&workspace, id, 1, &bob).await.unwrap();
     closing.open();
     announced.arrived(1).await;
@@ -416,7 +421,7 @@ async fn a_draw_that_died_holds_nobody_up_for_long(environment: TestEnvironment)
         tokio::task::yield_now().await;
         assert!(!buying.is_finished(), "the purchase waits for the draw");
     }
-    hands.forward(10);
+    test_clock.advance(10);
     let purchase = buying.await.unwrap().unwrap();
     assert_eq!(purchase.raffle.mine.len(), 2);
     assert_accounted(&workspace, id).await;
@@ -425,7 +430,7 @@ async fn a_draw_that_died_holds_nobody_up_for_long(environment: TestEnvironment)
 const WORKERS: usize = 8;
 const OPERATIONS: usize = 40;
 
-async fn random_purchases_returns_and_a_draw_leave_every_ticket_accounted_for_once(
+async fn random_purchases_returns_and_a_draw_keep_every_ticket_accounted_for_once(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -465,7 +470,7 @@ async fn random_purchases_returns_and_a_draw_leave_every_ticket_accounted_for_on
     }
 }
 
-/// One operation, of which only what the product may answer is accepted.
+/// One random operation. Only outcomes that the product allows are accepted.
 async fn operate(workspace: &Workspace, id: RaffleId, people: &[SignedIn], dice: &mut Dice) {
     let who = dice.pick(people).clone();
     let outcome = if dice.roll(3) == 0 {
@@ -492,15 +497,16 @@ async fn operate(workspace: &Workspace, id: RaffleId, people: &[SignedIn], dice:
     }
 }
 
-/// What is sold of a raffle, told three times in the table.
+/// The sold tickets of a raffle, from two kinds of items.
 pub struct Accounted {
-    /// By the tickets.
+    /// From the ticket items.
     pub tickets: BTreeMap<TicketNumber, Ticket>,
-    /// By what people have.
+    /// From the holdings of people.
     pub holdings: HashMap<AccountId, Holding>,
 }
 
-/// Blocks, tickets and holdings tell the same; numbers are the raffle's; nobody is over the limit.
+/// Checks that blocks, tickets and holdings agree, that all numbers belong to the raffle, and that nobody is over
+/// the limit.
 pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted {
     let dynamo = &workspace.app.dynamo;
     let mut tickets: BTreeMap<TicketNumber, Ticket> = BTreeMap::new();
@@ -519,11 +525,7 @@ pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted 
     let raffle = dynamo.get(&Key::new(format!("RAFFLE#{id}"), "RAFFLE")).await.unwrap().unwrap();
     let raffle: holdfast::raffles::domain::Raffle = from_item(raffle).unwrap();
     let pool = holdfast::raffles::domain::Pool::of(blocks, raffle.tickets).unwrap();
-    assert_eq!(
-        pool.sold_numbers(),
-        tickets.keys().copied().collect::<Vec<_>>(),
-        "blocks and tickets tell the same"
-    );
+    assert_eq!(pool.sold_numbers(), tickets.keys().copied().collect::<Vec<_>>(), "blocks and tickets agree");
     assert!(tickets.keys().all(|number| number.get() <= raffle.tickets.get()));
     assert!(raffle.tickets <= TicketCount::try_from(TicketCount::MAX).unwrap());
     let range = Select::partition(format!("TICKETS#{id}"), 1_000).begins_with("HOLDER#");
@@ -541,6 +543,6 @@ pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted 
     }
     let holders: BTreeMap<TicketNumber, AccountId> =
         tickets.values().map(|ticket| (ticket.number, ticket.holder)).collect();
-    assert_eq!(held, holders, "holdings and tickets tell the same");
+    assert_eq!(held, holders, "holdings and tickets agree");
     Accounted { tickets, holdings }
 }

@@ -1,4 +1,4 @@
-//! What is told of raffles: lists, tickets, sales and history, what a look costs, and the proof that anyone can check.
+//! Raffle reports: lists, tickets, sales, history, the cost of requests, and the proof that anyone can check.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,7 +14,7 @@ use holdfast::store::Item;
 use serde_json::{Value, json};
 
 use super::raffle_api::{ask, buy, draw, numbers, open, participant, state};
-use super::stats::follow;
+use super::stats::process_stream;
 use crate::support::case::scaled;
 use crate::support::http::Client;
 use crate::support::missing_tool::MissingTool;
@@ -26,13 +26,13 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         store: raffles_are_listed_newest_first_page_by_page;
-        app: whoever_polls_is_told_only_what_is_new,
-            a_look_beside_ones_own_purchase_is_not_taken_for_what_is_after_it,
-            what_a_request_costs_does_not_depend_on_the_raffle,
+        app: polling_returns_only_changes,
+            a_read_during_ones_own_purchase_does_not_hide_the_purchase,
+            the_cost_of_a_request_does_not_depend_on_the_raffle,
             administrators_export_tickets_and_see_sales_and_history;
-        embedded: the_calls_stay_the_same_for_a_large_raffle,
-            a_proof_has_the_commitment_first_and_everything_after_the_draw,
-            a_proof_is_checked_with_the_documented_program_alone
+        embedded: a_large_raffle_needs_no_more_calls,
+            a_proof_has_only_the_commitment_before_the_draw_and_everything_after_it,
+            the_documented_program_alone_checks_a_proof
     ]
 }
 
@@ -50,8 +50,8 @@ async fn raffles_are_listed_newest_first_page_by_page(environment: TestEnvironme
     let bought = buy(&ann, &raffles[1], 2).await;
     buy(&admin, &raffles[3], 1).await;
     draw(&admin, &raffles[3]).await;
-    // What is sold is counted from the stream.
-    follow(&environment, &workspace).await;
+    // Lists count sold tickets from the stream.
+    process_stream(&environment, &workspace).await;
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = ann.get(&format!("/api/raffles?limit=2&cursor={cursor}")).send().await.expect(200);
@@ -62,7 +62,8 @@ async fn raffles_are_listed_newest_first_page_by_page(environment: TestEnvironme
             None => break,
         }
     }
-    // Each as it is alone, with what is one's own, and with the time that the list's count stands for.
+    // Each raffle equals its own page, including this person's tickets, except that `asOf` gives the time of the
+    // list's count.
     raffles.reverse();
     assert_eq!(found.len(), 5);
     for (listed, raffle) in found.iter().zip(&raffles) {
@@ -73,7 +74,7 @@ async fn raffles_are_listed_newest_first_page_by_page(environment: TestEnvironme
     assert_eq!((&found[1]["status"], &found[3]["mine"]), (&json!("CLOSED"), &json!(bought)));
 }
 
-async fn whoever_polls_is_told_only_what_is_new(environment: TestEnvironment) {
+async fn polling_returns_only_changes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let (ann, bob) = (participant(&workspace, "Ann Lee").await, participant(&workspace, "Bob Ray").await);
@@ -87,7 +88,7 @@ async fn whoever_polls_is_told_only_what_is_new(environment: TestEnvironment) {
     for other in ["\"0\"", "\"x\", \"y\"", "nonsense", "\"1-over\""] {
         poll(other).await.expect(200);
     }
-    // A sale, a ticket given back and the draw are news to everybody; what is refused is none.
+    // A sale, a returned ticket and the draw are changes for everyone; a refused request is none.
     let bought = buy(&bob, &raffle, 1).await[0];
     for step in 0..4 {
         let news = poll(&seen).await.expect(200);
@@ -106,27 +107,27 @@ async fn whoever_polls_is_told_only_what_is_new(environment: TestEnvironment) {
     }
 }
 
-async fn a_look_beside_ones_own_purchase_is_not_taken_for_what_is_after_it(environment: TestEnvironment) {
+async fn a_read_during_ones_own_purchase_does_not_hide_the_purchase(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
     let raffle = open(&admin, 10, 2).await;
-    // The look has asked for the blocks and waits for them while the same person buys in another tab.
+    // The request waits for the blocks while the same person buys in another tab.
     let gate = environment.wire().hold(1, "Query");
-    let (look, bought) = join(ann.get(&raffle).send(), async {
+    let (first_read, bought) = join(ann.get(&raffle).send(), async {
         gate.arrived(1).await;
         let bought = buy(&ann, &raffle, 1).await;
         gate.open();
         bought
     })
     .await;
-    let look = look.expect(200);
-    let poll = ann.get(&raffle).header("if-none-match", look.header("etag")).send().await;
-    let known: Value = if poll.status == 304 { look.json() } else { poll.json() };
+    let first_read = first_read.expect(200);
+    let poll = ann.get(&raffle).header("if-none-match", first_read.header("etag")).send().await;
+    let known: Value = if poll.status == 304 { first_read.json() } else { poll.json() };
     assert_eq!(numbers(&known["mine"]), bought);
 }
 
-/// How many calls a request takes, once it is known who asks.
+/// The number of calls of a request, without its authentication.
 async fn calls(
     environment: &TestEnvironment,
     client: &Client,
@@ -147,14 +148,14 @@ async fn calls(
     environment.wire().total_authenticated()
 }
 
-/// Holds what is documented of each request against what it takes.
+/// Compares the documented cost of each request with its actual cost.
 async fn assert_calls(environment: &TestEnvironment, admin: &Client, ann: &Client, raffle: &str) {
     let at = |part: &str| format!("{raffle}{part}");
     let tag = ann.get(raffle).send().await.expect(200).header("etag").to_owned();
     for (what, client, method, path, seen, status, expected) in [
-        ("a look", ann, "GET", at(""), "", 200, 2),
-        ("a look at what has not changed", ann, "GET", at(""), &tag[..], 304, 1),
-        ("a look at what has changed", ann, "GET", at(""), "\"0\"", 200, 2),
+        ("a read", ann, "GET", at(""), "", 200, 2),
+        ("a read of an unchanged raffle", ann, "GET", at(""), &tag[..], 304, 1),
+        ("a read of a changed raffle", ann, "GET", at(""), "\"0\"", 200, 2),
         ("a purchase", ann, "POST", at("/tickets"), "", 201, 3),
         ("the limit", ann, "POST", at("/tickets"), "", 409, 3),
         ("a list of one", ann, "GET", "/api/raffles".to_owned(), "", 200, 2),
@@ -171,12 +172,12 @@ async fn assert_calls(environment: &TestEnvironment, admin: &Client, ann: &Clien
     }
 }
 
-async fn what_a_request_costs_does_not_depend_on_the_raffle(environment: TestEnvironment) {
+async fn the_cost_of_a_request_does_not_depend_on_the_raffle(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
     let raffle = open(&admin, 10, 1).await;
-    // One's own ticket: the raffle with one's holding, the ticket, and the write.
+    // Returning a ticket: the raffle with the holding, the ticket, and the write.
     let bought = buy(&ann, &raffle, 1).await[0];
     let given_back =
         calls(&environment, &ann, "DELETE", &format!("{raffle}/tickets/{bought}"), "", 204).await;
@@ -184,7 +185,7 @@ async fn what_a_request_costs_does_not_depend_on_the_raffle(environment: TestEnv
     assert_calls(&environment, &admin, &ann, &raffle).await;
 }
 
-/// Every other number of a block as sold, past the product.
+/// Marks every other number of a block as sold, without the application.
 fn half_sold(block: &Item) -> (Item, Vec<u64>) {
     let number = |name: &str| block[name].as_n().unwrap().parse::<u64>().unwrap();
     let (first, size) = (number("first"), number("size"));
@@ -199,7 +200,7 @@ fn half_sold(block: &Item) -> (Item, Vec<u64>) {
     (block, sold.into_iter().map(|at| first + at).collect())
 }
 
-async fn the_calls_stay_the_same_for_a_large_raffle(environment: TestEnvironment) {
+async fn a_large_raffle_needs_no_more_calls(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
@@ -232,12 +233,12 @@ async fn the_calls_stay_the_same_for_a_large_raffle(environment: TestEnvironment
             ("version", AttributeValue::N("2".into())),
         ]
     };
-    environment.pour(sold.iter().map(ticket).collect()).await;
+    environment.insert_items(sold.iter().map(ticket).collect()).await;
     let now = state(&admin, &raffle).await;
     assert_eq!((&now["sold"], &now["remaining"]), (&json!(sold.len()), &json!(tickets - sold.len())));
     assert_calls(&environment, &admin, &ann, &raffle).await;
 
-    // The whole of it is checked, and exported in parts.
+    // All of it can be checked, and exported in parts.
     let proof = admin.get(&format!("{raffle}/proof")).send().await.expect(200);
     let verdict = proof.json::<Proof>().verify().unwrap();
     assert_eq!(verdict.sold, sold.len() + 1);
@@ -274,10 +275,10 @@ async fn administrators_export_tickets_and_see_sales_and_history(environment: Te
     assert_eq!((csv.header("link"), csv.header("x-next-cursor")), ("", ""));
     let rows: Vec<_> = csv.text().lines().collect();
     assert_eq!((rows[0], rows.len()), ("number,name,email,boughtAt", 5));
-    assert!(rows.iter().any(|row| row.contains(",'=1+1,user-")), "a formula is defused: {rows:?}");
+    assert!(rows.iter().any(|row| row.contains(",'=1+1,user-")), "a formula is escaped: {rows:?}");
     assert!(csv.text().contains(",\"Zoë, Inc.\",user-"), "{}", csv.text());
 
-    // The same page by page, in the order of the numbers.
+    // The same tickets page by page, ordered by number.
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = admin.get(&format!("{raffle}/tickets?limit=1&cursor={cursor}")).send().await.expect(200);
@@ -309,7 +310,9 @@ async fn administrators_export_tickets_and_see_sales_and_history(environment: Te
     assert_eq!(rest["items"], json!(entries[1..]));
 }
 
-async fn a_proof_has_the_commitment_first_and_everything_after_the_draw(environment: TestEnvironment) {
+async fn a_proof_has_only_the_commitment_before_the_draw_and_everything_after_it(
+    environment: TestEnvironment,
+) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let ann = participant(&workspace, "Ann Lee").await;
@@ -343,7 +346,7 @@ fn documented() -> &'static str {
     program.split_once("```").expect("the program ends").0
 }
 
-/// Runs the documented program on a proof; its exit code and all that it says.
+/// Runs the documented program on a proof. Returns its exit code and output.
 fn run(proof: &Value) -> std::io::Result<(Option<i32>, String)> {
     let random = getrandom::u64().expect("the system gives random numbers");
     let file: PathBuf = target().join("tmp").join(format!("proof-{random:016x}.json"));
@@ -354,7 +357,7 @@ fn run(proof: &Value) -> std::io::Result<(Option<i32>, String)> {
     Ok((ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned()))
 }
 
-async fn a_proof_is_checked_with_the_documented_program_alone(environment: TestEnvironment) {
+async fn the_documented_program_alone_checks_a_proof(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = workspace.program(Role::Administrator).await;
     let mut proofs = Vec::new();
@@ -370,13 +373,13 @@ async fn a_proof_is_checked_with_the_documented_program_alone(environment: TestE
             Ok(ran) => ran,
             Err(error) => {
                 let (why, remedy) = (error.to_string(), "Install Python 3");
-                return environment.lacks(MissingTool { what: "Python 3", why, remedy });
+                return environment.report_missing(MissingTool { what: "Python 3", why, remedy });
             }
         };
         let winner = format!("{} won", proof["winner"]);
         assert!(code == Some(0) && words.contains(&winner), "{code:?} {words} {proof}");
     }
-    // It finds whatever is changed, as our own check does.
+    // It detects every change, as Holdfast's own check does.
     let mut sold = numbers(&proofs[4]["sold"]);
     let other = sold.iter().find(|number| proofs[4]["winner"] != **number).copied();
     sold.pop();
@@ -391,8 +394,8 @@ async fn a_proof_is_checked_with_the_documented_program_alone(environment: TestE
     ] {
         let mut proof = proofs[4].clone();
         proof[field] = value;
-        let (code, said) = run(&proof).unwrap();
-        assert!(code == Some(1) && said.contains(words), "{field}: {code:?} {said}");
+        let (code, output) = run(&proof).unwrap();
+        assert!(code == Some(1) && output.contains(words), "{field}: {code:?} {output}");
         let proof: Proof = serde_json::from_value(proof).unwrap();
         assert!(proof.verify().is_err(), "{field}");
     }

@@ -1,11 +1,11 @@
-//! Changes with an idempotency key: each happens once, and its repetition is answered as it was.
+//! Changes with an idempotency key: each happens once, and a repeated request gets the same answer.
 
 use std::sync::{Arc, Mutex};
 
 use http::header::{ETAG, LOCATION};
 use serde_json::{Value, json};
 
-use super::deadlines::{Asked, Mood, Things, place, requests, things};
+use super::deadlines::{Records, StoreBehavior, TestRequest, prepare, requests, workspace_over};
 use crate::support::http::Response;
 use crate::support::virtual_time::VirtualTime;
 use crate::support::workspace::{Workspace, address, change, create, history, new_lead, read};
@@ -14,14 +14,14 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        host: every_change_with_a_key_happens_once_and_is_answered_the_same_again;
+        host: every_change_with_a_key_happens_once_and_repeats_its_answer;
         store: a_key_belongs_to_one_request_with_its_precondition_and_query,
-            a_long_answer_is_not_kept_and_shows_the_order_as_it_is_now
+            a_long_answer_is_not_stored_and_a_repetition_shows_the_current_order
     ]
 }
 
-async fn send(things: &Things, (method, path, _, body): &Asked) -> Response {
-    let client = if path.starts_with("/api/tokens") { &things.person } else { &things.admin };
+async fn send(records: &Records, (method, path, _, body): &TestRequest) -> Response {
+    let client = if path.starts_with("/api/tokens") { &records.person } else { &records.admin };
     let request = client.request(method.clone(), path).header("idempotency-key", "key");
     match body {
         Some(body) => request.json(body).send().await,
@@ -29,48 +29,49 @@ async fn send(things: &Things, (method, path, _, body): &Asked) -> Response {
     }
 }
 
-async fn every_change_with_a_key_happens_once_and_is_answered_the_same_again(_: TestEnvironment) {
+async fn every_change_with_a_key_happens_once_and_repeats_its_answer(_: TestEnvironment) {
     tokio::task::spawn_blocking(repeat_all).await.unwrap();
 }
 
 fn repeat_all() {
-    let (time, mood) = (VirtualTime::default(), Arc::new(Mutex::new(Mood::Fine)));
-    let count = time.run(async { requests(&things(&place(&time, &mood), 5).await).len() });
+    let (time, behavior) = (VirtualTime::default(), Arc::new(Mutex::new(StoreBehavior::Fine)));
+    let count = time.run(async { requests(&prepare(&workspace_over(&time, &behavior), 5).await).len() });
     let mut refused = Vec::new();
     for number in 0..count {
-        // Each in a table of its own, so that none is in the way of another.
-        let workspace = place(&time, &mood);
-        let things = time.run(things(&workspace, 5));
-        let asked = &requests(&things)[number];
-        let what = format!("{} {}", asked.0, asked.2);
-        let first = time.run(send(&things, asked));
+        // Each request has a separate table, so that requests do not affect each other.
+        let workspace = workspace_over(&time, &behavior);
+        let records = time.run(prepare(&workspace, 5));
+        let test_request = &requests(&records)[number];
+        let what = format!("{} {}", test_request.0, test_request.2);
+        let first = time.run(send(&records, test_request));
         if !first.status.is_success() {
             refused.push(what);
             continue;
         }
-        // A message's own id says which it is, and the answer says that it came again; a group is what is left of it.
+        // A message has its own id, and the second answer says that it is a duplicate. A group is decided only
+        // once.
         let groups = ["/api/inventory/parked/retry", "/api/inventory/parked/dismiss"];
-        if asked.2 == "/api/inventory/events" || groups.contains(&asked.2) {
+        if test_request.2 == "/api/inventory/events" || groups.contains(&test_request.2) {
             continue;
         }
-        let again = time.run(send(&things, asked));
+        let again = time.run(send(&records, test_request));
         assert_eq!(again.status, first.status, "{what}: {}", again.text());
         // The secret of a token is shown once.
-        if asked.2 != "/api/tokens" {
+        if test_request.2 != "/api/tokens" {
             assert_eq!(again.text(), first.text(), "{what}");
         }
         for header in [ETAG, LOCATION] {
             assert_eq!(again.header(header.as_str()), first.header(header.as_str()), "{what}");
         }
         // The same key with another request is refused.
-        let mut other = asked.clone();
+        let mut other = test_request.clone();
         match &mut other.3 {
             Some(body) if body["version"].is_u64() => body["version"] = json!(77),
             Some(_) => continue,
             None if other.1.contains("version=1") => other.1 = other.1.replace("version=1", "version=77"),
             None => continue,
         }
-        let reused = time.run(send(&things, &other)).expect(422).json::<Value>();
+        let reused = time.run(send(&records, &other)).expect(422).json::<Value>();
         assert_eq!(reused["type"], "urn:holdfast:problem:idempotency-key-reused", "{what}");
     }
     // Nothing is converted, withheld, sold or failed in these tables.
@@ -104,7 +105,7 @@ async fn a_key_belongs_to_one_request_with_its_precondition_and_query(environmen
         let reused: Value = patch(version, score).await.expect(422).json();
         assert_eq!(reused["type"], "urn:holdfast:problem:idempotency-key-reused");
     }
-    // Also where the other request would break a rule.
+    // Even if the other request would break a rule.
     let convert = json!({ "status": "CONVERTED" });
     let convert = agent
         .patch(&address(&lead))
@@ -113,7 +114,7 @@ async fn a_key_belongs_to_one_request_with_its_precondition_and_query(environmen
         .json(&convert);
     let reused: Value = convert.send().await.expect(422).json();
     assert_eq!(reused["type"], "urn:holdfast:problem:idempotency-key-reused");
-    // What is refused leaves no record, so the key is free.
+    // A refused request leaves no record, so the key is free.
     let convert = async |score: u64| {
         let body = json!({ "version": 3, "status": "CONVERTED", "leadScore": score });
         agent.patch(&address(&lead)).header("idempotency-key", "free").json(&body).send().await
@@ -129,7 +130,7 @@ async fn a_key_belongs_to_one_request_with_its_precondition_and_query(environmen
     assert_eq!(history(&agent, &lead).await.len(), 5);
 }
 
-async fn a_long_answer_is_not_kept_and_shows_the_order_as_it_is_now(environment: TestEnvironment) {
+async fn a_long_answer_is_not_stored_and_a_repetition_shows_the_current_order(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = workspace.agent().await;
     super::orders::set_cap(&workspace, "NY", 40).await;
@@ -153,7 +154,7 @@ async fn a_long_answer_is_not_kept_and_shows_the_order_as_it_is_now(environment:
         .max()
         .unwrap();
     assert!(kept < 6_000, "the record has {kept} bytes");
-    // It is fulfilled since, and shown so under the answer's own status.
+    // The order is fulfilled since. The repeated answer shows that, with the first answer's status.
     let id = order["id"].as_str().unwrap();
     agent.patch(&format!("/api/orders/{id}/fulfill")).json(&json!({ "version": 1 })).send().await.expect(200);
     let now: Value = post().await.expect(201).json();

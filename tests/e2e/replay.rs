@@ -1,4 +1,4 @@
-//! Files replayed from the shell: messages, and the real days of a shop.
+//! Replaying files from the shell: messages, and real days of a shop.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,25 +17,24 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        dynamodb: real_hours_replayed_again_after_a_kill_come_to_what_their_file_says,
-            real_hours_in_another_order_come_to_the_same,
-            all_real_days_come_to_what_their_files_say,
-            each_line_of_a_file_of_messages_counts_once,
-            a_real_day_comes_to_what_its_file_says;
-        embedded: a_file_that_cannot_be_replayed_is_refused_in_words,
-            a_dry_run_says_what_files_hold_and_writes_nothing,
-            a_file_of_which_nothing_can_be_applied_is_a_failure,
-            files_of_online_retail_two_are_replayed
+        dynamodb: real_hours_replayed_again_after_a_kill_match_their_file,
+            real_hours_in_another_order_give_the_same_stock,
+            all_real_days_match_their_files,
+            each_line_of_a_file_of_messages_is_applied_once,
+            a_real_day_matches_its_file;
+        embedded: an_unusable_replay_file_is_refused_with_a_reason,
+            a_dry_run_describes_the_files_and_writes_nothing,
+            a_replay_that_applies_nothing_is_a_failure,
+            files_in_the_online_retail_ii_format_are_replayed
     ]
 }
 
-/// How long many rows may take on a slow engine.
+/// The limit for many rows on a slow engine.
 const LONG: Duration = Duration::from_secs(800);
 
 const DAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/retail/2010-12-01.csv");
 
-/// What the files say: the final stock of each product that opens with all that goes out of it. Nothing of the product is
-/// used for it.
+/// The final stock of each product according to the files, computed without the application's code.
 fn model(files: &[PathBuf]) -> BTreeMap<String, i64> {
     let mut stocks = BTreeMap::new();
     for file in files {
@@ -48,7 +47,7 @@ fn model(files: &[PathBuf]) -> BTreeMap<String, i64> {
             if digits != 5 || !letters || code.len() > 7 {
                 continue;
             }
-            // What goes out was there at first, so only what comes in is left.
+            // A product opens with everything that is sold later, so the final stock is what comes in.
             let found = row[5].parse::<f64>().unwrap() == 0.0 && row[6].is_empty() && quantity > 0;
             let back = if invoice.starts_with('C') || found { quantity.abs() } else { 0 };
             *stocks.entry(code.to_uppercase()).or_insert(0) += back;
@@ -74,34 +73,34 @@ async fn stocks(workspace: &Workspace) -> BTreeMap<String, i64> {
     products(workspace).await.into_iter().map(stock).collect()
 }
 
-/// Replays files in this format, as somebody at a shell.
+/// Replays files in this format with the `holdfast` command.
 fn replay(environment: &TestEnvironment, format: &str, files: &[PathBuf]) -> Run {
     let files = files.iter().map(|file| file.to_str().unwrap());
     Run::on_table(environment, ["replay", "--format", format].into_iter().chain(files))
 }
 
-/// What a report counts with these words.
+/// The number before these words in a report.
 fn counted(report: &str, words: &str) -> u64 {
     let counts = report.lines().filter_map(|line| line.trim().split_once(' '));
     let count = counts.into_iter().find(|(_, rest)| rest.starts_with(words));
-    count.and_then(|(count, _)| count.parse().ok()).unwrap_or_else(|| panic!("nothing of {words}: {report}"))
+    count.and_then(|(count, _)| count.parse().ok()).unwrap_or_else(|| panic!("no count of {words}: {report}"))
 }
 
-/// What it reports once all is replayed.
+/// The report of a finished replay.
 async fn finished(run: Run) -> String {
     assert_eq!(run.ended_within(LONG).await, Some(0), "{} {}", run.out(), run.err());
     run.out()
 }
 
-/// The first hours of the real day: the whole takes long on an engine that is slow.
+/// The first hours of the real day: the whole day takes long on a slow engine.
 fn hours() -> PathBuf {
     let day = fs::read_to_string(DAY).unwrap();
     let lines: Vec<&str> = day.lines().take(301).collect();
     write(&format!("{}\n", lines.join("\n")))
 }
 
-/// That the table has what the report of a replay says and what its files say, and gives back how many movements.
-async fn holds(
+/// Checks that the table agrees with the report of a replay and with its files. Returns the number of movements.
+async fn assert_replayed(
     environment: &TestEnvironment,
     workspace: &Workspace,
     report: &str,
@@ -120,33 +119,33 @@ async fn holds(
     all
 }
 
-async fn real_hours_replayed_again_after_a_kill_come_to_what_their_file_says(environment: TestEnvironment) {
+async fn real_hours_replayed_again_after_a_kill_match_their_file(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let files = [hours()];
-    let cut_off = replay(&environment, "online-retail", &files);
+    let interrupted = replay(&environment, "online-retail", &files);
     wait::until("something is replayed", async || !products(&workspace).await.is_empty()).await;
-    cut_off.signal("KILL");
-    assert_eq!(cut_off.ended().await, None);
+    interrupted.signal("KILL");
+    assert_eq!(interrupted.ended().await, None);
 
     let report = finished(replay(&environment, "online-retail", &files)).await;
     assert!(counted(&report, "known from before") > 0, "{report}");
-    let all = holds(&environment, &workspace, &report, 300, &files).await;
+    let all = assert_replayed(&environment, &workspace, &report, 300, &files).await;
     let again = finished(replay(&environment, "online-retail", &files)).await;
     assert_eq!((counted(&again, "messages applied"), counted(&again, "known from before")), (0, all));
-    holds(&environment, &workspace, &again, 300, &files).await;
+    assert_replayed(&environment, &workspace, &again, 300, &files).await;
 }
 
-async fn a_real_day_comes_to_what_its_file_says(environment: TestEnvironment) {
+async fn a_real_day_matches_its_file(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let files = [PathBuf::from(DAY)];
     let report = finished(replay(&environment, "online-retail", &files)).await;
-    holds(&environment, &workspace, &report, 3_108, &files).await;
+    assert_replayed(&environment, &workspace, &report, 3_108, &files).await;
     assert!(report.contains("skipped, for they are no products: "), "{report}");
     let product = workspace.app.inventory().find(&"85123A".parse().unwrap()).await.unwrap();
     assert_eq!(product.name.as_str(), "WHITE HANGING HEART T-LIGHT HOLDER");
 }
 
-/// The same rows in an order that has nothing to do with theirs.
+/// The same rows in random order.
 fn shuffled(file: &Path, seed: u64) -> PathBuf {
     let text = fs::read_to_string(file).unwrap();
     let (header, rows) = text.split_once('\n').unwrap();
@@ -166,15 +165,15 @@ fn write(content: &str) -> PathBuf {
     path
 }
 
-async fn real_hours_in_another_order_come_to_the_same(environment: TestEnvironment) {
+async fn real_hours_in_another_order_give_the_same_stock(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let hours = hours();
     let report = finished(replay(&environment, "online-retail", &[shuffled(&hours, 7)])).await;
-    holds(&environment, &workspace, &report, 300, &[hours]).await;
+    assert_replayed(&environment, &workspace, &report, 300, &[hours]).await;
 }
 
-/// Told where somebody has more days than the one in this repository, and says where.
-async fn all_real_days_come_to_what_their_files_say(environment: TestEnvironment) {
+/// Runs if `HOLDFAST_RETAIL_DIR` names a folder with more days than the one in this repository.
+async fn all_real_days_match_their_files(environment: TestEnvironment) {
     let Some(folder) = std::env::var_os("HOLDFAST_RETAIL_DIR") else { return };
     let workspace = Workspace::open(&environment).await;
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -182,21 +181,21 @@ async fn all_real_days_come_to_what_their_files_say(environment: TestEnvironment
     files.sort();
     let rows = files.iter().map(|file| csv::Reader::from_path(file).unwrap().records().count() as u64).sum();
     let report = finished(replay(&environment, "online-retail", &files)).await;
-    let all = holds(&environment, &workspace, &report, rows, &files).await;
-    // The order of the files is of no meaning.
+    let all = assert_replayed(&environment, &workspace, &report, rows, &files).await;
+    // The order of the files does not matter.
     files.reverse();
     let again = finished(replay(&environment, "online-retail", &files)).await;
     assert_eq!((counted(&again, "messages applied"), counted(&again, "known from before")), (0, all));
-    // Nor is that of the rows: these are other messages, and open anew.
+    // The order of the rows does not matter either: these are other messages, and the products open again.
     let others: Vec<_> = files.iter().zip(1..).map(|(file, seed)| shuffled(file, seed)).collect();
     let shuffled = finished(replay(&environment, "online-retail", &others)).await;
-    // A slow engine may have applied what it did not say in time, and that is then known.
+    // A slow engine may have applied a batch without answering in time; its messages are then known.
     let taken = counted(&shuffled, "messages applied") + counted(&shuffled, "known from before");
     assert_eq!((taken, counted(&shuffled, "parked")), (all, 0));
     assert_eq!(stocks(&workspace).await, model(&files));
 }
 
-async fn each_line_of_a_file_of_messages_counts_once(environment: TestEnvironment) {
+async fn each_line_of_a_file_of_messages_is_applied_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let line = |id: &str, kind: &str, quantity: u64| {
         format!(
@@ -204,7 +203,7 @@ async fn each_line_of_a_file_of_messages_counts_once(environment: TestEnvironmen
         )
     };
     let named = line(r#""messageId":"m1","#, "RECEIPT", 10);
-    // Two that say the same and have no id are two; empty lines are none; the last has no end.
+    // Two equal messages without ids are two messages; empty lines are skipped; the last line has no newline.
     let lines = [
         &named,
         &line("", "SALE", 3),
@@ -218,28 +217,28 @@ async fn each_line_of_a_file_of_messages_counts_once(environment: TestEnvironmen
     let file = [write(&lines.join("\r\n"))];
     let report = finished(replay(&environment, "messages", &file)).await;
     assert!(report.starts_with("Read 7 rows of 1 file.\n"), "{report}");
-    let told = |report: &str| {
+    let summary = |report: &str| {
         ["messages applied", "known from before", "parked"].map(|words| counted(report, words))
     };
-    assert_eq!(told(&report), [4, 1, 2], "{report}");
+    assert_eq!(summary(&report), [4, 1, 2], "{report}");
     assert!(report.contains("2 parked: bad-json 1, insufficient-stock 1"), "{report}");
     let again = replay(&environment, "messages", &file).succeeds().await;
-    assert_eq!(told(&again)[0], 0, "{again}");
+    assert_eq!(summary(&again)[0], 0, "{again}");
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 0)]));
-    let open = holdfast::inventory::domain::ParkedStatus::Open;
+    let open = holdfast::inventory::domain::DeadLetterStatus::Open;
     assert_eq!(
-        workspace.app.inventory().list_parked(open, 10, None).await.unwrap().parked.len(),
+        workspace.app.inventory().list_dead_letters(open, 10, None).await.unwrap().dead_letters.len(),
         2,
         "parked once"
     );
 }
 
-async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: TestEnvironment) {
+async fn an_unusable_replay_file_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
-    let refused = async |words: &[&str], said: &str| {
+    let refused = async |words: &[&str], output: &str| {
         let error = data.holdfast(&[&["replay"], words].concat()).fails(1).await;
         let last = error.lines().last().unwrap_or_default();
-        assert!(last.starts_with("holdfast: ") && last.contains(said), "{error}");
+        assert!(last.starts_with("holdfast: ") && last.contains(output), "{error}");
     };
     let other = write("name,email\nAnn,ann@example.com\n");
     let other = other.to_str().unwrap();
@@ -251,9 +250,9 @@ async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: TestEnvironment) 
         1,
     ));
     refused(&["--format", "online-retail", DAY, broken.to_str().unwrap()], "row 2: its Quantity").await;
-    refused(&[other], "its first lines are no messages: line 1: It is not JSON").await;
-    refused(&["--dry-run", other], "its first lines are no messages: line 1: It is not JSON").await;
-    assert!(!data.path().exists(), "nothing was touched");
+    refused(&[other], "its first lines are not messages: line 1: It is not JSON").await;
+    refused(&["--dry-run", other], "its first lines are not messages: line 1: It is not JSON").await;
+    assert!(!data.path().exists(), "no data was created");
     let checked = data.holdfast(&["check"]).fails(1).await;
     assert!(checked.starts_with("holdfast: there is no data in "), "{checked}");
     refused(&["no-such-file"], "cannot read no-such-file").await;
@@ -261,7 +260,7 @@ async fn a_file_that_cannot_be_replayed_is_refused_in_words(_: TestEnvironment) 
     refused(&[long.to_str().unwrap()], "longer than 1 MB").await;
 }
 
-async fn a_dry_run_says_what_files_hold_and_writes_nothing(_: TestEnvironment) {
+async fn a_dry_run_describes_the_files_and_writes_nothing(_: TestEnvironment) {
     let data = Data::new();
     let line = |sku: &str| {
         format!(
@@ -270,27 +269,27 @@ async fn a_dry_run_says_what_files_hold_and_writes_nothing(_: TestEnvironment) {
     };
     let file = write(&format!("\u{feff}{}\n{}\n{{\n{}\n", line("K1"), line("K2"), line("K1")));
     let file = file.to_str().unwrap();
-    let said = data.holdfast(&["replay", "--dry-run", file]).succeeds().await;
+    let output = data.holdfast(&["replay", "--dry-run", file]).succeeds().await;
     let expected = "Read 4 rows of 1 file, and wrote nothing.\n        3 messages of 2 products\n        1 would be parked, \
                     for they are no messages: bad-json 1\n";
-    assert_eq!(said, expected);
-    let said = data.holdfast(&["replay", "--dry-run", "--format", "online-retail", DAY]).succeeds().await;
-    assert!(said.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{said}");
-    assert!(!data.path().exists(), "nothing was made");
+    assert_eq!(output, expected);
+    let output = data.holdfast(&["replay", "--dry-run", "--format", "online-retail", DAY]).succeeds().await;
+    assert!(output.starts_with("Read 3108 rows of 1 file, and wrote nothing.\n"), "{output}");
+    assert!(!data.path().exists(), "no data was created");
     let report = data.holdfast(&["replay", file]).succeeds().await;
     assert_eq!((counted(&report, "messages applied"), counted(&report, "parked")), (3, 1), "{report}");
 }
 
-async fn a_file_of_which_nothing_can_be_applied_is_a_failure(_: TestEnvironment) {
+async fn a_replay_that_applies_nothing_is_a_failure(_: TestEnvironment) {
     let data = Data::new();
     let empty = write("\n\n");
-    let said = data.holdfast(&["replay", empty.to_str().unwrap()]).fails(1).await;
-    assert_eq!(said, "holdfast: nothing was applied: the files hold no messages\n");
+    let output = data.holdfast(&["replay", empty.to_str().unwrap()]).fails(1).await;
+    assert_eq!(output, "holdfast: nothing was applied: the files hold no messages\n");
     let sale = r#"{"schema":1,"sku":"K1","kind":"SALE","quantity":6,"occurredAt":"2026-01-01T00:00:00Z","traceId":1}"#;
     let sale = write(sale);
     let run = data.holdfast(&["replay", sale.to_str().unwrap()]);
-    let said = run.fails(1).await;
-    assert!(said.ends_with("holdfast: nothing was applied: all messages were parked\n"), "{said}");
+    let output = run.fails(1).await;
+    assert!(output.ends_with("holdfast: nothing was applied: all messages were parked\n"), "{output}");
     assert!(
         run.out().contains("1 parked: unknown-sku 1") && run.out().contains("1 fields of other names"),
         "{}",
@@ -298,7 +297,7 @@ async fn a_file_of_which_nothing_can_be_applied_is_a_failure(_: TestEnvironment)
     );
 }
 
-async fn files_of_online_retail_two_are_replayed(_: TestEnvironment) {
+async fn files_in_the_online_retail_ii_format_are_replayed(_: TestEnvironment) {
     let data = Data::new();
     let second = write(
         "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\

@@ -1,4 +1,4 @@
-//! Rules: each event once for each rule, whatever the stream repeats, and nothing without a record.
+//! Rules: each rule answers an event once, even when the stream repeats it, and every run leaves a record.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::orders::{create as create_order, set_cap, stock};
-use super::stats::{follow, told};
+use super::stats::{new_records, process_stream};
 use crate::support::http::Client;
 use crate::support::workspace::{PATIENCE, Workspace, change, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -20,18 +20,18 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: rules_are_changed_by_version_and_made_once;
-        web: a_rule_that_cannot_be_right_is_refused_with_its_field,
+        api: rules_are_created_once_and_changed_by_version;
+        web: an_invalid_rule_is_refused_and_its_field_is_named,
             only_administrators_change_rules_and_participants_see_none,
-            whoever_loses_a_race_for_a_rule_keeps_what_was_typed;
-        store: a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two,
-            a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers;
+            the_loser_of_a_race_for_a_rule_keeps_the_typed_values;
+        store: a_rule_creates_one_order_although_two_readers_see_its_event_five_times,
+            a_scheduled_rule_runs_once_per_slot_with_two_sweepers;
         app: a_rule_that_runs_once_never_runs_again,
-            rules_that_set_each_other_off_stop_at_a_depth_of_five,
-            a_failing_rule_is_tried_three_times_then_parked_and_run_again,
+            rules_that_trigger_each_other_stop_at_a_depth_of_five,
+            a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again,
             conditions_decide_which_events_a_rule_answers,
-            caps_and_stock_set_rules_off_when_they_are_reached;
-        embedded: rules_are_made_changed_and_run_again_on_their_page
+            caps_and_low_stock_trigger_rules;
+        embedded: rules_are_created_changed_and_run_again_on_their_page
     ]
 }
 
@@ -41,12 +41,12 @@ async fn administrator(workspace: &Workspace) -> Client {
     workspace.program(Role::Administrator).await
 }
 
-/// Makes a rule.
+/// Creates a rule.
 async fn rule(client: &Client, body: Value) -> Value {
     client.post(RULES).json(&body).send().await.expect(201).json()
 }
 
-/// A rule that orders for each lead that comes.
+/// A rule that creates an order for each new lead.
 fn order_for_lead(on: &str) -> Value {
     json!({
         "name": "Welcome", "on": on,
@@ -64,22 +64,22 @@ async fn orders(workspace: &Workspace) -> usize {
     workspace.app.orders().list(&request).await.unwrap().orders.len()
 }
 
-/// A clock that a case moves on.
+/// A clock that the case advances.
 #[derive(Clone)]
-struct Hands(Arc<AtomicI64>);
+struct TestClock(Arc<AtomicI64>);
 
-impl Hands {
+impl TestClock {
     fn at(time: &str) -> Self {
         let time: Timestamp = time.parse().unwrap();
         Self(Arc::new(AtomicI64::new(time.as_second())))
     }
 
-    fn forward(&self, seconds: i64) {
+    fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// The workspace with this clock.
-    fn hold(&self, mut workspace: Workspace) -> Workspace {
+    fn applied_to(&self, mut workspace: Workspace) -> Workspace {
         let seconds = self.0.clone();
         workspace.app.clock =
             Clock::from_fn(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap());
@@ -88,7 +88,7 @@ impl Hands {
     }
 }
 
-async fn a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two(
+async fn a_rule_creates_one_order_although_two_readers_see_its_event_five_times(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -96,7 +96,7 @@ async fn a_rule_creates_an_order_once_though_its_event_is_told_five_times_to_two
     let admin = administrator(&workspace).await;
     let rule = rule(&admin, order_for_lead("lead.created")).await;
     create(&admin, &new_lead("Ann Lee", "ann@example.com")).await;
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     for _ in 0..5 {
         let (one, another) =
             join(workspace.app.projections().consume(&changes), other.app.projections().consume(&changes))
@@ -135,13 +135,13 @@ async fn a_rule_that_runs_once_never_runs_again(environment: TestEnvironment) {
     rule(&admin, once).await;
     for number in 0..3 {
         create(&admin, &new_lead("Lead", &format!("lead{number}@example.com"))).await;
-        follow(&environment, &workspace).await;
+        process_stream(&environment, &workspace).await;
     }
     assert_eq!(orders(&workspace).await, 1);
     assert_eq!(runs(&admin, "").await.len(), 1);
 }
 
-async fn rules_that_set_each_other_off_stop_at_a_depth_of_five(environment: TestEnvironment) {
+async fn rules_that_trigger_each_other_stop_at_a_depth_of_five(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = administrator(&workspace).await;
     stock(&workspace, "NY", 12).await;
@@ -152,8 +152,8 @@ async fn rules_that_set_each_other_off_stop_at_a_depth_of_five(environment: Test
     });
     rule(&admin, body).await;
     create_order(&workspace, &["NY"], Some(1)).await.unwrap();
-    follow(&environment, &workspace).await;
-    assert_eq!(orders(&workspace).await, 6, "the first, and five that followed from it");
+    process_stream(&environment, &workspace).await;
+    assert_eq!(orders(&workspace).await, 6, "the first order and the five that it triggered");
     assert_eq!(runs(&admin, "state=DONE").await.len(), 5);
     let stopped = runs(&admin, "state=STOPPED").await;
     let [run] = &stopped[..] else { panic!("{stopped:#?}") };
@@ -163,9 +163,9 @@ async fn rules_that_set_each_other_off_stop_at_a_depth_of_five(environment: Test
     assert_eq!(retry.send().await.expect(422).json::<Value>()["type"], "urn:holdfast:problem:not-to-repeat");
 }
 
-async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(environment: TestEnvironment) {
-    let hands = Hands::at("2026-11-20T12:00:00Z");
-    let workspace = hands.hold(Workspace::open(&environment).await);
+async fn a_failing_run_is_tried_three_times_then_kept_and_can_be_run_again(environment: TestEnvironment) {
+    let test_clock = TestClock::at("2026-11-20T12:00:00Z");
+    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
     let admin = administrator(&workspace).await;
     let body = json!({
         "name": "Serve California", "on": "lead.qualified",
@@ -174,7 +174,7 @@ async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(environme
     let rule = rule(&admin, body).await;
     let lead = create(&admin, &new_lead("Lead", "lead@example.com")).await;
     change(&admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let state = async || {
         let runs = runs(&admin, &format!("rule={}", rule["id"].as_str().unwrap())).await;
         let [run] = &runs[..] else { panic!("{runs:#?}") };
@@ -184,17 +184,17 @@ async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(environme
     assert_eq!((&first["state"], &first["attempts"]), (&json!("FAILED"), &json!(1)));
     assert!(first["result"].as_str().unwrap().starts_with("There is nothing to give"), "{first}");
     workspace.app.projections().sweep().await.unwrap();
-    assert_eq!(state().await, first, "its time has not come");
+    assert_eq!(state().await, first, "the retry is not due yet");
     for (wait, attempts, expected) in
         [(60, 2, "FAILED"), (299, 2, "FAILED"), (1, 3, "PARKED"), (3600, 3, "PARKED")]
     {
-        hands.forward(wait);
+        test_clock.advance(wait);
         workspace.app.projections().sweep().await.unwrap();
         let run = state().await;
         assert_eq!((&run["state"], &run["attempts"]), (&json!(expected), &json!(attempts)), "after {wait} s");
     }
     let parked = runs(&admin, "state=PARKED").await;
-    assert_eq!(parked.len(), 1, "parked ones are listed apart");
+    assert_eq!(parked.len(), 1, "failed runs have their own list");
 
     let path = format!("/api/automation/runs/{}/retry", parked[0]["id"].as_str().unwrap());
     admin.post(&path).json(&json!({})).send().await.expect(428);
@@ -206,17 +206,21 @@ async fn a_failing_rule_is_tried_three_times_then_parked_and_run_again(environme
     };
     let done = again().send().await.expect(200);
     assert_eq!(done.json::<Value>()["state"], "DONE");
-    assert_eq!(again().send().await.expect(200).text(), done.text(), "the same request is answered the same");
+    assert_eq!(
+        again().send().await.expect(200).text(),
+        done.text(),
+        "a repeated request gets the same answer"
+    );
     assert_eq!(orders(&workspace).await, 1);
     let version = done.json::<Value>()["version"].clone();
     admin.post(&path).json(&json!({ "version": version })).send().await.expect(422);
     assert_eq!(orders(&workspace).await, 1);
 }
 
-async fn a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers(environment: TestEnvironment) {
-    let hands = Hands::at("2026-11-20T12:07:00Z");
-    let workspace = hands.hold(Workspace::open(&environment).await);
-    let other = hands.hold(workspace.another(&environment, &environment.another_wire(), PATIENCE));
+async fn a_scheduled_rule_runs_once_per_slot_with_two_sweepers(environment: TestEnvironment) {
+    let test_clock = TestClock::at("2026-11-20T12:07:00Z");
+    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
+    let other = test_clock.applied_to(workspace.another(&environment, &environment.another_wire(), PATIENCE));
     let admin = administrator(&workspace).await;
     stock(&workspace, "NY", 9).await;
     let body = json!({
@@ -224,9 +228,9 @@ async fn a_rule_by_the_clock_runs_once_a_slot_with_two_sweepers(environment: Tes
         "command": "create_order customer_name=Acme customer_email=buy@acme.example requested_states=NY quantity_per_state=1",
     });
     rule(&admin, body).await;
-    // 12:07, 12:14, 12:15, 12:29, 12:30 and, after a night in which nobody swept, 8:00.
+    // 12:07, 12:14, 12:15, 12:29, 12:30 and, after a night without sweeps, 8:00.
     for (wait, expected) in [(0, 0), (420, 0), (60, 1), (840, 1), (60, 2), (70_200, 3)] {
-        hands.forward(wait);
+        test_clock.advance(wait);
         let several = [&workspace, &other].map(|workspace| workspace.app.projections());
         let sweeps = (0..3).flat_map(|_| several.iter().map(|projections| projections.sweep()));
         join_all(sweeps).await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
@@ -250,14 +254,14 @@ async fn conditions_decide_which_events_a_rule_answers(environment: TestEnvironm
         lead["leadScore"] = json!(score);
         create(&admin, &lead).await;
     }
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let runs = runs(&admin, "").await;
     let states: Vec<_> = runs.iter().map(|run| run["event"]["fields"]["state"].as_str().unwrap()).collect();
     assert_eq!(states.len(), 2, "{runs:#?}");
     assert!(states.contains(&"NY") && states.contains(&"CA"));
 }
 
-async fn caps_and_stock_set_rules_off_when_they_are_reached(environment: TestEnvironment) {
+async fn caps_and_low_stock_trigger_rules(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = administrator(&workspace).await;
     for on in ["cap.reached", "stock.low", "order.deleted"] {
@@ -265,23 +269,23 @@ async fn caps_and_stock_set_rules_off_when_they_are_reached(environment: TestEnv
         rule(&admin, json!({ "name": on, "on": on, "command": command })).await;
     }
     stock(&workspace, "NY", 15).await;
-    follow(&environment, &workspace).await;
-    assert_eq!(runs(&admin, "").await.len(), 0, "a stock that grows is not low");
+    process_stream(&environment, &workspace).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "a growing stock is not low");
     let first = create_order(&workspace, &["NY"], Some(5)).await.unwrap();
-    follow(&environment, &workspace).await;
-    assert_eq!(runs(&admin, "").await.len(), 0, "ten are left, and five are out");
+    process_stream(&environment, &workspace).await;
+    assert_eq!(runs(&admin, "").await.len(), 0, "ten are left and five are in open orders");
     create_order(&workspace, &["NY"], Some(5)).await.unwrap();
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     workspace.app.orders().delete(first.order.id, None, &super::orders::by(), None).await.unwrap();
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let mut seen: Vec<_> = runs(&admin, "state=DONE").await;
     seen.sort_by_key(|run| run["event"]["kind"].to_string());
-    let told: Vec<_> = seen
+    let found: Vec<_> = seen
         .iter()
         .map(|run| (run["event"]["kind"].clone(), run["event"]["fields"]["quantity"].clone()))
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             (json!("cap.reached"), json!("10")),
             (json!("order.deleted"), json!("5")),
@@ -290,7 +294,7 @@ async fn caps_and_stock_set_rules_off_when_they_are_reached(environment: TestEnv
     );
 }
 
-async fn rules_are_changed_by_version_and_made_once(environment: TestEnvironment) {
+async fn rules_are_created_once_and_changed_by_version(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = administrator(&workspace).await;
     let make = || admin.post(RULES).header("idempotency-key", "make").json(&order_for_lead("lead.created"));
@@ -340,7 +344,7 @@ async fn rules_are_changed_by_version_and_made_once(environment: TestEnvironment
     );
 }
 
-async fn a_rule_that_cannot_be_right_is_refused_with_its_field(environment: TestEnvironment) {
+async fn an_invalid_rule_is_refused_and_its_field_is_named(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let admin = administrator(&workspace).await;
     for (change, field) in [
@@ -360,7 +364,7 @@ async fn a_rule_that_cannot_be_right_is_refused_with_its_field(environment: Test
         (json!({ "conditions": { "quantityAtLeast": 5 } }), "quantityAtLeast"),
         (json!({ "repeat": "twice" }), "repeat"),
         (json!({ "enabled": "yes" }), "enabled"),
-        (json!({ "colour": "red" }), "colour"),
+        (json!({ "color": "red" }), "color"),
     ] {
         let mut body = order_for_lead("lead.created");
         body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -411,15 +415,15 @@ fn form<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     fields.into_iter().chain(more.copied()).collect()
 }
 
-/// The value of a hidden input of a page.
+/// The value of a hidden input on a page.
 fn hidden(page: &str, name: &str) -> String {
     let behind = page.split_once(&format!("name=\"{name}\" value=\"")).expect(name).1;
     behind.split_once('"').unwrap().0.to_owned()
 }
 
-async fn rules_are_made_changed_and_run_again_on_their_page(environment: TestEnvironment) {
-    let hands = Hands::at("2026-11-20T12:00:00Z");
-    let workspace = hands.hold(Workspace::open(&environment).await);
+async fn rules_are_created_changed_and_run_again_on_their_page(environment: TestEnvironment) {
+    let test_clock = TestClock::at("2026-11-20T12:00:00Z");
+    let workspace = test_clock.applied_to(Workspace::open(&environment).await);
     let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
     let agent = workspace.session(Role::Agent, "Bob").await.always("sec-fetch-site", "same-origin");
     assert!(ann.get("/automation").send().await.expect(200).text().contains("href=\"/automation/rules\""));
@@ -439,9 +443,9 @@ async fn rules_are_made_changed_and_run_again_on_their_page(environment: TestEnv
     assert_eq!(rules["items"].as_array().unwrap().len(), 1, "a form that is sent twice makes one rule");
 
     create(&ann, &new_lead("Lead", "lead@example.com")).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     for wait in [60, 300] {
-        hands.forward(wait);
+        test_clock.advance(wait);
         workspace.app.projections().sweep().await.unwrap();
     }
     let page = ann.get("/automation/rules").send().await.expect(200);
@@ -463,7 +467,7 @@ async fn rules_are_made_changed_and_run_again_on_their_page(environment: TestEnv
     assert!(!ann.get("/automation/rules").send().await.expect(200).text().contains("Waiting for you"));
 }
 
-async fn whoever_loses_a_race_for_a_rule_keeps_what_was_typed(environment: TestEnvironment) {
+async fn the_loser_of_a_race_for_a_rule_keeps_the_typed_values(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Administrator, "Ann").await.always("sec-fetch-site", "same-origin");
     ann.post("/automation/rules").form(&form(&[])).send().await.expect(303);

@@ -1,4 +1,4 @@
-//! Signing up: strangers make an account of their own, always as participants, openly, by invitation or not at all.
+//! Sign-up: strangers create an account, always as participants. It is open, by invitation, or off.
 
 use futures_util::future::join_all;
 use holdfast::accounts::sign_up::SignUp;
@@ -13,19 +13,19 @@ use crate::support::{Answer, Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        api: the_same_form_sent_twice_at_once_is_one_account_and_two_sessions,
-            forty_sign_ups_with_one_address_at_once_make_one_account;
-        web: a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going,
-            a_taken_address_is_told_with_the_way_to_sign_in,
-            what_is_no_account_is_refused_in_words_and_nothing_is_written,
-            only_a_place_of_ours_is_gone_on_to_after_signing_up,
-            sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back,
-            whoever_is_signed_in_does_not_sign_up_again;
-        store: a_lost_reply_frightens_nobody_who_signs_up;
-        app: an_invitation_code_is_needed_where_it_is_said_so,
-            ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour,
-            where_sign_up_is_switched_off_nothing_is_written,
-            the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in;
+        api: a_form_sent_twice_at_once_makes_one_account_and_two_sessions,
+            forty_concurrent_sign_ups_with_one_address_make_one_account;
+        web: a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_page,
+            a_taken_email_address_is_reported_with_a_link_to_sign_in,
+            an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing,
+            signing_up_redirects_only_to_pages_of_this_site,
+            sign_in_and_sign_up_link_to_each_other_and_keep_the_target,
+            a_signed_in_person_is_redirected_from_sign_up;
+        store: a_lost_reply_does_not_fail_a_sign_up;
+        app: sign_up_by_invitation_needs_the_code,
+            ten_wrong_codes_block_sign_up_for_15_minutes,
+            switched_off_sign_up_writes_nothing,
+            guessing_a_password_at_sign_up_is_limited_like_at_sign_in;
         browser: a_person_signs_up_by_keyboard_with_an_invitation_code,
             a_person_signs_up_without_javascript
     ]
@@ -40,18 +40,18 @@ pub fn by_invitation() -> SignUp {
     SignUp::from_settings(Some("invitation"), Some(CODE)).unwrap()
 }
 
-/// A browser in which nobody is signed in, whose forms come from our own pages.
+/// A signed-out browser that sends forms from Holdfast's own pages.
 fn browser(workspace: &Workspace) -> Client {
     workspace.visitor().always("sec-fetch-site", "same-origin")
 }
 
-/// Sends the form with these fields, and looks whether the answer says again what nobody is to read.
+/// Sends the form with these fields and checks that the answer does not repeat secrets.
 async fn send(client: &Client, fields: &[(&str, &str)]) -> Response {
     let answer = client.post("/sign-up").form(fields).send().await;
     let secrets =
         fields.iter().filter(|(field, value)| matches!(*field, "password" | "code") && value.len() > 4);
     for (field, secret) in secrets {
-        assert!(!answer.text().contains(secret), "the {field} is said again: {}", answer.text());
+        assert!(!answer.text().contains(secret), "the {field} is repeated: {}", answer.text());
         assert!(!format!("{:?}", answer.headers).contains(secret), "the {field} is in a header");
     }
     answer
@@ -73,12 +73,12 @@ async fn me(client: &Client) -> Value {
     client.get("/api/me").send().await.expect(200).json()
 }
 
-async fn a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going(
+async fn a_person_signs_up_as_a_participant_and_is_redirected_to_the_requested_page(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
     let pat = browser(&workspace);
-    // Whatever role a form names, and however.
+    // Form fields cannot choose the role.
     let form = [
         ("name", " Pat  Doe "),
         ("email", "Pat@Example.com"),
@@ -98,7 +98,7 @@ async fn a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going
     for path in ["/leads", "/orders", "/automation"] {
         pat.get(path).send().await.expect(403);
     }
-    // The password signs in later, at another browser.
+    // The password signs in later in another browser.
     let there = browser(&workspace);
     sign_in(&there, "pat@example.com", PASSWORD).await.expect(303);
     assert_eq!(me(&there).await["id"], who["id"]);
@@ -107,7 +107,7 @@ async fn a_person_signs_up_as_a_participant_and_goes_on_to_where_they_were_going
     assert_eq!(page.header("location"), "/");
 }
 
-async fn an_invitation_code_is_needed_where_it_is_said_so(environment: TestEnvironment) {
+async fn sign_up_by_invitation_needs_the_code(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
     let pat = browser(&workspace);
     let page = pat.get("/sign-up").send().await.expect(200);
@@ -133,7 +133,7 @@ async fn an_invitation_code_is_needed_where_it_is_said_so(environment: TestEnvir
     assert!(!sent.contains(CODE), "the code went to the table");
 }
 
-async fn ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(environment: TestEnvironment) {
+async fn ten_wrong_codes_block_sign_up_for_15_minutes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
     let pat = browser(&workspace);
     for _ in 0..10 {
@@ -143,11 +143,11 @@ async fn ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(environment: Te
     let wait: u64 = closed.header("retry-after").parse().unwrap();
     assert!((800..=900).contains(&wait), "{wait}");
     assert!(closed.text().contains("Wait 15 minutes"), "{}", closed.text());
-    // Nobody else is kept out by it.
+    // Other people are not blocked.
     with_code(&browser(&workspace), "lee@example.com", CODE).await.expect(303);
 }
 
-async fn where_sign_up_is_switched_off_nothing_is_written(environment: TestEnvironment) {
+async fn switched_off_sign_up_writes_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await.with_sign_up(SignUp::Off);
     let visitor = browser(&workspace);
     let page = visitor.get("/sign-up?next=%2Faccount").send().await.expect(403);
@@ -162,19 +162,19 @@ async fn where_sign_up_is_switched_off_nothing_is_written(environment: TestEnvir
         let refused = send(&visitor, fields).await.expect(403);
         assert!(refused.text().contains("Sign-up is switched off"), "{}", refused.text());
         assert!(refused.header("set-cookie").is_empty());
-        assert_eq!(environment.wire().total(), 0, "nothing is asked of the store either");
+        assert_eq!(environment.wire().total(), 0, "the store is not called either");
     }
     sign_in(&visitor, "pat@example.com", PASSWORD).await.expect(422);
     let sign_in = visitor.get("/sign-in").send().await.expect(200);
-    assert!(!sign_in.text().contains("/sign-up"), "nothing leads to it: {}", sign_in.text());
+    assert!(!sign_in.text().contains("/sign-up"), "no link leads to it: {}", sign_in.text());
 }
 
-async fn a_taken_address_is_told_with_the_way_to_sign_in(environment: TestEnvironment) {
+async fn a_taken_email_address_is_reported_with_a_link_to_sign_in(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let agent = ("Ann Lee".parse().unwrap(), "Ann@Example.com".parse().unwrap());
     let password = Some(PASSWORD.parse().unwrap());
     let id = workspace.app.accounts().add(agent.0, agent.1, Role::Agent, password).await.unwrap();
-    // An account without a password is taken as well.
+    // An account without a password has its address too.
     workspace.app.accounts().first_administrator_link().await.unwrap();
     for email in ["ann@example.com", "ANN@EXAMPLE.COM", "admin@holdfast.local"] {
         let pat = browser(&workspace);
@@ -188,7 +188,7 @@ async fn a_taken_address_is_told_with_the_way_to_sign_in(environment: TestEnviro
         assert!(taken.header("set-cookie").is_empty());
         pat.get("/api/me").send().await.expect(401);
     }
-    // The account is as it was.
+    // The account has not changed.
     let ann = browser(&workspace);
     sign_in(&ann, "ann@example.com", PASSWORD).await.expect(303);
     let who = me(&ann).await;
@@ -196,7 +196,7 @@ async fn a_taken_address_is_told_with_the_way_to_sign_in(environment: TestEnviro
     sign_in(&browser(&workspace), "ann@example.com", OTHER).await.expect(422);
 }
 
-async fn the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in(environment: TestEnvironment) {
+async fn guessing_a_password_at_sign_up_is_limited_like_at_sign_in(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     sign_up(&browser(&workspace), "pat@example.com", PASSWORD).await.expect(303);
     let guesser = browser(&workspace);
@@ -208,9 +208,9 @@ async fn the_password_of_a_taken_address_is_guessed_no_further_than_at_sign_in(e
     sign_in(&guesser, "pat@example.com", PASSWORD).await.expect(429);
 }
 
-async fn the_same_form_sent_twice_at_once_is_one_account_and_two_sessions(environment: TestEnvironment) {
+async fn a_form_sent_twice_at_once_makes_one_account_and_two_sessions(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    // The second press of the button is at another instance, and its account is written after the first one's.
+    // The second click reaches another instance, which writes its account after the first one.
     let wire = environment.another_wire();
     let other = workspace.another(&environment, &wire, PATIENCE);
     let there = browser(&other);
@@ -229,13 +229,13 @@ async fn the_same_form_sent_twice_at_once_is_one_account_and_two_sessions(enviro
     waiting.await.unwrap().expect(303);
     let who = me(&here).await;
     assert_eq!(me(&there).await, who);
-    // And once more, a moment later.
+    // A third submission, a moment later.
     let late = browser(&workspace);
     sign_up(&late, "PAT@example.com", PASSWORD).await.expect(303);
     assert_eq!(me(&late).await, who);
 }
 
-async fn forty_sign_ups_with_one_address_at_once_make_one_account(environment: TestEnvironment) {
+async fn forty_concurrent_sign_ups_with_one_address_make_one_account(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let signing_up = (0..40).map(|number| {
         let client = browser(&workspace);
@@ -260,7 +260,7 @@ async fn forty_sign_ups_with_one_address_at_once_make_one_account(environment: T
     assert_eq!(made.count(), 1);
 }
 
-async fn a_lost_reply_frightens_nobody_who_signs_up(environment: TestEnvironment) {
+async fn a_lost_reply_does_not_fail_a_sign_up(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     for (number, lost) in [(1, 1), (2, 2)] {
         let pat = browser(&workspace);
@@ -271,7 +271,7 @@ async fn a_lost_reply_frightens_nobody_who_signs_up(environment: TestEnvironment
     }
 }
 
-async fn what_is_no_account_is_refused_in_words_and_nothing_is_written(environment: TestEnvironment) {
+async fn an_invalid_sign_up_is_refused_with_a_reason_and_writes_nothing(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let client = browser(&workspace);
     let long = "x".repeat(10_000);
@@ -299,8 +299,8 @@ async fn what_is_no_account_is_refused_in_words_and_nothing_is_written(environme
         let refused = refused.expect(422);
         let text = refused.text();
         for field in ["name", "email", "password"] {
-            let told = text.contains(&format!("id=\"{field}-error\""));
-            assert_eq!(told, wrong.contains(&field), "{field} of {name:?} {email:?}: {text}");
+            let has_error = text.contains(&format!("id=\"{field}-error\""));
+            assert_eq!(has_error, wrong.contains(&field), "{field} of {name:?} {email:?}: {text}");
         }
         assert_eq!(text.matches(" autofocus").count(), 1, "{text}");
         assert!(!text.contains("<b>") && !text.contains("<i>"), "{text}");
@@ -308,13 +308,13 @@ async fn what_is_no_account_is_refused_in_words_and_nothing_is_written(environme
         assert!(refused.header("set-cookie").is_empty());
     }
     let empty = send(&client, &[]).await.expect(422);
-    assert!(empty.text().contains("Give a name.") && empty.text().contains("Give an e-mail address."));
+    assert!(empty.text().contains("Give a name.") && empty.text().contains("Give an email address."));
     send(&client, &[("name", "Pat"), ("name", "Doe")]).await.expect(400);
     client.post("/sign-up").json(&serde_json::json!({ "name": name })).send().await.expect(415);
     client.post("/sign-up").form(&[("name", "x".repeat(100_000))]).send().await.expect(413);
 }
 
-async fn only_a_place_of_ours_is_gone_on_to_after_signing_up(environment: TestEnvironment) {
+async fn signing_up_redirects_only_to_pages_of_this_site(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     for (number, (next, location)) in [
         ("/account?x=%2F", "/account?x=%2F"),
@@ -337,7 +337,7 @@ async fn only_a_place_of_ours_is_gone_on_to_after_signing_up(environment: TestEn
         let query = serde_urlencoded::to_string([("next", next)]).unwrap();
         let again = client.get(&format!("/sign-up?{query}")).send().await.expect(303);
         assert_eq!(again.header("location"), location, "{next:?}");
-        // To a visitor, no link of the page leads elsewhere.
+        // No link on the page leads a visitor to another site.
         let page = workspace.visitor().get(&format!("/sign-up?{query}")).send().await.expect(200);
         let links: Vec<_> = page.text().split("href=\"").skip(1).collect();
         assert!(links.len() > 2 && links.iter().all(|link| link.starts_with(['/', '#'])), "{links:?}");
@@ -345,7 +345,7 @@ async fn only_a_place_of_ours_is_gone_on_to_after_signing_up(environment: TestEn
     }
 }
 
-async fn sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back(environment: TestEnvironment) {
+async fn sign_in_and_sign_up_link_to_each_other_and_keep_the_target(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let visitor = workspace.visitor();
     for (query, address) in [("", ""), ("?next=%2Fraffles%2F1%3Fa%3Db", "?next=%2Fraffles%2F1%3Fa%3Db")] {
@@ -354,13 +354,13 @@ async fn sign_in_and_sign_up_lead_to_each_other_and_keep_the_way_back(environmen
             assert!(page.text().contains(&format!("href=\"{to}{address}\"")), "{from}: {}", page.text());
         }
     }
-    // A wrong password does not lose the way.
+    // A wrong password keeps the target.
     let form = [("email", "pat@example.com"), ("password", "wrong"), ("next", "/raffles/1")];
     let wrong = browser(&workspace).post("/sign-in").form(&form).send().await.expect(422);
     assert!(wrong.text().contains("href=\"/sign-up?next=%2Fraffles%2F1\""), "{}", wrong.text());
 }
 
-async fn whoever_is_signed_in_does_not_sign_up_again(environment: TestEnvironment) {
+async fn a_signed_in_person_is_redirected_from_sign_up(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let ann = workspace.session(Role::Agent, "Ann").await.always("sec-fetch-site", "same-origin");
     let before = me(&ann).await;
@@ -389,7 +389,7 @@ async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: Test
     pat.press(&format!("{CODE}\u{9}\u{9}\u{9}{PASSWORD}\n")).await;
     pat.wait_for_text("h1", "Your account").await;
     assert!(pat.url().await.ends_with("/account"), "{}", pat.url().await);
-    // The browser notes the refusal; nothing was refused by the policy and no script failed.
+    // The browser logs the 422. The content security policy blocked nothing, and no script failed.
     let console = pat.console().await;
     assert!(console.iter().all(|entry| entry.contains("status of 422")), "{console:?}");
 }

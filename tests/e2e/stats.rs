@@ -1,4 +1,4 @@
-//! The statistics: equal to a recount, whatever the stream repeats.
+//! The statistics: always equal to a recount, even when the stream repeats records.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -35,51 +35,51 @@ use crate::support::{Case, Fault, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes,
-            batches_told_again_and_in_any_order_count_once,
-            two_who_count_the_same_at_once_count_it_once,
-            statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_counted_twice,
+        store: the_statistics_equal_a_recount_after_all_kinds_of_changes,
+            repeated_and_reordered_batches_count_once,
+            two_concurrent_readers_count_a_change_once,
+            statistics_of_an_earlier_version_are_migrated_without_loss_or_double_counting,
             hundreds_of_changes_are_counted_in_full_transactions,
-            a_restored_table_with_a_new_stream_is_counted_on,
-            a_recount_puts_the_statistics_right_while_writes_go_on,
-            a_recount_that_is_cut_off_is_begun_again;
-        embedded: a_recount_that_another_has_overtaken_gives_way,
-            a_backup_restored_into_a_new_engine_is_counted_on,
-            pages_say_how_late_the_statistics_are;
-        app: the_days_say_what_happened_in_new_york
+            counting_continues_on_a_restored_table_with_a_new_stream,
+            a_recount_corrects_the_statistics_during_writes,
+            an_interrupted_recount_starts_again;
+        embedded: a_recount_stops_when_a_newer_one_has_started,
+            counting_continues_on_a_backup_restored_into_a_new_engine,
+            pages_show_how_late_the_statistics_are;
+        app: daily_counts_follow_new_york_days
     ]
 }
 
-/// Short waits, so that what is tried again is tried soon.
-const PACE: PollInterval = PollInterval {
+/// Short waits, so that retries happen soon.
+const POLL: PollInterval = PollInterval {
     idle: Duration::from_millis(20),
     retry: Duration::from_millis(5),
     longest: Duration::from_millis(20),
 };
 
-/// A reader of what the product makes something of.
+/// A reader of the records that the application processes.
 pub fn reader(environment: &TestEnvironment, workspace: &Workspace, consumer: &'static str) -> StreamReader {
     environment
         .engine()
         .reader(&environment.another_wire(), &workspace.app.dynamo, consumer, is_relevant)
-        .paced(PACE)
+        .paced(POLL)
 }
 
-/// Makes of the stream what is to be made, until it tells nothing new.
-pub async fn follow(environment: &TestEnvironment, workspace: &Workspace) {
+/// Processes the stream until it has no new records.
+pub async fn process_stream(environment: &TestEnvironment, workspace: &Workspace) {
     let handle = async |batch: Arc<Batch>| workspace.app.projections().consume_batch(&batch).await;
-    reader(environment, workspace, "follow").drain(handle, pending()).await.expect("the stream can be read");
+    reader(environment, workspace, "process").drain(handle, pending()).await.expect("the stream can be read");
 }
 
-/// What the stream has told since this was last asked, made nothing of.
-pub async fn told(environment: &TestEnvironment, workspace: &Workspace) -> Vec<Change> {
-    let told = Mutex::new(Vec::new());
+/// The stream records since the last call, without processing them.
+pub async fn new_records(environment: &TestEnvironment, workspace: &Workspace) -> Vec<Change> {
+    let new_records = Mutex::new(Vec::new());
     let handle = async |batch: Arc<Batch>| {
-        told.lock().unwrap().extend_from_slice(&batch.changes);
+        new_records.lock().unwrap().extend_from_slice(&batch.changes);
         Ok::<_, String>(())
     };
-    reader(environment, workspace, "told").drain(handle, pending()).await.expect("the stream can be read");
-    told.into_inner().unwrap()
+    reader(environment, workspace, "records").drain(handle, pending()).await.expect("the stream can be read");
+    new_records.into_inner().unwrap()
 }
 
 async fn all_leads(workspace: &Workspace) -> Vec<Lead> {
@@ -102,7 +102,7 @@ fn number<K: Ord>(leads: &[Lead], key: impl Fn(&Lead) -> K) -> BTreeMap<K, u64> 
     })
 }
 
-/// Counts all leads one by one, and compares.
+/// Counts all leads one by one and compares.
 async fn assert_recounted(workspace: &Workspace) -> Stats {
     let leads = all_leads(workspace).await;
     let stats = workspace.app.statistics().read().await.unwrap();
@@ -131,7 +131,7 @@ async fn assert_recounted(workspace: &Workspace) -> Stats {
     stats
 }
 
-/// Leads and orders of every kind, changed in every way.
+/// Creates and changes leads and orders of every kind.
 async fn live(workspace: &Workspace) {
     let agent = workspace.agent().await;
     for code in ["NY", "CA"] {
@@ -163,22 +163,22 @@ async fn live(workspace: &Workspace) {
     agent.delete(&format!("{}?version=1", address(&gone))).send().await.expect(204);
 }
 
-async fn the_statistics_are_equal_to_a_recount_after_all_kinds_of_changes(environment: TestEnvironment) {
+async fn the_statistics_equal_a_recount_after_all_kinds_of_changes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let empty = workspace.app.statistics().read().await.unwrap();
     assert_eq!((empty.as_of, empty.total, empty.by_state.len()), (None, 0, 51));
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let stats = assert_recounted(&workspace).await;
     assert_eq!(stats.total, 61);
     let age = stats.as_of.unwrap().duration_since(Timestamp::now()).abs();
     assert!(age < jiff::SignedDuration::from_mins(2), "{age}");
 }
 
-async fn batches_told_again_and_in_any_order_count_once(environment: TestEnvironment) {
+async fn repeated_and_reordered_batches_count_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     live(&workspace).await;
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     let batches: Vec<&[Change]> = changes.chunks(23).collect();
     assert!(batches.len() > 5, "{} changes", changes.len());
     for batch in batches.iter().rev() {
@@ -201,12 +201,12 @@ async fn batches_told_again_and_in_any_order_count_once(environment: TestEnviron
     assert_eq!(created, 62, "one of them was deleted");
 }
 
-async fn two_who_count_the_same_at_once_count_it_once(environment: TestEnvironment) {
+async fn two_concurrent_readers_count_a_change_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let other = workspace.another(&environment, &environment.another_wire(), PATIENCE);
     stock(&workspace, "NY", 30).await;
     create_order(&workspace, &["NY"], Some(5)).await.unwrap();
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     for batch in changes.chunks(10) {
         let (one, another) =
             join(workspace.app.projections().consume(batch), other.app.projections().consume(batch)).await;
@@ -218,7 +218,7 @@ async fn two_who_count_the_same_at_once_count_it_once(environment: TestEnvironme
     assert_eq!(days.iter().map(|day| day.orders_created).sum::<u64>(), 1);
 }
 
-/// Changes an item of the statistics past the product.
+/// Changes an item of the statistics without the application.
 async fn set(environment: &TestEnvironment, pk: &str, sk: &str, expression: &str, numbers: &[(&str, i64)]) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update = UpdateItemInput::builder().table_name(environment.table());
@@ -228,7 +228,7 @@ async fn set(environment: &TestEnvironment, pk: &str, sk: &str, expression: &str
     environment.store().update_item(update.set_expression_attribute_values(Some(values))).await;
 }
 
-/// Sets a text of an item past the product, at once.
+/// Sets a text attribute of an item without the application, synchronously.
 fn set_now(environment: &TestEnvironment, pk: &str, name: &str, value: &str) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update =
@@ -238,7 +238,7 @@ fn set_now(environment: &TestEnvironment, pk: &str, name: &str, value: &str) {
     environment.store().update_item(update).now_or_never().expect("the embedded engine does it at once");
 }
 
-async fn statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_counted_twice(
+async fn statistics_of_an_earlier_version_are_migrated_without_loss_or_double_counting(
     environment: TestEnvironment,
 ) {
     let workspace = Workspace::open(&environment).await;
@@ -255,10 +255,10 @@ async fn statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_
         .await;
     set(&environment, "STATE#WY", "COUNTED", "SET unassigned = :u, fulfilled = :f", &[(":u", -1), (":f", 3)])
         .await;
-    assert_eq!(counts().await, (9, [4, 2, 0], [0, 0, 3]), "as they stand");
+    assert_eq!(counts().await, (9, [4, 2, 0], [0, 0, 3]), "both layouts are added");
 
     stock(&workspace, "NY", 1).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     assert_eq!(
         counts().await,
         (10, [5, 2, 0], [0, 0, 3]),
@@ -268,9 +268,9 @@ async fn statistics_of_an_earlier_version_are_taken_over_and_nothing_is_lost_or_
     counts().await;
     assert_eq!(environment.wire().total(), 1, "all statistics are one read");
 
-    // A function of the earlier version was still at work.
+    // A function of the earlier version was still running.
     set(&environment, "STATE#WY", "COUNTED", "ADD unassigned :u", &[(":u", 3)]).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]), "its change takes them over as well");
     workspace.app.statistics().take_over().await.unwrap();
     assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]));
@@ -285,7 +285,7 @@ async fn hundreds_of_changes_are_counted_in_full_transactions(environment: TestE
         change(&agent, &lead, 1, json!({ "state": "CA" })).await.expect(200);
         change(&agent, &lead, 2, json!({ "state": "TX" })).await.expect(200);
     }
-    let changes = told(&environment, &workspace).await;
+    let changes = new_records(&environment, &workspace).await;
     assert_eq!(changes.len(), 290);
     workspace.app.projections().consume(&changes[..1]).await.unwrap();
     environment.wire().reset();
@@ -294,15 +294,15 @@ async fn hundreds_of_changes_are_counted_in_full_transactions(environment: TestE
     assert_recounted(&workspace).await;
 }
 
-async fn the_days_say_what_happened_in_new_york(environment: TestEnvironment) {
+async fn daily_counts_follow_new_york_days(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let today = calendar::day_of(Timestamp::now());
     let days = workspace.app.statistics().days(today, 40).await.unwrap();
     assert_eq!(days.len(), 31, "at most 31");
     assert!(days.is_sorted_by_key(|day| day.date) && days[30].date == today);
-    // The case may go over midnight.
+    // The case may run past midnight.
     let sum = |of: fn(&stats::Day) -> u64| days.iter().map(of).sum::<u64>();
     assert_eq!(sum(|day| day.leads_created), 62);
     assert_eq!((sum(|day| day.leads_qualified), sum(|day| day.leads_converted)), (1, 1));
@@ -324,7 +324,7 @@ async fn items(environment: &TestEnvironment) -> Vec<HashMap<String, AttributeVa
     }
 }
 
-/// Changes of all kinds to a workspace that has leads already.
+/// Changes of all kinds to a workspace with leads.
 async fn change_on(workspace: &Workspace) {
     let agent = workspace.agent().await;
     for (number, lead) in all_leads(workspace).await.into_iter().enumerate() {
@@ -338,19 +338,19 @@ async fn change_on(workspace: &Workspace) {
     create(&agent, &new_lead("New", "new@example.com")).await;
 }
 
-async fn a_restored_table_with_a_new_stream_is_counted_on(environment: TestEnvironment) {
+async fn counting_continues_on_a_restored_table_with_a_new_stream(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let before = assert_recounted(&workspace).await;
-    // A table that AWS restores has the items and begins a stream of its own, whose numbers may be smaller.
+    // A table that AWS restores has the items and a new stream, whose sequence numbers may be smaller.
     let restored =
         TestEnvironment::on(environment.engine().kind(), "restored").await.expect("the same engine");
     let other = Workspace::open(&restored).await;
     let items = items(&environment).await;
     let pairs = items.iter().map(|item| item.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    restored.pour(pairs.map(Iterator::collect).collect()).await;
-    // What was counted lately says that it was late in the stream before.
+    restored.insert_items(pairs.map(Iterator::collect).collect()).await;
+    // Pretend that the last counted records have high sequence numbers of the old stream.
     for item in items.iter().filter(|item| item["sk"] == AttributeValue::S("COUNTED".to_owned())) {
         let update = UpdateItemInput::builder().table_name(restored.table());
         let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
@@ -359,16 +359,16 @@ async fn a_restored_table_with_a_new_stream_is_counted_on(environment: TestEnvir
         let last = AttributeValue::S("9".repeat(40));
         restored.store().update_item(update.expression_attribute_values(":last", last)).await;
     }
-    follow(&restored, &other).await;
+    process_stream(&restored, &other).await;
     assert_eq!(assert_recounted(&other).await.by_stock, before.by_stock, "what was restored counts once");
     change_on(&other).await;
-    follow(&restored, &other).await;
+    process_stream(&restored, &other).await;
     let after = assert_recounted(&other).await;
     assert_eq!(after.total, before.total + 1);
     restored.close().await;
 }
 
-async fn a_backup_restored_into_a_new_engine_is_counted_on(environment: TestEnvironment) {
+async fn counting_continues_on_a_backup_restored_into_a_new_engine(environment: TestEnvironment) {
     let directory = std::env::temp_dir().join(format!("holdfast-{}", environment.table()));
     std::fs::create_dir_all(&directory).unwrap();
     let open = |name: &str| {
@@ -388,7 +388,7 @@ async fn a_backup_restored_into_a_new_engine_is_counted_on(environment: TestEnvi
         let reader =
             StreamReader::embedded(workspace.app.dynamo.clone(), engine.clone(), "case", is_relevant);
         let handle = async |batch: Arc<Batch>| workspace.app.projections().consume_batch(&batch).await;
-        reader.paced(PACE).drain(handle, pending()).await.unwrap();
+        reader.paced(POLL).drain(handle, pending()).await.unwrap();
     };
     let first = open("first.db");
     let (workspace, engine) = over(&first);
@@ -397,7 +397,7 @@ async fn a_backup_restored_into_a_new_engine_is_counted_on(environment: TestEnvi
     count(&workspace, &engine).await;
     let counted = assert_recounted(&workspace).await;
     first.backup(&directory.join("backup.db")).unwrap();
-    // What came after the backup is lost with the first engine, and its numbers are given again.
+    // Records after the backup are lost with the first engine, and their sequence numbers are reused.
     change_on(&workspace).await;
     count(&workspace, &engine).await;
 
@@ -412,7 +412,7 @@ async fn a_backup_restored_into_a_new_engine_is_counted_on(environment: TestEnvi
     let _ = std::fs::remove_dir_all(&directory);
 }
 
-/// Makes the statistics and what was counted of some records wrong, past the product.
+/// Makes the statistics and the counts of some records wrong, without the application.
 async fn make_wrong(environment: &TestEnvironment, workspace: &Workspace) {
     set(environment, "STATS", "STATS", "ADD prospect :n, unassigned :n, unassignedNY :n", &[(":n", 7)]).await;
     for lead in all_leads(workspace).await.iter().take(3) {
@@ -423,38 +423,38 @@ async fn make_wrong(environment: &TestEnvironment, workspace: &Workspace) {
     }
 }
 
-async fn a_recount_puts_the_statistics_right_while_writes_go_on(environment: TestEnvironment) {
+async fn a_recount_corrects_the_statistics_during_writes(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     stock(&workspace, "WA", 130).await;
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     make_wrong(&environment, &workspace).await;
     let writing = async {
         for _ in 0..3 {
             change_on_once(&workspace).await;
-            follow(&environment, &workspace).await;
+            process_stream(&environment, &workspace).await;
         }
     };
     let (recounted, ()) = join(workspace.app.statistics().recount(|_| ()), writing).await;
     let recounted = recounted.unwrap();
     assert!(recounted.leads >= 191 && recounted.orders >= 2, "{recounted:?}");
-    // What was made wrong the stream may have put right first.
-    follow(&environment, &workspace).await;
+    // The stream may have corrected some of the errors first.
+    process_stream(&environment, &workspace).await;
     assert_recounted(&workspace).await;
 
-    // Another one finds nothing to put right, and what is counted after it counts.
+    // A second recount finds nothing to correct, and later changes are counted.
     let again = workspace.app.statistics().recount(|_| ()).await.unwrap();
     assert_eq!(again.corrections, 0);
     assert_recounted(&workspace).await;
     change_on(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     assert_recounted(&workspace).await;
-    let told = told(&environment, &workspace).await;
-    workspace.app.projections().consume(&told).await.unwrap();
+    let new_records = new_records(&environment, &workspace).await;
+    workspace.app.projections().consume(&new_records).await.unwrap();
     assert_recounted(&workspace).await;
 }
 
-/// Some changes, of leads that are free now.
+/// Changes some leads that are free now.
 async fn change_on_once(workspace: &Workspace) {
     let agent = workspace.agent().await;
     let free = all_leads(workspace).await.into_iter().filter(|lead| lead.stock == Stock::Unassigned).take(5);
@@ -466,55 +466,55 @@ async fn change_on_once(workspace: &Workspace) {
     }
 }
 
-async fn a_recount_that_is_cut_off_is_begun_again(environment: TestEnvironment) {
+async fn an_interrupted_recount_starts_again(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let right = assert_recounted(&workspace).await;
     make_wrong(&environment, &workspace).await;
-    // It has read the leads, and does not come to the orders.
+    // It has read the leads but not the orders.
     let mut pages = 0;
     let statistics = workspace.app.statistics();
-    let cut_off = statistics.recount(|_| {
+    let interrupted = statistics.recount(|_| {
         pages += 1;
         environment.wire().always("Query", Fault::Refused("AccessDeniedException"));
     });
-    cut_off.await.unwrap_err();
+    interrupted.await.unwrap_err();
     assert_eq!(pages, 1);
     environment.wire().reset();
     change_on(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     workspace.app.statistics().recount(|_| ()).await.unwrap();
     assert_eq!(assert_recounted(&workspace).await.total, right.total + 1);
 }
 
-async fn a_recount_that_another_has_overtaken_gives_way(environment: TestEnvironment) {
+async fn a_recount_stops_when_a_newer_one_has_started(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     live(&workspace).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let statistics = workspace.app.statistics();
     let overtaken = statistics.recount(|_| set_now(&environment, "STATS", "recount", "another"));
     assert!(matches!(overtaken.await, Err(RecountError::Superseded)));
     assert_recounted(&workspace).await;
 }
 
-async fn pages_say_how_late_the_statistics_are(environment: TestEnvironment) {
+async fn pages_show_how_late_the_statistics_are(environment: TestEnvironment) {
     let seconds = Arc::new(AtomicI64::new(0));
     let (now, clock) = (Timestamp::now(), seconds.clone());
     let clock = Clock::from_fn(move || now + SignedDuration::from_secs(clock.load(Ordering::SeqCst)));
     let workspace = Workspace::open(&environment).await.with_clock(clock);
     let agent = workspace.session(Role::Agent, "Ann").await.always("origin", "http://holdfast.test");
     create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    follow(&environment, &workspace).await;
+    process_stream(&environment, &workspace).await;
     let pages = ["/", "/orders/caps", "/orders/new"];
     let late = async |path: &str| agent.get(path).send().await.expect(200).text().contains(" late. What");
     for path in pages {
-        assert!(!late(path).await, "{path}: nothing is known of a reader");
+        assert!(!late(path).await, "{path}: no reader has reported");
     }
     workspace.app.heartbeats.started(workspace.app.clock.now());
     seconds.store(5, Ordering::SeqCst);
     for path in pages {
-        assert!(!late(path).await, "{path}: five seconds are no news");
+        assert!(!late(path).await, "{path}: a delay of five seconds is not shown");
     }
     seconds.store(72, Ordering::SeqCst);
     for path in pages {

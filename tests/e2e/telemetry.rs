@@ -1,4 +1,4 @@
-//! What is told of each request and batch: what came of it and what it cost, and never who asked or what about.
+//! Telemetry: the outcome and cost of each request and batch, without the person or the content.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,42 +16,40 @@ use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        app: every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost,
-            what_was_tried_again_is_told;
-        embedded: a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows,
-            a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_ever;
-        dynamodb: the_trace_of_a_request_is_passed_on_to_the_table_and_no_other,
+        app: every_request_is_reported_once_with_route_role_outcome_and_cost,
+            retries_are_reported;
+        embedded: the_id_in_a_failures_answer_finds_it_in_the_log,
+            a_panic_in_a_handler_is_a_failure_and_the_next_request_succeeds;
+        dynamodb: only_the_trace_of_a_request_is_passed_on_to_the_table,
             the_function_prints_a_line_of_metrics_for_each_invocation,
-            the_function_of_the_inventory_counts_what_it_parks_once
+            the_inventory_function_counts_each_dead_letter_once
     ]
 }
 
-/// A workspace, and everything that it tells.
-async fn heard(environment: &TestEnvironment) -> (Workspace, Arc<Mutex<Vec<Report>>>) {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let listener = Arc::clone(&told);
-    // In a moment that does not pass it is looked up once who asks.
+/// A workspace and all its reports.
+async fn reporting_workspace(environment: &TestEnvironment) -> (Workspace, Arc<Mutex<Vec<Report>>>) {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&reports);
+    // With a stopped clock each person is authenticated once.
     let now = jiff::Timestamp::now();
     let workspace = Workspace::open(environment).await.with_clock(Clock::from_fn(move || now));
     let workspace =
         workspace.with_telemetry(Telemetry::to(move |report| listener.lock().unwrap().push(report.clone())));
-    (workspace, told)
+    (workspace, reports)
 }
 
-fn last(told: &Mutex<Vec<Report>>) -> Report {
-    told.lock().unwrap().last().expect("a request is told").clone()
+fn last(reports: &Mutex<Vec<Report>>) -> Report {
+    reports.lock().unwrap().last().expect("a request was reported").clone()
 }
 
-async fn every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_cost(
-    environment: TestEnvironment,
-) {
-    let (workspace, told) = heard(&environment).await;
+async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environment: TestEnvironment) {
+    let (workspace, reports) = reporting_workspace(&environment).await;
     let agent = workspace.agent().await;
     let visitor = workspace.visitor();
     let is = |route: &str, status: u16, role: Option<Role>, outcome: &str, calls: u32| {
-        let report = last(&told);
-        let said = (report.route.as_str(), report.status, report.role, report.outcome, report.calls);
-        assert_eq!(said, (route, Some(status), role, outcome, calls), "{report:?}");
+        let report = last(&reports);
+        let actual = (report.route.as_str(), report.status, report.role, report.outcome, report.calls);
+        assert_eq!(actual, (route, Some(status), role, outcome, calls), "{report:?}");
         assert_eq!(report.retries, 0);
         report
     };
@@ -81,50 +79,48 @@ async fn every_request_is_told_once_with_its_route_its_role_its_outcome_and_its_
     visitor.get("/health/ready").send().await.expect(200);
     is("GET /health/ready", 200, nobody, "ok", 1);
 
-    // The same rule, met on a page: its form is shown again and no problem is named.
+    // The same rule on a page: the form is shown again, without a problem document.
     let person = workspace.session(Role::Agent, "Ann").await;
     let seen = read(&agent, &lead).await;
     let form = typed(&seen, &[("status", "CONVERTED")]);
     let path = format!("/leads/{}", lead["id"].as_str().unwrap());
-    let before = told.lock().unwrap().len();
+    let before = reports.lock().unwrap().len();
     person.post(&path).header("origin", "http://holdfast.test").form(&form).send().await.expect(422);
-    // A form is a request with a key, which is looked up as well.
+    // A form has an idempotency key, which is looked up as well.
     assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 3).parked, 0);
-    assert_eq!(told.lock().unwrap().len(), before + 1, "a request is told once");
+    assert_eq!(reports.lock().unwrap().len(), before + 1, "a request is reported once");
 }
 
-async fn what_was_tried_again_is_told(environment: TestEnvironment) {
-    let (workspace, told) = heard(&environment).await;
+async fn retries_are_reported(environment: TestEnvironment) {
+    let (workspace, reports) = reporting_workspace(&environment).await;
     let agent = workspace.agent().await;
     environment.wire().times(2, "TransactWriteItems", Fault::TransactionConflict);
     create(&agent, &new_lead("Lead", "lead@example.com")).await;
-    let report = last(&told);
+    let report = last(&reports);
     assert_eq!((report.calls, report.retries), (2, 2), "{report:?}");
 }
 
-async fn a_failure_is_found_in_the_log_by_the_id_that_its_answer_shows(environment: TestEnvironment) {
-    let (workspace, told) = heard(&environment).await;
+async fn the_id_in_a_failures_answer_finds_it_in_the_log(environment: TestEnvironment) {
+    let (workspace, reports) = reporting_workspace(&environment).await;
     let person = workspace.session(Role::Agent, "Ann").await;
     environment.wire().always("Query", Fault::Refused("ValidationException"));
     let answer = person.get("/api/leads").send().await.expect(500);
-    let report = last(&told);
+    let report = last(&reports);
     assert_eq!(answer.json::<Value>()["requestId"], report.request_id);
     assert_eq!(report.outcome, "internal");
     let page = person.get("/leads").header("accept", "text/html").send().await.expect(500);
-    let id = last(&told).request_id;
+    let id = last(&reports).request_id;
     assert!(page.text().contains(&id) && page.header("x-request-id") == id, "{}", page.text());
     let part = person.get("/leads").header("hx-request", "true").send().await.expect(500);
-    let id = last(&told).request_id;
+    let id = last(&reports).request_id;
     assert!(format!("{:?}", part.headers).contains(&format!("quote {id}")), "{:?}", part.headers);
-    // What is the client's fault is explained, and nobody needs to ask.
+    // A client error explains itself and needs no id.
     let missing = person.get("/api/nowhere").send().await.expect(404);
     assert!(missing.json::<Value>().get("requestId").is_none());
 }
 
-async fn a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_ever(
-    environment: TestEnvironment,
-) {
-    let (workspace, told) = heard(&environment).await;
+async fn a_panic_in_a_handler_is_a_failure_and_the_next_request_succeeds(environment: TestEnvironment) {
+    let (workspace, reports) = reporting_workspace(&environment).await;
     let (now, panics) = (jiff::Timestamp::now(), Arc::new(AtomicBool::new(false)));
     let once = Arc::clone(&panics);
     let workspace = workspace.with_clock(Clock::from_fn(move || {
@@ -135,7 +131,7 @@ async fn a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_
     panics.store(true, Ordering::Relaxed);
     let answer = person.get("/api/leads").send().await.expect(500);
     assert!(!panics.load(Ordering::Relaxed), "it has panicked");
-    let (problem, report) = (answer.json::<Value>(), last(&told));
+    let (problem, report) = (answer.json::<Value>(), last(&reports));
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(
         (&problem["type"], &problem["requestId"]),
@@ -145,13 +141,13 @@ async fn a_handler_that_panics_is_answered_as_a_failure_and_the_next_request_as_
     assert!(!answer.text().contains("the clock of the test"), "{}", answer.text());
     panics.store(true, Ordering::Relaxed);
     let page = person.get("/leads").header("accept", "text/html").send().await.expect(500);
-    assert!(page.text().contains(&last(&told).request_id), "{}", page.text());
+    assert!(page.text().contains(&last(&reports).request_id), "{}", page.text());
     person.get("/api/leads").send().await.expect(200);
 }
 
-async fn the_trace_of_a_request_is_passed_on_to_the_table_and_no_other(environment: TestEnvironment) {
+async fn only_the_trace_of_a_request_is_passed_on_to_the_table(environment: TestEnvironment) {
     const TRACE: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
-    let (workspace, told) = heard(&environment).await;
+    let (workspace, reports) = reporting_workspace(&environment).await;
     let agent = workspace.agent().await;
     for (sent, passed) in [(TRACE, Some(TRACE)), ("not a trace", None)] {
         environment.wire().reset();
@@ -162,17 +158,17 @@ async fn the_trace_of_a_request_is_passed_on_to_the_table_and_no_other(environme
             assert_eq!(call.trace.as_deref(), passed, "{}", call.operation);
         }
         let root = passed.map(|_| "1-5bef4de7-ad49b0e87f6ef6c87fc2e700");
-        assert_eq!(last(&told).trace_id.as_deref(), root);
+        assert_eq!(last(&reports).trace_id.as_deref(), root);
     }
     environment.wire().reset();
     agent.get("/api/leads").send().await.expect(200);
     assert!(
         environment.wire().calls().iter().all(|call| call.trace.is_none()),
-        "a trace ends with its request"
+        "a trace is used for one request only"
     );
 }
 
-/// The lines of metrics that a bootstrap has printed, once there are so many.
+/// The metrics that a bootstrap has printed, once there are this many lines.
 async fn metrics(lambda: &crate::support::lambda::LambdaRuntime, count: usize) -> Vec<Value> {
     let lines = || -> Vec<Value> {
         let output = lambda.output();
@@ -193,7 +189,7 @@ async fn the_function_prints_a_line_of_metrics_for_each_invocation(environment: 
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let lines = metrics(&lambda, 2).await;
     let line = &lines[1];
-    // The id and the trace are those under which Lambda's own log lines and segments go.
+    // The id and the trace are those of Lambda's own log lines and segments.
     assert_eq!(line["requestId"], "8476a536-e9f4-11e8-9739-000000000002");
     assert_eq!(answer["headers"]["x-request-id"], line["requestId"]);
     assert_eq!(line["traceId"], "1-5bef4de7-ad49b0e87f6ef6c87fc2e700");
@@ -208,18 +204,19 @@ async fn the_function_prints_a_line_of_metrics_for_each_invocation(environment: 
     ] {
         assert_eq!(line[name], value, "{name} in {line}");
     }
-    // All of it is in the log, and a request that went well makes no metric, for each of these costs by the hour.
+    // The log has all values, but a successful request creates no metric, because metrics are charged by the hour.
     assert!(line["Latency"].as_f64().unwrap() > 0.0 && line.get("_aws").is_none(), "{line}");
-    assert!(!lambda.output().contains("Ann Lee"), "nobody's name is printed");
+    assert!(!lambda.output().contains("Ann Lee"), "no name is printed");
 }
 
-async fn the_function_of_the_inventory_counts_what_it_parks_once(environment: TestEnvironment) {
+async fn the_inventory_function_counts_each_dead_letter_once(environment: TestEnvironment) {
     let (_desk, lambda) = worker(&environment, env!("CARGO_BIN_EXE_lambda_inventory")).await;
     lambda.invoke(event("kafka-msk")).await;
     lambda.invoke(event("kafka-msk")).await;
     let lines = metrics(&lambda, 2).await;
-    let told: Vec<_> = lines.iter().map(|line| (line["Route"].as_str().unwrap(), &line["Parked"])).collect();
-    assert_eq!(told, [("inventory", &json!(3)), ("inventory", &json!(0))]);
+    let reports: Vec<_> =
+        lines.iter().map(|line| (line["Route"].as_str().unwrap(), &line["Parked"])).collect();
+    assert_eq!(reports, [("inventory", &json!(3)), ("inventory", &json!(0))]);
     assert_eq!(
         lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"],
         json!([{ "Name": "Parked", "Unit": "Count" }])

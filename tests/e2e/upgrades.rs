@@ -1,6 +1,7 @@
-//! A new version over what the version before it wrote: nothing is stopped, converted by hand or lost.
+//! A new version reads and rewrites the data of the previous version, without downtime, manual conversion or loss.
 //!
-//! `tests/fixtures/schema` holds a small workspace for each form of items, as the last version that wrote it left it.
+//! `tests/fixtures/schema` holds a small workspace for each schema version, written by the last program version
+//! that used it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,11 +20,11 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this module.
 pub fn all() -> Vec<Case> {
     cases![
-        store: the_workspace_works_on_with_what_the_version_before_wrote,
-            the_version_before_reads_what_this_one_writes,
-            everything_is_rewritten_while_the_workspace_changes_it;
-        embedded: a_form_that_is_not_read_is_an_error_and_nothing_is_written;
-        dynamodb: the_command_rewrites_a_table_and_says_how_much
+        store: the_application_works_with_the_data_of_the_previous_version,
+            the_previous_version_can_read_what_this_one_writes,
+            all_items_are_rewritten_during_changes;
+        embedded: an_unknown_schema_is_an_error_and_nothing_is_written;
+        dynamodb: the_command_rewrites_a_table_and_prints_the_count
     ]
 }
 
@@ -32,45 +33,45 @@ const ORDER: &str = "/api/orders/01a2026b-c692-7db6-aaef-65a6aa705343";
 const RAFFLE: &str = "/api/raffles/01a2026b-c6b8-7909-8451-5e88b8500e30";
 const FREE: &str = "/api/leads/01a2026b-c5f2-77cd-b220-3d55749afd59";
 
-/// A table as the version before left it, a workspace over it, and the administrator's program.
+/// A table as the previous version left it, a workspace over it, and the administrator's program.
 async fn former(environment: &TestEnvironment) -> (Workspace, Client) {
     let path = format!("{}/tests/fixtures/schema/{OLDEST}.jsonl", env!("CARGO_MANIFEST_DIR"));
-    let lines = std::fs::read_to_string(path).expect("there is a desk of the form before");
+    let lines = std::fs::read_to_string(path).expect("there is a fixture of the previous schema");
     let item = |line: &str| -> Item {
         let item: HashMap<String, serde_dynamo::AttributeValue> = serde_json::from_str(line).unwrap();
         item.into_iter().map(|(name, value)| (name, value.into())).collect()
     };
     let items: Vec<Item> = lines.lines().map(item).collect();
-    assert!(items.iter().all(|item| form(item) == OLDEST), "the fixture is of the form before");
+    assert!(items.iter().all(|item| schema_of(item) == OLDEST), "the fixture has the previous schema");
     let workspace = Workspace::open(environment).await;
     let pairs = items.iter().map(|item| item.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    environment.pour(pairs.map(Iterator::collect).collect()).await;
+    environment.insert_items(pairs.map(Iterator::collect).collect()).await;
     let program = workspace.bearer(TOKEN);
     (workspace, program)
 }
 
-fn form(item: &Item) -> u32 {
+fn schema_of(item: &Item) -> u32 {
     item.get("schema").map_or(1, |number| number.as_n().unwrap().parse().unwrap())
 }
 
-/// How many items of the table are of which form.
-async fn forms(environment: &TestEnvironment) -> BTreeMap<u32, usize> {
+/// The number of items of each schema version.
+async fn schema_counts(environment: &TestEnvironment) -> BTreeMap<u32, usize> {
     let scan = ScanInput::builder().table_name(environment.table()).consistent_read(true);
     let items = environment.store().scan(scan).await;
-    let mut forms = BTreeMap::new();
+    let mut schema_counts = BTreeMap::new();
     for item in items.items() {
-        *forms.entry(form(item)).or_default() += 1;
+        *schema_counts.entry(schema_of(item)).or_default() += 1;
     }
-    forms
+    schema_counts
 }
 
-async fn the_workspace_works_on_with_what_the_version_before_wrote(environment: TestEnvironment) {
+async fn the_application_works_with_the_data_of_the_previous_version(environment: TestEnvironment) {
     let (_desk, program) = former(&environment).await;
     let page: Value = program.get("/api/leads").send().await.expect(200).json();
     assert_eq!(page["items"].as_array().unwrap().len(), 4);
     let found: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();
     assert_eq!(found["items"][0]["name"], "Grace Hopper");
-    // A request that the old version answered is answered the same again.
+    // A repeated request gets the answer that the previous version gave.
     let same = r#"{"name": "Ada Lovelace", "email": "lead0@example.com", "state": "NY", "leadScore": 90}"#;
     let request = program.post("/api/leads").header("idempotency-key", "k0").body("application/json", same);
     assert_eq!(request.send().await.expect(201).json::<Value>()["version"], 1);
@@ -100,12 +101,12 @@ async fn the_workspace_works_on_with_what_the_version_before_wrote(environment: 
     let rules: Value = program.get("/api/automation/rules").send().await.expect(200).json();
     assert_eq!(rules["items"].as_array().map_or(1, Vec::len), 1);
 
-    let forms = forms(&environment).await;
-    assert!(forms[&SCHEMA] > 0, "what is written is in the present form: {forms:?}");
-    assert_eq!(forms.keys().find(|form| !(OLDEST..=SCHEMA).contains(form)), None);
+    let schema_counts = schema_counts(&environment).await;
+    assert!(schema_counts[&SCHEMA] > 0, "new items have the current schema: {schema_counts:?}");
+    assert_eq!(schema_counts.keys().find(|form| !(OLDEST..=SCHEMA).contains(form)), None);
 }
 
-/// An attribute as JSON; bytes are only told to be some.
+/// An attribute as JSON. Bytes become the text `bytes`.
 fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),
@@ -118,7 +119,7 @@ fn plain(value: &AttributeValue) -> Value {
     }
 }
 
-/// What an item is, as the version before finds it; nothing for what it never looks for.
+/// The kind of an item, as the previous version reads it. `none` if it never reads it.
 fn kind(item: &Item) -> String {
     let text = |name: &str| item[name].as_s().unwrap().clone();
     let (pk, sk) = (text("pk"), text("sk"));
@@ -132,11 +133,12 @@ fn kind(item: &Item) -> String {
     }
 }
 
-/// The version before is not here, but what it needs of each item is: `tests/fixtures/reader` was taken from what it wrote
-/// and how it reads it. When a form changes, the file of the form before stays until no version reads it any more.
-async fn the_version_before_reads_what_this_one_writes(environment: TestEnvironment) {
+/// The previous version is not available here, but its requirements are: `tests/fixtures/reader` describes the
+/// items that it writes and how it reads them. When a schema changes, the file of the previous schema stays until
+/// no supported version reads it.
+async fn the_previous_version_can_read_what_this_one_writes(environment: TestEnvironment) {
     let (workspace, program) = former(&environment).await;
-    // Every kind of item is written anew.
+    // Writes every kind of item.
     let lead = json!({ "name": "Barbara Liskov", "email": "new@example.com", "state": "TX" });
     let lead: Value = program.post("/api/leads").json(&lead).send().await.expect(201).json();
     let order =
@@ -156,29 +158,31 @@ async fn the_version_before_reads_what_this_one_writes(environment: TestEnvironm
         json!({ "name": "Again", "on": "lead.created", "command": "get_leads limit=1", "repeat": "always" });
     program.post("/api/automation/rules").json(&rule).send().await.expect(201);
     workspace.token(holdfast::base::identity::Role::Agent, "Ann").await;
-    super::stats::follow(&environment, &workspace).await;
+    super::stats::process_stream(&environment, &workspace).await;
 
     let path = format!("{}/tests/fixtures/reader/{SCHEMA}.json", env!("CARGO_MANIFEST_DIR"));
     let schemas: BTreeMap<String, Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let scan = ScanInput::builder().table_name(environment.table()).consistent_read(true);
     let items = environment.store().scan(scan).await;
-    let (mut seen, mut wrong) = (std::collections::BTreeSet::new(), Vec::new());
+    let (mut found, mut wrong) = (std::collections::BTreeSet::new(), Vec::new());
     for item in items.items() {
-        assert!((OLDEST..=SCHEMA).contains(&form(item)));
+        assert!((OLDEST..=SCHEMA).contains(&schema_of(item)));
         let Some(schema) = schemas.get(&kind(item)) else { continue };
         let validator = jsonschema::validator_for(schema).unwrap();
-        let shown: Value = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-        wrong.extend(validator.iter_errors(&shown).map(|error| format!("{}: {error}: {shown}", kind(item))));
-        seen.insert(kind(item));
+        let json_item: Value = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        wrong.extend(
+            validator.iter_errors(&json_item).map(|error| format!("{}: {error}: {json_item}", kind(item))),
+        );
+        found.insert(kind(item));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let missing: Vec<_> = schemas.keys().filter(|kind| !seen.contains(*kind)).collect();
+    let missing: Vec<_> = schemas.keys().filter(|kind| !found.contains(*kind)).collect();
     assert!(missing.len() <= 2, "not written here: {missing:?}");
 }
 
-async fn everything_is_rewritten_while_the_workspace_changes_it(environment: TestEnvironment) {
+async fn all_items_are_rewritten_during_changes(environment: TestEnvironment) {
     let (workspace, program) = former(&environment).await;
-    let before = forms(&environment).await;
+    let before = schema_counts(&environment).await;
     let of_table = workspace.another(&environment, &Wire::new(), PATIENCE);
     let edit = async || {
         for version in 1..10 {
@@ -191,16 +195,16 @@ async fn everything_is_rewritten_while_the_workspace_changes_it(environment: Tes
     let upgraded = upgraded.unwrap();
     assert_eq!(upgraded.older as usize, before[&OLDEST]);
     assert!(upgraded.rewritten <= upgraded.older);
-    let after = forms(&environment).await;
+    let after = schema_counts(&environment).await;
     assert_eq!(after.keys().copied().collect::<Vec<_>>(), [SCHEMA], "{after:?}");
     let lead: Value = program.get(FREE).send().await.expect(200).json();
     assert_eq!((&lead["version"], &lead["leadScore"]), (&json!(10), &json!(9)), "no edit was lost");
     let again = upgrade_all(&of_table.app.dynamo, |_| ()).await.unwrap();
-    assert_eq!(again, Upgraded { form: SCHEMA, ..Upgraded::default() }, "there is nothing left to do");
+    assert_eq!(again, Upgraded { form: SCHEMA, ..Upgraded::default() }, "all items are rewritten already");
     assert_eq!(program.get("/api/leads?q=hopper").send().await.expect(200).json::<Value>()["items"][0], lead);
 }
 
-async fn a_form_that_is_not_read_is_an_error_and_nothing_is_written(environment: TestEnvironment) {
+async fn an_unknown_schema_is_an_error_and_nothing_is_written(environment: TestEnvironment) {
     let (workspace, program) = former(&environment).await;
     let key = |name: &str| AttributeValue::S(name.to_owned());
     let lead = format!("LEAD#{}", FREE.rsplit('/').next().unwrap());
@@ -211,19 +215,19 @@ async fn a_form_that_is_not_read_is_an_error_and_nothing_is_written(environment:
     environment.store().update_item(newer.expression_attribute_values(":n", number)).await;
     program.get(FREE).send().await.expect(500);
     program.patch(FREE).json(&json!({ "version": 7, "leadScore": 1 })).send().await.expect(500);
-    // The table goes on for everything else.
+    // All other requests succeed.
     program.get(ORDER).send().await.expect(200);
     let other = workspace.another(&environment, &Wire::new(), PATIENCE);
     let error = upgrade_all(&other.app.dynamo, |_| ()).await.unwrap_err().to_string();
     assert!(error.contains(&format!("is of schema {}", SCHEMA + 1)), "{error}");
 }
 
-async fn the_command_rewrites_a_table_and_says_how_much(environment: TestEnvironment) {
+async fn the_command_rewrites_a_table_and_prints_the_count(environment: TestEnvironment) {
     former(&environment).await;
-    let older = forms(&environment).await[&OLDEST];
+    let older = schema_counts(&environment).await[&OLDEST];
     let run = Run::on_table(&environment, ["upgrade"]);
-    assert_eq!(run.succeeds().await, format!("Rewrote {older} items. All items are of schema {SCHEMA}.\n"));
+    assert_eq!(run.succeeds().await, format!("Rewrote {older} items. All items use schema {SCHEMA}.\n"));
     let run = Run::on_table(&environment, ["upgrade"]);
     run.succeeds().await;
-    assert_eq!(run.out(), format!("Rewrote 0 items. All items are of schema {SCHEMA}.\n"));
+    assert_eq!(run.out(), format!("Rewrote 0 items. All items use schema {SCHEMA}.\n"));
 }

@@ -1,5 +1,5 @@
-//! Orders of 10 leads of one state, for which all clients compete. When the stock or the caps of all states are used up,
-//! the orders are deleted, and their leads are free again.
+//! Orders of 10 leads of one state, for which all clients compete. When the stock or the cap of all states is used
+//! up, the orders are deleted, and their leads are free again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,19 +17,19 @@ const CAP: usize = 1_000;
 
 /// Orders.
 pub struct Orders {
-    /// How many of one state there can be at once.
+    /// The largest number of orders in one state.
     most_of_state: usize,
     next: AtomicUsize,
 }
 
 impl Orders {
-    /// Raises the caps.
+    /// Raises the default cap.
     pub fn new(server: &Server) -> Self {
         let caps = server.ask("GET", "/api/leads/caps", &Value::Null, 200);
         let default = json!({ "default": CAP, "version": caps["default"]["version"] });
         server.ask("PUT", "/api/leads/caps", &default, 200);
         let stock = server.leads_of_state.min(CAP);
-        // A tenth of the stock stays: nobody has to look for the last leads.
+        // A tenth of the stock stays, so that no order searches for the last leads.
         Self { most_of_state: stock * 9 / 10 / QUANTITY, next: AtomicUsize::new(0) }
     }
 }

@@ -1,4 +1,4 @@
-//! A crowd at a raffle: 50 people buy 3 tickets each, all that there are. One raffle follows the other.
+//! Purchases in a raffle: 50 people buy 3 tickets each, which are all tickets. One raffle follows another.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,14 +15,14 @@ pub const RAFFLE: &str = "raffle: buy 3 tickets";
 
 const PEOPLE: usize = 50;
 const TICKETS: usize = 3;
-/// Raffles for each second of a round; at the goal, 20 are sold out in it.
+/// The number of raffles for each second of a round. At the goal, 20 of them are sold out in it.
 const RAFFLES_PER_SECOND: u64 = 20;
 
 /// Purchases.
 pub struct Raffles {
     people: Vec<Program>,
     raffles_of_round: u64,
-    /// The addresses of the tickets of a round's raffles.
+    /// The ticket addresses of a round's raffles.
     paths: Mutex<Vec<String>>,
     next: AtomicUsize,
 }

@@ -1,4 +1,4 @@
-//! Workloads in which each request stands for itself.
+//! Workloads with independent requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,10 +15,10 @@ pub const RULE: &str = "rule violation (422)";
 pub const DETAIL: &str = "detail (JSON)";
 pub const LIST: &str = "list of 50 (JSON)";
 
-/// Makes the request with this number.
+/// Creates the request with this number.
 type Make = Box<dyn Fn(&Server, usize) -> Vec<u8> + Sync>;
 
-/// Requests that are made from a number alone.
+/// Requests that depend only on a number.
 pub struct Requests {
     name: &'static str,
     goal: Goal,
@@ -67,7 +67,7 @@ pub fn create() -> Requests {
     Requests::new(CREATE, Goal::rate(1_000.0), 201, Box::new(make))
 }
 
-/// Changes of version 1, which is no longer the stored one.
+/// Changes of version 1, which is not the stored one any more.
 pub fn conflict(server: &Server) -> Requests {
     let paths = paths(&server.leads(STATE_OF_REFUSALS)[..server.leads_of_state / 2]);
     for path in &paths {
@@ -79,7 +79,7 @@ pub fn conflict(server: &Server) -> Requests {
     Requests::new(CONFLICT, Goal::rate(3_000.0), 409, Box::new(make))
 }
 
-/// Conversions of leads whose score is under 80.
+/// Conversions of leads with a score under 80.
 pub fn rule_violation(server: &Server) -> Requests {
     let paths = paths(&server.leads(STATE_OF_REFUSALS)[server.leads_of_state / 2..]);
     let make = move |server: &Server, number: usize| {
@@ -98,7 +98,7 @@ pub fn detail(server: &Server) -> Requests {
     Requests::new(DETAIL, Goal::rate(6_000.0), 200, Box::new(make))
 }
 
-/// Pages of 50 leads, the newest first.
+/// Pages of 50 leads, newest first.
 pub fn list() -> Requests {
     let goal = Goal { rate: Some(1_500.0), cpu: Some(1.0), ..Goal::default() };
     let make = |server: &Server, _| server.program.request("GET", "/api/leads?limit=50", "");

@@ -1,4 +1,4 @@
-//! Changes of leads, each client's of leads of its own; and requests that need no store while they are made.
+//! Changes of leads, each client with its own leads, and requests that need no store during such changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::server::{STATES_OF_UPDATES, Server, request};
 pub const UPDATE: &str = "update a lead";
 pub const ASSET: &str = "asset beside 8 writers";
 
-/// Time between two requests for an asset: often enough to see every stall, and too seldom to be load.
+/// The time between two requests for an asset: short enough to see every stall, and long enough to be no load.
 const BETWEEN_ASSETS: Duration = Duration::from_millis(5);
 
 struct Lead {
@@ -19,14 +19,14 @@ struct Lead {
     version: AtomicU64,
 }
 
-/// Changes of the score. The four lists by score have the lead at another place then, its history gets an entry, and its
-/// copy in the queue of its state is written anew: this is the work that pgbench does.
+/// Changes of the score. Each one moves the lead in the four lists by score, adds an entry to its history, and
+/// rewrites its copy in its state's queue. pgbench does the same work.
 pub struct Updates {
     leads: Vec<Lead>,
 }
 
 impl Updates {
-    /// Finds the leads.
+    /// Reads the leads.
     pub fn new(server: &Server) -> Self {
         let leads = STATES_OF_UPDATES.into_iter().flat_map(|state| server.leads(state)).map(|lead| Lead {
             path: format!("/api/leads/{}", lead["id"].as_str().expect("a lead has an id")),
@@ -35,7 +35,7 @@ impl Updates {
         Self { leads: leads.collect() }
     }
 
-    /// What a client with this number does; its requests count or do not.
+    /// The step of the client with this number. Its requests are recorded or not.
     fn step<'a>(&'a self, server: &'a Server, number: usize, counts: bool) -> Step<'a> {
         let mut own = self.leads.iter().skip(number).step_by(CLIENTS).cycle();
         Box::new(move |client| {
@@ -75,14 +75,14 @@ impl Workload for Updates {
     }
 }
 
-/// Requests for an asset by one more client, of which only the time matters.
+/// Requests for an asset by one more client. Only their latencies matter.
 pub struct Assets {
     updates: Updates,
     asset: Vec<u8>,
 }
 
 impl Assets {
-    /// Finds the asset, and the leads that are changed.
+    /// Finds the asset, and the leads to change.
     pub fn new(server: &Server) -> Self {
         let asset = request(&server.host, "GET", &server.style(), &[], "");
         Self { updates: Updates::new(server), asset }

@@ -1,4 +1,4 @@
-//! Budgets of attempts in the table: one item each, which expires with its window.
+//! Budgets of attempts in the table. Each is one item that expires with its window.
 
 use super::{Budget, Step, Window};
 use crate::accounts::AccountError;
@@ -10,11 +10,11 @@ use crate::store::{
 
 const COUNT: &str = "count";
 
-/// How often a write is tried again whose budgets others changed at that moment. Two suffice, unless a window ends.
-const ROUNDS: usize = 6;
+/// How often a write is tried if other requests change its budgets. Two attempts suffice unless a window ends.
+const MAX_TRIES: usize = 6;
 
 impl Budget {
-    /// An email address has an `@`, so no other key is that of one.
+    /// Returns the item's key. Only the key of an email address contains `@`, so keys are unambiguous.
     fn key(&self) -> Key {
         let name = match self {
             Self::Email(email) => email.key(),
@@ -34,7 +34,7 @@ impl Budget {
         }
     }
 
-    /// Adds one more attempt to a write, on the condition that the budget has it.
+    /// Adds one more attempt to a write, on the condition that the budget has attempts left.
     fn write(&self, step: Step, now: i64, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
         Ok(match step {
             Step::Open(window) => {
@@ -44,35 +44,35 @@ impl Budget {
             }
             Step::Add(window) => {
                 let same = Condition::Equals(TTL, to_attribute(window.expires_at)?);
-                let left = same.and(Condition::LessThan(COUNT, to_attribute(self.limit())?));
-                write.update(self.label(), &self.key(), &Update::default().add(COUNT, 1), left)
+                let has_attempts = same.and(Condition::LessThan(COUNT, to_attribute(self.limit())?));
+                write.update(self.label(), &self.key(), &Update::default().add(COUNT, 1), has_attempts)
             }
         })
     }
 }
 
-/// An attempt that was counted, and for what.
+/// An attempt that was counted, with the budgets that it used.
 #[derive(Debug)]
-pub(in crate::accounts) struct Counted(Vec<(Budget, Step)>);
+pub(in crate::accounts) struct CountedAttempt(Vec<(Budget, Step)>);
 
 impl Accounts {
-    /// Counts an attempt in all of these budgets or in none, before its password or code is looked at.
+    /// Counts an attempt in all of these budgets or in none, before its password or code is checked.
     ///
     /// # Errors
-    /// [`AccountError::TooManyAttempts`] if one of the budgets is used up.
+    /// [`AccountError::TooManyAttempts`] if one of the budgets has no attempts left.
     pub(in crate::accounts) async fn count_attempt(
         &self,
         budgets: impl IntoIterator<Item = Budget>,
-    ) -> Result<Counted, AccountError> {
+    ) -> Result<CountedAttempt, AccountError> {
         let now = self.clock.now();
         let mut plan: Vec<_> =
             budgets.into_iter().map(|budget| (budget, Step::Open(Window::open(now)))).collect();
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_TRIES {
             let write = plan.iter().try_fold(self.dynamo.guarded_write(), |write, (budget, step)| {
                 budget.write(*step, now.as_second(), write)
             });
             let refusal = match self.dynamo.write(write?).await {
-                Ok(()) => return Ok(Counted(plan)),
+                Ok(()) => return Ok(CountedAttempt(plan)),
                 Err(WriteError::Refused(refusal)) => refusal,
                 Err(WriteError::Store(error)) => return Err(error.into()),
             };
@@ -84,27 +84,27 @@ impl Accounts {
         Err(AccountError::Busy)
     }
 
-    /// Gives an attempt back whose password or code was right: an email address, a device and a person begin anew, and a
-    /// network gets this one attempt back.
+    /// Refunds an attempt whose password or code was right. The budgets of an email address, a device and a person
+    /// reset; a network gets back this one attempt.
     ///
     /// # Errors
-    /// [`AccountError::Store`].
+    /// [`AccountError::Store`] if the store failed.
     pub(in crate::accounts) async fn refund_attempt(
         &self,
-        Counted(plan): Counted,
+        CountedAttempt(plan): CountedAttempt,
     ) -> Result<(), AccountError> {
         for with_networks in [true, false] {
             let mut write = self.dynamo.guarded_write();
             for (budget, step) in &plan {
                 write = match budget {
-                    Budget::Network(_) if with_networks => one_less(write, budget, *step)?,
+                    Budget::Network(_) if with_networks => decrement(write, budget, *step)?,
                     Budget::Network(_) => write,
                     _ => write.delete_derived(budget.label(), &budget.key()),
                 };
             }
             match self.dynamo.write(write).await {
                 Ok(()) => return Ok(()),
-                // The network's window is over: there is nothing to give back.
+                // The network's window is over, so there is nothing to refund.
                 Err(WriteError::Refused(_)) => {}
                 Err(WriteError::Store(error)) => return Err(error.into()),
             }
@@ -113,8 +113,8 @@ impl Accounts {
     }
 }
 
-/// One attempt less, as long as the window is the one in which it was counted.
-fn one_less(write: GuardedWrite, budget: &Budget, step: Step) -> Result<GuardedWrite, StoreError> {
+/// Removes one attempt from the window in which it was counted, unless that window is over.
+fn decrement(write: GuardedWrite, budget: &Budget, step: Step) -> Result<GuardedWrite, StoreError> {
     let (Step::Open(window) | Step::Add(window)) = step;
     let same = Condition::Equals(TTL, to_attribute(window.expires_at)?);
     let counted = same.and(Condition::AtLeast(COUNT, to_attribute(1)?));

@@ -1,15 +1,15 @@
-//! Signing up: the page where people make an account of their own.
+//! The sign-up page, where people create their own accounts.
 //!
-//! What always holds: the role is a participant's, and no field of the form can say another; neither the password nor
-//! the invitation code comes back in an answer. Where sign-up is switched off, page and form answer 403 alike: the
-//! address is known and what it is for is refused, to everybody, and the page says so.
+//! Invariants: the new account is a participant's, and no field of the form can change that. No answer contains the
+//! password or the invitation code. If sign-up is off, both the page and the form answer 403, because sign-up is
+//! forbidden for everyone, and the page says so.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Delay, NextQuery, onward, retry_after};
+use super::{Delay, NextQuery, redirect_to_next, retry_after};
 use crate::accounts::AccountError;
 use crate::accounts::Accounts;
 use crate::accounts::password::Password;
@@ -38,7 +38,7 @@ async fn page(
     WantsFragment(fragment): WantsFragment,
 ) -> Result<Response, Problem> {
     if who.is_some() {
-        return Ok(onward(&context, &query.next, fragment));
+        return Ok(redirect_to_next(&context, &query.next, fragment));
     }
     if accounts.sign_up.is_off() {
         return off(context, query.next);
@@ -46,7 +46,7 @@ async fn page(
     html(StatusCode::OK, &SignUpPage::new(context, &accounts.sign_up, query.next))
 }
 
-/// What was typed. Whatever else a request says, a role for example, is not read.
+/// The typed text. Other fields of a request, for example a role, are ignored.
 #[derive(Deserialize)]
 struct SignUpForm {
     #[serde(default)]
@@ -69,54 +69,54 @@ async fn sign_up(
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignUpForm>,
 ) -> Result<Response, Problem> {
-    // The form of another tab, or the same form a second time.
+    // The form was sent from another tab, or twice.
     if who.is_some() {
-        return Ok(onward(&context, &form.next, fragment));
+        return Ok(redirect_to_next(&context, &form.next, fragment));
     }
     if accounts.sign_up.is_off() {
         return off(context, form.next);
     }
-    let made = match read(&form, accounts.sign_up.needs_code()) {
+    let result = match read(&form, accounts.sign_up.needs_code()) {
         Ok(draft) => accounts.sign_up(draft, &form.code, &from).await,
-        Err(errors) => return again(SignUpPage { errors, ..page_of(&accounts, context, form) }),
+        Err(errors) => return rejected(SignUpPage { errors, ..page_of(&accounts, context, form) }),
     };
-    match made {
+    match result {
         Ok(account) => {
             tracing::info!(account = %account.id, "signed up");
             let cookies = accounts.begin_session(&account, from.device).await;
-            Ok((cookies, onward(&context, &form.next, fragment)).into_response())
+            Ok((cookies, redirect_to_next(&context, &form.next, fragment)).into_response())
         }
-        Err(error) => refused(page_of(&accounts, context, form), error),
+        Err(error) => failed(page_of(&accounts, context, form), error),
     }
 }
 
-/// The form with what was typed, but for what is secret.
+/// Returns the page with the typed text except for the secrets.
 fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignUpPage {
     let SignUpForm { name, email, next, .. } = form;
     SignUpPage { name, email, ..SignUpPage::new(context, &accounts.sign_up, next) }
 }
 
-/// The form with what was refused, in words at the field.
-fn refused(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
+/// Renders the form with a message at the rejected field.
+fn failed(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
     match error {
         AccountError::EmailTaken(_) => {
             let errors = SignUpErrors { is_taken: true, ..SignUpErrors::default() };
-            again(SignUpPage { errors, ..page })
+            rejected(SignUpPage { errors, ..page })
         }
         AccountError::WrongInvitationCode => {
-            let words = "This is not the invitation code. Ask whoever invited you.";
-            let errors = SignUpErrors { code: Some(words.to_owned()), ..SignUpErrors::default() };
-            again(SignUpPage { errors, ..page })
+            let message = "This is not the invitation code. Ask the person who invited you.";
+            let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
+            rejected(SignUpPage { errors, ..page })
         }
         other => {
-            let Delay { status, words, seconds } = Delay::of(other)?;
-            let page = SignUpPage { notice: Some(words), ..page };
+            let Delay { status, message, seconds } = Delay::of(other)?;
+            let page = SignUpPage { notice: Some(message), ..page };
             Ok(retry_after(html(status, &page)?, seconds))
         }
     }
 }
 
-fn again(page: SignUpPage) -> Result<Response, Problem> {
+fn rejected(page: SignUpPage) -> Result<Response, Problem> {
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
@@ -124,32 +124,33 @@ fn off(context: PageContext, next: String) -> Result<Response, Problem> {
     html(StatusCode::FORBIDDEN, &SignUpOffPage { context, next })
 }
 
-/// What an account is made of, if all of it is right.
+/// Parses the form, or returns the errors of all fields.
 fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors> {
     let no_code = needs_code && form.code.trim().is_empty();
     let code = no_code.then(|| "Type the invitation code that you were given.".to_owned());
-    match (own_name(&form.name), form.email.parse(), form.password.parse(), code) {
+    match (parse_name(&form.name), form.email.parse(), form.password.parse(), code) {
         (Ok(name), Ok(email), Ok(password), None) => Ok(SignUpDraft { name, email, password }),
         (name, email, password, code) => Err(SignUpErrors {
-            name: words(name),
-            email: words::<Email>(email),
-            password: words::<Password>(password),
+            name: message(name),
+            email: message::<Email>(email),
+            password: message::<Password>(password),
             code,
             ..SignUpErrors::default()
         }),
     }
 }
 
-fn words<T>(read: Result<T, Invalid>) -> Option<String> {
+fn message<T>(read: Result<T, Invalid>) -> Option<String> {
     read.err().map(|invalid| invalid.to_string())
 }
 
-/// A stranger's name, which goes to administrators in files that a spreadsheet opens.
-fn own_name(text: &str) -> Result<Name, Invalid> {
+/// Parses a stranger's name. Administrators may export it and open the file in a spreadsheet, which would run a
+/// formula.
+fn parse_name(text: &str) -> Result<Name, Invalid> {
     let name: Name = text.parse()?;
     if begins_formula(name.as_str()) {
         return Err(Invalid::new(
-            "A name does not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+            "A name must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
         ));
     }
     Ok(name)
@@ -165,10 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once_at_its_field() {
+    fn all_invalid_fields_are_reported_at_once() {
         let errors = read(&typed(" ", "ann", "short", " "), true).unwrap_err();
-        for words in [&errors.name, &errors.email, &errors.password, &errors.code] {
-            assert!(words.as_ref().is_some_and(|words| words.ends_with('.')), "{errors:?}");
+        for message in [&errors.name, &errors.email, &errors.password, &errors.code] {
+            assert!(message.as_ref().is_some_and(|message| message.ends_with('.')), "{errors:?}");
         }
         for name in ["=1+1", " +1", "-Ann", "@SUM(A1)"] {
             let errors = read(&typed(name, "ann@example.com", "correct horse battery", ""), false);
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_asked_for_where_one_is_needed() {
+    fn a_code_is_required_only_if_sign_up_needs_one() {
         let form = typed("Ann Lee", "ann@example.com", "correct horse battery", "");
         assert!(read(&form, false).is_ok());
         assert!(read(&form, true).is_err_and(|errors| errors.code.is_some() && errors.name.is_none()));

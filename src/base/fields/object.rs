@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The fields of a JSON object as they were written: a name that is there twice is seen twice.
+/// The fields of a JSON object as they were written. It keeps duplicate names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Object(Vec<(String, Node)>);
 
@@ -108,7 +108,7 @@ impl Object {
         self.0
     }
 
-    /// The fields in their order, each with its name as it was written.
+    /// Returns the fields in order, each with its name as it was written.
     pub fn into_pairs(self) -> Vec<(String, Value)> {
         self.0.into_iter().map(|(name, node)| (name, node.into())).collect()
     }

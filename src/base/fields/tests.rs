@@ -42,7 +42,7 @@ fn outer(json: &str) -> Result<Outer, Vec<(String, String)>> {
 }
 
 #[test]
-fn a_field_is_read_in_camel_case_and_in_snake_case() {
+fn fields_are_read_in_camel_case_and_snake_case() {
     let camel = r#"{"name":"Ann","email":"a@example.com","leadScore":7,"inner":{"scoreAtLeast":5}}"#;
     let snake = r#"{"name":"Ann","email":"a@example.com","lead_score":7,"inner":{"score_at_least":5}}"#;
     assert_eq!(outer(camel), outer(snake));
@@ -51,7 +51,7 @@ fn a_field_is_read_in_camel_case_and_in_snake_case() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_named_at_once() {
+fn all_wrong_fields_are_named_at_once() {
     let wrong = outer(
         r#"{"lead_score":101,"state":"ZZ","version":0,"inner":{"scoreAtLeast":"5","x":1},"surprise":1,
             "email":7,"email":"a@example.com","created_at":1}"#,
@@ -80,7 +80,7 @@ fn everything_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
-fn fields_of_other_names_are_counted_where_they_are_left_aside() {
+fn read_known_counts_and_ignores_unknown_fields() {
     let (inner, others) = read_known::<Inner>(
         serde_json::from_value(json!({ "scoreAtLeast": 5, "score_at_least": 6, "traceId": {} })).unwrap(),
     )
@@ -89,7 +89,7 @@ fn fields_of_other_names_are_counted_where_they_are_left_aside() {
 }
 
 #[test]
-fn null_is_missing_a_value_or_wrong_as_the_field_has_it() {
+fn null_is_handled_as_the_field_requires() {
     let with = |more: &str| outer(&format!(r#"{{"name":"Ann","email":"a@example.com",{more}}}"#));
     assert_eq!(with(r#""state":null"#).unwrap().state, Some(None));
     assert_eq!(with(r#""version":null"#).unwrap().version, None);
@@ -100,7 +100,7 @@ fn null_is_missing_a_value_or_wrong_as_the_field_has_it() {
 }
 
 #[test]
-fn a_whole_number_is_one_as_json_schema_has_it() {
+fn whole_numbers_follow_json_schema() {
     for (json, number) in [
         ("6", Some(6)),
         ("6.0", Some(6)),
@@ -119,7 +119,7 @@ fn a_whole_number_is_one_as_json_schema_has_it() {
 }
 
 #[test]
-fn lists_name_every_item_that_is_wrong() {
+fn errors_in_a_list_name_every_wrong_item() {
     #[derive(Debug, PartialEq)]
     struct List(Vec<UsState>);
     impl FromFields for List {
@@ -140,8 +140,8 @@ fn lists_name_every_item_that_is_wrong() {
 }
 
 #[test]
-fn what_is_no_json_is_placed_without_the_words_of_the_parser() {
-    let words = |text: &str| not_json(&serde_json::from_str::<Value>(text).unwrap_err());
-    assert_eq!(words("{"), "it ends too early");
-    assert_eq!(words("{\"a\" 1}"), "it goes wrong at line 1, column 6");
+fn invalid_json_is_located_without_the_parsers_message() {
+    let message = |text: &str| not_json(&serde_json::from_str::<Value>(text).unwrap_err());
+    assert_eq!(message("{"), "it ends too early");
+    assert_eq!(message("{\"a\" 1}"), "it goes wrong at line 1, column 6");
 }

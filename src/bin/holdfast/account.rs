@@ -1,4 +1,4 @@
-//! `holdfast account`: accounts from the shell.
+//! `holdfast account`: manages accounts from the shell.
 
 use std::io::Read;
 
@@ -10,10 +10,10 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::{Host, Opened};
 
-/// Adds an account, and prints a sign-in link where no password is given.
+/// Adds an account. Prints a sign-in link if no password is given.
 ///
 /// # Errors
-/// [`Failure::Password`] for a password that cannot be one; any failure of the table.
+/// [`Failure::Password`] for an invalid password; any failure of the table.
 pub async fn add(options: AddAccount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let password = if options.password_stdin { Some(password_from(console.input())?) } else { None };
     let opened = host.open(&options.table).await?;
@@ -32,21 +32,21 @@ async fn add_to(
     let line = format!("Added {name} <{email}> as {role}.");
     let link_needed = password.is_none();
     let id = opened.app.accounts().add(name, email, role, password).await?;
-    console.say(&line);
+    console.print(&line);
     if link_needed {
         let path = link_path(&opened.app.accounts().sign_in_link(id).await?);
-        console.say(match opened.address {
+        console.print(match opened.address {
             Some(_) => "This link signs them in, once:",
             None => "This path of your desk's address signs them in, once:",
         });
-        console.say(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
+        console.print(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
     }
     Ok(())
 }
 
-/// The first line, without its end.
+/// Reads the first line, without its line ending.
 fn password_from(input: impl Read) -> Result<Password, Failure> {
-    // More than any password has, and not all that somebody may pour in.
+    // Longer than any valid password. Bounds how much of standard input is read.
     const LONGEST: u64 = 4096;
     let mut text = String::new();
     input.take(LONGEST).read_to_string(&mut text).map_err(Failure::Input)?;
@@ -54,7 +54,7 @@ fn password_from(input: impl Read) -> Result<Password, Failure> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
     use holdfast::accounts::password::Memory;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_told_so() {
+    fn an_invalid_password_is_refused() {
         for input in ["", "\n", "short\n"] {
             assert!(matches!(password_from(input.as_bytes()), Err(Failure::Password(_))), "{input:?}");
         }

@@ -1,4 +1,4 @@
-//! `holdfast backup` and `holdfast restore`: the local data as one file, and back.
+//! `holdfast backup` and `holdfast restore`: copy the local data to a file and back.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -16,10 +16,10 @@ use crate::failure::Failure;
 use crate::table::{Host, Local};
 use crate::takeover;
 
-/// Writes a consistent copy of the local data to a new file, also while a server changes them.
+/// Writes a consistent copy of the local data to a new file. Works while a server changes the data.
 ///
 /// # Errors
-/// [`Failure::Backup`], [`Failure::File`]; any failure of opening the data.
+/// [`Failure::Backup`], [`Failure::File`]; any failure to open the data.
 pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     host.expect_data(&options.data)?;
     let opened = host.open_local(&options.data).await?;
@@ -29,18 +29,18 @@ pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> 
     };
     opened.close().await;
     let bytes = copied?;
-    console.say(&format!("Wrote {} ({}).", options.file.display(), size(bytes)));
+    console.print(&format!("Wrote {} ({}).", options.file.display(), size(bytes)));
     Ok(())
 }
 
-/// The engine copies beside its own file, and the command writes the copy to where the person wants it: beside a server
-/// that is another process, whose files and paths are its own.
+/// Copies the data. The engine writes the copy next to its own file, and the command then streams it to the
+/// destination: the engine may run in a server process that has another working directory and other file permissions.
 async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Failure> {
     let mut file = console.create_private(to).map_err(Failure::file("write", to))?;
     let copy = Temporary(local.data.copy(&Rng::of_system()));
     let (engine, path) = (local.engine.clone(), copy.0.clone());
-    let failed = |words: String| Failure::Backup(words);
-    // The blocking task owns the file, so that it is removed even if the command was cancelled.
+    let failed = Failure::Backup;
+    // The blocking task owns the file, so the file is removed even if the command is canceled.
     let copied = spawn_blocking(move || engine.backup(&path).map(|()| copy)).await;
     let copied = copied.map_err(|error| failed(error.to_string()))?;
     let copy = copied.map_err(|error| failed(error.to_string()))?;
@@ -49,20 +49,21 @@ async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Fa
     written.map_err(Failure::file("write", to))
 }
 
-/// A file that goes with its owner.
+/// A file that is removed when this value is dropped.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // What was never made cannot be removed, which is what was wanted.
+        // The file may not exist.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Makes a backup the local data of an empty directory. Sessions end, for the directory gets a new cookie key.
+/// Restores a backup into an empty data directory. The directory gets a new cookie key, so all sessions end.
 ///
 /// # Errors
-/// [`Failure::NotEmpty`] if there are data already, [`Failure::Engine`] for what is no backup, [`Failure::File`].
+/// [`Failure::NotEmpty`] if the directory has data, [`Failure::Engine`] if the file is not a valid backup,
+/// [`Failure::File`].
 pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Failure> {
     let data = DataDirectory::at(&options.data.data_dir);
     let lock = data.lock_alone()?;
@@ -75,18 +76,18 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
         takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     }
     let items = restored?;
-    takeover::remove_beside(&data.database())
-        .map_err(Failure::file("remove what lies beside", data.database()))?;
+    takeover::remove_siblings(&data.database())
+        .map_err(Failure::file("remove the files next to", data.database()))?;
     let named = fs::rename(&part, data.database()).and_then(|()| sync_name(&data.database()));
     named.map_err(Failure::file("write", data.database()))?;
     takeover::remove(&part).map_err(Failure::file("remove", &part))?;
     drop(lock);
     console
-        .say(&format!("Restored {items} items to {}. Everybody signs in once more.", data.path().display()));
+        .print(&format!("Restored {items} items to {}. Everyone must sign in again.", data.path().display()));
     Ok(())
 }
 
-/// Copies a backup to this file, and checks the copy as a whole before it counts. Gives the number of its items.
+/// Copies a backup to `part` and checks the whole copy. Returns the number of items.
 async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u64, Failure> {
     takeover::remove(part).map_err(Failure::file("remove", part))?;
     let mut backup = console.open(from).map_err(Failure::file("read", from))?;
@@ -97,7 +98,7 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
     let mut file = options.open(part).map_err(Failure::file("write", part))?;
     let copied = io::copy(&mut backup, &mut file).and_then(|bytes| file.sync_all().map(|()| bytes));
     if copied.map_err(Failure::file("write", part))? == 0 {
-        return Err(Failure::Engine(format!("{}: this is no backup, for it is empty", from.display())));
+        return Err(Failure::Engine(format!("{}: the file is empty, so it is not a backup", from.display())));
     }
     drop(file);
     let path = part.to_owned();
@@ -112,11 +113,11 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
     let opened = opened.await.map_err(|error| named(error.to_string()))?;
     let engine = opened.map_err(|error| named(error.to_string()))?;
     let report = check(&engine, console).await;
-    // The last clone waits for the threads of the file.
+    // Dropping the last clone waits for the file's threads.
     let closed = spawn_blocking(move || drop(engine)).await;
     closed.map_err(|error| named(error.to_string()))?;
     if takeover::has_log(part) {
-        return Err(named(format!("{}: what was restored could not be closed", part.display())));
+        return Err(named(format!("{}: the restored data could not be closed", part.display())));
     }
     let report = report?;
     if report.damaged > 0 {
@@ -129,16 +130,16 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
     Ok(report.items)
 }
 
-/// Checks all that an engine has stored, and shows how far that is.
+/// Checks everything that an engine has stored, and shows progress.
 ///
 /// # Errors
-/// [`Failure::Engine`] if the storage fails in another way than by being damaged.
+/// [`Failure::Engine`] if the storage fails for another reason than damaged data.
 pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::engine::CheckReport, Failure> {
     let engine = engine.clone();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    // The check stops when the command was cancelled.
-    let checking = spawn_blocking(move || engine.check(&mut |read| tell.send(read).is_ok()));
-    while let Some(read) = told.recv().await {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    // The check stops if the command is canceled.
+    let checking = spawn_blocking(move || engine.check(&mut |read| sender.send(read).is_ok()));
+    while let Some(read) = receiver.recv().await {
         console.progress(&Progress { done: 0, of: 0, words: format!("{read} values checked") });
     }
     console.end_progress();
@@ -146,7 +147,7 @@ pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::e
     checked.map_err(|error| Failure::Engine(error.to_string()))
 }
 
-/// A number of bytes for a person.
+/// Formats a number of bytes for people.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} KB", bytes.div_ceil(1_000)),

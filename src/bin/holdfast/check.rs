@@ -1,4 +1,4 @@
-//! `holdfast check`: whether the data file is sound, and every stock the sum of its movements.
+//! `holdfast check`: checks that the data file is intact and that every stock equals the sum of its movements.
 
 use holdfast::inventory::check::Difference;
 
@@ -8,10 +8,10 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::{Host, Opened};
 
-/// Checks all products, and names what does not fit.
+/// Checks all products, and prints every difference.
 ///
 /// # Errors
-/// [`Failure::Differences`] where something does not fit; any failure of the table.
+/// [`Failure::Differences`] if a stock differs; any failure of the table.
 pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open_existing(&options.table).await?;
     let checked = match check_file(&opened, console).await {
@@ -25,20 +25,22 @@ pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Resu
     }
 }
 
-/// Checks all that the local engine has stored. A table on AWS is looked after by AWS.
+/// Checks everything that the local engine has stored. AWS takes care of a table on AWS.
 async fn check_file(opened: &Opened, console: &dyn Console) -> Result<(), Failure> {
     let Some(local) = &opened.local else { return Ok(()) };
     let report = backup::check(&local.engine, console).await?;
-    report.findings.iter().for_each(|finding| console.say(finding));
+    report.findings.iter().for_each(|finding| console.print(finding));
     if report.damaged > 0 {
         return Err(Failure::Damaged(report.damaged));
     }
-    console
-        .say(&format!("Checked {} items and {} index entries: all are sound.", report.items, report.entries));
+    console.print(&format!(
+        "Checked {} items and {} index entries: all are sound.",
+        report.items, report.entries
+    ));
     Ok(())
 }
 
-/// How many products do not fit.
+/// Checks all products. Returns the number of differences.
 async fn all(opened: &Opened, console: &dyn Console) -> Result<usize, Failure> {
     let (mut products, mut movements, mut differences) = (0, 0, 0);
     let mut cursor = None;
@@ -48,13 +50,13 @@ async fn all(opened: &Opened, console: &dyn Console) -> Result<usize, Failure> {
         movements += some.movements;
         differences += some.differences.len();
         for Difference { sku, stock, sum, words } in some.differences {
-            console.say(&format!("{sku}: {words}; its stock is {stock}, and its movements come to {sum}"));
+            console.print(&format!("{sku}: {words}; its stock is {stock}, and its movements come to {sum}"));
         }
         cursor = some.next;
         if cursor.is_none() {
             break;
         }
     }
-    console.say(&format!("Checked {products} products with {movements} movements."));
+    console.print(&format!("Checked {products} products with {movements} movements."));
     Ok(differences)
 }

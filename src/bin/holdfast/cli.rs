@@ -23,34 +23,34 @@ const EXAMPLES: &str = "\
 Examples:
   holdfast                                   Serve on http://127.0.0.1:3000 with data in .holdfast
   holdfast --port 8080 --data-dir ~/desk     Serve elsewhere, with data elsewhere
-  holdfast --port 0                          Serve on any free port, and print which
-  holdfast --sign-up off                     Serve, and let nobody make an account of their own
+  holdfast --port 0                          Serve on any free port, and print it
+  holdfast --sign-up off                     Serve without sign-up
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
-                                             Add an account, also while the server runs
-  holdfast import leads contacts.csv         Import contacts, also while the server runs
-  holdfast export orders --output orders.csv Export fulfilled orders, one row for each lead
-  holdfast run 'get_leads state=CA'          Run commands, also while the server runs; 'help' lists them
-  holdfast raffle verify proof.json          Check a raffle's draw, without any data but the file
+                                             Add an account; works while the server runs
+  holdfast import leads contacts.csv         Import contacts; works while the server runs
+  holdfast export orders --output orders.csv Export fulfilled orders, one row per lead
+  holdfast run 'get_leads state=CA'          Run commands; 'help' lists them
+  holdfast raffle verify proof.json          Verify a raffle's draw from its proof alone
   holdfast consume --brokers localhost:9092 --group holdfast
-                                             Apply a Kafka topic's messages to stocks, also while the server runs
-  holdfast replay messages.jsonl             Apply a file's messages to stocks, once however often it is given
-  holdfast check                             Check the data file, and that every stock is the sum of its movements
-  holdfast backup monday.holdfast            Copy the local data to a file, also while the server runs
+                                             Apply messages from a Kafka topic to stock
+  holdfast replay messages.jsonl             Apply messages from a file to stock, each only once
+  holdfast check                             Check the data file, and that every stock equals the sum of its movements
+  holdfast backup monday.holdfast            Copy the local data to a file; works while the server runs
 
-The first lines on standard output are the address and, on a line of its own, a link that signs the first
-administrator in, once, and says so. Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops.";
+The first line on standard output is the address. The second is a link that signs the first administrator in once.
+Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops the server.";
 
-/// A desk for teams who grab at the same things at the same moment.
+/// A workspace for teams who compete for the same things at the same moment.
 ///
-/// Serves pages and a JSON API on this computer alone, with an embedded database that keeps its data across restarts.
-/// Without a command it serves.
+/// Serves pages and a JSON API on this computer, with an embedded database that keeps its data across restarts.
+/// Without a command, it serves.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// What to do; serve, unless said.
+    /// Command to run; serves if omitted.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Form of the log on standard error
+    /// Log format on standard error
     #[arg(
         long,
         env = "HOLDFAST_LOG",
@@ -59,29 +59,29 @@ pub struct Cli {
         global = true,
         value_name = "FORM"
     )]
-    pub log: LogForm,
-    /// How to serve, where no command is given.
+    pub log: LogFormat,
+    /// Options for serving when no command is given.
     #[command(flatten)]
     pub serve: ServeOptions,
 }
 
-/// The form of the log.
+/// A log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogForm {
+pub enum LogFormat {
     /// Lines for people
     Text,
-    /// One JSON object on each line, for programs
+    /// One JSON object per line, for programs
     Json,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve pages and the JSON API on this computer (this is also what happens without a command)
+    /// Serve pages and the JSON API on this computer (the default command)
     Serve(ServeOptions),
-    /// Work on accounts
+    /// Manage accounts
     Account {
-        /// What to do with them
+        /// Account command
         #[command(subcommand)]
         command: AccountCommand,
     },
@@ -101,28 +101,29 @@ pub enum Command {
     Run(RunCommands),
     /// Check raffles
     Raffle {
-        /// What to check
+        /// Raffle command
         #[command(subcommand)]
         command: RaffleCommand,
     },
-    /// Apply the messages of a Kafka topic to stocks, as a member of a consumer group, until Ctrl-C
+    /// Apply messages from a Kafka topic to stock, as a member of a consumer group, until Ctrl-C
     Consume(Consume),
-    /// Apply files of messages to stocks; the same files again change nothing
+    /// Apply messages from files to stock; replaying the same files changes nothing
     Replay(Replay),
-    /// Check all values of the local data, and that every stock is the sum of its movements; name every difference
+    /// Check all local data, and that every stock equals the sum of its movements; print every difference
     Check(Check),
-    /// Write a copy of the local data to a new file, also while the server runs
+    /// Write a copy of the local data to a new file; works while the server runs
     Backup(Backup),
-    /// Put a backup into an empty data directory
+    /// Restore a backup into an empty data directory
     Restore(Restore),
-    /// Rewrite what older versions wrote in the present form of items, also while the desk runs
+    /// Rewrite items from older versions in the current schema; works while the server runs
     Upgrade(Upgrade),
-    /// Count the statistics anew, also while the server runs
+    /// Recompute the statistics; works while the server runs
     Recount(Recount),
 }
 
 impl Command {
-    /// The local data that a command works on, unless it serves them, works on a table on AWS, or on no data.
+    /// Returns the local data that a command works on. Returns `None` for `serve`, for a command on a table on AWS,
+    /// and for a command that needs no data.
     pub fn local_data(&self) -> Option<&DataOptions> {
         let table = match self {
             Self::Serve(_) | Self::Raffle { .. } | Self::Restore(_) => return None,
@@ -148,35 +149,36 @@ Examples:
   holdfast consume --brokers b1:9092,b2:9092 --group holdfast --set session.timeout.ms=30000
   holdfast consume --brokers localhost:9092 --group holdfast --table desk --region us-east-1
 
-Producers must give all messages of a sku the same key, for only a partition has an order. Start it as often as there are
-partitions, and they are shared. Each message counts once, also if it comes again; what cannot be applied is parked, and the
-rest goes on. Ctrl-C finishes what runs, commits it and leaves the group; Ctrl-C twice ends at once, which does no harm.
-Remote a local server it ends with that server's data: start it again when the server was started again.";
+Producers must give all messages of a SKU the same key, because Kafka orders messages only within a partition. Run one
+consumer per partition to share the work. Each message counts once, even if it is delivered again. A message that cannot
+be applied becomes a dead letter, and the consumer continues. Ctrl-C finishes running work, commits it and leaves the
+group. A second Ctrl-C stops immediately, which is safe. A consumer that runs on a local server's data stops with that
+server: start it again after you restart the server.";
 
-/// Which topic to consume.
+/// Options of `consume`.
 #[derive(Debug, Args)]
 #[command(after_help = CONSUME_EXAMPLES)]
 pub struct Consume {
-    /// Brokers to begin with, several with commas
+    /// Initial brokers, separated by commas
     #[arg(long, value_name = "HOST:PORT")]
     pub brokers: String,
-    /// Consumer group to be a member of
+    /// Consumer group to join
     #[arg(long)]
     pub group: String,
     /// Topic with the messages
     #[arg(long, default_value = "inventory-events")]
     pub topic: String,
-    /// Further setting of librdkafka, as often as needed
+    /// Additional librdkafka setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
-    /// Where the stocks are
+    /// Table with the stock
     #[command(flatten)]
     pub table: TableOptions,
 }
 
 #[cfg(feature = "kafka")]
 impl Consume {
-    /// What the consumer is told.
+    /// Returns the options of the consumer.
     pub fn kafka(&self) -> holdfast::hosts::kafka::Options {
         holdfast::hosts::kafka::Options {
             brokers: self.brokers.clone(),
@@ -194,35 +196,35 @@ Examples:
   holdfast replay --format online-retail 2010-12-01.csv 2010-12-02.csv
   holdfast replay messages.jsonl --table desk --region us-east-1
 
-A message without a messageId is known by what its file says and its line. A file whose first lines are no messages is
-refused before anything is written. The exit code is 1 if none of the rows could be applied, now or before. Online Retail data
-is the UCI data set of that name, or Online Retail II: each row of a product is a message, and each product opens with a count of all that goes out of it in all of the files
-that are given. So give all files of one history in one command: a later command with more of them counts anew. Ctrl-C
-does no harm: the same command again goes on.";
+A message without a messageId is identified by its file's contents and its line. If the first lines of a file are not
+messages, the file is refused before anything is written. The exit code is 1 if no row could be applied, now or before.
+Online Retail data is the UCI data set of that name, or Online Retail II: each row of a product is a message, and each
+product starts with a count of everything that leaves it in all given files. So give all files of one history in one
+command: a later command with more files counts again. Ctrl-C is safe: run the same command again to continue.";
 
-/// In which form a file's messages are.
+/// The format of the files to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON message on each line
+    /// One JSON message per line
     Messages,
     /// The CSV columns of the UCI data sets Online Retail and Online Retail II
     OnlineRetail,
 }
 
-/// The files to replay.
+/// Options of `replay`.
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLES)]
 pub struct Replay {
-    /// Files, in their order
+    /// Files, in order
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Form of the files
+    /// Format of the files
     #[arg(long, value_enum, default_value = "messages")]
     pub format: Format,
-    /// Read the files and say what they hold, and write nothing
+    /// Read the files and report their contents without writing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Where the stocks are
+    /// Table with the stock
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -232,14 +234,14 @@ Examples:
   holdfast check
   holdfast check --table desk --region us-east-1
 
-The exit code is 0 if every value of the local data is as it was written and every stock is the sum of its movements, and 1
-if any is not. Of a table on AWS the stocks are checked.";
+The exit code is 0 if every value of the local data is intact and every stock equals the sum of its movements, and 1
+otherwise. For a table on AWS, only the stock is checked.";
 
-/// What to check.
+/// Options of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct Check {
-    /// Where the stocks are
+    /// Table with the stock
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -249,10 +251,10 @@ Examples:
   holdfast backup monday.holdfast
   holdfast backup /mnt/backups/$(date +%F).holdfast --data-dir ~/desk
 
-The copy shows the data at one moment, and the server keeps running. It holds everything except the key of session
-cookies. Keep it where only you can read it. A table on AWS is backed up by AWS (point-in-time recovery).";
+The copy shows the data at one moment, and the server keeps running. It contains everything except the session cookie
+key. Keep it where only you can read it. AWS backs up a table on AWS (point-in-time recovery).";
 
-/// Where the copy goes.
+/// Options of `backup`.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub struct Backup {
@@ -269,14 +271,14 @@ Examples:
   holdfast restore monday.holdfast --data-dir restored
   holdfast --data-dir restored
 
-The whole backup is checked before it counts. Everybody signs in once more, for the key of session cookies is new; API tokens
-go on.";
+The whole backup is checked before it is used. Everyone must sign in again, because the session cookie key is new. API
+tokens stay valid.";
 
-/// What to restore.
+/// Options of `restore`.
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLES)]
 pub struct Restore {
-    /// File that holdfast backup has written
+    /// File written by holdfast backup
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Local data
@@ -284,23 +286,23 @@ pub struct Restore {
     pub data: DataOptions,
 }
 
-/// What to upgrade.
+/// Options of `upgrade`.
 #[derive(Debug, Args)]
 #[command(after_help = UPGRADE_EXAMPLES)]
 pub struct Upgrade {
-    /// Where the items are
+    /// Table with the items
     #[command(flatten)]
     pub table: TableOptions,
-    /// Say that no earlier version runs any more, so that the present form of items is written from now on
+    /// Confirm that no earlier version runs any more, so that all new items use the current schema
     #[arg(long)]
     pub finish: bool,
 }
 
-/// What to count anew.
+/// Options of `recount`.
 #[derive(Debug, Args)]
 #[command(after_help = RECOUNT_EXAMPLES)]
 pub struct Recount {
-    /// Where the leads and orders are
+    /// Table with the leads and orders
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -310,23 +312,24 @@ Examples:
   holdfast recount
   holdfast recount --table desk --region us-east-1
 
-It reads all leads and orders, page by page, and corrects the counts of leads by status, stock and state. Everybody can go on
-working: what changes in the meantime is counted as well. Days keep what was counted of them and get what was missed. Run it
-after a table was restored to an earlier time, or when counts look wrong. Cut off, it is started again.";
+Reads all leads and orders page by page, and corrects the counts of leads by status, stock and state. Everyone can keep
+working: changes during the recount are counted too. Daily counts keep what they have and gain what was missed. Run it
+after you restore a table to an earlier time, or when counts look wrong. If it is interrupted, run it again.";
 
 const UPGRADE_EXAMPLES: &str = "\
 Examples:
   holdfast upgrade
   holdfast upgrade --table desk --region us-east-1
 
-A new version of Holdfast reads what the version before it wrote, so this may run at any time after a deployment, and must
-have run before the next version with another form of items is deployed. It reads the whole table and writes what is of an
-older form, each item only as long as nobody changes it meanwhile. Cut off, it is started again.";
+A new version of Holdfast reads the items of the version before it. So you can run this at any time after a deployment,
+and you must run it before you deploy the next version with another schema. It reads the whole table and rewrites items
+that use an older schema, unless they change at the same time. If it is interrupted, run it again.";
 
-/// What to check of raffles.
+/// A raffle command.
 #[derive(Debug, Subcommand)]
 pub enum RaffleCommand {
-    /// Check the proof of a draw: that its seed is the one committed to, and that seed and sold tickets give its winner
+    /// Verify the proof of a draw: that the seed matches the commitment, and that the seed and the sold tickets give
+    /// the winner
     Verify(VerifyProof),
 }
 
@@ -335,15 +338,15 @@ Examples:
   holdfast raffle verify raffle.json
   curl -s https://desk.example/api/raffles/$ID/proof -H \"Authorization: Bearer $TOKEN\" | holdfast raffle verify -
 
-Nothing but the file is read: no table, no data directory, no network. The exit code is 0 if the proof holds, and 1 if it
-does not or cannot be checked. Compare the commitment that is printed with the one that the raffle's page showed before the
-draw; that is what no file can prove.";
+Only the file is read: no table, no data directory, no network. The exit code is 0 if the proof holds, and 1 if it does
+not or cannot be checked. Compare the printed commitment with the one that the raffle's page showed before the draw: no
+file can prove that.";
 
-/// The proof to check.
+/// Options of `raffle verify`.
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY_EXAMPLES)]
 pub struct VerifyProof {
-    /// File with the proof, as the raffle's page and GET /api/raffles/ID/proof give it; - for standard input
+    /// File with the proof, from the raffle's page or GET /api/raffles/ID/proof; - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
@@ -351,9 +354,9 @@ pub struct VerifyProof {
 /// What to export.
 #[derive(Debug, Subcommand)]
 pub enum ExportCommand {
-    /// Export fulfilled orders as CSV, one row for each lead; times are New York's, with their offset
+    /// Export fulfilled orders as CSV, one row per lead; times are in New York time with their offset
     Orders(ExportOrders),
-    /// Export the sold tickets of a raffle as CSV, one row for each; times are New York's, with their offset
+    /// Export a raffle's sold tickets as CSV, one row per ticket; times are in New York time with their offset
     Tickets(ExportTickets),
 }
 
@@ -363,20 +366,20 @@ Examples:
   holdfast export orders --from 2026-03-01 --to 2026-03-31 --output march.csv
   holdfast export orders --table desk --region us-east-1";
 
-/// Which orders to export.
+/// Options of `export orders`.
 #[derive(Debug, Args)]
 #[command(after_help = EXPORT_EXAMPLES)]
 pub struct ExportOrders {
-    /// First day of fulfilment in New York, for example 2026-03-01
+    /// First day of fulfillment in New York, for example 2026-03-01
     #[arg(long, value_name = "DAY", value_parser = period::day)]
     pub from: Option<Date>,
-    /// Last day of fulfilment in New York
+    /// Last day of fulfillment in New York
     #[arg(long, value_name = "DAY", value_parser = period::day)]
     pub to: Option<Date>,
-    /// New file to write; standard output unless given
+    /// New file to write; standard output if omitted
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where the orders are
+    /// Table with the orders
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -386,17 +389,17 @@ Examples:
   holdfast export tickets 019f0000-0000-7000-8000-000000000000 > tickets.csv
   holdfast export tickets 019f0000-0000-7000-8000-000000000000 --output tickets.csv";
 
-/// Which tickets to export.
+/// Options of `export tickets`.
 #[derive(Debug, Args)]
 #[command(after_help = TICKETS_EXAMPLES)]
 pub struct ExportTickets {
-    /// Id of the raffle, as the address of its page ends
+    /// Id of the raffle, from the end of its page's address
     #[arg(value_name = "RAFFLE_ID")]
     pub raffle: RaffleId,
-    /// New file to write; standard output unless given
+    /// New file to write; standard output if omitted
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where the tickets are
+    /// Table with the tickets
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -408,17 +411,17 @@ Examples:
   holdfast run < commands.txt
   holdfast run 'get_orders status=open' --table desk --region us-east-1
 
-One command a line. All lines are read before the first one runs; if any is wrong, none runs. A line that fails stops no
-other, and the exit code is then 1.";
+One command per line. All lines are parsed before the first one runs; if any is invalid, none runs. A failed line does
+not stop the others, and the exit code is then 1.";
 
-/// The commands to run.
+/// Options of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunCommands {
-    /// Commands, one a line; from standard input unless given
+    /// Commands, one per line; read from standard input if omitted
     #[arg(value_name = "COMMANDS")]
     pub commands: Option<String>,
-    /// Where they are run
+    /// Table to run them on
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -426,8 +429,8 @@ pub struct RunCommands {
 /// What to import.
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
-    /// Import leads from a CSV file with a header row; columns are known by their headers, and a row whose e-mail
-    /// address a lead already has is skipped, so the same file twice does no harm
+    /// Import leads from a CSV file with a header row; columns are matched by their headers, and rows whose email
+    /// address belongs to an existing lead are skipped, so importing the same file twice does no harm
     Leads(ImportLeads),
 }
 
@@ -437,27 +440,27 @@ Examples:
   holdfast import leads contacts.csv --rejected corrections.csv
   holdfast import leads contacts.csv --table desk --region us-east-1
 
-The exit code is 1 if no row became a lead, unless all of them are leads already.";
+The exit code is 1 if no row became a lead, unless all rows are leads already.";
 
-/// The file to import.
+/// Options of `import leads`.
 #[derive(Debug, Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
 pub struct ImportLeads {
-    /// CSV file: commas, semicolons or tabs; UTF-8 or Windows-1252
+    /// CSV file, separated by commas, semicolons or tabs, in UTF-8 or Windows-1252
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// New file for the rows that cannot be imported, with the reasons
+    /// New file for the rejected rows, with the reasons
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
-    /// Where the leads go
+    /// Table to import the leads into
     #[command(flatten)]
     pub table: TableOptions,
 }
 
-/// What to do with accounts.
+/// An account command.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
-    /// Add an account; without a password, print a link that signs its person in, once
+    /// Add an account; without a password, print a link that signs the person in once
     Add(AddAccount),
 }
 
@@ -467,37 +470,37 @@ Examples:
   holdfast account add ann@example.com --name 'Ann Lee' --role agent --password-stdin < password.txt
   holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table desk --region us-east-1";
 
-/// The account to add.
+/// Options of `account add`.
 #[derive(Debug, Args)]
 #[command(after_help = ACCOUNT_EXAMPLES)]
 pub struct AddAccount {
-    /// E-mail address that the person signs in with
+    /// Email address that the person signs in with
     pub email: Email,
     /// Name of the person
     #[arg(long)]
     pub name: Name,
-    /// What the person may do: administrator, agent or participant
+    /// Role of the person: administrator, agent or participant
     #[arg(long)]
     pub role: Role,
-    /// Take the password from the first line of standard input
+    /// Read the password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,
-    /// Where the account goes
+    /// Table to add the account to
     #[command(flatten)]
     pub table: TableOptions,
 }
 
-/// Which table a command works on: the local one unless a table on AWS is named.
+/// The table that a command works on: the local one unless a table on AWS is named.
 #[derive(Debug, Args)]
 pub struct TableOptions {
     /// Local data
     #[command(flatten)]
     pub data: DataOptions,
-    /// Table on AWS to work on, instead of the local data; credentials come from the
-    /// environment, an AWS profile with keys or a role, or the role of the machine
+    /// Table on AWS to use instead of the local data; credentials come from the environment, an AWS profile with keys
+    /// or a role, or the machine's role
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
-    /// Region of the table on AWS; from the environment or the AWS profile unless given
+    /// Region of the table on AWS; from the environment or the AWS profile if omitted
     #[arg(long, requires = "table")]
     pub region: Option<String>,
 }
@@ -511,44 +514,44 @@ fn address(text: &str) -> Result<SocketAddr, Invalid> {
     text.parse().map_err(|_| Invalid::new("Give an IP address and a port, for example 0.0.0.0:3000."))
 }
 
-/// How to serve.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Table on AWS to serve, instead of the local data; the rest is told by the environment, as README's table
-    /// of variables says, and credentials come from the ordinary chain of AWS
+    /// Table on AWS to serve instead of the local data; the environment variables listed in the README configure the
+    /// rest, and credentials come from the standard AWS credential chain
     #[arg(long, env = "HOLDFAST_TABLE", value_name = "NAME")]
     pub table: Option<String>,
-    /// Region of the table on AWS; from the environment or the AWS profile unless given
+    /// Region of the table on AWS; from the environment or the AWS profile if omitted
     #[arg(long, requires = "table")]
     pub region: Option<String>,
-    /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port unless given
+    /// Address and port to serve a table on AWS on, for example 0.0.0.0:3000; 127.0.0.1 and --port if omitted
     #[arg(long, env = "HOLDFAST_LISTEN", requires = "table", value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
-    /// Make the table on AWS first if it is not there, with its indexes, stream, backups and deletion protection
+    /// Create the table on AWS if it does not exist, with its indexes, stream, backups and deletion protection
     #[arg(long, requires = "table")]
     pub create_table: bool,
-    /// Neither read the table's stream nor sweep: something else does both, such as the functions on Lambda
+    /// Do not read the table's stream and do not sweep, because something else does, such as the Lambda functions
     #[arg(long, env = "HOLDFAST_NO_WORKERS", requires = "table")]
     pub no_workers: bool,
-    /// Port of 127.0.0.1 to serve on; 0 takes any that is free
+    /// Port on 127.0.0.1 to serve on; 0 picks any free port
     #[arg(long, env = "HOLDFAST_PORT", default_value_t = 3000, value_parser = port)]
     pub port: u16,
-    /// Further name under which local data is served, beside 127.0.0.1, localhost and [::1], as often as needed; a
-    /// table on AWS is served under these names alone, so it needs at least one
+    /// Additional host name for local data, besides 127.0.0.1, localhost and [::1]; can be repeated. A table on AWS
+    /// is served under these names only, so it needs at least one
     #[arg(long = "host", env = "HOLDFAST_HOSTS", value_delimiter = ',', value_name = "NAME")]
     pub hosts: Vec<String>,
-    /// How many reverse proxies stand before the server and append to X-Forwarded-For, 0 to 10: attempts to sign in are
-    /// limited by the address that the outermost of them appended
+    /// Number of reverse proxies in front of the server that append to X-Forwarded-For, 0 to 10; sign-in attempts are
+    /// limited by the address that the outermost proxy appended
     #[arg(long, env = "HOLDFAST_TRUSTED_PROXIES", default_value = "0", value_name = "NUMBER")]
     pub trusted_proxies: TrustedProxies,
-    /// Who may make an account of their own, as a participant: anyone, nobody, or who knows the invitation code
+    /// Who may sign up as a participant: anyone, nobody, or people with the invitation code
     #[arg(long, env = "HOLDFAST_SIGN_UP", default_value = "open", value_parser = SignUp::MODES, value_name = "WHO")]
     pub sign_up: String,
-    /// Invitation code, with --sign-up invitation: 8 to 100 visible characters, best a random one, and best in the
-    /// variable, for others on this computer may see the words of a command
+    /// Invitation code for --sign-up invitation: 8 to 100 visible characters, preferably random; prefer the variable,
+    /// because other users of this computer can see command-line arguments
     #[arg(long, env = "HOLDFAST_INVITATION_CODE", hide_env_values = true, value_name = "CODE")]
     pub invitation_code: Option<Unchecked>,
-    /// What clients may take
+    /// Limits for clients
     #[command(flatten)]
     pub limits: LimitOptions,
     /// Local data
@@ -556,49 +559,49 @@ pub struct ServeOptions {
     pub data: DataOptions,
 }
 
-/// What clients may take of the server.
+/// Limits for clients of the server.
 #[derive(Debug, Clone, Args)]
 pub struct LimitOptions {
-    /// Most requests that run at once, from 1 to 100000; a further one is answered 503 at once; 64 for each processor
-    /// unless given
+    /// Maximum number of concurrent requests, from 1 to 100000; further requests get 503 immediately; 64 per
+    /// processor if omitted
     #[arg(long, env = "HOLDFAST_MAX_REQUESTS", value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
     pub max_requests: Option<u32>,
-    /// Most open connections, from 1 to 1000000; a new one takes the place of the one that waits longest for its client;
-    /// 4096 unless given, and never more than the system lets this process open
+    /// Maximum number of open connections, from 1 to 1000000; a new connection replaces the one that has waited
+    /// longest for its client; 4096 if omitted, and never more than the system allows
     #[arg(long, env = "HOLDFAST_MAX_CONNECTIONS", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: Option<u32>,
-    /// Seconds for the headers of a request, from its first byte
+    /// Seconds to receive the headers of a request, from its first byte
     #[arg(long, env = "HOLDFAST_HEADER_TIMEOUT", default_value_t = 10, value_name = "SECONDS", value_parser = seconds(), hide = true)]
     pub header_timeout: u16,
-    /// Seconds between two pieces of a request's body, and of an answer as the client reads it
+    /// Seconds between two pieces of a request body, or between two reads of a response by the client
     #[arg(long, env = "HOLDFAST_BODY_TIMEOUT", default_value_t = 15, value_name = "SECONDS", value_parser = seconds(), hide = true)]
     pub body_timeout: u16,
-    /// Seconds from an answer to the next request on its connection
+    /// Seconds between a response and the next request on the same connection
     #[arg(long, env = "HOLDFAST_IDLE_TIMEOUT", default_value_t = 75, value_name = "SECONDS", value_parser = seconds(), hide = true)]
     pub idle_timeout: u16,
-    /// Seconds from the headers of a request to its answer
+    /// Seconds from the headers of a request to its response
     #[arg(long, env = "HOLDFAST_REQUEST_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = seconds(), hide = true)]
     pub request_timeout: u16,
 }
 
-/// A time limit: a second to an hour.
+/// Parses a time limit from one second to one hour.
 fn seconds() -> RangedI64ValueParser<u16> {
     value_parser!(u16).range(1..=3_600)
 }
 
 impl ServeOptions {
-    /// Where a table on AWS is served.
+    /// Returns the address to serve a table on AWS on.
     #[cfg(feature = "aws")]
     pub fn address(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }
 
-    /// The invitation code. One that is set to nothing counts as not set.
+    /// Returns the invitation code. An empty one counts as missing.
     pub fn code(&self) -> Option<&str> {
         self.invitation_code.as_ref().map(|code| code.0.as_str()).filter(|code| !code.is_empty())
     }
 
-    /// Whether people may make accounts of their own.
+    /// Returns the sign-up policy.
     ///
     /// # Errors
     /// [`Failure::SignUp`].
@@ -611,7 +614,7 @@ impl ServeOptions {
     }
 }
 
-/// A secret as it was given. It is checked later: a value that clap refuses is shown in its message.
+/// A secret as given. It is checked later, because clap shows a value that it refuses in its message.
 #[derive(Clone)]
 pub struct Unchecked(String);
 
@@ -627,10 +630,10 @@ impl fmt::Debug for Unchecked {
     }
 }
 
-/// Where local data is.
+/// The location of local data.
 #[derive(Debug, Clone, Args)]
 pub struct DataOptions {
-    /// Directory of the local data; made by what writes to it, if it is not there
+    /// Directory of the local data; created when a command writes to it
     #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = ".holdfast", value_name = "DIR")]
     pub data_dir: PathBuf,
 }
@@ -646,7 +649,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_refused_in_plain_words() {
+    fn an_invalid_value_gets_a_plain_message() {
         for (words, right) in [
             (&["holdfast", "--port", "x"][..], "A port is a whole number"),
             (&["holdfast", "--port", "65536"], "A port is a whole number"),
@@ -663,7 +666,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_command_it_serves_as_with_serve() {
+    fn a_missing_command_means_serve() {
         for line in [&["holdfast", "--port", "8080"][..], &["holdfast", "serve", "--port", "8080"][..]] {
             let parsed = Cli::try_parse_from(line);
             let port = parsed.ok().and_then(|cli| match cli.command {
@@ -681,7 +684,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_sign_up_is_said_by_two_flags() {
+    fn two_flags_set_the_sign_up_policy() {
         assert!(matches!(sign_up(&[]), Ok(SignUp::Open)));
         assert!(matches!(sign_up(&["--sign-up", "off"]), Ok(SignUp::Off)));
         let invited = sign_up(&["--sign-up", "invitation", "--invitation-code", "k7-Wm2!xQ"]);
@@ -689,15 +692,15 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_sign_up_that_do_not_fit_are_named_without_the_code() {
+    fn invalid_sign_up_flags_are_named_without_the_code() {
         for (words, fault) in [
             (&["--sign-up", "closed"][..], "--sign-up"),
             (&["--sign-up", "invitation"], "--invitation-code is missing"),
             (&["--sign-up", "invitation", "--invitation-code", "k7-Wm"], "is no invitation code"),
             (&["--invitation-code", "k7-Wm2!xQ"], "--invitation-code is of no use"),
         ] {
-            let said = sign_up(words).err().unwrap_or_default();
-            assert!(said.contains(fault) && !said.contains("k7-Wm"), "{words:?}: {said}");
+            let message = sign_up(words).err().unwrap_or_default();
+            assert!(message.contains(fault) && !message.contains("k7-Wm"), "{words:?}: {message}");
         }
     }
 

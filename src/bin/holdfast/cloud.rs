@@ -1,8 +1,8 @@
-//! `holdfast serve --table`: the same application over a table on AWS, for those who run containers or machines of their
-//! own instead of Lambda.
+//! `holdfast serve --table`: the same application over a table on AWS, for people who run containers or machines
+//! instead of Lambda.
 //!
-//! It is told by its environment what the functions are told, beside the flags. Several may serve one table, also beside
-//! the functions: what works beside the server keeps in the table how far it has come.
+//! Besides the flags, it reads the same environment variables as the Lambda functions. Several servers can serve one
+//! table, also together with the functions: the background workers keep their checkpoints in the table.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
-use holdfast::hosts::config::{Config, Told};
+use holdfast::hosts::config::{Config, Configured};
 use holdfast::hosts::process::StartError;
 use holdfast::hosts::{aws, process, table};
 use holdfast::store::line::Line;
@@ -19,7 +19,7 @@ use holdfast::web::request::BasePath;
 use tokio::net::TcpListener;
 
 use crate::cli::{ServeOptions, TableOptions};
-use crate::console::say;
+use crate::console::print;
 use crate::failure::Failure;
 use crate::hosts::Hosts;
 use crate::http_server::Limits;
@@ -28,30 +28,29 @@ use crate::signals::Signals;
 use crate::table::no_cookies;
 use crate::workers::Workers;
 
-/// Serves the table until a signal asks to end.
+/// Serves the table until a signal asks the process to stop.
 ///
 /// # Errors
-/// Any [`Failure`] of starting, or of the listening socket.
+/// Any [`Failure`] to start, or of the listening socket.
 pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     let start = Instant::now();
-    let told = |variable: &str| match variable {
+    let lookup = |variable: &str| match variable {
         "HOLDFAST_TABLE" => Some(name.to_owned()),
         "HOLDFAST_SIGN_UP" => Some(options.sign_up.clone()),
         "HOLDFAST_INVITATION_CODE" => options.code().map(str::to_owned),
         other => std::env::var(other).ok(),
     };
-    let config = Config::from_lookup(told).map_err(StartError::Config)?;
-    let hosts =
-        Hosts::alone(&options.hosts, format!("{}/health", config.base_path)).ok_or(Failure::NoHost)?;
+    let config = Config::from_lookup(lookup).map_err(StartError::Config)?;
+    let hosts = Hosts::only(&options.hosts, format!("{}/health", config.base_path)).ok_or(Failure::NoHost)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let listener = listen(options.address()).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
-    let sdk = aws::ordinary(options.region.clone()).await.map_err(StartError::Client)?;
+    let sdk = aws::sdk_config(options.region.clone()).await.map_err(StartError::Client)?;
     if options.create_table {
         table::create(&sdk, config.dynamodb_endpoint.as_deref(), name).await?;
     }
     let app = App { trusted_proxies: options.trusted_proxies, ..aws::app_over(&config, &sdk).await? };
-    say(&format!("Holdfast is at http://{address}{}", config.base_path));
+    print(&format!("Holdfast is at http://{address}{}", config.base_path));
     tracing::info!(%address, table = name, milliseconds = start.elapsed().as_millis(), "ready");
     let workers = (!options.no_workers)
         .then(|| Workers::of_table(&app, aws::streams(&sdk, config.dynamodb_endpoint.as_deref())));
@@ -66,7 +65,7 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     served
 }
 
-/// The application for commands on the table that the options name.
+/// Opens the application for commands on the table that the options name.
 ///
 /// # Errors
 /// [`Failure::Client`].
@@ -76,15 +75,15 @@ pub async fn open(options: &TableOptions, table: &str) -> Result<App, Failure> {
     Ok(process::app(line, table, no_cookies(), SignUp::Off))
 }
 
-/// The keys of cookies that the environment gives, read from Secrets Manager if they are there.
+/// Returns the cookie keys that the environment configures, read from Secrets Manager if they are stored there.
 ///
 /// # Errors
 /// [`Failure::Start`].
-pub async fn cookie_keys(told: &Told<KeyRing>) -> Result<CookieKeys, Failure> {
-    Ok(aws::cookie_keys(told).await?)
+pub async fn cookie_keys(keys: &Configured<KeyRing>) -> Result<CookieKeys, Failure> {
+    Ok(aws::cookie_keys(keys).await?)
 }
 
-/// The application where it is shown under a path: what stands before our own paths is taken off, and links get it back.
+/// Mounts the application under its base path. Routes see paths without the base path, and links include it.
 fn router(app: App, base_path: &str) -> Router {
     let (router, _) = build_router(app);
     if base_path.is_empty() {

@@ -1,5 +1,5 @@
-//! What a command reads and writes: the terminal and files of this process, or those of another process that had the
-//! server run it.
+//! A command's input and output: the terminal and files of this process, or of another process whose command the
+//! server runs.
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -15,56 +15,56 @@ use crate::data::sync_name;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
-/// How far a command has come.
+/// The progress of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Progress {
     /// How much is done.
     pub done: u64,
-    /// Of how much; 0 where that is not known.
+    /// The total; 0 if it is unknown.
     pub of: u64,
-    /// What became of it, in words.
+    /// The progress as text.
     pub words: String,
 }
 
-/// The surroundings of a command.
+/// The input and output of a command.
 pub trait Console {
     /// Writes to standard output.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     fn write(&self, bytes: &[u8]) -> io::Result<()>;
 
     /// Writes a line to standard error.
     fn note(&self, line: &str);
 
-    /// Shows how far the command has come: on one line of a terminal, elsewhere a line every ten seconds.
+    /// Shows progress: on one line of a terminal, otherwise as a line every ten seconds.
     fn progress(&self, progress: &Progress);
 
-    /// Takes away what [`progress`](Self::progress) shows.
+    /// Clears what [`progress`](Self::progress) shows.
     fn end_progress(&self);
 
-    /// Opens a file to be read.
+    /// Opens a file for reading.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>>;
 
-    /// Makes a new file. One that is there is not written over.
+    /// Creates a new file. Never overwrites an existing one.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
 
-    /// The same for a file that only its owner may read. It is on disk once it is flushed.
+    /// Creates a new file that only its owner can read. The file is on disk once it is flushed.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
 
-    /// Standard input.
+    /// Returns standard input.
     fn input(&self) -> Box<dyn Read + '_>;
 
-    /// From now on, the signals that ask the command to end come here instead of ending it.
+    /// Sends the signals that ask the command to stop to the returned channel, instead of ending the process.
     ///
     /// # Errors
     /// [`Failure::Runtime`].
@@ -73,27 +73,27 @@ pub trait Console {
 
 impl dyn Console + '_ {
     /// Writes a line to standard output. A closed pipe does not stop the command.
-    pub fn say(&self, line: &str) {
+    pub fn print(&self, line: &str) {
         let _ = self.write(format!("{line}\n").as_bytes());
     }
 }
 
 /// Writes a line to this process's standard output.
-pub fn say(line: &str) {
+pub fn print(line: &str) {
     let terminal: &dyn Console = &Terminal::new();
-    terminal.say(line);
+    terminal.print(line);
 }
 
-/// The signals that ask a command to end, by their names.
+/// The signals that ask a command to stop, by name.
 pub struct Interrupts(mpsc::UnboundedReceiver<String>);
 
 impl Interrupts {
-    /// The signals that come out of this channel.
+    /// Creates it from a channel of signal names.
     pub fn from(channel: mpsc::UnboundedReceiver<String>) -> Self {
         Self(channel)
     }
 
-    /// Waits for the next.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> String {
         match self.0.recv().await {
             Some(name) => name,
@@ -103,8 +103,8 @@ impl Interrupts {
     }
 }
 
-/// Time between two lines of progress if standard error is not a terminal.
-const LINES: Duration = Duration::from_secs(10);
+/// The time between two progress lines if standard error is not a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The terminal and files of this process.
 pub struct Terminal {
@@ -118,26 +118,26 @@ enum Shown {
 }
 
 impl Terminal {
-    /// This process's own.
+    /// Creates the terminal of this process.
     pub fn new() -> Self {
         Self { shown: RefCell::new(Shown::Nothing) }
     }
 }
 
-/// A bar, or a line with a spinner where the end is not known.
+/// Creates a progress bar, or a spinner if the total is unknown.
 fn bar(of: u64) -> ProgressBar {
     let (bar, template) = match of {
         0 => (ProgressBar::new_spinner(), "{spinner} {msg}"),
         of => (ProgressBar::new(of), "{wide_bar} {percent}%  {msg}  {eta} left"),
     };
-    // A template that is not understood would leave the plain bar.
+    // An invalid template leaves the default bar.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar
 }
 
-/// A new file that is on disk, and has its name, once it is flushed. If it never is, nothing is left of it.
+/// A new file that gets its name, and is on disk, once it is flushed. Without a flush, nothing is left of it.
 struct Synced {
     file: File,
     part: PathBuf,
@@ -167,10 +167,10 @@ impl Write for Synced {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        // Unlike a new name, a second one overwrites nothing.
+        // Unlike a rename, a hard link never overwrites a file.
         match std::fs::hard_link(&self.part, &self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                // Some file systems have no second names.
+                // Some file systems do not support hard links.
                 std::fs::rename(&self.part, &self.path)
             }
             linked => linked,
@@ -181,7 +181,7 @@ impl Write for Synced {
 
 impl Drop for Synced {
     fn drop(&mut self) {
-        // After a rename there is none.
+        // After a rename the file no longer exists.
         let _ = std::fs::remove_file(&self.part);
     }
 }
@@ -214,7 +214,7 @@ impl Console for Terminal {
                 bar.set_message(words.clone());
                 bar.tick();
             }
-            Shown::Lines(last) if last.elapsed() < LINES => {}
+            Shown::Lines(last) if last.elapsed() < LINE_INTERVAL => {}
             Shown::Lines(last) => {
                 *last = Instant::now();
                 match done.saturating_mul(100).checked_div(*of) {

@@ -1,4 +1,4 @@
-//! `holdfast consume`: messages of a Kafka topic into movements, until a signal asks to end.
+//! `holdfast consume`: applies the messages of a Kafka topic to stock until a signal asks it to stop.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::console::{Console, Interrupts, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// Between two looks at how it goes.
-const LOOKS: Duration = Duration::from_millis(500);
+/// The time between two progress updates.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Consumes until the first signal, then finishes what runs; the second one ends at once.
+/// Consumes until the first signal, and then finishes the running work. The second signal stops immediately.
 ///
 /// # Errors
 /// [`Failure::Consume`]; any failure of the table.
@@ -24,30 +24,30 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     let mut signals = console.signals()?;
     let opened = host.open(&options.table).await?;
     let (stop, stopped) = watch::channel(false);
-    let (tally, told) = watch::channel(Tally::default());
+    let (counts, receiver) = watch::channel(Tally::default());
     let kafka = options.kafka();
     let consumed = {
-        let consuming = kafka::consume(&opened.app, &kafka, stopped, tally);
+        let consuming = kafka::consume(&opened.app, &kafka, stopped, counts);
         let consuming = until_a_signal(consuming, &mut signals, &stop, console);
         tokio::select! {
             consumed = consuming => consumed,
-            () = show(told, console) => Err(Failure::EndedAtOnce),
+            () = show(receiver, console) => Err(Failure::EndedAtOnce),
         }
     };
     console.end_progress();
     opened.close().await;
     let Tally { applied, duplicates, parked, ignored, .. } = consumed??;
-    console.say(&format!("Finished {} messages.", applied + duplicates + parked));
-    console.say(&format!("  {applied:>7} applied"));
-    console.say(&format!("  {duplicates:>7} known from before"));
-    console.say(&format!("  {parked:>7} parked"));
+    console.print(&format!("Finished {} messages.", applied + duplicates + parked));
+    console.print(&format!("  {applied:>7} applied"));
+    console.print(&format!("  {duplicates:>7} known from before"));
+    console.print(&format!("  {parked:>7} parked"));
     if ignored > 0 {
-        console.say(&format!("  {ignored:>7} fields of other names were ignored"));
+        console.print(&format!("  {ignored:>7} fields of other names were ignored"));
     }
     Ok(())
 }
 
-/// The end of the consumer, which the first signal asks for.
+/// Runs the consumer to its end. The first signal asks it to stop.
 async fn until_a_signal<T>(
     consuming: impl Future<Output = T>,
     signals: &mut Interrupts,
@@ -59,7 +59,7 @@ async fn until_a_signal<T>(
         ended = &mut consuming => return Ok(ended),
         signal = signals.next() => signal,
     };
-    console.note(&format!("{signal}: finishing what runs; once more ends at once"));
+    console.note(&format!("{signal}: finishing running work; repeat to stop immediately"));
     let _ = stop.send(true);
     tokio::select! {
         ended = consuming => Ok(ended),
@@ -67,22 +67,22 @@ async fn until_a_signal<T>(
     }
 }
 
-/// Shows how it goes, for ever.
-async fn show(told: watch::Receiver<Tally>, console: &dyn Console) {
-    let (mut before, mut looked) = (Tally::default(), Instant::now());
+/// Shows progress forever.
+async fn show(receiver: watch::Receiver<Tally>, console: &dyn Console) {
+    let (mut before, mut updated) = (Tally::default(), Instant::now());
     loop {
-        sleep(LOOKS).await;
-        let now = *told.borrow();
-        let seconds = looked.elapsed().as_secs_f64().max(0.001);
+        sleep(PROGRESS_INTERVAL).await;
+        let now = *receiver.borrow();
+        let seconds = updated.elapsed().as_secs_f64().max(0.001);
         let finished = u32::try_from(now.finished() - before.finished()).unwrap_or(u32::MAX);
         let words = line(&now, f64::from(finished) / seconds);
         console.progress(&Progress { done: 0, of: 0, words });
-        (before, looked) = (now, Instant::now());
+        (before, updated) = (now, Instant::now());
     }
 }
 
-fn line(tally: &Tally, rate: f64) -> String {
-    let Tally { applied, duplicates, parked, ignored, again, partitions, lag } = tally;
+fn line(counts: &Tally, rate: f64) -> String {
+    let Tally { applied, duplicates, parked, ignored, again, partitions, lag } = counts;
     let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
     let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };

@@ -1,4 +1,4 @@
-//! The data directory: the engine's file, the key of session cookies, and the lock. Readable by its owner alone.
+//! The data directory: the engine's file, the session cookie key, and the lock. Only its owner can read it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,52 +12,51 @@ use holdfast::base::rng::Rng;
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, Locked};
 
-/// How the names of copies begin.
-const COPY: &str = ".holdfast-copy-";
-/// Enough for what SQLite keeps beside an open file, and for the lock.
-const SPARE_ROOM: usize = 256 * 1024;
+/// The prefix of the names of copies.
+const COPY_PREFIX: &str = ".holdfast-copy-";
+/// Enough for the files that SQLite keeps next to an open file, and for the lock.
+const RESERVED_BYTES: usize = 256 * 1024;
 
 /// A data directory.
 #[derive(Debug, Clone)]
 pub struct DataDirectory(PathBuf);
 
 impl DataDirectory {
-    /// The directory, which need not be there yet.
+    /// Returns the directory at this path. It need not exist yet.
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The engine's file.
+    /// Returns the path of the engine's file.
     pub fn database(&self) -> PathBuf {
         self.0.join("holdfast.store")
     }
 
-    /// The file of the engine that Holdfast had before.
+    /// Returns the path of the file of the engine that earlier versions used.
     pub fn former_database(&self) -> PathBuf {
         self.0.join("holdfast.db")
     }
 
-    /// Whatever holds data or keys in it.
+    /// Returns the paths of all files that contain data or keys.
     pub fn files(&self) -> [PathBuf; 4] {
         [self.database(), self.database_log(), self.former_database(), self.cookie_key()]
     }
 
-    /// Whether an engine, this one or the one before, has left data in it.
+    /// Returns whether this engine or the former one has left data in the directory.
     pub fn has_data(&self) -> bool {
         [self.database(), self.database_log(), self.former_database()].iter().any(|file| file.exists())
     }
 
-    /// The log that SQLite keeps beside the engine's file while it is open.
+    /// Returns the path of the log that SQLite keeps next to the engine's file while the file is open.
     pub fn database_log(&self) -> PathBuf {
         self.0.join("holdfast.store-wal")
     }
 
-    /// The token that commands show where they come in over HTTP.
+    /// Returns the path of the token that commands send over HTTP.
     pub fn command_token(&self) -> PathBuf {
         self.0.join("holdfast.token")
     }
@@ -66,52 +65,53 @@ impl DataDirectory {
         self.0.join("cookie.key")
     }
 
-    /// A new name for a copy of the data that is on its way to somewhere else.
+    /// Returns a new path for a temporary copy of the data.
     pub fn copy(&self, rng: &Rng) -> PathBuf {
-        self.0.join(format!("{COPY}{}", rng.uuid()))
+        self.0.join(format!("{COPY_PREFIX}{}", rng.uuid()))
     }
 
-    /// Removes copies that a killed process left behind. The caller holds the lock, so none is being made.
+    /// Removes copies that a killed process left behind. The caller holds the lock, so no copy is in use.
     pub fn remove_copies(&self, _held: &Lock) {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let is_ours = |entry: &fs::DirEntry| {
             let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_prefix(COPY)?.get(..36).map(str::to_owned));
+            let id =
+                name.to_str().and_then(|name| name.strip_prefix(COPY_PREFIX)?.get(..36).map(str::to_owned));
             id.is_some_and(|id| id.parse::<uuid::Uuid>().is_ok())
                 && entry.file_type().is_ok_and(|kind| kind.is_file())
         };
         for entry in entries.filter(is_ours) {
             if let Err(error) = fs::remove_file(entry.path()) {
-                tracing::warn!(%error, "an old copy of the data stays: {}", entry.path().display());
+                tracing::warn!(%error, "cannot remove an old copy of the data: {}", entry.path().display());
             }
         }
     }
 
-    /// Takes room that a start on a full disk gives back: opening the data needs a little.
+    /// Reserves disk space that a later start on a full disk can free: opening the data needs a little.
     ///
     /// # Errors
-    /// What the system said.
-    pub fn keep_spare_room(&self) -> io::Result<()> {
+    /// Returns the system's error.
+    pub fn reserve_space(&self) -> io::Result<()> {
         let path = self.spare();
         if path.exists() {
             return Ok(());
         }
         let mut file = private_file(&path)?;
-        let taken = file.write_all(&[0; SPARE_ROOM]).and_then(|()| file.sync_all());
+        let taken = file.write_all(&[0; RESERVED_BYTES]).and_then(|()| file.sync_all());
         taken.inspect_err(|_| drop(fs::remove_file(&path)))
     }
 
-    /// Does something that needs room; where it fails and there is spare room, again with that.
+    /// Runs some work that needs disk space. If it fails and there is reserved space, frees that and tries again.
     ///
     /// # Errors
-    /// What it failed of at last.
-    pub fn with_spare_room<T, E>(
+    /// Returns the error of the last attempt.
+    pub fn with_reserved_space<T, E>(
         &self,
         mut work: impl FnMut() -> Result<T, E>,
-        may_want_room: impl Fn(&E) -> bool,
+        may_need_space: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
         match work() {
-            Err(error) if may_want_room(&error) && fs::remove_file(self.spare()).is_ok() => work(),
+            Err(error) if may_need_space(&error) && fs::remove_file(self.spare()).is_ok() => work(),
             done => done,
         }
     }
@@ -120,23 +120,23 @@ impl DataDirectory {
         self.0.join("holdfast.spare")
     }
 
-    /// The lock's file.
+    /// Returns the path of the lock file.
     pub fn lock_file(&self) -> PathBuf {
         self.0.join("holdfast.lock")
     }
 
-    /// Who works on it, without touching anything.
+    /// Returns the process that uses the directory, without touching anything.
     pub fn holder(&self) -> Option<Held> {
         Lock::peek(&self.lock_file())
     }
 
-    /// Makes the directory if it is not there, and takes its lock.
+    /// Creates the directory if it does not exist, and takes its lock.
     ///
     /// # Errors
     /// [`Failure::File`].
     pub fn lock(&self) -> Result<Locked, Failure> {
-        make_private_directory(&self.0).map_err(Failure::file("make the data directory", &self.0))?;
-        self.warn_if_others_may_enter();
+        create_private_directory(&self.0).map_err(Failure::file("make the data directory", &self.0))?;
+        self.warn_if_others_have_access();
         let file = self.lock_file();
         Lock::take(&file).map_err(Failure::file("lock", file))
     }
@@ -144,21 +144,21 @@ impl DataDirectory {
     /// Warns if other users can enter the directory. An existing directory keeps its mode; the files in it are private
     /// either way.
     #[cfg(unix)]
-    fn warn_if_others_may_enter(&self) {
+    fn warn_if_others_have_access(&self) {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(&self.0).map(|found| found.permissions().mode() & 0o077).unwrap_or_default();
         if mode != 0 {
             let path = self.0.display();
             tracing::warn!(
-                "others on this computer may enter {path}; keep them out with: chmod 700 '{path}'"
+                "other users of this computer can access {path}; restrict it with: chmod 700 '{path}'"
             );
         }
     }
 
     #[cfg(not(unix))]
-    fn warn_if_others_may_enter(&self) {}
+    fn warn_if_others_have_access(&self) {}
 
-    /// The lock, where nobody else may have it.
+    /// Takes the lock, or fails if another process holds it.
     ///
     /// # Errors
     /// [`Failure::DataHeld`], [`Failure::File`].
@@ -169,12 +169,12 @@ impl DataDirectory {
         }
     }
 
-    /// That somebody else works on it.
+    /// Returns the failure that another process uses the directory.
     pub fn held(&self, held: Held) -> Failure {
         Failure::DataHeld { directory: self.0.clone(), held }
     }
 
-    /// The key of session cookies unless the environment gives one: the one in `cookie.key`, created if it is missing.
+    /// Returns the session cookie keys from `cookie.key`, which is created if it is missing.
     ///
     /// # Errors
     /// [`Failure::File`].
@@ -202,29 +202,29 @@ fn make_key(path: &Path, rng: &Rng) -> io::Result<CookieKey> {
     read_key(path)
 }
 
-/// Writes a file that only its owner may read, in place of one that is there. A crash leaves a whole file or none.
+/// Writes a file that only its owner can read, and replaces an existing one. A crash leaves a complete file or none.
 ///
 /// # Errors
-/// What the system said.
+/// Returns the system's error.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let blocking = path.with_extension("new");
-    // An old file would keep its old rights.
-    match fs::remove_file(&blocking) {
+    let temporary = path.with_extension("new");
+    // An existing file would keep its permissions.
+    match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = private_file(&blocking)?;
+    let mut file = private_file(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&blocking, path)?;
+    fs::rename(&temporary, path)?;
     sync_name(path)
 }
 
-/// Syncs the directory of a file, so that the file's new name survives a power failure. Some file systems cannot do that,
-/// and do not need to.
+/// Syncs the directory of a file, so that the file's new name survives a power failure. Some file systems cannot do
+/// that and do not need to.
 ///
 /// # Errors
-/// What the system said.
+/// Returns the system's error.
 pub fn sync_name(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(directory) = path.parent() {
@@ -249,7 +249,7 @@ fn private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn make_private_directory(path: &Path) -> io::Result<()> {
+fn create_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

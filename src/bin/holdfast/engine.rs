@@ -1,4 +1,4 @@
-//! The embedded engine on the data file, and what keeps it in order.
+//! The embedded engine on the data file, and its maintenance.
 
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,17 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// How often the stream's log is trimmed and items past their time are dropped.
+    /// How often the stream's log is trimmed and expired items are removed.
     const SWEEP: Duration = Duration::from_secs(10);
-    /// The longest wait for others to let go of the file, and the time between two looks at that.
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const LOOKS: Duration = Duration::from_millis(5);
-    /// How many rows of the log, and how many expired items, are removed in one write. While requests write, there is one
-    /// such write a second, and it must keep up with them.
+    /// How long to wait until all other clones of the engine are dropped, and how often to check.
+    const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+    const CLOSE_INTERVAL: Duration = Duration::from_millis(5);
+    /// How many rows of the log, and how many expired items, one write removes. While requests write, there is one
+    /// such write a second, which must keep up with them.
     const REMOVALS: [(Removal, usize); 2] =
         [(engine::Engine::trim_stream, 4_000), (engine::Engine::expire, 250)];
 
-    /// Opens the data file, which is made if it is not there, of what an earlier version has left if there is such.
+    /// Opens the data file. Creates it if it does not exist, from the data of an earlier version if there is any.
     ///
     /// # Errors
     /// [`Failure::Engine`], [`Failure::Former`].
@@ -46,10 +46,10 @@ impl Engine {
                 let clock = Clock::of_system();
                 engine::Engine::open(&directory.database(), move || clock.now())
             };
-            let may_want_room = |error: &OpenError| matches!(error, OpenError::Failed { .. });
-            directory.with_spare_room(open, may_want_room).inspect(|_| {
-                if let Err(error) = directory.keep_spare_room() {
-                    tracing::warn!(%error, "there is no spare room on the disk of the data");
+            let may_need_space = |error: &OpenError| matches!(error, OpenError::Failed { .. });
+            directory.with_reserved_space(open, may_need_space).inspect(|_| {
+                if let Err(error) = directory.reserve_space() {
+                    tracing::warn!(%error, "cannot reserve disk space for the data");
                 }
             })
         });
@@ -59,17 +59,17 @@ impl Engine {
         Ok(Self { engine, maintenance })
     }
 
-    /// The engine itself.
+    /// Returns the engine.
     pub fn engine(&self) -> engine::Engine {
         self.engine.clone()
     }
 
-    /// The line to it.
+    /// Returns a line to the engine.
     pub fn line(&self) -> Line {
         Line::to(self.embedded())
     }
 
-    /// It as the product knows it.
+    /// Returns the engine as `store` uses it.
     pub fn embedded(&self) -> Embedded {
         Embedded::new(self.engine.clone(), process::blocking())
     }
@@ -79,17 +79,17 @@ impl Engine {
         self.maintenance.abort();
         let _ = self.maintenance.await;
         let engine = self.engine;
-        // A cancelled task may still hold a clone, and the next process must be able to open the file.
-        let deadline = Instant::now() + Self::PATIENCE;
+        // A canceled task may still hold a clone, and the next process must be able to open the file.
+        let deadline = Instant::now() + Self::CLOSE_TIMEOUT;
         while engine.clones() > 1 && Instant::now() < deadline {
-            sleep(Self::LOOKS).await;
+            sleep(Self::CLOSE_INTERVAL).await;
         }
-        // The last clone waits for the threads of the file.
+        // Dropping the last clone waits for the file's threads.
         let _ = spawn_blocking(move || drop(engine)).await;
     }
 }
 
-/// Ends what a process that was killed has begun, and drops what is past its time, as DynamoDB does by itself.
+/// Finishes what a killed process has started, and removes expired data, as DynamoDB does by itself.
 async fn maintain(engine: engine::Engine) {
     let building = engine.clone();
     attempt("indexes were not built", move || building.build_indexes().map(|()| 0)).await;
@@ -99,10 +99,10 @@ async fn maintain(engine: engine::Engine) {
         times.tick().await;
         loop {
             let mut more = false;
-            for (remove, at_once) in Engine::REMOVALS {
+            for (remove, limit) in Engine::REMOVALS {
                 let engine = engine.in_background();
-                let some = move || remove(&engine, at_once);
-                more |= attempt("what is past its time was not removed", some).await >= at_once;
+                let work = move || remove(&engine, limit);
+                more |= attempt("expired data was not removed", work).await >= limit;
             }
             if !more {
                 break;
@@ -111,13 +111,13 @@ async fn maintain(engine: engine::Engine) {
     }
 }
 
-/// Does something that may wait for a disk, and says how much it was. What fails is logged, and comes again.
+/// Runs some blocking work and returns its count. Logs a failure and returns 0; the work is repeated later.
 async fn attempt(
     failed: &'static str,
     work: impl FnOnce() -> Result<usize, EngineError> + Send + 'static,
 ) -> usize {
     match spawn_blocking(work).await {
-        Ok(Ok(some)) => some,
+        Ok(Ok(count)) => count,
         Ok(Err(error)) => {
             tracing::warn!(%error, "{failed}");
             0

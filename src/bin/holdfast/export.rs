@@ -1,4 +1,4 @@
-//! `holdfast export`: files for the shell.
+//! `holdfast export`: exports files from the shell.
 
 use std::path::Path;
 
@@ -10,36 +10,36 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// CSV, and where the next part begins.
-type Part = (String, Option<String>);
+/// A page of CSV, and the cursor of the next page.
+type Page = (String, Option<String>);
 
-/// Writes fulfilled orders as CSV, all parts as one file.
+/// Writes fulfilled orders as CSV, all pages to one file.
 ///
 /// # Errors
 /// [`Failure::Days`] if the last day is before the first; any failure of the file or the table.
 pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
-    let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
-        let part = app.orders().export_part(&period, cursor).await?;
-        Ok((part.csv, part.next))
+    let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
+        let page = app.orders().export_part(&period, cursor).await?;
+        Ok((page.csv, page.next))
     };
     let opened = host.open_existing(&options.table).await?;
-    let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
+    let exported = write_all(&opened.app, options.output.as_deref(), page, console).await;
     opened.close().await;
     exported
 }
 
-/// Writes a raffle's sold tickets as CSV, all parts as one file.
+/// Writes a raffle's sold tickets as CSV, all pages to one file.
 ///
 /// # Errors
 /// [`Failure::Raffle`] if there is no such raffle; any failure of the file or the table.
 pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let part = async |app: &App, cursor: Option<&str>| -> Result<Part, Failure> {
-        let part = app.raffles().export_part(options.raffle, cursor).await?;
-        Ok((part.csv, part.next))
+    let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
+        let page = app.raffles().export_page(options.raffle, cursor).await?;
+        Ok((page.csv, page.next))
     };
     let opened = host.open_existing(&options.table).await?;
-    let exported = write_all(&opened.app, options.output.as_deref(), part, console).await;
+    let exported = write_all(&opened.app, options.output.as_deref(), page, console).await;
     opened.close().await;
     exported
 }
@@ -47,11 +47,11 @@ pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Cons
 async fn write_all(
     app: &App,
     output: Option<&Path>,
-    part: impl AsyncFn(&App, Option<&str>) -> Result<Part, Failure>,
+    page: impl AsyncFn(&App, Option<&str>) -> Result<Page, Failure>,
     console: &dyn Console,
 ) -> Result<(), Failure> {
-    // The file is made once there is something to write, so that a mistake leaves none behind.
-    let (mut csv, mut next) = part(app, None).await?;
+    // The file is created once there is something to write, so that a failed export leaves no file behind.
+    let (mut csv, mut next) = page(app, None).await?;
     let mut file = match output {
         Some(path) => Some(console.create(path).map_err(Failure::file("write", path))?),
         None => None,
@@ -63,7 +63,7 @@ async fn write_all(
         };
         written.map_err(Failure::Output)?;
         match next {
-            Some(cursor) => (csv, next) = part(app, Some(&cursor)).await?,
+            Some(cursor) => (csv, next) = page(app, Some(&cursor)).await?,
             None => return Ok(()),
         }
     }

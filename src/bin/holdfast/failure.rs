@@ -1,4 +1,4 @@
-//! Why a command ended without having done its work, in words for the person at the terminal.
+//! Why a command failed, as a message for the person at the terminal.
 
 use std::io;
 #[cfg(feature = "aws")]
@@ -25,20 +25,20 @@ use crate::lock::Held;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The port is somebody else's.
-    #[error("port {port} is in use; choose another with --port, for example --port {}", another(*.port))]
+    /// Another process uses the port.
+    #[error("port {port} is in use; choose another with --port, for example --port {}", another_port(*.port))]
     PortTaken {
         /// The port.
         port: u16,
     },
-    /// The port is that of a server on the same data.
+    /// A server on the same data uses the port.
     #[error(
         "port {port} is in use, by Holdfast on the same data: {held}; open that address, or stop it, or serve other data with --data-dir and --port"
     )]
     Running {
         /// The port.
         port: u16,
-        /// Who holds the data.
+        /// The process that holds the data.
         held: Held,
     },
     /// The port cannot be listened on for another reason.
@@ -46,7 +46,7 @@ pub enum Failure {
     Listen {
         /// The port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// The address cannot be listened on.
@@ -55,104 +55,104 @@ pub enum Failure {
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// A table is served under configured names alone, and there is none.
+    /// A table is served under configured names only, and none is configured.
     #[cfg(feature = "aws")]
     #[error(
-        "no name is configured under which this server is opened; give it with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
+        "no host name is configured for this server; set one with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
     )]
     NoHost,
     /// There is no data to read.
     #[error(
-        "there is no data in {}; name its directory with --data-dir, or make some there: start holdfast, or import",
+        "there is no data in {}; set its directory with --data-dir, or create data: start holdfast or import a file",
         .directory.display()
     )]
     NoData {
         /// The data directory.
         directory: PathBuf,
     },
-    /// Another process works on the data.
+    /// Another process uses the data.
     #[error("the data in {} is in use: {held}; stop it, or choose other data with --data-dir", .directory.display())]
     DataHeld {
         /// The data directory.
         directory: PathBuf,
-        /// Who holds it.
+        /// The process that holds it.
         held: Held,
     },
     /// A file of the data directory cannot be used.
     #[error("cannot {what} {}: {}", .path.display(), system(.cause))]
     File {
-        /// What was tried.
+        /// The operation that failed.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The embedded engine does not run.
+    /// The embedded engine cannot be opened.
     #[error("cannot open the data: {0}")]
     Engine(String),
-    /// There is no backup.
+    /// No backup was written.
     #[error("no backup was written: {0}")]
     Backup(String),
-    /// A backup is restored into an empty directory only.
+    /// A backup can be restored only into an empty directory.
     #[error("{} has data already ({}); restore into another directory with --data-dir", .directory.display(), .file.display())]
     NotEmpty {
         /// The directory.
         directory: PathBuf,
-        /// What is there.
+        /// A file in it.
         file: PathBuf,
     },
-    /// A recount came to no end.
+    /// A recount did not finish.
     #[error("nothing was replaced: {0}")]
     Recount(String),
-    /// Values of the local data are not what was written.
-    #[error("{} are damaged or missing; restore the data from a backup", counted(*.0))]
+    /// Values of the local data are damaged.
+    #[error("{} are damaged or missing; restore the data from a backup", plural(*.0))]
     Damaged(u64),
-    /// The data of the former engine cannot be taken over.
-    #[error("the data of an earlier version in {} cannot be taken over: {cause}; the file is as it was", .path.display())]
+    /// The data of the former engine cannot be imported.
+    #[error("the data of an earlier version in {} cannot be imported: {cause}; the file is unchanged", .path.display())]
     Former {
         /// Its file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         cause: String,
     },
-    /// The server that has the data open does not run a command.
+    /// The server that has the data open did not run a command.
     #[error("the server that has this data open did not finish the command: {} ({at})", system(.cause))]
     Remote {
-        /// Where it takes commands: the path of its socket, or its address.
+        /// The path of its socket, or its address.
         at: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// A second signal asked to end at once.
+    /// A second signal stopped the command immediately.
     #[cfg(feature = "kafka")]
-    #[error("ended at once")]
+    #[error("stopped immediately")]
     EndedAtOnce,
-    /// Serving ended by itself.
+    /// The server stopped by itself.
     #[error("the server stopped: {}", system(.0))]
     Serving(io::Error),
-    /// The process cannot run tasks or hear signals.
-    #[error("the system does not let this process run: {}", system(.0))]
+    /// The process cannot run tasks or receive signals.
+    #[error("cannot start the process: {}", system(.0))]
     Runtime(io::Error),
     /// Standard input cannot be read.
     #[error("cannot read standard input: {}", system(.0))]
     Input(io::Error),
-    /// The flags of sign-up do not fit.
+    /// The sign-up flags are invalid.
     #[error("{0}")]
     SignUp(String),
-    /// What was given as a password is none.
-    #[error("this cannot be a password: {0}")]
+    /// A password is invalid.
+    #[error("invalid password: {0}")]
     Password(Invalid),
-    /// Standard output takes no more.
-    #[error("cannot write to the end: {}", system(.0))]
+    /// Standard output cannot be written.
+    #[error("cannot write all output: {}", system(.0))]
     Output(io::Error),
-    /// The days to export are in no order.
-    #[error("these are not the days to export: {0}")]
+    /// The range of days to export is invalid.
+    #[error("invalid days to export: {0}")]
     Days(Invalid),
-    /// Commands have mistakes in them, and none was run.
+    /// The commands have errors, and none was run.
     #[error("nothing was run: {0}")]
     Commands(String),
     /// Some commands failed.
@@ -163,59 +163,59 @@ pub enum Failure {
         /// How many there were.
         all: usize,
     },
-    /// What was given as the proof of a draw is none.
+    /// A file is not the proof of a draw.
     #[error(
-        "this is no proof of a raffle: {0}; one is the JSON that the raffle's page and GET /api/raffles/ID/proof give"
+        "this is not a raffle proof: {0}; a proof is the JSON from the raffle's page or GET /api/raffles/ID/proof"
     )]
     NoProof(String),
-    /// A proof has nothing to check, or is to be checked in another way.
+    /// A proof is incomplete, or must be checked in another way.
     #[error("this proof cannot be checked: {}", on_one_line(.0))]
     Unchecked(ProofError),
     /// A proof does not hold.
     #[error("this proof does not hold: {0}")]
     Untrue(ProofError),
-    /// A file is not in the format that was said.
+    /// A file does not have the given format.
     #[error("{} was not replayed: {cause}", .path.display())]
     Retail {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         cause: RetailError,
     },
-    /// The first lines of a file are no messages.
+    /// The first lines of a file are not messages.
     #[error(
-        "{} was not replayed, for its first lines are no messages: line {line}: {flaw} A CSV file of a shop is read with --format online-retail",
+        "{} was not replayed, because its first lines are not messages: line {line}: {cause} Use --format online-retail for a shop's CSV file",
         .path.display()
     )]
     NoMessages {
         /// The file.
         path: PathBuf,
-        /// The first of the lines.
+        /// The first of these lines.
         line: u64,
-        /// What is wrong with it.
-        flaw: ParseError,
+        /// The reason.
+        cause: ParseError,
     },
-    /// Files were read, and none of their rows came to anything.
+    /// None of the rows of the files could be applied.
     #[error("nothing was applied: {0}")]
     NothingApplied(&'static str),
-    /// A file was read, and none of its rows became a lead.
+    /// None of the rows of a file became a lead.
     #[error("no lead was created: {0}")]
     NothingCreated(&'static str),
-    /// The table took some messages and not others.
-    #[error("not all messages were finished; the same command again goes on, and nothing counts twice")]
+    /// The table accepted some messages and not others.
+    #[error("not all messages were finished; run the same command again to continue; nothing counts twice")]
     Unfinished,
-    /// Stocks are not what their movements say.
+    /// Some stock differs from the sum of its movements.
     #[error("{0} differences were found")]
     Differences(usize),
     /// This build lacks an optional part.
     #[cfg(any(test, not(all(feature = "aws", feature = "kafka"))))]
     #[error("this build has no {part}; build one that has it: cargo run --features {feature} -- {command} …")]
     NotBuilt {
-        /// What it lacks.
+        /// The missing part.
         part: &'static str,
-        /// The feature of Cargo that brings it.
+        /// The Cargo feature that adds it.
         feature: &'static str,
-        /// The command that was asked for.
+        /// The requested command.
         command: &'static str,
     },
     /// A topic cannot be consumed.
@@ -225,14 +225,14 @@ pub enum Failure {
     /// Products cannot be read.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
-    /// No client of AWS can be made.
+    /// No AWS client can be created.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A table on AWS cannot be made.
+    /// A table on AWS cannot be created.
     #[cfg(feature = "aws")]
     #[error(transparent)]
     CreateTable(#[from] holdfast::hosts::table::CreateTableError),
-    /// The server cannot begin as its environment says.
+    /// The environment is invalid.
     #[error(transparent)]
     Start(#[from] StartError),
     /// A file cannot be imported, or its import failed.
@@ -255,28 +255,28 @@ pub enum Failure {
     Account(#[from] AccountError),
 }
 
-fn counted(values: u64) -> String {
+fn plural(values: u64) -> String {
     if values == 1 { "1 value".to_owned() } else { format!("{values} values") }
 }
 
-/// What the system said, without the number that Rust adds.
+/// Returns the system's error message, without the number that Rust appends.
 pub fn system(cause: &io::Error) -> String {
     let words = cause.to_string();
     words.rsplit_once(" (os error ").map_or(words.as_str(), |(words, _)| words).to_owned()
 }
 
-/// A port worth trying instead.
-fn another(port: u16) -> u16 {
+/// Returns another port to try.
+fn another_port(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(3000)
 }
 
-/// What another's file says in words, without what a terminal would obey.
+/// Returns text from an untrusted file, with control characters replaced, which a terminal could act on.
 pub fn on_one_line(words: &impl ToString) -> String {
     words.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 impl Failure {
-    /// The exit code: 130 for what a signal has ended, as shells have it, and 1.
+    /// Returns the exit code: 130 after a signal, as in shells, and 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
             #[cfg(feature = "kafka")]
@@ -285,7 +285,7 @@ impl Failure {
         }
     }
 
-    /// A file could not be used.
+    /// Returns a function that wraps an error of this file.
     pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::File { what, path, cause }
@@ -297,14 +297,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_said_is_told_without_a_number() {
+    fn a_system_error_is_shown_without_its_number() {
         let failure = Failure::file("read", "a.csv")(io::Error::from_raw_os_error(2));
         let words = failure.to_string();
         assert!(words.starts_with("cannot read a.csv: ") && !words.contains("os error"), "{words}");
     }
 
     #[test]
-    fn a_part_that_was_not_built_is_named_with_the_command_that_builds_it() {
+    fn a_missing_part_names_the_command_that_builds_it() {
         let failure = Failure::NotBuilt { part: "Kafka client", feature: "kafka", command: "consume" };
         assert_eq!(
             failure.to_string(),

@@ -1,7 +1,7 @@
-//! Under which names the server answers.
+//! The host names under which the server answers.
 //!
-//! A page of another origin may have its own name resolved to this computer (DNS rebinding) and would then read the
-//! workspace with the person's cookies. So a request for a name that is not the server's is turned away.
+//! A page of another origin can have its own name resolve to this computer (DNS rebinding), and could then read the
+//! workspace with the person's cookies. So the server rejects requests for names that are not its own.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -13,32 +13,32 @@ use axum::response::{IntoResponse as _, Response};
 use http::uri::Authority;
 use http::{StatusCode, header};
 
-/// The names that always mean this computer.
-pub const OWN: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+/// Names that always mean this computer.
+pub const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
-/// The names of a server.
+/// The host names of a server.
 pub struct Hosts {
     names: Vec<String>,
-    /// The path that is also answered under the server's IP addresses, if any.
+    /// A path that is also served under the server's IP addresses.
     probe: Option<String>,
 }
 
 impl Hosts {
-    /// Those that mean this computer, and further ones.
-    pub fn local(further: &[String]) -> Self {
-        let own = OWN.iter().map(|name| (*name).to_owned());
-        Self { names: own.chain(lowercase(further)).collect(), probe: None }
+    /// Allows the names of this computer and these additional ones.
+    pub fn local(additional: &[String]) -> Self {
+        let own = LOOPBACK_NAMES.iter().map(|name| (*name).to_owned());
+        Self { names: own.chain(lowercase(additional)).collect(), probe: None }
     }
 
-    /// These alone; none where none is given. Load balancers and containers ask for `probe` under an IP address, which no
-    /// page can have for its name.
+    /// Allows only these names. Returns `None` if there are none. Load balancers and containers request `probe`
+    /// under an IP address, which cannot be the name of a page's origin.
     #[cfg(feature = "aws")]
-    pub fn alone(names: &[String], probe: String) -> Option<Self> {
+    pub fn only(names: &[String], probe: String) -> Option<Self> {
         let names: Vec<_> = lowercase(names).collect();
         (!names.is_empty()).then_some(Self { names, probe: Some(probe) })
     }
 
-    /// Lets the router answer under these names, and turn all others away.
+    /// Restricts the router to these names.
     pub fn guard(self, router: Router) -> Router {
         router.layer(from_fn_with_state(Arc::new(self), check))
     }
@@ -50,7 +50,7 @@ impl Hosts {
     }
 }
 
-/// The names as they are compared. A variable that is set to nothing names nothing.
+/// Normalizes names for comparison, and drops empty ones.
 fn lowercase(names: &[String]) -> impl Iterator<Item = String> {
     names.iter().map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty())
 }
@@ -64,7 +64,7 @@ async fn check(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
     if hosts.admit(&request) { next.run(request).await } else { misdirected(&hosts.names) }
 }
 
-/// The name that a request is for, without its port.
+/// Returns the host name of a request, without its port.
 fn host(request: &Request) -> Option<String> {
     let header = || request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok();
     let authority = request.uri().authority().cloned().or_else(header)?;
@@ -72,16 +72,16 @@ fn host(request: &Request) -> Option<String> {
 }
 
 fn misdirected(names: &[String]) -> Response {
-    let words = format!(
+    let text = format!(
         "This Holdfast answers under {} only. If it has another name, start it with --host NAME.\n",
         names.join(", ")
     );
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    (StatusCode::MISDIRECTED_REQUEST, headers, words).into_response()
+    (StatusCode::MISDIRECTED_REQUEST, headers, text).into_response()
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use axum::body::Body;
     use axum::routing::get;
@@ -104,8 +104,8 @@ mod tests {
 
     #[cfg(feature = "aws")]
     #[tokio::test]
-    async fn a_table_is_served_under_its_own_names_and_probed_under_addresses() {
-        let hosts = || Hosts::alone(&["desk.example".to_owned()], "/health".to_owned()).unwrap();
+    async fn a_table_is_served_under_configured_names_and_probed_under_ip_addresses() {
+        let hosts = || Hosts::only(&["desk.example".to_owned()], "/health".to_owned()).unwrap();
         for (path, host, answered) in [
             ("/leads", "desk.example", 200),
             ("/health", "desk.example:443", 200),
@@ -119,12 +119,12 @@ mod tests {
             assert_eq!(status_of(hosts(), path, Some(host)).await, answered, "{host} {path}");
         }
         for none in [&[][..], &["".to_owned()], &[" ".to_owned()]] {
-            assert!(Hosts::alone(none, "/health".to_owned()).is_none(), "{none:?}");
+            assert!(Hosts::only(none, "/health".to_owned()).is_none(), "{none:?}");
         }
     }
 
     #[tokio::test]
-    async fn only_its_own_names_are_answered() {
+    async fn only_allowed_host_names_are_answered() {
         for host in [
             "127.0.0.1",
             "127.0.0.1:3000",

@@ -1,9 +1,12 @@
-//! The HTTP server of `holdfast serve`: an accept loop over hyper, with a limit on everything that a client can take.
+//! The HTTP server of `holdfast serve`: an accept loop over hyper, with a limit on every resource that a client can
+//! use.
 //!
-//! What always holds: at most [`Limits::connections`] connections are open, and a new one takes the place of the one that
-//! has waited longest for its client. At most [`Limits::requests`] requests are worked on; a further one is answered 503
-//! at once. A client that sends or reads too slowly is cut off. A client that sends a body that is not read sees the answer
-//! all the same.
+//! Invariants:
+//! - At most [`Limits::connections`] connections are open. A new one replaces the one that has waited longest for
+//!   its client.
+//! - At most [`Limits::requests`] requests run. Further requests get 503 immediately.
+//! - A client that sends or reads too slowly is disconnected.
+//! - A client whose request body is not read still receives the response.
 
 mod body;
 mod connection;
@@ -39,30 +42,30 @@ use io::ClientIo;
 use load::Load;
 use service::Service;
 
-/// The pause after the system refused a connection for want of something, such as open files.
+/// The delay after the system refused a connection because a resource ran out, such as open files.
 const BACKOFF: Duration = Duration::from_millis(50);
-/// Time between two warnings of the same kind.
-const WARNINGS: Duration = Duration::from_secs(60);
+/// The time between two warnings of the same kind.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A server that runs.
+/// A running server.
 pub struct HttpServer {
     accepting: JoinHandle<()>,
     stop: watch::Sender<bool>,
     shared: Arc<Shared>,
 }
 
-/// What all connections share.
+/// State that all connections share.
 struct Shared {
     router: Router,
     limits: Limits,
     load: Arc<Load>,
     connections: Connections,
-    /// A permit for each connection that may be open.
+    /// One permit per connection.
     permits: Arc<Semaphore>,
 }
 
 impl HttpServer {
-    /// Serves the router at a listening socket.
+    /// Serves the router on a listening socket.
     pub fn start(listener: TcpListener, router: Router, limits: Limits) -> Self {
         let shared = Arc::new(Shared {
             router,
@@ -76,18 +79,18 @@ impl HttpServer {
         Self { accepting, stop, shared }
     }
 
-    /// Waits for the accept loop to end by itself, which only a fault of the program brings about.
+    /// Waits until the accept loop ends by itself, which only a bug can cause.
     pub async fn ended(&mut self) -> std_io::Error {
         match (&mut self.accepting).await {
-            Ok(()) => std_io::Error::other("it takes no more connections"),
+            Ok(()) => std_io::Error::other("it accepts no more connections"),
             Err(error) => std_io::Error::other(error),
         }
     }
 
-    /// Takes no more connections, and lets the requests that run finish. What still runs after `grace` is cut off.
-    /// Returns whether everything finished.
+    /// Stops accepting connections, and lets running requests finish. Cuts off requests that still run after
+    /// `grace`. Returns whether everything finished.
     pub async fn stop(self, grace: Duration) -> bool {
-        // A server whose loop has ended hears nothing, and has nothing to stop.
+        // A server whose loop has ended has no receiver, and nothing to stop.
         let _ = self.stop.send(true);
         let all = u32::try_from(self.shared.limits.connections).unwrap_or(u32::MAX);
         let finished = timeout(grace, self.shared.permits.acquire_many(all)).await.is_ok();
@@ -105,14 +108,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
         };
         match accepted {
             Ok((stream, _)) => {
-                if let Some(permit) = place(&shared, &mut warned).await {
+                if let Some(permit) = acquire_permit(&shared, &mut warned).await {
                     start(&shared, stream, permit, stopped.clone());
                 }
             }
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_per_connection(&error) => {}
             Err(error) => {
-                warned.warn(|| tracing::warn!(%error, "a connection was not accepted"));
-                // The system is out of something. A connection that waits for its client gives some of it back.
+                warned.warn(|| tracing::warn!(%error, "cannot accept a connection"));
+                // The system is out of a resource. Closing a waiting connection frees some of it.
                 shared.connections.close_longest_waiting();
                 sleep(BACKOFF).await;
             }
@@ -122,24 +125,29 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
 
 /// Waits until the server is asked to stop.
 async fn stop(stopped: &mut watch::Receiver<bool>) {
-    // A sender that is gone means the same.
+    // A dropped sender also means stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Errors of a client that went away again. The next accept succeeds.
-fn is_of_one_connection(error: &std_io::Error) -> bool {
+/// Returns whether an error is about one connection, whose client went away. The next accept succeeds.
+fn is_per_connection(error: &std_io::Error) -> bool {
     use std_io::ErrorKind as K;
     matches!(error.kind(), K::ConnectionAborted | K::ConnectionRefused | K::ConnectionReset | K::Interrupted)
 }
 
-/// A place for a new connection. Where there is none, the connection that waits longest for its client is closed. Where
-/// none waits, the new one gets no place.
-async fn place(shared: &Shared, warned: &mut Warned) -> Option<OwnedSemaphorePermit> {
+/// Returns a permit for a new connection. If none is free, closes the connection that waits longest for its client.
+/// If no connection waits, returns `None`.
+async fn acquire_permit(shared: &Shared, warned: &mut Warned) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() {
         return Some(permit);
     }
-    let most = shared.limits.connections;
-    warned.warn(|| tracing::warn!(most, "all connections are open; the longest waiting ones are closed"));
+    let limit = shared.limits.connections;
+    warned.warn(|| {
+        tracing::warn!(
+            limit,
+            "the connection limit is reached; closing the connections that have waited longest"
+        )
+    });
     if !shared.connections.close_longest_waiting() {
         return None;
     }
@@ -153,7 +161,7 @@ fn start(
     permit: OwnedSemaphorePermit,
     stopped: watch::Receiver<bool>,
 ) {
-    // Answers are written whole, so waiting to fill a segment only delays them.
+    // Responses are written in one piece, so waiting to fill a segment only delays them.
     let _ = stream.set_nodelay(true);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
@@ -163,7 +171,7 @@ fn start(
     });
 }
 
-/// Serves one connection to its end.
+/// Serves one connection until it ends.
 async fn serve(
     shared: &Shared,
     stream: TcpStream,
@@ -175,7 +183,7 @@ async fn serve(
     let service = Service::new(shared, Arc::clone(connection), peer);
     let service = service_fn(move |request| service.clone().answer(request));
     let mut builder = Builder::new();
-    // While the first bytes of a head are still to come, this is the limit. Afterwards the stream has a stricter one.
+    // This limit applies until the first byte of a head. After that, the stream enforces a stricter one.
     builder.timer(TokioTimer::new()).header_read_timeout(shared.limits.idle);
     let mut served = pin!(builder.serve_connection(io, service).with_upgrades());
     let mut stopping = false;
@@ -199,10 +207,10 @@ async fn serve(
     }
 }
 
-/// The socket beneath a connection that was upgraded, for blocking use.
+/// Returns the socket of an upgraded connection, for blocking use.
 ///
 /// # Errors
-/// What the system said, and `InvalidData` if the client has sent more before the upgrade was answered.
+/// Returns the system's error, or `InvalidData` if the client sent data before the upgrade was answered.
 pub fn into_std(upgraded: Upgraded) -> std_io::Result<StdStream> {
     let parts = upgraded.downcast::<TokioIo<ClientIo>>();
     let parts = parts.map_err(|_| std_io::Error::other("the connection is not this server's"))?;
@@ -217,7 +225,7 @@ pub fn into_std(upgraded: Upgraded) -> std_io::Result<StdStream> {
     Ok(stream)
 }
 
-/// A problem document of the server itself.
+/// Creates a problem document of the server itself.
 pub fn problem(status: StatusCode, name: &str, title: &str, detail: &str) -> Response {
     let document = json!({
         "type": format!("urn:holdfast:problem:{name}"),
@@ -233,14 +241,14 @@ pub fn problem(status: StatusCode, name: &str, title: &str, detail: &str) -> Res
     (status, headers, document.to_string()).into_response()
 }
 
-/// When a warning was logged last.
+/// The time of the last warning.
 #[derive(Default)]
 struct Warned(Option<Instant>);
 
 impl Warned {
-    /// Warns, unless it did so a moment ago: a flood of connections must not become a flood of lines.
+    /// Logs a warning unless it did so recently: a flood of connections must not become a flood of log lines.
     fn warn(&mut self, warning: impl FnOnce()) {
-        if self.0.is_none_or(|last| last.elapsed() >= WARNINGS) {
+        if self.0.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
             self.0 = Some(Instant::now());
             warning();
         }
@@ -248,7 +256,7 @@ impl Warned {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use std::future::pending;
     use std::io::{Read as _, Write as _};
@@ -258,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// A server whose handlers never answer, with so much time for each request.
+    /// Starts a server whose handlers never answer, with this time limit per request.
     async fn silent(request: Duration) -> (HttpServer, SocketAddr) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -269,22 +277,22 @@ mod tests {
         (HttpServer::start(listener, router, limits), address)
     }
 
-    /// Everything that comes back on one connection.
+    /// Returns everything that the server sends on one connection.
     async fn answer(address: SocketAddr, method: &str) -> String {
         let head =
             format!("{method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-        let asking = spawn_blocking(move || {
+        let request = spawn_blocking(move || {
             let mut stream = StdStream::connect(address).unwrap();
             stream.write_all(head.as_bytes()).unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
             answer
         });
-        asking.await.unwrap()
+        request.await.unwrap()
     }
 
     #[tokio::test]
-    async fn a_handler_without_an_answer_is_cut_off_and_only_a_read_is_called_safe_to_repeat() {
+    async fn a_hanging_handler_times_out_and_only_reads_are_called_safe_to_repeat() {
         let (_server, address) = silent(Duration::from_millis(50)).await;
         let read = answer(address, "GET").await;
         assert!(read.starts_with("HTTP/1.1 503 ") && read.contains("retry-after: 2"), "{read}");
@@ -297,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_its_end_it_waits_for_what_runs_and_then_cuts_it_off() {
+    async fn stop_waits_for_running_requests_and_then_cuts_them_off() {
         let (server, _) = silent(Duration::from_secs(60)).await;
         assert!(server.stop(Duration::from_secs(60)).await, "nothing runs");
 

@@ -1,7 +1,7 @@
-//! Who works on a data directory: one process at a time, and whoever comes second is told who the first is.
+//! The lock of a data directory: one process at a time uses it, and a second process learns which one that is.
 //!
-//! The lock is the operating system's on an open file, so it ends with the process however that ends, and nothing
-//! stale is left by a crash. What the file holds is only for reading; it is empty while its holder starts.
+//! The lock is the operating system's lock on an open file. It ends with the process, however the process ends, so
+//! a crash leaves no stale lock. The file's content is only information; it is empty while its holder starts.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,23 +14,22 @@ use holdfast::web::pages::DisplayTime;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The process that works on the data.
+/// The process that uses the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
-    /// Its process id.
     pub pid: u32,
-    /// Where it serves pages, if it is a server.
+    /// The address of its pages, if it is a server.
     pub address: Option<String>,
-    /// The Unix socket at which it takes commands, if it does.
+    /// The Unix socket that accepts commands, if any.
     pub socket: Option<PathBuf>,
-    /// The file with the token for commands, if it takes them over HTTP at its address.
+    /// The file with the token for commands over HTTP, if any.
     pub token: Option<PathBuf>,
-    /// Since when it runs.
+    /// When it started.
     pub started_at: Timestamp,
 }
 
-/// Somebody else holds the lock: who, if they have said so.
+/// Another process holds the lock. Contains the process, if it has announced itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held(pub Option<Holder>);
 
@@ -49,24 +48,25 @@ impl fmt::Display for Held {
 #[derive(Debug)]
 pub struct Lock(File);
 
-/// What came of trying to lock.
+/// The result of taking the lock.
 #[derive(Debug)]
 pub enum Locked {
-    /// The lock is ours.
+    /// This process has the lock.
     Ours(Lock),
-    /// It is another's.
+    /// Another process has it.
     Theirs(Held),
 }
 
 impl Lock {
-    /// How long somebody who is just starting may take to say who they are.
-    const PATIENCE: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(100);
+    /// How often to read the holder from the file, and how long to wait in between: a process that is starting has
+    /// not announced itself yet.
+    const ATTEMPTS: u32 = 20;
+    const ATTEMPT_INTERVAL: Duration = Duration::from_millis(100);
 
-    /// Takes the lock, or finds out who has it.
+    /// Takes the lock, or returns its holder.
     ///
     /// # Errors
-    /// What the system said of the file.
+    /// Returns the system's error.
     pub fn take(path: &Path) -> io::Result<Locked> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -75,7 +75,7 @@ impl Lock {
         let mut file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => {
-                // What a process that crashed has left is nobody's any more.
+                // Clear what a crashed process left.
                 write(&mut file, "")?;
                 Ok(Locked::Ours(Self(file)))
             }
@@ -84,7 +84,7 @@ impl Lock {
         }
     }
 
-    /// Who holds the lock, without taking it or making the file.
+    /// Returns the holder of the lock, without taking it or creating the file.
     pub fn peek(path: &Path) -> Option<Held> {
         let file = File::open(path).ok()?;
         match file.try_lock_shared() {
@@ -93,10 +93,10 @@ impl Lock {
         }
     }
 
-    /// Says who holds the lock.
+    /// Writes the holder to the lock file.
     ///
     /// # Errors
-    /// What the system said of the file.
+    /// Returns the system's error.
     pub fn announce(&mut self, holder: &Holder) -> io::Result<()> {
         write(&mut self.0, &serde_json::to_string(holder)?)
     }
@@ -104,7 +104,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The file stays: to remove it would let two processes lock two files of one name.
+        // The file is not removed: otherwise two processes could lock two files of the same name.
         let _ = write(&mut self.0, "");
     }
 }
@@ -115,24 +115,24 @@ fn write(file: &mut File, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// Who the file says holds it.
+/// Reads the holder from the file.
 fn holder(path: &Path) -> Held {
-    for _ in 0..Lock::PATIENCE {
+    for _ in 0..Lock::ATTEMPTS {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         if let Ok(holder) = serde_json::from_str(&text) {
             return Held(Some(holder));
         }
-        sleep(Lock::PAUSE);
+        sleep(Lock::ATTEMPT_INTERVAL);
     }
     Held(None)
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
-    fn someone(address: Option<&str>) -> Holder {
+    fn example_holder(address: Option<&str>) -> Holder {
         Holder {
             pid: 4711,
             address: address.map(str::to_owned),
@@ -142,10 +142,10 @@ mod tests {
         }
     }
 
-    /// A place for a lock file that is removed with the test.
-    struct Place(std::path::PathBuf);
+    /// A temporary directory for a lock file.
+    struct TempDirectory(std::path::PathBuf);
 
-    impl Place {
+    impl TempDirectory {
         fn new(name: &str) -> Self {
             let directory = std::env::temp_dir().join(format!("holdfast-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&directory).unwrap();
@@ -157,63 +157,63 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TempDirectory {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 
     #[test]
-    fn the_second_is_told_who_the_first_is() {
-        let place = Place::new("second");
-        let Locked::Ours(mut lock) = Lock::take(&place.file()).unwrap() else {
-            panic!("nobody else is there")
+    fn a_second_process_learns_the_holder() {
+        let directory = TempDirectory::new("second");
+        let Locked::Ours(mut lock) = Lock::take(&directory.file()).unwrap() else {
+            panic!("the lock is free")
         };
-        lock.announce(&someone(Some("http://127.0.0.1:3000"))).unwrap();
+        lock.announce(&example_holder(Some("http://127.0.0.1:3000"))).unwrap();
 
-        let Locked::Theirs(held) = Lock::take(&place.file()).unwrap() else { panic!("it is held") };
+        let Locked::Theirs(held) = Lock::take(&directory.file()).unwrap() else { panic!("it is held") };
         let expected = "process 4711 serves it at http://127.0.0.1:3000 since Nov 21, 2026, 5:04 PM EST";
         assert_eq!(held.to_string(), expected);
-        assert_eq!(Lock::peek(&place.file()), Some(held));
+        assert_eq!(Lock::peek(&directory.file()), Some(held));
     }
 
     #[test]
-    fn a_lock_that_was_let_go_is_free_and_says_nothing() {
-        let place = Place::new("free");
-        let Locked::Ours(mut lock) = Lock::take(&place.file()).unwrap() else {
-            panic!("nobody else is there")
+    fn a_released_lock_is_free_and_its_file_is_empty() {
+        let directory = TempDirectory::new("free");
+        let Locked::Ours(mut lock) = Lock::take(&directory.file()).unwrap() else {
+            panic!("the lock is free")
         };
-        lock.announce(&someone(None)).unwrap();
+        lock.announce(&example_holder(None)).unwrap();
         drop(lock);
 
-        assert_eq!(Lock::peek(&place.file()), None);
-        assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "");
-        assert!(matches!(Lock::take(&place.file()).unwrap(), Locked::Ours(_)));
+        assert_eq!(Lock::peek(&directory.file()), None);
+        assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), "");
+        assert!(matches!(Lock::take(&directory.file()).unwrap(), Locked::Ours(_)));
     }
 
     #[test]
-    fn what_a_crash_left_in_the_file_holds_nothing() {
-        let place = Place::new("crash");
-        std::fs::write(place.file(), serde_json::to_string(&someone(None)).unwrap()).unwrap();
-        assert_eq!(Lock::peek(&place.file()), None);
-        let locked = Lock::take(&place.file()).unwrap();
+    fn a_file_left_by_a_crash_is_not_locked() {
+        let directory = TempDirectory::new("crash");
+        std::fs::write(directory.file(), serde_json::to_string(&example_holder(None)).unwrap()).unwrap();
+        assert_eq!(Lock::peek(&directory.file()), None);
+        let locked = Lock::take(&directory.file()).unwrap();
         assert!(matches!(locked, Locked::Ours(_)));
-        assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "", "nobody is taken for its holder");
+        assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), "", "no holder remains");
     }
 
     #[test]
-    fn looking_makes_no_file() {
-        let place = Place::new("looking");
-        assert_eq!(Lock::peek(&place.file()), None);
-        assert!(!place.file().exists());
+    fn peeking_creates_no_file() {
+        let directory = TempDirectory::new("looking");
+        assert_eq!(Lock::peek(&directory.file()), None);
+        assert!(!directory.file().exists());
     }
 
     #[test]
-    fn a_holder_is_described_by_what_it_does() {
+    fn a_holder_is_described_by_its_activity() {
         for (held, expected) in [
             (Held(None), "another process is just starting on it"),
             (
-                Held(Some(someone(None))),
+                Held(Some(example_holder(None))),
                 "a command, process 4711, works on it since Nov 21, 2026, 5:04 PM EST",
             ),
         ] {

@@ -1,10 +1,6 @@
-//! `holdfast`: the desk on a computer of one's own, and commands on its data or on a table on AWS.
+//! `holdfast`: the server for your own computer, and commands on its data or on a table on AWS.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "a process of its own knows where it runs"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program may use the system")]
 
 mod account;
 mod backup;
@@ -43,17 +39,17 @@ use holdfast::hosts::process;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, LogForm, RaffleCommand};
+use cli::{AccountCommand, Cli, Command, ExportCommand, ImportCommand, LogFormat, RaffleCommand};
 use console::{Console, Terminal};
 use failure::Failure;
 use table::Host;
 
-/// A request allocates thousands of small values, which took a quarter of its time with the allocator of glibc.
+/// A request allocates thousands of small values, which took a quarter of its time with glibc's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const LOGGED: &str = "info";
+/// The default log filter. `RUST_LOG` overrides it.
+const DEFAULT_FILTER: &str = "info";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -65,44 +61,44 @@ fn main() -> ExitCode {
         .map_err(Failure::Runtime)
         .and_then(|runtime| runtime.block_on(run_here_or_in_the_server(cli)));
     done.unwrap_or_else(|failure| {
-        // Nobody may be listening any more, and then there is nobody to tell.
+        // Standard error may be closed, and then there is nowhere to report to.
         let _ = writeln!(stderr(), "holdfast: {failure}");
         ExitCode::from(failure.exit_code())
     })
 }
 
-/// Begins to log. Each request is told where the log is a deployment's (JSON), and on one's own computer if it is asked for.
-fn log(form: LogForm) {
-    let usual = match form {
-        LogForm::Text => LOGGED.to_owned() + ",holdfast::requests=warn",
-        LogForm::Json => LOGGED.to_owned(),
+/// Starts logging. Logs each request in JSON format, which deployments use; in text format, only if asked to.
+fn log(format: LogFormat) {
+    let filter = match format {
+        LogFormat::Text => DEFAULT_FILTER.to_owned() + ",holdfast::requests=warn",
+        LogFormat::Json => DEFAULT_FILTER.to_owned(),
     };
-    let registry = tracing_subscriber::registry().with(process::redact()).with(process::log_filter(&usual));
+    let registry = tracing_subscriber::registry().with(process::redact()).with(process::log_filter(&filter));
     let events = tracing_subscriber::fmt::layer().with_writer(stderr);
-    match form {
-        LogForm::Text => registry.with(events.with_ansi(stderr().is_terminal())).init(),
-        LogForm::Json => registry.with(events.json().flatten_event(true).with_span_list(false)).init(),
+    match format {
+        LogFormat::Text => registry.with(events.with_ansi(stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(events.json().flatten_event(true).with_span_list(false)).init(),
     }
 }
 
-/// Obeys here, unless a server has the data open that the command works on: then it obeys, in this command's stead.
+/// Runs the command here, or in the server that has its data open.
 async fn run_here_or_in_the_server(cli: Cli) -> Result<ExitCode, Failure> {
     let terminal = Terminal::new();
     if let Some(server) = cli.command.as_ref().and_then(Command::local_data).and_then(server_on) {
-        // Only this one ends in its own time. Any other command that is cut off can be run again.
+        // Only this command stops gracefully. Any other interrupted command can be run again.
         let consumes = matches!(cli.command, Some(Command::Consume(_)));
         let interrupts = if consumes { Some(terminal.signals()?) } else { None };
         return remote::send(server, std::env::args_os().collect(), interrupts).await;
     }
-    obey(cli, &Host::Process, &terminal).await.map(|()| ExitCode::SUCCESS)
+    execute(cli, &Host::Process, &terminal).await.map(|()| ExitCode::SUCCESS)
 }
 
-/// The server that has the data in this directory open, if it takes commands.
+/// Returns the server that has the data in this directory open, if it accepts commands.
 fn server_on(options: &cli::DataOptions) -> Option<remote::ServerAddress> {
     remote::ServerAddress::of(&data::DataDirectory::at(&options.data_dir).holder()?.0?)
 }
 
-async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+async fn execute(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
         Command::Account { command: AccountCommand::Add(options) } => {
@@ -129,5 +125,5 @@ async fn obey(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Fa
     }
 }
 
-/// How the history names who works from a shell.
+/// The actor in the history for changes from a shell.
 const ACTOR: &str = "Command line";

@@ -1,4 +1,4 @@
-//! `holdfast recount`: counts the statistics anew, also while the server runs.
+//! `holdfast recount`: recomputes the statistics. Works while the server runs.
 
 use holdfast::app::App;
 use holdfast::stats::RecountError;
@@ -8,10 +8,10 @@ use crate::console::{Console, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// Counts until the statistics are what the leads and orders say.
+/// Recounts until the statistics match the leads and orders.
 ///
 /// # Errors
-/// Any [`Failure`] of opening the table, or of the store.
+/// Any [`Failure`] to open the table, or of the store.
 pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open(&options.table).await?;
     let recounted = opened
@@ -32,13 +32,13 @@ pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Re
     })?;
     let found = match recounted.corrections {
         0 => "No record was counted wrongly.".to_owned(),
-        _ => "Some records were counted wrongly and are put right.".to_owned(),
+        _ => "Some records were counted wrongly and are now corrected.".to_owned(),
     };
-    console.say(&format!("Counted {} leads and {} orders. {found}", recounted.leads, recounted.orders));
+    console.print(&format!("Counted {} leads and {} orders. {found}", recounted.leads, recounted.orders));
     Ok(())
 }
 
-/// Brings up to date what lists show beside the statistics: what is sold of raffles, and the last runs of rules.
+/// Updates what lists show besides the statistics: the sold tickets of raffles, and the last runs of rules.
 ///
 /// # Errors
 /// [`Failure`] of the store.

@@ -1,6 +1,6 @@
-//! `holdfast replay`: files of messages into movements.
+//! `holdfast replay`: applies files of messages to stock.
 //!
-//! What always holds: the same files again change nothing, also after a run that was cut off; messages of one product are
+//! Invariants: replaying the same files changes nothing, even after an interrupted run; messages of one product are
 //! applied in the order of the files.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,18 +20,18 @@ use crate::console::{Console, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// So many messages, or bytes in them, are sorted by product before they are applied: those of one product share
-/// transactions.
-const MOST_MESSAGES: usize = 10_000;
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-/// Some more messages than this are applied in one go.
-const IN_ONE_GO: usize = 300;
-/// How often a busy table is asked, and the pauses between, of which each is twice the one before.
-const TRIES: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// This many messages, or bytes of messages, are sorted by product before they are applied, because messages of one
+/// product share transactions.
+const MAX_MESSAGES: usize = 10_000;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Slightly more messages than this are applied at once.
+const BATCH_SIZE: usize = 300;
+/// How often a busy table is tried, and the delays in between. Each delay is twice the previous one.
+const ATTEMPTS: u32 = 8;
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The longest line of a file of messages.
-const MOST_LINE: usize = 1024 * 1024;
+const MAX_LINE: usize = 1024 * 1024;
 
 /// An open file.
 type Opened<'a> = BufReader<Box<dyn io::Read + 'a>>;
@@ -39,7 +39,7 @@ type Opened<'a> = BufReader<Box<dyn io::Read + 'a>>;
 /// A file to replay.
 struct Input {
     path: PathBuf,
-    /// What movements say of it.
+    /// The file's name in movements.
     name: String,
     digest: String,
 }
@@ -61,16 +61,16 @@ impl Input {
     }
 }
 
-/// Replays files, shows how far it is, and tells what became of their rows.
+/// Replays files, and prints progress and a report.
 ///
 /// # Errors
-/// Any failure of the files, before anything is applied where they are Online Retail data; [`Failure::NoMessages`] before
-/// anything is applied; [`Failure::NothingApplied`]; [`Failure::Unfinished`] where the table fails.
+/// Any failure of the files (before anything is applied, for Online Retail data); [`Failure::NoMessages`] before
+/// anything is applied; [`Failure::NothingApplied`]; [`Failure::Unfinished`] if the table fails.
 pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in &options.files {
         let input = Input::of(path, console)?;
-        // The same file twice is the same messages twice.
+        // The same file twice contains the same messages twice.
         if inputs.iter().all(|other| other.digest != input.digest) {
             inputs.push(input);
         }
@@ -80,40 +80,40 @@ pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Res
         Format::OnlineRetail => Files::Retail(survey_retail(&inputs, console)?),
     };
     if options.dry_run {
-        return survey.tell(inputs.len(), console);
+        return survey.print(inputs.len(), console);
     }
     let opened = host.open(&options.table).await?;
-    let mut replaying = Replaying::new(&opened.app, console);
+    let mut replayer = Replayer::new(&opened.app, console);
     let replayed = match &survey {
-        Files::Messages(lines) => replaying.messages(&inputs, lines).await,
-        Files::Retail(survey) => replaying.retail(&inputs, survey).await,
+        Files::Messages(lines) => replayer.messages(&inputs, lines).await,
+        Files::Retail(survey) => replayer.retail(&inputs, survey).await,
     };
     console.end_progress();
-    let counts = replaying.counts;
+    let counts = replayer.counts;
     opened.close().await;
-    counts.tell(inputs.len(), console);
+    counts.print(inputs.len(), console);
     replayed.and_then(|()| counts.outcome())
 }
 
-/// What files hold, before anything of them is written.
+/// The contents of the files, before anything is written.
 enum Files {
     Messages(Lines),
     Retail(Survey),
 }
 
-/// What the lines of files of messages are.
+/// The contents of the lines of files of messages.
 #[derive(Default)]
 struct Lines {
     messages: u64,
     products: BTreeSet<Sku>,
-    /// Lines that are no messages, by the name of what is wrong.
+    /// The number of invalid lines, by the name of their error.
     others: BTreeMap<String, u64>,
 }
 
 impl Files {
-    /// Says what the files hold.
-    fn tell(&self, files: usize, console: &dyn Console) -> Result<(), Failure> {
-        let (rows, messages, products, others, why) = match self {
+    /// Prints what the files contain.
+    fn print(&self, files: usize, console: &dyn Console) -> Result<(), Failure> {
+        let (rows, messages, products, others, status) = match self {
             Self::Messages(Lines { messages, products, others }) => (
                 messages + sum(others),
                 *messages,
@@ -123,25 +123,25 @@ impl Files {
             ),
             Self::Retail(survey) => {
                 let messages = survey.rows - sum(&survey.skipped);
-                let why = "would be skipped, for they are no products";
-                (survey.rows, messages, survey.products(), &survey.skipped, why)
+                let status = "would be skipped, for they are no products";
+                (survey.rows, messages, survey.products(), &survey.skipped, status)
             }
         };
-        console.say(&format!("Read {rows} rows of {}, and wrote nothing.", counted(files, "file")));
-        console.say(&format!("  {messages:>7} messages of {}", counted(products, "product")));
-        console.say(&format!("  {:>7} {why}{}", sum(others), listed(others)));
+        console.print(&format!("Read {rows} rows of {}, and wrote nothing.", plural(files, "file")));
+        console.print(&format!("  {messages:>7} messages of {}", plural(products, "product")));
+        console.print(&format!("  {:>7} {status}{}", sum(others), list_counts(others)));
         if messages == 0 { Err(Failure::NothingApplied("the files hold no messages")) } else { Ok(()) }
     }
 }
 
-fn counted(number: usize, what: &str) -> String {
+fn plural(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How many lines of a file are looked at before it is taken for one of messages.
-const FIRST_LINES: usize = 10;
+/// How many lines of a file are read before it is refused because none of them is a message.
+const LINES_TO_PROBE: usize = 10;
 
-/// Reads files of messages once, before anything of them is applied.
+/// Reads files of messages once, before anything is applied.
 fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Failure> {
     let mut lines = Lines::default();
     for input in inputs {
@@ -149,7 +149,7 @@ fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Fai
         let mut wrong: Vec<(u64, ParseError)> = Vec::new();
         let mut good = false;
         while let Some(line) = next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))? {
-            match (RawMessage { source: input.source(Some(row)), bytes: named(line, &input.digest, row) })
+            match (RawMessage { source: input.source(Some(row)), bytes: with_id(line, &input.digest, row) })
                 .read()
             {
                 Ok(delivery) => {
@@ -157,25 +157,25 @@ fn survey_messages(inputs: &[Input], console: &dyn Console) -> Result<Lines, Fai
                     lines.messages += 1;
                     lines.products.insert(delivery.message.sku);
                 }
-                Err(flaw) => {
-                    *lines.others.entry(Reason::from(&flaw).name).or_default() += 1;
-                    if !good && wrong.len() < FIRST_LINES {
-                        wrong.push((row, flaw));
+                Err(cause) => {
+                    *lines.others.entry(Reason::from(&cause).name).or_default() += 1;
+                    if !good && wrong.len() < LINES_TO_PROBE {
+                        wrong.push((row, cause));
                     }
                 }
             }
-            if !good && wrong.len() >= FIRST_LINES {
+            if !good && wrong.len() >= LINES_TO_PROBE {
                 break;
             }
         }
-        if let Some((line, flaw)) = wrong.into_iter().next().filter(|_| !good) {
-            return Err(Failure::NoMessages { path: input.path.clone(), line, flaw });
+        if let Some((line, cause)) = wrong.into_iter().next().filter(|_| !good) {
+            return Err(Failure::NoMessages { path: input.path.clone(), line, cause });
         }
     }
     Ok(lines)
 }
 
-/// Reads files of Online Retail data once, before anything of them is applied.
+/// Reads files of Online Retail data once, before anything is applied.
 fn survey_retail(inputs: &[Input], console: &dyn Console) -> Result<Survey, Failure> {
     let mut survey = Survey::default();
     for input in inputs {
@@ -185,7 +185,7 @@ fn survey_retail(inputs: &[Input], console: &dyn Console) -> Result<Survey, Fail
     Ok(survey)
 }
 
-/// What became of the rows.
+/// The results of the rows.
 #[derive(Default)]
 struct Counts {
     rows: u64,
@@ -194,12 +194,12 @@ struct Counts {
     duplicates: u64,
     parked: BTreeMap<String, u64>,
     skipped: BTreeMap<String, u64>,
-    /// Fields that nothing here knows.
+    /// Fields with unknown names.
     ignored: u64,
 }
 
 impl Counts {
-    /// A file that was replayed before is a success; one of which nothing came is none.
+    /// A file that was replayed before counts as success; files without any applied message count as failure.
     fn outcome(&self) -> Result<(), Failure> {
         match (self.applied + self.duplicates, sum(&self.parked)) {
             (1.., _) => Ok(()),
@@ -212,25 +212,28 @@ impl Counts {
         match outcome {
             Outcome::Applied(_) => self.applied += 1,
             Outcome::Duplicate => self.duplicates += 1,
-            Outcome::Parked(parked) => *self.parked.entry(parked.reason.name.clone()).or_default() += 1,
+            Outcome::DeadLetter(dead_letter) => {
+                *self.parked.entry(dead_letter.reason.name.clone()).or_default() += 1
+            }
         }
     }
 
-    fn tell(&self, files: usize, console: &dyn Console) {
-        console.say(&format!("Read {} rows of {}.", self.rows, counted(files, "file")));
+    fn print(&self, files: usize, console: &dyn Console) {
+        console.print(&format!("Read {} rows of {}.", self.rows, plural(files, "file")));
         if self.openings > 0 {
-            console.say(&format!("  {:>7} products were opened with a count, now or before", self.openings));
+            console
+                .print(&format!("  {:>7} products were opened with a count, now or before", self.openings));
         }
-        console.say(&format!("  {:>7} messages applied", self.applied));
-        console.say(&format!("  {:>7} known from before", self.duplicates));
-        console.say(&format!("  {:>7} parked{}", sum(&self.parked), listed(&self.parked)));
-        console.say(&format!(
+        console.print(&format!("  {:>7} messages applied", self.applied));
+        console.print(&format!("  {:>7} known from before", self.duplicates));
+        console.print(&format!("  {:>7} parked{}", sum(&self.parked), list_counts(&self.parked)));
+        console.print(&format!(
             "  {:>7} skipped, for they are no products{}",
             sum(&self.skipped),
-            listed(&self.skipped)
+            list_counts(&self.skipped)
         ));
         if self.ignored > 0 {
-            console.say(&format!("  {:>7} fields of other names were ignored", self.ignored));
+            console.print(&format!("  {:>7} fields of other names were ignored", self.ignored));
         }
     }
 }
@@ -239,12 +242,12 @@ fn sum(counts: &BTreeMap<String, u64>) -> u64 {
     counts.values().sum()
 }
 
-fn listed(counts: &BTreeMap<String, u64>) -> String {
+fn list_counts(counts: &BTreeMap<String, u64>) -> String {
     let all: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
 }
 
-struct Replaying<'a> {
+struct Replayer<'a> {
     app: &'a App,
     console: &'a dyn Console,
     done: u64,
@@ -254,13 +257,13 @@ struct Replaying<'a> {
     bytes: usize,
 }
 
-impl<'a> Replaying<'a> {
+impl<'a> Replayer<'a> {
     fn new(app: &'a App, console: &'a dyn Console) -> Self {
         let (counts, window) = (Counts::default(), Vec::new());
         Self { app, console, done: 0, of: 0, counts, window, bytes: 0 }
     }
 
-    /// Files with one message on each line.
+    /// Replays files with one message per line.
     async fn messages(&mut self, inputs: &[Input], lines: &Lines) -> Result<(), Failure> {
         self.of = lines.messages + sum(&lines.others);
         for input in inputs {
@@ -270,14 +273,14 @@ impl<'a> Replaying<'a> {
                 next_line(&mut file, &mut row).map_err(Failure::file("read", &input.path))?
             {
                 self.counts.rows += 1;
-                let bytes = named(line, &input.digest, row);
+                let bytes = with_id(line, &input.digest, row);
                 self.push(RawMessage { source: input.source(Some(row)), bytes }).await?;
             }
         }
         self.flush().await
     }
 
-    /// Files of Online Retail data.
+    /// Replays files of Online Retail data.
     async fn retail(&mut self, inputs: &[Input], survey: &Survey) -> Result<(), Failure> {
         self.counts.rows = survey.rows;
         self.counts.skipped = survey.skipped.clone();
@@ -288,7 +291,7 @@ impl<'a> Replaying<'a> {
             for row in retail::rows(input.open(self.console)?).map_err(failed)? {
                 let (row, read) = row.map_err(failed)?;
                 let Row::Product(change) = read else { continue };
-                // The count stands right before the product's first row, so that they share a transaction.
+                // The count comes right before the product's first row, so that they share a transaction.
                 if opened.insert(change.sku.clone())
                     && let Some(opening) = survey.opening(&change.sku)
                 {
@@ -302,51 +305,47 @@ impl<'a> Replaying<'a> {
         self.flush().await
     }
 
-    async fn push(&mut self, arrival: RawMessage) -> Result<(), Failure> {
-        self.bytes += arrival.bytes.len();
-        let sku = arrival.read().ok().map(|delivery| {
+    async fn push(&mut self, message: RawMessage) -> Result<(), Failure> {
+        self.bytes += message.bytes.len();
+        let sku = message.read().ok().map(|delivery| {
             self.counts.ignored += delivery.ignored as u64;
             delivery.message.sku
         });
-        self.window.push((sku, arrival));
-        if self.window.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES {
-            self.flush().await
-        } else {
-            Ok(())
-        }
+        self.window.push((sku, message));
+        if self.window.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES { self.flush().await } else { Ok(()) }
     }
 
-    /// Applies what is in the window, product by product.
+    /// Applies the messages of the window, product by product.
     async fn flush(&mut self) -> Result<(), Failure> {
         let mut window = std::mem::take(&mut self.window);
         self.bytes = 0;
-        // It keeps the order of the messages of one product.
+        // The sort is stable: it keeps the order of the messages of one product.
         window.sort_by(|one, other| one.0.cmp(&other.0));
-        let mut part: Vec<RawMessage> = Vec::new();
+        let mut batch: Vec<RawMessage> = Vec::new();
         let mut before: Option<Sku> = None;
-        for (sku, arrival) in window {
-            if part.len() >= IN_ONE_GO && sku != before {
-                self.apply(std::mem::take(&mut part)).await?;
+        for (sku, message) in window {
+            if batch.len() >= BATCH_SIZE && sku != before {
+                self.apply(std::mem::take(&mut batch)).await?;
             }
-            part.push(arrival);
+            batch.push(message);
             before = sku;
         }
-        self.apply(part).await
+        self.apply(batch).await
     }
 
-    /// Applies some messages. Those that a busy table did not take are tried again, before anything that comes after them.
-    async fn apply(&mut self, mut arrivals: Vec<RawMessage>) -> Result<(), Failure> {
-        for attempt in 0..TRIES {
-            let outcomes = self.app.inventory().ingest(&arrivals).await;
+    /// Applies some messages. Retries those that a busy table did not accept before any later message.
+    async fn apply(&mut self, mut messages: Vec<RawMessage>) -> Result<(), Failure> {
+        for attempt in 0..ATTEMPTS {
+            let outcomes = self.app.inventory().ingest(&messages).await;
             outcomes.iter().flatten().for_each(|outcome| self.counts.add(outcome));
             self.done += outcomes.iter().flatten().count() as u64;
             self.show();
-            let taken = arrivals.into_iter().zip(outcomes);
-            arrivals = taken.filter(|(_, outcome)| outcome.is_none()).map(|(arrival, _)| arrival).collect();
-            if arrivals.is_empty() {
+            let taken = messages.into_iter().zip(outcomes);
+            messages = taken.filter(|(_, outcome)| outcome.is_none()).map(|(message, _)| message).collect();
+            if messages.is_empty() {
                 return Ok(());
             }
-            sleep(FIRST_PAUSE.saturating_mul(1 << attempt).min(LAST_PAUSE)).await;
+            sleep(FIRST_DELAY.saturating_mul(1 << attempt).min(MAX_DELAY)).await;
         }
         Err(Failure::Unfinished)
     }
@@ -358,9 +357,9 @@ impl<'a> Replaying<'a> {
     }
 }
 
-/// A message as it would be sent.
+/// Serializes a message as it would be sent.
 fn bytes_of(message: &Message) -> Vec<u8> {
-    // Our own type always serialises.
+    // Our own type always serializes.
     let mut json = serde_json::to_value(message).unwrap_or_default();
     if let Some(fields) = json.as_object_mut() {
         fields.insert("schema".to_owned(), Message::SCHEMA.into());
@@ -368,9 +367,9 @@ fn bytes_of(message: &Message) -> Vec<u8> {
     json.to_string().into_bytes()
 }
 
-/// A line with an id: its own, or that of its place in what the file says.
-fn named(line: Vec<u8>, digest: &str, row: u64) -> Vec<u8> {
-    // The first line of a file may begin with a byte order mark.
+/// Adds a message id to a line without one, derived from the file's contents and the line number.
+fn with_id(line: Vec<u8>, digest: &str, row: u64) -> Vec<u8> {
+    // The first line of a file may start with a byte order mark.
     match serde_json::from_slice(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line)) {
         Ok(Value::Object(mut fields)) if !fields.contains_key("messageId") => {
             fields.insert("messageId".to_owned(), format!("file:{digest}:{row}").into());
@@ -380,15 +379,15 @@ fn named(line: Vec<u8>, digest: &str, row: u64) -> Vec<u8> {
     }
 }
 
-/// The next line that is not empty, with `row` at its number.
+/// Returns the next line that is not empty, and sets `row` to its number.
 fn next_line(file: &mut impl BufRead, row: &mut u64) -> io::Result<Option<Vec<u8>>> {
     loop {
         let mut line = Vec::new();
-        let most = u64::try_from(MOST_LINE + 1).unwrap_or(u64::MAX);
-        let read = io::Read::take(&mut *file, most).read_until(b'\n', &mut line)?;
+        let limit = u64::try_from(MAX_LINE + 1).unwrap_or(u64::MAX);
+        let read = io::Read::take(&mut *file, limit).read_until(b'\n', &mut line)?;
         *row += 1;
-        if read > MOST_LINE {
-            return Err(io::Error::other(format!("line {row} is longer than 1 MB, and a message is not")));
+        if read > MAX_LINE {
+            return Err(io::Error::other(format!("line {row} is longer than 1 MB, the longest message")));
         }
         if read == 0 {
             return Ok(None);

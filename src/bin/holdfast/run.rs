@@ -1,4 +1,4 @@
-//! `holdfast run`: commands from the shell, in the grammar of the API and the page.
+//! `holdfast run`: runs commands from the shell, in the grammar of the API and the page.
 
 use std::io::Read;
 
@@ -12,10 +12,11 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// Runs commands, and tells what each came to.
+/// Runs commands, and prints the result of each.
 ///
 /// # Errors
-/// [`Failure::Commands`] with all mistakes, and nothing was run; [`Failure::CommandsFailed`] if some of them failed.
+/// [`Failure::Commands`] with all mistakes, if any line is invalid and nothing was run; [`Failure::CommandsFailed`]
+/// if some commands failed.
 pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let text = match options.commands {
         Some(text) => text,
@@ -28,17 +29,17 @@ pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Conso
     let opened = host.open_existing(&options.table).await?;
     let results = opened.app.commands().run(&lines, &Author::from(Actor::new(ACTOR)), None, None).await;
     opened.close().await;
-    console.say(script::render(&results).trim_end());
+    console.print(script::render(&results).trim_end());
     match results.iter().filter(|result| !result.is_ok()).count() {
         0 => Ok(()),
         failed => Err(Failure::CommandsFailed { failed, all: results.len() }),
     }
 }
 
-/// All of it, up to what is refused for its length.
+/// Reads everything, up to one byte more than the limit, so that the grammar can refuse what is too long.
 fn text_from(input: impl Read) -> Result<String, Failure> {
     let mut text = String::new();
-    let most = u64::try_from(grammar::MAX_BYTES + 1).unwrap_or(u64::MAX);
-    input.take(most).read_to_string(&mut text).map_err(Failure::Input)?;
+    let limit = u64::try_from(grammar::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    input.take(limit).read_to_string(&mut text).map_err(Failure::Input)?;
     Ok(text)
 }

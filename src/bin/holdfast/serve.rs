@@ -1,7 +1,7 @@
 //! `holdfast serve`: the application on this computer, over the embedded engine.
 //!
-//! The order is what keeps it safe: the port first, then the lock, then the data. Whoever cannot have the port or the
-//! lock has touched nothing.
+//! The order of the steps keeps the data safe: first the port, then the lock, then the data. A process that does
+//! not get the port or the lock touches nothing.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use holdfast::accounts::keys::KeyRing;
 use holdfast::accounts::{self, AccountError};
 use holdfast::app::{App, build_router};
 use holdfast::base::rng::Rng;
-use holdfast::hosts::config::{Config, Told};
+use holdfast::hosts::config::{Config, Configured};
 use holdfast::hosts::process;
 use holdfast::hosts::process::StartError;
 use holdfast::orders::StateLocks;
@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::ServeOptions;
 use crate::cloud;
-use crate::console::say;
+use crate::console::print;
 use crate::data::DataDirectory;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -41,20 +41,20 @@ use crate::workers::Workers;
 /// The name of the table in the local data.
 pub const TABLE: &str = "holdfast";
 
-/// The longest wait for running requests at the end.
+/// The longest wait for running requests when the server stops.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until a signal asks to end.
+/// Serves until a signal asks the process to stop.
 ///
 /// # Errors
-/// Any [`Failure`] of starting, or of the listening socket.
+/// Any [`Failure`] to start, or of the listening socket.
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     if let Some(table) = &options.table {
         return cloud::run(options, table).await;
     }
     let start = Instant::now();
     let sign_up = options.sign_up()?;
-    let told = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
+    let configured = Config::cookie_keys(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
     let retries = Config::retries(|name| std::env::var(name).ok()).map_err(StartError::Config)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
     let data = DataDirectory::at(&options.data.data_dir);
@@ -63,17 +63,17 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     data.remove_copies(&lock);
     let engine = Engine::open(&data).await?;
     let port = listener.local_addr().ok().map(|local| local.port());
-    let cookies = CookiePolicy { port, ..cookies(told, &data, &lock).await? };
+    let cookies = CookiePolicy { port, ..cookies(configured, &data, &lock).await? };
     let mut app = process::app(engine.line(), TABLE, cookies, sign_up).with_retries(retries);
     app.state_locks = Some(StateLocks::default());
     app.trusted_proxies = options.trusted_proxies;
     app.free_disk = Some(free_disk(data.path().to_owned()));
     let served = async {
         create_table(&app.dynamo).await?;
-        let commands = take_commands(&data, &app, &engine, &address);
+        let commands = start_command_server(&data, &app, &engine, &address);
         announce(&mut lock, &data, &address, commands.as_ref())?;
-        say(&format!("Holdfast is at {address}"));
-        say_sign_in_link(&app, &address).await?;
+        print(&format!("Holdfast is at {address}"));
+        print_sign_in_link(&app, &address).await?;
         tracing::info!(address, milliseconds = start.elapsed().as_millis(), "ready");
         let workers = Workers::of_engine(&app, &engine.embedded());
         let (mut router, _) = build_router(app);
@@ -94,7 +94,7 @@ pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     served
 }
 
-/// The space on the disk of the data.
+/// Returns a probe of the free space on the disk of the data.
 fn free_disk(directory: PathBuf) -> FreeDisk {
     #[cfg(unix)]
     let free = move || {
@@ -109,17 +109,22 @@ fn free_disk(directory: PathBuf) -> FreeDisk {
     FreeDisk::from_fn(free)
 }
 
-/// Takes commands, if there is room on the disk for a socket or a token.
-fn take_commands(data: &DataDirectory, app: &App, engine: &Engine, address: &str) -> Option<CommandServer> {
+/// Starts to accept commands, if the disk has space for a socket or a token.
+fn start_command_server(
+    data: &DataDirectory,
+    app: &App,
+    engine: &Engine,
+    address: &str,
+) -> Option<CommandServer> {
     let open = || {
         let (app, engine) = (app.clone(), engine.engine());
         CommandServer::open(data, Served { app, engine, address: address.to_owned(), data: data.clone() })
     };
-    let opened = data.with_spare_room(open, |_| true);
-    opened.inspect_err(|error| tracing::warn!(%error, "no command runs beside this server")).ok()
+    let opened = data.with_reserved_space(open, |_| true);
+    opened.inspect_err(|error| tracing::warn!(%error, "this server accepts no commands")).ok()
 }
 
-/// Says who has the data open, where its pages are, and where it takes commands.
+/// Writes who has the data open, where its pages are, and where it accepts commands.
 fn announce(
     lock: &mut Lock,
     data: &DataDirectory,
@@ -133,26 +138,26 @@ fn announce(
         token: commands.and_then(CommandServer::token).map(Path::to_owned),
         started_at: Timestamp::now(),
     };
-    let announced =
-        data.with_spare_room(|| lock.announce(&holder), |error| error.kind() == io::ErrorKind::StorageFull);
+    let announced = data
+        .with_reserved_space(|| lock.announce(&holder), |error| error.kind() == io::ErrorKind::StorageFull);
     announced.map_err(Failure::file("write to", data.lock_file()))
 }
 
-/// How cookies are signed: by the keys of the environment, or the data's own. They travel over plain http, for nothing
-/// but this computer is reached.
+/// Returns the cookie policy, with the keys of the environment or of the data. Cookies may travel over plain HTTP,
+/// because only this computer can reach the server.
 async fn cookies(
-    told: Option<Told<KeyRing>>,
+    configured: Option<Configured<KeyRing>>,
     data: &DataDirectory,
     lock: &Lock,
 ) -> Result<CookiePolicy, Failure> {
-    let keys = match told {
-        Some(told) => cloud::cookie_keys(&told).await?,
+    let keys = match configured {
+        Some(configured) => cloud::cookie_keys(&configured).await?,
         None => data.cookie_keys(lock, &Rng::of_system())?,
     };
     Ok(CookiePolicy { keys, secure: false, port: None })
 }
 
-/// The socket, and the address that people open.
+/// Binds the port of the loopback address. Returns the socket and the address to open in a browser.
 async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.map_err(|cause| match (cause.kind(), data.holder()) {
@@ -164,10 +169,11 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
     Ok((listener, format!("http://{address}")))
 }
 
-/// Serves until the first signal, then lets running requests finish for a while; the second signal ends at once.
+/// Serves until the first signal, and then lets running requests finish for a while. The second signal stops
+/// immediately.
 ///
 /// # Errors
-/// [`Failure::Serving`] if it ends by itself.
+/// [`Failure::Serving`] if the server stops by itself.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -179,7 +185,10 @@ pub async fn serve(
         error = server.ended() => return Err(Failure::Serving(error)),
         signal = signals.next() => signal,
     };
-    tracing::info!("{signal}: finishing what runs, at most {} s; once more ends at once", GRACE.as_secs());
+    tracing::info!(
+        "{signal}: finishing running requests for at most {} s; repeat to stop immediately",
+        GRACE.as_secs()
+    );
     tokio::select! {
         finished = server.stop(GRACE) => {
             if !finished {
@@ -188,16 +197,16 @@ pub async fn serve(
             Ok(())
         }
         signal = signals.next() => {
-            tracing::warn!("{signal}: ended at once");
+            tracing::warn!("{signal}: stopped immediately");
             std::process::exit(130);
         }
     }
 }
 
-/// Prints the link that signs the first administrator in, with what it is, on a line of its own.
-async fn say_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
+/// Prints the link that signs the first administrator in, on its own line with a description.
+async fn print_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
     match app.accounts().first_administrator_link().await {
-        Ok(secret) => say(&format!(
+        Ok(secret) => print(&format!(
             "This link signs the first administrator in, once: {address}{}",
             accounts::link_path(&secret)
         )),

@@ -1,11 +1,11 @@
-//! Ctrl-C, and the system's wish that the process ends.
+//! Ctrl-C and SIGTERM.
 
 use std::io;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask a process to end.
+/// The signals that ask a process to stop.
 #[derive(Debug)]
 pub struct Signals {
     #[cfg(unix)]
@@ -15,16 +15,16 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Hears from now on.
+    /// Starts to listen for signals.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next, and gives its name.
+    /// Waits for the next signal, and returns its name.
     #[cfg(unix)]
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
@@ -33,19 +33,19 @@ impl Signals {
         }
     }
 
-    /// Hears from now on.
+    /// Starts to listen for signals.
     ///
     /// # Errors
-    /// None here.
+    /// Never fails here.
     #[cfg(not(unix))]
     pub fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next, and gives its name.
+    /// Waits for the next signal, and returns its name.
     #[cfg(not(unix))]
     pub async fn next(&mut self) -> &'static str {
-        // If Ctrl-C cannot be heard, it ends the process by itself.
+        // If Ctrl-C cannot be received, it ends the process by itself.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

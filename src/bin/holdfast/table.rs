@@ -1,5 +1,5 @@
-//! The table that a command works on: the local data, which the command opens itself unless a server has it open, or a
-//! table on AWS.
+//! The table that a command works on: a table on AWS, or the local data, which the command opens itself unless a
+//! server has it open.
 
 use holdfast::accounts::cookies::CookiePolicy;
 use holdfast::accounts::keys::{CookieKey, CookieKeys, KeyRing};
@@ -30,35 +30,32 @@ pub enum Host<'a> {
 /// What a server has open.
 #[derive(Clone)]
 pub struct Served {
-    /// Its application.
     pub app: App,
-    /// The engine beneath.
     pub engine: engine::Engine,
-    /// Where its pages are.
+    /// The address of its pages.
     pub address: String,
-    /// Its data.
     pub data: DataDirectory,
 }
 
 impl Host<'_> {
-    /// Opens the table that the options name. In a server it is open already.
+    /// Opens the table that the options name. In a server, the local table is open already.
     ///
     /// # Errors
-    /// Any [`Failure`] of the data directory, the engine or the AWS set-up.
+    /// Any [`Failure`] of the data directory, the engine or the AWS configuration.
     pub async fn open(&self, options: &TableOptions) -> Result<Opened, Failure> {
         match (self, &options.table) {
             (_, Some(table)) => {
                 let app = cloud::open(options, table).await?;
-                Ok(Opened { app, local: None, address: None, own: None })
+                Ok(Opened { app, local: None, address: None, owned: None })
             }
             (_, None) => self.open_local(&options.data).await,
         }
     }
 
-    /// The same for a command that only makes sense where there is data: it makes none.
+    /// Opens the table for a command that needs existing data. Creates no data directory.
     ///
     /// # Errors
-    /// [`Failure::NoData`]; as [`Host::open`].
+    /// [`Failure::NoData`]; otherwise as [`Host::open`].
     pub async fn open_existing(&self, options: &TableOptions) -> Result<Opened, Failure> {
         if options.table.is_none() {
             self.expect_data(&options.data)?;
@@ -66,21 +63,21 @@ impl Host<'_> {
         self.open(options).await
     }
 
-    /// That there is local data.
+    /// Checks that there is local data.
     ///
     /// # Errors
     /// [`Failure::NoData`].
     pub fn expect_data(&self, options: &DataOptions) -> Result<(), Failure> {
         let data = DataDirectory::at(&options.data_dir);
         match self {
-            // A server has its data open, wherever this process would look for it.
+            // A server has its data open, whatever path the options of the command give.
             Self::Server(_) => Ok(()),
             Self::Process if data.has_data() => Ok(()),
             Self::Process => Err(Failure::NoData { directory: data.path().to_owned() }),
         }
     }
 
-    /// Opens the local data. In a server they are open already.
+    /// Opens the local data. In a server it is open already.
     ///
     /// # Errors
     /// Any [`Failure`] of the data directory or the engine.
@@ -88,9 +85,9 @@ impl Host<'_> {
         match self {
             Self::Server(Served { app, engine, address, data }) => {
                 let local = Some(Local { engine: engine.clone(), data: data.clone() });
-                Ok(Opened { app: app.clone(), local, address: Some(address.clone()), own: None })
+                Ok(Opened { app: app.clone(), local, address: Some(address.clone()), owned: None })
             }
-            Self::Process => Opened::alone(&DataDirectory::at(&options.data_dir)).await,
+            Self::Process => Opened::open_exclusively(&DataDirectory::at(&options.data_dir)).await,
         }
     }
 }
@@ -99,30 +96,30 @@ impl Host<'_> {
 pub struct Opened {
     /// The application over it.
     pub app: App,
-    /// The local data that it is in; none for a table on AWS.
+    /// The local data; `None` for a table on AWS.
     pub local: Option<Local>,
-    /// Where its pages are served, if that is known.
+    /// The address of its pages, if known.
     pub address: Option<String>,
-    own: Option<Own>,
+    owned: Option<Owned>,
 }
 
 /// The local data.
 pub struct Local {
-    /// The engine that has them open.
+    /// The engine that has it open.
     pub engine: engine::Engine,
-    /// Where they are.
+    /// Its directory.
     pub data: DataDirectory,
 }
 
-/// What ends with the command: the engine, and after it the lock.
-struct Own {
+/// What ends with the command: first the engine, then the lock.
+struct Owned {
     engine: Engine,
     _lock: Lock,
 }
 
 impl Opened {
-    /// Over an engine that runs as long as the command.
-    async fn alone(data: &DataDirectory) -> Result<Self, Failure> {
+    /// Opens the data with an engine that runs as long as the command.
+    async fn open_exclusively(data: &DataDirectory) -> Result<Self, Failure> {
         let mut lock = data.lock_alone()?;
         let engine = Engine::open(data).await?;
         let app = process::app(engine.line(), TABLE, no_cookies(), SignUp::Off);
@@ -131,20 +128,20 @@ impl Opened {
         let holder = Holder { pid, address: None, socket: None, token: None, started_at };
         lock.announce(&holder).map_err(Failure::file("write to", data.lock_file()))?;
         let local = Some(Local { engine: engine.engine(), data: data.clone() });
-        Ok(Self { app, local, address: None, own: Some(Own { engine, _lock: lock }) })
+        Ok(Self { app, local, address: None, owned: Some(Owned { engine, _lock: lock }) })
     }
 
-    /// Ends what the command has started.
+    /// Closes what the command has opened.
     pub async fn close(self) {
-        let Self { app, local, own, .. } = self;
+        let Self { app, local, owned, .. } = self;
         drop((app, local));
-        if let Some(own) = own {
-            own.engine.close().await;
+        if let Some(owned) = owned {
+            owned.engine.close().await;
         }
     }
 }
 
-/// A command meets no browser, so its key is of the moment, and nobody signs up.
+/// Returns a cookie policy for commands, which have no browser: the key is random.
 pub fn no_cookies() -> CookiePolicy {
     let key = CookieKey::new(Rng::of_system().bytes());
     CookiePolicy { keys: CookieKeys::fixed(KeyRing::of(key, None)), secure: true, port: None }

@@ -1,7 +1,8 @@
-//! Taking over the data of the engine that Holdfast had before: dynoxide, an SQLite file `holdfast.db` with items as JSON.
+//! Imports the data of the engine that earlier versions used: dynoxide, an SQLite file `holdfast.db` with items as
+//! JSON.
 //!
-//! What always holds: the former file stays as it is; a start that is cut off begins anew the next time, for the new file
-//! gets its name only when it is whole.
+//! Invariants: the former file is not changed; an interrupted import starts again the next time, because the new
+//! file gets its name only when it is complete.
 
 use std::collections::HashMap;
 use std::fs;
@@ -24,23 +25,24 @@ use crate::serve::TABLE;
 use crate::table::no_cookies;
 use crate::workers::CONSUMER;
 
-/// So many items are put in one write.
-const AT_ONCE: usize = 200;
+/// The number of items in one write.
+const BATCH_SIZE: usize = 200;
 
 type Item = HashMap<String, AttributeValue>;
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Takes over what the former engine has left in this directory, unless the present one has a file there already.
+/// Imports the data that the former engine has left in this directory, unless the current engine has a file there
+/// already.
 ///
 /// # Errors
 /// [`Failure::Former`].
 pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     let (former, store) = (data.former_database(), data.database());
-    // Where the log of a store lies without it, opening says what is wrong.
+    // If the log of a store exists without the store, opening it reports the problem.
     if store.exists() || has_log(&store) || !former.exists() {
         return Ok(());
     }
-    let failed = |cause: Cause| Failure::Former { path: former.clone(), cause: plain(&*cause) };
+    let failed = |cause: BoxError| Failure::Former { path: former.clone(), cause: describe(&*cause) };
     let part = store.with_extension("part");
     remove(&part).map_err(|error| failed(error.into()))?;
     let engine = {
@@ -53,15 +55,15 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
         holdfast::store::line::Line::to(holdfast::store::Embedded::new(engine.clone(), process::blocking()));
     create_table(&process::app(line, TABLE, no_cookies(), SignUp::Off).dynamo).await?;
     let from = former.clone();
-    let copied = spawn_blocking(move || -> Result<Copied, Cause> {
+    let copied = spawn_blocking(move || -> Result<Copied, BoxError> {
         let copied = copy(&from, &engine)?;
         let whole = store.with_extension("whole");
         remove(&whole)?;
         engine.backup(&whole)?;
         drop(engine);
-        remove_beside(&store)?;
+        remove_siblings(&store)?;
         fs::rename(&whole, &store)?;
-        // The former file must not be taken over again after a crash: later changes would be lost.
+        // The former file must not be imported again after a crash: later changes would be lost.
         sync_name(&store)?;
         remove(&part)?;
         Ok(copied)
@@ -71,8 +73,8 @@ pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What went wrong, without the words of a library's types.
-fn plain(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+/// Describes an error without the names of a library's types.
+fn describe(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     if let Some(error) = cause.downcast_ref::<rusqlite::Error>() {
         return match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => "file is not a database".to_owned(),
@@ -81,42 +83,42 @@ fn plain(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
             }
             Some(rusqlite::ErrorCode::DiskFull) => "the disk is full".to_owned(),
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => "it is damaged".to_owned(),
-            _ => "it does not hold what that version wrote".to_owned(),
+            _ => "it does not contain data of that version".to_owned(),
         };
     }
     if cause.is::<serde_json::Error>() || cause.is::<std::num::ParseIntError>() {
-        return "an item in it is not what that version wrote".to_owned();
+        return "an item in it is invalid".to_owned();
     }
     cause.downcast_ref::<io::Error>().map_or_else(|| cause.to_string(), system)
 }
 
-/// Whether SQLite has left a log beside a file, in which changes may stand.
+/// Returns whether SQLite has left a log next to a file, which may contain changes.
 pub fn has_log(path: &Path) -> bool {
-    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+    fs::metadata(sibling(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+fn sibling(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// Removes what SQLite has left beside a file that is not there, and that holds no changes.
-pub fn remove_beside(path: &Path) -> io::Result<()> {
+/// Removes the empty files that SQLite has left next to a file that does not exist.
+pub fn remove_siblings(path: &Path) -> io::Result<()> {
     if has_log(path) {
-        return Err(io::Error::other("there is a log without its file"));
+        return Err(io::Error::other("a log exists without its file"));
     }
     remove_all(path, &["-wal", "-shm"])
 }
 
-/// Removes a file of the engine and what SQLite keeps beside it, if they are there.
+/// Removes a file of the engine and the files that SQLite keeps next to it, if they exist.
 pub fn remove(path: &Path) -> io::Result<()> {
     remove_all(path, &["", "-wal", "-shm"])
 }
 
 fn remove_all(path: &Path, endings: &[&str]) -> io::Result<()> {
     for ending in endings {
-        match fs::remove_file(beside(path, ending)) {
+        match fs::remove_file(sibling(path, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -124,52 +126,52 @@ fn remove_all(path: &Path, endings: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
-/// What was copied.
+/// The result of a copy.
 struct Copied {
     items: usize,
-    /// Changes that the reader of the stream had not dealt with.
+    /// Changes that the stream reader had not handled.
     unread: usize,
 }
 
-fn copy(from: &Path, engine: &Engine) -> Result<Copied, Cause> {
+fn copy(from: &Path, engine: &Engine) -> Result<Copied, BoxError> {
     let former = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let items = copy_items(&former, engine)?;
     let unread = copy_unread(&former, engine)?;
     Ok(Copied { items, unread })
 }
 
-/// Copies all items but the checkpoints of readers, for the engine keeps those itself.
-fn copy_items(former: &Connection, engine: &Engine) -> Result<usize, Cause> {
+/// Copies all items except the readers' checkpoints, which the engine keeps itself.
+fn copy_items(former: &Connection, engine: &Engine) -> Result<usize, BoxError> {
     let sql = format!("SELECT item_json FROM \"{TABLE}\" WHERE pk NOT LIKE 'S:STREAM#%' ORDER BY pk, sk");
     let mut select = former.prepare(&sql)?;
     let mut rows = select.query([])?;
-    let (mut all, mut some) = (0, Vec::new());
+    let (mut all, mut batch) = (0, Vec::new());
     while let Some(row) = rows.next()? {
-        some.push(item(&row.get::<_, String>(0)?)?);
+        batch.push(item(&row.get::<_, String>(0)?)?);
         all += 1;
-        if some.len() == AT_ONCE {
-            engine.load(TABLE, std::mem::take(&mut some))?;
+        if batch.len() == BATCH_SIZE {
+            engine.load(TABLE, std::mem::take(&mut batch))?;
         }
     }
-    if !some.is_empty() {
-        engine.load(TABLE, some)?;
+    if !batch.is_empty() {
+        engine.load(TABLE, batch)?;
     }
     Ok(all)
 }
 
-/// Copies the changes that nobody has dealt with yet.
-fn copy_unread(former: &Connection, engine: &Engine) -> Result<usize, Cause> {
+/// Copies the changes that no reader has handled yet.
+fn copy_unread(former: &Connection, engine: &Engine) -> Result<usize, BoxError> {
     let checkpoint = format!("SELECT item_json FROM \"{TABLE}\" WHERE pk = 'S:STREAM#holdfast'");
     let mut select = former.prepare(&checkpoint)?;
     let mut read = 0_i64;
     for json in select.query_map([], |row| row.get::<_, String>(0))? {
         let item = item(&json?)?;
         let sequence = item.get("sequence").and_then(|value| value.as_s().ok());
-        // The former engine gave its numbers out with a 1 before 20 digits.
+        // The former engine wrote its sequence numbers as a 1 followed by 20 digits.
         let digits = sequence.and_then(|digits| digits.get(digits.len().checked_sub(20)?..));
         read = read.max(digits.ok_or("a checkpoint has no sequence number")?.parse()?);
     }
-    // From now on they are kept for it.
+    // From now on, the engine keeps changes for this reader.
     engine.register_reader(CONSUMER)?;
     let mut select = former.prepare(
         "SELECT old_image, new_image, created_at FROM _stream_records WHERE table_name = ?1 \
@@ -185,11 +187,11 @@ fn copy_unread(former: &Connection, engine: &Engine) -> Result<usize, Cause> {
     Ok(all)
 }
 
-fn image(row: &Row<'_>, column: usize) -> Result<Option<Item>, Cause> {
+fn image(row: &Row<'_>, column: usize) -> Result<Option<Item>, BoxError> {
     row.get::<_, Option<String>>(column)?.map(|json| item(&json)).transpose()
 }
 
-fn item(json: &str) -> Result<Item, Cause> {
+fn item(json: &str) -> Result<Item, BoxError> {
     let item: HashMap<String, serde_dynamo::AttributeValue> = serde_json::from_str(json)?;
     Ok(item.into_iter().map(|(name, value)| (name, value.into())).collect())
 }

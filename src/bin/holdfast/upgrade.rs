@@ -1,5 +1,4 @@
-//! `holdfast upgrade`: rewrites what older versions of the program wrote in the present form of items, and takes over
-//! their statistics.
+//! `holdfast upgrade`: rewrites items of older versions in the current schema, and migrates their statistics.
 
 use holdfast::store::{SCHEMA, Upgraded, upgrade_all};
 
@@ -9,10 +8,10 @@ use crate::failure::Failure;
 use crate::recount::recount_lists;
 use crate::table::Host;
 
-/// Rewrites until everything is in the present form.
+/// Rewrites items until all of them use the current schema.
 ///
 /// # Errors
-/// Any [`Failure`] of opening the table, or of the store.
+/// Any [`Failure`] to open the table, or of the store.
 pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open_existing(&options.table).await?;
     if options.finish {
@@ -31,11 +30,11 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     statistics?;
     lists?;
     let Upgraded { rewritten, form, .. } = upgraded;
-    console.say(&format!("Rewrote {rewritten} items. All items are of schema {form}."));
+    console.print(&format!("Rewrote {rewritten} items. All items use schema {form}."));
     if form < SCHEMA {
-        console.say(
-            "Once no earlier version runs any more, run `holdfast upgrade --finish`, and not before: what is written then \
-             no earlier version reads.",
+        console.print(
+            "Run `holdfast upgrade --finish` only once no earlier version runs any more: earlier versions cannot read the \
+             items that are written after that.",
         );
     }
     Ok(())

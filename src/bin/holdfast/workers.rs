@@ -1,9 +1,8 @@
-//! What works beside the server: the reader of the table's stream, which counts and runs rules, and the sweeper. On AWS
-//! both are functions of their own.
+//! The server's background workers: the reader of the table's stream, which updates statistics and runs rules, and
+//! the sweeper. On AWS both are separate functions.
 //!
-//! What always holds: both work until they are stopped, whatever fails; even one that panics is begun again. Both finish
-//! what they have in hand before they end; what was cut off all the same is done by the next process, for all of it may
-//! be done again.
+//! Invariants: both run until they are stopped, whatever fails; a worker that panics is restarted. Both finish
+//! their current work before they stop. The next process repeats interrupted work, because all of it is idempotent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +22,19 @@ use crate::serve::GRACE;
 
 /// The reader's name in its checkpoints.
 pub const CONSUMER: &str = "holdfast";
-/// Between two sweeps.
+/// The time between two sweeps.
 const SWEEP: Duration = Duration::from_secs(20);
-/// Before a worker that panicked is begun again.
-const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// The delay before a worker that panicked is restarted.
+const RESTART_DELAY: Duration = Duration::from_secs(5);
 
-/// The tasks beside the server.
+/// The background workers of a server.
 pub struct Workers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Workers {
-    /// Begins both beside the embedded engine. Statistics are written in its background.
+    /// Starts both workers over the embedded engine. Statistics are written with low priority.
     pub fn of_engine(app: &App, engine: &Embedded) -> Self {
         let engine = engine.in_background();
         let mut app = app.clone();
@@ -45,7 +44,7 @@ impl Workers {
         Self::start(&app, reader)
     }
 
-    /// Begins both over this client of a table's stream.
+    /// Starts both workers over this client of a table's stream.
     #[cfg(feature = "aws")]
     pub fn of_table(app: &App, streams: Builder) -> Self {
         let dynamo = app.dynamo.clone();
@@ -58,43 +57,43 @@ impl Workers {
         let mut tasks = JoinSet::new();
         let (of_reader, of_sweeper) = (app.clone(), app.clone());
         let read = move |stopped| read(of_reader.clone(), reader(), stopped);
-        tasks.spawn(keep_going("the reader of the stream", AFTER_PANIC, read, stopped.clone()));
-        let sweep = move |stopped| sweep_on(of_sweeper.clone(), stopped);
-        tasks.spawn(keep_going("the sweeper", AFTER_PANIC, sweep, stopped));
+        tasks.spawn(restart_on_panic("the reader of the stream", RESTART_DELAY, read, stopped.clone()));
+        let sweep = move |stopped| sweep_until_stopped(of_sweeper.clone(), stopped);
+        tasks.spawn(restart_on_panic("the sweeper", RESTART_DELAY, sweep, stopped));
         Self { stop, tasks }
     }
 
-    /// Ends both, once they have finished what they have in hand.
+    /// Stops both workers after their current work.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(GRACE, all).await.is_err() {
             tracing::warn!(
-                "what works beside the server did not finish in time; the next start goes on with it"
+                "the background workers did not finish in time; the next start continues their work"
             );
         }
     }
 }
 
-async fn ended(mut stopped: watch::Receiver<bool>) {
-    // A sender that is gone means the same.
+async fn stop_requested(mut stopped: watch::Receiver<bool>) {
+    // A dropped sender also means stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Does some work until it ends, and begins it again each time that it panics.
-async fn keep_going<F>(
+/// Runs some work until it ends. Starts it again each time it panics.
+async fn restart_on_panic<F>(
     name: &'static str,
-    after_panic: Duration,
+    restart_delay: Duration,
     work: impl Fn(watch::Receiver<bool>) -> F + Send,
     stopped: watch::Receiver<bool>,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
     while let Err(error) = tokio::spawn(work(stopped.clone())).await {
-        tracing::error!(%error, "{name} panicked and begins again");
+        tracing::error!(%error, "{name} panicked and is restarted");
         tokio::select! {
-            () = sleep(after_panic) => {}
-            () = ended(stopped.clone()) => return,
+            () = sleep(restart_delay) => {}
+            () = stop_requested(stopped.clone()) => return,
         }
     }
 }
@@ -110,18 +109,18 @@ async fn read(app: App, reader: StreamReader, stopped: watch::Receiver<bool>) {
         Progress::Handled(up_to) => heartbeats.handled(up_to),
         Progress::Failed => {}
     };
-    reader.reporting(listener).run(handle, ended(stopped)).await;
+    reader.reporting(listener).run(handle, stop_requested(stopped)).await;
 }
 
-async fn sweep_on(app: App, stopped: watch::Receiver<bool>) {
+async fn sweep_until_stopped(app: App, stopped: watch::Receiver<bool>) {
     loop {
         match app.projections().sweep().await {
             Ok(()) => app.heartbeats.swept(app.clock.now()),
-            Err(error) => tracing::warn!(%error, "a sweep failed; the next one comes soon"),
+            Err(error) => tracing::warn!(%error, "a sweep failed; it will be repeated"),
         }
         tokio::select! {
             () = sleep(SWEEP) => {}
-            () = ended(stopped.clone()) => return,
+            () = stop_requested(stopped.clone()) => return,
         }
     }
 }
@@ -133,17 +132,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_worker_that_panics_is_begun_again_and_one_that_ends_is_not() {
+    async fn a_worker_restarts_after_a_panic_but_not_after_its_end() {
         let (_stop, stopped) = watch::channel(false);
-        let begun = Arc::new(AtomicU32::new(0));
-        let count = begun.clone();
+        let starts = Arc::new(AtomicU32::new(0));
+        let count = starts.clone();
         let work = move |_| {
             let count = count.clone();
             async move {
                 assert!(count.fetch_add(1, Ordering::SeqCst) >= 2, "not yet");
             }
         };
-        keep_going("the test", Duration::ZERO, work, stopped).await;
-        assert_eq!(begun.load(Ordering::SeqCst), 3);
+        restart_on_panic("the test", Duration::ZERO, work, stopped).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 3);
     }
 }

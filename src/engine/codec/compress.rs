@@ -1,12 +1,14 @@
-//! Items, compressed.
+//! Compresses stored items.
 //!
-//! Items are small and alike: the same names of attributes, ids, times. So they are compressed with a dictionary that
-//! holds what they have in common. A compressed item begins with a zero byte. An uncompressed one begins with the length
-//! of its first attribute name, which is never zero. After the zero come the number of the dictionary and a Zstandard
-//! frame without its first four bytes, which are always the same. An item that would not get smaller is not compressed.
+//! Items are small and similar: they share attribute names, ids and timestamps. A dictionary that contains
+//! the shared parts makes compression effective. A compressed item starts with a zero byte. An uncompressed
+//! item starts with the length of its first attribute name, which is never zero. The zero byte is followed by
+//! the number of the dictionary and a Zstandard frame without its first four bytes, which are always the
+//! same. Items that compression would not shrink are stored uncompressed.
 //!
-//! A dictionary is part of the file's format: it is never changed. A better one gets the next number, and the old ones
-//! stay to be read. The last test of this file is how [`DICTIONARY`] was made.
+//! A dictionary is part of the file format and never changes. A better dictionary gets the next number, and
+//! the old ones remain so that old items can be read. The last test in this file shows how [`DICTIONARY`] was
+//! made.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,19 +18,19 @@ use zstd_safe::{CCtx, CDict, CParameter, DCtx, DDict};
 
 use super::Damaged;
 
-/// Says that an item is compressed.
+/// The first byte of a compressed item.
 const COMPRESSED: u8 = 0;
 /// The number of the dictionary.
 const NUMBER: u8 = 1;
-/// What all items have in common.
+/// The parts that most items share.
 const DICTIONARY: &[u8] = include_bytes!("items-1.dictionary");
 /// The compression level. Higher levels save 1% more and take twice as long.
 const LEVEL: i32 = 3;
-/// Shorter items do not get smaller.
+/// The minimum length of a compressed item. Compression does not shrink shorter items.
 const SHORTEST: usize = 48;
-/// No stored item is longer: DynamoDB's limit with room for the form.
+/// The maximum length of an item: DynamoDB's limit plus a margin for the encoding.
 const LONGEST: usize = 2 * 1024 * 1024;
-/// What each frame begins with (RFC 8878, section 3.1.1).
+/// The first bytes of every frame (RFC 8878, section 3.1.1).
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
 static COMPRESSION: LazyLock<CDict<'static>> = LazyLock::new(|| CDict::create(DICTIONARY, LEVEL));
@@ -39,7 +41,7 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
-/// An item as it is stored.
+/// Compresses an item for storage.
 pub fn compress(item: &[u8]) -> Cow<'_, [u8]> {
     if !(SHORTEST..=LONGEST).contains(&item.len()) {
         return Cow::Borrowed(item);
@@ -59,7 +61,8 @@ pub fn compress(item: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// A context whose frames omit what is already known. `None` if there is no memory for it.
+/// Creates a context whose frames omit the dictionary id and the checksum. Returns `None` if memory is
+/// exhausted.
 fn compressor() -> Option<CCtx<'static>> {
     let mut context = CCtx::try_create()?;
     for parameter in [CParameter::DictIdFlag(false), CParameter::ChecksumFlag(false)] {
@@ -69,10 +72,10 @@ fn compressor() -> Option<CCtx<'static>> {
     Some(context)
 }
 
-/// Returns the item that [`compress`] stored.
+/// Restores an item from the output of [`compress`].
 ///
 /// # Errors
-/// [`Damaged`] if it was not stored by [`compress`].
+/// [`Damaged`] if the bytes are not output of [`compress`].
 pub fn decompress(stored: &[u8]) -> Result<Cow<'_, [u8]>, Damaged> {
     let frame = match stored {
         [COMPRESSED, NUMBER, frame @ ..] => [&MAGIC, frame].concat(),
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_takes_less_than_half_and_comes_back() {
+    fn a_compressed_lead_is_less_than_half_the_size_and_decompresses() {
         let item = lead();
         let stored = compress(&item);
         assert!(stored.len() * 2 < item.len(), "{} of {} bytes", stored.len(), item.len());
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_would_not_get_smaller_is_not_compressed() {
+    fn an_item_that_compression_would_not_shrink_is_stored_uncompressed() {
         assert_eq!(compress(b"\x02pk\x02\x01a"), Cow::Borrowed(b"\x02pk\x02\x01a"));
     }
 
@@ -146,14 +149,14 @@ mod tests {
         for damaged in [&stored[..stored.len() - 1], &stored[..2], &stored[..1], &other_dictionary] {
             assert_eq!(decompress(damaged), Err(Damaged));
         }
-        // A frame of one segment, whose eight bytes of length say that it is a terabyte.
+        // A single-segment frame whose eight length bytes claim a size of one terabyte.
         let huge = [&[COMPRESSED, NUMBER, 0xE0][..], &(1_u64 << 40).to_le_bytes()].concat();
         assert_eq!(decompress(&huge), Err(Damaged));
     }
 
     proptest! {
         #[test]
-        fn every_item_comes_back(name in "[a-zA-Z]{1,20}", value in ".{0,2000}", times in 1..20_usize) {
+        fn every_item_decompresses_to_itself(name in "[a-zA-Z]{1,20}", value in ".{0,2000}", times in 1..20_usize) {
             let value = AttributeValue::S(value.repeat(times));
             let item = encode_item(&Attributes::from([(name, value)])).unwrap();
             let stored = compress(&item);
@@ -161,16 +164,16 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decompress(&[&[COMPRESSED, NUMBER], &bytes[..]].concat());
         }
     }
 
-    /// Items of which each is a lead of its own.
+    /// Returns distinct items, each a lead.
     fn leads() -> Vec<Vec<u8>> {
         let lead = |number: u32| {
             let mut item = lead();
-            // The last bytes are those of the id.
+            // The last bytes of the item are part of the id.
             let end = item.len() - 1;
             for (byte, digit) in item[end - 8..end].iter_mut().zip(format!("{number:08}").bytes()) {
                 *byte = digit;
@@ -180,7 +183,7 @@ mod tests {
         (0..2_000).map(lead).collect()
     }
 
-    /// The items of a data file.
+    /// Reads the items of a data file.
     fn items_of(file: &Path) -> Vec<Vec<u8>> {
         let connection = rusqlite::Connection::open(file).unwrap();
         let mut statement = connection.prepare("SELECT value FROM items").unwrap();
@@ -188,10 +191,11 @@ mod tests {
         values.map(|value| decompress(&value.unwrap()[4..]).unwrap().into_owned()).collect()
     }
 
-    /// This is how a dictionary is made. `HOLDFAST_DICTIONARY_DATA` names a data file to train it with, whose leads,
-    /// orders and messages are invented, and `HOLDFAST_DICTIONARY` where to write it: under the next number.
+    /// Shows how a dictionary is made. `HOLDFAST_DICTIONARY_DATA` is the path of a data file to train with.
+    /// Its leads, orders and messages must be invented. `HOLDFAST_DICTIONARY` is the path of the new
+    /// dictionary, which gets the next number.
     #[test]
-    fn a_dictionary_that_is_trained_with_items_makes_such_items_smaller() {
+    fn a_trained_dictionary_improves_compression() {
         const SIZE: usize = 6 * 1024;
         let path = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
         let items = path("HOLDFAST_DICTIONARY_DATA").map_or_else(leads, |file| items_of(&file));

@@ -1,11 +1,11 @@
-//! SDK values as bytes.
+//! Encodes SDK values as bytes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::super::number::Number;
 use super::{Attributes, Kind, MAX_DEPTH, ValueRef, put_attribute, put_bytes};
 
-/// Why an SDK value cannot be stored, in DynamoDB's words.
+/// The reason why an SDK value cannot be stored, as DynamoDB's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidValue(pub String);
@@ -14,27 +14,27 @@ fn invalid(message: &str) -> InvalidValue {
     InvalidValue(message.to_owned())
 }
 
-/// The bytes of an item.
+/// Encodes an item.
 ///
 /// # Errors
-/// [`InvalidValue`] if DynamoDB would not store it.
+/// [`InvalidValue`] if DynamoDB rejects the item.
 pub fn encode_item(item: &Attributes) -> Result<Vec<u8>, InvalidValue> {
     let mut bytes = Vec::with_capacity(64 * item.len());
     put_entries(item, MAX_DEPTH, &mut bytes)?;
     Ok(bytes)
 }
 
-/// The bytes of a value.
+/// Encodes a value.
 ///
 /// # Errors
-/// [`InvalidValue`] if DynamoDB would not store it.
+/// [`InvalidValue`] if DynamoDB rejects the value.
 pub fn encode_value(value: &AttributeValue) -> Result<Vec<u8>, InvalidValue> {
     let mut bytes = Vec::new();
     put_value(value, MAX_DEPTH, &mut bytes)?;
     Ok(bytes)
 }
 
-/// The bytes of a number.
+/// Encodes a number.
 pub fn encode_number(number: &Number) -> Vec<u8> {
     let mut bytes = vec![Kind::N as u8];
     number.encode(&mut bytes);
@@ -144,7 +144,7 @@ fn put_set(kind: Kind, mut elements: Vec<Vec<u8>>, into: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-/// Appends a set of elements that are sorted and distinct.
+/// Appends a set. The elements must be sorted and distinct.
 pub fn put_sorted_set<'a>(kind: Kind, elements: impl Iterator<Item = &'a [u8]>, into: &mut Vec<u8>) {
     into.push(kind as u8);
     for element in elements {

@@ -1,11 +1,11 @@
-//! Checksums of what is stored.
+//! Checksums of stored values.
 
 use std::borrow::Cow;
 
 use super::Damaged;
 use super::compress::{compress, decompress};
 
-/// An item, compressed and sealed.
+/// Compresses an item and adds its checksum.
 pub fn seal_item(key: &[u8], item: &[u8]) -> Vec<u8> {
     seal(key, &compress(item))
 }
@@ -13,7 +13,7 @@ pub fn seal_item(key: &[u8], item: &[u8]) -> Vec<u8> {
 /// Checks the CRC-32 and returns the item.
 ///
 /// # Errors
-/// [`Damaged`] if it is not what was written.
+/// [`Damaged`] if the CRC-32 does not match or the item cannot be decompressed.
 pub fn unseal_item<'a>(key: &[u8], sealed: &'a [u8]) -> Result<Cow<'a, [u8]>, Damaged> {
     decompress(unseal(key, sealed)?)
 }
@@ -26,10 +26,10 @@ pub fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// The value behind a CRC-32 that fits it and its key.
+/// Checks the CRC-32 of key and value and returns the value.
 ///
 /// # Errors
-/// [`Damaged`] if the CRC-32 does not fit.
+/// [`Damaged`] if the CRC-32 does not match.
 pub fn unseal<'a>(key: &[u8], sealed: &'a [u8]) -> Result<&'a [u8], Damaged> {
     let (crc, value) = sealed.split_first_chunk::<4>().ok_or(Damaged)?;
     (u32::from_le_bytes(*crc) == checksum(key, value)).then_some(value).ok_or(Damaged)

@@ -49,7 +49,7 @@ fn ordered(item: &Attributes) -> Attributes {
 
 proptest! {
     #[test]
-    fn an_item_comes_back_as_it_was_written(item in item()) {
+    fn an_item_decodes_to_the_encoded_item(item in item()) {
         let bytes = encode_item(&item).unwrap();
         prop_assert_eq!(ItemRef(&bytes).decode().unwrap(), ordered(&item));
         for (name, value) in &item {
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_decoding_panic(bytes in any::<Vec<u8>>()) {
+    fn decoding_arbitrary_bytes_does_not_panic(bytes in any::<Vec<u8>>()) {
         let _ = ItemRef(&bytes).decode();
         let _ = ItemRef(&bytes).size();
         let _ = ValueRef(&bytes).decode();
@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_of_a_sealed_value_is_found(value in any::<Vec<u8>>(), at in any::<prop::sample::Index>()) {
+    fn a_changed_byte_in_a_sealed_value_is_detected(value in any::<Vec<u8>>(), at in any::<prop::sample::Index>()) {
         let mut sealed = seal(b"key", &value);
         prop_assert_eq!(unseal(b"key", &sealed), Ok(&value[..]));
         prop_assert_eq!(unseal(b"another", &sealed), Err(Damaged));
@@ -88,7 +88,7 @@ fn equal_values_have_equal_bytes() {
 }
 
 #[test]
-fn values_that_dynamodb_refuses_are_refused() {
+fn values_that_dynamodb_rejects_are_rejected() {
     let text = |text: &str| text.to_owned();
     for value in [
         AttributeValue::Ss(vec![]),
@@ -113,7 +113,7 @@ fn a_value_has_at_most_32_levels() {
 }
 
 #[test]
-fn bytes_that_nest_without_end_do_not_exhaust_the_stack() {
+fn deeply_nested_bytes_do_not_exhaust_the_stack() {
     let nested = (0..3000).fold(vec![Kind::Null as u8], |inner, _| {
         let mut outer = vec![Kind::L as u8];
         put_bytes(&inner, &mut outer);
@@ -124,7 +124,7 @@ fn bytes_that_nest_without_end_do_not_exhaust_the_stack() {
 }
 
 #[test]
-fn sizes_count_as_dynamodb_counts_them() {
+fn sizes_match_dynamodb() {
     let item = HashMap::from([
         ("text".to_owned(), AttributeValue::S("héllo".to_owned())),
         ("n".to_owned(), AttributeValue::N("-123.45".to_owned())),

@@ -1,4 +1,4 @@
-//! What tables say of themselves.
+//! Descriptions of tables.
 
 use aws_sdk_dynamodb::operation::describe_table::{DescribeTableInput, DescribeTableOutput};
 use aws_sdk_dynamodb::operation::describe_time_to_live::{DescribeTimeToLiveInput, DescribeTimeToLiveOutput};
@@ -19,7 +19,7 @@ use super::super::tables::{Catalog, Index, KeyAttribute, KeySchema, Projected, T
 /// Describes time to live.
 ///
 /// # Errors
-/// `ResourceNotFoundException` if there is no such table.
+/// `ResourceNotFoundException` if the table does not exist.
 pub fn describe_time_to_live(
     catalog: &Catalog,
     input: &DescribeTimeToLiveInput,
@@ -34,7 +34,7 @@ pub fn describe_time_to_live(
 /// Describes a table.
 ///
 /// # Errors
-/// `ResourceNotFoundException` if there is no such table.
+/// `ResourceNotFoundException` if the table does not exist.
 pub fn describe_table(
     catalog: &Catalog,
     input: &DescribeTableInput,
@@ -66,7 +66,7 @@ pub fn list_tables(catalog: &Catalog, input: &ListTablesInput) -> Result<ListTab
     Ok(ListTablesOutput::builder().set_table_names(Some(names)).set_last_evaluated_table_name(last).build())
 }
 
-/// A table with its indexes. Items are not counted.
+/// Returns the description of a table and its indexes. It contains no item counts.
 pub fn describe(table: &Table) -> TableDescription {
     let arn = format!("arn:aws:dynamodb:embedded:000000000000:table/{}", table.name);
     let stream = table.stream.as_ref().map(|label| format!("{arn}/stream/{label}"));
@@ -98,8 +98,8 @@ pub fn describe(table: &Table) -> TableDescription {
 }
 
 fn describe_keys(keys: &KeySchema) -> Vec<KeySchemaElement> {
-    let element = |(place, key): (usize, &KeyAttribute)| {
-        let kind = if place == 0 { KeyType::Hash } else { KeyType::Range };
+    let element = |(position, key): (usize, &KeyAttribute)| {
+        let kind = if position == 0 { KeyType::Hash } else { KeyType::Range };
         KeySchemaElement::builder().attribute_name(&key.name).key_type(kind).build().ok()
     };
     keys.attributes().enumerate().filter_map(element).collect()

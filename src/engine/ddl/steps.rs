@@ -1,4 +1,4 @@
-//! What concerns all items of a table: small writes, one behind the other, that go on after a restart.
+//! Changes that affect all items of a table: sequences of small writes that continue after a restart.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use super::super::action::find_table;
 use super::super::codec::{self, ItemRef};
 use super::super::error::{EngineError, damaged, storage_error};
 use super::super::handle::Engine;
-use super::super::state::Writing;
+use super::super::state::WriteContext;
 use super::super::storage::{Order, Range, Space, read_step};
 use super::super::tables::{EXPIRY_INDEX, Table};
 use super::super::{expiry, index, key};
 
-/// Where [`Space::Meta`] keeps the numbers of deleted tables whose items are not yet gone.
+/// The key prefix in [`Space::Meta`] of deleted tables whose items still exist.
 const DELETED: &[u8] = b"deleted/";
 
-/// Notes that a table's items are to be removed.
-pub fn note_deletion(writing: &mut Writing<'_>, table: &Table) {
+/// Records that a table's items must be removed.
+pub fn record_deletion(context: &mut WriteContext<'_>, table: &Table) {
     let key = [DELETED, &table.id.to_be_bytes()].concat();
     let value = codec::seal(&key, &[]);
-    writing.changes.batch.put(Space::Meta, key, value);
+    context.changes.batch.put(Space::Meta, key, value);
 }
 
-/// Removes the items and entries of tables that were deleted.
+/// Removes the items and index entries of deleted tables.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
@@ -40,17 +40,17 @@ pub fn finish_deletions(engine: &Engine) -> Result<(), EngineError> {
         if table.len() != 2 {
             return Err(damaged());
         }
-        clear(engine, Space::Items, table.clone())?;
-        clear(engine, Space::Index, table)?;
-        engine.write(move |writing| {
-            writing.changes.batch.delete(Space::Meta, key);
+        delete_prefix(engine, Space::Items, table.clone())?;
+        delete_prefix(engine, Space::Index, table)?;
+        engine.write(move |context| {
+            context.changes.batch.delete(Space::Meta, key);
             Ok(())
         })?;
     }
     Ok(())
 }
 
-/// Fills every index that does not hold all items yet. No table may be changed meanwhile.
+/// Fills all incomplete indexes. The caller must prevent other changes of tables.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
@@ -61,7 +61,7 @@ pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
         let mut start = key::table_prefix(table.id);
         loop {
             let (table, from) = (table.clone(), start);
-            match engine.write(move |writing| build_step(writing, &table, from))? {
+            match engine.write(move |context| build_step(context, &table, from))? {
                 Some(next) => start = next,
                 None => break,
             }
@@ -70,59 +70,59 @@ pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Writes the entries of some items, and returns where the next step begins.
+/// Writes the index entries of some items and returns the start of the next step.
 fn build_step(
-    writing: &mut Writing<'_>,
+    context: &mut WriteContext<'_>,
     table: &Table,
     start: Vec<u8>,
 ) -> Result<Option<Vec<u8>>, EngineError> {
     let range = Range { start, end: key::successor(&key::table_prefix(table.id)) };
     let mut items = Vec::new();
-    let next = read_step(writing.read, Space::Items, &range, &mut items).map_err(storage_error)?;
+    let next = read_step(context.read, Space::Items, &range, &mut items).map_err(storage_error)?;
     for (key, sealed) in &items {
         let item = codec::unseal_item(key, sealed).map_err(|_| damaged())?;
-        put_entries(writing, table, ItemRef(&item))?;
+        put_entries(context, table, ItemRef(&item))?;
     }
     if next.is_none() {
-        let mut built = Table::clone(find_table(&writing.state.catalog, &table.name)?);
+        let mut built = Table::clone(find_table(&context.state.catalog, &table.name)?);
         built.building.retain(|id| !table.building.contains(id));
-        writing.store_table(built)?;
+        context.store_table(built)?;
     }
     Ok(next)
 }
 
-/// Writes an item's entries in the indexes that are being built. An item that does not fit an index is left out, as
-/// DynamoDB does.
-fn put_entries(writing: &mut Writing<'_>, table: &Table, item: ItemRef<'_>) -> Result<(), EngineError> {
+/// Writes an item's entries in the indexes that are being built. Skips an index that the item does not fit,
+/// as DynamoDB does.
+fn put_entries(context: &mut WriteContext<'_>, table: &Table, item: ItemRef<'_>) -> Result<(), EngineError> {
     let key = table.key_of(item).map_err(|_| damaged())?;
     for index in table.indexes.iter().filter(|index| table.building.contains(&index.id)) {
         if let Some(entry) = index::entry(table, index, &key, item) {
             let value = codec::seal(&entry.key, &entry.value);
-            writing.changes.batch.put(Space::Index, entry.key, value);
+            context.changes.batch.put(Space::Index, entry.key, value);
         }
     }
     if table.building.contains(&EXPIRY_INDEX)
         && let Some(entry) = expiry::entry(table, &key, item)
     {
         let value = codec::seal(&entry, &[]);
-        writing.changes.batch.put(Space::Index, entry, value);
+        context.changes.batch.put(Space::Index, entry, value);
     }
     Ok(())
 }
 
-/// Removes all keys that begin so, step by step.
+/// Deletes all keys with this prefix in small steps.
 ///
 /// # Errors
 /// [`EngineError`] if storage fails.
-pub fn clear(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineError> {
+pub fn delete_prefix(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineError> {
     let range = Range::prefix(prefix);
     loop {
         let range = range.clone();
-        let is_done = engine.write(move |writing| {
+        let is_done = engine.write(move |context| {
             let mut values = Vec::new();
-            let next = read_step(writing.read, space, &range, &mut values).map_err(storage_error)?;
-            values.into_iter().for_each(|(key, _)| writing.changes.batch.delete(space, key));
-            writing.changes.frees = true;
+            let next = read_step(context.read, space, &range, &mut values).map_err(storage_error)?;
+            values.into_iter().for_each(|(key, _)| context.changes.batch.delete(space, key));
+            context.changes.frees_space = true;
             Ok(next.is_none())
         })?;
         if is_done {

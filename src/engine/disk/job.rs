@@ -1,10 +1,10 @@
-//! A write as the writer's thread gets it.
+//! The form in which the writer's thread receives a write.
 
 use super::super::error::EngineError;
-use super::super::state::Writing;
+use super::super::state::WriteContext;
 
-/// Answers a write once its group is on disk, or failed.
-pub type Finish = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
+/// Answers a write after its group is on disk or has failed.
+pub type Completion = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
 
-/// Judges one write: whether it is to be stored, and who waits for it.
-pub type Job = Box<dyn FnOnce(&mut Writing<'_>) -> (bool, Finish) + Send>;
+/// Evaluates one write. Returns whether to store it, and its completion.
+pub type Job = Box<dyn FnOnce(&mut WriteContext<'_>) -> (bool, Completion) + Send>;

@@ -1,7 +1,7 @@
-//! The writes that wait for the writer.
+//! The queue of writes.
 //!
-//! Requests' writes are taken as they come. While there are some, background writes share one group a second, so that
-//! they cost requests next to nothing; otherwise they are taken as they come, too.
+//! Request writes are processed as they arrive. While requests write, background writes share one group a
+//! second, so that they barely slow requests down. Otherwise they are processed as they arrive, too.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,118 +9,118 @@ use std::time::{Duration, Instant};
 
 use super::job::Job;
 
-/// Requests' writes that wait at most. Beyond it, writes are throttled.
-const REQUESTS: usize = 1024;
-/// Background writes that wait at most.
-const BACKGROUND: usize = 256;
-/// Writes of each kind that share one sync at most.
-const GROUP: usize = 64;
-/// How often background writes are done while requests write.
+/// The maximum number of queued request writes. Further writes are throttled.
+const MAX_REQUESTS: usize = 1024;
+/// The maximum number of queued background writes.
+const MAX_BACKGROUND: usize = 256;
+/// The maximum number of writes of each priority in one group.
+const MAX_GROUP: usize = 64;
+/// The interval of background writes while requests write.
 const BACKGROUND_INTERVAL: Duration = Duration::from_secs(1);
-/// Requests count as paused when none was written for this long.
-const QUIET: Duration = Duration::from_millis(50);
+/// The time without request writes after which background writes need not wait.
+const REQUEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How soon a write is done.
+/// The priority of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// As soon as possible: someone waits for it.
+    /// As soon as possible, because a caller is waiting.
     Request,
-    /// When it does not hold up requests.
+    /// When it does not delay requests.
     Background,
 }
 
-/// Why a write was not queued.
+/// The reason why a write was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// There are too many.
+pub enum PushError {
     Full,
-    /// The queue is closed.
     Closed,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct QueueState {
     requests: VecDeque<Job>,
     background: VecDeque<Job>,
     closed: bool,
 }
 
-/// The queue.
 #[derive(Default)]
 pub struct Queue {
-    waiting: Mutex<Waiting>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a write.
     ///
     /// # Errors
-    /// [`Refused`]; the write is dropped.
-    pub fn push(&self, job: Job, priority: Priority) -> Result<(), Refused> {
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(Refused::Closed);
+    /// [`PushError`]. The write is dropped.
+    pub fn push(&self, job: Job, priority: Priority) -> Result<(), PushError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(PushError::Closed);
         }
         let (queue, limit) = match priority {
-            Priority::Request => (&mut waiting.requests, REQUESTS),
-            Priority::Background => (&mut waiting.background, BACKGROUND),
+            Priority::Request => (&mut state.requests, MAX_REQUESTS),
+            Priority::Background => (&mut state.background, MAX_BACKGROUND),
         };
         if queue.len() >= limit {
-            return Err(Refused::Full);
+            return Err(PushError::Full);
         }
         queue.push_back(job);
-        drop(waiting);
+        drop(state);
         self.changed.notify_one();
         Ok(())
     }
 
-    /// Takes no further writes. Those that wait are still done, background writes at once.
+    /// Rejects further writes. Queued writes are still processed, and background writes no longer wait.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
     }
 
-    /// Takes no further writes, and drops those that wait.
+    /// Rejects further writes and drops the queued ones.
     pub fn abandon(&self) {
-        let mut waiting = self.lock();
-        waiting.closed = true;
-        let dropped = (std::mem::take(&mut waiting.requests), std::mem::take(&mut waiting.background));
-        drop(waiting);
+        let mut state = self.lock();
+        state.closed = true;
+        let dropped = (std::mem::take(&mut state.requests), std::mem::take(&mut state.background));
+        drop(state);
         drop(dropped);
     }
 
-    /// Waits until a group can begin. `None` once the queue is closed and empty.
+    /// Waits until a group can start. Returns `None` when the queue is closed and empty.
     pub fn next_group(&self, schedule: &mut Schedule, now: &dyn Fn() -> Instant) -> Option<Group> {
-        let mut waiting = self.lock();
+        let mut state = self.lock();
         loop {
             let now = now();
-            let wait = schedule.until_background(now);
-            let background = !waiting.background.is_empty() && (wait.is_zero() || waiting.closed);
-            if background || !waiting.requests.is_empty() {
-                schedule.note(now, !waiting.requests.is_empty(), background);
-                return Some(Group { requests: GROUP, background: if background { GROUP } else { 0 } });
+            let wait = schedule.background_delay(now);
+            let background = !state.background.is_empty() && (wait.is_zero() || state.closed);
+            if background || !state.requests.is_empty() {
+                schedule.record(now, !state.requests.is_empty(), background);
+                return Some(Group {
+                    requests: MAX_GROUP,
+                    background: if background { MAX_GROUP } else { 0 },
+                });
             }
-            if waiting.closed && waiting.background.is_empty() {
+            if state.closed && state.background.is_empty() {
                 return None;
             }
-            waiting = if waiting.background.is_empty() {
-                self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner)
+            state = if state.background.is_empty() {
+                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else {
-                self.changed.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0
+                self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
             };
         }
     }
 
-    /// Takes the next write of a group: those of requests first.
+    /// Takes the next write of a group. Request writes come first.
     pub fn next(&self, group: &mut Group) -> Option<Job> {
-        let mut waiting = self.lock();
+        let mut state = self.lock();
         if group.requests > 0
-            && let Some(job) = waiting.requests.pop_front()
+            && let Some(job) = state.requests.pop_front()
         {
             group.requests -= 1;
             return Some(job);
@@ -129,18 +129,18 @@ impl Queue {
             return None;
         }
         group.background -= 1;
-        waiting.background.pop_front()
+        state.background.pop_front()
     }
 }
 
-/// How many writes a group may still take of each kind.
+/// The number of writes of each priority that a group can still take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
     requests: usize,
     background: usize,
 }
 
-/// When each kind of write was done last.
+/// The time of the last write of each priority.
 #[derive(Debug, Default)]
 pub struct Schedule {
     request: Option<Instant>,
@@ -148,15 +148,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// How long background writes have to wait.
-    fn until_background(&self, now: Instant) -> Duration {
+    /// Returns how long background writes must wait.
+    fn background_delay(&self, now: Instant) -> Duration {
         let remaining = |last: Option<Instant>, time: Duration| {
             last.map_or(Duration::ZERO, |last| (last + time).saturating_duration_since(now))
         };
-        remaining(self.request, QUIET).min(remaining(self.background, BACKGROUND_INTERVAL))
+        remaining(self.request, REQUEST_PAUSE).min(remaining(self.background, BACKGROUND_INTERVAL))
     }
 
-    fn note(&mut self, now: Instant, requests: bool, background: bool) {
+    fn record(&mut self, now: Instant, requests: bool, background: bool) {
         if requests {
             self.request = Some(now);
         }
@@ -165,9 +165,9 @@ impl Schedule {
         }
     }
 
-    /// Notes that a group is on disk. Requests that it answered may write again from now on.
-    pub fn end(&mut self, group: Group, now: Instant) {
-        self.note(now, group.requests < GROUP, false);
+    /// Records that a group is on disk. The requests that it answered may write again from now on.
+    pub fn finish_group(&mut self, group: Group, now: Instant) {
+        self.record(now, group.requests < MAX_GROUP, false);
     }
 }
 
@@ -176,27 +176,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn background_writes_wait_until_requests_pause_or_a_second_is_over() {
+    fn background_writes_wait_for_a_pause_in_requests_or_one_second() {
         let start = Instant::now();
         let at = |milliseconds: u64| start + Duration::from_millis(milliseconds);
         let mut schedule = Schedule::default();
-        assert_eq!(schedule.until_background(start), Duration::ZERO, "nothing was done yet");
-        schedule.note(start, true, true);
-        assert_eq!(schedule.until_background(at(10)), Duration::from_millis(40));
+        assert_eq!(schedule.background_delay(start), Duration::ZERO, "no writes yet");
+        schedule.record(start, true, true);
+        assert_eq!(schedule.background_delay(at(10)), Duration::from_millis(40));
         for request in (20..=980).step_by(20) {
-            schedule.note(at(request), true, false);
+            schedule.record(at(request), true, false);
         }
         assert_eq!(
-            schedule.until_background(at(990)),
+            schedule.background_delay(at(990)),
             Duration::from_millis(10),
-            "the second is over before a pause"
+            "the interval ends before a pause"
         );
-        assert_eq!(schedule.until_background(at(1_000)), Duration::ZERO);
-        schedule.note(at(1_000), true, true);
-        assert_eq!(schedule.until_background(at(1_001)), Duration::from_millis(49));
-        assert_eq!(schedule.until_background(at(1_050)), Duration::ZERO, "requests paused");
-        schedule.note(at(1_050), false, true);
-        assert_eq!(schedule.until_background(at(1_050)), Duration::ZERO, "they pause still");
+        assert_eq!(schedule.background_delay(at(1_000)), Duration::ZERO);
+        schedule.record(at(1_000), true, true);
+        assert_eq!(schedule.background_delay(at(1_001)), Duration::from_millis(49));
+        assert_eq!(schedule.background_delay(at(1_050)), Duration::ZERO, "requests paused");
+        schedule.record(at(1_050), false, true);
+        assert_eq!(schedule.background_delay(at(1_050)), Duration::ZERO, "requests are still paused");
     }
 
     fn job() -> Job {
@@ -228,22 +228,22 @@ mod tests {
         queue.push(job(), Priority::Background).unwrap();
         queue.push(job(), Priority::Request).unwrap();
         let group = queue.next_group(&mut schedule, &now).unwrap();
-        assert_eq!(kinds(&queue, group), (1, 0), "they were done a moment ago");
+        assert_eq!(kinds(&queue, group), (1, 0), "the interval has not passed");
         queue.close();
         let group = queue.next_group(&mut schedule, &now).unwrap();
-        assert_eq!(kinds(&queue, group), (0, 1), "what waits is done before the end");
+        assert_eq!(kinds(&queue, group), (0, 1), "queued writes run after the queue is closed");
         assert!(queue.next_group(&mut schedule, &now).is_none());
-        assert_eq!(queue.push(job(), Priority::Request), Err(Refused::Closed));
+        assert_eq!(queue.push(job(), Priority::Request), Err(PushError::Closed));
     }
 
     #[test]
-    fn a_queue_is_bounded_for_each_kind() {
+    fn the_queue_is_bounded_per_priority() {
         let queue = Queue::default();
-        for (priority, limit) in [(Priority::Background, BACKGROUND), (Priority::Request, REQUESTS)] {
+        for (priority, limit) in [(Priority::Background, MAX_BACKGROUND), (Priority::Request, MAX_REQUESTS)] {
             for _ in 0..limit {
                 queue.push(job(), priority).unwrap();
             }
-            assert_eq!(queue.push(job(), priority), Err(Refused::Full));
+            assert_eq!(queue.push(job(), priority), Err(PushError::Full));
         }
     }
 }

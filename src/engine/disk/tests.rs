@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::storage::{Order, Range, Read as _, Space};
 use super::*;
 
-/// A writer without its thread, on a file of its own in `directory`.
+/// Creates a writer without its thread, on a new file in `directory`.
 fn writer(directory: &Path) -> Writer {
     let file = Arc::new(DataFile::open(&directory.join("data.holdfast")).unwrap());
     let connection = file.writer().unwrap();
@@ -21,13 +21,13 @@ fn directory(name: &str) -> std::path::PathBuf {
 }
 
 fn put(key: &'static [u8]) -> Job {
-    Box::new(move |writing| {
-        writing.changes.batch.put(Space::Meta, key.to_vec(), vec![0; 8]);
+    Box::new(move |context| {
+        context.changes.batch.put(Space::Meta, key.to_vec(), vec![0; 8]);
         (true, Box::new(drop))
     })
 }
 
-/// Does a write as a group of its own.
+/// Returns a group that contains a single write.
 fn alone(job: Job) -> impl FnMut() -> Option<Job> {
     let mut job = Some(job);
     move || job.take()
@@ -44,39 +44,39 @@ fn keys(writer: &Writer) -> usize {
 }
 
 #[test]
-fn nothing_is_stored_outside_the_groups_transaction() {
+fn nothing_is_stored_outside_a_group_transaction() {
     let directory = directory("outside");
     let mut writer = writer(&directory);
-    let changes = writer.judge(put(b"a")).unwrap();
+    let changes = writer.evaluate(put(b"a")).unwrap();
     assert!(matches!(writer.store(changes), Err(StorageError::Failed(_))));
     assert_eq!(keys(&writer), 0);
-    writer.group(&mut alone(put(b"b"))).unwrap();
+    writer.commit_group(&mut alone(put(b"b"))).unwrap();
     assert_eq!(keys(&writer), 1);
     drop(writer);
     std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]
-fn a_full_disk_fails_the_group_and_writing_resumes_once_there_is_space() {
+fn a_full_disk_fails_the_group_and_writes_resume_when_space_is_free() {
     let directory = directory("full");
     let mut writer = writer(&directory);
-    writer.step(&mut alone(put(b"before")));
+    writer.run_group(&mut alone(put(b"before")));
     let limit = |writer: &Writer, pages: u32| {
         let sql = format!("PRAGMA max_page_count={pages}");
         writer.connection.query_row(&sql, [], |_| Ok(())).unwrap();
     };
     limit(&writer, 1);
     let (answered, answer) = std::sync::mpsc::channel();
-    let large: Job = Box::new(move |writing| {
-        writing.changes.log.row += 1;
-        writing.changes.batch.put(Space::Items, b"large".to_vec(), vec![7; 1 << 20]);
+    let large: Job = Box::new(move |context| {
+        context.changes.log.row += 1;
+        context.changes.batch.put(Space::Items, b"large".to_vec(), vec![7; 1 << 20]);
         (true, Box::new(move |stored| answered.send(stored).unwrap()))
     });
-    writer.step(&mut alone(large));
+    writer.run_group(&mut alone(large));
     assert!(answer.recv().unwrap().is_err_and(|error| error.message.contains("disk is full")));
     assert_eq!((writer.state.log, keys(&writer)), (LogEnd::default(), 1));
     limit(&writer, 1_000_000);
-    writer.step(&mut alone(put(b"after")));
+    writer.run_group(&mut alone(put(b"after")));
     assert_eq!(keys(&writer), 2);
     drop(writer);
     std::fs::remove_dir_all(directory).unwrap();

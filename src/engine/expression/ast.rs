@@ -1,4 +1,4 @@
-//! Parsed expressions, with names and values put in.
+//! Parsed expressions, in which names and values are resolved.
 
 use super::super::codec::Kind;
 
@@ -11,27 +11,24 @@ pub enum Segment {
     Index(usize),
 }
 
-/// Where a value is in an item: an attribute and what is inside it.
+/// The location of a value in an item: an attribute and the path inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// The attribute.
     pub attribute: String,
-    /// The steps inside the attribute.
     pub inner: Vec<Segment>,
 }
 
-/// What a condition compares.
+/// An operand of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// The value at a path.
     Path(Path),
-    /// A given value, encoded.
+    /// An encoded value from the request.
     Value(Vec<u8>),
     /// The size of a value.
     Size(Box<Operand>),
 }
 
-/// How two operands are compared.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparator {
     /// `=`
@@ -49,7 +46,7 @@ pub enum Comparator {
 }
 
 impl Comparator {
-    /// How expressions write it.
+    /// Returns the operator as expressions spell it.
     pub fn text(self) -> &'static str {
         match self {
             Self::Equal => "=",
@@ -61,7 +58,7 @@ impl Comparator {
         }
     }
 
-    /// The comparator that says the same with the operands exchanged.
+    /// Returns the equivalent operator for swapped operands.
     pub fn mirrored(self) -> Self {
         match self {
             Self::Less => Self::Greater,
@@ -73,72 +70,71 @@ impl Comparator {
     }
 }
 
-/// What an item must satisfy.
+/// A condition on an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// A comparison.
     Compare(Comparator, Operand, Operand),
-    /// The first is between the others, both included.
+    /// The first operand is between the other two, inclusive.
     Between(Operand, Operand, Operand),
-    /// The first equals one of the others.
+    /// The first operand equals one of the others.
     In(Operand, Vec<Operand>),
-    /// Something is at the path.
+    /// A value exists at the path.
     Exists(Path),
-    /// Nothing is at the path.
+    /// No value exists at the path.
     NotExists(Path),
-    /// The value has this type.
+    /// The operand has this type.
     HasType(Operand, Kind),
-    /// The first begins with the second.
+    /// The first operand begins with the second.
     BeginsWith(Operand, Operand),
-    /// The first contains the second.
+    /// The first operand contains the second.
     Contains(Operand, Operand),
-    /// Both hold.
+    /// Both conditions are true.
     And(Box<Condition>, Box<Condition>),
-    /// At least one holds.
+    /// At least one condition is true.
     Or(Box<Condition>, Box<Condition>),
-    /// The condition does not hold.
+    /// The condition is false.
     Not(Box<Condition>),
 }
 
 impl Condition {
     /// Calls `visit` with every path in the condition.
-    pub fn each_path<'a>(&'a self, visit: &mut impl FnMut(&'a Path)) {
+    pub fn visit_paths<'a>(&'a self, visit: &mut impl FnMut(&'a Path)) {
         match self {
             Self::Compare(_, a, b) | Self::BeginsWith(a, b) | Self::Contains(a, b) => {
-                operand_of(a, visit);
-                operand_of(b, visit);
+                visit_operand(a, visit);
+                visit_operand(b, visit);
             }
-            Self::Between(a, b, c) => [a, b, c].into_iter().for_each(|one| operand_of(one, visit)),
-            Self::In(a, rest) => std::iter::once(a).chain(rest).for_each(|one| operand_of(one, visit)),
+            Self::Between(a, b, c) => [a, b, c].into_iter().for_each(|one| visit_operand(one, visit)),
+            Self::In(a, rest) => std::iter::once(a).chain(rest).for_each(|one| visit_operand(one, visit)),
             Self::Exists(path) | Self::NotExists(path) => visit(path),
-            Self::HasType(a, _) => operand_of(a, visit),
+            Self::HasType(a, _) => visit_operand(a, visit),
             Self::And(a, b) | Self::Or(a, b) => {
-                a.each_path(visit);
-                b.each_path(visit);
+                a.visit_paths(visit);
+                b.visit_paths(visit);
             }
-            Self::Not(inner) => inner.each_path(visit),
+            Self::Not(inner) => inner.visit_paths(visit),
         }
     }
 }
 
-fn operand_of<'a>(operand: &'a Operand, visit: &mut impl FnMut(&'a Path)) {
+fn visit_operand<'a>(operand: &'a Operand, visit: &mut impl FnMut(&'a Path)) {
     match operand {
         Operand::Path(path) => visit(path),
-        Operand::Size(inner) => operand_of(inner, visit),
+        Operand::Size(inner) => visit_operand(inner, visit),
         Operand::Value(_) => {}
     }
 }
 
-/// A value that an update computes from the item as it was.
+/// A value that an update computes from the old item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
     /// The value at a path, which must exist.
     Path(Path),
-    /// A given value, encoded.
+    /// An encoded value from the request.
     Value(Vec<u8>),
-    /// The value at the path, or the other if nothing is there.
+    /// The value at the path, or the other term if no value exists there.
     IfNotExists(Path, Box<Term>),
-    /// Both lists, one behind the other.
+    /// The concatenation of two lists.
     ListAppend(Box<Term>, Box<Term>),
     /// The sum of two numbers.
     Plus(Box<Term>, Box<Term>),

@@ -1,4 +1,4 @@
-//! Judges conditions on encoded items.
+//! Evaluates conditions on encoded items.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,8 +7,8 @@ use super::super::codec::{ItemRef, Kind, ValueRef, encode_number};
 use super::super::number::Number;
 use super::ast::{Comparator, Condition, Operand};
 
-/// Whether an item satisfies a condition. An item that does not exist is one without attributes.
-pub fn holds(condition: &Condition, item: ItemRef<'_>) -> bool {
+/// Returns whether an item satisfies a condition. A missing item counts as an item without attributes.
+pub fn is_satisfied(condition: &Condition, item: ItemRef<'_>) -> bool {
     match condition {
         Condition::Compare(comparator, left, right) => compare(*comparator, left, right, item),
         Condition::Between(value, low, high) => {
@@ -25,9 +25,9 @@ pub fn holds(condition: &Condition, item: ItemRef<'_>) -> bool {
         }
         Condition::BeginsWith(value, prefix) => both(value, prefix, item, begins_with),
         Condition::Contains(value, element) => both(value, element, item, contains),
-        Condition::And(left, right) => holds(left, item) && holds(right, item),
-        Condition::Or(left, right) => holds(left, item) || holds(right, item),
-        Condition::Not(inner) => !holds(inner, item),
+        Condition::And(left, right) => is_satisfied(left, item) && is_satisfied(right, item),
+        Condition::Or(left, right) => is_satisfied(left, item) || is_satisfied(right, item),
+        Condition::Not(inner) => !is_satisfied(inner, item),
     }
 }
 
@@ -35,15 +35,15 @@ fn both(
     left: &Operand,
     right: &Operand,
     item: ItemRef<'_>,
-    judge: impl FnOnce(ValueRef<'_>, ValueRef<'_>) -> bool,
+    predicate: impl FnOnce(ValueRef<'_>, ValueRef<'_>) -> bool,
 ) -> bool {
     match (evaluate(left, item), evaluate(right, item)) {
-        (Some(left), Some(right)) => judge(ValueRef(&left), ValueRef(&right)),
+        (Some(left), Some(right)) => predicate(ValueRef(&left), ValueRef(&right)),
         _ => false,
     }
 }
 
-/// A missing operand equals nothing, is unequal to everything, and has no order.
+/// Compares two operands. A missing operand is not equal to anything and cannot be ordered.
 fn compare(comparator: Comparator, left: &Operand, right: &Operand, item: ItemRef<'_>) -> bool {
     match comparator {
         Comparator::Equal => both(left, right, item, |left, right| left == right),
@@ -54,7 +54,7 @@ fn compare(comparator: Comparator, left: &Operand, right: &Operand, item: ItemRe
     }
 }
 
-/// Whether a comparator accepts this order of its operands.
+/// Returns whether a comparator accepts this order of its operands.
 pub(super) fn in_order(comparator: Comparator, order: Ordering) -> bool {
     match comparator {
         Comparator::Equal => order.is_eq(),
@@ -77,7 +77,7 @@ fn evaluate<'a>(operand: &'a Operand, item: ItemRef<'a>) -> Option<Cow<'a, [u8]>
     }
 }
 
-/// What `size` counts. DynamoDB Local counts a text in UTF-16 units.
+/// Returns the result of the `size` function. DynamoDB Local counts a text in UTF-16 units.
 fn size(value: ValueRef<'_>) -> Option<usize> {
     match value.kind()? {
         Kind::S => Some(String::from_utf8_lossy(value.payload()).encode_utf16().count()),
@@ -99,7 +99,7 @@ fn text(value: ValueRef<'_>) -> Cow<'_, str> {
     String::from_utf8_lossy(value.payload())
 }
 
-/// Bytes as characters of the same numbers: texts are searched in a time that grows with their length alone.
+/// Maps each byte to the character with the same number, because substring search in text takes linear time.
 fn bytes_as_text(value: ValueRef<'_>) -> String {
     value.payload().iter().map(|byte| char::from(*byte)).collect()
 }

@@ -5,30 +5,27 @@ use super::super::error::EngineError;
 use super::ast::{Comparator, Condition, Operand, Path};
 use super::condition::in_order;
 
-/// What a query selects. All values are encoded.
+/// The range that a query selects. All values are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCondition {
-    /// The partition.
     pub partition: Vec<u8>,
-    /// The sort keys.
     pub sort: SortCondition,
 }
 
-/// Which sort keys a query selects. All values are encoded.
+/// The sort keys that a query selects. All values are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortCondition {
-    /// All.
     All,
-    /// Those that compare so with the value.
+    /// Keys that satisfy the comparison with the value.
     Compare(Comparator, Vec<u8>),
-    /// Those from the first value to the second, both included.
+    /// Keys from the first value to the second, inclusive.
     Between(Vec<u8>, Vec<u8>),
-    /// Those that begin with the value.
+    /// Keys that begin with the value.
     BeginsWith(Vec<u8>),
 }
 
 impl SortCondition {
-    /// Whether an encoded sort key is selected.
+    /// Returns whether an encoded sort key is selected.
     pub fn accepts(&self, sort: ValueRef<'_>) -> bool {
         let compares = |comparator, value: &[u8]| {
             sort.compare(ValueRef(value)).is_some_and(|order| in_order(comparator, order))
@@ -43,8 +40,8 @@ impl SortCondition {
         }
     }
 
-    /// The last sort key of the range, forward or backward, where the condition names it. A page that ends there is the
-    /// last one.
+    /// Returns the last sort key of the range in the order of reading, if the condition contains it. A page
+    /// that ends with this key is the last page.
     pub fn last(&self, backward: bool) -> Option<&[u8]> {
         match self {
             Self::Between(low, high) => Some(if backward { low } else { high }),
@@ -54,7 +51,7 @@ impl SortCondition {
         }
     }
 
-    /// The values in the condition.
+    /// Returns the values in the condition.
     pub fn values(&self) -> impl Iterator<Item = ValueRef<'_>> {
         let values = match self {
             Self::All => [None, None],
@@ -70,10 +67,10 @@ fn invalid(message: impl Into<String>) -> EngineError {
 }
 
 impl KeyCondition {
-    /// Reads a parsed condition as one on the key attributes `partition` and `sort`.
+    /// Converts a parsed condition to a condition on the key attributes `partition` and `sort`.
     ///
     /// # Errors
-    /// A `ValidationException` if it is anything else.
+    /// A `ValidationException` if the condition is not a key condition.
     pub fn new(condition: Condition, partition: &str, sort: Option<&str>) -> Result<Self, EngineError> {
         let mut parts = Vec::new();
         flatten(condition, &mut parts)?;
@@ -83,12 +80,12 @@ impl KeyCondition {
                 let message = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key:";
                 return Err(invalid(format!("{message} {}", path.attribute)));
             }
-            let place = match &*path.attribute {
+            let slot = match &*path.attribute {
                 name if name == partition => &mut found.0,
                 name if Some(name) == sort => &mut found.1,
                 _ => return Err(invalid("Query condition missed key schema element")),
             };
-            if place.replace(part).is_some() {
+            if slot.replace(part).is_some() {
                 return Err(invalid("KeyConditionExpressions must only contain one condition per key"));
             }
         }

@@ -5,34 +5,31 @@ use winnow::combinator::alt;
 use winnow::error::ContextError;
 use winnow::token::{any, one_of, take_while};
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum TokenKind {
     /// A keyword, a function or an attribute.
     Word,
     /// `#name`
     Name,
     /// `:value`
     Value,
-    /// Digits.
     Digits,
-    /// An operator, bracket or comma, or a character that no expression has.
+    /// An operator, bracket or comma, or a character that is invalid in expressions.
     Symbol,
 }
 
-/// A part of an expression.
+/// A token of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What it is.
-    pub sort: Sort,
-    /// Its text.
+    pub kind: TokenKind,
     pub text: &'a str,
-    /// Where it begins, in bytes.
+    /// The start of the token, in bytes.
     pub start: usize,
 }
 
 impl Token<'_> {
-    /// Where it ends, in bytes.
+    /// Returns the end of the token, in bytes.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
@@ -42,16 +39,16 @@ fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-fn token<'a>(input: &mut &'a str) -> Result<(Sort, &'a str), ContextError> {
+fn token<'a>(input: &mut &'a str) -> Result<(TokenKind, &'a str), ContextError> {
     let word = (one_of(|character: char| character.is_ascii_alphabetic()), take_while(0.., is_word));
     let alias = |sigil: char| (sigil, take_while(1.., is_word));
     alt((
-        word.take().map(|text| (Sort::Word, text)),
-        alias('#').take().map(|text| (Sort::Name, text)),
-        alias(':').take().map(|text| (Sort::Value, text)),
-        take_while(1.., |character: char| character.is_ascii_digit()).map(|text| (Sort::Digits, text)),
-        alt(("<>", "<=", ">=")).map(|text| (Sort::Symbol, text)),
-        any.take().map(|text| (Sort::Symbol, text)),
+        word.take().map(|text| (TokenKind::Word, text)),
+        alias('#').take().map(|text| (TokenKind::Name, text)),
+        alias(':').take().map(|text| (TokenKind::Value, text)),
+        take_while(1.., |character: char| character.is_ascii_digit()).map(|text| (TokenKind::Digits, text)),
+        alt(("<>", "<=", ">=")).map(|text| (TokenKind::Symbol, text)),
+        any.take().map(|text| (TokenKind::Symbol, text)),
     ))
     .parse_next(input)
 }
@@ -60,14 +57,14 @@ fn space(input: &mut &str) -> Result<(), ContextError> {
     take_while(0.., |character: char| character.is_ascii_whitespace()).void().parse_next(input)
 }
 
-/// The tokens of an expression, without the space between them.
+/// Returns the tokens of an expression without the white space between them.
 pub fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut rest = text;
     let mut tokens = Vec::new();
     while space(&mut rest).is_ok() && !rest.is_empty() {
         let start = text.len() - rest.len();
-        let Ok((sort, text)) = token(&mut rest) else { break };
-        tokens.push(Token { sort, text, start });
+        let Ok((kind, text)) = token(&mut rest) else { break };
+        tokens.push(Token { kind, text, start });
     }
     tokens
 }
@@ -77,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_is_split_with_or_without_space() {
+    fn expressions_are_split_with_and_without_spaces() {
         let texts = |text| tokens(text).into_iter().map(|token| token.text).collect::<Vec<_>>();
         assert_eq!(
             texts("#a<>:v0 AND(b.c[12]>=:x)"),

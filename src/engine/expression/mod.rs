@@ -1,8 +1,10 @@
 //! DynamoDB's expressions: conditions, filters, key conditions, projections and updates.
 //!
-//! Invariants: an expression is parsed once, before the write that carries it waits in a queue; names and values are put
-//! in while parsing, so what is left refers to nothing; every name and value that is given must be used. Conditions are
-//! judged on encoded items.
+//! Invariants:
+//! - An expression is parsed once, before its write enters the queue.
+//! - The parser resolves names and values, so a parsed expression contains no references.
+//! - An expression must use every name and value that the request defines.
+//! - Conditions are evaluated on encoded items.
 
 mod ast;
 mod condition;
@@ -16,7 +18,7 @@ mod reserved;
 mod update;
 
 pub use self::ast::{Comparator, Condition, Update};
-pub use self::condition::holds;
+pub use self::condition::is_satisfied;
 pub use self::key_condition::{KeyCondition, SortCondition};
 pub use self::projection::Projection;
 pub use self::references::References;
@@ -24,10 +26,10 @@ pub use self::update::apply;
 
 use super::error::EngineError;
 
-/// The most bytes of an expression.
+/// The maximum length of an expression in bytes.
 const MAX_EXPRESSION: usize = 4096;
 
-/// A failure inside an expression, in DynamoDB's words.
+/// Returns the error for an invalid expression, with DynamoDB's message.
 fn expression_error(what: &str, message: impl std::fmt::Display) -> EngineError {
     EngineError::invalid(format!("Invalid {what}: {message}"))
 }
@@ -35,7 +37,7 @@ fn expression_error(what: &str, message: impl std::fmt::Display) -> EngineError 
 /// Parses a `ConditionExpression` or `FilterExpression`.
 ///
 /// # Errors
-/// A `ValidationException` in DynamoDB's words.
+/// A `ValidationException` with DynamoDB's message.
 pub fn parse_condition(
     what: &'static str,
     text: &str,
@@ -47,7 +49,7 @@ pub fn parse_condition(
 /// Parses an `UpdateExpression`.
 ///
 /// # Errors
-/// A `ValidationException` in DynamoDB's words.
+/// A `ValidationException` with DynamoDB's message.
 pub fn parse_update(text: &str, references: &mut References<'_>) -> Result<Update, EngineError> {
     let update = parser::Parser::new("UpdateExpression", text, references)?.update()?;
     path::check_distinct("UpdateExpression", &update.paths())?;
@@ -57,7 +59,7 @@ pub fn parse_update(text: &str, references: &mut References<'_>) -> Result<Updat
 /// Parses a `ProjectionExpression`.
 ///
 /// # Errors
-/// A `ValidationException` in DynamoDB's words.
+/// A `ValidationException` with DynamoDB's message.
 pub fn parse_projection(text: &str, references: &mut References<'_>) -> Result<Projection, EngineError> {
     let paths = parser::Parser::new("ProjectionExpression", text, references)?.projection()?;
     path::check_distinct("ProjectionExpression", &paths.iter().collect::<Vec<_>>())?;

@@ -1,4 +1,4 @@
-//! Parses the tokens of an expression, and puts in names and values.
+//! Parses the tokens of an expression and resolves its names and values.
 
 mod condition;
 mod update;
@@ -6,17 +6,17 @@ mod update;
 use super::super::codec::{Kind, ValueRef};
 use super::super::error::EngineError;
 use super::ast::{Operand, Path, Segment};
-use super::lexer::{Sort, Token, tokens};
+use super::lexer::{Token, TokenKind, tokens};
 use super::references::References;
 use super::reserved::is_reserved;
 use super::{MAX_EXPRESSION, expression_error};
 
-/// How deep parentheses, `NOT` and functions may nest. It bounds the stack.
+/// The maximum nesting of parentheses, `NOT` and functions. This bounds the use of the stack.
 const MAX_NESTING: usize = 64;
 
 type Parsed<T> = Result<T, EngineError>;
 
-/// Reads one expression from the left to the right.
+/// Parses one expression from left to right.
 pub struct Parser<'a, 'r> {
     what: &'static str,
     text: &'a str,
@@ -27,7 +27,7 @@ pub struct Parser<'a, 'r> {
 }
 
 impl<'a, 'r> Parser<'a, 'r> {
-    /// Splits the text of the expression `what`.
+    /// Creates a parser for the text of the expression parameter `what`.
     ///
     /// # Errors
     /// A `ValidationException` if the text is empty or too long.
@@ -45,7 +45,7 @@ impl<'a, 'r> Parser<'a, 'r> {
         Ok(Self { what, text, tokens: tokens(text), at: 0, depth: 0, references })
     }
 
-    /// Reads a whole projection: paths with commas between them.
+    /// Parses a projection: paths separated by commas.
     pub fn projection(mut self) -> Parsed<Vec<Path>> {
         let mut paths = vec![self.path()?];
         while self.accept(",") {
@@ -63,7 +63,7 @@ impl<'a, 'r> Parser<'a, 'r> {
                 inner.push(Segment::Name(self.path_name()?));
             } else if self.accept("[") {
                 let index = match self.peek() {
-                    Some(token) if token.sort == Sort::Digits => token.text.parse::<usize>().ok(),
+                    Some(token) if token.kind == TokenKind::Digits => token.text.parse::<usize>().ok(),
                     _ => None,
                 };
                 let Some(index) = index else { return self.unexpected() };
@@ -82,14 +82,14 @@ impl<'a, 'r> Parser<'a, 'r> {
 
     fn path_name(&mut self) -> Parsed<String> {
         let Some(token) = self.peek() else { return self.unexpected() };
-        match token.sort {
-            Sort::Word if is_reserved(token.text) => self
+        match token.kind {
+            TokenKind::Word if is_reserved(token.text) => self
                 .fail(format!("Attribute name is a reserved keyword; reserved keyword: {}", token.text)),
-            Sort::Word => {
+            TokenKind::Word => {
                 self.at += 1;
                 Ok(token.text.to_owned())
             }
-            Sort::Name => match self.references.name(token.text) {
+            TokenKind::Name => match self.references.name(token.text) {
                 Some(name) => {
                     self.at += 1;
                     Ok(name)
@@ -104,7 +104,7 @@ impl<'a, 'r> Parser<'a, 'r> {
     }
 
     fn value(&mut self) -> Parsed<Vec<u8>> {
-        let Some(token) = self.peek().filter(|token| token.sort == Sort::Value) else {
+        let Some(token) = self.peek().filter(|token| token.kind == TokenKind::Value) else {
             return self.unexpected();
         };
         match self.references.value(token.text) {
@@ -159,7 +159,7 @@ impl<'a, 'r> Parser<'a, 'r> {
         self.fail(format!("Operator or function requires a document path; operator or function: {function}"))
     }
 
-    /// Runs a part of the parser one level deeper.
+    /// Runs `parse` one nesting level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_NESTING {
             return self.fail("The expression is nested too deeply;");
@@ -181,12 +181,12 @@ impl<'a, 'r> Parser<'a, 'r> {
     }
 
     fn is_symbol(&self, symbol: &str) -> bool {
-        self.peek().is_some_and(|token| token.sort == Sort::Symbol && token.text == symbol)
+        self.peek().is_some_and(|token| token.kind == TokenKind::Symbol && token.text == symbol)
     }
 
     fn is_function(&self) -> bool {
         let opens = self.tokens.get(self.at + 1).is_some_and(|token| token.text == "(");
-        opens && self.peek().is_some_and(|token| token.sort == Sort::Word)
+        opens && self.peek().is_some_and(|token| token.kind == TokenKind::Word)
     }
 
     fn accept(&mut self, symbol: &str) -> bool {
@@ -196,7 +196,8 @@ impl<'a, 'r> Parser<'a, 'r> {
     }
 
     fn accept_word(&mut self, word: &str) -> bool {
-        let is_word = |token: Token<'_>| token.sort == Sort::Word && token.text.eq_ignore_ascii_case(word);
+        let is_word =
+            |token: Token<'_>| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
         let accepted = self.peek().is_some_and(is_word);
         self.at += usize::from(accepted);
         accepted
@@ -214,7 +215,7 @@ impl<'a, 'r> Parser<'a, 'r> {
         Err(expression_error(self.what, message))
     }
 
-    /// The failure at this token, with the text around it.
+    /// Returns the error for the current token, with the text around it.
     fn unexpected<T>(&self) -> Parsed<T> {
         let token = self.peek().map_or("<EOF>", |token| token.text);
         let start = self.at.checked_sub(1).and_then(|before| self.tokens.get(before));

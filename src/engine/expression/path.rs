@@ -1,4 +1,4 @@
-//! Document paths: finding a value in an encoded item, and checking that paths do not touch each other.
+//! Document paths: finds values in encoded items and checks that paths do not overlap.
 
 use std::fmt::{self, Write as _};
 
@@ -8,7 +8,7 @@ use super::ast::{Path, Segment};
 use super::expression_error;
 
 impl Path {
-    /// The value at the path.
+    /// Returns the value at the path.
     pub fn find<'a>(&self, item: ItemRef<'a>) -> Option<ValueRef<'a>> {
         let mut value = item.get(&self.attribute)?;
         for segment in &self.inner {
@@ -22,7 +22,7 @@ impl Path {
     }
 }
 
-/// Writes the path as DynamoDB's messages do: `[a, b, [0]]`.
+/// Formats the path as in DynamoDB's messages: `[a, b, [0]]`.
 impl fmt::Display for Path {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "[{}", self.attribute)?;
@@ -58,13 +58,13 @@ fn relation(one: &Path, two: &Path) -> Relation {
     Relation::Overlap
 }
 
-/// Checks that no path is inside another, and that none is used both as a list and as a map.
+/// Checks that no path is inside another, and that no path is used both as a list and as a map.
 ///
 /// # Errors
 /// A `ValidationException` that names two such paths.
 pub fn check_distinct(what: &'static str, paths: &[&Path]) -> Result<(), EngineError> {
-    for (place, one) in paths.iter().enumerate() {
-        for two in paths.iter().skip(place + 1) {
+    for (position, one) in paths.iter().enumerate() {
+        for two in paths.iter().skip(position + 1) {
             let verb = match relation(one, two) {
                 Relation::Apart => continue,
                 Relation::Overlap => "overlap",

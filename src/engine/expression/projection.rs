@@ -1,4 +1,4 @@
-//! Picks parts of items.
+//! Projections: the parts of an item that a request reads.
 
 use std::collections::BTreeMap;
 
@@ -7,48 +7,48 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::codec::{Attributes, Damaged, ItemRef, Kind, ValueRef};
 use super::ast::{Path, Segment};
 
-/// The parts of an item that a request wants.
+/// The parts of an item that a request reads.
 #[derive(Debug, Clone, Default)]
 pub struct Projection {
-    attributes: BTreeMap<String, Part>,
+    attributes: BTreeMap<String, Node>,
 }
 
-/// What is wanted of a value: all of it, or some of what is inside.
+/// The parts of a value to read. If `inner` is empty, the whole value.
 #[derive(Debug, Clone, Default)]
-struct Part {
-    inner: BTreeMap<Segment, Part>,
+struct Node {
+    inner: BTreeMap<Segment, Node>,
 }
 
 impl Projection {
-    /// The projection on some paths, none of which is inside another.
+    /// Creates a projection on paths that do not overlap.
     pub fn new(paths: &[Path]) -> Self {
         let mut projection = Self::default();
         for path in paths {
-            let mut part = projection.attributes.entry(path.attribute.clone()).or_default();
+            let mut node = projection.attributes.entry(path.attribute.clone()).or_default();
             for segment in &path.inner {
-                part = part.inner.entry(segment.clone()).or_default();
+                node = node.inner.entry(segment.clone()).or_default();
             }
         }
         projection
     }
 
-    /// The attributes of which something is wanted.
+    /// Returns the names of the attributes that the projection reads.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
         self.attributes.keys().map(String::as_str)
     }
 
-    /// The wanted parts of an item. Elements of a list move together.
+    /// Returns the projected parts of an item. List elements become adjacent.
     ///
     /// # Errors
-    /// [`Damaged`] if the item's bytes are.
+    /// [`Damaged`] if the item's bytes are damaged.
     pub fn apply(&self, item: ItemRef<'_>) -> Result<Attributes, Damaged> {
         let mut found = Attributes::with_capacity(self.attributes.len());
         let mut wanted = self.attributes.iter().peekable();
-        // Both are in the order of the names.
+        // Both iterators are sorted by name.
         for (name, value) in item.attributes() {
             while wanted.next_if(|(other, _)| other.as_str() < name).is_some() {}
-            let Some((_, part)) = wanted.next_if(|(other, _)| other.as_str() == name) else { continue };
-            if let Some(value) = part.apply(value)? {
+            let Some((_, node)) = wanted.next_if(|(other, _)| other.as_str() == name) else { continue };
+            if let Some(value) = node.apply(value)? {
                 found.insert(name.to_owned(), value);
             }
         }
@@ -56,7 +56,7 @@ impl Projection {
     }
 }
 
-impl Part {
+impl Node {
     fn apply(&self, value: ValueRef<'_>) -> Result<Option<AttributeValue>, Damaged> {
         if self.inner.is_empty() {
             return value.decode().map(Some);
@@ -64,10 +64,10 @@ impl Part {
         match value.kind() {
             Some(Kind::M) => {
                 let mut found = Attributes::new();
-                for (segment, part) in &self.inner {
+                for (segment, node) in &self.inner {
                     let Segment::Name(name) = segment else { continue };
                     let Some(entry) = value.entries().get(name) else { continue };
-                    if let Some(entry) = part.apply(entry)? {
+                    if let Some(entry) = node.apply(entry)? {
                         found.insert(name.clone(), entry);
                     }
                 }
@@ -75,10 +75,10 @@ impl Part {
             }
             Some(Kind::L) => {
                 let mut found = Vec::new();
-                for (segment, part) in &self.inner {
+                for (segment, node) in &self.inner {
                     let Segment::Index(index) = segment else { continue };
                     let Some(element) = value.elements().nth(*index) else { continue };
-                    found.extend(part.apply(ValueRef(element))?);
+                    found.extend(node.apply(ValueRef(element))?);
                 }
                 Ok((!found.is_empty()).then_some(AttributeValue::L(found)))
             }

@@ -10,7 +10,7 @@ use super::super::error::EngineError;
 type Names = HashMap<String, String>;
 type Values = HashMap<String, AttributeValue>;
 
-/// `ExpressionAttributeNames` and `ExpressionAttributeValues`, and which of them the expressions used.
+/// `ExpressionAttributeNames` and `ExpressionAttributeValues`, and which of them the expressions have used.
 pub struct References<'a> {
     names: Option<&'a Names>,
     values: Option<&'a Values>,
@@ -20,10 +20,10 @@ pub struct References<'a> {
 }
 
 impl<'a> References<'a> {
-    /// Checks the keys and values that a request gives.
+    /// Checks the names and values of a request.
     ///
     /// # Errors
-    /// A `ValidationException` in DynamoDB's words.
+    /// A `ValidationException` with DynamoDB's message.
     pub fn new(names: Option<&'a Names>, values: Option<&'a Values>) -> Result<Self, EngineError> {
         check_keys("ExpressionAttributeNames", '#', names.map(|names| names.keys()))?;
         check_keys("ExpressionAttributeValues", ':', values.map(|values| values.keys()))?;
@@ -47,24 +47,24 @@ impl<'a> References<'a> {
         self.expressions += 1;
     }
 
-    /// Returns the attribute behind an alias.
+    /// Returns the attribute name for an alias.
     pub(super) fn name(&mut self, alias: &str) -> Option<String> {
         let name = self.names?.get(alias)?.clone();
         self.used.insert(alias.to_owned());
         Some(name)
     }
 
-    /// Returns the encoded value behind an alias.
+    /// Returns the encoded value for an alias.
     pub(super) fn value(&mut self, alias: &str) -> Option<Vec<u8>> {
         let value = self.encoded.get(alias)?.clone();
         self.used.insert(alias.to_owned());
         Some(value)
     }
 
-    /// Checks that the expressions used everything.
+    /// Checks that the expressions use every name and value.
     ///
     /// # Errors
-    /// A `ValidationException` that names what they did not use.
+    /// A `ValidationException` that lists the unused names or values.
     pub fn finish(self) -> Result<(), EngineError> {
         let names = self.names.into_iter().flat_map(|names| names.keys());
         let values = self.values.into_iter().flat_map(|values| values.keys());

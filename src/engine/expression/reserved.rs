@@ -1,4 +1,4 @@
-//! The words that DynamoDB refuses as attribute names in expressions unless they are written as `#name`.
+//! The words that DynamoDB rejects as attribute names in expressions unless they are written as `#name`.
 //!
 //! Source: "Reserved words in DynamoDB" in the Amazon DynamoDB Developer Guide.
 
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| LIST.split_ascii_whitespace().collect());
 
-/// Whether an attribute name is a reserved word, in any case.
+/// Returns whether an attribute name is a reserved word, ignoring case.
 pub fn is_reserved(name: &str) -> bool {
     WORDS.contains(&*name.to_ascii_lowercase())
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_words_are_found_in_any_case() {
+    fn reserved_words_match_in_any_case() {
         assert!(is_reserved("status") && is_reserved("STATE") && is_reserved("Name"));
         assert!(!is_reserved("stock") && !is_reserved("pk") && !is_reserved("leadScore"));
         assert_eq!(WORDS.len(), 572);

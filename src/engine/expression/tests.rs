@@ -1,4 +1,4 @@
-//! What expressions mean, each on a small item.
+//! Tests of expressions on a small item.
 
 use std::collections::HashMap;
 
@@ -39,14 +39,14 @@ fn values(pairs: &[(&str, Value)]) -> Option<HashMap<String, Value>> {
     (!values.is_empty()).then_some(values)
 }
 
-fn judge(condition: &str, pairs: &[(&str, Value)]) -> Result<bool, String> {
+fn evaluate(condition: &str, pairs: &[(&str, Value)]) -> Result<bool, String> {
     let values = values(pairs);
     let mut references = References::new(None, values.as_ref()).map_err(|error| error.message)?;
     let condition = parse_condition("ConditionExpression", condition, &mut references);
     let condition = condition.map_err(|error| error.message)?;
     references.finish().map_err(|error| error.message)?;
     let bytes = encode_item(&item()).map_err(|error| error.to_string())?;
-    Ok(holds(&condition, ItemRef(&bytes)))
+    Ok(is_satisfied(&condition, ItemRef(&bytes)))
 }
 
 fn update(expression: &str, pairs: &[(&str, Value)]) -> Result<Attributes, String> {
@@ -60,7 +60,7 @@ fn update(expression: &str, pairs: &[(&str, Value)]) -> Result<Attributes, Strin
 }
 
 #[test]
-fn conditions_hold_as_dynamodb_says() {
+fn conditions_match_dynamodb() {
     let five = [(":v", number("5.0"))];
     for (condition, pairs, expected) in [
         ("n = :v", &five[..], true),
@@ -93,17 +93,20 @@ fn conditions_hold_as_dynamodb_says() {
         ("contains(l, :w)", &[(":w", number("1"))], true),
         ("contains(:w, s)", &[(":w", text("oh héllo"))], true),
     ] {
-        assert_eq!(judge(condition, pairs), Ok(expected), "{condition}");
+        assert_eq!(evaluate(condition, pairs), Ok(expected), "{condition}");
     }
 }
 
 #[test]
-fn long_texts_bytes_and_sets_are_judged_in_a_time_that_grows_with_their_length() {
+fn evaluation_time_is_linear_in_the_length_of_values() {
     let half = 100_000;
     let (text, part) = ("a".repeat(2 * half), "a".repeat(half) + "b");
     let blob = |text: &str| Value::B(aws_sdk_dynamodb::primitives::Blob::new(text));
     for (value, part) in [(Value::S(text.clone()), Value::S(part.clone())), (blob(&text), blob(&part))] {
-        assert_eq!(judge("contains(:a, s) OR contains(:a, :b)", &[(":a", value), (":b", part)]), Ok(false));
+        assert_eq!(
+            evaluate("contains(:a, s) OR contains(:a, :b)", &[(":a", value), (":b", part)]),
+            Ok(false)
+        );
     }
     let set = |from: usize| Value::Ns((from..from + half).map(|number| number.to_string()).collect());
     let numbers = Attributes::from([("ns".to_owned(), set(0))]);
@@ -115,9 +118,9 @@ fn long_texts_bytes_and_sets_are_judged_in_a_time_that_grows_with_their_length()
 }
 
 #[test]
-fn what_is_no_condition_is_refused_in_dynamodbs_words() {
+fn invalid_conditions_are_rejected_with_dynamodb_messages() {
     let five = [(":v", number("5"))];
-    for (condition, pairs, words) in [
+    for (condition, pairs, message) in [
         ("", &[][..], "The expression can not be empty"),
         ("n = :v AND", &five, "Syntax error; token: \"<EOF>\", near: \"AND\""),
         ("n = = :v", &five, "Syntax error; token: \"=\", near: \"= = :v\""),
@@ -136,20 +139,20 @@ fn what_is_no_condition_is_refused_in_dynamodbs_words() {
         ("n BETWEEN :v AND :w", &[(":v", number("5")), (":w", number("1"))], "upper bound"),
         ("n = :v", &[(":v", number("5")), (":u", number("1"))], "unused in expressions: keys: {:u}"),
     ] {
-        let error = judge(condition, pairs).expect_err(condition);
-        assert!(error.contains(words), "{condition}: {error}");
+        let error = evaluate(condition, pairs).expect_err(condition);
+        assert!(error.contains(message), "{condition}: {error}");
     }
 }
 
 #[test]
-fn deep_nesting_is_refused_and_does_not_exhaust_the_stack() {
+fn deep_nesting_is_rejected_without_exhausting_the_stack() {
     for text in ["NOT ".repeat(1000), "(".repeat(4000), "size(".repeat(800)] {
-        assert!(judge(&text, &[]).is_err());
+        assert!(evaluate(&text, &[]).is_err());
     }
 }
 
 #[test]
-fn updates_change_what_they_name_and_nothing_else() {
+fn updates_change_only_the_named_attributes() {
     let one = [(":v", number("1"))];
     let list = |values: Vec<Value>| Value::L(values);
     let after = update("SET n = n + :v, m.new1 = if_not_exists(m.nil, :v), l[7] = :v REMOVE s, l[0]", &one);
@@ -164,14 +167,14 @@ fn updates_change_what_they_name_and_nothing_else() {
     assert_eq!(
         after["l"],
         list(vec![number("1"), text("x"), number("7"), number("9")]),
-        "in the order of indexes"
+        "appended in the order of their indexes"
     );
 
     let after = update("SET l[5] = :v REMOVE l[2], l[0]", &[(":v", number("9"))]).unwrap();
     assert_eq!(
         after["l"],
         list(vec![text("x"), number("9")]),
-        "what is appended was not at the removed place"
+        "an appended element does not take the index of a removed one"
     );
 
     let after = update("SET l = list_append(l, :l)", &[(":l", list(vec![number("7")]))]).unwrap();
@@ -186,9 +189,9 @@ fn updates_change_what_they_name_and_nothing_else() {
 }
 
 #[test]
-fn updates_that_do_not_fit_are_refused_in_dynamodbs_words() {
+fn invalid_updates_are_rejected_with_dynamodb_messages() {
     let one = [(":v", number("1"))];
-    for (expression, pairs, words) in [
+    for (expression, pairs, message) in [
         ("SET n = n + :v", &[(":v", text("x"))][..], "operator or function: +, operand type: S"),
         ("SET s = s + :v", &one, "incorrect data type"),
         ("SET q = q + :v", &one, "does not exist in the item"),
@@ -207,12 +210,12 @@ fn updates_that_do_not_fit_are_refused_in_dynamodbs_words() {
         ("SET n = n + :v", &[(":v", number("1E-100"))], "38 significant digits"),
     ] {
         let error = update(expression, pairs).expect_err(expression);
-        assert!(error.contains(words), "{expression}: {error}");
+        assert!(error.contains(message), "{expression}: {error}");
     }
 }
 
 #[test]
-fn a_projection_keeps_the_parts_it_names() {
+fn a_projection_returns_only_the_named_parts() {
     let mut references = References::new(None, None).unwrap();
     let projection = parse_projection("n, m.deep[0], l[1], nope", &mut references).unwrap();
     let bytes = encode_item(&item()).unwrap();

@@ -1,4 +1,4 @@
-//! Applies updates to encoded items. Attributes that an update does not touch are copied as bytes.
+//! Applies updates to encoded items. Attributes that an update does not change are copied as bytes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -7,10 +7,10 @@ use super::super::codec::{self, ItemRef, Kind, MAX_DEPTH, ValueRef};
 use super::super::number::NumberError;
 use super::ast::{Path, Segment, Term, Update};
 
-/// Why an update does not fit the stored item, in DynamoDB's words.
+/// The reason why an update does not fit the stored item, as DynamoDB's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateError {
-    /// A path leads through something that is missing or no map or list.
+    /// A path leads through a missing value, or through a value that is not a map or list.
     #[error("The document path provided in the update expression is invalid for update")]
     Path,
     /// A stored or computed operand has the wrong type.
@@ -27,7 +27,7 @@ pub enum UpdateError {
     Nesting,
 }
 
-/// The item after the update. `old` is the stored item, or the key's attributes if there is none.
+/// Returns the item after the update. `old` is the stored item, or the key attributes if no item exists.
 ///
 /// # Errors
 /// [`UpdateError`] if the update does not fit the item.
@@ -40,9 +40,9 @@ pub fn apply(update: &Update, old: ItemRef<'_>) -> Result<Vec<u8>, UpdateError> 
     for (path, operand) in &update.adds {
         sets.push((path, add(path.find(old), ValueRef(operand))?));
     }
-    // Elements behind the end of a list are appended in the order of their indexes.
+    // Elements beyond the end of a list are appended in the order of their indexes.
     sets.sort_by(|(one, _), (two, _)| one.inner.cmp(&two.inner));
-    // Indexes of removed elements are those of the lists as they were, so nothing may have been appended yet.
+    // The indexes of removed elements refer to the old lists, so removals come before appends.
     for path in &update.removes {
         tree.remove(path)?;
     }
@@ -104,7 +104,7 @@ fn add(stored: Option<ValueRef<'_>>, operand: ValueRef<'_>) -> Result<Vec<u8>, U
     Ok(bytes)
 }
 
-/// The set without some elements; none if nothing is left.
+/// Returns the set without the elements of `operand`, or `None` if no elements remain.
 fn subtract_set(set: ValueRef<'_>, operand: ValueRef<'_>) -> Result<Option<Vec<u8>>, UpdateError> {
     let kind = operand.kind().filter(|kind| set.kind() == Some(*kind)).ok_or(UpdateError::Type)?;
     let gone: HashSet<&[u8]> = operand.elements().collect();
@@ -117,9 +117,9 @@ fn subtract_set(set: ValueRef<'_>, operand: ValueRef<'_>) -> Result<Option<Vec<u
     Ok(Some(bytes))
 }
 
-/// An item that is being changed. Only what a path leads into is taken apart.
+/// An item during an update. Only values that a path leads into are decoded.
 struct Tree<'a> {
-    /// The bytes of the item as it was.
+    /// The length of the old item in bytes.
     length: usize,
     attributes: BTreeMap<Cow<'a, str>, Node<'a>>,
 }
@@ -127,18 +127,18 @@ struct Tree<'a> {
 enum Node<'a> {
     /// An encoded value.
     Leaf(Cow<'a, [u8]>),
-    /// A list; removed elements keep their places until the end.
+    /// A list. Removed elements keep their positions until the end.
     List(Vec<Option<Node<'a>>>),
     Map(BTreeMap<Cow<'a, str>, Node<'a>>),
 }
 
 impl<'a> Node<'a> {
-    /// Takes a list or a map apart, one level.
+    /// Decodes one level of a list or a map.
     fn open(&mut self) -> &mut Self {
         if let Node::Leaf(bytes) = self {
             let parts = match bytes {
                 Cow::Borrowed(bytes) => open_value(ValueRef(bytes)),
-                // What was written by this update is not reached by another of its paths.
+                // Other paths of the same update do not reach a value that this update wrote.
                 Cow::Owned(_) => None,
             };
             if let Some(parts) = parts {
@@ -244,7 +244,8 @@ impl<'a> Tree<'a> {
         Self { length: item.0.len(), attributes: open_entries(item) }
     }
 
-    /// The list or map that holds the last step of a path, and that step. None for an attribute.
+    /// Returns the list or map that contains the last step of a path, and that step. Returns `None` for a
+    /// top-level attribute.
     fn parent<'t, 'p>(
         &'t mut self,
         path: &'p Path,

@@ -1,4 +1,4 @@
-//! Storage in memory: for tests, and for the differential test against DynamoDB Local.
+//! In-memory storage for tests, including the differential test against DynamoDB Local.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,14 +7,14 @@ use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
 type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Ordered maps, one for each space.
+/// One ordered map for each space.
 #[derive(Debug, Default)]
 pub struct Memory {
     spaces: BTreeMap<Space, Values>,
 }
 
 impl Memory {
-    /// Does all changes of a batch.
+    /// Applies all changes of a batch.
     pub fn apply(&mut self, batch: Batch) {
         for (space, key, value) in batch.changes {
             let values = self.spaces.entry(space).or_default();

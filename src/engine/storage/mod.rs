@@ -1,4 +1,4 @@
-//! Ordered bytes, read in ranges and changed in atomic batches. What the bytes mean is not known here.
+//! Ordered byte storage, read in ranges and changed in atomic batches. It does not interpret the bytes.
 
 mod file;
 mod memory;
@@ -9,100 +9,97 @@ pub use self::memory::Memory;
 
 use std::ops::ControlFlow;
 
-/// Which of the engine's collections a key belongs to. Each may be stored in its own way.
+/// A collection of keys. Each collection can be stored in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Space {
-    /// What describes the tables, and the stream's readers.
+    /// Descriptions of tables, and readers of the stream.
     Meta,
     /// Items: values of up to 400 KB.
     Items,
-    /// Entries of indexes: long keys and mostly small values.
+    /// Index entries: long keys and mostly small values.
     Index,
-    /// The stream's log. Keys are 8 bytes, counted up.
+    /// The stream's log. Keys are 8-byte counters.
     Log,
 }
 
-/// In which order a range is read.
+/// The order in which a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// From the smallest key on.
+    /// From the smallest key to the largest.
     Forward,
-    /// From the largest key on.
+    /// From the largest key to the smallest.
     Backward,
 }
 
-/// The keys from `start`, included, to `end`, not included. An empty `end` is behind all keys.
+/// The keys from `start`, inclusive, to `end`, exclusive. An empty `end` is after all keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// The first key.
     pub start: Vec<u8>,
-    /// Behind the last key.
     pub end: Vec<u8>,
 }
 
 impl Range {
-    /// The keys that begin with a prefix.
+    /// Returns the range of keys that begin with a prefix.
     pub fn prefix(prefix: Vec<u8>) -> Self {
         let end = super::key::successor(&prefix);
         Self { start: prefix, end }
     }
 
-    /// All keys.
+    /// Returns the range of all keys.
     pub fn all() -> Self {
         Self { start: Vec::new(), end: Vec::new() }
     }
 
-    /// Whether no key is in the range.
+    /// Returns whether the range contains no keys.
     pub fn is_empty(&self) -> bool {
         !self.end.is_empty() && self.start >= self.end
     }
 }
 
-/// A failure of the storage.
+/// An error of the storage.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
-    /// The disk or the file's size limit is full. What was committed is intact.
-    #[error("the disk is full: free some space, and writing resumes by itself")]
+    /// The disk is full, or the file has reached its size limit. Committed data is intact.
+    #[error("the disk is full: free some space, and writes resume automatically")]
     Full,
-    /// A stored value is not what was written.
+    /// A stored value is damaged.
     #[error("the data file is damaged: restore it from a backup")]
     Damaged,
-    /// Anything else, in the storage library's words.
+    /// Any other error, with the message of the storage library.
     #[error("the storage failed: {0}")]
     Failed(String),
 }
 
-/// Called with each key and value of a range; it says whether to go on.
+/// A callback that receives each key and value of a range and returns whether to continue.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-/// Reads one state of the storage.
+/// Reads a state of the storage.
 pub trait Read {
-    /// The value under a key.
+    /// Returns the value of a key.
     ///
     /// # Errors
-    /// [`StorageError`] if the storage failed.
+    /// [`StorageError`] if the storage fails.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError>;
 
     /// Visits the keys of a range in order until the visitor breaks.
     ///
     /// # Errors
-    /// [`StorageError`] if the storage failed.
+    /// [`StorageError`] if the storage fails.
     fn scan(&self, space: Space, range: &Range, order: Order, visit: Visit<'_>) -> Result<(), StorageError>;
 }
 
-/// Values that one step reads at most.
-const STEP: usize = 500;
-/// Bytes of values after which a step ends.
+/// The maximum number of values that one step reads.
+const STEP_VALUES: usize = 500;
+/// The number of value bytes after which a step ends.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 
-/// Keys with their values.
 pub type Values = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Appends some values from the start of a range on, so few that reading them is short, and returns where the next step
-/// begins: none if there are no more.
+/// Appends the first values of a range, few enough to keep the read short. Returns the start of the next
+/// step, or `None` if there are no more values.
 ///
 /// # Errors
-/// [`StorageError`] if the storage failed; the values before the failure are appended.
+/// [`StorageError`] if the storage fails. The values read before the error are appended.
 pub fn read_step(
     read: &dyn Read,
     space: Space,
@@ -113,7 +110,7 @@ pub fn read_step(
     read.scan(space, range, Order::Forward, &mut |key, value| {
         values.push((key.to_vec(), value.to_vec()));
         bytes += value.len();
-        if values.len() < STEP && bytes < STEP_BYTES {
+        if values.len() < STEP_VALUES && bytes < STEP_BYTES {
             return ControlFlow::Continue(());
         }
         next = Some([key, &[0]].concat());
@@ -122,10 +119,10 @@ pub fn read_step(
     Ok(next)
 }
 
-/// Changes that happen together. The last change of a key counts.
+/// Changes that are applied atomically. If a key occurs several times, its last change counts.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Each key with its new value, or none if the key goes.
+    /// The keys with their new values. `None` deletes the key.
     pub changes: Vec<(Space, Vec<u8>, Option<Vec<u8>>)>,
 }
 
@@ -135,7 +132,7 @@ impl Batch {
         self.changes.push((space, key, Some(value)));
     }
 
-    /// Removes a key.
+    /// Deletes a key.
     pub fn delete(&mut self, space: Space, key: Vec<u8>) {
         self.changes.push((space, key, None));
     }

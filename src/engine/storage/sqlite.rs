@@ -1,11 +1,12 @@
 //! Storage in a SQLite file.
 //!
-//! Layout and settings are the fastest of those measured with our transaction that lose nothing: items and entries of
-//! indexes in tables without rowids, where each key is stored once, one log row for each transaction; write-ahead log
-//! with `synchronous=FULL`, so a commit is on disk when it returns; pages of 4096 bytes; `auto_vacuum=INCREMENTAL`, so
-//! that a trimmed log can give its pages back. Checkpoints are made by another connection than the writer's.
+//! Layout and settings are the fastest of those measured with our transaction that lose no data: items and
+//! index entries in tables without rowids, where each key is stored once; one log row for each transaction; a
+//! write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns; pages of 4096 bytes;
+//! `auto_vacuum=INCREMENTAL`, so that a trimmed log can release its pages. A separate connection makes the
+//! checkpoints.
 //!
-//! SQLite has no checksums of pages: each value carries a CRC-32, which the engine puts there.
+//! SQLite does not checksum pages, so the engine stores a CRC-32 with each value.
 
 use std::ops::ControlFlow;
 
@@ -13,23 +14,23 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, ToSql, params};
 
 use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
-/// Parts of a collection between which values are looked at when the file is opened.
+/// The number of sections of a collection. One value is sampled in each when the file is opened.
 const SAMPLES: u8 = 8;
-/// The ends of the log. Asked for both at once, SQLite would read the whole log.
+/// Queries for the first and last row of the log. A single query for both would read the whole log.
 const LOG_ENDS: [&str; 2] = ["SELECT min(key) FROM log", "SELECT max(key) FROM log"];
-/// The largest value that is looked at then.
+/// The maximum size of a sampled value.
 const SAMPLE_BYTES: u32 = 64 * 1024;
-/// Free pages that are kept at least.
+/// The minimum number of free pages to keep.
 const FREE_PAGES: u32 = 1024;
-/// Pages that are given back at once.
-const GIVE_BACK: u32 = 512;
+/// The number of pages to release in one step.
+const RELEASED_PAGES: u32 = 512;
 
-/// SQLITE_IOERR_SHMSIZE: the file beside the write-ahead log cannot grow, for want of room.
-const NO_ROOM_BESIDE_LOG: i32 = 4874;
+/// SQLITE_IOERR_SHMSIZE: the shared-memory file of the write-ahead log cannot grow because the disk is full.
+const SHM_FILE_FULL: i32 = 4874;
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        if error.sqlite_error().is_some_and(|error| error.extended_code == NO_ROOM_BESIDE_LOG) {
+        if error.sqlite_error().is_some_and(|error| error.extended_code == SHM_FILE_FULL) {
             return Self::Full;
         }
         match error.sqlite_error_code() {
@@ -49,18 +50,19 @@ fn table(space: Space) -> &'static str {
     }
 }
 
-/// The number of a log row.
+/// Returns the number of a log row.
 fn row(key: &[u8]) -> i64 {
     let number = key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The first log row at or after a bound. A longer key than a row's own, as between two steps, comes after that row.
+/// Returns the first log row at or after a bound. A bound longer than a row key, such as the start of a later
+/// step, comes after that row.
 fn bound(key: &[u8]) -> i64 {
     row(key).saturating_add(i64::from(key.len() > 8))
 }
 
-/// Reads what a connection sees. Each call sees one state.
+/// Reads the state that a connection sees. Each call reads one snapshot.
 pub struct SqliteRead<'a>(pub &'a Connection);
 
 impl Read for SqliteRead<'_> {
@@ -110,27 +112,28 @@ impl Read for SqliteRead<'_> {
     }
 }
 
-/// Gives some free pages back to the file system, if there are many: a small step inside the connection's transaction.
-/// Some stay, because what is written next needs them.
+/// Releases some free pages to the file system if there are many. This is a small step inside the
+/// connection's transaction. Some free pages remain, because later writes need them.
 ///
 /// # Errors
-/// [`StorageError`] if SQLite fails; then the transaction must be rolled back.
-pub fn give_back(connection: &Connection) -> Result<(), StorageError> {
+/// [`StorageError`] if SQLite fails. The transaction must be rolled back in that case.
+pub fn release_free_pages(connection: &Connection) -> Result<(), StorageError> {
     let free: u32 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if free > FREE_PAGES.max(pages / 8) {
-        // It gives back one page for each row that is asked for.
-        let mut statement = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;
+        // SQLite releases one page for each row that the statement returns.
+        let mut statement =
+            connection.prepare_cached(&format!("PRAGMA incremental_vacuum({RELEASED_PAGES})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
     }
     Ok(())
 }
 
-/// What is wrong with the file by SQLite's own check; nothing if it is sound.
+/// Returns the problems that SQLite's integrity check finds.
 ///
 /// # Errors
-/// [`StorageError`] if it cannot be checked.
+/// [`StorageError`] if the file cannot be checked.
 pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
     let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
     let mut found = Vec::new();
@@ -138,44 +141,47 @@ pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
         match line.map_err(StorageError::from) {
             Ok(line) if line == "ok" => {}
             Ok(line) => found.push(line),
-            // So damaged that the check itself ends there.
-            Err(StorageError::Damaged) => found.push("it cannot be read to its end".to_owned()),
+            // The damage is so severe that the check itself stops there.
+            Err(StorageError::Damaged) => found.push("the check stopped at a damaged page".to_owned()),
             Err(other) => return Err(other),
         }
     }
     Ok(found)
 }
 
-/// Shows some keys and values to `is_sound`: the first and the last of each collection, and some between. They are as
-/// many however much is stored, and large values are left out.
+/// Passes a sample of keys and values to `is_sound`: the first and the last of each collection, and some
+/// between. The sample size does not depend on the amount of data. Large values are skipped.
 ///
 /// # Errors
-/// [`StorageError::Damaged`] if one is not sound, another if they cannot be read.
+/// [`StorageError::Damaged`] if a value is not sound. Another error if the values cannot be read.
 pub fn sample(
     connection: &Connection,
     is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
 ) -> Result<(), StorageError> {
     for space in [Space::Meta, Space::Items, Space::Index] {
-        let Some(first) = look(connection, space, "ORDER BY key LIMIT 1", &[], is_sound)? else { continue };
-        let last = look(connection, space, "ORDER BY key DESC LIMIT 1", &[], is_sound)?.unwrap_or_default();
-        for place in 1..SAMPLES {
-            let from = between(&first, &last, place);
-            look(connection, space, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
+        let Some(first) = check_row(connection, space, "ORDER BY key LIMIT 1", &[], is_sound)? else {
+            continue;
+        };
+        let last =
+            check_row(connection, space, "ORDER BY key DESC LIMIT 1", &[], is_sound)?.unwrap_or_default();
+        for position in 1..SAMPLES {
+            let from = key_between(&first, &last, position);
+            check_row(connection, space, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
         }
     }
     let end = |sql| connection.query_row(sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0)));
     let [first, last] = LOG_ENDS;
     let (first, last) = (end(first)?, end(last)?);
     let step = last.saturating_sub(first) / i64::from(SAMPLES);
-    for place in 0..=SAMPLES {
-        let from = if place == SAMPLES { last } else { first.saturating_add(step * i64::from(place)) };
-        look(connection, Space::Log, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
+    for position in 0..=SAMPLES {
+        let from = if position == SAMPLES { last } else { first.saturating_add(step * i64::from(position)) };
+        check_row(connection, Space::Log, "WHERE key >= ?1 ORDER BY key LIMIT 1", &[&from], is_sound)?;
     }
     Ok(())
 }
 
-/// Shows one key and its value, and returns the key.
-fn look(
+/// Passes one key and its value to `is_sound`, and returns the key.
+fn check_row(
     connection: &Connection,
     space: Space,
     which: &str,
@@ -197,22 +203,22 @@ fn look(
     }
 }
 
-/// A key at `place` / [`SAMPLES`] of the way from `first` to `last`.
-fn between(first: &[u8], last: &[u8], place: u8) -> Vec<u8> {
+/// Returns a key at `position` / [`SAMPLES`] of the way from `first` to `last`.
+fn key_between(first: &[u8], last: &[u8], position: u8) -> Vec<u8> {
     let same = first.iter().zip(last).take_while(|(one, other)| one == other).count();
     let number = |key: &[u8]| {
         let bytes = key.iter().skip(same).chain(std::iter::repeat(&0)).take(6);
         bytes.fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
     };
     let (from, to) = (number(first), number(last));
-    let number = from + to.saturating_sub(from) * u64::from(place) / u64::from(SAMPLES);
+    let number = from + to.saturating_sub(from) * u64::from(position) / u64::from(SAMPLES);
     first.iter().take(same).chain(number.to_be_bytes().iter().skip(2)).copied().collect()
 }
 
-/// Does all changes of a batch inside the connection's transaction.
+/// Applies all changes of a batch in the connection's transaction.
 ///
 /// # Errors
-/// [`StorageError`] if SQLite fails; then the transaction must be rolled back.
+/// [`StorageError`] if SQLite fails. The transaction must be rolled back in that case.
 pub fn apply(connection: &Connection, batch: &Batch) -> Result<(), StorageError> {
     for (space, key, value) in &batch.changes {
         let sql = match (space, value.is_some()) {
@@ -243,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ends_of_the_log_are_found_without_reading_it() {
+    fn the_first_and_last_log_rows_are_found_without_a_scan() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE log(key INTEGER PRIMARY KEY, value BLOB NOT NULL)").unwrap();
         for sql in LOG_ENDS {
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn sample_keys_are_evenly_spaced() {
         let parts = |first: &[u8], last: &[u8]| -> Vec<Vec<u8>> {
-            (1..SAMPLES).map(|place| between(first, last, place)).collect()
+            (1..SAMPLES).map(|position| key_between(first, last, position)).collect()
         };
         for (first, last) in
             [(&b"t/a"[..], &b"t/z"[..]), (b"a", b"zz"), (b"\x00", b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF")]

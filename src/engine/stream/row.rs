@@ -1,4 +1,4 @@
-//! A row of the log as bytes. A changed item is its old image and what changed in it.
+//! Rows of the log as bytes. A modified item is stored as its old image and a delta.
 
 use jiff::Timestamp;
 
@@ -7,43 +7,43 @@ use super::super::codec::{
     take_length,
 };
 
-/// What happened to an item.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It was created.
+    /// The item was created.
     Insert,
-    /// It was changed.
+    /// The item was changed.
     Modify,
-    /// It was deleted.
+    /// The item was deleted.
     Remove,
 }
 
-/// A change that goes into the log. Images are encoded.
+/// A change to append to the log. Images are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedChange {
     /// The table's number.
     pub table: u16,
-    /// The item before.
+    /// The item before the change.
     pub old: Option<Vec<u8>>,
-    /// The item after.
+    /// The item after the change.
     pub new: Option<Vec<u8>>,
     /// Whether time to live deleted the item.
     pub by_service: bool,
 }
 
-/// A row without its number.
+/// The contents of a row.
 pub struct Row<'a> {
-    /// Bytes that were logged before the row.
+    /// The number of bytes logged before the row.
     pub offset: u64,
-    /// When the transaction happened.
+    /// The time of the transaction.
     pub at: Timestamp,
-    /// How many changes there are.
+    /// The number of changes.
     pub count: u64,
     /// The changes, encoded.
     pub changes: &'a [u8],
 }
 
-/// The bytes of a row.
+/// Encodes a row.
 pub fn encode_row(changes: &[LoggedChange], offset: u64, at: Timestamp) -> Vec<u8> {
     let images = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
     let mut row = Vec::with_capacity(64 + images.map(Vec::len).sum::<usize>());
@@ -70,20 +70,20 @@ fn put_change(change: &LoggedChange, into: &mut Vec<u8>) {
     }
 }
 
-/// A change as it is logged.
+/// An encoded change.
 pub struct ChangeRef<'a> {
     /// The table's number.
     pub table: u16,
     /// Whether time to live deleted the item.
     pub by_service: bool,
-    /// The item before, if it was there, otherwise the item after. The key is the same in both.
+    /// The item before the change if it existed, otherwise the item after it. Both have the same key.
     pub image: ItemRef<'a>,
     kind: ChangeKind,
     delta: &'a [u8],
 }
 
 impl<'a> ChangeRef<'a> {
-    /// Takes a change from the front of those of a row.
+    /// Reads a change from the front of a row's changes.
     pub fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<3>()?;
         *bytes = rest;
@@ -98,15 +98,15 @@ impl<'a> ChangeRef<'a> {
         Some(Self { table, by_service: flags & 4 != 0, image, kind, delta })
     }
 
-    /// What happened to the item.
+    /// Returns the kind of the change.
     pub fn kind(&self) -> ChangeKind {
         self.kind
     }
 
-    /// The item before and the item after.
+    /// Returns the item before and the item after the change.
     ///
     /// # Errors
-    /// [`Damaged`] if they cannot be read.
+    /// [`Damaged`] if the images cannot be read.
     pub fn images(&self) -> Result<[Option<Attributes>; 2], Damaged> {
         let image = || self.image.decode().map(Some);
         Ok(match self.kind {
@@ -120,7 +120,8 @@ impl<'a> ChangeRef<'a> {
     }
 }
 
-/// What turns one item into another: changed attributes with their values, and removed ones without.
+/// Returns the difference between two items: changed attributes with their values, and removed attributes
+/// with empty values.
 fn delta(old: ItemRef<'_>, new: ItemRef<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut olds, mut news) = (old.attributes().peekable(), new.attributes().peekable());
@@ -166,10 +167,10 @@ fn patch(old: ItemRef<'_>, delta: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Reads the number and the head of a row.
+/// Reads the number and the header of a row.
 ///
 /// # Errors
-/// [`Damaged`] if it is not what was written.
+/// [`Damaged`] if the row is damaged.
 pub fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damaged> {
     let number = u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?);
     let value = codec::unseal(key, sealed)?;
@@ -180,26 +181,25 @@ pub fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Da
     Ok((number, Row { offset: u64::from_be_bytes(*offset), at, count, changes }))
 }
 
-/// Which row of the log it is, and which of all logged bytes it holds.
+/// The number of a log row, and the range of the logged bytes that it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowExtent {
-    /// Its number.
     pub number: u64,
     start: u64,
     end: u64,
 }
 
 impl RowExtent {
-    /// Whether the other row is the next one.
+    /// Returns whether `other` is the next row.
     pub fn is_before(&self, other: &Self) -> bool {
         self.number + 1 == other.number && self.end == other.start
     }
 }
 
-/// Reads a row and all its changes.
+/// Reads a row and all its changes, and returns its extent.
 ///
 /// # Errors
-/// [`Damaged`] if it is not what was written.
+/// [`Damaged`] if the row is damaged.
 pub fn extent(key: &[u8], sealed: &[u8]) -> Result<RowExtent, Damaged> {
     let (number, row) = decode_row(key, sealed)?;
     let mut changes = row.changes;

@@ -29,20 +29,20 @@ fn rows(memory: &Memory) -> usize {
 }
 
 #[test]
-fn the_end_of_the_log_is_found_again() {
+fn the_end_of_the_log_is_loaded_from_storage() {
     let (memory, end) = log(5);
     assert_eq!(LogEnd::load(&memory).unwrap(), end);
     assert_eq!(end.row, 5);
 }
 
 #[test]
-fn a_log_is_read_in_pages_for_each_table() {
+fn the_log_is_read_in_pages_per_table() {
     let (memory, _) = log(5);
     let table = super::super::tables::tests::table();
     let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
     let page = |after, limit| {
-        let wanted = Wanted { table: "things", after, keys: &|_| true };
-        read(&memory, &catalog, &wanted, limit).unwrap()
+        let filter = RecordFilter { table: "things", after, keys: &|_| true };
+        read(&memory, &catalog, &filter, limit).unwrap()
     };
     let first = page(0, 2);
     assert_eq!(first.records.len(), 2);
@@ -50,28 +50,28 @@ fn a_log_is_read_in_pages_for_each_table() {
     assert_eq!(rest.records.len(), 3);
     assert!(rest.records.iter().all(|record| record.sequence > first.last));
     assert_eq!(page(rest.last, 100).records, []);
-    assert_eq!(rest.last, 5 << 8 | 1, "records of another table are passed over");
+    assert_eq!(rest.last, 5 << 8 | 1, "records of another table are skipped");
 }
 
 #[test]
-fn a_page_counts_the_records_with_the_wanted_keys_and_passes_over_the_others() {
+fn a_page_contains_only_records_with_matching_keys() {
     let (memory, _) = log(5);
     let table = super::super::tables::tests::table();
     let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
     let keys =
         |keys: &Attributes| ["1", "3"].iter().any(|key| keys["pk"] == AttributeValue::S((*key).to_owned()));
     let page = |after, limit| {
-        read(&memory, &catalog, &Wanted { table: "things", after, keys: &keys }, limit).unwrap()
+        read(&memory, &catalog, &RecordFilter { table: "things", after, keys: &keys }, limit).unwrap()
     };
     let (first, rest) = (page(0, 1), page(2 << 8 | 1, 9));
     assert_eq!(first.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [2 << 8]);
-    assert_eq!(first.last, 2 << 8 | 1, "a row is read as a whole");
+    assert_eq!(first.last, 2 << 8 | 1, "whole rows are read");
     assert_eq!(rest.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [4 << 8]);
     assert_eq!(rest.last, 5 << 8 | 1);
 }
 
 #[test]
-fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
+fn a_page_of_large_rows_is_bounded_even_for_rows_of_other_tables() {
     let (mut memory, mut end) = (Memory::default(), LogEnd::default());
     for row in 0..80 {
         let mut batch = Batch::default();
@@ -84,8 +84,8 @@ fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
     let table = super::super::tables::tests::table();
     let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
     let page = |after| {
-        let wanted = Wanted { table: "things", after, keys: &|_| true };
-        read(&memory, &catalog, &wanted, usize::MAX).unwrap()
+        let filter = RecordFilter { table: "things", after, keys: &|_| true };
+        read(&memory, &catalog, &filter, usize::MAX).unwrap()
     };
     let first = page(0);
     assert!(matches!(first.records.len(), 15..=17));
@@ -95,7 +95,7 @@ fn a_page_of_large_rows_is_bounded_also_if_they_are_another_tables() {
 }
 
 #[test]
-fn rows_go_when_they_are_read_old_or_too_many_and_the_newest_stays() {
+fn rows_are_trimmed_when_read_old_or_over_the_limit_but_the_newest_stays() {
     let now = Timestamp::UNIX_EPOCH;
     let trimmed = |acknowledged, now, max_bytes, limit| {
         let (mut memory, end) = log(5);
@@ -104,12 +104,12 @@ fn rows_go_when_they_are_read_old_or_too_many_and_the_newest_stays() {
         memory.apply(batch);
         5 - rows(&memory)
     };
-    assert_eq!(trimmed(None, now, MAX_BYTES, 100), 0, "no reader, and young");
-    assert_eq!(trimmed(Some(2 << 8), now, MAX_BYTES, 100), 1, "half of the second row is read");
+    assert_eq!(trimmed(None, now, MAX_BYTES, 100), 0, "no readers, and the rows are new");
+    assert_eq!(trimmed(Some(2 << 8), now, MAX_BYTES, 100), 1, "only half of the second row is acknowledged");
     assert_eq!(trimmed(Some(2 << 8 | 1), now, MAX_BYTES, 100), 2);
-    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 100), 4, "the newest stays");
-    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 3), 3, "in steps");
+    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 100), 4, "the newest row stays");
+    assert_eq!(trimmed(Some(u64::MAX), now, MAX_BYTES, 3), 3, "the limit of one step");
     assert_eq!(trimmed(None, now + SignedDuration::from_hours(25), MAX_BYTES, 100), 4);
     let row = log(1).1.bytes;
-    assert_eq!(trimmed(None, now, 3 * row, 100), 2, "at most three rows' bytes");
+    assert_eq!(trimmed(None, now, 3 * row, 100), 2, "the log keeps at most three rows of bytes");
 }

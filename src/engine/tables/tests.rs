@@ -1,4 +1,4 @@
-//! What the engine knows about its tables; with a table for the tests of other files.
+//! Tests of table descriptions, and a table that other tests use.
 
 use super::*;
 
@@ -30,7 +30,7 @@ pub(in super::super) fn table() -> Table {
 }
 
 #[test]
-fn a_table_comes_back_from_its_bytes() {
+fn a_table_decodes_to_the_encoded_table() {
     let table = table();
     assert_eq!(Table::decode(&table.encode().unwrap()), Some(table));
     assert_eq!(Table::decode(b"nonsense"), None);
@@ -48,7 +48,7 @@ fn a_key_has_all_key_attributes_and_no_others() {
     assert!(matches!(key(&[("pk", text("a")), ("x", text("b"))]), Err(KeyError::Malformed(_))));
     assert!(matches!(key(&[("pk", text("a")), ("sk", text(""))]), Err(KeyError::Malformed(_))));
     let number = AttributeValue::N("1".to_owned());
-    assert!(matches!(key(&[("pk", text("a")), ("sk", number)]), Err(KeyError::Unfit(_))));
+    assert!(matches!(key(&[("pk", text("a")), ("sk", number)]), Err(KeyError::Mismatch(_))));
     assert!(key(&[("pk", text(&"a".repeat(2048))), ("sk", text(&"b".repeat(1024)))]).is_ok());
     assert!(key(&[("pk", text(&"a".repeat(2049))), ("sk", text("b"))]).is_err());
     assert!(key(&[("pk", text("a")), ("sk", text(&"b".repeat(1025)))]).is_err());

@@ -1,13 +1,13 @@
-//! Backups, checks, and what a file's opening finds.
+//! Tests of backups, checks, and the detection of damage when a file is opened.
 
-use super::data_file::problem;
+use super::data_file::open_error;
 use super::*;
 
-/// Items from `s000` on, each with a text of its own.
+/// Puts items from `s000` on, each with a distinct text.
 fn fill(engine: &Engine, count: usize) {
-    for place in 0..count {
-        let pairs = [("pk", text("p")), ("sk", text(format!("s{place:03}"))), ("g", text("g"))];
-        let more = [("name", text(format!("name{place:03}"))), ("until", number(2_000_000_000 + place))];
+    for n in 0..count {
+        let pairs = [("pk", text("p")), ("sk", text(format!("s{n:03}"))), ("g", text("g"))];
+        let more = [("name", text(format!("name{n:03}"))), ("until", number(2_000_000_000 + n))];
         let action = put_action(&[&pairs[..], &more].concat());
         let input = TransactWriteItemsInput::builder().transact_items(action).build().unwrap();
         engine.submit_transact_write_items(input, |answer| drop(answer.unwrap())).unwrap();
@@ -15,21 +15,21 @@ fn fill(engine: &Engine, count: usize) {
     engine.write(|_| Ok(())).unwrap();
 }
 
-fn with_everything(engine: &Engine) {
+fn populate(engine: &Engine) {
     create(engine);
     add_index(engine, "keys", keys_only());
     add_index(engine, "whole", Projection::builder().projection_type(ProjectionType::All).build());
-    let_expire(engine);
+    enable_ttl(engine);
     engine.register_reader("counts").unwrap();
     fill(engine, 200);
 }
 
-/// Changes the file beside the engine.
+/// Changes the file without the engine.
 fn damage(directory: &Directory, sql: &str) -> usize {
     rusqlite::Connection::open(directory.file()).unwrap().execute(sql, []).unwrap()
 }
 
-fn spoil(name: &str) -> String {
+fn overwrite(name: &str) -> String {
     format!(
         "UPDATE items SET value = CAST(replace(CAST(value AS TEXT), '{name}', 'spoiled') AS BLOB) \
          WHERE instr(value, '{name}')"
@@ -37,24 +37,24 @@ fn spoil(name: &str) -> String {
 }
 
 fn check(engine: &Engine) -> CheckReport {
-    let mut told = 0;
+    let mut last_progress = 0;
     let report = engine.check(&mut |read| {
-        assert!(read >= told);
-        told = read;
+        assert!(read >= last_progress);
+        last_progress = read;
         true
     });
     let report = report.unwrap();
-    assert!(told >= report.items + report.entries);
+    assert!(last_progress >= report.items + report.entries);
     report
 }
 
 #[test]
-fn a_damaged_value_is_found_by_the_read_that_meets_it() {
+fn reading_a_damaged_value_returns_an_error() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     drop(engine);
-    assert_eq!(damage(&directory, &spoil("name011")), 1);
+    assert_eq!(damage(&directory, &overwrite("name011")), 1);
     let engine = open(&directory.file());
     let key = |sk: &str| {
         GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text(sk)).build().unwrap()
@@ -66,29 +66,29 @@ fn a_damaged_value_is_found_by_the_read_that_meets_it() {
 }
 
 #[test]
-fn opening_a_file_looks_at_some_of_its_values() {
+fn opening_a_file_detects_damage_in_sampled_values() {
     for damaged in [
-        spoil("name000"),
-        spoil("name199"),
+        overwrite("name000"),
+        overwrite("name199"),
         "UPDATE items SET value = zeroblob(70) WHERE key IN (SELECT key FROM items ORDER BY key LIMIT 100 OFFSET 50)".to_owned(),
         "UPDATE log SET value = zeroblob(70) WHERE key = 1".to_owned(),
         "UPDATE entries SET value = zeroblob(4) WHERE key = (SELECT max(key) FROM entries)".to_owned(),
     ] {
         let directory = Directory::new();
         let engine = open(&directory.file());
-        with_everything(&engine);
+        populate(&engine);
         drop(engine);
         drop(open(&directory.file()));
         assert!(damage(&directory, &damaged) > 0, "{damaged}");
-        assert!(problem(&directory.file()).contains("damaged: restore it from a backup"), "{damaged}");
+        assert!(open_error(&directory.file()).contains("damaged: restore it from a backup"), "{damaged}");
     }
 }
 
 #[test]
-fn a_sound_engine_is_found_sound() {
+fn a_check_reports_no_damage_in_sound_data() {
     let directory = Directory::new();
     for engine in [open(&directory.file()), Engine::in_memory(Timestamp::now)] {
-        with_everything(&engine);
+        populate(&engine);
         let report = check(&engine);
         let counts = (report.items, report.entries, report.rows, report.leftovers, report.damaged);
         assert_eq!(counts, (200, 600, 200, 0, 0), "{report:?}");
@@ -96,60 +96,63 @@ fn a_sound_engine_is_found_sound() {
 }
 
 #[test]
-fn a_log_of_more_than_one_step_is_found_sound() {
+fn a_check_reports_no_damage_in_a_log_of_several_steps() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     fill(&engine, 600);
     let report = check(&engine);
     assert_eq!((report.rows > 500, report.damaged), (true, 0), "{report:?}");
 }
 
 #[test]
-fn a_check_tells_in_words_what_is_damaged_or_missing() {
-    for (damaged, told) in [
-        (spoil("name011"), "table things: the item with pk \"p\", sk \"s011\" is not what was written"),
+fn a_check_names_each_damaged_or_missing_value() {
+    for (damaged, expected) in [
+        (overwrite("name011"), "the item with pk \"p\", sk \"s011\" in table things is damaged"),
         (
             "DELETE FROM items WHERE instr(value, 'name011')".to_owned(),
-            "the entry in index keys of table things: the item with pk \"p\", sk \"s011\" has no item",
+            "the entry in index keys for the item with pk \"p\", sk \"s011\" in table things has no item",
         ),
         (
             "DELETE FROM entries WHERE instr(key, 's011')".to_owned(),
-            "table things: the item with pk \"p\", sk \"s011\" is missing in the order by time to live",
+            "the item with pk \"p\", sk \"s011\" in table things is missing in the time-to-live index",
         ),
         (
             "UPDATE entries SET value = zeroblob(9) WHERE instr(key, 's011')".to_owned(),
-            "the entry in index whole of table things: the item with pk \"p\", sk \"s011\" is not what was written",
+            "the entry in index whole for the item with pk \"p\", sk \"s011\" in table things is damaged",
         ),
         (
             "UPDATE log SET value = zeroblob(9) WHERE key = 12".to_owned(),
-            "the stream's log: row 12 is not what was written",
+            "the stream's log: row 12 is damaged",
         ),
         (
             "DELETE FROM log WHERE key = 12".to_owned(),
-            "the stream's log: row 13 does not follow the one before it",
+            "the stream's log: row 13 does not follow the previous row",
         ),
         (
             "UPDATE meta SET value = zeroblob(9) WHERE instr(key, 'reader/')".to_owned(),
-            "reader/counts is not what was written",
+            "reader/counts is damaged",
         ),
     ] {
         let directory = Directory::new();
         let engine = open(&directory.file());
-        with_everything(&engine);
+        populate(&engine);
         assert!(damage(&directory, &damaged) > 0, "{damaged}");
         let report = check(&engine);
-        assert!(report.damaged > 0 && report.findings.iter().any(|finding| finding == told), "{report:#?}");
+        assert!(
+            report.damaged > 0 && report.findings.iter().any(|finding| finding == expected),
+            "{report:#?}"
+        );
     }
 }
 
 #[test]
-fn a_check_comes_to_its_end_whatever_pages_are_damaged() {
+fn a_check_finishes_when_any_page_is_damaged() {
     use std::io::{Seek as _, SeekFrom, Write as _};
     let directory = Directory::new();
     drop({
         let engine = open(&directory.file());
-        with_everything(&engine);
+        populate(&engine);
         engine
     });
     let pages = std::fs::metadata(directory.file()).unwrap().len() / 4096;
@@ -169,15 +172,15 @@ fn a_check_comes_to_its_end_whatever_pages_are_damaged() {
 }
 
 #[test]
-fn a_check_tells_at_most_twenty_findings_and_counts_them_all() {
+fn a_check_lists_at_most_twenty_findings_and_counts_all() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
-    let entries = |writing: &mut Writing<'_>| {
-        for place in 0..200 {
-            let sk = format!("s{place:03}\0\x01");
+    populate(&engine);
+    let entries = |context: &mut WriteContext<'_>| {
+        for n in 0..200 {
+            let sk = format!("s{n:03}\0\x01");
             let key = [&[0, 1][..], b"p\0\x01", sk.as_bytes()].concat();
-            writing.changes.batch.delete(storage::Space::Items, key);
+            context.changes.batch.delete(storage::Space::Items, key);
         }
         Ok(())
     };
@@ -187,10 +190,10 @@ fn a_check_tells_at_most_twenty_findings_and_counts_them_all() {
 }
 
 #[test]
-fn writes_go_on_during_a_check_and_do_not_look_like_damage() {
+fn writes_during_a_check_are_not_reported_as_damage() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     fill(&engine, 900);
     let mut steps = 0;
     let report = engine.check(&mut |_| {
@@ -208,10 +211,10 @@ fn writes_go_on_during_a_check_and_do_not_look_like_damage() {
 }
 
 #[test]
-fn a_backup_is_a_data_file_with_what_was_there() {
+fn a_backup_is_a_complete_data_file() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     let to = directory.0.join("backup.holdfast");
     engine.backup(&to).unwrap();
     fill(&engine, 201);
@@ -232,14 +235,14 @@ fn a_backup_is_a_data_file_with_what_was_there() {
     assert_eq!((report.items, report.entries, report.rows, report.damaged), (200, 600, 200, 0));
     put(&backup, item(&[("pk", text("p")), ("sk", text("new"))]));
     let page = backup.read_stream("things", 200 << 8, 9, &|_| true).unwrap();
-    assert_eq!(page.records[0].sequence, 201 << 8, "the log goes on where it was");
+    assert_eq!(page.records[0].sequence, 201 << 8, "the log continues from the snapshot");
 }
 
 #[test]
-fn a_backup_that_cannot_be_made_says_why_and_leaves_nothing() {
+fn a_failed_backup_reports_the_reason_and_leaves_no_file() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     let nowhere = directory.0.join("nowhere/backup");
     assert!(matches!(engine.backup(&nowhere), Err(BackupError::Failed { .. })));
     assert!(matches!(engine.backup(&directory.file()), Err(BackupError::Exists(_))));
@@ -250,10 +253,10 @@ fn a_backup_that_cannot_be_made_says_why_and_leaves_nothing() {
 }
 
 #[test]
-fn a_backup_does_not_wait_for_the_writer_nor_the_writer_for_it() {
+fn a_backup_and_the_writer_do_not_wait_for_each_other() {
     let directory = Directory::new();
     let engine = open(&directory.file());
-    with_everything(&engine);
+    populate(&engine);
     let (release, released) = std::sync::mpsc::channel::<()>();
     engine.submit(|_| Ok(()), move |_| assert!(released.recv().is_err())).unwrap();
     engine.backup(&directory.0.join("one")).unwrap();

@@ -1,8 +1,9 @@
-//! The data file: what it is beside, what it gives back, and what is refused.
+//! Tests of the data file: its log, its free space, its permissions, and files that cannot be opened.
 
 use super::*;
 
-/// Copies the data file and its log in another process: closing it here would drop SQLite's locks.
+/// Copies the data file and its log in another process, because closing the file here would drop SQLite's
+/// locks.
 #[cfg(unix)]
 fn copy(from: &Directory, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -11,7 +12,7 @@ fn copy(from: &Directory, to: &Path) {
     }
 }
 
-/// An engine that holds an item in its log and not yet in the data file, whatever checkpoints come.
+/// Creates an engine whose log contains an item that no checkpoint can move to the data file.
 #[cfg(unix)]
 fn with_a_long_log(directory: &Directory) -> (Engine, rusqlite::Connection) {
     let engine = open(&directory.file());
@@ -24,7 +25,7 @@ fn with_a_long_log(directory: &Directory) -> (Engine, rusqlite::Connection) {
 
 #[cfg(unix)]
 #[test]
-fn a_killed_process_leaves_a_log_that_is_found_also_through_a_symbolic_link() {
+fn the_log_of_a_killed_process_is_found_through_a_symbolic_link() {
     let (directory, other) = (Directory::new(), Directory::new());
     let (_engine, _reader) = with_a_long_log(&directory);
     copy(&directory, &other.0.join("real"));
@@ -35,21 +36,21 @@ fn a_killed_process_leaves_a_log_that_is_found_also_through_a_symbolic_link() {
 
 #[cfg(unix)]
 #[test]
-fn a_log_without_its_data_file_is_not_thrown_away() {
+fn a_log_without_its_data_file_is_kept() {
     let (directory, other) = (Directory::new(), Directory::new());
     let (_engine, _reader) = with_a_long_log(&directory);
     copy(&directory, &other.0);
     let log = std::fs::read(other.0.join("data.holdfast-wal")).unwrap();
     std::fs::write(other.file(), []).unwrap();
-    assert!(problem(&other.file()).contains("restore both"));
+    assert!(open_error(&other.file()).contains("restore both"));
     std::fs::remove_file(other.file()).unwrap();
-    assert!(problem(&other.file()).contains("restore both"));
+    assert!(open_error(&other.file()).contains("restore both"));
     assert!(!other.file().exists());
     assert_eq!(std::fs::read(other.0.join("data.holdfast-wal")).unwrap(), log);
 }
 
 #[test]
-fn a_file_without_a_write_ahead_log_gets_one() {
+fn opening_a_file_enables_the_write_ahead_log() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
@@ -62,13 +63,13 @@ fn a_file_without_a_write_ahead_log_gets_one() {
 }
 
 #[test]
-fn space_of_what_is_deleted_is_given_back() {
+fn space_of_deleted_items_is_released() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
     for batch in 0..80 {
-        let requests = (0..25).map(|place| {
-            let sk = text(format!("{batch}-{place}"));
+        let requests = (0..25).map(|n| {
+            let sk = text(format!("{batch}-{n}"));
             let put = PutRequest::builder().item("pk", text("p")).item("sk", sk);
             let put = put.item("x", text("x".repeat(10_000))).build().unwrap();
             WriteRequest::builder().put_request(put).build()
@@ -84,12 +85,12 @@ fn space_of_what_is_deleted_is_given_back() {
     let connection = rusqlite::Connection::open(directory.file()).unwrap();
     let count = |what: &str| connection.query_row(what, [], |row| row.get::<_, u32>(0)).unwrap();
     let (free, pages) = (count("PRAGMA freelist_count"), count("PRAGMA page_count"));
-    assert!(free < 2000, "of {pages} pages {free} are free");
+    assert!(free < 2000, "{free} of {pages} pages are free");
 }
 
 #[cfg(unix)]
 #[test]
-fn the_file_and_its_directory_are_the_owners_alone() {
+fn only_the_owner_can_access_the_file_and_its_directory() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = Directory::new();
     let engine = open(&directory.file());
@@ -102,7 +103,7 @@ fn the_file_and_its_directory_are_the_owners_alone() {
 }
 
 #[test]
-fn a_data_file_has_one_process_at_a_time() {
+fn a_data_file_cannot_be_opened_twice() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     assert!(matches!(Engine::open(&directory.file(), Timestamp::now), Err(OpenError::InUse(_))));
@@ -110,10 +111,10 @@ fn a_data_file_has_one_process_at_a_time() {
     open(&directory.file());
 }
 
-/// The line that says why a file is not opened.
-pub(super) fn problem(path: &Path) -> String {
+/// Returns the one-line error for a file that cannot be opened.
+pub(super) fn open_error(path: &Path) -> String {
     match Engine::open(path, Timestamp::now) {
-        Ok(_) => panic!("the file is opened"),
+        Ok(_) => panic!("the file must not open"),
         Err(error) => {
             let line = error.to_string();
             assert!(line.starts_with(&*path.display().to_string()) && !line.contains('\n'), "{line}");
@@ -123,37 +124,34 @@ pub(super) fn problem(path: &Path) -> String {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
+fn an_unusable_file_is_rejected_with_its_path_and_the_reason() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
-    for place in 0..500 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(place.to_string())), ("x", text("x".repeat(500)))]),
-        );
+    for n in 0..500 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("x", text("x".repeat(500)))]));
     }
     drop(engine);
     let file = |name: &str| directory.0.join(name);
     let sql = |name: &str, sql: &str| {
         std::fs::copy(directory.file(), file(name)).unwrap();
         rusqlite::Connection::open(file(name)).unwrap().execute_batch(sql).unwrap();
-        problem(&file(name))
+        open_error(&file(name))
     };
     assert!(sql("newer", "UPDATE header SET format = 99").contains("newer version"));
-    assert!(sql("other", "PRAGMA application_id = 7").contains("not a data file of Holdfast"));
+    assert!(sql("other", "PRAGMA application_id = 7").contains("not a Holdfast data file"));
     std::fs::write(file("text"), "hello, this is a text file and no database").unwrap();
-    assert!(problem(&file("text")).contains("not a data file of Holdfast"));
+    assert!(open_error(&file("text")).contains("not a Holdfast data file"));
     let bytes = std::fs::read(directory.file()).unwrap();
     std::fs::write(file("short"), &bytes[..bytes.len() / 2]).unwrap();
-    let short = problem(&file("short"));
+    let short = open_error(&file("short"));
     assert!(short.contains("truncated") || short.contains("damaged"), "{short}");
     assert!(
         sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
     );
 }
 
-/// Makes a new data file one of format 1: its items have rowids and are not compressed.
+/// Converts a new data file to format 1: its items have rowids and are not compressed.
 fn make_format_1(file: &Path) {
     let connection = rusqlite::Connection::open(file).unwrap();
     let stored: Vec<(Vec<u8>, Vec<u8>)> = {
@@ -161,9 +159,9 @@ fn make_format_1(file: &Path) {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         rows.map(Result::unwrap).collect()
     };
-    let former = "DROP TABLE items; CREATE TABLE items(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL); \
+    let format_1 = "DROP TABLE items; CREATE TABLE items(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL); \
                   UPDATE header SET format = 1;";
-    connection.execute_batch(former).unwrap();
+    connection.execute_batch(format_1).unwrap();
     for (key, value) in stored {
         let plain = codec::seal(&key, &codec::unseal_item(&key, &value).unwrap());
         connection.execute("INSERT INTO items VALUES (?1, ?2)", (key, plain)).unwrap();
@@ -171,7 +169,7 @@ fn make_format_1(file: &Path) {
 }
 
 #[test]
-fn a_file_of_format_1_is_read_and_written_and_becomes_one_of_format_2() {
+fn a_format_1_file_can_be_used_and_becomes_format_2() {
     let directory = Directory::new();
     let long = || text("the same again ".repeat(20));
     let engine = open(&directory.file());
@@ -196,11 +194,11 @@ fn a_file_of_format_1_is_read_and_written_and_becomes_one_of_format_2() {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(number("SELECT format FROM header"), 2);
     let [short, long] = ["min", "max"].map(|end| number(&format!("SELECT {end}(length(value)) FROM items")));
-    assert!(short < 100 && long > 300, "what is written is compressed, and the rest stays as it was");
+    assert!(short < 100 && long > 300, "new values are compressed, and old ones are unchanged");
 }
 
 #[test]
-fn background_writes_are_done_while_requests_write_and_also_while_they_do_not() {
+fn background_writes_complete_with_and_without_request_writes() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
@@ -217,7 +215,7 @@ fn background_writes_are_done_while_requests_write_and_also_while_they_do_not() 
     };
     for _ in 0..2 {
         submit(&background, "background").unwrap();
-        // Requests write without a pause until it is done.
+        // Write requests without a pause until the background write is done.
         loop {
             submit(&engine, "request").unwrap();
             if answers.recv().unwrap() == "background" {

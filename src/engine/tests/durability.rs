@@ -1,4 +1,4 @@
-//! What is on disk when a write is answered, and what is left when one cannot be stored.
+//! Tests that answered writes are on disk, and that writes that cannot be stored have no effect.
 
 use std::io::{BufRead as _, BufReader};
 use std::panic::AssertUnwindSafe;
@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use super::*;
 
-/// Long enough for what comes at once; a test that waits so long has failed.
-const SOON: Duration = Duration::from_secs(20);
+/// A timeout that is long enough for any expected event.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Holds the writer in a callback until the answer is dropped.
-fn hold(engine: &Engine) -> SyncSender<()> {
+/// Blocks the writer in a callback until the returned sender is dropped.
+fn block_writer(engine: &Engine) -> SyncSender<()> {
     let (release, released): (SyncSender<()>, Receiver<()>) = sync_channel(1);
-    let (holding, held) = channel();
+    let (blocked_sender, blocked) = channel();
     engine
         .submit(
             |_| Ok(()),
             move |_| {
-                let _ = holding.send(());
+                let _ = blocked_sender.send(());
                 let _ = released.recv();
             },
         )
         .unwrap();
-    held.recv_timeout(SOON).unwrap();
+    blocked.recv_timeout(TIMEOUT).unwrap();
     release
 }
 
@@ -37,13 +37,14 @@ fn key(sk: &str) -> Vec<(&'static str, AttributeValue)> {
     vec![("pk", text("p")), ("sk", text(sk))]
 }
 
-/// Runs SQL on the data file, beside the engine.
+/// Runs SQL on the data file without the engine.
 fn sql(directory: &Directory, sql: &str) {
     rusqlite::Connection::open(directory.file()).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Makes the writes of one group fail: while they are stored, so that SQLite rolls back by itself, and at the commit.
-const SPOILS: [&str; 3] = [
+/// Faults that make a group fail: at a statement, at a statement so that SQLite rolls back by itself, and at
+/// the commit.
+const FAULTS: [&str; 3] = [
     "CREATE TRIGGER spoil BEFORE INSERT ON items WHEN instr(new.value, 'spoiled') BEGIN SELECT RAISE(ABORT, 'no'); END",
     "CREATE TRIGGER spoil BEFORE INSERT ON items WHEN instr(new.value, 'spoiled') BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
     "CREATE TABLE parent(id INTEGER PRIMARY KEY);
@@ -52,15 +53,15 @@ const SPOILS: [&str; 3] = [
 ];
 
 #[test]
-fn a_group_that_cannot_be_stored_leaves_nothing_behind() {
-    for spoil in SPOILS {
+fn a_group_that_cannot_be_stored_changes_nothing() {
+    for fault in FAULTS {
         let directory = Directory::new();
         let engine = open(&directory.file());
         create(&engine);
         put(&engine, item(&key("before")));
-        sql(&directory, spoil);
-        let (answered, answers) = channel();
-        let release = hold(&engine);
+        sql(&directory, fault);
+        let (sender, answers) = channel();
+        let release = block_writer(&engine);
         let mut stale = transaction("stale", &key("stale"));
         let condition =
             |put: &mut Put| put.condition_expression = Some("attribute_exists(nothing)".to_owned());
@@ -71,17 +72,17 @@ fn a_group_that_cannot_be_stored_leaves_nothing_behind() {
             stale,
         ];
         for input in inputs {
-            let answered = answered.clone();
-            engine.submit_transact_write_items(input, move |answer| answered.send(answer).unwrap()).unwrap();
+            let sender = sender.clone();
+            engine.submit_transact_write_items(input, move |answer| sender.send(answer).unwrap()).unwrap();
         }
         drop(release);
-        let answer = || answers.recv_timeout(SOON).unwrap().unwrap_err().code;
-        assert_eq!(answer(), ErrorCode::InternalServer, "it was not synced: {spoil}");
+        let answer = || answers.recv_timeout(TIMEOUT).unwrap().unwrap_err().code;
+        assert_eq!(answer(), ErrorCode::InternalServer, "the group was not synced: {fault}");
         assert_eq!(answer(), ErrorCode::InternalServer);
         assert_eq!(
-            answers.recv_timeout(SOON).unwrap().unwrap_err().code,
-            if spoil.contains("child") { ErrorCode::InternalServer } else { ErrorCode::TransactionCanceled },
-            "a refusal is answered with the group that it was judged in"
+            answers.recv_timeout(TIMEOUT).unwrap().unwrap_err().code,
+            if fault.contains("child") { ErrorCode::InternalServer } else { ErrorCode::TransactionCanceled },
+            "a rejected write gets the result of its group"
         );
         assert!(get(&engine, "p", "good").is_none() && get(&engine, "p", "bad").is_none());
 
@@ -101,7 +102,7 @@ fn a_group_that_cannot_be_stored_leaves_nothing_behind() {
 }
 
 #[test]
-fn tables_are_what_is_on_disk_after_a_change_that_could_not_be_stored() {
+fn a_failed_table_change_leaves_the_table_as_it_is_on_disk() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
@@ -109,23 +110,23 @@ fn tables_are_what_is_on_disk_after_a_change_that_could_not_be_stored() {
         &directory,
         "CREATE TRIGGER spoil BEFORE UPDATE ON meta WHEN instr(new.value, 'until') BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
-    assert!(engine.update_time_to_live(until(true)).is_err());
+    assert!(engine.update_time_to_live(ttl_input(true)).is_err());
     sql(&directory, "DROP TRIGGER spoil");
     let input = DescribeTimeToLiveInput::builder().table_name("things").build().unwrap();
     let described = engine.describe_time_to_live(&input).unwrap().time_to_live_description.unwrap();
     assert_eq!(described.attribute_name, None);
     put(&engine, item(&key("a")));
-    engine.update_time_to_live(until(true)).unwrap();
+    engine.update_time_to_live(ttl_input(true)).unwrap();
 }
 
 #[test]
-fn a_write_that_panics_fails_alone() {
+fn a_panicking_write_does_not_affect_other_writes() {
     let directory = Directory::new();
     for engine in [open(&directory.file()), Engine::in_memory(Timestamp::now)] {
         create(&engine);
-        let panicking = |writing: &mut Writing<'_>| {
-            writing.changes.log.row += 7;
-            writing.changes.catalog = Some(Default::default());
+        let panicking = |context: &mut WriteContext<'_>| {
+            context.changes.log.row += 7;
+            context.changes.catalog = Some(Default::default());
             panic!("on purpose");
         };
         let failed = std::panic::catch_unwind(AssertUnwindSafe(|| engine.write::<()>(panicking)));
@@ -136,30 +137,30 @@ fn a_write_that_panics_fails_alone() {
 }
 
 #[test]
-fn a_callback_that_panics_or_waits_for_the_writer_does_not_stop_it() {
+fn a_callback_that_panics_or_waits_does_not_stop_the_writer() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
     engine.submit(|_| Ok(()), |_| panic!("on purpose")).unwrap();
-    let (answered, answer) = channel();
+    let (sender, answer) = channel();
     let waiting = engine.clone();
     let wait = move |_| {
-        answered.send(waiting.register_reader("r").unwrap_err().message).unwrap();
-        answered.send(waiting.build_indexes().unwrap_err().message).unwrap();
+        sender.send(waiting.register_reader("r").unwrap_err().message).unwrap();
+        sender.send(waiting.build_indexes().unwrap_err().message).unwrap();
     };
     engine.submit(|_| Ok(()), wait).unwrap();
     for _ in 0..2 {
-        assert!(answer.recv_timeout(SOON).unwrap().contains("callback"));
+        assert!(answer.recv_timeout(TIMEOUT).unwrap().contains("callback"));
     }
     put(&engine, item(&key("a")));
 }
 
 #[test]
-fn the_last_owner_may_be_a_callback() {
+fn the_last_handle_can_be_dropped_in_a_callback() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
-    let release = hold(&engine);
+    let release = block_writer(&engine);
     let (ended, end) = channel();
     let last = engine.clone();
     let done = move |_| {
@@ -169,25 +170,25 @@ fn the_last_owner_may_be_a_callback() {
     engine.submit(|_| Ok(()), done).unwrap();
     drop(engine);
     drop(release);
-    end.recv_timeout(SOON).expect("the callback comes to an end");
+    end.recv_timeout(TIMEOUT).expect("the callback must return");
 }
 
 #[test]
-fn a_full_queue_throttles_and_all_that_waits_is_done_before_the_engine_ends() {
+fn a_full_queue_throttles_and_queued_writes_complete_before_shutdown() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
-    let release = hold(&engine);
+    let release = block_writer(&engine);
     let done = Arc::new(AtomicU32::new(0));
-    let submit = |place: u32| {
+    let submit = |n: u32| {
         let done = done.clone();
-        let input = transaction(&place.to_string(), &key(&place.to_string()));
+        let input = transaction(&n.to_string(), &key(&n.to_string()));
         engine.submit_transact_write_items(input, move |answer| {
             answer.unwrap();
             done.fetch_add(1, Ordering::Relaxed);
         })
     };
-    let error = (0..5000).find_map(|place| submit(place).err()).unwrap();
+    let error = (0..5000).find_map(|n| submit(n).err()).unwrap();
     assert_eq!(error.code, ErrorCode::Throttling);
     drop(release);
     drop(engine);
@@ -197,12 +198,12 @@ fn a_full_queue_throttles_and_all_that_waits_is_done_before_the_engine_ends() {
 }
 
 #[test]
-fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
+fn concurrent_updates_are_not_lost_and_a_failed_condition_returns_the_item() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
     put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
-    let raise = |engine: &Engine, from: u64| {
+    let increment = |engine: &Engine, from: u64| {
         let update = Update::builder()
             .table_name("things")
             .key("pk", text("p"))
@@ -222,16 +223,16 @@ fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
         .map(|_| {
             let engine = engine.clone();
             std::thread::spawn(move || {
-                let (mut seen, mut won) = (0, 0);
+                let (mut version, mut won) = (0, 0);
                 while won < 25 {
-                    match raise(&engine, seen) {
+                    match increment(&engine, version) {
                         Ok(_) => {
                             won += 1;
-                            seen += 1;
+                            version += 1;
                         }
                         Err(error) => {
                             let current = error.reasons[0].item.as_ref().unwrap()["version"].as_n().unwrap();
-                            seen = current.parse().unwrap();
+                            version = current.parse().unwrap();
                         }
                     }
                 }
@@ -242,7 +243,7 @@ fn no_update_of_many_callers_is_lost_and_losers_see_the_item() {
     assert_eq!(get(&engine, "p", "a").unwrap()["version"], number(200));
 }
 
-/// Runs one of these tests as a process of its own, on this data file.
+/// Creates a command that runs one of these tests in a child process on this data file.
 fn child(test: &str, directory: &Directory) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("engine::tests::durability::{test}"), "--ignored", "--nocapture"]);
@@ -250,42 +251,42 @@ fn child(test: &str, directory: &Directory) -> Command {
     command
 }
 
-fn path_of_child() -> Option<PathBuf> {
+fn child_path() -> Option<PathBuf> {
     std::env::var_os("HOLDFAST_CHILD").map(PathBuf::from)
 }
 
 #[test]
-#[ignore = "another_process_cannot_open_the_file runs it as a child process"]
-fn child_opens() {
-    let Some(path) = path_of_child() else { return };
+#[ignore = "another_process_cannot_open_the_file_even_without_its_side_files runs it as a child process"]
+fn child_opens_the_file() {
+    let Some(path) = child_path() else { return };
     println!("child: {}", Engine::open(&path, Timestamp::now).err().unwrap());
 }
 
 #[test]
-fn another_process_cannot_open_the_file_also_without_the_files_beside_it() {
+fn another_process_cannot_open_the_file_even_without_its_side_files() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
-    let refused = || {
-        let output = child("child_opens", &directory).output().unwrap();
+    let assert_rejected = || {
+        let output = child("child_opens_the_file", &directory).output().unwrap();
         assert!(String::from_utf8_lossy(&output.stdout).contains("another process uses this data file"));
     };
-    refused();
-    // A refused attempt of this process does not take the lock away.
+    assert_rejected();
+    // A failed attempt to open the file in this process does not release the lock.
     assert!(Engine::open(&directory.file(), Timestamp::now).is_err());
-    refused();
+    assert_rejected();
     for file in std::fs::read_dir(&directory.0).unwrap().map(|file| file.unwrap().path()) {
         if file != directory.file() {
             std::fs::remove_file(file).unwrap();
         }
     }
-    refused();
+    assert_rejected();
 }
 
 #[test]
-#[ignore = "what_was_answered_is_there_after_a_kill runs it as a child process"]
-fn child_counts() {
-    let Some(path) = path_of_child() else { return };
+#[ignore = "acknowledged_writes_survive_a_kill runs it as a child process"]
+fn child_increments_counters() {
+    let Some(path) = child_path() else { return };
     let engine = open(&path);
     let writers: Vec<_> = (0..4)
         .map(|writer: usize| {
@@ -302,7 +303,7 @@ fn child_counts() {
     writers.into_iter().for_each(|writer| writer.join().unwrap());
 }
 
-/// Raises a counter and puts an item, in one transaction.
+/// Increments a counter and puts an item in one transaction.
 fn count_up(writer: usize, count: u64) -> TransactWriteItemsInput {
     let update = Update::builder()
         .table_name("things")
@@ -324,21 +325,21 @@ fn counted(engine: &Engine, writer: usize) -> u64 {
 }
 
 #[test]
-fn what_was_answered_is_there_after_a_kill() {
+fn acknowledged_writes_survive_a_kill() {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
     add_index(&engine, "keys", keys_only());
     drop(engine);
     for round in 1..=4 {
-        let mut child = child("child_counts", &directory).spawn().unwrap();
-        let mut answered = [None; 4];
+        let mut child = child("child_increments_counters", &directory).spawn().unwrap();
+        let mut last_answers = [None; 4];
         let mut note = |line: String| {
             let words: Vec<_> = line.split(' ').collect();
             if let [.., "answered", writer, count] = words[..]
                 && let (Ok(writer), Ok(count)) = (writer.parse::<usize>(), count.parse::<u64>())
             {
-                answered[writer] = Some(count);
+                last_answers[writer] = Some(count);
             }
         };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -348,9 +349,9 @@ fn what_was_answered_is_there_after_a_kill() {
         lines.map_while(Result::ok).for_each(&mut note);
         let engine = open(&directory.file());
         let mut items = 0;
-        for (writer, answered) in answered.into_iter().enumerate() {
+        for (writer, last) in last_answers.into_iter().enumerate() {
             let count = counted(&engine, writer);
-            assert!(answered.is_none_or(|answered| count > answered), "{writer}: {count}, {answered:?}");
+            assert!(last.is_none_or(|last| count > last), "{writer}: {count}, {last:?}");
             assert!(count == 0 || get(&engine, "p", &format!("{writer}-{}", count - 1)).is_some());
             assert!(get(&engine, "p", &format!("{writer}-{count}")).is_none(), "half of a transaction");
             items += count;
@@ -361,26 +362,27 @@ fn what_was_answered_is_there_after_a_kill() {
     }
 }
 
-fn until(enabled: bool) -> UpdateTimeToLiveInput {
+fn ttl_input(enabled: bool) -> UpdateTimeToLiveInput {
     let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(enabled).build().unwrap();
     UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl).build().unwrap()
 }
 
-/// Writes under `strace`, as a process of its own: after each answer it looks for a file, which the trace shows.
+/// Writes under `strace` in a child process. After each answer it opens a file whose name appears in the
+/// trace.
 #[test]
-#[ignore = "each_answer_follows_a_sync runs it as a child process"]
-fn writes_and_shows_each_answer() {
+#[ignore = "every_answer_follows_a_sync runs it as a child process"]
+fn child_writes_and_marks_each_answer() {
     let Some(path) = std::env::var_os("HOLDFAST_TRACED").map(PathBuf::from) else { return };
     let engine = open(&path);
     create(&engine);
-    for place in 0..10 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(place.to_string()))]));
-        let _ = std::fs::File::open(format!("/answered-{place}"));
+    for n in 0..10 {
+        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string()))]));
+        let _ = std::fs::File::open(format!("/answered-{n}"));
     }
 }
 
-/// Says what this machine lacks, which is a failure where nothing may be left out.
-fn not_tested(why: &str) {
+/// Reports that a test cannot run on this machine. This fails where all tests are required.
+fn skip(why: &str) {
     let all_is_required = std::env::var("HOLDFAST_TESTS_REQUIRE_ALL").is_ok_and(|value| value == "1");
     assert!(!all_is_required, "not tested: {why}");
     eprintln!("not tested: {why}");
@@ -388,7 +390,7 @@ fn not_tested(why: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn each_answer_follows_a_sync() {
+fn every_answer_follows_a_sync() {
     let directory = Directory::new();
     std::fs::create_dir_all(&directory.0).unwrap();
     let trace = directory.0.join("trace");
@@ -398,16 +400,16 @@ fn each_answer_follows_a_sync() {
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "engine::tests::durability::writes_and_shows_each_answer",
+            "engine::tests::durability::child_writes_and_marks_each_answer",
             "--ignored",
             "--test-threads=1",
         ])
         .env("HOLDFAST_TRACED", directory.file())
         .output();
-    let Ok(child) = child else { return not_tested("strace is missing") };
+    let Ok(child) = child else { return skip("strace is missing") };
     let trace = std::fs::read_to_string(trace).unwrap_or_default();
     if trace.is_empty() {
-        return not_tested(&format!("strace traces nothing: {}", String::from_utf8_lossy(&child.stderr)));
+        return skip(&format!("strace traces nothing: {}", String::from_utf8_lossy(&child.stderr)));
     }
     let mut synced = false;
     let mut answers = 0;

@@ -1,10 +1,10 @@
-//! The region and the credentials of AWS where there is no SDK to find them: from the ordinary variables alone.
+//! The region and credentials of AWS from environment variables, for hosts without an SDK that finds them.
 //!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `AWS_REGION`, or `AWS_DEFAULT_REGION` | the region of the table |
 //! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | the keys that sign requests |
-//! | `AWS_SESSION_TOKEN` | what belongs to keys that expire |
+//! | `AWS_SESSION_TOKEN` | the token that belongs to temporary keys |
 
 use aws_sdk_dynamodb::config::Credentials;
 
@@ -16,20 +16,20 @@ const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
-/// What the ordinary variables say of AWS. `Debug` shows no secret.
+/// The standard variables of AWS. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct AwsVariables {
     /// The table's region.
     pub region: String,
-    /// What signs requests.
+    /// The credentials that sign requests.
     pub credentials: Credentials,
 }
 
 impl AwsVariables {
-    /// What a lookup from variable to value gives. A variable that is set to nothing counts as not set.
+    /// Reads the variables through a lookup. An empty variable counts as not set.
     ///
     /// # Errors
-    /// [`ConfigError`] with every fault.
+    /// [`ConfigError`] with all faults.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let region = lookup(REGION).or_else(|| lookup(DEFAULT_REGION));
@@ -52,7 +52,7 @@ impl AwsVariables {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ordinary_variables_are_read() {
+    fn the_standard_variables_are_read() {
         let keys = [(ACCESS_KEY, "AKIA"), (SECRET_KEY, "hush"), (DEFAULT_REGION, "eu-central-1")];
         let aws = read(&keys).unwrap();
         assert_eq!(aws.region, "eu-central-1");
@@ -73,12 +73,12 @@ mod tests {
 
         let aws =
             read(&[&keys[..], &[(REGION, "us-east-1"), (SESSION_TOKEN, "for an hour")]].concat()).unwrap();
-        assert_eq!(aws.region, "us-east-1", "the one is before the other");
+        assert_eq!(aws.region, "us-east-1", "AWS_REGION takes precedence");
         assert_eq!(aws.credentials.session_token(), Some("for an hour"));
     }
 
     #[test]
-    fn what_is_missing_is_named_all_at_once() {
+    fn all_missing_variables_are_named() {
         let error = read(&[(ACCESS_KEY, ""), (SECRET_KEY, "hush")]).unwrap_err().to_string();
         assert!(
             error.contains("AWS_REGION is missing") && error.contains("AWS_ACCESS_KEY_ID is missing"),

@@ -1,10 +1,10 @@
-//! What a configuration becomes once the secrets that it names are read from their vault.
+//! Resolves a configuration: reads the secrets that it names.
 
 use jiff::Timestamp;
 
 use super::{
-    COOKIE_KEY, COOKIE_KEY_SECRET, Config, INVITATION_CODE, INVITATION_CODE_SECRET, ORIGIN_KEY,
-    ORIGIN_KEY_SECRET, Told,
+    COOKIE_KEY, COOKIE_KEY_SECRET, Config, Configured, INVITATION_CODE, INVITATION_CODE_SECRET, ORIGIN_KEY,
+    ORIGIN_KEY_SECRET,
 };
 use crate::accounts::cookies::CookiePolicy;
 use crate::accounts::keys::{CookieKeys, KeyRing};
@@ -12,63 +12,63 @@ use crate::accounts::sign_up::{InvitationCode, SignUp};
 use crate::base::secrets::{SecretName, SecretStore, SecretStoreError};
 use crate::web::origin::OriginKeys;
 
-/// Why secrets cannot be had: whole sentences, each with the variable and the name of the secret, and never its text.
+/// Why secrets cannot be read, as sentences with the variable and the name of the secret, but never its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("A secret is not to be had. {}", .0.join(" "))]
+#[error("A secret cannot be read. {}", .0.join(" "))]
 pub struct SecretsError(Vec<String>);
 
-/// What depended on secrets.
+/// The values that depended on secrets.
 #[derive(Debug, Clone)]
-pub struct Settled {
-    /// What signs cookies, and whether they travel over https alone.
+pub struct Resolved {
+    /// What signs cookies, and whether they travel only over HTTPS.
     pub cookies: CookiePolicy,
-    /// Whether people may make accounts of their own.
+    /// Who may sign up.
     pub sign_up: SignUp,
-    /// What proves that a request came through the proxy in front, if it must.
+    /// The keys that prove that a request came through the proxy in front, if that is required.
     pub origin_keys: Option<OriginKeys>,
 }
 
 impl Config {
-    /// Whether it names secrets in a vault.
+    /// Returns whether the configuration names secrets in a secret store.
     pub fn names_secrets(&self) -> bool {
-        matches!(self.cookie_keys, Told::InVault(_))
-            || matches!(self.sign_up, Told::InVault(_))
-            || matches!(self.origin_keys, Some(Told::InVault(_)))
+        matches!(self.cookie_keys, Configured::InSecret(_))
+            || matches!(self.sign_up, Configured::InSecret(_))
+            || matches!(self.origin_keys, Some(Configured::InSecret(_)))
     }
 
-    /// What it tells by itself, for a program that reads no vault.
+    /// Resolves the configuration without a secret store.
     ///
     /// # Errors
-    /// [`SecretsError`] with every secret that is named instead of told.
-    pub fn settle_here(&self) -> Result<Settled, SecretsError> {
-        let ring = self.cookie_keys.here(COOKIE_KEY_SECRET, COOKIE_KEY);
+    /// [`SecretsError`] with every secret that is given by name.
+    pub fn resolve_inline(&self) -> Result<Resolved, SecretsError> {
+        let ring = self.cookie_keys.inline(COOKIE_KEY_SECRET, COOKIE_KEY);
         let keys = ring.map(|ring| CookieKeys::fixed(ring.clone()));
-        let sign_up = self.sign_up.here(INVITATION_CODE_SECRET, INVITATION_CODE).cloned();
-        let origin_keys = self.origin_keys.as_ref().map(|keys| keys.here(ORIGIN_KEY_SECRET, ORIGIN_KEY));
+        let sign_up = self.sign_up.inline(INVITATION_CODE_SECRET, INVITATION_CODE).cloned();
+        let origin_keys = self.origin_keys.as_ref().map(|keys| keys.inline(ORIGIN_KEY_SECRET, ORIGIN_KEY));
         let origin_keys = origin_keys.map(|pair| pair.map(|pair| OriginKeys::fixed(pair.clone())));
-        self.settled(keys, sign_up, origin_keys.transpose())
+        self.resolved(keys, sign_up, origin_keys.transpose())
     }
 
-    /// What it tells, and the secrets that it names, read from the vault.
+    /// Resolves the configuration, and reads the secrets that it names.
     ///
     /// # Errors
-    /// [`SecretsError`] with every secret that is not to be had.
-    pub async fn settle(&self, vault: &SecretStore, now: Timestamp) -> Result<Settled, SecretsError> {
-        let keys = self.cookie_keys.settle(vault, now).await;
-        let sign_up = settle_sign_up(&self.sign_up, vault).await;
-        self.settled(keys, sign_up, self.settle_origin_keys(vault, now).await)
+    /// [`SecretsError`] with every secret that cannot be read.
+    pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<Resolved, SecretsError> {
+        let keys = self.cookie_keys.resolve(secrets, now).await;
+        let sign_up = resolve_sign_up(&self.sign_up, secrets).await;
+        self.resolved(keys, sign_up, self.resolve_origin_keys(secrets, now).await)
     }
 
-    fn settled(
+    fn resolved(
         &self,
         keys: Result<CookieKeys, SecretsError>,
         sign_up: Result<SignUp, SecretsError>,
         origin_keys: Result<Option<OriginKeys>, SecretsError>,
-    ) -> Result<Settled, SecretsError> {
+    ) -> Result<Resolved, SecretsError> {
         match (keys, sign_up, origin_keys) {
             (Ok(keys), Ok(sign_up), Ok(origin_keys)) => {
                 let cookies = CookiePolicy { keys, secure: self.secure_cookies, port: None };
-                Ok(Settled { cookies, sign_up, origin_keys })
+                Ok(Resolved { cookies, sign_up, origin_keys })
             }
             (keys, sign_up, origin_keys) => {
                 let faults = [keys.err(), sign_up.err(), origin_keys.err()];
@@ -77,59 +77,63 @@ impl Config {
         }
     }
 
-    async fn settle_origin_keys(
+    async fn resolve_origin_keys(
         &self,
-        vault: &SecretStore,
+        secrets: &SecretStore,
         now: Timestamp,
     ) -> Result<Option<OriginKeys>, SecretsError> {
         match &self.origin_keys {
             None => Ok(None),
-            Some(Told::Here(pair)) => Ok(Some(OriginKeys::fixed(pair.clone()))),
-            Some(Told::InVault(name)) => {
-                let keys = OriginKeys::in_vault(vault.clone(), name.clone(), now).await;
+            Some(Configured::Inline(pair)) => Ok(Some(OriginKeys::fixed(pair.clone()))),
+            Some(Configured::InSecret(name)) => {
+                let keys = OriginKeys::in_vault(secrets.clone(), name.clone(), now).await;
                 keys.map(Some).map_err(|fault| fault_of(ORIGIN_KEY_SECRET, name, &fault.to_string()))
             }
         }
     }
 }
 
-impl<T> Told<T> {
-    fn here(&self, variable: &str, instead: &str) -> Result<&T, SecretsError> {
+impl<T> Configured<T> {
+    fn inline(&self, variable: &str, instead: &str) -> Result<&T, SecretsError> {
         match self {
-            Self::Here(told) => Ok(told),
-            Self::InVault(_) => {
-                let fault =
-                    format!("{variable} is of no use here, where no vault is read: set {instead} instead.");
+            Self::Inline(value) => Ok(value),
+            Self::InSecret(_) => {
+                let fault = format!(
+                    "{variable} cannot be used here, because this host reads no secrets: set {instead} instead."
+                );
                 Err(SecretsError(vec![fault]))
             }
         }
     }
 }
 
-impl Told<KeyRing> {
-    /// The keys, read from the vault if they are there.
+impl Configured<KeyRing> {
+    /// Returns the keys, read from the secret store if they are stored there.
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub async fn settle(&self, vault: &SecretStore, now: Timestamp) -> Result<CookieKeys, SecretsError> {
+    pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<CookieKeys, SecretsError> {
         match self {
-            Self::Here(ring) => Ok(CookieKeys::fixed(ring.clone())),
-            Self::InVault(name) => {
-                let keys = CookieKeys::in_vault(vault.clone(), name.clone(), now).await;
+            Self::Inline(ring) => Ok(CookieKeys::fixed(ring.clone())),
+            Self::InSecret(name) => {
+                let keys = CookieKeys::in_vault(secrets.clone(), name.clone(), now).await;
                 keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
             }
         }
     }
 }
 
-async fn settle_sign_up(sign_up: &Told<SignUp>, vault: &SecretStore) -> Result<SignUp, SecretsError> {
-    const NO_CODE: &str = "is no invitation code: one has 8 to 100 visible ASCII characters, without spaces.";
+async fn resolve_sign_up(
+    sign_up: &Configured<SignUp>,
+    secrets: &SecretStore,
+) -> Result<SignUp, SecretsError> {
+    const NO_CODE: &str = "is not an invitation code: use 8 to 100 visible ASCII characters, without spaces.";
     let name = match sign_up {
-        Told::Here(sign_up) => return Ok(sign_up.clone()),
-        Told::InVault(name) => name,
+        Configured::Inline(sign_up) => return Ok(sign_up.clone()),
+        Configured::InSecret(name) => name,
     };
     let fault = |fault: &str| fault_of(INVITATION_CODE_SECRET, name, fault);
-    let code = vault.current(name).await;
+    let code = secrets.current(name).await;
     let code = code.map_err(|SecretStoreError(cause)| fault(&format!("cannot be read: {cause}.")))?;
     let code = code.text.parse::<InvitationCode>().map_err(|_| fault(NO_CODE))?;
     Ok(SignUp::Invited(code))

@@ -1,6 +1,6 @@
-//! What is read of an environment, and what a vault gives for it.
+//! Tests of reading the environment and resolving secrets.
 
-#![expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use super::*;
 use crate::accounts::keys::{CookieKey, CookieKeys};
@@ -30,24 +30,24 @@ fn key(text: &str) -> CookieKey {
 
 fn ring(config: &Config) -> KeyRing {
     match &config.cookie_keys {
-        Told::Here(ring) => ring.clone(),
-        Told::InVault(name) => panic!("the key is in the vault: {name}"),
+        Configured::Inline(ring) => ring.clone(),
+        Configured::InSecret(name) => panic!("the key is in a secret store: {name}"),
     }
 }
 
 #[test]
-fn the_least_configuration_is_a_table_and_a_key() {
+fn the_minimal_configuration_is_a_table_and_a_key() {
     let config = read(&[]).unwrap();
     assert_eq!(config.table, "holdfast");
     assert_eq!(ring(&config), KeyRing::of(key(SECRET), None));
     assert!(config.secure_cookies);
     assert_eq!(config.base_path, "");
-    assert!(matches!(config.sign_up, Told::Here(SignUp::Open)));
+    assert!(matches!(config.sign_up, Configured::Inline(SignUp::Open)));
     assert_eq!((config.dynamodb_endpoint, config.secrets_endpoint), (None, None));
 }
 
 #[test]
-fn a_function_without_pages_needs_no_key_of_cookies() {
+fn a_function_without_pages_needs_no_cookie_key() {
     let lookup = |name: &str| (name == TABLE).then(|| "holdfast".to_owned());
     let made = || Config::without_pages(lookup, &Rng::of_system()).unwrap();
     assert_eq!(made().table, "holdfast");
@@ -56,7 +56,7 @@ fn a_function_without_pages_needs_no_key_of_cookies() {
 }
 
 #[test]
-fn everything_may_be_said() {
+fn every_variable_is_read() {
     let config = read(&[
         (SECURE_COOKIES, "false"),
         (BASE_PATH, "/desk/eu"),
@@ -70,17 +70,17 @@ fn everything_may_be_said() {
     assert_eq!(ring(&config), KeyRing::of(key(SECRET), Some(key(OTHER))));
     assert!(!config.secure_cookies && !config.names_secrets());
     assert_eq!(config.base_path, "/desk/eu");
-    assert!(matches!(&config.sign_up, Told::Here(SignUp::Invited(code)) if code.is(CODE)));
+    assert!(matches!(&config.sign_up, Configured::Inline(SignUp::Invited(code)) if code.is(CODE)));
     assert_eq!(config.dynamodb_endpoint.as_deref(), Some("https://dynamodb.example:8443"));
     assert_eq!(config.secrets_endpoint.as_deref(), Some("http://127.0.0.1:5000"));
 }
 
 #[test]
-fn a_wrong_value_is_named() {
+fn an_invalid_value_is_named() {
     for (name, value, words) in [
         (TABLE, "", "is missing"),
-        (TABLE, "ab", "is no table name"),
-        (TABLE, "a table", "is no table name"),
+        (TABLE, "ab", "is not a table name"),
+        (TABLE, "a table", "is not a table name"),
         (
             COOKIE_KEY,
             "",
@@ -88,25 +88,25 @@ fn a_wrong_value_is_named() {
         ),
         (COOKIE_KEY, &SECRET[1..], "is too short"),
         (COOKIE_KEY_PREVIOUS, "short", "is too short"),
-        (COOKIE_KEY_SECRET, NAME, "is set beside HOLDFAST_COOKIE_KEY"),
-        (COOKIE_KEY_SECRET, "my key", "names no secret"),
+        (COOKIE_KEY_SECRET, NAME, "is set together with HOLDFAST_COOKIE_KEY"),
+        (COOKIE_KEY_SECRET, "my key", "does not name a secret"),
         (SECURE_COOKIES, "yes", "is neither true nor false"),
-        (BASE_PATH, "desk", "is no path"),
-        (BASE_PATH, "/", "is no path"),
-        (BASE_PATH, "/desk/", "is no path"),
-        (BASE_PATH, "//evil.example", "is no path"),
+        (BASE_PATH, "desk", "is not a path"),
+        (BASE_PATH, "/", "is not a path"),
+        (BASE_PATH, "/desk/", "is not a path"),
+        (BASE_PATH, "//evil.example", "is not a path"),
         (SIGN_UP, "closed", "is none of open, off and invitation"),
         (INVITATION_CODE, CODE, "is of no use"),
         (INVITATION_CODE_SECRET, NAME, "is of no use"),
-        (INVITATION_CODE_SECRET, "my code", "names no secret"),
-        (TRUSTED_PROXIES, "eleven", "is no number of proxies"),
-        (TRUSTED_PROXIES, "11", "is no number of proxies"),
-        (ORIGIN_KEY, "short", "is no origin key"),
+        (INVITATION_CODE_SECRET, "my code", "does not name a secret"),
+        (TRUSTED_PROXIES, "eleven", "is not a number of proxies"),
+        (TRUSTED_PROXIES, "11", "is not a number of proxies"),
+        (ORIGIN_KEY, "short", "is not an origin key"),
         (ORIGIN_KEY_PREVIOUS, SECRET, "is of no use without HOLDFAST_ORIGIN_KEY"),
-        (ORIGIN_KEY_SECRET, "my key", "names no secret"),
-        (DYNAMODB_ENDPOINT, "localhost:8000", "is no address"),
-        (DYNAMODB_ENDPOINT, "ftp://localhost", "is no address"),
-        (SECRETS_ENDPOINT, "localhost", "is no address"),
+        (ORIGIN_KEY_SECRET, "my key", "does not name a secret"),
+        (DYNAMODB_ENDPOINT, "localhost:8000", "is not an address"),
+        (DYNAMODB_ENDPOINT, "ftp://localhost", "is not an address"),
+        (SECRETS_ENDPOINT, "localhost", "is not an address"),
     ] {
         let error = read(&[(name, value)]).unwrap_err().to_string();
         assert!(error.contains(&format!("{name} {words}")), "{name}={value}: {error}");
@@ -114,7 +114,7 @@ fn a_wrong_value_is_named() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_and_no_secret_with_them() {
+fn all_faults_are_listed_without_secrets() {
     let secret = "short-secret";
     let code = "a code";
     let error = read(&[
@@ -128,15 +128,18 @@ fn all_faults_are_told_at_once_and_no_secret_with_them() {
     ])
     .unwrap_err();
     assert_eq!(error.0.len(), 7, "{error}");
-    let said = format!("{error} {error:?}");
-    assert!(!said.contains(secret) && !said.contains(code), "{said}");
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains(secret) && !text.contains(code), "{text}");
 }
 
 #[test]
 fn sign_up_is_open_unless_switched_off_or_by_invitation() {
-    let told = |changes: &[(&str, &str)]| read(changes).unwrap().sign_up;
-    assert!(matches!(told(&[(SIGN_UP, "open")]), Told::Here(SignUp::Open)));
-    assert!(matches!(told(&[(SIGN_UP, "off"), (INVITATION_CODE, "")]), Told::Here(SignUp::Off)));
+    let read_sign_up = |changes: &[(&str, &str)]| read(changes).unwrap().sign_up;
+    assert!(matches!(read_sign_up(&[(SIGN_UP, "open")]), Configured::Inline(SignUp::Open)));
+    assert!(matches!(
+        read_sign_up(&[(SIGN_UP, "off"), (INVITATION_CODE, "")]),
+        Configured::Inline(SignUp::Off)
+    ));
     let error = read(&[(SIGN_UP, "invitation")]).unwrap_err().to_string();
     assert!(error.contains("HOLDFAST_INVITATION_CODE is missing"), "{error}");
     let error = read(&[(SIGN_UP, "invitation"), (INVITATION_CODE, "a code")]).unwrap_err().to_string();
@@ -152,7 +155,7 @@ fn a_configuration_shows_no_secret() {
 }
 
 #[test]
-fn a_secret_is_named_instead_of_told() {
+fn a_secret_can_be_given_by_name() {
     let config = read(&[
         (COOKIE_KEY, ""),
         (COOKIE_KEY_SECRET, NAME),
@@ -161,12 +164,12 @@ fn a_secret_is_named_instead_of_told() {
     ])
     .unwrap();
     assert!(config.names_secrets());
-    assert!(matches!(&config.cookie_keys, Told::InVault(name) if name.as_str() == NAME));
-    assert!(matches!(&config.sign_up, Told::InVault(name) if name.as_str() == "holdfast/code"));
+    assert!(matches!(&config.cookie_keys, Configured::InSecret(name) if name.as_str() == NAME));
+    assert!(matches!(&config.sign_up, Configured::InSecret(name) if name.as_str() == "holdfast/code"));
 }
 
 #[test]
-fn what_is_both_told_and_named_is_refused() {
+fn a_secret_given_by_value_and_by_name_is_refused() {
     let error = read(&[
         (COOKIE_KEY, ""),
         (COOKIE_KEY_SECRET, NAME),
@@ -177,33 +180,36 @@ fn what_is_both_told_and_named_is_refused() {
     ])
     .unwrap_err();
     let begin = |fault: &str| error.0.iter().any(|one| one.starts_with(fault));
-    assert!(begin("HOLDFAST_COOKIE_KEY_PREVIOUS is of no use beside HOLDFAST_COOKIE_KEY_SECRET"), "{error}");
-    assert!(begin("HOLDFAST_INVITATION_CODE_SECRET is set beside HOLDFAST_INVITATION_CODE"), "{error}");
+    assert!(begin("HOLDFAST_COOKIE_KEY_PREVIOUS is of no use with HOLDFAST_COOKIE_KEY_SECRET"), "{error}");
+    assert!(
+        begin("HOLDFAST_INVITATION_CODE_SECRET is set together with HOLDFAST_INVITATION_CODE"),
+        "{error}"
+    );
     assert_eq!(error.0.len(), 2, "{error}");
     let error = read(&[(SIGN_UP, "closed"), (INVITATION_CODE_SECRET, NAME)]).unwrap_err();
     assert!(error.to_string().contains("HOLDFAST_SIGN_UP is none of"), "{error}");
 }
 
 #[test]
-fn a_server_with_a_key_of_its_own_takes_another_where_one_is_told() {
-    let keys = |told: &[(&str, &str)]| {
+fn a_server_with_its_own_key_prefers_a_configured_one() {
+    let keys = |variables: &[(&str, &str)]| {
         Config::cookie_keys(|name| {
-            told.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     };
     assert!(keys(&[(TABLE, "holdfast"), (COOKIE_KEY, "")]).unwrap().is_none());
-    assert!(matches!(keys(&[(COOKIE_KEY, SECRET)]), Ok(Some(Told::Here(_)))));
-    assert!(matches!(keys(&[(COOKIE_KEY_SECRET, NAME)]), Ok(Some(Told::InVault(_)))));
+    assert!(matches!(keys(&[(COOKIE_KEY, SECRET)]), Ok(Some(Configured::Inline(_)))));
+    assert!(matches!(keys(&[(COOKIE_KEY_SECRET, NAME)]), Ok(Some(Configured::InSecret(_)))));
     for (name, value) in [(COOKIE_KEY, "short"), (COOKIE_KEY_PREVIOUS, OTHER)] {
         let error = keys(&[(name, value)]).unwrap_err().to_string();
         assert!(error.contains("HOLDFAST_COOKIE_KEY "), "{error}");
     }
 }
 
-/// A vault in which each secret has one version, or none.
-fn vault(holds: &'static [(&'static str, &'static str)]) -> SecretStore {
+/// Returns a secret store in which each secret has one version, or none.
+fn secret_store(secrets: &'static [(&'static str, &'static str)]) -> SecretStore {
     SecretStore::from_fn(async move |name, stage| {
-        let Some((_, text)) = holds.iter().find(|(held, _)| *held == name.as_str()) else {
+        let Some((_, text)) = secrets.iter().find(|(stored, _)| *stored == name.as_str()) else {
             return Err(SecretStoreError("no entry".to_owned()));
         };
         let version = SecretVersion { text: (*text).to_owned(), created: Timestamp::UNIX_EPOCH };
@@ -211,101 +217,103 @@ fn vault(holds: &'static [(&'static str, &'static str)]) -> SecretStore {
     })
 }
 
-fn settle(changes: &[(&str, &str)], vault: Option<&SecretStore>) -> Result<Settled, SecretsError> {
+fn resolve(changes: &[(&str, &str)], secret_store: Option<&SecretStore>) -> Result<Resolved, SecretsError> {
     let config = read(changes).unwrap();
-    let Some(vault) = vault else { return config.settle_here() };
-    config.settle(vault, Timestamp::UNIX_EPOCH).now_or_never().expect("nothing is waited for")
+    let Some(secret_store) = secret_store else { return config.resolve_inline() };
+    config.resolve(secret_store, Timestamp::UNIX_EPOCH).now_or_never().expect("the future is ready")
 }
 
 fn signing(keys: &CookieKeys) -> CookieKey {
-    let ring = keys.at(Timestamp::UNIX_EPOCH).now_or_never().expect("nothing is waited for");
+    let ring = keys.at(Timestamp::UNIX_EPOCH).now_or_never().expect("the future is ready");
     ring.signing(Timestamp::UNIX_EPOCH).clone()
 }
 
 #[test]
-fn what_is_in_the_vault_is_as_what_is_told() {
-    let vault = vault(&[("key", SECRET), ("code", CODE)]);
+fn a_stored_secret_works_like_an_inline_value() {
+    let secret_store = secret_store(&[("key", SECRET), ("code", CODE)]);
     let named = [(COOKIE_KEY, ""), (COOKIE_KEY_SECRET, "key"), (SECURE_COOKIES, "false")];
     let code = [(SIGN_UP, "invitation"), (INVITATION_CODE_SECRET, "code")];
-    let settled = settle(&[&named[..], &code[..]].concat(), Some(&vault)).unwrap();
-    assert_eq!(signing(&settled.cookies.keys), key(SECRET));
-    assert!(!settled.cookies.secure && settled.sign_up.admits(CODE) && !settled.sign_up.admits("12345678"));
-    let settled = settle(&[], None).unwrap();
-    assert_eq!(signing(&settled.cookies.keys), key(SECRET));
-    assert!(settled.cookies.secure && settled.sign_up.admits(""));
+    let resolved = resolve(&[&named[..], &code[..]].concat(), Some(&secret_store)).unwrap();
+    assert_eq!(signing(&resolved.cookies.keys), key(SECRET));
+    assert!(
+        !resolved.cookies.secure && resolved.sign_up.admits(CODE) && !resolved.sign_up.admits("12345678")
+    );
+    let resolved = resolve(&[], None).unwrap();
+    assert_eq!(signing(&resolved.cookies.keys), key(SECRET));
+    assert!(resolved.cookies.secure && resolved.sign_up.admits(""));
 }
 
 #[test]
-fn each_secret_that_is_not_to_be_had_is_named_and_none_is_told() {
+fn every_unreadable_secret_is_named_and_none_is_shown() {
     let named = [
         (COOKIE_KEY, ""),
         (COOKIE_KEY_SECRET, "key"),
         (SIGN_UP, "invitation"),
         (INVITATION_CODE_SECRET, "code"),
     ];
-    for (vault, faults) in [
+    for (secret_store, faults) in [
         (
             None,
             [
-                "HOLDFAST_COOKIE_KEY_SECRET is of no use here",
-                "HOLDFAST_INVITATION_CODE_SECRET is of no use here",
+                "HOLDFAST_COOKIE_KEY_SECRET cannot be used here",
+                "HOLDFAST_INVITATION_CODE_SECRET cannot be used here",
             ],
         ),
         (
-            Some(vault(&[])),
+            Some(secret_store(&[])),
             [
                 "HOLDFAST_COOKIE_KEY_SECRET names the secret key, which cannot be read: no entry.",
                 "HOLDFAST_INVITATION_CODE_SECRET names the secret code, which cannot be read: no entry.",
             ],
         ),
         (
-            Some(vault(&[("key", "sesame-1"), ("code", "sesame 2")])),
+            Some(secret_store(&[("key", "sesame-1"), ("code", "sesame 2")])),
             [
                 "HOLDFAST_COOKIE_KEY_SECRET names the secret key, which is too short",
-                "HOLDFAST_INVITATION_CODE_SECRET names the secret code, which is no invitation code",
+                "HOLDFAST_INVITATION_CODE_SECRET names the secret code, which is not an invitation code",
             ],
         ),
     ] {
-        let error = settle(&named, vault.as_ref()).unwrap_err();
-        let said = format!("{error} {error:?}");
-        assert!(faults.iter().all(|fault| said.contains(fault)), "{said}");
-        assert!(!said.contains("sesame"), "{said}");
+        let error = resolve(&named, secret_store.as_ref()).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(faults.iter().all(|fault| text.contains(fault)), "{text}");
+        assert!(!text.contains("sesame"), "{text}");
     }
 }
 
 #[test]
-fn the_keys_of_the_proxy_in_front_are_told_or_named_and_never_both() {
+fn origin_keys_are_given_by_value_or_by_name_but_not_both() {
     assert!(read(&[]).unwrap().origin_keys.is_none());
-    let told = read(&[(ORIGIN_KEY, SECRET), (ORIGIN_KEY_PREVIOUS, OTHER)]).unwrap();
-    assert!(matches!(told.origin_keys, Some(Told::Here(_))) && !told.names_secrets());
-    assert!(!format!("{told:?}").contains("0123456789"));
+    let inline = read(&[(ORIGIN_KEY, SECRET), (ORIGIN_KEY_PREVIOUS, OTHER)]).unwrap();
+    assert!(matches!(inline.origin_keys, Some(Configured::Inline(_))) && !inline.names_secrets());
+    assert!(!format!("{inline:?}").contains("0123456789"));
     let named = read(&[(ORIGIN_KEY_SECRET, NAME)]).unwrap();
-    assert!(matches!(&named.origin_keys, Some(Told::InVault(name)) if name.as_str() == NAME));
+    assert!(matches!(&named.origin_keys, Some(Configured::InSecret(name)) if name.as_str() == NAME));
     for beside in [ORIGIN_KEY, ORIGIN_KEY_PREVIOUS] {
         let error = read(&[(ORIGIN_KEY_SECRET, NAME), (beside, SECRET)]).unwrap_err().to_string();
-        assert!(error.contains("HOLDFAST_ORIGIN_KEY_SECRET is set beside"), "{error}");
+        assert!(error.contains("HOLDFAST_ORIGIN_KEY_SECRET is set together with"), "{error}");
     }
     let origin = [(ORIGIN_KEY_SECRET, "origin")];
-    assert!(settle(&origin, Some(&vault(&[("origin", SECRET)]))).unwrap().origin_keys.is_some());
-    for (vault, fault) in [
+    assert!(resolve(&origin, Some(&secret_store(&[("origin", SECRET)]))).unwrap().origin_keys.is_some());
+    for (secret_store, fault) in [
         (
-            Some(vault(&[])),
+            Some(secret_store(&[])),
             "HOLDFAST_ORIGIN_KEY_SECRET names the secret origin, which cannot be read: no entry.",
         ),
         (
-            Some(vault(&[("origin", "sesame")])),
-            "HOLDFAST_ORIGIN_KEY_SECRET names the secret origin, which is no origin key",
+            Some(secret_store(&[("origin", "sesame")])),
+            "HOLDFAST_ORIGIN_KEY_SECRET names the secret origin, which is not an origin key",
         ),
-        (None, "HOLDFAST_ORIGIN_KEY_SECRET is of no use here"),
+        (None, "HOLDFAST_ORIGIN_KEY_SECRET cannot be used here"),
     ] {
-        let error = settle(&origin, vault.as_ref()).unwrap_err().to_string();
+        let error = resolve(&origin, secret_store.as_ref()).unwrap_err().to_string();
         assert!(error.contains(fault) && !error.contains("sesame"), "{error}");
     }
 }
 
 #[test]
 fn behind_api_gateway_proxies_are_trusted_only_with_a_key() {
-    let gateway = |told: &[(&str, &str)]| read(told).unwrap().behind_gateway();
+    let gateway = |variables: &[(&str, &str)]| read(variables).unwrap().behind_gateway();
     assert!(gateway(&[]).is_ok() && gateway(&[(TRUSTED_PROXIES, "0")]).is_ok());
     assert!(gateway(&[(TRUSTED_PROXIES, "1"), (ORIGIN_KEY, SECRET)]).is_ok());
     let error = gateway(&[(TRUSTED_PROXIES, "1")]).unwrap_err().to_string();

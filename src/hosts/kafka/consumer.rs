@@ -1,4 +1,4 @@
-//! What a consumer reports, why it ends, and the settings of its client.
+//! The counts of a consumer, its errors, and the settings of its client.
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -6,51 +6,51 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use super::Options;
 
-/// What a consumer has done, and how much waits for it.
+/// The work of a consumer, and its backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Messages that changed a stock.
     pub applied: u64,
-    /// Messages that had come before.
+    /// Messages that were applied before.
     pub duplicates: u64,
-    /// Messages that were parked.
+    /// Messages that became dead letters.
     pub parked: u64,
-    /// Fields of finished messages that nothing here knows, and that were left aside.
+    /// Unknown fields of finished messages, which were ignored.
     pub ignored: u64,
-    /// How often a message was not finished and is tried again.
+    /// How often a message was not finished and is retried.
     pub again: u64,
-    /// The partitions that it has.
+    /// The number of assigned partitions.
     pub partitions: usize,
-    /// How many messages of them are not finished, where that is known.
+    /// The number of unfinished messages in them, if known.
     pub lag: Option<u64>,
 }
 
 impl Tally {
-    /// All messages that are finished.
+    /// Returns the number of finished messages.
     pub fn finished(&self) -> u64 {
         self.applied + self.duplicates + self.parked
     }
 }
 
-/// Why a consumer ended without having been asked to.
+/// Why a consumer stopped by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
-    /// A setting is wrong.
-    #[error("the Kafka client does not take its settings: {0}")]
+    /// A setting is invalid.
+    #[error("the Kafka client does not accept its settings: {0}")]
     Settings(String),
-    /// The settings ask for what this build has not.
+    /// The settings need a feature that this build lacks.
     #[error(
-        "this build speaks to Kafka in plain text, or with SASL PLAIN: for TLS and SCRAM build it with `cargo build --features kafka-tls`, which builds OpenSSL too ({0})"
+        "this build connects to Kafka in plain text or with SASL PLAIN; for TLS and SCRAM, build it with `cargo build --features kafka-tls`, which builds OpenSSL too ({0})"
     )]
     NoTls(String),
-    /// A batch of the topic is compressed in a way that this build does not read. It is not passed by.
+    /// A batch of the topic uses a compression that this build cannot read. The consumer does not skip it.
     #[error(
-        "the topic has messages in a compression that this program does not read, so it goes no further: {}", plain(.0)
+        "the topic has messages in a compression that this program cannot read, so it stops: {}", message_of(.0)
     )]
     Unreadable(KafkaError),
-    /// The topic ends before what the group has committed: it was deleted and created anew, or cut.
+    /// The topic ends before the committed offset: it was deleted and recreated, or truncated.
     #[error(
-        "the topic {topic} was created anew or cut: group {group} has finished partition {partition} up to offset {committed}, and it ends at {end}; its messages are taken once you reset the group's offsets, or name another --group"
+        "the topic {topic} was recreated or truncated: group {group} has finished partition {partition} up to offset {committed}, and it ends at {end}; to consume its messages, reset the group's offsets or use another --group"
     )]
     Recreated {
         /// The topic.
@@ -61,43 +61,39 @@ pub enum ConsumeError {
         partition: i32,
         /// The offset that the group has committed.
         committed: i64,
-        /// The offset at which the partition ends.
+        /// The end offset of the partition.
         end: i64,
     },
-    /// The client cannot go on.
-    #[error("the Kafka client cannot go on: {}", plain(.0))]
+    /// The client cannot continue.
+    #[error("the Kafka client cannot continue: {}", message_of(.0))]
     Client(KafkaError),
-    /// A task ended in a fault of ours.
-    #[error("the work on some messages was broken off: {0}")]
+    /// A task failed because of a bug.
+    #[error("the work on some messages was interrupted: {0}")]
     Broken(String),
 }
 
-/// What the client says of an error, without the names that its library gives to kinds of errors.
-fn plain(error: &KafkaError) -> String {
-    let words = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-    let within = words.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
-    within.map_or(words.as_str(), |(within, _)| within).to_owned()
+/// Returns the client's error message, without the names of its library's error kinds.
+fn message_of(error: &KafkaError) -> String {
+    let text = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+    let within = text.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+    within.map_or(text.as_str(), |(within, _)| within).to_owned()
 }
 
 impl ConsumeError {
-    /// No client can be made. What was set to which value is not told: it may be a secret.
+    /// Converts an error to create the client. The value of a setting is left out, because it may be a secret.
     pub(super) fn at_start(error: KafkaError) -> Self {
-        let words = match error {
-            KafkaError::ClientConfig(_, words, key, _) => format!("{key}: {words}"),
+        let text = match error {
+            KafkaError::ClientConfig(_, text, key, _) => format!("{key}: {text}"),
             error => error.to_string(),
         };
         let lacking = ["OpenSSL not available", "recompile librdkafka", "No provider for SASL"];
-        if lacking.iter().any(|lack| words.contains(lack)) {
-            Self::NoTls(words)
-        } else {
-            Self::Settings(words)
-        }
+        if lacking.iter().any(|lack| text.contains(lack)) { Self::NoTls(text) } else { Self::Settings(text) }
     }
 
-    /// What an error between messages means: nothing, where waiting mends it.
+    /// Converts an error between messages. Returns `None` if waiting fixes it.
     pub(super) fn between_messages(error: &KafkaError) -> Option<Self> {
         match error {
-            // librdkafka would go on behind these messages.
+            // librdkafka would continue after these messages.
             KafkaError::MessageConsumption(
                 RDKafkaErrorCode::NotImplemented
                 | RDKafkaErrorCode::BadCompression
@@ -110,15 +106,15 @@ impl ConsumeError {
     }
 }
 
-/// The settings of the client: ours first, then what was asked for.
+/// Returns the settings of the client: first ours, then the requested ones.
 pub(super) fn client_config(options: &Options) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (key, value) in [
         ("bootstrap.servers", options.brokers.as_str()),
         ("group.id", &options.group),
         ("client.id", "holdfast"),
-        // What is stored is committed now and then, when partitions go to others, and at the end; and stored is only what
-        // is finished.
+        // Stored offsets are committed every second, when partitions are revoked, and at the end. Only finished
+        // messages are stored.
         ("enable.auto.commit", "true"),
         ("enable.auto.offset.store", "false"),
         ("auto.commit.interval.ms", "1000"),
@@ -140,14 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_without_the_names_of_a_library() {
+    fn errors_are_shown_without_library_names() {
         let error = KafkaError::MessageConsumption(RDKafkaErrorCode::NotImplemented);
-        let words = ConsumeError::Unreadable(error).to_string();
-        assert!(words.ends_with("it goes no further: Local: Not implemented"), "{words}");
+        let text = ConsumeError::Unreadable(error).to_string();
+        assert!(text.ends_with("so it stops: Local: Not implemented"), "{text}");
     }
 
     #[test]
-    fn messages_that_cannot_be_read_are_not_passed_by() {
+    fn unreadable_messages_are_not_skipped() {
         let error = |code| ConsumeError::between_messages(&KafkaError::MessageConsumption(code));
         assert!(matches!(error(RDKafkaErrorCode::NotImplemented), Some(ConsumeError::Unreadable(_))));
         assert!(error(RDKafkaErrorCode::BrokerTransportFailure).is_none());

@@ -1,4 +1,4 @@
-//! What librdkafka's callbacks do: they send to the driver, look at what was assigned, and write the log.
+//! The callbacks of librdkafka: they send events to the driver, check assignments, and write the log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,10 +16,10 @@ use tokio::sync::mpsc;
 use super::notices::Notices;
 use super::{ConsumeError, Options};
 
-/// How long a callback waits for a broker that it asks something.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How long a callback waits for a broker's answer.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the client tells between messages.
+/// An event of the client between messages.
 pub(super) enum Event {
     Assigned(Vec<i32>),
     Revoked(Vec<i32>),
@@ -27,7 +27,7 @@ pub(super) enum Event {
     Recreated(ConsumeError),
 }
 
-/// Where a partition ends, and how far its group had come when that was told.
+/// The end offset of a partition, and the committed offset at that time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     pub(super) end: i64,
@@ -35,13 +35,13 @@ pub(super) struct End {
 }
 
 impl End {
-    /// Whether the group has finished more than there seems to be. Numbers below zero are unknown.
+    /// Returns whether the group has committed more than there seems to be. Negative numbers are unknown.
     pub(super) fn is_before_committed(&self) -> bool {
         self.end >= 0 && self.committed > self.end
     }
 }
 
-/// The driver's side of the callbacks.
+/// The state of the callbacks.
 pub(super) struct Context {
     topic: String,
     group: String,
@@ -56,39 +56,39 @@ impl Context {
     }
 
     fn send(&self, event: Event) {
-        // Nobody hears any more when the consumer is being dropped.
+        // The receiver is gone while the consumer is being dropped.
         let _ = self.events.send(event);
     }
 
-    /// Names what waiting mends: each broker that cannot be reached, and each other kind of trouble, at once and then once
-    /// a minute.
-    pub(super) fn warn(&self, error: &KafkaError, words: &str) {
+    /// Logs a temporary problem: each unreachable broker, and each other kind of error, immediately and then once a
+    /// minute.
+    pub(super) fn warn(&self, error: &KafkaError, text: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         if is_unreachable(error) {
-            let hidden = broker_in(words).and_then(|broker| notices.admit(broker, Instant::now()));
-            return match hidden {
-                Some(hidden) => tracing::warn!(
-                    hidden,
-                    "a broker cannot be reached ({words}); it is tried again, and named again in a minute"
+            let suppressed = broker_in(text).and_then(|broker| notices.admit(broker, Instant::now()));
+            return match suppressed {
+                Some(suppressed) => tracing::warn!(
+                    suppressed,
+                    "cannot reach a broker ({text}); retrying, and logging this again in a minute"
                 ),
-                // Where several are down, each of them is named.
-                None => tracing::debug!(%error, "{words}"),
+                // If several brokers are down, each of them has its own message.
+                None => tracing::debug!(%error, "{text}"),
             };
         }
         match notices.admit(&error.to_string(), Instant::now()) {
-            Some(hidden) => tracing::warn!(%error, hidden, "{words}; it is tried again"),
-            None => tracing::debug!(%error, "{words}"),
+            Some(suppressed) => tracing::warn!(%error, suppressed, "{text}; retrying"),
+            None => tracing::debug!(%error, "{text}"),
         }
     }
 
-    /// Asks where a partition ends of which the group has finished this much; what is wrong if it ends before.
-    pub(super) fn recreated<C: ConsumerContext>(
+    /// Asks where a partition ends. Returns an error if it ends before the committed offset.
+    pub(super) fn check_recreated<C: ConsumerContext>(
         &self,
         consumer: &impl Consumer<C>,
         partition: i32,
         committed: i64,
     ) -> Option<ConsumeError> {
-        match consumer.fetch_watermarks(&self.topic, partition, ANSWER) {
+        match consumer.fetch_watermarks(&self.topic, partition, BROKER_TIMEOUT) {
             Ok((_, end)) if end < committed => {
                 let (topic, group) = (self.topic.clone(), self.group.clone());
                 Some(ConsumeError::Recreated { topic, group, partition, committed, end })
@@ -101,17 +101,18 @@ impl Context {
         }
     }
 
-    /// Looks whether what came to this consumer is shorter than what its group has finished, before anything of it is
-    /// fetched: librdkafka would begin it anew, and messages without an id would be taken for those before them.
-    fn look_at(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let committed = match consumer.committed_offsets(list.clone(), ANSWER) {
+    /// Checks whether an assigned partition is shorter than what its group has committed, before anything is
+    /// fetched. Otherwise librdkafka would start it again, and messages without an id would be mistaken for earlier
+    /// ones.
+    fn check_assignment(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let committed = match consumer.committed_offsets(list.clone(), BROKER_TIMEOUT) {
             Ok(committed) => committed,
             Err(error) => return tracing::debug!(%error, "the broker did not say what is committed"),
         };
         for element in committed.elements() {
             if let Offset::Offset(offset) = element.offset()
                 && offset > 0
-                && let Some(error) = self.recreated(consumer, element.partition(), offset)
+                && let Some(error) = self.check_recreated(consumer, element.partition(), offset)
             {
                 self.send(Event::Recreated(error));
             }
@@ -119,7 +120,7 @@ impl Context {
     }
 }
 
-/// Whether an error says that brokers cannot be reached.
+/// Returns whether an error means that brokers are unreachable.
 fn is_unreachable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     error.rdkafka_error_code().is_some_and(|code| {
@@ -127,26 +128,26 @@ fn is_unreachable(error: &KafkaError) -> bool {
     })
 }
 
-/// The broker that words of librdkafka begin with: `localhost:9092/bootstrap: Connect to … failed`.
-fn broker_in(words: &str) -> Option<&str> {
-    let (before, _) = words.split_once(": ")?;
+/// Returns the broker that a message of librdkafka begins with: `localhost:9092/bootstrap: Connect to … failed`.
+fn broker_in(text: &str) -> Option<&str> {
+    let (before, _) = text.split_once(": ")?;
     let broker = before.split('/').next()?;
     broker.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map(|_| broker)
 }
 
 impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         match (level, facility) {
-            // The error callback has these as well.
-            (_, "FAIL" | "ERROR") => tracing::debug!(facility, "{words}"),
+            // The error callback also gets these.
+            (_, "FAIL" | "ERROR") => tracing::debug!(facility, "{text}"),
             (RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug, _) => {
-                tracing::debug!(facility, "{words}");
+                tracing::debug!(facility, "{text}");
             }
             _ => {
                 let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
                 match notices.admit(facility, Instant::now()) {
-                    Some(hidden) => tracing::warn!(facility, hidden, "{words}"),
-                    None => tracing::debug!(facility, "{words}"),
+                    Some(suppressed) => tracing::warn!(facility, suppressed, "{text}"),
+                    None => tracing::debug!(facility, "{text}"),
                 }
             }
         }
@@ -172,16 +173,17 @@ impl ConsumerContext for Context {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(list) => {
-                self.look_at(consumer, list);
+                self.check_assignment(consumer, list);
                 self.send(Event::Assigned(partitions(list)));
             }
             Rebalance::Revoke(list) => self.send(Event::Revoked(partitions(list))),
-            Rebalance::Error(error) => self.warn(error, "the group could not share the partitions"),
+            Rebalance::Error(error) => self.warn(error, "the group could not assign the partitions"),
         }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        // What is not committed now is committed with what is finished next, or comes again and counts once.
+        // An offset that is not committed now is committed with the next one, or its messages come again and count
+        // once.
         if let Err(error) = result {
             tracing::debug!(%error, "offsets were not committed");
         }
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_that_ends_before_what_is_committed_is_noticed_where_both_are_known() {
+    fn a_partition_that_ends_before_the_committed_offset_is_detected() {
         for (end, committed, is) in
             [(3, 50, true), (50, 50, false), (50, 3, false), (-1001, 50, false), (3, -1001, false)]
         {
@@ -202,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_is_known_by_its_address() {
-        for (words, broker) in [
+    fn a_broker_is_identified_by_its_address() {
+        for (text, broker) in [
             (
                 "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: refused",
                 Some("localhost:9092"),
@@ -212,12 +214,12 @@ mod tests {
             ("1/1 brokers are down", None),
             ("nothing was received", None),
         ] {
-            assert_eq!(broker_in(words), broker, "{words}");
+            assert_eq!(broker_in(text), broker, "{text}");
         }
     }
 
     #[test]
-    fn brokers_that_do_not_answer_are_one_kind_of_trouble() {
+    fn unreachable_brokers_are_one_kind_of_problem() {
         use RDKafkaErrorCode as Code;
         for code in [Code::BrokerTransportFailure, Code::AllBrokersDown, Code::Resolve] {
             assert!(

@@ -1,5 +1,5 @@
-//! The one task that owns the consumer and all that is remembered of its partitions. Workers are given messages and give back
-//! what came of them; librdkafka's callbacks only send. Nothing is locked.
+//! The task that owns the consumer and the state of its partitions. Worker tasks receive messages and return their
+//! outcomes; librdkafka's callbacks only send events. So there are no locks.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -21,27 +21,28 @@ use crate::inventory::domain::{Outcome, Source};
 use crate::inventory::health::Progress;
 use crate::inventory::ingest::RawMessage;
 
-/// The lanes that are worked on at the same time.
-const AT_WORK: usize = 8;
-/// With so many messages, or bytes in them, in hand no more are asked for until half of them are finished.
-const MOST_MESSAGES: usize = 2_000;
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-/// Where the store fails: the first pause, which doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// A wake-up of the client may be lost, so it is asked this often.
-const ASKED: Duration = Duration::from_secs(1);
-/// How often the health of the consumer is told.
-const TOLD: Duration = Duration::from_secs(5);
-/// The longest wait for leaving the group: a broker that is gone is not waited for.
-const LEAVING: Duration = Duration::from_secs(10);
+/// The number of workers that run at the same time.
+const MAX_RUNNING: usize = 8;
+/// If this many messages, or bytes of messages, are in progress, no more are requested until half of them are
+/// finished.
+const MAX_MESSAGES: usize = 2_000;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// The first delay after a failure of the store. It doubles up to the maximum.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// A wake-up of the client may be lost, so it is polled this often.
+const POLL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the progress of the consumer is reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest wait for leaving the group, so that an unreachable broker does not block the end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The consumer. However it ends, it leaves its group in a thread of its own, for that may take long and must not block
-/// others.
+/// The consumer. It always leaves its group in a separate thread, because that may take long and must not block
+/// other tasks.
 struct Client(Option<StreamConsumer<Context>>);
 
 impl Client {
-    /// Leaves the group, with what is finished committed.
+    /// Leaves the group after committing what is finished.
     async fn leave(mut self) {
         let (done, left) = oneshot::channel();
         let consumer = self.0.take();
@@ -49,10 +50,8 @@ impl Client {
             drop(consumer);
             let _ = done.send(());
         });
-        if timeout(LEAVING, left).await.is_err() {
-            tracing::warn!(
-                "the brokers did not answer; the group notices by itself that this consumer is gone"
-            );
+        if timeout(LEAVE_TIMEOUT, left).await.is_err() {
+            tracing::warn!("the brokers did not answer; the group will notice that this consumer is gone");
         }
     }
 }
@@ -65,7 +64,7 @@ impl Drop for Client {
     }
 }
 
-/// A batch with what came of it.
+/// A batch with its outcomes.
 type Done = (Batch, Vec<Option<Outcome>>);
 
 struct Driver {
@@ -77,23 +76,24 @@ struct Driver {
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Receiver<bool>,
     stopping: bool,
-    tally: watch::Sender<Tally>,
+    counts: watch::Sender<Tally>,
     ends: BTreeMap<i32, End>,
     progress: BTreeMap<i32, Progress>,
-    telling: JoinSet<()>,
+    reporting: JoinSet<()>,
     paused: bool,
 }
 
-/// Consumes the topic until `stop` says so, and then finishes what runs and leaves the group. `tally` is told what was done.
+/// Consumes the topic until `stop` is set, and then finishes running work and leaves the group. Reports its work to
+/// `counts`.
 ///
 /// # Errors
-/// [`ConsumeError`]: a wrong setting, messages that cannot be read, a client that cannot go on. Whatever was finished is
-/// committed all the same.
+/// [`ConsumeError`]: an invalid setting, messages that cannot be read, a client that cannot continue. Everything
+/// that was finished is still committed.
 pub async fn consume(
     app: &App,
     options: &Options,
     stop: watch::Receiver<bool>,
-    tally: watch::Sender<Tally>,
+    counts: watch::Sender<Tally>,
 ) -> Result<Tally, ConsumeError> {
     let (sender, events) = mpsc::unbounded_channel();
     let context = Context::new(options, sender);
@@ -109,33 +109,35 @@ pub async fn consume(
         events,
         stop,
         stopping: false,
-        tally,
+        counts,
         ends: BTreeMap::new(),
         progress: BTreeMap::new(),
-        telling: JoinSet::new(),
+        reporting: JoinSet::new(),
         paused: false,
     };
     let ended = driver.run().await;
-    let tally = *driver.tally.borrow();
-    driver.tell().await;
+    let counts = *driver.counts.borrow();
+    driver.report().await;
     driver.client.leave().await;
-    ended.map(|()| tally)
+    ended.map(|()| counts)
 }
 
 impl Driver {
     async fn run(&mut self) -> Result<(), ConsumeError> {
-        let mut times = interval(TOLD);
+        let mut times = interval(REPORT_INTERVAL);
         times.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !(self.stopping && self.workers.is_idle()) {
             match self.step(&mut times).await {
                 Step::Stop => self.stopping = true,
-                Step::Event(event) => self.hear(event)?,
+                Step::Event(event) => self.handle_event(event)?,
                 Step::Done(done) => {
                     let (batch, outcomes) = done.map_err(|error| ConsumeError::Broken(error.to_string()))?;
                     self.finish(batch, &outcomes);
                 }
-                Step::Tell => self.tell_beside(),
-                Step::Message(arrival, partition, offset) => self.take(arrival, partition, offset)?,
+                Step::Report => self.report_in_background(),
+                Step::Message(raw_message, partition, offset) => {
+                    self.accept(raw_message, partition, offset)?
+                }
                 Step::Failed(error) => match ConsumeError::between_messages(&error) {
                     Some(error) => return Err(error),
                     None => self.warn(&error),
@@ -145,43 +147,43 @@ impl Driver {
             if self.stopping {
                 self.workers.stop();
             }
-            self.hand_out();
+            self.start_batches();
             self.pause_or_resume();
         }
         Ok(())
     }
 
-    /// The next thing that happens.
+    /// Waits for the next event.
     async fn step(&mut self, times: &mut Interval) -> Step {
         let Some(consumer) = self.client.0.as_ref() else { return Step::Stop };
         tokio::select! {
             biased;
-            // A sender that is gone means the same.
+            // A dropped sender also means stop.
             _ = self.stop.wait_for(|stop| *stop), if !self.stopping => Step::Stop,
-            // A branch of its own: whoever receives runs the callbacks, and gets nothing for them.
+            // This needs its own branch: receiving a message runs the callbacks, but returns nothing for them.
             Some(event) = self.events.recv() => Step::Event(event),
             Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Done(done),
-            _ = times.tick() => Step::Tell,
-            Some(_) = self.telling.join_next(), if !self.telling.is_empty() => Step::Nothing,
-            received = timeout(ASKED, consumer.recv()) => match received {
+            _ = times.tick() => Step::Report,
+            Some(_) = self.reporting.join_next(), if !self.reporting.is_empty() => Step::Nothing,
+            received = timeout(POLL_TIMEOUT, consumer.recv()) => match received {
                 Err(_) => Step::Nothing,
-                Ok(Ok(message)) => Step::Message(arrival(&message), message.partition(), message.offset()),
+                Ok(Ok(message)) => Step::Message(raw_message(&message), message.partition(), message.offset()),
                 Ok(Err(error)) => Step::Failed(error),
             },
         }
     }
 
-    /// A message came.
-    fn take(&mut self, arrival: RawMessage, partition: i32, offset: i64) -> Result<(), ConsumeError> {
-        // It may be of an assignment that is told only now.
+    /// Accepts a message.
+    fn accept(&mut self, raw_message: RawMessage, partition: i32, offset: i64) -> Result<(), ConsumeError> {
+        // The event with the message's assignment may still be queued.
         while let Ok(event) = self.events.try_recv() {
-            self.hear(event)?;
+            self.handle_event(event)?;
         }
-        self.workers.add(partition, offset, arrival);
+        self.workers.add(partition, offset, raw_message);
         Ok(())
     }
 
-    /// Names what waiting mends.
+    /// Logs a temporary problem.
     fn warn(&self, error: &KafkaError) {
         if let Some(consumer) = self.consumer() {
             consumer.context().warn(error, "nothing was received");
@@ -192,17 +194,17 @@ impl Driver {
         self.client.0.as_ref()
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), ConsumeError> {
+    fn handle_event(&mut self, event: Event) -> Result<(), ConsumeError> {
         match event {
             Event::Recreated(error) => return Err(error),
             Event::Assigned(partitions) => {
-                tracing::info!(?partitions, topic = self.options.topic, "partitions came to this consumer");
+                tracing::info!(?partitions, topic = self.options.topic, "partitions were assigned");
                 self.workers.assign(&partitions);
                 // A partition stays paused across assignments.
                 self.set_paused(false);
             }
             Event::Revoked(partitions) => {
-                tracing::info!(?partitions, topic = self.options.topic, "partitions go to others");
+                tracing::info!(?partitions, topic = self.options.topic, "partitions were revoked");
                 self.workers.revoke(&partitions);
                 self.progress.retain(|partition, _| !partitions.contains(partition));
             }
@@ -211,32 +213,32 @@ impl Driver {
                 self.check_ends()?;
             }
         }
-        self.count(|_| ());
+        self.update_counts(|_| ());
         Ok(())
     }
 
-    /// Asks the broker where a partition ends that seems to end before what is committed: what the client last heard may
-    /// be of an assignment before.
+    /// Asks the broker for the end of a partition that seems to end before the committed offset: the client's
+    /// information may be older than the assignment.
     fn check_ends(&self) -> Result<(), ConsumeError> {
         let Some(consumer) = self.consumer() else { return Ok(()) };
         let of_ours = self.workers.finished().map(|(partition, _)| partition);
         let ends = of_ours.filter_map(|partition| Some((partition, *self.ends.get(&partition)?)));
         for (partition, End { committed, .. }) in ends.filter(|(_, end)| end.is_before_committed()) {
-            if let Some(error) = consumer.context().recreated(consumer, partition, committed) {
+            if let Some(error) = consumer.context().check_recreated(consumer, partition, committed) {
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Gives waiting messages to tasks.
-    fn hand_out(&mut self) {
-        while let Some(batch) = self.workers.next(AT_WORK) {
-            self.tasks.spawn(work(self.app.clone(), batch, self.stop.clone()));
+    /// Passes waiting messages to tasks.
+    fn start_batches(&mut self) {
+        while let Some(batch) = self.workers.next(MAX_RUNNING) {
+            self.tasks.spawn(ingest(self.app.clone(), batch, self.stop.clone()));
         }
     }
 
-    /// Counts what came of a batch, and stores how far its partition is finished.
+    /// Counts the outcomes of a batch, and stores how far its partition is finished.
     fn finish(&mut self, batch: Batch, outcomes: &[Option<Outcome>]) {
         let finished: Vec<bool> = outcomes.iter().map(Option::is_some).collect();
         let ignored = batch.ignored().into_iter().zip(&finished).filter(|(_, finished)| **finished);
@@ -245,52 +247,52 @@ impl Driver {
             let Options { topic, group, .. } = &self.options;
             let stored = self.consumer().map(|consumer| consumer.store_offset(topic, partition, offset));
             if let Some(Err(error)) = stored {
-                // It went to another consumer a moment ago, which begins before it.
+                // The partition was just assigned to another consumer, which starts before this offset.
                 tracing::debug!(%error, partition, offset, "an offset was not stored");
             }
             let (group, topic) = (group.clone(), topic.clone());
             let at = self.app.clock.now();
             self.progress.insert(partition, Progress { group, topic, partition, offset, lag: None, at });
         }
-        self.count(|tally| {
-            tally.ignored += ignored as u64;
+        self.update_counts(|counts| {
+            counts.ignored += ignored as u64;
             for outcome in outcomes {
                 *match outcome {
-                    Some(Outcome::Applied(_)) => &mut tally.applied,
-                    Some(Outcome::Duplicate) => &mut tally.duplicates,
-                    Some(Outcome::Parked(_)) => &mut tally.parked,
-                    None => &mut tally.again,
+                    Some(Outcome::Applied(_)) => &mut counts.applied,
+                    Some(Outcome::Duplicate) => &mut counts.duplicates,
+                    Some(Outcome::DeadLetter(_)) => &mut counts.parked,
+                    None => &mut counts.again,
                 } += 1;
             }
         });
     }
 
-    fn count(&self, change: impl FnOnce(&mut Tally)) {
+    fn update_counts(&self, change: impl FnOnce(&mut Tally)) {
         let finished: Vec<_> = self.workers.finished().collect();
         let lags = finished.iter().map(|(partition, last)| self.lag(*partition, *last));
         let lag = lags.sum::<Option<i64>>().filter(|_| !finished.is_empty());
-        self.tally.send_modify(|tally| {
-            change(tally);
-            tally.partitions = finished.len();
-            tally.lag = lag.and_then(|lag| u64::try_from(lag).ok());
+        self.counts.send_modify(|counts| {
+            change(counts);
+            counts.partitions = finished.len();
+            counts.lag = lag.and_then(|lag| u64::try_from(lag).ok());
         });
     }
 
-    /// How many messages of a partition are not finished, where that is known.
+    /// Returns the number of unfinished messages of a partition, if known.
     fn lag(&self, partition: i32, last: Option<i64>) -> Option<i64> {
         let End { end, committed } = self.ends.get(&partition).copied().filter(|end| end.end >= 0)?;
         let next = last.map(|last| last + 1).or(Some(committed).filter(|committed| *committed >= 0));
-        // The end was told a moment ago, and more may be finished since.
+        // The end offset is slightly old, and more may be finished since.
         Some(end.saturating_sub(next?).max(0))
     }
 
-    /// Asks for no more messages while too much is in hand. The client is asked all the same, or the group would take this
-    /// consumer for dead.
+    /// Requests no more messages while too many are in progress. The client is still polled, because otherwise the
+    /// group would consider this consumer dead.
     fn pause_or_resume(&mut self) {
         let (messages, bytes) = self.workers.load();
-        if !self.paused && (messages > MOST_MESSAGES || bytes > MOST_BYTES) {
+        if !self.paused && (messages > MAX_MESSAGES || bytes > MAX_BYTES) {
             self.set_paused(true);
-        } else if self.paused && messages < MOST_MESSAGES / 2 && bytes < MOST_BYTES / 2 {
+        } else if self.paused && messages < MAX_MESSAGES / 2 && bytes < MAX_BYTES / 2 {
             self.set_paused(false);
         }
     }
@@ -302,36 +304,36 @@ impl Driver {
             .and_then(|all| if paused { consumer.pause(&all) } else { consumer.resume(&all) });
         match set {
             Ok(()) => self.paused = paused,
-            Err(error) => tracing::debug!(%error, paused, "the flow of messages was not changed"),
+            Err(error) => tracing::debug!(%error, paused, "cannot pause or resume the partitions"),
         }
     }
 
-    /// How far each partition is finished.
+    /// Returns how far each partition is finished.
     fn progress(&self) -> Vec<Progress> {
         let lag = |one: &Progress| self.lag(one.partition, Some(one.offset));
         self.progress.values().map(|one| Progress { lag: lag(one), ..one.clone() }).collect()
     }
 
-    /// Tells the health of the consumer beside its work, unless that still goes on.
-    fn tell_beside(&mut self) {
+    /// Reports the progress in the background, unless a report is still running.
+    fn report_in_background(&mut self) {
         let progress = self.progress();
-        if self.telling.is_empty() && !progress.is_empty() {
+        if self.reporting.is_empty() && !progress.is_empty() {
             let app = self.app.clone();
-            self.telling.spawn(async move { tell(&app, &progress).await });
+            self.reporting.spawn(async move { report(&app, &progress).await });
         }
     }
 
-    /// Tells the health of the consumer at its end.
-    async fn tell(&mut self) {
-        self.telling.shutdown().await;
+    /// Reports the progress at the end.
+    async fn report(&mut self) {
+        self.reporting.shutdown().await;
         let progress = self.progress();
-        tell(&self.app, &progress).await;
+        report(&self.app, &progress).await;
     }
 }
 
-async fn tell(app: &App, progress: &[Progress]) {
+async fn report(app: &App, progress: &[Progress]) {
     if let Err(error) = app.inventory().report_progress(progress).await {
-        tracing::warn!(%error, "how far this consumer has come could not be told");
+        tracing::warn!(%error, "cannot report the progress of this consumer");
     }
 }
 
@@ -339,23 +341,23 @@ enum Step {
     Stop,
     Event(Event),
     Done(Result<Done, tokio::task::JoinError>),
-    Tell,
+    Report,
     Message(RawMessage, i32, i64),
     Failed(KafkaError),
     Nothing,
 }
 
-/// A message, copied out of the client. One without a value is kept as empty, and parked.
-fn arrival(message: &BorrowedMessage<'_>) -> RawMessage {
+/// Copies a message out of the client. A message without a value becomes an empty one, and then a dead letter.
+fn raw_message(message: &BorrowedMessage<'_>) -> RawMessage {
     let source = Source::kafka(message.topic(), message.partition(), message.offset());
     RawMessage { source, bytes: message.payload().unwrap_or_default().to_vec() }
 }
 
-/// Takes messages in. After a failure it pauses, unless all is to end.
-async fn work(app: App, batch: Batch, mut stop: watch::Receiver<bool>) -> Done {
-    let outcomes = app.inventory().ingest(&batch.arrivals()).await;
+/// Ingests messages. After a failure it waits, unless the consumer is stopping.
+async fn ingest(app: App, batch: Batch, mut stop: watch::Receiver<bool>) -> Done {
+    let outcomes = app.inventory().ingest(&batch.messages()).await;
     if outcomes.iter().any(Option::is_none) {
-        let pause = FIRST_PAUSE.saturating_mul(1 << batch.failures.min(6)).min(LAST_PAUSE);
+        let pause = FIRST_DELAY.saturating_mul(1 << batch.failures.min(6)).min(MAX_DELAY);
         tokio::select! {
             () = sleep(pause) => {}
             _ = stop.wait_for(|stop| *stop) => {}

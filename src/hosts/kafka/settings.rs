@@ -1,32 +1,32 @@
-//! The options of a consumer. Every build of the command line parses them, with or without the Kafka client.
+//! The options of a consumer. Every build of the command line parses them, even without the Kafka client.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::base::values::Invalid;
 
-/// Which topic is consumed, where, and as which group.
+/// The brokers, the group and the topic of a consumer.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the brokers are: `host:port`, several with commas.
+    /// The brokers: `host:port`, separated by commas.
     pub brokers: String,
     /// The consumer group, whose members share the partitions.
     pub group: String,
     /// The topic.
     pub topic: String,
-    /// Further settings of librdkafka.
+    /// Additional settings of librdkafka.
     pub settings: Vec<Setting>,
 }
 
-/// One setting of librdkafka. Its value may be a secret, and is not shown.
+/// A setting of librdkafka. `Debug` does not show its value, which may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     pub(super) key: String,
     pub(super) value: String,
 }
 
-/// What the consumer rests on, and sets itself.
-const OURS: [&str; 5] = [
+/// Settings that the consumer depends on and sets itself.
+const RESERVED: [&str; 5] = [
     "bootstrap.servers",
     "group.id",
     "enable.auto.commit",
@@ -42,8 +42,8 @@ impl FromStr for Setting {
         let Some((key, value)) = pair.filter(|(key, _)| !key.is_empty()) else {
             return Err(Invalid::new("A setting is key=value, for example session.timeout.ms=30000."));
         };
-        if OURS.contains(&key) {
-            return Err(Invalid::new("Brokers, group, commits and statistics are set by Holdfast alone."));
+        if RESERVED.contains(&key) {
+            return Err(Invalid::new("Holdfast sets the brokers, the group, commits and statistics itself."));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_promise_rests_on_is_not_to_be_set() {
+    fn reserved_settings_are_refused() {
         for text in ["", "=x", "session.timeout.ms", "group.id=other", " enable.auto.commit = false"] {
             assert!(text.parse::<Setting>().is_err(), "{text:?}");
         }

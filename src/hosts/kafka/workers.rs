@@ -1,83 +1,84 @@
-//! What waits, what is being worked on, and how far each partition is finished. Pure.
+//! The waiting and running messages, and the finished offset of each partition. Pure.
 //!
-//! What always holds: messages of one product of one partition are handed out in their order, and not two parts of them at
-//! once; what is finished of a partition is told only up to the first message that is not; what ends late, of an
-//! assignment that is over, tells nothing of the next one.
+//! Invariants:
+//! - Messages of one product in one partition are handed out in order, and only one batch of them at a time.
+//! - A partition is reported as finished only up to the first unfinished message.
+//! - A batch of an earlier assignment does not affect the current one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::inventory::domain::Sku;
 use crate::inventory::ingest::RawMessage;
 
-/// The most messages that are handed out in one go: as many as one transaction holds.
-const MOST_IN_ONE: usize = 30;
+/// The largest batch: as many messages as fit into one transaction.
+const MAX_BATCH: usize = 30;
 
-/// What must be in order: the messages of one product in one partition. What is no message is alone in its lane.
+/// The unit of ordering: the messages of one product in one partition. An invalid message has its own worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Worker {
     Product(i32, Sku),
-    Flawed(i32, i64),
+    Invalid(i32, i64),
 }
 
 impl Worker {
-    /// The lane of a message, with how many of its fields nothing here knows.
-    fn of(partition: i32, offset: i64, arrival: &RawMessage) -> (Self, usize) {
-        match arrival.read() {
+    /// Returns the worker of a message, and the number of unknown fields in the message.
+    fn of(partition: i32, offset: i64, message: &RawMessage) -> (Self, usize) {
+        match message.read() {
             Ok(delivery) => (Self::Product(partition, delivery.message.sku), delivery.ignored),
-            Err(_) => (Self::Flawed(partition, offset), 0),
+            Err(_) => (Self::Invalid(partition, offset), 0),
         }
     }
 
     fn partition(&self) -> i32 {
         match self {
-            Self::Product(partition, _) | Self::Flawed(partition, _) => *partition,
+            Self::Product(partition, _) | Self::Invalid(partition, _) => *partition,
         }
     }
 }
 
-/// One message on its way.
+/// A message in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Job {
     offset: i64,
-    /// Of which assignment of its partition.
+    /// The assignment of its partition that it belongs to.
     epoch: u64,
-    arrival: RawMessage,
-    /// How many of its fields nothing here knows.
+    message: RawMessage,
+    /// The number of its unknown fields.
     ignored: usize,
 }
 
-/// Consecutive messages of one lane, to be worked on.
+/// Consecutive messages of one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     worker: Worker,
     jobs: Vec<Job>,
-    /// How often it was tried in vain.
+    /// How often it has failed.
     pub failures: u32,
 }
 
 impl Batch {
-    /// How many fields of each message nothing here knows.
+    /// Returns the number of unknown fields of each message.
     pub fn ignored(&self) -> Vec<usize> {
         self.jobs.iter().map(|job| job.ignored).collect()
     }
 
-    /// The messages, in order.
-    pub fn arrivals(&self) -> Vec<RawMessage> {
-        self.jobs.iter().map(|job| job.arrival.clone()).collect()
+    /// Returns the messages, in order.
+    pub fn messages(&self) -> Vec<RawMessage> {
+        self.jobs.iter().map(|job| job.message.clone()).collect()
     }
 }
 
-/// How far one assignment of a partition has come.
+/// The progress of one assignment of a partition.
 #[derive(Debug, Default)]
 struct Track {
     epoch: u64,
-    /// The offsets that were handed in and are not told as finished, with whether they are finished.
+    /// The offsets that are not reported as finished yet, and whether they are finished.
     open: BTreeMap<i64, bool>,
     last: Option<i64>,
 }
 
 impl Track {
-    /// The last offset before the first unfinished one, if it is further than before.
+    /// Marks an offset as finished. Returns the last offset before the first unfinished one, if it has advanced.
     fn finish(&mut self, offset: i64) -> Option<i64> {
         if let Some(finished) = self.open.get_mut(&offset) {
             *finished = true;
@@ -92,7 +93,7 @@ impl Track {
     }
 }
 
-/// All lanes of one consumer.
+/// All workers of one consumer.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     epoch: u64,
@@ -106,7 +107,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Partitions came to this consumer.
+    /// Adds assigned partitions.
     pub fn assign(&mut self, partitions: &[i32]) {
         self.epoch += 1;
         for partition in partitions {
@@ -114,36 +115,36 @@ impl Workers {
         }
     }
 
-    /// Partitions went to another consumer, with what waits of them.
+    /// Removes revoked partitions, with their waiting messages.
     pub fn revoke(&mut self, partitions: &[i32]) {
         for partition in partitions {
             self.tracks.remove(partition);
         }
-        self.forget(|worker| partitions.contains(&worker.partition()));
+        self.drop_waiting(|worker| partitions.contains(&worker.partition()));
     }
 
-    /// Nothing more is begun; what runs is still told.
+    /// Drops all waiting messages. Running ones are still reported.
     pub fn stop(&mut self) {
-        self.forget(|_| true);
+        self.drop_waiting(|_| true);
     }
 
-    fn forget(&mut self, which: impl Fn(&Worker) -> bool) {
-        let (gone, kept) =
+    fn drop_waiting(&mut self, which: impl Fn(&Worker) -> bool) {
+        let (dropped, kept) =
             std::mem::take(&mut self.waiting).into_iter().partition(|(worker, _)| which(worker));
         self.waiting = kept;
         self.ready.retain(|worker| !which(worker));
         self.failures.retain(|worker, _| !which(worker));
-        let gone: BTreeMap<Worker, VecDeque<Job>> = gone;
-        gone.values().flatten().for_each(|job| self.less(job));
+        let dropped: BTreeMap<Worker, VecDeque<Job>> = dropped;
+        dropped.values().flatten().for_each(|job| self.subtract(job));
     }
 
-    fn less(&mut self, job: &Job) {
+    fn subtract(&mut self, job: &Job) {
         self.messages = self.messages.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(job.arrival.bytes.len());
+        self.bytes = self.bytes.saturating_sub(job.message.bytes.len());
     }
 
-    /// A message came. One of a partition that is another's by now is left to it.
-    pub fn add(&mut self, partition: i32, offset: i64, arrival: RawMessage) {
+    /// Adds a message. Ignores a message of a partition that is no longer assigned.
+    pub fn add(&mut self, partition: i32, offset: i64, message: RawMessage) {
         let Some(track) = self.tracks.get_mut(&partition) else { return };
         if track.open.contains_key(&offset) {
             return;
@@ -151,23 +152,23 @@ impl Workers {
         track.open.insert(offset, false);
         let epoch = track.epoch;
         self.messages += 1;
-        self.bytes += arrival.bytes.len();
-        let (worker, ignored) = Worker::of(partition, offset, &arrival);
+        self.bytes += message.bytes.len();
+        let (worker, ignored) = Worker::of(partition, offset, &message);
         let waiting = self.waiting.entry(worker.clone()).or_default();
-        waiting.push_back(Job { offset, epoch, arrival, ignored });
+        waiting.push_back(Job { offset, epoch, message, ignored });
         if waiting.len() == 1 && !self.busy.contains(&worker) {
             self.ready.push_back(worker);
         }
     }
 
-    /// What is to be worked on next, if no more than `most` lanes are at work.
-    pub fn next(&mut self, most: usize) -> Option<Batch> {
-        if self.busy.len() >= most {
+    /// Returns the next batch, if fewer than `max` workers are running.
+    pub fn next(&mut self, max: usize) -> Option<Batch> {
+        if self.busy.len() >= max {
             return None;
         }
         let worker = self.ready.pop_front()?;
         let waiting = self.waiting.get_mut(&worker)?;
-        let jobs: Vec<Job> = waiting.drain(..waiting.len().min(MOST_IN_ONE)).collect();
+        let jobs: Vec<Job> = waiting.drain(..waiting.len().min(MAX_BATCH)).collect();
         if waiting.is_empty() {
             self.waiting.remove(&worker);
         }
@@ -176,47 +177,47 @@ impl Workers {
         Some(Batch { worker, jobs, failures })
     }
 
-    /// A batch was worked on; `finished` says of each of its messages whether it is finished. The others come first when
-    /// their lane is worked on again. Gives back the offset up to which the partition is finished, if that is further.
+    /// Completes a batch; `finished` says which of its messages are finished. The others come first in the worker's
+    /// next batch. Returns the offset up to which the partition is finished, if it has advanced.
     pub fn done(&mut self, batch: Batch, finished: &[bool]) -> Option<(i32, i64)> {
         let Batch { worker, jobs, failures } = batch;
         self.busy.remove(&worker);
-        let (mut last, mut again, partition) = (None, Vec::new(), worker.partition());
+        let (mut last, mut unfinished, partition) = (None, Vec::new(), worker.partition());
         for (place, job) in jobs.into_iter().enumerate() {
             let track = self.tracks.get_mut(&partition).filter(|track| track.epoch == job.epoch);
             match track {
                 Some(track) if finished.get(place) == Some(&true) => {
                     last = track.finish(job.offset).or(last);
-                    self.less(&job);
+                    self.subtract(&job);
                 }
-                Some(_) => again.push(job),
-                None => self.less(&job),
+                Some(_) => unfinished.push(job),
+                None => self.subtract(&job),
             }
         }
-        if again.is_empty() {
+        if unfinished.is_empty() {
             self.failures.remove(&worker);
         } else {
             self.failures.insert(worker.clone(), failures.saturating_add(1));
         }
-        if !again.is_empty() || self.waiting.contains_key(&worker) {
+        if !unfinished.is_empty() || self.waiting.contains_key(&worker) {
             let waiting = self.waiting.entry(worker.clone()).or_default();
-            again.into_iter().rev().for_each(|job| waiting.push_front(job));
+            unfinished.into_iter().rev().for_each(|job| waiting.push_front(job));
             self.ready.push_back(worker);
         }
         last.map(|last| (partition, last))
     }
 
-    /// Whether nothing is being worked on.
+    /// Returns whether no batch is running.
     pub fn is_idle(&self) -> bool {
         self.busy.is_empty()
     }
 
-    /// How many messages, and bytes in them, wait or are being worked on.
+    /// Returns the number of waiting and running messages, and of their bytes.
     pub fn load(&self) -> (usize, usize) {
         (self.messages, self.bytes)
     }
 
-    /// The partitions of this consumer, each with the last offset before its first unfinished one, if there is one.
+    /// Returns the assigned partitions, each with the last offset before its first unfinished one.
     pub fn finished(&self) -> impl Iterator<Item = (i32, Option<i64>)> {
         self.tracks.iter().map(|(partition, track)| (*partition, track.last))
     }

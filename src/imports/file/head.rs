@@ -1,34 +1,34 @@
-//! What the beginning of an uploaded file tells: how it is written, its columns, and whether it can be imported.
+//! Detects the format, the encoding and the header of an uploaded file from its beginning.
 //!
-//! What always holds: a file that is refused is refused with a sentence that says what is wrong and what to do.
+//! Invariants: the error for a refused file says what is wrong and what to do.
 
 use csv::ReaderBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Cursor, Limits, MIN_WINDOW_BYTES, RowFault, UTF8_BOM, is_break, read_rows};
 
-/// How many bytes [`Head::detect`] should be given, unless the file is shorter.
+/// How many bytes [`Head::detect`] needs, unless the file is shorter.
 pub const HEAD_BYTES: usize = MIN_WINDOW_BYTES;
 
-/// In order of preference, for a header line in which two occur equally often.
+/// The delimiters, in order of preference if two occur equally often in the header line.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Why a file cannot be imported at all. The messages are made to be shown to the person who sent the file.
+/// Why a file cannot be imported at all. The messages are shown to the person who sent the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// There is nothing in the file but, perhaps, blank lines.
+    /// The file is empty or contains only blank lines.
     #[error("The file is empty. Choose a CSV file with a header row and at least one row below it.")]
     Empty,
-    /// A header row and nothing below.
+    /// The file has a header row and nothing below it.
     #[error("The file has a header row but no rows below it. Choose a file with at least one contact.")]
     HeaderOnly,
     /// The file begins with a UTF-16 byte order mark.
     #[error("The file is written as UTF-16 (“Unicode text”). Save it as “CSV UTF-8” and choose it again.")]
     Utf16,
-    /// The file is an Excel workbook, or another ZIP archive.
+    /// The file is an Excel workbook or another ZIP archive.
     #[error("The file is a workbook or an archive, not a CSV file. Open it and save it as “CSV UTF-8”.")]
     Workbook,
-    /// The file holds NUL bytes, which no text does.
+    /// The file contains NUL bytes, which text does not have.
     #[error(
         "The file is not plain text: its byte {at} is NUL. Save it from your spreadsheet as “CSV UTF-8”."
     )]
@@ -46,18 +46,18 @@ pub enum FileError {
     },
 }
 
-/// What the file's text seems to be encoded in; a hint to show, as every cell is decoded on its own.
+/// The probable encoding of the file. It is a hint for display: every cell is decoded separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// The head of the file is valid UTF-8, or plain ASCII.
+    /// The beginning of the file is valid UTF-8, which includes ASCII.
     Utf8,
-    /// The head of the file is not UTF-8: what Excel calls “CSV” on Windows.
+    /// The beginning of the file is not UTF-8: what Excel calls “CSV” on Windows.
     Windows1252,
 }
 
 impl Encoding {
-    /// The encoding's usual name.
+    /// Returns the usual name of the encoding.
     pub fn label(self) -> &'static str {
         match self {
             Self::Utf8 => "UTF-8",
@@ -66,13 +66,13 @@ impl Encoding {
     }
 }
 
-/// How one file is written. Kept with the file between the steps of an import.
+/// The format of a file. It is stored with the file between the steps of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dialect {
-    /// The byte between two cells: comma, semicolon, tab or vertical bar.
+    /// The byte that separates cells: comma, semicolon, tab or vertical bar.
     pub delimiter: u8,
-    /// What the text seems to be encoded in.
+    /// The probable encoding.
     pub encoding: Encoding,
     /// The length in bytes of the byte order mark at the start of the file: 3 or 0.
     pub bom_len: usize,
@@ -81,7 +81,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The delimiter in words, to be shown.
+    /// Returns the name of the delimiter, for display.
     pub fn delimiter_label(&self) -> &'static str {
         match self.delimiter {
             b';' => "semicolon",
@@ -96,26 +96,27 @@ impl Dialect {
     }
 }
 
-/// What the beginning of a file tells.
+/// The format and the header of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// How the file is written.
+    /// The format of the file.
     pub dialect: Dialect,
-    /// The names of the columns, as they stand in the file; some may be empty.
+    /// The names of the columns, as in the file. Some may be empty.
     pub headers: Vec<String>,
     /// Where the data begins.
     pub data: Cursor,
 }
 
 impl Head {
-    /// Detects how a file is written from its first [`HEAD_BYTES`]. `whole` says that `head` is the whole file.
+    /// Detects the format of a file from its first [`HEAD_BYTES`]. `whole` says that `head` is the whole
+    /// file.
     ///
-    /// The delimiter is the one that occurs most in the header line, outside quotation marks.
+    /// The delimiter is the one that occurs most often in the header line outside quotation marks.
     ///
     /// # Errors
-    /// A [`FileError`] in words if the file cannot be imported.
+    /// A [`FileError`] if the file cannot be imported.
     pub fn detect(head: &[u8], whole: bool) -> Result<Self, FileError> {
-        refuse_what_is_no_text(head)?;
+        reject_non_text(head)?;
         let bom_len = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
         let text = head.get(bom_len..).unwrap_or_default();
         let mut dialect = Dialect {
@@ -128,7 +129,7 @@ impl Head {
         let one = Limits { rows: 1, bytes: usize::MAX };
         let Batch { rows, next, consumed, .. } = read_rows(&dialect, start, text, whole, one);
         let Some(header) = rows.into_iter().next() else {
-            // Rows are only left out when they are blank or cut off by the end of the head.
+            // Rows are missing only if they are blank or cut off by the end of the head.
             return Err(match text.get(consumed..).unwrap_or_default() {
                 [] => FileError::Empty,
                 _ => FileError::Header { line: next.line, fault: RowFault::TooLong },
@@ -146,11 +147,11 @@ impl Head {
     }
 }
 
-fn refuse_what_is_no_text(head: &[u8]) -> Result<(), FileError> {
+fn reject_non_text(head: &[u8]) -> Result<(), FileError> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Err(FileError::Utf16);
     }
-    // ZIP, which .xlsx and .ods files are, and the compound files that .xls files are.
+    // ZIP files (.xlsx and .ods) and compound files (.xls).
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
         return Err(FileError::Workbook);
     }
@@ -163,7 +164,7 @@ fn refuse_what_is_no_text(head: &[u8]) -> Result<(), FileError> {
 fn encoding_of(text: &[u8], whole: bool) -> Encoding {
     match std::str::from_utf8(text) {
         Ok(_) => Encoding::Utf8,
-        // The head may have been cut in the middle of a character.
+        // The end of the head may have cut a character.
         Err(error) if error.error_len().is_none() && !whole => Encoding::Utf8,
         Err(_) => Encoding::Windows1252,
     }

@@ -1,4 +1,4 @@
-//! A file read in pieces is the file read at once, whatever stands in it.
+//! Tests of reading files: reading in pieces gives the same rows as reading in one go.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn dialect(delimiter: u8, columns: usize) -> Dialect {
     Dialect { delimiter, encoding: Encoding::Utf8, bom_len: 0, columns }
 }
 
-/// Reads the data rows of a whole file in one go.
+/// Reads all data rows of a file in one go.
 fn rows_of(file: &[u8]) -> (Head, Vec<Row>) {
     let head = Head::detect(file, true).unwrap();
     let window = &file[head.data.offset as usize..];
@@ -27,7 +27,8 @@ fn rows_of(file: &[u8]) -> (Head, Vec<Row>) {
     (head, batch.rows)
 }
 
-/// Reads as an import does: windows of the given sizes, in turn, each grown only while it gives nothing.
+/// Reads as an import does: in windows of the given sizes, in turn. A window grows only while it gives
+/// nothing.
 fn in_windows(row_bytes: usize, dialect: &Dialect, file: &[u8], sizes: &[usize], limits: Limits) -> Vec<Row> {
     let (mut cursor, mut rows, mut grown) = (START, Vec::new(), 0);
     for size in sizes.iter().cycle() {
@@ -54,7 +55,7 @@ fn texts(rows: &[Row]) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn the_dialect_is_read_from_the_header_line() {
+fn the_dialect_is_detected_from_the_header_line() {
     let cases: [(&[u8], u8, usize, &[&str]); 9] = [
         (b"name,email\nA,a@example.com\n", b',', 0, &["name", "email"]),
         (b"name;email\r\nA;a@example.com\r\n", b';', 0, &["name", "email"]),
@@ -75,7 +76,7 @@ fn the_dialect_is_read_from_the_header_line() {
 }
 
 #[test]
-fn a_file_that_cannot_be_imported_is_refused_in_words() {
+fn a_file_that_cannot_be_imported_is_rejected_with_a_message() {
     let cases: [(&[u8], FileError, &str); 10] = [
         (b"", FileError::Empty, "empty"),
         (b"\xef\xbb\xbf\r\n ,\t\n\n", FileError::Empty, "empty"),
@@ -102,12 +103,12 @@ fn a_file_that_cannot_be_imported_is_refused_in_words() {
 }
 
 #[test]
-fn the_encoding_is_only_a_hint_and_every_cell_is_decoded_on_its_own() {
+fn every_cell_is_decoded_separately() {
     let file = b"name,city,email\nZo\xeb,Z\xc3\xbcrich,z@example.com\n\xa0Ann \xa0,\xe2\x80\x8b\xc2\xa0,a@example.com\n";
     let (head, rows) = rows_of(file);
     assert_eq!(head.dialect.encoding, Encoding::Windows1252);
     assert_eq!(texts(&rows), [vec!["Zoë", "Zürich", "z@example.com"], vec!["Ann", "", "a@example.com"]]);
-    // A head that ends within a character is still UTF-8; a whole file that does is not.
+    // A head that ends within a character is still UTF-8. A whole file that does is not.
     let cut = b"name,email\nZo\xc3";
     assert_eq!(Head::detect(cut, false).unwrap().dialect.encoding, Encoding::Utf8);
     assert_eq!(Head::detect(cut, true).unwrap().dialect.encoding, Encoding::Windows1252);
@@ -126,28 +127,29 @@ fn rows_are_numbered_as_a_spreadsheet_shows_them() {
 }
 
 #[test]
-fn an_open_quotation_mark_costs_its_own_line_only() {
-    type IfNoneMatch<'a> = (u64, &'a str, bool);
-    let cases: [(&[u8], &[IfNoneMatch<'_>]); 5] = [
+fn an_open_quotation_mark_rejects_only_its_own_line() {
+    type ExpectedRow<'a> = (u64, &'a str, bool);
+    let cases: [(&[u8], &[ExpectedRow<'_>]); 5] = [
         // Nothing closes it.
         (b"n,e\nA,\"a\nB,b\nC,c\n", &[(2, "A", true), (3, "B", false), (4, "C", false)]),
-        // The opening mark of a later row would close it.
+        // The opening quotation mark of a later row would close it.
         (
             b"n,e\nA,\"a\nB,b\nC,\"c\"\nD,d\n",
             &[(2, "A", true), (3, "B", false), (4, "C", false), (5, "D", false)],
         ),
         (b"n,e\nA,\"a", &[(2, "A", true)]),
-        // Quoted cells over several lines are sound, also with spaces behind them, and stray marks inside a line.
+        // These are valid: quoted cells of several lines, also with spaces after them, and stray marks inside
+        // a line.
         (b"n,e\nA,\"a\nb\" \nB,b\n", &[(2, "A", false), (3, "B", false)]),
         (b"n,e\n\"A\" x,5\" pipe\nB,b\n", &[(2, "A x", false), (3, "B", false)]),
     ];
     for (file, expected) in cases {
         let (_, rows) = rows_of(file);
-        let seen: Vec<_> = rows
+        let found: Vec<_> = rows
             .iter()
             .map(|row| (row.number, row.fields[0].as_str(), row.fault == Some(RowFault::OpenQuote)))
             .collect();
-        assert_eq!(seen, expected);
+        assert_eq!(found, expected);
     }
 }
 
@@ -158,7 +160,7 @@ fn a_row_over_64_kib_is_rejected_and_the_next_line_is_read() {
     let file = format!("n,e\n{at_limit}\r\n{over}\r\n\"C\n{at_limit}\nD,d\n");
     let read = |sizes: &[usize]| in_windows(MAX_ROW_BYTES, &dialect(b',', 2), file.as_bytes(), sizes, ALL);
     let rows = read(&[usize::MAX / 4]);
-    let seen: Vec<_> = rows.iter().map(|row| (row.number, row.line, row.fault.clone())).collect();
+    let found: Vec<_> = rows.iter().map(|row| (row.number, row.line, row.fault.clone())).collect();
     let expected = [
         (1, 1, None),
         (2, 2, None),
@@ -167,7 +169,7 @@ fn a_row_over_64_kib_is_rejected_and_the_next_line_is_read() {
         (5, 5, None),
         (6, 6, None),
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(found, expected);
     assert_eq!(rows[2].fields[1].len(), FAULT_BYTES - 2);
     assert!(rows[2].fields[1].chars().all(|c| c == 'é'));
     assert_eq!(rows[3].fields, ["C"]);
@@ -185,7 +187,7 @@ fn a_row_with_more_cells_than_columns_or_with_nul_is_rejected() {
 }
 
 #[test]
-fn a_step_ends_at_its_limits_and_the_next_one_goes_on() {
+fn a_step_stops_at_its_limits_and_the_next_one_continues() {
     let file = b"A,a\nB,b\n\nC,c\n";
     let read = |cursor: Cursor, limits| {
         let window = &file[cursor.offset as usize..];
@@ -200,7 +202,7 @@ fn a_step_ends_at_its_limits_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn a_row_cut_by_the_window_waits_even_if_its_line_ending_is_cut() {
+fn a_row_cut_by_the_window_is_left_for_the_next_call() {
     for (window, consumed) in [(&b"A,a\r\nB"[..], 5), (b"A,a\r\n", 5), (b"A,a\r", 0), (b"A,a", 0)] {
         let batch = read_rows(&dialect(b',', 2), START, window, false, ALL);
         assert_eq!((batch.consumed, batch.finished), (consumed, false), "{window:?}");
@@ -208,7 +210,7 @@ fn a_row_cut_by_the_window_waits_even_if_its_line_ending_is_cut() {
 }
 
 #[test]
-fn real_exports_are_read_whatever_wrote_them() {
+fn real_exports_are_read() {
     let (head, rows) = rows_of(fixture!("contacts.csv"));
     assert_eq!((head.headers.len(), rows.len(), rows[35].number), (12, 36, 37));
     assert_eq!(rows[1].fields[2], "Thibodeaux, Landry & Co");
@@ -234,11 +236,11 @@ fn delimiters() -> impl Strategy<Value = u8> {
 }
 
 proptest! {
-    // A failure prints its input; a file beside the sources would say no more.
+    // A failure prints its input, so a regression file is not needed.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_table_in_any_dialect_is_read_back_from_any_windows(
+    fn any_table_is_read_back_in_windows_of_any_size(
         table in prop::collection::vec(prop::collection::vec("[^\0]{0,12}|[a\"\n\r,; é]{0,6}", 1..5), 0..12),
         delimiter in delimiters(),
         crlf: bool,
@@ -261,13 +263,13 @@ proptest! {
             .map(|(number, cells)| (number, cells.iter().map(|cell| decode(cell.as_bytes())).collect::<Vec<_>>()))
             .filter(|(_, cells)| cells.iter().any(|cell| !cell.is_empty()))
             .collect();
-        let seen: Vec<_> = rows.iter().map(|row| (row.number, row.fields.clone())).collect();
-        prop_assert_eq!(seen, expected);
+        let found: Vec<_> = rows.iter().map(|row| (row.number, row.fields.clone())).collect();
+        prop_assert_eq!(found, expected);
         prop_assert!(rows.iter().all(|row| row.fault.is_none()));
     }
 
     #[test]
-    fn any_bytes_are_read_alike_in_one_go_and_in_windows(
+    fn windows_give_the_same_rows_as_one_read(
         pieces in prop::collection::vec(prop::sample::select(vec![
             &b"a"[..], b"bcd", b",", b"\"", b"\"\"", b"\n", b"\r", b"\r\n", b" ", b"\t", b"\0",
             b"\xe9", b"\xc3\xa9", UTF8_BOM, b"x\"y,\"z\n",
@@ -286,7 +288,7 @@ proptest! {
         for row in whole.rows {
             prop_assert!(row.span.start >= end && row.span.end <= file.len() as u64);
             end = row.span.end;
-            // A row can be read again from its own place.
+            // A row can be read again from its own position.
             let window = &file[row.span.start as usize..];
             let one = Limits { rows: 1, bytes: usize::MAX };
             let again = read_rows_up_to(row_bytes, &dialect, row.cursor(), window, true, one);

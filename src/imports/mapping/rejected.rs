@@ -1,19 +1,19 @@
-//! The rows that could not be taken, as a file to correct and to import again.
+//! The file of rejected rows, which can be corrected and imported again.
 //!
-//! What always holds: no cell of the file runs as a formula when a spreadsheet opens it, and importing a cell gives
-//! back what it was.
+//! Invariants: no cell of the file runs as a formula when a spreadsheet opens it. Importing a cell restores
+//! its original text.
 
 use crate::web::csv::escape_formula;
 
-/// The columns that [`rejected_csv`] puts before those of the file.
+/// The columns that [`rejected_csv`] puts before the columns of the file.
 const REJECTED_COLUMNS: [&str; 2] = ["Row", "Reason"];
 
-/// The rejected rows as CSV, each with its number and the reason before its own cells, so that both are seen without
-/// scrolling and a cell too many stays the last. Every cell is [defused](defuse).
+/// Writes rejected rows as CSV. The row number and the reason come first, so that both are visible without
+/// scrolling and an extra cell stays the last one. Every cell is [escaped](escape_formula).
 ///
-/// It has the delimiter of the file that was sent, and a byte order mark, without which Excel does not read UTF-8.
-/// Corrected, it can be imported as it is: the two columns are mapped to nothing, and are not repeated in the file
-/// that rejects a row again.
+/// The file uses the delimiter of the uploaded file, and a byte order mark, without which Excel does not read
+/// UTF-8. After correction it can be imported as it is: its first two columns are ignored, and a second file
+/// of rejected rows does not repeat them.
 ///
 /// # Errors
 /// None in practice: writing to memory does not fail.

@@ -1,9 +1,9 @@
-//! The US states by the names and codes that exports hold.
+//! The names and codes of US states in exported files.
 
 use crate::base::values::UsState;
 
-/// The USPS code of a US state or the District of Columbia, from its code or its name as people write them: in any
-/// case, with spaces and dots ("N.Y.", "new  york", "Washington, D.C.", "N. Carolina").
+/// Returns the USPS code of a US state or the District of Columbia from its code or its name, in any case and
+/// with spaces, dots and commas ("N.Y.", "new  york", "Washington, D.C.", "N. Carolina").
 pub fn state_code(text: &str) -> Option<&'static str> {
     let is_filler = |c: char| c.is_whitespace() || matches!(c, '.' | ',');
     let is_known = |c: char| c.is_ascii_alphabetic() || is_filler(c);
@@ -19,7 +19,7 @@ pub fn state_code(text: &str) -> Option<&'static str> {
     states.chain(STATE_ALIASES).find(same).map(|(code, _)| code)
 }
 
-/// Other names that exports hold.
+/// Other names that exported files use.
 const STATE_ALIASES: [(&str, &str); 6] = [
     ("DC", "Washington DC"),
     ("NC", "N Carolina"),

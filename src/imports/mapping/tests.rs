@@ -1,4 +1,4 @@
-//! Columns find their meaning under the headers that people use, and rejected rows come back as a file.
+//! Tests of mapping columns and of the file of rejected rows.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::super::file::{Head, Limits, read_rows};
@@ -19,7 +19,7 @@ fn row(cells: &[&str]) -> Row {
     Row { number: 2, line: 2, span: 0..1, fields: strings(cells), fault: None }
 }
 
-/// The headers, rows and guessed leads of a whole file.
+/// Returns the headers, the rows and the leads of a whole file, with a guessed mapping.
 fn import(file: &[u8]) -> (Vec<String>, Vec<Row>, Vec<RawLead>) {
     let head = Head::detect(file, true).unwrap();
     let window = &file[head.data.offset as usize..];
@@ -31,7 +31,7 @@ fn import(file: &[u8]) -> (Vec<String>, Vec<Row>, Vec<RawLead>) {
 }
 
 #[test]
-fn every_usual_header_is_understood_in_any_spelling() {
+fn common_headers_are_recognized_in_any_spelling() {
     let cases: [(Field, &[&str]); 7] = [
         (Field::Email, &["email", "E-mail Address", "E-Mail", "Email 1", "EMAIL_ADDRESS", "e mail"]),
         (Field::State, &["State", "State/Province", "Province", "Region", "ST", "state_code"]),
@@ -69,7 +69,7 @@ fn every_usual_header_is_understood_in_any_spelling() {
 }
 
 #[test]
-fn the_best_column_wins_and_of_equals_the_first() {
+fn the_best_matching_column_wins() {
     assert_eq!(guess(&["Email 2", "Email 1", "E-mail Address"]), ["ignore", "ignore", "email"]);
     assert_eq!(guess(&["Email 2", "Email 1"]), ["ignore", "email"]);
     assert_eq!(guess(&["email", "E-Mail"]), ["email", "ignore"]);
@@ -80,7 +80,7 @@ fn the_best_column_wins_and_of_equals_the_first() {
 }
 
 #[test]
-fn a_mapping_by_hand_is_checked_in_words() {
+fn a_chosen_mapping_is_validated() {
     let columns = 3;
     let good = Mapping::from_slugs(&["email", "full-name", "ignore"], columns).unwrap();
     assert_eq!(good.fields(), [Field::Email, Field::FullName, Field::Ignore]);
@@ -102,7 +102,7 @@ fn a_mapping_by_hand_is_checked_in_words() {
 }
 
 #[test]
-fn every_field_has_a_slug_of_its_own() {
+fn every_field_has_a_unique_slug() {
     for field in Field::ALL {
         assert_eq!(Field::parse(field.slug()), Some(field));
     }
@@ -128,7 +128,7 @@ fn a_row_becomes_a_raw_lead() {
 }
 
 #[test]
-fn states_are_known_by_code_and_name() {
+fn states_are_recognized_by_code_and_name() {
     let cases = [
         ("NY", Some("NY")),
         ("ny", Some("NY")),
@@ -160,7 +160,7 @@ fn states_are_known_by_code_and_name() {
 }
 
 #[test]
-fn rejected_rows_come_back_as_a_file_that_can_be_imported_again() {
+fn the_file_of_rejected_rows_can_be_imported_again() {
     let headers = strings(&["name", "email", "=note"]);
     let first = strings(&["Ann; Lee", "ann", "=1+1"]);
     let second = strings(&["-Bob", "bob@example.com", "x", "too many"]);
@@ -181,7 +181,7 @@ fn rejected_rows_come_back_as_a_file_that_can_be_imported_again() {
     assert_eq!((leads[0].name.as_str(), leads[0].email.as_str()), ("Ann; Lee", "ann"));
     assert_eq!(leads[1].name, "-Bob");
     assert!(rows[1].fault.is_some());
-    // Rejected once more, the number and the reason are the new ones.
+    // If a row is rejected again, its number and reason are the new ones.
     let again = [(2, "Still", rows[0].fields.as_slice())];
     let file = rejected_csv(b';', &headers, again.into_iter()).unwrap();
     let expected = "\u{feff}Row;Reason;name;email;'=note\r\n2;Still;\"Ann; Lee\";ann;'=1+1\r\n";
@@ -189,7 +189,7 @@ fn rejected_rows_come_back_as_a_file_that_can_be_imported_again() {
 }
 
 #[test]
-fn the_columns_of_real_exports_are_mapped_without_help() {
+fn the_columns_of_real_exports_are_mapped_automatically() {
     macro_rules! fixture {
         ($name:literal) => {
             import(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/leads/", $name)))

@@ -1,9 +1,9 @@
-//! Messages by HTTP: one, or up to a hundred at once, each with a result of its own.
+//! Messages over HTTP: one, or up to a hundred at once, each with its own result.
 //!
-//! What always holds: a message that can be read is applied, parked, or known from before, as from a topic; one that cannot
-//! is INVALID and is not kept, for whoever sent it is told. The same request again changes nothing more: each message's
-//! own id sees to that, for ever. An `Idempotency-Key` is therefore read like everywhere, and nothing is kept under it: a
-//! request of messages is many transactions, and its answer could not be written together with all of them.
+//! Invariants: as with a topic, a valid message is applied, becomes a dead letter, or is a duplicate; an invalid one
+//! is INVALID and is not kept, because the response tells its sender. Sending the same request again changes nothing,
+//! because each message's id is kept forever. So the `Idempotency-Key` is only validated, and no answer is stored
+//! under it: a request spans many transactions, and its answer cannot be written together with all of them.
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -16,7 +16,7 @@ use crate::base::telemetry::tally;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{
-    Channel, Delivery, Movement, Outcome, Parked, ParkedId, ParseError, Reason, Source,
+    Channel, DeadLetter, DeadLetterId, Delivery, Movement, Outcome, ParseError, Reason, Source,
 };
 use crate::web::access::Access;
 use crate::web::error::WebError;
@@ -26,71 +26,72 @@ use crate::web::routes::Routes;
 
 /// The most messages of one request.
 const MOST_MESSAGES: usize = 100;
-/// The largest body: a hundred messages with the longest texts, however they are escaped.
+/// The largest body: a hundred messages with the longest texts, in any escaping.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     let limit = DefaultBodyLimit::max(LARGEST_BODY);
-    Routes::default().post("/api/inventory/events", Access::Agent, take.layer(limit))
+    Routes::default().post("/api/inventory/events", Access::Agent, ingest.layer(limit))
 }
 
-/// What came of all messages, in the order in which they were sent.
+/// The results of all messages, in the order of the request.
 #[derive(Debug, Serialize)]
 struct Results {
     results: Vec<MessageResult>,
 }
 
-/// What came of one message.
+/// The result of one message.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MessageResult {
-    /// Its id, where it could be read.
+    /// The message id, if it could be read.
     message_id: Option<String>,
     #[serde(flatten)]
-    came: Came,
+    outcome: MessageOutcome,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "SCREAMING_SNAKE_CASE")]
-enum Came {
+enum MessageOutcome {
     Applied { movement: Movement },
     Duplicate,
-    Parked { parked: ParkedBrief },
+    Parked { parked: DeadLetterBrief },
     Invalid { errors: Vec<MessageProblem> },
 }
 
-/// Where a message is parked, and why.
+/// The id and the reason of a dead letter.
 #[derive(Debug, Serialize)]
-struct ParkedBrief {
-    id: ParkedId,
+struct DeadLetterBrief {
+    id: DeadLetterId,
     reason: Reason,
 }
 
 #[derive(Debug, Serialize)]
 struct MessageProblem {
-    /// The field; none where all of it is wrong.
+    /// The wrong field, or none if the whole message is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     message: String,
 }
 
-impl From<Outcome> for Came {
+impl From<Outcome> for MessageOutcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Applied(movement) => Self::Applied { movement },
             Outcome::Duplicate => Self::Duplicate,
-            Outcome::Parked(Parked { id, reason, .. }) => Self::Parked { parked: ParkedBrief { id, reason } },
+            Outcome::DeadLetter(DeadLetter { id, reason, .. }) => {
+                Self::Parked { parked: DeadLetterBrief { id, reason } }
+            }
         }
     }
 }
 
-impl From<ParseError> for Came {
-    fn from(flaw: ParseError) -> Self {
-        let errors = match flaw {
+impl From<ParseError> for MessageOutcome {
+    fn from(error: ParseError) -> Self {
+        let errors = match error {
             ParseError::Fields(wrong) => wrong
                 .into_iter()
-                // The message names the field as well, as it did before there was one.
+                // The message also names the field, for clients written before `field` existed.
                 .map(|wrong| MessageProblem { message: wrong.to_string(), field: Some(wrong.field) })
                 .collect(),
             other => vec![MessageProblem { field: None, message: other.to_string() }],
@@ -99,7 +100,7 @@ impl From<ParseError> for Came {
     }
 }
 
-async fn take(
+async fn ingest(
     State(inventory): State<Inventory>,
     who: SignedIn,
     request: Request,
@@ -111,22 +112,23 @@ async fn take(
     once_only(&parts, &bytes)?;
     let sent = messages(&bytes)?;
     let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
-    let (mut deliveries, mut flaws) = (Vec::new(), Vec::new());
+    let (mut deliveries, mut errors) = (Vec::new(), Vec::new());
     for value in sent {
         match read(value) {
             Ok(delivery) => {
                 deliveries.push(delivery);
-                flaws.push(None);
+                errors.push(None);
             }
-            Err(flaw) => flaws.push(Some(flaw)),
+            Err(error) => errors.push(Some(error)),
         }
     }
     let mut outcomes = inventory.apply_all(&deliveries, Some(&who.actor())).await?.into_iter();
     tally::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
-    // One outcome for each message that could be read, in their order.
-    let came =
-        flaws.into_iter().filter_map(|flaw| flaw.map(Came::from).or_else(|| outcomes.next().map(Came::from)));
-    let results = ids.into_iter().zip(came).map(|(message_id, came)| MessageResult { message_id, came });
+    // There is one outcome for each valid message, in the same order.
+    let all = errors.into_iter().filter_map(|error| {
+        error.map(MessageOutcome::from).or_else(|| outcomes.next().map(MessageOutcome::from))
+    });
+    let results = ids.into_iter().zip(all).map(|(message_id, outcome)| MessageResult { message_id, outcome });
     Ok(Json(Results { results: results.collect() }))
 }
 
@@ -138,7 +140,7 @@ fn read(value: Value) -> Result<Delivery, ParseError> {
     Delivery::of_json(Source::of(Channel::Api), value)
 }
 
-/// The messages of a body: one object, or an array.
+/// Parses a body: one message, or an array of messages.
 fn messages(bytes: &[u8]) -> Result<Vec<Value>, WebError> {
     let messages = match json_value(bytes)? {
         Value::Array(messages) => messages,

@@ -1,4 +1,4 @@
-//! Parked messages for programs: listed, looked at, retried, dismissed.
+//! Dead letters in the API: list, read, retry and dismiss.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -12,10 +12,10 @@ use crate::base::fields::{Fields, FromFields, text};
 use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
-use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
+use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Note};
 use crate::inventory::groups::{Decided, Decision, Group};
-use crate::inventory::store::ParkedPage;
-use crate::store::ledger::{Answer, Idempotency};
+use crate::inventory::store::DeadLetterPage;
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query, WithKey, expected_version, if_match, version_of};
@@ -24,7 +24,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::{answer, no_content};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/api/inventory/parked", Access::Agent, list)
@@ -46,19 +45,20 @@ struct ListParameters {
 async fn list(
     State(inventory): State<Inventory>,
     Query(parameters): Query<ListParameters>,
-) -> Result<Json<Listed<Parked>>, Problem> {
-    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(ParkedStatus::Open);
+) -> Result<Json<Listed<DeadLetter>>, Problem> {
+    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
     let cursor = parameters.cursor.filter(|text| !text.is_empty());
     let limit = limit(parameters.limit)?;
-    let ParkedPage { parked, next } = inventory.list_parked(status, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: parked, next }))
+    let DeadLetterPage { dead_letters, next } =
+        inventory.list_dead_letters(status, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: dead_letters, next }))
 }
 
-/// A parked message with what came: as text where it is one, else in base64.
+/// A dead letter with the received message: as text if it is UTF-8, else in base64.
 #[derive(Debug, Serialize)]
-struct Whole<'a> {
+struct DeadLetterWithContent<'a> {
     #[serde(flatten)]
-    parked: &'a Parked,
+    dead_letter: &'a DeadLetter,
     #[serde(flatten)]
     content: Content,
 }
@@ -70,33 +70,34 @@ enum Content {
     Base64(String),
 }
 
-async fn read(State(inventory): State<Inventory>, Path(id): Path<ParkedId>) -> Result<Answer, Problem> {
-    let (parked, raw) = inventory.find_parked(id).await?;
+async fn read(State(inventory): State<Inventory>, Path(id): Path<DeadLetterId>) -> Result<Answer, Problem> {
+    let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
     let content = match String::from_utf8(raw) {
         Ok(text) => Content::Text(text),
         Err(bytes) => Content::Base64(STANDARD.encode(bytes.as_bytes())),
     };
-    let version = parked.version.get();
-    Ok(answer(StatusCode::OK, &Whole { parked: &parked, content }, version, None))
+    let version = dead_letter.version.get();
+    Ok(answer(StatusCode::OK, &DeadLetterWithContent { dead_letter: &dead_letter, content }, version, None))
 }
 
-fn shown(parked: &Parked) -> Answer {
-    answer(StatusCode::OK, parked, parked.version.get(), None)
+fn shown(dead_letter: &DeadLetter) -> Answer {
+    answer(StatusCode::OK, dead_letter, dead_letter.version.get(), None)
 }
 
 async fn retry(
     State(inventory): State<Inventory>,
     who: SignedIn,
-    Path(id): Path<ParkedId>,
+    Path(id): Path<DeadLetterId>,
     request: Request,
 ) -> Result<Answer, Problem> {
     let (version, idempotency) = version_of(request).await?;
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &shown });
-    Ok(inventory.retry_once(id, version, &who.actor(), idempotency.as_ref()).await?.answer(shown))
+    Ok(inventory.retry_idempotent(id, version, &who.actor(), idempotency.as_ref()).await?.answer(shown))
 }
 
-/// Which dead letters, and where the request before ended. Nothing is kept under an `Idempotency-Key`, for these are many
-/// transactions: what was decided is not open any more, so the same request again goes on.
+/// The dead letters to decide about, and the cursor of the previous answer. No answer is stored under an
+/// `Idempotency-Key`, because a group spans many transactions. Decided dead letters are no longer open, so repeating
+/// the request continues.
 #[derive(Debug)]
 struct GroupBody {
     group: Group,
@@ -111,7 +112,7 @@ impl FromFields for GroupBody {
     }
 }
 
-/// What came of a group: `applied` or `dismissed`, those that stay, and where the next request goes on.
+/// Answers with the number `applied` or `dismissed`, the refused dead letters, and the cursor of the next request.
 fn decided(what: &str, Decided { done, refused, next }: &Decided) -> Json<Value> {
     Json(json!({ what: done, "refused": refused, "next": next }))
 }
@@ -123,7 +124,7 @@ async fn retry_group(
 ) -> Result<Json<Value>, Problem> {
     let GroupBody { group, note, cursor } = request.body;
     if note.is_some() {
-        let words = Invalid::new("Only what is dismissed has a note; leave it out.");
+        let words = Invalid::new("Only a dismissal can have a note; leave it out.");
         return Err(WebError::field("note", &words).into());
     }
     let done = inventory.decide(&group, &Decision::Retry, &who.actor(), cursor.as_deref()).await?;
@@ -150,7 +151,7 @@ struct DismissParameters {
 async fn dismiss(
     State(inventory): State<Inventory>,
     who: SignedIn,
-    Path(id): Path<ParkedId>,
+    Path(id): Path<DeadLetterId>,
     Query(parameters): Query<DismissParameters>,
     headers: HeaderMap,
     WithKey(idempotency): WithKey,
@@ -158,7 +159,8 @@ async fn dismiss(
     let version = parameter("version", parameters.version, str::parse)?;
     let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
     let version = expected_version(version, if_match(&headers)?)?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Parked| no_content() });
+    let idempotency =
+        idempotency.map(|request| Idempotency { request, answer: &|_: &DeadLetter| no_content() });
     let dismiss =
         async { Ok(inventory.dismiss(id, version, note, &who.actor(), idempotency.as_ref()).await?) };
     Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, dismiss)

@@ -1,4 +1,4 @@
-//! Products and their movements for programs.
+//! Products and their movements in the API.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use crate::inventory::error::InventoryError;
 use crate::inventory::forms::adjustment_id;
 use crate::inventory::store::{Adjustment, DetailsChange, MovementPage, ProductPage};
 use crate::shared::search::SearchQuery;
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{JsonRequest, Path, Query};
@@ -23,7 +23,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::answer;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/api/products", Access::Agent, list)
@@ -33,7 +32,7 @@ pub fn routes() -> Routes<Inventory> {
         .post("/api/products/{sku}/adjust", Access::Agent, adjust)
 }
 
-/// Which products: those that a search finds, or all.
+/// The products to list: those that match a search, or all.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListParameters {
@@ -72,7 +71,7 @@ async fn movements(
     Ok(Json(Listed { items: movements, next }))
 }
 
-/// A change of what is not the stock: fields that are missing stay.
+/// A change of a product's details. Missing fields stay as they are.
 #[derive(Debug)]
 struct ChangeBody {
     details_version: Option<Version>,
@@ -101,14 +100,14 @@ async fn change(
         let message = "The change is empty; send at least one of name and lowMark.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    // If-Match names the version of the stock, which this change does not care about.
+    // If-Match names the version of the stock, which does not matter for this change.
     let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown });
     let change = async { Ok(inventory.change_details(&sku, version, &change, idempotency.as_ref()).await?) };
     Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, change).await?.answer(shown))
 }
 
-/// What the stock is now, of which version, and why.
+/// The counted stock, the version it is based on, and the reason.
 #[derive(Debug)]
 struct AdjustBody {
     stock: Units,

@@ -1,7 +1,6 @@
-//! Messages about stock: what one says, and where it came from.
+//! Messages about stock: their contents and their sources.
 
 use std::fmt;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,92 +10,65 @@ use super::{MessageId, ProductName, Reference, Sku, Units};
 use crate::base::fields::{
     FieldError, Fields, FromFields, integer, not_json, read_known, text, whole_number,
 };
-use crate::base::values::{Invalid, Version, fingerprint, text_value};
+use crate::base::values::{Invalid, Version, fingerprint, text_enum};
 
-/// The most bytes that are kept of a message: a transaction holds 4 MB.
+/// The most bytes kept of a message. A transaction can hold 4 MB.
 pub const MOST_KEPT: usize = 2_500_000;
 
-/// What a message does to a stock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Kind {
+text_enum! {
+    /// The effect of a message on a stock.
+    pub enum Kind, exact, "A kind is SALE, RETURN, RECEIPT or COUNT.";
     /// Pieces were sold.
-    Sale,
-    /// Pieces came back.
-    Return,
-    /// Pieces came in.
-    Receipt,
-    /// Pieces were counted: the stock is this many.
-    Count,
+    Sale = "SALE",
+    /// Pieces were returned.
+    Return = "RETURN",
+    /// Pieces were delivered.
+    Receipt = "RECEIPT",
+    /// Pieces were counted: the quantity is the new stock.
+    Count = "COUNT",
 }
 
-impl Kind {
-    /// All.
-    pub const ALL: [Self; 4] = [Self::Sale, Self::Return, Self::Receipt, Self::Count];
-
-    /// The name everywhere.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Sale => "SALE",
-            Self::Return => "RETURN",
-            Self::Receipt => "RECEIPT",
-            Self::Count => "COUNT",
-        }
-    }
-}
-
-impl FromStr for Kind {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        kind.ok_or_else(|| Invalid::new("A kind is SALE, RETURN, RECEIPT or COUNT."))
-    }
-}
-
-text_value!(Kind);
-
-/// One message, in the form of the schema `infra/inventory-event.schema.json`.
+/// A message, as described by the schema `infra/inventory-event.schema.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// What tells it from every other.
+    /// The unique id.
     pub message_id: MessageId,
-    /// Whose stock it changes.
+    /// The product.
     pub sku: Sku,
-    /// How.
+    /// The kind of change.
     pub kind: Kind,
-    /// By how many pieces; for a COUNT, to how many.
+    /// The number of pieces. For a COUNT, this is the new stock.
     pub quantity: Units,
-    /// When that was.
+    /// The time of the change.
     pub occurred_at: Timestamp,
-    /// What it refers to.
+    /// What the message refers to, such as an invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// What the product is called, where it is created by this message.
+    /// The product's name, used if this message creates the product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<ProductName>,
-    /// The version that whoever counted saw; a COUNT without it holds whatever happened since.
+    /// The product's version at the time of a COUNT. A COUNT without a version applies regardless of later movements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
 }
 
-/// Why bytes are no message.
+/// The reason why bytes are not a valid message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// There is nothing: a tombstone of a compacted topic, or an empty record.
-    #[error("It has no value, as a tombstone of a compacted topic. A message is a JSON object.")]
+    /// There are no bytes: a tombstone of a compacted topic, or an empty record.
+    #[error("The value is empty, like a tombstone of a compacted topic. A message is a JSON object.")]
     Empty,
-    /// They are no JSON.
+    /// The bytes are not JSON.
     #[error("It is not JSON: {0}.")]
     NotJson(String),
-    /// They are JSON, and no object.
+    /// The JSON is not an object.
     #[error("A message is a JSON object.")]
     NoObject,
-    /// Fields are not what they should be.
-    #[error("{}", listed(.0))]
+    /// Some fields are invalid.
+    #[error("{}", joined(.0))]
     Fields(Vec<FieldError>),
-    /// Only the beginning was kept, so that there is nothing to read any more.
+    /// Only the beginning of the message was kept, so it cannot be read again.
     #[error(
         "Only its first {kept} of {bytes} bytes were kept. Send it again in fewer than {} bytes.",
         MOST_KEPT
@@ -104,22 +76,22 @@ pub enum ParseError {
     Cut {
         /// How many bytes were kept.
         kept: u64,
-        /// How many it had.
+        /// How many the message had.
         bytes: u64,
     },
 }
 
-fn listed(wrong: &[FieldError]) -> String {
+fn joined(wrong: &[FieldError]) -> String {
     wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// The byte with which Confluent's wire format begins; the id of the schema follows in four more.
-const FRAME: u8 = 0;
+/// The first byte of Confluent's wire format. The schema id follows in four bytes.
+const MAGIC_BYTE: u8 = 0;
 
-/// The JSON in bytes: behind a byte order mark and Confluent's frame, which some producers put before it.
-fn json_in(bytes: &[u8]) -> Result<Value, ParseError> {
+/// Parses JSON, after an optional byte order mark and an optional Confluent header, which some producers add.
+fn parse_json(bytes: &[u8]) -> Result<Value, ParseError> {
     let (body, schema) = match bytes {
-        [FRAME, a, b, c, d, body @ ..] => (body, Some(u32::from_be_bytes([*a, *b, *c, *d]))),
+        [MAGIC_BYTE, a, b, c, d, body @ ..] => (body, Some(u32::from_be_bytes([*a, *b, *c, *d]))),
         body => (body, None),
     };
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -128,20 +100,20 @@ fn json_in(bytes: &[u8]) -> Result<Value, ParseError> {
     }
     serde_json::from_slice(body).map_err(|error| match (schema, body) {
         (Some(schema), _) => ParseError::NotJson(format!(
-            "it looks like Confluent's wire format with schema id {schema}, and what follows is no JSON, as in Avro"
+            "it looks like Confluent's wire format with schema id {schema}, but the payload is not JSON; it may be Avro"
         )),
         (None, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
-            ParseError::NotJson("it begins with the byte order mark of UTF-16, and UTF-8 would be right".to_owned())
+            ParseError::NotJson("it starts with a UTF-16 byte order mark; send UTF-8".to_owned())
         }
         (None, body) if str::from_utf8(body).is_err() => ParseError::NotJson("it is not in UTF-8".to_owned()),
         (None, _) => ParseError::NotJson(not_json(&error)),
     })
 }
 
-/// A time as RFC 3339 has it, which is narrower than ISO 8601.
+/// Parses a timestamp in RFC 3339, which is stricter than ISO 8601.
 ///
 /// # Errors
-/// For anything else, such as a time without its offset.
+/// For anything else, such as a time without an offset.
 fn moment(value: &Value) -> Result<Timestamp, Invalid> {
     let moment = value.as_str().and_then(|text| rfc3339(text.trim()));
     moment.ok_or_else(|| {
@@ -176,16 +148,16 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     if !is_offset {
         return None;
     }
-    // Nothing here counts less than nanoseconds.
+    // Timestamps have nanosecond precision. Further digits are dropped.
     let fraction = fraction.get(..10).unwrap_or(fraction);
     let moment: Timestamp = format!("{local}{fraction}{offset}").parse().ok()?;
-    // A leap second is the last of a day in UTC.
+    // A leap second is the last second of a UTC day.
     let is_leap = local.ends_with(":60");
     (!is_leap || moment.as_second().rem_euclid(86_400) == 86_399).then_some(moment)
 }
 
-/// A message while it is read: its id may be missing.
-struct Sent {
+/// A message before its id is known.
+struct MessageFields {
     message_id: Option<MessageId>,
     sku: Sku,
     kind: Kind,
@@ -196,11 +168,11 @@ struct Sent {
     version: Option<Version>,
 }
 
-impl FromFields for Sent {
+impl FromFields for MessageFields {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         fields.required("schema", |value| match integer(value) {
             Some(Message::SCHEMA) => Ok(()),
-            _ => Err(Invalid::new("This reads messages of schema 1.")),
+            _ => Err(Invalid::new("Only schema 1 is supported.")),
         });
         let message_id = fields.optional("messageId", text);
         let (sku, kind) = (fields.required("sku", text), fields.required("kind", text));
@@ -210,10 +182,10 @@ impl FromFields for Sent {
         let version = fields.optional("version", whole_number);
         let is_count = kind.is_none_or(|kind| kind == Kind::Count);
         if !is_count && quantity.is_some_and(|quantity| quantity.get() == 0) {
-            fields.refuse("quantity", "Only a COUNT may say 0.");
+            fields.refuse("quantity", "Only a COUNT can be 0.");
         }
         if !is_count && version.is_some() {
-            fields.refuse("version", "Only a COUNT is of a version.");
+            fields.refuse("version", "Only a COUNT can have a version.");
         }
         let (sku, kind, quantity, occurred_at) = (sku?, kind?, quantity?, occurred_at?);
         Some(Self { message_id, sku, kind, quantity, occurred_at, reference, name, version })
@@ -221,18 +193,18 @@ impl FromFields for Sent {
 }
 
 impl Message {
-    /// The number of the schema.
+    /// The version of the schema.
     pub const SCHEMA: i64 = 1;
 
-    /// Reads a message. `fallback` is its id where it names none.
+    /// Parses a message. `fallback` is its id if the message has none.
     ///
     /// # Errors
     /// [`ParseError`] with what would be right.
     pub fn parse(bytes: &[u8], fallback: Option<MessageId>) -> Result<Self, ParseError> {
-        Self::read(json_in(bytes)?, fallback).map(|(message, _)| message)
+        Self::read(parse_json(bytes)?, fallback).map(|(message, _)| message)
     }
 
-    /// Reads a message that is JSON already.
+    /// Parses a message from JSON.
     ///
     /// # Errors
     /// [`ParseError::NoObject`] and [`ParseError::Fields`] with what would be right.
@@ -240,58 +212,58 @@ impl Message {
         Self::read(value, fallback).map(|(message, _)| message)
     }
 
-    /// The same, with how many fields of other names it has, which are left aside.
+    /// Parses a message and counts its unknown fields, which are ignored.
     fn read(value: Value, fallback: Option<MessageId>) -> Result<(Self, usize), ParseError> {
         let Value::Object(fields) = value else { return Err(ParseError::NoObject) };
-        let (sent, others): (Sent, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;
-        let Sent { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
+        let (sent, others): (MessageFields, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;
+        let MessageFields { message_id, sku, kind, quantity, occurred_at, reference, name, version } = sent;
         let message_id = message_id.or(fallback).ok_or_else(|| {
-            let message = "This is missing. Give what tells the message from every other.".to_owned();
+            let message = "This is missing. Give a unique id for the message.".to_owned();
             ParseError::Fields(vec![FieldError { field: "messageId".to_owned(), message }])
         })?;
         Ok((Self { message_id, sku, kind, quantity, occurred_at, reference, name, version }, others))
     }
 
-    /// What tells this message from another with the same id: a hash of all that it says.
+    /// Returns a hash of the contents. It tells apart different messages with the same id.
     pub fn fingerprint(&self) -> String {
-        // Our own type always serialises.
+        // Serializing this type cannot fail.
         fingerprint(&[&serde_json::to_vec(self).unwrap_or_default()])
     }
 }
 
-/// By which way a message came.
+/// The channel through which a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Channel {
-    /// From a topic.
+    /// A Kafka topic.
     Kafka,
-    /// By the JSON API.
+    /// The JSON API.
     Api,
-    /// By hand, on a page.
+    /// A form on a page.
     Page,
-    /// From a file.
+    /// A file.
     Replay,
 }
 
-/// Where a message came from.
+/// The source of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    /// By which way.
+    /// The channel.
     pub way: Channel,
-    /// From which topic, or which file.
+    /// The topic or file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// From which of its partitions.
+    /// The partition of the topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
-    /// At which place: the offset, or the row of the file.
+    /// The offset in the partition, or the row of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<i64>,
 }
 
 impl Source {
-    /// A place in a topic.
+    /// Returns the source of a record in a topic.
     pub fn kafka(topic: &str, partition: i32, offset: i64) -> Self {
         Self {
             way: Channel::Kafka,
@@ -301,12 +273,12 @@ impl Source {
         }
     }
 
-    /// Something that has no place, such as a request.
-    pub fn of(way: Channel) -> Self {
-        Self { way, topic: None, partition: None, offset: None }
+    /// Returns a source without a position, such as a request.
+    pub fn of(channel: Channel) -> Self {
+        Self { way: channel, topic: None, partition: None, offset: None }
     }
 
-    /// The id of a message from here that names none: its place in its topic.
+    /// Returns the default id of a message from this source: its position in the topic.
     pub fn message_id(&self) -> Option<MessageId> {
         let (topic, partition, offset) = (self.topic.as_ref()?, self.partition?, self.offset?);
         format!("{topic}-{partition}-{offset}").parse().ok()
@@ -332,33 +304,33 @@ impl fmt::Display for Source {
     }
 }
 
-/// A message on its way to the stock, with where it came from and as it came.
+/// A message with its source and its original bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The message.
     pub message: Message,
-    /// Where it came from.
+    /// The source.
     pub source: Source,
-    /// As it came, for whoever looks at it where it is parked.
+    /// The original bytes, shown if the message becomes a dead letter.
     pub raw: Vec<u8>,
-    /// How many fields it has that nothing here knows, and that are left aside.
+    /// How many unknown fields were ignored.
     pub ignored: usize,
 }
 
 impl Delivery {
-    /// The message in bytes that came from this source.
+    /// Parses the bytes of a message.
     ///
     /// # Errors
-    /// [`ParseError`] where it is none.
+    /// [`ParseError`] if they are not a valid message.
     pub fn of_bytes(source: &Source, raw: Vec<u8>) -> Result<Self, ParseError> {
-        let (message, ignored) = Message::read(json_in(&raw)?, source.message_id())?;
+        let (message, ignored) = Message::read(parse_json(&raw)?, source.message_id())?;
         Ok(Self { message, source: source.clone(), raw, ignored })
     }
 
-    /// The message in JSON that came from this source, and names its own id.
+    /// Builds a delivery from JSON. The message must have an id.
     ///
     /// # Errors
-    /// [`ParseError`] where it is none.
+    /// [`ParseError`] if it is not a valid message.
     pub fn of_json(source: Source, value: Value) -> Result<Self, ParseError> {
         let raw = value.to_string().into_bytes();
         let (message, ignored) = Message::read(value, None)?;

@@ -1,48 +1,48 @@
-//! What messages of one product do to its stock, one after the other.
+//! Plans the effect of messages on the stock of one product.
 //!
-//! What always holds: a stock never goes below zero; each message comes to exactly one outcome; messages are taken in
-//! the order in which they are given.
+//! Invariants: a stock never goes below zero; each message has exactly one outcome; messages are applied in the given
+//! order.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Delivery, Kind, Message, MessageId, Movement, Parked, Product, Reason, Units};
+use super::{DeadLetter, Delivery, Kind, Message, MessageId, Movement, Product, Reason, Units};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 
-/// Why a message is not applied.
+/// The reason why a message is not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no such product, and this kind of message makes none.
-    #[error("There is no such product yet. A RECEIPT or a COUNT makes it.")]
+    /// The product does not exist, and this kind of message does not create it.
+    #[error("There is no such product yet. A RECEIPT or a COUNT creates it.")]
     UnknownSku,
     /// The stock would go below zero.
-    #[error("{asked} are asked for, and {stock} are there.")]
+    #[error("The message asks for {asked}, but the stock is {stock}.")]
     Insufficient {
-        /// How many are there.
+        /// The current stock.
         stock: Units,
-        /// How many are asked for.
+        /// The requested quantity.
         asked: Units,
     },
-    /// The stock moved since it was counted.
-    #[error("It was counted at version {counted}, and the product is at version {version} by now.")]
+    /// The stock has moved since it was counted.
+    #[error("It was counted at version {counted}, but the product is now at version {version}.")]
     StaleCount {
-        /// The version at which it was counted.
+        /// The version of the count.
         counted: u64,
-        /// The version now, 0 where there is no product.
+        /// The current version, or 0 if the product does not exist.
         version: u64,
     },
-    /// The stock would be larger than a stock can be.
+    /// The stock would exceed the largest value.
     #[error("The stock would be more than {max}.", max = Units::MAX)]
     TooMuch,
-    /// The same id came with other content.
-    #[error("Another message with this messageId came before.")]
+    /// The same id was used before with other contents.
+    #[error("A different message with this messageId was received before.")]
     OtherContent,
 }
 
 impl Refusal {
-    /// The name for programs.
+    /// Returns the machine-readable name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::UnknownSku => "unknown-sku",
@@ -54,18 +54,18 @@ impl Refusal {
     }
 }
 
-/// What a message came to.
+/// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It changed the stock.
     Applied(Movement),
-    /// It is parked.
-    Parked(Parked),
-    /// It had come before, and changes nothing.
+    /// It became a dead letter.
+    DeadLetter(DeadLetter),
+    /// It was processed before and changes nothing.
     Duplicate,
 }
 
-/// The stock after a message.
+/// Returns the stock after a message.
 ///
 /// # Errors
 /// [`Refusal`] if the message is not applied.
@@ -91,25 +91,25 @@ pub fn decide(product: Option<&Product>, message: &Message) -> Result<Units, Ref
     }
 }
 
-/// One message of a plan, with what it comes to.
+/// A message of a plan and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step<'a> {
     /// The message.
     pub delivery: &'a Delivery,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What some messages of one product come to, all together.
+/// The effect of several messages on one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'a> {
-    /// The product after them; as it was, where none is applied.
+    /// The product after all messages. Unchanged if none is applied.
     pub product: Option<Product>,
-    /// Each message, in order.
+    /// The messages in order, with their outcomes.
     pub steps: Vec<Step<'a>>,
 }
 
-/// Plans messages of one product that is as given. `known` says of a message that came before whether it said the same.
+/// Plans messages of one product. `known` maps the ids of earlier messages to their fingerprints.
 pub fn plan<'a>(
     product: Option<&Product>,
     deliveries: impl IntoIterator<Item = &'a Delivery>,
@@ -117,19 +117,19 @@ pub fn plan<'a>(
     now: Timestamp,
     by: Option<&Actor>,
 ) -> Plan<'a> {
-    let mut seen = known.clone();
+    let mut fingerprints = known.clone();
     let mut plan = Plan { product: product.cloned(), steps: Vec::new() };
     for delivery in deliveries {
         let Message { message_id, .. } = &delivery.message;
         let fingerprint = delivery.message.fingerprint();
-        let outcome = match seen.get(message_id) {
+        let outcome = match fingerprints.get(message_id) {
             Some(before) if *before == fingerprint => Outcome::Duplicate,
-            Some(_) => Outcome::Parked(parked(delivery, &Refusal::OtherContent, now)),
+            Some(_) => Outcome::DeadLetter(dead_letter(delivery, &Refusal::OtherContent, now)),
             None => {
-                seen.insert(message_id.clone(), fingerprint);
+                fingerprints.insert(message_id.clone(), fingerprint);
                 match decide(plan.product.as_ref(), &delivery.message) {
                     Ok(after) => Outcome::Applied(plan.apply(delivery, after, now, by)),
-                    Err(refusal) => Outcome::Parked(parked(delivery, &refusal, now)),
+                    Err(refusal) => Outcome::DeadLetter(dead_letter(delivery, &refusal, now)),
                 }
             }
         };
@@ -138,10 +138,10 @@ pub fn plan<'a>(
     plan
 }
 
-fn parked(delivery: &Delivery, refusal: &Refusal, now: Timestamp) -> Parked {
-    let parked = Parked::new(&delivery.source, &delivery.raw, refusal.into(), now);
+fn dead_letter(delivery: &Delivery, refusal: &Refusal, now: Timestamp) -> DeadLetter {
+    let dead_letter = DeadLetter::new(&delivery.source, &delivery.raw, refusal.into(), now);
     let Message { message_id, sku, .. } = &delivery.message;
-    Parked { message_id: Some(message_id.clone()), sku: Some(sku.clone()), ..parked }
+    DeadLetter { message_id: Some(message_id.clone()), sku: Some(sku.clone()), ..dead_letter }
 }
 
 impl Plan<'_> {

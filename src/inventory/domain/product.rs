@@ -1,4 +1,4 @@
-//! Products, their movements, and how their stock stood at the ends of the last days.
+//! Products, their movements, and their stock at the end of each recent day.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -9,10 +9,10 @@ use crate::base::calendar;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 
-/// The days of which a product keeps how it stood, today included.
+/// How many days of closing stock a product keeps, including today.
 const DAYS: i64 = 30;
 
-/// How a stock stood at the end of a day in New York on which it moved.
+/// The stock at the end of a day in New York on which it moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// The day.
@@ -25,30 +25,31 @@ pub struct Closing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
-    /// What it is known by.
+    /// The unique sku.
     pub sku: Sku,
-    /// What it is called.
+    /// The name.
     pub name: ProductName,
-    /// How many pieces there are. Never less than none.
+    /// The number of pieces, never below zero.
     pub stock: Units,
-    /// How many movements there were; the first made the product.
+    /// The number of movements. The first one created the product.
     pub version: Version,
-    /// At or under it the stock is low.
+    /// The stock is low at this value or below.
     #[serde(default)]
     pub low_mark: LowMark,
-    /// The version of name and low-stock mark: 1 at creation, one more with every change. Movements leave it.
+    /// The version of the name and the low-stock mark: 1 at creation, +1 with every change. Movements do not change
+    /// it.
     pub details_version: Version,
-    /// When it was made.
+    /// The time it was created.
     pub created_at: Timestamp,
-    /// When it moved last.
+    /// The time of its last movement.
     pub updated_at: Timestamp,
-    /// How it stood at the ends of the days on which it moved: of the last 30 days, and one before them.
+    /// The closing stock of each day with a movement: the last 30 days, and one day before them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closings: Vec<Closing>,
 }
 
 impl Product {
-    /// A product before its first movement.
+    /// Returns a product before its first movement.
     pub(super) fn before_first(sku: &Sku, name: Option<&ProductName>, now: Timestamp) -> Self {
         Self {
             sku: sku.clone(),
@@ -63,27 +64,28 @@ impl Product {
         }
     }
 
-    /// Whether there are as few as the mark says, or fewer.
+    /// Returns whether the stock is at or below the low-stock mark.
     pub fn is_low(&self) -> bool {
         self.stock.get() <= self.low_mark.get()
     }
 
-    /// With another stock, at a version.
+    /// Returns the product with a new stock and version.
     pub(super) fn moved(&self, stock: Units, version: Version, now: Timestamp) -> Self {
         let today = calendar::day_of(now);
         let mut closings = self.closings.clone();
         match closings.last_mut() {
-            // Clocks of two instances may differ by a little: a day never goes back.
+            // The clocks of two instances can differ slightly. A day never goes back.
             Some(last) if last.day >= today => last.stock = stock,
             _ => closings.push(Closing { day: today, stock }),
         }
         let old = closings.iter().filter(|closing| is_old(closing.day, today)).count();
-        // The last of the old ones says where the first day begins.
+        // Keep the latest of the old closings: it gives the stock at the start of the period.
         closings.drain(..old.saturating_sub(1));
         Self { stock, version, updated_at: now, closings, ..self.clone() }
     }
 
-    /// How the stock stood at the end of each of the last 30 days, oldest first; nothing before there was a product.
+    /// Returns the closing stock of each of the last 30 days, oldest first. Days before the product existed have
+    /// `None`.
     pub fn last_days(&self, today: Date) -> Vec<(Date, Option<Units>)> {
         let days = (0..DAYS).rev().filter_map(|back| today.checked_sub(jiff::Span::new().days(back)).ok());
         let at = |day: Date| self.closings.iter().rev().find(|closing| closing.day <= day);
@@ -95,32 +97,32 @@ fn is_old(day: Date, today: Date) -> bool {
     today.checked_sub(jiff::Span::new().days(DAYS - 1)).is_ok_and(|first| day < first)
 }
 
-/// One change of a product's stock, by one message.
+/// A change of a product's stock, caused by one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Movement {
-    /// The product's version that it made.
+    /// The product's version after the movement.
     pub version: Version,
-    /// What the message did.
+    /// The kind of the message.
     pub kind: Kind,
-    /// With how many pieces.
+    /// The quantity of the message.
     pub quantity: Units,
-    /// The stock before.
+    /// The stock before the movement.
     pub before: Units,
-    /// The stock after.
+    /// The stock after the movement.
     pub after: Units,
-    /// What the message refers to, or why a person adjusted the stock.
+    /// The reference of the message, or the reason for a manual adjustment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reference>,
-    /// The message.
+    /// The id of the message.
     pub message_id: MessageId,
-    /// Where it came from.
+    /// The source of the message.
     pub source: Source,
-    /// When that was, as the message says.
+    /// The time of the change, as the message states it.
     pub occurred_at: Timestamp,
-    /// When it was applied.
+    /// The time it was applied.
     pub at: Timestamp,
-    /// Who did it, where a person or a program did.
+    /// The account that sent the message, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
 }
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_remembers_how_it_stood_on_the_last_thirty_days() {
+    fn a_product_keeps_its_closing_stock_for_thirty_days() {
         let begin: Timestamp = "2026-10-01T16:00:00Z".parse().unwrap();
         let units = |number: u64| Units::try_from(number).unwrap();
         let mut product = Product::before_first(&"A".parse().unwrap(), None, begin);
@@ -146,7 +148,7 @@ mod tests {
         assert_eq!(days.len(), 30);
         assert_eq!(days[29], (today, Some(units(84))));
         assert_eq!(days[0].1, Some(units(55)));
-        // Without a movement a stock stays as it was.
+        // Without a movement, the stock stays the same.
         let later = today.checked_add(jiff::Span::new().days(3)).unwrap();
         assert_eq!(product.last_days(later)[29].1, Some(units(84)));
         assert_eq!(

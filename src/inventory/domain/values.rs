@@ -1,4 +1,4 @@
-//! What products and messages are described with.
+//! Value types of products and messages.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::values::{Invalid, text_value};
 
-/// Makes a text with its one constructor. `$read` gives the text as it is kept, or nothing; `$words` is what would be right.
+/// Defines a text type. `$read` normalizes the text or returns `None`; `$words` is the error message.
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident, $read:expr, $words:literal) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! text {
         pub struct $type(String);
 
         impl $type {
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -35,7 +35,7 @@ macro_rules! text {
     };
 }
 
-/// One line without white space at its ends, with single spaces within, of 1 to `most` characters.
+/// Normalizes one line: trims it and collapses white space. Returns `None` unless it has 1 to `most` characters.
 fn one_line(text: &str, most: usize) -> Option<String> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let fits = (1..=most).contains(&line.chars().count()) && !line.chars().any(char::is_control);
@@ -48,8 +48,8 @@ fn visible(text: &str, most: usize) -> Option<String> {
 }
 
 text!(
-    /// What a product is known by, the same in any case of letters: 1 to 40 letters, digits and the marks `- . _`, kept in
-    /// upper case. Of marks alone there is none: an address cannot end in `..`.
+    /// The id of a product, case-insensitive: 1 to 40 letters, digits and the marks `- . _`, stored in upper case. At
+    /// least one letter or digit is required, because a URL cannot end in `..`.
     Sku,
     |text| {
         let sku = text.trim().to_ascii_uppercase();
@@ -61,38 +61,38 @@ text!(
     "A sku has 1 to 40 letters, digits and the marks - . _ only, a letter or digit among them, for example 85123A."
 );
 text!(
-    /// What a product is called: one line of 1 to 120 characters.
+    /// The name of a product: one line of 1 to 120 characters.
     ProductName,
     |text| one_line(text, 120),
     "A product's name is one line of 1 to 120 characters."
 );
 impl From<&Sku> for ProductName {
-    /// What a product is called while nobody says otherwise. A sku is one line, and shorter than a name may be.
+    /// The default name of a product. A sku is one line and shorter than the longest name.
     fn from(sku: &Sku) -> Self {
         Self(sku.0.clone())
     }
 }
 
 text!(
-    /// What tells one message from another: 1 to 200 visible ASCII characters.
+    /// The unique id of a message: 1 to 200 visible ASCII characters.
     MessageId,
     |text| visible(text, 200),
     "A messageId has 1 to 200 visible ASCII characters."
 );
 text!(
-    /// What a message refers to, such as an invoice: one line of 1 to 120 characters.
+    /// A reference of a message, such as an invoice: one line of 1 to 120 characters.
     Reference,
     |text| one_line(text, 120),
     "A reference is one line of 1 to 120 characters."
 );
 text!(
-    /// Why a person did something: one line of 1 to 500 characters.
+    /// A person's reason for a decision: one line of 1 to 500 characters.
     Note,
     |text| one_line(text, 500),
     "A note is one line of 1 to 500 characters."
 );
 
-/// Makes a whole number from 0 on.
+/// Defines a whole-number type from 0 to a maximum.
 macro_rules! number {
     ($(#[$doc:meta])* $type:ident, $max:literal, $words:literal) => {
         $(#[$doc])*
@@ -101,10 +101,10 @@ macro_rules! number {
         pub struct $type(u64);
 
         impl $type {
-            /// The largest.
+            /// The largest value.
             pub const MAX: u64 = $max;
 
-            /// The number.
+            /// Returns the number.
             pub fn get(self) -> u64 {
                 self.0
             }
@@ -141,25 +141,25 @@ macro_rules! number {
 }
 
 number!(
-    /// How many pieces: of a stock, or of a change.
+    /// A number of pieces, in a stock or a change.
     Units,
     1_000_000_000,
     "A quantity is a whole number from 0 to 1000000000."
 );
 number!(
-    /// A stock at or under it is low; 0 is low only when nothing is left.
+    /// The low-stock mark: a stock at or below it is low. With 0, a stock is low only if nothing is left.
     LowMark,
     1_000_000_000,
     "A low-stock mark is a whole number from 0 to 1000000000."
 );
 
 impl Units {
-    /// This and more, if it stays within the bounds.
+    /// Returns the sum, or `None` if it exceeds the largest value.
     pub fn plus(self, other: Self) -> Option<Self> {
         Self::try_from(self.0 + other.0).ok()
     }
 
-    /// This less another, if it does not go below zero.
+    /// Returns the difference, or `None` if it would be below zero.
     pub fn minus(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sku_is_the_same_in_any_case() {
+    fn a_sku_is_case_insensitive() {
         assert_eq!(" 15056bl ".parse::<Sku>().unwrap().as_str(), "15056BL");
         for text in ["", " ", "a b", "a#b", "é", "a/b", ".", "..", "-", &"x".repeat(41)] {
             assert!(text.parse::<Sku>().is_err(), "{text:?}");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn units_neither_go_below_zero_nor_beyond_their_bound() {
+    fn units_stay_in_range() {
         let units = |number: u64| Units::try_from(number).unwrap();
         assert_eq!(units(3).minus(units(3)), Some(units(0)));
         assert_eq!(units(3).minus(units(4)), None);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_one_line_within_their_bounds() {
+    fn texts_must_be_one_line_of_valid_length() {
         assert_eq!("  WHITE  METAL LANTERN ".parse::<ProductName>().unwrap().as_str(), "WHITE METAL LANTERN");
         assert!("\u{0}".parse::<ProductName>().is_err() && "".parse::<Note>().is_err());
         assert!("a b".parse::<MessageId>().is_err() && "x".repeat(201).parse::<MessageId>().is_err());

@@ -1,4 +1,4 @@
-//! Parked messages: listed, looked at, retried and dismissed in their place.
+//! The pages of dead letters: list, view, retry and dismiss.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -7,9 +7,11 @@ use serde::Deserialize;
 use super::Answer;
 use crate::base::identity::SignedIn;
 use crate::inventory::Inventory;
-use crate::inventory::domain::{Note, Parked, ParkedId, ParkedStatus};
+use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Note};
 use crate::inventory::error::InventoryError;
-use crate::inventory::views::{GroupView, OneParkedPage, ParkedListPage, ParkedPart, ParkedView, Retried};
+use crate::inventory::views::{
+    ActionResult, DeadLetterFragment, DeadLetterListPage, DeadLetterView, GroupView, SingleDeadLetterPage,
+};
 use crate::orders::forms::Pairs;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path, Query};
@@ -20,7 +22,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/inventory/parked", Access::Agent, list)
@@ -42,7 +43,7 @@ async fn list(
     WantsFragment(fragment): WantsFragment,
     Query(query): Query<ListQuery>,
 ) -> Answer {
-    let status = parameter("status", query.status, str::parse)?.unwrap_or(ParkedStatus::Open);
+    let status = parameter("status", query.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
     let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
     let page = list_page(&inventory, context, status, cursor).await?;
     if fragment && cursor.is_some() {
@@ -55,16 +56,21 @@ async fn list(
 async fn list_page(
     inventory: &Inventory,
     context: PageContext,
-    status: ParkedStatus,
+    status: DeadLetterStatus,
     cursor: Option<&str>,
-) -> Result<ParkedListPage, Problem> {
-    let page = inventory.list_parked(status, ParkedListPage::LIMIT, cursor).await?;
-    let bodies = inventory.short_bodies(&page.parked).await?;
-    let parked = page.parked.iter().zip(bodies).map(|(parked, raw)| ParkedView::of(parked, raw)).collect();
-    Ok(ParkedListPage { context, status, parked, next: page.next, group: GroupView::default() })
+) -> Result<DeadLetterListPage, Problem> {
+    let page = inventory.list_dead_letters(status, DeadLetterListPage::LIMIT, cursor).await?;
+    let bodies = inventory.short_bodies(&page.dead_letters).await?;
+    let dead_letters = page
+        .dead_letters
+        .iter()
+        .zip(bodies)
+        .map(|(dead_letter, raw)| DeadLetterView::of(dead_letter, raw))
+        .collect();
+    Ok(DeadLetterListPage { context, status, dead_letters, next: page.next, group: GroupView::default() })
 }
 
-/// Decides about the next dead letters of a group, and shows what is left with what came of it.
+/// Decides about the next dead letters of a group, and shows the result with the remaining ones.
 async fn decide(
     State(inventory): State<Inventory>,
     context: PageContext,
@@ -80,57 +86,63 @@ async fn decide(
             (StatusCode::OK, typed.done(&done))
         }
     };
-    let page = list_page(&inventory, context, ParkedStatus::Open, None).await?;
-    html(status, &ParkedListPage { group, ..page })
+    let page = list_page(&inventory, context, DeadLetterStatus::Open, None).await?;
+    html(status, &DeadLetterListPage { group, ..page })
 }
 
-async fn show(State(inventory): State<Inventory>, context: PageContext, Path(id): Path<ParkedId>) -> Answer {
-    let (parked, raw) = inventory.find_parked(id).await?;
-    html(StatusCode::OK, &OneParkedPage { context, one: ParkedView::of(&parked, Some(raw)) })
+async fn show(
+    State(inventory): State<Inventory>,
+    context: PageContext,
+    Path(id): Path<DeadLetterId>,
+) -> Answer {
+    let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
+    html(StatusCode::OK, &SingleDeadLetterPage { context, one: DeadLetterView::of(&dead_letter, Some(raw)) })
 }
 
-/// What somebody does with a parked message, on the way to its answer.
-struct Doing {
+/// The context of an action on a dead letter.
+struct DeadLetterAction {
     inventory: Inventory,
     context: PageContext,
     fragment: bool,
-    id: ParkedId,
+    id: DeadLetterId,
 }
 
-impl Doing {
-    /// The message in its place, or on its page.
-    async fn shown(self, status: StatusCode, tried: Retried) -> Answer {
-        let (parked, raw) = self.inventory.find_parked(self.id).await?;
+impl DeadLetterAction {
+    /// Shows the dead letter as a fragment in its list, or on its page.
+    async fn shown(self, status: StatusCode, result: ActionResult) -> Answer {
+        let (dead_letter, raw) = self.inventory.find_dead_letter(self.id).await?;
         if self.fragment {
-            let raw = self.inventory.short_bodies(std::slice::from_ref(&parked)).await?.pop().flatten();
-            let one = ParkedView::of(&parked, raw).tried(tried);
-            return html(status, &ParkedPart { context: self.context, one });
+            let raw = self.inventory.short_bodies(std::slice::from_ref(&dead_letter)).await?.pop().flatten();
+            let one = DeadLetterView::of(&dead_letter, raw).with_result(result);
+            return html(status, &DeadLetterFragment { context: self.context, one });
         }
-        let one = ParkedView::of(&parked, Some(raw)).tried(tried);
-        html(status, &OneParkedPage { context: self.context, one })
+        let one = DeadLetterView::of(&dead_letter, Some(raw)).with_result(result);
+        html(status, &SingleDeadLetterPage { context: self.context, one })
     }
 
     async fn answer(
         self,
-        done: Result<Parked, InventoryError>,
+        done: Result<DeadLetter, InventoryError>,
         words: &'static str,
-        typed: Retried,
+        typed: ActionResult,
     ) -> Answer {
         match done {
             Ok(_) if self.fragment => {
-                let part = self.shown(StatusCode::OK, Retried { done: true, ..Retried::default() }).await?;
+                let part = self
+                    .shown(StatusCode::OK, ActionResult { done: true, ..ActionResult::default() })
+                    .await?;
                 Ok(with_toast(part, Tone::Success, words))
             }
             Ok(_) => {
-                let there = see_other(&self.context, &format!("/inventory/parked/{}", self.id), false);
-                Ok(with_toast_there(there, Tone::Success, words))
+                let redirect = see_other(&self.context, &format!("/inventory/parked/{}", self.id), false);
+                Ok(with_toast_there(redirect, Tone::Success, words))
             }
             Err(InventoryError::StillRefused(reason)) => {
-                let tried = Retried { error: Some(reason.words), ..typed };
-                self.shown(StatusCode::UNPROCESSABLE_ENTITY, tried).await
+                let result = ActionResult { error: Some(reason.words), ..typed };
+                self.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
             }
-            Err(InventoryError::ParkedConflict(_)) => {
-                self.shown(StatusCode::CONFLICT, Retried { overtaken: true, ..typed }).await
+            Err(InventoryError::DeadLetterConflict(_)) => {
+                self.shown(StatusCode::CONFLICT, ActionResult { overtaken: true, ..typed }).await
             }
             Err(error) => Err(Problem::from(error)),
         }
@@ -142,13 +154,13 @@ async fn retry(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
-    Path(id): Path<ParkedId>,
+    Path(id): Path<DeadLetterId>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let version = form.version()?;
     let done = inventory.retry(id, version, &who.actor()).await;
-    let doing = Doing { inventory, context, fragment, id };
-    doing.answer(done, "The message was applied.", Retried::default()).await
+    let action = DeadLetterAction { inventory, context, fragment, id };
+    action.answer(done, "The message was applied.", ActionResult::default()).await
 }
 
 async fn dismiss(
@@ -156,22 +168,22 @@ async fn dismiss(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
-    Path(id): Path<ParkedId>,
+    Path(id): Path<DeadLetterId>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let version = form.version()?;
     let note = form.get("note").unwrap_or_default().trim().to_owned();
     let read = Some(&note).filter(|note| !note.is_empty()).map(|note| note.parse::<Note>()).transpose();
-    let typed = Retried { note: note.clone(), ..Retried::default() };
-    let doing = |inventory: Inventory| Doing { inventory, context, fragment, id };
+    let typed = ActionResult { note: note.clone(), ..ActionResult::default() };
+    let action = |inventory: Inventory| DeadLetterAction { inventory, context, fragment, id };
     match read {
         Err(invalid) => {
-            let tried = Retried { note_error: Some(invalid.to_string()), ..typed };
-            doing(inventory).shown(StatusCode::UNPROCESSABLE_ENTITY, tried).await
+            let result = ActionResult { note_error: Some(invalid.to_string()), ..typed };
+            action(inventory).shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
         }
         Ok(note) => {
             let done = inventory.dismiss(id, version, note, &who.actor(), None).await;
-            doing(inventory).answer(done, "The message was dismissed.", typed).await
+            action(inventory).answer(done, "The message was dismissed.", typed).await
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One product: looked at, adjusted by hand, renamed.
+//! The page of one product: viewing it, adjusting its stock, and changing its details.
 
 use axum::extract::State;
 use futures_util::future::try_join;
@@ -23,7 +23,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
         .get("/inventory/{sku}", Access::Agent, show)
@@ -64,7 +63,8 @@ async fn page(
     Ok(ProductPage::new(context, &product, &movements, today, inventory.rng.uuid().to_string()))
 }
 
-/// The page with the form of an adjustment as it was typed, and a fresh key: what was refused made nothing.
+/// Shows the page with the adjustment form as typed and a new key. The refused adjustment changed nothing, so its key
+/// is not needed.
 async fn adjust_again(
     inventory: &Inventory,
     context: PageContext,
@@ -100,8 +100,8 @@ async fn adjust(
     let adjustment = Adjustment { version, stock, reason, message_id };
     match inventory.adjust(&sku, adjustment, &who.actor()).await {
         Ok(_) => {
-            let there = see_other(&context, &format!("/inventory/{sku}"), fragment);
-            Ok(with_toast_there(there, Tone::Success, "The stock was set."))
+            let redirect = see_other(&context, &format!("/inventory/{sku}"), fragment);
+            Ok(with_toast_there(redirect, Tone::Success, "The stock was set."))
         }
         Err(InventoryError::Conflict(_)) => {
             let form = AdjustForm { typed, overtaken: true, ..AdjustForm::default() };
@@ -136,16 +136,16 @@ async fn details(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &ProductPage { details, ..page });
         }
     };
-    let there = || see_other(&context, &format!("/inventory/{sku}"), fragment);
+    let redirect = || see_other(&context, &format!("/inventory/{sku}"), fragment);
     if change.name.is_none() && change.low_mark.is_none() {
-        return Ok(with_toast_there(there(), Tone::Info, "Nothing was changed."));
+        return Ok(with_toast_there(redirect(), Tone::Info, "Nothing was changed."));
     }
     match inventory.change_details(&sku, version, &change, None).await {
-        Ok(_) => Ok(with_toast_there(there(), Tone::Success, "Saved.")),
+        Ok(_) => Ok(with_toast_there(redirect(), Tone::Success, "Saved.")),
         Err(InventoryError::Conflict(fresh)) => {
             let page = page(&inventory, context, &sku, None).await?;
             let details =
-                DetailsForm { typed: typed.over(&fresh), overtaken: true, ..DetailsForm::default() };
+                DetailsForm { typed: typed.merged_with(&fresh), overtaken: true, ..DetailsForm::default() };
             html(StatusCode::CONFLICT, &ProductPage { details, ..page })
         }
         Err(error) => Err(error.into()),

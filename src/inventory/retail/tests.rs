@@ -21,32 +21,32 @@ fn change(line: &str) -> (String, Kind, u64, String, Option<String>) {
 }
 
 #[test]
-fn what_goes_by_an_invoice_goes_by_the_stocks_own_sign_where_it_is_a_correction() {
-    let told = |kind, quantity, reference: &str, name: Option<&str>| {
+fn sales_returns_and_corrections_get_the_right_kind() {
+    let fields = |kind, quantity, reference: &str, name: Option<&str>| {
         ("15056BL".to_owned(), kind, quantity, reference.to_owned(), name.map(str::to_owned))
     };
     for (line, expected) in [
         (
             "536365,15056bl, RED  EGG ,6,2010-12-01 08:26:00,2.55,17850.0,UK",
-            told(Kind::Sale, 6, "536365", Some("RED EGG")),
+            fields(Kind::Sale, 6, "536365", Some("RED EGG")),
         ),
         (
             "C536379,15056BL,EGG,-1,2010-12-01 09:41:00,2.55,14527.0,UK",
-            told(Kind::Return, 1, "C536379", Some("EGG")),
+            fields(Kind::Return, 1, "C536379", Some("EGG")),
         ),
-        ("536589,15056BL,,-10,2010-12-01 16:50:00,0.0,,UK", told(Kind::Sale, 10, "write-off 536589", None)),
+        ("536589,15056BL,,-10,2010-12-01 16:50:00,0.0,,UK", fields(Kind::Sale, 10, "write-off 536589", None)),
         (
             "536414,15056BL,amazon,56,2010-12-01 11:52:00,0.0,,UK",
-            told(Kind::Receipt, 56, "found 536414", None),
+            fields(Kind::Receipt, 56, "found 536414", None),
         ),
-        ("537197,15056BL,EGG,1,2010-12-05 14:02:00,0.0,12647.0,UK", told(Kind::Sale, 1, "537197", None)),
+        ("537197,15056BL,EGG,1,2010-12-05 14:02:00,0.0,12647.0,UK", fields(Kind::Sale, 1, "537197", None)),
     ] {
         assert_eq!(change(line), expected, "{line}");
     }
 }
 
 #[test]
-fn postage_and_fees_are_no_products() {
+fn postage_and_fees_are_not_products() {
     for code in [
         "POST",
         "DOT",
@@ -68,7 +68,7 @@ fn postage_and_fees_are_no_products() {
 }
 
 #[test]
-fn times_are_the_shops() {
+fn times_are_local_to_the_shop() {
     for (text, moment) in [
         ("2010-12-01 08:26:00", "2010-12-01T08:26:00Z"),
         ("2011-07-01 08:26:00", "2011-07-01T07:26:00Z"),
@@ -93,7 +93,7 @@ fn times_are_the_shops() {
 }
 
 #[test]
-fn the_columns_of_online_retail_two_are_read_by_their_names() {
+fn the_columns_of_online_retail_two_are_recognized() {
     let file = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n\
                 489001,85048,GLASS BALL,12,2009-12-01 07:45:00,6.95,13085,United Kingdom\n";
     let (row, read) = rows(file.as_bytes()).unwrap().next().unwrap().unwrap();
@@ -103,7 +103,7 @@ fn the_columns_of_online_retail_two_are_read_by_their_names() {
 }
 
 #[test]
-fn a_file_in_windows_1252_is_read_as_what_it_says() {
+fn a_windows_1252_file_is_decoded() {
     let mut file = HEADER.as_bytes().to_vec();
     file.extend_from_slice(b"536365,85123A,CAF\xc9 \x80 TIN,6,2010-12-01 08:26:00,2.55,17850.0,UK\n");
     let (_, read) = rows(file.as_slice()).unwrap().next().unwrap().unwrap();
@@ -112,7 +112,7 @@ fn a_file_in_windows_1252_is_read_as_what_it_says() {
 }
 
 #[test]
-fn what_is_not_to_be_understood_is_told_with_its_row() {
+fn an_error_names_its_row() {
     for (line, words) in [
         ("536365,85123A,WHITE,six,2010-12-01 08:26:00,2.55,17850.0,UK", "Quantity"),
         ("536365,85123A,WHITE,0,2010-12-01 08:26:00,2.55,17850.0,UK", "Quantity"),
@@ -127,7 +127,7 @@ fn what_is_not_to_be_understood_is_told_with_its_row() {
 }
 
 #[test]
-fn a_product_opens_with_all_that_goes_out_of_it_whatever_the_order_of_the_files() {
+fn the_opening_stock_covers_all_sales_in_any_order_of_files() {
     let one = format!(
         "{HEADER}536365,85123A,WHITE HEART,6,2010-12-01 08:26:00,2.55,17850.0,UK\n\
          536366,POST,POSTAGE,1,2010-12-01 08:28:00,18.0,17850.0,UK\n"

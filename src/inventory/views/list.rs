@@ -1,4 +1,4 @@
-//! The list of products, and the consumers.
+//! The list of products, and the list of consumers.
 
 use askama::Template;
 use jiff::civil::Date;
@@ -14,21 +14,20 @@ use crate::web::pages::{DisplayTime, PageContext};
 #[template(path = "inventory/list.html", blocks = ["rows"])]
 pub(in crate::inventory) struct ProductListPage {
     pub(in crate::inventory) context: PageContext,
-    /// What was searched for, or the empty text.
+    /// The search text, or an empty text.
     q: String,
     products: Vec<ProductView>,
-    /// How many they are, in words.
     count_text: String,
-    /// The address of the first page, if this is another.
+    /// The address of the first page, if this is not the first.
     first: Option<String>,
     /// The address of the next page.
     next: Option<String>,
-    /// The address at which a search goes on that read much and did not fill its page.
+    /// The address that continues a search whose page is not full because it read many items.
     further: Option<String>,
 }
 
 impl ProductListPage {
-    /// The products of a page.
+    /// The products of one page.
     pub(in crate::inventory) const LIMIT: u16 = 25;
 
     pub(in crate::inventory) fn new(
@@ -59,7 +58,7 @@ impl ProductListPage {
         }
     }
 
-    /// Whether there is no product at all yet.
+    /// Returns whether there are no products at all.
     pub(in crate::inventory) fn is_welcome(&self) -> bool {
         self.products.is_empty() && self.first.is_none() && self.q.is_empty()
     }
@@ -79,7 +78,7 @@ fn address(q: &str, cursor: &str) -> String {
 #[template(path = "inventory/welcome.html")]
 pub(in crate::inventory) struct NoProductsPage {
     pub(in crate::inventory) context: PageContext,
-    /// The address of this site, as far as the request says it.
+    /// The URL of this site, as far as the request tells.
     pub(in crate::inventory) origin: String,
 }
 
@@ -103,7 +102,7 @@ struct ConsumerView {
 }
 
 impl ConsumersPage {
-    /// The partitions of a page.
+    /// The partitions of one page.
     pub(in crate::inventory) const LIMIT: u16 = 50;
 
     pub(in crate::inventory) fn new(context: PageContext, page: ConsumerPage) -> Self {

@@ -1,4 +1,4 @@
-//! Parked messages: each with its reason, its source and itself, and what can be done with it.
+//! Dead letters with their reason, source and content, and the actions on them.
 
 use std::str::FromStr;
 
@@ -7,29 +7,29 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::base::values::Invalid;
-use crate::inventory::domain::{Parked, ParkedStatus};
+use crate::inventory::domain::{DeadLetter, DeadLetterStatus};
 use crate::inventory::groups::{Decided, Decision, Group, ReasonName};
 use crate::orders::forms::Pairs;
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// What came of trying to do something with a parked message, for where it is shown.
+/// The result of an action on a dead letter.
 #[derive(Debug, Clone, Default)]
-pub(in crate::inventory) struct Retried {
-    /// Why it was not done, in words.
+pub(in crate::inventory) struct ActionResult {
+    /// Why the action failed.
     pub(in crate::inventory) error: Option<String>,
-    /// Whether somebody else was faster.
+    /// Whether another person changed the dead letter first.
     pub(in crate::inventory) overtaken: bool,
-    /// What is wrong with the note, in words.
+    /// What is wrong with the note.
     pub(in crate::inventory) note_error: Option<String>,
-    /// The note as it was typed.
+    /// The note as typed.
     pub(in crate::inventory) note: String,
-    /// Whether it was done just now.
+    /// Whether the action was just done.
     pub(in crate::inventory) done: bool,
 }
 
-/// A parked message as pages show it.
+/// A dead letter as pages show it.
 #[derive(Debug, Clone)]
-pub(in crate::inventory) struct ParkedView {
+pub(in crate::inventory) struct DeadLetterView {
     id: String,
     words: String,
     reason: String,
@@ -37,83 +37,81 @@ pub(in crate::inventory) struct ParkedView {
     sku: Option<String>,
     message_id: Option<String>,
     bytes: u64,
-    /// The hash of all of it, where only its beginning is kept.
+    /// The hash of the whole message, if only its beginning is kept.
     sha256: Option<String>,
-    status: ParkedStatus,
+    status: DeadLetterStatus,
     version: u64,
-    parked: DisplayTime,
+    stored: DisplayTime,
     updated: DisplayTime,
     by: Option<String>,
     note: Option<String>,
-    /// The message itself, where it is short enough for where it is shown.
+    /// The message, if it is short enough to show.
     content: Option<String>,
-    /// Whether it is no text and stands in base64.
+    /// Whether the content is in base64 because it is not text.
     encoded: bool,
-    tried: Retried,
+    result: ActionResult,
 }
 
-impl ParkedView {
-    pub(in crate::inventory) fn of(parked: &Parked, raw: Option<Vec<u8>>) -> Self {
+impl DeadLetterView {
+    pub(in crate::inventory) fn of(dead_letter: &DeadLetter, raw: Option<Vec<u8>>) -> Self {
         let (content, encoded) = match raw.map(String::from_utf8) {
             None => (None, false),
             Some(Ok(text)) => (Some(text), false),
             Some(Err(bytes)) => (Some(STANDARD.encode(bytes.as_bytes())), true),
         };
         Self {
-            id: parked.id.to_string(),
-            words: parked.reason.words.clone(),
-            reason: parked.reason.name.clone(),
-            source: parked.source.to_string(),
-            sku: parked.sku.as_ref().map(ToString::to_string),
-            message_id: parked.message_id.as_ref().map(ToString::to_string),
-            bytes: parked.bytes,
-            sha256: parked.sha256.clone(),
-            status: parked.status,
-            version: parked.version.get(),
-            parked: parked.parked_at.into(),
-            updated: parked.updated_at.into(),
-            by: parked.by.as_ref().map(ToString::to_string),
-            note: parked.note.as_ref().map(ToString::to_string),
+            id: dead_letter.id.to_string(),
+            words: dead_letter.reason.words.clone(),
+            reason: dead_letter.reason.name.clone(),
+            source: dead_letter.source.to_string(),
+            sku: dead_letter.sku.as_ref().map(ToString::to_string),
+            message_id: dead_letter.message_id.as_ref().map(ToString::to_string),
+            bytes: dead_letter.bytes,
+            sha256: dead_letter.sha256.clone(),
+            status: dead_letter.status,
+            version: dead_letter.version.get(),
+            stored: dead_letter.parked_at.into(),
+            updated: dead_letter.updated_at.into(),
+            by: dead_letter.by.as_ref().map(ToString::to_string),
+            note: dead_letter.note.as_ref().map(ToString::to_string),
             content,
             encoded,
-            tried: Retried::default(),
+            result: ActionResult::default(),
         }
     }
 
-    pub(in crate::inventory) fn tried(self, tried: Retried) -> Self {
-        Self { tried, ..self }
+    pub(in crate::inventory) fn with_result(self, result: ActionResult) -> Self {
+        Self { result, ..self }
     }
 
     fn is_open(&self) -> bool {
-        self.status == ParkedStatus::Open
+        self.status == DeadLetterStatus::Open
     }
 
     fn label(&self) -> &'static str {
         match self.status {
-            ParkedStatus::Open => "Open",
-            ParkedStatus::Applied => "Applied",
-            ParkedStatus::Dismissed => "Dismissed",
+            DeadLetterStatus::Open => "Open",
+            DeadLetterStatus::Applied => "Applied",
+            DeadLetterStatus::Dismissed => "Dismissed",
         }
     }
 
-    /// What it is called where several are spoken of.
+    /// Returns a name that tells it from others.
     fn name(&self) -> &str {
         self.message_id.as_deref().unwrap_or(&self.source)
     }
 }
 
-/// The form with which several are decided about, as it was typed, and what came of it.
+/// The form for a group of dead letters as typed, with its result.
 #[derive(Debug, Clone, Default)]
 pub(in crate::inventory) struct GroupView {
     reason: String,
     sku: String,
     note: String,
     decision: String,
-    /// What is wrong with it, in words.
     error: Option<String>,
-    /// What came of it, in words.
     outcome: Option<String>,
-    /// Where the next request goes on.
+    /// The cursor of the next request.
     next: Option<String>,
 }
 
@@ -124,26 +122,26 @@ impl GroupView {
         Self { reason, sku, note, decision: text("decision"), ..Self::default() }
     }
 
-    /// What is to be decided.
+    /// Parses the form.
     ///
     /// # Errors
-    /// What is wrong with the form, in words.
+    /// If a field is invalid.
     pub(in crate::inventory) fn read(&self) -> Result<(Group, Decision), Invalid> {
-        let group = Group { reason: given(&self.reason)?, sku: given(&self.sku)? };
+        let group = Group { reason: optional(&self.reason)?, sku: optional(&self.sku)? };
         let decision = match self.decision.as_str() {
             "retry" => Decision::Retry,
-            "dismiss" => Decision::Dismiss(given(&self.note)?),
+            "dismiss" => Decision::Dismiss(optional(&self.note)?),
             _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
         };
         Ok((group, decision))
     }
 
-    /// The form with what is wrong with it.
+    /// Adds an error to the form.
     pub(in crate::inventory) fn refused(self, invalid: &Invalid) -> Self {
         Self { error: Some(invalid.to_string()), ..self }
     }
 
-    /// The form with what came of it.
+    /// Adds the result to the form.
     pub(in crate::inventory) fn done(self, decided: &Decided) -> Self {
         let what = if self.decision == "retry" { "applied" } else { "dismissed" };
         let left = match decided.refused.len() {
@@ -154,45 +152,44 @@ impl GroupView {
         Self { outcome: Some(outcome), next: decided.next.clone(), ..self }
     }
 
-    /// The reasons to choose from.
+    /// Returns the reasons to choose from, and which one is selected.
     fn reasons(&self) -> [(&'static str, bool); ReasonName::ALL.len()] {
         ReasonName::ALL.map(|name| (name.as_str(), name.as_str() == self.reason))
     }
 }
 
-fn given<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
+fn optional<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
     Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose()
 }
 
 /// `GET /inventory/parked`
 #[derive(Template)]
 #[template(path = "inventory/parked.html", blocks = ["rows"])]
-pub(in crate::inventory) struct ParkedListPage {
+pub(in crate::inventory) struct DeadLetterListPage {
     pub(in crate::inventory) context: PageContext,
-    pub(in crate::inventory) status: ParkedStatus,
-    pub(in crate::inventory) parked: Vec<ParkedView>,
-    /// The cursor of the next page.
+    pub(in crate::inventory) status: DeadLetterStatus,
+    pub(in crate::inventory) dead_letters: Vec<DeadLetterView>,
     pub(in crate::inventory) next: Option<String>,
-    /// The form for several at once.
+    /// The form for a group.
     pub(in crate::inventory) group: GroupView,
 }
 
-impl ParkedListPage {
-    /// The messages of a page.
+impl DeadLetterListPage {
+    /// The dead letters of one page.
     pub(in crate::inventory) const LIMIT: u16 = 25;
 
-    /// The lists, each with its name and address.
+    /// Returns the tabs: label, address, and whether it is the current one.
     fn tabs(&self) -> [(&'static str, &'static str, bool); 3] {
-        let tab = |status: ParkedStatus, label, address| (label, address, status == self.status);
+        let tab = |status: DeadLetterStatus, label, address| (label, address, status == self.status);
         [
-            tab(ParkedStatus::Open, "Open", "/inventory/parked"),
-            tab(ParkedStatus::Applied, "Applied", "/inventory/parked?status=APPLIED"),
-            tab(ParkedStatus::Dismissed, "Dismissed", "/inventory/parked?status=DISMISSED"),
+            tab(DeadLetterStatus::Open, "Open", "/inventory/parked"),
+            tab(DeadLetterStatus::Applied, "Applied", "/inventory/parked?status=APPLIED"),
+            tab(DeadLetterStatus::Dismissed, "Dismissed", "/inventory/parked?status=DISMISSED"),
         ]
     }
 
-    fn is_of_open(&self) -> bool {
-        self.status == ParkedStatus::Open
+    fn is_open_list(&self) -> bool {
+        self.status == DeadLetterStatus::Open
     }
 
     fn more(&self) -> Option<String> {
@@ -204,15 +201,15 @@ impl ParkedListPage {
 /// `GET /inventory/parked/{id}`
 #[derive(Template)]
 #[template(path = "inventory/parked_one.html")]
-pub(in crate::inventory) struct OneParkedPage {
+pub(in crate::inventory) struct SingleDeadLetterPage {
     pub(in crate::inventory) context: PageContext,
-    pub(in crate::inventory) one: ParkedView,
+    pub(in crate::inventory) one: DeadLetterView,
 }
 
-/// A parked message alone, in the place where it stands on its page.
+/// A single dead letter, as in the list.
 #[derive(Template)]
 #[template(path = "inventory/_parked.html")]
-pub(in crate::inventory) struct ParkedPart {
+pub(in crate::inventory) struct DeadLetterFragment {
     pub(in crate::inventory) context: PageContext,
-    pub(in crate::inventory) one: ParkedView,
+    pub(in crate::inventory) one: DeadLetterView,
 }

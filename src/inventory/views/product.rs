@@ -1,4 +1,4 @@
-//! One product: its stock, its movements, and the forms that change it.
+//! The page of one product: its stock, its movements and its forms.
 
 use askama::Template;
 use jiff::civil::Date;
@@ -13,14 +13,14 @@ use crate::web::pages::{DisplayTime, PageContext};
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct MovementView {
     version: u64,
-    /// What was done: `Sale`.
+    /// The kind of movement, such as `Sale`.
     kind: &'static str,
-    /// By how much the stock changed, with its sign.
+    /// The change of the stock, with its sign.
     change: String,
     after: u64,
     reason: Option<String>,
     message_id: String,
-    /// Where it came from, and who sent it where somebody did.
+    /// The source of the message, and the account that sent it, if there is one.
     source: String,
     by: Option<String>,
     at: DisplayTime,
@@ -53,43 +53,39 @@ impl MovementView {
     }
 }
 
-/// The form that adjusts a stock by hand.
+/// The form for a manual adjustment.
 #[derive(Debug, Clone, Default)]
 pub(in crate::inventory) struct AdjustForm {
-    /// What makes sending it twice one adjustment.
+    /// The idempotency key.
     pub(in crate::inventory) key: String,
-    /// As it was typed.
+    /// The fields as typed.
     pub(in crate::inventory) typed: AdjustTexts,
-    /// What is wrong with the number, in words.
     pub(in crate::inventory) stock_error: Option<String>,
-    /// What is wrong with the reason, in words.
     pub(in crate::inventory) reason_error: Option<String>,
-    /// What else is wrong, in words.
+    /// An error that concerns the whole form.
     pub(in crate::inventory) error: Option<&'static str>,
-    /// Whether the stock moved since it was counted.
+    /// Whether the stock has moved since the person counted it.
     pub(in crate::inventory) overtaken: bool,
 }
 
-/// The form of name and low-stock mark.
+/// The form for the name and the low-stock mark.
 #[derive(Debug, Clone, Default)]
 pub(in crate::inventory) struct DetailsForm {
-    /// As it was typed.
+    /// The fields as typed.
     pub(in crate::inventory) typed: DetailsTexts,
-    /// What is wrong with the name, in words.
     pub(in crate::inventory) name_error: Option<String>,
-    /// What is wrong with the mark, in words.
     pub(in crate::inventory) mark_error: Option<String>,
-    /// Whether somebody else changed them since they were read.
+    /// Whether another person changed the details since they were read.
     pub(in crate::inventory) overtaken: bool,
 }
 
 impl DetailsForm {
-    /// The form of a product that nobody typed into yet.
+    /// Returns the form with the product's current details.
     pub(in crate::inventory) fn of(product: &Product) -> Self {
         Self { typed: DetailsTexts::of(product), ..Self::default() }
     }
 
-    /// Whether it stands open: something in it wants an answer.
+    /// Returns whether the form is expanded, because it shows an error or a conflict.
     pub(in crate::inventory) fn is_open(&self) -> bool {
         self.overtaken || self.name_error.is_some() || self.mark_error.is_some()
     }
@@ -102,14 +98,14 @@ pub(in crate::inventory) struct ProductPage {
     pub(in crate::inventory) context: PageContext,
     pub(in crate::inventory) product: ProductView,
     pub(in crate::inventory) movements: Vec<MovementView>,
-    /// The address of further movements.
+    /// The address of the next page of movements.
     pub(in crate::inventory) more: Option<String>,
     pub(in crate::inventory) adjust: AdjustForm,
     pub(in crate::inventory) details: DetailsForm,
 }
 
 impl ProductPage {
-    /// The movements that the page shows at once.
+    /// The movements of one page.
     pub(in crate::inventory) const MOVEMENTS: u16 = 25;
 
     pub(in crate::inventory) fn new(

@@ -1,18 +1,18 @@
-//! A small line of how a stock stood on the last days, and the same in words.
+//! A sparkline of a product's stock in the last days, with a text alternative.
 
 use jiff::civil::Date;
 
 use crate::inventory::domain::Units;
 
-/// The line, in a box of [`Spark::WIDTH`] by [`Spark::HEIGHT`].
+/// A line in a box of [`Spark::WIDTH`] by [`Spark::HEIGHT`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::inventory) struct Spark {
-    /// The points, as SVG has them.
+    /// The points in SVG notation.
     pub(in crate::inventory) points: String,
     /// The last point.
     pub(in crate::inventory) end: (u64, u64),
-    /// The same in words.
-    pub(in crate::inventory) words: String,
+    /// The text alternative.
+    pub(in crate::inventory) text: String,
 }
 
 impl Spark {
@@ -20,10 +20,10 @@ impl Spark {
     pub(in crate::inventory) const WIDTH: u64 = 120;
     /// The height of the box.
     pub(in crate::inventory) const HEIGHT: u64 = 28;
-    /// Room around the line for its width and its end.
-    const ROOM: u64 = 3;
+    /// The space around the line, for its stroke and its end point.
+    const MARGIN: u64 = 3;
 
-    /// The line of these days, oldest first. The box begins at nothing, so that half of the height is half of the stock.
+    /// Draws these days, oldest first. The scale starts at zero, so that half of the height is half of the stock.
     pub(in crate::inventory) fn of(days: &[(Date, Option<Units>)]) -> Self {
         let known: Vec<(usize, Date, u64)> = days
             .iter()
@@ -31,34 +31,34 @@ impl Spark {
             .filter_map(|(place, (day, stock))| Some((place, *day, (*stock)?.get())))
             .collect();
         let (Some(first), Some(last)) = (known.first(), known.last()) else {
-            return Self { words: "No stock in the last 30 days.".to_owned(), ..Self::default() };
+            return Self { text: "No stock in the last 30 days.".to_owned(), ..Self::default() };
         };
         let most = known.iter().map(|(_, _, stock)| *stock).max().unwrap_or_default();
         let least = known.iter().map(|(_, _, stock)| *stock).min().unwrap_or_default();
         let steps = (days.len() as u64).saturating_sub(1).max(1);
-        let (width, height) = (Self::WIDTH - 2 * Self::ROOM, Self::HEIGHT - 2 * Self::ROOM);
+        let (width, height) = (Self::WIDTH - 2 * Self::MARGIN, Self::HEIGHT - 2 * Self::MARGIN);
         let point = |place: usize, stock: u64| {
-            let x = Self::ROOM + place as u64 * width / steps;
-            (x, Self::HEIGHT - Self::ROOM - stock.saturating_mul(height) / most.max(1))
+            let x = Self::MARGIN + place as u64 * width / steps;
+            (x, Self::HEIGHT - Self::MARGIN - stock.saturating_mul(height) / most.max(1))
         };
         let points = known.iter().map(|(place, _, stock)| point(*place, *stock));
         let points: Vec<String> = points.map(|(x, y)| format!("{x},{y}")).collect();
-        let words = if known.len() == 1 {
+        let text = if known.len() == 1 {
             format!("New today, with {} by now.", last.2)
         } else {
             let day = first.1.strftime("%b %-d");
             let (then, now) = (first.2, last.2);
             format!("Since {day}: {then} then, {now} now, {least} at the least, {most} at the most.")
         };
-        Self { points: points.join(" "), end: point(last.0, last.2), words }
+        Self { points: points.join(" "), end: point(last.0, last.2), text }
     }
 
-    /// Where nothing is.
-    pub(in crate::inventory) fn ground(&self) -> u64 {
-        Self::HEIGHT - Self::ROOM
+    /// Returns the y coordinate of zero.
+    pub(in crate::inventory) fn baseline(&self) -> u64 {
+        Self::HEIGHT - Self::MARGIN
     }
 
-    /// The box, as SVG has it.
+    /// Returns the `viewBox` attribute.
     pub(in crate::inventory) fn view_box(&self) -> String {
         format!("0 0 {} {}", Self::WIDTH, Self::HEIGHT)
     }
@@ -78,17 +78,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_stays_in_its_box_and_is_told_in_words() {
+    fn a_line_stays_in_its_box_and_has_a_text_alternative() {
         let mut stocks = vec![None; 27];
         stocks.extend([Some(10), Some(0), Some(5)]);
         let spark = Spark::of(&days(&stocks));
         assert_eq!(spark.points, "109,3 113,25 117,14");
         assert_eq!(spark.end, (117, 14));
-        assert_eq!(spark.words, "Since Nov 20: 10 then, 5 now, 0 at the least, 10 at the most.");
+        assert_eq!(spark.text, "Since Nov 20: 10 then, 5 now, 0 at the least, 10 at the most.");
     }
 
     #[test]
-    fn nothing_and_the_most_divide_by_nothing_and_overflow_nothing() {
+    fn extreme_stocks_cause_no_division_by_zero_and_no_overflow() {
         assert_eq!(Spark::of(&days(&[None; 30])).points, "");
         assert_eq!(Spark::of(&days(&[Some(0); 30])).end, (117, 25));
         assert_eq!(Spark::of(&days(&[Some(Units::MAX); 30])).end, (117, 3));

@@ -1,4 +1,4 @@
-//! What happened to a lead: one entry for each accepted change, with each field old → new.
+//! The history of a lead: one entry for each accepted change, with each changed field.
 
 use std::str::FromStr;
 
@@ -19,12 +19,12 @@ impl Reason {
     /// The most characters.
     const MAX_CHARS: usize = 500;
 
-    /// The reason as text.
+    /// Returns the reason as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same reason behind a word that says of which kind it is, cut where it grows too long.
+    /// Creates a reason from its kind and an optional note, cut to the maximum length.
     pub fn of_kind(kind: &str, note: Option<&Self>) -> Self {
         let words = note.map_or(kind.to_owned(), |note| format!("{kind}: {}", note.0));
         Self(words.chars().take(Self::MAX_CHARS).collect())
@@ -51,34 +51,34 @@ impl FromStr for Reason {
 
 text_value!(Reason);
 
-/// What happened to a lead at one version.
+/// The kind of change that made a version of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Action {
-    /// Created by hand or by a program.
+    /// Created by a person or a program.
     Created,
     /// Created by an import.
     Imported,
     /// Some fields changed.
     Updated,
-    /// An administrator took it out of CONVERTED.
+    /// Reopened from CONVERTED by an administrator.
     Reopened,
-    /// Given to an order.
+    /// Assigned to an order.
     Assigned,
     /// Released from an order, with a reason.
     Released,
-    /// Delivered with its order.
+    /// Delivered with its fulfilled order.
     Fulfilled,
-    /// Back in stock, for its order was deleted.
+    /// Returned to stock because its order was deleted.
     Returned,
     /// Put back in stock by an agent.
     Restocked,
-    /// Deleted; nothing comes after it.
+    /// Deleted. This is the last entry.
     Deleted,
 }
 
 impl Action {
-    /// The action for people, as a verb: "Ann Lee created this lead".
+    /// Returns the action as a verb for people: "Ann Lee created this lead".
     pub fn verb(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -95,14 +95,14 @@ impl Action {
     }
 }
 
-/// One field's change: old → new; null where there was or is no value.
+/// The change of one field. Null means no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// Which field.
+    /// The field.
     pub field: LeadField,
-    /// Its value before.
+    /// The value before the change.
     pub old: Value,
-    /// Its value after.
+    /// The value after the change.
     pub new: Value,
 }
 
@@ -112,34 +112,34 @@ pub struct FieldChange {
 pub struct HistoryEntry {
     /// The version that the change made.
     pub version: Version,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The actor who made the change.
     pub by: Actor,
-    /// What kind of change.
+    /// The kind of change.
     pub action: Action,
     /// Every field whose value changed.
     pub changes: Vec<FieldChange>,
-    /// Why, where the change asks for a reason.
+    /// The reason, if the change requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The order that it was about.
+    /// The related order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
 }
 
 impl HistoryEntry {
-    /// The entry for a lead that was just created or imported.
+    /// Creates the entry for a new or imported lead.
     pub fn of_new(lead: &Lead, action: Action) -> Self {
         Self::between(None, lead, action, None)
     }
 
-    /// The entry for a change from one version of a lead to the next.
+    /// Creates the entry for a change from one version of a lead to the next.
     pub fn of_change(before: &Lead, after: &Lead, action: Action, reason: Option<Reason>) -> Self {
         Self::between(Some(before), after, action, reason)
     }
 
-    /// The same entry, about an order.
+    /// Sets the related order.
     pub fn about(self, order: OrderId) -> Self {
         Self { order: Some(order), ..self }
     }

@@ -1,5 +1,5 @@
-//! Which changes of a lead the rules allow, in two forms that a test holds together: as a guard over the stored lead,
-//! for DynamoDB to decide, and as the rule that a change broke, for a person to read.
+//! The rules for changes of a lead, in two forms: as a guard on the stored lead that DynamoDB checks, and as the broken
+//! rule that people read. A test ensures that both agree.
 
 use jiff::Timestamp;
 
@@ -7,29 +7,29 @@ use super::{Lead, LeadField, Score, Status, Stock};
 use crate::base::identity::Actor;
 use crate::base::values::{Email, Name, UsState};
 
-/// A business rule that a change broke although its version was right.
+/// A business rule that forbids a change although its version is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
-    /// Into CONVERTED only with a score of 80 or more.
+    /// A lead becomes CONVERTED only with a score of 80 or more.
     ConvertNeedsScore,
     /// A CONVERTED lead's score stays at 80 or more.
     ConvertedKeepsScore,
-    /// CONVERTED is left only by an administrator's reopening.
+    /// Only an administrator can take a lead out of CONVERTED, by reopening it.
     ConvertedIsReopened,
     /// Only a CONVERTED lead can be reopened.
     OnlyConvertedReopens,
-    /// A lead that is out in an order cannot be deleted.
+    /// A lead in an open order cannot be deleted.
     AssignedStays,
-    /// A lead that is out in an order keeps its state.
+    /// A lead in an open order keeps its state.
     AssignedKeepsState,
     /// Only a withheld lead can be put back in stock.
     OnlyWithheldRestocks,
-    /// Two leads cannot have one e-mail address.
+    /// Two leads cannot have the same email address.
     EmailIsUnique,
 }
 
 impl Rule {
-    /// The field beside which the rule is shown.
+    /// Returns the field at which pages show the rule.
     pub fn field(self) -> LeadField {
         match self {
             Self::ConvertNeedsScore | Self::ConvertedIsReopened | Self::OnlyConvertedReopens => {
@@ -42,7 +42,7 @@ impl Rule {
         }
     }
 
-    /// The rule's name for programs.
+    /// Returns the rule's name for programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConvertNeedsScore => "convert-needs-score",
@@ -56,7 +56,7 @@ impl Rule {
         }
     }
 
-    /// The rule in words, with what would be right.
+    /// Returns the message for people, which says how to comply.
     pub fn words(self) -> &'static str {
         match self {
             Self::ConvertNeedsScore => {
@@ -70,10 +70,10 @@ impl Rule {
             }
             Self::OnlyConvertedReopens => "Only a converted lead can be reopened; this one is open.",
             Self::AssignedStays => {
-                "This lead is out in an order and cannot be deleted. Release it from the order or delete the order first."
+                "This lead is in an order and cannot be deleted. Release it from the order or delete the order first."
             }
             Self::AssignedKeepsState => {
-                "This lead is out in an order that asked for its state. Release it from the order first."
+                "This lead is in an order that asked for its state. Release it from the order first."
             }
             Self::OnlyWithheldRestocks => {
                 "Only a withheld lead is put back in stock; this one is not withheld."
@@ -83,28 +83,28 @@ impl Rule {
     }
 }
 
-/// What the stored lead must satisfy, beside its version, for a change to be allowed. A condition in DynamoDB sees
-/// the lead as it was, so the guard speaks of stored values only where the change leaves them.
+/// The condition on the stored lead, besides its version, that allows a change. DynamoDB checks the lead before the
+/// change, so a guard refers only to stored values that the change keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// Nothing: the values that the change brings are right by themselves.
+    /// The new values are valid for every stored lead.
     VersionAlone,
     /// The stored score is 80 or more.
     ScoreAllowsConversion,
     /// The stored status is not CONVERTED.
     NotConverted,
-    /// No stored lead allows it: the values that the change brings contradict each other.
+    /// No stored lead allows the change because its new values contradict each other.
     Never,
 }
 
-/// A change of some fields; those that are `None` stay as they are.
+/// A partial change. Fields that are `None` keep their value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadChange {
     /// The new name.
     pub name: Option<Name>,
-    /// The new e-mail address.
+    /// The new email address.
     pub email: Option<Email>,
-    /// The new state; `Some(None)` takes it away.
+    /// The new state. `Some(None)` removes the state.
     pub state: Option<Option<UsState>>,
     /// The new score.
     pub lead_score: Option<Score>,
@@ -113,7 +113,7 @@ pub struct LeadChange {
 }
 
 impl LeadChange {
-    /// What the stored lead's place in the pipeline must satisfy for this change.
+    /// Returns the condition on the stored status and score that allows this change.
     pub fn guard(&self) -> Guard {
         match (self.status, self.lead_score) {
             (Some(Status::Converted), Some(score)) if score < Score::TO_CONVERT => Guard::Never,
@@ -125,11 +125,11 @@ impl LeadChange {
         }
     }
 
-    /// The rule that this change breaks on a stored lead, if it breaks one.
+    /// Returns the rule that this change breaks for a stored lead, if any.
     pub fn broken_rule(&self, stored: &Lead) -> Option<Rule> {
         self.broken_pipeline_rule(stored).or_else(|| {
-            let moves = self.state.is_some_and(|state| state != stored.state);
-            (moves && stored.stock == Stock::Assigned).then_some(Rule::AssignedKeepsState)
+            let changes_state = self.state.is_some_and(|state| state != stored.state);
+            (changes_state && stored.stock == Stock::Assigned).then_some(Rule::AssignedKeepsState)
         })
     }
 
@@ -147,7 +147,7 @@ impl LeadChange {
         })
     }
 
-    /// The lead as it stands after this change, whether or not the rules allow it.
+    /// Returns the lead after this change, whether or not the rules allow it.
     pub fn applied_to(&self, stored: &Lead, now: Timestamp, by: Actor) -> Lead {
         Lead {
             id: stored.id,
@@ -165,7 +165,7 @@ impl LeadChange {
         }
     }
 
-    /// Whether it brings no value at all.
+    /// Returns whether the change sets no field.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_admits_exactly_the_changes_that_break_no_rule() {
+    fn the_guard_allows_exactly_the_changes_that_break_no_rule() {
         let scores = || (0..=100).filter(|score| [0, 79, 80, 100].contains(score));
         let statuses = || Status::ALL.into_iter();
         for status in statuses() {

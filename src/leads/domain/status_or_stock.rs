@@ -1,26 +1,26 @@
-//! What lists of leads are asked for under one name.
+//! The `status` parameter of lead lists, which also accepts a stock.
 
 use std::str::FromStr;
 
 use super::{Status, Stock};
 use crate::base::values::{Invalid, text_value};
 
-/// A lead's place in the pipeline, or whether it is free to be sold: no two of them share a name.
+/// A status or a stock. No status and stock have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusOrStock {
-    /// The place in the pipeline.
+    /// A place in the pipeline.
     Status(Status),
-    /// Whether it is free.
+    /// Whether a lead can be sold.
     Stock(Stock),
 }
 
 impl StatusOrStock {
-    /// All, those of the pipeline first.
+    /// Returns all statuses, then all stocks.
     pub fn all() -> impl Iterator<Item = Self> {
         Status::ALL.into_iter().map(Self::Status).chain(Stock::ALL.into_iter().map(Self::Stock))
     }
 
-    /// The name, for example `QUALIFIED` or `UNASSIGNED`.
+    /// Returns the name, for example `QUALIFIED` or `UNASSIGNED`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Status(status) => status.as_str(),

@@ -1,23 +1,24 @@
-//! Leads in a large order: what such a lead is, its order says.
+//! Leads in a large order. The order determines how readers see such a lead.
 //!
-//! A transaction holds 100 actions, and an order may have thousands of leads. So the leads of a large order are written
-//! in several transactions, each lead with a hold, and the order itself in one: until it is open, its leads are what they
-//! were; once it is fulfilled or deleted, they are what that makes of them, whether or not it was written yet.
-//! [`StoredLead::settled`] is the one place that says so, and gives every reader the same lead.
+//! A transaction has at most 100 actions, but an order may have thousands of leads. The leads of a large order are
+//! therefore written in several transactions, each lead with a [`Reservation`], and the order itself in one. Until the
+//! order is open, readers see its leads as they were before. Once the order is fulfilled or deleted, readers see its
+//! leads as sold or free, even before this is written to each lead. Only [`StoredLead::settled`] implements this, so
+//! all readers see the same lead.
 
 use super::{Action, HistoryEntry, Lead, Stock};
 use crate::reservations::{OrderEnd, Reservation, ReservationState};
 
-/// A lead as the table has it.
+/// A lead as stored in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLead {
-    /// Its fields.
+    /// The stored fields.
     pub lead: Lead,
-    /// The mark of a large order.
+    /// The reservation by a large order, if there is one.
     pub reservation: Option<Reservation>,
 }
 
-/// The stock of a lead after its order ended.
+/// Returns the stock of a lead after its order ended.
 fn stock_after(end: OrderEnd) -> Stock {
     match end {
         OrderEnd::Fulfilled => Stock::Fulfilled,
@@ -26,7 +27,7 @@ fn stock_after(end: OrderEnd) -> Stock {
 }
 
 impl StoredLead {
-    /// The lead as every reader is to see it.
+    /// Returns the lead as all readers see it.
     pub fn settled(self, state: &ReservationState) -> Lead {
         let Some(reservation) = self.reservation else { return self.lead };
         match state {
@@ -46,8 +47,8 @@ impl StoredLead {
         }
     }
 
-    /// The history entry that settling adds to what is written, if it adds one.
-    pub fn entry_to_come(&self, state: &ReservationState) -> Option<HistoryEntry> {
+    /// Returns the history entry that is not written yet because the order ended before its leads were updated.
+    pub fn pending_entry(&self, state: &ReservationState) -> Option<HistoryEntry> {
         let ReservationState::Ended { end, .. } = state else { return None };
         self.reservation.as_ref()?;
         let after = self.clone().settled(state);
@@ -79,7 +80,7 @@ mod tests {
         new.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("creator")).unwrap()
     }
 
-    fn held(free: &Lead) -> StoredLead {
+    fn reserved(free: &Lead) -> StoredLead {
         let now = Timestamp::from_second(60).unwrap();
         let order = OrderId::new(now, &[2; 10]);
         let lead = free.moved(Stock::Assigned, Some(order), now, Actor::new("agent"));
@@ -89,30 +90,30 @@ mod tests {
     }
 
     #[test]
-    fn until_its_order_is_there_a_held_lead_is_what_it_was() {
-        assert_eq!(held(&free()).settled(&ReservationState::Pending), free());
+    fn a_reserved_lead_is_unchanged_until_its_order_is_open() {
+        assert_eq!(reserved(&free()).settled(&ReservationState::Pending), free());
     }
 
     #[test]
-    fn in_an_open_order_a_held_lead_is_what_is_written() {
-        let stored = held(&free());
+    fn a_reserved_lead_in_an_open_order_is_the_stored_lead() {
+        let stored = reserved(&free());
         assert_eq!(stored.clone().settled(&ReservationState::Open), stored.lead);
     }
 
     #[test]
-    fn once_its_order_is_over_a_held_lead_is_what_that_makes_of_it() {
-        let (stored, at) = (held(&free()), Timestamp::from_second(90).unwrap());
+    fn the_end_of_an_order_changes_its_reserved_leads() {
+        let (stored, at) = (reserved(&free()), Timestamp::from_second(90).unwrap());
         let ends =
             [(OrderEnd::Fulfilled, Stock::Fulfilled, true), (OrderEnd::Deleted, Stock::Unassigned, false)];
         for (end, stock, keeps_order) in ends {
-            let standing = ReservationState::Ended { end, at, by: Actor::new("other") };
-            let lead = stored.clone().settled(&standing);
+            let state = ReservationState::Ended { end, at, by: Actor::new("other") };
+            let lead = stored.clone().settled(&state);
             assert_eq!((lead.stock, lead.version), (stock, stored.lead.version.next()));
             assert_eq!(lead.order_id.is_some(), keeps_order);
-            let entry = stored.entry_to_come(&standing).unwrap();
+            let entry = stored.pending_entry(&state).unwrap();
             assert_eq!((entry.version, entry.order), (lead.version, stored.lead.order_id));
         }
         let free = StoredLead { lead: free(), reservation: None };
-        assert_eq!(free.entry_to_come(&ReservationState::Pending), None);
+        assert_eq!(free.pending_entry(&ReservationState::Pending), None);
     }
 }

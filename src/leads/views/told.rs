@@ -1,4 +1,4 @@
-//! What happened to a lead, as its timeline and a conflict tell it.
+//! How the timeline and conflicts show the changes of a lead.
 
 use askama::Template;
 
@@ -11,45 +11,45 @@ use crate::leads::forms::{Edit, text_of};
 use crate::leads::merge::{MergeOutcome, MergedField};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// A field's change as pages tell it.
+/// A field's change, as pages show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeView {
     /// The field.
     pub label: &'static str,
-    /// Its value before, or the empty text.
+    /// The value before, or empty text.
     pub old: String,
-    /// Its value after, or the empty text.
+    /// The value after, or empty text.
     pub new: String,
 }
 
 impl ChangeView {
     fn of(change: &FieldChange) -> Self {
-        let words = |value| label(change.field, &text_of(value));
-        Self { label: change.field.label(), old: words(&change.old), new: words(&change.new) }
+        let text = |value| label(change.field, &text_of(value));
+        Self { label: change.field.label(), old: text(&change.old), new: text(&change.new) }
     }
 }
 
-/// What happened to a lead at one version.
+/// A history entry, as pages show it.
 #[derive(Debug, Clone)]
 pub struct EntryView {
     /// The version.
     pub version: u64,
-    /// What happened, as the beginning of a sentence: `Changed`.
+    /// The action, as the first word of a sentence: `Changed`.
     pub what: &'static str,
-    /// Who did it.
+    /// The actor.
     pub who: Actor,
-    /// When.
+    /// The time.
     pub when: DisplayTime,
     /// Every field that changed.
     pub fields: Vec<ChangeView>,
-    /// Why, where a reason was given.
+    /// The reason, if one was given.
     pub reason: Option<String>,
-    /// The order that it was about.
+    /// The related order.
     pub order: Option<OrderId>,
 }
 
 impl EntryView {
-    /// An entry of the history.
+    /// Creates the view of a history entry.
     pub fn of(entry: HistoryEntry) -> Self {
         Self {
             version: entry.version.get(),
@@ -74,73 +74,73 @@ impl EntryView {
     }
 }
 
-/// A value as a form sends it, and as people read it.
+/// A value in two representations: for forms and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// As a form sends it.
+    /// The value that forms send.
     pub value: String,
-    /// As people read it.
+    /// The text that people see.
     pub label: String,
 }
 
-/// A field of a lead that two people edited.
+/// One field of a lead that two people edited.
 #[derive(Debug, Clone)]
 pub struct ConflictField {
-    /// The name in the form.
+    /// The field's name in the form.
     pub name: &'static str,
-    /// The name for people.
+    /// The field's name for people.
     pub label: &'static str,
-    /// As it stands now.
+    /// The value that is stored now.
     pub now: Shown,
-    /// As the person wants it.
+    /// The person's own value.
     pub yours: Shown,
-    /// What became of it.
-    pub fate: MergeOutcome,
+    /// The result of the merge.
+    pub outcome: MergeOutcome,
 }
 
 impl ConflictField {
     fn of(merged: MergedField) -> Self {
         let shown = |value: String| {
-            let words = label(merged.field, &value);
-            Shown { label: if words.is_empty() { "none".to_owned() } else { words }, value }
+            let text = label(merged.field, &value);
+            Shown { label: if text.is_empty() { "none".to_owned() } else { text }, value }
         };
         Self {
             name: merged.field.as_str(),
             label: merged.field.label(),
             now: shown(merged.now),
             yours: shown(merged.yours),
-            fate: merged.fate,
+            outcome: merged.outcome,
         }
     }
 
-    /// Whether somebody else changed it.
+    /// Returns whether another person changed the field.
     pub fn is_theirs(&self) -> bool {
-        matches!(self.fate, MergeOutcome::Theirs | MergeOutcome::Agreed | MergeOutcome::Overlap)
+        matches!(self.outcome, MergeOutcome::Theirs | MergeOutcome::Agreed | MergeOutcome::Overlap)
     }
 
-    /// Whether the person has to choose.
+    /// Returns whether the person must choose a value.
     pub fn is_overlap(&self) -> bool {
-        self.fate == MergeOutcome::Overlap
+        self.outcome == MergeOutcome::Overlap
     }
 
-    /// Whether the person's value goes on top.
+    /// Returns whether the merge keeps the person's own value.
     pub fn is_kept(&self) -> bool {
-        self.fate == MergeOutcome::Kept
+        self.outcome == MergeOutcome::Kept
     }
 
-    /// Whether both want the same.
+    /// Returns whether both people set the same value.
     pub fn is_agreed(&self) -> bool {
-        self.fate == MergeOutcome::Agreed
+        self.outcome == MergeOutcome::Agreed
     }
 
-    /// The value that goes into the merged lead where there is nothing to choose.
+    /// Returns the value in the merged lead if there is nothing to choose.
     pub fn merged(&self) -> &Shown {
         if self.is_kept() { &self.yours } else { &self.now }
     }
 
-    /// How the row looks.
+    /// Returns the row's CSS class.
     pub fn kind(&self) -> &'static str {
-        match self.fate {
+        match self.outcome {
             MergeOutcome::Untouched => "same",
             MergeOutcome::Kept => "kept",
             MergeOutcome::Theirs | MergeOutcome::Agreed => "theirs",
@@ -149,29 +149,29 @@ impl ConflictField {
     }
 }
 
-/// What the loser of a race is shown.
+/// A conflict: the current lead next to the person's own values.
 #[derive(Debug, Clone)]
 pub struct ConflictView {
     /// The lead's id.
     pub id: LeadId,
-    /// The lead's name as it stands now.
+    /// The lead's current name.
     pub name: String,
-    /// The version as it is now.
+    /// The current version.
     pub version: u64,
-    /// Whether it is shown in the lead's row.
+    /// Whether the conflict replaces the lead's row in the list.
     pub in_row: bool,
     /// Whether the lead was deleted.
     pub gone: bool,
-    /// What happened meanwhile.
+    /// The changes since the version that the person saw.
     pub changes: Vec<EntryView>,
-    /// Both people's values, field by field.
+    /// The values of both people, field by field.
     pub fields: Vec<ConflictField>,
-    /// What is still missing.
+    /// The error message, if a choice is missing.
     pub error: Option<String>,
 }
 
 impl ConflictView {
-    /// A lead that somebody else changed meanwhile.
+    /// Creates the view of a lead that another person changed.
     pub fn of(conflict: Conflict, merged: Vec<MergedField>, in_row: bool) -> Self {
         Self {
             id: conflict.fresh.id,
@@ -185,7 +185,7 @@ impl ConflictView {
         }
     }
 
-    /// A lead that somebody deleted meanwhile; `last` is the end of its history.
+    /// Creates the view of a lead that another person deleted. `last` is the last entry of its history.
     pub fn gone(
         id: LeadId,
         edit: &Edit,
@@ -206,12 +206,12 @@ impl ConflictView {
         }
     }
 
-    /// The same, with what is still missing.
+    /// Adds an error message.
     pub fn with_error(self, error: &str) -> Self {
         Self { error: Some(error.to_owned()), ..self }
     }
 
-    /// Whether the person has to choose something.
+    /// Returns whether the person must choose a value for at least one field.
     pub fn overlaps(&self) -> bool {
         self.fields.iter().any(ConflictField::is_overlap)
     }
@@ -221,7 +221,7 @@ impl ConflictView {
 #[derive(Template)]
 #[template(path = "leads/_row_conflict.html")]
 pub struct ConflictRow {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The conflict.
     pub conflict: ConflictView,
@@ -231,7 +231,7 @@ pub struct ConflictRow {
 #[derive(Template)]
 #[template(path = "leads/conflict.html", blocks = ["panel"])]
 pub struct ConflictPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The conflict.
     pub conflict: ConflictView,

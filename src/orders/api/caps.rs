@@ -1,4 +1,4 @@
-//! Caps and statistics for programs. Setting a cap is an agent's work, as giving leads out is.
+//! The JSON API of caps and statistics. Agents may set caps, because they may also create orders.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use crate::base::values::{Invalid, UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
 use crate::stats::{StateCount, Stats};
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::JsonRequest;
@@ -21,7 +21,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::answer;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/api/leads/caps", Access::Agent, caps)
@@ -29,13 +28,13 @@ pub fn routes() -> Routes<Orders> {
         .get("/api/leads/stats", Access::Agent, statistics)
 }
 
-/// All caps, with what is in stock.
+/// All caps, with the number of leads in stock.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CapsAnswer {
     default: DefaultCap,
     states: Vec<CapAnswer>,
-    /// The time that `inStock` stands for; caps and what is out are exact.
+    /// The time for which `inStock` was counted. Caps and leads in orders are exact.
     as_of: Option<Timestamp>,
 }
 
@@ -48,7 +47,7 @@ struct CapAnswer {
 }
 
 async fn caps(State(orders): State<Orders>) -> Result<Json<CapsAnswer>, Problem> {
-    let (caps, stats) = both(&orders).await?;
+    let (caps, stats) = caps_and_stats(&orders).await?;
     let in_stock = |state: UsState| {
         stats
             .by_state
@@ -61,13 +60,13 @@ async fn caps(State(orders): State<Orders>) -> Result<Json<CapsAnswer>, Problem>
     Ok(Json(CapsAnswer { default: caps.default, states, as_of: stats.as_of }))
 }
 
-async fn both(orders: &Orders) -> Result<(crate::orders::domain::Caps, Stats), Problem> {
+async fn caps_and_stats(orders: &Orders) -> Result<(crate::orders::domain::Caps, Stats), Problem> {
     let caps = async { Ok::<_, Problem>(orders.caps().await?) };
     let stats = async { Ok::<_, Problem>(orders.statistics.read().await?) };
     try_join(caps, stats).await
 }
 
-/// The cap of one state (null: it follows the default again), or the default.
+/// The body of a change: the cap of one state (null makes it follow the default), or the default.
 #[derive(Debug)]
 struct SetBody {
     state: Option<UsState>,
@@ -87,7 +86,7 @@ impl FromFields for SetBody {
     }
 }
 
-/// Which cap is set.
+/// The cap to set.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Of(UsState, Option<Cap>),
@@ -100,10 +99,10 @@ impl SetBody {
         match (self.state, self.cap, self.default) {
             (Some(state), Some(cap), None) => Ok(Wanted::Of(state, cap)),
             (None, None, Some(default)) => Ok(Wanted::Default(default)),
-            (Some(_), None, None) => wrong("cap", "Say the state's cap; null makes it follow the default."),
-            (None, Some(_), None) => wrong("state", "Say of which state this is the cap."),
-            (None, None, None) => wrong("state", "Say a state and its cap, or the default."),
-            _ => wrong("default", "Set the default or a state's cap, one at a time."),
+            (Some(_), None, None) => wrong("cap", "Give the state's cap; null makes it follow the default."),
+            (None, Some(_), None) => wrong("state", "Name the state of this cap."),
+            (None, None, None) => wrong("state", "Give a state and its cap, or the default."),
+            _ => wrong("default", "Set either the default or a state's cap, not both."),
         }
     }
 }
@@ -131,7 +130,7 @@ async fn set(
     })
 }
 
-/// What the stream counted, and what is out against its cap, which is exact.
+/// The statistics counted from the stream, and the exact number of leads in open orders per state.
 #[derive(Debug, Serialize)]
 struct StatsAnswer {
     #[serde(flatten)]
@@ -147,7 +146,7 @@ struct OutAnswer {
 }
 
 async fn statistics(State(orders): State<Orders>) -> Result<Json<StatsAnswer>, Problem> {
-    let (caps, stats) = both(&orders).await?;
+    let (caps, stats) = caps_and_stats(&orders).await?;
     let out = caps.states.into_iter().map(|StateCap { state, out, cap, .. }| OutAnswer { state, out, cap });
     Ok(Json(StatsAnswer { stats, out: out.collect() }))
 }
@@ -158,7 +157,7 @@ mod tests {
     use crate::base::fields;
 
     #[test]
-    fn one_cap_is_set_at_a_time_and_null_follows_the_default() {
+    fn a_request_sets_one_cap_and_null_follows_the_default() {
         let wanted = |json: serde_json::Value| {
             fields::read::<SetBody>(serde_json::from_value(json).unwrap()).unwrap().wanted()
         };

@@ -1,11 +1,11 @@
-//! The export for programs: CSV in parts.
+//! The CSV export in parts, for programs.
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::orders::Orders;
-use crate::orders::export::Shard;
+use crate::orders::export::CsvPart;
 use crate::orders::period::Period;
 use crate::web::access::Access;
 use crate::web::extract::Query;
@@ -14,7 +14,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::csv_part;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default().get("/api/orders/export/csv", Access::Agent, export)
 }
@@ -34,12 +33,12 @@ async fn export(
 ) -> Result<Response, Problem> {
     let period = Period::read(from, to)?;
     let cursor = cursor.filter(|text| !text.is_empty());
-    let Shard { csv, next, .. } = orders.export_part(&period, cursor.as_deref()).await?;
+    let CsvPart { csv, next, .. } = orders.export_part(&period, cursor.as_deref()).await?;
     let next = next.map(|cursor| (context.url(&address(&period, Some(&cursor))), cursor));
     Ok(csv_part("orders.csv", csv, next))
 }
 
-/// The address of a part.
+/// Returns the URL of a part.
 pub fn address(period: &Period, cursor: Option<&str>) -> String {
     let days = [("from", period.from), ("to", period.to)];
     let days = days.into_iter().filter_map(|(name, day)| Some((name, day?.to_string())));

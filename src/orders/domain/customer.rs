@@ -1,4 +1,4 @@
-//! The name of a customer. It goes to people in files that a spreadsheet opens, so it is no formula.
+//! The name of a customer. Spreadsheets open files with this name, so it must not be a formula.
 
 use std::str::FromStr;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::values::{Invalid, Name, begins_formula, text_value};
 
-/// A customer's name: a [`Name`] that no spreadsheet takes as a formula.
+/// A customer's name: a [`Name`] that no spreadsheet treats as a formula.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CustomerName(Name);
 
 impl CustomerName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -25,7 +25,7 @@ impl FromStr for CustomerName {
         let name: Name = text.parse()?;
         if begins_formula(name.as_str()) {
             return Err(Invalid::new(
-                "A customer's name does not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+                "A customer's name must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
             ));
         }
         Ok(Self(name))
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_a_spreadsheet_would_run_is_refused_in_words() {
+    fn a_name_that_is_a_formula_is_rejected() {
         for text in ["=HYPERLINK(\"x\")", "+1", " -2+3", "@SUM(A1)", "", "a\nb"] {
             let refused = text.parse::<CustomerName>().expect_err(text);
             assert!(refused.to_string().ends_with('.'), "{refused}");

@@ -1,4 +1,4 @@
-//! What readers get of an order: with its leads, its preview, its history, and the caps.
+//! The results of reading orders: an order with its leads, a preview, the history and the caps.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,65 +8,66 @@ use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::domain::{Lead, LeadId, Reason};
 
-/// An order with its leads, as JSON shows it: the order's fields, and `leads`.
+/// An order with its leads, in JSON: the fields of the order, and `leads`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderDetail {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
-    /// Its leads, state by state, oldest first; of a large order the first [`OrderDetail::MOST_LEADS`].
+    /// Its leads, state by state, oldest first. A large order has only the first [`OrderDetail::MOST_LEADS`]
+    /// here.
     pub leads: Vec<Lead>,
-    /// Where its further leads begin, for [`leads`].
+    /// The cursor of the remaining leads, for [`Orders::leads_of`](crate::orders::Orders::leads_of).
     pub leads_next: Option<String>,
 }
 
 impl OrderDetail {
-    /// The most leads that come with an order.
+    /// The most leads that are returned with an order.
     pub const MOST_LEADS: usize = 100;
 }
 
-/// What an order would be given, as JSON shows it.
+/// The leads that an order would get, in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// What each state gives, and why that many.
+    /// How many leads each state gives, and why.
     pub given: Vec<Given>,
-    /// How many leads it would be given.
+    /// The number of leads that the order would get.
     pub lead_count: usize,
-    /// The first [`OrderDetail::MOST_LEADS`] of them.
+    /// The first [`OrderDetail::MOST_LEADS`] of these leads.
     pub leads: Vec<Lead>,
-    /// What confirms exactly these leads, all of them.
+    /// The fingerprint that confirms exactly these leads.
     pub fingerprint: Fingerprint,
 }
 
-/// What happened to an order.
+/// A kind of change of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderAction {
-    /// Created, with its leads.
+    /// The order was created with its leads.
     Created,
-    /// Fulfilled, with all its leads.
+    /// The order was fulfilled with all its leads.
     Fulfilled,
-    /// Deleted; its leads went back to stock.
+    /// The order was deleted, and its leads went back to stock.
     Deleted,
-    /// A lead was released, and another one took its place if there was one.
+    /// A lead was released, and another one took its place if possible.
     Released,
 }
 
-/// One accepted change of an order.
+/// One accepted change of an order: an entry of its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderEntry {
-    /// The version that the change made.
+    /// The version that the change created.
     pub version: Version,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// Who.
+    /// Who made it.
     pub by: Actor,
-    /// What.
+    /// The kind of change.
     pub action: OrderAction,
-    /// Why, where the change asks for a reason.
+    /// The reason, if the change needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// The lead that was released.
@@ -77,13 +78,13 @@ pub struct OrderEntry {
     pub replacement: Option<LeadId>,
 }
 
-/// What a release came to.
+/// The result of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Released {
-    /// The order as it is now.
+    /// The order after the release.
     pub order: Order,
-    /// The lead that was released, as it is now.
+    /// The lead that was released, after the release.
     pub released: Lead,
     /// The lead that took its place, if the cap and the stock allowed one.
     pub replacement: Option<Lead>,
@@ -92,9 +93,9 @@ pub struct Released {
 /// All caps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caps {
-    /// Of every state that has none of its own.
+    /// The cap of every state without its own cap.
     pub default: DefaultCap,
-    /// Of each state, in the order of the codes.
+    /// The cap of each state, sorted by code.
     pub states: Vec<StateCap>,
 }
 
@@ -103,6 +104,6 @@ pub struct Caps {
 pub struct OrderLeads {
     /// The leads.
     pub leads: Vec<Lead>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What an order would be given, state by state, and why that many.
+//! Plans: how many leads each state gives to an order, and why.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -10,87 +10,87 @@ use super::{Cap, Quantity};
 use crate::base::values::{Invalid, UsState, text_value};
 use crate::leads::domain::{Lead, LeadId};
 
-/// What a state gives to an order, and why that many.
+/// How many leads a state gives to an order, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Given {
     /// The state.
     pub state: UsState,
-    /// How many were asked for; as many as the cap leaves, if none.
+    /// How many leads were requested. If absent, as many as the cap leaves.
     pub asked: Option<Quantity>,
-    /// How many were free to be sold, as the order read them.
+    /// How many free leads the order read.
     pub in_stock: u64,
-    /// Whether there were more: the order read as many as it needed, and some more.
+    /// Whether the state had more free leads than the order read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_in_stock: bool,
-    /// The most that may be out.
+    /// The most leads that may be in open orders.
     pub cap: Cap,
-    /// How many were out already, in other open orders.
+    /// How many leads were already in other open orders.
     pub already_out: u32,
-    /// How many it gives.
+    /// How many leads the state gives.
     pub given: u32,
 }
 
 impl Given {
-    /// How many were free: `12`, or `35+` where there were more.
+    /// Formats how many leads were free: `12`, or `35+` if there were more.
     pub fn in_stock_words(&self) -> String {
         format!("{}{}", self.in_stock, if self.more_in_stock { "+" } else { "" })
     }
 }
 
-/// A state's queue as it was read: its cap, and its oldest free leads.
+/// The stock of a state, as read: its cap and its oldest free leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateStock {
     /// The state.
     pub state: UsState,
-    /// The most that may be out.
+    /// The most leads that may be in open orders.
     pub cap: Cap,
-    /// How many are out in open orders.
+    /// How many leads are in open orders.
     pub out: u32,
-    /// How many more may go out; negative where the cap was lowered under what is out. What other requests have
-    /// reserved a moment ago counts as out here.
+    /// How many more leads may go out. Negative if the cap was lowered below the number of leads that are
+    /// out. Leads that other requests have just reserved count as out here.
     pub remaining: i64,
-    /// Whether the cap is stored; one that nobody has set and nothing has used is not.
+    /// Whether the cap is stored. It is not stored until it is set or used.
     pub stored: bool,
-    /// The oldest free leads, oldest first, at least as many as the order may be given if there are.
+    /// The oldest free leads, oldest first: at least as many as the order may get, if there are that many.
     pub oldest: Vec<Lead>,
-    /// Whether `oldest` are all there are.
-    pub whole: bool,
+    /// Whether `oldest` contains all free leads.
+    pub complete: bool,
 }
 
 impl StateStock {
-    /// The most that an order which asks for `quantity` may be given here.
+    /// Returns the most leads that this state may give to an order that requests `quantity`.
     pub fn most(&self, quantity: Option<Quantity>) -> u32 {
         let remaining = u32::try_from(self.remaining.max(0)).unwrap_or(u32::MAX);
         quantity.map_or(remaining, |quantity| remaining.min(quantity.get()))
     }
 }
 
-/// Which leads an order takes, state by state in the order in which they were asked for.
+/// The leads that an order takes, state by state in the order in which the states were requested.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// Why it is that many.
+    /// How many leads each state gives, and why.
     pub given: Vec<Given>,
     /// The leads, state by state, oldest first.
     pub leads: Vec<Lead>,
 }
 
 impl Plan {
-    /// What these stocks give to an order that asks for `quantity` of each state.
+    /// Plans an order that requests `quantity` leads of each state.
     pub fn of(stocks: &[StateStock], quantity: Option<Quantity>) -> Self {
         let mut plan = Self::default();
-        let mut seen: HashSet<LeadId> = HashSet::new();
+        let mut planned: HashSet<LeadId> = HashSet::new();
         for stock in stocks {
             let most = usize::try_from(stock.most(quantity)).unwrap_or(usize::MAX);
-            // A lead that moved to another state between two reads was seen in both.
-            let unseen = stock.oldest.iter().filter(|lead| !seen.contains(&lead.id));
-            let taken: Vec<Lead> = unseen.take(most).cloned().collect();
-            seen.extend(taken.iter().map(|lead| lead.id));
+            // A lead that moves to another state between two reads appears in both.
+            let unplanned = stock.oldest.iter().filter(|lead| !planned.contains(&lead.id));
+            let taken: Vec<Lead> = unplanned.take(most).cloned().collect();
+            planned.extend(taken.iter().map(|lead| lead.id));
             plan.given.push(Given {
                 state: stock.state,
                 asked: quantity,
                 in_stock: stock.oldest.len() as u64,
-                more_in_stock: !stock.whole,
+                more_in_stock: !stock.complete,
                 cap: stock.cap,
                 already_out: stock.out,
                 given: u32::try_from(taken.len()).unwrap_or(u32::MAX),
@@ -100,12 +100,12 @@ impl Plan {
         plan
     }
 
-    /// Whether it gives nothing in any state.
+    /// Returns whether no state gives a lead.
     pub fn is_empty(&self) -> bool {
         self.leads.is_empty()
     }
 
-    /// What names exactly these leads, for confirming them.
+    /// Returns the fingerprint of these leads, for confirming them.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         for lead in &self.leads {
@@ -115,13 +115,13 @@ impl Plan {
     }
 }
 
-/// What names exactly the leads of a preview: 32 hexadecimal digits.
+/// The fingerprint of the leads of a preview: 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The digits.
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -133,7 +133,7 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let is_one = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let invalid =
-            || Invalid::new("This is not the fingerprint of a preview; send it as the preview gave it.");
+            || Invalid::new("This is not the fingerprint of a preview. Send the fingerprint unchanged.");
         is_one.then(|| Self(text.to_owned())).ok_or_else(invalid)
     }
 }
@@ -157,11 +157,11 @@ mod tests {
 
     fn stock(state: &str, remaining: i64, oldest: Vec<Lead>) -> StateStock {
         let (cap, state) = (Cap::DEFAULT, state.parse().unwrap());
-        StateStock { state, cap, out: 0, remaining, stored: true, oldest, whole: true }
+        StateStock { state, cap, out: 0, remaining, stored: true, oldest, complete: true }
     }
 
     #[test]
-    fn a_state_gives_the_least_of_what_is_asked_what_its_cap_leaves_and_what_is_there() {
+    fn a_state_gives_no_more_than_requested_left_by_the_cap_or_in_stock() {
         for (asked, remaining, there, given) in
             [(Some(2), 10, 3, 2), (None, 2, 3, 2), (Some(5), 10, 3, 3), (None, -4, 3, 0), (Some(1), 0, 3, 0)]
         {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_names_these_leads_in_this_order() {
+    fn a_fingerprint_depends_on_the_leads_and_their_order() {
         let of = |numbers: &[u8]| {
             let leads = numbers.iter().map(|number| lead(*number, "NY")).collect();
             Plan::of(&[stock("NY", 9, leads)], None).fingerprint()

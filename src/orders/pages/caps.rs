@@ -1,4 +1,4 @@
-//! The caps of all states, each set in its own row.
+//! The page of all caps. Each row sets the cap of one state.
 
 use axum::extract::State;
 use futures_util::future::try_join;
@@ -19,7 +19,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/orders/caps", Access::Agent, show)
@@ -77,7 +76,7 @@ async fn set(
     let version = form.version()?;
     let typed = form.get("cap").unwrap_or_default().trim().to_owned();
     let cap = match typed.as_str() {
-        // Nothing typed follows the default.
+        // An empty field makes the state follow the default.
         "" => Ok(None),
         text => text.parse::<Cap>().map(Some),
     };
@@ -114,7 +113,7 @@ async fn stored(orders: &Orders, state: UsState) -> Result<StateCap, Problem> {
     cap.ok_or_else(|| crate::web::error::WebError::NotFound.into())
 }
 
-/// The row again, or the page with it, with what was typed and why it was not set.
+/// Shows the row again, or the page with it, with the typed text and the error.
 async fn refused(
     orders: &Orders,
     context: PageContext,

@@ -1,4 +1,4 @@
-//! The form of a new order. What its preview shows is what sending it takes, or nothing is taken.
+//! The form of a new order. Sending it takes exactly the leads of the preview, or nothing.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -11,10 +11,10 @@ use crate::orders::Orders;
 use crate::orders::domain::OrderDetail;
 use crate::orders::domain::{CustomerName, NewOrder};
 use crate::orders::error::OrderError;
-use crate::orders::forms::{Asked, OrderMessages, OrderTexts, Pairs, confirmed};
+use crate::orders::forms::{OrderMessages, OrderTexts, Pairs, PreviewInput, confirmed};
 use crate::orders::views::{NewOrderPage, OrderForm, PreviewView};
-use crate::store::ledger;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::FormData;
@@ -24,7 +24,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/orders/new", Access::Agent, new)
@@ -32,19 +31,21 @@ pub fn routes() -> Routes<Orders> {
         .post("/orders", Access::Agent, create)
 }
 
-const CHOOSE: &str = "Choose at least one state to see what it would give.";
+const CHOOSE_STATES: &str = "Choose at least one state to see what it would give.";
 
 async fn new(State(orders): State<Orders>, context: PageContext) -> Answer {
-    let sheet = FormState { context, key: fresh_key(&orders), typed: OrderTexts::default() };
-    sheet.show(&orders, StatusCode::OK, OrderMessages::default(), PreviewView::hint(CHOOSE), None).await
+    let state = FormState { context, key: fresh_key(&orders), typed: OrderTexts::default() };
+    state
+        .show(&orders, StatusCode::OK, OrderMessages::default(), PreviewView::hint(CHOOSE_STATES), None)
+        .await
 }
 
-/// What makes sending the form twice one order.
+/// Returns a key that makes sending the form twice create one order.
 fn fresh_key(orders: &Orders) -> String {
     orders.rng.uuid().to_string()
 }
 
-/// The form as it was typed, to be shown again.
+/// The form with the typed text, to be shown again.
 struct FormState {
     context: PageContext,
     key: String,
@@ -66,7 +67,7 @@ impl FormState {
     }
 }
 
-/// What the fields would give, as far as they are filled in. Writes nothing.
+/// Shows which leads the order would get, as far as the fields are filled in. Writes nothing.
 async fn preview(
     State(orders): State<Orders>,
     context: PageContext,
@@ -75,28 +76,33 @@ async fn preview(
 ) -> Answer {
     let typed = OrderTexts::of(&form);
     let mut wrong = OrderMessages::default();
-    let preview = match typed.asked(&mut wrong) {
-        Some(asked) => look(&orders, &typed, asked).await?,
-        None if typed.states.is_empty() => PreviewView::hint(CHOOSE),
+    let preview = match typed.states_and_quantity(&mut wrong) {
+        Some(asked) => preview_of(&orders, &typed, asked).await?,
+        None if typed.states.is_empty() => PreviewView::hint(CHOOSE_STATES),
         None => PreviewView::hint(wrong.states.clone().or(wrong.quantity.clone()).unwrap_or_default()),
     };
     let key = form.get("key").map_or_else(|| fresh_key(&orders), str::to_owned);
     if fragment {
-        // The fields stay as they are on the page; only the preview beside them is new.
+        // The fields on the page stay as they are; only the preview changes.
         let form = OrderForm::new(key, &typed, OrderMessages::default(), None);
         return html(StatusCode::OK, &NewOrderPage { context, form, preview }.as_preview());
     }
-    // Who has not got to a field yet is not told that it is wrong.
+    // The states are not an error until the person has chosen some.
     let wrong = if typed.states.is_empty() { OrderMessages { states: None, ..wrong } } else { wrong };
     FormState { context, key, typed }.show(&orders, StatusCode::OK, wrong, preview, None).await
 }
 
-async fn look(orders: &Orders, typed: &OrderTexts, asked: Asked) -> Result<PreviewView, Problem> {
+async fn preview_of(
+    orders: &Orders,
+    typed: &OrderTexts,
+    asked: PreviewInput,
+) -> Result<PreviewView, Problem> {
     let (requested_states, quantity_per_state) = asked;
-    // Who the customer is changes nothing of what there is to give, and may not be typed yet.
-    let customer_name: CustomerName = typed.name.parse().or_else(|_| "Customer".parse()).map_err(unnamed)?;
+    // The customer does not affect the preview and may not be typed yet, so placeholders are used.
+    let customer_name: CustomerName =
+        typed.name.parse().or_else(|_| "Customer".parse()).map_err(placeholder_failed)?;
     let customer_email: Email =
-        typed.email.parse().or_else(|_| "customer@example.com".parse()).map_err(unnamed)?;
+        typed.email.parse().or_else(|_| "customer@example.com".parse()).map_err(placeholder_failed)?;
     let new = NewOrder { customer_name, customer_email, requested_states, quantity_per_state };
     match orders.preview(&new).await {
         Ok(preview) => Ok(PreviewView::of(&preview, typed)),
@@ -105,8 +111,8 @@ async fn look(orders: &Orders, typed: &OrderTexts, asked: Asked) -> Result<Previ
     }
 }
 
-fn unnamed(invalid: crate::base::values::Invalid) -> WebError {
-    WebError::Internal(format!("a customer to look for could not be named: {invalid}"))
+fn placeholder_failed(invalid: crate::base::values::Invalid) -> WebError {
+    WebError::Internal(format!("the placeholder customer of a preview is invalid: {invalid}"))
 }
 
 async fn create(
@@ -118,64 +124,65 @@ async fn create(
 ) -> Answer {
     let typed = OrderTexts::of(&form);
     let key = form.get("key").map_or_else(|| fresh_key(&orders), str::to_owned);
-    let sheet = FormState { context: context.clone(), key, typed };
-    let new = match sheet.typed.order() {
+    let state = FormState { context: context.clone(), key, typed };
+    let new = match state.typed.order() {
         Ok(new) => new,
-        Err(wrong) => return refused(&orders, sheet, *wrong).await,
+        Err(wrong) => return refused(&orders, state, *wrong).await,
     };
     let confirm = confirmed(&form)?;
     let recorded = |detail: &OrderDetail| {
         let path = format!("/orders/{}", detail.order.id);
         answer(StatusCode::CREATED, &detail.order.id, detail.order.version.get(), Some(path))
     };
-    let idempotency = sheet.typed.once(&form, &who, orders.clock.now())?;
+    let idempotency = state.typed.idempotent_request(&form, &who, orders.clock.now())?;
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
     match orders.create(&new, confirm.as_ref(), &who.actor().into(), idempotency.as_ref()).await {
         Ok(Done::Now(detail)) => Ok(created(&context, &recorded(&detail), fragment)),
         Ok(Done::Replayed(answer)) => Ok(created(&context, &answer, fragment)),
         Err(OrderError::PreviewOutdated(preview)) => {
-            let same = form.get("previewed") == Some(sheet.typed.previewed().as_str());
-            let notice = if same { FASTER } else { OTHER_FIELDS };
-            let view = PreviewView::of(&preview, &sheet.typed).outdated(notice);
-            sheet.show(&orders, StatusCode::CONFLICT, OrderMessages::default(), view, None).await
+            let same = form.get("previewed") == Some(state.typed.previewed().as_str());
+            let notice = if same { LEADS_TAKEN } else { FIELDS_CHANGED };
+            let view = PreviewView::of(&preview, &state.typed).outdated(notice);
+            state.show(&orders, StatusCode::CONFLICT, OrderMessages::default(), view, None).await
         }
         Err(OrderError::NothingToGive(given)) => {
             let view = PreviewView::nothing(&given);
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            sheet.show(&orders, status, OrderMessages::default(), view, None).await
+            state.show(&orders, status, OrderMessages::default(), view, None).await
         }
-        Err(OrderError::KeyOfAnotherRequest) => sent_before(&orders, sheet).await,
+        Err(OrderError::KeyOfAnotherRequest) => already_sent(&orders, state).await,
         Err(error) => Err(error.into()),
     }
 }
 
-const FASTER: &str =
+const LEADS_TAKEN: &str =
     "Somebody was faster: some of these leads are no longer free. This is what you would get now.";
-const OTHER_FIELDS: &str =
+const FIELDS_CHANGED: &str =
     "You changed the order after you saw what it takes. This is what you would get now.";
 
-fn created(context: &PageContext, answer: &ledger::Answer, fragment: bool) -> Response {
+fn created(context: &PageContext, answer: &idempotency::Answer, fragment: bool) -> Response {
     let path = answer.location.as_deref().unwrap_or("/orders");
     with_toast_there(see_other(context, path, fragment), Tone::Success, "The order was created.")
 }
 
-/// The form again, with what is wrong beside its fields, and what it would give as far as that can be said.
-async fn refused(orders: &Orders, sheet: FormState, wrong: OrderMessages) -> Answer {
-    let view = as_far_as_typed(orders, &sheet.typed).await?;
-    sheet.show(orders, StatusCode::UNPROCESSABLE_ENTITY, wrong, view, None).await
+/// Shows the form again with its errors, and with a preview if the fields allow one.
+async fn refused(orders: &Orders, state: FormState, wrong: OrderMessages) -> Answer {
+    let view = partial_preview(orders, &state.typed).await?;
+    state.show(orders, StatusCode::UNPROCESSABLE_ENTITY, wrong, view, None).await
 }
 
-/// The form made an order before and says something else by now, as after going back in the browser.
-async fn sent_before(orders: &Orders, sheet: FormState) -> Answer {
-    let words = "This form has made an order already. Send it again to make another one.";
-    let view = as_far_as_typed(orders, &sheet.typed).await?;
-    let sheet = FormState { key: fresh_key(orders), ..sheet };
-    sheet.show(orders, StatusCode::UNPROCESSABLE_ENTITY, OrderMessages::default(), view, Some(words)).await
+/// Shows the form again if it already created an order with other values, for example after going back in the
+/// browser.
+async fn already_sent(orders: &Orders, state: FormState) -> Answer {
+    let words = "This form already created an order. Send it again to create another one.";
+    let view = partial_preview(orders, &state.typed).await?;
+    let state = FormState { key: fresh_key(orders), ..state };
+    state.show(orders, StatusCode::UNPROCESSABLE_ENTITY, OrderMessages::default(), view, Some(words)).await
 }
 
-async fn as_far_as_typed(orders: &Orders, typed: &OrderTexts) -> Result<PreviewView, Problem> {
-    match typed.asked(&mut OrderMessages::default()) {
-        Some(asked) => look(orders, typed, asked).await,
-        None => Ok(PreviewView::hint(CHOOSE)),
+async fn partial_preview(orders: &Orders, typed: &OrderTexts) -> Result<PreviewView, Problem> {
+    match typed.states_and_quantity(&mut OrderMessages::default()) {
+        Some(asked) => preview_of(orders, typed, asked).await,
+        None => Ok(PreviewView::hint(CHOOSE_STATES)),
     }
 }

@@ -1,4 +1,5 @@
-//! The page of the export. With its script it fetches all parts as one file; without, it goes on part by part.
+//! The export page. Its script downloads all parts as one file; without JavaScript, people download part by
+//! part.
 
 use askama::Template;
 use axum::extract::State;
@@ -16,7 +17,6 @@ use crate::web::pages::PageContext;
 use crate::web::respond::html;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default().get("/orders/export", Access::Agent, show)
 }
@@ -51,7 +51,7 @@ async fn show(
     context: PageContext,
     Query(query): Query<ExportQuery>,
 ) -> Answer {
-    // The days are asked for first; the form sends both, also empty.
+    // The page asks for the days first. The form sends both, even if they are empty.
     let asked = query.from.is_some() || query.to.is_some();
     let period = Period::read(query.from, query.to)?;
     let cursor = query.cursor.filter(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! One order: shown, fulfilled, deleted, and a lead of it released.
+//! The page of one order, and the forms that fulfill it, delete it or release one of its leads.
 
 use axum::extract::State;
 use futures_util::future::try_join;
@@ -15,7 +15,7 @@ use crate::orders::domain::{OrderDetail, OrderEntry, OrderLeads, Released};
 use crate::orders::error::OrderError;
 use crate::orders::forms::Pairs;
 use crate::orders::views::{DeletedPage, EntryView, OrderPage, Refusal, ReleaseForm, ReleasePage};
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{FormData, Path, Query};
@@ -25,7 +25,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, no_content, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
         .get("/orders/{id}", Access::Agent, show)
@@ -35,7 +34,7 @@ pub fn routes() -> Routes<Orders> {
         .post("/orders/{id}/release", Access::Agent, release)
 }
 
-/// Entries of a history that a page shows.
+/// The most history entries on a page.
 const HISTORY_LIMIT: u16 = 50;
 
 #[derive(Debug, Deserialize)]
@@ -70,7 +69,7 @@ async fn page(
     Ok(OrderPage::new(context, &detail, leads, history))
 }
 
-/// The leads that the page shows: those that came with the order, or further ones.
+/// Returns the leads that the page shows: the first page, or the one after a cursor.
 async fn some_leads(
     orders: &Orders,
     detail: &OrderDetail,
@@ -82,12 +81,12 @@ async fn some_leads(
     orders.leads_of(detail.order.id, OrderPage::LEADS, cursor).await
 }
 
-/// The newest entries of an order's history.
+/// Returns the newest entries of an order's history.
 async fn entries(orders: &Orders, id: OrderId) -> Result<Vec<OrderEntry>, OrderError> {
     Ok(orders.history(id, HISTORY_LIMIT, None).await?.entries)
 }
 
-/// An order that was deleted still has its history.
+/// Shows a deleted order, which still has its history.
 async fn deleted(orders: &Orders, context: PageContext, id: OrderId) -> Answer {
     let history = entries(orders, id).await?;
     let history = history.into_iter().map(EntryView::of).collect();
@@ -102,10 +101,10 @@ async fn fulfill(
     Path(id): Path<OrderId>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
-    let seen = form.version()?;
-    let request = form.once(&format!("/orders/{id}/fulfill"), &who, orders.clock.now());
+    let expected = form.version()?;
+    let request = form.idempotent_request(&format!("/orders/{id}/fulfill"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &OrderDetail| no_content() };
-    match orders.fulfill(id, Some(seen), &who.actor().into(), Some(&idempotency)).await {
+    match orders.fulfill(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
         Ok(_) => {
             let there = see_other(&context, &format!("/orders/{id}"), fragment);
             Ok(with_toast_there(there, Tone::Success, "The order was fulfilled, with all its leads."))
@@ -116,9 +115,9 @@ async fn fulfill(
                 &orders,
                 context,
                 id,
-                seen,
+                expected,
                 error,
-                Refusal { what, fulfil_anyway: true, ..Refusal::default() },
+                Refusal { what, fulfill_anyway: true, ..Refusal::default() },
             )
             .await
         }
@@ -133,10 +132,10 @@ async fn delete(
     Path(id): Path<OrderId>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
-    let seen = form.version()?;
-    let request = form.once(&format!("/orders/{id}/delete"), &who, orders.clock.now());
+    let expected = form.version()?;
+    let request = form.idempotent_request(&format!("/orders/{id}/delete"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Order| no_content() };
-    match orders.delete(id, Some(seen), &who.actor().into(), Some(&idempotency)).await {
+    match orders.delete(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
         Ok(_) => {
             let there = see_other(&context, "/orders", fragment);
             Ok(with_toast_there(there, Tone::Success, "The order was deleted. Its leads are back in stock."))
@@ -147,7 +146,7 @@ async fn delete(
                 &orders,
                 context,
                 id,
-                seen,
+                expected,
                 error,
                 Refusal { what, delete_anyway: true, ..Refusal::default() },
             )
@@ -156,29 +155,36 @@ async fn delete(
     }
 }
 
-/// The order as it is now, with what was not done and why.
+/// Shows the order as it is now, with the refused change and the reason.
 async fn refused(
     orders: &Orders,
     context: PageContext,
     id: OrderId,
-    seen: Version,
+    expected: Version,
     error: OrderError,
     refusal: Refusal,
 ) -> Answer {
     match error {
         OrderError::Conflict(detail) => {
             let history = entries(orders, id).await?;
-            let changes = EntryView::since(history.clone(), seen);
-            again(orders, context, StatusCode::CONFLICT, &detail, history, Refusal { changes, ..refusal })
-                .await
+            let changes = EntryView::since(history.clone(), expected);
+            show_refusal(
+                orders,
+                context,
+                StatusCode::CONFLICT,
+                &detail,
+                history,
+                Refusal { changes, ..refusal },
+            )
+            .await
         }
-        OrderError::RuleViolation(rule) => broken(orders, context, id, rule, refusal.what).await,
+        OrderError::RuleViolation(rule) => rule_violation(orders, context, id, rule, refusal.what).await,
         OrderError::NotFound(_) => deleted(orders, context, id).await,
         error => Err(error.into()),
     }
 }
 
-async fn broken(
+async fn rule_violation(
     orders: &Orders,
     context: PageContext,
     id: OrderId,
@@ -187,10 +193,10 @@ async fn broken(
 ) -> Answer {
     let (detail, history) = try_join(orders.find(id), entries(orders, id)).await?;
     let refusal = Refusal { what, error: Some(rule.words().to_owned()), ..Refusal::default() };
-    again(orders, context, StatusCode::UNPROCESSABLE_ENTITY, &detail, history, refusal).await
+    show_refusal(orders, context, StatusCode::UNPROCESSABLE_ENTITY, &detail, history, refusal).await
 }
 
-async fn again(
+async fn show_refusal(
     orders: &Orders,
     context: PageContext,
     status: StatusCode,
@@ -223,7 +229,7 @@ async fn order_and_lead(orders: &Orders, id: OrderId, lead: LeadId) -> Result<(O
     try_join(detail, lead).await
 }
 
-/// The reason that was chosen and the words that were typed, or what is wrong with them.
+/// Reads the reason and the note from the form, or returns the form with its errors.
 fn release_of(form: &Pairs) -> Result<Release, Box<ReleaseForm>> {
     let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
     let typed = ReleaseForm { reason: text("reason"), note: text("note"), ..ReleaseForm::default() };
@@ -248,7 +254,7 @@ async fn release(
     Path(id): Path<OrderId>,
     FormData(form): FormData<Pairs>,
 ) -> Answer {
-    let seen = form.version()?;
+    let expected = form.version()?;
     let lead: LeadId =
         form.get("lead").unwrap_or_default().parse().map_err(|invalid| WebError::field("lead", &invalid))?;
     let release = match release_of(&form) {
@@ -259,9 +265,9 @@ async fn release(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    let request = form.once(&format!("/orders/{id}/release"), &who, orders.clock.now());
+    let request = form.idempotent_request(&format!("/orders/{id}/release"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Released| no_content() };
-    match orders.release(id, lead, seen, &release, &who.actor().into(), Some(&idempotency)).await {
+    match orders.release(id, lead, expected, &release, &who.actor().into(), Some(&idempotency)).await {
         Ok(done) => {
             let words = match done {
                 Done::Now(Released { replacement: Some(_), .. }) => {
@@ -273,8 +279,8 @@ async fn release(
             let there = see_other(&context, &format!("/orders/{id}"), fragment);
             Ok(with_toast_there(there, Tone::Success, words))
         }
-        Err(OrderError::Conflict(detail)) if holds(&orders, &detail, lead).await? => {
-            let changes = EntryView::since(entries(&orders, id).await?, seen);
+        Err(OrderError::Conflict(detail)) if has_lead(&orders, &detail, lead).await? => {
+            let changes = EntryView::since(entries(&orders, id).await?, expected);
             let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
             let typed =
                 ReleaseForm { reason: text("reason"), note: text("note"), changes, ..ReleaseForm::default() };
@@ -283,16 +289,16 @@ async fn release(
         }
         Err(error) => {
             let what = "The lead was not released.";
-            refused(&orders, context, id, seen, error, Refusal { what, ..Refusal::default() }).await
+            refused(&orders, context, id, expected, error, Refusal { what, ..Refusal::default() }).await
         }
     }
 }
 
-/// Whether the lead is still out in this order, so that releasing it can go on.
-async fn holds(orders: &Orders, detail: &OrderDetail, lead: LeadId) -> Result<bool, Problem> {
+/// Returns whether the lead is still in this open order, so that it can be released.
+async fn has_lead(orders: &Orders, detail: &OrderDetail, lead: LeadId) -> Result<bool, Problem> {
     if !crate::orders::views::releases(detail) {
         return Ok(false);
     }
-    let among = detail.leads.iter().any(|held| held.id == lead);
+    let among = detail.leads.iter().any(|other| other.id == lead);
     Ok(among || (detail.leads_next.is_some() && orders.leads.find(lead).await.is_ok()))
 }

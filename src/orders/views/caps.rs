@@ -1,4 +1,4 @@
-//! The caps of all states, each with its own field.
+//! The page of all caps, with one field per state.
 
 use askama::Template;
 
@@ -8,27 +8,27 @@ use crate::orders::domain::{DefaultCap, StateCap};
 use crate::stats::Stats;
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// What a person typed as a cap that was not set, and why it was not.
+/// A cap that a person typed but that was not set, and the reason.
 #[derive(Debug, Clone, Default)]
 pub struct CapEdit {
-    /// What was typed.
+    /// The text that was typed.
     pub typed: String,
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub error: Option<String>,
-    /// Whether somebody set it meanwhile.
+    /// Whether another person changed the cap first.
     pub overtaken: bool,
 }
 
-/// A state's cap, as pages show it.
+/// The cap of a state, as pages show it.
 #[derive(Debug, Clone)]
 pub struct CapRow {
     /// The state's code.
     pub code: &'static str,
     /// The state's name.
     pub name: &'static str,
-    /// How many of its leads are free.
+    /// How many of its leads are in stock.
     pub in_stock: u64,
-    /// How many are out.
+    /// How many of its leads are in open orders.
     pub out: u32,
     /// The cap.
     pub cap: u32,
@@ -36,16 +36,16 @@ pub struct CapRow {
     pub own: bool,
     /// The version.
     pub version: u64,
-    /// What stands in the field.
+    /// The text of the field.
     pub value: String,
-    /// What was not set.
+    /// The change that was refused.
     pub edit: Option<CapEdit>,
-    /// Whether it comes back from an edit.
+    /// Whether it was just saved.
     pub fresh: bool,
 }
 
 impl CapRow {
-    /// A state's cap.
+    /// Creates the row of a state.
     pub fn of(cap: &StateCap, in_stock: u64) -> Self {
         let number = cap.cap.get();
         Self {
@@ -62,32 +62,32 @@ impl CapRow {
         }
     }
 
-    /// The same, with what was not set.
+    /// Returns the row with a refused change.
     pub fn refused(self, edit: CapEdit) -> Self {
         Self { value: edit.typed.clone(), edit: Some(edit), ..self }
     }
 
-    /// The same, just set.
+    /// Returns the row, marked as just saved.
     pub fn saved(self) -> Self {
         Self { fresh: true, ..self }
     }
 
-    /// Whether it is as full as it may be.
+    /// Returns whether the cap is reached.
     pub fn is_full(&self) -> bool {
         self.out >= self.cap
     }
 
-    /// What is wrong with what was typed.
+    /// Returns what is wrong with the typed text.
     pub fn error(&self) -> Option<&String> {
         self.edit.as_ref()?.error.as_ref()
     }
 
-    /// Whether somebody set it meanwhile.
+    /// Returns whether another person changed the cap first.
     pub fn is_overtaken(&self) -> bool {
         self.edit.as_ref().is_some_and(|edit| edit.overtaken)
     }
 
-    /// The largest value of the bar.
+    /// Returns the largest value of the bar.
     pub fn bar_max(&self) -> u32 {
         self.cap.max(self.out).max(1)
     }
@@ -96,57 +96,57 @@ impl CapRow {
 /// The field of the default cap.
 #[derive(Debug, Clone)]
 pub struct DefaultEdit {
-    /// The cap as it is.
+    /// The current default cap.
     pub cap: u32,
     /// The version.
     pub version: u64,
-    /// What stands in the field.
+    /// The text of the field.
     pub value: String,
-    /// What was not set.
+    /// The change that was refused.
     pub edit: Option<CapEdit>,
 }
 
 impl DefaultEdit {
-    /// The default cap.
+    /// Creates the field of the default cap.
     pub fn of(default: DefaultCap) -> Self {
         let cap = default.cap.get();
         Self { cap, version: default.version.get(), value: cap.to_string(), edit: None }
     }
 
-    /// The same, with what was not set.
+    /// Returns the field with a refused change.
     pub fn refused(self, edit: CapEdit) -> Self {
         Self { value: edit.typed.clone(), edit: Some(edit), ..self }
     }
 
-    /// What is wrong with what was typed.
+    /// Returns what is wrong with the typed text.
     pub fn error(&self) -> Option<&String> {
         self.edit.as_ref()?.error.as_ref()
     }
 
-    /// Whether somebody set it meanwhile.
+    /// Returns whether another person changed the default first.
     pub fn is_overtaken(&self) -> bool {
         self.edit.as_ref().is_some_and(|edit| edit.overtaken)
     }
 }
 
-/// `GET /orders/caps`
+/// The page at `GET /orders/caps`.
 #[derive(Template)]
 #[template(path = "orders/caps.html")]
 pub struct CapsPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
-    /// The default.
+    /// The default cap.
     pub default: DefaultEdit,
-    /// All states.
+    /// One row per state.
     pub rows: Vec<CapRow>,
-    /// The time that the stock stands for.
+    /// The time for which the stock was counted.
     pub as_of: Option<DisplayTime>,
-    /// How late the stock is, in words.
+    /// How late the stock is, as text.
     pub late: Option<String>,
 }
 
 impl CapsPage {
-    /// All caps, with what is in stock.
+    /// Creates the page.
     pub fn new(context: PageContext, caps: &Caps, stats: &Stats) -> Self {
         let mut rows: Vec<CapRow> =
             caps.states.iter().map(|cap| CapRow::of(cap, in_stock(stats, cap.state))).collect();
@@ -155,23 +155,23 @@ impl CapsPage {
         Self { context, default: DefaultEdit::of(caps.default), rows, as_of, late }
     }
 
-    /// The same, with another row for its state.
+    /// Returns the page with another row for the same state.
     pub fn with(self, row: CapRow) -> Self {
         let other = |old: CapRow| if old.code == row.code { row.clone() } else { old };
         Self { rows: self.rows.into_iter().map(other).collect(), ..self }
     }
 }
 
-/// How many leads of a state are free.
+/// Returns how many leads of a state are in stock.
 pub(in crate::orders) fn in_stock(stats: &Stats, state: UsState) -> u64 {
     stats.by_state.iter().find(|count| count.state == state).map_or(0, |count| count.unassigned)
 }
 
-/// A state's row alone.
+/// The row of one state, as a fragment.
 #[derive(Template)]
 #[template(path = "orders/_cap_row.html")]
 pub struct CapRowPart {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The row.
     pub row: CapRow,

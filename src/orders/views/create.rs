@@ -1,4 +1,4 @@
-//! The form of a new order, with what it would be given.
+//! The form of a new order and its preview.
 
 use askama::Template;
 
@@ -10,42 +10,42 @@ use crate::orders::forms::{OrderMessages, OrderTexts};
 use crate::stats::Stats;
 use crate::web::pages::PageContext;
 
-/// A state that may be asked for.
+/// A state that an order can request.
 #[derive(Debug, Clone)]
 pub struct StateChoice {
     /// The code.
     pub code: &'static str,
     /// The name.
     pub name: &'static str,
-    /// Whether it is asked for.
+    /// Whether it is chosen.
     pub chosen: bool,
-    /// How many of its leads are free.
+    /// How many of its leads are in stock.
     pub in_stock: u64,
 }
 
-/// The fields of a new order.
+/// The form of a new order.
 #[derive(Debug, Clone)]
 pub struct OrderForm {
-    /// What makes sending it twice one order.
+    /// The key that makes sending the form twice create one order.
     pub key: String,
     /// The customer's name.
     pub name: Field,
-    /// The customer's e-mail address.
+    /// The customer's email address.
     pub email: Field,
-    /// How many of each state.
+    /// The number of leads per state.
     pub quantity: Field,
     /// The states.
     pub states: Vec<StateChoice>,
-    /// How late what is in stock is, in words.
+    /// How late the stock is, as text.
     pub late: Option<String>,
-    /// What is wrong with the states.
+    /// The error of the states.
     pub states_error: Option<String>,
-    /// What is wrong with all of it.
+    /// The error of the whole form.
     pub error: Option<String>,
 }
 
 impl OrderForm {
-    /// The form as it was typed, with what is wrong.
+    /// Creates the form with the typed text and its errors.
     pub fn new(key: String, typed: &OrderTexts, wrong: OrderMessages, stats: Option<&Stats>) -> Self {
         let counts = stats.map_or(&[][..], |stats| &stats.by_state);
         let field = |value: &String, error| Field { value: value.clone(), base: String::new(), error };
@@ -70,43 +70,43 @@ impl OrderForm {
         }
     }
 
-    /// The field to begin in: the first that is wrong, or the first.
+    /// Returns the field to focus: the first invalid one, or the name.
     pub fn focus(&self) -> &'static str {
         let fields = [("name", &self.name), ("email", &self.email), ("quantity", &self.quantity)];
         fields.into_iter().find(|(_, field)| field.error.is_some()).map_or("name", |(name, _)| name)
     }
 }
 
-/// What an order would be given.
+/// The preview of an order.
 #[derive(Debug, Clone, Default)]
 pub struct PreviewView {
-    /// Why there is none to show.
+    /// Why there is no preview.
     pub hint: Option<String>,
-    /// What happened meanwhile, for whoever lost a race.
+    /// What changed since the last preview, for a person who lost a race.
     pub notice: Option<&'static str>,
-    /// Whether no state gives anything.
+    /// Whether no state gives a lead.
     pub nothing: bool,
-    /// State by state.
+    /// How many leads each state gives.
     pub given: Vec<GivenRow>,
     /// The leads, or as many of them as a page shows.
     pub leads: Vec<LeadLine>,
-    /// How many there are, in words.
+    /// The number of leads and states, as text.
     pub total: String,
-    /// How many further ones are not listed.
+    /// The number of leads that are not listed.
     pub unlisted: usize,
-    /// What confirms exactly these leads.
+    /// The fingerprint that confirms exactly these leads.
     pub confirm: String,
-    /// Which fields it is of.
+    /// The fields that the preview is based on.
     pub previewed: String,
 }
 
 impl PreviewView {
-    /// Nothing to show yet, and why.
+    /// Creates an empty preview with a hint.
     pub fn hint(words: impl Into<String>) -> Self {
         Self { hint: Some(words.into()), ..Self::default() }
     }
 
-    /// A preview of these fields.
+    /// Creates the preview of these fields.
     pub fn of(preview: &Preview, typed: &OrderTexts) -> Self {
         let giving = preview.given.iter().filter(|given| given.given > 0).count();
         let leads = counted(preview.lead_count as u64, "lead", "leads");
@@ -121,30 +121,30 @@ impl PreviewView {
         }
     }
 
-    /// No state gives anything.
+    /// Creates the preview of an order that gets no leads.
     pub fn nothing(given: &[Given]) -> Self {
         Self { nothing: true, given: given_rows(given), ..Self::default() }
     }
 
-    /// The same, for whoever sent another one.
+    /// Returns the preview with a notice that it replaces an outdated one.
     pub fn outdated(self, notice: &'static str) -> Self {
         Self { notice: Some(notice), ..self }
     }
 
-    /// Whether there is something to confirm.
+    /// Returns whether the preview can be confirmed.
     pub fn is_confirmable(&self) -> bool {
         !self.confirm.is_empty()
     }
 }
 
-/// `GET /orders/new`
+/// The page at `GET /orders/new`.
 #[derive(Template)]
 #[template(path = "orders/new.html", blocks = ["preview"])]
 pub struct NewOrderPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The fields.
     pub form: OrderForm,
-    /// What they would give.
+    /// The preview of the fields.
     pub preview: PreviewView,
 }

@@ -8,18 +8,18 @@ use crate::orders::forms::OrderQuery;
 use crate::orders::list::{ListRequest, OrderPage};
 use crate::web::pages::PageContext;
 
-/// The filter above the list, as it was asked for.
+/// The filter above the list.
 #[derive(Debug, Clone, Default)]
 pub struct Toolbar {
-    /// What was typed for the customer.
+    /// The text typed for the customer.
     pub customer: String,
-    /// The chosen status, or the empty text.
+    /// The chosen status, or an empty text.
     pub status: &'static str,
-    /// The chosen state, or the empty text.
+    /// The chosen state, or an empty text.
     pub state: &'static str,
-    /// The first day, or the empty text.
+    /// The first day, or an empty text.
     pub from: String,
-    /// The last day, or the empty text.
+    /// The last day, or an empty text.
     pub to: String,
 }
 
@@ -36,17 +36,17 @@ impl Toolbar {
         }
     }
 
-    /// The statuses to choose from.
+    /// Returns the statuses to choose from.
     pub fn statuses(&self) -> [Choice; 2] {
         OrderStatus::ALL.map(|status| Choice { value: OrderStatus::as_str(&status), label: status.label() })
     }
 
-    /// The states to choose from.
+    /// Returns the states to choose from.
     pub fn states(&self) -> Vec<Choice> {
         states()
     }
 
-    /// The address of the list with this filter, behind a cursor if there is one.
+    /// Returns the URL of the list with this filter, after a cursor if there is one.
     fn address(&self, cursor: Option<&str>) -> String {
         let pairs = [
             ("customer", self.customer.as_str()),
@@ -64,30 +64,30 @@ impl Toolbar {
     }
 }
 
-/// `GET /orders`
+/// The page at `GET /orders`.
 #[derive(Template)]
 #[template(path = "orders/list.html", blocks = ["rows"])]
 pub struct OrderListPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The filter.
     pub filter: Toolbar,
-    /// Whether the filter may leave some out.
+    /// Whether a filter is set.
     pub filtered: bool,
     /// The orders of this page.
     pub orders: Vec<OrderView>,
-    /// How many they are, in words.
+    /// The number of orders, as text.
     pub count_text: String,
-    /// The address of the first page, if this is another.
+    /// The URL of the first page, if this is another one.
     pub first: Option<String>,
-    /// The address of the next page.
+    /// The URL of the next page.
     pub next: Option<String>,
-    /// The address at which a search goes on that read much and did not fill its page.
+    /// The URL at which a search continues that read many orders without filling its page.
     pub further: Option<String>,
 }
 
 impl OrderListPage {
-    /// A page of orders as it was asked for.
+    /// Creates the page.
     pub fn new(context: PageContext, request: &ListRequest, page: OrderPage) -> Self {
         let filter = Toolbar::of(request);
         let filtered = !request.filter.is_empty();
@@ -111,16 +111,16 @@ impl OrderListPage {
         }
     }
 
-    /// Whether there is no order at all yet.
+    /// Returns whether no order exists yet.
     pub fn is_welcome(&self) -> bool {
         self.orders.is_empty() && self.first.is_none() && self.further.is_none() && !self.filtered
     }
 }
 
-/// `GET /orders` while there are none.
+/// The page at `GET /orders` before any order exists.
 #[derive(Template)]
 #[template(path = "orders/welcome.html")]
 pub struct NoOrdersPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
 }

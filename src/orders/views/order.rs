@@ -1,4 +1,4 @@
-//! One order: its leads, its history, and what can be done with it.
+//! The page of one order: its leads, its history and its actions.
 
 use askama::Template;
 
@@ -9,20 +9,20 @@ use crate::orders::domain::{OrderAction, OrderDetail, OrderEntry, OrderLeads};
 use crate::orders::domain::{OrderStatus, ReleaseReason};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// What happened to an order at one version.
+/// An entry of an order's history, as pages show it.
 #[derive(Debug, Clone)]
 pub struct EntryView {
     /// The version.
     pub version: u64,
-    /// What happened, as the beginning of a sentence: `Fulfilled`.
+    /// The change at the beginning of a sentence: `Fulfilled`.
     pub what: &'static str,
-    /// The same within a sentence: `fulfilled this order`.
-    pub told: &'static str,
+    /// The change within a sentence: `fulfilled this order`.
+    pub phrase: &'static str,
     /// Who did it.
     pub who: String,
-    /// When.
+    /// When it happened.
     pub when: DisplayTime,
-    /// Why, where a reason was given.
+    /// The reason, if there is one.
     pub reason: Option<String>,
     /// The lead that was released.
     pub released: Option<LeadId>,
@@ -31,9 +31,9 @@ pub struct EntryView {
 }
 
 impl EntryView {
-    /// An entry of the history.
+    /// Creates the view of a history entry.
     pub fn of(entry: OrderEntry) -> Self {
-        let (what, told) = match entry.action {
+        let (what, phrase) = match entry.action {
             OrderAction::Created => ("Created", "created this order"),
             OrderAction::Fulfilled => ("Fulfilled", "fulfilled this order"),
             OrderAction::Deleted => ("Deleted", "deleted this order"),
@@ -42,7 +42,7 @@ impl EntryView {
         Self {
             version: entry.version.get(),
             what,
-            told,
+            phrase,
             who: entry.by.to_string(),
             when: entry.at.into(),
             reason: entry.reason.map(|reason| reason.as_str().to_owned()),
@@ -51,52 +51,52 @@ impl EntryView {
         }
     }
 
-    /// Those that came after a version, which somebody had not seen.
-    pub fn since(history: Vec<OrderEntry>, seen: Version) -> Vec<Self> {
-        history.into_iter().filter(|entry| entry.version > seen).map(Self::of).collect()
+    /// Returns the entries after the version that a person saw.
+    pub fn since(history: Vec<OrderEntry>, version: Version) -> Vec<Self> {
+        history.into_iter().filter(|entry| entry.version > version).map(Self::of).collect()
     }
 }
 
-/// Why something was not done, for the order's page.
+/// Why a change was refused, for the order's page.
 #[derive(Debug, Clone, Default)]
 pub struct Refusal {
-    /// What was not done: `It was not fulfilled.`
+    /// The change that was refused: `It was not fulfilled.`
     pub what: &'static str,
-    /// Why not, if it was a rule.
+    /// The broken rule, if any.
     pub error: Option<String>,
-    /// What happened meanwhile, if that is why.
+    /// The changes that other people made first, if any.
     pub changes: Vec<EntryView>,
-    /// Whether to fulfil it all the same is offered.
-    pub fulfil_anyway: bool,
-    /// Whether to delete it all the same is offered.
+    /// Whether the page offers to fulfill the order anyway.
+    pub fulfill_anyway: bool,
+    /// Whether the page offers to delete the order anyway.
     pub delete_anyway: bool,
 }
 
-/// `GET /orders/{id}`
+/// The page at `GET /orders/{id}`.
 #[derive(Template)]
 #[template(path = "orders/detail.html", blocks = ["leads"])]
 pub struct OrderPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The order.
     pub order: OrderView,
-    /// What each state gave at creation.
+    /// How many leads each state gave at creation, and why.
     pub given: Vec<GivenRow>,
-    /// Its leads, or a page of them.
+    /// One page of its leads.
     pub leads: Vec<LeadLine>,
-    /// The address of further leads.
+    /// The URL of the next leads.
     pub more_leads: Option<String>,
-    /// What happened to it, newest first.
+    /// Its history, newest first.
     pub history: Vec<EntryView>,
-    /// What was not done, and why.
+    /// The refused change, if any.
     pub refusal: Refusal,
 }
 
 impl OrderPage {
-    /// The most leads that the page shows at once.
+    /// The most leads on one page.
     pub const LEADS: u16 = 100;
 
-    /// An order with a page of its leads.
+    /// Creates the page of an order with one page of its leads.
     pub fn new(
         context: PageContext,
         detail: &OrderDetail,
@@ -119,76 +119,76 @@ impl OrderPage {
         }
     }
 
-    /// The same, with what was not done.
+    /// Returns the page with a refused change.
     pub fn refused(self, refusal: Refusal) -> Self {
         Self { refusal, ..self }
     }
 
-    /// Whether it was refused because somebody was faster or a rule forbids it.
+    /// Returns whether a change was refused because of a conflict or a rule.
     pub fn is_refused(&self) -> bool {
         !self.refusal.what.is_empty()
     }
 }
 
-/// An order that was deleted: its history stays.
+/// The page of a deleted order, which still has its history.
 #[derive(Template)]
 #[template(path = "orders/deleted.html")]
 pub struct DeletedPage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The id.
     pub id: OrderId,
-    /// What happened to it, newest first.
+    /// Its history, newest first.
     pub history: Vec<EntryView>,
 }
 
-/// A kind of reason to choose.
+/// A reason to choose.
 #[derive(Debug, Clone, Copy)]
 pub struct ReasonChoice {
-    /// As forms send it.
+    /// The value that forms send.
     pub value: &'static str,
-    /// For people.
+    /// The text shown to people.
     pub label: &'static str,
-    /// What becomes of the lead.
+    /// What happens to the lead.
     pub hint: &'static str,
 }
 
-/// What was typed into the form that releases a lead, and what is wrong with it.
+/// The form that releases a lead, with the typed text and its errors.
 #[derive(Debug, Clone, Default)]
 pub struct ReleaseForm {
     /// The chosen reason.
     pub reason: String,
-    /// What is wrong with it.
+    /// The error of the reason.
     pub reason_error: Option<String>,
-    /// The words.
+    /// The note.
     pub note: String,
-    /// What is wrong with them.
+    /// The error of the note.
     pub note_error: Option<String>,
-    /// What happened meanwhile.
+    /// The changes that other people made first.
     pub changes: Vec<EntryView>,
 }
 
-/// `GET /orders/{id}/release?lead=`
+/// The page at `GET /orders/{id}/release?lead=`.
 #[derive(Template)]
 #[template(path = "orders/release.html")]
 pub struct ReleasePage {
-    /// The shell.
+    /// The page context.
     pub context: PageContext,
     /// The order.
     pub order: OrderView,
     /// The lead.
     pub lead: LeadLine,
-    /// What was typed.
+    /// The form.
     pub form: ReleaseForm,
 }
 
 impl ReleasePage {
-    /// The form for a lead of an order.
+    /// Creates the page for one lead of an order.
     pub fn new(context: PageContext, detail: &OrderDetail, lead: &Lead, form: ReleaseForm) -> Self {
         Self { context, order: OrderView::of(&detail.order), lead: LeadLine::of(lead), form }
     }
 
-    /// The reasons to choose from.
+    /// Returns the reasons to choose from.
     pub fn reasons(&self) -> [ReasonChoice; 4] {
         ReleaseReason::ALL.map(|reason| ReasonChoice {
             value: ReleaseReason::as_str(&reason),
@@ -202,13 +202,13 @@ impl ReleasePage {
         })
     }
 
-    /// Whether somebody was faster.
+    /// Returns whether another person changed the order first.
     pub fn is_conflict(&self) -> bool {
         !self.form.changes.is_empty()
     }
 }
 
-/// Whether leads of an order may be released.
+/// Returns whether leads of an order may be released.
 pub(in crate::orders) fn releases(detail: &OrderDetail) -> bool {
     detail.order.status == OrderStatus::Open
 }

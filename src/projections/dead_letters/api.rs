@@ -11,7 +11,7 @@ use super::store::{DeadLetterPage, Stored};
 use crate::base::identity::SignedIn;
 use crate::inventory::domain::Note;
 use crate::projections::Projections;
-use crate::store::ledger::{Answer, Idempotency};
+use crate::store::idempotency::{Answer, Idempotency};
 use crate::store::{Item, StoreError, from_item};
 use crate::web::access::Access;
 use crate::web::extract::{Path, Query, expected_version, if_match, version_of};
@@ -20,7 +20,7 @@ use crate::web::problem::Problem;
 use crate::web::respond::answer;
 use crate::web::routes::Routes;
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes<Projections> {
     Routes::default()
         .get("/api/automation/dead-letters", Access::Administrator, list)
@@ -49,16 +49,16 @@ async fn list(
     Ok(Json(Listed { items: letters, next }))
 }
 
-/// A dead letter with the item as it was before and after, if the record was kept.
+/// A dead letter with the item before and after the change, if the record was stored.
 #[derive(Debug, Serialize)]
-struct Whole<'a> {
+struct DeadLetterDetail<'a> {
     #[serde(flatten)]
     letter: &'a DeadLetter,
     before: Option<Value>,
     after: Option<Value>,
 }
 
-/// An item as JSON.
+/// Converts an item to JSON.
 fn as_json(item: Option<Item>) -> Result<Option<Value>, StoreError> {
     item.map(from_item).transpose()
 }
@@ -74,10 +74,10 @@ async fn read(
         after = as_json(record.after)?;
     }
     let version = letter.version.get();
-    Ok(answer(StatusCode::OK, &Whole { letter: &letter, before, after }, version, None))
+    Ok(answer(StatusCode::OK, &DeadLetterDetail { letter: &letter, before, after }, version, None))
 }
 
-fn shown(letter: &DeadLetter) -> Answer {
+fn letter_answer(letter: &DeadLetter) -> Answer {
     answer(StatusCode::OK, letter, letter.version.get(), None)
 }
 
@@ -88,8 +88,11 @@ async fn retry_one(
     request: Request,
 ) -> Result<Answer, Problem> {
     let (version, idempotency) = version_of(request).await?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &shown });
-    Ok(projections.retry_dead_letter(id, version, &who.actor(), idempotency.as_ref()).await?.answer(shown))
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &letter_answer });
+    Ok(projections
+        .retry_dead_letter(id, version, &who.actor(), idempotency.as_ref())
+        .await?
+        .answer(letter_answer))
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,4 @@
-//! What a dead letter says. Pure.
+//! Dead letters and their reasons. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,18 +9,19 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, Version, text_value};
+use crate::base::values::{Invalid, Version};
+pub use crate::inventory::domain::DeadLetterStatus;
 use crate::inventory::domain::{Note, Reason};
 use crate::store::stream::{Change, Sequence, Unreadable};
 use crate::store::{Item, Key, StoreError};
 
-/// The id of a dead letter. It follows from the record, so that a record that is delivered twice has one dead letter.
+/// The id of a dead letter. It is derived from the record, so a record that is delivered twice has one dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeadLetterId(Uuid);
 
 impl DeadLetterId {
-    /// The id for the record with this name. The time tells records of a restored table from those before it.
+    /// Returns the id for a record. The time separates the records of a restored table from earlier ones.
     pub fn of(record: &str, at: Option<Timestamp>) -> Self {
         let mut hash = Sha256::new();
         hash.update(record);
@@ -47,53 +48,7 @@ impl fmt::Display for DeadLetterId {
     }
 }
 
-/// What became of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum DeadLetterStatus {
-    /// It waits for an administrator.
-    Open,
-    /// A retry applied it.
-    Applied,
-    /// An administrator dismissed it.
-    Dismissed,
-}
-
-impl DeadLetterStatus {
-    /// All.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Applied, Self::Dismissed];
-
-    /// The name everywhere.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Applied => "APPLIED",
-            Self::Dismissed => "DISMISSED",
-        }
-    }
-
-    /// The name for people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Applied => "Applied",
-            Self::Dismissed => "Dismissed",
-        }
-    }
-}
-
-impl FromStr for DeadLetterStatus {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let status = Self::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text));
-        status.ok_or_else(|| Invalid::new("A dead letter is OPEN, APPLIED or DISMISSED."))
-    }
-}
-
-text_value!(DeadLetterStatus);
-
-/// The key of the item that a record is about.
+/// The key of the item in a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemKey {
     /// The partition key.
@@ -114,7 +69,7 @@ impl From<&Key> for ItemKey {
 pub struct DeadLetter {
     /// The id.
     pub id: DeadLetterId,
-    /// The item that the record is about, if its key could be read.
+    /// The key of the changed item, if it could be read.
     #[serde(default)]
     pub key: Option<ItemKey>,
     /// Why it was not applied.
@@ -122,15 +77,15 @@ pub struct DeadLetter {
     /// When the item changed, if that could be read.
     #[serde(default)]
     pub changed_at: Option<Timestamp>,
-    /// What became of it.
+    /// The status.
     pub status: DeadLetterStatus,
-    /// 1 at first, one more with every change.
+    /// 1 at first, incremented with every change.
     pub version: Version,
-    /// When it was kept.
+    /// When it was stored.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Who changed it last.
+    /// Who last changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
     /// Why it was dismissed.
@@ -139,7 +94,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The same, closed by an administrator.
+    /// Returns the dead letter after an administrator closed it.
     pub fn closed(&self, status: DeadLetterStatus, by: &Actor, note: Option<Note>, now: Timestamp) -> Self {
         Self {
             status,
@@ -152,27 +107,27 @@ impl DeadLetter {
     }
 }
 
-/// A record that is to become a dead letter, with all that is known of it.
+/// A record to store as a dead letter, with everything that is known about it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Failed {
-    /// What names the record.
+pub struct FailedRecord {
+    /// The id of the record.
     pub record: String,
     /// When the item changed.
     pub at: Option<Timestamp>,
-    /// Its place in its shard.
+    /// The sequence number in its shard.
     pub sequence: Option<Sequence>,
-    /// The item's key.
+    /// The key of the item.
     pub key: Option<Key>,
     /// Why it was not applied.
     pub reason: Reason,
-    /// The item before.
+    /// The item before the change.
     pub before: Option<Item>,
-    /// The item after.
+    /// The item after the change.
     pub after: Option<Item>,
 }
 
-impl Failed {
-    /// A change that failed for this reason.
+impl FailedRecord {
+    /// Creates it from a change that failed.
     pub fn change(change: &Change, error: &StoreError) -> Self {
         let Change { id, at, sequence, key, before, after } = change.clone();
         let (at, sequence, key) = (Some(at), Some(sequence), Some(key));
@@ -180,7 +135,7 @@ impl Failed {
     }
 }
 
-impl From<&Unreadable> for Failed {
+impl From<&Unreadable> for FailedRecord {
     fn from(unreadable: &Unreadable) -> Self {
         let Unreadable { id, at, sequence, key, schema, before, after, .. } = unreadable.clone();
         let reason = match schema {
@@ -209,7 +164,7 @@ fn other_schema(found: &str) -> Reason {
     reason("other-schema", words)
 }
 
-/// Why a change was not applied, in words without data.
+/// Returns why a change was not applied, without any data.
 pub fn reason_of(error: &StoreError) -> Reason {
     match error {
         StoreError::OtherSchema { found, .. } => other_schema(found),
@@ -226,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_has_one_id_and_a_restored_table_has_others() {
+    fn a_record_has_one_id_and_a_restored_table_has_different_ids() {
         let at = Some("2026-11-01T00:00:00Z".parse().unwrap());
         let id = DeadLetterId::of("7", at);
         assert_eq!(id, DeadLetterId::of("7", at));
@@ -237,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_name_what_is_wrong_and_no_data() {
+    fn reasons_contain_no_data() {
         let malformed = StoreError::Malformed {
             item: "LEAD#1 LEAD".to_owned(),
             cause: "unknown variant `ann@example.com`".to_owned(),

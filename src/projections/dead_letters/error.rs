@@ -1,4 +1,4 @@
-//! Why something about dead letters was not done.
+//! Why a dead-letter operation failed.
 
 use http::StatusCode;
 use serde_json::json;
@@ -8,13 +8,13 @@ use crate::inventory::domain::Reason;
 use crate::store::{CursorError, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
-/// Why something about dead letters was not done.
+/// Why a dead-letter operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
-    /// There is no such dead letter.
+    /// The dead letter does not exist.
     #[error("there is no dead letter {0}")]
     NotFound(DeadLetterId),
-    /// It has changed or is closed: this is it now.
+    /// It has changed or is closed. Contains the current dead letter.
     #[error("the dead letter has changed")]
     Conflict(Box<DeadLetter>),
     /// It still cannot be applied, for this reason.
@@ -23,7 +23,7 @@ pub enum DeadLetterError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
-    /// The cursor is none of this list.
+    /// The cursor belongs to another list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
     /// The store failed.

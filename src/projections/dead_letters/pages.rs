@@ -23,7 +23,7 @@ use crate::web::routes::Routes;
 /// The address of the list.
 const PATH: &str = "/automation/dead-letters";
 
-/// The routes.
+/// Returns the routes.
 pub fn routes() -> Routes<Projections> {
     Routes::default()
         .get(PATH, Access::Administrator, list)
@@ -47,7 +47,7 @@ async fn list(
     show(&projections, context, query, StatusCode::OK, None).await
 }
 
-/// The list, with what became of a form.
+/// Shows the list, with the result of a form.
 async fn show(
     projections: &Projections,
     context: PageContext,
@@ -61,8 +61,8 @@ async fn show(
     html(status, &DeadLettersPage::new(context, listed, page, notice))
 }
 
-/// The answer to a form that was sent for one dead letter.
-async fn answered(
+/// Returns the response to a form for one dead letter.
+async fn respond(
     projections: &Projections,
     context: PageContext,
     id: DeadLetterId,
@@ -92,7 +92,7 @@ async fn retry_one(
     FormData(form): FormData<Pairs>,
 ) -> Answer {
     let done = projections.retry_dead_letter(id, form.version()?, &who.actor(), None).await;
-    answered(&projections, context, id, String::new(), done.map(|_| "The record was applied.")).await
+    respond(&projections, context, id, String::new(), done.map(|_| "The record was applied.")).await
 }
 
 async fn dismiss(
@@ -113,7 +113,7 @@ async fn dismiss(
         }
         Ok(note) => {
             let done = projections.dismiss_dead_letter(id, version, note, &who.actor()).await;
-            answered(&projections, context, id, typed, done.map(|_| "The dead letter was dismissed.")).await
+            respond(&projections, context, id, typed, done.map(|_| "The dead letter was dismissed.")).await
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Closing dead letters: a retry applies the record, a dismissal drops it.
+//! Closes dead letters: a retry applies the record, and a dismissal drops it.
 //!
-//! What always holds: what a record does is safe to repeat, so a retry that is cut off, or sent twice, does nothing
-//! twice.
+//! Invariant: the effects of a record are safe to repeat, so a retry that is interrupted or sent twice takes effect
+//! once.
 
 use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, reason_of};
 use super::error::DeadLetterError;
@@ -11,11 +11,11 @@ use crate::base::values::Version;
 use crate::inventory::domain::{Note, Reason};
 use crate::projections::Projections;
 use crate::store::WriteError;
-use crate::store::ledger::{Done, Idempotency, Lookup};
+use crate::store::idempotency::{Done, Idempotency, Lookup};
 use crate::store::stream::readable;
 
-/// The dead letter, if it is open and of this version.
-fn expect(stored: Stored, version: Version) -> Result<Stored, DeadLetterError> {
+/// Checks that a dead letter is open and has this version.
+fn expect_open(stored: Stored, version: Version) -> Result<Stored, DeadLetterError> {
     let letter = &stored.letter;
     if letter.version != version || letter.status != DeadLetterStatus::Open {
         return Err(DeadLetterError::Conflict(Box::new(letter.clone())));
@@ -27,7 +27,7 @@ impl Projections {
     /// Applies a dead letter's record now.
     ///
     /// # Errors
-    /// [`DeadLetterError::StillRefused`] with the reason of now, [`DeadLetterError::Conflict`],
+    /// [`DeadLetterError::StillRefused`] with the current reason, [`DeadLetterError::Conflict`],
     /// [`DeadLetterError::NotFound`].
     pub async fn retry_dead_letter(
         &self,
@@ -36,10 +36,10 @@ impl Projections {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        if let Some(done) = done_before(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        if let Some(done) = replayed(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             return Ok(done);
         }
-        let before = expect(self.find_dead_letter(id).await?, version)?;
+        let before = expect_open(self.find_dead_letter(id).await?, version)?;
         self.apply_record(&before).await?;
         let after = before.letter.closed(DeadLetterStatus::Applied, by, None, self.clock.now());
         let write =
@@ -48,7 +48,7 @@ impl Projections {
             Ok(()) => Ok(Done::Now(after)),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(WriteError::Refused(refusal)) => {
-                match done_before(Idempotency::recall(idempotency, &refusal)?)? {
+                match replayed(Idempotency::recall(idempotency, &refusal)?)? {
                     Some(done) => Ok(done),
                     None => Err(DeadLetterError::Conflict(Box::new(self.find_dead_letter(id).await?.letter))),
                 }
@@ -57,8 +57,8 @@ impl Projections {
     }
 }
 
-fn done_before(recall: Lookup) -> Result<Option<Done<DeadLetter>>, DeadLetterError> {
-    match recall {
+fn replayed(lookup: Lookup) -> Result<Option<Done<DeadLetter>>, DeadLetterError> {
+    match lookup {
         Lookup::Same(answer) => Ok(Some(Done::Replayed(answer))),
         Lookup::Other => Err(DeadLetterError::KeyOfAnotherRequest),
         Lookup::Nothing => Ok(None),
@@ -75,7 +75,7 @@ impl Projections {
             }));
         };
         let change = readable(record).map_err(|unreadable| {
-            DeadLetterError::StillRefused(super::domain::Failed::from(&*unreadable).reason)
+            DeadLetterError::StillRefused(super::domain::FailedRecord::from(&*unreadable).reason)
         })?;
         match self.apply(&change).await {
             Ok(()) => Ok(()),
@@ -88,7 +88,7 @@ impl Projections {
         }
     }
 
-    /// Dismisses a dead letter: its record is dropped.
+    /// Dismisses a dead letter and drops its record.
     ///
     /// # Errors
     /// [`DeadLetterError::NotFound`], [`DeadLetterError::Conflict`].
@@ -99,7 +99,7 @@ impl Projections {
         note: Option<Note>,
         by: &Actor,
     ) -> Result<DeadLetter, DeadLetterError> {
-        let before = expect(self.find_dead_letter(id).await?, version)?.letter;
+        let before = expect_open(self.find_dead_letter(id).await?, version)?.letter;
         let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
         match self.dynamo.write(self.close_dead_letter(&before, &after)?).await {
             Ok(()) => Ok(after),

@@ -1,11 +1,11 @@
 //! Dead letters in the table.
 //!
-//! What always holds: a record's first dead letter stays; a closed one holds nothing of the record any more.
+//! Invariants: the first dead letter of a record stays; a closed one contains nothing of the record.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Failed, ItemKey};
+use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, FailedRecord, ItemKey};
 use super::error::DeadLetterError;
 use crate::base::telemetry::tally;
 use crate::base::values::Version;
@@ -20,15 +20,15 @@ use crate::store::{
 const DEAD_LETTER: &str = "DEADLETTER";
 const PREFIX: &str = "DEADLETTER#";
 const LIST: &str = "dead letters";
-/// What names the record in the stream.
+/// The attribute with the id of the record in the stream.
 const RECORD: &str = "record";
 const SEQUENCE: &str = "sequence";
 const BEFORE: &str = "before";
 const AFTER: &str = "after";
-/// The most bytes of a record that are kept. An item may have 400 KB.
-const LARGEST: usize = 300_000;
-/// How long a closed dead letter stays.
-const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The maximum size of a stored record in bytes. An item may have 400 KB.
+const MAX_BYTES: usize = 300_000;
+/// How long a closed dead letter is kept.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 fn key(id: DeadLetterId) -> Key {
     Key::new(format!("{PREFIX}{id}"), DEAD_LETTER)
@@ -49,8 +49,8 @@ fn item(letter: &DeadLetter) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// The item of a record that failed now.
-fn failed_item(failed: &Failed, now: Timestamp) -> Result<(DeadLetterId, Item), StoreError> {
+/// Returns the item of a record that failed now.
+fn failed_item(failed: &FailedRecord, now: Timestamp) -> Result<(DeadLetterId, Item), StoreError> {
     let letter = DeadLetter {
         id: DeadLetterId::of(&failed.record, failed.at),
         key: failed.key.as_ref().map(ItemKey::from),
@@ -69,9 +69,9 @@ fn failed_item(failed: &Failed, now: Timestamp) -> Result<(DeadLetterId, Item), 
         item.insert(SEQUENCE.to_owned(), AttributeValue::S(sequence.as_str().to_owned()));
     }
     let images = [(BEFORE, &failed.before), (AFTER, &failed.after)];
-    // What a value takes in a log is more than what it takes in the table.
+    // The debug output of an item is larger than the item in the table.
     let bytes: usize = images.iter().map(|(_, image)| format!("{image:?}").len()).sum();
-    if bytes <= LARGEST {
+    if bytes <= MAX_BYTES {
         for (name, image) in images {
             let image = image.clone().map(AttributeValue::M);
             item.extend(image.map(|image| (name.to_owned(), image)));
@@ -81,11 +81,11 @@ fn failed_item(failed: &Failed, now: Timestamp) -> Result<(DeadLetterId, Item), 
 }
 
 impl Projections {
-    /// Keeps a record that cannot be read or applied. One that is kept already stays as it is.
+    /// Stores a record that cannot be read or applied. A record that is stored already stays the same.
     ///
     /// # Errors
-    /// [`StoreError`] if the store failed; the record is then to be delivered again.
-    pub async fn add_dead_letter(&self, failed: &Failed) -> Result<(), StoreError> {
+    /// [`StoreError`] if the store failed; the record must then be delivered again.
+    pub async fn add_dead_letter(&self, failed: &FailedRecord) -> Result<(), StoreError> {
         let (id, item) = failed_item(failed, self.clock.now())?;
         let write = self.background.guarded_write().put("dead letter", item, Condition::Absent);
         match self.background.write(write).await {
@@ -101,17 +101,17 @@ impl Projections {
     }
 }
 
-/// One page of dead letters.
+/// A page of dead letters.
 #[derive(Debug, Default)]
 pub struct DeadLetterPage {
     /// The dead letters, newest first.
     pub letters: Vec<DeadLetter>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Projections {
-    /// A page of the dead letters of a status, newest first. Two calls.
+    /// Returns a page of the dead letters with a status, newest first. Takes two calls.
     ///
     /// # Errors
     /// [`DeadLetterError::Cursor`] for a cursor of another list.
@@ -132,33 +132,34 @@ impl Projections {
             select = select.after(sort, &key(id));
         }
         let page = self.dynamo.select(&select).await?;
-        let place = |item: &Item| {
+        let position = |item: &Item| {
             let text = |name: &str| item.get(name)?.as_s().ok().cloned();
             let id = text(PK)?.strip_prefix(PREFIX)?.to_owned();
             Some([text(STATUS_NEWEST.sort)?, id])
         };
-        let places: Vec<[String; 2]> = page.items.iter().filter_map(place).collect();
-        let next = places.last().filter(|_| page.more).map(|last| Cursor::after(last.clone()).encode(LIST));
-        let keys: Vec<Key> = places.iter().filter_map(|[_, id]| Some(key(id.parse().ok()?))).collect();
+        let positions: Vec<[String; 2]> = page.items.iter().filter_map(position).collect();
+        let next =
+            positions.last().filter(|_| page.more).map(|last| Cursor::after(last.clone()).encode(LIST));
+        let keys: Vec<Key> = positions.iter().filter_map(|[_, id]| Some(key(id.parse().ok()?))).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
         let mut letters = items.into_iter().map(from_item).collect::<Result<Vec<DeadLetter>, _>>()?;
-        // The index may be a moment behind.
+        // The index may be slightly old.
         letters.retain(|letter| letter.status == status);
         Ok(DeadLetterPage { letters, next })
     }
 }
 
-/// A dead letter with its record, if that was kept and can be read.
+/// A dead letter with its record, if that was stored and can be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// The dead letter.
     pub letter: DeadLetter,
-    /// The record, its images as they came.
+    /// The record with its raw images.
     pub record: Option<Raw>,
 }
 
 impl Projections {
-    /// One dead letter, read consistently.
+    /// Returns a dead letter, read consistently.
     ///
     /// # Errors
     /// [`DeadLetterError::NotFound`].
@@ -181,17 +182,17 @@ impl Projections {
         Ok(Stored { record: record(), letter })
     }
 
-    /// The write that closes a dead letter and drops its record.
+    /// Returns the write that closes a dead letter and drops its record.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] never in practice.
+    /// [`StoreError::Malformed`], which does not happen in practice.
     pub(super) fn close_dead_letter(
         &self,
         before: &DeadLetter,
         after: &DeadLetter,
     ) -> Result<GuardedWrite, StoreError> {
         let mut item = item(after)?;
-        let until = after.updated_at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
+        let until = after.updated_at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
         item.insert(TTL.to_owned(), to_attribute(until.as_second())?);
         let same = Condition::is_number("version", before.version.get());
         Ok(self.dynamo.guarded_write().put("dead letter", item, same))

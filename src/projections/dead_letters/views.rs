@@ -6,14 +6,14 @@ use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus};
 use super::store::DeadLetterPage;
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// What became of a form, shown beside the dead letter that it was sent for.
+/// The result of a form, shown next to its dead letter.
 #[derive(Debug, Clone)]
 pub(super) struct Notice {
     /// The dead letter.
     pub(super) id: DeadLetterId,
-    /// Why it was not done.
+    /// Why it failed.
     pub(super) words: String,
-    /// The note as it was typed.
+    /// The note as typed.
     pub(super) typed: String,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct DeadLettersPage {
 }
 
 impl DeadLettersPage {
-    /// The dead letters of a page.
+    /// The number of dead letters on a page.
     pub(super) const LIMIT: u16 = 50;
 
     pub(super) fn new(
@@ -87,7 +87,7 @@ impl DeadLettersPage {
         Self { context, status, rows, next: page.next.and_then(address), notice }
     }
 
-    /// The lists, each with its name and address.
+    /// Returns the tabs, each with its name, address and whether it is selected.
     fn tabs(&self) -> [(&'static str, String, bool); 3] {
         DeadLetterStatus::ALL.map(|status| {
             let address = format!("/automation/dead-letters?status={status}");
@@ -95,12 +95,12 @@ impl DeadLettersPage {
         })
     }
 
-    /// What became of a form for this dead letter.
+    /// Returns the result of a form for this dead letter.
     fn notice_of(&self, row: &Row) -> Option<&Notice> {
         self.notice.as_ref().filter(|notice| notice.id.to_string() == row.id)
     }
 
-    /// What became of a form for a dead letter that is not on the page.
+    /// Returns the result of a form for a dead letter that is not on the page.
     fn other_notice(&self) -> Option<&Notice> {
         self.notice.as_ref().filter(|notice| self.rows.iter().all(|row| row.id != notice.id.to_string()))
     }

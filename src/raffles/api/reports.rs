@@ -1,5 +1,5 @@
-//! What is told of a raffle beside its state: the proof of its draw for everybody; its tickets, their export, its sales
-//! and its history for administrators.
+//! Reports about a raffle: the proof of its draw for everyone; tickets, CSV export, sales and history for
+//! administrators.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::address;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
-use crate::raffles::export::Part;
+use crate::raffles::export::ExportPage;
 use crate::raffles::store::{HistoryPage, TicketPage};
 use crate::web::access::Access;
 use crate::web::extract::{Path, Query};
@@ -20,7 +20,6 @@ use crate::web::problem::Problem;
 use crate::web::respond::{csv_part, header_text};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
         .get("/api/raffles/{id}/proof", Access::SignedIn, proof)
@@ -30,7 +29,7 @@ pub fn routes() -> Routes<Raffles> {
         .get("/api/raffles/{id}/history", Access::Administrator, history)
 }
 
-/// What is published of the draw. Once it is whole it is a file to keep.
+/// Returns the published proof of the draw. After the draw, the response is a file to download.
 async fn proof(State(raffles): State<Raffles>, Path(id): Path<RaffleId>) -> Result<Response, Problem> {
     let proof = raffles.proof(id).await?;
     let drawn = proof.status == RaffleStatus::Closed;
@@ -65,8 +64,8 @@ async fn export(
     Query(ExportParameters { cursor }): Query<ExportParameters>,
 ) -> Result<Response, Problem> {
     let cursor = cursor.filter(|text| !text.is_empty());
-    let Part { csv, next } = raffles.export_part(id, cursor.as_deref()).await?;
-    // A cursor has nothing in it that an address would have to escape.
+    let ExportPage { csv, next } = raffles.export_page(id, cursor.as_deref()).await?;
+    // A cursor contains no characters that need escaping in a URL.
     let next =
         next.map(|cursor| (context.url(&format!("{}/tickets/csv?cursor={cursor}", address(id))), cursor));
     Ok(csv_part("tickets.csv", csv, next))

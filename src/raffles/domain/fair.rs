@@ -1,26 +1,25 @@
-//! The draw that anyone can redo: a seed that is committed to when the raffle is opened, the list of sold tickets, and
-//! a winner that follows from the two.
+//! The draw, which anyone can repeat: the raffle commits to a seed when it is opened, and the seed and the list of
+//! sold tickets determine the winner.
 //!
-//! **The method**, in the order in which a check goes:
+//! **The method**, in the order of a check:
 //!
-//! 1. `seed` is 32 random bytes, `commitment` = SHA-256(seed). The commitment is published when the raffle is opened, the
-//!    seed when it is drawn; both are written in hexadecimal.
-//! 2. The list is every sold number, ascending, in decimal, each followed by one line feed (byte 10). `listHash` =
+//! 1. `seed` is 32 random bytes, and `commitment` = SHA-256(seed). The commitment is published when the raffle is
+//!    opened, the seed when it is drawn. Both are written in hexadecimal.
+//! 2. The list contains every sold number in decimal, ascending, each followed by one line feed (byte 10). `listHash` =
 //!    SHA-256(list). In a shell: `jq -r '.sold[]' proof.json | sha256sum`.
-//! 3. `n` is how many numbers are sold, `k` the number of binary digits of `n - 1` (0 for `n = 1`).
-//! 4. For `c` = 0, 1, 2, …: `h` = SHA-256(seed ‖ listHash ‖ c), 32 + 32 + 4 bytes, `c` as an unsigned integer of 4 bytes,
-//!    the highest first. `x` is the first 8 bytes of `h`, read the same way, of which only the lowest `k` binary digits
-//!    are kept. The first `x` that is less than `n` decides; the others are thrown away, so that no ticket is likelier
-//!    than another.
-//! 5. The winner is the number at place `x` of the list, counted from 0.
+//! 3. `n` is the number of sold tickets, and `k` the number of binary digits of `n - 1` (0 for `n = 1`).
+//! 4. For `c` = 0, 1, 2, …: `h` = SHA-256(seed ‖ listHash ‖ c), over 32 + 32 + 4 bytes, with `c` as an unsigned 4-byte
+//!    big-endian integer. `x` is the lowest `k` bits of the first 8 bytes of `h`, read as a big-endian integer. The
+//!    first `x` that is less than `n` decides; larger ones are discarded, so that every ticket is equally likely.
+//! 5. The winner is the number at index `x` of the list, counted from 0.
 //!
-//! **Test vector**: the seed is the bytes 0 to 31, `000102…1e1f`, and sold are 2, 3, 5, 7 and 11. Then the commitment is
-//! `630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd`, `listHash` is
-//! `563d8e0603dcc07d784135d99fd81ff6bf98495e898ec1f52e2e7605320cf6dc`, `k` is 3, `x` is 1 at `c` = 0, and
-//! the winner is 3.
+//! **Test vector**: the seed is the bytes 0 to 31, `000102…1e1f`, and the sold numbers are 2, 3, 5, 7 and 11. Then
+//! the commitment is `630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd`, `listHash` is
+//! `563d8e0603dcc07d784135d99fd81ff6bf98495e898ec1f52e2e7605320cf6dc`, `k` is 3, `x` is 1 at `c` = 0, and the winner
+//! is 3.
 //!
-//! What it shows: the seed was fixed before the first ticket was sold, and the winner was not chosen but computed. What
-//! it cannot show: that nobody who reads the table chose the moment of the draw by what it would give.
+//! A proof shows that the seed was fixed before the first ticket was sold, and that the winner was computed, not
+//! chosen. It cannot show that nobody with read access to the table timed the draw to get a certain winner.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +31,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Raffle, RaffleId, RaffleStatus, TicketNumber, Title};
 use crate::base::values::Invalid;
 
-/// Reads 32 bytes in hexadecimal.
+/// Parses 32 bytes from hexadecimal.
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -48,7 +47,7 @@ fn to_hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A SHA-256, written in hexadecimal.
+/// A SHA-256 hash, written in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
@@ -93,24 +92,24 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The secret that a winner is drawn with: 32 random bytes. Nothing prints it but its [text](Self::reveal), which is for
-/// a raffle that is drawn.
+/// The secret seed of a draw: 32 random bytes. Only [`reveal`](Self::reveal) shows it, and only drawn raffles call
+/// that.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// The seed of these random bytes.
+    /// Makes a seed of random bytes.
     pub fn new(random: [u8; 32]) -> Self {
         Self(random)
     }
 
-    /// What is published before the draw.
+    /// Returns the hash that is published before the draw.
     pub fn commitment(&self) -> Digest {
         Digest::of(&self.0)
     }
 
-    /// The seed in hexadecimal, once the raffle is drawn.
+    /// Returns the seed in hexadecimal. Call this only for a drawn raffle.
     pub fn reveal(&self) -> String {
         to_hex(&self.0)
     }
@@ -144,13 +143,13 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// The hash of a list of sold numbers, which must ascend.
+/// Hashes a list of sold numbers, which must ascend.
 fn hash_of_list(sold: &[TicketNumber]) -> Digest {
     let list: String = sold.iter().map(|number| format!("{number}\n")).collect();
     Digest::of(list.as_bytes())
 }
 
-/// The winner among sold numbers, which must ascend, with the hash of their list; none if none is sold.
+/// Returns the winning number and the hash of the list. `sold` must ascend. Returns `None` if nothing is sold.
 pub fn draw(seed: &Seed, sold: &[TicketNumber]) -> Option<(TicketNumber, Digest)> {
     let list_hash = hash_of_list(sold);
     let last = u64::try_from(sold.len()).ok()?.checked_sub(1)?;
@@ -167,23 +166,23 @@ pub fn draw(seed: &Seed, sold: &[TicketNumber]) -> Option<(TicketNumber, Digest)
     None
 }
 
-/// What is published of a draw; before the draw, the commitment alone.
+/// The published data of a draw. Before the draw, this is only the commitment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proof {
-    /// How to check it: [`Proof::METHOD`].
+    /// The method to check it with: [`Proof::METHOD`].
     pub method: String,
-    /// The raffle.
+    /// The id of the raffle.
     pub raffle: RaffleId,
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// Whether it is drawn.
+    /// Whether the winner is drawn.
     pub status: RaffleStatus,
     /// The SHA-256 of the seed.
     pub commitment: Digest,
-    /// When the raffle was opened, and the commitment published.
+    /// The time the raffle was opened and the commitment published.
     pub opened_at: Timestamp,
-    /// When it was drawn.
+    /// The time of the draw.
     #[serde(default)]
     pub drawn_at: Option<Timestamp>,
     /// The seed.
@@ -192,59 +191,59 @@ pub struct Proof {
     /// The sold numbers, ascending.
     #[serde(default)]
     pub sold: Option<Vec<TicketNumber>>,
-    /// The SHA-256 of their list.
+    /// The SHA-256 of the list of sold numbers.
     #[serde(default)]
     pub list_hash: Option<Digest>,
-    /// The winner.
+    /// The winning number.
     #[serde(default)]
     pub winner: Option<TicketNumber>,
 }
 
-/// What a proof that holds says.
+/// The result of a valid proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// The winner.
+    /// The winning number.
     pub winner: TicketNumber,
-    /// Of how many tickets.
+    /// How many tickets were sold.
     pub sold: usize,
-    /// The SHA-256 of the seed, to be compared with what the raffle's page showed before the draw.
+    /// The SHA-256 of the seed. Compare it with the commitment shown on the raffle's page before the draw.
     pub commitment: Digest,
 }
 
-/// Why a proof does not hold.
+/// The reason why a proof is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// It is checked in another way.
-    #[error("its method is {0}, and this checks {method}", method = Proof::METHOD)]
+    /// The proof uses another method.
+    #[error("its method is {0}, but only {method} is supported", method = Proof::METHOD)]
     Method(String),
-    /// There is nothing to check yet.
+    /// The raffle is not drawn, so there is nothing to check yet.
     #[error("the raffle is not drawn yet, so there is nothing to check but the commitment")]
     NotDrawn,
-    /// Not all of it is there.
+    /// A field is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The seed is not the one that was committed to.
+    /// The seed does not match the commitment.
     #[error("the seed is not the one that was committed to: its SHA-256 is {0}")]
     OtherSeed(Digest),
-    /// The list is not in order.
-    #[error("the sold numbers must ascend, and {0} does not stand in its place")]
+    /// The sold numbers are not in ascending order.
+    #[error("the sold numbers must ascend, but {0} is out of order")]
     Order(TicketNumber),
-    /// The list is empty.
+    /// The list of sold numbers is empty.
     #[error("no ticket is in the list")]
     NothingSold,
-    /// The list is not the one that was hashed.
-    #[error("the list of sold numbers is another one: its SHA-256 is {0}")]
+    /// The list of sold numbers does not match its hash.
+    #[error("the list of sold numbers does not match its hash: its SHA-256 is {0}")]
     OtherList(Digest),
     /// The seed and the list give another winner.
-    #[error("the seed and the list give ticket {0}, which is not the winner that it names")]
+    #[error("the seed and the list give ticket {0}, which is not the stated winner")]
     OtherWinner(TicketNumber),
 }
 
 impl Proof {
-    /// The name of the method, which changes if the method does.
+    /// The name of the method. It changes if the method changes.
     pub const METHOD: &str = "holdfast-raffle-1";
 
-    /// What is published of a raffle whose sold numbers are these.
+    /// Returns the published data of a raffle. `sold` lists its sold numbers.
     pub fn of(raffle: &Raffle, sold: Vec<TicketNumber>) -> Self {
         let drawn = raffle.drawn.as_ref();
         Self {
@@ -262,10 +261,10 @@ impl Proof {
         }
     }
 
-    /// Checks everything that can be checked without anything else.
+    /// Checks everything that the proof itself can show.
     ///
     /// # Errors
-    /// The first thing that does not hold.
+    /// The first check that fails.
     pub fn verify(&self) -> Result<Verdict, ProofError> {
         if self.method != Self::METHOD {
             return Err(ProofError::Method(self.method.clone()));

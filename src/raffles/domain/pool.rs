@@ -1,4 +1,4 @@
-//! The numbers of a raffle that are sold, in blocks that are sold from independently.
+//! The sold numbers of a raffle, in blocks that sell independently.
 
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{Sales, TicketCount, TicketNumber};
 use crate::base::values::Version;
 
-/// The most blocks of a pool: all of them are in the one transaction of the draw, and in the one read of a page.
+/// The most blocks of a pool. One transaction of the draw and one read of a page cover all of them.
 const MOST_BLOCKS: u32 = 32;
-/// The fewest numbers of a block, where there are enough: fewer would make more transactions take from two.
+/// The fewest numbers of a block, if the raffle has enough. With smaller blocks, more purchases would need two
+/// blocks.
 const FEWEST_NUMBERS: u32 = 4;
 
 /// One bit for each number of a block.
@@ -60,8 +61,8 @@ impl<'de> Deserialize<'de> for Bits {
     }
 }
 
-/// Some consecutive numbers of a raffle, and which of them are sold. Changes to one block exclude each other; those to
-/// two do not meet.
+/// Consecutive numbers of a raffle, with a bit for each that tells whether it is sold. Changes to the same block
+/// conflict; changes to different blocks do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Block {
@@ -69,13 +70,13 @@ pub struct Block {
     first: u32,
     size: u32,
     taken: Bits,
-    /// 1 when it is made, one more with every change.
+    /// 1 at creation, +1 with every change.
     pub version: Version,
     #[serde(skip_serializing_if = "Sales::is_empty")]
     sales: Sales,
 }
 
-/// A block as the table has it, before it is known to be whole.
+/// A block as stored, before it is validated.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawBlock {
@@ -93,14 +94,14 @@ impl<'de> Deserialize<'de> for Block {
         let RawBlock { number, first, size, taken, version, sales } = RawBlock::deserialize(deserializer)?;
         let last = first.checked_add(size).filter(|end| first > 0 && *end <= TicketCount::MAX + 1);
         if taken.0.len() != size.div_ceil(8) as usize || last.is_none() {
-            return Err(D::Error::custom("the numbers of a block do not fit it"));
+            return Err(D::Error::custom("the bitmap or the range of a block is invalid"));
         }
         Ok(Self { number, first, size, taken, version, sales })
     }
 }
 
 impl Block {
-    /// Its place among the blocks of its raffle, from 0.
+    /// Returns the block's index in its raffle, from 0.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -110,22 +111,21 @@ impl Block {
         numbers.filter_map(|at| TicketNumber::try_from(self.first + at).ok())
     }
 
-    /// How many of its numbers are sold.
+    /// Returns how many of its numbers are sold.
     pub fn sold(&self) -> u32 {
         self.taken.0.iter().map(|byte| byte.count_ones()).sum()
     }
 
-    /// How many of its numbers are free.
+    /// Returns how many of its numbers are free.
     pub fn free(&self) -> u32 {
         self.size.saturating_sub(self.sold())
     }
 
-    /// Whether a number is one of its.
     fn has(&self, number: TicketNumber) -> bool {
         (self.first..self.first + self.size).contains(&number.get())
     }
 
-    /// With other numbers sold, `minute` minutes after the raffle was opened.
+    /// Returns the block with `numbers` sold or freed, `minute` minutes after the raffle was opened.
     fn changed(&self, numbers: &[TicketNumber], taken: bool, minute: u32) -> Self {
         let mut block = Self { version: self.version.next(), ..self.clone() };
         for number in numbers {
@@ -136,17 +136,17 @@ impl Block {
         block
     }
 
-    /// As it is once the raffle is drawn: with the same numbers sold, and another version, so that whoever has read it
-    /// before can no longer change it.
+    /// Returns the block as it is after the draw: the same numbers are sold, but the version is new. A change based
+    /// on an earlier read is then refused.
     pub fn frozen(&self) -> Self {
         Self { version: self.version.next(), ..self.clone() }
     }
 }
 
-/// What a purchase takes from one block.
+/// The numbers a purchase takes from one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pick {
-    /// The block as it was.
+    /// The block before the purchase.
     pub before: Block,
     /// The block with the numbers sold.
     pub after: Block,
@@ -154,14 +154,14 @@ pub struct Pick {
     pub numbers: Vec<TicketNumber>,
 }
 
-/// All blocks of a raffle, in the order of their numbers.
+/// All blocks of a raffle, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     blocks: Vec<Block>,
 }
 
 impl Pool {
-    /// The pool of a new raffle: blocks of about the same size.
+    /// Creates the pool of a new raffle, in blocks of about equal size.
     pub fn new(tickets: TicketCount) -> Self {
         let tickets = tickets.get();
         let count = (tickets / FEWEST_NUMBERS).clamp(1, MOST_BLOCKS);
@@ -176,7 +176,7 @@ impl Pool {
         Self { blocks: (0..count).map(block).collect() }
     }
 
-    /// The pool of blocks that were read, if they are all there.
+    /// Builds a pool of stored blocks. Returns `None` if a block is missing or out of order.
     pub fn of(blocks: Vec<Block>, tickets: TicketCount) -> Option<Self> {
         let mut next = 1;
         for (at, block) in blocks.iter().enumerate() {
@@ -188,48 +188,49 @@ impl Pool {
         (next == tickets.get() + 1).then_some(Self { blocks })
     }
 
-    /// The blocks.
+    /// Returns the blocks.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
     }
 
-    /// How many numbers are sold.
+    /// Returns how many numbers are sold.
     pub fn sold(&self) -> u32 {
         self.blocks.iter().map(Block::sold).sum()
     }
 
-    /// How many numbers are free.
+    /// Returns how many numbers are free.
     pub fn remaining(&self) -> u32 {
         self.blocks.iter().map(Block::free).sum()
     }
 
-    /// How often its blocks have changed.
+    /// Returns how often the blocks have changed.
     pub fn changes(&self) -> u64 {
         self.blocks.iter().map(|block| block.version.get() - 1).sum()
     }
 
-    /// The sold numbers, ascending.
+    /// Returns the sold numbers, ascending.
     pub fn sold_numbers(&self) -> Vec<TicketNumber> {
         self.blocks.iter().flat_map(|block| block.numbers(true)).collect()
     }
 
-    /// The block with a number.
+    /// Returns the block that contains a number.
     pub fn block_of(&self, number: TicketNumber) -> Option<&Block> {
         self.blocks.iter().find(|block| block.has(number))
     }
 
-    /// The block with a number that is sold, before and after it is given back, `minute` minutes after the raffle was
-    /// opened; none if the number is not sold.
-    pub fn give_back(&self, number: TicketNumber, minute: u32) -> Option<(Block, Block)> {
+    /// Frees a number, `minute` minutes after the raffle was opened. Returns its block before and after, or `None` if
+    /// the number is not sold.
+    pub fn cancel(&self, number: TicketNumber, minute: u32) -> Option<(Block, Block)> {
         let block = self.block_of(number)?;
         let sold = block.taken.get(number.get() - block.first);
         sold.then(|| (block.clone(), block.changed(&[number], false, minute)))
     }
 
-    /// Free numbers for a purchase, `minute` minutes after the raffle was opened; none if there are not enough.
+    /// Picks free numbers for a purchase, `minute` minutes after the raffle was opened. Returns `None` if too few are
+    /// left.
     ///
-    /// `random` spreads a crowd over the blocks, each as likely as it has free numbers. From there on the first block
-    /// that has enough is taken; where none has, some are taken together.
+    /// `random` spreads concurrent buyers over the blocks, in proportion to the free numbers of each block. Starting
+    /// there, the first block with enough free numbers is used. If no block has enough, several blocks are combined.
     pub fn pick(&self, quantity: u32, random: u32, minute: u32) -> Option<Vec<Pick>> {
         let remaining = self.remaining();
         if quantity == 0 || quantity > remaining {
@@ -251,9 +252,9 @@ impl Pool {
         Some(picks)
     }
 
-    /// The blocks from the one on that has the free number at a random place, round to the one before it.
+    /// Returns the blocks in order, starting with the block of a random free number and wrapping around.
     fn from(&self, random: u32, remaining: u32) -> Vec<&Block> {
-        // The place is `random` scaled to `0..remaining`; it need not be perfectly even.
+        // `random` is scaled to `0..remaining`. The result need not be perfectly uniform.
         let place = (u64::from(random) * u64::from(remaining)) >> 32;
         let mut passed = 0;
         let start = self.blocks.iter().position(|block| {
@@ -264,7 +265,7 @@ impl Pool {
         from.iter().chain(before).collect()
     }
 
-    /// With blocks in the place of those that they came from.
+    /// Returns the pool with changed blocks in place of the old ones.
     pub fn with<'a>(&self, changed: impl IntoIterator<Item = &'a Block>) -> Self {
         let mut blocks = self.blocks.clone();
         for block in changed {
@@ -275,12 +276,12 @@ impl Pool {
         Self { blocks }
     }
 
-    /// All blocks [frozen](Block::frozen).
+    /// Returns the pool with all blocks [frozen](Block::frozen).
     pub fn frozen(&self) -> Self {
         Self { blocks: self.blocks.iter().map(Block::frozen).collect() }
     }
 
-    /// How sales went, over all blocks.
+    /// Returns the sales over time, summed over all blocks.
     pub fn sales(&self) -> Sales {
         self.blocks.iter().fold(Sales::default(), |all, block| all.and(&block.sales))
     }
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_has_each_number_once_in_few_blocks_of_about_the_same_size() {
+    fn a_pool_has_each_number_once_in_blocks_of_about_equal_size() {
         for (tickets, blocks) in
             [(1, 1), (3, 1), (4, 1), (8, 2), (100, 25), (128, 32), (1_000, 32), (100_000, 32)]
         {
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_with_a_block_missing_or_twice_is_none() {
+    fn a_pool_with_missing_or_duplicate_blocks_is_rejected() {
         let whole = pool(100);
         let tickets = 100.try_into().unwrap();
         assert_eq!(Pool::of(whole.blocks[..24].to_vec(), tickets), None);
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purchase_takes_from_one_block_while_one_has_enough_and_from_several_then() {
+    fn a_purchase_uses_several_blocks_only_if_no_block_has_enough() {
         let mut pool = pool(8);
         let picks = pool.pick(3, 0, 0).unwrap();
         assert_eq!(numbers(&picks), [1, 2, 3]);
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_spread_over_the_blocks() {
+    fn purchases_are_spread_over_the_blocks() {
         let pool = pool(100);
         let blocks: BTreeSet<u32> = (0..400_u32)
             .map(|step| pool.pick(1, step.wrapping_mul(0x9E37_79B9), 0).unwrap()[0].before.number)
@@ -356,20 +357,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_sold_number_is_given_back() {
+    fn only_a_sold_number_can_be_canceled() {
         let pool = pool(10);
         let sold = pool.with(pool.pick(2, 0, 5).unwrap().iter().map(|pick| &pick.after));
         let number = |number: u32| TicketNumber::try_from(number).unwrap();
-        assert_eq!(sold.give_back(number(3), 6), None);
-        assert_eq!(sold.give_back(number(11), 6), None, "a number of no block");
-        let (before, after) = sold.give_back(number(2), 6).unwrap();
+        assert_eq!(sold.cancel(number(3), 6), None);
+        assert_eq!(sold.cancel(number(11), 6), None, "a number outside every block");
+        let (before, after) = sold.cancel(number(2), 6).unwrap();
         assert_eq!((before.sold(), after.sold()), (2, 1));
         assert_eq!(sold.with([&after]).sold_numbers(), [number(1)]);
         assert_eq!(after.version, before.version.next());
     }
 
     #[test]
-    fn a_block_that_does_not_fit_its_numbers_is_not_read() {
+    fn an_invalid_block_is_rejected() {
         let block = serde_json::json!({ "number": 0, "first": 1, "size": 9, "taken": [0], "version": 1 });
         assert!(serde_json::from_value::<Block>(block).is_err());
         let item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> =
@@ -384,15 +385,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_bought_and_given_back_each_number_is_sold_once_at_most(
+        fn each_number_is_sold_at_most_once(
             tickets in 1_u32..300,
             steps in prop::collection::vec((1_u32..6, any::<u32>(), any::<bool>()), 1..120),
         ) {
             let mut pool = pool(tickets);
             let mut sold: BTreeSet<u32> = BTreeSet::new();
-            for (quantity, random, give_back) in steps {
-                if give_back && let Some(number) = sold.iter().nth(random as usize % sold.len().max(1)).copied() {
-                    let (before, after) = pool.give_back(number.try_into().unwrap(), 1).unwrap();
+            for (quantity, random, cancel) in steps {
+                if cancel && let Some(number) = sold.iter().nth(random as usize % sold.len().max(1)).copied() {
+                    let (before, after) = pool.cancel(number.try_into().unwrap(), 1).unwrap();
                     prop_assert_eq!(before.sold(), after.sold() + 1);
                     pool = pool.with([&after]);
                     sold.remove(&number);

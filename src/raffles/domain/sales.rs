@@ -1,6 +1,6 @@
-//! How sales went, in a bounded number of steps: the steps grow with the time that they cover.
+//! Sales over time, in a bounded number of steps: the steps grow with the period they cover.
 //!
-//! Each block of a raffle keeps its own, so that the curve costs no write and no read beside those of the sale.
+//! Each block of a raffle stores its own sales, so that the chart needs no extra write or read.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 /// The most steps.
 const MOST_STEPS: usize = 24;
 
-/// Tickets sold less tickets given back, in steps of some minutes from the opening on. Steps with nothing in them are
-/// left out.
+/// Tickets sold minus tickets canceled, in steps of equal length since the raffle was opened. Empty steps are
+/// omitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Raw", into = "Raw")]
 pub struct Sales {
-    /// The minutes of one step: a power of two.
+    /// The length of a step in minutes, a power of two.
     minutes: u32,
     steps: BTreeMap<u32, i32>,
 }
 
-/// As it is stored: DynamoDB's maps have texts for keys.
+/// The stored shape. DynamoDB maps have only text keys.
 #[derive(Serialize, Deserialize)]
 struct Raw {
     minutes: u32,
@@ -45,22 +45,22 @@ impl Default for Sales {
     }
 }
 
-/// How many tickets were sold at the end of a step.
+/// The number of tickets sold by the end of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Point {
-    /// The end of the step, or the last moment that is known of.
+    /// The end of the step, or the last known moment.
     pub at: Timestamp,
-    /// The tickets, less those that were given back.
+    /// Tickets sold minus tickets canceled.
     pub sold: i64,
 }
 
 impl Sales {
-    /// Whether nothing was sold.
+    /// Returns whether nothing was sold.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Counts tickets, or fewer, `minute` minutes after the opening.
+    /// Adds `count` tickets, `minute` minutes after the opening. A negative count stands for canceled tickets.
     pub fn record(&mut self, minute: u32, count: i32) {
         self.add(minute / self.minutes, count);
         while self.steps.len() > MOST_STEPS {
@@ -76,7 +76,7 @@ impl Sales {
         }
     }
 
-    /// The same in steps of twice the length.
+    /// Returns the same sales in steps of twice the length.
     fn coarser(&self) -> Self {
         let mut coarser = Self { minutes: self.minutes.saturating_mul(2), steps: BTreeMap::new() };
         for (step, count) in &self.steps {
@@ -85,7 +85,7 @@ impl Sales {
         coarser
     }
 
-    /// These and others, in the longer steps of the two.
+    /// Adds two series, in the longer of their step lengths.
     pub fn and(mut self, other: &Self) -> Self {
         let mut other = other.clone();
         while self.minutes < other.minutes {
@@ -100,7 +100,7 @@ impl Sales {
         self
     }
 
-    /// The curve of what was sold, from the opening to `until`.
+    /// Returns the sales curve from the opening to `until`.
     pub fn curve(&self, opened: Timestamp, until: Timestamp) -> Vec<Point> {
         let mut sold = 0;
         let mut points = vec![Point { at: opened, sold }];
@@ -133,14 +133,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_sold_is_a_flat_line() {
+    fn the_curve_is_flat_if_nothing_is_sold() {
         let (opened, until) = (Timestamp::UNIX_EPOCH, moment(Timestamp::UNIX_EPOCH, 90));
         let curve = Sales::default().curve(opened, until);
         assert_eq!(curve, [Point { at: opened, sold: 0 }, Point { at: until, sold: 0 }]);
     }
 
     #[test]
-    fn a_curve_rises_where_tickets_are_sold_and_falls_where_they_are_given_back() {
+    fn the_curve_rises_with_sales_and_falls_with_cancellations() {
         let mut sales = Sales::default();
         for (minute, count) in [(0, 2), (5, 1), (5, 1), (9, -1)] {
             sales.record(minute, count);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_which_everything_was_given_back_is_left_out() {
+    fn a_step_that_sums_to_zero_is_omitted() {
         let mut sales = Sales::default();
         sales.record(3, 2);
         sales.record(3, -2);
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn steps_stay_few_and_sums_stay_right(
+        fn the_number_of_steps_is_bounded_and_the_sum_is_exact(
             events in prop::collection::vec((0_u32..600_000, -3_i32..10), 0..200),
             cut in 0_usize..200,
         ) {

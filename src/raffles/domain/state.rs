@@ -1,6 +1,6 @@
-//! A raffle as one person may see it: what pages show and programs read.
+//! A raffle as one person may see it. Pages show it, and the API returns it.
 //!
-//! What always holds: the seed is never in it, and a winner's name only for administrators and the winner.
+//! Invariants: it never contains the seed; it contains the winner's name only for administrators and the winner.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,95 +11,95 @@ use super::{
 use crate::base::identity::SignedIn;
 use crate::base::values::{Email, Name};
 
-/// A raffle as one person may see it: the page shows it and programs read it.
+/// A raffle as one person may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RaffleState {
     /// The id.
     pub id: RaffleId,
-    /// What it is called.
+    /// The title.
     pub title: Title,
-    /// What can be won.
+    /// The prize.
     pub prize: Prize,
-    /// How many tickets it has.
+    /// The number of tickets.
     pub tickets: u32,
-    /// The most that one person may have.
+    /// The most tickets one person may have.
     pub limit_per_person: u32,
-    /// When the sale ends by itself.
+    /// The time the sale ends, if set.
     pub closes_at: Option<Timestamp>,
-    /// Whether it is drawn.
+    /// Whether the winner is drawn.
     pub status: RaffleStatus,
     /// How many tickets are sold.
     pub sold: u32,
     /// How many are left.
     pub remaining: u32,
-    /// One's own tickets, ascending.
+    /// The person's own tickets, ascending.
     pub mine: Vec<TicketNumber>,
-    /// How many one may buy now.
+    /// How many tickets the person may buy now.
     pub may_buy: u32,
-    /// Why one may not buy any.
-    pub denial: Option<DenialState>,
-    /// Grows with every sale, with every ticket that is given back, and with the draw.
+    /// Why the person may not buy any.
+    pub denial: Option<PurchaseErrorState>,
+    /// Grows with every sale, every canceled ticket, and the draw.
     pub version: u64,
-    /// When it was opened.
+    /// The time the raffle was opened.
     pub created_at: Timestamp,
-    /// The SHA-256 of the seed that the winner is drawn with.
+    /// The SHA-256 of the seed used in the draw.
     pub commitment: Digest,
-    /// When it was drawn.
+    /// The time of the draw.
     pub drawn_at: Option<Timestamp>,
-    /// The winner, once drawn.
+    /// The winner, after the draw.
     pub winner: Option<WinnerState>,
-    /// The time that `sold` and `remaining` stand for, in lists; elsewhere they are exact.
+    /// The time of `sold` and `remaining`, in lists. Elsewhere they are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
-    /// Whether the time of the sale is over.
+    /// Whether the sale has ended.
     #[serde(skip)]
     pub over: bool,
 }
 
-/// How much of a raffle is sold.
+/// The ticket counts of a raffle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// How many tickets are sold.
     pub sold: u32,
     /// How many are left.
     pub remaining: u32,
-    /// How often that changed.
+    /// How often the counts have changed.
     pub changes: u64,
 }
 
 impl Counts {
-    /// Those of a pool, which are exact.
+    /// Returns the exact counts of a pool.
     pub fn of(pool: &Pool) -> Self {
         Self { sold: pool.sold(), remaining: pool.remaining(), changes: pool.changes() }
     }
 }
 
-/// Why one may not buy, for programs and people.
+/// Why a person may not buy, for programs and people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DenialState {
-    /// The name for programs.
+pub struct PurchaseErrorState {
+    /// The machine-readable name.
     pub name: &'static str,
-    /// A few words for people.
+    /// A short message for people.
     pub words: String,
 }
 
-impl From<PurchaseError> for DenialState {
+impl From<PurchaseError> for PurchaseErrorState {
     fn from(denial: PurchaseError) -> Self {
         Self { name: denial.name(), words: denial.words() }
     }
 }
 
-/// The winner, as one person may know them: by number; by name only for administrators and the winner.
+/// The winner, as one person may see it. Only administrators and the winner see the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WinnerState {
-    /// The ticket.
+    /// The winning number.
     pub number: TicketNumber,
-    /// Whether it is one's own.
+    /// Whether the person is the winner.
     pub yours: bool,
     /// The name, for administrators and the winner.
     pub name: Option<Name>,
-    /// The e-mail address, for administrators.
+    /// The email address, for administrators.
     pub email: Option<Email>,
 }
 
@@ -117,12 +117,12 @@ impl WinnerState {
 }
 
 impl RaffleState {
-    /// What `who` may see of a raffle now.
+    /// Returns what `who` may see of a raffle now.
     pub fn of(raffle: &Raffle, pool: &Pool, holding: &Holding, who: &SignedIn, now: Timestamp) -> Self {
         Self::counted(raffle, Counts::of(pool), holding, who, now)
     }
 
-    /// What `who` may see of a raffle of which so much is sold.
+    /// Returns what `who` may see of a raffle with these counts.
     pub fn counted(
         raffle: &Raffle,
         counts: Counts,
@@ -156,18 +156,18 @@ impl RaffleState {
         }
     }
 
-    /// What changes whenever anything changes that the page shows: its version, and whether the sale is over.
+    /// Returns a tag that changes whenever the raffle's page changes: the version, and whether the sale has ended.
     pub fn tag(&self) -> String {
         tag(self.version, self.over && self.status == RaffleStatus::Open)
     }
 }
 
-/// The version of a raffle with all that is sold of it.
+/// Returns the version of a raffle including its sales.
 fn version(raffle: &Raffle, pool: &Pool) -> u64 {
     raffle.version.get() + pool.changes()
 }
 
-/// The [tag](RaffleState::tag) that whoever looks at a raffle now will see.
+/// Returns the [tag](RaffleState::tag) of a raffle's current state.
 pub fn tag_of(raffle: &Raffle, pool: &Pool, now: Timestamp) -> String {
     tag(version(raffle, pool), raffle.is_over(now) && raffle.status == RaffleStatus::Open)
 }

@@ -1,4 +1,4 @@
-//! Who may buy how many, and what each person may see.
+//! Tests of the purchase rules and of what each person may see.
 
 use jiff::SignedDuration;
 
@@ -63,7 +63,7 @@ fn a_refusal_names_the_first_reason_that_is_true() {
 }
 
 #[test]
-fn nothing_is_sold_after_the_draw_or_the_time_of_the_sale() {
+fn nothing_is_sold_after_the_draw_or_the_end_of_the_sale() {
     let until = NOW + SignedDuration::from_secs(60);
     let timed = Raffle { closes_at: Some(until), ..raffle() };
     assert_eq!(timed.may_sell(1, 0, 5, NOW), Ok(()));
@@ -75,7 +75,7 @@ fn nothing_is_sold_after_the_draw_or_the_time_of_the_sale() {
 }
 
 #[test]
-fn a_winner_is_known_by_number_and_by_name_only_to_administrators_and_themselves() {
+fn only_administrators_and_the_winner_see_the_winners_name() {
     let (winner, other) = (person(1, Role::Participant), person(2, Role::Participant));
     let (agent, admin) = (person(3, Role::Agent), person(4, Role::Administrator));
     let pool = Pool::new(10.try_into().unwrap());
@@ -96,7 +96,7 @@ fn a_winner_is_known_by_number_and_by_name_only_to_administrators_and_themselves
 }
 
 #[test]
-fn a_state_says_how_many_one_may_buy_and_why_none() {
+fn a_state_tells_how_many_tickets_a_person_may_buy_or_why_none() {
     let who = person(1, Role::Participant);
     let pool = Pool::new(10.try_into().unwrap());
     let state = |pool: &Pool, numbers: &[u32]| {
@@ -116,7 +116,7 @@ fn a_state_says_how_many_one_may_buy_and_why_none() {
 }
 
 #[test]
-fn a_tag_changes_when_a_sale_ends_by_itself_and_not_again_with_the_draw() {
+fn a_tag_changes_when_the_sale_ends_and_when_the_winner_is_drawn() {
     let until = NOW + SignedDuration::from_secs(60);
     let timed = Raffle { closes_at: Some(until), ..raffle() };
     let pool = Pool::new(10.try_into().unwrap());

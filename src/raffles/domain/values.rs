@@ -1,4 +1,4 @@
-//! What raffles are described with, and in which numbers they count.
+//! Value types of raffles: texts, numbers and ids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ time_ordered_id!(
     "a raffle"
 );
 
-/// Makes a text of one line with a most number of characters. `$what` begins its messages: "A title".
+/// Defines a one-line text type with a maximum length. `$what` begins its messages: "A title".
 macro_rules! one_line {
     ($(#[$doc:meta])* $type:ident, $max:literal, $what:literal) => {
         $(#[$doc])*
@@ -22,10 +22,10 @@ macro_rules! one_line {
         pub struct $type(String);
 
         impl $type {
-            /// The most characters.
+            /// The maximum length in characters.
             pub const MAX_CHARS: usize = $max;
 
-            /// The text, without white space at its ends and with single spaces within.
+            /// Returns the text, trimmed, with runs of white space collapsed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -51,19 +51,19 @@ macro_rules! one_line {
 }
 
 one_line!(
-    /// What a raffle is called: one line of 1 to 120 characters.
+    /// The title of a raffle: one line of 1 to 120 characters.
     Title,
     120,
     "A title"
 );
 one_line!(
-    /// What can be won: one line of 1 to 200 characters.
+    /// The prize of a raffle: one line of 1 to 200 characters.
     Prize,
     200,
     "A prize"
 );
 
-/// Makes a whole number within bounds. `$what` begins its messages.
+/// Defines a whole-number type from 1 to a maximum. `$words` is its message.
 macro_rules! bounded {
     ($(#[$doc:meta])* $type:ident, $max:literal, $words:literal) => {
         $(#[$doc])*
@@ -72,10 +72,10 @@ macro_rules! bounded {
         pub struct $type(u32);
 
         impl $type {
-            /// The largest.
+            /// The largest value.
             pub const MAX: u32 = $max;
 
-            /// The number.
+            /// Returns the number.
             pub fn get(self) -> u32 {
                 self.0
             }
@@ -112,37 +112,37 @@ macro_rules! bounded {
 }
 
 bounded!(
-    /// How many tickets a raffle has.
+    /// The number of tickets in a raffle.
     TicketCount,
     100_000,
     "A raffle has 1 to 100000 tickets, a whole number."
 );
 bounded!(
-    /// The most tickets that one person may have.
+    /// The most tickets one person may have.
     Limit,
     50,
     "The limit per person is a whole number from 1 to 50."
 );
 bounded!(
-    /// How many tickets are asked for at once.
+    /// The number of tickets requested in one purchase.
     Quantity,
     50,
     "Ask for 1 to 50 tickets at once, a whole number."
 );
 bounded!(
-    /// The number on a ticket: from 1 to as many as the raffle has.
+    /// A ticket number, from 1 to the number of tickets in the raffle.
     TicketNumber,
     100_000,
     "A ticket's number is a whole number from 1 to 100000."
 );
 
 impl TicketCount {
-    /// What a raffle has unless set.
+    /// The default number of tickets.
     pub const DEFAULT: Self = Self(100);
 }
 
 impl Limit {
-    /// What holds unless set, also where there is only one ticket.
+    /// The default limit. It may exceed the number of tickets.
     pub const DEFAULT: Self = Self(2);
 }
 
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_is_one_line_with_something_in_it() {
+    fn a_title_is_one_nonempty_line() {
         assert_eq!("  The  autumn raffle 🎟 ".parse::<Title>().unwrap().as_str(), "The autumn raffle 🎟");
         assert!("x".repeat(120).parse::<Title>().is_ok() && "x".repeat(200).parse::<Prize>().is_ok());
         for text in ["", "   ", "a\nb", "a\tb", "a\u{0}b", &"x".repeat(121)] {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_and_within_their_bounds() {
+    fn numbers_must_be_whole_and_in_range() {
         assert_eq!(" 100000 ".parse::<TicketCount>().unwrap().get(), 100_000);
         for text in ["", "0", "-1", "1.5", "100001", "1e3", "4294967297", "ten"] {
             assert!(text.parse::<TicketCount>().is_err(), "{text:?}");

@@ -1,4 +1,4 @@
-//! What administrators see of a raffle: its tickets with their owners, its sales and its history; and the draw.
+//! A raffle's page for administrators: tickets with their owners, sales, history, and the draw.
 
 use axum::extract::State;
 use futures_util::future::try_join3;
@@ -11,7 +11,7 @@ use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{RaffleId, TicketNumber};
 use crate::raffles::error::RaffleError;
-use crate::raffles::views::{ManagePage, TicketRow, TicketRowPart};
+use crate::raffles::views::{ManagePage, TicketRow, TicketRowFragment};
 use crate::web::access::Access;
 use crate::web::extract::{Path, Query};
 use crate::web::pages::PageContext;
@@ -19,7 +19,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, html, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/{id}/tickets", Access::Administrator, show).post(
         "/raffles/{id}/draw",
@@ -28,12 +27,12 @@ pub fn routes() -> Routes<Raffles> {
     )
 }
 
-/// Tickets on one page.
+/// The tickets of one page.
 const TICKETS: u16 = 50;
-/// Entries of the history on one page.
+/// The history entries of one page.
 const HISTORY: u16 = 20;
 
-/// Where the lists of the page begin.
+/// The cursors of the page's two lists.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct ManageQuery {
@@ -80,7 +79,7 @@ async fn draw(
 ) -> Answer {
     let words = match raffles.draw(id, &who, None).await {
         Ok(_) => "The winner is drawn.",
-        // Somebody else drew a moment ago: there is one winner, and this is it.
+        // Another administrator has just drawn the winner. There is one winner, so the result is the same.
         Err(RaffleError::Drawn(_)) => "The winner was drawn already: this is the result.",
         Err(RaffleError::NothingSold) => {
             let page = page(&raffles, context, id, &who, ManageQuery::default()).await?;
@@ -88,11 +87,11 @@ async fn draw(
         }
         Err(error) => return Err(error.into()),
     };
-    let there = see_other(&context, &format!("/raffles/{id}"), fragment);
-    Ok(with_toast_there(there, Tone::Success, words))
+    let redirect = see_other(&context, &format!("/raffles/{id}"), fragment);
+    Ok(with_toast_there(redirect, Tone::Success, words))
 }
 
-/// Gives a ticket back that stands in the list: anybody's, at the version that the list shows.
+/// Cancels a ticket in the list, of any owner, at the version that the list shows.
 pub async fn cancel(
     raffles: &Raffles,
     context: PageContext,
@@ -109,7 +108,7 @@ pub async fn cancel(
         Err(RaffleError::TicketConflict(fresh)) => {
             let row = TicketRow::of(&fresh).overtaken();
             if fragment {
-                let part = TicketRowPart { context, id, is_open: true, cursor: cursor.to_owned(), row };
+                let part = TicketRowFragment { context, id, is_open: true, cursor: cursor.to_owned(), row };
                 return html(StatusCode::CONFLICT, &part);
             }
             let query = ManageQuery { cursor: cursor.to_owned(), ..ManageQuery::default() };

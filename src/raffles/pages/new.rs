@@ -10,8 +10,8 @@ use crate::raffles::domain::RaffleState;
 use crate::raffles::error::RaffleError;
 use crate::raffles::forms::{RaffleMessages, RaffleTexts};
 use crate::raffles::views::NewPage;
-use crate::store::ledger;
-use crate::store::ledger::{Done, Idempotency};
+use crate::store::idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::extract::FormData;
 use crate::web::pages::PageContext;
@@ -19,7 +19,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/new", Access::Administrator, new).post(
         "/raffles",
@@ -54,7 +53,7 @@ async fn create(
         let path = format!("/raffles/{}", raffle.id);
         answer(StatusCode::CREATED, &raffle.id, raffle.version, Some(path))
     };
-    let idempotency = typed.once(&who, raffles.clock.now())?;
+    let idempotency = typed.idempotent_request(&who, raffles.clock.now())?;
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
     let done = match raffles.create(&new, &who, idempotency.as_ref()).await {
         Ok(Done::Now(raffle)) => recorded(&raffle),
@@ -65,11 +64,11 @@ async fn create(
         }
         Err(RaffleError::KeyOfAnotherRequest) => {
             let page = NewPage::new(context.clone(), fresh(&raffles, typed), RaffleMessages::default());
-            return html(StatusCode::UNPROCESSABLE_ENTITY, &page.sent_before());
+            return html(StatusCode::UNPROCESSABLE_ENTITY, &page.already_submitted());
         }
         Err(error) => return Err(error.into()),
     };
-    let ledger::Answer { location, .. } = done;
-    let there = see_other(&context, location.as_deref().unwrap_or("/raffles"), fragment);
-    Ok(with_toast_there(there, Tone::Success, "The raffle is open."))
+    let idempotency::Answer { location, .. } = done;
+    let redirect = see_other(&context, location.as_deref().unwrap_or("/raffles"), fragment);
+    Ok(with_toast_there(redirect, Tone::Success, "The raffle is open."))
 }

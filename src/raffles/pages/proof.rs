@@ -1,4 +1,4 @@
-//! What is published of a draw, and a page that checks it in the browser.
+//! The published proof of a draw, and a page that verifies a proof in the browser.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -14,7 +14,6 @@ use crate::web::pages::PageContext;
 use crate::web::respond::html;
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/verify", Access::Anyone, verify).get(
         "/raffles/{id}/proof",
@@ -32,7 +31,7 @@ struct VerifyQuery {
     raffle: Option<String>,
 }
 
-/// Reads nothing: the browser checks, and anyone may.
+/// Reads nothing from the store: the check runs in the browser and is open to anyone.
 async fn verify(context: PageContext, Query(query): Query<VerifyQuery>) -> Answer {
     let raffle = query.raffle.and_then(|text| text.parse::<RaffleId>().ok());
     html(StatusCode::OK, &VerifyPage { context, raffle })

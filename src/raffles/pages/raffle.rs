@@ -1,7 +1,7 @@
-//! One raffle: looked at, bought from, and given back to.
+//! The page of one raffle: viewing it, buying tickets, and canceling them.
 //!
-//! The key of a purchase stays as it is until the purchase has an answer, also where the page asks for news meanwhile,
-//! so that sending it again after a lost reply buys nothing twice.
+//! The idempotency key of a purchase form stays the same until the purchase has an answer, even if the page polls in
+//! between. So a retry after a lost reply buys nothing twice.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -14,9 +14,9 @@ use crate::raffles::buy::Purchase;
 use crate::raffles::domain::{RaffleId, RaffleState, TicketNumber};
 use crate::raffles::error::RaffleError;
 use crate::raffles::forms::{BuyForm, CancelForm};
-use crate::raffles::views::{LivePart, LiveView, RafflePage, Told};
-use crate::store::ledger;
-use crate::store::ledger::{Done, Idempotency};
+use crate::raffles::views::{LiveFragment, LiveView, Notice, RafflePage};
+use crate::store::idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path, PathPair, Query};
 use crate::web::pages::PageContext;
@@ -24,7 +24,6 @@ use crate::web::request::WantsFragment;
 use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
 use crate::web::routes::Routes;
 
-/// The routes.
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
         .get("/raffles/{id}", Access::SignedIn, show)
@@ -33,7 +32,7 @@ pub fn routes() -> Routes<Raffles> {
         .post("/raffles/{id}/tickets/{number}/cancel", Access::SignedIn, cancel)
 }
 
-/// The raffle with a form for another purchase.
+/// Returns the raffle with a new purchase form.
 fn fresh(raffles: &Raffles, state: RaffleState) -> LiveView {
     LiveView::new(state, raffles.rng.uuid(), 1)
 }
@@ -45,10 +44,10 @@ async fn show(
     Path(id): Path<RaffleId>,
 ) -> Answer {
     let live = fresh(&raffles, raffles.read(id, &who).await?);
-    html(StatusCode::OK, &RafflePage { context, live, told: None })
+    html(StatusCode::OK, &RafflePage { context, live, notice: None })
 }
 
-/// What is new since the page looked last; 204 if nothing is.
+/// Returns the raffle if it has changed since the page's last poll, else 204.
 async fn live(
     State(raffles): State<Raffles>,
     context: PageContext,
@@ -66,7 +65,7 @@ async fn live(
     let key = form.key().unwrap_or_else(|| raffles.rng.uuid());
     let quantity = form.quantity().map_or(1, |quantity| quantity.get());
     let live = LiveView::new(state, key, quantity);
-    html(StatusCode::OK, &LivePart { context, live, told: None })
+    html(StatusCode::OK, &LiveFragment { context, live, notice: None })
 }
 
 async fn buy(
@@ -85,60 +84,60 @@ async fn buy(
             return page.show(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 live,
-                Told::nothing_bought(&invalid.to_string()),
+                Notice::nothing_bought(&invalid.to_string()),
             );
         }
     };
     let recorded =
         |purchase: &Purchase| answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None);
-    let idempotency = form.once(id, quantity, &who, raffles.clock.now())?;
+    let idempotency = form.idempotent_request(id, quantity, &who, raffles.clock.now())?;
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
     match raffles.buy(id, quantity, &who, idempotency.as_ref()).await {
         Ok(Done::Now(Purchase { numbers, raffle })) => {
-            page.bought(fresh(&raffles, raffle), Told::bought(&numbers))
+            page.bought(fresh(&raffles, raffle), Notice::bought(&numbers))
         }
         Ok(Done::Replayed(answer)) => {
             let live = fresh(&raffles, raffles.read(id, &who).await?);
-            page.bought(live, Told::bought_before(&numbers(&answer)))
+            page.bought(live, Notice::already_bought(&numbers(&answer)))
         }
         Err(RaffleError::Denied { denial, fresh: state }) => {
-            page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Told::nothing_bought(&denial.words()))
+            page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Notice::nothing_bought(&denial.words()))
         }
         Err(RaffleError::KeyOfAnotherRequest) => {
             let live = fresh(&raffles, raffles.read(id, &who).await?);
-            page.show(StatusCode::CONFLICT, live, Told::another_form())
+            page.show(StatusCode::CONFLICT, live, Notice::form_reused())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// The tickets that a purchase gave, as its answer was kept.
-fn numbers(answer: &ledger::Answer) -> Vec<TicketNumber> {
+/// Parses the ticket numbers of a stored answer.
+fn numbers(answer: &idempotency::Answer) -> Vec<TicketNumber> {
     serde_json::from_str(&answer.body).unwrap_or_default()
 }
 
-/// How the raffle is shown after something was sent.
+/// How to answer a submitted form: a page or a fragment.
 struct Page {
     context: PageContext,
     fragment: bool,
 }
 
 impl Page {
-    fn show(self, status: StatusCode, live: LiveView, told: Told) -> Answer {
-        let (context, told) = (self.context, Some(told));
+    fn show(self, status: StatusCode, live: LiveView, notice: Notice) -> Answer {
+        let (context, notice) = (self.context, Some(notice));
         if self.fragment {
-            html(status, &LivePart { context, live, told })
+            html(status, &LiveFragment { context, live, notice })
         } else {
-            html(status, &RafflePage { context, live, told })
+            html(status, &RafflePage { context, live, notice })
         }
     }
 
-    fn bought(self, live: LiveView, told: Told) -> Answer {
+    fn bought(self, live: LiveView, notice: Notice) -> Answer {
         if self.fragment {
-            return self.show(StatusCode::OK, live, told);
+            return self.show(StatusCode::OK, live, notice);
         }
-        let there = see_other(&self.context, &format!("/raffles/{}", live.state.id), false);
-        Ok(with_toast_there(there, Tone::Success, "Bought. Your tickets are below."))
+        let redirect = see_other(&self.context, &format!("/raffles/{}", live.state.id), false);
+        Ok(with_toast_there(redirect, Tone::Success, "Bought. Your tickets are below."))
     }
 }
 
@@ -163,18 +162,18 @@ async fn cancel(
         .await;
     }
     let page = Page { context, fragment };
-    let (state, told) = match raffles.cancel(id, number, form.version()?, &who, None).await {
-        Ok(state) => (state, Told::given_back(number)),
-        Err(RaffleError::Drawn(state)) => (*state, Told::drawn_meanwhile()),
-        // Given back from another page, or an administrator took it: what is so now is shown.
+    let (state, notice) = match raffles.cancel(id, number, form.version()?, &who, None).await {
+        Ok(state) => (state, Notice::canceled(number)),
+        Err(RaffleError::Drawn(state)) => (*state, Notice::already_drawn()),
+        // The ticket was canceled on another page or by an administrator. Show the current tickets.
         Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
-            (raffles.read(id, &who).await?, Told::gone(number))
+            (raffles.read(id, &who).await?, Notice::not_yours(number))
         }
         Err(error) => return Err(error.into()),
     };
     if page.fragment {
-        return page.show(StatusCode::OK, fresh(&raffles, state), told);
+        return page.show(StatusCode::OK, fresh(&raffles, state), notice);
     }
-    let there = see_other(&page.context, &format!("/raffles/{id}"), false);
-    Ok(with_toast_there(there, Tone::Info, told.toast))
+    let redirect = see_other(&page.context, &format!("/raffles/{id}"), false);
+    Ok(with_toast_there(redirect, Tone::Info, notice.toast))
 }

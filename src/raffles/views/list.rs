@@ -1,4 +1,4 @@
-//! All raffles.
+//! The list of raffles.
 
 use askama::Template;
 
@@ -13,11 +13,9 @@ use crate::web::pages::{DisplayTime, PageContext};
 /// A raffle in the list.
 #[derive(Debug, Clone)]
 pub struct Card {
-    /// The raffle.
     pub state: RaffleState,
-    /// Where it stands.
     pub phase: Phase,
-    /// When the sale ends by itself.
+    /// The time the sale ends, if set.
     pub closes: Option<DisplayTime>,
 }
 
@@ -27,7 +25,7 @@ impl Card {
         Self { phase: Phase::of(&state), closes, state }
     }
 
-    /// What one has in it, in words.
+    /// Describes the person's own tickets.
     pub fn mine(&self) -> String {
         match (self.state.mine.as_slice(), &self.state.winner) {
             (_, Some(winner)) if winner.yours => format!("You won with ticket {}", winner.number),
@@ -36,12 +34,12 @@ impl Card {
         }
     }
 
-    /// How much of it is left, of 100.
+    /// Returns the share of tickets left, in percent.
     pub fn left(&self) -> u32 {
         super::raffle::percent(self.state.remaining, self.state.tickets)
     }
 
-    /// Whether the sale will end by itself.
+    /// Returns whether the card shows when the sale ends.
     pub fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::SoldOut)
     }
@@ -51,22 +49,21 @@ impl Card {
 #[derive(Template)]
 #[template(path = "raffles/list.html")]
 pub struct ListPage {
-    /// The shell.
     pub context: PageContext,
     /// The raffles, newest first.
     pub cards: Vec<Card>,
     /// The address of the next page.
     pub next: Option<String>,
-    /// Whether there is a page before.
+    /// Whether there is a previous page.
     pub is_later: bool,
-    /// Whom the page greets.
+    /// The name that the page greets.
     pub greeted: Option<String>,
-    /// How late what is sold is, in words.
+    /// How late the sales counts are, if they are late.
     pub late: Option<String>,
 }
 
 impl ListPage {
-    /// A page of raffles; `is_later` if it is not the first.
+    /// `is_later` is true for every page except the first.
     pub fn new(context: PageContext, page: RafflePage, is_later: bool) -> Self {
         let address = |cursor: String| {
             let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
@@ -82,17 +79,17 @@ impl ListPage {
         }
     }
 
-    /// The same, which says so if what is sold is counted late.
+    /// Adds a warning if the sales counts are late.
     pub fn late(self, raffles: &Raffles) -> Self {
         Self { late: late_words(raffles.heartbeats.stream_age(raffles.clock.now())), ..self }
     }
 
-    /// The same, greeting somebody.
+    /// Adds a greeting.
     pub fn greeting(self, who: &SignedIn) -> Self {
         Self { greeted: Some(who.name.to_string()), ..self }
     }
 
-    /// Whether whoever looks may open raffles.
+    /// Returns whether the person may open raffles.
     pub fn is_for_administrator(&self) -> bool {
         self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
     }

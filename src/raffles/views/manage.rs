@@ -8,25 +8,22 @@ use crate::raffles::domain::{Point, RaffleEntry, RaffleEvent, RaffleId, RaffleSt
 use crate::raffles::store::{HistoryPage, TicketPage};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// A ticket in the table.
+/// A row of the ticket table.
 #[derive(Debug, Clone)]
 pub struct TicketRow {
-    /// The number.
     pub number: u32,
-    /// Whose it is.
+    /// The owner's name.
     pub name: String,
-    /// Their address.
+    /// The owner's email address.
     pub email: String,
-    /// When it was bought.
     pub bought: DisplayTime,
-    /// Tells this sale of the number from an earlier one.
+    /// Distinguishes this sale of the number from earlier, canceled ones.
     pub version: u64,
-    /// Whether somebody bought it after it had been looked at.
+    /// Whether the ticket was sold to another person after the administrator loaded the page.
     pub is_overtaken: bool,
 }
 
 impl TicketRow {
-    /// A ticket.
     pub fn of(ticket: &Ticket) -> Self {
         Self {
             number: ticket.number.get(),
@@ -38,7 +35,7 @@ impl TicketRow {
         }
     }
 
-    /// The same, of somebody else than when it was looked at.
+    /// Marks the ticket as sold to another person since the page was loaded.
     pub fn overtaken(self) -> Self {
         Self { is_overtaken: true, ..self }
     }
@@ -47,17 +44,14 @@ impl TicketRow {
 /// An entry of the history.
 #[derive(Debug, Clone)]
 pub struct EntryView {
-    /// What happened.
     pub what: String,
-    /// By whom.
     pub who: String,
-    /// When.
     pub when: DisplayTime,
 }
 
 impl EntryView {
     fn of(entry: RaffleEntry) -> Self {
-        let what = match entry.happening {
+        let what = match entry.event {
             RaffleEvent::Opened => "Opened".to_owned(),
             RaffleEvent::Cancelled { number, name } => format!("Ticket {number} of {name} given back"),
             RaffleEvent::Drawn { number } => format!("Drawn: ticket {number}"),
@@ -66,21 +60,19 @@ impl EntryView {
     }
 }
 
-/// How the sale went: a line, and the same in numbers.
+/// The sales chart: a line, and the same data as a table.
 #[derive(Debug, Clone)]
 pub struct Curve {
     /// The points of the line: `0,140 12,90`.
     pub line: String,
-    /// The same down to the axis, to be filled.
+    /// The polygon between the line and the axis.
     pub area: String,
-    /// When it begins.
     pub from: DisplayTime,
-    /// When it ends.
     pub until: DisplayTime,
-    /// Some moments with how many tickets were sold by then.
+    /// Some moments, with the number of tickets sold by then.
     pub steps: Vec<(DisplayTime, i64)>,
-    /// All of it in a sentence.
-    pub words: String,
+    /// A summary in one sentence.
+    pub summary: String,
 }
 
 impl Curve {
@@ -88,7 +80,7 @@ impl Curve {
     pub const WIDTH: i64 = 640;
     /// The height of the drawing.
     pub const HEIGHT: i64 = 160;
-    /// What the table holds at the most.
+    /// The most steps in the table.
     const STEPS: usize = 24;
 
     fn of(points: &[Point], tickets: u32) -> Option<Self> {
@@ -103,7 +95,7 @@ impl Curve {
         let line = points.iter().map(place).collect::<Vec<_>>().join(" ");
         let area = format!("0,{height} {line} {},{height}", Self::WIDTH, height = Self::HEIGHT);
         let moment = |at: Timestamp| DisplayTime::from(at);
-        let words = format!(
+        let summary = format!(
             "{} of {tickets} sold from {} until {}.",
             last.sold,
             moment(first.at).text,
@@ -115,15 +107,13 @@ impl Curve {
             steps.push(last);
         }
         let steps = steps.into_iter().map(|point| (moment(point.at), point.sold)).collect();
-        Some(Self { line, area, from: moment(first.at), until: moment(last.at), steps, words })
+        Some(Self { line, area, from: moment(first.at), until: moment(last.at), steps, summary })
     }
 
-    /// The width of the drawing.
     pub fn width(&self) -> i64 {
         Self::WIDTH
     }
 
-    /// The height of the drawing.
     pub fn height(&self) -> i64 {
         Self::HEIGHT
     }
@@ -133,34 +123,27 @@ impl Curve {
 #[derive(Template)]
 #[template(path = "raffles/manage.html")]
 pub struct ManagePage {
-    /// The shell.
     pub context: PageContext,
-    /// The raffle.
     pub state: RaffleState,
-    /// Its id.
     pub id: RaffleId,
-    /// Where it stands.
     pub phase: Phase,
-    /// Whether tickets are given back, and the winner drawn.
+    /// Whether tickets can be canceled and the winner drawn.
     pub is_open: bool,
-    /// A page of its tickets.
     pub rows: Vec<TicketRow>,
-    /// Where this page of tickets begins; nothing for the first.
+    /// The cursor of this page of tickets. Empty for the first page.
     pub cursor: String,
     /// The address of the next page of tickets.
     pub next: Option<String>,
     /// What happened, newest first.
     pub history: Vec<EntryView>,
-    /// The address of what happened before.
+    /// The address of the next page of history.
     pub older: Option<String>,
-    /// How the sale went.
     pub curve: Option<Curve>,
-    /// Whether the winner could not be drawn, for nothing is sold.
+    /// Whether the draw was refused because no ticket is sold.
     pub nothing_sold: bool,
 }
 
 impl ManagePage {
-    /// A raffle with a page of its tickets and of its history.
     pub fn new(
         context: PageContext,
         state: RaffleState,
@@ -190,23 +173,22 @@ impl ManagePage {
         }
     }
 
-    /// The same, for there was nobody to win.
+    /// Marks the draw as refused because no ticket is sold.
     pub fn refused(self) -> Self {
         Self { nothing_sold: true, ..self }
     }
 
-    /// The same, with another row for its ticket.
+    /// Replaces the row of a ticket.
     pub fn with(self, row: TicketRow) -> Self {
         let other = |old: TicketRow| if old.number == row.number { row.clone() } else { old };
         Self { rows: self.rows.into_iter().map(other).collect(), ..self }
     }
 
-    /// How many tickets are sold, in words.
     pub fn sold(&self) -> String {
         counted(self.state.sold)
     }
 
-    /// What the draw ends, in words.
+    /// Describes what the draw ends.
     pub fn ends(&self) -> String {
         match self.state.remaining {
             0 => "No ticket can be given back any more.".to_owned(),
@@ -215,19 +197,16 @@ impl ManagePage {
     }
 }
 
-/// A ticket's row alone.
+/// A single row of the ticket table.
 #[derive(Template)]
 #[template(path = "raffles/_row.html")]
-pub struct TicketRowPart {
-    /// The shell.
+pub struct TicketRowFragment {
     pub context: PageContext,
-    /// The raffle.
     pub id: RaffleId,
-    /// Whether it can be given back.
+    /// Whether the ticket can be canceled.
     pub is_open: bool,
-    /// Where the page of tickets begins.
+    /// The cursor of the page of tickets.
     pub cursor: String,
-    /// The ticket.
     pub row: TicketRow,
 }
 
@@ -241,8 +220,8 @@ mod tests {
         let curve = Curve::of(&[point(0, 0), point(60, 50), point(120, 100)], 100).unwrap();
         assert_eq!(curve.line, "0,160 320,80 640,0");
         assert_eq!(curve.area, "0,160 0,160 320,80 640,0 640,160");
-        assert!(curve.words.starts_with("100 of 100 sold from "), "{}", curve.words);
-        // A raffle that was opened just now, and one with many points.
+        assert!(curve.summary.starts_with("100 of 100 sold from "), "{}", curve.summary);
+        // Edge cases: a raffle opened just now, and one with many points.
         assert_eq!(Curve::of(&[point(5, 0), point(5, 0)], 1).unwrap().line, "0,160 0,160");
         let many: Vec<Point> = (0..500).map(|at| point(at, at)).collect();
         let steps = Curve::of(&many, 500).unwrap().steps;

@@ -1,4 +1,4 @@
-//! One raffle, as one person sees it: the part that lives, and the page around it.
+//! One raffle as one person sees it: the live section, and the page around it.
 
 use askama::Template;
 use uuid::Uuid;
@@ -8,32 +8,29 @@ use crate::base::identity::SignedIn;
 use crate::raffles::domain::{RaffleState, RaffleStatus, TicketNumber, WinnerState};
 use crate::web::pages::{DisplayTime, PageContext};
 
-/// How much a part is of a whole, of 100; something is never nothing.
+/// Returns a share in percent, at least 1 if `part` is not zero.
 pub fn percent(part: u32, whole: u32) -> u32 {
     let percent = u64::from(part) * 100 / u64::from(whole.max(1));
     let percent = u32::try_from(percent).unwrap_or(100).min(100);
     if part > 0 { percent.max(1) } else { 0 }
 }
 
-/// What a raffle's page shows of it, and shows anew when it changes.
+/// The live section of a raffle's page. The page replaces it when the raffle changes.
 #[derive(Debug, Clone)]
 pub struct LiveView {
-    /// The raffle.
     pub state: RaffleState,
-    /// Where it stands.
     pub phase: Phase,
-    /// What makes sending the form of a purchase twice one purchase.
+    /// The idempotency key of the purchase form.
     pub key: Uuid,
-    /// How many tickets the form asks for.
+    /// The quantity in the purchase form.
     pub quantity: u32,
-    /// When the sale ends by itself, or ended.
+    /// The time the sale ends or ended, if set.
     pub closes: Option<DisplayTime>,
-    /// When the winner was drawn.
     pub drawn: Option<DisplayTime>,
 }
 
 impl LiveView {
-    /// A raffle with the form of a purchase.
+    /// Returns the live section with a purchase form.
     pub fn new(state: RaffleState, key: Uuid, quantity: u32) -> Self {
         Self {
             phase: Phase::of(&state),
@@ -45,13 +42,13 @@ impl LiveView {
         }
     }
 
-    /// Whether it changes any more.
+    /// Returns whether the raffle can still change.
     pub fn is_open(&self) -> bool {
         self.state.status == RaffleStatus::Open
     }
 
-    /// What the page says aloud when the raffle comes to where it stands now.
-    pub fn said(&self) -> String {
+    /// Returns the announcement for screen readers when the raffle enters its current phase.
+    pub fn announcement(&self) -> String {
         match (self.phase, &self.state.winner) {
             (Phase::Drawn, Some(winner)) if winner.yours => {
                 format!("The winner is drawn: you won with ticket {}!", winner.number)
@@ -63,17 +60,17 @@ impl LiveView {
         }
     }
 
-    /// How much of it is left, of 100.
+    /// Returns the share of tickets left, in percent.
     pub fn left(&self) -> u32 {
         percent(self.state.remaining, self.state.tickets)
     }
 
-    /// Why nothing can be bought, in a sentence.
+    /// Returns why the person cannot buy tickets, as a sentence.
     pub fn reason(&self) -> Option<String> {
         self.state.denial.as_ref().map(|denial| format!("{}.", denial.words))
     }
 
-    /// What one has, in words.
+    /// Describes the person's own tickets.
     pub fn mine(&self) -> String {
         let (held, limit) = (self.state.mine.len(), self.state.limit_per_person);
         match held {
@@ -82,7 +79,7 @@ impl LiveView {
         }
     }
 
-    /// One's own tickets that did not win, in words; none where there is none.
+    /// Names the person's tickets that did not win, if there are any.
     pub fn other_tickets(&self) -> Option<String> {
         let winner = self.state.winner.as_ref().map(|winner| winner.number);
         let others: Vec<TicketNumber> =
@@ -90,12 +87,12 @@ impl LiveView {
         (!others.is_empty()).then(|| named(&others))
     }
 
-    /// Whether one won.
+    /// Returns whether the person won.
     pub fn is_won(&self) -> bool {
         self.state.winner.as_ref().is_some_and(|winner| winner.yours)
     }
 
-    /// The winner's name and address, for whoever may know them.
+    /// Returns the winner's name and email address if the person may see them.
     pub fn winner_named(&self) -> Option<String> {
         let WinnerState { name, email, yours, .. } = self.state.winner.as_ref()?;
         match (name, email) {
@@ -105,20 +102,20 @@ impl LiveView {
     }
 }
 
-/// What came of something that a person sent.
+/// The result of a submitted form, as a notice.
 #[derive(Debug, Clone)]
-pub struct Told {
-    /// What is said first, in a few words.
+pub struct Notice {
+    /// A short headline.
     pub headline: String,
-    /// The rest.
+    /// Further details.
     pub detail: String,
-    /// Whether it is what was wanted.
+    /// Whether the form succeeded.
     pub is_good: bool,
-    /// The same for a page that comes after it, naming nobody and nothing.
+    /// The text for a toast on the next page. It contains no personal data.
     pub toast: &'static str,
 }
 
-impl Told {
+impl Notice {
     fn good(headline: String, detail: &str, toast: &'static str) -> Self {
         Self { headline, detail: detail.to_owned(), is_good: true, toast }
     }
@@ -127,45 +124,42 @@ impl Told {
         Self { headline: headline.to_owned(), detail, is_good: false, toast }
     }
 
-    /// That tickets were bought.
     pub fn bought(numbers: &[TicketNumber]) -> Self {
         Self::good(format!("You bought {}.", named(numbers)), "Good luck!", "Bought.")
     }
 
-    /// That they had been bought already, by the same request with a lost reply.
-    pub fn bought_before(numbers: &[TicketNumber]) -> Self {
+    /// The tickets were bought earlier by the same request, whose reply was lost.
+    pub fn already_bought(numbers: &[TicketNumber]) -> Self {
         let detail = "The first try had gone through, so nothing was bought twice.";
         Self::good(format!("You bought {}.", named(numbers)), detail, "Bought.")
     }
 
-    /// That nothing was bought, and why.
     pub fn nothing_bought(why: &str) -> Self {
         let why = if why.ends_with('.') { why.to_owned() } else { format!("{why}.") };
         Self::bad("No ticket was bought.", why, "No ticket was bought.")
     }
 
-    /// That the form had bought something else before.
-    pub fn another_form() -> Self {
+    /// The form was used for another purchase before.
+    pub fn form_reused() -> Self {
         let detail = "The purchase before this one had gone through after all. Look at your tickets and, if you want \
                       more, buy again.";
         Self::bad("Nothing more was bought.", detail.to_owned(), "Nothing more was bought.")
     }
 
-    /// That a ticket was given back.
-    pub fn given_back(number: TicketNumber) -> Self {
+    pub fn canceled(number: TicketNumber) -> Self {
         let headline = format!("Ticket {number} is back in the pool.");
         Self::good(headline, "", "Your ticket is back in the pool.")
     }
 
-    /// That a ticket was not one's own any more.
-    pub fn gone(number: TicketNumber) -> Self {
+    /// The ticket no longer belongs to the person.
+    pub fn not_yours(number: TicketNumber) -> Self {
         let detail = "It was given back before. These are your tickets now.".to_owned();
         Self::bad(&format!("Ticket {number} is not yours any more."), detail, "It was given back before.")
     }
 
-    /// That the draw came before a ticket was given back.
-    pub fn drawn_meanwhile() -> Self {
-        let words = "The winner was drawn meanwhile, so no ticket is given back any more.";
+    /// The winner was drawn before the ticket could be canceled.
+    pub fn already_drawn() -> Self {
+        let words = "The winner is drawn, so tickets can no longer be given back.";
         Self::bad("The ticket stays yours.", words.to_owned(), words)
     }
 }
@@ -174,32 +168,26 @@ impl Told {
 #[derive(Template)]
 #[template(path = "raffles/raffle.html")]
 pub struct RafflePage {
-    /// The shell.
     pub context: PageContext,
-    /// The raffle.
     pub live: LiveView,
-    /// What came of what was sent.
-    pub told: Option<Told>,
+    pub notice: Option<Notice>,
 }
 
 impl RafflePage {
-    /// Whether whoever looks may draw.
+    /// Returns whether the person may draw the winner.
     pub fn is_for_administrator(&self) -> bool {
         self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
     }
 }
 
-/// `GET /raffles/{id}/live`, and what forms on the page are answered: the part that lives, and what came of what was
-/// sent, which stands beside it so that the next news do not take it away.
+/// `GET /raffles/{id}/live`, and the answer to forms on the page: the live section and the notice. The notice is
+/// outside the live section, so that the next poll does not remove it.
 #[derive(Template)]
 #[template(path = "raffles/live.html")]
-pub struct LivePart {
-    /// The shell.
+pub struct LiveFragment {
     pub context: PageContext,
-    /// The raffle.
     pub live: LiveView,
-    /// What came of what was sent; none where nothing was.
-    pub told: Option<Told>,
+    pub notice: Option<Notice>,
 }
 
 #[cfg(test)]
@@ -207,7 +195,7 @@ mod tests {
     use super::percent;
 
     #[test]
-    fn a_bar_of_something_is_never_empty() {
+    fn a_bar_with_a_nonzero_share_is_never_empty() {
         for (part, whole, width) in [(0, 100, 0), (1, 100_000, 1), (37, 100, 37), (100, 100, 100), (0, 0, 0)]
         {
             assert_eq!(percent(part, whole), width);

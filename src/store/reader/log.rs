@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::look::{Audience, Look, Seen};
+use super::poll::{Poll, PollReport, Subscription};
 use crate::base::values::Invalid;
 use crate::engine::{Engine, EngineError, StreamRecord};
 use crate::store::item::key_of;
@@ -12,83 +12,88 @@ use crate::store::stream::{Batch, Change, Raw, Sequence, Unreadable, readable};
 use crate::store::{Embedded, Item, StoreError};
 
 const READ: &str = "ReadStream";
-/// About how many changes are read, handed over and acknowledged together. While requests write, this is also about how
-/// many are counted in a second.
+/// About how many changes are read, handled and acknowledged together. Under load this is also about the number of
+/// changes that are counted per second.
 const PAGE: usize = 2_000;
 
-/// A reader's place in the log.
+/// A reader of the embedded engine's log, with its position.
 pub(super) struct Log {
-    audience: Audience,
+    subscription: Subscription,
     engine: Embedded,
-    /// Up to here everything was handled; not known before the reader is registered.
-    place: Option<u64>,
-    /// Read, and not yet handled as a whole.
+    /// All changes up to here are handled; `None` before the reader is registered.
+    position: Option<u64>,
+    /// Changes that were read and are not all handled.
     page: Option<Page>,
 }
 
-/// What was read at once.
+/// The changes of one read.
 struct Page {
-    /// What is relevant of it.
+    /// The relevant changes.
     batch: Arc<Batch>,
-    /// Where it ends.
+    /// The position of the last change, relevant or not.
     last: u64,
 }
 
 impl Log {
-    pub(super) fn new(audience: Audience, engine: Embedded) -> Self {
-        Self { audience, engine, place: None, page: None }
+    pub(super) fn new(subscription: Subscription, engine: Embedded) -> Self {
+        Self { subscription, engine, position: None, page: None }
     }
 
-    pub(super) fn audience(&self) -> &Audience {
-        &self.audience
+    pub(super) fn subscription(&self) -> &Subscription {
+        &self.subscription
     }
 
-    /// Hands over what was read, and notes that it was handled.
-    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H, seen: &mut Seen) -> Result<Look, StoreError>
+    /// Reads the next changes, passes them to the handler and acknowledges them.
+    pub(super) async fn poll<H, F, E>(
+        &mut self,
+        handle: &mut H,
+        report: &mut PollReport,
+    ) -> Result<Poll, StoreError>
     where
         H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
-        let place = self.place().await?;
+        let position = self.position().await?;
         let page = match &mut self.page {
             Some(page) => page,
-            None => match self.read(place).await? {
+            None => match self.read(position).await? {
                 Some(page) => self.page.insert(page),
-                None => return Ok(Look::Nothing),
+                None => return Ok(Poll::Nothing),
             },
         };
         let (last, batch) = (page.last, page.batch.clone());
         if !batch.is_empty()
             && let Err(error) = handle(batch.clone()).await
         {
-            seen.unhandled(error.to_string());
-            return Ok(Look::Later);
+            report.unhandled(error.to_string());
+            return Ok(Poll::Retry);
         }
-        seen.handled(&batch);
+        report.handled(&batch);
         self.acknowledge(last).await?;
-        (self.page, self.place) = (None, Some(last));
-        Ok(Look::More)
+        (self.page, self.position) = (None, Some(last));
+        Ok(Poll::More)
     }
 
-    /// Where the reader stands: where it stood when it was here last, or at the oldest change that there is.
-    async fn place(&mut self) -> Result<u64, StoreError> {
-        if let Some(place) = self.place {
-            return Ok(place);
+    /// Returns the reader's position: the stored one, or the oldest change for a new reader.
+    async fn position(&mut self) -> Result<u64, StoreError> {
+        if let Some(position) = self.position {
+            return Ok(position);
         }
-        let consumer = self.audience.consumer;
-        let place = self.ask("RegisterReader", move |engine| Ok(engine.register_reader(consumer)?)).await?;
-        self.place = Some(place);
-        Ok(place)
+        let consumer = self.subscription.consumer;
+        let position =
+            self.call_engine("RegisterReader", move |engine| Ok(engine.register_reader(consumer)?)).await?;
+        self.position = Some(position);
+        Ok(position)
     }
 
-    /// What comes behind a place, if there is something new.
-    async fn read(&self, place: u64) -> Result<Option<Page>, StoreError> {
-        let (table, relevant) = (self.audience.dynamo.table.clone(), self.audience.relevant);
+    /// Returns the changes after a position, if there are any.
+    async fn read(&self, position: u64) -> Result<Option<Page>, StoreError> {
+        let (table, relevant) = (self.subscription.dynamo.table.clone(), self.subscription.relevant);
         let wanted = move |keys: &Item| key_of(keys).is_none_or(|key| relevant(&key));
-        let read = move |engine: &Engine| Ok(engine.read_stream(&table, place, PAGE, &wanted)?);
-        let page = self.ask(READ, read).await?;
-        if page.last <= place {
+        let read = move |engine: &Engine| Ok(engine.read_stream(&table, position, PAGE, &wanted)?);
+        let page = self.call_engine(READ, read).await?;
+        if page.last <= position {
             return Ok(None);
         }
         let mut batch = Batch::default();
@@ -98,25 +103,25 @@ impl Log {
         Ok(Some(Page { batch: Arc::new(batch), last: page.last }))
     }
 
-    /// Records the reader's place without waiting for the disk. If the record is lost, the changes are handed over again.
-    async fn acknowledge(&self, place: u64) -> Result<(), StoreError> {
-        let consumer = self.audience.consumer;
-        let note = move |answer: Result<(), EngineError>| {
+    /// Stores the reader's position without waiting for the disk. If it is lost, the changes are handled again.
+    async fn acknowledge(&self, position: u64) -> Result<(), StoreError> {
+        let consumer = self.subscription.consumer;
+        let done = move |answer: Result<(), EngineError>| {
             if let Err(error) = answer {
-                // The next acknowledgement covers it.
-                tracing::warn!(consumer, %error, "the reader's place was not recorded");
+                // The next acknowledgment covers it.
+                tracing::warn!(consumer, %error, "cannot store the reader's position");
             }
         };
-        self.ask("Acknowledge", move |engine| Ok(engine.acknowledge(consumer, place, note)?)).await
+        self.call_engine("Acknowledge", move |engine| Ok(engine.acknowledge(consumer, position, done)?)).await
     }
 
-    async fn ask<T: Send + 'static>(
+    async fn call_engine<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl Fn(&Engine) -> Result<T, CallError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
         let attempt = || self.engine.blocking(work.clone());
-        let answer = self.audience.dynamo.retry(operation, attempt, CallError::passes).await?;
+        let answer = self.subscription.dynamo.retry(operation, attempt, CallError::is_retryable).await?;
         answer.map_err(|error| error.into_store_error(operation))
     }
 }
@@ -133,7 +138,7 @@ fn change(record: StreamRecord) -> Result<Change, Box<Unreadable>> {
             at: Some(at),
             sequence: numbered.ok(),
             key,
-            cause: "has another key than pk and sk, both text".to_owned(),
+            cause: "has a key that is not pk and sk, both strings".to_owned(),
             schema: None,
             before,
             after,
@@ -141,8 +146,8 @@ fn change(record: StreamRecord) -> Result<Change, Box<Unreadable>> {
     }
 }
 
-/// The engine's number as one of DynamoDB's form. The leading 2 puts it behind all numbers of the engine that Holdfast
-/// had before, which begin with 1 and 20 more digits and stand in what was counted.
+/// Converts the engine's number to DynamoDB's format. The leading 2 sorts it after all numbers of Holdfast's previous
+/// engine, which begin with 1 and 20 more digits and are stored in counts.
 fn numbered(sequence: u64) -> Result<Sequence, Invalid> {
     format!("2{sequence:020}").parse()
 }
@@ -152,10 +157,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_the_engine_come_after_those_of_the_former_one_and_in_order() {
-        let former: Sequence = "0000000000000000000100001795870620391532".parse().unwrap();
+    fn sequences_are_in_order_and_sort_after_those_of_the_previous_engine() {
+        let previous: Sequence = "0000000000000000000100001795870620391532".parse().unwrap();
         let numbers = [0, 1, 256, u64::MAX].map(|number| numbered(number).unwrap());
-        assert!(former < numbers[0] && numbers.is_sorted());
+        assert!(previous < numbers[0] && numbers.is_sorted());
         assert_eq!(numbers[2].as_issued(), "200000000000000000256");
     }
 }

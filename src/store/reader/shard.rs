@@ -1,4 +1,4 @@
-//! One shard of a stream: where a reader stands in it, and the next step from there.
+//! One shard of a stream: the reader's position in it, and the next step from there.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, ShardIteratorType, 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::look::Seen;
+use super::poll::PollReport;
 use super::source::Source;
 use crate::base::values::fingerprint;
 use crate::store::item::key_of;
@@ -18,141 +18,150 @@ use crate::store::{Condition, Item, Key, StoreError, WriteError, from_item, to_i
 
 const GET_RECORDS: &str = "GetRecords";
 const GET_ITERATOR: &str = "GetShardIterator";
-const CHECKPOINT: &str = "STREAM#";
+const CHECKPOINT_PREFIX: &str = "STREAM#";
 /// The most changes of a batch.
 const BATCH: i32 = 100;
 
-/// Where a reader stands in a shard.
+/// The reader's position in a shard.
 pub(super) struct Shard {
     pub(super) id: String,
     pub(super) parent: Option<String>,
     stream: String,
-    place: Place,
-    /// The last record that was read and, if it was handed over, handled.
+    position: Position,
+    /// The last record that was read and, if it is relevant, handled.
     read: Option<Sequence>,
-    /// The checkpoint as it was last seen in the table.
-    mark: Option<Mark>,
+    /// The checkpoint that the table had when it was last read or written.
+    checkpoint: Option<Checkpoint>,
     /// The checkpoint that is still to be written.
-    owed: Option<Mark>,
-    /// Read, and not yet handled.
+    pending: Option<Checkpoint>,
+    /// Records that were read and not yet handled.
     batch: Option<Fetched>,
 }
 
-enum Place {
+enum Position {
     /// The checkpoint is not read yet.
     Unknown,
-    /// Behind [`Shard::read`], without an iterator.
-    Behind,
+    /// After [`Shard::read`], without an iterator.
+    After,
     /// At this iterator.
     At(String),
-    /// It is closed, and read to its end.
+    /// The shard is closed and was read to its end.
     End,
 }
 
 struct Fetched {
     batch: Arc<Batch>,
-    last: Option<Mark>,
+    last: Option<Checkpoint>,
     next: Option<String>,
 }
 
 /// The checkpoint: the last change that was handled, and when it happened.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Mark {
+struct Checkpoint {
     sequence: Sequence,
     at: Timestamp,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub(super) enum Step {
-    /// Nothing new was told.
+    /// There is nothing new.
     AtEnd,
-    /// Something was read; there may be more.
+    /// Records were read, and there may be more.
     Read,
-    /// A batch was not handled.
+    /// The handler failed.
     Unhandled,
-    /// The shard is closed, and read to its end.
+    /// The shard is closed and was read to its end.
     Ended,
     /// The stream no longer has the shard.
     Gone,
 }
 
-/// What became of a call that needs a place in the shard.
-enum Reached<T> {
-    There(T),
-    /// The place is no longer there: it is to be found again.
+/// The result of a call that needs a position in the shard.
+enum Located<T> {
+    Found(T),
+    /// The position no longer exists and must be found again.
     Lost,
-    /// The shard is no longer there.
+    /// The shard no longer exists.
     Gone,
 }
 
 impl Shard {
     pub(super) fn new(stream: &str, id: String, parent: Option<String>) -> Self {
         let stream = stream.to_owned();
-        Self { id, parent, stream, place: Place::Unknown, read: None, mark: None, owed: None, batch: None }
+        Self {
+            id,
+            parent,
+            stream,
+            position: Position::Unknown,
+            read: None,
+            checkpoint: None,
+            pending: None,
+            batch: None,
+        }
     }
 
     /// Whether nothing is left to do in it.
     pub(super) fn ended(&self) -> bool {
-        matches!(self.place, Place::End) && self.owed.is_none()
+        matches!(self.position, Position::End) && self.pending.is_none()
     }
 
-    /// Reads one batch, hands it over if it holds what is relevant, and notes how far that was.
+    /// Reads one batch, passes it to the handler if it has relevant changes, and writes the checkpoint.
     pub(super) async fn step<H, F, E>(
         &mut self,
         source: &Source,
         handle: &mut H,
-        seen: &mut Seen,
+        report: &mut PollReport,
     ) -> Result<Step, StoreError>
     where
         H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
-        self.settle(source).await?;
-        if matches!(self.place, Place::End) {
+        self.save_checkpoint(source).await?;
+        if matches!(self.position, Position::End) {
             return Ok(Step::AtEnd);
         }
         let fetched = match self.batch.take() {
             Some(fetched) => fetched,
             None => match self.fetch(source).await? {
-                Reached::There(fetched) => fetched,
-                Reached::Lost => return Ok(Step::Read),
-                Reached::Gone => return Ok(Step::Gone),
+                Located::Found(fetched) => fetched,
+                Located::Lost => return Ok(Step::Read),
+                Located::Gone => return Ok(Step::Gone),
             },
         };
         if !fetched.batch.is_empty() {
             if let Err(error) = handle(fetched.batch.clone()).await {
-                seen.unhandled(error.to_string());
+                report.unhandled(error.to_string());
                 self.batch = Some(fetched);
                 return Ok(Step::Unhandled);
             }
-            seen.handled(&fetched.batch);
-            self.owed = fetched.last.clone();
+            report.handled(&fetched.batch);
+            self.pending = fetched.last.clone();
         }
-        let news = fetched.last.is_some();
-        self.read = fetched.last.map(|mark| mark.sequence).or(self.read.take());
+        let has_records = fetched.last.is_some();
+        self.read = fetched.last.map(|checkpoint| checkpoint.sequence).or(self.read.take());
         let ended = fetched.next.is_none();
-        self.place = fetched.next.map_or(Place::End, Place::At);
-        self.settle(source).await?;
-        Ok(match (ended, news) {
+        self.position = fetched.next.map_or(Position::End, Position::At);
+        self.save_checkpoint(source).await?;
+        Ok(match (ended, has_records) {
             (true, _) => Step::Ended,
             (_, true) => Step::Read,
             _ => Step::AtEnd,
         })
     }
 
-    /// The next records, and the iterator behind them.
-    async fn fetch(&mut self, source: &Source) -> Result<Reached<Fetched>, StoreError> {
-        let iterator = match std::mem::replace(&mut self.place, Place::Behind) {
-            Place::At(iterator) => iterator,
-            place => {
-                if matches!(place, Place::Unknown) {
-                    self.recall(source).await.inspect_err(|_| self.place = Place::Unknown)?;
+    /// Returns the next records and the iterator after them.
+    async fn fetch(&mut self, source: &Source) -> Result<Located<Fetched>, StoreError> {
+        let iterator = match std::mem::replace(&mut self.position, Position::After) {
+            Position::At(iterator) => iterator,
+            position => {
+                if matches!(position, Position::Unknown) {
+                    self.load_checkpoint(source).await.inspect_err(|_| self.position = Position::Unknown)?;
                 }
                 match self.iterator(source).await? {
-                    Reached::There(iterator) => iterator,
-                    Reached::Lost => return Ok(Reached::Lost),
-                    Reached::Gone => return Ok(Reached::Gone),
+                    Located::Found(iterator) => iterator,
+                    Located::Lost => return Ok(Located::Lost),
+                    Located::Gone => return Ok(Located::Gone),
                 }
             }
         };
@@ -160,12 +169,13 @@ impl Shard {
             let request = source.streams.get_records().shard_iterator(&iterator).limit(BATCH);
             request.send().await.map_err(CallError::from)
         };
-        let answer = source.audience.dynamo.retry(GET_RECORDS, attempt, CallError::passes).await?;
+        let answer = source.subscription.dynamo.retry(GET_RECORDS, attempt, CallError::is_retryable).await?;
         let output = match answer {
             Ok(output) => output,
             Err(error) => return self.lost(GET_RECORDS, error),
         };
-        let wanted = |key: &Key| !key.pk.starts_with(CHECKPOINT) && (source.audience.relevant)(key);
+        let wanted =
+            |key: &Key| !key.pk.starts_with(CHECKPOINT_PREFIX) && (source.subscription.relevant)(key);
         let (mut batch, mut last) = (Batch::default(), None);
         for record in output.records.unwrap_or_default() {
             let read = change(record);
@@ -175,87 +185,92 @@ impl Shard {
             };
             if let Some(sequence) = sequence {
                 let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
-                last = Some(Mark { sequence: sequence.clone(), at });
+                last = Some(Checkpoint { sequence: sequence.clone(), at });
             }
             if key.is_none_or(wanted) {
                 batch.push(read);
             }
         }
-        Ok(Reached::There(Fetched { batch: Arc::new(batch), last, next: output.next_shard_iterator }))
+        Ok(Located::Found(Fetched { batch: Arc::new(batch), last, next: output.next_shard_iterator }))
     }
 
-    /// An iterator behind what was read, or at the oldest record that there is.
-    async fn iterator(&mut self, source: &Source) -> Result<Reached<String>, StoreError> {
+    /// Returns an iterator after the last record that was read, or at the oldest record.
+    async fn iterator(&mut self, source: &Source) -> Result<Located<String>, StoreError> {
         let kind = match self.read {
             Some(_) => ShardIteratorType::AfterSequenceNumber,
             None => ShardIteratorType::TrimHorizon,
         };
         let attempt = async || {
             let request = source.streams.get_shard_iterator().stream_arn(&self.stream).shard_id(&self.id);
-            let behind = self.read.as_ref().map(|read| read.as_issued().to_owned());
-            let request = request.shard_iterator_type(kind.clone()).set_sequence_number(behind);
+            let after = self.read.as_ref().map(|read| read.as_issued().to_owned());
+            let request = request.shard_iterator_type(kind.clone()).set_sequence_number(after);
             request.send().await.map_err(CallError::from)
         };
-        match source.audience.dynamo.retry(GET_ITERATOR, attempt, CallError::passes).await? {
+        match source.subscription.dynamo.retry(GET_ITERATOR, attempt, CallError::is_retryable).await? {
             Ok(output) => {
                 let iterator = output.shard_iterator;
-                let iterator = iterator.ok_or_else(|| StoreError::failed(GET_ITERATOR, "it gave none"))?;
-                Ok(Reached::There(iterator))
+                let iterator =
+                    iterator.ok_or_else(|| StoreError::failed(GET_ITERATOR, "the answer has no iterator"))?;
+                Ok(Located::Found(iterator))
             }
             Err(error) => self.lost(GET_ITERATOR, error),
         }
     }
 
-    /// What a refused call means for the place.
-    fn lost<T>(&mut self, operation: &'static str, error: CallError) -> Result<Reached<T>, StoreError> {
+    /// Decides what a rejected call means for the position.
+    fn lost<T>(&mut self, operation: &'static str, error: CallError) -> Result<Located<T>, StoreError> {
         match error.code() {
-            Some("ExpiredIteratorException") => Ok(Reached::Lost),
+            Some("ExpiredIteratorException") => Ok(Located::Lost),
             Some("TrimmedDataAccessException") => {
-                // What stood behind it is older than a day and gone; whatever is left comes after it.
-                tracing::warn!(shard = self.id, "changes were dropped before they were read");
+                // The records after the position are older than a day and deleted, so everything left comes later.
+                tracing::warn!(shard = self.id, "the stream deleted changes before they were read");
                 self.read = None;
-                Ok(Reached::Lost)
+                Ok(Located::Lost)
             }
-            Some("ResourceNotFoundException") => Ok(Reached::Gone),
+            Some("ResourceNotFoundException") => Ok(Located::Gone),
             _ => Err(StoreError::failed(operation, error)),
         }
     }
 
-    fn checkpoint(&self, source: &Source) -> Key {
-        Key::new(format!("{CHECKPOINT}{}", source.audience.consumer), format!("SHARD#{}", self.id))
+    fn checkpoint_key(&self, source: &Source) -> Key {
+        Key::new(format!("{CHECKPOINT_PREFIX}{}", source.subscription.consumer), format!("SHARD#{}", self.id))
     }
 
-    async fn stored_mark(&self, source: &Source) -> Result<Option<Mark>, StoreError> {
-        source.audience.dynamo.get(&self.checkpoint(source)).await?.map(from_item).transpose()
+    async fn stored_checkpoint(&self, source: &Source) -> Result<Option<Checkpoint>, StoreError> {
+        source.subscription.dynamo.get(&self.checkpoint_key(source)).await?.map(from_item).transpose()
     }
 
-    /// Goes to the checkpoint.
-    async fn recall(&mut self, source: &Source) -> Result<(), StoreError> {
-        self.mark = self.stored_mark(source).await?;
-        self.read = self.mark.as_ref().map(|mark| mark.sequence.clone());
-        self.place = Place::Behind;
+    /// Sets the position to the stored checkpoint.
+    async fn load_checkpoint(&mut self, source: &Source) -> Result<(), StoreError> {
+        self.checkpoint = self.stored_checkpoint(source).await?;
+        self.read = self.checkpoint.as_ref().map(|checkpoint| checkpoint.sequence.clone());
+        self.position = Position::After;
         Ok(())
     }
 
-    /// Writes the checkpoint that is owed. Where another reader of this consumer wrote it meanwhile, the later stays.
-    async fn settle(&mut self, source: &Source) -> Result<(), StoreError> {
-        while let Some(owed) = &self.owed {
-            let key = self.checkpoint(source);
-            let unchanged = match &self.mark {
-                Some(mark) => Condition::is("sequence", mark.sequence.as_str()),
+    /// Writes the pending checkpoint. If another reader of this consumer wrote one at the same time, the later one
+    /// stays.
+    async fn save_checkpoint(&mut self, source: &Source) -> Result<(), StoreError> {
+        while let Some(pending) = &self.pending {
+            let key = self.checkpoint_key(source);
+            let unchanged = match &self.checkpoint {
+                Some(checkpoint) => Condition::is("sequence", checkpoint.sequence.as_str()),
                 None => Condition::Absent,
             };
-            let write =
-                source.audience.dynamo.guarded_write().put("checkpoint", to_item(&key, owed)?, unchanged);
-            match source.audience.dynamo.write(write).await {
-                Ok(()) => self.mark = self.owed.take(),
+            let write = source.subscription.dynamo.guarded_write().put(
+                "checkpoint",
+                to_item(&key, pending)?,
+                unchanged,
+            );
+            match source.subscription.dynamo.write(write).await {
+                Ok(()) => self.checkpoint = self.pending.take(),
                 Err(WriteError::Refused(_)) => {
-                    let later = owed.sequence.clone();
-                    self.mark = self.stored_mark(source).await?;
-                    if self.mark.as_ref().is_some_and(|mark| mark.sequence >= later) {
-                        self.owed = None;
-                        self.read = self.mark.as_ref().map(|mark| mark.sequence.clone());
-                        self.place = Place::Behind;
+                    let later = pending.sequence.clone();
+                    self.checkpoint = self.stored_checkpoint(source).await?;
+                    if self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.sequence >= later) {
+                        self.pending = None;
+                        self.read = self.checkpoint.as_ref().map(|checkpoint| checkpoint.sequence.clone());
+                        self.position = Position::After;
                     }
                 }
                 Err(WriteError::Store(error)) => return Err(error),
@@ -282,7 +297,7 @@ fn change(record: Record) -> Result<Change, Box<Unreadable>> {
             let names = ["eventID", "time", "sequence number", "key of the table"];
             let lacking: Vec<&str> =
                 names.into_iter().zip(lacks).filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
-            // What names nothing is known by what it says.
+            // A record without an id is identified by its content.
             let named = || fingerprint(&[format!("{at:?} {sequence:?} {key:?}").as_bytes()]);
             let id = id.unwrap_or_else(named);
             let cause = format!("has no {}", lacking.join(" and no "));
@@ -291,7 +306,7 @@ fn change(record: Record) -> Result<Change, Box<Unreadable>> {
     }
 }
 
-/// An item as the table's SDK has it.
+/// Converts an image of the streams SDK to an item of the table's SDK.
 fn item(image: HashMap<String, AttributeValue>) -> Item {
     let value = |value| serde_dynamo::AttributeValue::from(value).into();
     image.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()

@@ -1,4 +1,4 @@
-//! The shards of a DynamoDB stream, each read after the one that it was split from.
+//! The shards of a DynamoDB stream. A shard is read after its parent.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::config::{Builder, retry::RetryConfig, timeout::TimeoutConfig};
 
-use super::look::{Audience, Look, Seen};
+use super::poll::{Poll, PollReport, Subscription};
 use super::shard::{Shard, Step};
 use super::source::Source;
 use crate::store::StoreError;
@@ -21,25 +21,29 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    pub(super) fn new(audience: Audience, streams: Builder) -> Self {
-        // The table's client waits for what passes by waiting; the SDK's own retries would do so twice.
-        let attempt = audience.dynamo.policy.attempt;
+    pub(super) fn new(subscription: Subscription, streams: Builder) -> Self {
+        // The table's client already retries; the SDK's own retries would multiply the attempts.
+        let attempt = subscription.dynamo.policy.attempt;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
         let streams = streams
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
-            .sleep_impl(audience.dynamo.sleep.clone())
+            .sleep_impl(subscription.dynamo.sleep.clone())
             .build();
-        let source = Source { audience, streams: Client::from_conf(streams) };
+        let source = Source { subscription, streams: Client::from_conf(streams) };
         Self { source, stream: None, shards: Vec::new() }
     }
 
-    pub(super) fn audience(&self) -> &Audience {
-        &self.source.audience
+    pub(super) fn subscription(&self) -> &Subscription {
+        &self.source.subscription
     }
 
-    /// One step in each shard whose parent is read to its end.
-    pub(super) async fn look<H, F, E>(&mut self, handle: &mut H, seen: &mut Seen) -> Result<Look, StoreError>
+    /// Takes one step in each shard whose parent was read to its end.
+    pub(super) async fn poll<H, F, E>(
+        &mut self,
+        handle: &mut H,
+        report: &mut PollReport,
+    ) -> Result<Poll, StoreError>
     where
         H: FnMut(Arc<Batch>) -> F,
         F: Future<Output = Result<(), E>>,
@@ -48,16 +52,16 @@ impl Shards {
         if self.shards.iter().all(Shard::ended) {
             self.describe().await?;
         }
-        let (mut look, mut failed) = (Look::Nothing, None);
+        let (mut poll, mut failed) = (Poll::Nothing, None);
         for index in 0..self.shards.len() {
             let parent = self.shards[index].parent.clone();
             let waits = |shard: &Shard| Some(&shard.id) == parent.as_ref() && !shard.ended();
             if self.shards.iter().any(waits) {
                 continue;
             }
-            let step = match self.shards[index].step(&self.source, handle, seen).await {
+            let step = match self.shards[index].step(&self.source, handle, report).await {
                 Ok(step) => step,
-                // The other shards go on.
+                // The other shards continue.
                 Err(error) => {
                     failed = failed.or(Some(error));
                     continue;
@@ -65,23 +69,23 @@ impl Shards {
             };
             match step {
                 Step::AtEnd => {}
-                Step::Read => look = look.max(Look::More),
-                Step::Unhandled => look = Look::Later,
+                Step::Read => poll = poll.max(Poll::More),
+                Step::Unhandled => poll = Poll::Retry,
                 Step::Ended => {
-                    // What it was split into, or what follows it.
+                    // Find the child shards.
                     self.describe().await?;
-                    return Ok(look.max(Look::More));
+                    return Ok(poll.max(Poll::More));
                 }
                 Step::Gone => {
                     self.shards.clear();
-                    return Ok(Look::Later);
+                    return Ok(Poll::Retry);
                 }
             }
         }
-        failed.map_or(Ok(look), Err)
+        failed.map_or(Ok(poll), Err)
     }
 
-    /// Learns which shards the stream has. Those that are known keep their places.
+    /// Reads which shards the stream has. Known shards keep their positions.
     async fn describe(&mut self) -> Result<(), StoreError> {
         let stream = self.source.latest_stream().await?;
         let described = self.source.shards(&stream).await?;

@@ -1,4 +1,4 @@
-//! Makes the table as `template.yaml` makes it on AWS.
+//! Creates the table with the same definition that `template.yaml` uses on AWS.
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
@@ -14,22 +14,22 @@ use super::{INDEXES, PK, SK, TTL};
 use crate::store::line::CallError;
 use crate::store::{Dynamo, StoreError};
 
-/// Makes the table if it is not there, as `template.yaml` makes it on AWS. For the embedded engine and tests.
+/// Creates the table if it does not exist, as `template.yaml` does on AWS. The embedded engine and tests use it.
 ///
 /// # Errors
-/// [`StoreError::Failed`] with what the engine said.
+/// [`StoreError::Failed`] with the engine's message.
 pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
     match dynamo.call(&table(dynamo.table())?).await? {
         Ok(_) => expire_items(dynamo).await,
-        // The process that made it may have stopped before the next step.
+        // The process that created it may have stopped before the next step.
         Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
-        // On a full disk the engine judges no write, and a table that is there can still be read.
-        Err(error) if error.is_full() && is_there(dynamo).await? => Ok(()),
+        // A full disk rejects every write, but an existing table can still be read.
+        Err(error) if error.is_full() && exists(dynamo).await? => Ok(()),
         Err(error) => Err(StoreError::failed("CreateTable", error)),
     }
 }
 
-/// The table of this name, as `template.yaml` makes it, yet to be created.
+/// Returns the request that creates the table with this name, as `template.yaml` defines it.
 ///
 /// # Errors
 /// [`StoreError::Failed`] if its definition is incomplete.
@@ -44,21 +44,21 @@ pub fn table(name: &str) -> Result<CreateTableInputBuilder, StoreError> {
     Ok(request)
 }
 
-async fn is_there(dynamo: &Dynamo) -> Result<bool, StoreError> {
+async fn exists(dynamo: &Dynamo) -> Result<bool, StoreError> {
     let request = DescribeTableInput::builder().table_name(dynamo.table());
     Ok(dynamo.call(&request).await?.is_ok())
 }
 
 async fn expire_items(dynamo: &Dynamo) -> Result<(), StoreError> {
     match dynamo.call(&expiry(dynamo.table())?).await? {
-        Err(error) if !is_on_already(&error) && !error.is_full() => {
+        Err(error) if !is_already_enabled(&error) && !error.is_full() => {
             Err(StoreError::failed("UpdateTimeToLive", error))
         }
         _ => Ok(()),
     }
 }
 
-/// That items of the table of this name expire by their attribute, yet to be said.
+/// Returns the request that enables the expiry of items in the table with this name.
 ///
 /// # Errors
 /// [`StoreError::Failed`] if the specification is incomplete.
@@ -72,7 +72,7 @@ pub fn expiry(name: &str) -> Result<UpdateTimeToLiveInputBuilder, StoreError> {
     Ok(request.time_to_live_specification(specification))
 }
 
-fn is_on_already(error: &CallError) -> bool {
+fn is_already_enabled(error: &CallError) -> bool {
     matches!(error, CallError::Service { message, .. } if message.contains("TimeToLive is already enabled"))
 }
 

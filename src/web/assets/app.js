@@ -1,12 +1,12 @@
-// Small comforts on top of pages that work without them: toasts, uploads in parts, retries, focus.
-// No evaluation of strings and no inline styles: the content security policy allows neither.
+// Conveniences for pages that work without them: toasts, uploads in parts, retries, focus.
+// No string is evaluated and no inline style is set, because the content security policy forbids both.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
   const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-  // Toasts. The server raises one with the header HX-Trigger: {"toast":{"kind":"success","text":"…"}}.
-  // Errors stay until they are closed; the rest leave by themselves, but not from under a hand.
+  // Toasts. The server triggers one with the header HX-Trigger: {"toast":{"kind":"success","text":"…"}}.
+  // Errors stay until a person closes them. Other toasts disappear on their own, but not under the pointer or focus.
   function toast(kind, text) {
     const region = byId(kind === "error" ? "toast-alert" : "toast-status");
     if (!region || !text) return;
@@ -30,7 +30,7 @@
 
   document.addEventListener("toast", (event) => toast(event.detail.kind, event.detail.text));
 
-  // One that was raised before a redirect waits in a cookie.
+  // A toast from before a redirect is in a cookie.
   const left = document.cookie.match(/(?:^|; )holdfast-toast=([^;]+)/);
   if (left) {
     document.cookie = "holdfast-toast=; Max-Age=0; Path=/; SameSite=Lax";
@@ -53,7 +53,7 @@
   };
   const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
 
-  // Of a request that got no answer, the form may know better what to say.
+  // For a request without an answer, the form may have a better message.
   const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?.dataset.unanswered || otherwise;
 
   document.addEventListener("htmx:responseError", (event) => {
@@ -73,12 +73,12 @@
     retryLater(event.detail.elt);
   });
 
-  // A raffle's page. It asks for news every two seconds while somebody sees it, and at once when somebody sees it again.
+  // A raffle's page. It polls every two seconds while it is visible, and at once when it becomes visible again.
   const isPoll = (element) => element.matches("[data-live]");
   let held = false;
   let touched = false;
   const poll = () => {
-    // What is under a finger is not replaced: the press would be lost.
+    // A pressed element is not replaced, because the press would be lost.
     if (!document.hidden && !held) document.querySelector("[data-live]")?.dispatchEvent(new Event("poll"));
   };
   if (document.querySelector("[data-live]")) {
@@ -96,7 +96,7 @@
     window.addEventListener("blur", release);
   }
 
-  // That the page is not live is said quietly and once, not with a toast every two seconds.
+  // The page says once, in a line and not in repeated toasts, that it is not live.
   function notLive(words) {
     const line = byId("raffle-lost");
     if (line.textContent !== words) line.textContent = words;
@@ -109,7 +109,7 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, requestConfig } = event.detail;
     if (target.id !== "raffle-live") return;
-    // News that came while a person began to do something wait for the next time.
+    // If a person started to do something during the poll, its update waits for the next poll.
     if (isPoll(requestConfig.elt) && touched) event.detail.shouldSwap = false;
     unfolded = [...target.querySelectorAll("details[open]")].map((details) => details.id);
   });
@@ -117,7 +117,7 @@
     const { requestConfig, successful, xhr } = event.detail;
     const { elt } = requestConfig;
     if (isPoll(elt) && successful) byId("raffle-lost").textContent = "";
-    // Once there is an answer, nothing is unknown any more.
+    // After an answer the outcome is known, so the toast about a missing answer is removed.
     if (!elt.dataset.unanswered || !xhr.status) return;
     for (const old of [...byId("toast-alert").children]) {
       if (old.firstChild.textContent === elt.dataset.unanswered) old.remove();
@@ -129,12 +129,12 @@
     if (!live || event.detail.target.id !== "raffle-live") return;
     for (const id of unfolded) if (byId(id)) byId(id).open = true;
     unfolded = [];
-    // Said aloud is what ends something, not every ticket.
+    // A screen reader announces only the end of a raffle, not every ticket.
     if (live.dataset.phase !== phase) byId("raffle-said").textContent = live.dataset.said;
     phase = live.dataset.phase;
   });
 
-  // A 404 that says how to swap it is a panel for the person ("this lead was deleted"), not a failure.
+  // A 404 with HX-Reswap is a panel for the page ("this lead was deleted"), not a failure.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
     if (xhr.status === 404 && xhr.getResponseHeader("HX-Reswap")) {
@@ -143,8 +143,8 @@
     }
   });
 
-  // The focus never falls away. What had it when a request began gets it back, if it is still there: a disabled button
-  // loses it. If the answer replaced it and claims no focus for itself, what came in its place has it.
+  // The focus is never lost. The element that had it when a request started gets it back if it still exists, because
+  // a disabled button loses it. If the answer replaced the element and sets no focus, its replacement gets the focus.
   const holders = new WeakMap();
   const isLost = (element) => !element || element === document.body;
   document.addEventListener("htmx:beforeRequest", (event) => holders.set(event.detail.xhr, document.activeElement));
@@ -157,7 +157,7 @@
     (inside || byId("content")).focus({ preventScroll: true });
   });
 
-  // A step of an import that failed is asked for again, less and less often; its button stays for after that.
+  // A failed step of an import is retried with growing waits. Its button stays for further attempts.
   let failures = 0;
   function retryLater(element) {
     const form = element.closest("[data-retry]");
@@ -166,17 +166,17 @@
     setTimeout(() => form.isConnected && form.requestSubmit(), 1000 * 2 ** failures);
   }
 
-  // The list: no empty parameters in the address, no order while searching, the number of results said aloud.
+  // The list: no empty parameters in the URL, no sort order for searches, the number of results announced.
   let asked = { query: "", at: 0 };
   document.addEventListener("htmx:confirm", (event) => {
     const form = event.detail.elt.closest("[data-search]");
     if (!form) return;
-    // Enter just after typing, or the keys of a paste, ask the same again: the first answer is on its way.
+    // Enter right after typing, or the key events of a paste, repeat the same request; the first answer is under way.
     const query = new URLSearchParams(new FormData(form)).toString();
     if (query === asked.query && Date.now() - asked.at < 1000) return event.preventDefault();
     asked = { query, at: Date.now() };
   });
-  // A list is of one status or of one stock: choosing one lets go of the other, before htmx asks.
+  // A list filters by status or by stock. Choosing one resets the other before htmx sends the request.
   document.addEventListener(
     "change",
     (event) => {
@@ -197,7 +197,7 @@
     const words = rows?.querySelector("[data-count]");
     const region = document.querySelector("[data-shown]");
     if (!words || !region) return;
-    // A search that went on further knows only its last part; the table knows them all.
+    // A search that loaded more rows knows only the number of the last page; the table has all rows.
     const count = rows.querySelectorAll("[data-lead], [data-row]").length;
     if (count) words.textContent = `${count} ${count === 1 ? rows.dataset.one : rows.dataset.many} shown`;
     if (region.textContent !== words.textContent) region.textContent = words.textContent;
@@ -212,7 +212,7 @@
         menu.querySelector("summary").focus();
       } else if (editing) editing.querySelector("[data-cancels]")?.click();
     }
-    // "/" goes to the search, as everywhere.
+    // "/" moves to the search field, as on other sites.
     if (event.key === "/" && !event.target.closest("input, select, textarea") && byId("q")) {
       event.preventDefault();
       byId("q").select();
@@ -227,14 +227,14 @@
     if (!copy) return;
     const source = byId(copy.dataset.copy);
     source.select();
-    // Only a secure page has the clipboard; elsewhere the text now stands selected.
+    // Only a secure page can use the clipboard. Elsewhere the text is selected, so that it can be copied by hand.
     navigator.clipboard?.writeText(source.value).then(
       () => toast("success", "Copied."),
       () => toast("info", "Selected: copy it with the keyboard."),
     );
   });
 
-  // An ordinary form is sent once, however often its button is pressed.
+  // An ordinary form is sent once, even if its button is pressed several times.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
@@ -250,12 +250,12 @@
     for (const button of form.querySelectorAll("[type=submit]")) button.disabled = busy;
   }
 
-  // Whether a form holds what a person typed and did not send, or was refused with: that is never taken away.
+  // Whether a form has input that was not sent, or that the server rejected. Such input is never discarded.
   function hasEdits(form) {
     if (form.getAttribute("method")?.toLowerCase() !== "post") return false;
     if (form.closest(".conflict") || form.querySelector("[aria-invalid=true], .error")) return true;
     return [...form.elements].some((control) => {
-      // What was typed before a refusal stands in the form as it came; the value that it began with is beside it.
+      // After a rejection the form contains the rejected input; a `base.` field has the original value.
       const base = form.elements.namedItem(`base.${control.name}`);
       if (base && base !== control && base.value !== control.value) return true;
       if (control.type === "hidden") return false;
@@ -268,22 +268,22 @@
     });
   }
 
-  // Going back or forward may show a page as it was left. What it shows is asked for again.
+  // Going back or forward may show a cached page. Its content is loaded again.
   const BEGUN_ONCE = "[data-find-state], form[data-export], form[data-upload], form[data-verify], [data-retry]";
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted || [...document.forms].some(hasEdits)) return;
-    // These parts are set up when a page begins.
+    // These parts are initialized only when a page loads.
     if (document.querySelector(BEGUN_ONCE)) return location.reload();
     htmx.ajax("GET", location.pathname + location.search, {
       target: "#content",
       select: "#content",
       swap: "outerHTML show:none",
-      // The whole page is wanted, as after an address that htmx remembers.
+      // Request the whole page, as htmx does to restore history.
       headers: { "HX-History-Restore-Request": "true" },
     });
   });
 
-  // States of a new order: typing narrows them down, Enter takes the first that is left.
+  // States of a new order: typing filters them, Enter selects the first match.
   function findState(input) {
     const choices = [...input.closest("[data-states]").querySelectorAll("[data-name]")];
     const matching = () => {
@@ -305,19 +305,19 @@
       input.value = "";
       for (const other of choices) other.hidden = false;
     });
-    // What is typed here is no field of the order.
+    // This input is not a field of the order, so its events must not reach the form.
     for (const kind of ["change", "search"]) input.addEventListener(kind, (event) => event.stopPropagation());
   }
   document.querySelectorAll("[data-find-state]").forEach(findState);
 
-  // An export of any size: all its parts, one after the other, as one file.
+  // An export of any size: loads all its parts in order and saves them as one file.
   document.querySelectorAll("form[data-export]").forEach((form) => {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       if (form.ariaBusy === "true") return;
       setBusy(form, true);
       const progress = form.querySelector("[data-progress]");
-      // A byte order mark, without which Excel does not read UTF-8.
+      // A byte order mark, because Excel does not read UTF-8 without it.
       const parts = ["\ufeff"];
       try {
         const days = [...new FormData(form)].filter(([, value]) => value !== "");
@@ -342,7 +342,7 @@
     });
   });
 
-  // Uploads in parts: each its own small request, so that neither a size limit nor a bad line ends them.
+  // Uploads in parts: each part is a small request, so neither a size limit nor a bad connection ends the upload.
   async function send(method, url, body) {
     const headers = { Accept: "application/json" };
     if (body) headers["Content-Type"] = "application/octet-stream";
@@ -375,7 +375,7 @@
     let next = 0;
 
     async function run() {
-      // Another file begins anew; the same one goes on with the part that failed.
+      // A different file starts a new upload; the same file continues with the part that failed.
       if (input.files[0] !== file) [file, place, next] = [input.files[0], null, 0];
       if (!place) {
         const query = new URLSearchParams({ name: file.name, size: file.size });
@@ -414,7 +414,7 @@
 
   document.querySelectorAll("form[data-upload]").forEach(upload);
 
-  // A draw's proof, checked here: the method stands on the page, and in src/raffle/domain/fair.rs.
+  // Verifies the proof of a draw in the browser. The page and src/raffles/domain/fair.rs describe the method.
   const METHOD = "holdfast-raffle-1";
   const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const bytesOf = (text) => {
@@ -423,7 +423,7 @@
   };
   const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
-  // The place of the winner among n, from seed and hash, with the number of hashes that it took.
+  // Returns the index of the winner among n, from seed and hash, and the number of hashes that this needed.
   async function placeOf(seed, listHash, n) {
     const kept = n > 1 ? (n - 1).toString(2).length : 0;
     for (let counter = 0; counter < 2 ** 32; counter += 1) {
@@ -438,7 +438,7 @@
     throw new Error("no number was found");
   }
 
-  // Each step says what holds, or throws what does not.
+  // Each step returns what it verified, or throws an error with what is wrong.
   const STEPS = [
     ["It is a proof that this page can check", async (proof) => {
       if (proof.method !== METHOD) throw new Error(`Its method is ${JSON.stringify(proof.method)}, and this page checks ${METHOD}.`);
@@ -494,7 +494,7 @@
     try {
       proof = JSON.parse(text);
     } catch {
-      // Said below.
+      // The check below reports it.
     }
     if (proof === null || typeof proof !== "object" || Array.isArray(proof)) {
       return conclude(false, "This is no proof: a proof is a JSON object, as a raffle's page gives it.");

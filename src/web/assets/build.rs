@@ -1,10 +1,10 @@
-//! The build script: fingerprints, bundles and compresses the assets that stand beside it.
+//! The build script: fingerprints, bundles and compresses the assets beside it.
 //!
-//! Whatever is served is decided here, once: the running program neither reads a file nor compresses a byte.
-//! `app.css` goes out as one file, the vendored base in a cascade layer of its own, so that every rule of ours
-//! wins over the base without fighting its selectors.
+//! It does this once at build time, so the running program reads no files and compresses nothing. `app.css` is served
+//! as one file, with the vendored base in its own cascade layer, so that our rules override the base regardless of
+//! its selectors.
 
-#![allow(clippy::disallowed_methods, reason = "Cargo tells a build script where it is by the environment")]
+#![allow(clippy::disallowed_methods, reason = "Cargo passes paths to build scripts in the environment")]
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 const FOLDER: &str = "src/web/assets";
 const BASE_CSS: &str = "pico.classless.min.css";
 
-/// Name and content type of everything that is served.
+/// The name and content type of every served file.
 const ASSETS: [(&str, &str); 4] = [
     ("app.css", "text/css; charset=utf-8"),
     ("app.js", "text/javascript; charset=utf-8"),
@@ -55,14 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The bytes that go out under a name.
+/// Returns the bytes that are served under a name.
 fn contents(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(match name {
         "app.css" => {
             let base = read(BASE_CSS)?;
             let own = read(name)?;
             let mut bundle = b"@layer base{".to_vec();
-            // A layer may not begin with the file's character set.
+            // `@charset` is not allowed inside a layer.
             bundle.extend_from_slice(base.strip_prefix(b"@charset \"UTF-8\";").unwrap_or(&base));
             bundle.extend_from_slice(b"}\n");
             bundle.extend_from_slice(&own);
@@ -78,7 +78,7 @@ fn read(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// The first ten hexadecimal digits of the SHA-256: enough to tell a release's file from the last one's.
+/// Returns the first ten hexadecimal digits of the SHA-256: enough to tell a release's file from the previous one's.
 fn fingerprint(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(5).fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.

@@ -1,4 +1,4 @@
-//! The page of commands: typed, corrected, run, and run again.
+//! The page of commands: commands are typed, corrected, run, and run again.
 
 use super::{Office, console_is_quiet};
 use crate::support::browser::{At, Browser, Look};
@@ -22,7 +22,7 @@ async fn commands_are_typed_corrected_and_run(environment: TestEnvironment) {
     ada.click(At::Named("Automation")).await;
     ada.wait_for_text("#help", "Help").await;
     correct_and_run(&ada).await;
-    // Nothing is left in the form of what was done, and all of what failed.
+    // The form is empty after successful commands and keeps commands that failed.
     super::focus_is_somewhere(&ada).await;
     assert_eq!(ada.value(At::Named("One command a line")).await, "");
     ada.fill(At::Named("One command a line"), CREATE).await;
@@ -46,11 +46,11 @@ async fn commands_are_run_without_javascript(environment: TestEnvironment) {
     assert!(ada.value(At::Named("One command a line")).await.starts_with("get_leads state=NY"));
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs > li:first-child", "1 of 2 commands failed").await;
-    // What failed stands in the form again.
+    // A failed command stays in the form.
     assert!(ada.value(At::Named("One command a line")).await.contains(CREATE));
 }
 
-/// Types commands with a mistake in one, corrects it, and runs them.
+/// Types commands with one mistake, corrects it, and runs them.
 async fn correct_and_run(ada: &Browser) {
     let wrong = format!("get_leads staat=NY\n{CREATE}");
     ada.fill(At::Named("One command a line"), &wrong).await;

@@ -1,4 +1,5 @@
-//! Two people edit one lead: the loser is told who changed what, keeps the typing, and goes on with one click.
+//! Two people edit one lead: the loser sees the other person's changes, keeps the typed values, and continues with
+//! one click.
 
 use serde_json::{Value, json};
 
@@ -9,17 +10,17 @@ use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click,
-            a_loser_in_a_row_puts_her_edit_on_top_with_one_click,
-            a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved,
-            a_field_that_both_changed_in_a_row_is_chosen_and_saved,
-            a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing,
-            going_back_shows_current_data_and_never_takes_an_edit_away
+        browser: on_a_lead_page_the_loser_applies_her_edit_with_one_click,
+            in_a_row_the_loser_applies_her_edit_with_one_click,
+            on_a_lead_page_a_choice_resolves_a_field_that_both_changed,
+            in_a_row_a_choice_resolves_a_field_that_both_changed,
+            a_lead_deleted_during_an_edit_is_reported_and_the_typed_values_stay,
+            going_back_shows_current_data_and_keeps_edits
     ]
 }
 
-/// Ada and Bob have the form of one lead open, and Bob is the first to save it.
-async fn bob_is_faster(office: &Office, lead: &Value, place: Place) -> Browser {
+/// Ada and Bob have the form of one lead open, and Bob saves first.
+async fn bob_saves_first(office: &Office, lead: &Value, place: Place) -> Browser {
     let ada = office.agent("Ada", Look::desktop()).await;
     let bob = office.agent("Bob", Look::desktop()).await;
     office.edit(&ada, lead, place).await;
@@ -31,18 +32,18 @@ async fn bob_is_faster(office: &Office, lead: &Value, place: Place) -> Browser {
     ada
 }
 
-async fn a_loser_on_a_leads_page_puts_her_edit_on_top_with_one_click(environment: TestEnvironment) {
+async fn on_a_lead_page_the_loser_applies_her_edit_with_one_click(environment: TestEnvironment) {
     edits_that_do_not_overlap(environment, Place::Page).await;
 }
 
-async fn a_loser_in_a_row_puts_her_edit_on_top_with_one_click(environment: TestEnvironment) {
+async fn in_a_row_the_loser_applies_her_edit_with_one_click(environment: TestEnvironment) {
     edits_that_do_not_overlap(environment, Place::Row).await;
 }
 
 async fn edits_that_do_not_overlap(environment: TestEnvironment, place: Place) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
-    let ada = bob_is_faster(&office, &lead, place).await;
+    let ada = bob_saves_first(&office, &lead, place).await;
     ada.fill(At::Css(&field(&lead, "name")), "Grace B. Hopper").await;
     ada.click(At::Named("Save")).await;
 
@@ -70,31 +71,31 @@ async fn edits_that_do_not_overlap(environment: TestEnvironment, place: Place) {
     console_is_quiet(&ada).await;
 }
 
-async fn a_field_that_both_changed_on_a_leads_page_is_chosen_and_saved(environment: TestEnvironment) {
+async fn on_a_lead_page_a_choice_resolves_a_field_that_both_changed(environment: TestEnvironment) {
     edits_that_overlap(environment, Place::Page).await;
 }
 
-async fn a_field_that_both_changed_in_a_row_is_chosen_and_saved(environment: TestEnvironment) {
+async fn in_a_row_a_choice_resolves_a_field_that_both_changed(environment: TestEnvironment) {
     edits_that_overlap(environment, Place::Row).await;
 }
 
 async fn edits_that_overlap(environment: TestEnvironment, place: Place) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
-    let ada = bob_is_faster(&office, &lead, place).await;
+    let ada = bob_saves_first(&office, &lead, place).await;
     ada.fill(At::Css(&field(&lead, "leadScore")), "33").await;
     ada.choose(At::Css(&field(&lead, "status")), "Qualified").await;
     ada.click(At::Named("Save")).await;
 
     ada.wait_for_text(".conflict tr.overlap", "Lead score").await;
     ada.wait_for_text(".conflict tr.kept", "Qualified").await;
-    // Nothing is chosen for her, and nothing is sent until she has.
+    // No choice is preselected, and the form is not sent without one.
     ada.click(At::Named("Save with these choices")).await;
     let ready = "return document.querySelector('.conflict form').checkValidity()";
     assert_eq!(ada.run(ready, Vec::new()).await, false);
     assert_eq!(office.now(&lead).await["version"], 2);
 
-    // Somebody is faster once more, with another field: the choice made so far comes back as an edit of hers.
+    // A second conflict, in another field: the choice made so far comes back as an edit of hers.
     office.change(&lead, json!({ "state": "TX" })).await;
     ada.click(At::Named("Lead score: mine, 33")).await;
     ada.click(At::Named("Save with these choices")).await;
@@ -110,7 +111,7 @@ async fn edits_that_overlap(environment: TestEnvironment, place: Place) {
     console_is_quiet(&ada).await;
 }
 
-async fn a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing(environment: TestEnvironment) {
+async fn a_lead_deleted_during_an_edit_is_reported_and_the_typed_values_stay(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     for (place, name) in [(Place::Page, "Grace Hopper"), (Place::Row, "Mary Jackson")] {
@@ -131,10 +132,10 @@ async fn a_lead_deleted_while_it_is_edited_says_so_and_keeps_the_typing(environm
     console_is_quiet(&ada).await;
 }
 
-/// What a browser tells a page that it shows again as it was left.
+/// The event of a page that the browser restores from its cache.
 const SHOWN_AGAIN: &str = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))";
 
-async fn going_back_shows_current_data_and_never_takes_an_edit_away(environment: TestEnvironment) {
+async fn going_back_shows_current_data_and_keeps_edits(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
     let ada = office.agent("Ada", Look::desktop()).await;
@@ -142,20 +143,20 @@ async fn going_back_shows_current_data_and_never_takes_an_edit_away(environment:
     office.change(&lead, json!({ "leadScore": 61 })).await;
     ada.run(SHOWN_AGAIN, Vec::new()).await;
     ada.wait_for_text("#lead .facts", "61").await;
-    assert_eq!(ada.count("#content").await, 1, "the page is one page");
+    assert_eq!(ada.count("#content").await, 1, "the page is not nested");
 
-    // A form that was opened and not touched gives way; one with an edit stays, however often the page is shown.
+    // An untouched form is replaced; a form with an edit stays, however often the page is shown.
     office.edit(&ada, &lead, Place::Page).await;
     ada.run(SHOWN_AGAIN, Vec::new()).await;
     ada.wait_until_gone(&field(&lead, "name")).await;
     office.edit(&ada, &lead, Place::Page).await;
     ada.fill(At::Css(&field(&lead, "name")), "Grace B. Hopper").await;
     office.change(&lead, json!({ "leadScore": 62 })).await;
-    let asked = office.environment.wire().total();
+    let calls = office.environment.wire().total();
     ada.run(SHOWN_AGAIN, Vec::new()).await;
     assert_eq!(ada.value(At::Css(&field(&lead, "name"))).await, "Grace B. Hopper");
-    assert_eq!(office.environment.wire().total(), asked, "nothing is asked for");
-    // What was refused is an edit as well.
+    assert_eq!(office.environment.wire().total(), calls, "nothing is requested");
+    // A refused form counts as an edit as well.
     ada.fill(At::Css(&field(&lead, "leadScore")), "63").await;
     ada.click(At::Named("Save")).await;
     ada.wait_for(".conflict").await;

@@ -1,4 +1,4 @@
-//! A file is imported through the pages: looked at, mapped by hand, counted while it runs, and reported.
+//! Imports in a browser: a file is previewed, mapped by hand, counted during the import, and reported.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use crate::support::{Case, TestEnvironment, cases, process, wait};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: a_file_is_looked_at_mapped_by_hand_and_imported_once,
-            rejected_rows_are_told_and_offered_for_correction,
-            five_hundred_rows_show_how_far_they_are
+        browser: a_file_is_previewed_mapped_by_hand_and_imported_once,
+            rejected_rows_are_listed_and_offered_for_correction,
+            an_import_of_five_hundred_rows_shows_its_progress
     ]
 }
 
-/// How long the steps of an import may take together.
+/// The limit for all steps of an import.
 const WORK: Duration = Duration::from_secs(90);
 
-/// A fixture's path.
+/// The path of a fixture.
 pub(super) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/leads").join(name)
 }
 
-/// Uploads a file and waits for its first rows.
+/// Uploads a file and waits for its preview.
 pub(super) async fn upload(office: &Office, person: &Browser, file: &Path) {
     person.goto(&office.url("/leads/imports/new")).await;
     person.upload("#file", file).await;
@@ -39,12 +39,12 @@ async fn report(person: &Browser) -> Value {
         0 => Err(person.text(At::Css("#import-progress")).await),
         _ => Ok(()),
     });
-    done.await.unwrap_or_else(|said| panic!("the import is not done after {WORK:?}: {said}"));
+    done.await.unwrap_or_else(|status| panic!("the import is not done after {WORK:?}: {status}"));
     let script = "return Array.from(document.querySelectorAll('.counts dd'), dd => Number(dd.textContent))";
     person.run(script, Vec::new()).await
 }
 
-async fn a_file_is_looked_at_mapped_by_hand_and_imported_once(environment: TestEnvironment) {
+async fn a_file_is_previewed_mapped_by_hand_and_imported_once(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
@@ -56,7 +56,7 @@ async fn a_file_is_looked_at_mapped_by_hand_and_imported_once(environment: TestE
     ada.wait_for_text("table.preview", "Thibodeaux, Landry & Co").await;
     ada.wait_for_text("main", "Nothing is written yet").await;
 
-    // The last name is in the wrong column, says somebody; without a name nothing goes on.
+    // A wrong mapping: without a name the import does not start.
     ada.choose(At::Named("first_name"), "Ignore").await;
     ada.choose(At::Named("last_name"), "Ignore").await;
     ada.choose(At::Named("email"), "Ignore").await;
@@ -81,14 +81,14 @@ async fn a_file_is_looked_at_mapped_by_hand_and_imported_once(environment: TestE
     console_is_quiet(&ada).await;
 }
 
-async fn rejected_rows_are_told_and_offered_for_correction(environment: TestEnvironment) {
+async fn rejected_rows_are_listed_and_offered_for_correction(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     upload(&office, &ada, &fixture("contacts-with-mistakes.csv")).await;
     ada.click(At::Css("main form [type=submit]")).await;
-    let told = report(&ada).await;
-    let rejected = told[2].as_u64().unwrap();
-    assert!(told[0].as_u64() > Some(0) && rejected > 3, "{told}");
+    let counts = report(&ada).await;
+    let rejected = counts[2].as_u64().unwrap();
+    assert!(counts[0].as_u64() > Some(0) && rejected > 3, "{counts}");
     assert_eq!(ada.count("#import-progress .compare tbody tr").await as u64, rejected);
     ada.wait_for_text("#import-progress .compare", "Atlantis").await;
     let link = ada.find(At::Named("Download the rejected rows")).await;
@@ -100,7 +100,7 @@ async fn rejected_rows_are_told_and_offered_for_correction(environment: TestEnvi
     console_is_quiet(&ada).await;
 }
 
-async fn five_hundred_rows_show_how_far_they_are(environment: TestEnvironment) {
+async fn an_import_of_five_hundred_rows_shows_its_progress(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     let file = process::target().join(format!("five-hundred-{}.csv", std::process::id()));
@@ -124,7 +124,7 @@ async fn five_hundred_rows_show_how_far_they_are(environment: TestEnvironment) {
     assert_eq!(report(&ada).await, json!([500, 0, 0]));
     let seen = ada.run("return window.seen", Vec::new()).await;
     let seen: Vec<f64> = seen.as_array().unwrap().iter().filter_map(Value::as_f64).collect();
-    assert!(seen.len() > 1 && seen.is_sorted() && seen[0] > 0.0, "the bar only ever grows: {seen:?}");
+    assert!(seen.len() > 1 && seen.is_sorted() && seen[0] > 0.0, "the bar never shrinks: {seen:?}");
 
     upload(&office, &ada, &file).await;
     std::fs::remove_file(&file).unwrap();

@@ -1,4 +1,5 @@
-//! People who look after stocks: what they count goes on top of what moved with one click, and the pages are for everybody.
+//! The inventory in a browser: a counted stock is set on top of movements with one click, and the pages are
+//! accessible.
 
 use fantoccini::key::Key;
 use holdfast::base::clock::Clock;
@@ -8,7 +9,7 @@ use holdfast::inventory::health::Progress;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::pages::everybody_can_use;
+use super::pages::assert_accessible;
 use super::{Office, console_is_quiet, focus_is_somewhere};
 use crate::inventory::delivery;
 use crate::inventory_api::{event, product, send};
@@ -17,15 +18,15 @@ use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: a_stock_is_set_on_top_of_what_moved_with_one_click,
-            parked_messages_are_decided_in_their_place_by_keyboard,
-            products_are_searched_while_somebody_types,
-            an_inventory_is_kept_without_javascript,
-            everybody_can_use_the_pages_of_the_inventory
+        browser: a_stock_that_moved_is_set_with_one_click,
+            dead_letters_are_decided_in_the_list_by_keyboard,
+            products_are_searched_while_typing,
+            the_inventory_works_without_javascript,
+            the_inventory_pages_are_accessible
     ]
 }
 
-async fn a_stock_is_set_on_top_of_what_moved_with_one_click(environment: TestEnvironment) {
+async fn a_stock_that_moved_is_set_with_one_click(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     send(&office.program, &event("open", "A1", "COUNT", 5)).await;
     let ada = office.agent("Ada", Look::desktop()).await;
@@ -42,7 +43,7 @@ async fn a_stock_is_set_on_top_of_what_moved_with_one_click(environment: TestEnv
     console_is_quiet(&ada).await;
 }
 
-async fn parked_messages_are_decided_in_their_place_by_keyboard(environment: TestEnvironment) {
+async fn dead_letters_are_decided_in_the_list_by_keyboard(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let sent = json!([
         event("open", "A1", "COUNT", 1),
@@ -53,7 +54,11 @@ async fn parked_messages_are_decided_in_their_place_by_keyboard(environment: Tes
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/inventory/parked")).await;
     ada.click(At::Named("Retry big")).await;
-    ada.wait_for_text(".parked-list", "It still cannot be applied. 2 are asked for, and 1 are there.").await;
+    ada.wait_for_text(
+        ".parked-list",
+        "It still cannot be applied. The message asks for 2, but the stock is 1.",
+    )
+    .await;
     focus_is_somewhere(&ada).await;
     send(&office.program, &event("more", "A1", "RECEIPT", 5)).await;
     ada.click(At::Named("Retry big")).await;
@@ -66,7 +71,7 @@ async fn parked_messages_are_decided_in_their_place_by_keyboard(environment: Tes
     console_is_quiet(&ada).await;
 }
 
-async fn products_are_searched_while_somebody_types(environment: TestEnvironment) {
+async fn products_are_searched_while_typing(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let sent: Vec<Value> =
         (0..3).map(|number| event(&format!("m{number}"), &format!("LAMP-{number}"), "COUNT", 4)).collect();
@@ -80,7 +85,7 @@ async fn products_are_searched_while_somebody_types(environment: TestEnvironment
     console_is_quiet(&ada).await;
 }
 
-async fn an_inventory_is_kept_without_javascript(environment: TestEnvironment) {
+async fn the_inventory_works_without_javascript(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     send(&office.program, &json!([event("open", "A1", "COUNT", 1), event("big", "A1", "SALE", 2)])).await;
     let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
@@ -98,7 +103,7 @@ async fn an_inventory_is_kept_without_javascript(environment: TestEnvironment) {
     ada.wait_for_text("#stock-now", "1").await;
 }
 
-async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironment) {
+async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     for (path, name) in [
@@ -107,7 +112,7 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
         ("/inventory/consumers", "consumers-none"),
     ] {
         ada.goto(&office.url(path)).await;
-        everybody_can_use(&ada, name).await;
+        assert_accessible(&ada, name).await;
     }
     let names = [
         "White hanging heart T-light holder",
@@ -115,7 +120,7 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
         "Cream cupid hearts coat hanger",
         "Knitted union flag hot water bottle",
     ];
-    // Some weeks of one of them.
+    // Some weeks of movements of one product.
     for (days, stock) in [(25, 90), (21, 64), (18, 31), (14, 85), (9, 52), (5, 20), (3, 41)] {
         let then = Timestamp::now() - SignedDuration::from_hours(24 * days);
         let past = office.workspace.clone().with_clock(Clock::from_fn(move || then));
@@ -141,7 +146,7 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
         .workspace
         .app
         .inventory()
-        .park(&Source::kafka("inventory-events", 3, 120), &bytes, &flaw)
+        .add_dead_letter(&Source::kafka("inventory-events", 3, 120), &bytes, &flaw)
         .await
         .unwrap();
     let progress = |partition: i32, lag: Option<i64>| Progress {
@@ -167,13 +172,13 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
         ("/inventory/parked", "parked"),
     ] {
         ada.goto(&office.url(path)).await;
-        everybody_can_use(&ada, name).await;
+        assert_accessible(&ada, name).await;
     }
     ada.look(Look::desktop()).await;
     ada.click(At::Css(".parked summary")).await;
     ada.click(At::Named("Retry big-3")).await;
     ada.wait_for_text(".parked-list", "It still cannot be applied.").await;
-    everybody_can_use(&ada, "parked-refused").await;
+    assert_accessible(&ada, "parked-refused").await;
 
     ada.look(Look::desktop()).await;
     ada.goto(&office.url("/inventory/85123A")).await;
@@ -181,7 +186,7 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
     ada.fill(At::Css("#adjust-stock"), "70").await;
     ada.click(At::Named("Set the stock")).await;
     ada.wait_for_text("#adjust", "The stock moved").await;
-    everybody_can_use(&ada, "product-overtaken").await;
+    assert_accessible(&ada, "product-overtaken").await;
 
     ada.look(Look::desktop()).await;
     ada.goto(&office.url("/inventory/85122A")).await;
@@ -191,5 +196,5 @@ async fn everybody_can_use_the_pages_of_the_inventory(environment: TestEnvironme
     ada.fill(At::Css("#product-name-field"), "Coat hanger").await;
     ada.press(&Key::Enter).await;
     ada.wait_for_text("#details", "Somebody changed this product").await;
-    everybody_can_use(&ada, "product-renamed").await;
+    assert_accessible(&ada, "product-renamed").await;
 }

@@ -1,4 +1,4 @@
-//! The keyboard alone is enough, and the focus is always somewhere to be seen.
+//! Keyboard use: the keyboard alone is sufficient, and the focus is always visible.
 
 use fantoccini::key::Key;
 
@@ -13,14 +13,14 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
-/// Presses Tab until this has the focus, which is seen at every step.
+/// Presses Tab until this element has the focus, and checks at every step that the focus is visible.
 async fn tab_to(person: &Browser, name: &str) {
     const OUTLINED: &str = "const focused = document.activeElement;
         return focused !== document.body && getComputedStyle(focused).outlineStyle !== 'none'";
     for _ in 0..60 {
         person.press(&Key::Tab).await;
         let focused = person.focused().await;
-        assert_eq!(person.run(OUTLINED, Vec::new()).await, true, "the focus on {focused} is not to be seen");
+        assert_eq!(person.run(OUTLINED, Vec::new()).await, true, "the focus on {focused} is not visible");
         if focused == name {
             return;
         }

@@ -1,10 +1,10 @@
-//! People who give out leads: the preview follows their typing, and whoever was slower goes on with one click.
+//! Orders in a browser: the preview follows the form, and the loser of a race continues with one click.
 
 use fantoccini::key::Key;
 use holdfast::base::identity::Role;
 use serde_json::{Value, json};
 
-use super::pages::everybody_can_use;
+use super::pages::assert_accessible;
 use super::{Office, console_is_quiet, focus_is_on, focus_is_somewhere};
 use crate::orders::stock;
 use crate::support::browser::{At, Browser, Look};
@@ -12,12 +12,12 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: an_order_is_made_by_keyboard_while_its_preview_follows,
-            whoever_confirms_too_late_takes_the_new_leads_with_one_click,
-            a_cap_is_set_in_its_row_and_on_top_of_anothers,
-            orders_are_made_and_fulfilled_without_javascript,
-            all_parts_of_an_export_are_one_file,
-            everybody_can_use_the_pages_of_orders
+        browser: an_order_is_created_by_keyboard_while_its_preview_follows,
+            a_late_confirmation_takes_the_new_leads_with_one_click,
+            a_cap_is_set_in_its_row_and_on_top_of_another_change,
+            orders_are_created_and_fulfilled_without_javascript,
+            all_parts_of_an_export_are_joined_into_one_file,
+            the_order_pages_are_accessible
     ]
 }
 
@@ -35,7 +35,7 @@ async fn fulfilled(office: &Office, customer: &str, states: &[&str], quantity: u
     office.program.patch(&path).json(&json!({ "version": 1 })).send().await.expect(200);
 }
 
-/// Types a customer, a quantity and New York, by keyboard alone.
+/// Types a customer, a quantity and New York with the keyboard.
 async fn type_an_order(person: &Browser, quantity: &str) {
     focus_is_on(person, "Customer").await;
     person.press("Acme Roofing").await;
@@ -50,7 +50,7 @@ async fn type_an_order(person: &Browser, quantity: &str) {
     person.wait_for_text("#order-preview", &format!("{quantity} leads from 1 state")).await;
 }
 
-async fn an_order_is_made_by_keyboard_while_its_preview_follows(environment: TestEnvironment) {
+async fn an_order_is_created_by_keyboard_while_its_preview_follows(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 4).await;
     let ada = office.agent("Ada", Look::desktop()).await;
@@ -67,7 +67,7 @@ async fn an_order_is_made_by_keyboard_while_its_preview_follows(environment: Tes
     console_is_quiet(&ada).await;
 }
 
-async fn whoever_confirms_too_late_takes_the_new_leads_with_one_click(environment: TestEnvironment) {
+async fn a_late_confirmation_takes_the_new_leads_with_one_click(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 4).await;
     let ada = office.agent("Ada", Look::desktop()).await;
@@ -86,7 +86,7 @@ async fn whoever_confirms_too_late_takes_the_new_leads_with_one_click(environmen
     console_is_quiet(&ada).await;
 }
 
-async fn a_cap_is_set_in_its_row_and_on_top_of_anothers(environment: TestEnvironment) {
+async fn a_cap_is_set_in_its_row_and_on_top_of_another_change(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/orders/caps")).await;
@@ -105,7 +105,7 @@ async fn a_cap_is_set_in_its_row_and_on_top_of_anothers(environment: TestEnviron
     console_is_quiet(&ada).await;
 }
 
-async fn orders_are_made_and_fulfilled_without_javascript(environment: TestEnvironment) {
+async fn orders_are_created_and_fulfilled_without_javascript(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 2).await;
     let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
@@ -124,7 +124,7 @@ async fn orders_are_made_and_fulfilled_without_javascript(environment: TestEnvir
     ada.wait_for_text("main", "2 leads of 1 order").await;
 }
 
-async fn all_parts_of_an_export_are_one_file(environment: TestEnvironment) {
+async fn all_parts_of_an_export_are_joined_into_one_file(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     stock(&office.workspace, "NY", 1).await;
     fulfilled(&office, "Acme Roofing", &["NY"], 1).await;
@@ -135,11 +135,11 @@ async fn all_parts_of_an_export_are_one_file(environment: TestEnvironment) {
     console_is_quiet(&ada).await;
 }
 
-async fn everybody_can_use_the_pages_of_orders(environment: TestEnvironment) {
+async fn the_order_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/orders")).await;
-    everybody_can_use(&ada, "orders-none").await;
+    assert_accessible(&ada, "orders-none").await;
     for code in ["NY", "CA", "TX"] {
         stock(&office.workspace, code, 8).await;
     }
@@ -157,22 +157,22 @@ async fn everybody_can_use_the_pages_of_orders(environment: TestEnvironment) {
         ("/orders/export?from=&to=".to_owned(), "export"),
     ] {
         ada.goto(&office.url(&path)).await;
-        everybody_can_use(&ada, name).await;
+        assert_accessible(&ada, name).await;
     }
     ada.look(Look::desktop()).await;
     ada.goto(&office.url("/orders/new")).await;
     type_an_order(&ada, "3").await;
     ada.click(At::Css(".taken summary")).await;
-    everybody_can_use(&ada, "order-preview").await;
+    assert_accessible(&ada, "order-preview").await;
     order(&office, "Bolt & Co", &["NY"], 1).await;
     ada.click(At::Named("Create order")).await;
     ada.wait_for_text("#order-preview", "Somebody was faster").await;
-    everybody_can_use(&ada, "order-outdated").await;
+    assert_accessible(&ada, "order-outdated").await;
 
     ada.goto(&office.url(&format!("/orders/{id}"))).await;
     let release = json!({ "leadId": made["leads"][0]["id"], "reason": "BAD_CONTACT", "version": 1 });
     office.program.post(&format!("/api/orders/{id}/release")).json(&release).send().await.expect(200);
     ada.click(At::Named("Fulfil")).await;
     ada.wait_for_text("#order", "It was not fulfilled.").await;
-    everybody_can_use(&ada, "order-conflict").await;
+    assert_accessible(&ada, "order-conflict").await;
 }

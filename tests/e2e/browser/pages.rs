@@ -1,5 +1,5 @@
-//! Every page, in both themes and at both widths (in the long form in all four pairs of them): axe-core finds nothing, nothing is wider than the window, and the
-//! console is quiet.
+//! Every page in both themes and at both widths (all four combinations in the long form): axe-core finds no
+//! violation, nothing is wider than the window, and the console is quiet.
 
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::base::clock::Clock;
@@ -18,24 +18,24 @@ use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: everybody_can_use_the_pages_of_accounts,
-            everybody_can_use_the_pages_of_sign_up,
-            everybody_can_use_the_pages_of_leads,
-            everybody_can_use_what_a_conflict_shows,
-            everybody_can_use_the_pages_of_imports,
-            everybody_can_use_the_page_of_commands,
-            everybody_can_use_the_pages_of_rules
+        browser: the_account_pages_are_accessible,
+            the_sign_up_pages_are_accessible,
+            the_lead_pages_are_accessible,
+            the_conflict_pages_are_accessible,
+            the_import_pages_are_accessible,
+            the_command_page_is_accessible,
+            the_rule_pages_are_accessible
     ]
 }
 
-/// Looks at the page that is open in every way, and keeps a picture of each in `screenshots/` under the target folder
-/// where `HOLDFAST_TESTS_SCREENSHOTS` is set. `infra/screenshot.png` is the one of `conflict-row-desktop-light`.
-pub(super) async fn everybody_can_use(person: &Browser, name: &str) {
+/// Checks the open page in all looks. If `HOLDFAST_TESTS_SCREENSHOTS` is set, it saves a picture of each in
+/// `screenshots/` under the target folder. The picture in the README is `conflict-row-desktop-light`.
+pub(super) async fn assert_accessible(person: &Browser, name: &str) {
     let pictures = std::env::var_os("HOLDFAST_TESTS_SCREENSHOTS").is_some();
     for (width, look) in [("phone", Look::phone()), ("desktop", Look::desktop())] {
         for (theme, look) in [("dark", look.dark()), ("light", look)] {
-            // The short form sees each width and each theme once.
-            if Form::asked_for() == Form::Short && !pictures && (theme == "dark") != (width == "phone") {
+            // The short form covers each width and each theme once.
+            if Form::requested() == Form::Short && !pictures && (theme == "dark") != (width == "phone") {
                 continue;
             }
             person.look(look).await;
@@ -53,96 +53,96 @@ pub(super) async fn everybody_can_use(person: &Browser, name: &str) {
     console_is_quiet(person).await;
 }
 
-async fn everybody_can_use_the_pages_of_accounts(environment: TestEnvironment) {
+async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.environment.browser(Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.wait_for("#password").await;
-    everybody_can_use(&ada, "sign-in").await;
+    assert_accessible(&ada, "sign-in").await;
     ada.fill(At::Named("E-mail"), "nobody@example.com").await;
     ada.fill(At::Named("Password"), "a wrong password").await;
     ada.click(At::Css("main [type=submit]")).await;
     ada.wait_for("#sign-in-error").await;
-    everybody_can_use(&ada, "sign-in-wrong").await;
+    assert_accessible(&ada, "sign-in-wrong").await;
 
     office.workspace.sign_in(&ada, &office.server, Role::Administrator, "Ada Lovelace").await;
     ada.wait_for_text("main", "No leads yet").await;
-    everybody_can_use(&ada, "welcome").await;
+    assert_accessible(&ada, "welcome").await;
     ada.goto(&office.url("/account")).await;
     ada.fill(At::Named("New password"), "a sentence is easy to remember").await;
     ada.fill(At::Named("New password again"), "a sentence is easy to forget").await;
     ada.click(At::Named("Set password")).await;
     ada.wait_for("[aria-invalid=true]").await;
-    everybody_can_use(&ada, "account-wrong").await;
+    assert_accessible(&ada, "account-wrong").await;
     ada.fill(At::Named("Name of a new token"), "Nightly export").await;
     ada.click(At::Named("Create token")).await;
     ada.wait_for("#new-token").await;
     ada.click(At::Css(".menu summary")).await;
-    everybody_can_use(&ada, "account").await;
+    assert_accessible(&ada, "account").await;
     ada.goto(&office.url("/nowhere")).await;
     ada.wait_for_text("main", "404").await;
-    everybody_can_use(&ada, "error-404").await;
+    assert_accessible(&ada, "error-404").await;
 }
 
-async fn everybody_can_use_the_pages_of_sign_up(environment: TestEnvironment) {
+async fn the_sign_up_pages_are_accessible(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await.with_sign_up(by_invitation());
     let taken = workspace.account(Role::Participant, "Grace Hopper").await;
     let server = Server::of(workspace.router.clone()).await;
     let pat = environment.browser(Look::desktop()).await;
     pat.goto(&server.url("/sign-up")).await;
     pat.wait_for("#code").await;
-    everybody_can_use(&pat, "sign-up").await;
+    assert_accessible(&pat, "sign-up").await;
     pat.run("document.querySelector('main form').noValidate = true", Vec::new()).await;
     pat.click(At::Css("main [type=submit]")).await;
     pat.wait_for("#password-error").await;
-    everybody_can_use(&pat, "sign-up-wrong").await;
+    assert_accessible(&pat, "sign-up-wrong").await;
     pat.fill(At::Named("Invitation code"), "k7-Wm2!xQ").await;
     pat.fill(At::Named("Name"), "Pat Doe").await;
     pat.fill(At::Named("E-mail"), taken.email.as_str()).await;
     pat.fill(At::Named("Password"), "a sentence is easy to remember").await;
     pat.click(At::Css("main [type=submit]")).await;
     pat.wait_for_text("#email-error", "has an account already").await;
-    everybody_can_use(&pat, "sign-up-taken").await;
+    assert_accessible(&pat, "sign-up-taken").await;
     let off = Server::of(workspace.with_sign_up(SignUp::Off).router).await;
     pat.goto(&off.url("/sign-up")).await;
-    everybody_can_use(&pat, "sign-up-off").await;
+    assert_accessible(&pat, "sign-up-off").await;
 }
 
-async fn everybody_can_use_the_pages_of_leads(environment: TestEnvironment) {
+async fn the_lead_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("Load sample leads")).await;
     ada.wait_for("#lead-rows tr").await;
-    everybody_can_use(&ada, "list").await;
+    assert_accessible(&ada, "list").await;
     ada.fill(At::Named("Search leads"), "nobody at all").await;
     ada.wait_for_text("#lead-rows", "No lead matches").await;
-    everybody_can_use(&ada, "no-match").await;
+    assert_accessible(&ada, "no-match").await;
 
     ada.goto(&office.url("/leads/new")).await;
-    everybody_can_use(&ada, "new").await;
+    assert_accessible(&ada, "new").await;
     let novalidate = "document.querySelector('main form').noValidate = true";
     ada.run(novalidate, Vec::new()).await;
     ada.click(At::Named("Create lead")).await;
     ada.wait_for("[aria-invalid=true]").await;
-    everybody_can_use(&ada, "new-wrong").await;
+    assert_accessible(&ada, "new-wrong").await;
 
     let lead = office.lead("Grace Hopper", 79).await;
     office.edit(&ada, &lead, Place::Row).await;
     ada.choose(At::Css(&field(&lead, "status")), "Converted").await;
     ada.click(At::Named("Save")).await;
     ada.wait_for("[aria-invalid=true]").await;
-    everybody_can_use(&ada, "row-wrong").await;
+    assert_accessible(&ada, "row-wrong").await;
     office.edit(&ada, &lead, Place::Page).await;
-    everybody_can_use(&ada, "edit").await;
+    assert_accessible(&ada, "edit").await;
     office.change(&lead, json!({ "leadScore": 85, "state": "TX" })).await;
     office.change(&lead, json!({ "status": "CONVERTED" })).await;
     ada.goto(&office.page(&lead)).await;
     ada.click(At::Css(".rare details:first-child summary")).await;
-    everybody_can_use(&ada, "lead").await;
+    assert_accessible(&ada, "lead").await;
 }
 
-async fn everybody_can_use_what_a_conflict_shows(environment: TestEnvironment) {
+async fn the_conflict_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
@@ -150,7 +150,7 @@ async fn everybody_can_use_what_a_conflict_shows(environment: TestEnvironment) {
     ada.wait_for("#lead-rows tr").await;
     let ann =
         office.workspace.session(Role::Agent, "Ann Baker").await.always("origin", "http://holdfast.test");
-    // One in which the edits do not overlap, and one in which they do.
+    // One conflict in which the edits do not overlap, and one in which they do.
     for (place, name, typed) in [
         (Place::Row, "Grace Hopper", ("name", "Grace Murray Hopper")),
         (Place::Page, "Mary Jackson", ("leadScore", "64")),
@@ -162,7 +162,7 @@ async fn everybody_can_use_what_a_conflict_shows(environment: TestEnvironment) {
         workspace::change(&ann, &lead, 1, json!({ "leadScore": 72, "state": "TX" })).await.expect(200);
         ada.click(At::Named("Save")).await;
         ada.wait_for(".conflict").await;
-        everybody_can_use(&ada, &format!("conflict-{place:?}").to_lowercase()).await;
+        assert_accessible(&ada, &format!("conflict-{place:?}").to_lowercase()).await;
     }
     let lead = office.lead("Edward Hopper", 50).await;
     office.edit(&ada, &lead, Place::Row).await;
@@ -171,19 +171,19 @@ async fn everybody_can_use_what_a_conflict_shows(environment: TestEnvironment) {
     ada.fill(At::Css(&field(&lead, "leadScore")), "64").await;
     ada.click(At::Named("Save")).await;
     ada.wait_for(".conflict").await;
-    everybody_can_use(&ada, "deleted").await;
+    assert_accessible(&ada, "deleted").await;
 }
 
-async fn everybody_can_use_the_pages_of_imports(environment: TestEnvironment) {
+async fn the_import_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/leads/imports/new")).await;
-    everybody_can_use(&ada, "import").await;
+    assert_accessible(&ada, "import").await;
     upload(&office, &ada, &fixture("contacts-with-mistakes.csv")).await;
-    everybody_can_use(&ada, "import-preview").await;
+    assert_accessible(&ada, "import-preview").await;
 
     let start = office.environment.wire().hold(1, WRITE);
-    // The click returns only when the next page is loaded, so the start is released beside it.
+    // The click returns only after the next page is loaded, so the write is released concurrently.
     let (step, ()) = futures_util::join!(
         async {
             start.arrived(1).await;
@@ -195,37 +195,37 @@ async fn everybody_can_use_the_pages_of_imports(environment: TestEnvironment) {
     );
     step.arrived(1).await;
     ada.wait_for("#import-progress").await;
-    // A step takes seconds at most, and this one will have failed by then; what is shown stays.
-    person_sees_it_run(&ada).await;
+    // A step takes seconds at most, so this one has failed. The page stays as it is.
+    show_running_import(&ada).await;
     step.open();
     ada.wait_for_text("#import-progress", "Done.").await;
-    everybody_can_use(&ada, "import-report").await;
+    assert_accessible(&ada, "import-report").await;
 }
 
-async fn everybody_can_use_the_page_of_commands(environment: TestEnvironment) {
+async fn the_command_page_is_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     office.lead("Grace Hopper", 79).await;
     let ada = office.agent("Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/automation")).await;
-    everybody_can_use(&ada, "commands").await;
+    assert_accessible(&ada, "commands").await;
     ada.fill(At::Named("One command a line"), "get_leads staat=NY\nget_orders limit=0").await;
     ada.click(At::Named("Run")).await;
     ada.wait_for(".mistakes").await;
-    everybody_can_use(&ada, "commands-wrong").await;
+    assert_accessible(&ada, "commands-wrong").await;
     let create = "create_order customer_name=Acme customer_email=buy@acme.example requested_states=TX";
     ada.fill(At::Named("One command a line"), &format!("get_leads state=NY\n{create}\nhelp get_leads")).await;
     ada.click(At::Named("Run")).await;
     ada.wait_for_text(".runs", "1 of 3 commands failed").await;
-    everybody_can_use(&ada, "commands-run").await;
+    assert_accessible(&ada, "commands-run").await;
 }
 
-async fn everybody_can_use_the_pages_of_rules(environment: TestEnvironment) {
+async fn the_rule_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.person(Role::Administrator, "Ada Lovelace", Look::desktop()).await;
     ada.goto(&office.url("/automation/rules")).await;
-    everybody_can_use(&ada, "rules-none").await;
+    assert_accessible(&ada, "rules-none").await;
     ada.goto(&office.url("/automation/rules/new")).await;
-    everybody_can_use(&ada, "rule-new").await;
+    assert_accessible(&ada, "rule-new").await;
     ada.look(Look::desktop()).await;
     let program = office.workspace.program(Role::Administrator).await;
     let nowhere = "fulfill_order order_id=019f0000-0000-7000-8000-000000000000";
@@ -236,7 +236,7 @@ async fn everybody_can_use_the_pages_of_rules(environment: TestEnvironment) {
         let rule = json!({ "name": name, "on": on, "command": command });
         program.post("/api/automation/rules").json(&rule).send().await.expect(201);
     }
-    // A run that fails three times is parked.
+    // A run that fails three times is kept for a person.
     for minutes in [2, 10, 30] {
         let now = move || Timestamp::now() + SignedDuration::from_mins(minutes);
         let workspace = office.workspace.clone().with_clock(Clock::from_fn(now));
@@ -244,15 +244,15 @@ async fn everybody_can_use_the_pages_of_rules(environment: TestEnvironment) {
     }
     ada.goto(&office.url("/automation/rules")).await;
     ada.wait_for_text("main", "Parked").await;
-    everybody_can_use(&ada, "rules").await;
+    assert_accessible(&ada, "rules").await;
     ada.look(Look::desktop()).await;
     ada.click(At::Css("form[action$='/retry'] button")).await;
     ada.wait_for_text("main", "There is no such order").await;
-    everybody_can_use(&ada, "rules-run-again").await;
+    assert_accessible(&ada, "rules-run-again").await;
 }
 
-/// The page of an import that runs, once and quickly: the step that is held runs out of patience.
-async fn person_sees_it_run(person: &Browser) {
+/// The page of a running import, shown once: the held step runs into its deadline.
+async fn show_running_import(person: &Browser) {
     person.axe().await;
     person.look(Look::phone().dark()).await;
     person.axe().await;

@@ -1,4 +1,4 @@
-//! Without JavaScript every form still works: a page is a page, a button sends it, a redirect shows what came of it.
+//! Without JavaScript every form works: a button sends it, and a redirect shows the result.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::support::{Case, TestEnvironment, cases};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: leads_are_found_edited_and_deleted_without_javascript,
-            a_conflict_is_solved_without_javascript,
+            a_conflict_is_resolved_without_javascript,
             a_file_is_imported_without_javascript
     ]
 }
@@ -51,7 +51,7 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.wait_for_text("#lead-rows", "Mary Jackson").await;
 }
 
-async fn a_conflict_is_solved_without_javascript(environment: TestEnvironment) {
+async fn a_conflict_is_resolved_without_javascript(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let lead = office.lead("Grace Hopper", 50).await;
     let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
@@ -68,7 +68,7 @@ async fn a_conflict_is_solved_without_javascript(environment: TestEnvironment) {
     let by = |who: &str, field: &str| (who.to_owned(), vec![field.to_owned()]);
     assert_eq!(changes(&office, &lead).await[..2], [by("Ada", "name"), by(PROGRAM, "leadScore")]);
 
-    // A lead that others deleted comes back with what was typed.
+    // A lead that another person deleted can be created again with the typed values.
     ada.click(At::Named("Edit")).await;
     ada.fill(At::Named("Lead score (0 to 100)"), "64").await;
     let address = format!("/api/leads/{}?version=3", super::id(&lead));

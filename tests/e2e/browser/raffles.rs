@@ -1,5 +1,5 @@
-//! A crowd at a raffle's page: what others buy is seen, a purchase is made once whatever becomes of its answer, the
-//! draw comes to every open page, and anyone can check it.
+//! The raffle page in a browser: it shows other people's purchases, buys once even if an answer is lost, shows the
+//! draw on every open page, and lets anyone check it.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use holdfast::base::identity::Role;
 use holdfast::raffles::domain::RaffleId;
 use serde_json::{Value, json};
 
-use super::pages::everybody_can_use;
+use super::pages::assert_accessible;
 use super::{Office, WRITE, console_is_quiet, focus_is_on, focus_is_somewhere};
 use crate::raffle_pages::{drawn, open, sold, tickets};
 use crate::support::browser::{At, Browser, Look};
@@ -18,23 +18,23 @@ use crate::support::{Case, TestEnvironment, cases, process, wait};
 pub(super) fn all() -> Vec<Case> {
     cases![
         browser: tickets_are_bought_with_the_keyboard,
-            what_one_buys_another_sees,
-            news_take_nothing_from_under_a_persons_hands,
-            a_draw_comes_to_every_open_page,
-            a_purchase_that_never_arrives_is_tried_again_and_made_once,
-            a_purchase_whose_reply_is_lost_is_tried_again_and_made_once,
-            a_purchase_that_hangs_is_given_up_and_made_once,
+            a_purchase_appears_on_other_open_pages,
+            polling_does_not_disturb_a_person_using_the_page,
+            a_draw_appears_on_every_open_page,
+            a_purchase_that_never_arrives_is_retried_and_made_once,
+            a_purchase_whose_reply_is_lost_is_retried_and_made_once,
+            a_purchase_that_times_out_is_retried_and_made_once,
             a_button_that_is_pressed_twice_buys_once,
-            a_hidden_page_asks_for_nothing,
+            a_hidden_page_does_not_poll,
             raffles_work_without_javascript,
-            a_ticket_that_was_sold_again_is_not_cancelled_by_mistake,
+            a_resold_ticket_is_not_canceled_by_mistake,
             sold_tickets_are_exported_as_one_file,
             a_proof_is_checked_in_the_browser,
-            everybody_can_use_the_pages_of_raffles
+            the_raffle_pages_are_accessible
     ]
 }
 
-/// Somebody at a raffle's page.
+/// A person on a raffle's page.
 async fn at_raffle(office: &Office, id: RaffleId, name: &str, look: Look) -> Browser {
     let person = office.environment.browser(look).await;
     office.workspace.sign_in(&person, &office.server, Role::Participant, name).await;
@@ -50,7 +50,7 @@ async fn key(person: &Browser) -> Value {
     person.run("return document.querySelector('#buy-key').value", Vec::new()).await
 }
 
-/// Waits until the button can be pressed again.
+/// Waits until the button is enabled again.
 async fn button_works(person: &Browser) {
     wait::until("the button works", async || {
         person.run("return !document.querySelector('#buy-button').disabled", Vec::new()).await == true
@@ -58,7 +58,7 @@ async fn button_works(person: &Browser) {
     .await;
 }
 
-/// How often the page has asked for news.
+/// The number of times the page has polled.
 async fn polls(person: &Browser) -> u64 {
     let count =
         "return performance.getEntriesByType('resource').filter(e => e.name.includes('/live?')).length";
@@ -69,7 +69,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 100, 3).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    // From the link of the skipped header on: crumb, number, button.
+    // From the skip link: breadcrumb, quantity, button.
     pat.run("document.querySelector('.crumb a').focus()", Vec::new()).await;
     pat.press(&Key::Tab).await;
     focus_is_on(&pat, "Tickets").await;
@@ -78,7 +78,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     pat.wait_for_text("#raffle-told", "You bought tickets ").await;
     pat.wait_for_text(".remaining", "98 of 100 left").await;
     focus_is_somewhere(&pat).await;
-    // One more is left to buy, and the focus goes on from where it was.
+    // One more ticket can be bought, and the focus stays where it was.
     button_works(&pat).await;
     assert_eq!(pat.text(At::Css("#buy-button")).await, "Buy 1 ticket");
     pat.run("document.querySelector('#buy-button').focus()", Vec::new()).await;
@@ -87,7 +87,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     let disabled = "return document.querySelector('#buy-button').disabled";
     assert_eq!(pat.run(disabled, Vec::new()).await, true);
     focus_is_somewhere(&pat).await;
-    // Giving back asks first, also by keyboard.
+    // Returning a ticket asks for confirmation, also by keyboard.
     pat.run("document.querySelector('.ticket summary').focus()", Vec::new()).await;
     pat.press(&Key::Enter).await;
     pat.press(&Key::Tab).await;
@@ -98,7 +98,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     console_is_quiet(&pat).await;
 }
 
-async fn what_one_buys_another_sees(environment: TestEnvironment) {
+async fn a_purchase_appears_on_other_open_pages(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 3, 2).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
@@ -117,7 +117,7 @@ async fn what_one_buys_another_sees(environment: TestEnvironment) {
     console_is_quiet(&sam).await;
 }
 
-async fn news_take_nothing_from_under_a_persons_hands(environment: TestEnvironment) {
+async fn polling_does_not_disturb_a_person_using_the_page(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 3).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
@@ -131,9 +131,9 @@ async fn news_take_nothing_from_under_a_persons_hands(environment: TestEnvironme
     pat.wait_for_text(".remaining", "8 of 10 left").await;
     assert_eq!(pat.value(At::Css("#buy-quantity")).await, "2");
     assert_eq!(self::key(&pat).await, key);
-    assert_eq!(pat.count(".ticket details[open]").await, 1, "what was unfolded stays so");
+    assert_eq!(pat.count(".ticket details[open]").await, 1, "an open element stays open");
     assert_eq!(pat.text(At::Css("#raffle-told")).await, before);
-    // A finger on the button: what is under it stays until it is lifted.
+    // While a pointer presses the button, the button must not be replaced.
     let press = "const button = document.querySelector('#buy-button');
         button.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, button: 0 }));
         window.pressed = button";
@@ -141,7 +141,7 @@ async fn news_take_nothing_from_under_a_persons_hands(environment: TestEnvironme
     sold(&office.workspace, id, "Zoe", 1).await;
     let asked = polls(&pat).await;
     let sam = at_raffle(&office, id, "Sam", Look::desktop()).await;
-    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    wait::until("another page has polled twice", async || polls(&sam).await >= 2).await;
     assert_eq!(polls(&pat).await, asked);
     assert_eq!(pat.run("return window.pressed.isConnected", Vec::new()).await, true);
     let lift = "window.pressed.dispatchEvent(new PointerEvent('pointerup', { bubbles: true }))";
@@ -150,7 +150,7 @@ async fn news_take_nothing_from_under_a_persons_hands(environment: TestEnvironme
     console_is_quiet(&pat).await;
 }
 
-async fn a_draw_comes_to_every_open_page(environment: TestEnvironment) {
+async fn a_draw_appears_on_every_open_page(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
     let pat = at_raffle(&office, id, "Pat Doe", Look::desktop()).await;
@@ -164,25 +164,25 @@ async fn a_draw_comes_to_every_open_page(environment: TestEnvironment) {
     pat.wait_for_text("#raffle-said", &format!("you won with ticket {number}!")).await;
     sam.wait_for_text("#raffle-live", &ticket).await;
     sam.wait_for_text("#raffle-said", &format!("The winner is drawn: ticket {number}.")).await;
-    assert!(!sam.text(At::Css("main")).await.contains("Pat"), "who won is nobody else's business");
+    assert!(!sam.text(At::Css("main")).await.contains("Pat"), "the winner's name is private");
     assert_eq!(sam.count(".confetti").await, 0);
-    // The support's browsers prefer less motion; then nothing falls.
+    // Test browsers prefer reduced motion, so there is no confetti.
     let falling = "const piece = document.querySelector('.confetti i');
         return [getComputedStyle(piece.parentElement).display !== 'none', piece.getAnimations().length > 0]";
     assert_eq!(pat.run(falling, Vec::new()).await, json!([false, false]));
     let moving = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "no-preference" }] });
     pat.devtools("Emulation.setEmulatedMedia", moving).await;
     assert_eq!(pat.run(falling, Vec::new()).await, json!([true, true]));
-    // Nothing is asked for any more.
+    // The page has stopped polling.
     let asked = polls(&pat).await;
     let other = open(&office.workspace, "Winter", 10, 2).await;
     sam.goto(&office.url(&format!("/raffles/{other}"))).await;
-    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    wait::until("another page has polled twice", async || polls(&sam).await >= 2).await;
     assert_eq!(polls(&pat).await, asked);
     console_is_quiet(&pat).await;
 }
 
-async fn a_purchase_that_never_arrives_is_tried_again_and_made_once(environment: TestEnvironment) {
+async fn a_purchase_that_never_arrives_is_retried_and_made_once(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
@@ -193,7 +193,7 @@ async fn a_purchase_that_never_arrives_is_tried_again_and_made_once(environment:
     button_works(&pat).await;
     focus_is_somewhere(&pat).await;
     pat.wait_for_text("#raffle-lost", "Not live: no connection. Trying again…").await;
-    assert_eq!(pat.count(".toast").await, 1, "that the page is not live is no toast");
+    assert_eq!(pat.count(".toast").await, 1, "only the failed purchase is a toast");
     assert_eq!(key(&pat).await, first);
     assert!(tickets(&office.workspace, id).await.is_empty());
     sold(&office.workspace, id, "Mia", 1).await;
@@ -203,20 +203,20 @@ async fn a_purchase_that_never_arrives_is_tried_again_and_made_once(environment:
         pat.run("return document.querySelector('#raffle-lost').textContent", Vec::new()).await == ""
     })
     .await;
-    assert_eq!(key(&pat).await, first, "news keep the key of what has no answer");
+    assert_eq!(key(&pat).await, first, "polling keeps the key of an unanswered purchase");
     pat.click(At::Named("Buy")).await;
     pat.wait_for_text("#raffle-told", "You bought ticket ").await;
     pat.wait_until_gone(".toast").await;
     assert_eq!(tickets(&office.workspace, id).await.len(), 2);
 }
 
-async fn a_purchase_whose_reply_is_lost_is_tried_again_and_made_once(environment: TestEnvironment) {
+async fn a_purchase_whose_reply_is_lost_is_retried_and_made_once(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
     let line = Line::to(&office.url("")).await;
     let pat = office.environment.browser(Look::desktop()).await;
     office.workspace.sign_in(&pat, &office.server, Role::Participant, "Pat").await;
-    // Cookies are of a host, whatever its port.
+    // Cookies belong to the host, not to the port.
     pat.goto(&line.url(&format!("/raffles/{id}"))).await;
     pat.wait_for("#raffle-live").await;
     let first = key(&pat).await;
@@ -227,7 +227,7 @@ async fn a_purchase_whose_reply_is_lost_is_tried_again_and_made_once(environment
     button_works(&pat).await;
     assert_eq!(key(&pat).await, first);
     line.swallow_replies(false);
-    // The news bring the ticket; whose purchase it was is settled by the retry.
+    // Polling shows the ticket; the retry shows that this purchase bought it.
     pat.wait_for_text(".remaining", "9 of 10 left").await;
     assert_eq!(key(&pat).await, first);
     pat.click(At::Named("Buy 1 ticket")).await;
@@ -237,19 +237,19 @@ async fn a_purchase_whose_reply_is_lost_is_tried_again_and_made_once(environment
     assert_eq!(tickets(&office.workspace, id).await.len(), 1);
 }
 
-async fn a_purchase_that_hangs_is_given_up_and_made_once(environment: TestEnvironment) {
+async fn a_purchase_that_times_out_is_retried_and_made_once(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
     let first = key(&pat).await;
-    // The application itself tries again as well.
+    // The application itself retries as well.
     let gate = office.environment.wire().hold(9, WRITE);
     pat.click(At::Named("Buy")).await;
     gate.arrived(1).await;
     pat.wait_for_text("#buy-button", "Buying…").await;
     let asked = polls(&pat).await;
     pat.wait_for_text("#toast-alert", UNANSWERED).await;
-    assert_eq!(polls(&pat).await, asked, "while it runs, no news can take the form away");
+    assert_eq!(polls(&pat).await, asked, "the page does not poll while the purchase runs");
     button_works(&pat).await;
     assert_eq!(key(&pat).await, first);
     gate.open();
@@ -276,13 +276,13 @@ async fn a_button_that_is_pressed_twice_buys_once(environment: TestEnvironment) 
     console_is_quiet(&pat).await;
 }
 
-async fn a_hidden_page_asks_for_nothing(environment: TestEnvironment) {
+async fn a_hidden_page_does_not_poll(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 10, 2).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
-    wait::until("a page that is seen asks", async || polls(&pat).await >= 1).await;
+    wait::until("a visible page polls", async || polls(&pat).await >= 1).await;
     let hide = async |state: &str| {
-        // Another tab in front of it.
+        // Open another tab in front of it.
         let made = pat.devtools("Target.createTarget", json!({ "url": "about:blank" })).await;
         wait::until("the page is hidden", async || {
             pat.run("return document.visibilityState", Vec::new()).await == state
@@ -294,7 +294,7 @@ async fn a_hidden_page_asks_for_nothing(environment: TestEnvironment) {
     let asked = polls(&pat).await;
     let sam = at_raffle(&office, id, "Sam", Look::desktop()).await;
     sold(&office.workspace, id, "Mia", 1).await;
-    wait::until("another page has asked twice", async || polls(&sam).await >= 2).await;
+    wait::until("another page has polled twice", async || polls(&sam).await >= 2).await;
     assert_eq!(polls(&pat).await, asked);
     pat.devtools("Target.closeTarget", json!({ "targetId": entry })).await;
     pat.devtools("Page.bringToFront", json!({})).await;
@@ -325,7 +325,7 @@ async fn raffles_work_without_javascript(environment: TestEnvironment) {
     root.wait_for_text("#raffle-live", "You won!").await;
 }
 
-async fn a_ticket_that_was_sold_again_is_not_cancelled_by_mistake(environment: TestEnvironment) {
+async fn a_resold_ticket_is_not_canceled_by_mistake(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let id = open(&office.workspace, "Autumn", 1, 1).await;
     let sam = sold(&office.workspace, id, "Sam First", 1).await;
@@ -351,7 +351,7 @@ async fn sold_tickets_are_exported_as_one_file(environment: TestEnvironment) {
     let root = office.environment.browser(Look::desktop()).await;
     office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root").await;
     root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
-    // What the browser is given to save.
+    // The files that the browser is asked to save.
     let keep = "HTMLAnchorElement.prototype.click = function () { window.kept = this.download; }";
     root.run(keep, Vec::new()).await;
     root.click(At::Named("Export CSV")).await;
@@ -360,7 +360,7 @@ async fn sold_tickets_are_exported_as_one_file(environment: TestEnvironment) {
     console_is_quiet(&root).await;
 }
 
-/// A proof in a file that people may choose.
+/// Writes a proof to a file for the file chooser.
 fn file(name: &str, text: &str) -> PathBuf {
     let folder = process::target().join("proofs");
     std::fs::create_dir_all(&folder).expect("the folder can be made");
@@ -421,7 +421,7 @@ async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
     for text in ["not JSON", "[]", "null", ""] {
         assert!(check("no-proof", text).await.0.contains("This is no proof"), "{text}");
     }
-    // Where the browser computes no hashes, it says so and what does.
+    // A browser that cannot compute hashes says so and names the command.
     visitor.goto(&office.url("/raffles/verify")).await;
     visitor.run("Object.defineProperty(crypto, 'subtle', { value: undefined })", Vec::new()).await;
     visitor.upload("#proof-file", &file("right", &proof.to_string())).await;
@@ -440,14 +440,14 @@ async fn a_proof_is_checked_in_the_browser(environment: TestEnvironment) {
     console_is_quiet(&pat).await;
 }
 
-async fn everybody_can_use_the_pages_of_raffles(environment: TestEnvironment) {
+async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let root = office.environment.browser(Look::desktop()).await;
     office.workspace.sign_in(&root, &office.server, Role::Administrator, "Root Admin").await;
     root.goto(&office.url("/raffles")).await;
-    everybody_can_use(&root, "raffles-none").await;
+    assert_accessible(&root, "raffles-none").await;
     root.goto(&office.url("/raffles/new")).await;
-    everybody_can_use(&root, "raffle-new").await;
+    assert_accessible(&root, "raffle-new").await;
     root.look(Look::desktop()).await;
     root.fill(At::Named("Title"), "Autumn raffle").await;
     root.fill(At::Named("Prize"), "A red bicycle").await;
@@ -457,34 +457,34 @@ async fn everybody_can_use_the_pages_of_raffles(environment: TestEnvironment) {
     root.run(fold, Vec::new()).await;
     root.click(At::Named("Open the raffle")).await;
     root.wait_for("[aria-invalid=true]").await;
-    everybody_can_use(&root, "raffle-new-wrong").await;
+    assert_accessible(&root, "raffle-new-wrong").await;
 
     let id = open(&office.workspace, "Autumn raffle", 100, 5).await;
     for (name, count) in [("Mia Wong", 5), ("Zoe Quinn", 4), ("Lee Harper", 5)] {
         sold(&office.workspace, id, name, count).await;
     }
     let pat = at_raffle(&office, id, "Pat Doe", Look::desktop()).await;
-    everybody_can_use(&pat, "raffle").await;
+    assert_accessible(&pat, "raffle").await;
     pat.look(Look::desktop()).await;
     pat.fill(At::Css("#buy-quantity"), "5").await;
     pat.click(At::Named("Buy")).await;
     pat.wait_for_text("#buy-reason", "Limit reached").await;
     pat.click(At::Css(".ticket summary")).await;
-    everybody_can_use(&pat, "raffle-limit").await;
+    assert_accessible(&pat, "raffle-limit").await;
     root.goto(&office.url(&format!("/raffles/{id}/tickets"))).await;
     root.look(Look::desktop()).await;
     root.click(At::Css("#draw-confirm summary")).await;
-    everybody_can_use(&root, "raffle-tickets").await;
+    assert_accessible(&root, "raffle-tickets").await;
     pat.goto(&office.url(&format!("/raffles/{id}/proof"))).await;
-    everybody_can_use(&pat, "raffle-commitment").await;
+    assert_accessible(&pat, "raffle-commitment").await;
     let few = open(&office.workspace, "The last lantern of the year, with a very long title", 1, 1).await;
     pat.goto(&office.url(&format!("/raffles/{few}"))).await;
     sold(&office.workspace, few, "Mia Wong", 1).await;
     pat.wait_for_text("#buy-reason", "Sold out.").await;
-    everybody_can_use(&pat, "raffle-sold-out").await;
+    assert_accessible(&pat, "raffle-sold-out").await;
     drawn(&office.workspace, few).await;
     pat.wait_for_text("#raffle-live", "You had no ticket.").await;
-    everybody_can_use(&pat, "raffle-lost").await;
+    assert_accessible(&pat, "raffle-lost").await;
     let mine = open(&office.workspace, "Winter raffle", 10, 2).await;
     pat.goto(&office.url(&format!("/raffles/{mine}"))).await;
     pat.look(Look::desktop()).await;
@@ -492,7 +492,7 @@ async fn everybody_can_use_the_pages_of_raffles(environment: TestEnvironment) {
     pat.wait_for_text("#raffle-told", "You bought").await;
     drawn(&office.workspace, mine).await;
     pat.wait_for_text("#raffle-live", "You won!").await;
-    everybody_can_use(&pat, "raffle-won").await;
+    assert_accessible(&pat, "raffle-won").await;
     for (path, name) in [
         ("/".to_owned(), "raffles-start"),
         (format!("/raffles/{mine}/proof"), "raffle-proof"),
@@ -502,10 +502,10 @@ async fn everybody_can_use_the_pages_of_raffles(environment: TestEnvironment) {
         if name == "raffle-verify" {
             pat.wait_for_text("#verdict", "The proof holds").await;
         }
-        everybody_can_use(&pat, name).await;
+        assert_accessible(&pat, name).await;
     }
     root.goto(&office.url(&format!("/raffles/{mine}/tickets"))).await;
-    everybody_can_use(&root, "raffle-tickets-drawn").await;
+    assert_accessible(&root, "raffle-tickets-drawn").await;
     root.goto(&office.url("/raffles")).await;
-    everybody_can_use(&root, "raffles").await;
+    assert_accessible(&root, "raffles").await;
 }

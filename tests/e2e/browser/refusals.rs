@@ -1,4 +1,4 @@
-//! What a person sees when a change is refused, is still on its way, or never arrives: the typing always stays.
+//! What a person sees when a change is refused, still running, or lost: the typed values always stay.
 
 use serde_json::json;
 
@@ -8,14 +8,14 @@ use crate::support::{Case, TestEnvironment, cases};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept,
-            without_a_network_the_typing_stays_and_is_saved_when_it_is_back,
+        browser: a_broken_rule_is_shown_beside_its_field_and_the_typed_values_stay,
+            typed_values_survive_a_lost_network_and_can_be_saved_later,
             a_button_is_disabled_while_its_request_runs,
-            a_form_that_is_pressed_twice_is_sent_once
+            a_form_submitted_twice_is_sent_once
     ]
 }
 
-async fn a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept(environment: TestEnvironment) {
+async fn a_broken_rule_is_shown_beside_its_field_and_the_typed_values_stay(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     for (place, name) in [(Place::Page, "Grace Hopper"), (Place::Row, "Mary Jackson")] {
@@ -30,10 +30,10 @@ async fn a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept(environme
         let script = "const wrong = document.querySelector(arguments[0]);
              return [document.activeElement === wrong, wrong.name,
                document.getElementById(wrong.getAttribute('aria-describedby')).textContent]";
-        let said = ada.run(script, vec![wrong.into()]).await;
-        assert_eq!(said[0], true, "the focus is on the field: {said}");
-        assert_eq!(said[1], "status", "{said}");
-        assert!(said[2].as_str().unwrap().contains("80"), "the rule is said: {said}");
+        let marked = ada.run(script, vec![wrong.into()]).await;
+        assert_eq!(marked[0], true, "the focus is on the field: {marked}");
+        assert_eq!(marked[1], "status", "{marked}");
+        assert!(marked[2].as_str().unwrap().contains("80"), "the error names the rule: {marked}");
         assert_eq!(ada.value(At::Css(&field(&lead, "name"))).await, "Typed by Ada");
         assert_eq!(ada.value(At::Css(&field(&lead, "status"))).await, "CONVERTED");
         assert_eq!(office.now(&lead).await["version"], 1);
@@ -47,7 +47,7 @@ async fn a_broken_rule_is_said_beside_its_field_and_the_typing_is_kept(environme
     console_is_quiet(&ada).await;
 }
 
-async fn without_a_network_the_typing_stays_and_is_saved_when_it_is_back(environment: TestEnvironment) {
+async fn typed_values_survive_a_lost_network_and_can_be_saved_later(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     for (place, name) in [(Place::Page, "Grace Hopper"), (Place::Row, "Mary Jackson")] {
@@ -80,7 +80,7 @@ async fn a_button_is_disabled_while_its_request_runs(environment: TestEnvironmen
         gate.open();
         ada.wait_for_text(&place.lead(&lead), "67").await;
 
-        // One that is refused can be pressed again.
+        // After a refusal the button can be pressed again.
         office.edit(&ada, &lead, place).await;
         ada.choose(At::Css(&field(&lead, "status")), "Converted").await;
         ada.click(At::Named("Save")).await;
@@ -89,14 +89,14 @@ async fn a_button_is_disabled_while_its_request_runs(environment: TestEnvironmen
     }
 }
 
-/// Of each button that saves whether it is disabled.
+/// For each save button, whether it is disabled.
 async fn save_is_disabled(person: &Browser) -> serde_json::Value {
     let script = "return Array.from(document.querySelectorAll('main [type=submit]'))
         .filter(button => button.textContent === 'Save').map(button => button.disabled)";
     person.run(script, Vec::new()).await
 }
 
-async fn a_form_that_is_pressed_twice_is_sent_once(environment: TestEnvironment) {
+async fn a_form_submitted_twice_is_sent_once(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads/new")).await;
@@ -104,8 +104,8 @@ async fn a_form_that_is_pressed_twice_is_sent_once(environment: TestEnvironment)
     ada.fill(At::Named("E-mail"), "grace@example.com").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "50").await;
     office.environment.wire().reset();
-    // Each press of a person is followed by two more at once. Without a person's press, the browser may leave the form out
-    // of its history.
+    // Each click is followed by two more at once. Without a real click, the browser may leave the form out of its
+    // history.
     let press = "const button = document.querySelector('main [type=submit]');
         button.addEventListener('click', () => setTimeout(() => {
             button.click(); button.form.requestSubmit();
@@ -120,7 +120,7 @@ async fn a_form_that_is_pressed_twice_is_sent_once(environment: TestEnvironment)
     ada.wait_to_leave("/leads/new").await;
     ada.run("history.back()", Vec::new()).await;
     ada.wait_for("input[name=email]").await;
-    // A browser may or may not give back what was typed.
+    // The browser may or may not restore the typed values.
     ada.fill(At::Named("Name"), "Grace Hopper").await;
     ada.fill(At::Named("E-mail"), "grace@example.com").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "50").await;

@@ -9,16 +9,16 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 
 pub(super) fn all() -> Vec<Case> {
     cases![
-        browser: typing_finds_and_the_address_keeps_it,
+        browser: typing_searches_and_updates_the_address,
             a_slow_answer_never_replaces_a_newer_one,
-            what_is_pasted_is_found_and_so_is_what_ends_with_enter,
-            a_long_list_goes_on_page_by_page_and_back
+            pasted_text_and_enter_start_a_search,
+            a_long_list_is_paged_forward_and_back
     ]
 }
 
 const SEARCH: At<'static> = At::Named("Search leads");
 
-/// Four people, of whom two are called Hopper.
+/// Four people, two of them called Hopper.
 async fn office_with_people(environment: TestEnvironment) -> Office {
     let office = Office::open(environment).await;
     for (name, score) in [("Grace Hopper", 50), ("Edward Hopper", 90), ("Mary Jackson", 70)] {
@@ -45,13 +45,13 @@ async fn lists(person: &Browser, names: &[&str]) {
     .await;
 }
 
-/// Waits until the address ends so.
+/// Waits until the address has this end.
 async fn address_is(person: &Browser, end: &str) {
     let url = async || person.url().await;
     wait::until(&format!("the address ends with {end}"), async || url().await.ends_with(end)).await;
 }
 
-async fn typing_finds_and_the_address_keeps_it(environment: TestEnvironment) {
+async fn typing_searches_and_updates_the_address(environment: TestEnvironment) {
     let office = office_with_people(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
@@ -68,7 +68,7 @@ async fn typing_finds_and_the_address_keeps_it(environment: TestEnvironment) {
     ada.choose(At::Named("Status"), "Qualified").await;
     lists(&ada, &["Edward Hopper"]).await;
     address_is(&ada, "/leads?q=hop&status=QUALIFIED").await;
-    // All this was one page, of which only rows were replaced, and the field was never touched.
+    // All this was one page: only rows were replaced, and the field was never touched.
     let same = "return [window.mark, document.getElementById('q').value]";
     assert_eq!(ada.run(same, Vec::new()).await, json!(["the same page", "hop"]));
 
@@ -106,18 +106,18 @@ async fn a_slow_answer_never_replaces_a_newer_one(environment: TestEnvironment) 
     gate.arrived(1).await;
     ada.fill(SEARCH, "grace").await;
     lists(&ada, &["Grace Hopper"]).await;
-    // The newer one did not wait for the older, which was given up and so has no status.
+    // The newer request did not wait for the older one, which was canceled and has no status.
     let ended = ada.run("return window.ended", Vec::new()).await;
     assert_eq!((&ended[0], ended.as_array().unwrap().last()), (&json!(0), Some(&json!(200))));
     gate.open();
-    // By the time that something asked for now is answered, so is what was asked for before.
+    // After the answer to a later request, the earlier one is answered too.
     let ask = "return fetch('/leads?q=mary').then(answer => answer.text()).then(text => text.length)";
     ada.run(ask, Vec::new()).await;
     lists(&ada, &["Grace Hopper"]).await;
     address_is(&ada, "/leads?q=grace").await;
 }
 
-async fn what_is_pasted_is_found_and_so_is_what_ends_with_enter(environment: TestEnvironment) {
+async fn pasted_text_and_enter_start_a_search(environment: TestEnvironment) {
     let office = office_with_people(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;
@@ -135,7 +135,7 @@ async fn what_is_pasted_is_found_and_so_is_what_ends_with_enter(environment: Tes
     ada.press("hopper").await;
     lists(&ada, &["Grace Hopper", "Edward Hopper"]).await;
     ada.press(&(Key::Control + "a")).await;
-    // As by the mouse: no key is let go of after it, so that the paste itself is what is heard.
+    // As with the mouse: no key is released afterward, so the paste event itself starts the search.
     let paste = json!({ "type": "rawKeyDown", "modifiers": 2, "key": "v", "code": "KeyV",
         "windowsVirtualKeyCode": 86, "commands": ["paste"] });
     ada.devtools("Input.dispatchKeyEvent", paste).await;
@@ -145,7 +145,7 @@ async fn what_is_pasted_is_found_and_so_is_what_ends_with_enter(environment: Tes
     console_is_quiet(&ada).await;
 }
 
-async fn a_long_list_goes_on_page_by_page_and_back(environment: TestEnvironment) {
+async fn a_long_list_is_paged_forward_and_back(environment: TestEnvironment) {
     let office = Office::open(environment).await;
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads")).await;

@@ -1,24 +1,25 @@
-//! The differential test: the same random operations go to the in-memory engine and to DynamoDB Local, and every answer
-//! must be the same: items, pages, error codes, cancellation reasons with old items, and at the end the stream.
+//! The differential test: the same random operations go to the in-memory engine and to DynamoDB Local, and all
+//! answers must be equal: items, pages, error codes, cancellation reasons with old items, and finally the stream.
 //!
 //! Accepted differences, each with its source:
-//! - Texts of messages. DynamoDB Local words many otherwise than DynamoDB does.
-//! - The form of numbers. DynamoDB and the engine return `1.50` as `1.5` ("Amazon DynamoDB Developer Guide", data types:
-//!   leading and trailing zeros are trimmed); DynamoDB Local returns the text that was written.
+//! - Texts of messages. DynamoDB Local's texts often differ from DynamoDB's.
+//! - The format of numbers. DynamoDB and the engine return `1.50` as `1.5` ("Amazon DynamoDB Developer Guide", data
+//!   types: leading and trailing zeros are trimmed); DynamoDB Local returns the text that was written.
 //! - The order of a set's elements ("Developer Guide": the order within a set is not preserved).
 //! - A transaction whose update does not fit the stored item. DynamoDB cancels it with the reason `ValidationError`
 //!   ("API Reference", TransactWriteItems, errors, "Validation Error"); DynamoDB Local answers `ValidationException`.
-//! - Two actions of a transaction on one item. DynamoDB refuses the request ("API Reference", TransactWriteItems, errors:
-//!   "the same item"); DynamoDB Local sometimes judges the conditions first.
+//! - Two actions of a transaction on one item. DynamoDB refuses the request ("API Reference", TransactWriteItems,
+//!   errors: "the same item"); DynamoDB Local sometimes checks the conditions first.
 //! - The order of items with the same index key, and of partitions in a Scan. DynamoDB promises none.
 //! - The order of stream records of different items. DynamoDB promises the order for each item.
-//! - The bytes of an index's page. DynamoDB counts what the index projects ("Developer Guide", Query, capacity units);
-//!   DynamoDB Local counts whole items. Large items of this test are in no index that projects less.
-//! - A stream of DynamoDB Local with `{}` for a value, which no SDK reads (seen, not explained). It is not compared.
+//! - The bytes of an index's page. DynamoDB counts what the index projects ("Developer Guide", Query, capacity
+//!   units); DynamoDB Local counts whole items. Large items of this test are in no index that projects less.
+//! - A stream of DynamoDB Local with `{}` for a value, which no SDK can parse (observed, not explained). It is not
+//!   compared.
 //! - Consumed capacity. DynamoDB Local bills indexes twice inside transactions (issue 13); the engine's unit tests
 //!   assert AWS's rule.
-//! - Which of two failures is reported where a request has two. Requests of this test that are malformed are so in one
-//!   way, but they may carry a token that was used.
+//! - Which of two errors a request reports. A malformed request of this test has only one defect, but it may also
+//!   repeat a token.
 
 mod answer;
 mod expressions;
@@ -33,27 +34,27 @@ use aws_sdk_dynamodbstreams::Client as StreamsClient;
 use holdfast::engine::Engine;
 use jiff::Timestamp;
 
-use self::answer::{Answer, Sent};
+use self::answer::{Answer, TestOperation};
 use self::generate::Generator;
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Debug, Default, Clone)]
 pub struct Report {
-    /// How many operations of each kind were answered in the same way.
+    /// The number of equal answers for each kind of operation.
     pub operations: BTreeMap<String, usize>,
-    /// How many answers had each error code.
+    /// The number of answers with each error code.
     pub errors: BTreeMap<String, usize>,
-    /// How often each accepted difference was met.
+    /// The number of times that each accepted difference occurred.
     pub accepted: BTreeMap<&'static str, usize>,
-    /// Stream records that were the same.
+    /// The number of equal stream records.
     pub records: usize,
 }
 
-/// Sends `steps` random operations to the engine and to DynamoDB Local, and compares all answers. The same seed sends the
-/// same operations. It creates a table of its own and deletes it at the end.
+/// Sends `steps` random operations to the engine and to DynamoDB Local, and compares all answers. The same seed
+/// sends the same operations. It creates a separate table and deletes it at the end.
 ///
 /// # Errors
-/// The first difference that is not accepted, with the operation and both answers.
+/// The first unaccepted difference, with the operation and both answers.
 pub async fn compare(
     client: Client,
     streams: StreamsClient,
@@ -109,8 +110,8 @@ async fn run(
     Ok(())
 }
 
-/// Whether the answers are the same, or differ in an accepted way, which is returned.
-fn check(sent: &Sent, reference: &Answer, ours: &Answer) -> Result<Option<&'static str>, String> {
+/// Compares two answers. Returns the accepted difference, if there is one.
+fn check(sent: &TestOperation, reference: &Answer, ours: &Answer) -> Result<Option<&'static str>, String> {
     if reference == ours {
         return Ok(None);
     }

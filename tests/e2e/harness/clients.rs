@@ -1,4 +1,4 @@
-//! The visitor with a cookie jar and the person at a browser, against a few small pages.
+//! The HTTP client with a cookie jar and the browser, tested with a few small pages.
 
 use axum::Router;
 use axum::extract::{Form, Multipart};
@@ -17,13 +17,13 @@ pub fn all() -> Vec<Case> {
     cases![
         embedded: a_visitor_keeps_cookies_over_the_router_and_over_http,
             a_visitor_sends_forms_and_json,
-            a_world_that_lacks_something_says_so;
-        browser: axe_finds_what_a_bad_page_does_wrong,
-            a_person_finds_things_by_their_names,
-            the_keyboard_is_enough,
-            colours_and_the_network_can_be_changed,
+            a_missing_tool_is_reported;
+        browser: axe_finds_the_violations_of_a_bad_page,
+            elements_are_found_by_their_accessible_names,
+            the_keyboard_alone_is_enough,
+            colors_and_the_network_can_be_changed,
             a_page_without_scripts_still_works,
-            the_console_tells_what_the_policy_refused;
+            the_console_shows_what_the_policy_blocked;
     ]
 }
 
@@ -32,7 +32,7 @@ const GOOD: &str = r#"<!doctype html><html lang="en"><title>Good</title>
 <style>body { background: #fff; color: #000 } @media (prefers-color-scheme: dark) { body { background: #000; color: #fff } }</style>
 <main><h1>Good page</h1>
 <label for="n">Your name</label> <input id="n" name="n">
-<label for="c">Colour</label> <select id="c" name="c"><option>Red<option>Blue</select>
+<label for="c">Color</label> <select id="c" name="c"><option>Red<option>Blue</select>
 <label for="f">A file</label> <input id="f" type="file">
 <button type="button" id="greet">Greet</button> <button type="button" id="later" disabled>Later</button>
 <p id="out" role="status"></p><p id="away">Away soon</p></main>
@@ -72,15 +72,15 @@ fn router() -> Router {
         )
 }
 
-/// Tells the parts of a form with a file.
+/// Lists the parts of a form with a file.
 async fn upload(mut parts: Multipart) -> String {
-    let mut told = String::new();
+    let mut summary = String::new();
     while let Some(part) = parts.next_field().await.unwrap() {
         let name = part.name().unwrap_or_default().to_owned();
         let file = part.file_name().unwrap_or_default().to_owned();
-        told.push_str(&format!("{name} {file} {}\n", part.text().await.unwrap()));
+        summary.push_str(&format!("{name} {file} {}\n", part.text().await.unwrap()));
     }
-    told
+    summary
 }
 
 /// Those pages over real HTTP.
@@ -141,17 +141,17 @@ async fn a_visitor_sends_forms_and_json(_: TestEnvironment) {
     assert!(broken.status.is_client_error());
 }
 
-async fn a_world_that_lacks_something_says_so(_: TestEnvironment) {
+async fn a_missing_tool_is_reported(_: TestEnvironment) {
     let kind = crate::support::Kind::Embedded;
     let environment = TestEnvironment::on(kind, "harness::lacking").await.unwrap();
     assert!(environment.missing_tool().is_none());
     let why = "it was not found".to_owned();
-    environment.lacks(MissingTool { what: "A tool", why, remedy: "Install it" });
+    environment.report_missing(MissingTool { what: "A tool", why, remedy: "Install it" });
     let missing_tool = environment.missing_tool().unwrap();
     assert_eq!(missing_tool.to_string(), "A tool: it was not found. Install it");
 }
 
-async fn axe_finds_what_a_bad_page_does_wrong(environment: TestEnvironment) {
+async fn axe_finds_the_violations_of_a_bad_page(environment: TestEnvironment) {
     let server = server().await;
     let browser = environment.browser(Look::desktop()).await;
     browser.goto(&server.url("/bad")).await;
@@ -164,7 +164,7 @@ async fn axe_finds_what_a_bad_page_does_wrong(environment: TestEnvironment) {
     assert!(browser.screenshot("harness-good").await.metadata().unwrap().len() > 1000);
 }
 
-async fn a_person_finds_things_by_their_names(environment: TestEnvironment) {
+async fn elements_are_found_by_their_accessible_names(environment: TestEnvironment) {
     let server = server().await;
     let browser = environment.browser(Look::phone()).await;
     browser.goto(&server.url("/good")).await;
@@ -173,7 +173,7 @@ async fn a_person_finds_things_by_their_names(environment: TestEnvironment) {
     browser.fill(At::Named("Your name"), "Nobody").await;
     browser.fill(At::Named("Your name"), "Ada").await;
     assert_eq!(browser.value(At::Css("#n")).await, "Ada");
-    browser.choose(At::Named("Colour"), "Blue").await;
+    browser.choose(At::Named("Color"), "Blue").await;
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     browser.upload("#f", &file).await;
     browser.click(At::Named("Greet")).await;
@@ -186,7 +186,7 @@ async fn a_person_finds_things_by_their_names(environment: TestEnvironment) {
     assert_eq!(browser.count("button").await, 2);
 }
 
-async fn the_keyboard_is_enough(environment: TestEnvironment) {
+async fn the_keyboard_alone_is_enough(environment: TestEnvironment) {
     let server = server().await;
     let browser = environment.browser(Look::desktop()).await;
     browser.goto(&server.url("/good")).await;
@@ -195,7 +195,7 @@ async fn the_keyboard_is_enough(environment: TestEnvironment) {
     browser.press("Bib").await;
     browser.press(&(Key::Control + "a")).await;
     browser.press("Bob").await;
-    for name in ["Colour", "A file", "Greet"] {
+    for name in ["Color", "A file", "Greet"] {
         browser.press(&Key::Tab).await;
         let focused = browser.focused().await;
         assert!(focused.starts_with(name), "the focus is on {focused} and not on {name}");
@@ -204,7 +204,7 @@ async fn the_keyboard_is_enough(environment: TestEnvironment) {
     browser.wait_for_text("#out", "Hello Bob").await;
 }
 
-async fn colours_and_the_network_can_be_changed(environment: TestEnvironment) {
+async fn colors_and_the_network_can_be_changed(environment: TestEnvironment) {
     let server = server().await;
     let browser = environment.browser(Look::desktop().dark()).await;
     let background = "return getComputedStyle(document.body).backgroundColor";
@@ -234,11 +234,11 @@ async fn a_page_without_scripts_still_works(environment: TestEnvironment) {
     assert!(browser.url().await.ends_with("/visit"));
 }
 
-async fn the_console_tells_what_the_policy_refused(environment: TestEnvironment) {
+async fn the_console_shows_what_the_policy_blocked(environment: TestEnvironment) {
     let server = server().await;
     let browser = environment.browser(Look::desktop()).await;
     browser.goto(&server.url("/strict")).await;
-    // axe-core is brought in by WebDriver, which no page's policy forbids.
+    // WebDriver injects axe-core, which no content security policy of a page prevents.
     browser.axe().await;
     let refused = browser.console().await.join("\n");
     assert!(refused.contains("Content Security Policy"), "{refused}");

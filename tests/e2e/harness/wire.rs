@@ -1,4 +1,5 @@
-//! The wire under the real SDK, on DynamoDB Local: each fault as the SDK sees it, and what the store then holds.
+//! The wire under the real SDK, on DynamoDB Local: how the SDK sees each fault, and the resulting state of the
+//! store.
 
 use std::time::{Duration, Instant};
 
@@ -24,20 +25,20 @@ pub fn all() -> Vec<Case> {
         dynamodb: the_record_keeps_every_call_in_order,
             a_lost_reply_commits_once_and_breaks_the_call,
             a_reply_that_never_comes_commits_and_ends_by_timeout,
-            a_server_error_after_the_commit_hides_it,
+            a_server_error_after_the_commit_hides_the_commit,
             a_hang_ends_by_the_attempt_timeout,
             nothing_reaches_the_store_when_the_connection_is_refused,
-            a_transaction_conflict_reads_as_the_sdk_reads_dynamodb,
+            the_sdk_reads_an_injected_transaction_conflict_as_one_of_dynamodb,
             mixed_reasons_keep_the_order_of_the_actions,
-            errors_of_load_have_their_names,
+            throttling_errors_have_their_names,
             faults_end_after_their_count_and_the_sdk_retries_past_them,
             a_gate_holds_calls_until_it_opens,
-            a_scan_is_seen_on_every_wire,
-            what_is_recorded_on_the_line_is_what_the_sdk_sends
+            a_scan_is_counted_on_every_wire,
+            the_line_records_what_the_sdk_sends
     ]
 }
 
-/// Makes the environment's table: a partition key `pk` and nothing else.
+/// Creates the environment's table: a partition key `pk` and nothing else.
 pub async fn make_table(environment: &TestEnvironment) {
     let (key, attribute) = (KeySchemaElement::builder(), AttributeDefinition::builder());
     let key = key.attribute_name("pk").key_type(KeyType::Hash).build();
@@ -47,7 +48,7 @@ pub async fn make_table(environment: &TestEnvironment) {
     making.billing_mode(BillingMode::PayPerRequest).send().await.unwrap();
 }
 
-/// A client that neither retries nor waits longer than a fifth of a second for an answer.
+/// A client that does not retry and waits at most 200 ms for an answer.
 fn impatient(environment: &TestEnvironment) -> Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200));
     let config = environment.sdk_config().retry_config(RetryConfig::disabled());
@@ -79,7 +80,7 @@ async fn count_up(environment: &TestEnvironment, client: &Client) -> Written {
         .map(|_| ())
 }
 
-/// What the counter holds.
+/// The value of the counter.
 async fn counted(environment: &TestEnvironment) -> u32 {
     let asked = environment.sdk_client().get_item().table_name(environment.table());
     let asked = asked.key("pk", AttributeValue::S("counter".to_owned())).consistent_read(true);
@@ -123,7 +124,7 @@ async fn a_lost_reply_commits_once_and_breaks_the_call(environment: TestEnvironm
     assert_eq!((call.reached_store, call.answer), (true, Answer::Broken));
     assert_eq!(counted(&environment).await, 1);
 
-    // The SDK's own retry sends the same token, and the store does it only once.
+    // The SDK's own retry sends the same token, so the store writes once.
     environment.wire().next("TransactWriteItems", Fault::ReplyLost);
     count_up(&environment, &environment.sdk_client()).await.unwrap();
     assert_eq!(counted(&environment).await, 2);
@@ -134,7 +135,7 @@ async fn a_lost_reply_commits_once_and_breaks_the_call(environment: TestEnvironm
 
 async fn a_reply_that_never_comes_commits_and_ends_by_timeout(environment: TestEnvironment) {
     make_table(&environment).await;
-    // The store must have answered before the time is up, so this client is more patient.
+    // The store must answer before the timeout, so this client waits longer.
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
     let config = environment.sdk_config().retry_config(RetryConfig::disabled());
     let client = Client::from_conf(config.timeout_config(timeouts.build()).build());
@@ -145,7 +146,7 @@ async fn a_reply_that_never_comes_commits_and_ends_by_timeout(environment: TestE
     assert_eq!(counted(&environment).await, 1);
 }
 
-async fn a_server_error_after_the_commit_hides_it(environment: TestEnvironment) {
+async fn a_server_error_after_the_commit_hides_the_commit(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().next("TransactWriteItems", Fault::StatusAfterCommit(500));
     let error = count_up(&environment, &once(&environment)).await.unwrap_err();
@@ -178,23 +179,23 @@ async fn nothing_reaches_the_store_when_the_connection_is_refused(environment: T
     assert_eq!(counted(&environment).await, 0);
 }
 
-/// The codes of the reasons for which a transaction was cancelled.
+/// The codes of the cancellation reasons of a transaction.
 fn reasons(error: &SdkError<TransactWriteItemsError>) -> Vec<String> {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error()
     else {
-        panic!("not cancelled: {error:?}")
+        panic!("not canceled: {error:?}")
     };
     let reasons = canceled.cancellation_reasons();
     reasons.iter().map(|reason| reason.code().unwrap_or_default().to_owned()).collect()
 }
 
-async fn a_transaction_conflict_reads_as_the_sdk_reads_dynamodb(environment: TestEnvironment) {
+async fn the_sdk_reads_an_injected_transaction_conflict_as_one_of_dynamodb(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().next("TransactWriteItems", Fault::TransactionConflict);
     let error = count_up(&environment, &environment.sdk_client()).await.unwrap_err();
     assert_eq!(reasons(&error), ["TransactionConflict", "None"]);
-    let said = error.message().unwrap();
-    assert!(said.ends_with("[TransactionConflict, None]"), "{said}");
+    let message = error.message().unwrap();
+    assert!(message.ends_with("[TransactionConflict, None]"), "{message}");
     assert_eq!(environment.wire().count("TransactWriteItems"), 1, "the SDK does not retry it");
     assert_eq!(counted(&environment).await, 0);
 
@@ -224,7 +225,7 @@ async fn mixed_reasons_keep_the_order_of_the_actions(environment: TestEnvironmen
     assert_eq!(counted(&environment).await, 0);
 }
 
-async fn errors_of_load_have_their_names(environment: TestEnvironment) {
+async fn throttling_errors_have_their_names(environment: TestEnvironment) {
     make_table(&environment).await;
     for (fault, code) in [
         (Fault::Throttled, "ThrottlingException"),
@@ -263,14 +264,14 @@ async fn a_gate_holds_calls_until_it_opens(environment: TestEnvironment) {
 
     gate.open();
     for held in held {
-        // Both change one item, and no emulator cancels either for that.
+        // Both change one item, and no emulator cancels either of them for that.
         held.await.unwrap().unwrap();
     }
     assert_eq!(counted(&environment).await, 3);
 }
 
-async fn a_scan_is_seen_on_every_wire(_: TestEnvironment) {
-    // An environment of its own, because a Scan in this case's environment would fail the case.
+async fn a_scan_is_counted_on_every_wire(_: TestEnvironment) {
+    // Its own environment, because a Scan in the case's environment would fail the case.
     let environment =
         TestEnvironment::on(crate::support::Kind::DynamoDbLocal, "harness::scanner").await.unwrap();
     make_table(&environment).await;
@@ -283,7 +284,7 @@ async fn a_scan_is_seen_on_every_wire(_: TestEnvironment) {
     assert_eq!(environment.scans(), 2, "a reset does not forget a Scan");
 }
 
-/// An operation of each kind that the product sends, with every field that it sets.
+/// One operation of each kind that the product sends, with every field that it sets.
 fn operations(table: &str) -> Vec<Operation> {
     let key = |name: &str| ("pk".to_owned(), AttributeValue::S(name.to_owned()));
     let keys = |name: &str| Some([key(name)].into());
@@ -327,12 +328,12 @@ fn operations(table: &str) -> Vec<Operation> {
     ]
 }
 
-async fn what_is_recorded_on_the_line_is_what_the_sdk_sends(environment: TestEnvironment) {
+async fn the_line_records_what_the_sdk_sends(environment: TestEnvironment) {
     make_table(&environment).await;
     environment.wire().reset();
     let operations = operations(environment.table());
     for operation in operations.clone() {
-        // Whether the store can do it is of no matter here.
+        // Whether the store accepts it does not matter here.
         let _ = Aws(once(&environment)).call(operation).await;
     }
     let sent: Vec<_> = environment.wire().calls().into_iter().map(|call| call.request).collect();

@@ -1,4 +1,4 @@
-//! Backups: of one moment, whole or refused, and a workspace of their own once they are restored.
+//! Backups: consistent, complete or refused, and independent once they are restored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: a_backup_beside_the_server_becomes_a_workspace_of_its_own,
-            a_backup_without_a_server_is_the_same,
-            backups_at_once_and_from_another_folder_are_each_whole,
-            what_is_no_sound_backup_is_refused_and_leaves_nothing,
-            nothing_that_is_there_is_written_over,
-            damage_is_found_by_the_check_and_named
+        embedded: a_backup_beside_the_server_is_restored_as_an_independent_workspace,
+            a_backup_works_without_a_server,
+            concurrent_backups_and_backups_from_another_folder_are_complete,
+            an_invalid_backup_is_refused_and_leaves_no_files,
+            existing_files_and_data_are_never_overwritten,
+            the_check_finds_and_names_damage
     ]
 }
 
-/// A name for a backup, which is removed when its case ends.
+/// A name for a backup file, which is removed when its case ends.
 struct File(PathBuf);
 
 impl File {
@@ -43,16 +43,16 @@ impl Drop for File {
     }
 }
 
-async fn a_backup_beside_the_server_becomes_a_workspace_of_its_own(_: TestEnvironment) {
+async fn a_backup_beside_the_server_is_restored_as_an_independent_workspace(_: TestEnvironment) {
     let (data, file) = (Data::new(), File::new());
     let server = data.serve().await;
     let person = server.administrator().await;
     let token = server.token(&person).await;
     let before = create(&person, &new_lead("Before", "before@example.com")).await;
-    let said = data.holdfast(&["backup", file.name()]).succeeds().await;
-    assert!(said.starts_with(&format!("Wrote {}", file.name())), "{said}");
+    let output = data.holdfast(&["backup", file.name()]).succeeds().await;
+    assert!(output.starts_with(&format!("Wrote {}", file.name())), "{output}");
     let after = create(&person, &new_lead("After", "after@example.com")).await;
-    assert_eq!(read(&person, &after).await, after, "the server goes on");
+    assert_eq!(read(&person, &after).await, after, "the server continues");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -62,20 +62,20 @@ async fn a_backup_beside_the_server_becomes_a_workspace_of_its_own(_: TestEnviro
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("copy")), "{names:?}");
 
     let other = Data::new();
-    let said = other.holdfast(&["restore", file.name()]).succeeds().await;
-    assert!(said.starts_with("Restored ") && said.contains("sign"), "{said}");
+    let output = other.holdfast(&["restore", file.name()]).succeeds().await;
+    assert!(output.starts_with("Restored ") && output.contains("sign"), "{output}");
     let restored = other.serve().await;
     let program = restored.program(&token);
     let page: Value = program.get("/api/leads").send().await.expect(200).json();
-    assert_eq!(page["items"], serde_json::json!([before]), "as it was at that moment");
+    assert_eq!(page["items"], serde_json::json!([before]), "as it was at the time of the backup");
     restored.person(&server.session(&person)).get("/api/me").send().await.expect(401);
-    // It is a workspace of its own.
+    // It is independent of the original.
     create(&program, &new_lead("Only there", "there@example.com")).await;
     let page: Value = person.get("/api/leads").send().await.expect(200).json();
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
 }
 
-async fn a_backup_without_a_server_is_the_same(_: TestEnvironment) {
+async fn a_backup_works_without_a_server(_: TestEnvironment) {
     let (data, file, other) = (Data::new(), File::new(), Data::new());
     let server = data.serve().await;
     create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
@@ -86,11 +86,11 @@ async fn a_backup_without_a_server_is_the_same(_: TestEnvironment) {
     assert!(checked.contains("all are sound"), "{checked}");
 }
 
-async fn backups_at_once_and_from_another_folder_are_each_whole(_: TestEnvironment) {
+async fn concurrent_backups_and_backups_from_another_folder_are_complete(_: TestEnvironment) {
     let (data, files) = (Data::new(), [File::new(), File::new()]);
     let server = data.serve().await;
     let lead = create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
-    // The server is elsewhere, so neither the directory nor the file is where these words would be there.
+    // The server runs in another folder, where these relative paths would mean other files.
     let within = |file: &File| {
         let mut command = Command::new("sh");
         let words = r#"cd "$1" && exec "$2" backup "$3" --data-dir "$4""#;
@@ -112,7 +112,7 @@ async fn backups_at_once_and_from_another_folder_are_each_whole(_: TestEnvironme
         let page: Value = restored.administrator().await.get("/api/leads").send().await.expect(200).json();
         assert_eq!(page["items"], serde_json::json!([lead]));
     }
-    // What a killed process has left goes with the next start.
+    // The next start removes the partial files of a killed process.
     server.run.signal("KILL");
     server.run.ended().await;
     let stale = data.path().join(".holdfast-copy-019f0000-0000-7000-8000-000000000000");
@@ -124,7 +124,7 @@ async fn backups_at_once_and_from_another_folder_are_each_whole(_: TestEnvironme
     assert!(!stale.exists() && mine.exists());
 }
 
-/// Flips a bit in an item's last byte, bypassing the engine.
+/// Flips a bit in an item's last byte, without the engine.
 fn spoil_item(path: &Path, key: &str) {
     let file = rusqlite::Connection::open(path).unwrap();
     let find = "SELECT key, value FROM items WHERE instr(key, CAST(?1 AS BLOB)) LIMIT 1";
@@ -134,10 +134,10 @@ fn spoil_item(path: &Path, key: &str) {
     file.execute("UPDATE items SET value = ?1 WHERE key = ?2", rusqlite::params![value, row]).unwrap();
 }
 
-/// What happens to a file.
+/// Damages a file.
 type Damage = fn(&Path);
 
-async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: TestEnvironment) {
+async fn an_invalid_backup_is_refused_and_leaves_no_files(_: TestEnvironment) {
     let (data, file) = (Data::new(), File::new());
     let server = data.serve().await;
     create(&server.administrator().await, &new_lead("Zebulon", "zebulon@example.com")).await;
@@ -147,16 +147,16 @@ async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: TestEnvironmen
     let changes: [(&str, Damage); 4] = [
         ("damaged", |file| spoil_item(file, "LEAD#")),
         ("damaged", |file| fs::File::options().write(true).open(file).unwrap().set_len(16_384).unwrap()),
-        ("not a data file", |file| fs::write(file, "Name,Email\nAnn,ann@example.com\n").unwrap()),
+        ("not a Holdfast data file", |file| fs::write(file, "Name,Email\nAnn,ann@example.com\n").unwrap()),
         ("", |file| fs::write(file, "").unwrap()),
     ];
     for (words, change) in changes {
         fs::write(&file.0, &whole).unwrap();
         change(&file.0);
         let other = Data::new();
-        let said = other.holdfast(&["restore", file.name()]).fails(1).await;
-        assert!(said.contains(words) && said.contains(file.name()), "{words}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let output = other.holdfast(&["restore", file.name()]).fails(1).await;
+        assert!(output.contains(words) && output.contains(file.name()), "{words}: {output}");
+        assert_eq!(output.lines().count(), 1, "{output}");
         let left: Vec<_> =
             fs::read_dir(other.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["holdfast.lock"], "{words}");
@@ -164,24 +164,24 @@ async fn what_is_no_sound_backup_is_refused_and_leaves_nothing(_: TestEnvironmen
     }
 }
 
-async fn nothing_that_is_there_is_written_over(_: TestEnvironment) {
+async fn existing_files_and_data_are_never_overwritten(_: TestEnvironment) {
     let (data, file) = (Data::new(), File::new());
     let server = data.serve().await;
     fs::write(&file.0, "mine").unwrap();
-    let said = data.holdfast(&["backup", file.name()]).fails(1).await;
-    assert!(said.contains(file.name()) && said.contains("exists"), "{said}");
+    let output = data.holdfast(&["backup", file.name()]).fails(1).await;
+    assert!(output.contains(file.name()) && output.contains("exists"), "{output}");
     assert_eq!(fs::read_to_string(&file.0).unwrap(), "mine");
     fs::remove_file(&file.0).unwrap();
     data.holdfast(&["backup", file.name()]).succeeds().await;
     let beside = data.holdfast(&["restore", file.name()]).fails(1).await;
     assert!(beside.contains("in use"), "{beside}");
     server.stop().await;
-    let said = data.holdfast(&["restore", file.name()]).fails(1).await;
-    assert!(said.contains("has data already") && said.contains("--data-dir"), "{said}");
+    let output = data.holdfast(&["restore", file.name()]).fails(1).await;
+    assert!(output.contains("has data already") && output.contains("--data-dir"), "{output}");
     data.serve().await;
 }
 
-async fn damage_is_found_by_the_check_and_named(_: TestEnvironment) {
+async fn the_check_finds_and_names_damage(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let person = server.administrator().await;
@@ -197,13 +197,16 @@ async fn damage_is_found_by_the_check_and_named(_: TestEnvironment) {
     assert!(sound.contains("all are sound"), "{sound}");
     server.stop().await;
     let left: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with("-wal")), "it was closed: {left:?}");
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().ends_with("-wal")),
+        "the file was closed: {left:?}"
+    );
     let id = middle["id"].as_str().unwrap();
     spoil_item(&data.path().join("holdfast.store"), &format!("LEAD#{id}"));
     let run = data.holdfast(&["check"]);
-    let said = run.fails(1).await;
-    assert!(said.contains("damaged") && said.contains("backup"), "{said}");
-    // The start looks at some values only; it may have found it, and otherwise what is named is the lead.
+    let output = run.fails(1).await;
+    assert!(output.contains("damaged") && output.contains("backup"), "{output}");
+    // The start checks only some values: it may find the damage itself, and otherwise the check names the lead.
     let found = run.out();
     assert!(found.is_empty() || found.contains(id), "{found}");
 }

@@ -1,4 +1,4 @@
-//! The built `holdfast` as a person at a shell has it: what it is given, what it writes where, and how it ends.
+//! The built `holdfast` as a person at a shell uses it: its input, its output and its exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use crate::support::process::{Process, target};
 use crate::support::store::Store;
 use crate::support::wait;
 
-/// How long it may take to start or to end on a loaded machine.
+/// The limit for starting or stopping on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The shell becomes the program, so its process id is the program's, and each stream has a file of its own.
+/// The shell replaces itself with the program, so its process id is the program's. Each stream has its own file.
 const STREAMS: &str = r#"out=$1 err=$2 in=$3; shift 3; exec "$@" >"$out" 2>"$err" <"$in""#;
 
-/// What a developer may have set, and no case means.
-const OTHERS: [&str; 23] = [
+/// Variables that a developer may have set and that the cases must not see.
+const DEVELOPER_VARIABLES: [&str; 23] = [
     "HOLDFAST_HOSTS",
     "HOLDFAST_MAX_REQUESTS",
     "HOLDFAST_MAX_CONNECTIONS",
@@ -52,18 +52,18 @@ const OTHERS: [&str; 23] = [
 pub struct Data(PathBuf);
 
 impl Data {
-    /// A directory that is not there yet.
+    /// A directory that does not exist yet.
     pub fn new() -> Self {
         let random = getrandom::u64().expect("the system gives random numbers");
         Self(target().join("tmp").join(format!("data-{random:016x}")))
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Makes the directory as the program does: its owner's alone.
+    /// Creates the directory as the program does: only its owner has access.
     pub fn make(&self) {
         fs::create_dir_all(&self.0).expect("the target folder can be written to");
         #[cfg(unix)]
@@ -73,12 +73,12 @@ impl Data {
         }
     }
 
-    /// What one of its files holds.
+    /// The content of one of its files.
     pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
-    /// `holdfast` on this data, with these words after its name.
+    /// Starts `holdfast` on this data with these arguments.
     pub fn holdfast(&self, words: &[&str]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
@@ -92,21 +92,21 @@ impl Data {
         Run::start(command, "")
     }
 
-    /// The same, with something to read on standard input.
+    /// The same with this text on standard input.
     pub fn holdfast_reading(&self, words: &[&str], input: &str) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).env("HOLDFAST_DATA_DIR", &self.0);
         Run::start(command, input)
     }
 
-    /// The store past the product. Nobody may serve it meanwhile.
+    /// The store without the application. No server may have it open.
     pub fn store(&self) -> Store {
         let clock = Clock::of_system();
         let engine = holdfast::engine::Engine::open(&self.0.join("holdfast.store"), move || clock.now());
         Store::Embedded(engine.expect("the data file opens"))
     }
 
-    /// A server on this data, once it has said where it is.
+    /// A server on this data, once it has printed its address.
     pub async fn serve(&self) -> Server {
         self.serve_logging("info").await
     }
@@ -116,7 +116,7 @@ impl Data {
         self.serve_with(&[("RUST_LOG", level)]).await
     }
 
-    /// A server on this data, which can make no link because its disk is full.
+    /// A server on this data that cannot print a link because its disk is full.
     pub async fn serve_on_full_disk(&self) -> Server {
         Server::of_table(self.holdfast(&["--port", "0"])).await
     }
@@ -126,7 +126,7 @@ impl Data {
         self.serve_as(Command::new(env!("CARGO_BIN_EXE_holdfast")), variables).await
     }
 
-    /// The same where the process may have so many open files.
+    /// The same with a limit of open files.
     pub async fn serve_with_open_files(&self, files: usize, variables: &[(&str, &str)]) -> Server {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_holdfast")]);
@@ -141,12 +141,12 @@ impl Data {
 
 impl Drop for Data {
     fn drop(&mut self) {
-        // What was never made cannot be removed, which is what was wanted.
+        // A directory that was never created cannot be removed.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A program that was started, and ends with its case at the latest: a server that nobody asks still looks after its table.
+/// A started program. It is killed when its case ends, because an idle server would keep polling its table.
 pub struct Run {
     process: Process,
     out: PathBuf,
@@ -159,7 +159,7 @@ impl Drop for Run {
     }
 }
 
-/// The command where the ordinary variables of the SDK say that AWS is the case's engine.
+/// The command with the standard variables of the SDK, which make the case's engine its AWS.
 pub fn as_on_aws(mut command: Command, environment: &TestEnvironment) -> Command {
     for (name, value) in [
         ("AWS_ENDPOINT_URL_DYNAMODB", environment.engine().endpoint()),
@@ -180,14 +180,14 @@ impl Run {
         let name = format!("process-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let place = |end: &str| target().join("tmp").join(format!("{name}.{end}"));
         let (out, err, given) = (place("out"), place("err"), place("in"));
-        // An earlier run of these cases has left files of the same names.
+        // An earlier run of these cases may have left files with the same names.
         for (file, content) in [(&out, ""), (&err, ""), (&given, input)] {
             fs::write(file, content).expect("the target folder can be written to");
         }
         let mut shell = Command::new("sh");
         shell.args(["-c", STREAMS, "sh"]).args([&out, &err, &given]);
         shell.arg(command.get_program()).args(command.get_args());
-        for variable in OTHERS {
+        for variable in DEVELOPER_VARIABLES {
             shell.env_remove(variable);
         }
         for (variable, value) in command.get_envs() {
@@ -197,25 +197,25 @@ impl Run {
         Self { process, out, err }
     }
 
-    /// Starts `holdfast` with these words on a case's table, as on a table on AWS: the ordinary variables of the SDK say
-    /// where AWS is and who asks.
+    /// Starts `holdfast` with these arguments on a case's table, as on a table on AWS: the standard variables of
+    /// the SDK have the endpoint and the credentials.
     pub fn on_table<'a>(environment: &TestEnvironment, words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).args(["--table", environment.table(), "--region", "us-east-1"]);
         Self::start(as_on_aws(command, environment), "")
     }
 
-    /// What it has written to standard output so far.
+    /// Its standard output so far.
     pub fn out(&self) -> String {
         fs::read_to_string(&self.out).unwrap_or_default()
     }
 
-    /// What it has written to standard error so far.
+    /// Its standard error so far.
     pub fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
     }
 
-    /// Waits until it has written so many lines to standard output, and gives them back.
+    /// Waits until it has written this many lines to standard output and returns them.
     pub async fn prints(&self, lines: usize) -> String {
         let printed = wait::within(PATIENCE, async || {
             let out = self.out();
@@ -225,7 +225,7 @@ impl Run {
         printed.await.unwrap_or_else(|end| panic!("it did not start, {end:?}: {}", self.err()))
     }
 
-    /// The system's number of the process.
+    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -235,34 +235,34 @@ impl Run {
         self.process.signal(name);
     }
 
-    /// Waits for its end and gives back its exit code, which a process that was killed has not.
+    /// Waits for its end and returns its exit code. A killed process has none.
     pub async fn ended(&self) -> Option<i32> {
         self.ended_within(PATIENCE).await
     }
 
-    /// The same with another patience, for what has much to do.
+    /// The same with another time limit.
     pub async fn ended_within(&self, patience: Duration) -> Option<i32> {
         let status = wait::within(patience, async || self.process.ended().ok_or("it still runs")).await;
         status.unwrap_or_else(|still| panic!("{still}: {} {}", self.out(), self.err())).code()
     }
 
-    /// Waits until it has ended well, and gives back what it wrote to standard output.
+    /// Waits until it has succeeded and returns its standard output.
     pub async fn succeeds(&self) -> String {
         let code = self.ended().await;
         assert_eq!(code, Some(0), "{} {}", self.out(), self.err());
         self.out()
     }
 
-    /// Waits until it has ended with this exit code, and gives back what it wrote to standard error.
+    /// Waits until it has ended with this exit code and returns its standard error.
     pub async fn fails(&self, code: i32) -> String {
         assert_eq!(self.ended().await, Some(code), "{} {}", self.out(), self.err());
         self.err()
     }
 
-    /// Waits until standard error has these words.
+    /// Waits until standard error contains these words.
     pub async fn says(&self, words: &str) {
-        let said = wait::within(PATIENCE, async || self.err().contains(words).then_some(()).ok_or(words));
-        assert!(said.await.is_ok(), "it never said {words:?}: {}", self.err());
+        let printed = wait::within(PATIENCE, async || self.err().contains(words).then_some(()).ok_or(words));
+        assert!(printed.await.is_ok(), "it did not print {words:?}: {}", self.err());
     }
 }
 
@@ -273,13 +273,13 @@ fn address_in(line: Option<&str>) -> Option<String> {
 /// How the line with the link begins.
 const LINK: &str = "This link signs the first administrator in, once: ";
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     /// The process.
     pub run: Run,
     /// `http://127.0.0.1:PORT`.
     pub address: String,
-    /// The path of the link that stands in the second line of standard output.
+    /// The path of the link in the second line of standard output.
     pub link: String,
 }
 
@@ -288,30 +288,31 @@ impl Server {
         let out = run.prints(2).await;
         let mut lines = out.lines();
         let address =
-            address_in(lines.next()).unwrap_or_else(|| panic!("the first line is no address: {out}"));
+            address_in(lines.next()).unwrap_or_else(|| panic!("the first line is not an address: {out}"));
         let link = lines.next().and_then(|line| line.strip_prefix(LINK)?.strip_prefix(&address));
-        let link = link.map_or_else(|| panic!("the second line is no link: {out}"), str::to_owned);
+        let link = link.map_or_else(|| panic!("the second line is not a link: {out}"), str::to_owned);
         Self { run, address, link }
     }
 
-    /// One that serves a table: it prints no link.
+    /// A server over a table, which prints no link.
     pub async fn of_table(run: Run) -> Self {
         let out = run.prints(1).await;
-        let address = address_in(out.lines().next()).unwrap_or_else(|| panic!("this is no address: {out}"));
+        let address =
+            address_in(out.lines().next()).unwrap_or_else(|| panic!("this is not an address: {out}"));
         Self { run, address, link: String::new() }
     }
 
-    /// Its port.
+    /// The server's port.
     pub fn port(&self) -> &str {
         self.address.rsplit(':').next().unwrap_or_default()
     }
 
-    /// A browser in which nobody is signed in.
+    /// A browser that is not signed in.
     pub fn visitor(&self) -> Client {
         Client::at(&self.address).always("origin", &self.address)
     }
 
-    /// A browser in which the printed link was followed.
+    /// A browser that has opened the printed link.
     pub async fn administrator(&self) -> Client {
         let visitor = self.visitor();
         visitor.get(&self.link).send().await.expect(303);
@@ -323,7 +324,7 @@ impl Server {
         self.visitor().always("cookie", &format!("{}={cookie}", self.cookie_name()))
     }
 
-    /// The name of its session cookies.
+    /// The name of its session cookie.
     pub fn cookie_name(&self) -> String {
         format!("holdfast-{}", self.port())
     }
@@ -344,7 +345,7 @@ impl Server {
         Client::at(&self.address).always("authorization", &format!("Bearer {token}"))
     }
 
-    /// Ends it as Ctrl-C does, and gives back what it logged.
+    /// Stops it like Ctrl-C and returns its log.
     pub async fn stop(self) -> String {
         self.run.signal("INT");
         self.run.succeeds().await;

@@ -1,4 +1,4 @@
-//! What the commands of `holdfast` do, beside a running server and alone, and what their help says.
+//! The commands of `holdfast`, with and without a running server, and their help.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -14,18 +14,18 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         dynamodb: the_commands_work_on_a_table_on_aws;
-        embedded: an_account_is_added_beside_the_running_server_and_alone,
-            an_account_that_cannot_be_is_refused_in_words,
-            a_file_of_leads_is_imported_once_however_often_it_is_given,
+        embedded: an_account_is_added_with_and_without_a_running_server,
+            an_invalid_account_is_refused_with_a_reason,
+            a_file_of_leads_is_imported_once_however_often_the_command_runs,
             commands_are_run_from_an_argument_and_from_standard_input,
-            rows_that_are_rejected_go_to_a_new_file,
-            a_directory_without_data_is_named_by_what_reads_and_not_made,
-            a_file_of_which_no_row_becomes_a_lead_is_a_failure,
-            a_file_that_cannot_be_imported_is_refused_in_words,
-            the_statistics_are_counted_anew_beside_the_running_server_and_alone,
+            rejected_rows_are_written_to_a_new_file,
+            commands_that_read_name_a_directory_without_data_and_do_not_create_it,
+            an_import_without_any_lead_is_a_failure,
+            an_unusable_import_file_is_refused_with_a_reason,
+            the_statistics_are_recounted_with_and_without_a_running_server,
             the_help_of_every_command_names_every_flag,
-            who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown,
-            a_wrong_configuration_of_the_function_names_every_fault
+            flags_decide_who_may_sign_up_and_an_invalid_code_is_not_shown,
+            an_invalid_configuration_of_the_function_names_every_error
     ]
 }
 
@@ -34,7 +34,7 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lead
 
 async fn the_commands_work_on_a_table_on_aws(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
-    // The ordinary variables of the SDK say where AWS is and who asks.
+    // The standard variables of the SDK have the endpoint and the credentials.
     let on_aws = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
         command.args(words).args(["--table", environment.table()]);
@@ -62,12 +62,12 @@ async fn the_commands_work_on_a_table_on_aws(environment: TestEnvironment) {
     assert!(nowhere.contains("AWS_REGION"), "{nowhere}");
 }
 
-async fn an_account_is_added_beside_the_running_server_and_alone(_: TestEnvironment) {
+async fn an_account_is_added_with_and_without_a_running_server(_: TestEnvironment) {
     let data = Data::new();
     let add = |email: &'static str, role: &'static str| {
         ["account", "add", email, "--name", "Ann Lee", "--role", role]
     };
-    // Alone, even where nothing is yet: the path of a link, for nobody serves.
+    // Without a server, and without data: the link is only a path.
     let alone = data.holdfast(&add("ann@example.com", "agent")).succeeds().await;
     let lines: Vec<_> = alone.lines().collect();
     assert_eq!(lines[0], "Added Ann Lee <ann@example.com> as agent.");
@@ -77,7 +77,7 @@ async fn an_account_is_added_beside_the_running_server_and_alone(_: TestEnvironm
     let ann = server.visitor();
     ann.get(lines[2]).send().await.expect(303);
     assert_eq!(ann.get("/api/me").send().await.expect(200).json::<Value>()["role"], "agent");
-    // Beside the server: its whole address.
+    // With a running server: the complete address.
     let beside = data.holdfast(&add("bob@example.com", "administrator")).succeeds().await;
     let link = beside.lines().nth(2).and_then(|line| line.strip_prefix(&server.address));
     let bob = server.visitor();
@@ -92,7 +92,7 @@ async fn an_account_is_added_beside_the_running_server_and_alone(_: TestEnvironm
     server.visitor().post("/sign-in").form(&form).send().await.expect(303);
 }
 
-async fn an_account_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
+async fn an_invalid_account_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     let add = |email: &'static str, role: &'static str| {
         ["account", "add", email, "--name", "Ann Lee", "--role", role]
@@ -103,7 +103,7 @@ async fn an_account_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
     let mut words = add("bob@example.com", "agent").to_vec();
     words.push("--password-stdin");
     let short = data.holdfast_reading(&words, "short\n").fails(1).await;
-    assert!(short.starts_with("holdfast: this cannot be a password: "), "{short}");
+    assert!(short.starts_with("holdfast: invalid password: "), "{short}");
     assert!(!short.contains("short\n"), "a password is never shown: {short}");
     for (words, named) in [(add("ann", "agent"), "<EMAIL>"), (add("ann@example.com", "owner"), "--role")] {
         let wrong = data.holdfast(&words).fails(2).await;
@@ -111,24 +111,24 @@ async fn an_account_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
     }
 }
 
-/// What a report counts: rows created, skipped and rejected.
+/// The counts of a report: rows created, skipped and rejected.
 fn counted(report: &str) -> [usize; 3] {
     ["created", "skipped", "rejected"].map(|what| {
         let counts = report.lines().filter_map(|line| line.trim().split_once(' '));
         let count = counts.into_iter().find(|(_, words)| words.starts_with(what));
-        let (count, _) = count.unwrap_or_else(|| panic!("nothing is said of {what}: {report}"));
+        let (count, _) = count.unwrap_or_else(|| panic!("the report has no count of {what}: {report}"));
         count.parse().unwrap_or_else(|error| panic!("{count}: {error}"))
     })
 }
 
-/// Every lead of a server, as a person sees them.
+/// All leads of a server.
 async fn leads(person: &Client) -> Vec<Value> {
     let page: Value = person.get("/api/leads?limit=100").send().await.expect(200).json();
     assert_eq!(page["next"], Value::Null);
     page["items"].as_array().unwrap().clone()
 }
 
-async fn a_file_of_leads_is_imported_once_however_often_it_is_given(_: TestEnvironment) {
+async fn a_file_of_leads_is_imported_once_however_often_the_command_runs(_: TestEnvironment) {
     let data = Data::new();
     let file = format!("{FIXTURES}/contacts.csv");
     let words = ["import", "leads", &file];
@@ -142,22 +142,22 @@ async fn a_file_of_leads_is_imported_once_however_often_it_is_given(_: TestEnvir
     assert_eq!(imported.len(), rows);
     let [created, skipped, rejected] = counted(&data.holdfast(&words).succeeds().await);
     assert_eq!([created + skipped, rejected], [rows, 0]);
-    assert_eq!(leads(&person).await, imported, "beside the server, the same file again changes nothing");
+    assert_eq!(leads(&person).await, imported, "beside the server, a repeated import changes nothing");
     server.stop().await;
     data.holdfast(&words).succeeds().await;
     let server = data.serve().await;
-    assert_eq!(leads(&server.administrator().await).await, imported, "and alone neither");
+    assert_eq!(leads(&server.administrator().await).await, imported, "without a server neither");
 }
 
-async fn rows_that_are_rejected_go_to_a_new_file(_: TestEnvironment) {
+async fn rejected_rows_are_written_to_a_new_file(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let rejected = data.path().join("rejected.csv");
     let (mistakes, rejected) = (format!("{FIXTURES}/contacts-with-mistakes.csv"), rejected.to_str().unwrap());
-    let told = data.holdfast(&["import", "leads", &mistakes]).succeeds().await;
-    assert_eq!(counted(&told), [3, 1, 6]);
-    assert!(told.contains("  row 4: ") && told.contains("--rejected FILE"), "{told}");
-    // What could become leads has, so nothing is created any more.
+    let report = data.holdfast(&["import", "leads", &mistakes]).succeeds().await;
+    assert_eq!(counted(&report), [3, 1, 6]);
+    assert!(report.contains("  row 4: ") && report.contains("--rejected FILE"), "{report}");
+    // All valid rows are leads already, so nothing more is created.
     let run = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]);
     let failure = run.fails(1).await;
     assert!(
@@ -167,7 +167,7 @@ async fn rows_that_are_rejected_go_to_a_new_file(_: TestEnvironment) {
     assert!(run.out().contains(rejected), "{}", run.out());
     assert_eq!(csv_rows(rejected), 6);
     assert_eq!(leads(&server.administrator().await).await.len(), 3);
-    // What is there is not written over: it may be the file that was imported.
+    // An existing file is not overwritten: it may be the imported file.
     let again = data.holdfast(&["import", "leads", &mistakes, "--rejected", rejected]).fails(1).await;
     assert!(again.starts_with("holdfast: cannot write ") && again.contains("rejected.csv"), "{again}");
 }
@@ -176,7 +176,7 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
     let data = Data::new();
     let file = format!("{FIXTURES}/contacts.csv");
     data.holdfast(&["import", "leads", &file]).succeeds().await;
-    // Alone: the state of the first lead that is listed names those of the order.
+    // Without a server. The listed lead has the state that the order asks for.
     let listed = data.holdfast(&["run", "get_leads limit=1"]).succeeds().await;
     let (head, rows) = listed.split_once('\n').unwrap();
     let next = head.strip_prefix("1 ok get_leads leads=1 more=yes next=").expect(head);
@@ -189,7 +189,7 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
         "create_order customer_name=\"Acme Roofing\" customer_email=buy@acme.example requested_states={state}"
     );
     let server = data.serve().await;
-    // Beside the server, from a file on standard input, with a line that fails.
+    // With a running server: from standard input, with a line that fails.
     let commands = format!(
         "# from a file\n{create}\nget_orders status=open\ncreate_order customer_name=Late customer_email=late@acme.example requested_states=WY\n"
     );
@@ -220,13 +220,13 @@ async fn commands_are_run_from_an_argument_and_from_standard_input(_: TestEnviro
     assert!(help.contains("  one_time_rule\n"), "{help}");
 }
 
-/// How many rows a CSV file has under its header.
+/// The number of rows below the header of a CSV file.
 fn csv_rows(file: &str) -> usize {
     let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
     reader.unwrap_or_else(|error| panic!("{file}: {error}")).byte_records().count()
 }
 
-async fn a_file_that_cannot_be_imported_is_refused_in_words(_: TestEnvironment) {
+async fn an_unusable_import_file_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     let absent = data.holdfast(&["import", "leads", "no-such-file.csv"]).fails(1).await;
     assert!(absent.starts_with("holdfast: cannot read no-such-file.csv: "), "{absent}");
@@ -237,7 +237,7 @@ async fn a_file_that_cannot_be_imported_is_refused_in_words(_: TestEnvironment) 
     assert_eq!(binary.lines().count(), 1, "{binary}");
 }
 
-async fn the_statistics_are_counted_anew_beside_the_running_server_and_alone(_: TestEnvironment) {
+async fn the_statistics_are_recounted_with_and_without_a_running_server(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let person = server.administrator().await.always("origin", &server.address);
@@ -254,7 +254,7 @@ async fn the_statistics_are_counted_anew_beside_the_running_server_and_alone(_: 
     assert!(alone.contains(counted) && alone.contains("No record was counted wrongly."), "{alone}");
 }
 
-/// The flags of each command, by its words; `--help` and `--version` are every command's or the program's own.
+/// The flags of each command. `--help` and `--version` exist everywhere.
 fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const TABLE: [&str; 4] = ["--data-dir", "--table", "--region", "--help"];
     let table = |more: &[&'static str]| TABLE.iter().chain(more).copied().collect();
@@ -282,7 +282,7 @@ fn flags() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("backup", ["--data-dir", "--help"].into()),
         ("restore", ["--data-dir", "--help"].into()),
     ]);
-    // The log's form may be said of every command.
+    // Every command may describe `--log`.
     of_each.into_iter().map(|(command, own)| (command, own.into_iter().chain(["--log"]).collect())).collect()
 }
 
@@ -296,7 +296,7 @@ async fn the_help_of_every_command_names_every_flag(_: TestEnvironment) {
         let help = data.holdfast(&words).succeeds().await;
         let section = |name: &str| {
             let (_, rest) = help.split_once(&format!("\n{name}:\n")).unwrap_or_default();
-            // A section ends where text stands at the margin again.
+            // A section ends at the first line without indentation.
             rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>()
         };
         let options = section("Options");
@@ -307,12 +307,12 @@ async fn the_help_of_every_command_names_every_flag(_: TestEnvironment) {
             .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")))
             .collect();
         assert_eq!(Some(&named), expected.get(command.as_str()), "{command}: {help}");
-        // Each is explained, and every command says what it is for in its first line.
+        // Each flag has an explanation, and the first line says what the command is for.
         let explained = options.iter().filter(|line| line.starts_with("          ")).count();
         let beside = options.iter().filter(|line| line.trim_start().split("  ").count() > 1).count();
         assert!(explained + beside >= named.len(), "{command}: {help}");
         assert!(help.lines().next().is_some_and(|line| !line.starts_with("Usage")), "{command}: {help}");
-        // A line that stands further in goes on with a description.
+        // Deeper indentation continues a description.
         let commands = section("Commands").into_iter().filter(|line| !line.starts_with("   "));
         let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
         left.extend(names.map(|name| format!("{command} {name}").trim().to_owned()));
@@ -322,7 +322,7 @@ async fn the_help_of_every_command_names_every_flag(_: TestEnvironment) {
     assert!(!data.path().exists(), "nothing was touched");
 }
 
-async fn who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown(_: TestEnvironment) {
+async fn flags_decide_who_may_sign_up_and_an_invalid_code_is_not_shown(_: TestEnvironment) {
     let data = Data::new();
     for (code, words) in [
         (None, "holdfast: --invitation-code is missing"),
@@ -335,7 +335,7 @@ async fn who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown(_: TestE
         assert_eq!(refused.lines().count(), 1, "{refused}");
         assert!(!data.path().exists(), "nothing was touched");
     }
-    // A code in the environment is not shown in the help.
+    // The help does not show a code from the environment.
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
     command.arg("--help").env("HOLDFAST_INVITATION_CODE", "k7-Wm2!xQ");
     let help = Run::start(command, "").succeeds().await;
@@ -345,14 +345,14 @@ async fn who_may_sign_up_is_said_by_flags_and_a_wrong_code_is_not_shown(_: TestE
     off.visitor().get("/sign-up").send().await.expect(403);
 }
 
-async fn a_wrong_configuration_of_the_function_names_every_fault(_: TestEnvironment) {
+async fn an_invalid_configuration_of_the_function_names_every_error(_: TestEnvironment) {
     let secret = "too short a secret";
     let mut command = Command::new(env!("CARGO_BIN_EXE_lambda_web"));
     command
         .env("HOLDFAST_TABLE", "no table")
         .env("HOLDFAST_COOKIE_KEY", secret)
         .env("HOLDFAST_SECURE_COOKIES", "perhaps")
-        .env("HOLDFAST_BASE_PATH", "desk/")
+        .env("HOLDFAST_BASE_PATH", "holdfast/")
         .env("HOLDFAST_SIGN_UP", "invited")
         .env("HOLDFAST_INVITATION_CODE", "no code")
         .env("HOLDFAST_DYNAMODB_ENDPOINT", "nowhere");
@@ -362,18 +362,18 @@ async fn a_wrong_configuration_of_the_function_names_every_fault(_: TestEnvironm
     let logged: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
     let words = logged["error"].as_str().unwrap();
     for fault in [
-        "HOLDFAST_TABLE is no table name",
+        "HOLDFAST_TABLE is not a table name",
         "HOLDFAST_COOKIE_KEY is too short",
         "HOLDFAST_SECURE_COOKIES is neither true nor false",
-        "HOLDFAST_BASE_PATH is no path",
+        "HOLDFAST_BASE_PATH is not a path",
         "HOLDFAST_SIGN_UP is none of open, off and invitation",
         "HOLDFAST_INVITATION_CODE is no invitation code",
-        "HOLDFAST_DYNAMODB_ENDPOINT is no address",
+        "HOLDFAST_DYNAMODB_ENDPOINT is not an address",
     ] {
         assert!(words.contains(fault), "{fault}: {words}");
     }
-    let said = format!("{out}{}", run.err());
-    assert!(!said.contains(secret) && !said.contains("no code"), "{said}");
+    let output = format!("{out}{}", run.err());
+    assert!(!output.contains(secret) && !output.contains("no code"), "{output}");
 
     let bare = Run::start(Command::new(env!("CARGO_BIN_EXE_lambda_web")), "");
     assert_eq!(bare.ended().await, Some(1));
@@ -382,7 +382,7 @@ async fn a_wrong_configuration_of_the_function_names_every_fault(_: TestEnvironm
     }
 }
 
-async fn a_directory_without_data_is_named_by_what_reads_and_not_made(_: TestEnvironment) {
+async fn commands_that_read_name_a_directory_without_data_and_do_not_create_it(_: TestEnvironment) {
     let data = Data::new();
     let directory = data.path().to_str().unwrap();
     let raffle = "019f0000-0000-7000-8000-000000000000";
@@ -397,15 +397,15 @@ async fn a_directory_without_data_is_named_by_what_reads_and_not_made(_: TestEnv
     ];
     for words in reading {
         let run = data.holdfast(words);
-        let said = run.fails(1).await;
+        let output = run.fails(1).await;
         assert!(
-            said.starts_with(&format!("holdfast: there is no data in {directory}; ")),
-            "{words:?}: {said}"
+            output.starts_with(&format!("holdfast: there is no data in {directory}; ")),
+            "{words:?}: {output}"
         );
         assert_eq!(run.out(), "", "{words:?}");
         assert!(!data.path().exists(), "{words:?} made the directory");
     }
-    // A directory in which something else lies is no data either.
+    // A directory with other files is no data either.
     data.make();
     data.holdfast(&["check"]).fails(1).await;
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
@@ -416,7 +416,7 @@ async fn a_directory_without_data_is_named_by_what_reads_and_not_made(_: TestEnv
     );
 }
 
-async fn a_file_of_which_no_row_becomes_a_lead_is_a_failure(_: TestEnvironment) {
+async fn an_import_without_any_lead_is_a_failure(_: TestEnvironment) {
     let data = Data::new();
     data.make();
     let file = data.path().join("leads.csv");

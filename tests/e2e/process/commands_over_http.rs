@@ -1,7 +1,7 @@
-//! Commands beside a running server where the data directory cannot hold a socket: they come in over HTTP, with a token
-//! that is kept in the directory.
+//! Commands beside a running server whose data directory cannot hold a socket: they use HTTP, with a token from the
+//! directory.
 //!
-//! A directory with the socket's name keeps the socket from being made, as a file system without sockets does.
+//! A directory with the socket's name prevents the socket, as a file system without sockets does.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,9 +19,9 @@ pub fn all() -> Vec<Case> {
         embedded: without_a_socket_commands_run_beside_the_server_over_http,
             files_and_standard_input_stream_over_http,
             a_command_over_http_needs_the_token_of_the_running_server,
-            the_route_of_commands_is_there_only_where_it_is_needed,
-            a_server_that_ends_ends_the_commands_over_http,
-            the_token_of_a_killed_server_opens_nothing
+            the_route_of_commands_exists_only_without_a_socket,
+            a_server_that_stops_ends_the_commands_over_http,
+            the_token_of_a_killed_server_is_not_accepted
     ]
 }
 
@@ -64,9 +64,12 @@ async fn without_a_socket_commands_run_beside_the_server_over_http(_: TestEnviro
     data.holdfast(&["account", "add", "ann"]).fails(2).await;
 
     let log = server.stop().await;
-    assert!(log.contains("they come in over HTTP"), "{log}");
+    assert!(log.contains("accepting them over HTTP"), "{log}");
     assert!(!file.exists(), "the token ends with the server");
-    assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED), "alone it opens the data itself");
+    assert!(
+        data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED),
+        "without a server the command opens the data itself"
+    );
 }
 
 async fn files_and_standard_input_stream_over_http(_: TestEnvironment) {
@@ -78,7 +81,7 @@ async fn files_and_standard_input_stream_over_http(_: TestEnvironment) {
     let rejected = data.path().join("rejected.csv");
     let mistakes = format!("{FIXTURES}/contacts-with-mistakes.csv");
     let words = ["import", "leads", &mistakes, "--rejected", rejected.to_str().unwrap()];
-    // All rows that can be read are leads already.
+    // All valid rows are leads already.
     data.holdfast(&words).fails(1).await;
     assert!(fs::read_to_string(&rejected).unwrap().lines().count() > 1);
 
@@ -116,7 +119,7 @@ async fn a_command_over_http_needs_the_token_of_the_running_server(_: TestEnviro
         (bearer(&wrong), 401),
         (bearer(&right[..42]), 401),
         (bearer(""), 401),
-        // A page of the server itself, in the browser of its administrator.
+        // A page of the server itself, in its administrator's browser.
         (format!("{session}{origin}{UPGRADE}"), 401),
         (format!("Authorization: Bearer {right}\r\nContent-Length: 0\r\n"), 426),
         (bearer(&right).replace("holdfast-commands/1", "websocket"), 426),
@@ -129,7 +132,7 @@ async fn a_command_over_http_needs_the_token_of_the_running_server(_: TestEnviro
         assert!(!answer.body.contains(&right), "{}", answer.body);
         if status != 101 {
             assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-            // The connection is as good as before.
+            // The connection can still be used.
             client.ask("GET /health", "");
             assert_eq!(client.answer().status, 200, "{headers}");
         }
@@ -139,10 +142,10 @@ async fn a_command_over_http_needs_the_token_of_the_running_server(_: TestEnviro
     foreign.send(head.as_bytes());
     assert_eq!(foreign.answer().status, 421);
 
-    // The command itself with another token, and with none.
+    // The command itself with another token, and without one.
     fs::write(data.path().join("holdfast.token"), &wrong).unwrap();
     let refused = data.holdfast(&["check"]).fails(1).await;
-    assert!(refused.contains("another token") && refused.contains(&server.address), "{refused}");
+    assert!(refused.contains("its token differs") && refused.contains(&server.address), "{refused}");
     fs::remove_file(data.path().join("holdfast.token")).unwrap();
     let refused = data.holdfast(&["check"]).fails(1).await;
     assert!(refused.starts_with("holdfast: the server that has this data open did not finish"), "{refused}");
@@ -150,7 +153,7 @@ async fn a_command_over_http_needs_the_token_of_the_running_server(_: TestEnviro
     assert!(!log.contains(&right), "{log}");
 }
 
-async fn the_route_of_commands_is_there_only_where_it_is_needed(_: TestEnvironment) {
+async fn the_route_of_commands_exists_only_without_a_socket(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     assert!(!data.path().join("holdfast.token").exists());
@@ -195,31 +198,31 @@ fn waiting(server: &Server, data: &Data) -> Raw {
     client
 }
 
-async fn a_server_that_ends_ends_the_commands_over_http(_: TestEnvironment) {
+async fn a_server_that_stops_ends_the_commands_over_http(_: TestEnvironment) {
     let data = without_socket();
     let server = data.serve().await;
-    // A process that is gone takes its command with it.
+    // A process that disappears ends its command.
     drop(waiting(&server, &data));
     let mut command = waiting(&server, &data);
     server.stop().await;
     assert!(command.is_closed());
 }
 
-async fn the_token_of_a_killed_server_opens_nothing(_: TestEnvironment) {
+async fn the_token_of_a_killed_server_is_not_accepted(_: TestEnvironment) {
     let data = without_socket();
     let server = data.serve().await;
     server.run.signal("KILL");
     server.run.ended().await;
     let left = token(&data);
-    assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED), "nothing serves the data");
+    assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED), "no server has the data open");
     let server = data.serve().await;
-    assert_ne!(token(&data), left, "each server has a token of its own");
+    assert_ne!(token(&data), left, "each server has its own token");
     let mut client = Raw::to(&server);
     client.ask("POST /commands", &format!("Authorization: Bearer {left}\r\n{UPGRADE}"));
     assert_eq!(client.answer().status, 401);
     server.run.signal("KILL");
     server.run.ended().await;
-    // A server with a socket leaves no token.
+    // A server with a socket creates no token.
     fs::remove_dir(data.path().join("holdfast.socket")).unwrap();
     let _server = data.serve().await;
     assert!(!data.path().join("holdfast.token").exists());

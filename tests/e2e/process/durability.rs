@@ -1,4 +1,4 @@
-//! What was answered is there, whatever happens to the process or its disk.
+//! Durability: every answered change is stored, whatever happens to the process or its disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,15 +19,15 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: nothing_that_was_answered_is_lost_by_a_kill,
-            on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself
+        embedded: a_kill_loses_no_answered_change,
+            a_full_disk_allows_reads_refuses_writes_and_recovers_without_a_restart
     ]
 }
 
 const WRITERS: usize = 4;
 
-/// Kills a server that writers keep busy, once it has given so many answers. What was answered goes into `answered`: the
-/// version of each writer's lead.
+/// Kills a server under load after this many answers. The answered version of each writer's lead goes into
+/// `answered`.
 async fn killed(server: &Server, token: &str, answers: usize, answered: &Mutex<BTreeMap<String, u64>>) {
     let given = AtomicUsize::new(0);
     let writer = async |id: String, mut version: u64| {
@@ -51,7 +51,7 @@ async fn killed(server: &Server, token: &str, answers: usize, answered: &Mutex<B
     server.run.ended().await;
 }
 
-async fn nothing_that_was_answered_is_lost_by_a_kill(_: TestEnvironment) {
+async fn a_kill_loses_no_answered_change(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let token = server.token(&server.administrator().await).await;
@@ -70,7 +70,7 @@ async fn nothing_that_was_answered_is_lost_by_a_kill(_: TestEnvironment) {
         let known = answered.lock().unwrap().clone();
         for (id, version) in known {
             let stored = whole(&server.program(&token), &id).await;
-            // A change whose answer did not come may have happened.
+            // An unanswered change may have happened.
             assert!((version..=version + 1).contains(&stored), "round {round}: {stored} after {version}");
             answered.lock().unwrap().insert(id, stored);
         }
@@ -87,11 +87,11 @@ async fn whole(program: &Client, id: &str) -> u64 {
     let version = lead["version"].as_u64().unwrap();
     let history: Value =
         program.get(&format!("/api/leads/{id}/history?limit=1")).send().await.expect(200).json();
-    assert_eq!(history["items"][0]["version"], version, "the history is of the same moment");
+    assert_eq!(history["items"][0]["version"], version, "the history has the same version");
     version
 }
 
-/// A small disk in memory, which goes with its case.
+/// A small disk in memory, which is removed with its case.
 struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
@@ -99,13 +99,13 @@ impl<'a> SmallDisk<'a> {
         std::fs::create_dir_all(path).unwrap();
         let size = format!("size={megabytes}m,mode=0700");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "holdfast"]).arg(path).output();
-        let said = match mounted {
+        let reason = match mounted {
             Ok(mounted) if mounted.status.success() => return Ok(Self(path)),
             Ok(mounted) => String::from_utf8_lossy(&mounted.stderr).into_owned(),
             Err(error) => error.to_string(),
         };
         let remedy = "Run the tests as root on Linux";
-        Err(MissingTool { what: "a small disk", why: said, remedy })
+        Err(MissingTool { what: "a small disk", why: reason, remedy })
     }
 }
 
@@ -115,17 +115,19 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
-async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(environment: TestEnvironment) {
+async fn a_full_disk_allows_reads_refuses_writes_and_recovers_without_a_restart(
+    environment: TestEnvironment,
+) {
     let data = Data::new();
     let disk = match SmallDisk::at(data.path(), 12) {
         Ok(disk) => disk,
-        Err(missing_tool) => return environment.lacks(missing_tool),
+        Err(missing_tool) => return environment.report_missing(missing_tool),
     };
     let server = data.serve().await;
     let token = server.token(&server.administrator().await).await;
     let lead = create(&server.program(&token), &new_lead("Ann", "ann@example.com")).await;
     let other = create(&server.program(&token), &new_lead("Eve", "eve@example.com")).await;
-    // Something else takes all the room that is left.
+    // Another file takes all remaining space.
     let ballast = data.path().join("ballast");
     let fill = || {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&ballast).unwrap();
@@ -135,20 +137,20 @@ async fn on_a_full_disk_it_reads_refuses_in_words_and_goes_on_by_itself(environm
     let refused = self::refused(&server.program(&token), &other, &fill).await;
     assert_eq!(refused["type"], "urn:holdfast:problem:disk-full", "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("Free some space"), "{refused}");
-    read_alone(&server.program(&token), &lead).await;
+    assert_read_only(&server.program(&token), &lead).await;
 
-    // A start on the full disk reads as well, and says what is wrong.
+    // A start on the full disk can read as well, and reports the problem.
     server.run.signal("KILL");
     server.run.ended().await;
     assert!(server.run.err().contains("the disk is full"), "{}", server.run.err());
     fill();
     let server = data.serve_on_full_disk().await;
-    // It may change a little in the room that its own log has left.
+    // Some changes may fit into the space of its own log.
     let again = self::refused(&server.program(&token), &other, &fill).await;
     assert_eq!(again["type"], "urn:holdfast:problem:disk-full", "{again}");
     server.run.says("the disk is full").await;
-    read_alone(&server.program(&token), &lead).await;
-    // Once there is room, it goes on by itself.
+    assert_read_only(&server.program(&token), &lead).await;
+    // When there is space again, it continues without a restart.
     std::fs::remove_file(&ballast).unwrap();
     create(&server.program(&token), &new_lead("Bob", "bob@example.com")).await;
     server.stop().await;
@@ -174,8 +176,8 @@ async fn refused(program: &Client, lead: &Value, fill: &impl Fn()) -> Value {
     panic!("the disk was never full")
 }
 
-/// Reading works, and writing is refused.
-async fn read_alone(program: &Client, lead: &Value) {
+/// Checks that reading works and writing is refused.
+async fn assert_read_only(program: &Client, lead: &Value) {
     let path = format!("/api/leads/{}", lead["id"].as_str().unwrap());
     let stored: Value = program.get(&path).send().await.expect(200).json();
     assert_eq!(stored, *lead);

@@ -1,4 +1,4 @@
-//! `holdfast serve --table`: the server over a table on AWS, as a service and in the layout of its container.
+//! `holdfast serve --table`: the server over a table on AWS, as a service and in its container.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -18,19 +18,19 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        dynamodb: it_serves_a_table_counts_its_changes_and_ends_when_asked,
-            what_is_wrong_in_its_environment_is_named_before_it_serves,
-            it_serves_under_a_path_and_its_links_lead_there,
-            it_makes_the_table_that_is_not_there_and_leaves_one_that_is,
-            it_answers_only_what_came_through_the_proxy_in_front,
-            the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to;
-        embedded: the_service_of_systemd_is_right_and_confined
+        dynamodb: the_server_serves_a_table_counts_its_changes_and_stops_on_a_signal,
+            errors_in_the_configuration_are_named_before_the_server_starts,
+            the_server_and_its_links_use_the_base_path,
+            the_server_creates_a_missing_table_and_keeps_an_existing_one,
+            the_server_answers_only_requests_that_came_through_the_proxy,
+            the_container_serves_as_nobody_from_a_read_only_root;
+        embedded: the_systemd_service_is_valid_and_confined
     ]
 }
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_holdfast");
 
-/// `serve` on a case's table, told by its environment as in a container.
+/// `serve` on a case's table, configured by variables as in a container.
 fn serving(environment: &TestEnvironment, program: Command) -> Command {
     let mut command = as_on_aws(program, environment);
     for (name, value) in [
@@ -53,33 +53,34 @@ fn serve() -> Command {
     command
 }
 
-/// What it logged of requests, a JSON object each.
+/// The log lines of requests, a JSON object each.
 fn requests(log: &str) -> Vec<Value> {
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
     lines.filter(|line| line["target"] == "holdfast::requests").collect()
 }
 
-async fn it_serves_a_table_counts_its_changes_and_ends_when_asked(environment: TestEnvironment) {
+async fn the_server_serves_a_table_counts_its_changes_and_stops_on_a_signal(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let server = Server::of_table(Run::start(serving(&environment, serve()), "")).await;
     let program = server.program(&token);
     let lead = create(&program, &new_lead("Zebulon", "zebulon@example.com")).await;
-    assert_eq!(read(&workspace.bearer(&token), &lead).await, lead, "it is the same table");
-    // What works beside the server counts from the table's stream.
+    assert_eq!(read(&workspace.bearer(&token), &lead).await, lead, "the server uses the same table");
+    // The server's worker counts changes from the table's stream.
     wait::until("the lead is counted", async || {
         let stats: Value = program.get("/api/leads/stats").send().await.expect(200).json();
         stats["total"] == 1
     })
     .await;
     let log = server.stop().await;
-    let told = requests(&log);
-    let created = told.iter().find(|line| line["route"] == "POST /api/leads").expect("each is told");
+    let lines = requests(&log);
+    let created =
+        lines.iter().find(|line| line["route"] == "POST /api/leads").expect("each request is logged");
     assert_eq!((&created["role"], &created["status"]), (&json!("agent"), &json!(201)), "{created}");
     assert!(!log.contains("Zebulon") && log.contains("\"stopped\""), "{log}");
 }
 
-async fn what_is_wrong_in_its_environment_is_named_before_it_serves(environment: TestEnvironment) {
+async fn errors_in_the_configuration_are_named_before_the_server_starts(environment: TestEnvironment) {
     let wrong = |name: &str, value: &str| {
         let mut command = serving(&environment, serve());
         command.env("HOLDFAST_LOG", "text").env(name, value);
@@ -87,13 +88,13 @@ async fn what_is_wrong_in_its_environment_is_named_before_it_serves(environment:
     };
     for (name, value, words) in [
         ("HOLDFAST_COOKIE_KEY", "short", "HOLDFAST_COOKIE_KEY is too short"),
-        ("HOLDFAST_BASE_PATH", "desk/", "HOLDFAST_BASE_PATH is no path"),
-        ("HOLDFAST_TABLE", "no table", "HOLDFAST_TABLE is no table name"),
+        ("HOLDFAST_BASE_PATH", "holdfast/", "HOLDFAST_BASE_PATH is not a path"),
+        ("HOLDFAST_TABLE", "no table", "HOLDFAST_TABLE is not a table name"),
         ("HOLDFAST_SIGN_UP", "invitation", "HOLDFAST_INVITATION_CODE"),
-        ("HOLDFAST_HOSTS", "", "give it with --host or HOLDFAST_HOSTS"),
+        ("HOLDFAST_HOSTS", "", "set one with --host or HOLDFAST_HOSTS"),
     ] {
-        let said = wrong(name, value).fails(1).await;
-        assert!(said.contains(words) && !said.contains(COOKIE_SECRET), "{name}: {said}");
+        let text = wrong(name, value).fails(1).await;
+        assert!(text.contains(words) && !text.contains(COOKIE_SECRET), "{name}: {text}");
     }
     let listening = wrong("HOLDFAST_LISTEN", "192.0.2.1:3000").fails(1).await;
     assert!(
@@ -102,28 +103,28 @@ async fn what_is_wrong_in_its_environment_is_named_before_it_serves(environment:
     );
 }
 
-async fn it_serves_under_a_path_and_its_links_lead_there(environment: TestEnvironment) {
+async fn the_server_and_its_links_use_the_base_path(environment: TestEnvironment) {
     Workspace::open(&environment).await;
     let mut command = serving(&environment, serve());
-    command.env("HOLDFAST_BASE_PATH", "/desk");
+    command.env("HOLDFAST_BASE_PATH", "/holdfast");
     let server = Server::of_table(Run::start(command, "")).await;
-    let root = server.address.strip_suffix("/desk").expect("the address has the path").to_owned();
+    let root = server.address.strip_suffix("/holdfast").expect("the address has the path").to_owned();
     let visitor = crate::support::http::Client::at(&root);
-    visitor.get("/desk/health").send().await.expect(200);
-    let page = visitor.get("/desk/sign-in").send().await.expect(200);
-    assert!(page.text().contains("href=\"/desk/assets/"), "{}", page.text());
-    let sent = visitor.get("/desk").header("accept", "text/html").send().await.expect(303);
-    assert!(sent.header("location").starts_with("/desk/sign-in"), "{}", sent.header("location"));
+    visitor.get("/holdfast/health").send().await.expect(200);
+    let page = visitor.get("/holdfast/sign-in").send().await.expect(200);
+    assert!(page.text().contains("href=\"/holdfast/assets/"), "{}", page.text());
+    let sent = visitor.get("/holdfast").header("accept", "text/html").send().await.expect(303);
+    assert!(sent.header("location").starts_with("/holdfast/sign-in"), "{}", sent.header("location"));
     visitor.get("/health").send().await.expect(404);
-    // What probes a server knows its address alone.
-    visitor.get("/desk/health").header("host", "192.0.2.7:3000").send().await.expect(200);
-    for (path, host) in [("/desk/health", "evil.example"), ("/desk/sign-in", "192.0.2.7:3000")] {
+    // Health checks know only the address of the server.
+    visitor.get("/holdfast/health").header("host", "192.0.2.7:3000").send().await.expect(200);
+    for (path, host) in [("/holdfast/health", "evil.example"), ("/holdfast/sign-in", "192.0.2.7:3000")] {
         let answer = visitor.get(path).header("host", host).send().await.expect(421);
         assert!(answer.text().contains("--host"), "{}", answer.text());
     }
 }
 
-async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(environment: TestEnvironment) {
+async fn the_server_creates_a_missing_table_and_keeps_an_existing_one(environment: TestEnvironment) {
     let mut without = serving(&environment, serve());
     without.arg("--no-workers");
     let health = Server::of_table(Run::start(without, "")).await.visitor().get("/health/ready").send().await;
@@ -144,14 +145,14 @@ async fn it_makes_the_table_that_is_not_there_and_leaves_one_that_is(environment
         assert_eq!(ttl.attribute_name(), Some(schema::TTL));
         server.stop().await;
     }
-    // What protects it from deletion is off again, so that the test's table goes as any other.
+    // Deletion protection is switched off again, so that the case's table can be deleted.
     assert_eq!(described().await.deletion_protection_enabled, Some(true));
     let unprotected =
         client.update_table().table_name(environment.table()).deletion_protection_enabled(false);
     unprotected.send().await.unwrap();
 }
 
-async fn it_answers_only_what_came_through_the_proxy_in_front(environment: TestEnvironment) {
+async fn the_server_answers_only_requests_that_came_through_the_proxy(environment: TestEnvironment) {
     Workspace::open(&environment).await;
     let mut command = serving(&environment, serve());
     command.env("HOLDFAST_ORIGIN_KEY", &COOKIE_SECRET[..32]);
@@ -159,16 +160,17 @@ async fn it_answers_only_what_came_through_the_proxy_in_front(environment: TestE
     let visitor = server.visitor();
     let refused: Value = visitor.get("/health").send().await.expect(403).json();
     assert_eq!(refused["type"], "urn:holdfast:problem:wrong-address");
-    let shown = visitor.get("/health").header("x-holdfast-origin-key", &COOKIE_SECRET[..32]);
-    shown.send().await.expect(200);
+    let health = visitor.get("/health").header("x-holdfast-origin-key", &COOKIE_SECRET[..32]);
+    health.send().await.expect(200);
     let log = server.stop().await;
     assert!(!log.contains(&COOKIE_SECRET[..32]), "{log}");
 }
 
-/// What the image of `infra/Dockerfile` holds: the program, the libraries that it is linked to, and the roots of TLS.
+/// The content of the image of `infra/Dockerfile`: the program, its shared libraries, and the TLS root
+/// certificates.
 fn image(name: &str) -> PathBuf {
     let root = target().join("tmp").join(name);
-    // What an earlier run of this case has left.
+    // An earlier run of this case may have left files.
     let _ = fs::remove_dir_all(&root);
     let put = |from: &Path, to: &str, mode: u32| {
         let to = root.join(to.trim_start_matches('/'));
@@ -192,17 +194,21 @@ fn image(name: &str) -> PathBuf {
     root
 }
 
-/// Shows the folder to the command as a root that cannot be written to, and itself as somebody without any rights.
+/// Runs the command with the folder as a read-only root, as a user without any rights.
 const AS_NOBODY: &str = r#"
 mount --bind "$0" "$0"
 mount -o remount,ro,bind "$0"
 exec chroot --userspec=65532:65532 --groups= "$0" /usr/local/bin/holdfast serve"#;
 
-async fn the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to(environment: TestEnvironment) {
+async fn the_container_serves_as_nobody_from_a_read_only_root(environment: TestEnvironment) {
     let may = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
     if !may.is_ok_and(|status| status.success()) {
         let why = "`unshare --mount true` failed".to_owned();
-        return environment.lacks(MissingTool { what: "A root of one's own", why, remedy: "Run as root" });
+        return environment.report_missing(MissingTool {
+            what: "A separate root directory",
+            why,
+            remedy: "Run as root",
+        });
     }
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
@@ -222,19 +228,19 @@ async fn the_container_serves_as_nobody_from_a_root_that_cannot_be_written_to(en
     assert!(server.run.err().contains("\"stopped\""), "{}", server.run.err());
 }
 
-async fn the_service_of_systemd_is_right_and_confined(environment: TestEnvironment) {
+async fn the_systemd_service_is_valid_and_confined(environment: TestEnvironment) {
     let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/holdfast.service")).unwrap();
-    // The program must be where the unit says, and here it is not installed.
+    // The program must exist where the unit expects it, and here it is not installed.
     let here = target().join("tmp").join("holdfast.service");
     fs::write(&here, unit.replace("/usr/local/bin/holdfast", PROGRAM)).unwrap();
     let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&here).output();
     let Ok(verified) = analyze(&["verify", "--man=no"]) else {
         let why = "`systemd-analyze` was not found".to_owned();
-        return environment.lacks(MissingTool { what: "systemd", why, remedy: "Install systemd" });
+        return environment.report_missing(MissingTool { what: "systemd", why, remedy: "Install systemd" });
     };
-    let said = String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success() && !said.contains("holdfast.service"), "{said}");
-    // Tenths of ten: below two and a half, systemd calls a service well confined.
+    let text = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !text.contains("holdfast.service"), "{text}");
+    // In tenths: below 2.5 of 10, systemd rates a service as well confined.
     let secure = analyze(&["security", "--offline=true", "--threshold=25", "--no-pager"]).unwrap();
     assert!(secure.status.success(), "{}", String::from_utf8_lossy(&secure.stdout));
 }

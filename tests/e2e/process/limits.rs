@@ -1,4 +1,4 @@
-//! What a client may take of the server: connections, time and requests, and what becomes of a body that is not read.
+//! The server's limits for clients: connections, time and concurrent requests, and the handling of unread bodies.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,19 +16,19 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: idle_connections_of_one_client_keep_nobody_out,
-            a_server_without_a_file_to_open_goes_on_accepting,
-            a_client_that_sends_its_head_too_slowly_is_cut_off,
-            a_body_that_comes_too_slowly_is_answered_408,
-            a_client_that_does_not_read_its_answers_is_cut_off,
-            a_request_too_many_is_refused_at_once_and_assets_and_health_are_not,
+        embedded: idle_connections_of_one_client_do_not_block_other_clients,
+            a_server_out_of_file_descriptors_keeps_accepting,
+            a_client_that_sends_its_head_too_slowly_is_disconnected,
+            a_body_that_arrives_too_slowly_is_answered_408,
+            a_client_that_does_not_read_its_answers_is_disconnected,
+            an_excess_request_is_refused_at_once_unless_for_assets_or_health,
             a_request_after_a_refused_body_is_answered,
-            a_refusal_of_a_large_body_is_seen_and_closes_the_connection,
-            a_limit_that_cannot_be_is_refused_in_words
+            a_refusal_of_a_large_body_arrives_and_closes_the_connection,
+            an_invalid_limit_is_refused_with_a_reason
     ]
 }
 
-/// How many files a process has open.
+/// The number of files that a process has open.
 fn open_files(server: &Server) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", server.run.pid())).unwrap().count()
 }
@@ -38,7 +38,7 @@ fn asks_for_health(client: &mut Raw) {
     assert_eq!(client.answer().status, 200);
 }
 
-/// How many of these connections the server has closed.
+/// The number of these connections that the server has closed.
 fn closed(connections: &[Raw]) -> usize {
     let is_closed = |connection: &&Raw| {
         connection.stream.set_nonblocking(true).unwrap();
@@ -50,11 +50,11 @@ fn closed(connections: &[Raw]) -> usize {
     connections.iter().filter(is_closed).count()
 }
 
-async fn idle_connections_of_one_client_keep_nobody_out(_: TestEnvironment) {
+async fn idle_connections_of_one_client_do_not_block_other_clients(_: TestEnvironment) {
     const IDLE: usize = 1_100;
     const FILES: usize = 1_024;
     let data = Data::new();
-    // No time limit closes any of them here.
+    // No timeout closes them here.
     let server = data.serve_with_open_files(FILES, &[("HOLDFAST_HEADER_TIMEOUT", "3600")]).await;
     let mut known = Raw::to(&server);
     asks_for_health(&mut known);
@@ -62,19 +62,19 @@ async fn idle_connections_of_one_client_keep_nobody_out(_: TestEnvironment) {
     for _ in 0..IDLE {
         idle.push(Raw::to(&server));
     }
-    // A new client is served while all of them are open, and so is one that was there before.
+    // A new client is served while all of them are open, and so is an older one.
     asks_for_health(&mut Raw::to(&server));
     asks_for_health(&mut known);
-    // Of 1,024 files, connections take 768. Those that waited longest are closed.
+    // Of 1,024 files, connections may use 768. Those that have waited longest are closed.
     let least = IDLE + 2 - 768;
-    wait::until("the connections that are too many are closed", async || closed(&idle) >= least).await;
-    assert!(closed(&idle) <= least + 2, "only as many as it takes");
+    wait::until("the excess connections are closed", async || closed(&idle) >= least).await;
+    assert!(closed(&idle) <= least + 2, "not more than necessary");
     assert!(open_files(&server) < FILES, "{}", open_files(&server));
     let log = server.stop().await;
-    assert_eq!(log.matches("all connections are open").count(), 1, "{log}");
+    assert_eq!(log.matches("the connection limit is reached").count(), 1, "{log}");
 }
 
-async fn a_server_without_a_file_to_open_goes_on_accepting(_: TestEnvironment) {
+async fn a_server_out_of_file_descriptors_keeps_accepting(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     asks_for_health(&mut Raw::to(&server));
@@ -86,15 +86,15 @@ async fn a_server_without_a_file_to_open_goes_on_accepting(_: TestEnvironment) {
     let idle: Vec<_> = (0..20).map(|_| Raw::to(&server)).collect();
     let mut client = Raw::to(&server);
     client.ask("GET /nowhere", "");
-    assert_eq!(client.answer().status, 404, "a waiting connection gives way");
+    assert_eq!(client.answer().status, 404, "a waiting connection is closed for it");
     assert!(closed(&idle) > 0);
     prlimit(pid, Resource::NOFILE, Some((soft, hard)), None).unwrap();
     asks_for_health(&mut Raw::to(&server));
     let log = server.stop().await;
-    assert_eq!(log.matches("a connection was not accepted").count(), 1, "{log}");
+    assert_eq!(log.matches("cannot accept a connection").count(), 1, "{log}");
 }
 
-async fn a_client_that_sends_its_head_too_slowly_is_cut_off(_: TestEnvironment) {
+async fn a_client_that_sends_its_head_too_slowly_is_disconnected(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve_with(&[("HOLDFAST_HEADER_TIMEOUT", "1"), ("HOLDFAST_IDLE_TIMEOUT", "1")]).await;
     for begun in ["", "G", "GET /health HTTP/1.1\r\nHost: 127"] {
@@ -112,8 +112,8 @@ async fn a_client_that_sends_its_head_too_slowly_is_cut_off(_: TestEnvironment) 
     asks_for_health(&mut Raw::to(&server));
 }
 
-async fn a_body_that_comes_too_slowly_is_answered_408(_: TestEnvironment) {
-    // Between two pieces, and in all.
+async fn a_body_that_arrives_too_slowly_is_answered_408(_: TestEnvironment) {
+    // Between two pieces, and in total.
     for variable in ["HOLDFAST_BODY_TIMEOUT", "HOLDFAST_REQUEST_TIMEOUT"] {
         let data = Data::new();
         let server = data.serve_with(&[(variable, "1")]).await;
@@ -131,13 +131,13 @@ async fn a_body_that_comes_too_slowly_is_answered_408(_: TestEnvironment) {
     }
 }
 
-async fn a_client_that_does_not_read_its_answers_is_cut_off(_: TestEnvironment) {
+async fn a_client_that_does_not_read_its_answers_is_disconnected(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve_with(&[("HOLDFAST_BODY_TIMEOUT", "1")]).await;
     let asset = asset(&server).await;
     let mut client = Raw::to(&server);
     let head = format!("GET {asset} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-    // The server reads no more requests once nothing takes its answers, and then it ends the connection.
+    // The server stops reading requests when nothing takes its answers, and then closes the connection.
     let ended = loop {
         if let Err(error) = client.stream.write_all(head.as_bytes()) {
             break error;
@@ -147,7 +147,7 @@ async fn a_client_that_does_not_read_its_answers_is_cut_off(_: TestEnvironment) 
     asks_for_health(&mut Raw::to(&server));
 }
 
-/// The path of a file that pages load.
+/// The path of an asset of a page.
 async fn asset(server: &Server) -> String {
     let page = server.visitor().get("/sign-in").send().await.expect(200);
     let text = page.text();
@@ -155,7 +155,7 @@ async fn asset(server: &Server) -> String {
     format!("/assets/{}", rest.split('"').next().unwrap())
 }
 
-/// A table that answers nothing but the question for its health, with the connections that wait for it.
+/// A table that answers only health requests, with the other connections left waiting.
 fn silent_table() -> (String, Arc<Mutex<Vec<TcpStream>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -174,20 +174,20 @@ fn answer_health(mut stream: TcpStream, waiting: &Mutex<Vec<TcpStream>>) {
     let (mut all, mut some) = (Vec::new(), [0; 4_096]);
     while let Ok(read @ 1..) = stream.read(&mut some) {
         all.extend(&some[..read]);
-        // The key stands in the body, after the head.
-        let said = String::from_utf8_lossy(&all).into_owned();
-        if said.contains("HEALTH") {
+        // The key is in the body, after the head.
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if text.contains("HEALTH") {
             all.clear();
             let answer =
                 "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}";
             stream.write_all(answer.as_bytes()).unwrap();
-        } else if said.ends_with('}') {
+        } else if text.ends_with('}') {
             return waiting.lock().unwrap().push(stream);
         }
     }
 }
 
-/// A server over this table, which runs two requests at the most.
+/// A server over this table that runs at most two requests.
 async fn over_table(endpoint: &str) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
     command.args(["serve", "--no-workers"]);
@@ -197,7 +197,7 @@ async fn over_table(endpoint: &str) -> Server {
         ("AWS_SECRET_ACCESS_KEY", "dummy"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_REGION", "us-east-1"),
-        ("HOLDFAST_TABLE", "desk"),
+        ("HOLDFAST_TABLE", "holdfast"),
         ("HOLDFAST_COOKIE_KEY", COOKIE_SECRET),
         ("HOLDFAST_LISTEN", "127.0.0.1:0"),
         ("HOLDFAST_HOSTS", "127.0.0.1"),
@@ -208,7 +208,7 @@ async fn over_table(endpoint: &str) -> Server {
     Server::of_table(Run::start(command, "")).await
 }
 
-async fn a_request_too_many_is_refused_at_once_and_assets_and_health_are_not(_: TestEnvironment) {
+async fn an_excess_request_is_refused_at_once_unless_for_assets_or_health(_: TestEnvironment) {
     const TOKEN: &str = "Authorization: Bearer hf_RWT31KYIf6Ubr0LrDt9kxK_E4X91uxsSZSOaMzJY8T8\r\n";
     let (endpoint, waiting) = silent_table();
     let server = over_table(&endpoint).await;
@@ -217,7 +217,7 @@ async fn a_request_too_many_is_refused_at_once_and_assets_and_health_are_not(_: 
     for client in &mut running {
         client.ask("GET /api/leads", TOKEN);
     }
-    wait::until("both wait for the table", async || waiting.lock().unwrap().len() >= 2).await;
+    wait::until("both requests wait for the table", async || waiting.lock().unwrap().len() >= 2).await;
 
     let mut client = Raw::to(&server);
     for path in ["/api/leads", "/api/orders", "/api/me"] {
@@ -237,10 +237,10 @@ async fn a_request_too_many_is_refused_at_once_and_assets_and_health_are_not(_: 
     client.ask(&format!("GET {asset}"), "");
     let file = client.answer();
     assert_eq!(file.status, 200);
-    // Cookies are for https alone here, and so is everything else.
+    // Cookies are only for https here, so the server sends this header everywhere.
     assert_eq!(file.header("strict-transport-security"), Some("max-age=31536000"));
 
-    // A place is free as soon as a client goes away.
+    // A slot is free as soon as a client disconnects.
     let [first, _second] = running;
     drop(first);
     let address = &server;
@@ -251,7 +251,7 @@ async fn a_request_too_many_is_refused_at_once_and_assets_and_health_are_not(_: 
     server.run.signal("KILL");
 }
 
-/// Refusals that are made before the body is read, or while it is: what is asked, its headers, its length and the status.
+/// Refusals before or while the body is read: the request, its headers, the length of its body, and the status.
 fn refusals(token: &str) -> Vec<(&'static str, String, usize, u16)> {
     let json = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
     let text = format!("Authorization: Bearer {token}\r\nContent-Type: text/plain\r\n");
@@ -281,7 +281,7 @@ async fn a_request_after_a_refused_body_is_answered(_: TestEnvironment) {
         assert_eq!(answer.status, status, "{what}: {}", answer.body);
         assert_eq!(answer.header("connection"), None, "{what}");
         asks_for_health(&mut client);
-        // The same in chunks, of which no length is known before.
+        // The same body in chunks, without a known length.
         client.ask(what, &format!("{headers}Transfer-Encoding: chunked\r\n"));
         client.send(format!("{length:x}\r\n").as_bytes());
         client.send(&vec![b'x'; length]);
@@ -293,13 +293,13 @@ async fn a_request_after_a_refused_body_is_answered(_: TestEnvironment) {
     server.program(&token).post("/api/leads").json(&lead).send().await.expect(201);
 }
 
-async fn a_refusal_of_a_large_body_is_seen_and_closes_the_connection(_: TestEnvironment) {
+async fn a_refusal_of_a_large_body_arrives_and_closes_the_connection(_: TestEnvironment) {
     const LENGTH: usize = 4 * 1024 * 1024;
     let data = Data::new();
     let server = data.serve().await;
     let token = server.token(&server.administrator().await).await;
     for (what, headers, _, status) in refusals(&token) {
-        // Only what is read at all can be too long.
+        // Only a body that is read can be too long.
         let status = if status == 415 { 415 } else { status };
         for is_chunked in [false, true] {
             let mut client = Raw::to(&server);
@@ -309,7 +309,7 @@ async fn a_refusal_of_a_large_body_is_seen_and_closes_the_connection(_: TestEnvi
             } else {
                 client.ask(what, &format!("{headers}Content-Length: {LENGTH}\r\n"));
             }
-            // It sends all before it reads.
+            // It sends the whole body before it reads.
             client.send(&vec![b'x'; LENGTH]);
             let answer = client.answer();
             assert_eq!(answer.status, status, "{what}: {}", answer.body);
@@ -317,7 +317,7 @@ async fn a_refusal_of_a_large_body_is_seen_and_closes_the_connection(_: TestEnvi
             assert!(client.is_closed(), "{what}");
         }
     }
-    // A client that waits to be asked for its body is not asked.
+    // A client that waits for `100 Continue` does not get it.
     let mut client = Raw::to(&server);
     client.ask("POST /api/leads", "Expect: 100-continue\r\nContent-Length: 2000\r\n");
     let answer = client.answer();
@@ -326,7 +326,7 @@ async fn a_refusal_of_a_large_body_is_seen_and_closes_the_connection(_: TestEnvi
     asks_for_health(&mut Raw::to(&server));
 }
 
-async fn a_limit_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
+async fn an_invalid_limit_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     for (flag, value) in [
         ("--max-requests", "0"),
@@ -337,5 +337,5 @@ async fn a_limit_that_cannot_be_is_refused_in_words(_: TestEnvironment) {
         let refused = data.holdfast(&[flag, value]).fails(2).await;
         assert!(refused.contains(flag) && refused.contains(value), "{refused}");
     }
-    assert!(!data.path().exists(), "nothing was touched");
+    assert!(!data.path().exists(), "no data was created");
 }

@@ -1,4 +1,4 @@
-//! What is never logged, however much is asked for: who the leads are, and whatever opens a door.
+//! Data that is never logged at any log level: the data of leads, and all secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,10 +22,10 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: the_server_logs_nobodys_name_and_no_secret_whatever_fails,
-            the_server_logs_nobody_who_signs_up_and_no_code,
-            the_server_logs_no_raffles_seed_and_no_buyer;
-        dynamodb: the_function_logs_no_lead_that_a_failed_transaction_shows
+        embedded: the_server_logs_no_names_and_no_secrets_whatever_fails,
+            the_server_logs_no_sign_up_data_and_no_codes,
+            the_server_logs_no_seeds_and_no_buyers;
+        dynamodb: the_function_logs_no_lead_of_a_failed_transaction
     ]
 }
 
@@ -33,7 +33,7 @@ const NAME: &str = "Zebulon Quackenbush";
 const EMAIL: &str = "zebulon@quackenbush.example";
 const PASSWORD: &str = "correct horse battery";
 
-/// Panics if a log has one of these words, in any case of letters.
+/// Panics if a log contains one of these words, in upper or lower case.
 #[track_caller]
 fn assert_without(log: &str, words: &[&str]) {
     for word in words {
@@ -44,7 +44,7 @@ fn assert_without(log: &str, words: &[&str]) {
     }
 }
 
-async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(_: TestEnvironment) {
+async fn the_server_logs_no_names_and_no_secrets_whatever_fails(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve_logging("trace").await;
     let person = server.administrator().await;
@@ -53,7 +53,7 @@ async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(_: TestEnviro
     let program = server.program(&token);
     let lead = create(&program, &new_lead(NAME, EMAIL)).await;
 
-    // What goes well, and every way to be refused.
+    // Successful requests and all kinds of refusals.
     change(&program, &lead, 1, json!({ "leadScore": 60 })).await.expect(200);
     change(&program, &lead, 1, json!({ "leadScore": 70, "name": NAME })).await.expect(409);
     change(&program, &lead, 2, json!({ "status": "CONVERTED" })).await.expect(422);
@@ -72,7 +72,7 @@ async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(_: TestEnviro
     }
     server.visitor().get(&server.link).send().await.expect(410);
 
-    // What no request brings about: items that some other program has spoilt.
+    // A failure without a request: unreadable items.
     let printed = server.link.rsplit('/').next().unwrap().to_owned();
     let first = server.stop().await;
     let id = lead["id"].as_str().unwrap();
@@ -96,7 +96,7 @@ async fn the_server_logs_nobodys_name_and_no_secret_whatever_fails(_: TestEnviro
     assert_without(&log, &["Zebulon", "Quackenbush", PASSWORD, "correct+horse", "not the right one"]);
 }
 
-async fn the_server_logs_nobody_who_signs_up_and_no_code(_: TestEnvironment) {
+async fn the_server_logs_no_sign_up_data_and_no_codes(_: TestEnvironment) {
     const CODE: &str = "k7-Wm2!xQ";
     const WRONG: &str = "k7-Wm2!xZ";
     let data = Data::new();
@@ -122,7 +122,7 @@ async fn the_server_logs_nobody_who_signs_up_and_no_code(_: TestEnvironment) {
     }
 }
 
-async fn the_server_logs_no_raffles_seed_and_no_buyer(_: TestEnvironment) {
+async fn the_server_logs_no_seeds_and_no_buyers(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve_logging("trace").await;
     let admin = server.administrator().await;
@@ -144,7 +144,7 @@ async fn the_server_logs_no_raffles_seed_and_no_buyer(_: TestEnvironment) {
         seeds.push(seed(&data.store(), raffle).await);
     }
 
-    // What goes well, and every way to be refused.
+    // Successful requests and all kinds of refusals.
     let server = data.serve_logging("trace").await;
     let [admin, buyer] = cookies.each_ref().map(|cookie| server.person(cookie));
     let mut won = 0;
@@ -163,7 +163,7 @@ async fn the_server_logs_no_raffles_seed_and_no_buyer(_: TestEnvironment) {
         won = bought["numbers"][1].as_u64().unwrap();
     }
     log += &server.stop().await;
-    // What no request brings about: the winning ticket of the second, spoilt by some other program.
+    // A failure without a request: the unreadable winning ticket of the second raffle.
     let tickets = raffles[1].replace("/api/raffles/", "TICKETS#");
     spoil(&data.store(), &tickets, &format!("TICKET#{won:06}"), "version").await;
 
@@ -177,7 +177,7 @@ async fn the_server_logs_no_raffles_seed_and_no_buyer(_: TestEnvironment) {
     assert_without(&log, &[&seeds[0], &seeds[1], "Zebulon", "Quackenbush"]);
 }
 
-/// The item that has a raffle's seed while it is open, past the product.
+/// Reads the seed of an open raffle from its item.
 async fn seed(store: &Store, raffle: &str) -> String {
     let partition = raffle.replace("/api/raffles/", "RAFFLE#");
     let read = GetItemInput::builder().table_name("holdfast").key("pk", AttributeValue::S(partition));
@@ -195,8 +195,8 @@ async fn spoil(store: &Store, pk: &str, sk: &str, attribute: &str) {
     store.update_item(update.expression_attribute_values(":a", AttributeValue::Bool(true))).await;
 }
 
-/// What DynamoDB answers where one action's condition is refused, which shows the item, and another cannot be done.
-fn cancelled_showing(lead: &Value, actions: usize) -> Value {
+/// DynamoDB's answer when one action's condition fails, with the item, and another action is invalid.
+fn canceled_showing(lead: &Value, actions: usize) -> Value {
     let item = json!({
         "pk": { "S": format!("LEAD#{}", lead["id"].as_str().unwrap()) },
         "sk": { "S": "LEAD" },
@@ -217,7 +217,7 @@ fn cancelled_showing(lead: &Value, actions: usize) -> Value {
     })
 }
 
-/// The engine, but for transactions: once it is told to, each of them is cancelled and shows this lead.
+/// A proxy of the engine. After `spoilt` is set, it cancels each transaction and shows this lead.
 async fn spoilt_engine(endpoint: String, lead: Value, spoilt: Arc<AtomicBool>) -> Server {
     let client = plain_client();
     let answer = async move |headers: HeaderMap, body: Bytes| {
@@ -225,7 +225,7 @@ async fn spoilt_engine(endpoint: String, lead: Value, spoilt: Arc<AtomicBool>) -
         if target.ends_with("TransactWriteItems") && spoilt.load(Ordering::SeqCst) {
             let request: Value = serde_json::from_slice(&body).unwrap();
             let actions = request["TransactItems"].as_array().unwrap().len();
-            let answer = cancelled_showing(&lead, actions).to_string();
+            let answer = canceled_showing(&lead, actions).to_string();
             return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], answer)
                 .into_response();
         }
@@ -235,7 +235,7 @@ async fn spoilt_engine(endpoint: String, lead: Value, spoilt: Arc<AtomicBool>) -
     Server::of(axum::Router::new().fallback(answer)).await
 }
 
-async fn the_function_logs_no_lead_that_a_failed_transaction_shows(environment: TestEnvironment) {
+async fn the_function_logs_no_lead_of_a_failed_transaction(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     let token = workspace.token(Role::Agent, "Ann").await;
     let lead = create(&workspace.bearer(&token), &new_lead(NAME, EMAIL)).await;

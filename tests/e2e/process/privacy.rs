@@ -1,4 +1,5 @@
-//! Who gets at the data of a local server: its owner, and nobody else who is on this computer or in its browser.
+//! Access to the data of a local server: only its owner has it, not other users of the computer and not other sites
+//! in the browser.
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
@@ -18,20 +19,20 @@ use crate::support::{Case, TestEnvironment, cases};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: it_listens_on_its_one_port_and_on_nothing_else,
-            a_name_that_is_not_its_own_is_turned_away,
-            a_directory_that_others_may_enter_is_warned_of,
-            without_its_lock_file_the_data_still_has_one_server,
-            a_command_beside_the_server_outlives_neither_of_them,
-            a_command_opens_no_file_that_was_not_named,
-            another_user_of_the_computer_gets_at_nothing;
-        browser: a_page_of_another_origin_reads_nothing_and_changes_nothing
+        embedded: the_server_listens_only_on_its_port,
+            a_request_for_another_host_name_is_refused,
+            a_directory_that_others_may_enter_causes_a_warning,
+            without_the_lock_file_the_data_still_has_one_server,
+            commands_work_again_after_a_killed_server,
+            a_command_opens_only_the_files_in_its_arguments,
+            another_user_of_the_computer_has_no_access;
+        browser: a_page_of_another_origin_cannot_read_or_change_anything
     ]
 }
 
 const CHECKED: &str = "Checked 0 products with 0 movements.\n";
 
-/// The TCP ports on which a process listens, as the system has them.
+/// The TCP ports on which a process listens, from `/proc`.
 fn listening(pid: u32) -> BTreeSet<u16> {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
@@ -47,18 +48,18 @@ fn listening(pid: u32) -> BTreeSet<u16> {
         .collect()
 }
 
-async fn it_listens_on_its_one_port_and_on_nothing_else(_: TestEnvironment) {
+async fn the_server_listens_only_on_its_port(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let page = server.administrator().await.get("/leads").send().await.expect(200);
-    assert_eq!(page.header("strict-transport-security"), "", "nothing here comes over https");
+    assert_eq!(page.header("strict-transport-security"), "", "the local server has no https");
     let port = server.port().parse().unwrap();
     assert_eq!(listening(server.run.pid()), BTreeSet::from([port]));
 }
 
-async fn a_name_that_is_not_its_own_is_turned_away(_: TestEnvironment) {
+async fn a_request_for_another_host_name_is_refused(_: TestEnvironment) {
     let data = Data::new();
-    let server = data.serve_with(&[("HOLDFAST_HOSTS", "desk.internal")]).await;
+    let server = data.serve_with(&[("HOLDFAST_HOSTS", "holdfast.internal")]).await;
     let person = server.administrator().await;
     let port = server.port();
     for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", "0.0.0.0"] {
@@ -67,25 +68,25 @@ async fn a_name_that_is_not_its_own_is_turned_away(_: TestEnvironment) {
             assert!(answer.text().contains("--host"), "{}", answer.text());
         }
     }
-    for host in ["desk.internal", &format!("localhost:{port}"), &format!("[::1]:{port}")] {
+    for host in ["holdfast.internal", &format!("localhost:{port}"), &format!("[::1]:{port}")] {
         person.get("/api/me").header("host", host).send().await.expect(200);
     }
 }
 
-async fn a_directory_that_others_may_enter_is_warned_of(_: TestEnvironment) {
+async fn a_directory_that_others_may_enter_causes_a_warning(_: TestEnvironment) {
     use std::os::unix::fs::PermissionsExt as _;
     let data = Data::new();
     std::fs::create_dir_all(data.path()).unwrap();
     std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let server = data.serve().await;
-    server.run.says("others on this computer may enter").await;
+    server.run.says("other users of this computer can access").await;
     server.stop().await;
     std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let log = data.serve().await.stop().await;
-    assert!(!log.contains("others on this computer"), "{log}");
+    assert!(!log.contains("other users of this computer"), "{log}");
 }
 
-async fn without_its_lock_file_the_data_still_has_one_server(_: TestEnvironment) {
+async fn without_the_lock_file_the_data_still_has_one_server(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let lead = create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
@@ -98,11 +99,11 @@ async fn without_its_lock_file_the_data_still_has_one_server(_: TestEnvironment)
     assert_eq!(page["items"], serde_json::json!([lead]));
 }
 
-async fn a_command_beside_the_server_outlives_neither_of_them(_: TestEnvironment) {
+async fn commands_work_again_after_a_killed_server(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED));
-    // What a killed server leaves does not keep the next one from taking commands.
+    // The files of a killed server do not prevent the next one from accepting commands.
     server.run.signal("KILL");
     server.run.ended().await;
     let socket = data.path().join("holdfast.socket");
@@ -110,11 +111,11 @@ async fn a_command_beside_the_server_outlives_neither_of_them(_: TestEnvironment
     assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED));
     let server = data.serve().await;
     assert!(data.holdfast(&["check"]).succeeds().await.ends_with(CHECKED));
-    // Something that is no command is given up.
+    // A client that does not send a command is disconnected.
     let mut stranger = UnixStream::connect(&socket).unwrap();
     std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    // However the connection ends, it says nothing.
+    // However the connection ends, it gets no answer.
     let _ = std::io::Read::read_to_end(&mut stranger, &mut answer);
     assert_eq!(answer, b"");
     server.stop().await;
@@ -129,11 +130,11 @@ fn frame(message: &Value) -> Vec<u8> {
     frame
 }
 
-async fn a_command_opens_no_file_that_was_not_named(_: TestEnvironment) {
+async fn a_command_opens_only_the_files_in_its_arguments(_: TestEnvironment) {
     use std::io::{Read as _, Write as _};
     let data = Data::new();
     data.make();
-    // Another user's directory: its lock is held, and the process behind its socket asks for other files.
+    // Another user's directory: its lock is held, and the process behind its socket requests other files.
     let socket = data.path().join("holdfast.socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let lock = std::fs::File::create(data.path().join("holdfast.lock")).unwrap();
@@ -161,11 +162,11 @@ async fn a_command_opens_no_file_that_was_not_named(_: TestEnvironment) {
     });
     data.holdfast(&["import", "leads", "contacts.csv"]).fails(3).await;
     for answer in asking.join().unwrap() {
-        assert!(answer.contains("Failed") && answer.contains("not named"), "{answer}");
+        assert!(answer.contains("Failed") && answer.contains("not in the command line"), "{answer}");
     }
 }
 
-/// What a shell says to a command as the user `nobody`, or why there is no such shell.
+/// Runs a shell command as the user `nobody` and returns its output, or the reason why that is impossible here.
 fn as_nobody(command: &str) -> Result<String, MissingTool> {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", command])
@@ -176,32 +177,32 @@ fn as_nobody(command: &str) -> Result<String, MissingTool> {
         remedy: "Run the tests as root, with setpriv of util-linux",
     };
     let output = output.map_err(|error| lacking(error.to_string()))?;
-    let said =
+    let output =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    if said.contains("setpriv:") { Err(lacking(said)) } else { Ok(said) }
+    if output.contains("setpriv:") { Err(lacking(output)) } else { Ok(output) }
 }
 
-async fn another_user_of_the_computer_gets_at_nothing(environment: TestEnvironment) {
+async fn another_user_of_the_computer_has_no_access(environment: TestEnvironment) {
     let data = Data::new();
-    // The folder above is open to all, so that it is the directory itself that keeps others out.
+    // The parent directory is open to everyone, so the directory itself must keep others out.
     let server = data.serve().await;
     create(&server.administrator().await, &new_lead("Ann", "ann@example.com")).await;
     if let Err(missing_tool) = as_nobody("id -u") {
-        return environment.lacks(missing_tool);
+        return environment.report_missing(missing_tool);
     }
     let shown = |path: &Path| path.display().to_string();
     for file in ["holdfast.store", "holdfast.store-wal", "cookie.key", "holdfast.lock"] {
-        let said = as_nobody(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
-        assert!(said.contains("Permission denied"), "{file}: {said}");
+        let output = as_nobody(&format!("cat '{}'", shown(&data.path().join(file)))).unwrap();
+        assert!(output.contains("Permission denied"), "{file}: {output}");
     }
     let binary = env!("CARGO_BIN_EXE_holdfast");
-    let said = as_nobody(&format!("'{binary}' check --data-dir '{}'", shown(data.path()))).unwrap();
-    assert!(!said.contains("Checked"), "{said}");
+    let output = as_nobody(&format!("'{binary}' check --data-dir '{}'", shown(data.path()))).unwrap();
+    assert!(!output.contains("Checked"), "{output}");
     let api = format!("{}/api/leads", server.address);
     assert_eq!(crate::support::http::plain_client().get(&api).send().await.unwrap().status(), 401);
 }
 
-async fn a_page_of_another_origin_reads_nothing_and_changes_nothing(environment: TestEnvironment) {
+async fn a_page_of_another_origin_cannot_read_or_change_anything(environment: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let browser = environment.browser(Look::desktop()).await;
@@ -225,7 +226,7 @@ async fn a_page_of_another_origin_reads_nothing_and_changes_nothing(environment:
     browser.goto(&evil.url("/")).await;
     browser.wait_for_text("output", "rejected rejected rejected").await;
     let visitor = server.visitor();
-    let asked = visitor.request(Method::OPTIONS, "/api/leads").header("origin", "http://evil.example");
-    let answer = asked.send().await;
+    let request = visitor.request(Method::OPTIONS, "/api/leads").header("origin", "http://evil.example");
+    let answer = request.send().await;
     assert!(answer.headers.get("access-control-allow-origin").is_none(), "{:?}", answer.headers);
 }

@@ -1,4 +1,4 @@
-//! Raffles at a shell: a draw is checked with its proof alone, and tickets are exported.
+//! Raffles from a shell: a draw is checked with nothing but its proof, and tickets are exported.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,15 @@ use crate::support::{Case, TestEnvironment, cases};
 pub fn all() -> Vec<Case> {
     cases![
         embedded: a_draw_is_checked_with_its_proof_and_nothing_else,
-            a_file_that_is_no_proof_is_refused_in_words,
-            tickets_are_exported_beside_the_running_server_and_alone
+            an_invalid_proof_is_refused_with_a_reason,
+            tickets_are_exported_with_and_without_a_running_server
     ]
 }
 
-/// A file, removed when its case ends.
-struct Scrap(PathBuf);
+/// A temporary file, removed when its case ends.
+struct TempFile(PathBuf);
 
-impl Scrap {
+impl TempFile {
     fn new(content: &[u8]) -> Self {
         let random = getrandom::u64().expect("the system gives random numbers");
         let path = target().join("tmp").join(format!("scrap-{random:016x}"));
@@ -36,16 +36,16 @@ impl Scrap {
     }
 }
 
-impl Drop for Scrap {
+impl Drop for TempFile {
     fn drop(&mut self) {
-        // What is gone already need not go.
+        // The file may be removed already.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// Checks the content of a file.
-fn verify(data: &Data, content: &[u8]) -> (Scrap, Run) {
-    let file = Scrap::new(content);
+/// Runs `raffle verify` on a file with this content.
+fn verify(data: &Data, content: &[u8]) -> (TempFile, Run) {
+    let file = TempFile::new(content);
     let run = data.holdfast(&["raffle", "verify", file.path()]);
     (file, run)
 }
@@ -67,22 +67,22 @@ async fn a_draw_is_checked_with_its_proof_and_nothing_else(environment: TestEnvi
     let data = Data::new();
     let text = |field: &str| proof[field].as_str().unwrap().to_owned();
     let (_file, run) = verify(&data, proof.to_string().as_bytes());
-    let told = run.succeeds().await;
-    let lines: Vec<_> = told.lines().collect();
+    let report = run.succeeds().await;
+    let lines: Vec<_> = report.lines().collect();
     assert_eq!(lines[0], format!("Raffle: Autumn ({}), method holdfast-raffle-1", text("raffle")));
-    assert!(lines[1].starts_with("Commitment: ") && lines[1].ends_with(&text("commitment")), "{told}");
-    assert!(lines[2].starts_with("List hash: ") && lines[2].ends_with(&text("listHash")), "{told}");
+    assert!(lines[1].starts_with("Commitment: ") && lines[1].ends_with(&text("commitment")), "{report}");
+    assert!(lines[2].starts_with("List hash: ") && lines[2].ends_with(&text("listHash")), "{report}");
     assert_eq!(lines[3], "Tickets: 5 sold, each in the list once");
     assert!(lines[4].starts_with(&format!("Winner: the seed and the list give ticket {},", proof["winner"])));
-    assert!(lines[5].starts_with("The proof holds."), "{told}");
+    assert!(lines[5].starts_with("The proof holds."), "{report}");
     let pretty = serde_json::to_string_pretty(&proof).unwrap();
-    assert_eq!(data.holdfast_reading(&["raffle", "verify", "-"], &pretty).succeeds().await, told);
+    assert_eq!(data.holdfast_reading(&["raffle", "verify", "-"], &pretty).succeeds().await, report);
 
     let seed = "00".repeat(32);
     for (field, value, lines, words) in [
         ("seed", json!(seed), 2, "does not hold: the seed is not the one that was committed to"),
-        ("sold", json!([1, 2, 3]), 2, "does not hold: the list of sold numbers is another one"),
-        ("sold", json!([2, 1]), 2, "does not hold: the sold numbers must ascend, and 1 does not"),
+        ("sold", json!([1, 2, 3]), 2, "does not hold: the list of sold numbers does not match its hash"),
+        ("sold", json!([2, 1]), 2, "does not hold: the sold numbers must ascend, but 1 is out of order"),
         ("sold", json!([]), 2, "does not hold: no ticket is in the list"),
         ("winner", json!(99_999), 4, "does not hold: the seed and the list give ticket"),
         ("sold", json!(null), 2, "cannot be checked: sold is missing"),
@@ -91,19 +91,19 @@ async fn a_draw_is_checked_with_its_proof_and_nothing_else(environment: TestEnvi
         let mut changed = proof.clone();
         changed[field] = value;
         let (_file, run) = verify(&data, changed.to_string().as_bytes());
-        let said = run.fails(1).await;
-        assert!(said.starts_with(&format!("holdfast: this proof {words}")), "{field}: {said}");
-        assert_eq!(run.out().lines().count(), lines, "what holds is told: {}", run.out());
+        let output = run.fails(1).await;
+        assert!(output.starts_with(&format!("holdfast: this proof {words}")), "{field}: {output}");
+        assert_eq!(run.out().lines().count(), lines, "the checks that pass are printed: {}", run.out());
         assert!(!run.out().contains('\u{1b}'), "{}", run.out());
     }
     let (_file, run) = verify(&data, before.to_string().as_bytes());
-    let said = run.fails(1).await;
-    assert!(said.contains("the raffle is not drawn yet"), "{said}");
+    let output = run.fails(1).await;
+    assert!(output.contains("the raffle is not drawn yet"), "{output}");
     assert!(run.out().contains(&text("commitment")), "{}", run.out());
-    assert!(!data.path().exists(), "nothing was touched");
+    assert!(!data.path().exists(), "no data was created");
 }
 
-async fn a_file_that_is_no_proof_is_refused_in_words(_: TestEnvironment) {
+async fn an_invalid_proof_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     let long = vec![b' '; 5 * 1024 * 1024];
     for (content, words) in [
@@ -118,19 +118,19 @@ async fn a_file_that_is_no_proof_is_refused_in_words(_: TestEnvironment) {
         (&long, "it is longer than 4 MB"),
     ] {
         let (_file, run) = verify(&data, content);
-        let said = run.fails(1).await;
-        let begins = said.starts_with("holdfast: this is no proof of a raffle: ");
-        let ends = said.trim_end().ends_with("give");
-        assert!(begins && ends && said.contains(words), "{words}: {said}");
-        assert!(!said.contains('\u{1b}'), "{said}");
+        let output = run.fails(1).await;
+        let begins = output.starts_with("holdfast: this is not a raffle proof: ");
+        let ends = output.trim_end().ends_with("/api/raffles/ID/proof");
+        assert!(begins && ends && output.contains(words), "{words}: {output}");
+        assert!(!output.contains('\u{1b}'), "{output}");
     }
     let none = data.holdfast(&["raffle", "verify", "nowhere.json"]).fails(1).await;
     assert!(none.starts_with("holdfast: cannot read nowhere.json: "), "{none}");
     data.holdfast(&["raffle", "verify"]).fails(2).await;
-    assert!(!data.path().exists(), "nothing was touched");
+    assert!(!data.path().exists(), "no data was created");
 }
 
-async fn tickets_are_exported_beside_the_running_server_and_alone(_: TestEnvironment) {
+async fn tickets_are_exported_with_and_without_a_running_server(_: TestEnvironment) {
     let data = Data::new();
     let server = data.serve().await;
     let person = server.administrator().await;
@@ -152,7 +152,7 @@ async fn tickets_are_exported_beside_the_running_server_and_alone(_: TestEnviron
     let none = ["export", "tickets", unknown, "--output", other.to_str().unwrap()];
     let none = data.holdfast(&none).fails(1).await;
     assert_eq!(none, format!("holdfast: there is no raffle {unknown}\n"));
-    assert!(!other.exists(), "a mistake leaves no file behind");
+    assert!(!other.exists(), "a failed export leaves no file");
     let wrong = data.holdfast(&["export", "tickets", "autumn"]).fails(2).await;
     assert!(wrong.contains("The id of a raffle is a UUID"), "{wrong}");
 }

@@ -1,4 +1,4 @@
-//! A client that sends bytes as they are, and sees what becomes of its connection.
+//! A client that sends raw bytes and observes its connection.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ pub struct Answer {
     /// Its status.
     pub status: u16,
     head: String,
-    /// Its body, of the length that it says.
+    /// Its body, of the length in the header.
     pub body: String,
 }
 
@@ -32,7 +32,7 @@ impl Answer {
 }
 
 impl Raw {
-    /// Connects.
+    /// Connects to a server.
     pub fn to(server: &Server) -> Self {
         let host = server.address.trim_start_matches("http://").to_owned();
         let stream = TcpStream::connect(&host).expect("the server listens");
@@ -43,16 +43,16 @@ impl Raw {
 
     /// Sends bytes.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the server takes what it is sent");
+        self.stream.write_all(bytes).expect("the server reads");
     }
 
-    /// Sends a head: its first line without the version, and headers after `Host`, each with its line end.
+    /// Sends a head: the request line without the version, and the headers after `Host`, each with a line end.
     pub fn ask(&mut self, what: &str, headers: &str) {
         let head = format!("{what} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.host);
         self.send(head.as_bytes());
     }
 
-    /// The next answer.
+    /// Reads the next answer.
     pub fn answer(&mut self) -> Answer {
         let (mut head, mut byte) = (Vec::new(), [0]);
         while !head.ends_with(b"\r\n\r\n") {
@@ -65,12 +65,12 @@ impl Raw {
         let mut answer = Answer { status: status.expect("it has a status"), head, body: String::new() };
         let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).expect("the body is as long as it says");
+        self.stream.read_exact(&mut body).expect("the body has the announced length");
         answer.body = String::from_utf8_lossy(&body).into_owned();
         answer
     }
 
-    /// Waits for the end of the connection. Nothing may come before it.
+    /// Waits for the end of the connection and returns whether nothing came before it.
     pub fn is_closed(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
             Ok(read) => read == 0,

@@ -1,4 +1,4 @@
-//! How much the data takes on the disk.
+//! The size of the data on the disk.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
-    cases![embedded: a_lead_takes_at_most_4_kb_and_each_further_change_400_bytes]
+    cases![embedded: a_lead_uses_at_most_4_kb_and_each_further_change_400_bytes]
 }
 
 const LEADS: u64 = 1_000;
 const CHANGES: u64 = 600;
 
-/// The bytes of the data file once its log is trimmed.
+/// The bytes of the data file after its log is trimmed.
 fn bytes(data: &Data) -> u64 {
     let file = rusqlite::Connection::open(data.path().join("holdfast.store")).unwrap();
     // The newest row always stays.
@@ -23,7 +23,7 @@ fn bytes(data: &Data) -> u64 {
     u64::try_from(pages * 4096).unwrap()
 }
 
-/// A file of made-up people.
+/// A file of fictional people.
 fn people() -> String {
     let first = ["Ada", "Bo", "Camille", "Dmitri", "Elena", "Fatima", "Greta", "Hugo", "Imani", "José"];
     let last =
@@ -41,7 +41,7 @@ fn people() -> String {
     file
 }
 
-async fn a_lead_takes_at_most_4_kb_and_each_further_change_400_bytes(_: TestEnvironment) {
+async fn a_lead_uses_at_most_4_kb_and_each_further_change_400_bytes(_: TestEnvironment) {
     let data = Data::new();
     let empty = {
         data.serve().await.stop().await;

@@ -1,7 +1,7 @@
-//! Data of the version before, whose engine was another: it is taken over by the first start, and stays as it was.
+//! Data of an earlier version with another engine: the first start copies it and leaves the old file unchanged.
 //!
-//! `tests/fixtures/former-engine/holdfast.db.gz` was written by that version, which was killed before its reader had told
-//! the statistics of the last creation and the last change.
+//! That version wrote `tests/fixtures/former-engine/holdfast.db.gz`. It was killed before its reader had counted
+//! the last creation and the last change.
 
 use std::fs;
 use std::io::Read as _;
@@ -14,8 +14,8 @@ use crate::support::{Case, TestEnvironment, cases, wait};
 /// The cases of this part.
 pub fn all() -> Vec<Case> {
     cases![
-        embedded: the_data_of_the_former_engine_is_taken_over_whole_and_kept,
-            what_is_no_data_of_the_former_engine_is_refused_in_words
+        embedded: the_data_of_the_former_engine_is_copied_completely_and_kept,
+            invalid_data_of_the_former_engine_is_refused_with_a_reason
     ]
 }
 
@@ -25,7 +25,7 @@ const CHANGED: &str = "/api/leads/01a2223a-faba-7d9e-b067-149c2b14ef31";
 const ORDER: &str = "/api/orders/01a2223b-1c65-7398-a014-6020e215ec04";
 const RAFFLE: &str = "/api/raffles/01a2223a-faf8-767f-8b4c-80c75d1075a6";
 
-async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: TestEnvironment) {
+async fn the_data_of_the_former_engine_is_copied_completely_and_kept(_: TestEnvironment) {
     let data = Data::new();
     let mut former = Vec::new();
     let packed = fs::File::open(FIXTURE).unwrap();
@@ -33,7 +33,7 @@ async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: TestEnvir
     data.make();
     let path = data.path().join("holdfast.db");
     fs::write(&path, &former).unwrap();
-    // What a start that was cut off has left.
+    // The leftover of an interrupted start.
     fs::write(data.path().join("holdfast.part"), "half of it").unwrap();
 
     let server = data.serve().await;
@@ -57,7 +57,7 @@ async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: TestEnvir
     let product: Value = program.get("/api/products/KETTLE").send().await.expect(200).json();
     assert_eq!(product["stock"], 3);
 
-    // What nobody had counted yet is counted now, and nothing twice.
+    // The uncounted changes are counted now, and nothing is counted twice.
     let counted = wait::within(wait::PATIENCE, async || {
         let statistics: Value = program.get("/api/leads/stats").send().await.expect(200).json();
         let statuses: Vec<_> =
@@ -66,28 +66,28 @@ async fn the_data_of_the_former_engine_is_taken_over_whole_and_kept(_: TestEnvir
         if right { Ok(()) } else { Err(statistics.to_string()) }
     });
     counted.await.unwrap_or_else(|statistics| panic!("{statistics}"));
-    // It goes on from there.
+    // The copied data can be changed.
     let edit = json!({ "version": 2, "leadScore": 36 });
     program.patch(CHANGED).json(&edit).send().await.expect(200);
     server.stop().await;
-    assert_eq!(fs::read(&path).unwrap(), former, "the former file is as it was");
+    assert_eq!(fs::read(&path).unwrap(), former, "the old file has not changed");
 
     let server = data.serve().await;
     let kept: Value = server.program(TOKEN).get(CHANGED).send().await.expect(200).json();
-    assert_eq!(kept["version"], 3, "the former file is not taken over again");
+    assert_eq!(kept["version"], 3, "the old file is not copied again");
     let log = server.stop().await;
     assert!(!log.contains("took over"), "{log}");
     assert!(!data.path().join("holdfast.part").exists());
 }
 
-async fn what_is_no_data_of_the_former_engine_is_refused_in_words(_: TestEnvironment) {
+async fn invalid_data_of_the_former_engine_is_refused_with_a_reason(_: TestEnvironment) {
     let data = Data::new();
     data.make();
     let path = data.path().join("holdfast.db");
     for bytes in [&b"not a database at all, but long enough to look like one"[..], b""] {
         fs::write(&path, bytes).unwrap();
         let words = data.holdfast(&["--port", "0"]).fails(1).await;
-        assert!(words.contains("holdfast.db") && words.contains("cannot be taken over"), "{words}");
+        assert!(words.contains("holdfast.db") && words.contains("cannot be imported"), "{words}");
         assert_eq!(words.lines().count(), 1, "{words}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }

@@ -1,4 +1,4 @@
-//! axe-core, which finds what keeps people from using a page; installed from npm.
+//! axe-core, which finds accessibility violations on a page; installed from npm.
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -13,7 +13,7 @@ static SOURCE: OnceCell<Result<String, MissingTool>> = OnceCell::const_new();
 /// The script that defines `axe` in a page.
 ///
 /// # Errors
-/// That it is not there and could not be installed.
+/// It could not be installed.
 pub async fn source() -> Result<&'static str, MissingTool> {
     let source = SOURCE
         .get_or_init(|| async {
@@ -32,8 +32,8 @@ pub async fn source() -> Result<&'static str, MissingTool> {
     source.as_deref().map_err(Clone::clone)
 }
 
-/// The violations in words, one paragraph each.
-pub fn in_words(violations: &Value) -> Vec<String> {
+/// The violations as text, one paragraph each.
+pub fn paragraphs(violations: &Value) -> Vec<String> {
     let violations = violations.as_array().map_or(&[][..], Vec::as_slice);
     violations.iter().map(violation).collect()
 }

@@ -1,7 +1,7 @@
-//! A bootstrap as `sam build` made it, running against the Lambda runtime API of cargo-lambda.
+//! A bootstrap as `sam build` made it, with the Lambda runtime API of cargo-lambda.
 //!
-//! The folder with what was built is named by `HOLDFAST_BOOTSTRAPS`. Each bootstrap has a runtime API of its own, on a
-//! loopback port, for cargo-lambda knows functions by the names of the project's programs, one of each.
+//! `HOLDFAST_BOOTSTRAPS` names the folder with the built bootstraps. Each bootstrap has a separate runtime API on a
+//! loopback port, because cargo-lambda identifies functions by the names of the project's programs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,12 +15,12 @@ use super::{TestEnvironment, wait};
 
 const VARIABLE: &str = "HOLDFAST_BOOTSTRAPS";
 const LOOPBACK: &str = "127.0.0.1";
-/// How long the runtime API may take to start on a loaded machine.
+/// The limit for starting the runtime API on a loaded machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// How many seconds an invocation may take: the longest timeout of a deployed function.
+/// The limit of an invocation in seconds: the longest timeout of a deployed function.
 const INVOCATION_LIMIT: &str = "120";
 
-/// A bootstrap that runs. It and its runtime API end with it.
+/// A running bootstrap with its runtime API. Dropping it ends both.
 pub struct Bootstrap {
     tool: PathBuf,
     function: &'static str,
@@ -30,8 +30,8 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Starts what `sam build` made of this function of the template, whose program has this name, over the environment's table
-    /// and with these further variables. `None` where it was not built, which the environment then knows.
+    /// Starts the built bootstrap of this function of the template over the environment's table, with additional
+    /// variables. Returns `None` and marks the case as not run if it was not built.
     pub async fn start(
         environment: &TestEnvironment,
         resource: &str,
@@ -41,7 +41,7 @@ impl Bootstrap {
         let (built, tool) = match found(resource) {
             Ok(found) => found,
             Err(why) => {
-                environment.lacks(MissingTool {
+                environment.report_missing(MissingTool {
                     what: "the built bootstraps",
                     why,
                     remedy: "Run `pip install aws-sam-cli cargo-lambda ziglang` and `sam build`, and set \
@@ -57,12 +57,12 @@ impl Bootstrap {
         Some(Self { tool, function, port, api, bootstrap: bootstrap.expect("the bootstrap starts") })
     }
 
-    /// Invokes the function with the event in a file of `tests/fixtures/events`, as it stands there.
+    /// Invokes the function with the event in a file of `tests/fixtures/events`.
     pub async fn invoke(&self, file: &str) -> Value {
         self.invoke_file(fixture(file)).await
     }
 
-    /// Invokes the function with an event that a case has made of one.
+    /// Invokes the function with this event.
     pub async fn invoke_with(&self, event: &Value) -> Value {
         let number = getrandom::u64().expect("the system gives random numbers");
         let file = process::target().join("tmp").join(format!("event-{number:016x}.json"));
@@ -89,7 +89,7 @@ impl Bootstrap {
         serde_json::from_slice(&output.stdout).expect("the answer is JSON")
     }
 
-    /// What the bootstrap has printed so far.
+    /// The bootstrap's output so far.
     pub fn output(&self) -> String {
         self.bootstrap.output()
     }
@@ -112,7 +112,7 @@ fn fixture(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/events").join(format!("{file}.json"))
 }
 
-/// The bootstrap of a function, and cargo-lambda.
+/// The paths of a function's bootstrap and of cargo-lambda.
 fn found(resource: &str) -> Result<(PathBuf, PathBuf), String> {
     let folder = std::env::var_os(VARIABLE).ok_or("HOLDFAST_BOOTSTRAPS is not set")?;
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(resource).join("bootstrap");
@@ -136,14 +136,14 @@ async fn runtime_api(tool: &Path, port: u16) -> Process {
     ]);
     command.args(["--invoke-address", LOOPBACK, "--invoke-port", &port.to_string()]);
     let api = Process::start(&format!("runtime-api-{port}"), &command).expect("cargo-lambda starts");
-    // It is asked nothing yet: what it is asked, it hands to a function.
+    // Any request would invoke a function, so this only checks the port.
     let answered = wait::within(START_LIMIT, || tokio::net::TcpStream::connect((LOOPBACK, port))).await;
     assert!(answered.is_ok(), "the runtime API does not answer: {}", api.output());
     api
 }
 
-/// The bootstrap with the variables that Lambda sets, those of the template that every function has, and these. Nothing
-/// else of this process's environment reaches it.
+/// The bootstrap with the variables that Lambda sets, those that every function of the template has, and these.
+/// Nothing else of this process's environment is passed on.
 fn command(
     environment: &TestEnvironment,
     built: &Path,

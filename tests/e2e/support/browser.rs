@@ -1,7 +1,7 @@
-//! A person at a real browser: each has a session, a profile and cookies of their own.
+//! A person at a real browser: each has a separate session, profile and set of cookies.
 //!
-//! Elements are found as a person finds them, by their accessible name, or by a CSS selector.
-//! Everything waits for its condition and panics in words when it does not come true.
+//! Elements are found by accessible name, as a person finds them, or by CSS selector. Every method waits for its
+//! condition and panics with a message if it does not come true.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ use super::{axe, process, wait};
 pub struct Browser(Client);
 
 impl Browser {
-    /// Opens a browser; the environment closes it when the case ends.
+    /// Opens a browser. The environment closes it when the case ends.
     pub async fn open(look: Look) -> Self {
         let address = webdriver::address().await.unwrap_or_else(|missing_tool| panic!("{missing_tool}"));
         let blocked = json!({ "profile.managed_default_content_settings.javascript": 2 });
@@ -33,9 +33,9 @@ impl Browser {
         browser
     }
 
-    /// Ends the browser.
+    /// Closes the browser.
     pub async fn close(self) {
-        // One that has crashed is closed already.
+        // A crashed browser is closed already.
         let _ = self.0.close().await;
     }
 
@@ -45,7 +45,8 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Looks at this page and later ones so; whether scripts run was said when the browser was opened.
+    /// Applies this look to the page and later ones. Scripts are enabled or disabled only when the browser is
+    /// opened.
     pub async fn look(&self, look: Look) {
         let (width, height) = look.size;
         let metrics =
@@ -54,10 +55,10 @@ impl Browser {
         self.prefer_dark(look.dark).await;
     }
 
-    /// Says whether the person prefers dark colours, now and on later pages.
+    /// Sets the preference for dark colors, now and on later pages.
     pub async fn prefer_dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        // Nothing moves either: what is half faded in looks like bad contrast to axe-core.
+        // Animations are off as well: to axe-core a half-finished fade looks like bad contrast.
         let features = json!({ "features": [
             { "name": "prefers-color-scheme", "value": value },
             { "name": "prefers-reduced-motion", "value": "reduce" },
@@ -65,7 +66,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Cuts the network off, or connects it again.
+    /// Disconnects the network, or connects it again.
     pub async fn offline(&self, offline: bool) {
         self.devtools("Network.enable", json!({})).await;
         let conditions =
@@ -89,16 +90,16 @@ impl Browser {
         self.0.current_url().await.expect("the browser has an address").into()
     }
 
-    /// Waits until the browser shows an address without `part`.
+    /// Waits until the address of the browser does not contain `part`.
     pub async fn wait_to_leave(&self, part: &str) {
         self.waiting(&format!("the address is without {part}"), async || match self.url().await {
-            url if url.contains(part) => Err("it is not".to_owned()),
+            url if url.contains(part) => Err("it still contains it".to_owned()),
             _ => Ok(()),
         })
         .await;
     }
 
-    /// Waits for the visible element that is meant, and finds it.
+    /// Waits for a visible element and returns it.
     pub async fn find(&self, at: At<'_>) -> Element {
         self.waiting(&format!("{at:?} is visible"), async || self.look_for(at).await).await
     }
@@ -110,9 +111,9 @@ impl Browser {
 
     /// Waits until the text of the element at `css` contains `text`.
     pub async fn wait_for_text(&self, css: &str, text: &str) {
-        self.waiting(&format!("{css} says “{text}”"), async || {
-            let said = self.look_for(Css(css)).await?.text().await.map_err(in_words)?;
-            if said.contains(text) { Ok(()) } else { Err(format!("it says “{said}”")) }
+        self.waiting(&format!("{css} contains “{text}”"), async || {
+            let text_now = self.look_for(Css(css)).await?.text().await.map_err(message)?;
+            if text_now.contains(text) { Ok(()) } else { Err(format!("its text is “{text_now}”")) }
         })
         .await;
     }
@@ -126,7 +127,7 @@ impl Browser {
         .await;
     }
 
-    /// How many elements `css` selects at this moment.
+    /// The number of elements that `css` selects now.
     pub async fn count(&self, css: &str) -> usize {
         let found = self.0.find_all(Locator::Css(css)).await;
         found.unwrap_or_else(|error| panic!("{css}: {error}")).len()
@@ -135,28 +136,28 @@ impl Browser {
     /// The visible text of the element.
     pub async fn text(&self, at: At<'_>) -> String {
         self.waiting(&format!("{at:?} has text"), async || {
-            self.look_for(at).await?.text().await.map_err(in_words)
+            self.look_for(at).await?.text().await.map_err(message)
         })
         .await
     }
 
-    /// What a field holds at this moment.
+    /// The value of a field now.
     pub async fn value(&self, at: At<'_>) -> String {
         self.waiting(&format!("{at:?} has a value"), async || {
-            let value = self.look_for(at).await?.prop("value").await.map_err(in_words)?;
+            let value = self.look_for(at).await?.prop("value").await.map_err(message)?;
             Ok(value.unwrap_or_default())
         })
         .await
     }
 
-    /// Clicks, as soon as nothing is in the way.
+    /// Clicks as soon as nothing covers the element.
     pub async fn click(&self, at: At<'_>) {
         self.waiting(&format!("{at:?} can be clicked"), async || {
             let element = self.look_for(at).await?;
-            if !element.is_enabled().await.map_err(in_words)? {
+            if !element.is_enabled().await.map_err(message)? {
                 return Err("it is disabled".to_owned());
             }
-            element.click().await.map_err(in_words)
+            element.click().await.map_err(message)
         })
         .await;
     }
@@ -181,8 +182,8 @@ impl Browser {
         field.send_keys(path).await.expect("the field takes the file");
     }
 
-    /// Presses keys where the focus is: text, or [`Key`]s. Shift, Control, Alt and Meta stay down
-    /// until the last key was pressed.
+    /// Presses keys at the focus: text, or [`Key`]s. Shift, Control, Alt and Meta stay down until the last key was
+    /// pressed.
     pub async fn press(&self, keys: &str) {
         const MODIFIERS: [Key; 4] = [Key::Shift, Key::Control, Key::Alt, Key::Meta];
         let mut actions = KeyActions::new("keyboard".to_owned());
@@ -201,22 +202,21 @@ impl Browser {
         self.0.perform_actions(actions).await.expect("keys can be pressed");
     }
 
-    /// The accessible name of what has the focus.
+    /// The accessible name of the focused element.
     pub async fn focused(&self) -> String {
-        self.waiting("the focus rests", async || {
-            let focused = self.0.active_element().await.map_err(in_words)?;
+        self.waiting("an element has the focus", async || {
+            let focused = self.0.active_element().await.map_err(message)?;
             self.name_of(&focused).await
         })
         .await
     }
 
-    /// Runs a script's body in the page and gives back what it returns.
+    /// Runs the body of a script in the page and returns its result.
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.0.execute(script, arguments).await.expect("the script runs")
     }
 
-    /// Errors and warnings on the browser's console since this was last asked, refused scripts and
-    /// styles among them.
+    /// Errors and warnings on the browser's console since the last call, including blocked scripts and styles.
     pub async fn console(&self) -> Vec<String> {
         let body = Some(json!({ "type": "browser" }));
         let log = Command { path: "se/log".to_owned(), body };
@@ -230,7 +230,7 @@ impl Browser {
             .collect()
     }
 
-    /// Draws the window to `screenshots/NAME.png` under the target folder.
+    /// Saves a picture of the window as `screenshots/NAME.png` under the target folder.
     pub async fn screenshot(&self, name: &str) -> PathBuf {
         let image = self.0.screenshot().await.expect("the window can be drawn");
         let folder = process::target().join("screenshots");
@@ -240,30 +240,30 @@ impl Browser {
         file
     }
 
-    /// Panics, in words, when axe-core finds something on this page that keeps people out.
+    /// Panics if axe-core finds a violation on this page.
     pub async fn axe(&self) {
         let found = self.axe_violations().await;
         let url = self.url().await;
         assert!(found.is_empty(), "axe-core on {url}:\n  {}", found.join("\n  "));
     }
 
-    /// What axe-core finds on this page, in words.
+    /// The violations that axe-core finds on this page, as text.
     pub async fn axe_violations(&self) -> Vec<String> {
         if self.run("return typeof axe === 'object'", Vec::new()).await != true {
             let source = axe::source().await.unwrap_or_else(|missing_tool| panic!("{missing_tool}"));
             self.run(source, Vec::new()).await;
         }
         let found = self.0.execute_async(RUN_AXE, Vec::new()).await;
-        axe::in_words(&found.expect("axe-core runs"))
+        axe::paragraphs(&found.expect("axe-core runs"))
     }
 
     async fn look_for(&self, at: At<'_>) -> Result<Element, String> {
         let found = match at {
-            Css(css) => self.0.find_all(Locator::Css(css)).await.map_err(in_words)?,
+            Css(css) => self.0.find_all(Locator::Css(css)).await.map_err(message)?,
             Named(name) => self.named(name).await?,
         };
         for element in found {
-            if element.is_displayed().await.map_err(in_words)? {
+            if element.is_displayed().await.map_err(message)? {
                 return Ok(element);
             }
         }
@@ -271,10 +271,10 @@ impl Browser {
     }
 
     async fn named(&self, name: &str) -> Result<Vec<Element>, String> {
-        let found = self.0.execute(CANDIDATES, vec![name.into()]).await.map_err(in_words)?;
+        let found = self.0.execute(CANDIDATES, vec![name.into()]).await.map_err(message)?;
         let mut named = Vec::new();
         for candidate in found.as_array().cloned().unwrap_or_default() {
-            // WebDriver writes an element as an object whose one value is its id.
+            // WebDriver represents an element as an object whose only value is its id.
             let id = candidate.as_object().and_then(|object| object.values().next()?.as_str());
             let id = ElementRef::from(id.unwrap_or_default().to_owned());
             let element = Element::from_element_id(self.0.clone(), id);
@@ -287,7 +287,7 @@ impl Browser {
 
     async fn name_of(&self, element: &Element) -> Result<String, String> {
         let path = format!("element/{}/computedlabel", &*element.element_id());
-        let label = self.0.issue_cmd(Command { path, body: None }).await.map_err(in_words)?;
+        let label = self.0.issue_cmd(Command { path, body: None }).await.map_err(message)?;
         Ok(label.as_str().unwrap_or_default().trim().to_owned())
     }
 
@@ -296,13 +296,13 @@ impl Browser {
         loop {
             match look().await {
                 Ok(found) => return found,
-                Err(_) if std::time::Instant::now() < end => tokio::time::sleep(wait::PAUSE).await,
-                Err(why) => panic!("waited in vain until {what}: {why}; on {}", self.url().await),
+                Err(_) if std::time::Instant::now() < end => tokio::time::sleep(wait::POLL_INTERVAL).await,
+                Err(why) => panic!("timed out waiting until {what}: {why}; on {}", self.url().await),
             }
         }
     }
 }
 
-fn in_words(error: CmdError) -> String {
+fn message(error: CmdError) -> String {
     error.to_string()
 }

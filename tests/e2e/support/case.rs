@@ -1,4 +1,4 @@
-//! A case: a sentence for a name, the steps that show it is true, and where they are to be told.
+//! A case: a name that is a sentence, the steps that show that it is true, and where it runs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,47 +7,47 @@ use super::engine::Kind;
 use super::entry::Entry;
 use super::environment::TestEnvironment;
 
-/// A case under way. It stays on its trial's thread, so it need not be `Send`; what it spawns must.
-pub type Telling = Pin<Box<dyn Future<Output = ()>>>;
+/// A running case. It stays on its trial's thread, so it need not be `Send`; tasks that it spawns must be.
+pub type CaseFuture = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What a case shows something about, and so where it is told. `CONTRIBUTING.md` has the same table.
+/// What a case shows something about, which decides where it runs. `CONTRIBUTING.md` has the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The store: conditions, transactions, pages, streams, faults, races.
     Store,
     /// The same, seen through HTTP.
     Api,
-    /// The product, where the store makes no difference.
+    /// The product, if the store makes no difference.
     App,
-    /// The product through HTTP, where the store makes no difference.
+    /// The product through HTTP, if the store makes no difference.
     Web,
-    /// What the host of the application may change: access, headers, bodies, assets.
+    /// Behavior that the host of the application may change: access, headers, bodies, assets.
     Host,
-    /// Neither: it starts servers of its own, or none.
+    /// A case that starts its own servers, or none.
     Embedded,
     /// The programs as they are deployed.
     Deployed,
-    /// What only DynamoDB Local has: bytes of HTTP, shards, and an address for processes of their own.
+    /// Features that only DynamoDB Local has: bytes of HTTP, shards, and an address for other processes.
     DynamoDb,
     /// Pages in a real browser.
     Browser,
 }
 
-/// One case; made by [`cases!`].
+/// One case, made by [`cases!`].
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// Module and function: `leads::ten_writers_lose_no_update`.
+    /// The path of the module: `e2e::leads`.
     pub module: &'static str,
-    /// The function's name, which is the sentence.
+    /// The name of the function, which is the sentence.
     pub name: &'static str,
-    /// Where it is told.
+    /// Where it runs.
     pub place: Place,
     /// The steps.
-    pub tell: fn(TestEnvironment) -> Telling,
+    pub run: fn(TestEnvironment) -> CaseFuture,
 }
 
 impl Place {
-    /// The engines, and what stands before the application on each. The long form adds those that rarely tell more.
+    /// The engines and entries. The long form adds those that rarely show more.
     pub fn settings(self, form: Form) -> &'static [(Kind, Entry)] {
         const EMBEDDED: (Kind, Entry) = (Kind::Embedded, Entry::Router);
         const LOCAL: (Kind, Entry) = (Kind::DynamoDbLocal, Entry::Router);
@@ -64,32 +64,32 @@ impl Place {
     }
 }
 
-/// How much is told.
+/// How much runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// What `cargo test` tells.
+    /// The form that `cargo test` runs.
     Short,
     /// Every case on both engines, with long runs: `HOLDFAST_TESTS_LONG=1`.
     Long,
 }
 
 impl Form {
-    /// The form that the environment asks for.
-    pub fn asked_for() -> Self {
+    /// The form that the variable selects.
+    pub fn requested() -> Self {
         let long = std::env::var(LONG).is_ok_and(|value| value == "1");
         if long { Self::Long } else { Self::Short }
     }
 }
 
-/// How much of something is done: `short`, and in the long form `long`.
+/// The amount of work: `short`, or `long` in the long form.
 pub fn scaled(short: usize, long: usize) -> usize {
-    match Form::asked_for() {
+    match Form::requested() {
         Form::Short => short,
         Form::Long => long,
     }
 }
 
-/// The variable that asks for the long form.
+/// The variable that selects the long form.
 pub const LONG: &str = "HOLDFAST_TESTS_LONG";
 
 /// Lists the cases of a module, each under one word of [`Place`]: `cases![store: a, b; web: c; browser: d]`.
@@ -108,14 +108,14 @@ macro_rules! cases {
             module: module_path!(),
             name: stringify!($case),
             place: $crate::support::cases!(@place $place),
-            tell: |environment| Box::pin($case(environment)),
+            run: |environment| Box::pin($case(environment)),
         }),+),+]
     };
 }
 pub(crate) use cases;
 
 impl Case {
-    /// The name under which it is filtered and reported, without the engine.
+    /// The name for filters and reports, without the engine.
     pub fn title(&self) -> String {
         let (_, module) = self.module.split_once("::").unwrap_or(("", self.module));
         format!("{module}::{}", self.name)

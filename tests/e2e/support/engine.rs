@@ -1,4 +1,4 @@
-//! The engines that cases run on: the embedded one in memory, and the real DynamoDB Local.
+//! The engines that cases run on: the embedded engine in memory, and DynamoDB Local.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ use super::dynamodb_local;
 use super::missing_tool::MissingTool;
 use super::store::Store;
 
-/// Which engine it is.
+/// The kind of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// The embedded engine, in memory, one for each case.
+    /// The embedded engine in memory, one for each case.
     Embedded,
     /// Amazon's own emulator, one for the whole run.
     DynamoDbLocal,
 }
 
 impl Kind {
-    /// The name in brackets after a case's.
+    /// The name in brackets after a case's name.
     pub fn label(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
@@ -42,7 +42,7 @@ enum Place {
     Memory(holdfast::engine::Engine),
     Local {
         endpoint: String,
-        /// Whose data it shows: DynamoDB Local keeps a database for each key.
+        /// The access key: DynamoDB Local keeps a separate database for each key.
         access_key: String,
     },
 }
@@ -57,10 +57,10 @@ impl fmt::Debug for Place {
 }
 
 impl Engine {
-    /// An engine of this kind, made or found.
+    /// Creates an engine of this kind, or connects to the running one.
     ///
     /// # Errors
-    /// That this machine has none; the embedded one is always there.
+    /// This machine has no such engine. The embedded one is always available.
     pub async fn of(kind: Kind) -> Result<Self, MissingTool> {
         Ok(Self(match kind {
             Kind::Embedded => {
@@ -73,7 +73,7 @@ impl Engine {
         }))
     }
 
-    /// Which engine this is.
+    /// The kind of the engine.
     pub fn kind(&self) -> Kind {
         match self.0 {
             Place::Memory(_) => Kind::Embedded,
@@ -81,12 +81,12 @@ impl Engine {
         }
     }
 
-    /// Where it answers: `http://127.0.0.1:PORT`. The embedded engine answers nowhere.
+    /// Its address, `http://127.0.0.1:PORT`. Panics on the embedded engine, which has none.
     pub fn endpoint(&self) -> &str {
         self.local().0
     }
 
-    /// The key by which an engine knows this one from others that share its process.
+    /// The access key that separates this case from others in the same process.
     pub fn access_key(&self) -> &str {
         self.local().1
     }
@@ -95,7 +95,7 @@ impl Engine {
     fn local(&self) -> (&str, &str) {
         match &self.0 {
             Place::Memory(_) => {
-                panic!("the embedded engine has no address: tell this case under `dynamodb`")
+                panic!("the embedded engine has no address: list this case under `dynamodb`")
             }
             Place::Local { endpoint, access_key } => (endpoint, access_key),
         }
@@ -105,7 +105,7 @@ impl Engine {
         Credentials::new(self.access_key(), "dummy", None, None, "cases")
     }
 
-    /// What a client of DynamoDB Local is made of: its address over `wire`, dummy credentials.
+    /// The configuration of a client of DynamoDB Local: its address over `wire`, and dummy credentials.
     pub fn sdk_config(&self, wire: &Wire) -> Builder {
         Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -126,7 +126,7 @@ impl Engine {
             .http_client(wire.clone())
     }
 
-    /// The line to it, over `wire`.
+    /// The line to the engine, over `wire`.
     pub fn line(&self, wire: &Wire) -> Line {
         match &self.0 {
             Place::Memory(engine) => Line::to(wire.before(embedded(engine))),
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// A reader of the stream of `dynamo`'s table. What it asks of DynamoDB Local goes over `wire`.
+    /// A reader of the stream of `dynamo`'s table. Its requests to DynamoDB Local go over `wire`.
     pub fn reader(
         &self,
         wire: &Wire,
@@ -149,7 +149,7 @@ impl Engine {
         }
     }
 
-    /// The engine past the product, and unwatched.
+    /// The engine without the application and without a wire.
     pub fn store(&self) -> Store {
         match &self.0 {
             Place::Memory(engine) => Store::Embedded(engine.clone()),
@@ -162,8 +162,8 @@ fn embedded(engine: &holdfast::engine::Engine) -> Embedded {
     Embedded::new(engine.clone(), BlockingPool::here())
 }
 
-/// A key of its own for each case: letters and digits, as DynamoDB Local asks. In one database for all cases it would
-/// look through the stream records of all tables that were before, at every call.
+/// A separate key for each case, of letters and digits, as DynamoDB Local requires. In one database for all cases,
+/// every call would search the stream records of all earlier tables.
 fn access_key() -> String {
     format!("case{:016x}", getrandom::u64().expect("the system gives random numbers"))
 }

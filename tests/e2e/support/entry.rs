@@ -1,8 +1,8 @@
-//! What stands between a case's people and the application: nothing, a real socket, or a component for WebAssembly
-//! that `wasmtime serve` serves.
+//! The entry between clients and the application: none, a real socket, or the WebAssembly component in `wasmtime
+//! serve`.
 //!
-//! The component's calls of DynamoDB go over the case's wire as those of the application in this process do, so that
-//! they are counted and can be broken alike. To the people it is a router like any other.
+//! The component's calls of DynamoDB go over the case's wire, like those of the application in this process, so
+//! that they are counted and can fail the same way. Clients use a router in every case.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -31,27 +31,27 @@ use super::process::{self, Process};
 use super::wait;
 use super::workspace::COOKIE_SECRET;
 
-/// What stands there.
+/// How requests reach the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Entry {
-    /// Nothing: the router is asked itself.
+    /// The router is called directly.
     Router,
     /// The same router behind a real socket: the native server.
     Socket,
-    /// The component.
+    /// The WebAssembly component.
     Component,
 }
 
-/// What was started for a case and ends with it.
+/// A process or server that was started for a case and ends with it.
 pub enum Running {
     /// A server in this process.
     Server(#[expect(dead_code, reason = "it is only dropped")] Server),
-    /// A process of its own.
+    /// A separate process.
     Process(Process),
 }
 
 impl Running {
-    /// What a process has written.
+    /// The output of a process.
     pub fn output(&self) -> Option<String> {
         match self {
             Self::Server(_) => None,
@@ -68,7 +68,7 @@ impl Drop for Running {
     }
 }
 
-/// The application as this case's people see it, which is `router` in this process.
+/// The application as clients reach it. `router` is the application in this process.
 pub async fn of(environment: &TestEnvironment, router: Router) -> Router {
     match environment.entry() {
         Entry::Router => router,
@@ -82,15 +82,15 @@ pub async fn of(environment: &TestEnvironment, router: Router) -> Router {
     }
 }
 
-/// A router that sends every request as it is to another address, and gives its answer back as it comes.
+/// A router that forwards every request unchanged to another address and returns its answer.
 fn forwarding(to: Authority) -> Router {
     let client = client();
     Router::new().fallback_service(service_fn(move |request: Request<Body>| {
         let (client, to) = (client.clone(), to.clone());
         async move {
-            let asked = format!("{} {}", request.method(), request.uri());
+            let request_line = format!("{} {}", request.method(), request.uri());
             let answer = client.request(readdressed(request, to)).await;
-            let answer = answer.unwrap_or_else(|error| panic!("{asked} was not answered: {error:?}"));
+            let answer = answer.unwrap_or_else(|error| panic!("{request_line} was not answered: {error:?}"));
             Ok::<_, Infallible>(answer.map(Body::new))
         }
     }))
@@ -114,7 +114,7 @@ fn readdressed(mut request: Request<Body>, to: Authority) -> Request<Body> {
     request
 }
 
-/// Starts the component over the case's table, and gives its address.
+/// Starts the component over the case's table and returns its address.
 async fn component(environment: &TestEnvironment) -> Authority {
     let tools = tools().await.unwrap_or_else(|missing_tool| panic!("{missing_tool}"));
     let (address, running) =
@@ -140,21 +140,21 @@ async fn component(environment: &TestEnvironment) -> Authority {
     let process = Process::start(&name, &command).expect("wasmtime starts");
     environment.keep(Running::Process(process.clone()));
     let address = wait::within(Duration::from_secs(30), || async {
-        let said = process.output();
-        let address = said.split_once("http://").and_then(|(_, rest)| rest.split_once('/'));
-        assert!(process.ended().is_none(), "wasmtime ended: {said}");
-        address.map(|(address, _)| authority(address)).ok_or(said)
+        let output = process.output();
+        let address = output.split_once("http://").and_then(|(_, rest)| rest.split_once('/'));
+        assert!(process.ended().is_none(), "wasmtime ended: {output}");
+        address.map(|(address, _)| authority(address)).ok_or(output)
     });
-    address.await.unwrap_or_else(|said| panic!("wasmtime does not serve: {said}"))
+    address.await.unwrap_or_else(|output| panic!("wasmtime does not serve: {output}"))
 }
 
-/// The engine at `store` behind an address of its own, whose calls all go over `wire`.
+/// Serves the engine at `store` at a new address, with all calls going over `wire`.
 async fn store_over(wire: Wire, store: Authority) -> (String, Running) {
     let client = client();
     let router = Router::new().fallback(async move |request: Request<Body>| {
         let (head, body) = readdressed(request, store.clone()).into_parts();
         let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
-            // The component has given the call up, and waits for no answer.
+            // The component has canceled the call and does not wait for an answer.
             return cut_off();
         };
         let request = Request::from_parts(head, SdkBody::from(body));
@@ -162,7 +162,7 @@ async fn store_over(wire: Wire, store: Authority) -> (String, Running) {
         let outcome =
             wire.carry(request, move |request| async move { forwarded(&client, request).await }).await;
         match outcome.map(HttpResponse::try_into_http1x) {
-            Ok(answer) => answer.expect("the store's answer is an answer").map(Body::new),
+            Ok(answer) => answer.expect("the store's answer is valid").map(Body::new),
             Err(_) => cut_off(),
         }
     });
@@ -181,26 +181,26 @@ async fn forwarded(client: &Client<HttpConnector, Body>, request: HttpRequest) -
     HttpResponse::try_from(answer).map_err(|error| broken(error.into()))
 }
 
-/// An answer whose connection breaks before its body has begun.
+/// An answer whose connection breaks before its body begins.
 fn cut_off() -> Response<Body> {
     let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("cut off")) });
     Response::new(Body::from_stream(broken))
 }
 
-/// What serving the component needs.
+/// The tools for serving the component.
 #[derive(Clone, Debug)]
 pub struct Tools {
     wasmtime: PathBuf,
-    /// The component as machine code, so that each case's host is up at once.
+    /// The component as machine code, so that each case's host starts at once.
     compiled: PathBuf,
 }
 
 static TOOLS: OnceCell<Result<Tools, MissingTool>> = OnceCell::const_new();
 
-/// What serving the component needs: made once for the whole run.
+/// The tools for serving the component, prepared once for the whole run.
 ///
 /// # Errors
-/// That `wasmtime` or the component is not there.
+/// `wasmtime` or the component is missing.
 pub async fn tools() -> Result<&'static Tools, MissingTool> {
     let tools = TOOLS
         .get_or_init(|| async {

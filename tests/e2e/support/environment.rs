@@ -1,4 +1,4 @@
-//! The environment of one case: an engine, a table name of its own, the wire to it, and its browsers.
+//! The environment of one case: an engine, a unique table name, the wire to the engine, and browsers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ use super::entry::{Entry, Running};
 use super::missing_tool::MissingTool;
 use super::store::Store;
 
-/// What a case is given. Clones are the same environment.
+/// The test environment of a case. Clones are the same environment.
 #[derive(Clone)]
 pub struct TestEnvironment(Arc<Inner>);
 
@@ -39,18 +39,18 @@ impl TestEnvironment {
     /// An environment on an engine of this kind, for the case with this name.
     ///
     /// # Errors
-    /// That this machine has no such engine.
+    /// This machine has no such engine.
     pub async fn on(kind: Kind, case: &str) -> Result<Self, MissingTool> {
-        Self::before(kind, Entry::Router, case).await
+        Self::with_entry(kind, Entry::Router, case).await
     }
 
-    /// The same with something before the application.
+    /// The same with an entry in front of the application.
     ///
     /// # Errors
     /// As [`on`](Self::on).
-    pub async fn before(kind: Kind, entry: Entry, case: &str) -> Result<Self, MissingTool> {
+    pub async fn with_entry(kind: Kind, entry: Entry, case: &str) -> Result<Self, MissingTool> {
         let random = getrandom::u64().expect("the system gives random numbers");
-        // A table's name may have 255 characters; the sentence leads so that a person can tell.
+        // A table's name has at most 255 characters. The case's name comes first, for debugging.
         let table = format!("{:.200}-{random:016x}", case.replace("::", "."));
         Ok(Self(Arc::new(Inner {
             engine: Engine::of(kind).await?,
@@ -64,30 +64,30 @@ impl TestEnvironment {
         })))
     }
 
-    /// The engine beneath.
+    /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
 
-    /// What stands before the application.
+    /// The entry of the application.
     pub fn entry(&self) -> Entry {
         self.0.entry
     }
 
-    /// Keeps what was started for this case until its end.
+    /// Keeps a server or process until the case ends.
     pub fn keep(&self, running: Running) {
         lock(&self.0.running).push(running);
     }
 
-    /// What the component's hosts said of an instance that ended other than by its answer.
+    /// The output of a component host whose instance trapped.
     pub fn traps(&self) -> Option<String> {
         let running = lock(&self.0.running);
-        let said = running.iter().filter_map(Running::output).find(|said| said.contains("wasm trap"));
-        said.map(|said| said.chars().take(2_000).collect())
+        let output = running.iter().filter_map(Running::output).find(|output| output.contains("wasm trap"));
+        output.map(|output| output.chars().take(2_000).collect())
     }
 
-    /// The name of this case's table, which no other case and no other run uses. It is not yet
-    /// there; whatever is called so when the case ends is deleted.
+    /// The name of this case's table, which is unique across cases and runs. The table does not exist yet, and it
+    /// is deleted when the case ends.
     pub fn table(&self) -> &str {
         &self.0.table
     }
@@ -97,23 +97,24 @@ impl TestEnvironment {
         &self.0.wire
     }
 
-    /// What a client of DynamoDB Local is made of, over this environment's wire.
+    /// The configuration of a client of DynamoDB Local over this environment's wire.
     pub fn sdk_config(&self) -> Builder {
         self.engine().sdk_config(self.wire())
     }
 
-    /// A ready client of DynamoDB Local over this environment's wire, with the SDK's own retries and timeouts.
+    /// A client of DynamoDB Local over this environment's wire, with the SDK's own retries and timeouts.
     pub fn sdk_client(&self) -> Client {
         Client::from_conf(self.sdk_config().build())
     }
 
-    /// The store past the product, and unwatched.
+    /// The store without the application and without the wire.
     pub fn store(&self) -> Store {
         self.engine().store()
     }
 
-    /// Puts many items into the table, past the product and unwatched: for tables that are too large to be made by it.
-    pub async fn pour(&self, items: Vec<Vec<(&str, AttributeValue)>>) {
+    /// Puts items into the table without the application and without the wire, for tables that are too large to be
+    /// created by requests.
+    pub async fn insert_items(&self, items: Vec<Vec<(&str, AttributeValue)>>) {
         let request = |item: Vec<(&str, AttributeValue)>| {
             let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let put = PutRequest::builder().set_item(Some(item)).build().expect("an item is put");
@@ -130,43 +131,43 @@ impl TestEnvironment {
             .await;
     }
 
-    /// A wire of its own for a second instance of the application, watched for Scans as the first.
+    /// Another wire for a second instance of the application, which also counts Scans.
     pub fn another_wire(&self) -> Wire {
         let wire = Wire::new();
         lock(&self.0.others).push(wire.clone());
         wire
     }
 
-    /// A person at a browser of their own, closed when the case ends.
+    /// Opens a browser for a person, which is closed when the case ends.
     pub async fn browser(&self, look: Look) -> Browser {
         let browser = Browser::open(look).await;
         lock(&self.0.browsers).push(browser.clone());
         browser
     }
 
-    /// Says that the rest of the case cannot be told here: it counts as not run.
-    pub fn lacks(&self, missing_tool: MissingTool) {
+    /// Marks the case as not run because this machine lacks a tool.
+    pub fn report_missing(&self, missing_tool: MissingTool) {
         *lock(&self.0.missing_tool) = Some(missing_tool);
     }
 
-    /// What [`lacks`](Self::lacks) was told.
+    /// The missing tool that [`report_missing`](Self::report_missing) has recorded.
     pub fn missing_tool(&self) -> Option<MissingTool> {
         lock(&self.0.missing_tool).clone()
     }
 
-    /// How many Scans the application has sent.
+    /// The number of Scans that the application has sent.
     pub fn scans(&self) -> usize {
         let others: usize = lock(&self.0.others).iter().map(Wire::scans).sum();
         self.wire().scans() + others
     }
 
-    /// How many items the application has put that do not say in which form they are.
-    pub fn unnumbered(&self) -> usize {
-        let others: usize = lock(&self.0.others).iter().map(Wire::unnumbered).sum();
-        self.wire().unnumbered() + others
+    /// The number of items without a schema version that the application has put.
+    pub fn without_schema(&self) -> usize {
+        let others: usize = lock(&self.0.others).iter().map(Wire::without_schema).sum();
+        self.wire().without_schema() + others
     }
 
-    /// Ends the case's browsers and servers and deletes its table.
+    /// Closes the case's browsers and servers and deletes its table.
     pub async fn close(self) {
         let browsers = std::mem::take(&mut *lock(&self.0.browsers));
         for browser in browsers {
@@ -176,7 +177,7 @@ impl TestEnvironment {
         if self.engine().kind() == Kind::DynamoDbLocal {
             let config = self.engine().sdk_config(&Wire::new()).build();
             let deleted = Client::from_conf(config).delete_table().table_name(self.table());
-            // A case that made no table leaves none to delete.
+            // A case may not have created its table.
             let _ = deleted.send().await;
         }
     }

@@ -1,7 +1,7 @@
-//! What can go wrong between the application and a store: over HTTP with the answers exactly as DynamoDB writes them, on
-//! the line as the product sees them.
+//! Failures between the application and a store: over HTTP with DynamoDB's exact answers, on the line as the
+//! application sees them.
 //!
-//! No emulator throttles or answers TransactionConflict; here they are made to order.
+//! No emulator throttles or answers TransactionConflict, so they are made here.
 
 use aws_sdk_dynamodb::types::CancellationReason;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -12,50 +12,50 @@ use serde_json::{Value, json};
 
 use super::connector::Gate;
 
-/// One thing that goes wrong with a call.
+/// A fault of one call.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The store does it, and the connection breaks before the answer arrives.
+    /// The store executes the call, and the connection breaks before the answer arrives.
     ReplyLost,
-    /// The store does it, and the answer never arrives; only a timeout ends the call.
+    /// The store executes the call, and the answer never arrives. Only a timeout ends the call.
     ReplyNeverComes,
-    /// The store does it, and the answer is this status, 500 or above.
+    /// The store executes the call, and the answer is this status of 500 or above.
     StatusAfterCommit(u16),
-    /// The store does not see it: nobody listens.
+    /// The store does not get the call: the connection is refused.
     ConnectionRefused,
-    /// The store does not see it: nothing is ever answered; only a timeout ends the call.
+    /// The store does not get the call, and no answer arrives. Only a timeout ends the call.
     Hang,
-    /// The store does not do it and answers this status, 500 or above.
+    /// The store does not execute the call and answers this status of 500 or above.
     Status(u16),
     /// 400 ThrottlingException, as an on-demand table sends it.
     Throttled,
     /// 400 ProvisionedThroughputExceededException.
     ThroughputExceeded,
-    /// Another transaction has the item: a transaction is cancelled for its first action, a single
-    /// write answers TransactionConflictException.
+    /// Another transaction has the item: a transaction is canceled because of its first action, and a single write
+    /// answers TransactionConflictException.
     TransactionConflict,
-    /// 400 TransactionInProgressException: the same token is still being worked on.
+    /// 400 TransactionInProgressException: a call with the same token is still running.
     TransactionInProgress,
-    /// A cancelled transaction with these reasons, in the order of its actions; the rest are `None`.
+    /// A canceled transaction with these reasons, in the order of its actions; the rest are `None`.
     Mixed(Vec<Reason>),
-    /// 400 with the exception of this name, which no waiting mends.
+    /// 400 with the exception of this name, which retries do not help.
     Refused(&'static str),
-    /// 200 with this body, in the store's place. Over HTTP alone.
+    /// 200 with this body instead of the store's answer. Only over HTTP.
     Instead(Value),
-    /// The call waits at the gate and goes on to the store when the gate opens.
+    /// The call waits at the gate and reaches the store when the gate opens.
     Held(Gate),
-    /// The store does it when the gate opens, also if the caller has given the call up by then; it is never answered.
+    /// The store executes the call when the gate opens, even if the caller has given up. It is never answered.
     Late(Gate),
 }
 
-/// Why an action of a cancelled transaction failed.
+/// Why an action of a canceled transaction failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It did not fail.
     None,
     /// Its condition did not hold.
     ConditionalCheckFailed,
-    /// Another transaction or write has its item.
+    /// Another transaction or write has the item.
     TransactionConflict,
     /// The table's provisioned capacity is used up.
     ProvisionedThroughputExceeded,
@@ -72,7 +72,7 @@ const PROVISIONED: &str = "The level of configured provisioned throughput for th
 const ONGOING: &str = "Transaction is ongoing for the item";
 
 impl Reason {
-    /// The code as it stands in the answer.
+    /// The code in the answer.
     pub fn code(self) -> &'static str {
         match self {
             Self::None => "None",
@@ -104,20 +104,20 @@ impl Reason {
         }
     }
 
-    fn of_the_line(self) -> CancellationReason {
+    fn to_reason(self) -> CancellationReason {
         let message = self.message().map(str::to_owned);
         CancellationReason::builder().code(self.code()).set_message(message).build()
     }
 }
 
-/// What DynamoDB says when it did not do what it was asked.
+/// A refusal by DynamoDB.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     status: u16,
     namespace: &'static str,
     name: String,
     message: String,
-    /// Of a canceled transaction, one for each action.
+    /// One reason for each action of a canceled transaction.
     reasons: Vec<Reason>,
 }
 
@@ -160,7 +160,7 @@ impl Refusal {
         Self::new(name, "The wire says no.")
     }
 
-    /// What a call whose item another transaction has is answered.
+    /// The answer to a call on an item that another transaction has.
     pub fn transaction_conflict(request: &Value) -> Self {
         if request.get("TransactItems").is_some() {
             return Self::transaction_canceled(request, &[Reason::TransactionConflict]);
@@ -187,11 +187,11 @@ impl Refusal {
     }
 }
 
-/// As DynamoDB writes it.
+/// In DynamoDB's format.
 impl From<Refusal> for HttpResponse {
     fn from(refusal: Refusal) -> Self {
         let Refusal { status, namespace, name, message, reasons } = refusal;
-        // These two write the word with a capital letter.
+        // These two errors capitalize the field's name.
         let key = match name.as_str() {
             "TransactionCanceledException" | "TransactionInProgressException" => "Message",
             _ => "message",
@@ -204,11 +204,11 @@ impl From<Refusal> for HttpResponse {
     }
 }
 
-/// As the line tells it.
+/// In the format of the line.
 impl From<Refusal> for CallError {
     fn from(refusal: Refusal) -> Self {
         let Refusal { status, name, message, reasons, .. } = refusal;
-        let reasons = reasons.into_iter().map(Reason::of_the_line).collect();
+        let reasons = reasons.into_iter().map(Reason::to_reason).collect();
         Self::Service { code: name, message, is_server_fault: status >= 500, reasons }
     }
 }

@@ -1,4 +1,5 @@
-//! API Gateway before the function that serves pages: requests become events of payload format 2.0, and its answers HTTP.
+//! API Gateway before the function that serves pages: it turns requests into events of payload format 2.0, and the
+//! function's answers into HTTP.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::http::Client;
 use super::lambda::LambdaRuntime;
 
-/// The host at which the API answers.
+/// The host of the API.
 const HOST: &str = "h0ldfa5t01.execute-api.us-east-1.amazonaws.com";
 
 /// A visitor of the pages that a bootstrap serves.

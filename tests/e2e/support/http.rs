@@ -1,6 +1,6 @@
-//! A client for the application, over its router directly or over real HTTP, and a server for it.
+//! A client for the application, over its router or over real HTTP, and an HTTP server for it.
 //!
-//! Redirects are not followed and cookies are kept, so that a case sees what a browser is sent.
+//! The client does not follow redirects and keeps cookies, so that a case sees the same answers as a browser.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ pub fn plain_client() -> reqwest::Client {
         .no_proxy()
         .timeout(Duration::from_secs(30))
         .build()
-        .expect("a plain client needs nothing")
+        .expect("a plain client can be built")
 }
 
 /// One visitor with a cookie jar. Clones are the same visitor.
@@ -39,7 +39,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A visitor who asks the router itself, without a socket.
+    /// A visitor that calls the router itself, without a socket.
     pub fn over<S>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = http::Response<Body>, Error = Infallible>,
@@ -57,7 +57,7 @@ impl Client {
         }))
     }
 
-    /// A visitor who asks the server at `base`: `http://127.0.0.1:PORT`.
+    /// A visitor of the server at `base`: `http://127.0.0.1:PORT`.
     pub fn at(base: &str) -> Self {
         let (client, base) = (plain_client(), base.trim_end_matches('/').to_owned());
         Self::with(Arc::new(move |request| {
@@ -77,7 +77,7 @@ impl Client {
         }))
     }
 
-    /// A visitor who asks in another way.
+    /// A visitor with another transport.
     pub(super) fn with(transport: Transport) -> Self {
         Self { transport, cookies: Arc::default(), headers: HeaderMap::new() }
     }
@@ -90,7 +90,7 @@ impl Client {
         self
     }
 
-    /// A request still to be completed and sent.
+    /// Begins a request.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let request = Request::builder().method(method).uri(path).body(Body::empty());
         let mut request = request.unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -123,12 +123,12 @@ impl Client {
         self.request(Method::DELETE, path)
     }
 
-    /// The cookie's value, as it was last set.
+    /// The last value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.jar().get(name).cloned()
     }
 
-    /// Forgets every cookie, as a new visitor.
+    /// Forgets every cookie, like a new visitor.
     pub fn forget_cookies(&self) {
         self.jar().clear();
     }
@@ -137,7 +137,7 @@ impl Client {
         self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what the answer sets, and drops what it lets expire.
+    /// Stores the cookies that the answer sets, and drops the expired ones.
     fn keep_cookies(&self, headers: &HeaderMap) {
         for cookie in headers.get_all(SET_COOKIE) {
             let text = cookie.to_str().expect("a cookie is ASCII");
@@ -156,14 +156,14 @@ impl Client {
     }
 }
 
-/// A request being put together.
+/// A request that is being built.
 pub struct RequestBuilder<'a> {
     client: &'a Client,
     request: Request<Body>,
 }
 
 impl RequestBuilder<'_> {
-    /// Sends this header, in place of one that is always sent.
+    /// Sends this header instead of one that is always sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("the header's name is well formed");
@@ -186,7 +186,7 @@ impl RequestBuilder<'_> {
         self.body("application/json", body)
     }
 
-    /// Sends a form with a file: its field, its name and what it holds.
+    /// Sends a form with a file: its field, its name and its content.
     #[must_use]
     pub fn upload(self, fields: &[(&str, &str)], file: (&str, &str, &[u8])) -> Self {
         const BOUNDARY: &str = "a-boundary-that-no-case-writes";
@@ -207,7 +207,7 @@ impl RequestBuilder<'_> {
         self.body(&format!("multipart/form-data; boundary={BOUNDARY}"), body)
     }
 
-    /// Sends these bytes as they are.
+    /// Sends these bytes unchanged.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
         let kind = HeaderValue::from_str(content_type).expect("the content type is well formed");
@@ -216,7 +216,7 @@ impl RequestBuilder<'_> {
         self
     }
 
-    /// Sends the request with the visitor's cookies and waits for the whole answer.
+    /// Sends the request with the visitor's cookies and waits for the complete answer.
     pub async fn send(mut self) -> Response {
         let cookies: Vec<_> =
             (self.client.jar().iter()).map(|(name, value)| format!("{name}={value}")).collect();
@@ -224,18 +224,18 @@ impl RequestBuilder<'_> {
             let cookies = HeaderValue::from_str(&cookies.join("; ")).expect("cookies are ASCII");
             self.request.headers_mut().insert(COOKIE, cookies);
         }
-        let asked = format!("{} {}", self.request.method(), self.request.uri());
+        let request_line = format!("{} {}", self.request.method(), self.request.uri());
         let (status, headers, body) = (self.client.transport)(self.request).await;
         self.client.keep_cookies(&headers);
-        Response { asked, status, headers, body }
+        Response { request_line, status, headers, body }
     }
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The request line, for messages.
-    asked: String,
+    request_line: String,
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -245,11 +245,11 @@ pub struct Response {
 }
 
 impl Response {
-    /// Panics, showing the beginning of the body, unless the status is this one.
+    /// Panics with the beginning of the body unless the answer has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        let (asked, got, body) = (&self.asked, self.status, self.beginning());
-        assert!(got.as_u16() == status, "{asked} answered {got} and not {status}: {body}");
+        let (request_line, got, body) = (&self.request_line, self.status, self.beginning());
+        assert!(got.as_u16() == status, "{request_line} answered {got} and not {status}: {body}");
         self
     }
 
@@ -257,19 +257,19 @@ impl Response {
     #[track_caller]
     pub fn text(&self) -> &str {
         let text = std::str::from_utf8(&self.body);
-        text.unwrap_or_else(|error| panic!("{} answered no UTF-8: {error}", self.asked))
+        text.unwrap_or_else(|error| panic!("{} did not answer UTF-8: {error}", self.request_line))
     }
 
-    /// The body as JSON; panics with the body if it is something else.
+    /// The body as JSON; panics with the body if it cannot be parsed.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self) -> T {
         let value = serde_json::from_slice(&self.body);
         value.unwrap_or_else(|error| {
-            panic!("{} answered other JSON: {error}: {}", self.asked, self.beginning())
+            panic!("{} answered other JSON: {error}: {}", self.request_line, self.beginning())
         })
     }
 
-    /// A header's value, or an empty text when it is not there.
+    /// The value of a header, or an empty text if it is missing.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()
@@ -280,10 +280,10 @@ impl Response {
     }
 }
 
-/// A router behind a real socket, for browsers and other programs; dropped, it stops.
+/// A router behind a real socket, for browsers and other programs. It stops when it is dropped.
 pub struct Server {
     url: String,
-    /// Dropped, it tells the server to stop.
+    /// Dropping the sender stops the server.
     _stop: oneshot::Sender<()>,
 }
 
@@ -295,7 +295,7 @@ impl Server {
         let address = listener.local_addr().expect("the port is known");
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // The sender is never used, only dropped.
+            // The sender is only dropped, never used.
             let _ = stopped.await;
         });
         tokio::spawn(serving.into_future());

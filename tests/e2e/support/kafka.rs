@@ -1,5 +1,5 @@
-//! A Kafka broker in this process: librdkafka's own, which speaks the real protocol on a loopback port, with consumer groups and
-//! committed offsets. It keeps nothing.
+//! A Kafka broker in this process: librdkafka's mock cluster, which speaks the real protocol on a loopback port,
+//! with consumer groups and committed offsets. It stores nothing on disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,37 +14,37 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 /// The topic.
 pub const TOPIC: &str = "inventory-events";
 
-/// How long the broker may take for an answer.
+/// The limit for an answer of the broker.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// A broker throws members out of a group that are silent for longer than the first; this one lets nobody in whose limit is
-/// three seconds or less.
+/// The settings of a group's members. The session timeout is short, but this broker refuses one of three seconds or
+/// less.
 pub const GROUP: [&str; 3] =
     ["session.timeout.ms=3500", "heartbeat.interval.ms=100", "auto.commit.interval.ms=200"];
 
-/// A broker with the topic. It ends when it is dropped.
+/// A broker with the topic. Dropping it stops the broker.
 pub struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,
     partitions: i32,
 }
 
-/// What a message is keyed by, and what it says; without that it is a tombstone.
-pub type Sent = (String, Option<Vec<u8>>);
+/// The key and value of a record. Without a value it is a tombstone.
+pub type Record = (String, Option<Vec<u8>>);
 
 impl Broker {
-    /// A broker whose topic has so many partitions.
+    /// A broker whose topic has this many partitions.
     pub fn new(partitions: i32) -> Self {
         let cluster = MockCluster::new(1).expect("the broker starts");
         cluster.create_topic(TOPIC, partitions, 1).expect("the topic is made");
         Self { cluster, partitions }
     }
 
-    /// Where it is.
+    /// The address of the broker.
     pub fn address(&self) -> String {
         self.cluster.bootstrap_servers()
     }
 
-    /// What a member of a group is told.
+    /// The options of a group's member.
     pub fn options(&self, group: &str) -> Options {
         Options {
             brokers: self.address(),
@@ -54,7 +54,7 @@ impl Broker {
         }
     }
 
-    /// The words after `holdfast` for a member of a group.
+    /// The arguments of `holdfast` for a group's member.
     pub fn words(&self, group: &str) -> Vec<String> {
         let words = ["consume", "--brokers", &self.address(), "--group", group].map(str::to_owned);
         words
@@ -63,8 +63,8 @@ impl Broker {
             .collect()
     }
 
-    /// Sends messages, those of each producer in their order, all producers at once.
-    pub fn send(&self, producers: Vec<Vec<Sent>>) {
+    /// Sends messages: all producers at once, and each producer's messages in order.
+    pub fn send(&self, producers: Vec<Vec<Record>>) {
         let address = &self.address();
         std::thread::scope(|scope| {
             for messages in producers {
@@ -73,12 +73,12 @@ impl Broker {
         });
     }
 
-    /// Sends messages in one batch that is compressed so.
-    pub fn send_compressed(&self, compression: &str, messages: Vec<Sent>) {
+    /// Sends messages in one batch with this compression.
+    pub fn send_compressed(&self, compression: &str, messages: Vec<Record>) {
         produce(&self.address(), messages, compression);
     }
 
-    /// Makes a group have finished so much of each partition, whatever there is.
+    /// Commits this offset for a group in each partition.
     pub fn commit(&self, group: &str, offset: i64) {
         let client = self.observer(group).client;
         let mut all = TopicPartitionList::new();
@@ -88,7 +88,7 @@ impl Broker {
         client.commit(&all, CommitMode::Sync).expect("the broker takes it");
     }
 
-    /// Looks at how far a group has come.
+    /// An observer of a group's progress.
     pub fn observer(&self, group: &str) -> Observer {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address()).set("group.id", group);
@@ -96,14 +96,14 @@ impl Broker {
     }
 }
 
-/// Whoever looks at how far a group has come, and is no member of it.
+/// Reads the progress of a group without being a member of it.
 pub struct Observer {
     client: BaseConsumer,
     partitions: i32,
 }
 
 impl Observer {
-    /// The offsets that the group has committed, by partition; none where it has not.
+    /// The offsets that the group has committed, by partition. Partitions without one are left out.
     pub fn committed(&self) -> BTreeMap<i32, i64> {
         let mut all = TopicPartitionList::new();
         all.add_partition_range(TOPIC, 0, self.partitions - 1);
@@ -114,21 +114,21 @@ impl Observer {
             .collect()
     }
 
-    /// Where the partitions end that are not empty.
+    /// The end offsets of the partitions that are not empty.
     pub fn ends(&self) -> BTreeMap<i32, i64> {
         let end = |partition| {
             let (first, end) =
                 self.client.fetch_watermarks(TOPIC, partition, ANSWER).expect("the broker answers");
-            assert_eq!(first, 0, "the broker has thrown messages away");
+            assert_eq!(first, 0, "the broker has deleted messages");
             (partition, end)
         };
         (0..self.partitions).map(end).filter(|(_, end)| *end > 0).collect()
     }
 }
 
-fn produce(address: &str, messages: Vec<Sent>, compression: &str) {
+fn produce(address: &str, messages: Vec<Record>, compression: &str) {
     let mut config = ClientConfig::new();
-    // As producers in other languages choose the partition of a key.
+    // Producers in other languages choose the partition of a key like this.
     config.set("bootstrap.servers", address).set("partitioner", "murmur2_random");
     config.set("compression.type", compression).set("linger.ms", "50");
     config.set("message.max.bytes", "10000000");

@@ -1,8 +1,7 @@
-//! AWS Lambda as a bootstrap sees it: the runtime API on a loopback port, and the built bootstrap running against it.
+//! AWS Lambda for a built bootstrap: the runtime API on a loopback port, and the bootstrap that runs against it.
 //!
-//! One runtime has one child process, which ends with it. Invocations are handed out one at a time in the order in which
-//! they were made, as to one execution environment. A wait is always bounded, and whatever goes wrong is told together
-//! with what the bootstrap printed.
+//! One runtime has one child process, which ends with it. Invocations are delivered one at a time in order, as to
+//! one execution environment. Every wait is bounded, and every failure includes the bootstrap's output.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -26,16 +25,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// The largest answer that Lambda takes from a function, in bytes.
+/// The largest answer that Lambda accepts from a function, in bytes.
 const ANSWER_LIMIT: usize = 6_291_556;
 
-/// How long an invocation may take: the timeout of the deployed function.
+/// The limit for an invocation: the timeout of the deployed function.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How often a waiting invocation looks whether the bootstrap still runs.
+/// How often a waiting invocation checks whether the bootstrap still runs.
 const HEARTBEAT: Duration = Duration::from_millis(50);
 
-/// A bootstrap that runs, and the runtime API that it talks to.
+/// A running bootstrap and its runtime API.
 pub struct LambdaRuntime {
     api: Arc<RuntimeApi>,
     bootstrap: Mutex<Child>,
@@ -44,8 +43,8 @@ pub struct LambdaRuntime {
 }
 
 impl LambdaRuntime {
-    /// Serves the runtime API and starts the bootstrap with the environment that Lambda gives it, and `env` on top.
-    /// Nothing else of this process's environment reaches it.
+    /// Serves the runtime API and starts the bootstrap with the environment that Lambda gives it, and `env` in
+    /// addition. Nothing else of this process's environment is passed on.
     pub async fn start<K, V>(
         bootstrap: impl AsRef<Path>,
         env: impl IntoIterator<Item = (K, V)>,
@@ -89,7 +88,7 @@ impl LambdaRuntime {
         }
     }
 
-    /// What the bootstrap has printed so far.
+    /// The bootstrap's output so far.
     pub fn output(&self) -> String {
         lock(&self.output).clone()
     }
@@ -105,7 +104,7 @@ impl LambdaRuntime {
         }
     }
 
-    /// Resolves once the bootstrap runs no more, with what is known about why.
+    /// Waits until the bootstrap has ended and returns the reason, if it is known.
     async fn bootstrap_ended(&self) -> String {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
@@ -126,13 +125,13 @@ impl Drop for LambdaRuntime {
     fn drop(&mut self) {
         self.server.abort();
         let mut child = lock(&self.bootstrap);
-        // Both fail only if the bootstrap has ended by itself, and then there is nothing left to end.
+        // Both calls fail only if the bootstrap has already ended.
         let _ = child.kill();
         let _ = child.wait();
     }
 }
 
-/// What the handlers of the runtime API share.
+/// The state that the handlers of the runtime API share.
 struct RuntimeApi {
     next_number: AtomicU64,
     sender: mpsc::UnboundedSender<Invocation>,
@@ -141,7 +140,7 @@ struct RuntimeApi {
     init_error: Mutex<Option<String>>,
 }
 
-/// An event under the id that its answer must name.
+/// An event, and the id that its answer must name.
 struct Invocation {
     id: String,
     event: Value,
@@ -170,11 +169,11 @@ impl RuntimeApi {
         Ok(receiver)
     }
 
-    /// Hands the outcome to whoever waits for it. An id that nobody waits for is refused, as Lambda does.
+    /// Delivers the outcome to the waiting invocation. An unknown id is refused, as Lambda does.
     fn complete(&self, id: &str, outcome: Result<Value, String>) -> StatusCode {
         match lock(&self.waiting).remove(id) {
             Some(answer) => {
-                // The receiver is gone when its test has given up, which has been reported there.
+                // The receiver is dropped when its test has timed out, which was reported there.
                 let _ = answer.send(outcome);
                 StatusCode::ACCEPTED
             }
@@ -243,7 +242,7 @@ async fn init_error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> StatusCo
     StatusCode::ACCEPTED
 }
 
-/// The variables that Lambda sets for every function, with credentials that open nothing.
+/// The variables that Lambda sets for every function, with invalid credentials.
 fn lambda_environment() -> [(&'static str, &'static str); 16] {
     [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -265,7 +264,7 @@ fn lambda_environment() -> [(&'static str, &'static str); 16] {
     ]
 }
 
-/// Gathers what a pipe of the bootstrap brings, until its end.
+/// Collects the bootstrap's output from a pipe until its end.
 fn collect(pipe: Option<impl Read + Send + 'static>, output: &Arc<Mutex<String>>) {
     let Some(mut pipe) = pipe else { return };
     let output = Arc::clone(output);
@@ -281,7 +280,7 @@ fn text(body: &Bytes) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
 
-/// A poisoned lock means that a test failed while it held it. What it guards is only read for the report.
+/// A poisoned lock means that a test failed while holding it. Its content is only read for the report.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A line between a browser and a server that loses what is said in one direction.
+//! A connection between a browser and a server that can lose replies.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A port that leads to a server; dropped, it leads nowhere.
+/// A port that leads to a server. Dropping it closes the port.
 pub struct Line {
     url: String,
     swallowing: watch::Sender<bool>,
@@ -15,7 +15,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line to the server at `base`: `http://127.0.0.1:PORT`.
+    /// A port to the server at `base`: `http://127.0.0.1:PORT`.
     pub async fn to(base: &str) -> Self {
         let server = base.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
@@ -29,12 +29,12 @@ impl Line {
         Self { url, swallowing, listening }
     }
 
-    /// The address of `path` at this end of the line.
+    /// The address of `path` at this port.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
-    /// Whether requests arrive and their replies are lost: the connection breaks where one comes back.
+    /// Sets whether replies are lost: requests arrive, and the connection breaks with the first byte of a reply.
     pub fn swallow_replies(&self, swallow: bool) {
         self.swallowing.send_replace(swallow);
     }
@@ -46,7 +46,7 @@ impl Drop for Line {
     }
 }
 
-/// Carries one connection until either side ends it, or a reply is lost.
+/// Forwards one connection until either side ends it, or a reply is lost.
 async fn carry(near: TcpStream, server: String, swallows: watch::Receiver<bool>) {
     let Ok(far) = TcpStream::connect(server).await else { return };
     let (mut from_browser, mut to_browser) = near.into_split();

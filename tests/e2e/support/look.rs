@@ -1,11 +1,11 @@
-//! How a person looks at a page, and how they name what they see there.
+//! How a person looks at a page, and how elements are named.
 
-/// What the person sees the page through.
+/// The window and preferences of a person's browser.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Width and height in CSS pixels.
     pub size: (u32, u32),
-    /// Whether the person prefers dark colours.
+    /// Whether the person prefers dark colors.
     pub dark: bool,
     /// Whether the pages' scripts run.
     pub javascript: bool,
@@ -22,18 +22,18 @@ impl Look {
         Self { size: (390, 844), ..Self::desktop() }
     }
 
-    /// The same for someone who prefers dark colours.
+    /// The same with a preference for dark colors.
     pub fn dark(self) -> Self {
         Self { dark: true, ..self }
     }
 
-    /// The same without the pages' scripts.
+    /// The same without JavaScript.
     pub fn without_javascript(self) -> Self {
         Self { javascript: false, ..self }
     }
 }
 
-/// Which element is meant.
+/// An element of a page.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
     /// The link, button or field with exactly this accessible name.
@@ -42,8 +42,7 @@ pub enum At<'a> {
     Css(&'a str),
 }
 
-/// The links, buttons and fields whose name may be the one looked for; the browser then says what
-/// their accessible names are.
+/// The links, buttons and fields whose name may match. The browser then returns their accessible names.
 pub const CANDIDATES: &str = r#"
 const wanted = arguments[0], squeeze = text => (text || "").replace(/\s+/g, " ").trim();
 const texts = element => {
@@ -59,7 +58,7 @@ return Array.from(document.querySelectorAll(
   .slice(0, 50);
 "#;
 
-/// Gives back what axe-core finds on the page.
+/// Returns the violations that axe-core finds on the page.
 pub const RUN_AXE: &str = r"
 const done = arguments[arguments.length - 1];
 axe.run(document).then(found => done(found.violations), error => done([{ id: String(error) }]));

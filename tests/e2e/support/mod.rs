@@ -1,6 +1,6 @@
-//! What every case stands on: engines to run against, a wire that can fail on purpose, a browser.
+//! The harness of the cases: engines, a wire that can inject faults, browsers.
 //!
-//! Nothing here knows the product but `workspace`, which is the application over a case's environment.
+//! Only `workspace` knows the application: it runs the application over a case's environment.
 
 pub mod axe;
 pub mod bootstrap;

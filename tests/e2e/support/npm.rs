@@ -1,18 +1,18 @@
-//! Packages that only tests need and that may not or need not be part of the repository.
+//! npm packages that only tests need.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::process;
 
-/// The folder of npm's `package` at `version`, installed under the target folder if it is not yet.
+/// The folder of npm's `package` at `version`. It is installed under the target folder if necessary.
 ///
 /// # Errors
-/// Why it could not be had, as a clause without a full stop.
+/// Why it could not be installed, as a clause without a full stop.
 pub fn install(package: &str, version: &str, folder: &str) -> Result<PathBuf, String> {
     let prefix = process::target().join(folder).join(version);
     let home = prefix.join("node_modules").join(package);
-    // npm writes its own lock file last, so its presence means that the package is complete.
+    // npm writes its own lock file last, so this file means that the package is complete.
     let complete = prefix.join("node_modules").join(".package-lock.json");
     if complete.is_file() {
         return Ok(home);
@@ -30,7 +30,7 @@ pub fn install(package: &str, version: &str, folder: &str) -> Result<PathBuf, St
     if output.status.success() && complete.is_file() {
         return Ok(home);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rfind(|line| !line.trim().is_empty());
-    Err(format!("npm could not install {package}@{version}: {}", last.unwrap_or("it said nothing")))
+    let output_text = String::from_utf8_lossy(&output.stderr);
+    let last = output_text.lines().rfind(|line| !line.trim().is_empty());
+    Err(format!("npm could not install {package}@{version}: {}", last.unwrap_or("it printed nothing")))
 }

@@ -1,41 +1,41 @@
-//! Panics as a case's verdict: their message and place, kept for the summary of what failed.
+//! Panics of cases: their messages and places, for the summary of failures.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic;
 
 thread_local! {
-    /// Where this thread last panicked.
+    /// The place of this thread's last panic.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// Whether this thread's panics are expected and not to be printed.
-    static HUSHED: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread's panics are expected and not printed.
+    static SILENCED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on a panic is printed as ever, and its place is kept as well.
+/// Records the places of panics and still prints panics.
 pub fn keep_places() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |information| {
         PLACE.set(information.location().map(ToString::to_string));
-        if !HUSHED.get() {
+        if !SILENCED.get() {
             print(information);
         }
     }));
 }
 
-/// Does `work` without printing its panics.
-pub fn hushed<T>(work: impl FnOnce() -> T) -> T {
-    HUSHED.set(true);
+/// Runs `work` without printing its panics.
+pub fn silenced<T>(work: impl FnOnce() -> T) -> T {
+    SILENCED.set(true);
     let done = work();
-    HUSHED.set(false);
+    SILENCED.set(false);
     done
 }
 
-/// Where this thread last panicked: file, line and column.
+/// The place of this thread's last panic: file, line and column.
 pub fn place() -> String {
     PLACE.take().unwrap_or_default()
 }
 
-/// What a caught panic said.
+/// The message of a caught panic.
 pub fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked without a message")

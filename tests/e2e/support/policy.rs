@@ -1,8 +1,8 @@
-//! What a function of the template may do, and a proxy before DynamoDB and Secrets Manager that lets nothing else through.
+//! The permissions of the template's functions, and a proxy before DynamoDB and Secrets Manager that enforces them.
 //!
-//! Sources: "Actions, resources, and condition keys for Amazon DynamoDB" in the Service Authorization Reference, and "Using
-//! IAM with DynamoDB transactions" in the DynamoDB Developer Guide: each action of a transaction is authorised as the action
-//! of the same name on its item. Resources are called by their names in the template.
+//! Sources: "Actions, resources, and condition keys for Amazon DynamoDB" in the Service Authorization Reference,
+//! and "Using IAM with DynamoDB transactions" in the DynamoDB Developer Guide: each action of a transaction is
+//! authorized as the action of the same name on its item. Resources have their names in the template.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,8 +32,8 @@ impl Grant {
         Self { action: action.to_owned(), resource: resource.into() }
     }
 
-    /// Whether Lambda itself needs it, for what it does in a function's name: logs, traces, and reading the stream or the
-    /// topic that it hands over.
+    /// Whether Lambda itself needs the grant to work for a function: for logs, for traces, and to read the stream
+    /// or the topic.
     fn is_for_lambda(&self) -> bool {
         let service = self.action.split(':').next().unwrap_or_default();
         matches!(service, "logs" | "xray" | "sqs" | "ec2" | "kafka" | "kafka-cluster" | "kms")
@@ -48,17 +48,17 @@ impl fmt::Display for Grant {
     }
 }
 
-/// The template, as its functions are deployed from it.
+/// The template as its functions are deployed.
 pub struct Template(Yaml);
 
 impl Template {
-    /// The project's.
+    /// The project's template.
     pub fn read() -> Self {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml"));
         Self::of(&text.expect("the template can be read"))
     }
 
-    /// One with this text.
+    /// A template with this text.
     pub fn of(text: &str) -> Self {
         Self(serde_yaml_ng::from_str(text).expect("the template is YAML"))
     }
@@ -67,7 +67,7 @@ impl Template {
         &self.0["Resources"][resource]["Properties"]
     }
 
-    /// What the code of a function may do, with all conditions of the template true.
+    /// The grants of a function's code, with all conditions of the template true.
     pub fn grants(&self, function: &str) -> BTreeSet<Grant> {
         let role = text(&self.properties(function)["Role"]);
         let role = role.strip_suffix(".Arn").expect("the function has a role of its own");
@@ -75,7 +75,7 @@ impl Template {
         let statements = policies.iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
         let mut grants = BTreeSet::new();
         for statement in statements.filter_map(|statement| chosen(&statement)) {
-            assert_eq!(text(&statement["Effect"]), "Allow", "this checker knows of grants alone");
+            assert_eq!(text(&statement["Effect"]), "Allow", "only statements that allow are supported");
             for resource in list(&statement["Resource"]).iter().flat_map(|one| self.resources(one)) {
                 for action in list(&statement["Action"]) {
                     grants.insert(Grant::new(&text(&action), resource.clone()));
@@ -86,9 +86,9 @@ impl Template {
         grants
     }
 
-    /// The names of a resource: all indexes of the table, where it is `index/*`.
+    /// The names of a resource. `index/*` stands for all indexes of the table.
     fn resources(&self, resource: &Yaml) -> Vec<String> {
-        // One that is put together of several is of Kafka, which the code does not call.
+        // A resource that joins several parts belongs to Kafka, which the code does not call.
         let name = text_if(resource).unwrap_or_default().replace("${", "").replace('}', "");
         let name = name.strip_suffix(".Arn").unwrap_or(&name).replace(".Arn/", "/");
         let Some(table) = name.strip_suffix("/index/*") else { return vec![name] };
@@ -96,8 +96,8 @@ impl Template {
         indexes.iter().map(|index| format!("{table}/index/{}", text(&index["IndexName"]))).collect()
     }
 
-    /// The environment of a function, with all conditions true: parameters as given or else as they are unless set, and
-    /// resources by their names.
+    /// The environment of a function, with all conditions true. Parameters have the given values or their defaults,
+    /// and resources their names.
     pub fn environment(&self, function: &str, parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
         let variables = &self.properties(function)["Environment"]["Variables"];
         let read = |(name, value): (&Yaml, &Yaml)| {
@@ -105,7 +105,7 @@ impl Template {
             let is_reference = matches!(&value, Yaml::Tagged(tagged) if tagged.tag == "Ref");
             let value = text(&value);
             let given = parameters.iter().find(|(parameter, _)| *parameter == value);
-            let told = match given {
+            let value = match given {
                 Some((_, given)) => (*given).to_owned(),
                 None if is_reference => match &self.0["Parameters"][&value]["Default"] {
                     Yaml::Null => value,
@@ -113,13 +113,13 @@ impl Template {
                 },
                 None => value,
             };
-            Some((text(name), told))
+            Some((text(name), value))
         };
         variables.as_mapping().expect("the function has variables").iter().filter_map(read).collect()
     }
 }
 
-/// The first branch of an `If`, or nothing where there is to be nothing.
+/// The first branch of an `If`, or nothing for `AWS::NoValue`.
 fn chosen(value: &Yaml) -> Option<Yaml> {
     let branches = match value {
         Yaml::Tagged(tagged) if tagged.tag == "If" => Some(&tagged.value),
@@ -138,12 +138,12 @@ fn text_if(value: &Yaml) -> Option<String> {
     }
 }
 
-/// The text of a scalar, whatever function of CloudFormation is applied to it.
+/// The text of a scalar, whatever CloudFormation function it uses.
 fn text(value: &Yaml) -> String {
-    text_if(value).unwrap_or_else(|| panic!("this is no text: {value:?}"))
+    text_if(value).unwrap_or_else(|| panic!("this is not a text: {value:?}"))
 }
 
-/// A list, or the one thing that stands for a list of one.
+/// A list, or a single element as a list of one.
 fn list(value: &Yaml) -> Vec<Yaml> {
     match value {
         Yaml::Sequence(values) => values.clone(),
@@ -152,7 +152,7 @@ fn list(value: &Yaml) -> Vec<Yaml> {
     }
 }
 
-/// What a call needs: `table` is the name that the template's table goes by.
+/// The grants that a call needs. `table` is the name of the template's table.
 pub fn needs(target: &str, body: &Value, table: &str) -> Vec<Grant> {
     let (api, operation) = target.split_once('.').unwrap_or_default();
     let named = |name: &Value| match name.as_str() {
@@ -168,7 +168,7 @@ pub fn needs(target: &str, body: &Value, table: &str) -> Vec<Grant> {
     };
     let actions = |items: &Value| -> Vec<Grant> {
         let actions = items.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
-        // A transaction's `Put` is the action `PutItem`, its `ConditionCheck` the action `ConditionCheckItem`.
+        // A transaction's `Put` needs the action `PutItem`, its `ConditionCheck` the action `ConditionCheckItem`.
         actions
             .map(|(kind, action)| Grant::new(&format!("dynamodb:{kind}Item"), named(&action["TableName"])))
             .collect()
@@ -190,29 +190,29 @@ pub fn needs(target: &str, body: &Value, table: &str) -> Vec<Grant> {
     }
 }
 
-/// A proxy that lets through what is granted; dropped, it lets nothing through.
+/// A proxy that passes granted calls. When dropped, it passes nothing.
 pub struct Guard {
     server: Server,
-    post: Arc<Post>,
+    proxy: Arc<Proxy>,
 }
 
-struct Post {
+struct Proxy {
     client: reqwest::Client,
     table: String,
     granted: BTreeSet<Grant>,
     dynamodb: String,
     secrets: Option<String>,
-    seen: Mutex<Seen>,
+    usage: Mutex<Usage>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Usage {
     used: BTreeSet<Grant>,
     denied: BTreeSet<Grant>,
 }
 
 impl Guard {
-    /// Before a table at DynamoDB, and before Secrets Manager if it is there.
+    /// Starts the proxy before a table at DynamoDB, and before Secrets Manager if it is given.
     pub async fn start(
         granted: BTreeSet<Grant>,
         table: &str,
@@ -220,61 +220,61 @@ impl Guard {
         secrets: Option<String>,
     ) -> Self {
         let (table, dynamodb) = (table.to_owned(), dynamodb.to_owned());
-        let seen = Mutex::default();
-        let post = Arc::new(Post { client: plain_client(), table, granted, dynamodb, secrets, seen });
-        let router = Router::new().fallback(stand).with_state(post.clone());
-        Self { server: Server::of(router).await, post }
+        let usage = Mutex::default();
+        let proxy = Arc::new(Proxy { client: plain_client(), table, granted, dynamodb, secrets, usage });
+        let router = Router::new().fallback(handle).with_state(proxy.clone());
+        Self { server: Server::of(router).await, proxy }
     }
 
-    /// Where it stands.
+    /// The address of the proxy.
     pub fn endpoint(&self) -> String {
         self.server.url("")
     }
 
-    /// What was granted and never used.
+    /// The grants that were never used.
     pub fn unused(&self) -> Vec<String> {
-        let seen = self.post.seen();
-        self.post.granted.difference(&seen.used).map(Grant::to_string).collect()
+        let usage = self.proxy.usage();
+        self.proxy.granted.difference(&usage.used).map(Grant::to_string).collect()
     }
 
-    /// What was not granted and was tried.
+    /// The missing grants of refused calls.
     pub fn denied(&self) -> Vec<String> {
-        self.post.seen().denied.iter().map(Grant::to_string).collect()
+        self.proxy.usage().denied.iter().map(Grant::to_string).collect()
     }
 }
 
-impl Post {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+impl Proxy {
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first grant that a call needs and has not; all that it needs counts as used.
+    /// The first missing grant of a call. Existing grants count as used.
     fn missing(&self, needed: Vec<Grant>) -> Option<Grant> {
         let (granted, denied): (Vec<_>, Vec<_>) =
             needed.into_iter().partition(|grant| self.granted.contains(grant));
         let first = denied.first().cloned();
-        let mut seen = self.seen();
-        seen.used.extend(granted);
-        seen.denied.extend(denied);
+        let mut usage = self.usage();
+        usage.used.extend(granted);
+        usage.denied.extend(denied);
         first
     }
 }
 
-async fn stand(State(post): State<Arc<Post>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let asked = serde_json::from_slice(&body).unwrap_or_default();
-    if let Some(grant) = post.missing(needs(target, &asked, &post.table)) {
+    if let Some(grant) = proxy.missing(needs(target, &asked, &proxy.table)) {
         return denial(&grant);
     }
-    let to = match &post.secrets {
+    let to = match &proxy.secrets {
         Some(secrets) if target.starts_with("secretsmanager.") => secrets,
-        _ => &post.dynamodb,
+        _ => &proxy.dynamodb,
     };
     let mut passed = headers.clone();
     for name in [header::HOST, header::CONTENT_LENGTH] {
         passed.remove(name);
     }
-    match post.client.post(to).headers(passed).body(body).send().await {
+    match proxy.client.post(to).headers(passed).body(body).send().await {
         Ok(answer) => {
             let status = answer.status();
             let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
@@ -289,7 +289,7 @@ async fn stand(State(post): State<Arc<Post>>, headers: HeaderMap, body: Bytes) -
     }
 }
 
-/// What AWS answers where a role lacks a grant.
+/// AWS's answer when a role lacks a grant.
 fn denial(Grant { action, resource }: &Grant) -> Response {
     let message = format!(
         "User: arn:aws:sts::123456789012:assumed-role/role/function is not authorized to perform: {action} on resource: \

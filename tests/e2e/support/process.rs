@@ -1,7 +1,7 @@
 //! Helper processes that never outlive the test run, however it ends.
 //!
-//! A process is started behind a small shell watchdog that reads from a pipe we hold. When this
-//! process ends, even by SIGKILL, the pipe closes and the watchdog kills what it watches.
+//! A shell watchdog starts each process and reads from a pipe of this process. When this process ends, even by
+//! SIGKILL, the pipe closes and the watchdog kills the process.
 
 use std::fs::File;
 use std::io;
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Descriptor 3 is the pipe; the shell becomes the command itself, so its process id stays.
+/// Descriptor 3 is the pipe. The shell replaces itself with the command, so its process id stays the same.
 const WATCHDOG: &str = r#"exec 3<&0; (read -r _ <&3; kill -9 "$$") & exec "$@" 3<&- </dev/null"#;
 
-/// Everything started so far, ended by [`end_all`].
+/// All started processes, ended by [`end_all`].
 static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// The folder for what tests build, install or draw: cargo's target folder.
+/// The folder for everything that tests build, install or draw: cargo's target folder.
 pub fn target() -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     tmp.parent().unwrap_or(tmp).to_owned()
@@ -25,13 +25,13 @@ pub fn target() -> PathBuf {
 /// A TCP port that was free a moment ago.
 ///
 /// # Errors
-/// Those of binding a loopback socket.
+/// A loopback socket cannot be bound.
 pub fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }
 
-/// A process that was started here. Clones are the same process.
+/// A started process. Clones are the same process.
 #[derive(Clone, Debug)]
 pub struct Process {
     id: u32,
@@ -39,11 +39,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, its program, arguments, variables and folder, watched. What it writes goes
-    /// to the log called `name`, which no other process of the run may be called.
+    /// Starts `command` with the watchdog. Its output goes to the log called `name`, which must be unique within
+    /// the run.
     ///
     /// # Errors
-    /// Those of creating the log and of starting the shell.
+    /// The log cannot be created, or the shell cannot be started.
     pub fn start(name: &str, command: &Command) -> io::Result<Self> {
         let logs = target().join("tmp");
         std::fs::create_dir_all(&logs)?;
@@ -65,14 +65,14 @@ impl Process {
         Ok(Self { id, log })
     }
 
-    /// How it has ended, or `None` while it runs.
+    /// Its exit status, or `None` while it runs.
     pub fn ended(&self) -> Option<ExitStatus> {
         let mut started = started();
         let child = started.iter_mut().find(|child| child.id() == self.id)?;
         child.try_wait().ok().flatten()
     }
 
-    /// The system's number of it.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.id
     }
@@ -80,28 +80,28 @@ impl Process {
     /// Sends a signal by its name: `TERM`, `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id)]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{name} reached nobody");
+        assert!(sent.is_ok_and(|status| status.success()), "{name} was not delivered");
     }
 
-    /// Ends it at once, if it still runs.
+    /// Kills it, if it still runs.
     pub fn end(&self) {
         if let Some(child) = started().iter_mut().find(|child| child.id() == self.id) {
-            // One that has ended cannot be killed, which is what was wanted.
+            // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// Everything it has written so far, both streams together.
+    /// Its output so far, of both streams.
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The last line that it has written.
-    pub fn last_words(&self) -> String {
+    /// The last line of its output.
+    pub fn last_line(&self) -> String {
         let written = self.output();
         let last = written.lines().rfind(|line| !line.trim().is_empty());
-        last.unwrap_or("it said nothing").to_owned()
+        last.unwrap_or("it printed nothing").to_owned()
     }
 }
 
@@ -115,10 +115,10 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Ends everything that was started; called once, when the last case has been told.
+/// Ends all processes. It is called once, after the last case.
 pub fn end_all() {
     for mut child in started().drain(..) {
-        // A child that has already ended cannot be killed again, which is what was wanted.
+        // A child may have ended already.
         let _ = child.kill();
         let _ = child.wait();
     }

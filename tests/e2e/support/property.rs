@@ -1,4 +1,4 @@
-//! Properties whose steps need an engine: proptest's sequences told one after another.
+//! Properties whose steps need an engine: proptest's values are tried one after another.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,15 +9,15 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 use super::case::Form;
 use super::panics;
 
-/// How many values are tried: `short` of them, and in the long form ten times as many.
+/// The number of values: `short`, or ten times as many in the long form.
 pub fn cases(short: u32) -> u32 {
-    match Form::asked_for() {
+    match Form::requested() {
         Form::Short => short,
         Form::Long => short.saturating_mul(10),
     }
 }
 
-/// Tells `steps` for `cases` values of `strategy`; panics with the smallest value that fails.
+/// Runs `steps` for `cases` values of `strategy`; panics with the smallest value that fails.
 pub async fn holds_for_all<S, F>(cases: u32, strategy: S, steps: impl Fn(S::Value) -> F + Send + 'static)
 where
     S: Strategy + Send + 'static,
@@ -29,8 +29,7 @@ where
     }
 }
 
-/// The smallest value for which `steps` panic, with what they said and where; `None` when all of
-/// `cases` values pass.
+/// The smallest value for which `steps` panic, with the message and place; `None` if all `cases` values pass.
 pub async fn counterexample<S, F>(
     cases: u32,
     strategy: S,
@@ -43,11 +42,11 @@ where
 {
     let runtime = tokio::runtime::Handle::current();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    // Proptest is synchronous, so it has a thread of its own; it panics again and again on the way
-    // to the smallest value, which is not to be printed.
-    let told = tokio::task::spawn_blocking(move || {
+    // Proptest is synchronous, so it has its own thread. It panics many times on the way to the smallest value, and
+    // these panics are not printed.
+    let counterexample_found = tokio::task::spawn_blocking(move || {
         let mut runner = TestRunner::new(config);
-        let outcome = panics::hushed(|| {
+        let outcome = panics::silenced(|| {
             runner.run(&strategy, |value| {
                 runtime.block_on(steps(value));
                 Ok(())
@@ -61,5 +60,5 @@ where
             TestError::Abort(why) => format!("no values could be made: {why}"),
         })
     });
-    told.await.expect("proptest ends in an orderly way")
+    counterexample_found.await.expect("proptest ends in an orderly way")
 }

@@ -1,4 +1,4 @@
-//! Calls of the line as the JSON that the SDK sends for them.
+//! Calls of the line as the JSON that the SDK would send.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,22 @@ use serde_json::{Map, Value, json};
 
 type Attributes = HashMap<String, AttributeValue>;
 
-/// The body of the request; of operations that make tables, nothing.
+/// The body of the request; empty for operations that create tables.
 pub fn json(operation: &Operation) -> Value {
     match operation.clone() {
         Operation::BatchGetItem(input) => {
             let input = input.build().expect("the input is whole");
-            let tables = input.request_items.unwrap_or_default().into_iter().map(|(table, asked)| {
-                let keys: Vec<_> = asked.keys.iter().map(item).collect();
-                (table, some([("Keys", json!(keys)), ("ConsistentRead", json!(asked.consistent_read))]))
-            });
+            let tables =
+                input.request_items.unwrap_or_default().into_iter().map(|(table, keys_and_attributes)| {
+                    let keys: Vec<_> = keys_and_attributes.keys.iter().map(item).collect();
+                    (
+                        table,
+                        some([
+                            ("Keys", json!(keys)),
+                            ("ConsistentRead", json!(keys_and_attributes.consistent_read)),
+                        ]),
+                    )
+                });
             json!({ "RequestItems": tables.collect::<Map<_, _>>() })
         }
         Operation::GetItem(input) => {

@@ -1,4 +1,4 @@
-//! Turns cases into trials, tells them, and says at the end what could not be told.
+//! Turns cases into trials, runs them, and lists the cases that could not run.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -18,33 +18,33 @@ use super::environment::TestEnvironment;
 use super::missing_tool::{self, MissingTool};
 use super::{axe, durations, dynamodb_local, panics, process, webdriver};
 
-/// Cases wait for engines more than they compute, so more of them run than there are cores.
+/// Cases mostly wait for engines, so more of them run at once than there are cores.
 const THREADS: usize = 4;
 
-/// A case that takes longer than this has failed.
+/// A case that runs longer than this has failed.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Browsers are heavy: with more cases at once each of them only becomes slow.
-static BROWSER_STORIES: Semaphore = Semaphore::const_new(2);
+/// Browsers are heavy: with more of them at once, each one only becomes slower.
+static BROWSER_CASES: Semaphore = Semaphore::const_new(2);
 
 /// Each host of the component keeps a core busy.
-static COMPONENT_STORIES: Semaphore = Semaphore::const_new(2);
+static COMPONENT_CASES: Semaphore = Semaphore::const_new(2);
 
-/// Tells every case that the command line asks for.
+/// Runs every case that the command line asks for.
 pub fn main(cases: Vec<Case>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(THREADS));
     panics::keep_places();
     let runtime =
         Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().expect("tokio starts");
-    let tellings = tellings(&cases, Form::asked_for());
-    let trial = |telling: &Telling| telling.trial(runtime.handle());
+    let case_runs = case_runs(&cases, Form::requested());
+    let trial = |case_run: &CaseRun| case_run.trial(runtime.handle());
     if !arguments.list {
-        let asked_for = |telling: &&Telling| !arguments.is_filtered_out(&trial(telling));
-        let asked_for: Vec<_> = tellings.iter().filter(asked_for).collect();
-        warm_up(&asked_for, runtime.handle());
+        let requested = |case_run: &&CaseRun| !arguments.is_filtered_out(&trial(case_run));
+        let requested: Vec<_> = case_runs.iter().filter(requested).collect();
+        warm_up(&requested, runtime.handle());
     }
-    let conclusion = libtest_mimic::run(&arguments, tellings.iter().map(trial).collect());
+    let conclusion = libtest_mimic::run(&arguments, case_runs.iter().map(trial).collect());
     process::end_all();
     if let Some(report) = missing_tool::report() {
         println!("{report}\n");
@@ -52,48 +52,48 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// One case on one engine, behind one front.
+/// One case on one engine with one entry.
 #[derive(Clone, Copy)]
-struct Telling {
+struct CaseRun {
     case: Case,
     kind: Kind,
     entry: Entry,
 }
 
-/// Every case on every engine it asks for, those first that need nothing to be started.
-fn tellings(cases: &[Case], form: Form) -> Vec<Telling> {
+/// Every case on every engine that it needs. Cases without external tools come first.
+fn case_runs(cases: &[Case], form: Form) -> Vec<CaseRun> {
     let mut names = BTreeSet::new();
-    let mut tellings = Vec::new();
+    let mut case_runs = Vec::new();
     for &case in cases {
         assert!(names.insert(case.title()), "{} is listed twice", case.title());
         let settings = case.place.settings(form).iter();
-        tellings.extend(settings.map(|&(kind, entry)| Telling { case, kind, entry }));
+        case_runs.extend(settings.map(|&(kind, entry)| CaseRun { case, kind, entry }));
     }
-    tellings.sort_by_key(|telling| (telling.case.place == Place::Browser, telling.kind, telling.entry));
-    tellings
+    case_runs.sort_by_key(|case_run| (case_run.case.place == Place::Browser, case_run.kind, case_run.entry));
+    case_runs
 }
 
-/// Starts what takes long to start beside the cases that do not need it.
-fn warm_up(tellings: &[&Telling], runtime: &Handle) {
-    if tellings.iter().any(|telling| telling.kind == Kind::DynamoDbLocal) {
+/// Starts the slow tools in the background while other cases run.
+fn warm_up(case_runs: &[&CaseRun], runtime: &Handle) {
+    if case_runs.iter().any(|case_run| case_run.kind == Kind::DynamoDbLocal) {
         runtime.spawn(dynamodb_local::endpoint());
     }
-    if tellings.iter().any(|telling| telling.needs_browser()) {
+    if case_runs.iter().any(|case_run| case_run.needs_browser()) {
         runtime.spawn(browser_tools());
     }
-    if tellings.iter().any(|telling| telling.entry == Entry::Component) {
+    if case_runs.iter().any(|case_run| case_run.entry == Entry::Component) {
         runtime.spawn(entry::tools());
     }
 }
 
-/// Everything a case in a browser needs.
+/// The tools for a case in a browser.
 async fn browser_tools() -> Result<(), MissingTool> {
     webdriver::address().await?;
     axe::source().await?;
     Ok(())
 }
 
-impl Telling {
+impl CaseRun {
     fn name(&self) -> String {
         format!("{} [{}]", self.case.title(), self.label())
     }
@@ -111,18 +111,18 @@ impl Telling {
     }
 
     fn trial(&self, runtime: &Handle) -> Trial {
-        let (telling, runtime) = (*self, runtime.clone());
+        let (case_run, runtime) = (*self, runtime.clone());
         Trial::ignorable_test(self.name(), move || {
             let start = Instant::now();
-            let told = runtime.block_on(telling.tell());
-            durations::note(&telling.name(), start.elapsed());
-            told.map_err(|failed| telling.with_command(&failed))
+            let result = runtime.block_on(case_run.run());
+            durations::note(&case_run.name(), start.elapsed());
+            result.map_err(|failed| case_run.with_command(&failed))
         })
     }
 
-    /// The failure with the command that tells the case again.
+    /// Adds the command that runs the case again to a failure.
     fn with_command(&self, failed: &Failed) -> Failed {
-        // What the run was given, and this one case needs.
+        // Variables of this run that the case needs.
         let needed = match self.entry {
             Entry::Component => &["HOLDFAST_COMPONENT", "WASMTIME"][..],
             _ if self.case.place == Place::Deployed => &["HOLDFAST_BOOTSTRAPS"],
@@ -135,61 +135,61 @@ impl Telling {
         format!("{message}\n\nto run it again: {set}cargo test --test e2e -- --exact '{name}'").into()
     }
 
-    /// Tells the case. That it sent no Scan, that every item says in which form it is, and that no instance of the
-    /// component trapped is part of every case.
-    async fn tell(self) -> Result<Completion, Failed> {
+    /// Runs the case. Every case also checks that no Scan was sent, that every item has a schema version, and that
+    /// no instance of the component trapped.
+    async fn run(self) -> Result<Completion, Failed> {
         let tools = match self.entry {
             _ if self.needs_browser() => browser_tools().await,
             Entry::Component => entry::tools().await.map(drop),
             Entry::Router | Entry::Socket => Ok(()),
         };
         if let Err(missing_tool) = tools {
-            return self.not_told(&missing_tool);
+            return self.skip(&missing_tool);
         }
-        let _turn = match self.entry {
-            _ if self.needs_browser() => Some(BROWSER_STORIES.acquire().await?),
-            Entry::Component => Some(COMPONENT_STORIES.acquire().await?),
+        let _permit = match self.entry {
+            _ if self.needs_browser() => Some(BROWSER_CASES.acquire().await?),
+            Entry::Component => Some(COMPONENT_CASES.acquire().await?),
             Entry::Router | Entry::Socket => None,
         };
-        let environment = match TestEnvironment::before(self.kind, self.entry, &self.case.title()).await {
+        let environment = match TestEnvironment::with_entry(self.kind, self.entry, &self.case.title()).await {
             Ok(environment) => environment,
-            Err(missing_tool) => return self.not_told(&missing_tool),
+            Err(missing_tool) => return self.skip(&missing_tool),
         };
-        let outcome = steps((self.case.tell)(environment.clone())).await;
-        let (scans, unnumbered) = (environment.scans(), environment.unnumbered());
+        let outcome = steps((self.case.run)(environment.clone())).await;
+        let (scans, without_schema) = (environment.scans(), environment.without_schema());
         let (traps, missing_tool) = (environment.traps(), environment.missing_tool());
         environment.close().await;
         outcome?;
         if scans > 0 {
-            return Err(format!("{scans} Scan was sent, and none may ever be").into());
+            return Err(format!("{scans} Scans were sent, which is never allowed").into());
         }
-        if unnumbered > 0 {
-            return Err(format!("{unnumbered} items were put without the number of their form").into());
+        if without_schema > 0 {
+            return Err(format!("{without_schema} items were put without a schema version").into());
         }
-        if let Some(said) = traps {
-            return Err(format!("the component trapped: {said}").into());
+        if let Some(output) = traps {
+            return Err(format!("the component trapped: {output}").into());
         }
-        missing_tool.map_or(Ok(Completion::Completed), |missing_tool| self.not_told(&missing_tool))
+        missing_tool.map_or(Ok(Completion::Completed), |missing_tool| self.skip(&missing_tool))
     }
 
-    fn not_told(self, missing_tool: &MissingTool) -> Result<Completion, Failed> {
+    fn skip(self, missing_tool: &MissingTool) -> Result<Completion, Failed> {
         missing_tool::note(missing_tool, &self.name());
         if missing_tool::all_is_required() {
-            return Err(format!("could not be told for want of {missing_tool}").into());
+            return Err(format!("could not run without {missing_tool}").into());
         }
         Ok(Completion::ignored_with(format!("needs {}", missing_tool.what)))
     }
 }
 
-/// Goes through a case's steps and turns a panic into its message and place.
+/// Runs the steps of a case and turns a panic into its message and place.
 async fn steps(case: impl Future<Output = ()>) -> Result<(), Failed> {
-    let told = AssertUnwindSafe(case).catch_unwind();
-    match tokio::time::timeout(LIMIT, told).await {
+    let result = AssertUnwindSafe(case).catch_unwind();
+    match tokio::time::timeout(LIMIT, result).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(panic)) => {
             let message = panics::message(panic.as_ref());
             Err(format!("{}\n{message}", panics::place()).into())
         }
-        Err(_) => Err(format!("it was not at its end after {LIMIT:?}").into()),
+        Err(_) => Err(format!("it did not end within {LIMIT:?}").into()),
     }
 }

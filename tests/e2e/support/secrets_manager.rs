@@ -1,7 +1,7 @@
-//! AWS Secrets Manager as its clients see it: `GetSecretValue` in the JSON 1.1 protocol, over HTTP.
+//! AWS Secrets Manager for its clients: `GetSecretValue` in the JSON 1.1 protocol, over HTTP.
 //!
-//! Source: "GetSecretValue" in the AWS Secrets Manager API Reference. A new version takes the label AWSCURRENT, and the one
-//! that had it gets AWSPREVIOUS. What a case says when a version was made is what is answered.
+//! Source: "GetSecretValue" in the AWS Secrets Manager API Reference. A new version takes the label AWSCURRENT, and
+//! the previous one gets AWSPREVIOUS. The creation dates are those that a case sets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,21 +21,21 @@ use serde_json::{Value, json};
 
 use super::http::Server;
 
-/// A vault of its own; dropped, it answers no more.
+/// A Secrets Manager of one case. Dropping it stops it.
 pub struct SecretsManager {
     server: Server,
-    held: Arc<Mutex<Held>>,
+    contents: Arc<Mutex<Contents>>,
 }
 
 #[derive(Default)]
-struct Held {
+struct Contents {
     /// The versions of each secret, oldest first.
     secrets: BTreeMap<String, Vec<(String, Timestamp)>>,
     refusal: Option<Refusal>,
     calls: usize,
 }
 
-/// Why nothing is given.
+/// Why every request is refused.
 #[derive(Debug, Clone, Copy)]
 pub enum Refusal {
     /// The role has no grant.
@@ -45,36 +45,36 @@ pub enum Refusal {
 }
 
 impl SecretsManager {
-    /// One without secrets.
+    /// A Secrets Manager without secrets.
     pub async fn start() -> Self {
-        let held = Arc::<Mutex<Held>>::default();
-        let router = Router::new().fallback(answer).with_state(held.clone());
-        Self { server: Server::of(router).await, held }
+        let contents = Arc::<Mutex<Contents>>::default();
+        let router = Router::new().fallback(answer).with_state(contents.clone());
+        Self { server: Server::of(router).await, contents }
     }
 
-    /// Where it answers.
+    /// The address.
     pub fn endpoint(&self) -> String {
         self.server.url("")
     }
 
-    /// Puts a new version of a secret, made at this time.
+    /// Adds a version of a secret with this creation date.
     pub fn put(&self, name: &str, text: &str, created: Timestamp) {
-        let mut held = lock(&self.held);
-        held.secrets.entry(name.to_owned()).or_default().push((text.to_owned(), created));
+        let mut contents = lock(&self.contents);
+        contents.secrets.entry(name.to_owned()).or_default().push((text.to_owned(), created));
     }
 
-    /// From now on it refuses, or gives again.
+    /// Refuses all requests, or answers them again.
     pub fn refuse(&self, refusal: Option<Refusal>) {
-        lock(&self.held).refusal = refusal;
+        lock(&self.contents).refusal = refusal;
     }
 
-    /// How often it was asked since the last time that this was asked.
+    /// The number of requests since the last call of this function.
     pub fn calls(&self) -> usize {
-        std::mem::take(&mut lock(&self.held).calls)
+        std::mem::take(&mut lock(&self.contents).calls)
     }
 
-    /// It, through the SDK.
-    pub fn vault(&self) -> SecretStore {
+    /// A client through the SDK.
+    pub fn secret_store(&self) -> SecretStore {
         let credentials = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "cases");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -87,14 +87,14 @@ impl SecretsManager {
     }
 }
 
-async fn answer(State(held): State<Arc<Mutex<Held>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let asked: Value = serde_json::from_slice(&body).expect("a client sends JSON");
+async fn answer(State(contents): State<Arc<Mutex<Contents>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).expect("a client sends JSON");
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     assert_eq!(target, Some("secretsmanager.GetSecretValue"));
-    let mut held = lock(&held);
-    held.calls += 1;
-    let (name, label) = (asked["SecretId"].as_str().unwrap(), asked["VersionStage"].as_str().unwrap());
-    match held.refusal {
+    let mut contents = lock(&contents);
+    contents.calls += 1;
+    let (name, label) = (request["SecretId"].as_str().unwrap(), request["VersionStage"].as_str().unwrap());
+    match contents.refusal {
         Some(Refusal::Forbidden) => {
             let words =
                 format!("is not authorized to perform: secretsmanager:GetSecretValue on resource: {name}");
@@ -107,7 +107,7 @@ async fn answer(State(held): State<Arc<Mutex<Held>>>, headers: HeaderMap, body: 
         None => {}
     }
     let back = ["AWSCURRENT", "AWSPREVIOUS"].iter().position(|one| *one == label).expect("a known label");
-    let version = held.secrets.get(name).and_then(|versions| versions.iter().rev().nth(back));
+    let version = contents.secrets.get(name).and_then(|versions| versions.iter().rev().nth(back));
     let Some((text, created)) = version else {
         let words =
             format!("Secrets Manager can't find the specified secret value for staging label: {label}");

@@ -1,4 +1,4 @@
-//! The store past the product: what a case puts into a table, or looks up in it, by itself.
+//! The store without the application: for items that a case writes or reads itself.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemOutput;
@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use holdfast::engine::Engine;
 
-/// A store without a wire. Each operation panics with what the store said if it does not succeed.
+/// A store without a wire. Each operation panics with the store's error.
 #[derive(Clone)]
 pub enum Store {
     /// The embedded engine.
@@ -30,14 +30,14 @@ macro_rules! operations {
     ($($name:ident($input:ident) -> $output:ident: |$engine:ident, $built:ident| $call:expr;)+) => {
         impl Store {
             $(
-                /// DynamoDB's operation of this name.
+                /// The DynamoDB operation of this name.
                 pub async fn $name(&self, input: $input) -> $output {
                     match self {
                         Self::Embedded($engine) => {
                             let $built = input.build().expect("the input is whole");
-                            $call.expect("the store does it")
+                            $call.expect("the store succeeds")
                         }
-                        Self::Sdk(client) => input.send_with(client).await.expect("the store does it"),
+                        Self::Sdk(client) => input.send_with(client).await.expect("the store succeeds"),
                     }
                 }
             )+

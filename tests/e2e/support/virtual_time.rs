@@ -1,4 +1,4 @@
-//! Time that passes when nothing else can happen, for one future at a time: seconds of waiting take no time.
+//! Virtual time for one future at a time: it advances when nothing else can happen, so waiting takes no real time.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +10,11 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 #[derive(Debug, Default)]
 struct State {
     now: Duration,
-    /// Those that sleep, with when they wake up.
+    /// The sleeping tasks with their wake-up times.
     sleepers: Vec<(Duration, Waker)>,
 }
 
-/// A clock and what sleeps by it. Clones are the same time.
+/// A virtual clock and its sleepers. Clones are the same clock.
 #[derive(Debug, Clone, Default)]
 pub struct VirtualTime(Arc<Mutex<State>>);
 
@@ -23,17 +23,17 @@ impl VirtualTime {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time since the beginning.
+    /// The time since the start.
     pub fn now(&self) -> Duration {
         self.state().now
     }
 
-    /// What sleeps by this time.
+    /// The sleep implementation of this clock.
     pub fn sleep(&self) -> SharedAsyncSleep {
         SharedAsyncSleep::new(self.clone())
     }
 
-    /// Waits for so long.
+    /// Waits for this long.
     pub async fn wait(&self, time: Duration) {
         let end = self.now() + time;
         std::future::poll_fn(|context| {
@@ -47,7 +47,7 @@ impl VirtualTime {
         .await;
     }
 
-    /// Does some work to its end. Whenever it waits, the time goes on to the next that wakes up.
+    /// Runs a future to its end. Whenever it waits, the time advances to the next wake-up.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let mut context = Context::from_waker(Waker::noop());
@@ -57,7 +57,7 @@ impl VirtualTime {
             }
             let mut state = self.state();
             let next = state.sleepers.iter().map(|(end, _)| *end).filter(|end| *end > state.now).min();
-            let now = next.expect("the work waits for nothing that ever comes");
+            let now = next.expect("the work waits only for virtual time");
             state.now = now;
             let (awake, asleep) =
                 std::mem::take(&mut state.sleepers).into_iter().partition(|(end, _)| *end <= now);

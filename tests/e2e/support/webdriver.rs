@@ -1,4 +1,4 @@
-//! The one chromedriver of the run, and the commands that WebDriver's standard does not have.
+//! The chromedriver of the run, and commands that are not part of the WebDriver standard.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,10 +19,10 @@ const NAME: &str = "chromedriver";
 
 static ADDRESS: OnceCell<Result<String, MissingTool>> = OnceCell::const_new();
 
-/// Where chromedriver answers, after it was started if need be and has opened a browser once.
+/// The address of chromedriver. The first call starts it and opens a browser once.
 ///
 /// # Errors
-/// That chromedriver or its browser is not there.
+/// Chromedriver or its browser is missing.
 pub async fn address() -> Result<&'static str, MissingTool> {
     let address = ADDRESS
         .get_or_init(|| async {
@@ -55,18 +55,18 @@ async fn start() -> Result<String, String> {
         }
     });
     if !ready.await? {
-        return Err(format!("it ended at once: {}", process.last_words()));
+        return Err(format!("it ended at once: {}", process.last_line()));
     }
-    // Only an opened browser shows that there is one and that the versions fit.
+    // Opening a browser shows that there is one and that the versions fit.
     let browser = session(&address, Value::Null).await?;
     browser.close().await.map_err(|error| error.to_string())?;
     Ok(address)
 }
 
-/// A browser of its own, with an empty profile, started by the chromedriver at `address`.
+/// Opens a new browser with an empty profile.
 ///
 /// # Errors
-/// What chromedriver says.
+/// The error message of chromedriver.
 pub async fn session(address: &str, preferences: Value) -> Result<Client, String> {
     let mut options = json!({ "args": [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -90,7 +90,7 @@ pub async fn session(address: &str, preferences: Value) -> Result<Client, String
     opened.map_err(|error| format!("no browser could be opened: {error}"))
 }
 
-/// A command below `/session/ID/`, of chromedriver's own: POST with a body, else GET.
+/// A command of chromedriver below `/session/ID/`: POST with a body, otherwise GET.
 #[derive(Debug)]
 pub struct Command {
     /// The rest of the path: `goog/cdp/execute`.

@@ -1,4 +1,4 @@
-//! The product under test: the application over a case's environment, and people who are signed in to it.
+//! The application under test over a case's environment, and people who are signed in to it.
 
 use std::time::Duration;
 
@@ -29,20 +29,20 @@ use super::entry::{self, Entry};
 use super::environment::TestEnvironment;
 use super::http::{Client, Response, Server};
 
-/// One instance of the application. Several on one environment share the table and nothing else.
+/// One instance of the application. Several instances on one environment share only the table.
 #[derive(Clone)]
 pub struct Workspace {
-    /// What handlers share.
+    /// The state that handlers share.
     pub app: App,
-    /// The whole application.
+    /// The complete application.
     pub router: axum::Router,
     /// Its routes.
     pub routes: Vec<Route>,
-    /// What stands before it.
+    /// How clients reach the application.
     pub entry: Entry,
 }
 
-/// What the key of cookies is made from, wherever the application runs.
+/// The secret of the cookie key, wherever the application runs.
 pub const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// Long enough for a loaded machine.
@@ -52,7 +52,7 @@ pub const PATIENCE: RetryPolicy = RetryPolicy {
     reserve: Duration::from_secs(10),
 };
 
-/// For cases in which the store fails for ever.
+/// For cases in which the store fails permanently.
 pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
     attempt: Duration::from_secs(1),
     request: Duration::from_secs(3),
@@ -60,7 +60,7 @@ pub const SHORT_PATIENCE: RetryPolicy = RetryPolicy {
 };
 
 impl Workspace {
-    /// The application over this environment, with its table made.
+    /// The application over this environment, with a new table.
     pub async fn open(environment: &TestEnvironment) -> Self {
         let mut workspace = Self::instance(environment, environment.wire(), PATIENCE);
         schema::create_table(&workspace.app.dynamo).await.expect("the table is made");
@@ -69,7 +69,7 @@ impl Workspace {
         workspace
     }
 
-    /// One more instance over the same table, with this patience.
+    /// Another instance over the same table, with this retry policy.
     pub fn another(&self, environment: &TestEnvironment, wire: &Wire, patience: RetryPolicy) -> Self {
         Self::instance(environment, wire, patience)
     }
@@ -103,41 +103,41 @@ impl Workspace {
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// The same instance by another clock.
+    /// The same instance with another clock.
     pub fn with_clock(self, clock: Clock) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { clock, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// The same instance that tells this listener what comes of requests.
+    /// The same instance that sends its reports to this listener.
     pub fn with_telemetry(self, telemetry: Telemetry) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { telemetry, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// The same instance behind so many proxies.
+    /// The same instance behind this many proxies.
     pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { trusted_proxies, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// The same instance that answers only what came through a proxy with one of these keys.
+    /// The same instance, which answers only requests with one of these origin keys.
     pub fn with_origin_keys(self, keys: OriginKeys) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { origin_keys: Some(keys), ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// The same instance that hashes passwords within these limits, where `blocking` says.
+    /// The same instance with these limits for hashing passwords, which run in `blocking`.
     pub fn with_hashing(self, limits: Limits, blocking: BlockingPool) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { hashing: Hashing::new(limits), blocking, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
@@ -150,22 +150,22 @@ impl Workspace {
         Client::over(router).always("host", "holdfast.test").always("sec-fetch-site", "same-origin")
     }
 
-    /// The same instance where these people may sign up.
+    /// The same instance with another sign-up policy.
     pub fn with_sign_up(self, sign_up: SignUp) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { sign_up, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
     }
 
-    /// Behind a front another instance may answer, which a change of this one would not reach.
-    fn must_be_in_this_process(&self) {
-        assert_eq!(self.entry, Entry::Router, "what stands before this desk would not be reached");
+    /// Requests must reach this instance: with another entry, a changed copy would not be reached.
+    fn assert_in_process(&self) {
+        assert_eq!(self.entry, Entry::Router, "requests would not reach this instance");
     }
 
-    /// The same instance with these keys of cookies.
+    /// The same instance with these cookie keys.
     pub fn with_keys(self, keys: CookieKeys) -> Self {
-        self.must_be_in_this_process();
+        self.assert_in_process();
         let app = App { cookies: CookiePolicy { keys, ..self.app.cookies }, ..self.app };
         let (router, routes) = build_router(app.clone());
         Self { app, router, routes, entry: Entry::Router }
@@ -176,7 +176,7 @@ impl Workspace {
         Client::over(self.router.clone()).always("host", "holdfast.test")
     }
 
-    /// A program with a token of a new account in this role.
+    /// A program with the token of a new account in this role.
     pub async fn program(&self, role: Role) -> Client {
         self.bearer(&self.token(role, &format!("Test {role}")).await)
     }
@@ -201,7 +201,7 @@ impl Workspace {
         }
     }
 
-    /// A browser in which somebody new has signed in by a link.
+    /// A browser in which a new person has signed in by a link.
     pub async fn session(&self, role: Role, name: &str) -> Client {
         let account = self.account(role, name).await;
         let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
@@ -210,7 +210,7 @@ impl Workspace {
         visitor
     }
 
-    /// Signs somebody new in at a browser, by a link to the workspace that `server` serves.
+    /// Signs a new person in at a browser, with a link to the workspace that `server` serves.
     pub async fn sign_in(&self, browser: &Browser, server: &Server, role: Role, name: &str) -> SignedIn {
         let account = self.account(role, name).await;
         let secret = self.app.accounts().sign_in_link(account.id).await.expect("the link is made");
@@ -232,7 +232,7 @@ pub fn new_lead(name: &str, email: &str) -> Value {
     json!({ "name": name, "email": email, "state": "NY", "leadScore": 50 })
 }
 
-/// Creates a lead and gives back what was answered.
+/// Creates a lead and returns the answer.
 pub async fn create(client: &Client, body: &Value) -> Value {
     client.post("/api/leads").json(body).send().await.expect(201).json()
 }
@@ -242,7 +242,7 @@ pub fn address(lead: &Value) -> String {
     format!("/api/leads/{}", lead["id"].as_str().expect("a lead has an id"))
 }
 
-/// Changes a lead, naming the version.
+/// Changes the given version of a lead.
 pub async fn change(client: &Client, lead: &Value, version: u64, body: Value) -> Response {
     let mut body = body;
     body["version"] = version.into();
@@ -254,7 +254,7 @@ pub async fn read(client: &Client, lead: &Value) -> Value {
     client.get(&address(lead)).send().await.expect(200).json()
 }
 
-/// The whole history of a lead, oldest first, read page by page.
+/// The complete history of a lead, oldest first.
 pub async fn history(client: &Client, lead: &Value) -> Vec<Value> {
     let mut entries = Vec::new();
     let mut cursor = String::new();

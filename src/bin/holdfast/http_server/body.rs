@@ -1,4 +1,4 @@
-//! The body of a request, with a limit on the time between its pieces.
+//! A request body with a limit on the time between its pieces.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::load::Running;
 
-/// What became of a body, for the one who answers its request.
+/// The state of a body after its request, for the code that answers it.
 #[derive(Default)]
 pub struct BodyOutcome {
     is_asked_for: AtomicBool,
@@ -25,22 +25,22 @@ pub struct BodyOutcome {
 }
 
 impl BodyOutcome {
-    /// Whether any of it was asked for.
+    /// Returns whether the application read any of the body.
     pub fn is_asked_for(&self) -> bool {
         self.is_asked_for.load(Ordering::Relaxed)
     }
 
-    /// Whether the client was too slow with it.
+    /// Returns whether the client sent it too slowly.
     pub fn is_late(&self) -> bool {
         self.is_late.load(Ordering::Relaxed)
     }
 
-    /// Whether the request waited for the client when it was looked at last.
+    /// Returns whether the request waited for the client when it was last polled.
     pub fn is_waiting(&self) -> bool {
         self.is_waiting.load(Ordering::Relaxed)
     }
 
-    /// What was not read of it, if its reader is gone.
+    /// Takes the unread rest of the body, if its reader was dropped.
     pub fn take_rest(&self) -> Option<Incoming> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -48,7 +48,7 @@ impl BodyOutcome {
 
 /// A body as the application reads it.
 pub struct RequestBody {
-    /// None once it was read to its end, or broke.
+    /// `None` after the end of the body or an error.
     incoming: Option<Incoming>,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -57,7 +57,7 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    /// The body of a running request, whose pieces come within `limit` of each other.
+    /// Wraps the body of a running request. Its pieces must arrive within `limit` of each other.
     pub fn new(incoming: Incoming, limit: Duration, running: Arc<Running>) -> (Self, Arc<BodyOutcome>) {
         let outcome = Arc::<BodyOutcome>::default();
         let body =
@@ -72,7 +72,7 @@ impl RequestBody {
 
     fn set_waiting(&self, waiting: bool) {
         self.outcome.is_waiting.store(waiting, Ordering::Relaxed);
-        if waiting { self.running.wait_for_client() } else { self.running.go_on() }
+        if waiting { self.running.wait_for_client() } else { self.running.resume() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which connections are open, and which of them wait for their clients.
+//! The open connections, and which of them wait for their clients.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -7,27 +7,27 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// What a connection does.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It reads the head of a request, or waits for the first one.
+    /// Reading the head of a request, or waiting for the first one.
     Head,
-    /// A request runs.
+    /// A request is running.
     Request,
-    /// It writes an answer, or waits for the next request.
+    /// Writing a response, or waiting for the next request.
     Answer,
 }
 
-/// One connection, as the accept loop sees it.
+/// A connection as the accept loop sees it.
 pub struct Connection {
     phase: AtomicU8,
     /// Whether it has answered a request.
     has_answered: AtomicBool,
-    /// Whether its request waits for the client to send more of the body.
+    /// Whether its request waits for more of the body.
     waits_for_body: AtomicBool,
     /// Whether the client may still send a body that is not read.
     lingers: AtomicBool,
-    /// When it last moved a byte, in milliseconds since `opened`.
+    /// When it last transferred a byte, in milliseconds since `opened`.
     moved: AtomicU64,
     opened: Instant,
     close: Notify,
@@ -54,12 +54,12 @@ impl Connection {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// Notes that a byte was read or written.
+    /// Records that bytes were read or written.
     pub fn moved(&self) {
         self.moved.store(since(self.opened), Ordering::Relaxed);
     }
 
-    /// Notes that bytes were read. After an answer they begin the next request.
+    /// Records that bytes were read. After a response, they start the next request.
     pub fn received(&self) {
         self.moved();
         if self.is(Phase::Answer) {
@@ -67,12 +67,12 @@ impl Connection {
         }
     }
 
-    /// Notes that a request runs from now on.
+    /// Records the start of a request.
     pub fn begin_request(&self) {
         self.enter(Phase::Request);
     }
 
-    /// Notes that the request has its answer.
+    /// Records the end of a request.
     pub fn end_request(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
         self.waits_for_body.store(false, Ordering::Relaxed);
@@ -80,37 +80,37 @@ impl Connection {
         self.enter(Phase::Answer);
     }
 
-    /// Notes whether the request waits for more of its body.
+    /// Records whether the request waits for more of its body.
     pub fn set_waits_for_body(&self, waits: bool) {
         self.waits_for_body.store(waits, Ordering::Relaxed);
     }
 
-    /// Notes that the connection ends with this answer, though the client may still send a body.
+    /// Records that the connection ends with this response, although the client may still send a body.
     pub fn linger(&self) {
         self.lingers.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still send a body that is not read.
+    /// Returns whether the client may still send a body that is not read.
     pub fn lingers(&self) -> bool {
         self.lingers.load(Ordering::Relaxed)
     }
 
-    /// Whether it has read a part of a head, or nothing yet.
+    /// Returns whether the connection has read nothing yet, or part of a head.
     pub fn reads_head(&self) -> bool {
         self.is(Phase::Head)
     }
 
-    /// Waits until the server closes it.
+    /// Waits until the server closes the connection.
     pub async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// In which order connections are closed where there are too many: first those that have never sent a request, each by
-    /// how long it waits. `None` while the server works on a request of it.
-    fn rank(&self) -> Option<(bool, u64)> {
-        let works = self.is(Phase::Request) && !self.waits_for_body.load(Ordering::Relaxed);
-        let rank = (self.has_answered.load(Ordering::Relaxed), self.moved.load(Ordering::Relaxed));
-        (!works).then_some(rank)
+    /// Returns the order in which connections are closed if there are too many: first those that never sent a
+    /// request, each by its waiting time. Returns `None` while the server works on a request.
+    fn close_order(&self) -> Option<(bool, u64)> {
+        let is_running = self.is(Phase::Request) && !self.waits_for_body.load(Ordering::Relaxed);
+        let close_order = (self.has_answered.load(Ordering::Relaxed), self.moved.load(Ordering::Relaxed));
+        (!is_running).then_some(close_order)
     }
 }
 
@@ -122,7 +122,7 @@ fn since(opened: Instant) -> u64 {
 #[derive(Clone)]
 pub struct Connections {
     open: Arc<Mutex<Open>>,
-    /// From when all count their time, so that it can be compared.
+    /// The common start time, which makes the times of connections comparable.
     start: Instant,
 }
 
@@ -132,9 +132,8 @@ struct Open {
     all: HashMap<u64, Arc<Connection>>,
 }
 
-/// A connection that is listed as open until this is dropped.
+/// A connection that is listed as open until this value is dropped.
 pub struct Entry {
-    /// The connection.
     pub connection: Arc<Connection>,
     number: u64,
     connections: Connections,
@@ -147,7 +146,7 @@ impl Drop for Entry {
 }
 
 impl Connections {
-    /// None yet.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self { open: Arc::default(), start: Instant::now() }
     }
@@ -156,7 +155,7 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lists a new connection.
+    /// Adds a new connection.
     pub fn enter(&self) -> Entry {
         let connection = Arc::new(Connection::new(self.start));
         let mut open = self.locked();
@@ -169,16 +168,17 @@ impl Connections {
     /// Closes the connection that has waited longest for its client. Returns whether there was one.
     pub fn close_longest_waiting(&self) -> bool {
         let mut open = self.locked();
-        let ranked = open.all.iter().filter_map(|(number, connection)| Some((connection.rank()?, *number)));
+        let ranked =
+            open.all.iter().filter_map(|(number, connection)| Some((connection.close_order()?, *number)));
         let Some((_, number)) = ranked.min() else { return false };
-        // It is taken off the list now, for its task may run later.
+        // Remove it from the list now, because its task may run later.
         if let Some(connection) = open.all.remove(&number) {
             connection.close.notify_one();
         }
         true
     }
 
-    /// Closes all of them.
+    /// Closes all connections.
     pub fn close_all(&self) {
         for connection in self.locked().all.values() {
             connection.close.notify_one();
@@ -187,11 +187,11 @@ impl Connections {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
-    /// Which of the connections is closed next, by its place.
+    /// Returns the index of the connection that is closed next.
     fn next(connections: &Connections, entries: &[Entry]) -> Option<usize> {
         connections.close_longest_waiting().then(|| {
             let open = connections.locked();
@@ -200,16 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn those_without_a_request_go_first_and_those_at_work_stay() {
+    fn connections_without_a_request_close_first_and_running_ones_stay() {
         let connections = Connections::new();
         let mut entries: Vec<_> = (0..5).map(|_| connections.enter()).collect();
         for (place, moved) in [(0, 50), (1, 40), (2, 30), (3, 20), (4, 10)] {
             entries[place].connection.moved.store(moved, Ordering::Relaxed);
         }
-        // The oldest two: one has been answered, one is at work.
+        // The two oldest: one has been answered, and one is running.
         entries[4].connection.has_answered.store(true, Ordering::Relaxed);
         entries[3].connection.begin_request();
-        assert_eq!(next(&connections, &entries), Some(2), "the longest without any request");
+        assert_eq!(next(&connections, &entries), Some(2), "the one that waited longest without any request");
         entries.remove(2);
         assert_eq!(next(&connections, &entries), Some(1));
         entries.remove(1);
@@ -217,7 +217,7 @@ mod tests {
         entries.remove(0);
         assert_eq!(next(&connections, &entries), Some(1), "then the one that has been answered");
         entries.remove(1);
-        assert_eq!(next(&connections, &entries), None, "the last one is at work");
+        assert_eq!(next(&connections, &entries), None, "the last one is running");
         entries[0].connection.set_waits_for_body(true);
         assert_eq!(next(&connections, &entries), Some(0), "unless it waits for its client");
     }

@@ -1,4 +1,5 @@
-//! The stream of a connection, which cuts a slow client off and lets a client that still sends see its answer.
+//! The stream of a connection. It disconnects a slow client, and lets a client that still sends receive its
+//! response.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 use super::connection::Connection;
 use super::limits::Limits;
 
-/// How long, and how many bytes, a connection takes of a body that is not read before it closes.
+/// How long, and how many bytes, a connection reads of an unread body before it closes.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
@@ -25,18 +26,18 @@ pub struct ClientIo {
     head: Timer,
     write: Timer,
     linger: Timer,
-    /// Whether our direction is closed.
+    /// Whether the write direction is shut down.
     is_shut: bool,
-    /// Bytes taken since.
-    taken: usize,
+    /// Bytes read since the shutdown.
+    lingered: usize,
 }
 
-/// Runs while something is waited for.
+/// A timer that runs while something is awaited.
 #[derive(Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 
 impl Timer {
-    /// Whether it has run for so long. It starts with the first call.
+    /// Completes once `limit` has passed since the first call.
     fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
         self.0.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(cx)
     }
@@ -47,7 +48,7 @@ impl Timer {
 }
 
 impl ClientIo {
-    /// The stream of this connection.
+    /// Wraps the stream of this connection.
     pub fn new(tcp: TcpStream, connection: Arc<Connection>, limits: Limits) -> Self {
         Self {
             tcp,
@@ -57,16 +58,15 @@ impl ClientIo {
             write: Timer::default(),
             linger: Timer::default(),
             is_shut: false,
-            taken: 0,
+            lingered: 0,
         }
     }
 
-    /// The socket itself.
     pub fn into_tcp(self) -> TcpStream {
         self.tcp
     }
 
-    /// Notes that bytes were written, or that the client takes none and for how long.
+    /// Records that bytes were written, or fails if the client has taken none for too long.
     fn written<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.write.stop();
@@ -78,14 +78,14 @@ impl ClientIo {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Takes what the client still sends, for a while: to close a socket with unread bytes resets the connection, and the
-    /// client would lose the answer.
+    /// Reads what the client still sends, for a while. Closing a socket with unread bytes resets the connection,
+    /// and the client would lose the response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 16 * 1024];
-        while self.taken < LINGER_BYTES {
+        while self.lingered < LINGER_BYTES {
             let mut into = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.tcp).poll_read(cx, &mut into) {
-                Poll::Ready(Ok(())) if !into.filled().is_empty() => self.taken += into.filled().len(),
+                Poll::Ready(Ok(())) if !into.filled().is_empty() => self.lingered += into.filled().len(),
                 Poll::Ready(_) => break,
                 Poll::Pending => return self.linger.poll(cx, LINGER),
             }

@@ -1,29 +1,29 @@
-//! How many requests are worked on. A request that waits for its client's body does not count.
+//! The number of running requests. A request that waits for its client's body does not count.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
 
-/// The requests of all connections.
+/// The running requests of all connections.
 pub struct Load {
     running: AtomicUsize,
-    most: usize,
+    max: usize,
 }
 
 impl Load {
-    /// No request yet, of so many at most.
-    pub fn new(most: usize) -> Self {
-        Self { running: AtomicUsize::new(0), most }
+    /// Creates a load of zero with this maximum.
+    pub fn new(max: usize) -> Self {
+        Self { running: AtomicUsize::new(0), max }
     }
 
-    /// Counts one more, if there may be one more.
+    /// Counts one more request, if the maximum allows it.
     fn try_enter(&self) -> bool {
-        let one_more = |running: usize| (running < self.most).then_some(running + 1);
+        let one_more = |running: usize| (running < self.max).then_some(running + 1);
         self.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
-    /// How many run.
+    /// Returns the number of running requests.
     #[cfg(test)]
     pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
@@ -38,7 +38,7 @@ impl Load {
     }
 }
 
-/// A request that runs. It leaves the load when it is dropped.
+/// A request. It leaves the load when it ends or is dropped.
 pub struct Running {
     load: Arc<Load>,
     connection: Arc<Connection>,
@@ -47,18 +47,18 @@ pub struct Running {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It is worked on.
-    Works,
+    /// The server works on it.
+    Running,
     /// It waits for its client.
-    Waits,
-    /// It came when there were too many, or has its answer.
-    ProjectionError,
+    Waiting,
+    /// It arrived when there were too many, or it has its response.
+    NotCounted,
 }
 
 impl Running {
-    /// A request that begins on this connection.
+    /// Starts a request on this connection.
     pub fn begin(load: &Arc<Load>, connection: &Arc<Connection>) -> Arc<Self> {
-        let state = if load.try_enter() { State::Works } else { State::ProjectionError };
+        let state = if load.try_enter() { State::Running } else { State::NotCounted };
         connection.begin_request();
         Arc::new(Self {
             load: Arc::clone(load),
@@ -71,38 +71,39 @@ impl Running {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there were too many when it came.
-    pub fn is_too_many(&self) -> bool {
-        *self.state() == State::ProjectionError
+    /// Returns whether there were too many requests when it arrived.
+    pub fn is_rejected(&self) -> bool {
+        *self.state() == State::NotCounted
     }
 
-    /// Notes that it waits for more of its body.
+    /// Records that the request waits for more of its body.
     pub fn wait_for_client(&self) {
         self.connection.set_waits_for_body(true);
         let mut state = self.state();
-        if *state == State::Works {
-            *state = State::Waits;
+        if *state == State::Running {
+            *state = State::Waiting;
             self.load.leave();
         }
     }
 
-    /// Notes that it goes on. It was let in already, so it counts even if there are too many by now.
-    pub fn go_on(&self) {
+    /// Records that the request continues. It was admitted before, so it counts even if there are too many requests
+    /// now.
+    pub fn resume(&self) {
         self.connection.set_waits_for_body(false);
         let mut state = self.state();
-        if *state == State::Waits {
-            *state = State::Works;
+        if *state == State::Waiting {
+            *state = State::Running;
             self.load.enter();
         }
     }
 
-    /// Notes that it has its answer.
+    /// Records that the request has its response.
     pub fn end(&self) {
         let mut state = self.state();
-        if *state == State::Works {
+        if *state == State::Running {
             self.load.leave();
         }
-        *state = State::ProjectionError;
+        *state = State::NotCounted;
     }
 }
 
@@ -112,28 +113,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_counts_while_it_is_worked_on() {
+    fn a_request_counts_while_it_runs() {
         let load = Arc::new(Load::new(2));
         let entry = Connections::new().enter();
         let begin = || Running::begin(&load, &entry.connection);
         let running = || load.running();
         let (first, second) = (begin(), begin());
-        assert!(!first.is_too_many() && !second.is_too_many());
-        assert!(begin().is_too_many(), "there are two already");
+        assert!(!first.is_rejected() && !second.is_rejected());
+        assert!(begin().is_rejected(), "there are two already");
         first.wait_for_client();
         first.wait_for_client();
         assert_eq!(running(), 1, "one waits for its client");
         let third = begin();
-        assert!(!third.is_too_many());
-        first.go_on();
-        first.go_on();
-        assert_eq!(running(), 3, "a request that was let in goes on");
+        assert!(!third.is_rejected());
+        first.resume();
+        first.resume();
+        assert_eq!(running(), 3, "an admitted request continues");
         for request in [&first, &second, &third, &third] {
             request.end();
         }
         assert_eq!(running(), 0);
         third.wait_for_client();
-        third.go_on();
-        assert_eq!(running(), 0, "one that has its answer counts no more");
+        third.resume();
+        assert_eq!(running(), 0, "a finished request does not count");
     }
 }

@@ -1,4 +1,4 @@
-//! One request: its deadline, its place among those that run, and what becomes of a body that is not read.
+//! Handles one request: its deadline, the load limit, and an unread body.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,11 +23,11 @@ use super::limits::Limits;
 use super::load::{Load, Running};
 use super::{Shared, problem};
 
-/// How much of a body that is not read is taken, and for how long, so that its connection can be used again.
+/// How many bytes of an unread body are read, and for how long, so that its connection can be reused.
 const DRAIN_BYTES: u64 = 256 * 1024;
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// What answers the requests of one connection.
+/// The service of one connection.
 #[derive(Clone)]
 pub struct Service {
     router: Router,
@@ -37,17 +37,17 @@ pub struct Service {
     peer: Option<PeerAddress>,
 }
 
-/// Ends a request also when its client goes away.
-struct EndWith(Arc<Running>);
+/// Ends a request, even if its client goes away.
+struct EndOnDrop(Arc<Running>);
 
-impl Drop for EndWith {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
 impl Service {
-    /// For this connection.
+    /// Creates the service of this connection.
     pub fn new(shared: &Shared, connection: Arc<Connection>, peer: Option<PeerAddress>) -> Self {
         Self {
             router: shared.router.clone(),
@@ -61,14 +61,14 @@ impl Service {
     /// Answers one request.
     pub async fn answer(mut self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let running = Running::begin(&self.load, &self.connection);
-        let end = EndWith(Arc::clone(&running));
+        let end = EndOnDrop(Arc::clone(&running));
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let (mut parts, incoming) = request.into_parts();
         if let Some(peer) = self.peer {
             parts.extensions.insert(peer);
         }
-        if running.is_too_many() {
+        if running.is_rejected() {
             parts.extensions.insert(Overloaded);
         }
         let (body, outcome) = RequestBody::new(incoming, self.limits.body, running);
@@ -82,7 +82,7 @@ impl Service {
         };
         drop(end);
         self.connection.set_waits_for_body(true);
-        if !is_read(&outcome, expects_continue).await {
+        if !finish_body(&outcome, expects_continue).await {
             self.connection.linger();
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -91,10 +91,10 @@ impl Service {
     }
 }
 
-/// Whether the body was read to its end, or is now: a small rest is taken, so that the next request is found behind it.
-async fn is_read(outcome: &BodyOutcome, expects_continue: bool) -> bool {
+/// Returns whether the body is fully read. Reads a small rest now, so that the next request can follow it.
+async fn finish_body(outcome: &BodyOutcome, expects_continue: bool) -> bool {
     let Some(rest) = outcome.take_rest() else { return true };
-    // The client waits for us before it sends such a body. To take it would ask for it.
+    // The client waits for us before it sends such a body. Reading it would ask for it.
     if outcome.is_late() || (expects_continue && !outcome.is_asked_for()) {
         return false;
     }
@@ -104,14 +104,14 @@ async fn is_read(outcome: &BodyOutcome, expects_continue: bool) -> bool {
     timeout(DRAIN, drain(rest)).await.unwrap_or(false)
 }
 
-/// Takes the rest of a body. Returns whether it was all of it.
+/// Reads the rest of a body. Returns whether that was all of it.
 async fn drain(mut rest: Incoming) -> bool {
-    let mut left = DRAIN_BYTES;
+    let mut budget = DRAIN_BYTES;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
         let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        let Some(still) = left.checked_sub(bytes) else { return false };
-        left = still;
+        let Some(remaining) = budget.checked_sub(bytes) else { return false };
+        budget = remaining;
     }
     true
 }
@@ -125,7 +125,7 @@ fn too_slow() -> Response {
     )
 }
 
-/// The answer to a request that took too long.
+/// The response to a request that took too long.
 fn cut_off(is_safe: bool) -> Response {
     if is_safe {
         let detail = "The answer was not ready in time. Trying again in a moment is safe.";

@@ -1,4 +1,4 @@
-//! The command's side: it sends its words, and does what the server asks.
+//! The command's side: sends its arguments, and does what the server asks.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -10,17 +10,17 @@ use std::process::ExitCode;
 
 use super::connection::Connection;
 use super::http;
-use super::protocol::{Bytes, CHUNK, ClientMessage, ServerMessage, receive, send as send_frame};
+use super::protocol::{Bytes, ClientMessage, MAX_DATA, ServerMessage, receive, send as send_frame};
 use crate::console::{Console, Interrupts, Terminal};
 use crate::failure::Failure;
 use crate::lock::Holder;
 
-/// Where a server takes commands.
+/// The address where a server accepts commands.
 pub enum ServerAddress {
-    /// At a Unix socket with this path.
+    /// A Unix socket with this path.
     #[cfg(unix)]
     Socket(PathBuf),
-    /// At its HTTP address.
+    /// The server's HTTP address.
     Http {
         /// The address of its pages: `http://127.0.0.1:PORT`.
         address: String,
@@ -30,7 +30,7 @@ pub enum ServerAddress {
 }
 
 impl ServerAddress {
-    /// Where the process that holds a lock takes commands, if it says so.
+    /// Returns where the holder of a lock accepts commands, if it does.
     pub fn of(holder: &Holder) -> Option<Self> {
         #[cfg(unix)]
         if let Some(socket) = &holder.socket {
@@ -58,10 +58,10 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// Has a server run a command, and gives its exit code. `interrupts` are handed on to it.
+/// Runs a command in a server, and returns its exit code. Forwards `interrupts` to the server.
 ///
 /// # Errors
-/// [`Failure::Remote`] if the server cannot be reached or stops before the command is at its end.
+/// [`Failure::Remote`] if the server cannot be reached or stops before the command ends.
 pub async fn send(
     server: ServerAddress,
     words: Vec<OsString>,
@@ -78,15 +78,15 @@ pub async fn send(
     let connection = connecting.await.map_err(io::Error::other).flatten().map_err(failed)?;
     if let Some(interrupts) = interrupts {
         let connection = connection.try_clone().map_err(failed)?;
-        tokio::spawn(hand_on(interrupts, connection));
+        tokio::spawn(forward_signals(interrupts, connection));
     }
-    // Files and standard input may keep it waiting.
-    let done = tokio::task::spawn_blocking(move || obey(&connection, words)).await;
+    // Files and standard input may block.
+    let done = tokio::task::spawn_blocking(move || serve_requests(&connection, words)).await;
     done.map_err(io::Error::other).flatten().map_err(failed)
 }
 
-/// Hands the first signal on, and ends at the second.
-async fn hand_on(mut interrupts: Interrupts, connection: Connection) {
+/// Forwards the first signal, and exits at the second.
+async fn forward_signals(mut interrupts: Interrupts, connection: Connection) {
     let signal = interrupts.next().await;
     if send_frame(&connection, &ClientMessage::Signal(signal)).is_ok() {
         interrupts.next().await;
@@ -94,8 +94,8 @@ async fn hand_on(mut interrupts: Interrupts, connection: Connection) {
     std::process::exit(130);
 }
 
-/// Does what the server asks until it says that the command is at its end.
-fn obey(connection: &Connection, words: Vec<OsString>) -> io::Result<ExitCode> {
+/// Does what the server asks until it reports the end of the command.
+fn serve_requests(connection: &Connection, words: Vec<OsString>) -> io::Result<ExitCode> {
     let terminal = Terminal::new();
     let mut files = Files { terminal: &terminal, words, readers: Vec::new(), writers: Vec::new() };
     loop {
@@ -128,7 +128,7 @@ fn obey(connection: &Connection, words: Vec<OsString>) -> io::Result<ExitCode> {
                 }
                 return Ok(ExitCode::from(code));
             }
-            ask => Some(files.answer(ask)),
+            request => Some(files.answer(request)),
         };
         if let Some(answer) = answer {
             send_frame(connection, &answer)?;
@@ -136,7 +136,7 @@ fn obey(connection: &Connection, words: Vec<OsString>) -> io::Result<ExitCode> {
     }
 }
 
-/// In words for a person, where the server said nothing more.
+/// Describes a closed connection for people.
 fn closed(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
@@ -156,7 +156,7 @@ struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// The path, if it is a word of the command line or the value of a flag.
+    /// Returns the path, if it is an argument or the value of a flag.
     fn named(&self, path: &OsStr) -> io::Result<PathBuf> {
         let is_named = |word: &OsString| {
             let bytes = word.as_encoded_bytes();
@@ -166,11 +166,14 @@ impl<'a> Files<'a> {
         if self.words.iter().any(is_named) {
             return Ok(PathBuf::from(path));
         }
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, "the server asked for a file that was not named"))
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the server asked for a file that is not in the command line",
+        ))
     }
 
-    fn answer(&mut self, ask: ServerMessage) -> ClientMessage {
-        match ask {
+    fn answer(&mut self, request: ServerMessage) -> ClientMessage {
+        match request {
             ServerMessage::Open(path) => {
                 let file = self.named(&path).and_then(|path| self.terminal.open(&path));
                 opened(&mut self.readers, file)
@@ -203,7 +206,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Keeps an open file, and answers with its number.
+/// Stores an open file, and answers with its number.
 fn opened<T>(files: &mut Vec<Option<T>>, file: io::Result<T>) -> ClientMessage {
     match file {
         Ok(file) => {
@@ -215,7 +218,7 @@ fn opened<T>(files: &mut Vec<Option<T>>, file: io::Result<T>) -> ClientMessage {
 }
 
 fn data(from: &mut impl Read) -> ClientMessage {
-    let mut bytes = vec![0; CHUNK];
+    let mut bytes = vec![0; MAX_DATA];
     match from.read(&mut bytes) {
         Ok(read) => {
             bytes.truncate(read);

@@ -6,12 +6,12 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A blocking connection that carries frames of the protocol.
+/// A blocking connection that carries the protocol's frames.
 pub enum Connection {
-    /// Over the Unix socket.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
-    /// Over TCP, after an HTTP upgrade.
+    /// TCP, after an HTTP upgrade.
     Tcp(TcpStream),
 }
 
@@ -27,10 +27,10 @@ macro_rules! either {
 }
 
 impl Connection {
-    /// A second handle of the same connection.
+    /// Returns a second handle of the same connection.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     pub fn try_clone(&self) -> io::Result<Self> {
         match self {
             #[cfg(unix)]
@@ -39,16 +39,16 @@ impl Connection {
         }
     }
 
-    /// Ends both directions, for all handles. What was sent already can still be read.
+    /// Ends both directions, for all handles. Data that was already sent can still be read.
     pub fn shutdown(&self) {
-        // One that has ended already is what was wanted.
+        // The connection may have ended already.
         let _ = either!(self, stream => stream.shutdown(Shutdown::Both));
     }
 
     /// Limits how long a read waits.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         either!(self, stream => stream.set_read_timeout(limit))
     }

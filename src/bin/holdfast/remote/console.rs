@@ -1,4 +1,4 @@
-//! What stands for the terminal and the files of a command that the server runs.
+//! The console of a command that the server runs: it forwards to the terminal and files of the command's process.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc as channels;
 
 use super::connection::Connection;
-use super::protocol::{Bytes, CHUNK, ClientMessage, ServerMessage, send};
+use super::protocol::{Bytes, ClientMessage, MAX_DATA, ServerMessage, send};
 use crate::console::{Console, Interrupts, Progress};
 use crate::failure::Failure;
 
@@ -18,12 +18,12 @@ pub struct Remote<'a> {
     connection: &'a Connection,
     answers: mpsc::Receiver<ClientMessage>,
     interrupts: RefCell<Option<channels::UnboundedReceiver<String>>>,
-    /// When progress was shown last.
+    /// When progress was last sent.
     shown: RefCell<Option<Instant>>,
 }
 
 impl<'a> Remote<'a> {
-    /// The terminal behind a connection, whose answers and signals come out of these channels.
+    /// Creates the console of a connection. The client's answers and signals arrive on these channels.
     pub fn new(
         connection: &'a Connection,
         answers: mpsc::Receiver<ClientMessage>,
@@ -34,42 +34,42 @@ impl<'a> Remote<'a> {
 }
 
 impl Remote<'_> {
-    /// Between two frames of progress.
-    const BETWEEN: Duration = Duration::from_millis(100);
+    /// The time between two frames of progress.
+    const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-    fn ask(&self, ask: &ServerMessage) -> io::Result<ClientMessage> {
-        send(self.connection, ask)?;
+    fn ask(&self, request: &ServerMessage) -> io::Result<ClientMessage> {
+        send(self.connection, request)?;
         let gone = |_| io::Error::other("the command's process is gone");
         match self.answers.recv().map_err(gone)? {
             ClientMessage::Failed(words) => Err(io::Error::other(words)),
-            said => Ok(said),
+            answer => Ok(answer),
         }
     }
 
-    fn number(&self, ask: &ServerMessage) -> io::Result<usize> {
-        match self.ask(ask)? {
+    fn ask_for_file(&self, request: &ServerMessage) -> io::Result<usize> {
+        match self.ask(request)? {
             ClientMessage::Opened(number) => Ok(number),
-            _ => Err(io::Error::other("the command did not say which file it opened")),
+            _ => Err(io::Error::other("the command did not return the number of the file")),
         }
     }
 }
 
 impl Console for Remote<'_> {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        for chunk in bytes.chunks(CHUNK) {
-            self.ask(&ServerMessage::Write(Bytes(chunk.to_vec())))?;
+        for data in bytes.chunks(MAX_DATA) {
+            self.ask(&ServerMessage::Write(Bytes(data.to_vec())))?;
         }
         Ok(())
     }
 
     fn note(&self, line: &str) {
-        // If the client is gone, the command is cancelled anyway.
+        // If the client is gone, the command is canceled anyway.
         let _ = send(self.connection, &ServerMessage::Note(line.to_owned()));
     }
 
     fn progress(&self, progress: &Progress) {
         let now = Instant::now();
-        if self.shown.borrow().is_some_and(|last| now.duration_since(last) < Self::BETWEEN) {
+        if self.shown.borrow().is_some_and(|last| now.duration_since(last) < Self::PROGRESS_INTERVAL) {
             return;
         }
         self.shown.replace(Some(now));
@@ -81,7 +81,7 @@ impl Console for Remote<'_> {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
-        let number = self.number(&ServerMessage::Open(path.as_os_str().to_owned()))?;
+        let number = self.ask_for_file(&ServerMessage::Open(path.as_os_str().to_owned()))?;
         Ok(Box::new(RemoteFile {
             console: self,
             next: ServerMessage::Read(number),
@@ -92,12 +92,12 @@ impl Console for Remote<'_> {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.number(&ServerMessage::Create(path.as_os_str().to_owned()))?;
+        let number = self.ask_for_file(&ServerMessage::Create(path.as_os_str().to_owned()))?;
         Ok(Box::new(RemoteNewFile { console: self, number }))
     }
 
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.number(&ServerMessage::CreatePrivate(path.as_os_str().to_owned()))?;
+        let number = self.ask_for_file(&ServerMessage::CreatePrivate(path.as_os_str().to_owned()))?;
         Ok(Box::new(RemoteNewFile { console: self, number }))
     }
 
@@ -115,7 +115,7 @@ impl Console for Remote<'_> {
         let interrupts = self.interrupts.take();
         interrupts
             .map(Interrupts::from)
-            .ok_or_else(|| Failure::Runtime(io::Error::other("the command hears its signals already")))
+            .ok_or_else(|| Failure::Runtime(io::Error::other("the command listens for signals already")))
     }
 }
 
@@ -132,7 +132,7 @@ impl Read for RemoteFile<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.read == self.rest.len() {
             let ClientMessage::Data(Bytes(bytes)) = self.console.ask(&self.next)? else {
-                return Err(io::Error::other("the command did not say what is in its file"));
+                return Err(io::Error::other("the command did not send its file"));
             };
             (self.rest, self.read) = (bytes, 0);
         }
@@ -145,7 +145,7 @@ impl Read for RemoteFile<'_> {
 impl Drop for RemoteFile<'_> {
     fn drop(&mut self) {
         if let Some(close) = &self.close {
-            // A process that is gone has closed it.
+            // If the process is gone, the file is closed already.
             let _ = send(self.console.connection, close);
         }
     }
@@ -159,7 +159,7 @@ struct RemoteNewFile<'a> {
 
 impl Write for RemoteNewFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let some = &bytes[..bytes.len().min(CHUNK)];
+        let some = &bytes[..bytes.len().min(MAX_DATA)];
         self.console.ask(&ServerMessage::WriteTo(self.number, Bytes(some.to_vec())))?;
         Ok(some.len())
     }
@@ -171,7 +171,7 @@ impl Write for RemoteNewFile<'_> {
 
 impl Drop for RemoteNewFile<'_> {
     fn drop(&mut self) {
-        // A process that is gone has closed it.
+        // If the process is gone, the file is closed already.
         let _ = send(self.console.connection, &ServerMessage::CloseWrite(self.number));
     }
 }

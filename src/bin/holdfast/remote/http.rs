@@ -1,9 +1,9 @@
 //! Commands over HTTP, for systems and file systems without Unix sockets.
 //!
-//! A command sends `POST /commands` to the server's own port, asks for an upgrade to [`PROTOCOL`], and shows the token
-//! that the server has written to the data directory. Then the connection carries frames, as the Unix socket does. A page
-//! in a browser cannot do the same: it does not know the token, and no browser lets a page ask for an upgrade to another
-//! protocol.
+//! A command sends `POST /commands` to the server's own port, asks for an upgrade to [`PROTOCOL`], and sends the
+//! token that the server has written to the data directory. After that, the connection carries frames, as the Unix
+//! socket does. A page in a browser cannot do this: it does not know the token, and browsers do not let pages ask
+//! for an upgrade to another protocol.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -29,26 +29,26 @@ use super::server::Runner;
 use crate::data::{DataDirectory, write_private};
 use crate::http_server::{into_std, problem};
 
-/// Where commands come in.
+/// The path for commands.
 const PATH: &str = "/commands";
 /// The protocol after the upgrade: the frames of [`super::protocol`].
 const PROTOCOL: &str = "holdfast-commands/1";
-/// The longest answer to the request for an upgrade, in bytes.
-const LONGEST_HEAD: usize = 8 * 1024;
+/// The longest response to the upgrade request, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
 /// How long the server may take to connect and to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The token, and the file that keeps it while the server runs.
-pub struct HttpEntrance {
+pub struct HttpEndpoint {
     token: Arc<str>,
     file: PathBuf,
 }
 
-impl HttpEntrance {
-    /// Makes a token of 256 random bits and writes it to the data directory.
+impl HttpEndpoint {
+    /// Creates a token of 256 random bits and writes it to the data directory.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     pub fn open(data: &DataDirectory) -> io::Result<Self> {
         let file = fs::canonicalize(data.path())?.join(data.command_token().file_name().unwrap_or_default());
         let token = URL_SAFE_NO_PAD.encode(Rng::of_system().bytes::<32>());
@@ -59,7 +59,7 @@ impl HttpEntrance {
     /// Removes the token of a server that was killed. A server with a socket needs none.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     #[cfg(unix)]
     pub fn remove_token(data: &DataDirectory) -> io::Result<()> {
         match fs::remove_file(data.command_token()) {
@@ -68,25 +68,26 @@ impl HttpEntrance {
         }
     }
 
-    /// The path of the token's file.
+    /// Returns the path of the token's file.
     pub fn token(&self) -> &Path {
         &self.file
     }
 
-    /// The router with the route for commands before it.
+    /// Adds the route for commands in front of the router.
     pub fn mount(&self, router: Router, runner: Runner) -> Router {
-        router.layer(from_fn_with_state((Arc::clone(&self.token), runner), take_in))
+        router.layer(from_fn_with_state((Arc::clone(&self.token), runner), accept_command))
     }
 
     /// Removes the token.
     pub fn close(self) {
-        // The next server writes another, so one that stays opens nothing.
+        // The next server writes a new token, so a token that is left behind is useless.
         let _ = fs::remove_file(self.file);
     }
 }
 
-/// `POST /commands`: answers 101 and hands the connection to the runner, or refuses. Everything else passes.
-async fn take_in(
+/// Handles `POST /commands`: answers 101 and passes the connection to the runner, or refuses. Passes everything
+/// else on.
+async fn accept_command(
     State((token, runner)): State<(Arc<str>, Runner)>,
     mut request: Request,
     next: Next,
@@ -94,7 +95,7 @@ async fn take_in(
     if request.method() != Method::POST || request.uri().path() != PATH {
         return next.run(request).await;
     }
-    if !shows(request.headers(), &token) {
+    if !has_token(request.headers(), &token) {
         return unauthorized();
     }
     let asks = request.headers().get(header::UPGRADE).is_some_and(|protocol| protocol == PROTOCOL);
@@ -103,17 +104,17 @@ async fn take_in(
     tokio::spawn(async move {
         match upgrade.await.map_err(io::Error::other).and_then(into_std) {
             Ok(stream) => runner.start(Connection::Tcp(stream)),
-            Err(error) => tracing::debug!(%error, "a command could not come in"),
+            Err(error) => tracing::debug!(%error, "cannot accept a command"),
         }
     });
     let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, PROTOCOL)];
     (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
 }
 
-fn shows(headers: &HeaderMap, token: &str) -> bool {
-    let shown = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let shown = shown.and_then(|value| value.strip_prefix(b"Bearer "));
-    shown.is_some_and(|shown| shown.ct_eq(token.as_bytes()).into())
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let token_sent = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let token_sent = token_sent.and_then(|value| value.strip_prefix(b"Bearer "));
+    token_sent.is_some_and(|token_sent| token_sent.ct_eq(token.as_bytes()).into())
 }
 
 fn unauthorized() -> Response {
@@ -133,21 +134,22 @@ fn upgrade_required() -> Response {
     response
 }
 
-/// Connects to the server at `http://ADDRESS:PORT`, and asks it for the upgrade with the token in a file.
+/// Connects to the server at `http://ADDRESS:PORT`, and requests the upgrade with the token in a file.
 ///
 /// # Errors
-/// What the system said, and `Other` if the server refuses.
+/// Returns the system's error, or `Other` if the server refuses.
 pub fn connect(address: &str, token: &Path) -> io::Result<TcpStream> {
     let host = address.strip_prefix("http://").unwrap_or(address);
     let server: SocketAddr = host.parse().map_err(|_| io::Error::other("its address cannot be read"))?;
-    // The directory may belong to another user, who must not have this process connect to other computers.
+    // The data directory may belong to another user, who must not be able to make this process connect to other
+    // computers.
     if !server.ip().is_loopback() {
         return Err(io::Error::other("its address is not on this computer"));
     }
     let token = fs::read_to_string(token)?;
-    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let head = format!(
         "POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\n\
          Upgrade: {PROTOCOL}\r\nContent-Length: 0\r\n\r\n",
@@ -157,21 +159,21 @@ pub fn connect(address: &str, token: &Path) -> io::Result<TcpStream> {
     let answer = read_head(&mut stream)?;
     match answer.split(' ').nth(1) {
         Some("101") => {}
-        Some("401") => return Err(io::Error::other("it has another token than the data directory")),
+        Some("401") => return Err(io::Error::other("its token differs from the one in the data directory")),
         status => {
             let status = status.unwrap_or("nothing");
-            return Err(io::Error::other(format!("it does not take commands in and answers {status}")));
+            return Err(io::Error::other(format!("it does not accept commands and answers {status}")));
         }
     }
     stream.set_read_timeout(None)?;
     Ok(stream)
 }
 
-/// The head of an answer, up to the empty line. The frames that follow stay in the stream.
+/// Reads the head of a response, up to the empty line. The frames that follow stay in the stream.
 fn read_head(stream: &mut impl Read) -> io::Result<String> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
-        if head.len() == LONGEST_HEAD {
+        if head.len() == MAX_HEAD {
             return Err(io::Error::other("its answer is too long"));
         }
         stream.read_exact(&mut byte)?;
@@ -181,13 +183,13 @@ fn read_head(stream: &mut impl Read) -> io::Result<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_is_taken() {
-        for (value, taken) in [
+    fn only_the_complete_token_is_accepted() {
+        for (value, accepted) in [
             (Some("Bearer k7-Wm2xQ"), true),
             (Some("Bearer k7-Wm2x"), false),
             (Some("Bearer k7-Wm2xQ "), false),
@@ -200,12 +202,12 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
-            assert_eq!(shows(&headers, "k7-Wm2xQ"), taken, "{value:?}");
+            assert_eq!(has_token(&headers, "k7-Wm2xQ"), accepted, "{value:?}");
         }
     }
 
     #[test]
-    fn the_frames_behind_the_head_stay_in_the_stream() {
+    fn frames_after_the_head_stay_in_the_stream() {
         let mut stream = &b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n\0\0\0\x02{}"[..];
         assert!(read_head(&mut stream).unwrap().starts_with("HTTP/1.1 101 "));
         assert_eq!(stream, b"\0\0\0\x02{}");
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_connects_to_this_computer_alone() {
+    fn a_command_connects_only_to_this_computer() {
         for address in ["http://192.0.2.1:3000", "http://example.com:3000", "http://127.0.0.1", "nothing"] {
             let refused = connect(address, Path::new("no-such-file")).unwrap_err();
             assert!(refused.to_string().starts_with("its address "), "{address}: {refused}");

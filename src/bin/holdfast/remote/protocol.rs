@@ -1,4 +1,4 @@
-//! What a command and the server say to each other: JSON behind its length in four bytes.
+//! The protocol between a command and the server: JSON frames with a four-byte length prefix.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -10,68 +10,68 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::console::Progress;
 
-/// The most bytes of a file or of standard input that are carried at once.
-pub const CHUNK: usize = 64 * 1024;
-/// The longest frame: a chunk as base64, or the words of a long command.
-const LONGEST: usize = 4 * 1024 * 1024;
+/// The maximum number of bytes of a file or of standard input in one frame.
+pub const MAX_DATA: usize = 64 * 1024;
+/// The longest frame: data in base64, or the arguments of a long command.
+const MAX_FRAME: usize = 4 * 1024 * 1024;
 
-/// What the server asks the command to do.
+/// A request from the server to the command.
 #[derive(Serialize, Deserialize)]
 pub enum ServerMessage {
     /// Write to standard output.
     Write(Bytes),
     /// Write a line to standard error.
     Note(String),
-    /// Show how far it is.
+    /// Show progress.
     Progress(Progress),
-    /// Take that away.
+    /// Clear the progress.
     EndProgress,
-    /// Open a file, to be known by its number from now on.
+    /// Open a file. Later messages refer to it by its number.
     Open(OsString),
-    /// Make a new file, to be known by its number from now on.
+    /// Create a file. Later messages refer to it by its number.
     Create(OsString),
-    /// The same for a file that only its owner may read.
+    /// Create a file that only its owner can read.
     CreatePrivate(OsString),
-    /// Have what was written to a file on disk.
+    /// Flush a file to disk.
     Flush(usize),
-    /// Close a file that is read. It is not answered.
+    /// Close a file that is read. There is no answer.
     CloseRead(usize),
-    /// Close a file that is written. It is not answered.
+    /// Close a file that is written. There is no answer.
     CloseWrite(usize),
-    /// The next bytes of a file.
+    /// Read the next bytes of a file.
     Read(usize),
     /// Write to a file.
     WriteTo(usize, Bytes),
-    /// The next bytes of standard input.
+    /// Read the next bytes of standard input.
     Input,
-    /// End, with this exit code and these words.
+    /// End with this exit code and message.
     End {
         /// The exit code.
         code: u8,
-        /// Why it failed, if it did.
+        /// The error message, if the command failed.
         failure: Option<String>,
     },
 }
 
-/// What the command says.
+/// A message from the command.
 #[derive(Serialize, Deserialize)]
 pub enum ClientMessage {
-    /// Run these words.
+    /// Run a command.
     Run {
-        /// Of which version the command is.
+        /// The version of the command.
         version: String,
-        /// The words, with the program's name.
+        /// The arguments, with the program's name.
         words: Vec<OsString>,
     },
-    /// It is done.
+    /// The request is done.
     Done,
-    /// The file's number.
+    /// The number of the opened file.
     Opened(usize),
-    /// Some bytes; none at the end.
+    /// Some bytes; empty at the end.
     Data(Bytes),
-    /// It cannot be done.
+    /// The request failed.
     Failed(String),
-    /// A signal asks the command to end.
+    /// A signal asks the command to stop.
     Signal(String),
 }
 
@@ -94,7 +94,7 @@ impl<'de> Deserialize<'de> for Bytes {
 /// Sends a frame.
 ///
 /// # Errors
-/// What the system said.
+/// Returns the system's error.
 pub fn send(mut to: impl Write, frame: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_vec(frame)?;
     let length = u32::try_from(json.len()).map_err(io::Error::other)?;
@@ -106,12 +106,12 @@ pub fn send(mut to: impl Write, frame: &impl Serialize) -> io::Result<()> {
 /// Receives a frame.
 ///
 /// # Errors
-/// What the system said, and `InvalidData` for what is no frame.
+/// Returns the system's error, or `InvalidData` for an invalid frame.
 pub fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > LONGEST {
+    if length > MAX_FRAME {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the other side sent too much at once"));
     }
     let mut json = vec![0; length];
@@ -120,7 +120,7 @@ pub fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end at a surprise")]
+#[expect(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_refused_before_it_takes_room() {
+    fn an_invalid_frame_is_refused_before_memory_is_allocated() {
         assert!(receive::<ServerMessage>(&[255, 255, 255, 255][..]).is_err());
         assert!(receive::<ServerMessage>(&[0, 0, 0, 1, b'x'][..]).is_err());
         assert!(receive::<ServerMessage>(&[0, 0, 0, 9, b'"'][..]).is_err());

@@ -1,4 +1,4 @@
-//! The server's side: it takes commands in and runs them on what it has open.
+//! The server's side: accepts commands and runs them on the data that the server has open.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc as channels, oneshot};
 
 use super::connection::Connection;
 use super::console::Remote;
-use super::http::HttpEntrance;
+use super::http::HttpEndpoint;
 use super::protocol::{ClientMessage, ServerMessage, receive, send};
 #[cfg(unix)]
 use super::socket::Socket;
@@ -23,102 +23,102 @@ use crate::data::DataDirectory;
 use crate::failure::Failure;
 use crate::table::{Host, Served};
 
-/// So many commands run at once, besides consumers.
-const AT_ONCE: usize = 16;
-/// So many connections are open at once.
-const CONNECTIONS: usize = 256;
-/// How long a command may take to send its words.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The maximum number of concurrent commands, without consumers.
+const MAX_COMMANDS: usize = 16;
+/// The maximum number of open connections.
+const MAX_CONNECTIONS: usize = 256;
+/// How long a command may take to send its arguments.
+const ARGUMENTS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Takes commands in until it is closed, which ends those that run.
+/// Accepts commands until it is closed. Closing it cancels running commands.
 pub struct CommandServer {
-    entrance: Entrance,
+    endpoint: Endpoint,
     runner: Runner,
 }
 
-/// Where commands come in.
-enum Entrance {
+/// The endpoint that accepts commands.
+enum Endpoint {
     #[cfg(unix)]
     Socket(Socket),
-    Http(HttpEntrance),
+    Http(HttpEndpoint),
 }
 
 impl CommandServer {
-    /// Takes commands for a data directory whose lock the caller holds: over a Unix socket, or, where there can be none,
-    /// over HTTP. They work on what the server has open.
+    /// Accepts commands for a data directory whose lock the caller holds: over a Unix socket, or over HTTP if there
+    /// can be none. Commands work on the data that the server has open.
     ///
     /// # Errors
-    /// [`Failure::File`] with what the system said.
+    /// [`Failure::File`] with the system's error.
     pub fn open(data: &DataDirectory, served: Served) -> Result<Self, Failure> {
         let runner = Runner::new(served);
-        let entrance = Entrance::open(data, &runner);
-        let entrance = entrance.map_err(Failure::file("take commands in", data.path()))?;
-        Ok(Self { entrance, runner })
+        let endpoint = Endpoint::open(data, &runner);
+        let endpoint = endpoint.map_err(Failure::file("accept commands in", data.path()))?;
+        Ok(Self { endpoint, runner })
     }
 
-    /// The path of the socket, if commands come in there.
+    /// Returns the path of the socket, if commands arrive there.
     pub fn socket(&self) -> Option<&Path> {
-        match &self.entrance {
+        match &self.endpoint {
             #[cfg(unix)]
-            Entrance::Socket(socket) => Some(socket.path()),
-            Entrance::Http(_) => None,
+            Endpoint::Socket(socket) => Some(socket.path()),
+            Endpoint::Http(_) => None,
         }
     }
 
-    /// The path of the token, if commands come in over HTTP.
+    /// Returns the path of the token, if commands arrive over HTTP.
     pub fn token(&self) -> Option<&Path> {
-        match &self.entrance {
+        match &self.endpoint {
             #[cfg(unix)]
-            Entrance::Socket(_) => None,
-            Entrance::Http(entrance) => Some(entrance.token()),
+            Endpoint::Socket(_) => None,
+            Endpoint::Http(endpoint) => Some(endpoint.token()),
         }
     }
 
-    /// The router with the route for commands before it, if they come in over HTTP.
+    /// Adds the route for commands in front of the router, if commands arrive over HTTP.
     pub fn mount(&self, router: Router) -> Router {
-        match &self.entrance {
+        match &self.endpoint {
             #[cfg(unix)]
-            Entrance::Socket(_) => router,
-            Entrance::Http(entrance) => entrance.mount(router, self.runner.clone()),
+            Endpoint::Socket(_) => router,
+            Endpoint::Http(endpoint) => endpoint.mount(router, self.runner.clone()),
         }
     }
 
-    /// Takes no more commands in, and cancels those that run.
+    /// Accepts no more commands, and cancels running ones.
     pub fn close(self) {
-        match self.entrance {
+        match self.endpoint {
             #[cfg(unix)]
-            Entrance::Socket(socket) => socket.close(),
-            Entrance::Http(entrance) => entrance.close(),
+            Endpoint::Socket(socket) => socket.close(),
+            Endpoint::Http(endpoint) => endpoint.close(),
         }
         self.runner.connections.close();
     }
 }
 
-impl Entrance {
+impl Endpoint {
     #[cfg(unix)]
     fn open(data: &DataDirectory, runner: &Runner) -> io::Result<Self> {
         match Socket::open(data, runner.clone()) {
             Ok(socket) => {
-                // A start without a socket may have left one when it was killed.
-                HttpEntrance::remove_token(data)?;
+                // A server without a socket may have left a token when it was killed.
+                HttpEndpoint::remove_token(data)?;
                 Ok(Self::Socket(socket))
             }
-            // The caller makes room and tries again.
+            // The caller frees disk space and tries again.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
             Err(error) => {
-                tracing::info!(%error, "there is no socket for commands; they come in over HTTP");
-                HttpEntrance::open(data).map(Self::Http)
+                tracing::info!(%error, "cannot open a socket for commands; accepting them over HTTP");
+                HttpEndpoint::open(data).map(Self::Http)
             }
         }
     }
 
     #[cfg(not(unix))]
     fn open(data: &DataDirectory, _: &Runner) -> io::Result<Self> {
-        HttpEntrance::open(data).map(Self::Http)
+        HttpEndpoint::open(data).map(Self::Http)
     }
 }
 
-/// Runs the commands that come in. Clones share their limits.
+/// Runs commands. Clones share their limits.
 #[derive(Clone)]
 pub struct Runner {
     served: Served,
@@ -128,31 +128,32 @@ pub struct Runner {
 
 impl Runner {
     fn new(served: Served) -> Self {
-        Self { served, permits: Arc::new(Semaphore::new(AT_ONCE)), connections: Connections::new() }
+        Self { served, permits: Arc::new(Semaphore::new(MAX_COMMANDS)), connections: Connections::new() }
     }
 
-    /// Runs the command on this connection in the background.
+    /// Runs the command of this connection in the background.
     pub fn start(&self, connection: Connection) {
         let (runner, handle) = (self.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
-            let entered = runner.connections.enter(&connection);
-            if let Err(error) = entered.and_then(|_open| runner.handle_connection(&connection, &handle)) {
+            let registration = runner.connections.register(&connection);
+            if let Err(error) = registration.and_then(|_open| runner.handle_connection(&connection, &handle))
+            {
                 tracing::debug!(%error, "a command was canceled");
             }
         });
     }
 
-    /// Runs one command to its end, or until its process is gone.
+    /// Runs one command until it ends or its process is gone.
     fn handle_connection(&self, connection: &Connection, handle: &Handle) -> io::Result<()> {
-        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_read_timeout(Some(ARGUMENTS_TIMEOUT))?;
         let ClientMessage::Run { version, words } = receive(connection)? else {
-            return Err(io::Error::other("it did not begin with its words"));
+            return Err(io::Error::other("it did not send its arguments"));
         };
         connection.set_read_timeout(None)?;
         if version != env!("CARGO_PKG_VERSION") {
             let running = env!("CARGO_PKG_VERSION");
             let failure = format!(
-                "holdfast: the server that runs is of version {running}, and this command of {version}; use that version, or start the server again"
+                "holdfast: the running server has version {running}, and this command {version}; use that version, or restart the server"
             );
             return send(connection, &ServerMessage::End { code: 1, failure: Some(failure) });
         }
@@ -163,15 +164,15 @@ impl Runner {
             }
         };
         if cli.command.as_ref().and_then(Command::local_data).is_none() {
-            let failure = Some("holdfast: this is no command on the data of a server".to_owned());
+            let failure = Some("holdfast: this command does not work on a server's data".to_owned());
             return send(connection, &ServerMessage::End { code: 2, failure });
         }
-        // A consumer runs until it is stopped, and there may be as many as the topic has partitions.
+        // A consumer runs until it is stopped, and there can be one per partition of the topic.
         let consumes = matches!(cli.command, Some(Command::Consume(_)));
         let permit = if consumes { None } else { Some(self.permits.try_acquire()) };
         if let Some(Err(_)) = permit {
             let failure =
-                Some(format!("holdfast: {AT_ONCE} commands run beside this server already; wait for one"));
+                Some(format!("holdfast: {MAX_COMMANDS} commands run on this server already; wait for one"));
             return send(connection, &ServerMessage::End { code: 1, failure });
         }
         let end = run(connection, cli, &self.served, handle)?;
@@ -180,19 +181,19 @@ impl Runner {
 }
 
 fn run(connection: &Connection, cli: Cli, served: &Served, handle: &Handle) -> io::Result<ServerMessage> {
-    // One question is asked at a time, and has one answer.
-    let (hand_over, answers) = mpsc::sync_channel(1);
+    // The server asks one question at a time, and each has one answer.
+    let (answer_sender, answers) = mpsc::sync_channel(1);
     let (interrupt, interrupts) = channels::unbounded_channel();
     let (left, gone) = oneshot::channel();
-    let hearing = connection.try_clone()?;
+    let receiver = connection.try_clone()?;
     let listener = std::thread::Builder::new().name("command".to_owned()).spawn(move || {
-        while let Ok(said) = receive(&hearing) {
-            let taken = match said {
+        while let Ok(message) = receive(&receiver) {
+            let delivered = match message {
                 ClientMessage::Signal(name) => interrupt.send(name).is_ok(),
-                // More than one answer to a question is none.
-                said => hand_over.try_send(said).is_ok(),
+                // A second answer to one question is an error.
+                message => answer_sender.try_send(message).is_ok(),
             };
-            if !taken {
+            if !delivered {
                 break;
             }
         }
@@ -202,7 +203,7 @@ fn run(connection: &Connection, cli: Cli, served: &Served, handle: &Handle) -> i
     let host = Host::Server(served);
     let outcome = handle.block_on(async {
         tokio::select! {
-            outcome = crate::obey(cli, &host, &console) => Some(outcome),
+            outcome = crate::execute(cli, &host, &console) => Some(outcome),
             _ = gone => None,
         }
     });
@@ -218,7 +219,7 @@ fn run(connection: &Connection, cli: Cli, served: &Served, handle: &Handle) -> i
     Ok(end)
 }
 
-/// The connections of the commands that run, each by a number; none once they are closed.
+/// The connections of running commands, by number; `None` once they are closed.
 #[derive(Clone)]
 struct Connections {
     open: Arc<Mutex<Option<HashMap<u64, Connection>>>>,
@@ -234,19 +235,19 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a connection until the guard is dropped, which also ends it.
-    fn enter<'a>(&'a self, connection: &'a Connection) -> io::Result<Entered<'a>> {
+    /// Registers a connection until the guard is dropped, which also ends the connection.
+    fn register<'a>(&'a self, connection: &'a Connection) -> io::Result<Registration<'a>> {
         let copy = connection.try_clone()?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         match self.locked().as_mut() {
-            Some(open) if open.len() < CONNECTIONS => drop(open.insert(number, copy)),
+            Some(open) if open.len() < MAX_CONNECTIONS => drop(open.insert(number, copy)),
             Some(_) => return Err(io::Error::other("there are too many connections")),
             None => return Err(io::Error::other("the server is ending")),
         }
-        Ok(Entered { connections: self, connection, number })
+        Ok(Registration { connections: self, connection, number })
     }
 
-    /// Ends all connections, and lets none in any more.
+    /// Ends all connections, and admits no more.
     fn close(&self) {
         for connection in self.locked().take().into_iter().flat_map(HashMap::into_values) {
             connection.shutdown();
@@ -254,13 +255,13 @@ impl Connections {
     }
 }
 
-struct Entered<'a> {
+struct Registration<'a> {
     connections: &'a Connections,
     connection: &'a Connection,
     number: u64,
 }
 
-impl Drop for Entered<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
         if let Some(open) = self.connections.locked().as_mut() {
             open.remove(&self.number);

@@ -1,4 +1,4 @@
-//! The Unix socket at which commands come in.
+//! The Unix socket for commands.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -14,26 +14,26 @@ use super::connection::Connection;
 use super::server::Runner;
 use crate::data::DataDirectory;
 
-/// The longest path of a socket, in bytes: some systems take 104, with the zero at its end.
-const LONGEST_PATH: usize = 100;
+/// The longest path of a socket, in bytes: some systems allow 104, including the terminating zero.
+const MAX_PATH: usize = 100;
 
 /// An open socket.
 pub struct Socket {
     path: PathBuf,
-    /// Where it is if it cannot be in the data directory.
+    /// The directory of the socket, if it cannot be in the data directory.
     own_directory: Option<PathBuf>,
     listening: JoinHandle<()>,
 }
 
 impl Socket {
-    /// Opens the socket of a data directory. Commands that come in go to the runner.
+    /// Opens the socket of a data directory. Passes accepted commands to the runner.
     ///
     /// # Errors
-    /// What the system said.
+    /// Returns the system's error.
     pub fn open(data: &DataDirectory, runner: Runner) -> io::Result<Self> {
         let (path, own_directory) = path_in(&fs::canonicalize(data.path())?)?;
         match fs::remove_file(&path) {
-            // What a process that was killed has left.
+            // Left by a process that was killed.
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -44,12 +44,12 @@ impl Socket {
         Ok(Self { path, own_directory, listening })
     }
 
-    /// Where it is.
+    /// Returns the path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes no more commands in, and removes the socket.
+    /// Accepts no more commands, and removes the socket.
     pub fn close(self) {
         self.listening.abort();
         let _ = fs::remove_file(&self.path);
@@ -57,24 +57,24 @@ impl Socket {
     }
 }
 
-/// A socket for its owner alone, and who that is.
+/// Binds a socket that only its owner can access. Returns it with its owner.
 fn bind(path: &Path) -> io::Result<(UnixListener, u32)> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok((listener, fs::metadata(path)?.uid()))
 }
 
-/// Removes a directory that was made for the socket. One that stays is empty and does no harm.
+/// Removes a directory that was created for the socket. An empty directory that is left behind does no harm.
 fn remove_directory(own: Option<&Path>) {
     if let Some(own) = own {
         let _ = fs::remove_dir(own);
     }
 }
 
-/// The socket's path: in the data directory, or where that has too long a name, in a new directory for temporary files.
+/// Returns the socket's path: in the data directory, or in a new temporary directory if the path would be too long.
 fn path_in(directory: &Path) -> io::Result<(PathBuf, Option<PathBuf>)> {
     let path = directory.join("holdfast.socket");
-    if path.as_os_str().len() <= LONGEST_PATH {
+    if path.as_os_str().len() <= MAX_PATH {
         return Ok((path, None));
     }
     let name = format!("holdfast-{}", Rng::of_system().uuid());
@@ -88,14 +88,14 @@ async fn listen(listener: UnixListener, owner: u32, runner: Runner) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a command could not come in");
+                tracing::warn!(%error, "cannot accept a command");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         // The system's administrator could read the files as well.
         if !stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0) {
-            tracing::warn!("a command of another user was turned away");
+            tracing::warn!("refused a command of another user");
             continue;
         }
         let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));

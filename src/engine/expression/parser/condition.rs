@@ -1,12 +1,12 @@
-//! Conditions: of writes, filters and keys.
+//! Parses conditions of writes, filters and keys.
 
 use super::super::super::codec::{Kind, ValueRef};
 use super::super::ast::{Comparator, Condition, Operand};
-use super::super::lexer::Sort;
+use super::super::lexer::TokenKind;
 use super::{Parsed, Parser, is_condition_function};
 
 impl Parser<'_, '_> {
-    /// Reads a whole condition.
+    /// Parses a condition.
     pub fn condition(mut self) -> Parsed<Condition> {
         let condition = self.or()?;
         self.end()?;
@@ -35,7 +35,7 @@ impl Parser<'_, '_> {
         }
         let begin = self.at;
         if self.accept("(") {
-            // A parenthesis begins a condition, or an operand such as `(a)`.
+            // The parenthesis starts a condition, or an operand such as `(a)`.
             let inner = self.nested(|parser| {
                 let doubled = parser.is_symbol("(");
                 let condition = parser.or()?;
@@ -59,17 +59,17 @@ impl Parser<'_, '_> {
         self.comparison()
     }
 
-    /// Whether the parenthesis at token `open` is closed by the token before this one.
+    /// Returns whether the previous token closes the parenthesis at token `open`.
     fn encloses(&self, open: usize) -> bool {
         let mut depth = 0_i32;
-        for (place, token) in self.tokens.iter().enumerate().take(self.at).skip(open) {
+        for (position, token) in self.tokens.iter().enumerate().take(self.at).skip(open) {
             match token.text {
                 "(" => depth += 1,
                 ")" => depth -= 1,
                 _ => {}
             }
             if depth == 0 {
-                return place + 1 == self.at;
+                return position + 1 == self.at;
             }
         }
         false
@@ -138,7 +138,7 @@ impl Parser<'_, '_> {
                 Some(std::cmp::Ordering::Greater) => "upper bound to be greater than or equal to lower bound",
                 Some(_) => return Ok(Condition::Between(value, low, high)),
             };
-            // The bounds are people's data, so the message does not show them.
+            // The bounds can be personal data, so the message does not contain them.
             return self.fail(format!("The BETWEEN operator requires {problem}"));
         }
         Ok(Condition::Between(value, low, high))
@@ -196,7 +196,7 @@ impl Parser<'_, '_> {
             return self.wrong_type(FUNCTION, name.kind());
         }
         let name = String::from_utf8_lossy(name.payload());
-        match Kind::named(&name) {
+        match Kind::from_name(&name) {
             Some(kind) => Ok(Condition::HasType(value, kind)),
             None => self.fail(format!(
                 "Invalid attribute type name found; type: {name}, valid types: {{B,BOOL,BS,L,M,N,NS,NULL,S,SS}}"
@@ -212,7 +212,7 @@ impl Parser<'_, '_> {
                 Ok(operand)
             });
         }
-        if self.peek().is_some_and(|token| token.sort == Sort::Value) {
+        if self.peek().is_some_and(|token| token.kind == TokenKind::Value) {
             return self.value().map(Operand::Value);
         }
         if self.is_function() {

@@ -1,21 +1,21 @@
-//! Update expressions.
+//! Parses update expressions.
 
 use super::super::super::codec::{Kind, ValueRef};
 use super::super::ast::{Term, Update};
-use super::super::lexer::Sort;
+use super::super::lexer::TokenKind;
 use super::{Parsed, Parser, is_condition_function};
 
 impl Parser<'_, '_> {
-    /// Reads a whole update.
+    /// Parses an update.
     pub fn update(mut self) -> Parsed<Update> {
         let mut update = Update::default();
-        let mut seen: Vec<String> = Vec::new();
+        let mut sections: Vec<String> = Vec::new();
         while let Some(token) = self.peek() {
             let section = token.text.to_ascii_uppercase();
-            if token.sort != Sort::Word || !matches!(&*section, "SET" | "REMOVE" | "ADD" | "DELETE") {
+            if token.kind != TokenKind::Word || !matches!(&*section, "SET" | "REMOVE" | "ADD" | "DELETE") {
                 return self.unexpected();
             }
-            if seen.contains(&section) {
+            if sections.contains(&section) {
                 let message =
                     format!("The \"{section}\" section can only be used once in an update expression;");
                 return self.fail(message);
@@ -27,9 +27,9 @@ impl Parser<'_, '_> {
                     break;
                 }
             }
-            seen.push(section);
+            sections.push(section);
         }
-        if seen.is_empty() { self.unexpected() } else { Ok(update) }
+        if sections.is_empty() { self.unexpected() } else { Ok(update) }
     }
 
     fn clause(&mut self, section: &str, update: &mut Update) -> Parsed<()> {
@@ -87,8 +87,8 @@ impl Parser<'_, '_> {
     }
 
     fn term_operand(&mut self) -> Parsed<Term> {
-        match self.peek().map(|token| token.sort) {
-            Some(Sort::Value) => self.value().map(Term::Value),
+        match self.peek().map(|token| token.kind) {
+            Some(TokenKind::Value) => self.value().map(Term::Value),
             _ if self.accept("(") => self.nested(|parser| {
                 let term = parser.term()?;
                 parser.expect(")")?;

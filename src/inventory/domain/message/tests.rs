@@ -10,14 +10,14 @@ fn sale() -> Value {
 }
 
 #[test]
-fn a_message_is_read_and_its_sku_is_in_upper_case() {
+fn a_message_is_parsed_and_its_sku_is_upper_case() {
     let message = Message::parse(sale().to_string().as_bytes(), None).unwrap();
     assert_eq!((message.sku.as_str(), message.kind, message.quantity.get()), ("85123A", Kind::Sale, 6));
     assert_eq!(message.message_id.as_str(), "m1");
 }
 
 #[test]
-fn a_message_without_an_id_has_that_of_its_place() {
+fn a_message_without_an_id_gets_one_from_its_source() {
     let mut without = sale();
     without.as_object_mut().unwrap().remove("messageId");
     let bytes = without.to_string().into_bytes();
@@ -30,21 +30,21 @@ fn a_message_without_an_id_has_that_of_its_place() {
 }
 
 #[test]
-fn what_is_no_message_says_what_it_is() {
-    let flaw = |bytes: &[u8]| Message::parse(bytes, None).unwrap_err();
+fn an_error_describes_the_invalid_bytes() {
+    let error = |bytes: &[u8]| Message::parse(bytes, None).unwrap_err();
     for bytes in ["{", "nonsense", "{} {}"] {
-        assert!(matches!(flaw(bytes.as_bytes()), ParseError::NotJson(_)), "{bytes}");
+        assert!(matches!(error(bytes.as_bytes()), ParseError::NotJson(_)), "{bytes}");
     }
     for bytes in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
-        assert_eq!(flaw(bytes), ParseError::Empty);
+        assert_eq!(error(bytes), ParseError::Empty);
     }
-    assert!(flaw(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
-    assert!(flaw(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
-    assert!(flaw(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema id 258"));
+    assert!(error(b"\xff\xfe{\0}\0").to_string().contains("UTF-16"));
+    assert!(error(b"{\"sku\":\"\xe9\"}").to_string().ends_with("it is not in UTF-8."));
+    assert!(error(b"\0\0\0\x01\x02\x02H").to_string().contains("Confluent's wire format with schema id 258"));
 }
 
 #[test]
-fn a_byte_order_mark_and_confluents_frame_around_json_are_left_out() {
+fn a_byte_order_mark_and_confluents_header_are_skipped() {
     let message = sale().to_string().into_bytes();
     let plain = Message::parse(&message, None).unwrap();
     for before in [&b"\xef\xbb\xbf"[..], b"\0\0\0\0\x07", b"\0\0\0\0\x07\xef\xbb\xbf"] {
@@ -53,7 +53,7 @@ fn a_byte_order_mark_and_confluents_frame_around_json_are_left_out() {
 }
 
 #[test]
-fn a_wrong_field_is_named_and_so_are_all_of_them() {
+fn every_wrong_field_is_named() {
     for (field, value) in [
         ("schema", json!(2)),
         ("schema", json!("1")),
@@ -74,11 +74,11 @@ fn a_wrong_field_is_named_and_so_are_all_of_them() {
     ] {
         let mut message = sale();
         message[field] = value.clone();
-        let flaw = Message::parse(message.to_string().as_bytes(), None).unwrap_err();
-        assert!(flaw.to_string().starts_with(&format!("{field}: ")), "{field} = {value}: {flaw}");
+        let error = Message::parse(message.to_string().as_bytes(), None).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{field}: ")), "{field} = {value}: {error}");
     }
-    let flaw = Message::from_json(json!({ "kind": "GIFT", "quantity": 1.5 }), None).unwrap_err();
-    let ParseError::Fields(wrong) = flaw else { panic!("{flaw}") };
+    let error = Message::from_json(json!({ "kind": "GIFT", "quantity": 1.5 }), None).unwrap_err();
+    let ParseError::Fields(wrong) = error else { panic!("{error}") };
     let fields: Vec<_> = wrong.iter().map(|one| one.field.as_str()).collect();
     assert_eq!(fields, ["schema", "sku", "kind", "quantity", "occurredAt"]);
     for value in [json!([]), json!(1), json!(null), json!("SALE")] {
@@ -87,7 +87,7 @@ fn a_wrong_field_is_named_and_so_are_all_of_them() {
 }
 
 #[test]
-fn fields_that_nothing_here_knows_are_left_aside_and_counted() {
+fn unknown_fields_are_ignored_and_counted() {
     let mut message = sale();
     message["traceId"] = json!("abc");
     message["price"] = json!({ "amount": 2.55 });
@@ -97,7 +97,7 @@ fn fields_that_nothing_here_knows_are_left_aside_and_counted() {
 }
 
 #[test]
-fn a_time_is_exactly_one_of_rfc_3339() {
+fn only_rfc_3339_times_are_accepted() {
     for (text, moment) in [
         ("2026-03-01T09:30:00Z", Some("2026-03-01T09:30:00Z")),
         ("2026-03-01t09:30:00z", Some("2026-03-01T09:30:00Z")),
@@ -124,10 +124,10 @@ fn a_time_is_exactly_one_of_rfc_3339() {
     }
 }
 
-/// The published schema and the reader agree about every field; the reader also forgives white space around texts, and
-/// null where a field may be missing.
+/// The published schema and the parser agree on every field. The parser also accepts white space around texts, and
+/// null for an optional field.
 #[test]
-fn the_published_schema_says_what_the_reader_takes() {
+fn the_published_schema_matches_the_parser() {
     let schema = include_str!("../../../../infra/inventory-event.schema.json");
     let schema: Value = serde_json::from_str(schema).unwrap();
     let schema = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
@@ -198,7 +198,7 @@ fn the_published_schema_says_what_the_reader_takes() {
 }
 
 #[test]
-fn a_count_may_say_zero_and_name_a_version() {
+fn a_count_can_be_zero_and_can_have_a_version() {
     let mut count = sale();
     count["kind"] = json!("COUNT");
     count["quantity"] = json!(0);
@@ -208,7 +208,7 @@ fn a_count_may_say_zero_and_name_a_version() {
 }
 
 #[test]
-fn a_fingerprint_is_of_what_a_message_says_and_not_of_how_it_is_written() {
+fn a_fingerprint_depends_on_the_contents_and_not_on_the_format() {
     let one = Message::from_json(sale(), None).unwrap();
     let spaced = serde_json::to_string_pretty(&sale()).unwrap().replace("85123a", "85123A");
     assert_eq!(Message::parse(spaced.as_bytes(), None).unwrap().fingerprint(), one.fingerprint());

@@ -1,4 +1,4 @@
-//! Messages against a model of a stock.
+//! Tests of plans against a model of a stock.
 
 use proptest::prelude::*;
 
@@ -23,16 +23,16 @@ fn delivery(id: &str, kind: Kind, quantity: u64, version: Option<u64>) -> Delive
 }
 
 fn outcomes(plan: &Plan<'_>) -> Vec<String> {
-    let tell = |step: &Step<'_>| match &step.outcome {
+    let render = |step: &Step<'_>| match &step.outcome {
         Outcome::Applied(movement) => format!("{}→{}", movement.before, movement.after),
-        Outcome::Parked(parked) => parked.reason.name.clone(),
+        Outcome::DeadLetter(dead_letter) => dead_letter.reason.name.clone(),
         Outcome::Duplicate => "duplicate".to_owned(),
     };
-    plan.steps.iter().map(tell).collect()
+    plan.steps.iter().map(render).collect()
 }
 
 #[test]
-fn messages_are_applied_one_after_the_other_and_what_is_refused_stops_none() {
+fn messages_are_applied_in_order_and_a_refusal_does_not_stop_the_rest() {
     let all = [
         delivery("1", Kind::Sale, 1, None),
         delivery("2", Kind::Return, 1, None),
@@ -75,7 +75,7 @@ fn messages_are_applied_one_after_the_other_and_what_is_refused_stops_none() {
 }
 
 #[test]
-fn what_came_before_is_known_by_its_content() {
+fn an_earlier_message_is_recognized_by_its_fingerprint() {
     let again = [delivery("1", Kind::Receipt, 5, None), delivery("2", Kind::Receipt, 5, None)];
     let other = delivery("2", Kind::Receipt, 6, None).message.fingerprint();
     let known = BTreeMap::from([
@@ -88,7 +88,7 @@ fn what_came_before_is_known_by_its_content() {
 }
 
 #[test]
-fn a_count_of_a_product_that_is_not_there_names_no_version() {
+fn a_count_with_a_version_requires_an_existing_product() {
     let counted = [delivery("1", Kind::Count, 5, Some(1)), delivery("2", Kind::Count, 5, None)];
     let plan = plan(None, &counted, &BTreeMap::new(), NOW, None);
     assert_eq!(outcomes(&plan), ["stale-count", "0→5"]);
@@ -96,7 +96,7 @@ fn a_count_of_a_product_that_is_not_there_names_no_version() {
 
 proptest! {
     #[test]
-    fn whatever_comes_the_stock_is_the_models_and_the_movements_follow_each_other(
+    fn stock_and_movements_match_the_model(
         messages in prop::collection::vec((0_u32..12, 0_usize..4, 1_u64..6), 0..40),
     ) {
         let all: Vec<Delivery> = messages
@@ -104,9 +104,9 @@ proptest! {
             .map(|(id, kind, quantity)| delivery(&id.to_string(), Kind::ALL[*kind], *quantity, None))
             .collect();
         let plan = plan(None, &all, &BTreeMap::new(), NOW, None);
-        let (mut stock, mut seen) = (None::<i64>, BTreeMap::new());
+        let (mut stock, mut processed) = (None::<i64>, BTreeMap::new());
         for (id, kind, quantity) in &messages {
-            if seen.insert(id, ()).is_some() {
+            if processed.insert(id, ()).is_some() {
                 continue;
             }
             let quantity = i64::try_from(*quantity).unwrap();

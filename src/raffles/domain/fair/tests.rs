@@ -1,4 +1,4 @@
-//! The draw against its published vector, against an implementation of its own, and against chance.
+//! The draw against its published test vectors, against a second implementation, and against chance.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ fn numbers(numbers: impl IntoIterator<Item = u32>) -> Vec<TicketNumber> {
     numbers.into_iter().map(|number| number.try_into().unwrap()).collect()
 }
 
-/// The seeds 0, 1, 2, … are fixed, so that a test of chance gives the same each time.
+/// Returns one of a fixed series of seeds, so that the statistical tests are deterministic.
 fn seed(number: u32) -> Seed {
     Seed::new(Sha256::digest(number.to_be_bytes()).into())
 }
@@ -22,7 +22,7 @@ fn counting_seed() -> Seed {
 }
 
 #[test]
-fn a_draw_follows_the_published_test_vector() {
+fn a_draw_matches_the_published_test_vector() {
     let seed = counting_seed();
     assert_eq!(
         seed.commitment().to_string(),
@@ -36,19 +36,19 @@ fn a_draw_follows_the_published_test_vector() {
 }
 
 #[test]
-fn a_draw_follows_the_second_test_vector_whose_first_place_is_thrown_away() {
+fn a_draw_matches_the_second_test_vector_which_discards_a_hash() {
     let (winner, list_hash) = draw(&counting_seed(), &numbers([10, 20, 30])).unwrap();
     assert_eq!(
         (list_hash.to_string().as_str(), winner.get()),
         ("a1852ec81c3b20981618e10c24edce1a85ba43ef5f09aaf13bd44d6a715ed5b5", 10)
     );
-    // The first hash gives the place 3 of three, counted from 0.
+    // The first hash gives place 3, which is out of range for three tickets counted from 0.
     let bytes = [&counting_seed().0[..], &list_hash.0, &[0; 4]].concat();
     assert_eq!(Sha256::digest(bytes)[7] & 0b11, 3);
 }
 
 #[test]
-fn the_published_method_has_the_test_vectors() {
+fn the_documentation_contains_the_test_vectors() {
     let document = include_str!("../../../../docs/raffle-proof.md");
     let seed = counting_seed();
     assert!(document.contains(&seed.reveal()) && document.contains(&seed.commitment().to_string()));
@@ -61,27 +61,27 @@ fn the_published_method_has_the_test_vectors() {
 }
 
 #[test]
-fn a_thousand_draws_of_ten_are_even() {
-    assert_even(10, 1_000, 27.877);
+fn a_thousand_draws_of_ten_tickets_are_uniform() {
+    assert_uniform(10, 1_000, 27.877);
 }
 
 #[test]
-fn draws_are_even_where_the_number_of_tickets_is_no_power_of_two() {
-    // Bounds of chi-square at p = 0.001 with one degree of freedom less than tickets: NIST/SEMATECH e-Handbook of
-    // Statistical Methods, 1.3.6.7.4.
+fn draws_are_uniform_if_the_number_of_tickets_is_not_a_power_of_two() {
+    // Chi-square bounds at p = 0.001, with degrees of freedom one less than the number of tickets: NIST/SEMATECH
+    // e-Handbook of Statistical Methods, 1.3.6.7.4.
     for (tickets, bound) in
         [(2, 10.828), (3, 13.816), (5, 18.467), (6, 20.515), (7, 22.458), (11, 29.588), (13, 32.909)]
     {
-        assert_even(tickets, 3_000, bound);
+        assert_uniform(tickets, 3_000, bound);
     }
     for (tickets, bound) in [(33, 62.487), (51, 86.661), (100, 148.230)] {
-        assert_even(tickets, 20_000, bound);
+        assert_uniform(tickets, 20_000, bound);
     }
 }
 
-/// Draws often with fixed seeds, and holds each ticket's share against chance.
-fn assert_even(tickets: u32, draws: u32, bound: f64) {
-    // Numbers with holes, as cancelled tickets leave them.
+/// Draws many times with fixed seeds and checks that each ticket wins about equally often.
+fn assert_uniform(tickets: u32, draws: u32, bound: f64) {
+    // The list has gaps, as canceled tickets leave them.
     let sold = numbers((0..tickets).map(|at| 3 * at + 1));
     let mut won: BTreeMap<TicketNumber, u32> = BTreeMap::new();
     for number in 0..draws {
@@ -96,7 +96,7 @@ fn assert_even(tickets: u32, draws: u32, bound: f64) {
 }
 
 #[test]
-fn nobody_wins_where_nothing_is_sold_and_the_only_ticket_where_one_is() {
+fn without_tickets_nobody_wins_and_a_single_ticket_always_wins() {
     assert_eq!(draw(&seed(1), &[]), None);
     for number in 0..50 {
         assert_eq!(draw(&seed(number), &numbers([42])).unwrap().0.get(), 42);
@@ -140,7 +140,7 @@ fn proof() -> Proof {
 }
 
 #[test]
-fn a_proof_holds_and_is_read_back_from_its_file() {
+fn a_proof_verifies_after_serialization() {
     let proof = proof();
     let file = serde_json::to_string_pretty(&proof).unwrap();
     let read: Proof = serde_json::from_str(&file).unwrap();
@@ -150,7 +150,7 @@ fn a_proof_holds_and_is_read_back_from_its_file() {
 }
 
 #[test]
-fn a_proof_of_a_raffle_that_is_not_drawn_holds_nothing_back_but_the_seed() {
+fn a_proof_before_the_draw_hides_the_seed() {
     let seed = counting_seed();
     let proof = Proof::of(&raffle(&seed), numbers([1]));
     let file = serde_json::to_string(&proof).unwrap();
@@ -159,7 +159,7 @@ fn a_proof_of_a_raffle_that_is_not_drawn_holds_nothing_back_but_the_seed() {
 }
 
 #[test]
-fn whatever_is_changed_in_a_proof_is_found() {
+fn verification_detects_every_change() {
     let right = proof();
     let changed = |change: fn(&mut Proof)| {
         let mut proof = right.clone();
@@ -182,8 +182,8 @@ fn whatever_is_changed_in_a_proof_is_found() {
     assert!(matches!(proof.verify(), Err(ProofError::OtherWinner(_))));
 }
 
-/// The method once more, from its description alone and as slowly as it likes.
-fn redone(seed: &[u8; 32], sold: &[TicketNumber]) -> u32 {
+/// A second, slow implementation, written from the description alone.
+fn reference_draw(seed: &[u8; 32], sold: &[TicketNumber]) -> u32 {
     let list: Vec<u8> = sold.iter().flat_map(|number| format!("{number}\n").into_bytes()).collect();
     let list_hash = Sha256::digest(&list);
     let mut digits = 0;
@@ -208,12 +208,12 @@ fn redone(seed: &[u8; 32], sold: &[TicketNumber]) -> u32 {
 
 proptest! {
     #[test]
-    fn a_draw_is_what_its_description_gives(
+    fn a_draw_matches_a_second_implementation(
         seed in any::<[u8; 32]>(),
         sold in prop::collection::btree_set(1_u32..=100_000, 1..200),
     ) {
         let sold = numbers(sold);
         let (winner, _) = draw(&Seed::new(seed), &sold).unwrap();
-        prop_assert_eq!(winner.get(), redone(&seed, &sold));
+        prop_assert_eq!(winner.get(), reference_draw(&seed, &sold));
     }
 }

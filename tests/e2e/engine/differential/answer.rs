@@ -1,4 +1,4 @@
-//! Operations as both sides take them, and their answers in a form that can be compared.
+//! Operations for both engines, and their answers in a form that can be compared.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// An operation.
 #[derive(Debug, Clone)]
-pub enum Sent {
+pub enum TestOperation {
     Get(GetItemInputBuilder),
     BatchGet(BatchGetItemInputBuilder),
     Put(PutItemInputBuilder),
@@ -32,22 +32,22 @@ pub enum Sent {
     Delete(DeleteItemInputBuilder),
     Transact(TransactWriteItemsInputBuilder),
     BatchWrite(BatchWriteItemInputBuilder),
-    /// A page of a query, and whether the order of its items is promised.
+    /// A page of a query, and whether the order of its items is defined.
     Query(QueryInputBuilder, bool),
-    /// All pages of a scan: the order of partitions, and so each page, is the store's own.
+    /// All pages of a scan: the order of partitions, and so each page, depends on the store.
     Scan(ScanInputBuilder),
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// Items in a canonical form, and counts and keys as text.
+    /// Items in a canonical form, with counts and keys as text.
     Done { items: Vec<String>, rest: String, last: Option<Item> },
-    /// A failure: its code, its cancellation reasons, its item.
+    /// An error: its code, its cancellation reasons, its item.
     Refused { code: String, reasons: Vec<(String, String)>, item: String, message: Message },
 }
 
-/// What a failure says. All messages are the same to a comparison.
+/// The message of an error. All messages compare as equal.
 #[derive(Debug, Clone)]
 pub struct Message(pub String);
 
@@ -88,7 +88,7 @@ pub fn canonical_item(item: &Item) -> String {
     sorted.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("; ")
 }
 
-/// A number as sign, digits and exponent. It shares nothing with the engine's own numbers.
+/// A number as sign, digits and exponent. It shares no code with the engine's own numbers.
 fn normalized(text: &str) -> String {
     let lower = text.to_lowercase();
     let (mantissa, power) = lower.split_once('e').unwrap_or((&lower, "0"));
@@ -187,7 +187,7 @@ fn of_page(items: Option<Vec<Item>>, counts: (i32, i32), last: Option<Item>, ord
     }
 }
 
-impl Sent {
+impl TestOperation {
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -203,7 +203,7 @@ impl Sent {
         }
     }
 
-    /// The query for the page behind this answer.
+    /// The query for the page after this answer.
     pub fn next_page(&self, answer: &Answer) -> Option<Self> {
         match (self, answer) {
             (Self::Query(query, ordered), Answer::Done { last: Some(last), .. }) => {

@@ -29,12 +29,12 @@ impl Aliases {
         format!("#{name}")
     }
 
-    /// The names; none if there are none.
+    /// The names, or `None` if there are none.
     pub fn names(&self) -> Option<HashMap<String, String>> {
         (!self.names.is_empty()).then(|| self.names.clone())
     }
 
-    /// The values; none if there are none.
+    /// The values, or `None` if there are none.
     pub fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
@@ -50,7 +50,7 @@ impl Aliases {
     }
 }
 
-/// Attributes that are no keys.
+/// Attributes that are not keys.
 pub const PLAIN: [&str; 5] = ["aa", "bb", "cc", "dd", "ee"];
 
 pub fn text(text: &str) -> AttributeValue {

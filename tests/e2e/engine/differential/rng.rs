@@ -1,10 +1,10 @@
-//! Random numbers that are the same for the same seed (SplitMix64).
+//! Reproducible random numbers with a seed (SplitMix64).
 
 /// A source of random numbers.
 pub struct Rng(u64);
 
 impl Rng {
-    /// The source with this seed.
+    /// A source with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D)
     }
@@ -22,12 +22,12 @@ impl Rng {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True in `percent` percent of the calls.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of these.
+    /// A random element.
     pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }

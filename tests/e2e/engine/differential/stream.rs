@@ -13,11 +13,12 @@ type Item = HashMap<String, AttributeValue>;
 /// The changes of each item, as text.
 type Changes = BTreeMap<String, Vec<String>>;
 
-/// Compares all records of a table's stream, and returns how many there are. None if DynamoDB Local's cannot be read.
+/// Compares all records of a table's stream and returns their number. `None` if DynamoDB Local's stream cannot be
+/// read.
 pub async fn compare(client: &Client, engine: &Engine, table: &str) -> Result<Option<usize>, String> {
     let ours = of_engine(engine, table)?;
     let mut reference = Changes::new();
-    // The stream of DynamoDB Local may be a little late.
+    // The stream of DynamoDB Local may be slightly late.
     for _ in 0..50 {
         reference = match of_dynamodb(client, table).await? {
             Some(changes) => changes,
@@ -64,7 +65,7 @@ fn of_engine(engine: &Engine, table: &str) -> Result<Changes, String> {
     }
 }
 
-/// The stream of DynamoDB Local. None if it holds a value without a type.
+/// The stream of DynamoDB Local. `None` if it contains a value without a type.
 async fn of_dynamodb(client: &Client, table: &str) -> Result<Option<Changes>, String> {
     let listed = client
         .list_streams()

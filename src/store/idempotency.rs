@@ -1,9 +1,9 @@
-//! The ledger: what was answered for an idempotency key, written in the same transaction as the effect.
+//! Idempotency records: the answer for an idempotency key, written in the same transaction as the effect.
 //!
-//! What always holds: an entry with an answer exists if and only if the effect happened. A request is one transaction, so it
-//! is never "still running" to another one with the same key: of two at once, one writes and the other is refused by
-//! the entry's own condition and gives the stored answer. What may happen only once ever has an entry that stays. An entry
-//! that abandons a write (`outcome.rs`) has no answer, and the request may be made again.
+//! Invariants: a record with an answer exists if and only if the effect happened. A request is one transaction, so
+//! another request with the same key never finds it "still running": of two at the same time, one writes, and the
+//! other fails on the record's own condition and returns the stored answer. The record of a one-time action never
+//! expires. A record that abandons a write (`outcome.rs`) has no answer, and the request may be made again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::base::values::{Invalid, fingerprint};
 
-const LABEL: &str = "ledger";
+const LABEL: &str = "idempotency record";
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A client's key for one request: 1 to 200 visible ASCII characters.
@@ -35,27 +35,27 @@ impl std::str::FromStr for IdempotencyKey {
     }
 }
 
-/// A request that is to happen once: whose, under which key, and what it asks.
+/// A request that must take effect once: its account, its key, and a fingerprint of what it asks.
 #[derive(Debug, Clone)]
 pub struct IdempotentRequest {
     account: String,
     key: IdempotencyKey,
     fingerprint: String,
-    /// When its entry may go; never, if none.
+    /// When its record expires; `None` if never.
     kept_until: Option<Timestamp>,
 }
 
-/// A change that was made now, or the stored answer of the same request made before.
+/// A change that was made now, or the stored answer of the same request.
 #[derive(Debug)]
 pub enum Done<T> {
-    /// It was made now.
+    /// The change was made now.
     Now(T),
-    /// The same request had made it before, and was answered so.
+    /// The same request made the change before, and this is its answer.
     Replayed(Answer),
 }
 
 impl<T> Done<T> {
-    /// The answer to the request: the same as before, or made from what was made now.
+    /// Returns the answer to the request: the stored one, or the one that `answer` creates from the change.
     pub fn answer(self, answer: impl Fn(&T) -> Answer) -> Answer {
         match self {
             Self::Now(made) => answer(&made),
@@ -64,27 +64,27 @@ impl<T> Done<T> {
     }
 }
 
-/// What the ledger says to a refused write.
+/// What the idempotency record says about a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// The ledger has nothing to do with the refusal.
+    /// There is no record for the key, so it did not cause the refusal.
     Nothing,
-    /// The same request was answered before: this is the answer.
+    /// The same request was answered before, with this answer.
     Same(Answer),
     /// The key was used for another request.
     Other,
 }
 
-/// A request that is to happen once, with how its answer is made from what it made.
+/// A request that must take effect once, with a function that creates its answer.
 pub struct Idempotency<'a, T> {
     /// The request.
     pub request: IdempotentRequest,
-    /// The answer to it.
+    /// Creates the answer from the result of the change.
     pub answer: &'a (dyn Fn(&T) -> Answer + Send + Sync),
 }
 
 impl<T> Idempotency<'_, T> {
-    /// Adds the entry to the write that makes `made`, where the request is to happen once.
+    /// Adds the idempotency record to the write, if there is one. `made` is the result of the change.
     ///
     /// # Errors
     /// As [`IdempotentRequest::record`].
@@ -99,7 +99,7 @@ impl<T> Idempotency<'_, T> {
         }
     }
 
-    /// What the ledger says to the refusal of that write.
+    /// Returns what the idempotency record says about the refusal of that write.
     ///
     /// # Errors
     /// As [`IdempotentRequest::recall`].
@@ -107,7 +107,7 @@ impl<T> Idempotency<'_, T> {
         idempotency.map_or(Ok(Lookup::Nothing), |idempotency| idempotency.request.recall(refusal))
     }
 
-    /// What the ledger says, read consistently: for a request that is refused before it writes.
+    /// Looks up the idempotency record with a consistent read, for a request that is refused before it writes.
     ///
     /// # Errors
     /// As [`IdempotentRequest::look_up`].
@@ -125,29 +125,30 @@ impl<T> Idempotency<'_, T> {
 pub struct KeyReused;
 
 impl<T> Idempotency<'_, T> {
-    /// Does the change of a request, which adds its [record](Self::record) to its write, or gives the answer that the same
-    /// request had before. A refusal is the change's own, unless the same request was done at the same moment.
+    /// Makes the change of a request, which must add its [record](Self::record) to its write, or returns the stored
+    /// answer of the same request. A refusal is the change's own error, unless the same request succeeded at the same
+    /// time.
     ///
     /// # Errors
-    /// Those of the change, [`KeyReused`], and [`StoreError`] if the store failed.
+    /// The errors of the change, [`KeyReused`], and [`StoreError`] if the store failed.
     pub async fn run<E: From<KeyReused> + From<StoreError>>(
         idempotency: Option<&Self>,
         dynamo: &Dynamo,
         change: impl Future<Output = Result<T, E>>,
     ) -> Result<Done<T>, E> {
-        if let Some(answer) = Self::before::<E>(idempotency, dynamo).await? {
+        if let Some(answer) = Self::stored::<E>(idempotency, dynamo).await? {
             return Ok(Done::Replayed(answer));
         }
         match change.await {
             Ok(made) => Ok(Done::Now(made)),
-            Err(error) => match Self::before::<E>(idempotency, dynamo).await {
+            Err(error) => match Self::stored::<E>(idempotency, dynamo).await {
                 Ok(Some(answer)) => Ok(Done::Replayed(answer)),
                 _ => Err(error),
             },
         }
     }
 
-    async fn before<E: From<KeyReused> + From<StoreError>>(
+    async fn stored<E: From<KeyReused> + From<StoreError>>(
         idempotency: Option<&Self>,
         dynamo: &Dynamo,
     ) -> Result<Option<Answer>, E> {
@@ -160,20 +161,21 @@ impl<T> Idempotency<'_, T> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct Record {
     fingerprint: String,
     answer: Answer,
 }
 
 impl IdempotentRequest {
-    /// A request with its key. `parts` are the method, the path, the body, and what else decides what is done.
+    /// Creates a request with its key. `parts` are the method, the path, the body, and everything else that
+    /// determines the effect.
     pub fn new(account: &str, key: IdempotencyKey, parts: &[&[u8]], now: Timestamp) -> Self {
         let kept_until = Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX));
         Self { account: account.to_owned(), key, fingerprint: fingerprint(parts), kept_until }
     }
 
-    /// A form that names the version it changes: its fields are its key, because the same form of the same version can
-    /// succeed once.
+    /// Creates the request of a form that names the version it changes. Its fields are its key, because the same form
+    /// for the same version can succeed only once.
     pub fn of_form<'a>(
         account: &str,
         path: &str,
@@ -186,36 +188,38 @@ impl IdempotentRequest {
         Self::new(account, IdempotencyKey(format!("form-{}", fingerprint(&parts))), &parts, now)
     }
 
-    /// What happens once ever, whoever asks for it: its entry never goes. `scope` is no account's id.
+    /// Creates a request that takes effect once ever, regardless of who makes it. Its record never expires. `scope`
+    /// must not be an account's id.
     pub fn forever(scope: &str, key: &str, parts: &[&[u8]]) -> Self {
         let key = IdempotencyKey(key.to_owned());
         Self { account: scope.to_owned(), key, fingerprint: fingerprint(parts), kept_until: None }
     }
 
-    /// The same, with an entry that goes as those of other requests do.
+    /// Lets the record expire like those of other requests.
     pub fn for_a_while(self, now: Timestamp) -> Self {
         Self { kept_until: Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX)), ..self }
     }
 
-    /// A part of the request, with an entry of its own.
+    /// Returns a part of the request, with a record of its own.
     pub fn part(&self, number: usize) -> Self {
         Self { key: IdempotencyKey(format!("{}/{number}", self.key.0)), ..self.clone() }
     }
 
-    /// Adds the entry to the write that has the effect.
+    /// Adds the record to the write that has the effect.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] never in practice; the answer is text.
+    /// [`StoreError::Malformed`] never in practice, because the answer is text.
     pub fn record(&self, write: GuardedWrite, answer: &Answer) -> Result<GuardedWrite, StoreError> {
-        let entry = Entry { fingerprint: self.fingerprint.clone(), answer: answer.clone().stored() };
-        let mut item: Item = to_item(&self.item_key(), &entry)?;
+        let record = Record { fingerprint: self.fingerprint.clone(), answer: answer.clone().stored() };
+        let mut item: Item = to_item(&self.item_key(), &record)?;
         if let Some(kept_until) = self.kept_until {
             item.insert(TTL.to_owned(), to_attribute(kept_until.as_second())?);
         }
         Ok(write.put_record(LABEL, item))
     }
 
-    /// Adds the entry alone, for a request that changes nothing else. [`Lookup::Nothing`] says that it was not there.
+    /// Writes the record alone, for a request that changes nothing else. [`Lookup::Nothing`] means that it was
+    /// written now.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -227,30 +231,30 @@ impl IdempotentRequest {
         }
     }
 
-    /// What the ledger says to the refusal of that write.
+    /// Returns what the record says about the refusal of that write.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] if the entry cannot be read.
+    /// [`StoreError::Malformed`] if the record cannot be read.
     pub fn recall(&self, refusal: &Refusal) -> Result<Lookup, StoreError> {
-        self.judge(refusal.item(LABEL).cloned())
+        self.lookup_of(refusal.item(LABEL).cloned())
     }
 
-    /// What the ledger says, read consistently: for a request that is refused before it writes.
+    /// Looks up the record with a consistent read, for a request that is refused before it writes.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn look_up(&self, dynamo: &Dynamo) -> Result<Lookup, StoreError> {
-        self.judge(dynamo.get(&self.item_key()).await?)
+        self.lookup_of(dynamo.get(&self.item_key()).await?)
     }
 
     fn item_key(&self) -> Key {
         Key::new(format!("LEDGER#{}#{}", self.account, self.key.0), "LEDGER")
     }
 
-    fn judge(&self, item: Option<Item>) -> Result<Lookup, StoreError> {
+    fn lookup_of(&self, item: Option<Item>) -> Result<Lookup, StoreError> {
         let Some(item) = item.filter(|item| !is_abandoned(item)) else { return Ok(Lookup::Nothing) };
-        let entry: Entry = from_item(item)?;
-        let same = entry.fingerprint == self.fingerprint;
-        Ok(if same { Lookup::Same(entry.answer) } else { Lookup::Other })
+        let record: Record = from_item(item)?;
+        let same = record.fingerprint == self.fingerprint;
+        Ok(if same { Lookup::Same(record.answer) } else { Lookup::Other })
     }
 }

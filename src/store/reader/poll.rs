@@ -1,27 +1,27 @@
-//! What every look at a stream needs and gives back, whichever stream it is.
+//! The input and the result of one poll of a stream, for both kinds of stream.
 
 use jiff::Timestamp;
 
 use crate::store::stream::Batch;
 use crate::store::{Dynamo, Key};
 
-/// For whom a stream is read.
-pub(super) struct Audience {
+/// The consumer that a stream is read for.
+pub(super) struct Subscription {
     pub(super) dynamo: Dynamo,
     pub(super) consumer: &'static str,
     pub(super) relevant: fn(&Key) -> bool,
 }
 
-/// What one look at a stream met.
+/// What one poll of a stream handled.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// The time of the last change that was handled.
+pub(super) struct PollReport {
+    /// The time of the last handled change.
     pub(super) handled: Option<Timestamp>,
-    /// Why a batch was not handled.
+    /// The handler's error, if it failed.
     pub(super) unhandled: Option<String>,
 }
 
-impl Seen {
+impl PollReport {
     pub(super) fn handled(&mut self, batch: &Batch) {
         self.handled = batch.changes.iter().map(|change| change.at).max().or(self.handled);
     }
@@ -31,13 +31,13 @@ impl Seen {
     }
 }
 
-/// What one look at a stream came to. The greater decides.
+/// The result of one poll of a stream. Of several results, the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Look {
-    /// The stream told nothing new.
+pub(super) enum Poll {
+    /// The stream has nothing new.
     Nothing,
     /// There may be more.
     More,
-    /// What failed is to be tried again after a wait.
-    Later,
+    /// A failure must be retried after a wait.
+    Retry,
 }
