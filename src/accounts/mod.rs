@@ -12,7 +12,6 @@
 //! A token contains the name and role that its owner had when it was created. A feature that changes these must change
 //! the owner's tokens in the same write.
 
-mod api;
 pub mod auth_cache;
 mod authenticate;
 pub mod cookies;
@@ -20,9 +19,9 @@ pub mod device;
 pub mod domain;
 mod error;
 pub mod hashing;
+mod http;
 pub mod keys;
 pub mod login_throttle;
-mod pages;
 pub mod password;
 pub mod requester;
 mod routes;
@@ -31,7 +30,6 @@ pub mod session;
 pub mod sign_up;
 pub mod store;
 pub mod tokens;
-mod views;
 
 pub use error::AccountError;
 pub use routes::routes;

@@ -18,6 +18,11 @@ use crate::store::{Condition, Cursor, Key, Select, WriteError, from_item, to_ite
 /// The prefix of the sort keys of an account's tokens.
 const TOKENS: &str = "TOKEN#";
 
+/// Requires a session. With a token, a leaked token could create another one that outlives it.
+pub(super) fn require_session(who: &SignedIn) -> Result<(), AccountError> {
+    if who.via == Via::Session { Ok(()) } else { Err(AccountError::SessionNeeded) }
+}
+
 /// Returns the key of the item in its owner's list.
 fn owned_key(owner: AccountId, token: TokenId) -> Key {
     Key::new(account_key(owner).pk, format!("{TOKENS}{token}"))

@@ -4,19 +4,17 @@
 //! the error messages. If a text has an error, none of its lines runs. A command with an idempotency key takes
 //! effect once. A one-time rule takes effect once per order and action, for all callers together.
 
-pub mod api;
 pub mod domain;
 mod error;
 pub mod execute;
 pub mod grammar;
 pub mod help;
-pub mod pages;
+mod http;
 mod routes;
 pub mod script;
 mod service;
 pub mod specs;
 mod store;
-mod views;
 
 pub use error::AutomationError;
 pub use execute::Outcome;

@@ -4,7 +4,6 @@
 mod page;
 mod routes;
 mod service;
-mod views;
 
 pub use routes::routes;
 pub use service::Dashboard;

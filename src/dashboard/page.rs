@@ -1,18 +1,23 @@
-//! The start page.
+//! The start page: its data, and the geometry of its charts.
 
+use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::future::try_join4;
 use http::StatusCode;
+use jiff::civil::Date;
 
 use super::service::Dashboard;
-use super::views::{DashboardPage, StartPage};
 use crate::base::calendar;
 use crate::base::identity::SignedIn;
+use crate::base::values::UsState;
 use crate::leads::list::ListRequest;
+use crate::orders::OrderView;
+use crate::orders::domain::{Caps, Order};
 use crate::orders::list::{self as orders, OrderPage};
 use crate::raffles;
-use crate::web::pages::PageContext;
+use crate::stats::{Day, Stats};
+use crate::web::pages::{DisplayTime, PageContext};
 use crate::web::problem::Problem;
 use crate::web::respond::html;
 
@@ -65,5 +70,261 @@ impl Dashboard {
     async fn has_no_lead(&self) -> Result<bool, Problem> {
         let request = ListRequest { limit: 1, ..ListRequest::default() };
         Ok(self.leads.list(&request).await?.leads.is_empty())
+    }
+}
+
+/// The start page without any leads.
+#[derive(Template)]
+#[template(path = "dashboard/start.html")]
+struct StartPage {
+    context: PageContext,
+}
+
+/// `GET /` for agents.
+#[derive(Template)]
+#[template(path = "dashboard/board.html")]
+struct DashboardPage {
+    context: PageContext,
+    /// The day in New York.
+    today: String,
+    /// The time of the counts.
+    as_of: Option<DisplayTime>,
+    /// How late the counts are, as text.
+    late: Option<String>,
+    /// The day's numbers.
+    tiles: Vec<Tile>,
+    /// Leads by status.
+    pipeline: Vec<Bar>,
+    /// Leads by stock.
+    stock: Vec<Bar>,
+    /// The states with the largest stock.
+    states: Vec<Bar>,
+    /// The fullest caps.
+    caps: Vec<Bar>,
+    chart: Chart,
+    orders: Vec<OrderView>,
+}
+
+/// One number of the day.
+struct Tile {
+    label: &'static str,
+    number: u64,
+}
+
+/// A bar with its number. `width` is in percent.
+#[derive(Debug, PartialEq, Eq)]
+struct Bar {
+    label: String,
+    text: String,
+    width: u64,
+    kind: &'static str,
+    /// The address of a list of the counted records.
+    link: Option<String>,
+}
+
+/// The maximum number of states in a section.
+const MAX_STATES: usize = 10;
+
+impl DashboardPage {
+    fn new(context: PageContext, stats: &Stats, days: &[Day], caps: &Caps, orders: &[Order]) -> Self {
+        Self {
+            today: days.last().map(|day| long_date(day.date)).unwrap_or_default(),
+            as_of: stats.as_of.map(Into::into),
+            late: stats.late(),
+            tiles: days.last().map(tiles).unwrap_or_default(),
+            pipeline: pipeline(stats),
+            stock: stock(stats),
+            states: states(stats),
+            caps: fullest(caps),
+            chart: Chart::of(days),
+            orders: orders.iter().map(OrderView::of).collect(),
+            context,
+        }
+    }
+}
+
+fn long_date(day: Date) -> String {
+    day.strftime("%A, %B %-d").to_string()
+}
+
+fn tiles(day: &Day) -> Vec<Tile> {
+    [
+        ("Leads created", day.leads_created),
+        ("Qualified", day.leads_qualified),
+        ("Converted", day.leads_converted),
+        ("Orders created", day.orders_created),
+        ("Orders fulfilled", day.orders_fulfilled),
+        ("Leads delivered", day.leads_delivered),
+    ]
+    .map(|(label, number)| Tile { label, number })
+    .into()
+}
+
+fn width(count: u64, most: u64) -> u64 {
+    if count == 0 { 0 } else { (count * 100 / most.max(1)).clamp(1, 100) }
+}
+
+fn pipeline(stats: &Stats) -> Vec<Bar> {
+    let most = stats.by_status.iter().map(|row| row.count).max().unwrap_or_default();
+    let bar = |row: &crate::stats::StatusCount| Bar {
+        label: row.status.label().to_owned(),
+        text: row.count.to_string(),
+        width: width(row.count, most),
+        kind: row.status.slug(),
+        link: Some(format!("/leads?status={}", row.status)),
+    };
+    stats.by_status.iter().map(bar).collect()
+}
+
+fn stock(stats: &Stats) -> Vec<Bar> {
+    let most = stats.by_stock.iter().map(|row| row.count).max().unwrap_or_default();
+    let bar = |row: &crate::stats::StockCount| Bar {
+        label: row.stock.label().to_owned(),
+        text: row.count.to_string(),
+        width: width(row.count, most),
+        kind: row.stock.slug(),
+        link: Some(format!("/leads?stock={}", row.stock)),
+    };
+    stats.by_stock.iter().map(bar).collect()
+}
+
+fn states(stats: &Stats) -> Vec<Bar> {
+    let mut counts: Vec<(UsState, u64)> =
+        stats.by_state.iter().map(|row| (row.state, row.unassigned)).filter(|(_, free)| *free > 0).collect();
+    counts.sort_by_key(|(state, free)| (std::cmp::Reverse(*free), state.name()));
+    let most = counts.first().map_or(0, |(_, free)| *free);
+    let bar = |(state, free): (UsState, u64)| Bar {
+        label: state.name().to_owned(),
+        text: free.to_string(),
+        width: width(free, most),
+        kind: "",
+        link: Some(format!("/leads?state={state}")),
+    };
+    counts.into_iter().take(MAX_STATES).map(bar).collect()
+}
+
+fn fullest(caps: &Caps) -> Vec<Bar> {
+    let mut out: Vec<_> = caps.states.iter().filter(|cap| cap.out > 0).collect();
+    let fill = |out: u32, cap: u32| u64::from(out) * 1_000 / u64::from(cap.max(1));
+    out.sort_by_key(|cap| (std::cmp::Reverse(fill(cap.out, cap.cap.get())), cap.state.name()));
+    let bar = |cap: &crate::orders::domain::StateCap| {
+        let limit = cap.cap.get();
+        Bar {
+            label: cap.state.name().to_owned(),
+            text: format!("{} of {limit}", cap.out),
+            width: width(cap.out.into(), limit.into()),
+            kind: if cap.out >= limit { "full" } else { "" },
+            link: None,
+        }
+    };
+    out.into_iter().take(MAX_STATES).map(bar).collect()
+}
+
+/// Two bars per day, drawn in a box of [`Chart::WIDTH`] by [`Chart::HEIGHT`].
+struct Chart {
+    days: Vec<ChartDay>,
+    most: u64,
+    words: String,
+}
+
+struct ChartDay {
+    label: String,
+    middle: u64,
+    created: Column,
+    delivered: Column,
+}
+
+/// A bar on the axis.
+struct Column {
+    x: u64,
+    y: u64,
+    height: u64,
+}
+
+impl Chart {
+    const WIDTH: u64 = 616;
+    const AXIS: u64 = 140;
+    const HEIGHT: u64 = 160;
+    const TOP: u64 = 16;
+    const COLUMN: u64 = 14;
+
+    fn of(days: &[Day]) -> Self {
+        let most = days.iter().flat_map(|day| [day.leads_created, day.leads_delivered]).max().unwrap_or(0);
+        let slot = Self::WIDTH / (days.len() as u64).max(1);
+        let column = |x: u64, count: u64| {
+            let height = if count == 0 { 0 } else { (count * (Self::AXIS - Self::TOP) / most.max(1)).max(2) };
+            Column { x, y: Self::AXIS - height, height }
+        };
+        let chart_days = days.iter().zip(0u64..).map(|(day, nth)| {
+            let middle = nth * slot + slot / 2;
+            ChartDay {
+                label: day.date.strftime("%-d").to_string(),
+                middle,
+                created: column(middle.saturating_sub(Self::COLUMN + 1), day.leads_created),
+                delivered: column(middle + 1, day.leads_delivered),
+            }
+        });
+        let describe = |day: &Day| {
+            let date = day.date.strftime("%b %-d");
+            format!("{date}: {} created, {} delivered", day.leads_created, day.leads_delivered)
+        };
+        let words = days.iter().map(describe).collect::<Vec<_>>().join("; ");
+        Self { days: chart_days.collect(), most, words }
+    }
+
+    fn width(&self) -> u64 {
+        Self::WIDTH
+    }
+
+    fn height(&self) -> u64 {
+        Self::HEIGHT
+    }
+
+    fn axis(&self) -> u64 {
+        Self::AXIS
+    }
+
+    fn column(&self) -> u64 {
+        Self::COLUMN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(date: &str, created: u64, delivered: u64) -> Day {
+        Day {
+            date: date.parse().unwrap(),
+            leads_created: created,
+            leads_qualified: 0,
+            leads_converted: 0,
+            orders_created: 0,
+            orders_fulfilled: 0,
+            leads_delivered: delivered,
+        }
+    }
+
+    #[test]
+    fn bars_start_at_the_axis_and_stay_in_the_box() {
+        let days: Vec<Day> = (1..=14).map(|n| day(&format!("2026-11-{n:02}"), n * 100, n / 14)).collect();
+        let chart = Chart::of(&days);
+        assert_eq!(chart.most, 1_400);
+        for day in &chart.days {
+            for column in [&day.created, &day.delivered] {
+                assert_eq!(column.y + column.height, Chart::AXIS);
+                assert!(column.y >= Chart::TOP && column.x + Chart::COLUMN <= Chart::WIDTH);
+            }
+        }
+        assert_eq!(chart.days[13].created.y, Chart::TOP, "the largest bar reaches the top");
+        assert_eq!(chart.days[13].delivered.height, 2, "the smallest bar is still visible");
+        assert!(chart.words.starts_with("Nov 1: 100 created, 0 delivered; Nov 2"));
+    }
+
+    #[test]
+    fn an_empty_chart_does_not_divide_by_zero() {
+        assert_eq!(Chart::of(&[]).words, "");
+        assert_eq!(Chart::of(&[day("2026-11-22", 0, 0)]).days[0].created.height, 0);
+        assert_eq!((width(0, 0), width(1, 1_000), width(20, 10)), (0, 1, 100));
     }
 }

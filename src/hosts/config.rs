@@ -26,9 +26,9 @@
 //! | `HOLDFAST_SECRETS_ENDPOINT` | the Secrets Manager endpoint, for tests; AWS by default |
 
 pub mod aws;
-mod settle;
+mod resolve;
 
-pub use settle::{Resolved, SecretsError};
+pub use resolve::{Resolved, SecretsError};
 
 use std::time::Duration;
 

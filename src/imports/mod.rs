@@ -8,7 +8,7 @@
 //! | [`domain`] | the phases, the progress and the counts of an import |
 //! | [`store`] | imports, parts of their files and rejected rows in the table |
 //! | [`run`] | the steps that turn rows into leads |
-//! | [`pages`] | the pages of imports |
+//! | `http` | the pages of imports |
 //!
 //! Invariants: every row of the file that is not blank is counted once, as created, skipped or rejected. If a
 //! step is cut off or runs twice at once, each row is still counted once, because each lead stores the row
@@ -18,16 +18,15 @@
 pub mod domain;
 mod error;
 pub mod file;
+mod http;
 pub mod limits;
 pub mod mapping;
-pub mod pages;
 mod routes;
 pub mod rows;
 pub mod run;
 pub mod sample;
 mod service;
 pub mod store;
-mod views;
 
 pub use error::ImportError;
 pub use routes::routes;

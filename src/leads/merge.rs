@@ -4,7 +4,7 @@
 //! different values has no merged value until the person chooses. No value is lost.
 
 use super::domain::LeadField;
-use super::forms::Texts;
+use super::texts::Texts;
 
 /// The result of merging one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,22 +7,20 @@
 //!   can reopen it.
 //! - A lead in an open order is not deleted.
 
-pub mod api;
 mod change;
 pub mod domain;
 mod error;
-pub mod forms;
+mod http;
 pub(crate) mod items;
 pub mod list;
 pub mod merge;
-pub mod pages;
 mod reserved;
 mod routes;
 pub mod search;
 mod service;
 pub mod snapshots;
 pub mod store;
-pub mod views;
+pub mod texts;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};

@@ -1,10 +1,10 @@
 //! All routes of this feature, with the access that each requires.
 
+use super::http::{self, api};
 use super::service::Leads;
-use super::{api, pages};
 use crate::web::routes::Routes;
 
 /// Returns all routes of leads.
 pub fn routes(leads: Leads) -> Routes {
-    api::routes().and(pages::routes()).with_state(leads)
+    api::routes().and(http::routes()).with_state(leads)
 }

@@ -5,7 +5,6 @@
 //! creation, then by id). To every reader, an order of any size either exists with all its leads or does not
 //! exist.
 
-mod api;
 mod caps;
 mod close;
 mod create;
@@ -13,12 +12,11 @@ pub mod domain;
 mod draft;
 mod error;
 pub mod export;
-pub mod forms;
+mod http;
 pub(crate) mod items;
 mod lease;
 pub mod list;
 mod locks;
-pub mod pages;
 pub mod period;
 pub mod reconcile;
 mod release;
@@ -27,9 +25,9 @@ mod routes;
 mod service;
 mod stock;
 pub mod store;
-pub mod views;
 mod write;
 
+pub use self::http::parts::OrderView;
 pub use error::OrderError;
 pub use locks::StateLocks;
 pub use reconcile::{Found, Reconciler};

@@ -11,6 +11,5 @@ mod error;
 pub mod pages;
 pub mod retry;
 pub mod store;
-mod views;
 
 pub use error::DeadLetterError;

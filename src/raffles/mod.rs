@@ -27,23 +27,20 @@
 //! in progress is either in the list or refused. If purchases overtake the draw, the draw announces itself, and
 //! purchases wait for it briefly.
 
-mod api;
 pub mod buy;
 mod cancel;
 pub mod domain;
 mod draw;
 mod error;
 pub mod export;
-mod forms;
+mod http;
 mod items;
-mod pages;
 mod routes;
 mod service;
 pub mod sold;
 pub mod store;
-mod views;
 
+pub use self::http::home;
 pub use error::RaffleError;
-pub use pages::home;
 pub use routes::routes;
 pub use service::Raffles;

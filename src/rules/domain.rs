@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use super::on::{Schedule, Trigger};
 use super::template::CommandLine;
+pub use super::trigger::{Schedule, Trigger};
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Name, UsState, Version, text_enum, time_ordered_id};
 use crate::leads::domain::Score;

@@ -4,14 +4,11 @@
 //! however often the event is delivered. Every run leaves a record of its outcome. Rules that trigger each other
 //! stop at a depth of five. A failed run is tried three times, and then waits visibly for a person.
 
-pub mod api;
 pub mod domain;
 mod error;
 pub mod events;
-mod forms;
+mod http;
 pub mod last;
-mod on;
-pub mod pages;
 mod routes;
 pub mod run;
 pub mod running;
@@ -19,7 +16,7 @@ pub mod runs;
 mod service;
 pub mod store;
 pub mod template;
-mod views;
+mod trigger;
 
 pub use error::RuleError;
 pub use routes::routes;

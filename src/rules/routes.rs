@@ -1,10 +1,10 @@
 //! The routes of this feature, with their access.
 
+use super::http::{self, api};
 use super::service::Rules;
-use super::{api, pages};
 use crate::web::routes::Routes;
 
 /// Returns the routes of rules.
 pub fn routes(rules: Rules) -> Routes {
-    api::routes().and(pages::routes()).with_state(rules)
+    api::routes().and(http::routes()).with_state(rules)
 }

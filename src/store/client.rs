@@ -107,6 +107,7 @@ impl Dynamo {
 
     /// Repeats a call of another client until it succeeds, fails in a way that a retry cannot help, or reaches the
     /// deadline.
+    #[cfg(feature = "local")]
     pub(super) async fn retry<T, F>(
         &self,
         operation: &'static str,

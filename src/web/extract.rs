@@ -240,7 +240,7 @@ pub fn json_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WebError> {
         .map_err(|error| WebError::Malformed(format!("The body is not JSON: {}.", not_json(&error))))
 }
 
-fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
+pub(super) fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
     if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(WebError::Malformed("The body must be a JSON object.".to_owned()));
     }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod assets;
+pub mod change;
 pub mod client;
 pub mod context;
 pub mod csv;

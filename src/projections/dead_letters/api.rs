@@ -1,20 +1,20 @@
 //! The JSON API of dead letters, for administrators.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus};
 use super::store::{DeadLetterPage, Stored};
-use crate::base::identity::SignedIn;
-use crate::inventory::domain::Note;
+use crate::inventory::Dismissal;
 use crate::projections::Projections;
-use crate::store::idempotency::{Answer, Idempotency};
+use crate::store::idempotency::Answer;
 use crate::store::{Item, StoreError, from_item};
 use crate::web::access::Access;
-use crate::web::extract::{Path, Query, expected_version, if_match, version_of};
+use crate::web::change::{Change, NoBody};
+use crate::web::extract::{Path, Query};
 use crate::web::lists::{Listed, limit, parameter};
 use crate::web::problem::Problem;
 use crate::web::respond::answer;
@@ -83,35 +83,18 @@ fn letter_answer(letter: &DeadLetter) -> Answer {
 
 async fn retry_one(
     State(projections): State<Projections>,
-    who: SignedIn,
-    Path(id): Path<DeadLetterId>,
-    request: Request,
+    change: Change<DeadLetterId, NoBody>,
 ) -> Result<Answer, Problem> {
-    let (version, idempotency) = version_of(request).await?;
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &letter_answer });
-    Ok(projections
-        .retry_dead_letter(id, version, &who.actor(), idempotency.as_ref())
-        .await?
-        .answer(letter_answer))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DismissParameters {
-    version: Option<String>,
-    note: Option<String>,
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&letter_answer));
+    let done = projections.retry_dead_letter(change.id, change.version, &by, idempotency.as_ref()).await?;
+    Ok(done.answer(letter_answer))
 }
 
 async fn dismiss(
     State(projections): State<Projections>,
-    who: SignedIn,
-    Path(id): Path<DeadLetterId>,
-    Query(parameters): Query<DismissParameters>,
-    headers: HeaderMap,
+    change: Change<DeadLetterId, Dismissal>,
 ) -> Result<StatusCode, Problem> {
-    let version = parameter("version", parameters.version, str::parse)?;
-    let note: Option<Note> = parameter("note", parameters.note, str::parse)?;
-    let version = expected_version(version, if_match(&headers)?)?;
+    let Change { id, version, body: Dismissal { note }, who, .. } = change;
     projections.dismiss_dead_letter(id, version, note, &who.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

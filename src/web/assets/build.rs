@@ -2,7 +2,7 @@
 //!
 //! It does this once at build time, so the running program reads no files and compresses nothing. `app.css` is served
 //! as one file, with the vendored base in its own cascade layer, so that our rules override the base regardless of
-//! its selectors.
+//! its selectors. `app.js` is joined from the files in `app/`, one for each concern.
 
 #![allow(clippy::disallowed_methods, reason = "Cargo passes paths to build scripts in the environment")]
 
@@ -20,6 +20,29 @@ use sha2::{Digest, Sha256};
 
 const FOLDER: &str = "src/web/assets";
 const BASE_CSS: &str = "pico.classless.min.css";
+const SCRIPT_FOLDER: &str = "app";
+
+/// The parts of `app.js`, in the order in which they are joined. Each file in the folder is listed.
+///
+/// A constant can be used at the top level only after its file. Listeners of the same event run in this order too, so
+/// `live.js` is before `failures.js`, which shows a panel even if an update of the page has to wait, and before
+/// `focus.js`, which acts after old toasts are removed.
+const SCRIPTS: [&str; 14] = [
+    "shared.js",
+    "toast.js",
+    "live.js",
+    "failures.js",
+    "requests.js",
+    "focus.js",
+    "search.js",
+    "menus.js",
+    "forms.js",
+    "history.js",
+    "states.js",
+    "export.js",
+    "upload.js",
+    "verify.js",
+];
 
 /// The name and content type of every served file.
 const ASSETS: [(&str, &str); 4] = [
@@ -30,6 +53,7 @@ const ASSETS: [(&str, &str); 4] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo also watches the folders inside it, and notices new files.
     println!("cargo::rerun-if-changed={FOLDER}");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut table = String::from("&[\n");
@@ -68,9 +92,29 @@ fn contents(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
             bundle.extend_from_slice(&own);
             bundle
         }
+        "app.js" => script()?,
         "htmx.js" => read("htmx.min.js")?,
         _ => read(name)?,
     })
+}
+
+/// Joins the parts of `app.js` inside one function in strict mode: they share their names, and nothing is global.
+fn script() -> Result<Vec<u8>, Box<dyn Error>> {
+    for entry in fs::read_dir(Path::new(FOLDER).join(SCRIPT_FOLDER))? {
+        let path = entry?.path();
+        let is_listed = SCRIPTS.iter().any(|name| path.ends_with(name));
+        if path.extension().is_some_and(|extension| extension == "js") && !is_listed {
+            return Err(format!("{}: add it to SCRIPTS in build.rs", path.display()).into());
+        }
+    }
+    let mut joined = b"\"use strict\";\n(() => {\n".to_vec();
+    for name in SCRIPTS {
+        joined.extend_from_slice(format!("// {name}\n").as_bytes());
+        joined.extend_from_slice(&read(&format!("{SCRIPT_FOLDER}/{name}"))?);
+        joined.push(b'\n');
+    }
+    joined.extend_from_slice(b"})();\n");
+    Ok(joined)
 }
 
 fn read(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -1,0 +1,126 @@
+//! The JSON API of accounts: the signed-in person and their own tokens.
+//!
+//! Invariants: only the answer that creates a token contains its secret. Repeating the request with the same
+//! `Idempotency-Key` answers with the same token but without the secret, because the secret is not stored.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::accounts::Accounts;
+use crate::accounts::domain::{Token, TokenId, TokenName};
+use crate::accounts::tokens::require_session;
+use crate::accounts::tokens::{Made, TokenPage};
+use crate::base::fields::{Fields, FromFields, text};
+use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::values::{Email, Name, Version};
+use crate::store::idempotency::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::extract::{JsonRequest, Path, Query, WithKey};
+use crate::web::lists::{Listed, PageParameters};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::respond::{answer, no_content};
+use crate::web::routes::Routes;
+
+/// Returns the routes of the JSON API.
+pub(in crate::accounts) fn routes() -> Routes<Accounts> {
+    Routes::default()
+        .get("/api/me", Access::SignedIn, me)
+        .get("/api/tokens", Access::SignedIn, list)
+        .post("/api/tokens", Access::SignedIn, create)
+        .get("/api/tokens/{id}", Access::SignedIn, read)
+        .delete("/api/tokens/{id}", Access::SignedIn, revoke)
+}
+
+#[derive(Serialize)]
+struct Me {
+    id: AccountId,
+    name: Name,
+    email: Email,
+    role: Role,
+    /// The name of the token that the request came with, or null.
+    token: Option<String>,
+}
+
+async fn me(who: SignedIn) -> Json<Me> {
+    let token = match who.via {
+        Via::Session => None,
+        Via::Token(name) => Some(name),
+    };
+    Json(Me { id: who.id, name: who.name, email: who.email, role: who.role, token })
+}
+
+async fn list(
+    State(accounts): State<Accounts>,
+    who: SignedIn,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Token>>, Problem> {
+    let (limit, cursor) = parameters.read()?;
+    let TokenPage { tokens, next } = accounts.tokens(who.id, limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: tokens, next }))
+}
+
+struct CreateBody {
+    name: TokenName,
+}
+
+impl FromFields for CreateBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { name: fields.required("name", text)? })
+    }
+}
+
+/// A new token with its secret, which is returned only once.
+#[derive(Serialize)]
+struct WithSecret<'a> {
+    #[serde(flatten)]
+    token: &'a Token,
+    secret: &'a str,
+}
+
+async fn create(
+    State(accounts): State<Accounts>,
+    context: PageContext,
+    who: SignedIn,
+    request: JsonRequest<CreateBody>,
+) -> Result<Answer, Problem> {
+    require_session(&who)?;
+    let replay = |token: &Token| created(&context, token, token);
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
+    Ok(match accounts.create_token(&who, request.body.name, idempotency.as_ref()).await? {
+        Made::Now(token, secret) => {
+            created(&context, &token, &WithSecret { token: &token, secret: secret.reveal() })
+        }
+        Made::Replayed(answer) => answer,
+    })
+}
+
+/// A token never changes, so it stays at its first version.
+fn created(context: &PageContext, token: &Token, body: &impl Serialize) -> Answer {
+    let location = context.url(&format!("/api/tokens/{}", token.id));
+    answer(StatusCode::CREATED, body, Version::FIRST.get(), Some(location))
+}
+
+async fn read(
+    State(accounts): State<Accounts>,
+    who: SignedIn,
+    Path(id): Path<TokenId>,
+) -> Result<Answer, Problem> {
+    let token = accounts.token(who.id, id).await?;
+    Ok(answer(StatusCode::OK, &token, Version::FIRST.get(), None))
+}
+
+async fn revoke(
+    State(accounts): State<Accounts>,
+    who: SignedIn,
+    Path(id): Path<TokenId>,
+    WithKey(idempotency): WithKey,
+) -> Result<Answer, Problem> {
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Token| no_content() });
+    let revoke = async { Ok(accounts.revoke_token(who.id, id, idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &accounts.dynamo, revoke)
+        .await?
+        .answer(|_| no_content()))
+}

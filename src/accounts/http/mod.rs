@@ -1,0 +1,15 @@
+//! The pages for signing up, in and out and for a person's own account.
+
+mod account;
+pub(super) mod api;
+mod parts;
+mod sign_in;
+mod sign_up;
+
+use super::Accounts;
+use crate::web::routes::Routes;
+
+/// Returns the routes of the pages.
+pub(super) fn routes() -> Routes<Accounts> {
+    sign_in::routes().and(account::routes()).and(sign_up::routes())
+}

@@ -1,0 +1,269 @@
+//! The sign-up page, where people create their own accounts.
+//!
+//! Invariants: the new account is a participant's, and no field of the form can change that. No answer contains the
+//! password or the invitation code. If sign-up is off, both the page and the form answer 403, because sign-up is
+//! forbidden for everyone, and the page says so.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
+use crate::accounts::password::Password;
+use crate::accounts::requester::Requester;
+use crate::accounts::sign_up::SignUp;
+use crate::accounts::store::SignUpDraft;
+use crate::accounts::{AccountError, Accounts};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Invalid, Name, begins_formula};
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::request::WantsFragment;
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Accounts> {
+    Routes::default().get("/sign-up", Access::Anyone, page).post("/sign-up", Access::Anyone, sign_up)
+}
+
+async fn page(
+    State(accounts): State<Accounts>,
+    context: PageContext,
+    who: Option<SignedIn>,
+    Query(query): Query<NextQuery>,
+    WantsFragment(fragment): WantsFragment,
+) -> Result<Response, Problem> {
+    if who.is_some() {
+        return Ok(redirect_to_next(&context, &query.next, fragment));
+    }
+    if accounts.sign_up.is_off() {
+        return off(context, query.next);
+    }
+    html(StatusCode::OK, &SignUpPage::new(context, &accounts.sign_up, query.next))
+}
+
+async fn sign_up(
+    State(accounts): State<Accounts>,
+    context: PageContext,
+    who: Option<SignedIn>,
+    from: Requester,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<SignUpForm>,
+) -> Result<Response, Problem> {
+    // The form was sent from another tab, or twice.
+    if who.is_some() {
+        return Ok(redirect_to_next(&context, &form.next, fragment));
+    }
+    if accounts.sign_up.is_off() {
+        return off(context, form.next);
+    }
+    let result = match read(&form, accounts.sign_up.needs_code()) {
+        Ok(draft) => accounts.sign_up(draft, &form.code, &from).await,
+        Err(errors) => return rejected(SignUpPage { errors, ..page_of(&accounts, context, form) }),
+    };
+    match result {
+        Ok(account) => {
+            tracing::info!(account = %account.id, "signed up");
+            let cookies = accounts.begin_session(&account, from.device).await;
+            Ok((cookies, redirect_to_next(&context, &form.next, fragment)).into_response())
+        }
+        Err(error) => failed(page_of(&accounts, context, form), error),
+    }
+}
+
+/// Returns the page with the typed text except for the secrets.
+fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignUpPage {
+    let SignUpForm { name, email, next, .. } = form;
+    SignUpPage { name, email, ..SignUpPage::new(context, &accounts.sign_up, next) }
+}
+
+/// Renders the form with a message at the rejected field.
+fn failed(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
+    match error {
+        AccountError::EmailTaken(_) => {
+            let errors = SignUpErrors { is_taken: true, ..SignUpErrors::default() };
+            rejected(SignUpPage { errors, ..page })
+        }
+        AccountError::WrongInvitationCode => {
+            let message = "This is not the invitation code. Ask the person who invited you.";
+            let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
+            rejected(SignUpPage { errors, ..page })
+        }
+        other => {
+            let Delay { status, message, seconds } = Delay::of(other)?;
+            let page = SignUpPage { notice: Some(message), ..page };
+            Ok(retry_after(html(status, &page)?, seconds))
+        }
+    }
+}
+
+fn rejected(page: SignUpPage) -> Result<Response, Problem> {
+    html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+fn off(context: PageContext, next: String) -> Result<Response, Problem> {
+    html(StatusCode::FORBIDDEN, &SignUpOffPage { context, next })
+}
+
+/// The typed text. Other fields of a request, for example a role, are ignored.
+#[derive(Deserialize)]
+struct SignUpForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Parses the form, or returns the errors of all fields.
+fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors> {
+    let no_code = needs_code && form.code.trim().is_empty();
+    let code = no_code.then(|| "Type the invitation code that you were given.".to_owned());
+    match (parse_name(&form.name), form.email.parse(), form.password.parse(), code) {
+        (Ok(name), Ok(email), Ok(password), None) => Ok(SignUpDraft { name, email, password }),
+        (name, email, password, code) => Err(SignUpErrors {
+            name: message(name),
+            email: message::<Email>(email),
+            password: message::<Password>(password),
+            code,
+            ..SignUpErrors::default()
+        }),
+    }
+}
+
+fn message<T>(read: Result<T, Invalid>) -> Option<String> {
+    read.err().map(|invalid| invalid.to_string())
+}
+
+/// Parses a stranger's name. Administrators may export it and open the file in a spreadsheet, which would run a
+/// formula.
+fn parse_name(text: &str) -> Result<Name, Invalid> {
+    let name: Name = text.parse()?;
+    if begins_formula(name.as_str()) {
+        return Err(Invalid::new(
+            "A name must not begin with =, +, - or @: a spreadsheet would run it as a formula.",
+        ));
+    }
+    Ok(name)
+}
+
+/// The sign-up page.
+#[derive(Template)]
+#[template(path = "accounts/sign_up.html")]
+struct SignUpPage {
+    context: PageContext,
+    /// The address to redirect to afterwards.
+    next: String,
+    needs_code: bool,
+    /// The typed name.
+    name: String,
+    /// The typed email address.
+    email: String,
+    /// An error that does not belong to a field.
+    notice: Option<String>,
+    errors: SignUpErrors,
+}
+
+impl SignUpPage {
+    /// Creates the empty page.
+    fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
+        let (needs_code, errors) = (sign_up.needs_code(), SignUpErrors::default());
+        Self { context, next, needs_code, name: String::new(), email: String::new(), notice: None, errors }
+    }
+
+    /// Returns the field that gets the focus: the first one with an error, or the first one.
+    fn focus(&self) -> &'static str {
+        let SignUpErrors { code, name, password, .. } = &self.errors;
+        let wrong = [
+            ("code", code.is_some()),
+            ("name", name.is_some()),
+            ("email", self.errors.is_email_wrong()),
+            ("password", password.is_some()),
+        ];
+        let first = wrong.into_iter().find_map(|(field, is_wrong)| is_wrong.then_some(field));
+        first.unwrap_or(if self.needs_code { "code" } else { "name" })
+    }
+
+    /// Returns whether the form was sent before, so that the person must type the secrets again.
+    fn is_second_try(&self) -> bool {
+        !self.name.is_empty() || !self.email.is_empty()
+    }
+
+    fn password_minimum(&self) -> usize {
+        Password::MIN_CHARS
+    }
+
+    fn sign_in(&self) -> String {
+        with_next(&self.context, "/sign-in", &self.next)
+    }
+}
+
+/// The errors of the sign-up fields.
+#[derive(Debug, Default)]
+struct SignUpErrors {
+    code: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    /// Another account has the address.
+    is_taken: bool,
+    password: Option<String>,
+}
+
+impl SignUpErrors {
+    fn is_email_wrong(&self) -> bool {
+        self.email.is_some() || self.is_taken
+    }
+}
+
+/// The page that replaces the sign-up page if sign-up is off.
+#[derive(Template)]
+#[template(path = "accounts/sign_up_off.html")]
+struct SignUpOffPage {
+    context: PageContext,
+    /// The address to redirect to after signing in.
+    next: String,
+}
+
+impl SignUpOffPage {
+    fn sign_in(&self) -> String {
+        with_next(&self.context, "/sign-in", &self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(name: &str, email: &str, password: &str, code: &str) -> SignUpForm {
+        let [name, email, password, code] = [name, email, password, code].map(str::to_owned);
+        SignUpForm { name, email, password, code, next: String::new() }
+    }
+
+    #[test]
+    fn all_invalid_fields_are_reported_at_once() {
+        let errors = read(&typed(" ", "ann", "short", " "), true).unwrap_err();
+        for message in [&errors.name, &errors.email, &errors.password, &errors.code] {
+            assert!(message.as_ref().is_some_and(|message| message.ends_with('.')), "{errors:?}");
+        }
+        for name in ["=1+1", " +1", "-Ann", "@SUM(A1)"] {
+            let errors = read(&typed(name, "ann@example.com", "correct horse battery", ""), false);
+            assert!(errors.is_err_and(|errors| errors.name.is_some() && errors.email.is_none()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_required_only_if_sign_up_needs_one() {
+        let form = typed("Ann Lee", "ann@example.com", "correct horse battery", "");
+        assert!(read(&form, false).is_ok());
+        assert!(read(&form, true).is_err_and(|errors| errors.code.is_some() && errors.name.is_none()));
+    }
+}

@@ -1,0 +1,213 @@
+//! The page of commands.
+//!
+//! Invariants: a form that is sent twice runs once, because it carries a key; if a line is invalid or fails, the
+//! typed text is kept; the page works without JavaScript.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::base::identity::SignedIn;
+use crate::commands::Commands;
+use crate::commands::grammar::{self, LineError};
+use crate::commands::help::GRAMMAR;
+use crate::commands::script::LineResult;
+use crate::commands::specs::{CommandSpec, SPECS};
+use crate::commands::store::{Run, RunId};
+use crate::shared::audit::Author;
+use crate::store::idempotency::IdempotentRequest;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Query};
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::problem::Problem;
+use crate::web::request::WantsFragment;
+use crate::web::respond::{html, see_other};
+use crate::web::routes::Routes;
+
+/// The address of the page.
+const PATH: &str = "/automation";
+
+/// Returns the routes of the page.
+pub(super) fn routes() -> Routes<Commands> {
+    Routes::default().get(PATH, Access::Agent, show).post(PATH, Access::Agent, run)
+}
+
+async fn show(
+    State(commands): State<Commands>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    Query(query): Query<ShowQuery>,
+) -> Result<Response, Problem> {
+    let runs = commands.recent_runs(who.id).await?;
+    let again = runs.iter().find(|run| query.again.as_ref().is_some_and(|id| *id == run.id.to_string()));
+    let text = again.map(|run| run.text.clone()).unwrap_or_default();
+    let page = CommandsPage { just_run: query.ran.is_some(), ..page(&commands, context, text, runs) };
+    render(StatusCode::OK, &page, fragment)
+}
+
+fn page(commands: &Commands, context: PageContext, text: String, runs: Vec<Run>) -> CommandsPage {
+    let key = commands.rng.uuid().to_string();
+    let runs = runs.into_iter().map(RunView::from).collect();
+    CommandsPage { context, text, key, mistakes: Vec::new(), runs, just_run: false }
+}
+
+fn render(status: StatusCode, page: &CommandsPage, fragment: bool) -> Result<Response, Problem> {
+    if fragment { html(status, &page.as_workspace()) } else { html(status, page) }
+}
+
+async fn run(
+    State(commands): State<Commands>,
+    context: PageContext,
+    who: SignedIn,
+    WantsFragment(fragment): WantsFragment,
+    FormData(form): FormData<CommandsForm>,
+) -> Result<Response, Problem> {
+    let lines = match grammar::read(&form.commands) {
+        Ok(lines) => lines,
+        Err(errors) => {
+            let mistakes = MistakeView::all(&form.commands, &errors);
+            let runs = commands.recent_runs(who.id).await?;
+            let page = CommandsPage { mistakes, ..page(&commands, context, form.commands, runs) };
+            return render(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
+        }
+    };
+    let now = commands.clock.now();
+    let mut id = RunId::new(now, &commands.rng.bytes());
+    let idempotency = once(&form, &who, now);
+    if let Some(idempotency) = &idempotency {
+        // The same form sent twice is one run.
+        id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);
+    }
+    let until = commands.deadline();
+    let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
+    let failed = results.iter().any(|result| !result.is_ok());
+    let run = Run { id, at: now, text: form.commands, results };
+    commands.keep_run(who.id, &run).await?;
+    if !fragment {
+        let again = if failed { format!("&again={id}") } else { String::new() };
+        return Ok(see_other(&context, &format!("{PATH}?ran=1{again}"), false));
+    }
+    let text = if failed { run.text } else { String::new() };
+    let page = page(&commands, context, text, commands.recent_runs(who.id).await?);
+    render(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
+}
+
+/// Returns the form as an idempotent request. A page from the browser's history has an old key, so the typed text
+/// is part of the key.
+fn once(form: &CommandsForm, who: &SignedIn, now: jiff::Timestamp) -> Option<IdempotentRequest> {
+    let form_key: uuid::Uuid = form.key.parse().ok()?;
+    let content: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
+    let digest = crate::base::values::fingerprint(&content);
+    let key = format!("{form_key}-{digest}").parse().ok()?;
+    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, now))
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+struct ShowQuery {
+    /// The run whose commands fill the form again.
+    again: Option<String>,
+    /// Whether the form has just run commands.
+    ran: Option<String>,
+}
+
+/// The form.
+#[derive(Debug, Deserialize)]
+struct CommandsForm {
+    commands: String,
+    #[serde(default)]
+    key: String,
+}
+
+/// A form for commands, with the help and the last results.
+#[derive(Template)]
+#[template(path = "automation/commands.html", blocks = ["workspace"])]
+struct CommandsPage {
+    context: PageContext,
+    /// The typed text.
+    text: String,
+    /// The key that makes a repeated form one run.
+    key: String,
+    /// The errors in the typed text.
+    mistakes: Vec<MistakeView>,
+    runs: Vec<RunView>,
+    /// Whether the first run was just started by the form.
+    just_run: bool,
+}
+
+impl CommandsPage {
+    fn specs(&self) -> &'static [CommandSpec] {
+        &SPECS
+    }
+
+    fn is_for_administrator(&self) -> bool {
+        self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
+    }
+
+    fn grammar(&self) -> [&'static str; 4] {
+        GRAMMAR
+    }
+}
+
+/// A line with an error.
+struct MistakeView {
+    line: usize,
+    typed: String,
+    message: String,
+}
+
+impl MistakeView {
+    /// Returns the errors of a text, each with its line.
+    fn all(text: &str, errors: &[LineError]) -> Vec<Self> {
+        let view = |error: &LineError| {
+            let typed = text.lines().nth(error.line - 1).unwrap_or_default().chars().take(200).collect();
+            Self { line: error.line, typed, message: error.to_string() }
+        };
+        errors.iter().map(view).collect()
+    }
+}
+
+/// A run on the page.
+struct RunView {
+    id: String,
+    at: DisplayTime,
+    lines: Vec<LineView>,
+    failed: usize,
+}
+
+/// The result of a line.
+struct LineView {
+    line: usize,
+    ok: bool,
+    text: String,
+    rows: String,
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        let line = |result: LineResult| LineView {
+            line: result.line,
+            ok: result.is_ok(),
+            text: result.text,
+            rows: result.rows.join("\n"),
+        };
+        let failed = run.results.iter().filter(|result| !result.is_ok()).count();
+        let lines = run.results.into_iter().map(line).collect();
+        Self { id: run.id.to_string(), at: run.at.into(), lines, failed }
+    }
+}
+
+impl RunView {
+    /// Summarizes the run.
+    fn summary(&self) -> String {
+        let all = self.lines.len();
+        let unit = if all == 1 { "command" } else { "commands" };
+        match self.failed {
+            0 => format!("{all} {unit} done"),
+            failed => format!("{failed} of {all} {unit} failed"),
+        }
+    }
+}

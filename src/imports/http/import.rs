@@ -1,0 +1,160 @@
+//! The page of one import in its current phase: its steps, its report, and its rejected rows as a file.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use super::parts::{Answer, address_of, grouped};
+use super::preview::preview;
+use super::upload::ImportUpload;
+use crate::base::identity::SignedIn;
+use crate::imports::domain::{Import, ImportId, Phase, Rejection};
+use crate::imports::{ImportError, Imports, run};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{Path, Query};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::request::WantsFragment;
+use crate::web::respond::{header_text, html, see_other};
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Imports> {
+    Routes::default()
+        .get("/leads/imports/{id}", Access::Agent, show)
+        .post("/leads/imports/{id}/step", Access::Agent, step)
+        .get("/leads/imports/{id}/rejected.csv", Access::Agent, download_rejected)
+}
+
+/// Shows an import in its current phase.
+async fn show(
+    State(imports): State<Imports>,
+    who: SignedIn,
+    context: PageContext,
+    Path(id): Path<ImportId>,
+) -> Answer {
+    let import = imports.find(id, &who).await?;
+    match import.stage {
+        Phase::Uploading => html(StatusCode::OK, &ImportUpload::cut_off(context, &import)),
+        Phase::Ready => html(StatusCode::OK, &preview(&imports, context, &import, None).await?),
+        Phase::Running | Phase::Done => html(StatusCode::OK, &progress(&imports, context, &import).await?),
+    }
+}
+
+async fn progress(imports: &Imports, context: PageContext, import: &Import) -> Result<ImportRun, Problem> {
+    let listed = match import.stage == Phase::Done && import.counts.rejected > 0 {
+        true => imports.rejections(import.id, 0, u64::MAX, LISTED_REJECTIONS).await?,
+        false => Vec::new(),
+    };
+    Ok(ImportRun::new(context, import, listed))
+}
+
+/// Runs the next step. The fragment requests the step after it.
+async fn step(
+    State(imports): State<Imports>,
+    who: SignedIn,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    Path(id): Path<ImportId>,
+) -> Answer {
+    let import = imports.find(id, &who).await?;
+    let import = imports.step(&import, &who.actor()).await?;
+    if !fragment {
+        return Ok(see_other(&context, &address_of(&import), false));
+    }
+    html(StatusCode::OK, &progress(&imports, context, &import).await?.as_progress())
+}
+
+async fn download_rejected(
+    State(imports): State<Imports>,
+    who: SignedIn,
+    Path(id): Path<ImportId>,
+    Query(After { after }): Query<After>,
+) -> Answer {
+    let import = imports.find(id, &who).await?;
+    let head = import.head.as_ref().ok_or(ImportError::NotStarted)?;
+    let first = after.saturating_add(1);
+    let next = import.rejected_files.iter().find(|begins| **begins > first);
+    let last = next.map_or(u64::MAX, |begins| begins.saturating_sub(1));
+    let rejections = imports.rejections(id, first, last, u16::MAX).await?;
+    let csv = run::rejected_file(head, &rejections)
+        .map_err(|error| WebError::Internal(format!("rejected rows cannot be written: {error}")))?;
+    let disposition = format!("attachment; filename=\"{}\"", download_name(&import, first));
+    let headers = [
+        (header::CONTENT_TYPE, header_text("text/csv; charset=utf-8")),
+        (header::CONTENT_DISPOSITION, header_text(&disposition)),
+    ];
+    Ok((headers, csv).into_response())
+}
+
+/// Returns the name of a file of rejected rows, in characters that every header and file system accepts.
+fn download_name(import: &Import, first: u64) -> String {
+    let name = import.file_name.rsplit_once('.').map_or(&*import.file_name, |(stem, _)| stem);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    let name: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let part = if first > 1 { format!("-from-row-{first}") } else { String::new() };
+    format!("{name}-rejected{part}.csv")
+}
+
+/// Selects a file of rejected rows: the one that begins after this row.
+#[derive(Debug, Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+/// The number of rejected rows in the report.
+const LISTED_REJECTIONS: u16 = 100;
+
+/// The progress of an import, and the report at its end.
+#[derive(Template)]
+#[template(path = "leads/import_run.html", blocks = ["progress"])]
+struct ImportRun {
+    context: PageContext,
+    id: String,
+    file_name: String,
+    total: u64,
+    estimated: bool,
+    done: u64,
+    created: u64,
+    skipped: u64,
+    rejected: u64,
+    finished: bool,
+    rejections: Vec<Rejection>,
+    more_rejections: Option<String>,
+    more_files: Vec<MoreFile>,
+}
+
+/// A link to another file of rejected rows.
+struct MoreFile {
+    number: usize,
+    after: u64,
+}
+
+impl ImportRun {
+    /// Creates the page. `rejections` are the first rejected rows.
+    fn new(context: PageContext, import: &Import, rejections: Vec<Rejection>) -> Self {
+        let counts = import.counts;
+        let more = counts.rejected.saturating_sub(rejections.len() as u64);
+        let more_files = import.rejected_files.iter().zip(2..);
+        let more_files =
+            more_files.map(|(first, number)| MoreFile { number, after: first.saturating_sub(1) });
+        Self {
+            context,
+            id: import.id.to_string(),
+            file_name: import.file_name.clone(),
+            total: import.all_rows(),
+            estimated: import.is_estimated(),
+            done: counts.total(),
+            created: counts.created,
+            skipped: counts.skipped,
+            rejected: counts.rejected,
+            finished: import.stage == Phase::Done,
+            rejections,
+            more_rejections: (more > 0).then(|| format!("And {} more in the download.", grouped(more))),
+            more_files: more_files.collect(),
+        }
+    }
+}

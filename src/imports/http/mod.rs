@@ -1,0 +1,17 @@
+//! The pages of imports: uploading a file, mapping its columns, running the steps and showing the report.
+//!
+//! Every page works without JavaScript. With JavaScript, a file is sent in parts and the steps run
+//! automatically.
+
+mod import;
+mod parts;
+mod preview;
+mod upload;
+
+use crate::imports::Imports;
+use crate::web::routes::Routes;
+
+/// Returns the routes of the pages.
+pub(super) fn routes() -> Routes<Imports> {
+    upload::routes().and(preview::routes()).and(import::routes())
+}

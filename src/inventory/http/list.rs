@@ -1,0 +1,131 @@
+//! The list of products.
+
+use askama::Template;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode, header};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::parts::{Answer, ProductView};
+use crate::base::calendar;
+use crate::inventory::Inventory;
+use crate::inventory::store::ProductPage;
+use crate::shared::search::SearchQuery;
+use crate::web::access::Access;
+use crate::web::extract::Query;
+use crate::web::lists::parameter;
+use crate::web::pages::PageContext;
+use crate::web::request::WantsFragment;
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Inventory> {
+    Routes::default().get("/inventory", Access::Agent, list)
+}
+
+#[derive(Debug, Deserialize)]
+struct ListQuery {
+    q: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    State(inventory): State<Inventory>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    Query(asked): Query<ListQuery>,
+    headers: HeaderMap,
+) -> Answer {
+    let query = parameter("q", asked.q, SearchQuery::parse)?.flatten();
+    let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
+    let found = inventory.find_some(query.as_ref(), ProductListPage::LIMIT, cursor).await?;
+    let today = calendar::day_of(inventory.clock.now());
+    let page = ProductListPage::new(context, query.as_ref(), cursor, &found, today);
+    if fragment {
+        html(StatusCode::OK, &page.as_rows())
+    } else if page.is_welcome() {
+        html(StatusCode::OK, &NoProductsPage { context: page.context, origin: origin(&headers) })
+    } else {
+        html(StatusCode::OK, &page)
+    }
+}
+
+/// Returns the URL of this site as the browser sees it, for a command to copy.
+fn origin(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost:3000");
+    let local = host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]");
+    format!("{}://{host}", if local { "http" } else { "https" })
+}
+
+/// `GET /inventory`
+#[derive(Template)]
+#[template(path = "inventory/list.html", blocks = ["rows"])]
+struct ProductListPage {
+    context: PageContext,
+    /// The search text, or an empty text.
+    q: String,
+    products: Vec<ProductView>,
+    count_text: String,
+    /// The address of the first page, if this is not the first.
+    first: Option<String>,
+    /// The address of the next page.
+    next: Option<String>,
+    /// The address that continues a search whose page is not full because it read many items.
+    further: Option<String>,
+}
+
+impl ProductListPage {
+    /// The products of one page.
+    const LIMIT: u16 = 25;
+
+    fn new(
+        context: PageContext,
+        query: Option<&SearchQuery>,
+        cursor: Option<&str>,
+        page: &ProductPage,
+        today: Date,
+    ) -> Self {
+        let q = query.map(|query| query.typed().to_owned()).unwrap_or_default();
+        let full = page.products.len() >= usize::from(Self::LIMIT);
+        let next = page.next.as_deref().map(|cursor| address(&q, cursor));
+        let (next, further) = if full || q.is_empty() { (next, None) } else { (None, next) };
+        let count_text = match page.products.len() {
+            0 if !q.is_empty() => "No product matches.".to_owned(),
+            0 => "No products here.".to_owned(),
+            1 => "1 product shown".to_owned(),
+            count => format!("{count} products shown"),
+        };
+        Self {
+            context,
+            first: cursor.map(|_| address(&q, "")),
+            products: page.products.iter().map(|product| ProductView::of(product, today)).collect(),
+            q,
+            count_text,
+            next,
+            further,
+        }
+    }
+
+    /// Returns whether there are no products at all.
+    fn is_welcome(&self) -> bool {
+        self.products.is_empty() && self.first.is_none() && self.q.is_empty()
+    }
+}
+
+fn address(q: &str, cursor: &str) -> String {
+    let pairs = [("q", q), ("cursor", cursor)];
+    let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(&pairs) {
+        Ok(query) if !query.is_empty() => format!("/inventory?{query}"),
+        _ => "/inventory".to_owned(),
+    }
+}
+
+/// `GET /inventory` while there are no products.
+#[derive(Template)]
+#[template(path = "inventory/welcome.html")]
+struct NoProductsPage {
+    context: PageContext,
+    /// The URL of this site, as far as the request tells.
+    origin: String,
+}

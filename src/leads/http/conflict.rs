@@ -1,0 +1,187 @@
+//! The conflict of two people who edited the same lead, field by field.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::edit_form::Edit;
+use super::parts::{Answer, EntryView, Part, RenderTarget, label};
+use crate::leads::Conflict;
+use crate::leads::domain::{Action, HistoryEntry, LeadId};
+use crate::leads::merge::{MergeOutcome, MergedField};
+use crate::web::pages::PageContext;
+use crate::web::respond::html;
+
+impl RenderTarget {
+    /// Renders a conflict.
+    pub(super) fn conflict(self, status: StatusCode, conflict: ConflictView) -> Answer {
+        let context = self.context;
+        match self.part {
+            Part::Row => html(status, &ConflictRow { context, conflict }),
+            Part::Section => html(status, &ConflictPage { context, conflict }.as_panel()),
+            Part::Page => html(status, &ConflictPage { context, conflict }),
+        }
+    }
+}
+
+/// A value in two representations: for forms and for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    /// The value that forms send.
+    value: String,
+    /// The text that people see.
+    label: String,
+}
+
+/// One field of a lead that two people edited.
+#[derive(Debug, Clone)]
+struct ConflictField {
+    /// The field's name in the form.
+    name: &'static str,
+    /// The field's name for people.
+    label: &'static str,
+    /// The value that is stored now.
+    now: Shown,
+    /// The person's own value.
+    yours: Shown,
+    /// The result of the merge.
+    outcome: MergeOutcome,
+}
+
+impl ConflictField {
+    fn of(merged: MergedField) -> Self {
+        let shown = |value: String| {
+            let text = label(merged.field, &value);
+            Shown { label: if text.is_empty() { "none".to_owned() } else { text }, value }
+        };
+        Self {
+            name: merged.field.as_str(),
+            label: merged.field.label(),
+            now: shown(merged.now),
+            yours: shown(merged.yours),
+            outcome: merged.outcome,
+        }
+    }
+
+    /// Returns whether another person changed the field.
+    fn is_theirs(&self) -> bool {
+        matches!(self.outcome, MergeOutcome::Theirs | MergeOutcome::Agreed | MergeOutcome::Overlap)
+    }
+
+    /// Returns whether the person must choose a value.
+    fn is_overlap(&self) -> bool {
+        self.outcome == MergeOutcome::Overlap
+    }
+
+    /// Returns whether the merge keeps the person's own value.
+    fn is_kept(&self) -> bool {
+        self.outcome == MergeOutcome::Kept
+    }
+
+    /// Returns whether both people set the same value.
+    fn is_agreed(&self) -> bool {
+        self.outcome == MergeOutcome::Agreed
+    }
+
+    /// Returns the value in the merged lead if there is nothing to choose.
+    fn merged(&self) -> &Shown {
+        if self.is_kept() { &self.yours } else { &self.now }
+    }
+
+    /// Returns the row's CSS class.
+    fn kind(&self) -> &'static str {
+        match self.outcome {
+            MergeOutcome::Untouched => "same",
+            MergeOutcome::Kept => "kept",
+            MergeOutcome::Theirs | MergeOutcome::Agreed => "theirs",
+            MergeOutcome::Overlap => "overlap",
+        }
+    }
+}
+
+/// A conflict: the current lead next to the person's own values.
+#[derive(Debug, Clone)]
+pub(super) struct ConflictView {
+    /// The lead's id.
+    id: LeadId,
+    /// The lead's current name.
+    name: String,
+    /// The current version.
+    version: u64,
+    /// Whether the conflict replaces the lead's row in the list.
+    in_row: bool,
+    /// Whether the lead was deleted.
+    gone: bool,
+    /// The changes since the version that the person saw.
+    changes: Vec<EntryView>,
+    /// The values of both people, field by field.
+    fields: Vec<ConflictField>,
+    /// The error message, if a choice is missing.
+    error: Option<String>,
+}
+
+impl ConflictView {
+    /// Creates the view of a lead that another person changed.
+    pub(super) fn of(conflict: Conflict, merged: Vec<MergedField>, in_row: bool) -> Self {
+        Self {
+            id: conflict.fresh.id,
+            name: conflict.fresh.name.to_string(),
+            version: conflict.fresh.version.get(),
+            in_row,
+            gone: false,
+            changes: conflict.since.into_iter().map(EntryView::of).collect(),
+            fields: merged.into_iter().map(ConflictField::of).collect(),
+            error: None,
+        }
+    }
+
+    /// Creates the view of a lead that another person deleted. `last` is the last entry of its history.
+    pub(super) fn gone(
+        id: LeadId,
+        edit: &Edit,
+        last: Option<HistoryEntry>,
+        merged: Vec<MergedField>,
+        in_row: bool,
+    ) -> Self {
+        let deletion = last.filter(|entry| entry.action == Action::Deleted);
+        Self {
+            id,
+            name: edit.base.name.clone(),
+            version: edit.version.get(),
+            in_row,
+            gone: true,
+            changes: deletion.into_iter().map(EntryView::of).collect(),
+            fields: merged.into_iter().map(ConflictField::of).collect(),
+            error: None,
+        }
+    }
+
+    /// Adds an error message.
+    pub(super) fn with_error(self, error: &str) -> Self {
+        Self { error: Some(error.to_owned()), ..self }
+    }
+
+    /// Returns whether the person must choose a value for at least one field.
+    fn overlaps(&self) -> bool {
+        self.fields.iter().any(ConflictField::is_overlap)
+    }
+}
+
+/// A conflict in the lead's row.
+#[derive(Template)]
+#[template(path = "leads/_row_conflict.html")]
+struct ConflictRow {
+    /// The page context.
+    context: PageContext,
+    /// The conflict.
+    conflict: ConflictView,
+}
+
+/// A conflict on the lead's page.
+#[derive(Template)]
+#[template(path = "leads/conflict.html", blocks = ["panel"])]
+struct ConflictPage {
+    /// The page context.
+    context: PageContext,
+    /// The conflict.
+    conflict: ConflictView,
+}

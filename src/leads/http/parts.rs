@@ -1,0 +1,232 @@
+//! What several pages of leads share: where an answer is shown, and how a lead and its history are shown.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::request::Parts;
+
+use crate::base::identity::{Actor, SignedIn};
+use crate::base::values::{Email, Name, OrderId, UsState};
+use crate::leads::Leads;
+use crate::leads::domain::{
+    Action, FieldChange, HistoryEntry, Lead, LeadField, LeadId, Score, Status, Stock,
+};
+use crate::leads::texts::text_of;
+use crate::shared::forms::RawForm;
+use crate::store::idempotency::Idempotency;
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::problem::Problem;
+use crate::web::request::Form;
+use crate::web::respond::{Tone, no_content, see_other, with_toast_there};
+
+pub(super) type Answer = Result<Response, Problem>;
+
+/// The part of a page that an answer contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The lead's row in the list.
+    Row,
+    /// The lead's section on its own page.
+    Section,
+    /// The whole page.
+    Page,
+}
+
+/// Where an answer is shown: the page context and the part of the page.
+#[derive(Debug)]
+pub(super) struct RenderTarget {
+    pub(super) context: PageContext,
+    pub(super) part: Part,
+}
+
+impl<S: Sync> FromRequestParts<S> for RenderTarget {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        let part = match Form::of(&parts.uri, &parts.headers) {
+            Form::Fragment if query.split('&').any(|pair| pair == "view=row") => Part::Row,
+            Form::Fragment => Part::Section,
+            Form::Page | Form::Json => Part::Page,
+        };
+        Ok(Self { context: PageContext::of(parts), part })
+    }
+}
+
+impl RenderTarget {
+    /// Redirects to another page, which shows a toast.
+    pub(super) fn to(&self, path: &str, toast: &'static str) -> Response {
+        let response = see_other(&self.context, path, self.part != Part::Page);
+        with_toast_there(response, Tone::Success, toast)
+    }
+
+    pub(super) fn in_row(&self) -> bool {
+        self.part == Part::Row
+    }
+}
+
+/// Returns a form that changes a lead as an idempotent request. Its stored answer has no body, because a repeated
+/// request shows the current lead.
+pub(super) fn idempotent(
+    leads: &Leads,
+    who: &SignedIn,
+    form: &RawForm,
+    path: &str,
+) -> Idempotency<'static, Lead> {
+    Idempotency { request: form.once(path, who, leads.clock.now()), answer: &|_| no_content() }
+}
+
+/// One option of a select field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The value that forms send.
+    pub(super) value: &'static str,
+    /// The text that people see.
+    pub(super) label: &'static str,
+}
+
+pub(super) fn statuses() -> Vec<Choice> {
+    Status::ALL.iter().map(|status| Choice { value: status.as_str(), label: status.label() }).collect()
+}
+
+pub(super) fn states() -> Vec<Choice> {
+    let choice = |state: UsState| Choice { value: state.as_str(), label: state.name() };
+    let mut states: Vec<Choice> = UsState::all().map(choice).collect();
+    states.sort_by_key(|choice| choice.label);
+    states
+}
+
+/// Returns a field's value as people see it: `Qualified` for `QUALIFIED`, and empty text for no value.
+pub(super) fn label(field: LeadField, text: &str) -> String {
+    match field {
+        LeadField::Status => text.parse().map_or_else(|_| text.to_owned(), |s: Status| s.label().to_owned()),
+        LeadField::Stock => text.parse().map_or_else(|_| text.to_owned(), |s: Stock| s.label().to_owned()),
+        _ => text.to_owned(),
+    }
+}
+
+/// A lead as pages show it.
+#[derive(Debug, Clone)]
+pub(super) struct LeadView {
+    /// The id.
+    pub(super) id: LeadId,
+    /// The name.
+    pub(super) name: Name,
+    /// The email address.
+    pub(super) email: Email,
+    /// The state's code, or empty text.
+    pub(super) state: &'static str,
+    /// The score.
+    pub(super) lead_score: Score,
+    /// The status.
+    pub(super) status: Status,
+    /// The stock.
+    pub(super) stock: Stock,
+    /// The order that contains the lead or delivered it.
+    pub(super) order: Option<OrderId>,
+    /// The version.
+    pub(super) version: u64,
+    /// When it was last changed.
+    pub(super) updated: DisplayTime,
+    /// Who changed it last.
+    pub(super) updated_by: Actor,
+    /// When it was created.
+    pub(super) created: DisplayTime,
+    /// Whether the row returns from an edit and its button gets the keyboard focus.
+    pub(super) focus: bool,
+}
+
+impl LeadView {
+    /// Returns whether the lead is withheld until an agent puts it back in stock.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.stock == Stock::Withheld
+    }
+
+    /// Creates the view of a lead.
+    pub(super) fn of(lead: Lead) -> Self {
+        Self {
+            id: lead.id,
+            name: lead.name,
+            email: lead.email,
+            state: lead.state.map_or("", |state| state.as_str()),
+            lead_score: lead.lead_score,
+            status: lead.status,
+            stock: lead.stock,
+            order: lead.order_id,
+            version: lead.version.get(),
+            updated: lead.updated_at.into(),
+            updated_by: lead.updated_by,
+            created: lead.created_at.into(),
+            focus: false,
+        }
+    }
+
+    /// Creates the view of a lead that returns from an edit.
+    pub(super) fn focused(lead: Lead) -> Self {
+        Self { focus: true, ..Self::of(lead) }
+    }
+}
+
+/// A field's change, as pages show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChangeView {
+    /// The field.
+    pub(super) label: &'static str,
+    /// The value before, or empty text.
+    pub(super) old: String,
+    /// The value after, or empty text.
+    pub(super) new: String,
+}
+
+impl ChangeView {
+    fn of(change: &FieldChange) -> Self {
+        let text = |value| label(change.field, &text_of(value));
+        Self { label: change.field.label(), old: text(&change.old), new: text(&change.new) }
+    }
+}
+
+/// A history entry, as pages show it.
+#[derive(Debug, Clone)]
+pub(super) struct EntryView {
+    /// The version.
+    pub(super) version: u64,
+    /// The action, as the first word of a sentence: `Changed`.
+    pub(super) what: &'static str,
+    /// The actor.
+    pub(super) who: Actor,
+    /// The time.
+    pub(super) when: DisplayTime,
+    /// Every field that changed.
+    pub(super) fields: Vec<ChangeView>,
+    /// The reason, if one was given.
+    pub(super) reason: Option<String>,
+    /// The related order.
+    pub(super) order: Option<OrderId>,
+}
+
+impl EntryView {
+    /// Creates the view of a history entry.
+    pub(super) fn of(entry: HistoryEntry) -> Self {
+        Self {
+            version: entry.version.get(),
+            what: match entry.action {
+                Action::Created => "Created",
+                Action::Imported => "Imported",
+                Action::Updated => "Changed",
+                Action::Reopened => "Reopened",
+                Action::Assigned => "Assigned",
+                Action::Released => "Released",
+                Action::Fulfilled => "Delivered",
+                Action::Returned => "Returned to stock",
+                Action::Restocked => "Put back in stock",
+                Action::Deleted => "Deleted",
+            },
+            who: entry.by,
+            when: entry.at.into(),
+            fields: entry.changes.iter().map(ChangeView::of).collect(),
+            reason: entry.reason.map(|reason| reason.as_str().to_owned()),
+            order: entry.order,
+        }
+    }
+}

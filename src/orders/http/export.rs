@@ -1,0 +1,81 @@
+//! The export page. Its script downloads all parts as one file; without JavaScript, people download part by
+//! part.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::parts::{Answer, counted};
+use crate::orders::Orders;
+use crate::orders::http::api::export_address;
+use crate::orders::period::Period;
+use crate::web::access::Access;
+use crate::web::extract::Query;
+use crate::web::pages::PageContext;
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Orders> {
+    Routes::default().get("/orders/export", Access::Agent, show)
+}
+
+async fn show(
+    State(orders): State<Orders>,
+    context: PageContext,
+    Query(query): Query<ExportQuery>,
+) -> Answer {
+    // The page asks for the days first. The form sends both, even if they are empty.
+    let asked = query.from.is_some() || query.to.is_some();
+    let period = Period::read(query.from, query.to)?;
+    let cursor = query.cursor.filter(|text| !text.is_empty());
+    let part = if asked { Some(view(&orders, &period, cursor.as_deref()).await?) } else { None };
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    html(StatusCode::OK, &ExportPage { context, from: day(period.from), to: day(period.to), part })
+}
+
+async fn view(
+    orders: &Orders,
+    period: &Period,
+    cursor: Option<&str>,
+) -> Result<PartView, crate::web::problem::Problem> {
+    let part = orders.export_part(period, cursor).await?;
+    let leads = counted(part.leads, "lead", "leads");
+    let orders = counted(part.orders.into(), "order", "orders");
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let next = part.next.and_then(|cursor| {
+        let pairs = [("from", day(period.from)), ("to", day(period.to)), ("cursor", cursor)];
+        Some(format!("/orders/export?{}", serde_urlencoded::to_string(pairs).ok()?))
+    });
+    Ok(PartView {
+        words: format!("{leads} of {orders}"),
+        is_empty: part.leads == 0,
+        download: export_address(period, cursor),
+        next,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct ExportQuery {
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /orders/export`
+#[derive(Template)]
+#[template(path = "orders/export.html")]
+struct ExportPage {
+    context: PageContext,
+    from: String,
+    to: String,
+    part: Option<PartView>,
+}
+
+/// A part to download.
+struct PartView {
+    words: String,
+    is_empty: bool,
+    download: String,
+    next: Option<String>,
+}

@@ -1,0 +1,206 @@
+//! The list of orders.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::parts::{Answer, Choice, OrderView, counted, states};
+use crate::orders::Orders;
+use crate::orders::domain::OrderStatus;
+use crate::orders::list::{CustomerWords, ListRequest, OrderFilter, OrderPage};
+use crate::orders::period::Period;
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::Query;
+use crate::web::lists::parameter;
+use crate::web::pages::PageContext;
+use crate::web::request::WantsFragment;
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Orders> {
+    Routes::default().get("/orders", Access::Agent, show)
+}
+
+async fn show(
+    State(orders): State<Orders>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    Query(query): Query<OrderQuery>,
+) -> Answer {
+    let request = query.request()?;
+    let page = OrderListPage::new(context, &request, orders.list(&request).await?);
+    if fragment {
+        html(StatusCode::OK, &page.as_rows())
+    } else if page.is_welcome() {
+        html(StatusCode::OK, &NoOrdersPage { context: page.context })
+    } else {
+        html(StatusCode::OK, &page)
+    }
+}
+
+/// The query parameters of the list page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct OrderQuery {
+    status: Option<String>,
+    state: Option<String>,
+    customer: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+}
+
+impl OrderQuery {
+    /// The number of orders on one page.
+    const LIMIT: u16 = 25;
+
+    /// Converts the parameters into a request for a page.
+    ///
+    /// # Errors
+    /// [`WebError::Invalid`] for the first invalid parameter.
+    fn request(self) -> Result<ListRequest, WebError> {
+        let filter = OrderFilter {
+            status: parameter("status", self.status, str::parse::<OrderStatus>)?,
+            state: parameter("state", self.state, str::parse)?,
+            customer: parameter("customer", self.customer, CustomerWords::parse)?.flatten(),
+            created: Period::read(self.from, self.to)?,
+        };
+        let cursor = self.cursor.filter(|cursor| !cursor.is_empty());
+        Ok(ListRequest { filter, limit: Self::LIMIT, cursor })
+    }
+}
+
+/// The filter above the list.
+#[derive(Debug, Clone, Default)]
+struct Toolbar {
+    /// The text typed for the customer.
+    customer: String,
+    /// The chosen status, or an empty text.
+    status: &'static str,
+    /// The chosen state, or an empty text.
+    state: &'static str,
+    /// The first day, or an empty text.
+    from: String,
+    /// The last day, or an empty text.
+    to: String,
+}
+
+impl Toolbar {
+    fn of(request: &ListRequest) -> Self {
+        let filter = &request.filter;
+        let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        Self {
+            customer: filter.customer.as_ref().map(|words| words.typed().to_owned()).unwrap_or_default(),
+            status: filter.status.map_or("", |status| status.as_str()),
+            state: filter.state.map_or("", |state| state.as_str()),
+            from: day(filter.created.from),
+            to: day(filter.created.to),
+        }
+    }
+
+    /// Returns the statuses to choose from.
+    fn statuses(&self) -> [Choice; 2] {
+        OrderStatus::ALL.map(|status| Choice { value: OrderStatus::as_str(&status), label: status.label() })
+    }
+
+    /// Returns the states to choose from.
+    fn states(&self) -> Vec<Choice> {
+        states()
+    }
+
+    /// Returns the URL of the list with this filter, after a cursor if there is one.
+    fn address(&self, cursor: Option<&str>) -> String {
+        let pairs = [
+            ("customer", self.customer.as_str()),
+            ("status", self.status),
+            ("state", self.state),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("cursor", cursor.unwrap_or_default()),
+        ];
+        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        match serde_urlencoded::to_string(&pairs) {
+            Ok(query) if !query.is_empty() => format!("/orders?{query}"),
+            _ => "/orders".to_owned(),
+        }
+    }
+}
+
+/// The page at `GET /orders`.
+#[derive(Template)]
+#[template(path = "orders/list.html", blocks = ["rows"])]
+struct OrderListPage {
+    /// The page context.
+    context: PageContext,
+    /// The filter.
+    filter: Toolbar,
+    /// Whether a filter is set.
+    filtered: bool,
+    /// The orders of this page.
+    orders: Vec<OrderView>,
+    /// The number of orders, as text.
+    count_text: String,
+    /// The URL of the first page, if this is another one.
+    first: Option<String>,
+    /// The URL of the next page.
+    next: Option<String>,
+    /// The URL at which a search continues that read many orders without filling its page.
+    further: Option<String>,
+}
+
+impl OrderListPage {
+    /// Creates the page.
+    fn new(context: PageContext, request: &ListRequest, page: OrderPage) -> Self {
+        let filter = Toolbar::of(request);
+        let filtered = !request.filter.is_empty();
+        let full = page.orders.len() >= usize::from(OrderQuery::LIMIT);
+        let next = page.next.map(|cursor| filter.address(Some(&cursor)));
+        let (next, further) = if full { (next, None) } else { (None, next) };
+        let count_text = match page.orders.len() {
+            0 if filtered => "No order matches.".to_owned(),
+            0 => "No orders here.".to_owned(),
+            count => format!("{} shown", counted(count as u64, "order", "orders")),
+        };
+        Self {
+            first: request.cursor.as_ref().map(|_| filter.address(None)),
+            orders: page.orders.iter().map(OrderView::of).collect(),
+            context,
+            filter,
+            filtered,
+            count_text,
+            next,
+            further,
+        }
+    }
+
+    /// Returns whether no order exists yet.
+    fn is_welcome(&self) -> bool {
+        self.orders.is_empty() && self.first.is_none() && self.further.is_none() && !self.filtered
+    }
+}
+
+/// The page at `GET /orders` before any order exists.
+#[derive(Template)]
+#[template(path = "orders/welcome.html")]
+struct NoOrdersPage {
+    /// The page context.
+    context: PageContext,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_parameters_are_validated() {
+        let read = |query: &str| serde_urlencoded::from_str::<OrderQuery>(query).unwrap().request();
+        let request = read("status=open&state=&customer=acme&from=2026-03-08&to=2026-03-08&cursor=").unwrap();
+        assert_eq!(request.filter.status, Some(OrderStatus::Open));
+        assert_eq!(request.filter.customer.unwrap().typed(), "acme");
+        for query in ["status=x", "state=zz", "from=soon", "from=2026-03-09&to=2026-03-08"] {
+            assert!(matches!(read(query), Err(WebError::Invalid(_))), "{query}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The form of a new raffle.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::AmbiguousOffset;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{Answer, idempotent_request};
+use crate::base::calendar;
+use crate::base::identity::SignedIn;
+use crate::base::values::Invalid;
+use crate::raffles::Raffles;
+use crate::raffles::domain::{Limit, NewRaffle, Prize, RaffleState, TicketCount, Title};
+use crate::raffles::error::RaffleError;
+use crate::store::idempotency::{self, Done, Idempotency, IdempotentRequest};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::FormData;
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::request::WantsFragment;
+use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Raffles> {
+    Routes::default().get("/raffles/new", Access::Administrator, new).post(
+        "/raffles",
+        Access::Administrator,
+        create,
+    )
+}
+
+fn fresh(raffles: &Raffles, typed: RaffleTexts) -> RaffleTexts {
+    RaffleTexts { key: raffles.rng.uuid().to_string(), ..typed }
+}
+
+async fn new(State(raffles): State<Raffles>, context: PageContext) -> Answer {
+    let typed = fresh(&raffles, RaffleTexts::default());
+    html(StatusCode::OK, &NewPage::new(context, typed, RaffleMessages::default()))
+}
+
+async fn create(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    FormData(typed): FormData<RaffleTexts>,
+) -> Answer {
+    let again =
+        |typed, wrong| html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(context.clone(), typed, wrong));
+    let new = match typed.raffle() {
+        Ok(new) => new,
+        Err(wrong) => return again(typed, *wrong),
+    };
+    let recorded = |raffle: &RaffleState| {
+        let path = format!("/raffles/{}", raffle.id);
+        answer(StatusCode::CREATED, &raffle.id, raffle.version, Some(path))
+    };
+    let idempotency = typed.idempotent_request(&who, raffles.clock.now())?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
+    let done = match raffles.create(&new, &who, idempotency.as_ref()).await {
+        Ok(Done::Now(raffle)) => recorded(&raffle),
+        Ok(Done::Replayed(answer)) => answer,
+        Err(RaffleError::Validation { field: "closesAt", invalid }) => {
+            let closes_at = Some(invalid.to_string());
+            return again(typed, RaffleMessages { closes_at, ..RaffleMessages::default() });
+        }
+        Err(RaffleError::KeyOfAnotherRequest) => {
+            let page = NewPage::new(context.clone(), fresh(&raffles, typed), RaffleMessages::default());
+            return html(StatusCode::UNPROCESSABLE_ENTITY, &page.already_submitted());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let idempotency::Answer { location, .. } = done;
+    let redirect = see_other(&context, location.as_deref().unwrap_or("/raffles"), fragment);
+    Ok(with_toast_there(redirect, Tone::Success, "The raffle is open."))
+}
+
+/// The fields of a new raffle as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RaffleTexts {
+    title: String,
+    prize: String,
+    tickets: String,
+    limit_per_person: String,
+    /// The end of the sale in New York time. Empty means the sale ends with the draw.
+    closes_at: String,
+    /// Which of two moments is meant, if the local time occurs twice: `first` or `second`.
+    which: String,
+    /// The idempotency key.
+    #[serde(skip_serializing)]
+    key: String,
+}
+
+impl Default for RaffleTexts {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            prize: String::new(),
+            tickets: TicketCount::DEFAULT.to_string(),
+            limit_per_person: Limit::DEFAULT.to_string(),
+            closes_at: String::new(),
+            which: String::new(),
+            key: String::new(),
+        }
+    }
+}
+
+/// The error message of each field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct RaffleMessages {
+    title: Option<String>,
+    prize: Option<String>,
+    tickets: Option<String>,
+    limit: Option<String>,
+    closes_at: Option<String>,
+}
+
+impl RaffleTexts {
+    /// Parses the fields.
+    ///
+    /// # Errors
+    /// A message for each wrong field.
+    fn raffle(&self) -> Result<NewRaffle, Box<RaffleMessages>> {
+        let mut wrong = Box::<RaffleMessages>::default();
+        let title = read(self.title.parse::<Title>(), &mut wrong.title);
+        let prize = read(self.prize.parse::<Prize>(), &mut wrong.prize);
+        let tickets = read(self.tickets.parse::<TicketCount>(), &mut wrong.tickets);
+        let limit = read(self.limit_per_person.parse::<Limit>(), &mut wrong.limit);
+        let closes_at = read(closing(&self.closes_at, &self.which), &mut wrong.closes_at);
+        match (title, prize, tickets, limit, closes_at) {
+            (Some(title), Some(prize), Some(tickets), Some(limit), Some(closes_at)) => {
+                Ok(NewRaffle { title, prize, tickets, limit, closes_at })
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    /// Returns both moments if the typed local time occurs twice in New York.
+    fn ambiguous_moments(&self) -> Option<[Timestamp; 2]> {
+        let time: DateTime = self.closes_at.trim().parse().ok()?;
+        let zoned = calendar::zone().to_ambiguous_zoned(time);
+        match zoned.offset() {
+            AmbiguousOffset::Fold { .. } => {
+                Some([zoned.clone().earlier().ok()?.timestamp(), zoned.later().ok()?.timestamp()])
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the request behind this form, if the form carries an idempotency key.
+    ///
+    /// # Errors
+    /// [`WebError::Malformed`] for an invalid key.
+    fn idempotent_request(
+        &self,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<IdempotentRequest>, WebError> {
+        let fields = serde_json::to_vec(self).map_err(|error| WebError::Internal(error.to_string()))?;
+        idempotent_request(&self.key, &[b"POST", b"/raffles", &fields], who, now)
+    }
+}
+
+fn read<T>(value: Result<T, Invalid>, wrong: &mut Option<String>) -> Option<T> {
+    value.map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
+}
+
+/// Parses a New York local time. An empty text gives `None`.
+fn closing(text: &str, which: &str) -> Result<Option<Timestamp>, Invalid> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let no_time = || Invalid::new("Give the day and the time, for example 2026-11-21 17:00.");
+    let time: DateTime = text.parse().map_err(|_| no_time())?;
+    let zoned = calendar::zone().to_ambiguous_zoned(time);
+    let day = time.strftime("%b %-d, %Y");
+    let moment = match (zoned.offset(), which) {
+        (AmbiguousOffset::Unambiguous { .. }, _) => zoned.compatible(),
+        (AmbiguousOffset::Gap { .. }, _) => {
+            let words = "clocks in New York go forward from 2:00 AM to 3:00 AM, and this time is left out.";
+            return Err(Invalid::new(format!("On {day} {words} Choose one before or after.")));
+        }
+        (AmbiguousOffset::Fold { .. }, "first") => zoned.earlier(),
+        (AmbiguousOffset::Fold { .. }, "second") => zoned.later(),
+        (AmbiguousOffset::Fold { .. }, _) => {
+            let words = "clocks in New York go back from 2:00 AM to 1:00 AM, and this time comes twice.";
+            return Err(Invalid::new(format!("On {day} {words} Choose which is meant.")));
+        }
+    };
+    moment.map(|moment| Some(moment.timestamp())).map_err(|_| no_time())
+}
+
+/// `GET /raffles/new`
+#[derive(Template)]
+#[template(path = "raffles/new.html")]
+struct NewPage {
+    context: PageContext,
+    typed: RaffleTexts,
+    /// The error message of each field.
+    wrong: RaffleMessages,
+    /// Both moments that the typed end of the sale may mean, if the local time occurs ambiguous.
+    ambiguous: Option<[DisplayTime; 2]>,
+    /// An error that concerns the whole form.
+    error: Option<&'static str>,
+}
+
+impl NewPage {
+    fn new(context: PageContext, typed: RaffleTexts, wrong: RaffleMessages) -> Self {
+        let ambiguous = typed.ambiguous_moments().map(|moments| moments.map(Into::into));
+        Self { context, typed, wrong, ambiguous, error: None }
+    }
+
+    /// Reports that this form has already opened a raffle with other values, for example after going back in the
+    /// browser.
+    fn already_submitted(self) -> Self {
+        let error = "This form has opened a raffle already. Send it again to open another one.";
+        Self { error: Some(error), ..self }
+    }
+
+    /// Returns the name of the first wrong field, or of the first field.
+    fn focus(&self) -> &'static str {
+        let RaffleMessages { title, prize, tickets, limit, closes_at } = &self.wrong;
+        let fields = [
+            (title, "title"),
+            (prize, "prize"),
+            (tickets, "tickets"),
+            (limit, "limit"),
+            (closes_at, "closes"),
+        ];
+        fields.iter().find(|(message, _)| message.is_some()).map_or("title", |(_, name)| name)
+    }
+
+    fn title_maximum(&self) -> usize {
+        Title::MAX_CHARS
+    }
+
+    fn prize_maximum(&self) -> usize {
+        Prize::MAX_CHARS
+    }
+
+    fn tickets_maximum(&self) -> u32 {
+        TicketCount::MAX
+    }
+
+    fn limit_maximum(&self) -> u32 {
+        Limit::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(closes_at: &str, which: &str) -> RaffleTexts {
+        let (title, prize) = ("Autumn".to_owned(), "A bicycle".to_owned());
+        let (closes_at, which) = (closes_at.to_owned(), which.to_owned());
+        RaffleTexts { title, prize, closes_at, which, ..RaffleTexts::default() }
+    }
+
+    #[test]
+    fn the_end_of_the_sale_is_in_new_york_time_even_in_the_repeated_hour() {
+        for (text, which, moment) in [
+            ("2026-07-01T17:00", "", "2026-07-01T21:00:00Z"),
+            (" 2026-12-01T17:00:30 ", "second", "2026-12-01T22:00:30Z"),
+            ("2026-11-01T00:59", "", "2026-11-01T04:59:00Z"),
+            ("2026-11-01T01:30", "first", "2026-11-01T05:30:00Z"),
+            ("2026-11-01T01:30", "second", "2026-11-01T06:30:00Z"),
+            ("2026-11-01T02:00", "", "2026-11-01T07:00:00Z"),
+            ("2026-03-08T03:00", "", "2026-03-08T07:00:00Z"),
+        ] {
+            let raffle = typed(text, which).raffle().unwrap();
+            assert_eq!(raffle.closes_at.unwrap().to_string(), moment, "{text}");
+        }
+        assert_eq!(typed("  ", "").raffle().unwrap().closes_at, None);
+    }
+
+    #[test]
+    fn a_skipped_or_ambiguous_local_time_is_an_error() {
+        let words = |text: &str| typed(text, "").raffle().unwrap_err().closes_at.unwrap();
+        assert!(words("2026-03-08T02:30").contains("left out"), "{}", words("2026-03-08T02:30"));
+        assert!(words("2026-11-01T01:30").contains("comes twice"));
+        for text in ["soon", "2026-13-01T00:00", "9999-12-31T23:59:60Z", "17:00"] {
+            assert!(words(text).contains("for example"), "{text}");
+        }
+        let ambiguous = typed("2026-11-01T01:30", "").ambiguous_moments().unwrap();
+        assert_eq!(
+            ambiguous.map(|moment| moment.to_string()),
+            ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"]
+        );
+        assert_eq!(typed("2026-11-01T02:30", "").ambiguous_moments(), None);
+        assert_eq!(typed("2026-03-08T02:30", "").ambiguous_moments(), None);
+    }
+
+    #[test]
+    fn all_errors_are_reported_at_once() {
+        let texts = RaffleTexts {
+            tickets: "0".to_owned(),
+            limit_per_person: "x".to_owned(),
+            closes_at: "soon".to_owned(),
+            ..RaffleTexts::default()
+        };
+        let wrong = texts.raffle().unwrap_err();
+        for message in [&wrong.title, &wrong.prize, &wrong.tickets, &wrong.limit, &wrong.closes_at] {
+            assert!(message.as_ref().is_some_and(|words| words.ends_with('.')), "{wrong:?}");
+        }
+    }
+}

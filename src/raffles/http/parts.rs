@@ -1,0 +1,127 @@
+//! What the pages of raffles share: the phases of a raffle, texts about tickets, and the request behind a form.
+//!
+//! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; a poll
+//! costs one read if nothing has changed, and never discards input that is not submitted yet; pages show a person only
+//! a [`RaffleState`], which names nobody that the person may not know.
+
+use axum::response::Response;
+use jiff::Timestamp;
+
+use crate::base::identity::SignedIn;
+use crate::base::values::Invalid;
+use crate::raffles::domain::{RaffleState, RaffleStatus, TicketNumber};
+use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
+use crate::web::error::WebError;
+use crate::web::problem::Problem;
+
+pub(super) type Answer = Result<Response, Problem>;
+
+/// Returns the request behind a form, if the form carries an idempotency key.
+pub(super) fn idempotent_request(
+    key: &str,
+    parts: &[&[u8]],
+    who: &SignedIn,
+    now: Timestamp,
+) -> Result<Option<IdempotentRequest>, WebError> {
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let key: IdempotencyKey =
+        key.parse().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))?;
+    Ok(Some(IdempotentRequest::new(&who.id.to_string(), key, parts, now)))
+}
+
+/// The phase of a raffle, as pages show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Tickets are on sale.
+    Open,
+    /// No ticket is left.
+    SoldOut,
+    /// The sale has ended, and the winner is not drawn yet.
+    Over,
+    /// The winner is drawn.
+    Drawn,
+}
+
+impl Phase {
+    pub(super) fn of(state: &RaffleState) -> Self {
+        match state.status {
+            RaffleStatus::Closed => Self::Drawn,
+            RaffleStatus::Open if state.over => Self::Over,
+            RaffleStatus::Open if state.remaining == 0 => Self::SoldOut,
+            RaffleStatus::Open => Self::Open,
+        }
+    }
+
+    /// Returns the name for style sheets and scripts.
+    pub(super) fn slug(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::SoldOut => "sold-out",
+            Self::Over => "over",
+            Self::Drawn => "drawn",
+        }
+    }
+
+    /// Returns the label for people.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::SoldOut => "Sold out",
+            Self::Over => "Sale over",
+            Self::Drawn => "Drawn",
+        }
+    }
+}
+
+/// Formats ticket numbers: `ticket 17`, `tickets 3, 9 and 17`.
+pub(super) fn named(numbers: &[TicketNumber]) -> String {
+    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    match texts.as_slice() {
+        [] => "no ticket".to_owned(),
+        [one] => format!("ticket {one}"),
+        [first @ .., last] => format!("tickets {} and {last}", first.join(", ")),
+    }
+}
+
+/// Formats a number of tickets: `1 ticket`, `2 tickets`.
+pub(super) fn counted(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "ticket" } else { "tickets" })
+}
+
+/// Returns a share in percent, at least 1 if `part` is not zero.
+pub(super) fn percent(part: u32, whole: u32) -> u32 {
+    let percent = u64::from(part) * 100 / u64::from(whole.max(1));
+    let percent = u32::try_from(percent).unwrap_or(100).min(100);
+    if part > 0 { percent.max(1) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticket_numbers_are_formatted_as_a_list() {
+        let numbers = |numbers: &[u32]| -> Vec<TicketNumber> {
+            numbers.iter().map(|number| (*number).try_into().unwrap()).collect()
+        };
+        for (of, words) in [
+            (numbers(&[]), "no ticket"),
+            (numbers(&[17]), "ticket 17"),
+            (numbers(&[3, 17]), "tickets 3 and 17"),
+            (numbers(&[3, 9, 17]), "tickets 3, 9 and 17"),
+        ] {
+            assert_eq!(named(&of), words);
+        }
+        assert_eq!((counted(1), counted(0)), ("1 ticket".to_owned(), "0 tickets".to_owned()));
+    }
+
+    #[test]
+    fn a_bar_with_a_nonzero_share_is_never_empty() {
+        for (part, whole, width) in [(0, 100, 0), (1, 100_000, 1), (37, 100, 37), (100, 100, 100), (0, 0, 0)]
+        {
+            assert_eq!(percent(part, whole), width);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The published proof of a draw, and a page that verifies a proof in the browser.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::parts::Answer;
+use crate::raffles::Raffles;
+use crate::raffles::domain::{Proof, RaffleId, Seed};
+use crate::web::access::Access;
+use crate::web::extract::{Path, Query};
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Raffles> {
+    Routes::default().get("/raffles/verify", Access::Anyone, verify).get(
+        "/raffles/{id}/proof",
+        Access::SignedIn,
+        show,
+    )
+}
+
+async fn show(State(raffles): State<Raffles>, context: PageContext, Path(id): Path<RaffleId>) -> Answer {
+    html(StatusCode::OK, &ProofPage::new(context, raffles.proof(id).await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct VerifyQuery {
+    raffle: Option<String>,
+}
+
+/// Reads nothing from the store: the check runs in the browser and is open to anyone.
+async fn verify(context: PageContext, Query(query): Query<VerifyQuery>) -> Answer {
+    let raffle = query.raffle.and_then(|text| text.parse::<RaffleId>().ok());
+    html(StatusCode::OK, &VerifyPage { context, raffle })
+}
+
+/// `GET /raffles/{id}/proof`
+#[derive(Template)]
+#[template(path = "raffles/proof.html")]
+struct ProofPage {
+    context: PageContext,
+    proof: Proof,
+    opened: DisplayTime,
+    drawn: Option<DisplayTime>,
+}
+
+impl ProofPage {
+    fn new(context: PageContext, proof: Proof) -> Self {
+        Self { context, opened: proof.opened_at.into(), drawn: proof.drawn_at.map(Into::into), proof }
+    }
+
+    fn seed(&self) -> Option<String> {
+        self.proof.seed.as_ref().map(Seed::reveal)
+    }
+
+    fn sold(&self) -> usize {
+        self.proof.sold.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// `GET /raffles/verify`
+#[derive(Template)]
+#[template(path = "raffles/verify.html")]
+struct VerifyPage {
+    context: PageContext,
+    /// The raffle whose proof is loaded without a file.
+    raffle: Option<RaffleId>,
+}

@@ -1,0 +1,428 @@
+//! The page of one raffle: viewing it, buying tickets, and canceling them.
+//!
+//! The idempotency key of a purchase form stays the same until the purchase has an answer, even if the page polls in
+//! between. So a retry after a lost reply buys nothing twice.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::manage;
+use super::parts::{Answer, Phase, counted, idempotent_request, named, percent};
+use crate::base::identity::SignedIn;
+use crate::base::values::{Invalid, Version};
+use crate::raffles::Raffles;
+use crate::raffles::buy::Purchase;
+use crate::raffles::domain::{Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber, WinnerState};
+use crate::raffles::error::RaffleError;
+use crate::store::idempotency::{self, Done, Idempotency, IdempotentRequest};
+use crate::web::access::Access;
+use crate::web::error::WebError;
+use crate::web::extract::{FormData, Path, PathPair, Query};
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::request::WantsFragment;
+use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Raffles> {
+    Routes::default()
+        .get("/raffles/{id}", Access::SignedIn, show)
+        .get("/raffles/{id}/live", Access::SignedIn, live)
+        .post("/raffles/{id}/tickets", Access::SignedIn, buy)
+        .post("/raffles/{id}/tickets/{number}/cancel", Access::SignedIn, cancel)
+}
+
+/// Returns the raffle with a new purchase form.
+fn fresh(raffles: &Raffles, state: RaffleState) -> LiveView {
+    LiveView::new(state, raffles.rng.uuid(), 1)
+}
+
+async fn show(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    who: SignedIn,
+    Path(id): Path<RaffleId>,
+) -> Answer {
+    let live = fresh(&raffles, raffles.read(id, &who).await?);
+    html(StatusCode::OK, &RafflePage { context, live, notice: None })
+}
+
+/// Returns the raffle if it has changed since the page's last poll, else 204.
+async fn live(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    Path(id): Path<RaffleId>,
+    Query(form): Query<BuyForm>,
+) -> Answer {
+    if !fragment {
+        return Ok(see_other(&context, &format!("/raffles/{id}"), false));
+    }
+    let Some(state) = raffles.read_changed(id, &who, &form.seen).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let key = form.key().unwrap_or_else(|| raffles.rng.uuid());
+    let quantity = form.quantity().map_or(1, |quantity| quantity.get());
+    let live = LiveView::new(state, key, quantity);
+    html(StatusCode::OK, &LiveFragment { context, live, notice: None })
+}
+
+async fn buy(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    Path(id): Path<RaffleId>,
+    FormData(form): FormData<BuyForm>,
+) -> Answer {
+    let page = Page { context, fragment };
+    let quantity = match form.quantity() {
+        Ok(quantity) => quantity,
+        Err(invalid) => {
+            let live = fresh(&raffles, raffles.read(id, &who).await?);
+            return page.show(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                live,
+                Notice::nothing_bought(&invalid.to_string()),
+            );
+        }
+    };
+    let recorded =
+        |purchase: &Purchase| answer(StatusCode::CREATED, &purchase.numbers, purchase.raffle.version, None);
+    let idempotency = form.idempotent_request(id, quantity, &who, raffles.clock.now())?;
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
+    match raffles.buy(id, quantity, &who, idempotency.as_ref()).await {
+        Ok(Done::Now(Purchase { numbers, raffle })) => {
+            page.bought(fresh(&raffles, raffle), Notice::bought(&numbers))
+        }
+        Ok(Done::Replayed(answer)) => {
+            let live = fresh(&raffles, raffles.read(id, &who).await?);
+            page.bought(live, Notice::already_bought(&numbers(&answer)))
+        }
+        Err(RaffleError::Denied { denial, fresh: state }) => {
+            page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Notice::nothing_bought(&denial.words()))
+        }
+        Err(RaffleError::KeyOfAnotherRequest) => {
+            let live = fresh(&raffles, raffles.read(id, &who).await?);
+            page.show(StatusCode::CONFLICT, live, Notice::form_reused())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Parses the ticket numbers of a stored answer.
+fn numbers(answer: &idempotency::Answer) -> Vec<TicketNumber> {
+    serde_json::from_str(&answer.body).unwrap_or_default()
+}
+
+/// How to answer a submitted form: a page or a fragment.
+struct Page {
+    context: PageContext,
+    fragment: bool,
+}
+
+impl Page {
+    fn show(self, status: StatusCode, live: LiveView, notice: Notice) -> Answer {
+        let (context, notice) = (self.context, Some(notice));
+        if self.fragment {
+            html(status, &LiveFragment { context, live, notice })
+        } else {
+            html(status, &RafflePage { context, live, notice })
+        }
+    }
+
+    fn bought(self, live: LiveView, notice: Notice) -> Answer {
+        if self.fragment {
+            return self.show(StatusCode::OK, live, notice);
+        }
+        let redirect = see_other(&self.context, &format!("/raffles/{}", live.state.id), false);
+        Ok(with_toast_there(redirect, Tone::Success, "Bought. Your tickets are below."))
+    }
+}
+
+async fn cancel(
+    State(raffles): State<Raffles>,
+    context: PageContext,
+    WantsFragment(fragment): WantsFragment,
+    who: SignedIn,
+    PathPair(id, number): PathPair<RaffleId, TicketNumber>,
+    FormData(form): FormData<CancelForm>,
+) -> Answer {
+    if let Some(cursor) = form.cursor.as_deref() {
+        return manage::cancel(&raffles, context, fragment, &who, (id, number), form.version()?, cursor)
+            .await;
+    }
+    let page = Page { context, fragment };
+    let (state, notice) = match raffles.cancel(id, number, form.version()?, &who, None).await {
+        Ok(state) => (state, Notice::canceled(number)),
+        Err(RaffleError::Drawn(state)) => (*state, Notice::already_drawn()),
+        // The ticket was canceled on another page or by an administrator. Show the current tickets.
+        Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
+            (raffles.read(id, &who).await?, Notice::not_yours(number))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if page.fragment {
+        return page.show(StatusCode::OK, fresh(&raffles, state), notice);
+    }
+    let redirect = see_other(&page.context, &format!("/raffles/{id}"), false);
+    Ok(with_toast_there(redirect, Tone::Info, notice.toast))
+}
+
+/// The purchase form. The page also sends it when it polls, and gets it back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct BuyForm {
+    /// The idempotency key.
+    key: String,
+    /// How many tickets to buy.
+    quantity: String,
+    /// The tag of the raffle that the page shows.
+    seen: String,
+}
+
+impl BuyForm {
+    /// Returns the key if it is a UUID, as our pages make them.
+    fn key(&self) -> Option<Uuid> {
+        Uuid::try_parse(&self.key).ok()
+    }
+
+    /// Returns how many tickets to buy. An empty field means one.
+    ///
+    /// # Errors
+    /// If the field is not a valid quantity.
+    fn quantity(&self) -> Result<Quantity, Invalid> {
+        match self.quantity.trim() {
+            "" => Ok(Quantity::ONE),
+            text => text.parse(),
+        }
+    }
+
+    /// Returns the request behind this form, if the form carries an idempotency key.
+    ///
+    /// # Errors
+    /// [`WebError::Malformed`] for an invalid key.
+    fn idempotent_request(
+        &self,
+        id: RaffleId,
+        quantity: Quantity,
+        who: &SignedIn,
+        now: Timestamp,
+    ) -> Result<Option<IdempotentRequest>, WebError> {
+        let (path, quantity) = (format!("/raffles/{id}/tickets"), quantity.to_string());
+        idempotent_request(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
+    }
+}
+
+/// The form that cancels a ticket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct CancelForm {
+    version: Option<String>,
+    /// The cursor of the page of tickets, if an administrator cancels a ticket in the list.
+    cursor: Option<String>,
+}
+
+impl CancelForm {
+    /// Returns the version of the ticket, if given.
+    ///
+    /// # Errors
+    /// [`WebError::Invalid`] for an invalid version.
+    fn version(&self) -> Result<Option<Version>, WebError> {
+        let read = |text: &String| text.parse().map_err(|invalid| WebError::field("version", &invalid));
+        self.version.as_ref().map(read).transpose()
+    }
+}
+
+/// The live section of a raffle's page. The page replaces it when the raffle changes.
+#[derive(Debug, Clone)]
+struct LiveView {
+    state: RaffleState,
+    phase: Phase,
+    /// The idempotency key of the purchase form.
+    key: Uuid,
+    /// The quantity in the purchase form.
+    quantity: u32,
+    /// The time the sale ends or ended, if set.
+    closes: Option<DisplayTime>,
+    drawn: Option<DisplayTime>,
+}
+
+impl LiveView {
+    /// Returns the live section with a purchase form.
+    fn new(state: RaffleState, key: Uuid, quantity: u32) -> Self {
+        Self {
+            phase: Phase::of(&state),
+            key,
+            quantity: quantity.clamp(1, state.may_buy.max(1)),
+            closes: state.closes_at.map(Into::into),
+            drawn: state.drawn_at.map(Into::into),
+            state,
+        }
+    }
+
+    /// Returns whether the raffle can still change.
+    fn is_open(&self) -> bool {
+        self.state.status == RaffleStatus::Open
+    }
+
+    /// Returns the announcement for screen readers when the raffle enters its current phase.
+    fn announcement(&self) -> String {
+        match (self.phase, &self.state.winner) {
+            (Phase::Drawn, Some(winner)) if winner.yours => {
+                format!("The winner is drawn: you won with ticket {}!", winner.number)
+            }
+            (Phase::Drawn, Some(winner)) => format!("The winner is drawn: ticket {}.", winner.number),
+            (Phase::Over, _) => "The sale is over.".to_owned(),
+            (Phase::SoldOut, _) => "Sold out.".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns the share of tickets left, in percent.
+    fn left(&self) -> u32 {
+        percent(self.state.remaining, self.state.tickets)
+    }
+
+    /// Returns why the person cannot buy tickets, as a sentence.
+    fn reason(&self) -> Option<String> {
+        self.state.denial.as_ref().map(|denial| format!("{}.", denial.words))
+    }
+
+    /// Describes the person's own tickets.
+    fn mine(&self) -> String {
+        let (held, limit) = (self.state.mine.len(), self.state.limit_per_person);
+        match held {
+            0 => format!("You have none yet. The limit is {} per person.", counted(limit)),
+            _ => format!("{held} of at most {limit}."),
+        }
+    }
+
+    /// Names the person's tickets that did not win, if there are any.
+    fn other_tickets(&self) -> Option<String> {
+        let winner = self.state.winner.as_ref().map(|winner| winner.number);
+        let others: Vec<TicketNumber> =
+            self.state.mine.iter().copied().filter(|number| Some(*number) != winner).collect();
+        (!others.is_empty()).then(|| named(&others))
+    }
+
+    /// Returns whether the person won.
+    fn is_won(&self) -> bool {
+        self.state.winner.as_ref().is_some_and(|winner| winner.yours)
+    }
+
+    /// Returns the winner's name and email address if the person may see them.
+    fn winner_named(&self) -> Option<String> {
+        let WinnerState { name, email, yours, .. } = self.state.winner.as_ref()?;
+        match (name, email) {
+            (Some(name), Some(email)) if !yours => Some(format!("{name}, {email}")),
+            _ => None,
+        }
+    }
+}
+
+/// The result of a submitted form, as a notice.
+#[derive(Debug, Clone)]
+struct Notice {
+    /// A short headline.
+    headline: String,
+    /// Further details.
+    detail: String,
+    /// Whether the form succeeded.
+    is_good: bool,
+    /// The text for a toast on the next page. It contains no personal data.
+    toast: &'static str,
+}
+
+impl Notice {
+    fn good(headline: String, detail: &str, toast: &'static str) -> Self {
+        Self { headline, detail: detail.to_owned(), is_good: true, toast }
+    }
+
+    fn bad(headline: &str, detail: String, toast: &'static str) -> Self {
+        Self { headline: headline.to_owned(), detail, is_good: false, toast }
+    }
+
+    fn bought(numbers: &[TicketNumber]) -> Self {
+        Self::good(format!("You bought {}.", named(numbers)), "Good luck!", "Bought.")
+    }
+
+    /// The tickets were bought earlier by the same request, whose reply was lost.
+    fn already_bought(numbers: &[TicketNumber]) -> Self {
+        let detail = "The first try had gone through, so nothing was bought twice.";
+        Self::good(format!("You bought {}.", named(numbers)), detail, "Bought.")
+    }
+
+    fn nothing_bought(why: &str) -> Self {
+        let why = if why.ends_with('.') { why.to_owned() } else { format!("{why}.") };
+        Self::bad("No ticket was bought.", why, "No ticket was bought.")
+    }
+
+    /// The form was used for another purchase before.
+    fn form_reused() -> Self {
+        let detail = "The purchase before this one had gone through after all. Look at your tickets and, if you want \
+                      more, buy again.";
+        Self::bad("Nothing more was bought.", detail.to_owned(), "Nothing more was bought.")
+    }
+
+    fn canceled(number: TicketNumber) -> Self {
+        let headline = format!("Ticket {number} is back in the pool.");
+        Self::good(headline, "", "Your ticket is back in the pool.")
+    }
+
+    /// The ticket no longer belongs to the person.
+    fn not_yours(number: TicketNumber) -> Self {
+        let detail = "It was given back before. These are your tickets now.".to_owned();
+        Self::bad(&format!("Ticket {number} is not yours any more."), detail, "It was given back before.")
+    }
+
+    /// The winner was drawn before the ticket could be canceled.
+    fn already_drawn() -> Self {
+        let words = "The winner is drawn, so tickets can no longer be given back.";
+        Self::bad("The ticket stays yours.", words.to_owned(), words)
+    }
+}
+
+/// `GET /raffles/{id}`
+#[derive(Template)]
+#[template(path = "raffles/raffle.html")]
+struct RafflePage {
+    context: PageContext,
+    live: LiveView,
+    notice: Option<Notice>,
+}
+
+impl RafflePage {
+    /// Returns whether the person may draw the winner.
+    fn is_for_administrator(&self) -> bool {
+        self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
+    }
+}
+
+/// `GET /raffles/{id}/live`, and the answer to forms on the page: the live section and the notice. The notice is
+/// outside the live section, so that the next poll does not remove it.
+#[derive(Template)]
+#[template(path = "raffles/live.html")]
+struct LiveFragment {
+    context: PageContext,
+    live: LiveView,
+    notice: Option<Notice>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_uuid_is_accepted_as_a_key() {
+        let form = |key: &str| BuyForm { key: key.to_owned(), ..BuyForm::default() };
+        assert!(form("019f0000-0000-7000-8000-000000000000").key().is_some());
+        assert!(form("\"><script>").key().is_none());
+        assert_eq!(form("").quantity().unwrap(), Quantity::ONE);
+    }
+}

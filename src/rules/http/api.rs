@@ -1,0 +1,161 @@
+//! The JSON API of rules and their runs.
+//!
+//! Invariants: agents can read, and administrators can change; every change names the version that it is based on;
+//! a POST with an `Idempotency-Key` takes effect once.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::base::fields::{Fields, FromFields, boolean, text, whole_number};
+use crate::base::identity::SignedIn;
+use crate::rules::Rules;
+use crate::rules::domain::{Conditions, Rule, RuleChange, RuleId, Settings};
+use crate::rules::run::{Run, RunFilter, RunId};
+use crate::rules::store;
+use crate::store::idempotency::{Answer, Idempotency};
+use crate::web::access::Access;
+use crate::web::change::{Change, Deletion, NoBody};
+use crate::web::error::WebError;
+use crate::web::extract::{JsonRequest, Path, Query};
+use crate::web::lists::{Listed, PageParameters, limit, parameter};
+use crate::web::pages::PageContext;
+use crate::web::problem::Problem;
+use crate::web::respond::{answer, no_content};
+use crate::web::routes::Routes;
+
+/// Returns the routes of the API.
+pub fn routes() -> Routes<Rules> {
+    Routes::default()
+        .get("/api/automation/rules", Access::Agent, list)
+        .post("/api/automation/rules", Access::Administrator, create)
+        .get("/api/automation/rules/{id}", Access::Agent, read)
+        .patch("/api/automation/rules/{id}", Access::Administrator, change)
+        .delete("/api/automation/rules/{id}", Access::Administrator, delete)
+        .get("/api/automation/runs", Access::Agent, list_runs)
+        .get("/api/automation/runs/{id}", Access::Agent, read_run)
+        .post("/api/automation/runs/{id}/retry", Access::Administrator, retry)
+}
+
+async fn list(
+    State(rules): State<Rules>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Rule>>, Problem> {
+    // There are at most 100 rules, so a page without a limit contains them all.
+    let (limit, cursor) = parameters.read_or(100)?;
+    let store::RulePage { rules, next } = rules.list(limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: rules, next }))
+}
+
+impl FromFields for Conditions {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            states: fields.present_list("states", text).unwrap_or_default(),
+            score_at_least: fields.optional("scoreAtLeast", whole_number),
+            quantity_at_least: fields.optional("quantityAtLeast", whole_number),
+        })
+    }
+}
+
+impl FromFields for Settings {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let (name, on) = (fields.required("name", text), fields.required("on", text));
+        let conditions = fields.nested("conditions").unwrap_or_default();
+        let command = fields.required("command", text);
+        let repeat = fields.present("repeat", text).unwrap_or_default();
+        let enabled = fields.present("enabled", boolean).unwrap_or(true);
+        Some(Self { name: name?, on: on?, conditions, command: command?, repeat, enabled })
+    }
+}
+
+async fn create(
+    State(rules): State<Rules>,
+    context: PageContext,
+    who: SignedIn,
+    request: JsonRequest<Settings>,
+) -> Result<Answer, Problem> {
+    let answer = |rule: &Rule| {
+        let location = context.url(&format!("/api/automation/rules/{}", rule.id));
+        answer(StatusCode::CREATED, rule, rule.version.get(), Some(location))
+    };
+    let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
+    let done = rules.create(request.body, &who.actor(), idempotency.as_ref()).await?;
+    Ok(done.answer(answer))
+}
+
+fn rule_answer(rule: &Rule) -> Answer {
+    answer(StatusCode::OK, rule, rule.version.get(), None)
+}
+
+async fn read(State(rules): State<Rules>, Path(id): Path<RuleId>) -> Result<Answer, Problem> {
+    Ok(rule_answer(&rules.find(id).await?))
+}
+
+/// A partial change: missing fields keep their values.
+impl FromFields for RuleChange {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            name: fields.present("name", text),
+            on: fields.present("on", text),
+            conditions: fields.nested("conditions"),
+            command: fields.present("command", text),
+            repeat: fields.present("repeat", text),
+            enabled: fields.present("enabled", boolean),
+        })
+    }
+}
+
+async fn change(State(rules): State<Rules>, change: Change<RuleId, RuleChange>) -> Result<Answer, Problem> {
+    if change.body.is_empty() {
+        let message =
+            "The change is empty; send at least one of name, on, conditions, command, repeat, enabled.";
+        return Err(WebError::Malformed(message.to_owned()).into());
+    }
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&rule_answer));
+    let update =
+        async { Ok(rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref()).await?) };
+    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
+}
+
+async fn delete(State(rules): State<Rules>, change: Change<RuleId, Deletion>) -> Result<Answer, Problem> {
+    let idempotency = change.idempotency(&|()| no_content());
+    let delete = async { Ok(rules.delete(change.id, change.version, idempotency.as_ref()).await?) };
+    let done = Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, delete).await?;
+    Ok(done.answer(|()| no_content()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunParameters {
+    rule: Option<String>,
+    state: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn list_runs(
+    State(rules): State<Rules>,
+    Query(parameters): Query<RunParameters>,
+) -> Result<Json<Listed<Run>>, Problem> {
+    let filter = RunFilter {
+        rule: parameter("rule", parameters.rule, str::parse)?,
+        state: parameter("state", parameters.state, str::parse)?,
+    };
+    let cursor = parameters.cursor.filter(|text| !text.is_empty());
+    let page = rules.list_runs(filter, limit(parameters.limit)?, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: page.runs, next: page.next }))
+}
+
+fn run_answer(run: &Run) -> Answer {
+    answer(StatusCode::OK, run, run.version.get(), None)
+}
+
+async fn read_run(State(rules): State<Rules>, Path(id): Path<RunId>) -> Result<Answer, Problem> {
+    Ok(run_answer(&rules.find_run(id).await?))
+}
+
+async fn retry(State(rules): State<Rules>, change: Change<RunId, NoBody>) -> Result<Answer, Problem> {
+    let idempotency = change.idempotency(&run_answer);
+    Ok(rules.retry(change.id, change.version, idempotency.as_ref()).await?.answer(run_answer))
+}

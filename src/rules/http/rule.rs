@@ -1,0 +1,198 @@
+//! The form of a rule, new or edited.
+//!
+//! Invariants: the form works without JavaScript. A person who loses a race sees the fresh rule next to what they
+//! typed, in a form that continues from there.
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+
+use super::form::{FIELDS, Messages, Typed};
+use super::parts::{Answer, PATH, done};
+use crate::base::identity::SignedIn;
+use crate::commands::specs::{CommandSpec, SPECS};
+use crate::rules::domain::{Rule, RuleId};
+use crate::rules::events::EventKind;
+use crate::rules::{RuleError, Rules};
+use crate::shared::forms::RawForm;
+use crate::store::idempotency::{Answer as SavedAnswer, Idempotency, IdempotentRequest};
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path};
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::respond::{answer, html};
+use crate::web::routes::Routes;
+
+/// Returns the routes of the page.
+pub(super) fn routes() -> Routes<Rules> {
+    Routes::default()
+        .post(PATH, Access::Administrator, create)
+        .get("/automation/rules/new", Access::Administrator, new)
+        .get("/automation/rules/{id}", Access::Administrator, edit)
+        .post("/automation/rules/{id}", Access::Administrator, save)
+}
+
+fn form(rules: &Rules, context: PageContext, rule: Option<&Rule>, typed: Typed) -> RulePage {
+    RulePage {
+        context,
+        rule: rule.map(|rule| (rule.id.to_string(), rule.version.get())),
+        base: rule.map(Typed::of_rule).unwrap_or_default(),
+        typed,
+        wrong: Messages::new(),
+        conflict: None,
+        key: rules.rng.uuid().to_string(),
+    }
+}
+
+async fn new(State(rules): State<Rules>, context: PageContext) -> Answer {
+    html(StatusCode::OK, &form(&rules, context, None, Typed::empty()))
+}
+
+async fn edit(State(rules): State<Rules>, context: PageContext, Path(id): Path<RuleId>) -> Answer {
+    let rule = rules.find(id).await?;
+    html(StatusCode::OK, &form(&rules, context, Some(&rule), Typed::of_rule(&rule)))
+}
+
+/// Returns the form as an idempotent request. The typed text is part of the key, because a page from the browser's
+/// history has an old key.
+fn once(rules: &Rules, who: &SignedIn, form: &RawForm, typed: &Typed) -> Option<IdempotentRequest> {
+    let key: uuid::Uuid = form.get("key")?.parse().ok()?;
+    let content = format!("{typed:?}");
+    let content: [&[u8]; 2] = [PATH.as_bytes(), content.as_bytes()];
+    let key = format!("{key}-{}", crate::base::values::fingerprint(&content)).parse().ok()?;
+    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, rules.clock.now()))
+}
+
+async fn create(
+    State(rules): State<Rules>,
+    context: PageContext,
+    who: SignedIn,
+    FormData(raw): FormData<RawForm>,
+) -> Answer {
+    let typed = Typed::of_form(&raw, "");
+    let settings = match typed.settings() {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            let page = RulePage { wrong, ..form(&rules, context, None, typed) };
+            return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
+    let answer = |rule: &Rule| -> SavedAnswer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
+    let idempotency =
+        once(&rules, &who, &raw, &typed).map(|request| Idempotency { request, answer: &answer });
+    rules.create(settings, &who.actor(), idempotency.as_ref()).await?;
+    Ok(done(&context, "The rule was created."))
+}
+
+async fn save(
+    State(rules): State<Rules>,
+    context: PageContext,
+    who: SignedIn,
+    Path(id): Path<RuleId>,
+    FormData(raw): FormData<RawForm>,
+) -> Answer {
+    let version = raw.version()?;
+    let (typed, base) = (Typed::of_form(&raw, ""), Typed::of_form(&raw, "base."));
+    let page_with = |wrong| RulePage {
+        rule: Some((id.to_string(), version.get())),
+        base: base.clone(),
+        wrong,
+        ..form(&rules, context.clone(), None, typed.clone())
+    };
+    let change = match typed.change(&base) {
+        Ok(change) => change,
+        Err(wrong) => return html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong)),
+    };
+    if change.is_empty() {
+        return Ok(done(&context, "Nothing was changed."));
+    }
+    match rules.update(id, version, &change, &who.actor(), None).await {
+        Ok(_) => Ok(done(&context, "The rule was saved.")),
+        Err(RuleError::Validation { field, invalid }) => {
+            let wrong = Messages::from([(field, invalid.to_string())]);
+            html(StatusCode::UNPROCESSABLE_ENTITY, &page_with(wrong))
+        }
+        Err(RuleError::Conflict(fresh)) => {
+            let merged = typed.merge(&base, &Typed::of_rule(&fresh));
+            let conflict = Some(ConflictView::of(&fresh, &base, &typed));
+            let page = RulePage { conflict, ..form(&rules, context, Some(&fresh), merged) };
+            html(StatusCode::CONFLICT, &page)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The form of a rule. It also shows a conflict.
+#[derive(Template)]
+#[template(path = "automation/rule.html")]
+struct RulePage {
+    context: PageContext,
+    /// The id and version of the edited rule; `None` for a new rule.
+    rule: Option<(String, u64)>,
+    typed: Typed,
+    /// The fields as the person saw them.
+    base: Typed,
+    wrong: Messages,
+    conflict: Option<ConflictView>,
+    /// The key that makes a repeated form one rule.
+    key: String,
+}
+
+impl RulePage {
+    fn value(&self, name: &str) -> &str {
+        self.typed.get(name)
+    }
+
+    fn error(&self, name: &str) -> Option<&str> {
+        self.wrong.get(name).map(String::as_str)
+    }
+
+    fn fields(&self) -> [(&'static str, &'static str); 9] {
+        FIELDS
+    }
+
+    fn kinds(&self) -> [EventKind; 9] {
+        EventKind::ALL
+    }
+
+    fn specs(&self) -> &'static [CommandSpec] {
+        &SPECS
+    }
+
+    fn heading(&self) -> &'static str {
+        if self.rule.is_some() { "Edit rule" } else { "New rule" }
+    }
+}
+
+/// Another person's changes to a rule while it was edited.
+struct ConflictView {
+    who: String,
+    when: DisplayTime,
+    fields: Vec<ConflictField>,
+}
+
+struct ConflictField {
+    label: &'static str,
+    now: String,
+    yours: String,
+    /// Whether both people changed it differently.
+    overlaps: bool,
+}
+
+impl ConflictView {
+    /// Returns the fields that the fresh rule or the person changed from what the person saw.
+    fn of(fresh: &Rule, base: &Typed, typed: &Typed) -> Self {
+        let now = Typed::of_rule(fresh);
+        let field = |(name, label): (&str, &'static str)| {
+            let (was, is, mine) = (base.get(name), now.get(name), typed.get(name));
+            let shown = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+            (is != was || mine != was).then(|| ConflictField {
+                label,
+                now: shown(is),
+                yours: if mine == was { "not changed".to_owned() } else { shown(mine) },
+                overlaps: is != was && mine != was && is != mine,
+            })
+        };
+        let fields = FIELDS.into_iter().filter_map(field).collect();
+        Self { who: fresh.updated_by.to_string(), when: fresh.updated_at.into(), fields }
+    }
+}

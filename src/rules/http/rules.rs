@@ -1,0 +1,288 @@
+//! The list of rules and their runs.
+//!
+//! Invariants: every form works without JavaScript. A person who loses a race sees the fresh list, and why nothing
+//! was done.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::form::{FIELDS, Typed};
+use super::parts::{Answer, PATH, done};
+use crate::base::identity::{Role, SignedIn};
+use crate::rules::domain::{RepeatPolicy, Rule, RuleChange, RuleId, Trigger};
+use crate::rules::last::LastRun;
+use crate::rules::run::{Run, RunFilter, RunId, RunState};
+use crate::rules::runs::{Overview, RunPage};
+use crate::rules::{RuleError, Rules};
+use crate::shared::forms::RawForm;
+use crate::store::StoreError;
+use crate::web::access::Access;
+use crate::web::extract::{FormData, Path, Query};
+use crate::web::lists::parameter;
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::problem::Problem;
+use crate::web::respond::{Tone, html, see_other, with_toast_there};
+use crate::web::routes::Routes;
+
+/// The number of runs on a page.
+const RUNS: u16 = 25;
+
+/// Returns the routes of the page.
+pub(super) fn routes() -> Routes<Rules> {
+    Routes::default()
+        .get(PATH, Access::Agent, list)
+        .post("/automation/rules/{id}/switch", Access::Administrator, switch)
+        .post("/automation/rules/{id}/delete", Access::Administrator, delete)
+        .post("/automation/runs/{id}/retry", Access::Administrator, retry)
+}
+
+async fn list(State(rules): State<Rules>, context: PageContext, Query(query): Query<ListQuery>) -> Answer {
+    let page = page(&rules, context, query, None).await?;
+    html(StatusCode::OK, &page)
+}
+
+async fn page(
+    rules: &Rules,
+    context: PageContext,
+    query: ListQuery,
+    refusal: Option<String>,
+) -> Result<RulesPage, Problem> {
+    let rule: Option<RuleId> = parameter("rule", query.rule, str::parse)?;
+    let all = rules.all().await?;
+    let cursor = query.cursor.filter(|text| !text.is_empty());
+    let filter = RunFilter { rule, state: None };
+    let ids: Vec<RuleId> = all.iter().map(|rule| rule.id).collect();
+    let Overview { parked, page, last } = rules.runs_overview(&ids, filter, RUNS, cursor.as_deref()).await?;
+    let RunPage { runs, next } = page;
+    let of = rule.map(|id| format!("rule={id}&")).unwrap_or_default();
+    Ok(RulesPage {
+        refusal,
+        of_rule: rule.and_then(|id| all.iter().find(|rule| rule.id == id)).map(|rule| rule.name.to_string()),
+        rules: RuleView::all(all, last),
+        parked: parked.into_iter().map(RunView::from).collect(),
+        runs: runs.into_iter().map(RunView::from).collect(),
+        next: next.map(|cursor| format!("{PATH}?{of}cursor={cursor}#runs")),
+        context,
+    })
+}
+
+/// Shows the list with the reason why a request was refused.
+async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Answer {
+    html(StatusCode::CONFLICT, &page(rules, context, ListQuery::default(), Some(words)).await?)
+}
+
+fn conflict_message(fresh: &Rule, not_done: &str) -> String {
+    format!(
+        "“{}” was changed by {} while you were looking at it. {not_done} This is how it is now.",
+        fresh.name, fresh.updated_by
+    )
+}
+
+async fn switch(
+    State(rules): State<Rules>,
+    context: PageContext,
+    who: SignedIn,
+    Path(id): Path<RuleId>,
+    FormData(raw): FormData<RawForm>,
+) -> Answer {
+    let enabled = raw.get("enabled") == Some("on");
+    let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
+    match rules.update(id, raw.version()?, &change, &who.actor(), None).await {
+        Ok(_) if enabled => Ok(done(&context, "The rule was switched on.")),
+        Ok(_) => Ok(done(&context, "The rule was switched off.")),
+        Err(RuleError::Conflict(fresh)) => {
+            show_refusal(&rules, context, conflict_message(&fresh, "It was not switched.")).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn delete(
+    State(rules): State<Rules>,
+    context: PageContext,
+    Path(id): Path<RuleId>,
+    FormData(raw): FormData<RawForm>,
+) -> Answer {
+    match rules.delete(id, raw.version()?, None).await {
+        Ok(()) => Ok(done(&context, "The rule was deleted.")),
+        Err(RuleError::Conflict(fresh)) => {
+            show_refusal(&rules, context, conflict_message(&fresh, "It was not deleted.")).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn retry(
+    State(rules): State<Rules>,
+    context: PageContext,
+    Path(id): Path<RunId>,
+    FormData(raw): FormData<RawForm>,
+) -> Answer {
+    match rules.retry(id, raw.version()?, None).await {
+        Ok(_) => Ok(match outcome(&rules, id).await? {
+            Some(RunState::Done) => done(&context, "It was run again and is done."),
+            _ => with_toast_there(
+                see_other(&context, PATH, false),
+                Tone::Error,
+                "It was run again and failed again; the reason stands beside it.",
+            ),
+        }),
+        Err(RuleError::RunConflict(_) | RuleError::NotToRepeat) => {
+            let words = "This run was tried meanwhile, by somebody else or by itself. This is how it is now.";
+            show_refusal(&rules, context, words.to_owned()).await
+        }
+        Err(RuleError::NotFound(_)) => {
+            let words = "The rule of this run was deleted, so there is nothing to run again.";
+            show_refusal(&rules, context, words.to_owned()).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn outcome(rules: &Rules, id: RunId) -> Result<Option<RunState>, StoreError> {
+    Ok(rules.get_run(id).await?.map(|run| run.state))
+}
+
+/// The query of the list.
+#[derive(Debug, Default, Deserialize)]
+struct ListQuery {
+    rule: Option<String>,
+    cursor: Option<String>,
+}
+
+/// All rules and their runs.
+#[derive(Template)]
+#[template(path = "automation/rules.html")]
+struct RulesPage {
+    context: PageContext,
+    /// Why the last request was refused.
+    refusal: Option<String>,
+    rules: Vec<RuleView>,
+    /// Runs that wait for a person.
+    parked: Vec<RunView>,
+    /// All runs, newest first.
+    runs: Vec<RunView>,
+    /// The name of the rule that the runs are filtered by.
+    of_rule: Option<String>,
+    /// The address of the next page of runs.
+    next: Option<String>,
+}
+
+impl RulesPage {
+    fn is_admin(&self) -> bool {
+        self.context.account.as_ref().is_some_and(|account| account.role == Role::Administrator)
+    }
+}
+
+/// A rule in the list.
+struct RuleView {
+    id: String,
+    name: String,
+    on: String,
+    what: String,
+    conditions: String,
+    command: String,
+    once: bool,
+    enabled: bool,
+    version: u64,
+    last: Option<LastView>,
+}
+
+/// The last run of a rule.
+struct LastView {
+    state: RunState,
+    at: DisplayTime,
+}
+
+impl From<LastRun> for LastView {
+    fn from(last: LastRun) -> Self {
+        Self { state: last.state, at: last.at.into() }
+    }
+}
+
+impl RuleView {
+    /// Returns the rules, each with its last run.
+    fn all(rules: Vec<Rule>, last: Vec<LastRun>) -> Vec<Self> {
+        let mut last: HashMap<RuleId, LastRun> = last.into_iter().map(|last| (last.rule, last)).collect();
+        rules.into_iter().map(|rule| Self::of(&rule, last.remove(&rule.id))).collect()
+    }
+
+    fn of(rule: &Rule, last: Option<LastRun>) -> Self {
+        let what = match rule.on {
+            Trigger::Event(kind) => kind.what().to_owned(),
+            Trigger::Schedule(_) => "by the clock".to_owned(),
+        };
+        let fields = Typed::of_rule(rule);
+        let condition = |(name, label): (&str, &str)| {
+            let text = fields.get(name);
+            (!text.is_empty()).then(|| format!("{label}: {text}"))
+        };
+        let conditions: Vec<String> = FIELDS[3..6].iter().copied().filter_map(condition).collect();
+        Self {
+            id: rule.id.to_string(),
+            name: rule.name.to_string(),
+            on: rule.on.to_string(),
+            what,
+            conditions: conditions.join("; "),
+            command: rule.command.to_string(),
+            once: rule.repeat == RepeatPolicy::Once,
+            enabled: rule.enabled,
+            version: rule.version.get(),
+            last: last.map(Into::into),
+        }
+    }
+}
+
+/// A run in the lists.
+struct RunView {
+    id: String,
+    version: u64,
+    rule: String,
+    rule_name: String,
+    kind: &'static str,
+    depth: u8,
+    command: String,
+    state: RunState,
+    result: String,
+    attempts: u32,
+    at: DisplayTime,
+    due: Option<DisplayTime>,
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        Self {
+            id: run.id.to_string(),
+            version: run.version.get(),
+            rule: run.rule.to_string(),
+            rule_name: run.rule_name.to_string(),
+            kind: run.event.kind.as_str(),
+            depth: run.event.depth,
+            command: run.command,
+            state: run.state,
+            result: run.result,
+            attempts: run.attempts,
+            at: run.updated_at.into(),
+            due: run.due.map(DisplayTime::from),
+        }
+    }
+}
+
+impl RunView {
+    /// Returns the name of the state's style.
+    fn tone(&self) -> &'static str {
+        match self.state {
+            RunState::Done => "good",
+            RunState::Failed | RunState::Parked => "bad",
+            RunState::Stopped => "warn",
+        }
+    }
+
+    fn can_run_again(&self) -> bool {
+        matches!(self.state, RunState::Failed | RunState::Parked)
+    }
+}

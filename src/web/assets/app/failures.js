@@ -1,0 +1,50 @@
+// Requests of htmx that fail: what the person is told, and the retries of an import.
+
+const WORDS = {
+  403: "You may not do that.",
+  404: "That is no longer there.",
+  413: "That is too big.",
+  429: "Too many requests at once. Please try again in a moment.",
+  502: "No answer came. The change may have been made: look before you send it again.",
+  503: "Busy right now. Please try again in a moment.",
+  504: "No answer came in time. The change may have been made: look before you send it again.",
+};
+const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
+
+// For a request without an answer, the form may have a better message.
+const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?.dataset.unanswered || otherwise;
+
+document.addEventListener("htmx:responseError", (event) => {
+  const xhr = event.detail.xhr;
+  if (isPoll(event.detail.elt)) return notLive("Not live: too busy right now. Trying again…");
+  if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", said(xhr.status));
+  retryLater(event.detail.elt);
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (isPoll(event.detail.elt)) return notLive("Not live: no connection. Trying again…");
+  toast("error", unanswered(event.detail.elt, "No connection. What you typed is still here; please try again."));
+  retryLater(event.detail.elt);
+});
+document.addEventListener("htmx:timeout", (event) => {
+  if (isPoll(event.detail.elt)) return notLive("Not live: no answer. Trying again…");
+  toast("error", unanswered(event.detail.elt, "The answer takes too long. Please try again."));
+  retryLater(event.detail.elt);
+});
+
+// A 404 with HX-Reswap is a panel for the page ("this lead was deleted"), not a failure.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status === 404 && xhr.getResponseHeader("HX-Reswap")) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+// A failed step of an import is retried with growing waits. Its button stays for further attempts.
+let failures = 0;
+function retryLater(element) {
+  const form = element.closest("[data-retry]");
+  if (!form || failures >= 6) return;
+  failures += 1;
+  setTimeout(() => form.isConnected && form.requestSubmit(), 1000 * 2 ** failures);
+}

@@ -1,0 +1,33 @@
+// An ordinary form is sent once, even if its button is pressed several times.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.ariaBusy === "true") return event.preventDefault();
+  setBusy(form, true);
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) setBusy(form, false);
+});
+function setBusy(form, busy) {
+  if (busy) form.ariaBusy = "true";
+  else form.removeAttribute("aria-busy");
+  for (const button of form.querySelectorAll("[type=submit]")) button.disabled = busy;
+}
+
+// Whether a form has input that was not sent, or that the server rejected. Such input is never discarded.
+function hasEdits(form) {
+  if (form.getAttribute("method")?.toLowerCase() !== "post") return false;
+  if (form.closest(".conflict") || form.querySelector("[aria-invalid=true], .error")) return true;
+  return [...form.elements].some((control) => {
+    // After a rejection the form contains the rejected input; a `base.` field has the original value.
+    const base = form.elements.namedItem(`base.${control.name}`);
+    if (base && base !== control && base.value !== control.value) return true;
+    if (control.type === "hidden") return false;
+    if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
+    if (control.localName === "select") {
+      const begun = [...control.options].findIndex((option) => option.defaultSelected);
+      return control.selectedIndex !== Math.max(begun, 0);
+    }
+    return "defaultValue" in control && control.value !== control.defaultValue;
+  });
+}

@@ -1,0 +1,49 @@
+// Uploads in parts: each part is a small request, so neither a size limit nor a bad connection ends the upload.
+function upload(form) {
+  const input = form.querySelector("input[type=file]");
+  const bar = form.querySelector("progress");
+  const button = form.querySelector("button[type=submit]");
+  const label = button.textContent;
+  let file = null;
+  let place = null;
+  let next = 0;
+
+  async function run() {
+    // A different file starts a new upload; the same file continues with the part that failed.
+    if (input.files[0] !== file) [file, place, next] = [input.files[0], null, 0];
+    if (!place) {
+      const query = new URLSearchParams({ name: file.name, size: file.size });
+      place = await (await persist("POST", `${form.action}?${query}`)).json();
+    }
+    const url = `${form.action}/${encodeURIComponent(place.id)}`;
+    for (; next * place.partSize < file.size; next += 1) {
+      const part = file.slice(next * place.partSize, (next + 1) * place.partSize);
+      await persist("PUT", `${url}/parts/${next}`, part);
+      bar.value = Math.min(1, ((next + 1) * place.partSize) / file.size);
+    }
+    window.location = url;
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (form.ariaBusy === "true" || !input.files.length) return;
+    form.ariaBusy = "true";
+    button.disabled = true;
+    try {
+      await run();
+    } catch (error) {
+      const lost = error instanceof TypeError;
+      toast("error", lost ? "No connection. The upload goes on where it stopped when you try again." : error.message);
+      if (error.isFinal) place = file = null;
+      form.removeAttribute("aria-busy");
+      button.textContent = place ? "Try again" : label;
+      button.disabled = false;
+    }
+  });
+  window.addEventListener("pageshow", () => {
+    button.disabled = false;
+    bar.value = 0;
+  });
+}
+
+document.querySelectorAll("form[data-upload]").forEach(upload);
