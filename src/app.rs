@@ -34,7 +34,7 @@ use crate::stats::Statistics;
 use crate::store::line::Line;
 use crate::store::{Dynamo, RetryPolicy};
 use crate::web::client::{self, TrustedProxies};
-use crate::web::context::{Authenticator, RequestContext};
+use crate::web::context::RequestContext;
 use crate::web::error::WebError;
 use crate::web::health::{FreeDisk, Health, LastReadiness};
 use crate::web::observe::{self, Observer};
@@ -62,7 +62,7 @@ pub struct Platform {
     pub telemetry: Telemetry,
 }
 
-/// The shared state of handlers. Cheap to clone.
+/// The parts of which the application builds its features. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     /// The table.
@@ -216,11 +216,7 @@ impl App {
 
     /// Returns what extractors and guards need.
     fn request_context(&self) -> RequestContext {
-        let accounts = self.accounts();
-        let authenticator = Authenticator::from_fn(move |headers| {
-            let accounts = accounts.clone();
-            async move { Ok(accounts.authenticate(&headers).await?) }
-        });
+        let authenticator = Arc::new(self.accounts());
         RequestContext { dynamo: self.dynamo.clone(), clock: self.clock.clone(), authenticator }
     }
 

@@ -5,6 +5,8 @@
 //! error. A token takes precedence over a cookie.
 
 use axum_extra::extract::CookieJar;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, header};
 use jiff::SignedDuration;
 
@@ -14,7 +16,8 @@ use super::domain::{Account, Secret};
 use super::error::AccountError;
 use super::service::Accounts;
 use super::session::{Session, cookie, open, renewal_from, renewed, signed};
-use crate::web::context::Sender;
+use crate::web::context::{Authenticate, Sender};
+use crate::web::problem::Problem;
 
 impl Accounts {
     /// Starts a session and makes its device known. Returns the cookies of the session and of the device, which the
@@ -99,6 +102,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let token = str::from_utf8(token).unwrap_or_default();
     let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && !token.starts_with(|c: char| c != ' ');
     is_bearer.then(|| token.trim())
+}
+
+impl Authenticate for Accounts {
+    fn authenticate<'a>(&'a self, headers: &'a HeaderMap) -> BoxFuture<'a, Result<Option<Sender>, Problem>> {
+        async { Ok(self.authenticate(headers).await?) }.boxed()
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub struct RequestContext {
     /// The clock.
     pub clock: Clock,
     /// The authenticator of senders.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<dyn Authenticate>,
 }
 
 impl RequestContext {
@@ -34,28 +34,13 @@ impl RequestContext {
     }
 }
 
-type Authenticate = dyn Fn(HeaderMap) -> BoxFuture<'static, Result<Option<Sender>, Problem>> + Send + Sync;
-
-/// Finds out who sends a request. The feature that owns accounts provides it.
-#[derive(Clone)]
-pub struct Authenticator(Arc<Authenticate>);
-
-impl Authenticator {
-    /// Creates an authenticator from a function of a request's headers.
-    pub fn from_fn<F>(authenticate: impl Fn(HeaderMap) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = Result<Option<Sender>, Problem>> + Send + 'static,
-    {
-        Self(Arc::new(move |headers| Box::pin(authenticate(headers))))
-    }
-
-    /// Returns the sender of a request with these headers, if it has credentials.
+/// Identifies the sender of a request. The feature that owns accounts implements it.
+pub trait Authenticate: Send + Sync {
+    /// Returns the sender of a request with these headers, if it names one.
     ///
     /// # Errors
-    /// The problem to answer with.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Sender>, Problem> {
-        (self.0)(headers.clone()).await
-    }
+    /// The problem that answers the request.
+    fn authenticate<'a>(&'a self, headers: &'a HeaderMap) -> BoxFuture<'a, Result<Option<Sender>, Problem>>;
 }
 
 /// The sender of a request.

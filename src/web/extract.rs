@@ -13,7 +13,7 @@ use super::context::RequestContext;
 use super::error::WebError;
 use super::query;
 use crate::base::fields;
-use crate::base::fields::{Fields, FromFields, Object, not_json, whole_number};
+use crate::base::fields::{FromFields, Object, not_json};
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
 use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
@@ -245,33 +245,6 @@ pub(super) fn read_json<T: FromFields>(bytes: &[u8]) -> Result<T, WebError> {
         return Err(WebError::Malformed("The body must be a JSON object.".to_owned()));
     }
     fields::read(json_value::<Object>(bytes)?).map_err(WebError::Invalid)
-}
-
-/// A body that has only a version.
-#[derive(Debug, Default)]
-pub struct VersionBody {
-    /// The version, if it was sent.
-    pub version: Option<Version>,
-}
-
-impl FromFields for VersionBody {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { version: fields.optional("version", whole_number) })
-    }
-}
-
-/// Reads the version from the body or `If-Match`, and the request's key. With `If-Match` the body may be missing.
-///
-/// # Errors
-/// As [`JsonRequest`] and [`expected_version`].
-pub async fn version_of(request: Request) -> Result<(Version, Option<IdempotentRequest>), Problem> {
-    if request.headers().contains_key(header::CONTENT_TYPE) {
-        let request = JsonRequest::<VersionBody>::from_request(request, &()).await?;
-        return Ok((request.version(request.body.version)?, request.idempotency));
-    }
-    let (parts, bytes) = buffer_body(request).await?;
-    let version = expected_version(None, if_match(&parts.headers)?)?;
-    Ok((version, once_only(&parts, &bytes)?))
 }
 
 /// Returns the version in `If-Match`. `*` matches every version, so it counts as an invalid version.
