@@ -66,7 +66,7 @@ async fn schema_counts(environment: &TestEnvironment) -> BTreeMap<u32, usize> {
 }
 
 async fn the_application_works_with_the_data_of_the_previous_version(environment: TestEnvironment) {
-    let (_desk, program) = former(&environment).await;
+    let (_workspace, program) = former(&environment).await;
     let page: Value = program.get("/api/leads").send().await.expect(200).json();
     assert_eq!(page["items"].as_array().unwrap().len(), 4);
     let found: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();

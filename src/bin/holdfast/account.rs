@@ -37,7 +37,7 @@ async fn add_to(
         let path = link_path(&opened.app.accounts().sign_in_link(id).await?);
         console.print(match opened.address {
             Some(_) => "This link signs them in, once:",
-            None => "This path of your desk's address signs them in, once:",
+            None => "Open this path at your address to sign them in, once:",
         });
         console.print(&format!("{}{path}", opened.address.as_deref().unwrap_or_default()));
     }

@@ -61,7 +61,7 @@ pub enum Failure {
     /// A table is served under configured names only, and none is configured.
     #[cfg(feature = "aws")]
     #[error(
-        "no host name is configured for this server; set one with --host or HOLDFAST_HOSTS, for example --host desk.example.com"
+        "no host name is configured for this server; set one with --host or HOLDFAST_HOSTS, for example --host holdfast.example.com"
     )]
     NoHost,
     /// There is no data to read.

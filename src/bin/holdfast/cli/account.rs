@@ -17,7 +17,7 @@ const ACCOUNT_EXAMPLES: &str = "\
 Examples:
   holdfast account add ann@example.com --name 'Ann Lee' --role agent
   holdfast account add ann@example.com --name 'Ann Lee' --role agent --password-stdin < password.txt
-  holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table desk --region us-east-1";
+  holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table holdfast --region us-east-1";
 
 /// Options of `account add`.
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ const IMPORT_EXAMPLES: &str = "\
 Examples:
   holdfast import leads contacts.csv
   holdfast import leads contacts.csv --rejected corrections.csv
-  holdfast import leads contacts.csv --table desk --region us-east-1
+  holdfast import leads contacts.csv --table holdfast --region us-east-1
 
 The exit code is 1 if no row became a lead, unless all rows are leads already.";
 
@@ -53,7 +53,7 @@ const EXPORT_EXAMPLES: &str = "\
 Examples:
   holdfast export orders > orders.csv
   holdfast export orders --from 2026-03-01 --to 2026-03-31 --output march.csv
-  holdfast export orders --table desk --region us-east-1";
+  holdfast export orders --table holdfast --region us-east-1";
 
 /// Options of `export orders`.
 #[derive(Debug, Args)]
@@ -96,7 +96,7 @@ pub struct ExportTickets {
 const CHECK_EXAMPLES: &str = "\
 Examples:
   holdfast check
-  holdfast check --table desk --region us-east-1
+  holdfast check --table holdfast --region us-east-1
 
 The exit code is 0 if every value of the local data is intact and every stock equals the sum of its movements, and 1
 otherwise. For a table on AWS, only the stock is checked.";
@@ -113,7 +113,7 @@ pub struct Check {
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   holdfast backup monday.holdfast
-  holdfast backup /mnt/backups/$(date +%F).holdfast --data-dir ~/desk
+  holdfast backup /mnt/backups/$(date +%F).holdfast --data-dir ~/holdfast
 
 The copy shows the data at one moment, and the server keeps running. It contains everything except the session cookie
 key. Keep it where only you can read it. AWS backs up a table on AWS (point-in-time recovery).";
@@ -153,7 +153,7 @@ pub struct Restore {
 const UPGRADE_EXAMPLES: &str = "\
 Examples:
   holdfast upgrade
-  holdfast upgrade --table desk --region us-east-1
+  holdfast upgrade --table holdfast --region us-east-1
 
 A new version of Holdfast reads the items of the version before it. So you can run this at any time after a deployment,
 and you must run it before you deploy the next version with another schema. It reads the whole table and rewrites items
@@ -174,7 +174,7 @@ pub struct Upgrade {
 const RECOUNT_EXAMPLES: &str = "\
 Examples:
   holdfast recount
-  holdfast recount --table desk --region us-east-1
+  holdfast recount --table holdfast --region us-east-1
 
 Reads all leads and orders page by page, and corrects the counts of leads by status, stock and state. Everyone can keep
 working: changes during the recount are counted too. Daily counts keep what they have and gain what was missed. Run it

@@ -11,7 +11,7 @@ const CONSUME_EXAMPLES: &str = "\
 Examples:
   holdfast consume --brokers localhost:9092 --group holdfast
   holdfast consume --brokers b1:9092,b2:9092 --group holdfast --set session.timeout.ms=30000
-  holdfast consume --brokers localhost:9092 --group holdfast --table desk --region us-east-1
+  holdfast consume --brokers localhost:9092 --group holdfast --table holdfast --region us-east-1
 
 Producers must give all messages of a SKU the same key, because Kafka orders messages only within a partition. Run one
 consumer per partition to share the work. Each message counts once, even if it is delivered again. A message that cannot
@@ -58,7 +58,7 @@ Examples:
   holdfast replay messages.jsonl
   holdfast replay --dry-run messages.jsonl
   holdfast replay --format online-retail 2010-12-01.csv 2010-12-02.csv
-  holdfast replay messages.jsonl --table desk --region us-east-1
+  holdfast replay messages.jsonl --table holdfast --region us-east-1
 
 A message without a messageId is identified by its file's contents and its line. If the first lines of a file are not
 messages, the file is refused before anything is written. The exit code is 1 if no row could be applied, now or before.

@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 const EXAMPLES: &str = "\
 Examples:
   holdfast                                   Serve on http://127.0.0.1:3000 with data in .holdfast
-  holdfast --port 8080 --data-dir ~/desk     Serve elsewhere, with data elsewhere
+  holdfast --port 8080 --data-dir ~/holdfast     Serve elsewhere, with data elsewhere
   holdfast --port 0                          Serve on any free port, and print it
   holdfast --sign-up off                     Serve without sign-up
   holdfast account add ann@example.com --name 'Ann Lee' --role agent

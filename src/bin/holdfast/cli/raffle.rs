@@ -15,7 +15,7 @@ pub enum RaffleCommand {
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   holdfast raffle verify raffle.json
-  curl -s https://desk.example/api/raffles/$ID/proof -H \"Authorization: Bearer $TOKEN\" | holdfast raffle verify -
+  curl -s https://holdfast.example/api/raffles/$ID/proof -H \"Authorization: Bearer $TOKEN\" | holdfast raffle verify -
 
 Only the file is read: no table, no data directory, no network. The exit code is 0 if the proof holds, and 1 if it does
 not or cannot be checked. Compare the printed commitment with the one that the raffle's page showed before the draw: no

@@ -9,7 +9,7 @@ Examples:
   holdfast run help
   holdfast run 'get_leads status=unassigned state=CA'
   holdfast run < commands.txt
-  holdfast run 'get_orders status=open' --table desk --region us-east-1
+  holdfast run 'get_orders status=open' --table holdfast --region us-east-1
 
 One command per line. All lines are parsed before the first one runs; if any is invalid, none runs. A failed line does
 not stop the others, and the exit code is then 1.";
