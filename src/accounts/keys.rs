@@ -156,7 +156,11 @@ impl CookieKeys {
     ///
     /// # Errors
     /// [`SecretError`] if they cannot be read.
-    pub async fn in_vault(store: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+    pub async fn in_secret_store(
+        store: SecretStore,
+        name: SecretName,
+        now: Timestamp,
+    ) -> Result<Self, SecretError> {
         Ok(Self(Source::SecretStore(Arc::new(Watched::open(store, name, parse_ring, now).await?))))
     }
 

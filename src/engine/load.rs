@@ -39,7 +39,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] if an image is not a valid item or storage fails.
-    pub fn tell(
+    pub fn log_change(
         &self,
         table: &str,
         at: Timestamp,

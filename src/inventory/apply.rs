@@ -18,7 +18,7 @@ use super::items::{
 };
 use super::search::{MAX_WORDS, reindex};
 use crate::base::identity::Actor;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::inventory::Inventory;
 use crate::store::{Condition, GuardedWrite, Refusal, StoreError, WriteError, from_item};
 
@@ -150,7 +150,7 @@ impl Inventory {
             match self.dynamo.write(write).await {
                 Ok(()) => {
                     let outcomes = outcomes(planned);
-                    tally::parked(
+                    metrics::parked(
                         outcomes.iter().filter(|one| matches!(one, Outcome::DeadLetter(_))).count(),
                     );
                     return Ok(outcomes);
@@ -309,7 +309,7 @@ impl Inventory {
         let dead_letter = DeadLetter::new(source, raw, error.into(), self.clock.now());
         match self.dynamo.write(put_dead_letter(self.dynamo.guarded_write(), &dead_letter, raw)?).await {
             Ok(()) => {
-                tally::parked(1);
+                metrics::parked(1);
                 Ok(dead_letter)
             }
             Err(WriteError::Refused(refusal)) => match refusal.item("parked") {

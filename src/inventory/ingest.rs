@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::domain::{Delivery, Outcome, ParseError, Sku, Source};
 use super::error::InventoryError;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::inventory::Inventory;
 
 /// The products that are processed concurrently.
@@ -90,7 +90,7 @@ impl Inventory {
     ) -> Result<Vec<(usize, Outcome)>, InventoryError> {
         let own: Vec<&Delivery> = deliveries.iter().map(|(_, delivery)| delivery).collect();
         let outcomes = self.apply(&own, None).await?;
-        tally::ignored_fields(own.iter().map(|delivery| delivery.ignored).sum());
+        metrics::ignored_fields(own.iter().map(|delivery| delivery.ignored).sum());
         Ok(deliveries.iter().map(|(place, _)| *place).zip(outcomes).collect())
     }
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::domain::{HistoryEntry, Lead, LeadId, Rule};
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
@@ -56,7 +56,7 @@ impl From<DeadlineExceeded> for LeadError {
 impl LeadError {
     /// Returns a rule violation and counts it in the metrics.
     pub(super) fn violation(rule: Rule) -> Self {
-        tally::rule_violation();
+        metrics::rule_violation();
         Self::RuleViolation(rule)
     }
 }

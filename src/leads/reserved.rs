@@ -105,7 +105,7 @@ fn order_of(stored: &StoredLead) -> Option<OrderId> {
 
 fn resolved(stored: StoredLead, state: &ReservationState) -> StoredLead {
     let reservation = stored.reservation.clone().filter(|_| *state == ReservationState::Open);
-    StoredLead { lead: stored.settled(state), reservation }
+    StoredLead { lead: stored.visible_under(state), reservation }
 }
 
 /// Adds the condition that the order of a reserved lead is open.

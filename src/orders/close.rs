@@ -153,7 +153,7 @@ impl End {
         stamp: AuditStamp,
         stage: Phase,
     ) -> Result<Self, StoreError> {
-        let StoredOrder { order, writing } = current.stored.clone();
+        let StoredOrder { order, progress } = current.stored.clone();
         let fulfilled = stage == Phase::Fulfilled;
         let order = Order {
             status: if fulfilled { OrderStatus::Fulfilled } else { order.status },
@@ -164,13 +164,13 @@ impl End {
             cause: stamp.cause.clone(),
             ..order
         };
-        let leads = if writing.large { Vec::new() } else { orders.read_stored(&current.shards).await? };
-        let after = StoredOrder { order, writing: Progress { stage, ..writing } };
+        let leads = if progress.large { Vec::new() } else { orders.read_stored(&current.shards).await? };
+        let after = StoredOrder { order, progress: Progress { stage, ..progress } };
         Ok(Self { after, current, stamp, leads })
     }
 
     fn is_fulfillment(&self) -> bool {
-        self.after.writing.stage == Phase::Fulfilled
+        self.after.progress.stage == Phase::Fulfilled
     }
 
     /// Returns the order after the change, for the answer.
@@ -178,7 +178,7 @@ impl End {
         let (order, stamp) = (self.after.order.clone(), &self.stamp);
         let fulfilled =
             |lead: &Lead| lead.moved(Stock::Fulfilled, Some(order.id), stamp.at, stamp.actor.clone());
-        if self.after.writing.large {
+        if self.after.progress.large {
             let OrderDetail { leads, leads_next, .. } = orders.detail_of(&self.current).await?;
             return Ok(OrderDetail { leads: leads.iter().map(fulfilled).collect(), leads_next, order });
         }
@@ -192,7 +192,7 @@ impl End {
         orders: &Orders,
         record: impl Fn(GuardedWrite) -> Result<GuardedWrite, StoreError>,
     ) -> Result<Ended, OrderError> {
-        let large = self.current.stored.writing.large;
+        let large = self.current.stored.progress.large;
         let write = self.order_write(orders)?;
         let write = if large { self.with_pending_item(write)? } else { self.with_leads(write)? };
         match orders.dynamo.write(record(write)?).await {
@@ -214,7 +214,7 @@ impl End {
         let order = &self.after.order;
         let same = Condition::is_number("version", self.current.stored.order.version.get())
             .and(Condition::is(PHASE, Phase::Open.as_str()));
-        let kept = self.is_fulfillment() || self.after.writing.large;
+        let kept = self.is_fulfillment() || self.after.progress.large;
         let write = orders.dynamo.guarded_write();
         let write = match kept {
             true => write.put("order", order_item(&self.after)?, same),
@@ -231,7 +231,7 @@ impl End {
             replacement: None,
         };
         let mut write = write.put("history", entry_item(order.id, &entry)?, Condition::Absent);
-        for (state, out) in self.after.writing.out.iter().filter(|(_, out)| **out > 0) {
+        for (state, out) in self.after.progress.out.iter().filter(|(_, out)| **out > 0) {
             let back = CapDelta { out: -i64::from(*out), remaining: (*out).into() };
             write = change_cap(write, *state, back, self.stamp.cause.as_ref())?;
         }
@@ -239,7 +239,7 @@ impl End {
     }
 
     fn with_pending_item(&self, write: GuardedWrite) -> Result<GuardedWrite, StoreError> {
-        let states = self.after.writing.out.keys().copied();
+        let states = self.after.progress.out.keys().copied();
         Ok(write.put_derived("pending", reconcile::pending_item(self.after.order.id, states)?))
     }
 

@@ -98,7 +98,7 @@ impl Orders {
             if (is_short && !has_checked) || (plan.is_empty() && !none_unfinished) {
                 let found = self.reconciler.reconcile_states(states).await?;
                 none_unfinished = found == reconcile::Found::Nothing;
-                let read_again = plan.is_empty() || (found == reconcile::Found::Settled && !has_checked);
+                let read_again = plan.is_empty() || (found == reconcile::Found::Ended && !has_checked);
                 has_checked = true;
                 if read_again {
                     if !none_unfinished {
@@ -200,11 +200,11 @@ impl Orders {
         let order = &detail.order;
         let out =
             draft.plan.given.iter().filter(|given| given.given > 0).map(|given| (given.state, given.given));
-        let writing =
+        let progress =
             Progress { stage: Phase::Open, large: false, out: out.collect(), workers: 0, deadline: None };
         let shard =
             Shard { number: 0, leads: detail.leads.iter().filter_map(shard_lead).collect(), settled: false };
-        let stored = StoredOrder { order: order.clone(), writing };
+        let stored = StoredOrder { order: order.clone(), progress };
         let entry = creation_entry(draft.stamp, order.version);
         let mut write = self
             .dynamo

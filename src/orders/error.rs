@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::domain::{DefaultCap, Given, OrderRule, StateCap};
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::base::values::OrderId;
 use crate::leads::LeadError;
 use crate::orders::domain::{OrderDetail, Preview};
@@ -61,7 +61,7 @@ impl From<DeadlineExceeded> for OrderError {
 impl OrderError {
     /// Returns the error for a broken rule, and counts it.
     pub(super) fn violation(rule: OrderRule) -> Self {
-        tally::rule_violation();
+        metrics::rule_violation();
         Self::RuleViolation(rule)
     }
 }

@@ -46,16 +46,16 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredOrder {
     pub order: Order,
-    pub writing: Progress,
+    pub progress: Progress,
 }
 
 /// Returns the order's item: its fields, its progress and its index attributes.
 pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
-    let StoredOrder { order, writing } = stored;
+    let StoredOrder { order, progress } = stored;
     let key = order_key(order.id);
     let mut item = to_item(&key, order)?;
-    item.extend(to_item(&key, writing)?);
-    if writing.stage.is_visible() {
+    item.extend(to_item(&key, progress)?);
+    if progress.stage.is_visible() {
         let mut list = |name: &str, text: String| item.insert(name.to_owned(), AttributeValue::S(text));
         list(ALL_NEWEST.partition, "ORDERS".to_owned());
         list(ALL_NEWEST.sort, order.id.to_string());
@@ -70,7 +70,7 @@ pub(super) fn order_item(stored: &StoredOrder) -> Result<Item, StoreError> {
 }
 
 pub(crate) fn stored_order(item: Item) -> Result<StoredOrder, StoreError> {
-    Ok(StoredOrder { writing: from_item(item.clone())?, order: from_item(item)? })
+    Ok(StoredOrder { progress: from_item(item.clone())?, order: from_item(item)? })
 }
 
 /// One lead in a shard of an order. The state is the one that the lead was taken for.

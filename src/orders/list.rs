@@ -196,8 +196,8 @@ impl Orders {
         }
         let mut orders = HashMap::new();
         for item in self.dynamo.get_all(&keys).await? {
-            let StoredOrder { order, writing } = stored_order(item)?;
-            if writing.stage.is_visible() {
+            let StoredOrder { order, progress } = stored_order(item)?;
+            if progress.stage.is_visible() {
                 orders.insert(order.id, order);
             }
         }

@@ -42,7 +42,7 @@ pub enum Found {
     /// There are some, and their requests are still working on them.
     Running,
     /// Some had been cut off. They are now completed or aborted.
-    Settled,
+    Ended,
 }
 
 /// Completes or aborts large orders and writes their leads.
@@ -81,12 +81,12 @@ impl Reconciler {
         let first = random.checked_rem(ids.len()).unwrap_or_default();
         ids.rotate_left(first);
         let attempts = ids.into_iter().map(|id| self.dynamo.within(Some(TIME_PER_ORDER), self.reconcile(id)));
-        let settled: Vec<_> =
+        let ended: Vec<_> =
             stream::iter(attempts.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).collect().await;
         let (mut found, mut failure) = (Found::Nothing, None);
-        for settled in settled {
-            match settled {
-                Ok(settled) => found = found.max(if settled { Found::Settled } else { Found::Running }),
+        for ended in ended {
+            match ended {
+                Ok(ended) => found = found.max(if ended { Found::Ended } else { Found::Running }),
                 Err(error) => failure = Some(error),
             }
         }
@@ -101,11 +101,11 @@ impl Reconciler {
     pub(super) async fn reconcile_states(&self, states: &[UsState]) -> Result<Found, StoreError> {
         let mut found = Found::Nothing;
         for order in self.pending_orders(MAX_PAGES).await?.iter().filter(|order| order.concerns(states)) {
-            let settled = self.reconcile(order.id).await.unwrap_or_else(|error| {
+            let ended = self.reconcile(order.id).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, order = %order.id, "failed to reconcile a large order");
                 false
             });
-            found = found.max(if settled { Found::Settled } else { Found::Running });
+            found = found.max(if ended { Found::Ended } else { Found::Running });
         }
         Ok(found)
     }
@@ -166,9 +166,9 @@ impl Reconciler {
             return ignore_conflict(self.dynamo.write(write).await);
         };
         let stored = stored_order(item)?;
-        match stored.writing.stage {
+        match stored.progress.stage {
             Phase::Preparing
-                if stored.writing.deadline.is_some_and(|deadline| self.clock.now() < deadline) =>
+                if stored.progress.deadline.is_some_and(|deadline| self.clock.now() < deadline) =>
             {
                 Ok(false)
             }
@@ -199,12 +199,12 @@ impl Reconciler {
     /// Aborts a reservation unless it has been completed. One transaction frees what it took from the caps
     /// and prevents further shards; then the leads are freed.
     pub(super) async fn abort(&self, stored: &StoredOrder) -> Result<(), StoreError> {
-        let (order, writing) = (&stored.order, &stored.writing);
-        let aborted = Progress { stage: Phase::Aborted, deadline: None, ..writing.clone() };
-        let item = order_item(&StoredOrder { order: order.clone(), writing: aborted })?;
+        let (order, progress) = (&stored.order, &stored.progress);
+        let aborted = Progress { stage: Phase::Aborted, deadline: None, ..progress.clone() };
+        let item = order_item(&StoredOrder { order: order.clone(), progress: aborted })?;
         let preparing = Condition::is(PHASE, Phase::Preparing.as_str());
         let mut write = self.dynamo.guarded_write().put("order", item, preparing);
-        for worker in 0..writing.workers {
+        for worker in 0..progress.workers {
             write = write.delete_derived("worker", &worker_key(order.id, worker));
         }
         for given in order.given.iter().filter(|given| given.given > 0) {
@@ -214,7 +214,7 @@ impl Reconciler {
             Ok(()) => self.compensate(order.id).await,
             Err(WriteError::Store(error)) => Err(error),
             Err(WriteError::Refused(_)) => match self.dynamo.get(&order_key(order.id)).await? {
-                Some(item) if stored_order(item.clone())?.writing.stage == Phase::Aborted => {
+                Some(item) if stored_order(item.clone())?.progress.stage == Phase::Aborted => {
                     self.compensate(order.id).await
                 }
                 _ => Ok(()),
@@ -271,7 +271,7 @@ impl Reconciler {
         loop {
             let mut write = self.dynamo.guarded_write().delete_derived("shard", &shard_key(id, shard.number));
             for stored in self.reserved_leads(id, &shard).await? {
-                let (lead, before) = (stored.lead.clone(), stored.settled(&ReservationState::Pending));
+                let (lead, before) = (stored.lead.clone(), stored.visible_under(&ReservationState::Pending));
                 let same = Condition::is_number("version", lead.version.get())
                     .and(Condition::is("orderId", id.to_string()));
                 let update = lead_update(&lead, &before, None, None)?;
@@ -294,7 +294,7 @@ impl Reconciler {
         let shards = self.shards_of(id).await?.into_iter().filter(|shard| !shard.settled);
         let tasks: Vec<_> = shards.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
         stream::iter(tasks).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
-        if stored.writing.stage == Phase::Deleted {
+        if stored.progress.stage == Phase::Deleted {
             return self.delete_order(id, Phase::Deleted).await;
         }
         let write = self.dynamo.guarded_write().delete_derived("pending", &pending_key(id));
@@ -306,7 +306,7 @@ impl Reconciler {
     pub(crate) async fn reconcile_part(&self, id: OrderId, number: u32) -> Result<(), StoreError> {
         let Some(item) = self.dynamo.get(&order_key(id)).await? else { return Ok(()) };
         let stored = stored_order(item)?;
-        if !matches!(stored.writing.stage, Phase::Fulfilled | Phase::Deleted) {
+        if !matches!(stored.progress.stage, Phase::Fulfilled | Phase::Deleted) {
             return self.reconcile(id).await.map(drop);
         }
         match self.dynamo.get(&shard_key(id, number)).await? {
@@ -324,7 +324,7 @@ impl Reconciler {
         loop {
             let mut write = self.dynamo.guarded_write();
             for before in self.reserved_leads(id, &shard).await? {
-                let after = before.clone().settled(&state);
+                let after = before.clone().visible_under(&state);
                 let (before, after, cause) = (&before, &after, order.cause.as_ref());
                 let one =
                     Transition { before, after, reservation: None, action, order: id, reason: None, cause };

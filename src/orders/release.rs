@@ -148,7 +148,7 @@ impl<'a> Exchange<'a> {
         write = transition_lead(write, &out)?;
         write = match (replacement, &taken) {
             (Some(lead), Some(after)) => {
-                let reservation = self.stored.writing.large.then(|| Reservation {
+                let reservation = self.stored.progress.large.then(|| Reservation {
                     part: shard.number,
                     updated_at: lead.updated_at,
                     updated_by: lead.updated_by.clone(),
@@ -173,7 +173,7 @@ impl<'a> Exchange<'a> {
             None => {
                 shard.leads.remove(self.index);
                 stored.order.lead_count = stored.order.lead_count.saturating_sub(1);
-                if let Some(out) = stored.writing.out.get_mut(&state) {
+                if let Some(out) = stored.progress.out.get_mut(&state) {
                     *out = out.saturating_sub(1);
                 }
             }

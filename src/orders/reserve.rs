@@ -89,7 +89,7 @@ impl Orders {
     pub(super) async fn reserve(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
         let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
         let mut workers = workers_of(draft);
-        let writing = Progress {
+        let progress = Progress {
             stage: Phase::Preparing,
             large: true,
             out: BTreeMap::new(),
@@ -97,7 +97,7 @@ impl Orders {
             deadline: draft.stamp.at.saturating_add(TIME_LIMIT).ok(),
         };
         let order = new_order(id, draft.new, draft.plan, draft.stamp);
-        let reservation = LargeOrder { orders: self, draft, id, stored: StoredOrder { order, writing } };
+        let reservation = LargeOrder { orders: self, draft, id, stored: StoredOrder { order, progress } };
         if !reservation.begin(&mut workers).await? {
             return Ok(Outcome::Lost);
         }
@@ -352,7 +352,7 @@ impl LargeOrder<'_> {
         let mut stored = self.stored.clone();
         stored.order.given = given.collect();
         stored.order.lead_count = u32::try_from(leads.len()).unwrap_or(u32::MAX);
-        stored.writing = Progress { stage: Phase::Open, out, workers: 0, deadline: None, ..stored.writing };
+        stored.progress = Progress { stage: Phase::Open, out, workers: 0, deadline: None, ..stored.progress };
         let detail = order_detail(&stored.order, &leads);
         let write =
             Idempotency::record(self.draft.idempotency, self.completion(workers, last, &stored)?, &detail)?;

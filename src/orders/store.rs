@@ -41,7 +41,7 @@ impl Orders {
                     continue;
                 }
                 let stored = stored_order(item)?;
-                if stored.writing.stage.is_visible() {
+                if stored.progress.stage.is_visible() {
                     return Ok(OrderWithShards { stored, shards });
                 }
             }
@@ -95,7 +95,7 @@ impl Orders {
     pub async fn find_order(&self, id: OrderId) -> Result<Order, OrderError> {
         let item = self.dynamo.get(&order_key(id)).await?.ok_or(OrderError::NotFound(id))?;
         let stored = stored_order(item)?;
-        if stored.writing.stage.is_visible() { Ok(stored.order) } else { Err(OrderError::NotFound(id)) }
+        if stored.progress.stage.is_visible() { Ok(stored.order) } else { Err(OrderError::NotFound(id)) }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::reservations::ORDER;
 use crate::rules::domain::Rule;
 use crate::rules::events::{Event, events_of};
 use crate::rules::last;
-use crate::stats::{ProjectionError, is_former, is_stats};
+use crate::stats::{ProjectionError, is_legacy, is_stats};
 use crate::store::stream::{Batch, Change, Sequence, Unreadable};
 use crate::store::{Key, StoreError};
 
@@ -59,7 +59,7 @@ impl ConsumeError {
 pub fn is_relevant(key: &Key) -> bool {
     matches!(key.sk.as_str(), LEAD | ORDER | CAP)
         || is_stats(key)
-        || is_former(key)
+        || is_legacy(key)
         || sold::is_block(key)
         || last::is_run(key)
 }
@@ -97,9 +97,9 @@ impl Projections {
     pub async fn consume(&self, changes: &[Change]) -> Result<(), ConsumeError> {
         let mut failed = self.count_all(changes).await.err();
         // A function of an earlier version still counts.
-        let former = changes.iter().find(|change| is_former(&change.key) && change.after.is_some());
-        if let (None, Some(former)) = (&failed, former) {
-            failed = self.statistics.take_over().await.err().map(|cause| ConsumeError::of(former, cause));
+        let legacy = changes.iter().find(|change| is_legacy(&change.key) && change.after.is_some());
+        if let (None, Some(legacy)) = (&failed, legacy) {
+            failed = self.statistics.migrate().await.err().map(|cause| ConsumeError::of(legacy, cause));
         }
         if failed.is_none() {
             failed = self.project_all(changes).await.err();
@@ -122,8 +122,8 @@ impl Projections {
     /// [`StoreError`] of the first failure.
     pub async fn apply(&self, change: &Change) -> Result<(), StoreError> {
         self.statistics.count(std::slice::from_ref(change)).await.map_err(|error| error.cause)?;
-        if is_former(&change.key) && change.after.is_some() {
-            self.statistics.take_over().await?;
+        if is_legacy(&change.key) && change.after.is_some() {
+            self.statistics.migrate().await?;
         }
         self.project(&[change]).await?;
         let events = events_of(change)?;

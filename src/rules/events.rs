@@ -234,7 +234,7 @@ fn lead_events(change: &Change) -> Result<Vec<Event>, StoreError> {
 fn order_events(change: &Change) -> Result<Vec<Event>, StoreError> {
     let before = read(change.before.as_ref(), stored_order)?;
     let after = read(change.after.as_ref(), stored_order)?;
-    let stage = |stored: &Option<StoredOrder>| stored.as_ref().map(|stored| stored.writing.stage);
+    let stage = |stored: &Option<StoredOrder>| stored.as_ref().map(|stored| stored.progress.stage);
     let kind = match (stage(&before), stage(&after)) {
         (None | Some(Phase::Preparing), Some(Phase::Open)) => EventKind::OrderCreated,
         (Some(Phase::Open), Some(Phase::Fulfilled)) => EventKind::OrderFulfilled,

@@ -315,9 +315,9 @@ impl Step {
         match statistics.background.write(add_counters(write, &self.projection, epoch, as_of)?).await {
             Ok(()) => Ok(true),
             Err(WriteError::Refused(refusal)) => {
-                let is_former = |item: Option<&Item>| item.is_none_or(|item| !item.contains_key(BY_STATE));
-                if refusal.of("stats") && is_former(refusal.item("stats")) {
-                    statistics.take_over().await?;
+                let is_legacy = |item: Option<&Item>| item.is_none_or(|item| !item.contains_key(BY_STATE));
+                if refusal.of("stats") && is_legacy(refusal.item("stats")) {
+                    statistics.migrate().await?;
                 }
                 Ok(false)
             }

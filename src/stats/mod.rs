@@ -6,13 +6,13 @@
 //! itself, so counting continues after a restore from a backup, when the table has a new stream.
 
 pub mod count;
-mod former;
+mod legacy;
 mod projection;
 mod recount;
 mod service;
 
 pub use count::ProjectionError;
-pub use former::is_former;
+pub use legacy::is_legacy;
 pub use recount::{RecountError, Recounted};
 pub use service::Statistics;
 
@@ -211,22 +211,22 @@ impl Statistics {
     pub async fn read(&self) -> Result<Stats, StoreError> {
         let item = self.dynamo.get(&stats_key()).await?;
         // Earlier versions wrote one item for each state besides this item.
-        let is_former = |item: &Option<Item>| item.as_ref().is_some_and(|item| !item.contains_key(BY_STATE));
-        let (mut item, mut former) = (item, Vec::new());
-        if is_former(&item) {
-            former = former::read(&self.dynamo).await?;
+        let is_legacy = |item: &Option<Item>| item.as_ref().is_some_and(|item| !item.contains_key(BY_STATE));
+        let (mut item, mut legacy) = (item, Vec::new());
+        if is_legacy(&item) {
+            legacy = legacy::read(&self.dynamo).await?;
             // The items may have been migrated between the two reads.
             item = self.dynamo.get(&stats_key()).await?;
-            if !is_former(&item) {
-                former.clear();
+            if !is_legacy(&item) {
+                legacy.clear();
             }
         }
         let item = item.unwrap_or_default();
         let of_state = |state| {
-            let former = former.iter().find(|(other, _)| *other == state).map(|(_, item)| item);
+            let legacy = legacy.iter().find(|(other, _)| *other == state).map(|(_, item)| item);
             let count = |stock: Stock| {
-                let former = former.map_or(0, |item| number(item, stock.slug()));
-                at_least_zero(number(&item, &state_attribute(stock.slug(), state)) + former)
+                let legacy = legacy.map_or(0, |item| number(item, stock.slug()));
+                at_least_zero(number(&item, &state_attribute(stock.slug(), state)) + legacy)
             };
             let [unassigned, assigned, fulfilled, withheld] = Stock::ALL.map(count);
             StateCount { state, unassigned, assigned, fulfilled, withheld }

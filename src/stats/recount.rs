@@ -123,7 +123,7 @@ impl Statistics {
         loop {
             let before = self.background.get(&stats_key()).await?;
             let Some(before) = before.filter(|item| item.contains_key(BY_STATE)) else {
-                self.take_over().await?;
+                self.migrate().await?;
                 continue;
             };
             let revision = before.get(REVISION).and_then(|value| value.as_n().ok()?.parse::<u64>().ok());

@@ -14,7 +14,7 @@ use super::retry::{RetriesExhausted, RetryPolicy};
 use super::schema_versions::{SCHEMA_VERSIONS, SchemaToWrite, SchemaVersions};
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 
 /// The table, with what its calls need.
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ impl Dynamo {
             let error = match attempt(left.min(self.policy.attempt)).await {
                 Err(error) if is_retryable(&error) => error,
                 answer => {
-                    tally::call(exhausted.attempts);
+                    metrics::call(exhausted.attempts);
                     return Ok(answer);
                 }
             };
@@ -157,7 +157,7 @@ impl Dynamo {
             tracing::debug!(operation, attempts, last, "retrying a call");
             self.sleep.sleep(wait).await;
         }
-        tally::call(exhausted.attempts);
+        metrics::call(exhausted.attempts);
         Err(exhausted)
     }
 

@@ -12,7 +12,7 @@ use super::item::key_of;
 use super::schema::{Index, PK, SK};
 use super::versions::ATTRIBUTE;
 use super::{Condition, Dynamo, Item, Key, StoreError};
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 
 /// A range of one partition, of the table or of an index.
 #[derive(Debug, Clone)]
@@ -133,7 +133,7 @@ impl Dynamo {
         let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
         let answer = self.call(&request.set_key(Some(key.attributes()))).await?;
         let output = answer.map_err(|error| StoreError::failed("GetItem", error))?;
-        tally::read(&output.consumed_capacity);
+        metrics::read(&output.consumed_capacity);
         Ok(output.item)
     }
 
@@ -159,7 +159,7 @@ impl Dynamo {
             .set_exclusive_start_key(select.start.clone());
         let answer = self.call(&request).await?;
         let output = answer.map_err(|error| StoreError::failed("Query", error))?;
-        tally::read(&output.consumed_capacity);
+        metrics::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         let items = output.items.unwrap_or_default();
         // An index holds only keys, which have no schema version.
@@ -218,7 +218,7 @@ impl Dynamo {
             let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
             let answer = self.call(&request).await?;
             let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
-            tally::read(output.consumed_capacity());
+            metrics::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {
                     found.insert(key, self.schema_versions.to_current(item)?);

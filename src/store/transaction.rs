@@ -8,7 +8,7 @@ use super::line::{CallError, is_temporary};
 use super::retry::RetriesExhausted;
 use super::schema_versions::SchemaVersions;
 use super::{Dynamo, Item, Refusal, StoreError, WriteError};
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 
 /// The DynamoDB operation that does a guarded write.
 pub(super) const OPERATION: &str = "TransactWriteItems";
@@ -44,7 +44,7 @@ impl Dynamo {
         match self.retry_until(deadline, OPERATION, attempt, is_retryable_write).await {
             Err(exhausted) => Ok(Err(exhausted)),
             Ok(Ok(output)) => {
-                tally::written(output.consumed_capacity());
+                metrics::written(output.consumed_capacity());
                 Ok(Ok(()))
             }
             Ok(Err(error)) => Err(match refusal(&error, &sent.labels, self.schema_versions)? {

@@ -36,7 +36,7 @@ impl Dynamo {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Upgraded {
     /// The schema in which items are written.
-    pub form: u32,
+    pub schema: u32,
     /// The number of items of another schema.
     pub older: u64,
     /// How many of these were rewritten. The others were deleted, or another process rewrote them at the same time.
@@ -51,7 +51,7 @@ pub struct Upgraded {
 /// [`StoreError`], also for the first item of a schema that this program does not read.
 pub async fn upgrade_all(dynamo: &Dynamo, mut report: impl FnMut(Upgraded)) -> Result<Upgraded, StoreError> {
     dynamo.refresh_schema_to_write().await?;
-    let mut upgraded = Upgraded { form: dynamo.schema_to_write(), ..Upgraded::default() };
+    let mut upgraded = Upgraded { schema: dynamo.schema_to_write(), ..Upgraded::default() };
     let mut start = None;
     loop {
         let (items, next) = older(dynamo, start).await?;
@@ -190,7 +190,7 @@ mod tests {
         // From here on only the next version runs.
         next.finish_upgrade().await.unwrap();
         let upgraded = upgrade_all(&next, |_| ()).await.unwrap();
-        assert_eq!((upgraded.form, upgraded.rewritten), (SCHEMA + 1, 1));
+        assert_eq!((upgraded.schema, upgraded.rewritten), (SCHEMA + 1, 1));
         assert_eq!(next.get(&key).await.unwrap().unwrap()["fullName"], text("Eve"));
         let refused = before.get(&key).await.unwrap_err();
         assert!(matches!(refused, StoreError::OtherSchema { .. }), "{refused}");

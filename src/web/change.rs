@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::WebError;
-use super::extract::{Path, buffer_body, expected_version, if_match, is_json, once_only, read_json};
+use super::extract::{Path, buffer_body, expected_version, idempotent_request, if_match, is_json, read_json};
 use super::lists::parameter;
 use super::problem::Problem;
 use super::query;
@@ -57,7 +57,7 @@ where
         let who = SignedIn::from_request_parts(&mut parts, state).await?;
         B::check(&parts)?;
         let (parts, bytes) = buffer_body(Request::from_parts(parts, body)).await?;
-        let request = once_only(&parts, &bytes)?;
+        let request = idempotent_request(&parts, &bytes)?;
         let (version, body) = B::read(&parts, &bytes)?;
         let version = expected_version(version, if_match(&parts.headers)?)?;
         Ok(Self { id, version, body, who, request })

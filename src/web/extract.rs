@@ -160,7 +160,7 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for JsonRequest<T> {
             return Err(WebError::MediaType("application/json").into());
         }
         let (parts, bytes) = buffer_body(request).await?;
-        let idempotency = once_only(&parts, &bytes)?;
+        let idempotency = idempotent_request(&parts, &bytes)?;
         Ok(Self { body: read_json(&bytes)?, if_match: if_match(&parts.headers)?, idempotency })
     }
 }
@@ -183,7 +183,7 @@ pub async fn buffer_body(request: Request) -> Result<(Parts, Bytes), WebError> {
 ///
 /// # Errors
 /// [`WebError::Malformed`] for an invalid key.
-pub fn once_only(parts: &Parts, body: &[u8]) -> Result<Option<IdempotentRequest>, WebError> {
+pub fn idempotent_request(parts: &Parts, body: &[u8]) -> Result<Option<IdempotentRequest>, WebError> {
     let (method, path) = (&parts.method, parts.uri.path());
     let key = parts.headers.get("idempotency-key").filter(|_| !method.is_safe());
     let (Some(value), Some(who)) = (key, parts.extensions.get::<SignedIn>()) else { return Ok(None) };
@@ -214,7 +214,7 @@ impl<S: Sync> FromRequestParts<S> for WithKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(once_only(parts, &[])?))
+        Ok(Self(idempotent_request(parts, &[])?))
     }
 }
 

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::respond::header_text;
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
-use crate::base::telemetry::{REQUEST_ID, RequestId, Tally, Telemetry, TraceId};
+use crate::base::telemetry::{REQUEST_ID, RequestId, RequestMetrics, Telemetry, TraceId};
 
 /// The dependencies of the layer.
 #[derive(Debug, Clone)]
@@ -23,19 +23,19 @@ pub struct Observer {
     pub rng: Rng,
 }
 
-/// The outermost layer: gives each request an id and a tally, and reports it after the answer.
+/// The outermost layer: gives each request an id and a metrics, and reports it after the answer.
 pub async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let named = request.extensions_mut().remove::<RequestId>();
     let id = named.unwrap_or_else(|| RequestId(observer.rng.uuid().to_string()));
     let trace = request.extensions_mut().remove::<TraceId>().or_else(|| TraceId::of(request.headers()));
-    let (tally, method) = (Tally::new(trace), request.method().clone());
+    let (metrics, method) = (RequestMetrics::new(trace), request.method().clone());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = id.0);
     let start = Instant::now();
-    let mut response = tally.over(next.run(request)).instrument(span).await;
+    let mut response = metrics.over(next.run(request)).instrument(span).await;
     let status = response.status();
     let latency = start.elapsed();
-    observer.telemetry.request(observer.clock.now(), &id, &method, status, latency, &tally);
+    observer.telemetry.request(observer.clock.now(), &id, &method, status, latency, &metrics);
     response.headers_mut().insert(REQUEST_ID, header_text(&id.0));
     response
 }

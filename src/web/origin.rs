@@ -104,7 +104,11 @@ impl OriginKeys {
     ///
     /// # Errors
     /// [`SecretError`].
-    pub async fn in_vault(store: SecretStore, name: SecretName, now: Timestamp) -> Result<Self, SecretError> {
+    pub async fn in_secret_store(
+        store: SecretStore,
+        name: SecretName,
+        now: Timestamp,
+    ) -> Result<Self, SecretError> {
         let watched = Watched::open(store, name, OriginKeyPair::of_versions, now).await?;
         Ok(Self(Source::SecretStore(Arc::new(watched))))
     }
@@ -198,8 +202,10 @@ mod tests {
         });
         let start = Timestamp::constant(1_800_000_000, 0);
         let minutes = |minutes| start + SignedDuration::from_mins(minutes);
-        let keys =
-            OriginKeys::in_vault(store, "origin".parse().unwrap(), start).now_or_never().unwrap().unwrap();
+        let keys = OriginKeys::in_secret_store(store, "origin".parse().unwrap(), start)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
         let admits = |key: &str, now| keys.admit(&headers(key), now).now_or_never().unwrap();
         assert!(admits(KEYS[0], start) && !admits(KEYS[1], start));
         stored.lock().unwrap().push(KEYS[1]);

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::base::fields::FieldError;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, StoreError, WriteError};
 
@@ -149,7 +149,7 @@ impl Problem {
 /// Answers with only the status. [`present()`](super::present::present) adds the rest.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        tally::problem(self.name);
+        metrics::problem(self.name);
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response

@@ -14,7 +14,7 @@ use super::error::WebError;
 use super::headers::refuse_cross_site;
 use super::problem::Problem;
 use crate::base::identity::SignedIn;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 
 /// Marks a request that exceeds the server's limit of concurrent requests. Public routes answer it anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ async fn admit(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    tally::route(path);
+    metrics::route(path);
     if access != Access::Public && request.extensions().get::<Overloaded>().is_some() {
         return Err(WebError::Overloaded.into());
     }
@@ -125,7 +125,7 @@ async fn admit(
         check(access, &request, None)?;
         return Ok(next.run(request).await);
     };
-    tally::role(who.role);
+    metrics::role(who.role);
     let response = pass(access, request, who, next).await.into_response();
     Ok(match renewal {
         Some(renewal) => renewal.with(response),

@@ -64,7 +64,7 @@ async fn an_empty_inventory_explains_how_to_send_a_first_message(environment: Te
     );
     assert_shows(&page(&ann, "/inventory/parked").await, &["Nothing is parked"]);
     let consumers = page(&ann, "/inventory/consumers").await;
-    assert_shows(&consumers, &["No consumer has told anything yet", "holdfast consume"]);
+    assert_shows(&consumers, &["No consumer has reported yet", "holdfast consume"]);
     // The suggested command sends a valid message.
     let (_, rest) =
         html.split_once("-d &#39;").or_else(|| html.split_once("-d '")).expect("the command has a body");

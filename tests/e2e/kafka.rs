@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast::hosts::kafka;
-use holdfast::hosts::kafka::{ConsumeError, Tally};
+use holdfast::hosts::kafka::{ConsumeError, RequestMetrics};
 use holdfast::inventory::check::Checked;
 use holdfast::inventory::domain::{DeadLetter, DeadLetterStatus, Kind, Product};
 use holdfast::inventory::store::Order;
@@ -57,21 +57,21 @@ fn message(id: &str, sku: &str, kind: Kind, quantity: u64) -> Record {
 /// A consumer in this process.
 struct Consumer {
     stop: watch::Sender<bool>,
-    tally: watch::Receiver<Tally>,
-    task: JoinHandle<Result<Tally, ConsumeError>>,
+    tally: watch::Receiver<RequestMetrics>,
+    task: JoinHandle<Result<RequestMetrics, ConsumeError>>,
 }
 
 impl Consumer {
     fn start(workspace: &Workspace, broker: &Broker, group: &str) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (reports, tally) = watch::channel(Tally::default());
+        let (reports, tally) = watch::channel(RequestMetrics::default());
         let (app, options) = (workspace.app.clone(), broker.options(group));
         let task = tokio::spawn(async move { kafka::consume(&app, &options, stopped, reports).await });
         Self { stop, tally, task }
     }
 
     /// Waits until its report satisfies the condition.
-    async fn until(&self, what: &str, is_reached: impl Fn(&Tally) -> bool) {
+    async fn until(&self, what: &str, is_reached: impl Fn(&RequestMetrics) -> bool) {
         let look =
             || async { if is_reached(&self.tally.borrow()) { Ok(()) } else { Err(*self.tally.borrow()) } };
         let waited = wait::within(LONG, look).await;
@@ -79,7 +79,7 @@ impl Consumer {
     }
 
     /// Stops it as a signal does.
-    async fn end(self) -> Tally {
+    async fn end(self) -> RequestMetrics {
         let _ = self.stop.send(true);
         self.task.await.unwrap().unwrap()
     }

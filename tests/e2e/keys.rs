@@ -82,7 +82,8 @@ async fn instance(
     clock: &TestClock,
 ) -> Workspace {
     let keys =
-        CookieKeys::in_vault(secrets_manager.secret_store(), SECRET.parse().unwrap(), clock.now()).await;
+        CookieKeys::in_secret_store(secrets_manager.secret_store(), SECRET.parse().unwrap(), clock.now())
+            .await;
     let instance =
         workspace.another(environment, &environment.another_wire(), PATIENCE).with_clock(clock.clock());
     instance.with_keys(keys.expect("Secrets Manager has a key"))

@@ -272,7 +272,7 @@ async fn statistics_of_an_earlier_version_are_migrated_without_loss_or_double_co
     set(&environment, "STATE#WY", "COUNTED", "ADD unassigned :u", &[(":u", 3)]).await;
     process_stream(&environment, &workspace).await;
     assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]), "its change takes them over as well");
-    workspace.app.statistics().take_over().await.unwrap();
+    workspace.app.statistics().migrate().await.unwrap();
     assert_eq!(counts().await, (10, [5, 2, 0], [2, 0, 3]));
 }
 

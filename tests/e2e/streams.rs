@@ -102,8 +102,8 @@ async fn a_reader_gets_every_change_of_a_lead_once_in_order_with_both_images(env
     let last = changes[4].before.as_ref().unwrap();
     assert_eq!(last["leadScore"], AttributeValue::N("53".to_owned()));
     assert_eq!(last["name"], AttributeValue::S("Lead".to_owned()));
-    let told_of = changes[0].at.duration_since(start).abs();
-    assert!(told_of < jiff::SignedDuration::from_secs(60), "{told_of}");
+    let age = changes[0].at.duration_since(start).abs();
+    assert!(age < jiff::SignedDuration::from_secs(60), "{age}");
 
     assert_eq!(records(&mut reader).await, [], "no record is repeated");
 }

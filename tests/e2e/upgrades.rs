@@ -200,7 +200,7 @@ async fn all_items_are_rewritten_during_changes(environment: TestEnvironment) {
     let lead: Value = program.get(FREE).send().await.expect(200).json();
     assert_eq!((&lead["version"], &lead["leadScore"]), (&json!(10), &json!(9)), "no edit was lost");
     let again = upgrade_all(&of_table.app.dynamo, |_| ()).await.unwrap();
-    assert_eq!(again, Upgraded { form: SCHEMA, ..Upgraded::default() }, "all items are rewritten already");
+    assert_eq!(again, Upgraded { schema: SCHEMA, ..Upgraded::default() }, "all items are rewritten already");
     assert_eq!(program.get("/api/leads?q=hopper").send().await.expect(200).json::<Value>()["items"][0], lead);
 }
 

@@ -5,13 +5,13 @@
 //! Lambda to a log line from which CloudWatch creates metrics, elsewhere to the log.
 
 mod heartbeats;
+pub(crate) mod metrics;
 mod report;
-pub(crate) mod tally;
 mod trace;
 
 pub use heartbeats::{Heartbeats, LATE_SECONDS, late_words};
+pub use metrics::{RequestMetrics, unfinished};
 pub use report::{ESSENTIAL, Metrics, Report, embedded_metrics};
-pub use tally::{Tally, unfinished};
 pub use trace::{TRACE_HEADER, TraceId};
 
 use std::fmt;
@@ -34,7 +34,7 @@ pub struct RequestId(pub String);
 
 /// Returns the trace of the current work.
 pub(crate) fn current_trace() -> Option<TraceId> {
-    tally::current_trace()
+    metrics::current_trace()
 }
 
 /// The receiver of reports about requests and batches.
@@ -62,9 +62,9 @@ impl Telemetry {
         method: &Method,
         status: StatusCode,
         latency: Duration,
-        tally: &Tally,
+        metrics: &RequestMetrics,
     ) {
-        (self.0)(&Report::of_request(at, id, method, status, latency, tally));
+        (self.0)(&Report::of_request(at, id, method, status, latency, metrics));
     }
 
     /// Runs work that is not a request (a batch of the stream, a sweep) and reports it.
@@ -79,11 +79,11 @@ impl Telemetry {
         trace: Option<TraceId>,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let tally = Tally::new(trace);
+        let metrics = RequestMetrics::new(trace);
         let span = tracing::info_span!("batch", id = id.0);
         let start = Instant::now();
-        let done = tally.over(work).instrument(span).await;
-        (self.0)(&Report::of_batch(clock.now(), &id, name, done.is_ok(), start.elapsed(), &tally));
+        let done = metrics.over(work).instrument(span).await;
+        (self.0)(&Report::of_batch(clock.now(), &id, name, done.is_ok(), start.elapsed(), &metrics));
         done
     }
 

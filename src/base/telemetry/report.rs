@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{RequestId, Tally};
+use super::{RequestId, RequestMetrics};
 use crate::base::identity::Role;
 use crate::base::values::Invalid;
 
@@ -62,13 +62,13 @@ impl Report {
         method: &Method,
         status: StatusCode,
         latency: Duration,
-        tally: &Tally,
+        metrics: &RequestMetrics,
     ) -> Self {
-        let counts = tally.counts();
+        let counts = metrics.counts();
         let route = counts.route.map_or_else(|| "none".to_owned(), |route| format!("{method} {route}"));
         let by_rule = counts.rule_violation && status == StatusCode::UNPROCESSABLE_ENTITY;
         let outcome = if by_rule { "rule-violation" } else { counts.problem.unwrap_or(outcome_of(status)) };
-        Self { status: Some(status.as_u16()), ..Self::new(at, id, route, outcome, latency, tally) }
+        Self { status: Some(status.as_u16()), ..Self::new(at, id, route, outcome, latency, metrics) }
     }
 
     pub(super) fn of_batch(
@@ -77,11 +77,11 @@ impl Report {
         name: &str,
         ok: bool,
         latency: Duration,
-        tally: &Tally,
+        metrics: &RequestMetrics,
     ) -> Self {
         // A batch that reports unfinished items has failed as well, even if its work returned no error.
-        let outcome = if ok { tally.counts().problem.unwrap_or("ok") } else { "internal" };
-        Self::new(at, id, name.to_owned(), outcome, latency, tally)
+        let outcome = if ok { metrics.counts().problem.unwrap_or("ok") } else { "internal" };
+        Self::new(at, id, name.to_owned(), outcome, latency, metrics)
     }
 
     fn new(
@@ -90,13 +90,13 @@ impl Report {
         route: String,
         outcome: &'static str,
         latency: Duration,
-        tally: &Tally,
+        metrics: &RequestMetrics,
     ) -> Self {
-        let counts = tally.counts();
+        let counts = metrics.counts();
         Self {
             at,
             request_id: id.0.clone(),
-            trace_id: tally.trace().and_then(|trace| trace.root()).map(str::to_owned),
+            trace_id: metrics.trace().and_then(|trace| trace.root()).map(str::to_owned),
             route,
             status: None,
             role: counts.role,

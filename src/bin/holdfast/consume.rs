@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use holdfast::hosts::kafka;
-use holdfast::hosts::kafka::Tally;
+use holdfast::hosts::kafka::RequestMetrics;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -24,7 +24,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     let mut signals = console.signals()?;
     let opened = host.open(&options.table).await?;
     let (stop, stopped) = watch::channel(false);
-    let (counts, receiver) = watch::channel(Tally::default());
+    let (counts, receiver) = watch::channel(RequestMetrics::default());
     let kafka = options.kafka();
     let consumed = {
         let consuming = kafka::consume(&opened.app, &kafka, stopped, counts);
@@ -36,7 +36,7 @@ pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Re
     };
     console.end_progress();
     opened.close().await;
-    let Tally { applied, duplicates, parked, ignored, .. } = consumed??;
+    let RequestMetrics { applied, duplicates, parked, ignored, .. } = consumed??;
     console.print(&format!("Finished {} messages.", applied + duplicates + parked));
     console.print(&format!("  {applied:>7} applied"));
     console.print(&format!("  {duplicates:>7} known from before"));
@@ -68,8 +68,8 @@ async fn until_a_signal<T>(
 }
 
 /// Shows progress forever.
-async fn show(receiver: watch::Receiver<Tally>, console: &dyn Console) {
-    let (mut before, mut updated) = (Tally::default(), Instant::now());
+async fn show(receiver: watch::Receiver<RequestMetrics>, console: &dyn Console) {
+    let (mut before, mut updated) = (RequestMetrics::default(), Instant::now());
     loop {
         sleep(PROGRESS_INTERVAL).await;
         let now = *receiver.borrow();
@@ -81,8 +81,8 @@ async fn show(receiver: watch::Receiver<Tally>, console: &dyn Console) {
     }
 }
 
-fn line(counts: &Tally, rate: f64) -> String {
-    let Tally { applied, duplicates, parked, ignored, again, partitions, lag } = counts;
+fn line(counts: &RequestMetrics, rate: f64) -> String {
+    let RequestMetrics { applied, duplicates, parked, ignored, again, partitions, lag } = counts;
     let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
     let ignored = if *ignored > 0 { format!(", {ignored} fields ignored") } else { String::new() };
     let again = if *again > 0 { format!(", {again} tried again") } else { String::new() };

@@ -181,7 +181,7 @@ fn copy_unread(former: &Connection, engine: &Engine) -> Result<usize, BoxError> 
     let mut all = 0;
     while let Some(row) = rows.next()? {
         let (old, new) = (image(row, 0)?, image(row, 1)?);
-        engine.tell(TABLE, Timestamp::from_second(row.get(2)?)?, old.as_ref(), new.as_ref())?;
+        engine.log_change(TABLE, Timestamp::from_second(row.get(2)?)?, old.as_ref(), new.as_ref())?;
         all += 1;
     }
     Ok(all)

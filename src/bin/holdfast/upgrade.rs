@@ -23,15 +23,15 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
     })
     .await;
     console.end_progress();
-    let statistics = opened.app.statistics().take_over().await;
+    let statistics = opened.app.statistics().migrate().await;
     let lists = recount_lists(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;
     statistics?;
     lists?;
-    let Upgraded { rewritten, form, .. } = upgraded;
-    console.print(&format!("Rewrote {rewritten} items. All items use schema {form}."));
-    if form < SCHEMA {
+    let Upgraded { rewritten, schema, .. } = upgraded;
+    console.print(&format!("Rewrote {rewritten} items. All items use schema {schema}."));
+    if schema < SCHEMA {
         console.print(
             "Run `holdfast upgrade --finish` only once no earlier version runs any more: earlier versions cannot read the \
              items that are written after that.",

@@ -21,7 +21,7 @@ use crate::commands::specs::{CommandError, SPECS};
 use crate::shared::audit::Author;
 use crate::web::access::Access;
 use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, buffer_body, content_type, is_json, once_only};
+use crate::web::extract::{JsonRequest, buffer_body, content_type, idempotent_request, is_json};
 use crate::web::present::AlreadyRendered;
 use crate::web::problem::Problem;
 use crate::web::respond::header_text;
@@ -57,7 +57,7 @@ async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) 
 
 async fn run_text(commands: &Commands, who: &SignedIn, request: Request) -> Result<Response, Problem> {
     let (parts, body) = buffer_body(request).await?;
-    let idempotency = once_only(&parts, &body)?;
+    let idempotency = idempotent_request(&parts, &body)?;
     let script =
         std::str::from_utf8(&body).map_err(|_| WebError::Malformed("The text is not UTF-8.".to_owned()))?;
     let lines = match grammar::read(script) {

@@ -86,7 +86,7 @@ impl Config {
             None => Ok(None),
             Some(Configured::Inline(pair)) => Ok(Some(OriginKeys::fixed(pair.clone()))),
             Some(Configured::InSecret(name)) => {
-                let keys = OriginKeys::in_vault(secrets.clone(), name.clone(), now).await;
+                let keys = OriginKeys::in_secret_store(secrets.clone(), name.clone(), now).await;
                 keys.map(Some).map_err(|fault| fault_of(ORIGIN_KEY_SECRET, name, &fault.to_string()))
             }
         }
@@ -116,7 +116,7 @@ impl Configured<KeyRing> {
         match self {
             Self::Inline(ring) => Ok(CookieKeys::fixed(ring.clone())),
             Self::InSecret(name) => {
-                let keys = CookieKeys::in_vault(secrets.clone(), name.clone(), now).await;
+                let keys = CookieKeys::in_secret_store(secrets.clone(), name.clone(), now).await;
                 keys.map_err(|fault| fault_of(COOKIE_KEY_SECRET, name, &fault.to_string()))
             }
         }

@@ -8,7 +8,7 @@ use super::Options;
 
 /// The work of a consumer, and its backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct RequestMetrics {
     /// Messages that changed a stock.
     pub applied: u64,
     /// Messages that were applied before.
@@ -25,7 +25,7 @@ pub struct Tally {
     pub lag: Option<u64>,
 }
 
-impl Tally {
+impl RequestMetrics {
     /// Returns the number of finished messages.
     pub fn finished(&self) -> u64 {
         self.applied + self.duplicates + self.parked

@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use super::consumer::client_config;
 use super::context::{Context, End, Event};
 use super::workers::{Batch, Workers};
-use super::{ConsumeError, Options, Tally};
+use super::{ConsumeError, Options, RequestMetrics};
 use crate::app::App;
 use crate::inventory::domain::{Outcome, Source};
 use crate::inventory::health::Progress;
@@ -76,7 +76,7 @@ struct Driver {
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Receiver<bool>,
     stopping: bool,
-    counts: watch::Sender<Tally>,
+    counts: watch::Sender<RequestMetrics>,
     ends: BTreeMap<i32, End>,
     progress: BTreeMap<i32, Progress>,
     reporting: JoinSet<()>,
@@ -93,8 +93,8 @@ pub async fn consume(
     app: &App,
     options: &Options,
     stop: watch::Receiver<bool>,
-    counts: watch::Sender<Tally>,
-) -> Result<Tally, ConsumeError> {
+    counts: watch::Sender<RequestMetrics>,
+) -> Result<RequestMetrics, ConsumeError> {
     let (sender, events) = mpsc::unbounded_channel();
     let context = Context::new(options, sender);
     let consumer: StreamConsumer<Context> =
@@ -267,7 +267,7 @@ impl Driver {
         });
     }
 
-    fn update_counts(&self, change: impl FnOnce(&mut Tally)) {
+    fn update_counts(&self, change: impl FnOnce(&mut RequestMetrics)) {
         let finished: Vec<_> = self.workers.finished().collect();
         let lags = finished.iter().map(|(partition, last)| self.lag(*partition, *last));
         let lag = lags.sum::<Option<i64>>().filter(|_| !finished.is_empty());

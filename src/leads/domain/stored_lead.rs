@@ -28,7 +28,7 @@ fn stock_after(end: OrderEnd) -> Stock {
 
 impl StoredLead {
     /// Returns the lead as all readers see it.
-    pub fn settled(self, state: &ReservationState) -> Lead {
+    pub fn visible_under(self, state: &ReservationState) -> Lead {
         let Some(reservation) = self.reservation else { return self.lead };
         match state {
             ReservationState::Open => self.lead,
@@ -51,7 +51,7 @@ impl StoredLead {
     pub fn pending_entry(&self, state: &ReservationState) -> Option<HistoryEntry> {
         let ReservationState::Ended { end, .. } = state else { return None };
         self.reservation.as_ref()?;
-        let after = self.clone().settled(state);
+        let after = self.clone().visible_under(state);
         let action = match end {
             OrderEnd::Fulfilled => Action::Fulfilled,
             OrderEnd::Deleted => Action::Returned,
@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn a_reserved_lead_is_unchanged_until_its_order_is_open() {
-        assert_eq!(reserved(&free()).settled(&ReservationState::Pending), free());
+        assert_eq!(reserved(&free()).visible_under(&ReservationState::Pending), free());
     }
 
     #[test]
     fn a_reserved_lead_in_an_open_order_is_the_stored_lead() {
         let stored = reserved(&free());
-        assert_eq!(stored.clone().settled(&ReservationState::Open), stored.lead);
+        assert_eq!(stored.clone().visible_under(&ReservationState::Open), stored.lead);
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
             [(OrderEnd::Fulfilled, Stock::Fulfilled, true), (OrderEnd::Deleted, Stock::Unassigned, false)];
         for (end, stock, keeps_order) in ends {
             let state = ReservationState::Ended { end, at, by: Actor::new("other") };
-            let lead = stored.clone().settled(&state);
+            let lead = stored.clone().visible_under(&state);
             assert_eq!((lead.stock, lead.version), (stock, stored.lead.version.next()));
             assert_eq!(lead.order_id.is_some(), keeps_order);
             let entry = stored.pending_entry(&state).unwrap();

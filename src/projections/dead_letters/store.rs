@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, FailedRecord, ItemKey};
 use super::error::DeadLetterError;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::base::values::Version;
 use crate::projections::Projections;
 use crate::store::schema::{PK, STATUS_NEWEST, TTL};
@@ -90,7 +90,7 @@ impl Projections {
         let write = self.background.guarded_write().put("dead letter", item, Condition::Absent);
         match self.background.write(write).await {
             Ok(()) => {
-                tally::dead_letter();
+                metrics::dead_letter();
                 let reason = &failed.reason.name;
                 tracing::error!(%id, reason, "a record of the stream became a dead letter");
                 Ok(())

@@ -28,7 +28,7 @@ use crate::store::idempotency::{Answer, Idempotency, IdempotentRequest};
 use crate::web::access::Access;
 use crate::web::error::WebError;
 use crate::web::extract::{
-    JsonRequest, Path, PathPair, Query, WithKey, buffer_body, expected_version, if_match, once_only,
+    JsonRequest, Path, PathPair, Query, WithKey, buffer_body, expected_version, idempotent_request, if_match,
 };
 use crate::web::lists::{Listed, PageParameters, parameter};
 use crate::web::pages::PageContext;
@@ -209,7 +209,7 @@ async fn key_of(request: Request) -> Result<Option<IdempotentRequest>, Problem> 
     if !bytes.is_empty() {
         return Err(WebError::MediaType("application/json").into());
     }
-    Ok(once_only(&parts, &bytes)?)
+    Ok(idempotent_request(&parts, &bytes)?)
 }
 
 async fn draw(

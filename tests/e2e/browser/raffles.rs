@@ -75,7 +75,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     focus_is_on(&pat, "Tickets").await;
     pat.press(&Key::Up).await;
     pat.press(&Key::Enter).await;
-    pat.wait_for_text("#raffle-told", "You bought tickets ").await;
+    pat.wait_for_text("#raffle-notice", "You bought tickets ").await;
     pat.wait_for_text(".remaining", "98 of 100 left").await;
     focus_is_somewhere(&pat).await;
     // One more ticket can be bought, and the focus stays where it was.
@@ -92,7 +92,7 @@ async fn tickets_are_bought_with_the_keyboard(environment: TestEnvironment) {
     pat.press(&Key::Enter).await;
     pat.press(&Key::Tab).await;
     pat.press(&Key::Enter).await;
-    pat.wait_for_text("#raffle-told", "is back in the pool.").await;
+    pat.wait_for_text("#raffle-notice", "is back in the pool.").await;
     pat.wait_for_text(".remaining", "98 of 100 left").await;
     assert_eq!(tickets(&office.workspace, id).await.len(), 2);
     console_is_quiet(&pat).await;
@@ -104,7 +104,7 @@ async fn a_purchase_appears_on_other_open_pages(environment: TestEnvironment) {
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
     let sam = at_raffle(&office, id, "Sam", Look::phone()).await;
     pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     sam.wait_for_text(".remaining", "2 of 3 left").await;
     assert_eq!(sam.run("return document.querySelector('#raffle-said').textContent", vec![]).await, "");
     sold(&office.workspace, id, "Mia", 2).await;
@@ -112,7 +112,7 @@ async fn a_purchase_appears_on_other_open_pages(environment: TestEnvironment) {
         person.wait_for_text("#buy-reason", "Sold out.").await;
         person.wait_for_text("#raffle-said", "Sold out.").await;
     }
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     console_is_quiet(&pat).await;
     console_is_quiet(&sam).await;
 }
@@ -122,17 +122,17 @@ async fn polling_does_not_disturb_a_person_using_the_page(environment: TestEnvir
     let id = open(&office.workspace, "Autumn", 10, 3).await;
     let pat = at_raffle(&office, id, "Pat", Look::desktop()).await;
     pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     pat.fill(At::Css("#buy-quantity"), "2").await;
     pat.click(At::Css(".ticket summary")).await;
     let key = key(&pat).await;
-    let before = pat.text(At::Css("#raffle-told")).await;
+    let before = pat.text(At::Css("#raffle-notice")).await;
     sold(&office.workspace, id, "Mia", 1).await;
     pat.wait_for_text(".remaining", "8 of 10 left").await;
     assert_eq!(pat.value(At::Css("#buy-quantity")).await, "2");
     assert_eq!(self::key(&pat).await, key);
     assert_eq!(pat.count(".ticket details[open]").await, 1, "an open element stays open");
-    assert_eq!(pat.text(At::Css("#raffle-told")).await, before);
+    assert_eq!(pat.text(At::Css("#raffle-notice")).await, before);
     // While a pointer presses the button, the button must not be replaced.
     let press = "const button = document.querySelector('#buy-button');
         button.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, button: 0 }));
@@ -156,7 +156,7 @@ async fn a_draw_appears_on_every_open_page(environment: TestEnvironment) {
     let pat = at_raffle(&office, id, "Pat Doe", Look::desktop()).await;
     let sam = at_raffle(&office, id, "Sam", Look::phone()).await;
     pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     let number = drawn(&office.workspace, id).await;
     let ticket = format!("Ticket\n{number}");
     pat.wait_for_text("#raffle-live", "You won!").await;
@@ -205,7 +205,7 @@ async fn a_purchase_that_never_arrives_is_retried_and_made_once(environment: Tes
     .await;
     assert_eq!(key(&pat).await, first, "polling keeps the key of an unanswered purchase");
     pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     pat.wait_until_gone(".toast").await;
     assert_eq!(tickets(&office.workspace, id).await.len(), 2);
 }
@@ -231,7 +231,7 @@ async fn a_purchase_whose_reply_is_lost_is_retried_and_made_once(environment: Te
     pat.wait_for_text(".remaining", "9 of 10 left").await;
     assert_eq!(key(&pat).await, first);
     pat.click(At::Named("Buy 1 ticket")).await;
-    pat.wait_for_text("#raffle-told", "so nothing was bought twice").await;
+    pat.wait_for_text("#raffle-notice", "so nothing was bought twice").await;
     pat.wait_until_gone(".toast").await;
     assert_ne!(key(&pat).await, first);
     assert_eq!(tickets(&office.workspace, id).await.len(), 1);
@@ -254,7 +254,7 @@ async fn a_purchase_that_times_out_is_retried_and_made_once(environment: TestEnv
     assert_eq!(key(&pat).await, first);
     gate.open();
     pat.click(At::Css("#buy-button")).await;
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     assert_eq!(tickets(&office.workspace, id).await.len(), 1);
 }
 
@@ -270,7 +270,7 @@ async fn a_button_that_is_pressed_twice_buys_once(environment: TestEnvironment) 
     gate.arrived(1).await;
     pat.wait_for_text("#buy-button", "Buying…").await;
     gate.open();
-    pat.wait_for_text("#raffle-told", "You bought ticket ").await;
+    pat.wait_for_text("#raffle-notice", "You bought ticket ").await;
     assert_eq!(office.environment.wire().count(WRITE), 1);
     assert_eq!(tickets(&office.workspace, id).await.len(), 1);
     console_is_quiet(&pat).await;
@@ -489,7 +489,7 @@ async fn the_raffle_pages_are_accessible(environment: TestEnvironment) {
     pat.goto(&office.url(&format!("/raffles/{mine}"))).await;
     pat.look(Look::desktop()).await;
     pat.click(At::Named("Buy")).await;
-    pat.wait_for_text("#raffle-told", "You bought").await;
+    pat.wait_for_text("#raffle-notice", "You bought").await;
     drawn(&office.workspace, mine).await;
     pat.wait_for_text("#raffle-live", "You won!").await;
     assert_accessible(&pat, "raffle-won").await;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::identity::SignedIn;
-use crate::base::telemetry::tally;
+use crate::base::telemetry::metrics;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{
@@ -20,7 +20,7 @@ use crate::inventory::domain::{
 };
 use crate::web::access::Access;
 use crate::web::error::WebError;
-use crate::web::extract::{buffer_body, is_json, json_value, once_only};
+use crate::web::extract::{buffer_body, idempotent_request, is_json, json_value};
 use crate::web::problem::Problem;
 use crate::web::routes::Routes;
 
@@ -109,7 +109,7 @@ async fn ingest(
         return Err(WebError::MediaType("application/json").into());
     }
     let (parts, bytes) = buffer_body(request).await?;
-    once_only(&parts, &bytes)?;
+    idempotent_request(&parts, &bytes)?;
     let sent = messages(&bytes)?;
     let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
     let (mut deliveries, mut errors) = (Vec::new(), Vec::new());
@@ -123,7 +123,7 @@ async fn ingest(
         }
     }
     let mut outcomes = inventory.apply_all(&deliveries, Some(&who.actor())).await?.into_iter();
-    tally::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
+    metrics::ignored_fields(deliveries.iter().map(|delivery| delivery.ignored).sum());
     // There is one outcome for each valid message, in the same order.
     let all = errors.into_iter().filter_map(|error| {
         error.map(MessageOutcome::from).or_else(|| outcomes.next().map(MessageOutcome::from))

@@ -19,7 +19,7 @@ fn key(state: UsState) -> Key {
 }
 
 /// Returns whether this is the key of a state's statistics of an earlier version.
-pub fn is_former(key: &Key) -> bool {
+pub fn is_legacy(key: &Key) -> bool {
     key.sk == COUNTED && key.pk.starts_with("STATE#")
 }
 
@@ -39,7 +39,7 @@ impl Statistics {
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
-    pub async fn take_over(&self) -> Result<(), StoreError> {
+    pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut retries = self.background.retries();
         loop {
             if self.try_to_take_over().await? {

@@ -1,6 +1,6 @@
 //! Counts what one request or batch does.
 //!
-//! A tally belongs to the task and is not an argument, because counting must not influence the work. Outside of a
+//! A metrics belongs to the task and is not an argument, because counting must not influence the work. Outside of a
 //! request nothing is counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,12 @@ use super::TraceId;
 use crate::base::identity::Role;
 
 tokio::task_local! {
-    static TALLY: Tally;
+    static TALLY: RequestMetrics;
 }
 
 /// The counts of one request or batch. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Tally {
+pub struct RequestMetrics {
     counts: Arc<Mutex<Counts>>,
     trace: Option<TraceId>,
 }
@@ -48,8 +48,8 @@ pub(super) struct Counts {
     pub(super) ignored_fields: u32,
 }
 
-impl Tally {
-    /// Creates an empty tally for work that belongs to this trace.
+impl RequestMetrics {
+    /// Creates an empty metrics for work that belongs to this trace.
     pub fn new(trace: Option<TraceId>) -> Self {
         Self { trace, ..Self::default() }
     }
@@ -71,12 +71,13 @@ impl Tally {
 
 fn count(change: impl FnOnce(&mut Counts)) {
     // This fails outside of a request, where nothing is counted.
-    let _ = TALLY.try_with(|tally| change(&mut tally.counts.lock().unwrap_or_else(PoisonError::into_inner)));
+    let _ =
+        TALLY.try_with(|metrics| change(&mut metrics.counts.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
 /// Returns the trace of the current work.
 pub(super) fn current_trace() -> Option<TraceId> {
-    TALLY.try_with(|tally| tally.trace.clone()).ok().flatten()
+    TALLY.try_with(|metrics| metrics.trace.clone()).ok().flatten()
 }
 
 /// Records the request's route.
@@ -157,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn counts_go_to_the_innermost_work() {
-        let (one, other) = (Tally::new(None), Tally::new(None));
+        let (one, other) = (RequestMetrics::new(None), RequestMetrics::new(None));
         let work = async {
             call(3);
             read([&used(0.5), &used(2.0)]);
