@@ -30,24 +30,21 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// A type that is read from the fields of an object.
+/// A type whose values are read from the fields of an object.
 pub trait FromFields: Sized {
-    /// Reads the value. If a field is wrong, `fields` records the error and the result is ignored.
+    /// Reads the value. If a field is wrong, `fields` records the error, and the result is ignored.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
 /// Reads an object and rejects unknown fields.
 ///
 /// # Errors
-/// All wrong fields, in the order in which they are read; unknown fields come last.
+/// All wrong fields, in the order in which they are read, followed by the unknown fields.
 pub fn read<T: FromFields>(object: Object) -> Result<T, Vec<FieldError>> {
     let mut fields = Fields::new(object, camel_case);
     let value = T::from_fields(&mut fields);
-    let wrong = fields.end(true);
-    match value {
-        Some(value) if wrong.is_empty() => Ok(value),
-        _ => Err(wrong),
-    }
+    fields.refuse_unknown();
+    fields.finish(value)
 }
 
 /// Reads an object with exact field names, ignores unknown fields and returns their number.
@@ -57,22 +54,17 @@ pub fn read<T: FromFields>(object: Object) -> Result<T, Vec<FieldError>> {
 pub fn read_known<T: FromFields>(object: Object) -> Result<(T, usize), Vec<FieldError>> {
     let mut fields = Fields::new(object, str::to_owned);
     let value = T::from_fields(&mut fields);
-    let others = fields.given.len();
-    let wrong = fields.end(false);
-    match value {
-        Some(value) if wrong.is_empty() => Ok((value, others)),
-        _ => Err(wrong),
-    }
+    let unknown = fields.given.len();
+    Ok((fields.finish(value)?, unknown))
 }
 
-/// A field that was sent.
 #[derive(Debug)]
 struct Given {
-    /// The name as it was written.
+    /// The name as it was sent.
     written: String,
-    /// The name in camel case.
+    /// The name that it is read by: in camel case, unless names are exact.
     name: String,
-    /// The value. For an object it is empty, and `object` holds the fields.
+    /// The value. For an object this is an empty object, and `object` has the fields.
     value: Value,
     object: Option<Object>,
 }
@@ -88,7 +80,6 @@ pub struct Fields {
 impl Fields {
     fn new(object: Object, name_of: fn(&str) -> String) -> Self {
         let mut fields = Self { given: Vec::new(), known: Vec::new(), wrong: Vec::new() };
-        let mut twice = Vec::new();
         for (written, node) in object.into_nodes() {
             let name = name_of(&written);
             let (value, object) = match node {
@@ -96,35 +87,47 @@ impl Fields {
                 Node::Other(value) => (value, None),
             };
             if fields.given.iter().any(|other| other.name == name) {
-                twice.push(FieldError {
-                    field: written,
-                    message: "This is given twice; give it once.".into(),
-                });
+                fields.refuse(written, "This is given twice; give it once.");
             } else {
                 fields.given.push(Given { written, name, value, object });
             }
         }
-        fields.wrong = twice;
         fields
     }
 
-    /// Returns all errors. With `strict`, fields that were not read are errors too.
-    fn end(mut self, strict: bool) -> Vec<FieldError> {
-        if strict {
-            let message = match self.known[..] {
-                [] => "There is no such field here; send none.".to_owned(),
-                _ => format!("There is no such field here; there are {}.", self.known.join(", ")),
-            };
-            let unknown = self.given.drain(..).map(|given| given.written);
-            self.wrong.extend(unknown.map(|field| FieldError { field, message: message.clone() }));
+    /// Adds an error for each field that was not read.
+    fn refuse_unknown(&mut self) {
+        let message = match self.known[..] {
+            [] => "There is no such field here; send none.".to_owned(),
+            _ => format!("There is no such field here; there are {}.", self.known.join(", ")),
+        };
+        let unknown = self.given.drain(..).map(|given| given.written);
+        self.wrong.extend(unknown.map(|field| FieldError { field, message: message.clone() }));
+    }
+
+    fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        match value {
+            Some(value) if self.wrong.is_empty() => Ok(value),
+            _ => Err(self.wrong),
         }
-        self.wrong
     }
 
     fn take(&mut self, name: &'static str) -> Option<Given> {
         self.known.push(name);
         let place = self.given.iter().position(|given| given.name == name)?;
         Some(self.given.remove(place))
+    }
+
+    /// Takes a field that must be given and not null. `hint` says what would be right.
+    fn take_required(&mut self, name: &'static str, hint: impl FnOnce() -> String) -> Option<Given> {
+        match self.take(name) {
+            Some(given) if !given.value.is_null() => Some(given),
+            given => {
+                let field = given.map_or_else(|| name.to_owned(), |given| given.written);
+                self.refuse(field, format!("This is missing.{}", hint()));
+                None
+            }
+        }
     }
 
     /// Adds an error for a field that is wrong by itself or in combination with others.
@@ -142,16 +145,10 @@ impl Fields {
         name: &'static str,
         read: impl Fn(&Value) -> Result<T, Invalid>,
     ) -> Option<T> {
-        match self.take(name) {
-            Some(given) if !given.value.is_null() => self.read(&given, read),
-            given => {
-                // The error for null says what would be right.
-                let right = read(&Value::Null).err().map(|hint| format!(" {hint}")).unwrap_or_default();
-                let field = given.map_or_else(|| name.to_owned(), |given| given.written);
-                self.refuse(field, format!("This is missing.{right}"));
-                None
-            }
-        }
+        // The error for null says what would be right.
+        let hint = || read(&Value::Null).err().map(|hint| format!(" {hint}")).unwrap_or_default();
+        let given = self.take_required(name, hint)?;
+        self.read(&given, read)
     }
 
     /// Reads a field that may be missing or null.
@@ -190,14 +187,8 @@ impl Fields {
         name: &'static str,
         read: impl Fn(&Value) -> Result<T, Invalid>,
     ) -> Option<Vec<T>> {
-        match self.take(name) {
-            Some(given) if !given.value.is_null() => self.read_items(&given, read),
-            given => {
-                let field = given.map_or_else(|| name.to_owned(), |given| given.written);
-                self.refuse(field, "This is missing. Send a list.");
-                None
-            }
-        }
+        let given = self.take_required(name, || " Send a list.".to_owned())?;
+        self.read_items(&given, read)
     }
 
     /// Reads a list that may be missing but not null.
@@ -232,12 +223,8 @@ impl Fields {
 
     /// Accepts fields without reading them.
     pub fn ignore(&mut self, names: &[&'static str]) {
-        for name in names {
-            // These fields are not added to the known names that errors list.
-            if let Some(place) = self.given.iter().position(|given| given.name == *name) {
-                self.given.remove(place);
-            }
-        }
+        // These fields are not added to the known names that errors list.
+        self.given.retain(|given| !names.contains(&given.name.as_str()));
     }
 
     /// Reads an object inside the object. It may be missing but not null.
@@ -254,13 +241,33 @@ impl Fields {
         }
     }
 
-    /// Returns an object inside the object, unread. It may be missing or null.
+    /// Returns an object inside the object without reading its fields. It may be missing or null.
     pub fn object(&mut self, name: &'static str) -> Option<Object> {
         if self.given.iter().any(|given| given.name == name && !given.value.is_null()) {
             return self.take_object(name).map(|(_, object)| object);
         }
         self.take(name);
         None
+    }
+
+    /// Reads a field that may be missing, for which null is a value, and which is an object or something else.
+    pub fn nullable_or_object<T>(
+        &mut self,
+        name: &'static str,
+        of_object: impl Fn(&Object) -> Result<T, Invalid>,
+        of_value: impl Fn(&Value) -> Result<T, Invalid>,
+    ) -> Option<Option<T>> {
+        let given = self.take(name)?;
+        if given.value.is_null() {
+            return Some(None);
+        }
+        match &given.object {
+            None => self.read(&given, of_value).map(Some),
+            Some(object) => of_object(object)
+                .map_err(|invalid| self.refuse(given.written.clone(), invalid))
+                .ok()
+                .map(Some),
+        }
     }
 
     fn take_object(&mut self, name: &'static str) -> Option<(String, Object)> {
@@ -346,7 +353,7 @@ pub fn boolean(value: &Value) -> Result<bool, Invalid> {
     value.as_bool().ok_or_else(|| Invalid::new("Send true or false."))
 }
 
-/// Describes for people where bytes stop being JSON, without the parser's message.
+/// Says where bytes stop being JSON, in words for people instead of the parser's.
 pub fn not_json(error: &serde_json::Error) -> String {
     if error.is_eof() {
         "it ends too early".to_owned()
@@ -355,8 +362,8 @@ pub fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-/// Describes for people why JSON does not have the expected structure, without the parser's message. `path` is the
-/// path of the field; `.` means that it is unknown.
+/// Says why JSON does not have the expected structure, in words for people instead of the parser's. `path` is the path
+/// of the field, or `.` if it is unknown.
 pub fn misfit(path: &str, error: &serde_json::Error) -> String {
     if !error.is_data() {
         return not_json(error);

@@ -8,4 +8,5 @@ pub mod identity;
 pub mod rng;
 pub mod secrets;
 pub mod telemetry;
+pub mod text;
 pub mod values;

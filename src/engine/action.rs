@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::capacity::{Usage, write_units};
-use super::codec::{self, Attributes, ItemRef, ValueRef};
-use super::error::{EngineError, damaged, storage_error};
+use super::codec::{self, Attributes, Damaged, ItemRef};
+use super::error::{EngineError, ErrorCode};
 use super::expression::{self, Condition, References, Update};
 use super::storage::{Batch, Read, Space};
 use super::stream::LoggedChange;
@@ -30,6 +28,21 @@ pub struct Request<'a> {
     pub returns_old: bool,
 }
 
+/// Creates a [`Request`] from an input of the SDK, its table and its condition.
+macro_rules! request {
+    ($input:expr, $table:expr, $condition:expr) => {
+        $crate::engine::action::Request {
+            table: $table,
+            condition: $condition,
+            names: $input.expression_attribute_names.as_ref(),
+            values: $input.expression_attribute_values.as_ref(),
+            returns_old: $input.return_values_on_condition_check_failure
+                == Some(aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld),
+        }
+    };
+}
+pub(super) use request;
+
 /// A write that is ready to be evaluated.
 pub struct Action {
     pub table: Arc<Table>,
@@ -43,15 +56,13 @@ pub struct Action {
 pub enum Change {
     /// Replaces the item with this encoded one.
     Put(Vec<u8>),
-    /// Changes some attributes.
     Update(Update),
-    /// Deletes the item.
     Delete,
     /// Changes nothing and only checks the condition.
     Check,
 }
 
-/// The reason why a write cannot be applied.
+/// Why a write cannot be applied.
 pub enum ActionError {
     /// The condition is false. Contains the stored item if the request asks for it and the item exists.
     Condition(Option<Vec<u8>>),
@@ -59,7 +70,24 @@ pub enum ActionError {
     Invalid(String),
 }
 
-/// The reason why a request is rejected before it is evaluated.
+impl From<ActionError> for EngineError {
+    /// Creates the error of an operation with a single action.
+    fn from(error: ActionError) -> Self {
+        let old = match error {
+            ActionError::Invalid(message) => return Self::invalid(message),
+            ActionError::Condition(old) => old,
+        };
+        match old.map(|old| ItemRef(&old).decode()).transpose() {
+            Ok(item) => {
+                let code = ErrorCode::ConditionalCheckFailed;
+                Self { item, ..Self::new(code, "The conditional request failed") }
+            }
+            Err(damaged) => damaged.into(),
+        }
+    }
+}
+
+/// Why a request is rejected before it is evaluated.
 pub enum PrepareError {
     /// The whole request is rejected.
     Request(EngineError),
@@ -82,30 +110,25 @@ impl From<KeyError> for PrepareError {
     }
 }
 
-impl PrepareError {
-    /// Returns the error of an operation with a single action.
-    pub fn into_error(self) -> EngineError {
-        match self {
-            Self::Request(error) => error,
-            Self::Action(message) => EngineError::invalid(message),
+impl From<PrepareError> for EngineError {
+    /// Creates the error of an operation with a single action.
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Request(error) => error,
+            PrepareError::Action(message) => Self::invalid(message),
         }
     }
 }
 
-/// The item before and after a successful write. Both are encoded.
+/// The encoded item before and after a successful write, or `None` where it does not exist.
 pub struct Outcome {
-    /// The stored item, or `None` if it did not exist.
     pub old: Option<Vec<u8>>,
-    /// The item after the write, or `None` if it no longer exists.
     pub new: Option<Vec<u8>>,
 }
 
-/// Returns the table with this name.
-///
-/// # Errors
-/// `ResourceNotFoundException` if the table does not exist.
 pub fn find_table<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Arc<Table>, EngineError> {
-    catalog.get(name).ok_or_else(EngineError::table_not_found)
+    let not_found = || EngineError::new(ErrorCode::ResourceNotFound, "Requested resource not found");
+    catalog.get(name).ok_or_else(not_found)
 }
 
 fn parse<T>(
@@ -114,21 +137,17 @@ fn parse<T>(
 ) -> Result<(T, Option<Condition>), EngineError> {
     let mut references = References::new(request.names, request.values)?;
     let parsed = expression(&mut references)?;
-    let condition = request
-        .condition
-        .map(|text| expression::parse_condition("ConditionExpression", text, &mut references));
+    let condition = request.condition;
+    let condition =
+        condition.map(|text| expression::parse_condition("ConditionExpression", text, &mut references));
     let condition = condition.transpose()?;
     references.finish()?;
     Ok((parsed, condition))
 }
 
 impl Action {
-    /// Prepares a put of this item.
-    ///
-    /// # Errors
-    /// [`PrepareError`] with DynamoDB's message.
     pub fn put(catalog: &Catalog, request: &Request<'_>, item: &Attributes) -> Result<Self, PrepareError> {
-        let item = codec::encode_item(item).map_err(|error| EngineError::invalid(error.to_string()))?;
+        let item = codec::encode_item(item).map_err(EngineError::from)?;
         let ((), condition) = parse(request, |_| Ok(()))?;
         if ItemRef(&item).size() > MAX_ITEM {
             return Err(EngineError::invalid("Item size has exceeded the maximum allowed size").into());
@@ -139,10 +158,6 @@ impl Action {
         Ok(Self::new(table, key, Change::Put(item), condition, request))
     }
 
-    /// Prepares an update of the item with this key.
-    ///
-    /// # Errors
-    /// [`PrepareError`] with DynamoDB's message.
     pub fn update(
         catalog: &Catalog,
         request: &Request<'_>,
@@ -164,23 +179,8 @@ impl Action {
         Ok(Self::new(table, key, Change::Update(update), condition, request))
     }
 
-    /// Prepares a deletion of the item with this key.
-    ///
-    /// # Errors
-    /// [`PrepareError`] with DynamoDB's message.
-    pub fn delete(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, PrepareError> {
-        Self::by_key(catalog, request, key, Change::Delete)
-    }
-
-    /// Prepares a condition check of the item with this key.
-    ///
-    /// # Errors
-    /// [`PrepareError`] with DynamoDB's message.
-    pub fn check(catalog: &Catalog, request: &Request<'_>, key: &Attributes) -> Result<Self, PrepareError> {
-        Self::by_key(catalog, request, key, Change::Check)
-    }
-
-    fn by_key(
+    /// Prepares a deletion or a check of the item with this key.
+    pub fn by_key(
         catalog: &Catalog,
         request: &Request<'_>,
         key: &Attributes,
@@ -207,11 +207,7 @@ impl Action {
         Self { table: table.clone(), key, change, condition, returns_old: request.returns_old }
     }
 
-    /// Evaluates the write against the stored item.
-    ///
-    /// # Errors
-    /// `InternalServerError` if the stored item cannot be read. The inner error if the write cannot be
-    /// applied.
+    /// Evaluates the write against the stored item. The inner error says that the write cannot be applied.
     pub fn evaluate(&self, read: &dyn Read) -> Result<Result<Outcome, ActionError>, EngineError> {
         let old = load(read, &self.key)?;
         let stored = ItemRef(old.as_deref().unwrap_or_default());
@@ -240,8 +236,7 @@ impl Action {
         Ok(new)
     }
 
-    /// Adds the outcome to `into`: its storage changes, its cost and, if the table has a stream, its log
-    /// entry.
+    /// Adds the outcome to `into`: the changes of the storage, the cost, and the change for the table's stream.
     pub fn commit(&self, outcome: Outcome, transactional: bool, by_service: bool, into: &mut Effects) {
         let Outcome { old, new } = outcome;
         let (old_item, new_item) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
@@ -260,8 +255,7 @@ impl Action {
                 into.batch.delete(Space::Index, key);
             }
             if let Some(entry) = change.put {
-                let value = codec::seal(&entry.key, &entry.value);
-                into.batch.put(Space::Index, entry.key, value);
+                into.batch.put_sealed(Space::Index, entry.key, &entry.value);
             }
         }
         expiry::difference(&self.table, &self.key, old_item, new_item, &mut into.batch);
@@ -279,45 +273,23 @@ impl Action {
     }
 }
 
-/// The effects of writes that are committed together.
+/// The effects of writes that are committed together: changes of the storage, changes for the stream, and the consumed
+/// capacity.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Changes to the storage.
     pub batch: Batch,
-    /// Changes for the stream.
     pub changes: Vec<LoggedChange>,
-    /// Consumed capacity.
     pub usage: Usage,
 }
 
 /// Reads the item with this key, encoded.
-///
-/// # Errors
-/// `InternalServerError` if the item cannot be read or is damaged.
 pub fn load(read: &dyn Read, key: &ItemKey) -> Result<Option<Vec<u8>>, EngineError> {
-    let Some(sealed) = read.get(Space::Items, &key.storage).map_err(storage_error)? else {
-        return Ok(None);
-    };
-    let item = codec::unseal_item(&key.storage, &sealed).map_err(|_| damaged())?;
-    Ok(Some(item.into_owned()))
-}
-
-/// Decodes a stored item.
-///
-/// # Errors
-/// `InternalServerError` if the item is damaged.
-pub fn decode(item: &[u8]) -> Result<Attributes, EngineError> {
-    ItemRef(item).decode().map_err(|_| damaged())
+    let Some(sealed) = read.get(Space::Items, &key.storage)? else { return Ok(None) };
+    Ok(Some(codec::unseal_item(&key.storage, &sealed)?.into_owned()))
 }
 
 /// Decodes some attributes of an item.
-///
-/// # Errors
-/// `InternalServerError` if the item is damaged.
-pub fn pick<'a>(item: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Attributes, EngineError> {
-    let decode = |value: ValueRef<'_>| -> Result<AttributeValue, EngineError> {
-        value.decode().map_err(|_| damaged())
-    };
+pub fn pick<'a>(item: &[u8], names: impl Iterator<Item = &'a str>) -> Result<Attributes, Damaged> {
     let found = names.filter_map(|name| Some((name, ItemRef(item).get(name)?)));
-    found.map(|(name, value)| Ok((name.to_owned(), decode(value)?))).collect()
+    found.map(|(name, value)| value.decode().map(|value| (name.to_owned(), value))).collect()
 }

@@ -1,9 +1,8 @@
 //! Capacity units, computed as AWS does.
 //!
-//! A write costs one unit for each started KB of the larger of the old and the new item, and twice as much in
-//! a transaction. Index units are counted separately and are not doubled in a transaction
-//! ([`index::units`](super::index::units)). A consistent read costs one unit for each started 4 KB, any other
-//! read half of that.
+//! A write costs one unit for each started KB of the larger of the old and the new item, and twice as much in a
+//! transaction. Index units are counted separately and are not doubled ([`index::units`](super::index::units)). A
+//! consistent read costs one unit for each started 4 KB, any other read half of that.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,19 +27,16 @@ pub fn write_units(size: usize, transactional: bool) -> f64 {
     units(size) * if transactional { 2.0 } else { 1.0 }
 }
 
-/// Returns the units of a read of `size` bytes.
 pub fn read_units(size: usize, consistent: bool) -> f64 {
     let started = u32::try_from(size.max(1).div_ceil(4096)).unwrap_or(u32::MAX);
     f64::from(started) * if consistent { 1.0 } else { 0.5 }
 }
 
 impl Usage {
-    /// Adds units to a table.
     pub fn table(&mut self, table: &str, units: f64) {
         self.tables.entry(table.to_owned()).or_default().table += units;
     }
 
-    /// Adds units to an index.
     pub fn index(&mut self, table: &str, index: &str, units: f64) {
         let usage = self.tables.entry(table.to_owned()).or_default();
         *usage.indexes.entry(index.to_owned()).or_default() += units;
@@ -83,10 +79,7 @@ mod tests {
 
     #[test]
     fn units_round_up_to_whole_kilobytes() {
-        assert_eq!(
-            [write_units(0, false), write_units(1024, false), write_units(1025, false)],
-            [1.0, 1.0, 2.0]
-        );
+        assert_eq!([0, 1024, 1025].map(|size| write_units(size, false)), [1.0, 1.0, 2.0]);
         assert_eq!(write_units(1500, true), 4.0);
         assert_eq!([read_units(0, true), read_units(4096, true), read_units(4097, false)], [1.0, 1.0, 1.0]);
     }

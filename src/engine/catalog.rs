@@ -10,20 +10,16 @@ use super::tables::{Catalog, Table};
 /// The prefix of table keys in [`Space::Meta`].
 const TABLES: &[u8] = b"table/";
 
-/// Returns the key of a table in [`Space::Meta`].
 pub fn table_key(name: &str) -> Vec<u8> {
     [TABLES, name.as_bytes()].concat()
 }
 
-/// Returns whether a key of [`Space::Meta`] belongs to a table.
+/// Whether a key of [`Space::Meta`] belongs to a table.
 pub fn is_table(key: &[u8]) -> bool {
     key.starts_with(TABLES)
 }
 
 /// Visits all tables. A damaged description is visited as `None`.
-///
-/// # Errors
-/// [`StorageError`] if the descriptions cannot be read.
 pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Result<(), StorageError> {
     read.scan(Space::Meta, &Range::prefix(TABLES.to_vec()), Order::Forward, &mut |key, value| {
         visit(codec::unseal(key, value).ok().and_then(Table::decode));
@@ -31,10 +27,6 @@ pub fn each_table(read: &dyn Read, visit: &mut dyn FnMut(Option<Table>)) -> Resu
     })
 }
 
-/// Reads all tables.
-///
-/// # Errors
-/// [`StorageError`] if the tables cannot be read.
 pub fn load(read: &dyn Read) -> Result<Catalog, StorageError> {
     let mut tables = Vec::new();
     each_table(read, &mut |table| tables.push(table))?;

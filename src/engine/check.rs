@@ -1,20 +1,18 @@
-//! Checks all stored data in small steps while writes continue: whether each value is intact, and whether
-//! items and index entries match.
+//! Checks all stored data in small steps while writes continue: whether each value is intact, and whether items and
+//! index entries match.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::codec::{self, Damaged, ItemRef, ValueRef};
-use super::error::{EngineError, internal, storage_error};
+use super::error::EngineError;
 use super::handle::{Backend, Engine};
 use super::storage::{Range, Read, Space, StorageError, Values, read_step};
 use super::stream::{self, RowExtent};
 use super::tables::{EXPIRY_INDEX, ItemKey, KeySchema, Table};
 use super::{catalog, expiry, index, key, readers};
 
-/// The maximum number of findings that a report describes.
 const MAX_FINDINGS: usize = 20;
 
 /// The result of [`Engine::check`].
@@ -26,8 +24,7 @@ pub struct CheckReport {
     pub entries: u64,
     /// The number of rows in the stream's log.
     pub rows: u64,
-    /// The number of values that belong to no table or index, such as the rest of a deleted table. They do no
-    /// harm.
+    /// The number of values that belong to no table or index, for example after a table was deleted. They do no harm.
     pub leftovers: u64,
     /// The number of damaged or missing values. The file is sound if this is 0.
     pub damaged: u64,
@@ -45,10 +42,9 @@ impl CheckReport {
 }
 
 impl Engine {
-    /// Reads and checks all stored data. A check takes as long as reading the whole file, and writes continue
-    /// during it. At the end SQLite checks its file in a single pass, and the write-ahead log cannot be reset
-    /// until that pass is done. `progress` receives the number of values read so far and returns whether to
-    /// continue.
+    /// Reads and checks all stored data. This takes as long as reading the whole file, and writes continue. At the end
+    /// SQLite checks its file in a single pass, and the write-ahead log cannot be reset until that pass is done.
+    /// `progress` receives the number of values read so far and returns whether to continue.
     ///
     /// # Errors
     /// `InternalServerError` if the storage fails for a reason other than damage.
@@ -57,9 +53,9 @@ impl Engine {
         for space in [Space::Meta, Space::Items, Space::Index, Space::Log] {
             let mut start = Some(Vec::new());
             while let Some(from) = start {
-                start = self.read_snapshot(|read| check.step(read, space, from).map_err(storage_error))?;
+                start = self.read_snapshot(|read| Ok(check.step(read, space, from)?))?;
                 if !progress(check.read) {
-                    return Err(internal("the check was canceled"));
+                    return Err(EngineError::internal("the check was canceled"));
                 }
             }
         }
@@ -75,13 +71,12 @@ impl Engine {
 #[derive(Default)]
 struct Check {
     report: CheckReport,
-    /// The number of values read so far.
     read: u64,
     /// The log row that was checked last.
     row: Option<RowExtent>,
 }
 
-type Tables = HashMap<u16, Arc<Table>>;
+type Tables = HashMap<u16, Table>;
 
 impl Check {
     /// Checks some values, all from one snapshot of the storage, and returns the start of the next step.
@@ -104,8 +99,8 @@ impl Check {
                 Space::Items => self.item(read, &tables, key, sealed),
                 Space::Index => match self.entry(read, &tables, key, sealed) {
                     Err(StorageError::Damaged) => {
-                        self.report
-                            .add_finding("an index entry refers to an item that cannot be read".to_owned());
+                        let finding = "an index entry refers to an item that cannot be read";
+                        self.report.add_finding(finding.to_owned());
                     }
                     other => other?,
                 },
@@ -162,9 +157,8 @@ impl Check {
         sealed: &[u8],
     ) -> Result<(), StorageError> {
         self.report.entries += 1;
-        let Some((table, location)) =
-            table_of(tables, key).and_then(|table| Some((table, locate(table, key)?)))
-        else {
+        let found = table_of(tables, key).and_then(|table| Some((table, locate(table, key)?)));
+        let Some((table, location)) = found else {
             self.report.leftovers += 1;
             return Ok(());
         };
@@ -201,9 +195,9 @@ impl Check {
                         position == 0 && previous.number + 1 < number || previous.is_before(&row)
                     };
                     if !previous.is_none_or(follows) {
-                        self.report.add_finding(format!(
-                            "the stream's log: row {number} does not follow the previous row"
-                        ));
+                        let finding =
+                            format!("the stream's log: row {number} does not follow the previous row");
+                        self.report.add_finding(finding);
                     }
                     self.row = Some(row);
                 }
@@ -219,7 +213,7 @@ impl Check {
 fn readable_tables(read: &dyn Read) -> Result<Tables, StorageError> {
     let mut tables = Tables::new();
     let scanned = catalog::each_table(read, &mut |table| {
-        tables.extend(table.map(|table| (table.id, Arc::new(table))));
+        tables.extend(table.map(|table| (table.id, table)));
     });
     match scanned {
         Err(StorageError::Damaged) | Ok(()) => Ok(tables),
@@ -228,7 +222,7 @@ fn readable_tables(read: &dyn Read) -> Result<Tables, StorageError> {
 }
 
 fn table_of<'a>(tables: &'a Tables, key: &[u8]) -> Option<&'a Table> {
-    tables.get(&u16::from_be_bytes(*key.first_chunk()?)).map(|table| &**table)
+    tables.get(&u16::from_be_bytes(*key.first_chunk()?))
 }
 
 /// Returns the entries that an item must have, each as the name of the index and the key of the entry.

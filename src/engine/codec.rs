@@ -14,7 +14,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use self::encode::{encode_item, encode_number, encode_value, put_sorted_set};
+pub use self::encode::{InvalidValue, encode_item, encode_number, encode_value, put_sorted_set};
 pub use self::seal::{seal, seal_item, unseal, unseal_item};
 
 use std::cmp::Ordering;
@@ -85,7 +85,6 @@ impl Kind {
 #[error("stored bytes are damaged")]
 pub struct Damaged;
 
-/// Appends a length.
 pub fn put_length(length: usize, into: &mut Vec<u8>) {
     let mut rest = length;
     while rest >= 0x80 {
@@ -195,10 +194,6 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// Decodes the value to an SDK type.
-    ///
-    /// # Errors
-    /// [`Damaged`] if the bytes are not a valid value.
     pub fn decode(self) -> Result<AttributeValue, Damaged> {
         self.decode_within(MAX_LEVELS)
     }
@@ -227,7 +222,6 @@ impl<'a> ValueRef<'a> {
     }
 }
 
-/// An iterator over the elements of a set or list.
 #[derive(Clone)]
 pub struct Elements<'a> {
     rest: &'a [u8],
@@ -275,10 +269,6 @@ impl<'a> ItemRef<'a> {
         size
     }
 
-    /// Decodes the item to an SDK type.
-    ///
-    /// # Errors
-    /// [`Damaged`] if the bytes are not a valid item.
     pub fn decode(self) -> Result<Attributes, Damaged> {
         self.decode_within(MAX_LEVELS)
     }
@@ -296,7 +286,6 @@ impl<'a> ItemRef<'a> {
     }
 }
 
-/// An iterator over the attributes of an item.
 #[derive(Clone)]
 pub struct AttributesRef<'a> {
     rest: &'a [u8],

@@ -4,7 +4,6 @@
 mod describe;
 mod steps;
 
-pub use self::describe::{describe_table, describe_time_to_live, list_tables};
 #[cfg(test)]
 pub use self::steps::record_deletion;
 
@@ -23,8 +22,8 @@ use aws_sdk_dynamodb::types::{
 use self::describe::describe;
 use super::action::find_table;
 use super::catalog::table_key;
-use super::codec::{self, Kind};
-use super::error::{EngineError, ErrorCode, damaged, storage_error};
+use super::codec::{self, Damaged, Kind};
+use super::error::{EngineError, ErrorCode};
 use super::handle::Engine;
 use super::key;
 use super::parameters::{reject_unsupported, required};
@@ -36,11 +35,140 @@ use super::tables::{Catalog, EXPIRY_INDEX, Index, KeyAttribute, KeySchema, Proje
 const NEXT_ID: &[u8] = b"next-table";
 const MAX_INDEXES: usize = 20;
 
+impl Engine {
+    /// Creates a table. The table is ready when this method returns.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the request is invalid or storage fails.
+    pub fn create_table(&self, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
+        reject_unsupported(&[
+            (
+                "LocalSecondaryIndexes",
+                input.local_secondary_indexes.as_ref().is_some_and(|all| !all.is_empty()),
+            ),
+            ("SSESpecification", input.sse_specification.is_some()),
+            ("Tags", input.tags.is_some()),
+            ("TableClass", input.table_class.is_some()),
+            ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
+            ("WarmThroughput", input.warm_throughput.is_some()),
+            ("ResourcePolicy", input.resource_policy.is_some()),
+            ("OnDemandThroughput", input.on_demand_throughput.is_some()),
+            ("GlobalTableSourceArn", input.global_table_source_arn.is_some()),
+            ("VectorIndexes", input.vector_indexes.is_some()),
+        ])?;
+        self.write(move |context| {
+            let table = new_table(context, &input)?;
+            let description = describe(&table);
+            context.store_table(table)?;
+            Ok(CreateTableOutput::builder().table_description(description).build())
+        })
+    }
+
+    /// Adds indexes to a table and fills them, or turns its stream on or off. The change is complete when this method
+    /// returns.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the request is invalid or storage fails.
+    pub fn update_table(&self, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
+        let is_unsupported = |update: &aws_sdk_dynamodb::types::GlobalSecondaryIndexUpdate| {
+            update.create.is_none() || update.update.is_some() || update.delete.is_some()
+        };
+        let updates = input.global_secondary_index_updates.as_deref().unwrap_or_default();
+        reject_unsupported(&[
+            ("updating or deleting a global secondary index", updates.iter().any(is_unsupported)),
+            ("SSESpecification", input.sse_specification.is_some()),
+            ("ReplicaUpdates", input.replica_updates.is_some()),
+            ("TableClass", input.table_class.is_some()),
+            ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
+            ("OnDemandThroughput", input.on_demand_throughput.is_some()),
+            ("WarmThroughput", input.warm_throughput.is_some()),
+            ("VectorIndexUpdates", input.vector_index_updates.is_some()),
+        ])?;
+        let name = required(&input.table_name, "tableName")?.clone();
+        let _guard = self.lock_tables()?;
+        self.write(move |context| {
+            let table = changed_table(context, &input)?;
+            context.store_table(table)
+        })?;
+        steps::build_indexes(self)?;
+        let catalog = self.catalog();
+        let description = describe(find_table(&catalog, &name)?);
+        Ok(UpdateTableOutput::builder().table_description(description).build())
+    }
+
+    /// Deletes a table with its items.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the request is invalid or storage fails.
+    pub fn delete_table(&self, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
+        let name = required(&input.table_name, "tableName")?.clone();
+        let _guard = self.lock_tables()?;
+        let table = self.write(move |context| {
+            let table = find_table(&context.state.catalog, &name)?.clone();
+            context.changes.batch.delete(Space::Meta, table_key(&name));
+            steps::record_deletion(context, &table);
+            let mut catalog = Catalog::clone(&context.state.catalog);
+            catalog.remove(&name);
+            context.changes.catalog = Some(Arc::new(catalog));
+            Ok(table)
+        })?;
+        steps::finish_deletions(self)?;
+        let mut description = describe(&table);
+        description.table_status = Some(TableStatus::Deleting);
+        Ok(DeleteTableOutput::builder().table_description(description).build())
+    }
+
+    /// Turns time to live of a table on or off.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the request is invalid or storage fails.
+    pub fn update_time_to_live(
+        &self,
+        input: UpdateTimeToLiveInput,
+    ) -> Result<UpdateTimeToLiveOutput, EngineError> {
+        let name = required(&input.table_name, "tableName")?.clone();
+        let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
+        let _guard = self.lock_tables()?;
+        let catalog = self.catalog();
+        let table = find_table(&catalog, &name)?;
+        check_time_to_live(table, &wanted)?;
+        let ttl_prefix = key::index_prefix(table.id, EXPIRY_INDEX);
+        if wanted.enabled {
+            steps::delete_prefix(self, Space::Index, ttl_prefix.clone())?;
+        }
+        let specification = wanted.clone();
+        self.write(move |context| {
+            let mut table = Table::clone(find_table(&context.state.catalog, &name)?);
+            table.ttl = wanted.enabled.then_some(wanted.attribute_name);
+            table.building.retain(|id| *id != EXPIRY_INDEX);
+            if wanted.enabled {
+                table.building.push(EXPIRY_INDEX);
+            }
+            context.store_table(table)
+        })?;
+        if specification.enabled {
+            steps::build_indexes(self)?;
+        } else {
+            steps::delete_prefix(self, Space::Index, ttl_prefix)?;
+        }
+        Ok(UpdateTimeToLiveOutput::builder().time_to_live_specification(specification).build())
+    }
+
+    /// Completes changes that an earlier process left unfinished: fills indexes and finishes the deletion of tables.
+    /// Each step is a small write.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn build_indexes(&self) -> Result<(), EngineError> {
+        let _guard = self.lock_tables()?;
+        steps::finish_deletions(self)?;
+        steps::build_indexes(self)
+    }
+}
+
 impl WriteContext<'_> {
     fn store_table(&mut self, table: Table) -> Result<(), EngineError> {
-        let key = table_key(&table.name);
-        let value = codec::seal(&key, &table.encode()?);
-        self.changes.batch.put(Space::Meta, key, value);
+        self.changes.batch.put_sealed(Space::Meta, table_key(&table.name), &table.encode()?);
         let mut catalog = Catalog::clone(&self.state.catalog);
         catalog.insert(table.name.clone(), Arc::new(table));
         self.changes.catalog = Some(Arc::new(catalog));
@@ -48,17 +176,16 @@ impl WriteContext<'_> {
     }
 
     fn next_table_id(&mut self) -> Result<u16, EngineError> {
-        let stored = self.read.get(Space::Meta, NEXT_ID).map_err(storage_error)?;
-        let id = match stored {
+        let id = match self.read.get(Space::Meta, NEXT_ID)? {
             None => 1,
             Some(sealed) => {
-                let bytes = codec::unseal(NEXT_ID, &sealed).map_err(|_| damaged())?;
-                u16::from_be_bytes(bytes.try_into().map_err(|_| damaged())?)
+                let bytes = codec::unseal(NEXT_ID, &sealed)?;
+                u16::from_be_bytes(bytes.try_into().map_err(|_| Damaged)?)
             }
         };
         let next = id.checked_add(1).filter(|next| *next < u16::MAX);
         let next = next.ok_or_else(|| EngineError::invalid("too many tables were created"))?;
-        self.changes.batch.put(Space::Meta, NEXT_ID.to_vec(), codec::seal(NEXT_ID, &next.to_be_bytes()));
+        self.changes.batch.put_sealed(Space::Meta, NEXT_ID.to_vec(), &next.to_be_bytes());
         Ok(id)
     }
 }
@@ -186,62 +313,6 @@ fn new_table(context: &mut WriteContext<'_>, input: &CreateTableInput) -> Result
     Ok(table)
 }
 
-/// Creates a table.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
-pub fn create_table(engine: &Engine, input: CreateTableInput) -> Result<CreateTableOutput, EngineError> {
-    reject_unsupported(&[
-        ("LocalSecondaryIndexes", input.local_secondary_indexes.as_ref().is_some_and(|all| !all.is_empty())),
-        ("SSESpecification", input.sse_specification.is_some()),
-        ("Tags", input.tags.is_some()),
-        ("TableClass", input.table_class.is_some()),
-        ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
-        ("WarmThroughput", input.warm_throughput.is_some()),
-        ("ResourcePolicy", input.resource_policy.is_some()),
-        ("OnDemandThroughput", input.on_demand_throughput.is_some()),
-        ("GlobalTableSourceArn", input.global_table_source_arn.is_some()),
-        ("VectorIndexes", input.vector_indexes.is_some()),
-    ])?;
-    engine.write(move |context| {
-        let table = new_table(context, &input)?;
-        let description = describe(&table);
-        context.store_table(table)?;
-        Ok(CreateTableOutput::builder().table_description(description).build())
-    })
-}
-
-/// Adds indexes and fills them, or turns the stream on or off.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
-pub fn update_table(engine: &Engine, input: UpdateTableInput) -> Result<UpdateTableOutput, EngineError> {
-    let is_unsupported = |update: &aws_sdk_dynamodb::types::GlobalSecondaryIndexUpdate| {
-        update.create.is_none() || update.update.is_some() || update.delete.is_some()
-    };
-    let updates = input.global_secondary_index_updates.as_deref().unwrap_or_default();
-    reject_unsupported(&[
-        ("updating or deleting a global secondary index", updates.iter().any(is_unsupported)),
-        ("SSESpecification", input.sse_specification.is_some()),
-        ("ReplicaUpdates", input.replica_updates.is_some()),
-        ("TableClass", input.table_class.is_some()),
-        ("DeletionProtectionEnabled", input.deletion_protection_enabled == Some(true)),
-        ("OnDemandThroughput", input.on_demand_throughput.is_some()),
-        ("WarmThroughput", input.warm_throughput.is_some()),
-        ("VectorIndexUpdates", input.vector_index_updates.is_some()),
-    ])?;
-    let name = required(&input.table_name, "tableName")?.clone();
-    let _guard = engine.lock_tables()?;
-    engine.write(move |context| {
-        let table = changed_table(context, &input)?;
-        context.store_table(table)
-    })?;
-    steps::build_indexes(engine)?;
-    let catalog = engine.catalog();
-    let description = describe(find_table(&catalog, &name)?);
-    Ok(UpdateTableOutput::builder().table_description(description).build())
-}
-
 fn changed_table(context: &WriteContext<'_>, input: &UpdateTableInput) -> Result<Table, EngineError> {
     let name = required(&input.table_name, "tableName")?;
     let mut table = Table::clone(find_table(&context.state.catalog, name)?);
@@ -267,64 +338,6 @@ fn changed_table(context: &WriteContext<'_>, input: &UpdateTableInput) -> Result
     Ok(table)
 }
 
-/// Deletes a table with its items.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
-pub fn delete_table(engine: &Engine, input: DeleteTableInput) -> Result<DeleteTableOutput, EngineError> {
-    let name = required(&input.table_name, "tableName")?.clone();
-    let _guard = engine.lock_tables()?;
-    let table = engine.write(move |context| {
-        let table = find_table(&context.state.catalog, &name)?.clone();
-        context.changes.batch.delete(Space::Meta, table_key(&name));
-        steps::record_deletion(context, &table);
-        let mut catalog = Catalog::clone(&context.state.catalog);
-        catalog.remove(&name);
-        context.changes.catalog = Some(Arc::new(catalog));
-        Ok(table)
-    })?;
-    steps::finish_deletions(engine)?;
-    let mut description = describe(&table);
-    description.table_status = Some(TableStatus::Deleting);
-    Ok(DeleteTableOutput::builder().table_description(description).build())
-}
-
-/// Turns time to live on or off.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
-pub fn update_time_to_live(
-    engine: &Engine,
-    input: UpdateTimeToLiveInput,
-) -> Result<UpdateTimeToLiveOutput, EngineError> {
-    let name = required(&input.table_name, "tableName")?.clone();
-    let wanted = required(&input.time_to_live_specification, "timeToLiveSpecification")?.clone();
-    let _guard = engine.lock_tables()?;
-    let catalog = engine.catalog();
-    let table = find_table(&catalog, &name)?;
-    check_time_to_live(table, &wanted)?;
-    let ttl_prefix = key::index_prefix(table.id, EXPIRY_INDEX);
-    if wanted.enabled {
-        steps::delete_prefix(engine, Space::Index, ttl_prefix.clone())?;
-    }
-    let specification = wanted.clone();
-    engine.write(move |context| {
-        let mut table = Table::clone(find_table(&context.state.catalog, &name)?);
-        table.ttl = wanted.enabled.then_some(wanted.attribute_name);
-        table.building.retain(|id| *id != EXPIRY_INDEX);
-        if wanted.enabled {
-            table.building.push(EXPIRY_INDEX);
-        }
-        context.store_table(table)
-    })?;
-    if specification.enabled {
-        steps::build_indexes(engine)?;
-    } else {
-        steps::delete_prefix(engine, Space::Index, ttl_prefix)?;
-    }
-    Ok(UpdateTimeToLiveOutput::builder().time_to_live_specification(specification).build())
-}
-
 fn check_time_to_live(table: &Table, wanted: &TimeToLiveSpecification) -> Result<(), EngineError> {
     let reject = |message: &str| Err(EngineError::invalid(message));
     match &table.ttl {
@@ -335,15 +348,4 @@ fn check_time_to_live(table: &Table, wanted: &TimeToLiveSpecification) -> Result
         None if !wanted.enabled => reject("TimeToLive is already disabled"),
         _ => Ok(()),
     }
-}
-
-/// Completes changes that an earlier process left unfinished: fills incomplete indexes and removes the items
-/// of deleted tables.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
-pub fn resume(engine: &Engine) -> Result<(), EngineError> {
-    let _guard = engine.lock_tables()?;
-    steps::finish_deletions(engine)?;
-    steps::build_indexes(engine)
 }

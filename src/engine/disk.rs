@@ -2,8 +2,7 @@
 //!
 //! Invariants:
 //! - Writes are evaluated one after another, and each sees the result of all earlier writes.
-//! - Each group is one SQLite transaction. It contains the writes that arrived during the sync of the
-//!   previous group.
+//! - Each group is one SQLite transaction. It contains the writes that arrived during the sync of the previous group.
 //! - Every answer, including an error, is sent after its group is on disk.
 //! - If a group cannot be stored, all its writes fail and change nothing.
 //! - While requests write, background writes run once a second.
@@ -20,7 +19,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::codec;
-use super::error::{EngineError, ErrorCode, internal, storage_error};
+use super::error::{EngineError, ErrorCode};
 use super::state::{Changes, Clock, State, WriteContext};
 use super::storage::sqlite::{self, SqliteRead};
 use super::storage::{DataFile, OpenError, StorageError, shrink_log};
@@ -28,17 +27,13 @@ use super::stream::LogEnd;
 use super::tables::Catalog;
 use super::tokens::Fingerprint;
 
-mod job;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::job::Completion;
-use self::job::Job;
-pub(super) use self::queue::Priority;
-use self::queue::{PushError, Queue, Schedule};
+pub(super) use self::queue::{Completion, Priority};
+use self::queue::{Job, PushError, Queue, Schedule};
 
-/// The maximum number of read connections that are kept open.
 const MAX_READERS: usize = 8;
 /// The delay between a commit and the checkpoint that follows it.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(200);
@@ -57,8 +52,7 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Opens or creates a data file and starts its threads. The time that this takes does not depend on the
-    /// amount of data.
+    /// Opens or creates a data file and starts its threads. This takes the same time for any amount of data.
     pub(super) fn open(path: &Path, clock: Clock) -> Result<(Self, Published), OpenError> {
         let failed = |reason: String| OpenError::Failed { path: path.to_owned(), reason };
         let open_error = |error: StorageError| match error {
@@ -93,29 +87,22 @@ impl Disk {
         Ok((disk, published))
     }
 
-    /// Queues a write.
-    ///
-    /// # Errors
-    /// `ThrottlingException` if the queue is full.
     pub(super) fn submit(&self, job: Job, priority: Priority) -> Result<(), EngineError> {
         self.queue.push(job, priority).map_err(|error| match error {
             PushError::Full => {
                 EngineError::new(ErrorCode::Throttling, "The queue of writes is full. Try again later.")
             }
-            PushError::Closed => internal("the engine's writer has stopped"),
+            PushError::Closed => EngineError::internal("the engine's writer has stopped"),
         })
     }
 
-    /// Returns whether the current thread is the writer's, which must not wait for a write.
+    /// Whether the current thread is the writer's, which must not wait for a write.
     pub(super) fn is_writer(&self) -> bool {
         let own: ThreadId = std::thread::current().id();
         self.writer.as_ref().is_some_and(|writer| writer.thread().id() == own)
     }
 
     /// Reads with a separate connection, in parallel with the writer and other readers.
-    ///
-    /// # Errors
-    /// The error of `read`, or `InternalServerError` if no connection can be opened.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
@@ -123,7 +110,7 @@ impl Disk {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => self.file.reader().map_err(storage_error)?,
+            None => self.file.reader()?,
         };
         let answer = read(&SqliteRead(&connection));
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,7 +127,7 @@ impl Disk {
         read: impl FnOnce(&SqliteRead<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         self.read(|connection| {
-            connection.0.execute_batch("BEGIN").map_err(|error| storage_error(error.into()))?;
+            connection.0.execute_batch("BEGIN").map_err(StorageError::from)?;
             let answer = read(connection);
             // If the commit fails, `read` does not keep the connection.
             let _ = connection.0.execute_batch("COMMIT");
@@ -158,7 +145,7 @@ impl Disk {
 
     /// Returns the problems that SQLite's integrity check finds.
     pub(super) fn integrity(&self) -> Result<Vec<String>, EngineError> {
-        self.read(|connection| sqlite::integrity(connection.0).map_err(storage_error))
+        self.read(|connection| Ok(sqlite::integrity(connection.0)?))
     }
 }
 
@@ -166,8 +153,8 @@ impl Drop for Disk {
     fn drop(&mut self) {
         self.queue.close();
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        // A callback of a write may drop the last handle, on the writer's thread. That thread cannot wait for
-        // itself or for the checkpoint thread, which ends after it.
+        // A callback of a write may drop the last handle on the writer's thread. That thread cannot wait for itself or
+        // for the checkpoint thread, which ends after it.
         if self.is_writer() {
             return;
         }
@@ -189,7 +176,6 @@ impl Drop for AbandonOnDrop<'_> {
 struct Writer {
     connection: Connection,
     state: State,
-    /// The end of the stream's log on disk.
     log_on_disk: LogEnd,
     clock: Clock,
     published: Published,
@@ -197,9 +183,7 @@ struct Writer {
     committed: SyncSender<()>,
     /// The completions of the group's evaluated writes.
     completions: Vec<Completion>,
-    /// The tokens that the group used.
     tokens: Vec<Fingerprint>,
-    /// Whether the group frees much space.
     frees_space: bool,
     /// Keeps the lock until the connection is closed.
     _file: Arc<DataFile>,
@@ -214,17 +198,15 @@ impl Writer {
         committed: SyncSender<()>,
         file: Arc<DataFile>,
     ) -> Self {
-        let log_on_disk = state.log;
-        let (completions, tokens) = (Vec::new(), Vec::new());
         Self {
             connection,
+            log_on_disk: state.log,
             state,
-            log_on_disk,
             clock,
             published,
             committed,
-            completions,
-            tokens,
+            completions: Vec::new(),
+            tokens: Vec::new(),
             frees_space: false,
             _file: file,
         }
@@ -239,8 +221,8 @@ impl Writer {
         }
     }
 
-    /// Commits a group of writes and answers them. If it fails or panics, the next group starts from the
-    /// state on disk.
+    /// Commits a group of writes and answers them. If that fails or panics, the next group starts from the state on
+    /// disk.
     fn run_group(&mut self, next: &mut dyn FnMut() -> Option<Job>) {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.commit_group(next)))
             .unwrap_or_else(|_| Err(StorageError::Failed("the writer failed unexpectedly".to_owned())));
@@ -249,7 +231,7 @@ impl Writer {
         }
         self.tokens.clear();
         self.frees_space = false;
-        let answer = outcome.map_err(storage_error);
+        let answer = outcome.map_err(EngineError::from);
         for complete in self.completions.drain(..) {
             // A panic in a callback affects only its caller.
             let _ = catch_unwind(AssertUnwindSafe(|| complete(answer.clone())));
@@ -260,8 +242,7 @@ impl Writer {
     fn commit_group(&mut self, next: &mut dyn FnMut() -> Option<Job>) -> Result<(), StorageError> {
         let Some(first) = next() else { return Ok(()) };
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            // The write is not stored. Evaluating it registers its callback, so that the caller gets the
-            // error.
+            // The write is not stored. It is evaluated to register its callback, so that the caller gets the error.
             self.evaluate(first);
             return Err(error.into());
         }
@@ -289,8 +270,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Evaluates a write and returns its changes if it succeeds. The caller is answered together with the
-    /// group.
+    /// Evaluates a write and returns its changes if it succeeds. The caller is answered together with the group.
     fn evaluate(&mut self, job: Job) -> Option<Changes> {
         let read = SqliteRead(&self.connection);
         let mut context = WriteContext::new(&read, &self.state, (self.clock)());
@@ -327,8 +307,8 @@ impl Writer {
     }
 }
 
-/// Moves committed pages into the data file, once for several commits, and sleeps while there are no commits.
-/// The file is dropped after the connection.
+/// Moves committed pages into the data file, once for several commits, and sleeps while there are no commits. The file
+/// is dropped after the connection.
 fn checkpoint(_file: Arc<DataFile>, connection: Connection, commits: Receiver<()>) {
     while commits.recv().is_ok() {
         let due = Instant::now() + CHECKPOINT_DELAY;
@@ -339,8 +319,7 @@ fn checkpoint(_file: Arc<DataFile>, connection: Connection, commits: Receiver<()
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        // If the checkpoint fails, the log still contains everything, and the next commit triggers another
-        // attempt.
+        // If the checkpoint fails, the log still contains everything, and the next commit triggers another attempt.
         let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }

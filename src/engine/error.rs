@@ -5,6 +5,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 
+use super::codec::{Damaged, InvalidValue};
 use super::storage::StorageError;
 
 /// An error code, as DynamoDB names it.
@@ -75,8 +76,8 @@ impl EngineError {
         Self::invalid(format!("{what} is not supported by the embedded engine"))
     }
 
-    pub(super) fn table_not_found() -> Self {
-        Self::new(ErrorCode::ResourceNotFound, "Requested resource not found")
+    pub(super) fn internal(message: &str) -> Self {
+        Self::new(ErrorCode::InternalServer, message)
     }
 }
 
@@ -94,21 +95,26 @@ impl fmt::Debug for EngineError {
     }
 }
 
-/// Returns the error for a damaged stored value.
-pub(super) fn damaged() -> EngineError {
-    storage_error(StorageError::Damaged)
+impl From<StorageError> for EngineError {
+    fn from(error: StorageError) -> Self {
+        let code = match error {
+            StorageError::Full => ErrorCode::StorageFull,
+            StorageError::Damaged | StorageError::Failed(_) => ErrorCode::InternalServer,
+        };
+        Self::new(code, error.to_string())
+    }
 }
 
-pub(super) fn internal(message: impl Into<String>) -> EngineError {
-    EngineError::new(ErrorCode::InternalServer, message)
+impl From<Damaged> for EngineError {
+    fn from(damaged: Damaged) -> Self {
+        StorageError::from(damaged).into()
+    }
 }
 
-pub(super) fn storage_error(error: StorageError) -> EngineError {
-    let code = match error {
-        StorageError::Full => ErrorCode::StorageFull,
-        StorageError::Damaged | StorageError::Failed(_) => ErrorCode::InternalServer,
-    };
-    EngineError::new(code, error.to_string())
+impl From<InvalidValue> for EngineError {
+    fn from(error: InvalidValue) -> Self {
+        Self::invalid(error.0)
+    }
 }
 
 #[cfg(test)]
@@ -118,16 +124,13 @@ mod tests {
     #[test]
     fn debug_and_display_do_not_show_item_contents() {
         let item = || HashMap::from([("name".to_owned(), AttributeValue::S("Ada".to_owned()))]);
-        let reason =
-            CancellationReason::builder().code("ConditionalCheckFailed").set_item(Some(item())).build();
+        let reason = CancellationReason::builder().code("ConditionalCheckFailed").set_item(Some(item()));
         let mut error = EngineError::new(ErrorCode::TransactionCanceled, "canceled");
-        error.item = Some(item());
-        error.reasons = vec![reason];
+        (error.item, error.reasons) = (Some(item()), vec![reason.build()]);
         let text = format!("{error:?} {error}");
         assert!(!text.contains("Ada"), "{text}");
-        assert!(
-            text.contains("TransactionCanceledException") && text.contains("ConditionalCheckFailed"),
-            "{text}"
-        );
+        for code in ["TransactionCanceledException", "ConditionalCheckFailed"] {
+            assert!(text.contains(code), "{text}");
+        }
     }
 }

@@ -4,30 +4,45 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::action::{Action, Effects};
-use super::codec::{self, ItemRef};
-use super::error::{EngineError, damaged, storage_error};
+use super::codec::{self, Damaged, ItemRef};
+use super::error::EngineError;
 use super::expiry::entry;
+use super::handle::Engine;
 use super::key;
 use super::state::WriteContext;
 use super::storage::{Order, Range, Read, Space, StorageError};
+use super::stream::MAX_RECORDS;
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
 
-/// The maximum age in seconds, about five years. DynamoDB does not delete items that expired earlier.
+/// About five years in seconds. DynamoDB does not delete items that expired earlier.
 const MAX_AGE: i64 = 5 * 365 * 24 * 60 * 60;
 
-/// An entry of the time-to-live index for an expired item.
-pub struct Expired {
-    /// The entry's key in [`Space::Index`].
-    pub entry: Vec<u8>,
-    /// The item's key in [`Space::Items`].
-    pub item: Vec<u8>,
+impl Engine {
+    /// Deletes up to `limit` expired items, at most 256, and returns how many it deleted. Call it again while it
+    /// returns that many.
+    ///
+    /// # Errors
+    /// [`EngineError`] if storage fails.
+    pub fn expire(&self, limit: usize) -> Result<usize, EngineError> {
+        let limit = limit.min(MAX_RECORDS);
+        let tables: Vec<Arc<Table>> =
+            self.catalog().values().filter(|table| table.ttl.is_some()).cloned().collect();
+        let mut expired = 0;
+        for table in tables {
+            expired += self.write(move |context| expire_some(context, &table, limit - expired))?;
+        }
+        Ok(expired)
+    }
+}
+
+/// The keys of an entry of the time-to-live index and of its item.
+struct Expired {
+    entry: Vec<u8>,
+    item: Vec<u8>,
 }
 
 /// Finds up to `limit` items of a table that expired before the second `now`.
-///
-/// # Errors
-/// [`StorageError`] if the index cannot be read.
-pub fn find_expired(
+fn find_expired(
     read: &dyn Read,
     table: &Table,
     now: i64,
@@ -50,24 +65,14 @@ pub fn find_expired(
 }
 
 /// Deletes up to `limit` expired items of a table, and stale entries of the time-to-live index.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
-pub fn expire_some(
-    context: &mut WriteContext<'_>,
-    table: &Arc<Table>,
-    limit: usize,
-) -> Result<usize, EngineError> {
-    let Some(table) = context.state.catalog.get(&table.name).filter(|table| table.ttl.is_some()).cloned()
-    else {
-        return Ok(0);
-    };
-    let now = context.now.as_second();
-    let found = find_expired(context.read, &table, now, limit).map_err(storage_error)?;
+fn expire_some(context: &mut WriteContext<'_>, table: &Table, limit: usize) -> Result<usize, EngineError> {
+    let current = context.state.catalog.get(&table.name).filter(|table| table.ttl.is_some());
+    let Some(table) = current.cloned() else { return Ok(0) };
+    let found = find_expired(context.read, &table, context.now.as_second(), limit)?;
     let mut effects = Effects::default();
     let count = found.len();
     for found in found {
-        let sealed = context.read.get(Space::Items, &found.item).map_err(storage_error)?;
+        let sealed = context.read.get(Space::Items, &found.item)?;
         let Some(key) = current_key(&table, &found, sealed.as_deref())? else {
             // An interrupted change of the time-to-live setting left this entry behind.
             effects.batch.delete(Space::Index, found.entry);
@@ -89,8 +94,8 @@ fn current_key(
     sealed: Option<&[u8]>,
 ) -> Result<Option<ItemKey>, EngineError> {
     let Some(sealed) = sealed else { return Ok(None) };
-    let item = codec::unseal_item(&found.item, sealed).map_err(|_| damaged())?;
+    let item = codec::unseal_item(&found.item, sealed)?;
     let item = ItemRef(&item);
-    let key = table.key_of(item).map_err(|_| damaged())?;
+    let key = table.key_of(item).map_err(|_| Damaged)?;
     Ok((entry(table, &key, item).as_ref() == Some(&found.entry)).then_some(key))
 }

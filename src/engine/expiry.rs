@@ -1,13 +1,13 @@
 //! The time-to-live index: a table's items, ordered by the second after which they expire.
 
-use super::codec::{self, ItemRef, Kind, ValueRef};
+use super::codec::{ItemRef, Kind};
 use super::key;
 use super::storage::{Batch, Space};
 use super::tables::{EXPIRY_INDEX, ItemKey, Table};
 
 /// Returns the second after which an item expires.
 fn expiry(table: &Table, item: ItemRef<'_>) -> Option<u64> {
-    let value: ValueRef<'_> = item.get(table.ttl.as_deref()?)?;
+    let value = item.get(table.ttl.as_deref()?)?;
     if value.kind() != Some(Kind::N) {
         return None;
     }
@@ -23,7 +23,7 @@ pub fn entry(table: &Table, key: &ItemKey, item: ItemRef<'_>) -> Option<Vec<u8>>
     Some(entry)
 }
 
-/// Adds the changes of the time-to-live index to a batch when `old` becomes `new`.
+/// Adds the changes of the time-to-live index to a batch if `old` becomes `new`.
 pub fn difference(
     table: &Table,
     key: &ItemKey,
@@ -43,7 +43,6 @@ pub fn difference(
         batch.delete(Space::Index, old);
     }
     if let Some(new) = new {
-        let value = codec::seal(&new, &[]);
-        batch.put(Space::Index, new, value);
+        batch.put_sealed(Space::Index, new, &[]);
     }
 }

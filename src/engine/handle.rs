@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use super::disk::{Completion, Disk, Priority, Published};
-use super::error::{EngineError, internal};
+use super::error::EngineError;
 use super::state::{Clock, State, WriteContext};
 use super::storage::{Memory, OpenError, Read};
 use super::stream::LogEnd;
@@ -91,7 +91,7 @@ impl Engine {
     fn check_not_on_writer_thread(&self) -> Result<(), EngineError> {
         match &self.shared.backend {
             Backend::Disk(disk) if disk.is_writer() => {
-                Err(internal("the callback of a write cannot wait for another write"))
+                Err(EngineError::internal("the callback of a write cannot wait for another write"))
             }
             _ => Ok(()),
         }
@@ -107,7 +107,7 @@ impl Engine {
         }
     }
 
-    /// Same as [`read`](Self::read), but all reads see one snapshot.
+    /// Like [`read`](Self::read), but all reads see one snapshot.
     pub(super) fn read_snapshot<T>(
         &self,
         read: impl FnOnce(&dyn Read) -> Result<T, EngineError>,
@@ -126,7 +126,7 @@ impl Engine {
         self.check_not_on_writer_thread()?;
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.submit(evaluate, move |answer| drop(sender.send(answer)))?;
-        receiver.recv().map_err(|_| internal("the engine's writer has stopped"))?
+        receiver.recv().map_err(|_| EngineError::internal("the engine's writer has stopped"))?
     }
 
     /// Queues a write. `done` receives the result when the write is on disk, or immediately if the engine is
@@ -144,9 +144,9 @@ impl Engine {
             Backend::Disk(disk) => {
                 let job = move |context: &mut WriteContext<'_>| -> (bool, Completion) {
                     // A panic affects only this write: it changed only `context`, which is not stored.
-                    let answer = catch_unwind(AssertUnwindSafe(|| evaluate(context))).unwrap_or_else(|_| {
-                        Err(internal("the write failed unexpectedly, and nothing was stored"))
-                    });
+                    let failed = "the write failed unexpectedly, and nothing was stored";
+                    let answer = catch_unwind(AssertUnwindSafe(|| evaluate(context)))
+                        .unwrap_or_else(|_| Err(EngineError::internal(failed)));
                     let store = answer.is_ok();
                     (store, Box::new(move |stored: Result<(), EngineError>| done(stored.and(answer))))
                 };
@@ -175,23 +175,8 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Checks a request on the caller's thread and evaluates it on the writer's thread.
-    pub(super) fn prepared_write<I, P, T>(
-        &self,
-        input: I,
-        prepare: impl Fn(&Catalog, &I) -> Result<P, EngineError> + Send + 'static,
-        execute: impl FnOnce(P, &mut WriteContext<'_>) -> Result<T, EngineError> + Send + 'static,
-    ) -> Result<T, EngineError>
-    where
-        I: Send + 'static,
-        P: Send + 'static,
-        T: Send + 'static,
-    {
-        self.write(self.prepared(input, prepare, execute)?)
-    }
-
-    /// Checks a request now and returns its evaluation. The evaluation repeats the check if tables have
-    /// changed.
+    /// Checks a request on the caller's thread and returns its evaluation for the writer's thread. The evaluation
+    /// repeats the check if tables have changed.
     pub(super) fn prepared<I, P, T>(
         &self,
         input: I,

@@ -1,14 +1,13 @@
 //! Entries of global secondary indexes, and their changes when an item changes.
 //!
-//! Invariants: an item has at most one entry in an index, and only if it has all key attributes of the index
-//! and their values are valid keys. An unchanged entry is not written. The key of an entry contains the index
-//! key and the item key, so an index that projects only keys stores no values.
+//! Invariants: an item has at most one entry in an index, and only if it has all key attributes of the index and their
+//! values are valid keys. An unchanged entry is not written. The key of an entry contains the index key and the item
+//! key, so an index that projects only keys stores no values.
 
 use super::codec::{ItemRef, ValueRef};
 use super::key;
 use super::tables::{Index, ItemKey, KeyError, Projected, Table, check_key_value, item_of};
 
-/// A stored index entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The key: prefix, index key, item key.
@@ -19,14 +18,11 @@ pub struct Entry {
     pub size: usize,
 }
 
-/// The change of an item's entry in an index.
+/// The change of an item's entry in an index, and its cost in write units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The key of the entry to delete.
     pub delete: Option<Vec<u8>>,
-    /// The entry to insert or replace.
     pub put: Option<Entry>,
-    /// The write units that the change costs.
     pub units: f64,
 }
 
@@ -103,10 +99,7 @@ pub fn difference(
     }
 }
 
-/// Checks that an item's attributes are valid keys of the indexes that use them.
-///
-/// # Errors
-/// DynamoDB's message for the first invalid key.
+/// Checks that an item's attributes are valid keys of the indexes that use them. The error is DynamoDB's message.
 pub fn check_keys(table: &Table, item: ItemRef<'_>) -> Result<(), String> {
     for index in &table.indexes {
         for (position, attribute) in index.keys.attributes().enumerate() {
@@ -155,11 +148,16 @@ mod tests {
         proptest::option::of((part(), part(), part(), part()).prop_map(|(g, h, x, y)| item(g, h, x, y)))
     }
 
+    fn item_key(table: &Table) -> ItemKey {
+        let item = codec::encode_item(&item(None, None, None, None)).unwrap();
+        table.key_of(ItemRef(&item)).unwrap()
+    }
+
     proptest! {
         #[test]
         fn applying_a_difference_leaves_only_the_entry_of_the_new_item(old in any_item(), new in any_item()) {
             let table = table();
-            let key = table.key_of(ItemRef(&codec::encode_item(&item(None, None, None, None)).unwrap())).unwrap();
+            let key = item_key(&table);
             let [old, new] = [old, new].map(|item| item.map(|item| codec::encode_item(&item).unwrap()));
             for index in &table.indexes {
                 let entry_of = |item: &Option<Vec<u8>>| {
@@ -201,21 +199,17 @@ mod tests {
         table.indexes[1].keys.sort = Some(attribute("h", Kind::N));
         let units = |index: usize, old: Option<Attributes>, new: Option<Attributes>| {
             let [old, new] = [old, new].map(|item| item.map(|item| codec::encode_item(&item).unwrap()));
-            let key = codec::encode_item(&item(None, None, None, None)).unwrap();
-            let key = table.key_of(ItemRef(&key)).unwrap();
             let (old, new) = (old.as_deref().map(ItemRef), new.as_deref().map(ItemRef));
-            difference(&table, &table.indexes[index], &key, old, new).map_or(0.0, |change| change.units)
+            let change = difference(&table, &table.indexes[index], &item_key(&table), old, new);
+            change.map_or(0.0, |change| change.units)
         };
-        let base = || Some(item(Some(1), Some(1), Some(1), Some(1)));
+        let with = |g, x, y| Some(item(Some(g), Some(1), Some(x), Some(y)));
+        let base = || with(1, 1, 1);
         assert_eq!(units(1, None, base()), 1.0, "put");
         assert_eq!(units(1, base(), None), 1.0, "delete");
-        assert_eq!(
-            units(1, base(), Some(item(Some(1), Some(1), Some(2), Some(1)))),
-            1.0,
-            "projected attribute"
-        );
-        assert_eq!(units(1, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 0.0, "other attribute");
-        assert_eq!(units(1, base(), Some(item(Some(2), Some(1), Some(1), Some(1)))), 2.0, "key");
-        assert_eq!(units(2, base(), Some(item(Some(1), Some(1), Some(1), Some(2)))), 1.0, "all projected");
+        assert_eq!(units(1, base(), with(1, 2, 1)), 1.0, "projected attribute");
+        assert_eq!(units(1, base(), with(1, 1, 2)), 0.0, "other attribute");
+        assert_eq!(units(1, base(), with(2, 1, 1)), 2.0, "key");
+        assert_eq!(units(2, base(), with(1, 1, 2)), 1.0, "all projected");
     }
 }

@@ -16,12 +16,10 @@ pub const MAX_PARTITION: usize = 2048;
 /// The maximum length of a sort key's value in bytes.
 pub const MAX_SORT: usize = 1024;
 
-/// Returns the key prefix of a table's items.
 pub fn table_prefix(table: u16) -> Vec<u8> {
     table.to_be_bytes().to_vec()
 }
 
-/// Returns the key prefix of an index's entries.
 pub fn index_prefix(table: u16, index: u8) -> Vec<u8> {
     let [high, low] = table.to_be_bytes();
     vec![high, low, index]

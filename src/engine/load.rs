@@ -1,8 +1,8 @@
-//! Imports data from another store: loads items and stream changes without the other effects of a write.
+//! Imports data from another store. Items are not recorded in the stream, and recorded changes do not change items.
 
 use jiff::Timestamp;
 
-use super::action::{Action, ActionError, Effects, PrepareError, Request, find_table};
+use super::action::{Action, Effects, Request, find_table};
 use super::codec::{self, Attributes};
 use super::error::EngineError;
 use super::handle::Engine;
@@ -19,15 +19,8 @@ impl Engine {
             let mut effects = Effects::default();
             let request = Request { table: &table, ..Request::default() };
             for item in &items {
-                let action = Action::put(&context.state.catalog, &request, item);
-                let action = action.map_err(PrepareError::into_error)?;
-                match action.evaluate(context.read)? {
-                    Ok(outcome) => action.commit(outcome, false, false, &mut effects),
-                    Err(ActionError::Invalid(message)) => return Err(EngineError::invalid(message)),
-                    Err(ActionError::Condition(_)) => {
-                        return Err(EngineError::invalid("A load has no conditions"));
-                    }
-                }
+                let action = Action::put(&context.state.catalog, &request, item)?;
+                action.commit(action.evaluate(context.read)??, false, false, &mut effects);
             }
             effects.changes.clear();
             context.commit(effects);
@@ -46,10 +39,7 @@ impl Engine {
         old: Option<&Attributes>,
         new: Option<&Attributes>,
     ) -> Result<(), EngineError> {
-        let encoded = |image: Option<&Attributes>| {
-            let bytes = image.map(codec::encode_item).transpose();
-            bytes.map_err(|error| EngineError::invalid(error.0))
-        };
+        let encoded = |image: Option<&Attributes>| image.map(codec::encode_item).transpose();
         let (old, new) = (encoded(old)?, encoded(new)?);
         let table = table.to_owned();
         self.write(move |context| {

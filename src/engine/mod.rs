@@ -1,18 +1,16 @@
 //! The embedded engine: DynamoDB's semantics for the operations that the product uses, in this process.
 //!
 //! Invariants:
-//! - Writes are evaluated one after another, and each sees the result of all earlier writes. A transaction is
-//!   applied completely or not at all.
-//! - On disk, every answer, including an error, is sent after the state that it was evaluated against is
-//!   synced.
-//! - The caller's thread checks a request's parameters and expressions. The single writer only evaluates and
-//!   stores.
+//! - Writes are evaluated one after another, and each sees the result of all earlier writes. A transaction is applied
+//!   completely or not at all.
+//! - With a data file, every answer, including an error, is sent after the state that it is based on is synced.
+//! - The caller's thread checks a request's parameters and expressions. The single writer only evaluates and stores.
 //! - An unsupported feature is a `ValidationException` that names it, never a silent difference.
 //! - Neither input nor stored bytes can cause a panic. Damaged bytes are an `InternalServerError`.
 //!
-//! Differences from DynamoDB that callers can observe: indexes are consistent immediately, a batch is atomic,
-//! numbers are returned in their shortest form, throttling happens only when the write queue is full, and
-//! client request tokens are lost when the process ends.
+//! Callers can observe these differences from DynamoDB: indexes are consistent immediately, a batch is atomic, numbers
+//! are returned in their shortest form, throttling happens only when the write queue is full, and client request tokens
+//! are lost when the process ends.
 
 mod action;
 mod backup;

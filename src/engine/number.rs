@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
-/// The maximum number of significant digits.
 const MAX_DIGITS: usize = 38;
 /// The exponents that DynamoDB allows, for a number written as 0.d₁d₂… × 10^exponent.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -129..=126;
@@ -21,16 +20,12 @@ const END: u8 = 1;
 /// The reason why a text or a result is not a valid DynamoDB number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
-    /// The text is not a decimal number.
     #[error("The parameter cannot be converted to a numeric value")]
     NotANumber,
-    /// The number has more than 38 significant digits.
     #[error("Attempting to store more than 38 significant digits in a Number")]
     TooManyDigits,
-    /// The magnitude is too large.
     #[error("Number overflow. Attempting to store a number with magnitude larger than supported range")]
     Overflow,
-    /// The magnitude is too small.
     #[error("Number underflow. Attempting to store a number with magnitude smaller than supported range")]
     Underflow,
 }
@@ -45,13 +40,9 @@ pub struct Number {
 }
 
 impl Number {
-    /// Zero.
     pub const ZERO: Self = Self { negative: false, exponent: 0, digits: Vec::new() };
 
     /// Parses a decimal text such as `-12.5e3`.
-    ///
-    /// # Errors
-    /// [`NumberError`] if the text is not a number or is outside DynamoDB's range.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
         let (negative, rest) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
@@ -79,7 +70,6 @@ impl Number {
         Self::normalized(negative, power.saturating_add(whole), digits)
     }
 
-    /// Converts a count to a number.
     pub fn from_count(count: usize) -> Self {
         Self::parse(&count.to_string()).unwrap_or(Self::ZERO)
     }
@@ -111,9 +101,6 @@ impl Number {
     }
 
     /// Returns the exact sum.
-    ///
-    /// # Errors
-    /// [`NumberError`] if the sum needs more than 38 digits or is out of range.
     pub fn add(&self, other: &Self) -> Result<Self, NumberError> {
         if self.digits.is_empty() {
             return Ok(other.clone());
@@ -141,9 +128,6 @@ impl Number {
     }
 
     /// Returns the exact difference.
-    ///
-    /// # Errors
-    /// Same as [`add`](Self::add).
     pub fn subtract(&self, other: &Self) -> Result<Self, NumberError> {
         self.add(&other.negated())
     }

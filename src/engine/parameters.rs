@@ -12,8 +12,9 @@ pub(super) fn reject_unsupported(parameters: &[(&str, bool)]) -> Result<(), Engi
     }
 }
 
-pub(super) fn wants_metrics(metrics: &Option<ReturnItemCollectionMetrics>) -> bool {
-    metrics == &Some(ReturnItemCollectionMetrics::Size)
+pub(super) fn reject_metrics(wanted: &Option<ReturnItemCollectionMetrics>) -> Result<(), EngineError> {
+    let is_set = wanted == &Some(ReturnItemCollectionMetrics::Size);
+    reject_unsupported(&[("ReturnItemCollectionMetrics", is_set)])
 }
 
 /// Returns a required parameter.

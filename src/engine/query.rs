@@ -9,19 +9,19 @@ use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 
 use super::action::{find_table, pick};
 use super::capacity::{Usage, read_units};
-use super::codec::{self, Attributes, ItemRef, ValueRef};
-use super::error::{EngineError, damaged, storage_error};
+use super::codec::{self, Attributes, Damaged, ItemRef, ValueRef};
+use super::error::EngineError;
 use super::expression::{self, Comparator, Condition, KeyCondition, Projection, References, SortCondition};
 use super::parameters::{reject_unsupported, required};
 use super::read::project;
-use super::storage::{Order, Range, Read, Space};
+use super::storage::{Order, Range, Read, Space, StorageError, try_scan};
 use super::tables::{Catalog, Index, KeySchema, Projected, Table, check_key_value};
 use super::{index, key};
 
 /// The maximum number of bytes that one page reads.
 const MAX_PAGE: usize = 1024 * 1024;
 
-/// A range of a table or an index to read.
+/// The range of a table or an index that a request reads.
 struct Selection<'a> {
     table: &'a Arc<Table>,
     index: Option<&'a Index>,
@@ -30,11 +30,10 @@ struct Selection<'a> {
     filter: Option<Condition>,
     projection: Option<Projection>,
     limit: usize,
-    /// The encoded sort key after which the range contains no items.
+    /// The encoded sort key after which the range has no more items.
     last: Option<Vec<u8>>,
 }
 
-/// One page of a range.
 #[derive(Default)]
 struct Page {
     items: Vec<Attributes>,
@@ -46,10 +45,6 @@ struct Page {
     last: Option<Attributes>,
 }
 
-/// Performs a Query.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
 pub fn query(read: &dyn Read, catalog: &Catalog, input: &QueryInput) -> Result<QueryOutput, EngineError> {
     reject_unsupported(&[
         ("Select", input.select.is_some()),
@@ -77,10 +72,6 @@ pub fn query(read: &dyn Read, catalog: &Catalog, input: &QueryInput) -> Result<Q
         .build())
 }
 
-/// Performs a Scan of a table.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
 pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<ScanOutput, EngineError> {
     reject_unsupported(&[
         ("IndexName in a Scan", input.index_name.is_some()),
@@ -94,7 +85,7 @@ pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<Sca
     let names = input.expression_attribute_names.as_ref();
     let mut references = References::new(names, input.expression_attribute_values.as_ref())?;
     let filter = filter(input.filter_expression.as_deref(), &mut references)?;
-    let projection = projection(input.projection_expression.as_deref(), &mut references)?;
+    let projection = expression::parse_projection(input.projection_expression.as_deref(), &mut references)?;
     references.finish()?;
     let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
     let mut range = Range::prefix(key::table_prefix(table.id));
@@ -118,14 +109,13 @@ pub fn scan(read: &dyn Read, catalog: &Catalog, input: &ScanInput) -> Result<Sca
 
 fn find_index<'a>(table: &'a Table, name: Option<&str>) -> Result<Option<&'a Index>, EngineError> {
     let Some(name) = name else { return Ok(None) };
-    let message = || format!("The table does not have the specified index: {name}");
-    let index = table.index(name).ok_or_else(|| EngineError::invalid(message()))?;
-    if table.building.contains(&index.id) {
-        return Err(EngineError::invalid(format!(
-            "Cannot read from backfilling global secondary index: {name}"
-        )));
+    match table.index(name) {
+        None => Err(EngineError::invalid(format!("The table does not have the specified index: {name}"))),
+        Some(index) if table.building.contains(&index.id) => {
+            Err(EngineError::invalid(format!("Cannot read from backfilling global secondary index: {name}")))
+        }
+        index => Ok(index),
     }
-    Ok(Some(index))
 }
 
 fn count(items: usize) -> i32 {
@@ -133,24 +123,15 @@ fn count(items: usize) -> i32 {
 }
 
 fn limit(limit: Option<i32>) -> Result<usize, EngineError> {
-    match limit {
+    match limit.map(usize::try_from) {
         None => Ok(usize::MAX),
-        Some(limit) => usize::try_from(limit)
-            .ok()
-            .filter(|limit| *limit > 0)
-            .ok_or_else(|| EngineError::invalid("Limit must be greater than or equal to 1")),
+        Some(Ok(limit)) if limit > 0 => Ok(limit),
+        Some(_) => Err(EngineError::invalid("Limit must be greater than or equal to 1")),
     }
 }
 
 fn filter(text: Option<&str>, references: &mut References<'_>) -> Result<Option<Condition>, EngineError> {
     text.map(|text| expression::parse_condition("FilterExpression", text, references)).transpose()
-}
-
-fn projection(
-    text: Option<&str>,
-    references: &mut References<'_>,
-) -> Result<Option<Projection>, EngineError> {
-    text.map(|text| expression::parse_projection(text, references)).transpose()
 }
 
 fn usage(table: &Table, index: Option<&Index>, page: &Page, consistent: bool) -> Usage {
@@ -181,7 +162,7 @@ fn select<'a>(
     })?;
     let condition = expression::parse_condition("KeyConditionExpression", text, &mut references)?;
     let filter = filter(input.filter_expression.as_deref(), &mut references)?;
-    let projection = projection(input.projection_expression.as_deref(), &mut references)?;
+    let projection = expression::parse_projection(input.projection_expression.as_deref(), &mut references)?;
     references.finish()?;
     check_filter(keys, filter.as_ref())?;
     if let Some(index) = index {
@@ -305,7 +286,6 @@ fn key_range(table: &Table, index: Option<&Index>, condition: &KeyCondition) -> 
     }
 }
 
-/// Returns the first key after this one.
 fn key_after(position: &[u8]) -> Vec<u8> {
     [position, &[0]].concat()
 }
@@ -343,7 +323,7 @@ fn position(table: &Table, index: Option<&Index>, item: ItemRef<'_>) -> Result<V
     let key = table.key_of(item)?;
     match index {
         None => Ok(key.storage),
-        Some(index) => index::entry(table, index, &key, item).map(|entry| entry.key).ok_or_else(damaged),
+        Some(index) => Ok(index::entry(table, index, &key, item).ok_or(Damaged)?.key),
     }
 }
 
@@ -362,38 +342,26 @@ fn check_start(keys: &KeySchema, condition: &KeyCondition, start: ItemRef<'_>) -
 impl Selection<'_> {
     fn read(&self, read: &dyn Read) -> Result<Page, EngineError> {
         let mut page = Page::default();
-        let mut outcome = Ok(());
         let space = if self.index.is_some() { Space::Index } else { Space::Items };
-        read.scan(
-            space,
-            &self.range,
-            self.order,
-            &mut |key, sealed| match self.visit(key, sealed, &mut page) {
-                Ok(flow) => flow,
-                Err(error) => {
-                    outcome = Err(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )
-        .map_err(storage_error)?;
-        outcome.map(|()| page)
+        try_scan(read, space, &self.range, self.order, &mut |key, sealed| {
+            self.visit(key, sealed, &mut page)
+        })?;
+        Ok(page)
     }
 
-    fn visit(&self, key: &[u8], sealed: &[u8], page: &mut Page) -> Result<ControlFlow<()>, EngineError> {
+    fn visit(&self, key: &[u8], sealed: &[u8], page: &mut Page) -> Result<ControlFlow<()>, StorageError> {
         if page.full.is_some() {
             // The page is full, and more items follow.
             page.last = page.full.take();
             return Ok(ControlFlow::Break(()));
         }
         let value = match self.index {
-            Some(_) => codec::unseal(key, sealed).map(Cow::Borrowed),
-            None => codec::unseal_item(key, sealed),
+            Some(_) => Cow::Borrowed(codec::unseal(key, sealed)?),
+            None => codec::unseal_item(key, sealed)?,
         };
-        let value = value.map_err(|_| damaged())?;
         let keys = match self.index {
             Some(index) if index.projected == Projected::KeysOnly => {
-                Some(index::keys_of_entry(self.table, index, key).ok_or_else(damaged)?)
+                Some(index::keys_of_entry(self.table, index, key).ok_or(Damaged)?)
             }
             _ => None,
         };

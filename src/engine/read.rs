@@ -8,48 +8,35 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::action::{find_table, load};
 use super::capacity::{Usage, read_units};
-use super::codec::{Attributes, ItemRef};
-use super::error::{EngineError, damaged};
+use super::codec::{Attributes, Damaged, ItemRef};
+use super::error::EngineError;
 use super::expression::{self, Projection, References};
 use super::parameters::{reject_unsupported, required};
 use super::storage::Read;
 use super::tables::Catalog;
 
-/// The maximum number of keys in a batch.
 const MAX_KEYS: usize = 100;
 /// The maximum size of a batch's items in bytes.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// Parses a request's projection.
-///
-/// # Errors
-/// A `ValidationException` with DynamoDB's message.
 fn projection(
     text: Option<&str>,
     names: Option<&HashMap<String, String>>,
 ) -> Result<Option<Projection>, EngineError> {
     let mut references = References::new(names, None)?;
-    let projection = text.map(|text| expression::parse_projection(text, &mut references)).transpose()?;
+    let projection = expression::parse_projection(text, &mut references)?;
     references.finish()?;
     Ok(projection)
 }
 
 /// Decodes the projected parts of an item.
-///
-/// # Errors
-/// `InternalServerError` if the item is damaged.
-pub fn project(projection: Option<&Projection>, item: ItemRef<'_>) -> Result<Attributes, EngineError> {
-    let item = match projection {
+pub fn project(projection: Option<&Projection>, item: ItemRef<'_>) -> Result<Attributes, Damaged> {
+    match projection {
         Some(projection) => projection.apply(item),
         None => item.decode(),
-    };
-    item.map_err(|_| damaged())
+    }
 }
 
-/// Performs a GetItem.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
 pub fn get_item(
     read: &dyn Read,
     catalog: &Catalog,
@@ -69,10 +56,7 @@ pub fn get_item(
     Ok(GetItemOutput::builder().set_item(item).set_consumed_capacity(capacity).build())
 }
 
-/// Performs a BatchGetItem. Items beyond 16 MB remain unprocessed.
-///
-/// # Errors
-/// [`EngineError`] if the request is invalid or storage fails.
+/// Reads items until they exceed 16 MB. The other keys remain unprocessed.
 pub fn batch_get_item(
     read: &dyn Read,
     catalog: &Catalog,

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use super::codec::{self, Attributes};
-use super::error::{EngineError, damaged, storage_error};
+use super::codec::{self, Attributes, Damaged};
+use super::error::EngineError;
 use super::handle::Engine;
 use super::state::WriteContext;
-use super::storage::{Order, Range, Read, Space};
+use super::storage::{Order, Range, Read, Space, StorageError, try_scan};
 use super::stream::{self, StreamPage};
 
 /// The key prefix of readers in [`Space::Meta`].
@@ -22,31 +22,26 @@ pub fn is_reader(key: &[u8]) -> bool {
 }
 
 /// Returns the sequence number that a reader acknowledged, or `None` if the reader is not registered.
-fn acknowledged(read: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
-    let Some(sealed) = read.get(Space::Meta, key).map_err(storage_error)? else { return Ok(None) };
-    decode(key, &sealed).map(Some)
+fn acknowledged(read: &dyn Read, key: &[u8]) -> Result<Option<u64>, StorageError> {
+    let Some(sealed) = read.get(Space::Meta, key)? else { return Ok(None) };
+    Ok(Some(decode(key, &sealed)?))
 }
 
-fn decode(key: &[u8], sealed: &[u8]) -> Result<u64, EngineError> {
-    let bytes = codec::unseal(key, sealed).map_err(|_| damaged())?;
-    Ok(u64::from_be_bytes(bytes.try_into().map_err(|_| damaged())?))
+fn decode(key: &[u8], sealed: &[u8]) -> Result<u64, Damaged> {
+    let bytes = codec::unseal(key, sealed)?;
+    Ok(u64::from_be_bytes(bytes.try_into().map_err(|_| Damaged)?))
 }
 
 /// Returns the lowest acknowledged sequence number of all readers, or `None` if there are no readers.
-fn least_acknowledged(read: &dyn Read) -> Result<Option<u64>, EngineError> {
-    let mut least = Ok(None);
-    read.scan(Space::Meta, &Range::prefix(READERS.to_vec()), Order::Forward, &mut |key, sealed| {
-        match (decode(key, sealed), &least) {
-            (Ok(sequence), Ok(found)) => {
-                least = Ok(Some(found.map_or(sequence, |found: u64| found.min(sequence))));
-            }
-            (Err(error), _) => least = Err(error),
-            (Ok(_), Err(_)) => {}
-        }
-        ControlFlow::Continue(())
-    })
-    .map_err(storage_error)?;
-    least
+fn least_acknowledged(read: &dyn Read) -> Result<Option<u64>, StorageError> {
+    let mut least: Option<u64> = None;
+    let range = Range::prefix(READERS.to_vec());
+    try_scan::<StorageError>(read, Space::Meta, &range, Order::Forward, &mut |key, sealed| {
+        let sequence = decode(key, sealed)?;
+        least = Some(least.map_or(sequence, |least| least.min(sequence)));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(least)
 }
 
 impl Engine {
@@ -61,28 +56,15 @@ impl Engine {
             if let Some(sequence) = acknowledged(context.read, &key)? {
                 return Ok(sequence);
             }
-            let value = codec::seal(&key, &0_u64.to_be_bytes());
-            context.changes.batch.put(Space::Meta, key, value);
+            context.changes.batch.put_sealed(Space::Meta, key, &0_u64.to_be_bytes());
             Ok(0)
         })
     }
 
-    /// Removes a reader. The engine no longer keeps records for it.
-    ///
-    /// # Errors
-    /// [`EngineError`] if storage fails.
-    pub fn remove_reader(&self, reader: &str) -> Result<(), EngineError> {
-        let key = reader_key(reader);
-        self.write(move |context| {
-            context.changes.batch.delete(Space::Meta, key);
-            Ok(())
-        })
-    }
-
-    /// Returns the records of a table's stream after the sequence number `after`, in order. Returns and
-    /// decodes only records of items whose key attributes satisfy `is_wanted`. A page has about `limit`
-    /// records, or fewer if they are large. Trimmed records are skipped. A page can be empty although more
-    /// records exist: the end is reached when `last` equals `after`.
+    /// Returns the records of a table's stream after the sequence number `after`, in order, but only those of items
+    /// whose key attributes satisfy `is_wanted`. A page has about `limit` records, or fewer if they are large. Trimmed
+    /// records are skipped. A page can be empty although more records exist: the end is reached when `last` equals
+    /// `after`.
     ///
     /// # Errors
     /// [`EngineError`] if storage fails.
@@ -94,12 +76,12 @@ impl Engine {
         is_wanted: &dyn Fn(&Attributes) -> bool,
     ) -> Result<StreamPage, EngineError> {
         let filter = stream::RecordFilter { table, after, keys: is_wanted };
-        self.read(|read| stream::read(read, &self.catalog(), &filter, limit).map_err(storage_error))
+        self.read(|read| Ok(stream::read(read, &self.catalog(), &filter, limit)?))
     }
 
     /// Acknowledges all records up to a sequence number, without waiting. `done` receives the result when the
-    /// acknowledgment is on disk. A number lower than the acknowledged one is ignored, and a number after the
-    /// stream's end counts as that end. A reader that is not registered is an error.
+    /// acknowledgment is on disk; a reader that is not registered is an error. A number lower than the acknowledged one
+    /// is ignored, and a number after the end of the stream counts as that end.
     ///
     /// # Errors
     /// [`EngineError`] if the acknowledgment cannot be queued. `done` is not called in that case.
@@ -116,8 +98,7 @@ impl Engine {
             };
             let sequence = sequence.min(context.state.log.last_sequence());
             if sequence > current {
-                let value = codec::seal(&key, &sequence.to_be_bytes());
-                context.changes.batch.put(Space::Meta, key, value);
+                context.changes.batch.put_sealed(Space::Meta, key, &sequence.to_be_bytes());
             }
             Ok(())
         };
@@ -133,17 +114,8 @@ impl Engine {
         self.write(move |context| {
             let least = least_acknowledged(context.read)?;
             context.changes.frees_space = true;
-            let end = context.state.log;
-            stream::trim(
-                context.read,
-                end,
-                least,
-                context.now,
-                stream::MAX_BYTES,
-                limit,
-                &mut context.changes.batch,
-            )
-            .map_err(storage_error)
+            let (end, batch) = (context.state.log, &mut context.changes.batch);
+            Ok(stream::trim(context.read, end, least, context.now, stream::MAX_BYTES, limit, batch)?)
         })
     }
 }

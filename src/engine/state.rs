@@ -13,7 +13,6 @@ use super::tokens::{Fingerprint, TokenRecord, Tokens};
 
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The writer's state in memory.
 pub(super) struct State {
     pub(super) catalog: Arc<Catalog>,
     pub(super) log: LogEnd,

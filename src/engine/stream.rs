@@ -17,14 +17,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::row::{ChangeRef, decode_row, encode_row};
 use super::codec::{self, Attributes, Damaged, ItemRef};
-use super::storage::{Batch, Order, Range, Read, Space, StorageError};
+use super::storage::{Batch, Order, Range, Read, Space, StorageError, try_scan};
 use super::tables::{Catalog, Table};
 
 /// The maximum size of the log in bytes.
 pub const MAX_BYTES: u64 = 1 << 30;
 /// The maximum age of a record.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
-/// The number of row bytes after which a page can end before it has `limit` records.
+/// The number of bytes after which a page can end before it has `limit` records.
 const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// The number of bits in a sequence number that count the records of one row.
 const RECORD_BITS: u32 = 8;
@@ -69,10 +69,10 @@ pub struct StreamPage {
     pub last: u64,
 }
 
-/// The end of the log.
+/// The end of the log. Both numbers are 0 if nothing was ever logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogEnd {
-    /// The number of the newest row, or 0 if the log has no rows yet.
+    /// The number of the newest row.
     pub row: u64,
     /// The total number of bytes ever logged.
     pub bytes: u64,
@@ -85,18 +85,14 @@ impl LogEnd {
     }
 
     /// Finds the end of the stored log.
-    ///
-    /// # Errors
-    /// [`StorageError`] if the newest row cannot be read.
     pub fn load(read: &dyn Read) -> Result<Self, StorageError> {
-        let mut end = Ok(Self::default());
-        read.scan(Space::Log, &Range::all(), Order::Backward, &mut |key, value| {
-            end = decode_row(key, value)
-                .map(|(row, header)| Self { row, bytes: header.offset.saturating_add(value.len() as u64) })
-                .map_err(|_| StorageError::Damaged);
-            ControlFlow::Break(())
+        let mut end = Self::default();
+        try_scan::<StorageError>(read, Space::Log, &Range::all(), Order::Backward, &mut |key, value| {
+            let (row, header) = decode_row(key, value)?;
+            end = Self { row, bytes: header.offset.saturating_add(value.len() as u64) };
+            Ok(ControlFlow::Break(()))
         })?;
-        end
+        Ok(end)
     }
 
     /// Adds the changes of one transaction to a batch as the next row.
@@ -113,20 +109,14 @@ impl LogEnd {
     }
 }
 
-/// The records that a reader wants.
+/// The records that a reader wants: those of a table, after a sequence number, of items with matching key attributes.
 pub struct RecordFilter<'a> {
-    /// The name of the table.
     pub table: &'a str,
-    /// The sequence number after which to read.
     pub after: u64,
-    /// Returns whether to include an item with these key attributes.
     pub keys: &'a dyn Fn(&Attributes) -> bool,
 }
 
 /// Reads the matching records. Reads whole rows until there are `limit` records or the page is large.
-///
-/// # Errors
-/// [`StorageError`] if the log cannot be read.
 pub fn read(
     read: &dyn Read,
     catalog: &Catalog,
@@ -135,29 +125,22 @@ pub fn read(
 ) -> Result<StreamPage, StorageError> {
     let after = filter.after;
     let mut page = StreamPage { records: Vec::new(), last: after };
-    let (mut failure, mut bytes) = (None, 0);
+    let mut bytes = 0;
     let range = Range { start: (after >> RECORD_BITS).to_be_bytes().to_vec(), end: Vec::new() };
     let table = catalog.get(filter.table).map(|table| &**table);
-    read.scan(Space::Log, &range, Order::Forward, &mut |key, value| {
-        match row_records(table, filter, key, value) {
-            Ok((records, last)) => {
-                page.records.extend(records);
-                page.last = page.last.max(last);
-            }
-            Err(Damaged) => failure = Some(StorageError::Damaged),
-        }
+    try_scan::<StorageError>(read, Space::Log, &range, Order::Forward, &mut |key, value| {
+        let (records, last) = row_records(table, filter, key, value)?;
+        page.records.extend(records);
+        page.last = page.last.max(last);
         bytes += value.len();
         let is_full = page.records.len() >= limit || (bytes >= PAGE_BYTES && page.last > after);
-        if failure.is_some() || is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(page),
-    }
+    Ok(page)
 }
 
-/// Returns the matching records of a row and the sequence number of the row's last record. Does not decode
-/// other records.
+/// Returns the matching records of a row, and the sequence number of the row's last record. Does not decode the other
+/// records.
 fn row_records(
     table: Option<&Table>,
     filter: &RecordFilter<'_>,
@@ -178,19 +161,15 @@ fn row_records(
             continue;
         }
         let [old_image, new_image] = change.images()?;
-        let (kind, by_service) = (change.kind(), change.by_service);
+        let (kind, by_service) = (change.kind, change.by_service);
         records.push(StreamRecord { sequence, at: row.at, kind, keys, old_image, new_image, by_service });
     }
     Ok((records, first | row.count.saturating_sub(1)))
 }
 
-/// Adds the removal of up to `limit` rows that no reader needs to a batch, and returns how many. A row is
-/// removed if every reader has acknowledged it, if there are no readers and it is older than a day, or if the
-/// log is larger than `max_bytes`. `acknowledged` is the lowest acknowledged sequence number of all readers,
-/// or `None` if there are no readers.
-///
-/// # Errors
-/// [`StorageError`] if the log cannot be read.
+/// Adds the removal of up to `limit` rows to a batch, and returns how many. A row is removed if every reader has
+/// acknowledged it, if there are no readers and it is older than a day, or if the log is larger than `max_bytes`.
+/// `acknowledged` is the lowest acknowledged sequence number of all readers, or `None` if there are no readers.
 pub fn trim(
     read: &dyn Read,
     end: LogEnd,
@@ -202,28 +181,18 @@ pub fn trim(
 ) -> Result<usize, StorageError> {
     let oldest = now.checked_sub(MAX_AGE).unwrap_or(Timestamp::MIN);
     let mut trimmed = 0;
-    let mut failure = None;
-    read.scan(Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
-        let (number, row) = match decode_row(key, value) {
-            Ok(row) => row,
-            Err(Damaged) => {
-                failure = Some(StorageError::Damaged);
-                return ControlFlow::Break(());
-            }
-        };
+    try_scan::<StorageError>(read, Space::Log, &Range::all(), Order::Forward, &mut |key, value| {
+        let (number, row) = decode_row(key, value)?;
         let last = number << RECORD_BITS | row.count.saturating_sub(1);
         let is_read = acknowledged.is_some_and(|acknowledged| last <= acknowledged);
         let is_surplus = end.bytes.saturating_sub(row.offset) > max_bytes;
         let is_old = acknowledged.is_none() && row.at < oldest;
         if number >= end.row || trimmed >= limit || !(is_read || is_surplus || is_old) {
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         batch.delete(Space::Log, key.to_vec());
         trimmed += 1;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(trimmed),
-    }
+    Ok(trimmed)
 }

@@ -10,20 +10,17 @@ use super::codec::{self, Attributes, ItemRef, Kind, ValueRef};
 use super::error::EngineError;
 use super::key;
 
-/// A key attribute.
+/// A key attribute: a text, a number or bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAttribute {
     pub name: String,
-    /// The type: text, number or bytes.
     pub kind: Kind,
 }
 
 /// The key attributes of a table or an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySchema {
-    /// The partition key.
     pub partition: KeyAttribute,
-    /// The sort key, if there is one.
     pub sort: Option<KeyAttribute>,
 }
 
@@ -33,7 +30,6 @@ impl KeySchema {
         std::iter::once(&self.partition).chain(&self.sort)
     }
 
-    /// Returns whether the attribute is part of the key.
     pub fn contains(&self, name: &str) -> bool {
         self.attributes().any(|attribute| attribute.name == name)
     }
@@ -42,29 +38,23 @@ impl KeySchema {
 /// The attributes that an index contains in addition to keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Projected {
-    /// No other attributes.
     KeysOnly,
-    /// These attributes.
     Include(Vec<String>),
-    /// All attributes.
     All,
 }
 
-/// A global secondary index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// The index's number in the table. Part of its entries' keys.
     pub id: u8,
     pub name: String,
     pub keys: KeySchema,
-    /// The attributes that its entries contain.
     pub projected: Projected,
 }
 
 /// The number of the time-to-live index of every table.
 pub const EXPIRY_INDEX: u8 = u8::MAX;
 
-/// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// The table's number. Part of all its keys.
@@ -78,7 +68,6 @@ pub struct Table {
     pub ttl: Option<String>,
     /// The numbers of indexes that do not contain all items yet. Writes update them, but they cannot be read.
     pub building: Vec<u8>,
-    /// The time of creation.
     pub created: Timestamp,
 }
 
@@ -94,7 +83,7 @@ pub struct ItemKey {
     pub attributes: Vec<u8>,
 }
 
-/// The reason why a key is rejected.
+/// Why a key is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyError {
     /// The request is malformed. This rejects a whole transaction.
@@ -111,25 +100,18 @@ impl From<KeyError> for EngineError {
 }
 
 impl Table {
-    /// Returns the index with this name.
     pub fn index(&self, name: &str) -> Option<&Index> {
         self.indexes.iter().find(|index| index.name == name)
     }
 
     /// Returns the key of an encoded item. The item may have other attributes.
-    ///
-    /// # Errors
-    /// [`KeyError`] if a key attribute is missing or does not fit.
     pub fn key_of(&self, item: ItemRef<'_>) -> Result<ItemKey, KeyError> {
         let mut storage = key::table_prefix(self.id);
         let mut attributes: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(2);
         for (position, attribute) in self.keys.attributes().enumerate() {
             let Some(value) = item.get(&attribute.name) else {
-                let message = format!(
-                    "One or more parameter values were invalid: Missing the key {} in the item",
-                    attribute.name
-                );
-                return Err(KeyError::Malformed(message));
+                let message = "One or more parameter values were invalid: Missing the key";
+                return Err(KeyError::Malformed(format!("{message} {} in the item", attribute.name)));
             };
             check_key_value(attribute, value, position == 0)?;
             key::put_part(value, &mut storage);
@@ -139,9 +121,6 @@ impl Table {
     }
 
     /// Returns the key from a request's key attributes, which must be complete and contain nothing else.
-    ///
-    /// # Errors
-    /// [`KeyError`] if the attributes are not exactly a key.
     pub fn key(&self, attributes: &Attributes) -> Result<ItemKey, KeyError> {
         let complete = attributes.len() == self.keys.attributes().count()
             && self.keys.attributes().all(|key| attributes.contains_key(&key.name));
@@ -171,9 +150,6 @@ pub fn item_of(mut attributes: Vec<(&str, ValueRef<'_>)>) -> Vec<u8> {
 }
 
 /// Checks the type and the length of a key attribute's value.
-///
-/// # Errors
-/// [`KeyError`] if the value is not a valid key.
 pub fn check_key_value(
     attribute: &KeyAttribute,
     value: ValueRef<'_>,
@@ -262,10 +238,6 @@ impl Index {
 }
 
 impl Table {
-    /// Encodes the table for storage.
-    ///
-    /// # Errors
-    /// `InternalServerError`. A validated table can always be encoded.
     pub fn encode(&self) -> Result<Vec<u8>, EngineError> {
         let mut map: Attributes = HashMap::from([
             ("id".to_owned(), AttributeValue::N(self.id.to_string())),
@@ -280,7 +252,7 @@ impl Table {
         for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))) {
             map.insert(name.to_owned(), AttributeValue::S(value));
         }
-        codec::encode_item(&map).map_err(|error| EngineError::invalid(error.to_string()))
+        Ok(codec::encode_item(&map)?)
     }
 
     /// Decodes a stored table. Returns `None` if the bytes are not a valid table.

@@ -9,9 +9,8 @@ use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
 use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
 use aws_sdk_dynamodb::operation::delete_table::DeleteTableInput;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
-use aws_sdk_dynamodb::operation::describe_time_to_live::DescribeTimeToLiveInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
-use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
@@ -32,6 +31,7 @@ mod care;
 mod data_file;
 mod durability;
 mod expiry;
+mod limits;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -43,8 +43,9 @@ fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn item(pairs: &[(&str, AttributeValue)]) -> Item {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+fn item(pk: &str, sk: impl Into<String>, more: &[(&str, AttributeValue)]) -> Item {
+    let keys = [("pk", text(pk)), ("sk", text(sk))];
+    keys.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
 fn key_schema(partition: &str, sort: &str) -> Vec<KeySchemaElement> {
@@ -97,9 +98,11 @@ fn engine() -> (Engine, TestClock) {
 }
 
 fn put(engine: &Engine, item: Item) {
-    engine
-        .put_item(PutItemInput::builder().table_name("things").set_item(Some(item)).build().unwrap())
-        .unwrap();
+    try_put(engine, item).unwrap();
+}
+
+fn try_put(engine: &Engine, item: Item) -> Result<PutItemOutput, EngineError> {
+    engine.put_item(PutItemInput::builder().table_name("things").set_item(Some(item)).build().unwrap())
 }
 
 fn get(engine: &Engine, pk: &str, sk: &str) -> Option<Item> {
@@ -109,9 +112,12 @@ fn get(engine: &Engine, pk: &str, sk: &str) -> Option<Item> {
 
 /// Turns time to live on. The attribute `until` contains the expiry time in seconds.
 fn enable_ttl(engine: &Engine) {
+    engine.update_time_to_live(ttl_input()).unwrap();
+}
+
+fn ttl_input() -> UpdateTimeToLiveInput {
     let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().unwrap();
-    let input = UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl);
-    engine.update_time_to_live(input.build().unwrap()).unwrap();
+    UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl).build().unwrap()
 }
 
 /// Acknowledges a sequence number and waits until the acknowledgment is on disk.
@@ -121,9 +127,14 @@ fn acknowledge(engine: &Engine, reader: &str, sequence: u64) -> Result<(), Engin
     receiver.recv().unwrap()
 }
 
-fn put_action(pairs: &[(&str, AttributeValue)]) -> TransactWriteItem {
-    let put = Put::builder().table_name("things").set_item(Some(item(pairs))).build().unwrap();
+fn put_action(item: Item) -> TransactWriteItem {
+    let put = Put::builder().table_name("things").set_item(Some(item)).build().unwrap();
     TransactWriteItem::builder().put(put).build()
+}
+
+/// A transaction that puts one item.
+fn put_transaction(item: Item) -> TransactWriteItemsInput {
+    TransactWriteItemsInput::builder().transact_items(put_action(item)).build().unwrap()
 }
 
 fn add_index(engine: &Engine, name: &str, projection: Projection) {
@@ -144,6 +155,10 @@ fn keys_only() -> Projection {
     Projection::builder().projection_type(ProjectionType::KeysOnly).build()
 }
 
+fn all_attributes() -> Projection {
+    Projection::builder().projection_type(ProjectionType::All).build()
+}
+
 fn query_index(engine: &Engine, name: &str) -> Vec<Item> {
     let input = QueryInput::builder()
         .table_name("things")
@@ -157,20 +172,17 @@ fn query_index(engine: &Engine, name: &str) -> Vec<Item> {
 fn a_new_index_contains_existing_and_later_items() {
     let (engine, _) = engine();
     for n in 0..1234 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(format!("{n:05}"))), ("g", text("g")), ("x", number(n))]),
-        );
+        put(&engine, item("p", format!("{n:05}"), &[("g", text("g")), ("x", number(n))]));
     }
-    put(&engine, item(&[("pk", text("p")), ("sk", text("wrong")), ("g", number(1))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("empty")), ("g", text(""))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("long")), ("g", text("g".repeat(2049)))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("none"))]));
+    put(&engine, item("p", "wrong", &[("g", number(1))]));
+    put(&engine, item("p", "empty", &[("g", text(""))]));
+    put(&engine, item("p", "long", &[("g", text("g".repeat(2049)))]));
+    put(&engine, item("p", "none", &[]));
     add_index(&engine, "later", keys_only());
-    put(&engine, item(&[("pk", text("p")), ("sk", text("new")), ("g", text("g"))]));
+    put(&engine, item("p", "new", &[("g", text("g"))]));
     let found = query_index(&engine, "later");
     assert_eq!(found.len(), 1235);
-    assert_eq!(found[7], item(&[("pk", text("p")), ("sk", text("00007")), ("g", text("g"))]));
+    assert_eq!(found[7], item("p", "00007", &[("g", text("g"))]));
     let described =
         engine.describe_table(&DescribeTableInput::builder().table_name("things").build().unwrap());
     let indexes = described.unwrap().table.unwrap().global_secondary_indexes.unwrap();
@@ -181,7 +193,7 @@ fn a_new_index_contains_existing_and_later_items() {
 fn indexes_added_concurrently_are_all_complete() {
     let (engine, _) = engine();
     for n in 0..3000 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("g", text("g"))]));
+        put(&engine, item("p", n.to_string(), &[("g", text("g"))]));
     }
     let names = ["index0", "index1", "index2", "index3"];
     std::thread::scope(|scope| {
@@ -199,7 +211,7 @@ fn indexes_added_concurrently_are_all_complete() {
 fn an_interrupted_table_deletion_is_completed_later() {
     let (engine, _) = engine();
     for n in 0..700 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("g", text("g"))]));
+        put(&engine, item("p", n.to_string(), &[("g", text("g"))]));
     }
     let interrupted = |context: &mut WriteContext<'_>| {
         ddl::record_deletion(context, &context.state.catalog["things"].clone());
@@ -251,165 +263,28 @@ fn a_client_request_token_prevents_a_second_write_for_ten_minutes() {
 }
 
 #[test]
-fn capacity_units_match_dynamodb() {
-    let (engine, _) = engine();
-    let projection = Projection::builder().projection_type(ProjectionType::All).build();
-    add_index(&engine, "whole", projection);
-    add_index(&engine, "keys", keys_only());
-    let pad = |size: usize| text("x".repeat(size));
-    let units = |output: TransactWriteItemsOutput| {
-        let one = output.consumed_capacity.unwrap().remove(0);
-        let index = |name: &str| {
-            one.global_secondary_indexes
-                .as_ref()
-                .and_then(|all| all.get(name))
-                .map_or(0.0, |one| one.capacity_units.unwrap())
-        };
-        (
-            one.table.as_ref().unwrap().capacity_units.unwrap(),
-            index("whole"),
-            index("keys"),
-            one.capacity_units.unwrap(),
-        )
-    };
-    let transact = |pairs: &[(&str, AttributeValue)]| {
-        let input =
-            TransactWriteItemsInput::builder().return_consumed_capacity(ReturnConsumedCapacity::Indexes);
-        units(engine.transact_write_items(input.transact_items(put_action(pairs)).build().unwrap()).unwrap())
-    };
-    let key = [("pk", text("p")), ("sk", text("a"))];
-    let with = |more: &[(&'static str, AttributeValue)]| [&key[..], more].concat();
-    assert_eq!(transact(&with(&[("x", pad(100))])), (2.0, 0.0, 0.0, 2.0));
-    assert_eq!(
-        transact(&with(&[("x", pad(1500)), ("g", text("g"))])),
-        (4.0, 2.0, 1.0, 7.0),
-        "put into indexes"
-    );
-    assert_eq!(
-        transact(&with(&[("x", pad(100)), ("g", text("g"))])),
-        (4.0, 2.0, 0.0, 6.0),
-        "the larger item counts"
-    );
-    assert_eq!(transact(&with(&[("x", pad(100)), ("g", text("h"))])), (2.0, 2.0, 2.0, 6.0), "a changed key");
-    assert_eq!(
-        transact(&with(&[("x", pad(100)), ("g", text("h"))])),
-        (2.0, 0.0, 0.0, 2.0),
-        "nothing changed"
-    );
-    assert_eq!(transact(&with(&[("x", pad(100))])), (2.0, 1.0, 1.0, 4.0), "removed from indexes");
-}
-
-#[test]
-fn limits_match_dynamodb() {
-    let (engine, _) = engine();
-    let actions = |count: usize| {
-        let actions =
-            (0..count).map(|n| put_action(&[("pk", text("p")), ("sk", text(format!("s{n}")))])).collect();
-        let input = TransactWriteItemsInput::builder().set_transact_items(Some(actions));
-        engine.transact_write_items(input.build().unwrap()).map_err(|error| error.code)
-    };
-    assert!(actions(100).is_ok());
-    assert_eq!(actions(101).unwrap_err(), ErrorCode::Validation);
-    let sized = |size: usize| {
-        let item = item(&[("pk", text("p")), ("sk", text("s")), ("x", text("x".repeat(size - 7)))]);
-        engine.put_item(PutItemInput::builder().table_name("things").set_item(Some(item)).build().unwrap())
-    };
-    assert!(sized(400 * 1024).is_ok());
-    assert_eq!(sized(400 * 1024 + 1).unwrap_err().code, ErrorCode::Validation);
-    let many = |count: usize| {
-        let large = |n: usize| {
-            put_action(&[("pk", text("p")), ("sk", text(n.to_string())), ("x", text("x".repeat(380_000)))])
-        };
-        let input =
-            TransactWriteItemsInput::builder().set_transact_items(Some((0..count).map(large).collect()));
-        engine.transact_write_items(input.build().unwrap())
-    };
-    assert!(many(11).is_ok());
-    assert_eq!(many(12).unwrap_err().code, ErrorCode::Validation, "4 MB");
-    let requests = |count: usize| {
-        let requests = (0..count).map(|n| {
-            let put =
-                PutRequest::builder().set_item(Some(item(&[("pk", text("b")), ("sk", text(n.to_string()))])));
-            WriteRequest::builder().put_request(put.build().unwrap()).build()
-        });
-        let input =
-            BatchWriteItemInput::builder().request_items("things", requests.collect()).build().unwrap();
-        engine.batch_write_item(input)
-    };
-    assert!(requests(25).is_ok() && requests(26).is_err());
-}
-
-#[test]
-fn a_query_page_ends_at_one_megabyte_and_the_next_page_continues_after_it() {
-    let (engine, _) = engine();
-    for n in 0..30 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(format!("{n:02}"))), ("x", text("x".repeat(100_000)))]),
-        );
-    }
-    let mut start = None;
-    let (mut pages, mut found) = (0, 0);
-    loop {
-        let input = QueryInput::builder()
-            .table_name("things")
-            .key_condition_expression("pk = :p")
-            .expression_attribute_values(":p", text("p"))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .set_exclusive_start_key(start);
-        let page = engine.query(&input.build().unwrap()).unwrap();
-        pages += 1;
-        found += page.count;
-        assert!(page.consumed_capacity.unwrap().capacity_units.unwrap() <= 135.0);
-        start = page.last_evaluated_key;
-        if start.is_none() {
-            break;
-        }
-    }
-    assert_eq!((pages, found), (3, 30));
-}
-
-#[test]
-fn unsupported_parameters_are_rejected_by_name() {
-    let (engine, _) = engine();
-    let segments = ScanInput::builder().table_name("things").total_segments(2).segment(0).build().unwrap();
-    let error = engine.scan(&segments).unwrap_err();
-    assert_eq!(error.code, ErrorCode::Validation);
-    assert!(error.message.contains("TotalSegments"), "{error}");
-    let legacy = GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text("s"));
-    let error = engine.get_item(&legacy.attributes_to_get("x").build().unwrap()).unwrap_err();
-    assert!(error.message.contains("AttributesToGet"), "{error}");
-    let put = PutItemInput::builder().table_name("things").item("pk", text("p")).item("sk", text("s"));
-    let error = engine.put_item(put.return_values(ReturnValue::AllNew).build().unwrap()).unwrap_err();
-    assert_eq!(error.code, ErrorCode::Validation);
-}
-
-#[test]
 fn records_are_kept_until_the_reader_acknowledges_them() {
     let (engine, _) = engine();
     assert_eq!(engine.register_reader("counts").unwrap(), 0);
     for n in 0..10 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string()))]));
+        put(&engine, item("p", n.to_string(), &[]));
     }
-    put(&engine, item(&[("pk", text("p")), ("sk", text("9"))]));
+    put(&engine, item("p", "9", &[]));
     let page = engine.read_stream("things", 0, 4, &|_| true).unwrap();
     assert_eq!(page.records.len(), 4);
     assert_eq!(engine.trim_stream(100).unwrap(), 0);
     acknowledge(&engine, "counts", page.last).unwrap();
     acknowledge(&engine, "counts", 1).unwrap();
-    assert_eq!(
-        engine.register_reader("counts").unwrap(),
-        page.last,
-        "an acknowledgment never moves backward"
-    );
+    let position = engine.register_reader("counts").unwrap();
+    assert_eq!(position, page.last, "an acknowledgment never moves backward");
     assert_eq!(engine.trim_stream(3).unwrap(), 3);
     assert_eq!(engine.trim_stream(100).unwrap(), 1);
     let rest = engine.read_stream("things", page.last, 100, &|_| true).unwrap();
     assert_eq!(rest.records.len(), 6, "a put that changes nothing creates no record");
     assert!(acknowledge(&engine, "unknown", 1).is_err());
     acknowledge(&engine, "counts", u64::MAX).unwrap();
-    put(&engine, item(&[("pk", text("p")), ("sk", text("10"))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("11"))]));
+    put(&engine, item("p", "10", &[]));
+    put(&engine, item("p", "11", &[]));
     engine.trim_stream(100).unwrap();
     let page = engine.read_stream("things", rest.last, 100, &|_| true).unwrap();
     assert_eq!(page.records.len(), 2, "later records are not acknowledged");
@@ -440,13 +315,19 @@ fn open(path: &Path) -> Engine {
     Engine::open(path, Timestamp::now).unwrap()
 }
 
-#[test]
-fn all_data_survives_reopening_the_engine() {
+/// Creates an engine on a new file with a table.
+fn on_disk() -> (Directory, Engine) {
     let directory = Directory::new();
     let engine = open(&directory.file());
     create(&engine);
+    (directory, engine)
+}
+
+#[test]
+fn all_data_survives_reopening_the_engine() {
+    let (directory, engine) = on_disk();
     add_index(&engine, "keys", keys_only());
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("g", text("g")), ("n", number("1.50"))]));
+    put(&engine, item("p", "a", &[("g", text("g")), ("n", number("1.50"))]));
     engine.register_reader("counts").unwrap();
     let page = engine.read_stream("things", 0, 10, &|_| true).unwrap();
     acknowledge(&engine, "counts", page.last).unwrap();
@@ -456,7 +337,7 @@ fn all_data_survives_reopening_the_engine() {
     assert_eq!(get(&engine, "p", "a").unwrap()["n"], number("1.5"));
     assert_eq!(query_index(&engine, "keys").len(), 1);
     assert_eq!(engine.register_reader("counts").unwrap(), page.last);
-    put(&engine, item(&[("pk", text("p")), ("sk", text("b"))]));
+    put(&engine, item("p", "b", &[]));
     let next = engine.read_stream("things", page.last, 10, &|_| true).unwrap();
     assert_eq!(next.records.len(), 1);
     assert!(next.last > page.last, "a sequence number is never used twice");

@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a token is kept.
 const TOKEN_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The maximum number of tokens: about 100 MB. Beyond it, the oldest tokens are dropped early.
@@ -20,7 +19,6 @@ pub struct Tokens {
     order: VecDeque<(Timestamp, Fingerprint)>,
 }
 
-/// The record of a transaction.
 pub struct TokenRecord {
     pub(super) fingerprint: Fingerprint,
     pub(super) at: Timestamp,
@@ -34,7 +32,6 @@ fn is_over(at: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Tokens {
-    /// Returns the record of the transaction with this token.
     pub(super) fn get(&self, token: &Fingerprint, now: Timestamp) -> Option<&TokenRecord> {
         self.known.get(token).filter(|known| !is_over(known.at, now))
     }

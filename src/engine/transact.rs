@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    CancellationReason, ConsumedCapacity, ReturnConsumedCapacity, TransactWriteItem,
 };
 use sha2::{Digest as _, Sha256};
 
-use super::action::{self, Action, ActionError, Change, Effects, Outcome, PrepareError, Request};
+use super::action::{Action, ActionError, Change, Effects, Outcome, PrepareError, Request, request};
 use super::capacity::read_units;
-use super::codec::{self, Attributes, ItemRef};
+use super::codec::{self, Attributes, Damaged, InvalidValue, ItemRef};
 use super::error::{EngineError, ErrorCode};
-use super::parameters::{reject_unsupported, wants_metrics};
+use super::parameters::reject_metrics;
 use super::state::WriteContext;
 use super::tables::Catalog;
 use super::tokens::{Fingerprint, TokenRecord};
 
-/// The maximum number of actions in a transaction.
 const MAX_ACTIONS: usize = 100;
 /// The maximum size of a transaction's items in bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -33,9 +31,6 @@ pub struct Plan {
 }
 
 /// Checks a request and parses its expressions.
-///
-/// # Errors
-/// [`EngineError`] with DynamoDB's message.
 pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Plan, EngineError> {
     let items = input.transact_items.as_deref().unwrap_or_default();
     if items.is_empty() || items.len() > MAX_ACTIONS {
@@ -44,17 +39,9 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
             "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length {bound}"
         )));
     }
-    reject_unsupported(&[(
-        "ReturnItemCollectionMetrics",
-        wants_metrics(&input.return_item_collection_metrics),
-    )])?;
-    let token = input.client_request_token.clone();
-    if token.as_ref().is_some_and(|token| token.is_empty() || token.len() > MAX_TOKEN) {
-        return Err(EngineError::invalid(
-            "1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: \
-             Member must have length between 1 and 36",
-        ));
-    }
+    reject_metrics(&input.return_item_collection_metrics)?;
+    let token = input.client_request_token.as_deref();
+    check_token(token)?;
     let mut actions = Vec::with_capacity(items.len());
     for item in items {
         actions.push(match prepare_action(catalog, item) {
@@ -73,13 +60,23 @@ pub fn prepare(catalog: &Catalog, input: &TransactWriteItemsInput) -> Result<Pla
         Change::Put(item) => ItemRef(item).size(),
         _ => 0,
     }))?;
-    let hash = |token: String| {
+    let hash = |token: &str| {
         let mut hasher = Hasher(Sha256::new());
-        hasher.text(&token);
-        Ok::<_, EngineError>((hasher.finish(), fingerprint(items)?))
+        hasher.text(token);
+        fingerprint(items).map(|fingerprint| (hasher.finish(), fingerprint))
     };
     let token = token.map(hash).transpose()?;
     Ok(Plan { actions, token, capacity: input.return_consumed_capacity.clone() })
+}
+
+fn check_token(token: Option<&str>) -> Result<(), EngineError> {
+    if token.is_none_or(|token| (1..=MAX_TOKEN).contains(&token.len())) {
+        return Ok(());
+    }
+    Err(EngineError::invalid(
+        "1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: \
+         Member must have length between 1 and 36",
+    ))
 }
 
 fn check_size(sizes: impl Iterator<Item = usize>) -> Result<(), EngineError> {
@@ -91,7 +88,6 @@ fn check_size(sizes: impl Iterator<Item = usize>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// The kind of an action.
 #[derive(Debug, Clone, Copy)]
 enum ActionKind {
     Put,
@@ -110,42 +106,23 @@ struct RawAction<'a> {
 }
 
 fn raw_action(item: &TransactWriteItem) -> Result<RawAction<'_>, EngineError> {
-    macro_rules! raw_action {
-        ($kind:expr, $action:expr, $item:expr, $update:expr, $condition:expr) => {
-            RawAction {
-                kind: $kind,
-                item: $item,
-                update: $update,
-                request: Request {
-                    table: &$action.table_name,
-                    condition: $condition,
-                    names: $action.expression_attribute_names.as_ref(),
-                    values: $action.expression_attribute_values.as_ref(),
-                    returns_old: $action.return_values_on_condition_check_failure
-                        == Some(ReturnValuesOnConditionCheckFailure::AllOld),
-                },
-            }
-        };
-    }
     Ok(match (&item.put, &item.update, &item.delete, &item.condition_check) {
         (Some(put), None, None, None) => {
-            raw_action!(ActionKind::Put, put, &put.item, None, put.condition_expression.as_deref())
+            let request = request!(put, &put.table_name, put.condition_expression.as_deref());
+            RawAction { kind: ActionKind::Put, item: &put.item, update: None, request }
         }
         (None, Some(update), None, None) => {
+            let request = request!(update, &update.table_name, update.condition_expression.as_deref());
             let expression = Some(update.update_expression.as_str());
-            raw_action!(
-                ActionKind::Update,
-                update,
-                &update.key,
-                expression,
-                update.condition_expression.as_deref()
-            )
+            RawAction { kind: ActionKind::Update, item: &update.key, update: expression, request }
         }
         (None, None, Some(delete), None) => {
-            raw_action!(ActionKind::Delete, delete, &delete.key, None, delete.condition_expression.as_deref())
+            let request = request!(delete, &delete.table_name, delete.condition_expression.as_deref());
+            RawAction { kind: ActionKind::Delete, item: &delete.key, update: None, request }
         }
         (None, None, None, Some(check)) => {
-            raw_action!(ActionKind::Check, check, &check.key, None, Some(check.condition_expression.as_str()))
+            let request = request!(check, &check.table_name, Some(check.condition_expression.as_str()));
+            RawAction { kind: ActionKind::Check, item: &check.key, update: None, request }
         }
         _ => {
             let message = "TransactItems can only contain one of Check, Put, Update or Delete";
@@ -159,15 +136,12 @@ fn prepare_action(catalog: &Catalog, item: &TransactWriteItem) -> Result<Action,
     match kind {
         ActionKind::Put => Action::put(catalog, &request, item),
         ActionKind::Update => Action::update(catalog, &request, item, update),
-        ActionKind::Delete => Action::delete(catalog, &request, item),
-        ActionKind::Check => Action::check(catalog, &request, item),
+        ActionKind::Delete => Action::by_key(catalog, &request, item, Change::Delete),
+        ActionKind::Check => Action::by_key(catalog, &request, item, Change::Check),
     }
 }
 
 /// Evaluates a transaction and applies it if every action succeeds.
-///
-/// # Errors
-/// `TransactionCanceledException` with reasons, `IdempotentParameterMismatchException`, or a storage error.
 pub fn execute(plan: Plan, context: &mut WriteContext<'_>) -> Result<TransactWriteItemsOutput, EngineError> {
     let now = context.now;
     if let Some((token, fingerprint)) = &plan.token
@@ -201,12 +175,10 @@ pub fn execute(plan: Plan, context: &mut WriteContext<'_>) -> Result<TransactWri
         let record = TokenRecord { fingerprint, at: now, reads: reads.into_iter().collect() };
         context.changes.token = Some((token, record));
     }
-    let consumed = usage.consumed(plan.capacity.as_ref());
-    let consumed = consumed.map(|all| {
-        let mut all = all;
-        all.iter_mut().for_each(|one| one.write_capacity_units = one.capacity_units);
-        all
-    });
+    let mut consumed = usage.consumed(plan.capacity.as_ref());
+    for one in consumed.iter_mut().flatten() {
+        one.write_capacity_units = one.capacity_units;
+    }
     Ok(TransactWriteItemsOutput::builder().set_consumed_capacity(consumed).build())
 }
 
@@ -235,7 +207,7 @@ fn replay(
 }
 
 /// Returns the error of a transaction in which at least one action failed.
-fn canceled(outcomes: Vec<Result<(&Action, Outcome), ActionError>>) -> Result<EngineError, EngineError> {
+fn canceled(outcomes: Vec<Result<(&Action, Outcome), ActionError>>) -> Result<EngineError, Damaged> {
     let mut reasons = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         let reason = CancellationReason::builder();
@@ -243,23 +215,16 @@ fn canceled(outcomes: Vec<Result<(&Action, Outcome), ActionError>>) -> Result<En
             Ok(_) => reason.code("None").build(),
             Err(ActionError::Invalid(message)) => reason.code("ValidationError").message(message).build(),
             Err(ActionError::Condition(old)) => {
-                let item = old.as_deref().map(action::decode).transpose()?;
-                reason
-                    .code("ConditionalCheckFailed")
-                    .message("The conditional request failed")
-                    .set_item(item)
-                    .build()
+                let item = old.map(|old| ItemRef(&old).decode()).transpose()?;
+                let reason = reason.code("ConditionalCheckFailed").set_item(item);
+                reason.message("The conditional request failed").build()
             }
         });
     }
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_deref().unwrap_or("None")).collect();
-    let message = format!(
-        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
-        codes.join(", ")
-    );
-    let mut error = EngineError::new(ErrorCode::TransactionCanceled, message);
-    error.reasons = reasons;
-    Ok(error)
+    let message = "Transaction cancelled, please refer cancellation reasons for specific reasons";
+    let message = format!("{message} [{}]", codes.join(", "));
+    Ok(EngineError { reasons, ..EngineError::new(ErrorCode::TransactionCanceled, message) })
 }
 
 /// Returns a hash of the actions that does not depend on the order of their maps.
@@ -304,9 +269,8 @@ impl Hasher {
         }
     }
 
-    fn map(&mut self, map: Option<&Attributes>) -> Result<(), EngineError> {
-        let bytes = map.map(codec::encode_item).transpose();
-        let bytes = bytes.map_err(|error| EngineError::invalid(error.to_string()))?;
+    fn map(&mut self, map: Option<&Attributes>) -> Result<(), InvalidValue> {
+        let bytes = map.map(codec::encode_item).transpose()?;
         self.bytes(&bytes.unwrap_or_default());
         Ok(())
     }

@@ -9,10 +9,11 @@ tokio::task_local! {
     pub(super) static BUDGET: Budget;
 }
 
-/// The budget of a request, and when it ends in ticks of the clock.
 pub(super) struct Budget {
     pub(super) whole: Duration,
+    /// When the budget ends, in ticks of the clock.
     pub(super) end: Cell<Duration>,
+    /// Whether each write of the request gets a record.
     pub(super) fences: Cell<bool>,
 }
 

@@ -16,7 +16,7 @@ use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::base::telemetry::metrics;
 
-/// The table, with what its calls need.
+/// The table, and everything that its calls need.
 #[derive(Debug, Clone)]
 pub struct Dynamo {
     line: Line,
@@ -44,8 +44,8 @@ impl Dynamo {
         rng: Rng,
         policy: RetryPolicy,
     ) -> Self {
-        let (schema_versions, schema_to_write) =
-            (&SCHEMA_VERSIONS, Arc::new(SCHEMA_VERSIONS.initial_schema_to_write()));
+        let schema_to_write = Arc::new(SCHEMA_VERSIONS.initial_schema_to_write());
+        let schema_versions = &SCHEMA_VERSIONS;
         Self { line, table: table.into(), sleep, clock, rng, policy, schema_versions, schema_to_write }
     }
 
@@ -72,13 +72,13 @@ impl Dynamo {
         self.line.conflicts()
     }
 
-    /// The table's name.
+    /// Returns the table's name.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// Calls until it succeeds, fails in a way that a retry cannot help (the inner error), or reaches the deadline.
-    /// Waits with full jitter between attempts.
+    /// Repeats a call, with full jitter between attempts, until it succeeds or fails with an error that a retry cannot
+    /// help (the inner error).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] at the deadline.
@@ -88,6 +88,11 @@ impl Dynamo {
     ) -> Result<Result<R::Output, CallError>, StoreError> {
         let attempt = |limit| self.attempt(request.clone(), limit);
         Ok(self.retry_until(self.deadline(), R::NAME, attempt, CallError::is_retryable).await?)
+    }
+
+    /// Calls like [`call`](Self::call). An error that a retry cannot help is [`StoreError::Failed`].
+    pub(super) async fn output<R: Request>(&self, request: &R) -> Result<R::Output, StoreError> {
+        self.call(request).await?.map_err(|error| StoreError::failed(R::NAME, error))
     }
 
     /// Makes one attempt, which ends after `limit`.
@@ -105,22 +110,21 @@ impl Dynamo {
         }
     }
 
-    /// Repeats a call of another client until it succeeds, fails in a way that a retry cannot help, or reaches the
-    /// deadline.
+    /// Repeats a call of another client in the same way.
     #[cfg(feature = "local")]
     pub(super) async fn retry<T, F>(
         &self,
         operation: &'static str,
         mut attempt: impl FnMut() -> F,
-        is_retryable: impl Fn(&CallError) -> bool,
     ) -> Result<Result<T, CallError>, StoreError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        Ok(self.retry_until(self.deadline(), operation, |_| attempt(), is_retryable).await?)
+        let attempt = |_| attempt();
+        Ok(self.retry_until(self.deadline(), operation, attempt, CallError::is_retryable).await?)
     }
 
-    /// Repeats `attempt` until it succeeds, fails in a way that a retry cannot help, or reaches the deadline. The
+    /// Repeats `attempt` until it succeeds, fails with an error that a retry cannot help, or reaches the deadline. The
     /// argument of `attempt` is the time that it may take.
     pub(super) async fn retry_until<T, F>(
         &self,
@@ -161,8 +165,8 @@ impl Dynamo {
         Err(exhausted)
     }
 
-    /// Returns the wait before the next attempt of a change that another change prevented. It is short at first on an
-    /// engine where the competing change has already ended.
+    /// Returns the wait before the next attempt of a change that another change prevented. It starts short on the
+    /// embedded engine, where the other change has already ended.
     pub(super) fn contention_wait(&self, attempts: u32) -> Duration {
         match self.conflicts() {
             true => self.jittered(Self::FIRST_WAIT, attempts.min(4)),

@@ -1,10 +1,10 @@
-//! Converts values to items and attributes, and items back to values.
+//! Converts values to items and attributes, and items to values.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::schema::{PK, SK};
+use super::item::key_of;
 use super::{Item, Key, StoreError};
 
 /// Converts `value` to the item with this key. Attributes have the same names as in JSON.
@@ -22,8 +22,7 @@ pub fn to_item(key: &Key, value: &impl Serialize) -> Result<Item, StoreError> {
 /// # Errors
 /// [`StoreError::Malformed`] if the item does not store such a value.
 pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let key = Key::new(text(PK).unwrap_or_default(), text(SK).unwrap_or_default());
+    let key = key_of(&item).unwrap_or_else(|| Key::new("", ""));
     serde_dynamo::from_item(item).map_err(|error| StoreError::malformed(&key, error))
 }
 

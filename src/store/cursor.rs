@@ -1,14 +1,14 @@
 //! Cursors: the start of a list's next page, opaque to clients.
 //!
 //! A cursor names its list and contains only the part of the key that the server cannot know. The partition comes
-//! from the request's own filters, so a forged cursor reaches nothing that the request could not reach anyway.
+//! from the request's filters, so a forged cursor reaches nothing that the request could not reach without it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The text is not a cursor of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("This cursor is not one that this list gave out; start again without it.")]
+#[error("This cursor does not belong to this list. Send no cursor to start at the beginning.")]
 pub struct CursorError;
 
 /// The start of a list's next page: the parts of the last key on the page before.

@@ -1,7 +1,7 @@
 //! One request, one deadline: every attempt of every call and every loop of a request ends by it.
 //!
-//! The deadline belongs to the task and is not an argument. Work outside of a request (the stream, a sweep, a
-//! command) has no deadline; there each call and each loop gets a request's budget.
+//! The deadline belongs to the task and is not an argument. Work outside of a request (the stream, a sweep, a command)
+//! has no deadline. There, each call and each loop gets the time of a whole request.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,14 +17,14 @@ impl Dynamo {
         BUDGET.scope(Budget { whole, end, fences: Cell::new(false) }, work).await
     }
 
-    /// Restarts the request's time, because the time in which a client sends the body does not count.
+    /// Restarts the request's time, because the time that a client takes to send the body does not count.
     pub fn restart_deadline(&self) {
         // This fails outside of a request, where there is no deadline.
         let _ = BUDGET.try_with(|budget| budget.end.set(self.clock.ticks().saturating_add(budget.whole)));
     }
 
-    /// Adds a record to every write of this request, so that its outcome can always be found. Pages use it for
-    /// schema_versions, because a person cannot look up an unknown outcome.
+    /// Adds a record to every write of this request, so that its outcome can always be found. Forms on pages use this,
+    /// because a person cannot look up an unknown outcome.
     pub fn fence_writes(&self) {
         let _ = BUDGET.try_with(|budget| budget.fences.set(true));
     }
@@ -54,7 +54,8 @@ impl Dynamo {
         deadline.0.saturating_sub(self.clock.ticks())
     }
 
-    /// Whether at most the last quarter of the time for writes is left, which is too little for work of many steps.
+    /// Whether the time left for writes is shorter than the reserve after it. It is then too short for work of many
+    /// steps.
     pub fn time_is_short(&self) -> bool {
         self.left(self.deadline_of_write()) < self.reserve()
     }

@@ -76,8 +76,8 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::OutcomeUnknown { .. } | Self::Full { .. })
     }
 
-    /// Creates the error for a refused condition whose item satisfies it: something other than this program changed
-    /// the table.
+    /// Creates the error for a refused condition that the item satisfies. Something other than this program changed the
+    /// table.
     pub fn invariant_violation(operation: &'static str, key: &Key) -> Self {
         let cause = format!("the refusal of a condition on {} has no cause", redact(key));
         Self::Failed { operation, cause }
@@ -98,11 +98,15 @@ fn redact(key: &Key) -> String {
         Some((kind, id)) if uuid::Uuid::try_parse(id).is_err() => format!("{kind}#…"),
         _ => text.split(' ').next().unwrap_or_default().to_owned(),
     };
-    let sort = if key.pk.starts_with("SEARCH#") { "…".to_owned() } else { redacted(&key.sk) };
+    let sort = if key.pk.starts_with("SEARCH#") || key.pk.starts_with("WORD#") {
+        "…".to_owned()
+    } else {
+        redacted(&key.sk)
+    };
     format!("{} {sort}", redacted(&key.pk))
 }
 
-/// Returns the messages of an error and its causes. It excludes their fields: a canceled transaction holds personal
+/// Returns the messages of an error and its causes, without their fields, because a canceled transaction holds personal
 /// data.
 pub(crate) fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -122,6 +126,7 @@ mod tests {
             (format!("LEAD#{id}"), "LEAD", format!("LEAD#{id} LEAD")),
             ("EMAIL#ann@example.com".to_owned(), "EMAIL", "EMAIL#… EMAIL".to_owned()),
             ("SEARCH#a".to_owned(), "ann 019f", "SEARCH#… …".to_owned()),
+            ("WORD#an".to_owned(), "ann 019f", "WORD#… …".to_owned()),
             (format!("LEAD#{id}"), "HISTORY#0000000001", format!("LEAD#{id} HISTORY#…")),
         ] {
             assert_eq!(redact(&Key::new(pk, sk)), redacted);

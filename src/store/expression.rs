@@ -1,6 +1,6 @@
-//! Conditions and updates as values, rendered into DynamoDB's expression language. Every name is aliased, so reserved
-//! words cannot break an expression and values cannot inject one. The same value always renders to the same text,
-//! because a retried request must carry the same bytes.
+//! Conditions and updates as values, rendered in DynamoDB's expression language. Every name and value has an alias, so
+//! reserved words cannot break an expression and values cannot change it. The same value always renders to the same
+//! text, because a retried request must carry the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -74,9 +74,7 @@ impl Condition {
             Self::NotEquals(name, value) => compare(name, "<>", value),
             Self::AtLeast(name, value) => compare(name, ">=", value),
             Self::LessThan(name, value) => compare(name, "<", value),
-            Self::Contains(name, value) => {
-                format!("contains({}, {})", into.name(name), into.value(value))
-            }
+            Self::Contains(name, value) => format!("contains({}, {})", into.name(name), into.value(value)),
             Self::Lacks(name, value) => {
                 let (name, value) = (into.name(name), into.value(value));
                 format!("(attribute_exists({name}) AND NOT contains({name}, {value}))")

@@ -39,13 +39,11 @@ impl GuardedWrite {
         if condition == Condition::Absent {
             self.created.push(self.actions.len());
         }
-        let mut expression = Expression::default();
-        let text = condition.render(&mut expression);
-        self.put_action(label, Put::builder().condition_expression(text), item, &expression)
+        self.put_if(label, item, Some(&condition))
     }
 
     /// Puts the idempotency record of the request, if there is none. An abandoned record is overwritten, unless it
-    /// says that this very write was abandoned.
+    /// abandons this write.
     pub(super) fn put_record(mut self, label: &'static str, mut item: Item) -> Self {
         self.record = Some(self.actions.len());
         item.insert(TOKEN.to_owned(), AttributeValue::S(self.token.clone()));
@@ -55,19 +53,15 @@ impl GuardedWrite {
 
     /// Puts an item unconditionally, for items that are derived from a guarded one.
     pub fn put_derived(self, label: &'static str, item: Item) -> Self {
-        self.put_action(label, Put::builder(), item, &Expression::default())
+        self.put_if(label, item, None)
     }
 
-    fn put_action(
-        self,
-        label: &'static str,
-        put: aws_sdk_dynamodb::types::builders::PutBuilder,
-        item: Item,
-        expression: &Expression,
-    ) -> Self {
-        let item = self.schema_versions.for_write(item, self.schema);
-        let put = put
-            .set_item(Some(item))
+    fn put_if(self, label: &'static str, item: Item, condition: Option<&Condition>) -> Self {
+        let mut expression = Expression::default();
+        let condition = condition.map(|condition| condition.render(&mut expression));
+        let put = Put::builder()
+            .set_item(Some(self.schema_versions.for_write(item, self.schema)))
+            .set_condition_expression(condition)
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -78,28 +72,28 @@ impl GuardedWrite {
 
     /// Updates some attributes of an item if the condition holds.
     pub fn update(self, label: &'static str, key: &Key, update: &Update, condition: Condition) -> Self {
-        let mut expression = Expression::default();
-        let text = condition.render(&mut expression);
-        self.update_action(label, UpdateAction::builder().condition_expression(text), key, update, expression)
+        self.update_if(label, key, update, Some(&condition))
     }
 
     /// Updates an item unconditionally, for counters that are derived from guarded items.
     pub fn update_derived(self, label: &'static str, key: &Key, update: &Update) -> Self {
-        self.update_action(label, UpdateAction::builder(), key, update, Expression::default())
+        self.update_if(label, key, update, None)
     }
 
-    fn update_action(
+    fn update_if(
         self,
         label: &'static str,
-        action: aws_sdk_dynamodb::types::builders::UpdateBuilder,
         key: &Key,
         update: &Update,
-        mut expression: Expression,
+        condition: Option<&Condition>,
     ) -> Self {
+        let mut expression = Expression::default();
+        let condition = condition.map(|condition| condition.render(&mut expression));
         let update = self.schema_versions.update_for_write(update, self.schema);
-        let action = action
+        let action = UpdateAction::builder()
             .set_key(Some(key.attributes()))
             .update_expression(update.render(&mut expression, self.schema))
+            .set_condition_expression(condition)
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -110,25 +104,20 @@ impl GuardedWrite {
 
     /// Deletes an item if the condition holds.
     pub fn delete(self, label: &'static str, key: &Key, condition: Condition) -> Self {
-        let mut expression = Expression::default();
-        let text = condition.render(&mut expression);
-        self.delete_action(label, Delete::builder().condition_expression(text), key, &expression)
+        self.delete_if(label, key, Some(&condition))
     }
 
     /// Deletes an item unconditionally, for items that are derived from a guarded one.
     pub fn delete_derived(self, label: &'static str, key: &Key) -> Self {
-        self.delete_action(label, Delete::builder(), key, &Expression::default())
+        self.delete_if(label, key, None)
     }
 
-    fn delete_action(
-        self,
-        label: &'static str,
-        delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
-        key: &Key,
-        expression: &Expression,
-    ) -> Self {
-        let delete = delete
+    fn delete_if(self, label: &'static str, key: &Key, condition: Option<&Condition>) -> Self {
+        let mut expression = Expression::default();
+        let condition = condition.map(|condition| condition.render(&mut expression));
+        let delete = Delete::builder()
             .set_key(Some(key.attributes()))
+            .set_condition_expression(condition)
             .set_expression_attribute_names(expression.names())
             .set_expression_attribute_values(expression.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -137,7 +126,7 @@ impl GuardedWrite {
         })
     }
 
-    /// Marks the write's items and updates as already in the schema that is written, so they are not converted.
+    /// Leaves the items and updates as they are, because they are already in the schema that is written.
     pub(super) fn already_converted(self) -> Self {
         Self { schema: self.schema_versions.current, ..self }
     }
@@ -177,7 +166,7 @@ impl GuardedWrite {
 }
 
 impl Dynamo {
-    /// Creates an empty guarded write. Its own token makes all its attempts one write.
+    /// Creates an empty guarded write. Its token makes all its attempts one write.
     pub fn guarded_write(&self) -> GuardedWrite {
         GuardedWrite {
             table: self.table.clone(),

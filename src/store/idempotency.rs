@@ -1,9 +1,9 @@
 //! Idempotency records: the answer for an idempotency key, written in the same transaction as the effect.
 //!
-//! Invariants: a record with an answer exists if and only if the effect happened. A request is one transaction, so
-//! another request with the same key never finds it "still running": of two at the same time, one writes, and the
-//! other fails on the record's own condition and returns the stored answer. The record of a one-time action never
-//! expires. A record that abandons a write (`outcome.rs`) has no answer, and the request may be made again.
+//! Invariants: a record with an answer exists if and only if the effect happened. A request is one transaction, so no
+//! request is ever found "still running". Of two concurrent requests with the same key, one writes. The other fails on
+//! the condition of the record and returns the stored answer. The record of a one-time action never expires. A record
+//! that abandons a write (`outcome.rs`) has no answer, and the request may be made again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl std::str::FromStr for IdempotencyKey {
     }
 }
 
-/// A request that must take effect once: its account, its key, and a fingerprint of what it asks.
+/// A request that must take effect once: its account, its key, and a fingerprint of its content.
 #[derive(Debug, Clone)]
 pub struct IdempotentRequest {
     account: String,
@@ -64,16 +64,21 @@ impl<T> Done<T> {
     }
 }
 
-/// What the idempotency record says about a request.
+/// The result of looking up an idempotency record.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// There is no record for the key, so it did not cause the refusal.
+    /// There is no record for the key, so the key did not cause the refusal.
     Nothing,
     /// The same request was answered before, with this answer.
     Same(Answer),
     /// The key was used for another request.
     Other,
 }
+
+/// The idempotency key belongs to another request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the idempotency key belongs to another request")]
+pub struct KeyReused;
 
 /// A request that must take effect once, with a function that creates its answer.
 pub struct Idempotency<'a, T> {
@@ -117,17 +122,10 @@ impl<T> Idempotency<'_, T> {
             None => Ok(Lookup::Nothing),
         }
     }
-}
 
-/// The idempotency key belongs to another request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the idempotency key belongs to another request")]
-pub struct KeyReused;
-
-impl<T> Idempotency<'_, T> {
-    /// Makes the change of a request, which must add its [record](Self::record) to its write, or returns the stored
-    /// answer of the same request. A refusal is the change's own error, unless the same request succeeded at the same
-    /// time.
+    /// Makes the change of a request, or returns the stored answer of the same request. The change must add the
+    /// [record](Self::record) to its write. If the change fails because the same request succeeded at the same time,
+    /// this returns the stored answer too.
     ///
     /// # Errors
     /// The errors of the change, [`KeyReused`], and [`StoreError`] if the store failed.
@@ -170,12 +168,12 @@ impl IdempotentRequest {
     /// Creates a request with its key. `parts` are the method, the path, the body, and everything else that
     /// determines the effect.
     pub fn new(account: &str, key: IdempotencyKey, parts: &[&[u8]], now: Timestamp) -> Self {
-        let kept_until = Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX));
-        Self { account: account.to_owned(), key, fingerprint: fingerprint(parts), kept_until }
+        let (account, fingerprint) = (account.to_owned(), fingerprint(parts));
+        Self { account, key, fingerprint, kept_until: None }.for_a_while(now)
     }
 
-    /// Creates the request of a form that names the version it changes. Its fields are its key, because the same form
-    /// for the same version can succeed only once.
+    /// Creates the request of a form that names the version it changes. The form's fields are the key, because the
+    /// same form for the same version can succeed only once.
     pub fn of_form<'a>(
         account: &str,
         path: &str,
@@ -188,7 +186,7 @@ impl IdempotentRequest {
         Self::new(account, IdempotencyKey(format!("form-{}", fingerprint(&parts))), &parts, now)
     }
 
-    /// Creates a request that takes effect once ever, regardless of who makes it. Its record never expires. `scope`
+    /// Creates a request that takes effect only once, regardless of who makes it. Its record never expires. `scope`
     /// must not be an account's id.
     pub fn forever(scope: &str, key: &str, parts: &[&[u8]]) -> Self {
         let key = IdempotencyKey(key.to_owned());
@@ -200,7 +198,7 @@ impl IdempotentRequest {
         Self { kept_until: Some(now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX)), ..self }
     }
 
-    /// Returns a part of the request, with a record of its own.
+    /// Returns a part of the request, which has its own record.
     pub fn part(&self, number: usize) -> Self {
         Self { key: IdempotencyKey(format!("{}/{number}", self.key.0)), ..self.clone() }
     }
@@ -208,7 +206,7 @@ impl IdempotentRequest {
     /// Adds the record to the write that has the effect.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] never in practice, because the answer is text.
+    /// [`StoreError::Malformed`], but not in practice, because the answer is text.
     pub fn record(&self, write: GuardedWrite, answer: &Answer) -> Result<GuardedWrite, StoreError> {
         let record = Record { fingerprint: self.fingerprint.clone(), answer: answer.clone().stored() };
         let mut item: Item = to_item(&self.item_key(), &record)?;

@@ -1,10 +1,11 @@
-//! The line: the one function through which every call reaches a store, below everything that knows what a lead is.
+//! The line: the one function through which every call reaches a store. Nothing below it knows what a lead is.
 //!
-//! A call is an [`Operation`] with the SDK's input. Its answer is a [`Reply`] with the SDK's output, or our own
-//! [`CallError`]. The other end is a [`Target`]: DynamoDB through the SDK, the embedded engine, or in tests a wrapper
-//! around either. Deadlines, retries and the meaning of errors are above the line, so they are the same for every
-//! target.
+//! A call is an [`Operation`] with the SDK's input. Its answer is a [`Reply`] with the SDK's output, or a
+//! [`CallError`]. At the other end is a [`Target`]: DynamoDB through the SDK, the embedded engine, or in tests a
+//! wrapper around one of them. Deadlines, retries and the meaning of errors are above the line, so they are the same
+//! for every target.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -62,8 +63,8 @@ impl Line {
         Self(Arc::new(target))
     }
 
-    /// Creates a line to DynamoDB with a configured SDK. It turns off the SDK's own retries: they do not know
-    /// transaction conflicts, and two nested retry loops would outlive the deadline.
+    /// Creates a line to DynamoDB with a configured SDK. It turns off the SDK's own retries: they do not
+    /// handle transaction conflicts, and two nested retry loops would outlive the deadline.
     pub fn to_aws(config: Builder, sleep: SharedAsyncSleep) -> Self {
         let config = config
             .retry_config(RetryConfig::disabled())
@@ -73,7 +74,7 @@ impl Line {
         Self::to(Aws(Client::from_conf(config)))
     }
 
-    /// Whether transactions on the same item cancel each other.
+    /// Whether transactions on the same item cancel each other, as they do on DynamoDB.
     pub fn conflicts(&self) -> bool {
         self.0.conflicts()
     }
@@ -281,41 +282,17 @@ pub(super) fn is_temporary(code: &str) -> bool {
     )
 }
 
-/// An error of one of the SDK's operations. Only a transaction's error has reasons.
-trait OperationError: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {
-    fn take_reasons(self) -> Vec<CancellationReason>
-    where
-        Self: Sized,
-    {
-        Vec::new()
-    }
-}
-
-impl OperationError for TransactWriteItemsError {
-    fn take_reasons(self) -> Vec<CancellationReason> {
-        match self {
-            Self::TransactionCanceledException(canceled) => canceled.cancellation_reasons.unwrap_or_default(),
-            _ => Vec::new(),
+/// Returns the reasons of a canceled transaction. Other errors have none.
+fn reasons_of(error: &(dyn Error + 'static)) -> Vec<CancellationReason> {
+    match error.downcast_ref::<TransactWriteItemsError>() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            canceled.cancellation_reasons().to_vec()
         }
+        _ => Vec::new(),
     }
 }
 
-impl OperationError for aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError {}
-impl OperationError for aws_sdk_dynamodb::operation::create_table::CreateTableError {}
-impl OperationError for aws_sdk_dynamodb::operation::describe_table::DescribeTableError {}
-impl OperationError for aws_sdk_dynamodb::operation::get_item::GetItemError {}
-impl OperationError for aws_sdk_dynamodb::operation::query::QueryError {}
-impl OperationError for aws_sdk_dynamodb::operation::scan::ScanError {}
-impl OperationError for aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError {}
-
-#[cfg(feature = "local")]
-impl OperationError for aws_sdk_dynamodbstreams::operation::describe_stream::DescribeStreamError {}
-#[cfg(feature = "local")]
-impl OperationError for aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError {}
-#[cfg(feature = "local")]
-impl OperationError for aws_sdk_dynamodbstreams::operation::get_shard_iterator::GetShardIteratorError {}
-
-impl<E: OperationError> From<SdkError<E, HttpResponse>> for CallError {
+impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E, HttpResponse>> for CallError {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let cause = error_chain(&error);
         match error {
@@ -324,7 +301,7 @@ impl<E: OperationError> From<SdkError<E, HttpResponse>> for CallError {
                 let error = answer.into_err();
                 let code = error.code().unwrap_or("an error without a code").to_owned();
                 let message = error.message().unwrap_or("no message").to_owned();
-                Self::Service { code, message, is_server_fault, reasons: error.take_reasons() }
+                Self::Service { code, message, is_server_fault, reasons: reasons_of(&error) }
             }
             SdkError::DispatchFailure(failure) if was_refused(&failure) => {
                 Self::NotSent { cause, may_pass: true }
@@ -349,10 +326,15 @@ impl<E: OperationError> From<SdkError<E, HttpResponse>> for CallError {
 /// carried the call.
 fn was_refused(failure: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
     let Some(error) = failure.as_connector_error() else { return false };
-    let causes =
-        std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
-    let mut errors = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    errors.any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        if error.downcast_ref::<std::io::Error>().is_some_and(refused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]

@@ -1,32 +1,30 @@
 //! Finds out what happened to a write that was sent and not answered until the deadline.
 //!
 //! A read that finds nothing proves nothing, because the transaction may still commit. So a write with an idempotency
-//! record is fenced: another write puts a record under the same key that says it was abandoned. The fence succeeds
-//! only if the change did not happen, and then a late change fails on it. A write without a record can only be looked
-//! for: the items that it creates show that it happened, or that another write made it impossible; otherwise its
-//! outcome is unknown.
+//! record is fenced: another write puts a record under the same key, which says that the first write was abandoned.
+//! The fence succeeds only if the change did not happen, and then a late change fails on it. For a write without a
+//! record, the items that it creates are looked up. They show that it happened, or that another write made it
+//! impossible. Otherwise its outcome is unknown.
 //!
 //! An abandoned record lists the tokens of the abandoned writes. The same request can be made again under its key,
-//! but none of the abandoned writes can still succeed.
+//! but no abandoned write can still succeed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 
 use super::answer::Answer;
 use super::item::key_of;
-use super::record::{ABANDONED, KEPT_FOR, TOKEN, abandoned, is_abandoned};
+use super::record::{ABANDONED, TOKEN, abandoned, empty_record, is_abandoned};
 use super::retry::RetriesExhausted;
-use super::schema::TTL;
 use super::transaction::{OPERATION, Sent};
 use super::{Condition, Dynamo, Item, Key, Refusal, StoreError, WriteError, to_attribute};
 
-/// The most items that are looked for.
+/// The most items that are looked up.
 const MOST_LOOKED_FOR: usize = 10;
 /// How often a record is abandoned again when another write of the same request is abandoned at the same time.
 const ATTEMPTS: usize = 4;
 
 impl Dynamo {
-    /// Finds the outcome of a write whose attempts ended without an answer: done, refused, fenced off, or unknown.
+    /// Finds the outcome of a write whose attempts ended without an answer.
     pub(super) async fn find_outcome(
         &self,
         sent: &Sent,
@@ -83,19 +81,17 @@ impl Dynamo {
         Ok(Outcome::Unknown)
     }
 
-    /// Creates a record that says that nothing was done. Program versions without abandoned records read it as
-    /// another request's.
+    /// Creates a record that says that nothing was done. Program versions that do not know abandoned records treat it
+    /// as the record of another request.
     fn abandoned_record(&self, key: &Key, tokens: String) -> Result<Item, StoreError> {
-        let until = self.clock.now().saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
-        let mut item = key.attributes();
+        let mut item = empty_record(key, self.clock.now())?;
         item.insert(ABANDONED.to_owned(), AttributeValue::S(tokens));
         item.insert("fingerprint".to_owned(), AttributeValue::S(String::new()));
         item.insert("answer".to_owned(), to_attribute(Answer::empty())?);
-        item.insert(TTL.to_owned(), to_attribute(until.as_second())?);
         Ok(item)
     }
 
-    /// Looks for the items that the write creates.
+    /// Looks up the items that the write creates.
     async fn look_for(&self, sent: &Sent) -> Result<Outcome, StoreError> {
         let made = sent.created.iter().filter_map(|action| sent.item_put(*action)).take(MOST_LOOKED_FOR);
         let made: Vec<(&'static str, &Item)> = made.collect();

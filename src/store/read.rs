@@ -131,13 +131,12 @@ impl Dynamo {
     pub(super) async fn raw(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let request = GetItemInput::builder().table_name(&*self.table).consistent_read(true);
         let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let answer = self.call(&request.set_key(Some(key.attributes()))).await?;
-        let output = answer.map_err(|error| StoreError::failed("GetItem", error))?;
+        let output = self.output(&request.set_key(Some(key.attributes()))).await?;
         metrics::read(&output.consumed_capacity);
         Ok(output.item)
     }
 
-    /// Reads one page of a range. Reads of the table are consistent; an index does not support that.
+    /// Reads one page of a range. A read of the table is consistent; an index does not support consistent reads.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -157,19 +156,16 @@ impl Dynamo {
             .limit(select.limit)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .set_exclusive_start_key(select.start.clone());
-        let answer = self.call(&request).await?;
-        let output = answer.map_err(|error| StoreError::failed("Query", error))?;
+        let output = self.output(&request).await?;
         metrics::read(&output.consumed_capacity);
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         let items = output.items.unwrap_or_default();
-        // An index holds only keys, which have no schema version.
-        let items = match select.index {
-            Some(_) => items,
-            None => items
-                .into_iter()
-                .map(|item| self.schema_versions.to_current(item))
-                .collect::<Result<_, _>>()?,
+        let to_current = |item| match select.index {
+            // An index holds only keys, which have no schema version.
+            Some(_) => Ok(item),
+            None => self.schema_versions.to_current(item),
         };
+        let items = items.into_iter().map(to_current).collect::<Result<_, _>>()?;
         Ok(Page { items, more: last.is_some(), last })
     }
 
@@ -216,8 +212,7 @@ impl Dynamo {
                 .map_err(|error| StoreError::failed("BatchGetItem", error))?;
             let request = BatchGetItemInput::builder().request_items(&*self.table, request);
             let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let answer = self.call(&request).await?;
-            let output = answer.map_err(|error| StoreError::failed("BatchGetItem", error))?;
+            let output = self.output(&request).await?;
             metrics::read(output.consumed_capacity());
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(key) = key_of(&item) {

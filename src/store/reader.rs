@@ -1,14 +1,13 @@
 //! Reads the table's stream outside of Lambda: the log of the embedded engine, or the shards of DynamoDB's stream.
 //!
-//! Invariants: after a failure the reader waits and continues; it ends only when it is stopped. A change is handled
-//! after the changes before it in its shard, and a shard after its parent. The engine's log counts as one shard. No
-//! change is skipped, and a batch that the handler rejected is passed to it again. The reader's position is stored,
-//! so the next process continues from there; changes that were handled just before a process was killed are handled
-//! again.
+//! Invariants: a reader ends only when it is stopped; after a failure it waits and continues. Each change is handled
+//! after the earlier changes of its shard, and each shard after its parent. The engine's log counts as one shard. No
+//! change is skipped, and a batch that the handler rejects is passed to it again. The position is stored, so the next
+//! process continues from there. Changes that were handled just before a process was killed are handled again.
 //!
-//! The engine stores the positions of its readers itself. For DynamoDB's stream the table has a checkpoint for each
-//! shard. Writing a checkpoint is a change too. Readers do not pass it to the handler, and write a checkpoint only
-//! after changes that they did pass on, so their own writes never keep them busy.
+//! The engine stores the positions of its readers itself. For DynamoDB's stream, the table has a checkpoint for each
+//! shard. A checkpoint is a change of the table too. Readers do not pass it to the handler, and they write a checkpoint
+//! only after changes that they passed on, so their own writes never keep them busy.
 
 mod log;
 mod poll;
@@ -60,7 +59,6 @@ impl PollInterval {
     }
 }
 
-/// The stream that is read.
 enum Origin {
     Shards(Shards),
     Log(Log),
@@ -77,7 +75,6 @@ pub enum Progress {
     Failed,
 }
 
-/// The function that receives a reader's progress.
 type Listener = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// The consecutive failures of a reader. The log gets the first failure, then one a minute, and the recovery.
@@ -120,12 +117,7 @@ impl StreamReader {
     /// Creates a reader of the DynamoDB stream of `dynamo`'s table. The consumer's name is part of the checkpoints'
     /// keys. The handler receives only changes of items with `relevant` keys.
     pub fn new(dynamo: Dynamo, streams: Builder, consumer: &'static str, relevant: fn(&Key) -> bool) -> Self {
-        let subscription = Subscription { dynamo, consumer, relevant };
-        Self {
-            origin: Origin::Shards(Shards::new(subscription, streams)),
-            interval: PollInterval::default(),
-            listener: None,
-        }
+        Self::of(Origin::Shards(Shards::new(Subscription { dynamo, consumer, relevant }, streams)))
     }
 
     /// Creates a reader of the log of the embedded engine that holds `dynamo`'s table.
@@ -135,24 +127,23 @@ impl StreamReader {
         consumer: &'static str,
         relevant: fn(&Key) -> bool,
     ) -> Self {
-        let subscription = Subscription { dynamo, consumer, relevant };
-        Self {
-            origin: Origin::Log(Log::new(subscription, engine)),
-            interval: PollInterval::default(),
-            listener: None,
-        }
+        Self::of(Origin::Log(Log::new(Subscription { dynamo, consumer, relevant }, engine)))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self { origin, interval: PollInterval::default(), listener: None }
     }
 
     fn subscription(&self) -> &Subscription {
         match &self.origin {
-            Origin::Shards(shards) => shards.subscription(),
-            Origin::Log(log) => log.subscription(),
+            Origin::Shards(shards) => &shards.source.subscription,
+            Origin::Log(log) => &log.subscription,
         }
     }
 
     /// Sets how long the reader waits.
-    pub fn paced(self, pace: PollInterval) -> Self {
-        Self { interval: pace, ..self }
+    pub fn paced(self, interval: PollInterval) -> Self {
+        Self { interval, ..self }
     }
 
     /// Sets a function that receives the reader's progress. It must not block.
@@ -161,16 +152,15 @@ impl StreamReader {
     }
 
     /// Passes the stream's changes to `handle` until `stop` completes. A batch has up to 100 changes of DynamoDB's
-    /// stream and about 2,000 of the engine's log. The current batch is finished before the reader stops. Failures
-    /// are retried forever with growing waits, because nothing restarts the reader once credentials are renewed or
-    /// tables created.
-    pub async fn run<H, F, E>(&mut self, handle: H, stop: impl Future<Output = ()>)
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
-        // Only a run that may end at the end of the stream returns errors.
+    /// stream, or about 2,000 of the engine's log. The reader finishes the current batch before it stops. Failures are
+    /// retried forever with growing waits, because nothing restarts the reader after credentials are renewed or a table
+    /// is created.
+    pub async fn run<E: Display, F: Future<Output = Result<(), E>>>(
+        &mut self,
+        handle: impl FnMut(Arc<Batch>) -> F,
+        stop: impl Future<Output = ()>,
+    ) {
+        // Only a reader that ends at the end of the stream returns errors.
         let _ = self.read(handle, stop, false).await;
     }
 
@@ -178,30 +168,20 @@ impl StreamReader {
     ///
     /// # Errors
     /// [`StoreError`] if the stream or the table fails and a retry cannot help.
-    pub async fn drain<H, F, E>(
+    pub async fn drain<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
-        handle: H,
+        handle: impl FnMut(Arc<Batch>) -> F,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    ) -> Result<(), StoreError> {
         self.read(handle, stop, true).await
     }
 
-    async fn read<H, F, E>(
+    async fn read<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
-        mut handle: H,
+        mut handle: impl FnMut(Arc<Batch>) -> F,
         stop: impl Future<Output = ()>,
         until_end: bool,
-    ) -> Result<(), StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    ) -> Result<(), StoreError> {
         let mut stop = pin!(stop);
         let mut failures = Failures::default();
         while stop.as_mut().now_or_never().is_none() {
@@ -254,12 +234,11 @@ impl StreamReader {
         matches!(select(stop, self.subscription().dynamo.sleep.sleep(wait)).await, Either::Right(_))
     }
 
-    async fn poll<H, F, E>(&mut self, handle: &mut H, report: &mut PollReport) -> Result<Poll, StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    async fn poll<E: Display, F: Future<Output = Result<(), E>>>(
+        &mut self,
+        handle: &mut impl FnMut(Arc<Batch>) -> F,
+        report: &mut PollReport,
+    ) -> Result<Poll, StoreError> {
         match &mut self.origin {
             Origin::Shards(shards) => shards.poll(handle, report).await,
             Origin::Log(log) => log.poll(handle, report).await,

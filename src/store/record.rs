@@ -10,19 +10,24 @@ use super::{Condition, Item, Key, StoreError, to_attribute};
 pub(super) const TOKEN: &str = "token";
 /// The attribute of an abandoned record: the tokens of the abandoned writes, separated by spaces.
 pub(super) const ABANDONED: &str = "abandoned";
-/// How long an abandoned write is kept from happening. No call is in flight nearly that long.
-pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long a record prevents an abandoned write. No call is in flight for nearly that long.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Creates the record of a write whose request has no idempotency key.
 pub(super) fn fence_item(token: &str, now: Timestamp) -> Result<Item, StoreError> {
+    empty_record(&Key::new(format!("LEDGER#fence#{token}"), "LEDGER"), now)
+}
+
+/// Creates a record that expires after [`KEPT_FOR`].
+pub(super) fn empty_record(key: &Key, now: Timestamp) -> Result<Item, StoreError> {
     let until = now.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX);
-    let mut item = Key::new(format!("LEDGER#fence#{token}"), "LEDGER").attributes();
+    let mut item = key.attributes();
     item.insert(TTL.to_owned(), to_attribute(until.as_second())?);
     Ok(item)
 }
 
-/// Returns the condition under which the write with this token may put its record: there is none, or one that
-/// abandoned other writes.
+/// Returns the condition under which the write with this token may put its record: there is no record, or one that
+/// abandoned only other writes.
 pub(super) fn may_record(token: &str) -> Condition {
     Condition::Any(vec![Condition::Absent, Condition::Lacks(ABANDONED, AttributeValue::S(token.to_owned()))])
 }

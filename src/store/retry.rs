@@ -11,7 +11,7 @@ pub struct RetryPolicy {
     pub attempt: Duration,
     /// The time limit of one request with all its calls, their attempts, and the waits between them.
     pub request: Duration,
-    /// The end of a request's time, in which a write is not retried. It is reserved for finding the outcome of an
+    /// The time at the end of a request in which writes are not retried. It is reserved for finding the outcome of an
     /// attempt that was not answered.
     pub reserve: Duration,
 }

@@ -5,7 +5,15 @@
 //! | lead | `LEAD#<id>` | `LEAD` | the lead's fields, the list attributes, `hold` in a large order, `cause` |
 //! | history of a lead | `LEAD#<id>` | `HISTORY#<version, 10 digits>` | version, at, by, action, changes, reason |
 //! | email of a lead | `EMAIL#<lowercase>` | `EMAIL` | leadId, source |
-//! | search word of a lead | `SEARCH#<first character>` | `<word> <lead id>` | leadId, shared, words, status, state |
+//! | search word of a lead | `WORD#<first two characters>` | `<word> <lead id>` | leadId, shared, words, state |
+//! | search word of a lead, by version 0.1 | `SEARCH#<first character>` | `<word> <lead id>` | leadId, shared, words, status, state |
+//! | that no words of version 0.1 are left | `SEARCHINDEX` | `LEADS` | index |
+//! | custom fields of a lead | `LEAD#<lead id>` | `FIELDS` | version, list; ttl while the lead is in the trash |
+//! | note on a lead | `LEAD#<lead id>` | `NOTE#<note id>` | Note |
+//! | deleted lead | `LEAD#<lead id>` | `TRASH` | Lead as it was deleted; the list of deleted leads; ttl |
+//! | lead that was merged into another one | `LEAD#<lead id>` | `MERGED` | into |
+//! | saved mapping of an import | `MAPPING#<fingerprint of the headers>` | `MAPPING` | mapping, savedBy |
+//! | what became of the rows of an import's step | `IMPORT#<import id>` | `ROWS#<first row>` | rows; ttl |
 //! | free lead in the queue of its state | `STATE#<code>` | `FREE#<created, 15 digits of milliseconds>#<lead id>` | the lead's fields |
 //! | cap of a state | `STATE#<code>` | `CAP` | cap, own, out, room (what remains under the cap), version, cause |
 //! | default cap, for states without their own | `STATE#DEFAULT` | `CAP` | cap, version |
@@ -66,7 +74,7 @@
 //! | orders by newest, also of a status; fulfilled orders by time | Query `all-newest`, `status-newest` or `status-score` with partitions `ORDERS`, `ORDERS#<status>`; then BatchGetItem |
 //! | history of an order, newest first | Query pk = `ORDER#<id>`, sk begins with `HISTORY#`, backwards |
 //! | large orders that are still being written | Query pk = `UNSETTLED` |
-//! | search of leads | Query pk = `SEARCH#<first character>`, sk begins with the longest word; the other words are a filter; then BatchGetItem |
+//! | search of leads | Query pk = `WORD#<first two characters>`, sk begins with the longest word; the other words are a filter; then BatchGetItem |
 //! | search of products | Query pk = `FIND#<first character>`, in the same way |
 //! | tokens of an account | Query pk = `ACCOUNT#<id>`, sk begins with `TOKEN#` |
 //! | all rules, for each batch of changes that contains an event | Query pk = `RULES`, consistent |

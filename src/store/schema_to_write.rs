@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::versions::DEFAULT_SCHEMA;
 use super::{Dynamo, Key, StoreError};
 
-/// How long the table's answer is used before the upgrade is finished.
+/// How long the table's answer is used while an upgrade is not finished.
 const VALID_FOR: Duration = Duration::from_secs(60);
 
 /// Returns the key of the item that names the schema to write.
@@ -27,9 +27,10 @@ impl Dynamo {
             return Ok(());
         }
         let stored = self.raw(&schema_key()).await?;
-        let stored =
-            stored.and_then(|item| item.get("writes")?.as_n().ok()?.parse().ok()).unwrap_or(DEFAULT_SCHEMA);
-        let version = stored.clamp(self.schema_versions.current - 1, self.schema_versions.current);
+        let stored = stored.and_then(|item| item.get("writes")?.as_n().ok()?.parse().ok());
+        let version = stored
+            .unwrap_or(DEFAULT_SCHEMA)
+            .clamp(self.schema_versions.current - 1, self.schema_versions.current);
         self.schema_to_write.number.store(version, Ordering::Relaxed);
         Ok(())
     }

@@ -5,15 +5,14 @@
 //! its stream is converted to the current schema before other code sees it. Any other version is an error.
 //!
 //! **Two program versions side by side.** A program version that introduces a schema writes the previous schema until
-//! the table says that no older program version runs (`holdfast upgrade --finish`). During a rolling deployment and
-//! after a rollback, the older program version can therefore read every item. It only has to tolerate attributes and
-//! item keys that it does not know. `tests/fixtures/reader` lists what the older version needs of each item.
+//! the table says that no older program version runs (`holdfast upgrade --finish`). The older version can therefore
+//! read every item during a rolling deployment and after a rollback. It only has to tolerate attributes and item keys
+//! that it does not know. `tests/fixtures/reader` lists what the older version needs of each item.
 //!
-//! **Adding a schema.** A new schema is a new number with its [`Step`]. A step converts what is still in the old
-//! schema and leaves the rest alone, because an update of some attributes may leave an item half in each. Attributes
+//! **Adding a schema.** A new schema is a new number with its [`Step`]. An update of some attributes may leave an item
+//! partly in the old schema, so a step converts what is still in the old schema and leaves the rest alone. Attributes
 //! that a condition, an index or a projection names keep their names and meaning. [`upgrade_all`](super::upgrade_all)
-//! rewrites the items that no request touches. It must run with `--finish` before the program version after that is
-//! deployed.
+//! rewrites the items that no request changes. It must run with `--finish` before the next program version is deployed.
 
 use std::borrow::Cow;
 use std::sync::Mutex;
@@ -38,9 +37,7 @@ pub(super) struct Step {
 /// The schemas that a program reads: the current one and the one before it.
 #[derive(Debug)]
 pub(super) struct SchemaVersions {
-    /// The number of the current schema.
     pub(super) current: u32,
-    /// The conversion between the two.
     pub(super) step: Step,
 }
 
@@ -63,10 +60,8 @@ impl SchemaVersions {
         SchemaToWrite { number: AtomicU32::new(number), last_read: Mutex::new(None) }
     }
 
-    /// Converts the item to the current schema.
-    ///
-    /// # Errors
-    /// [`StoreError::OtherSchema`] if this program does not read the item's schema.
+    /// Converts the item to the current schema, or returns [`StoreError::OtherSchema`] if this program does not read
+    /// the item's schema.
     pub(super) fn to_current(&self, mut item: Item) -> Result<Item, StoreError> {
         match schema_of(&item) {
             Some(version) if version == self.current => {}
@@ -107,14 +102,6 @@ pub(super) fn schema_of(item: &Item) -> Option<u32> {
     }
 }
 
-/// Converts the item to the current schema of this program.
-///
-/// # Errors
-/// [`StoreError::OtherSchema`] if this program does not read the item's schema.
-pub(super) fn to_current_schema(item: Item) -> Result<Item, StoreError> {
-    SCHEMA_VERSIONS.to_current(item)
-}
-
 fn unknown_schema(item: &Item) -> StoreError {
     let key = key_of(item).unwrap_or_else(|| Key::new("", ""));
     let found = item.get(ATTRIBUTE).and_then(|number| number.as_n().ok()).cloned();
@@ -145,7 +132,7 @@ mod tests {
         ] {
             let mut stored = item(&[("version", number(7))]);
             stored.extend(written.clone().map(|number| (ATTRIBUTE.to_owned(), number)));
-            match to_current_schema(stored) {
+            match SCHEMA_VERSIONS.to_current(stored) {
                 Ok(read) => {
                     assert!(reads, "{written:?}");
                     assert_eq!(read, item(&[("version", number(7)), (ATTRIBUTE, number(SCHEMA))]));
@@ -160,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_error_for_an_unknown_schema_names_the_schemas_that_are_read() {
-        let error = to_current_schema(item(&[(ATTRIBUTE, number(9))])).unwrap_err();
+        let error = SCHEMA_VERSIONS.to_current(item(&[(ATTRIBUTE, number(9))])).unwrap_err();
         let message =
             format!("the item LEAD#… LEAD is of schema 9, and this program reads {OLDEST} and {SCHEMA}");
         assert!(error.to_string().starts_with(&message), "{error}");

@@ -1,8 +1,8 @@
 //! Changes from the table's stream, each with the item before and after it.
 //!
-//! Invariants: the changes of one item arrive in the order in which they happened, each at least once. A consumer
-//! must store the [`id`](Change::id) or compare versions, because a change that arrives twice must count once. A
-//! record that cannot be read arrives as [`Unreadable`] beside the changes, so it blocks none of them.
+//! Invariants: the changes of one item arrive in the order in which they happened, each at least once. A change that
+//! arrives twice must count once, so a consumer must store the [`id`](Change::id) or compare versions. A record that
+//! cannot be read arrives as [`Unreadable`] beside the changes, so it blocks none of them.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::item::key_of;
-use super::schema_versions::to_current_schema;
+use super::schema_versions::SCHEMA_VERSIONS;
 use super::{Item, Key, StoreError};
-use crate::base::values::{Invalid, text_value};
+use crate::base::values::{Invalid, fingerprint, text_value};
 
-/// One change of one item. The stream may deliver it more than once.
+/// A change of an item. The stream may deliver it more than once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Identifies the change, and is the same with every delivery.
@@ -88,29 +88,20 @@ pub struct Unreadable {
 /// # Errors
 /// [`Unreadable`] if there is no image, or if this program does not read an image's schema.
 pub fn readable(record: Raw) -> Result<Change, Box<Unreadable>> {
-    let Raw { id, at, sequence, key, before, after } = record;
-    let unreadable = |cause: &str, schema| {
-        Box::new(Unreadable {
-            id: id.clone(),
-            at: Some(at),
-            sequence: Some(sequence.clone()),
-            key: Some(key.clone()),
-            cause: cause.to_owned(),
-            schema,
-            before: before.clone(),
-            after: after.clone(),
-        })
-    };
-    if before.is_none() && after.is_none() {
-        return Err(unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
+    if record.before.is_none() && record.after.is_none() {
+        return Err(record.unreadable("has no image: the stream must carry NEW_AND_OLD_IMAGES", None));
     }
-    let read = |image: &Option<Item>| image.clone().map(to_current_schema).transpose();
-    match read(&before).and_then(|before| Ok((before, read(&after)?))) {
-        Ok((before, after)) => Ok(Change { id, at, sequence, key, before, after }),
-        Err(StoreError::OtherSchema { found, .. }) => {
-            Err(unreadable("has an image of a schema that this program does not read", Some(found)))
+    let read =
+        |image: &Option<Item>| image.clone().map(|image| SCHEMA_VERSIONS.to_current(image)).transpose();
+    match read(&record.before).and_then(|before| Ok((before, read(&record.after)?))) {
+        Ok((before, after)) => {
+            let Raw { id, at, sequence, key, .. } = record;
+            Ok(Change { id, at, sequence, key, before, after })
         }
-        Err(_) => Err(unreadable("has an image that cannot be read", None)),
+        Err(StoreError::OtherSchema { found, .. }) => {
+            Err(record.unreadable("has an image of a schema that this program does not read", Some(found)))
+        }
+        Err(_) => Err(record.unreadable("has an image that cannot be read", None)),
     }
 }
 
@@ -129,6 +120,14 @@ pub struct Raw {
     pub before: Option<Item>,
     /// The item after the change, in the schema in which it was written.
     pub after: Option<Item>,
+}
+
+impl Raw {
+    fn unreadable(self, cause: &str, schema: Option<String>) -> Box<Unreadable> {
+        let Self { id, at, sequence, key, before, after } = self;
+        let (at, sequence, key, cause) = (Some(at), Some(sequence), Some(key), cause.to_owned());
+        Box::new(Unreadable { id, at, sequence, key, cause, schema, before, after })
+    }
 }
 
 /// The position of a change in its shard. Later is greater, also as text, because the number is padded to 40 digits.
@@ -214,8 +213,13 @@ type Image = HashMap<String, serde_dynamo::AttributeValue>;
 /// # Errors
 /// [`EventError`] if the event itself is not in DynamoDB's format.
 pub fn batch(event: Value) -> Result<Batch, EventError> {
-    let event: Event = serde_path_to_error::deserialize(event)
-        .map_err(|error| EventError(format!("{} is missing a field or malformed.", place(error.path()))))?;
+    let event: Event = serde_path_to_error::deserialize(event).map_err(|error| {
+        let place = match error.path().to_string() {
+            root if root == "." => "the event".to_owned(),
+            path => path,
+        };
+        EventError(format!("{place} is missing a field or malformed."))
+    })?;
     let mut batch = Batch::default();
     for (index, record) in event.records.into_iter().enumerate() {
         batch.push(record_of(index, record));
@@ -223,20 +227,12 @@ pub fn batch(event: Value) -> Result<Batch, EventError> {
     Ok(batch)
 }
 
-/// Returns the path of a field in an event, for the log.
-fn place(path: &serde_path_to_error::Path) -> String {
-    match path.to_string() {
-        root if root == "." => "the event".to_owned(),
-        path => path,
-    }
-}
-
 /// Reads one record of an event. Error messages name its index in the event.
 fn record_of(index: usize, value: Value) -> Result<Change, Box<Unreadable>> {
     let read: Result<Record, _> = serde_path_to_error::deserialize(value.clone());
     let Record { id, dynamodb: body } = read.map_err(|error| {
-        let path = match place(error.path()) {
-            root if root == "the event" => String::new(),
+        let path = match error.path().to_string() {
+            root if root == "." => String::new(),
             path => format!(".{path}"),
         };
         partly_read(&value, format!("Records[{index}]{path} is missing a field or malformed"))
@@ -258,9 +254,9 @@ fn partly_read(record: &Value, cause: String) -> Box<Unreadable> {
     let body = &record["dynamodb"];
     let image = |name: &str| serde_json::from_value::<Image>(body[name].clone()).ok().map(item);
     let sequence = body["SequenceNumber"].as_str().and_then(|text| text.parse::<Sequence>().ok());
-    let named = record["eventID"].as_str().map(str::to_owned);
+    let id = record["eventID"].as_str().map(str::to_owned);
     // A record without an id is identified by its content.
-    let id = named.unwrap_or_else(|| crate::base::values::fingerprint(&[record.to_string().as_bytes()]));
+    let id = id.unwrap_or_else(|| fingerprint(&[record.to_string().as_bytes()]));
     Box::new(Unreadable {
         id,
         at: body["ApproximateCreationDateTime"].as_f64().and_then(timestamp),

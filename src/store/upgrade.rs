@@ -12,8 +12,8 @@ use super::versions::{ATTRIBUTE, number};
 use super::{Dynamo, Item, StoreError, Update, WriteError};
 
 impl Dynamo {
-    /// Switches the table to the current schema: no older program version runs any more. Other processes switch
-    /// within a minute; until then they write a schema that all can read.
+    /// Switches the table to the current schema, because no older program version runs any more. Other processes
+    /// switch within a minute. Until then they write a schema that all can read.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed.
@@ -43,9 +43,9 @@ pub struct Upgraded {
     pub rewritten: u64,
 }
 
-/// Rewrites every item of another schema in the schema that is written, while requests go on. An item that changes at
-/// the same time is read again. It scans the whole table page by page, so only a command may call it. If it is
-/// interrupted, the next run skips the items that are already rewritten.
+/// Rewrites every item of another schema in the schema that is written, while requests continue. If an item changes at
+/// the same time, it is read again. This scans the whole table page by page, so only a command may call it. After an
+/// interruption, the next run skips the items that are already rewritten.
 ///
 /// # Errors
 /// [`StoreError`], also for the first item of a schema that this program does not read.
@@ -75,7 +75,6 @@ const AT_ONCE: usize = 8;
 
 /// Returns the items of other schemas in the next page of the table, and the start of the page after it.
 async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-    const OPERATION: &str = "Scan";
     let request = ScanInput::builder()
         .table_name(dynamo.table())
         .consistent_read(true)
@@ -84,8 +83,7 @@ async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Optio
         .expression_attribute_names("#schema", ATTRIBUTE)
         .expression_attribute_values(":schema", number(dynamo.schema_to_write()))
         .set_exclusive_start_key(start);
-    let answer = dynamo.call(&request).await?;
-    let output = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
+    let output = dynamo.output(&request).await?;
     let next = output.last_evaluated_key.filter(|key| !key.is_empty());
     Ok((output.items.unwrap_or_default(), next))
 }
@@ -100,12 +98,8 @@ async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
         let after =
             dynamo.schema_versions.for_write(dynamo.schema_versions.to_current(before.clone())?, version);
         let update = Update::between(&before, &after);
-        let write = dynamo.guarded_write().already_converted().update(
-            "item",
-            &key,
-            &update,
-            update.untouched(&before),
-        );
+        let unchanged = update.untouched(&before);
+        let write = dynamo.guarded_write().already_converted().update("item", &key, &update, unchanged);
         let current = match dynamo.write(write).await {
             Ok(()) => return Ok(true),
             Err(WriteError::Store(error)) => return Err(error),
@@ -147,14 +141,14 @@ mod tests {
 
     #[cfg(feature = "local")]
     fn over(engine: &crate::engine::Engine, schema_versions: &'static SchemaVersions) -> Dynamo {
+        use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+
         use crate::base::blocking::BlockingPool;
         use crate::base::clock::Clock;
         use crate::base::rng::Rng;
         use crate::store::line::Line;
         let line = Line::to(crate::store::Embedded::new(engine.clone(), BlockingPool::here()));
-        let sleep = aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        );
+        let sleep = SharedAsyncSleep::new(TokioSleep::new());
         let (clock, rng) = (Clock::of_system(), Rng::of_system());
         Dynamo::new(line, "table", sleep, clock, rng, Default::default())
             .with_schema_versions(schema_versions)

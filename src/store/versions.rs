@@ -8,7 +8,7 @@ pub const SCHEMA: u32 = 2;
 /// The oldest schema that this program reads.
 pub const OLDEST: u32 = SCHEMA - 1;
 
-/// The schema to write if the table names none: the last one before tables named it.
+/// The schema to write if the table names none. It was the current schema when tables began to name one.
 pub(super) const DEFAULT_SCHEMA: u32 = 2;
 
 /// The attribute with the number of an item's schema.

@@ -2,9 +2,9 @@
 //! everything that must be true if and only if the change happened.
 //!
 //! Invariants: a write that succeeded happened exactly once, even if its first reply was lost, because every attempt
-//! sends the same `ClientRequestToken`. A write that was refused or unavailable changed nothing and never will. If an
-//! attempt was not answered until the deadline, [`outcome`](super::outcome) finds out what happened; an outcome that
-//! cannot be found is reported as unknown.
+//! sends the same `ClientRequestToken`. A write that was refused or unavailable changed nothing and never will. If no
+//! answer came until the deadline, [`outcome`](super::outcome) finds out what happened. An outcome that cannot be found
+//! is reported as unknown.
 
 use super::record::fence_item;
 use super::{Dynamo, GuardedWrite, StoreError, WriteError};

@@ -1,4 +1,4 @@
-//! The progress of this process's workers, for health checks and for pages that show how old counts are.
+//! The progress of this process's workers. Health checks use it, and pages show how old counts are.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,7 +26,6 @@ pub struct Heartbeats(Arc<Mutex<Beats>>);
 
 #[derive(Debug, Default)]
 struct Beats {
-    /// When the workers started.
     started: Option<Timestamp>,
     /// All changes up to this time are handled.
     handled: Option<Timestamp>,

@@ -1,9 +1,9 @@
 //! Counts what one request or batch does.
 //!
-//! A metrics belongs to the task and is not an argument, because counting must not influence the work. Outside of a
-//! request nothing is counted.
+//! The counts belong to the task and are not an argument, because counting must not influence the work. Nothing is
+//! counted outside of a request or batch.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
@@ -11,7 +11,7 @@ use super::TraceId;
 use crate::base::identity::Role;
 
 tokio::task_local! {
-    static TALLY: RequestMetrics;
+    static CURRENT: RequestMetrics;
 }
 
 /// The counts of one request or batch. Clones share them.
@@ -21,63 +21,54 @@ pub struct RequestMetrics {
     trace: Option<TraceId>,
 }
 
-/// The counts so far.
+/// The counts so far. [`Report`](super::Report) explains the fields.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
-    /// The route's pattern, as it was added to the router.
     pub(super) route: Option<&'static str>,
-    /// The sender's role.
     pub(super) role: Option<Role>,
-    /// The name of the problem in the answer.
     pub(super) problem: Option<&'static str>,
-    /// Whether a business rule forbade the request.
     pub(super) rule_violation: bool,
-    /// The number of DynamoDB calls, without retries.
     pub(super) calls: u32,
-    /// The number of attempts of calls beyond the first.
     pub(super) retries: u32,
-    /// The read units that DynamoDB reported.
     pub(super) read_units: f64,
-    /// The write units that DynamoDB reported.
     pub(super) write_units: f64,
-    /// The number of messages that became dead letters.
     pub(super) parked: u32,
-    /// The number of stream records that became dead letters.
     pub(super) dead_letters: u32,
-    /// The number of unknown fields of messages.
     pub(super) ignored_fields: u32,
 }
 
 impl RequestMetrics {
-    /// Creates an empty metrics for work that belongs to this trace.
+    /// Creates empty counts for work that belongs to this trace.
     pub fn new(trace: Option<TraceId>) -> Self {
         Self { trace, ..Self::default() }
     }
 
     /// Runs work and counts what it does.
     pub async fn over<F: Future>(&self, work: F) -> F::Output {
-        TALLY.scope(self.clone(), work).await
+        CURRENT.scope(self.clone(), work).await
     }
 
-    /// Returns the trace of the work.
     pub(super) fn trace(&self) -> Option<&TraceId> {
         self.trace.as_ref()
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn count(change: impl FnOnce(&mut Counts)) {
     // This fails outside of a request, where nothing is counted.
-    let _ =
-        TALLY.try_with(|metrics| change(&mut metrics.counts.lock().unwrap_or_else(PoisonError::into_inner)));
+    let _ = CURRENT.try_with(|metrics| change(&mut metrics.lock()));
 }
 
 /// Returns the trace of the current work.
-pub(super) fn current_trace() -> Option<TraceId> {
-    TALLY.try_with(|metrics| metrics.trace.clone()).ok().flatten()
+pub(crate) fn current_trace() -> Option<TraceId> {
+    CURRENT.try_with(|metrics| metrics.trace.clone()).ok().flatten()
 }
 
 /// Records the request's route.
@@ -137,8 +128,8 @@ pub(crate) fn read<'a>(capacity: impl IntoIterator<Item = &'a ConsumedCapacity>)
     count(|counts| counts.read_units += units);
 }
 
-/// Adds the capacity that a transaction consumed. Its checks and updates count as writes, because DynamoDB bills them
-/// so.
+/// Adds the capacity that a transaction consumed. Its checks count as writes too, because DynamoDB bills them as
+/// writes.
 pub(crate) fn written(capacity: &[ConsumedCapacity]) {
     let read: f64 = capacity.iter().filter_map(ConsumedCapacity::read_capacity_units).sum();
     let all: f64 = capacity.iter().filter_map(ConsumedCapacity::capacity_units).sum();

@@ -1,4 +1,4 @@
-//! Telemetry: one report for each request and batch, with its outcome and its cost.
+//! Telemetry: a report for each request and batch, with its outcome and cost.
 //!
 //! Invariants: each request is reported once, with its route's pattern and never its path, and with its sender's role
 //! and never their identity. Reporting cannot fail or change an answer. [`Telemetry`] decides where reports go: on
@@ -10,6 +10,7 @@ mod report;
 mod trace;
 
 pub use heartbeats::{Heartbeats, LATE_SECONDS, late_words};
+pub(crate) use metrics::current_trace;
 pub use metrics::{RequestMetrics, unfinished};
 pub use report::{ESSENTIAL, Metrics, Report, embedded_metrics};
 pub use trace::{TRACE_HEADER, TraceId};
@@ -18,8 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::HeaderName;
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -31,11 +31,6 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The id of a request in the log. The host may have assigned it, as Lambda does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
-
-/// Returns the trace of the current work.
-pub(crate) fn current_trace() -> Option<TraceId> {
-    metrics::current_trace()
-}
 
 /// The receiver of reports about requests and batches.
 #[derive(Clone)]

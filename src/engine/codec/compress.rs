@@ -20,7 +20,6 @@ use super::Damaged;
 
 /// The first byte of a compressed item.
 const COMPRESSED: u8 = 0;
-/// The number of the dictionary.
 const NUMBER: u8 = 1;
 /// The parts that most items share.
 const DICTIONARY: &[u8] = include_bytes!("items-1.dictionary");
@@ -41,7 +40,6 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
-/// Compresses an item for storage.
 pub fn compress(item: &[u8]) -> Cow<'_, [u8]> {
     if !(SHORTEST..=LONGEST).contains(&item.len()) {
         return Cow::Borrowed(item);
@@ -73,9 +71,6 @@ fn compressor() -> Option<CCtx<'static>> {
 }
 
 /// Restores an item from the output of [`compress`].
-///
-/// # Errors
-/// [`Damaged`] if the bytes are not output of [`compress`].
 pub fn decompress(stored: &[u8]) -> Result<Cow<'_, [u8]>, Damaged> {
     let frame = match stored {
         [COMPRESSED, NUMBER, frame @ ..] => [&MAGIC, frame].concat(),

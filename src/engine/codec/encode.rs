@@ -5,7 +5,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::super::number::Number;
 use super::{Attributes, Kind, MAX_DEPTH, ValueRef, put_attribute, put_bytes};
 
-/// The reason why an SDK value cannot be stored, as DynamoDB's message.
+const FALSE_NULL: &str =
+    "One or more parameter values were invalid: Null attribute value types must have the value of true";
+const NO_TYPE: &str = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
+
+/// Why an SDK value cannot be stored, as DynamoDB's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidValue(pub String);
@@ -14,27 +18,18 @@ fn invalid(message: &str) -> InvalidValue {
     InvalidValue(message.to_owned())
 }
 
-/// Encodes an item.
-///
-/// # Errors
-/// [`InvalidValue`] if DynamoDB rejects the item.
 pub fn encode_item(item: &Attributes) -> Result<Vec<u8>, InvalidValue> {
     let mut bytes = Vec::with_capacity(64 * item.len());
     put_entries(item, MAX_DEPTH, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Encodes a value.
-///
-/// # Errors
-/// [`InvalidValue`] if DynamoDB rejects the value.
 pub fn encode_value(value: &AttributeValue) -> Result<Vec<u8>, InvalidValue> {
     let mut bytes = Vec::new();
     put_value(value, MAX_DEPTH, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Encodes a number.
 pub fn encode_number(number: &Number) -> Vec<u8> {
     let mut bytes = vec![Kind::N as u8];
     number.encode(&mut bytes);
@@ -72,11 +67,7 @@ fn put_value(value: &AttributeValue, depth: usize, into: &mut Vec<u8>) -> Result
         AttributeValue::B(bytes) => scalar(Kind::B, bytes.as_ref()),
         AttributeValue::Bool(value) => scalar(Kind::Bool, &[u8::from(*value)]),
         AttributeValue::Null(true) => scalar(Kind::Null, &[]),
-        AttributeValue::Null(false) => {
-            return Err(invalid(
-                "One or more parameter values were invalid: Null attribute value types must have the value of true",
-            ));
-        }
+        AttributeValue::Null(false) => return Err(invalid(FALSE_NULL)),
         AttributeValue::N(text) => {
             into.push(Kind::N as u8);
             parse_number(text)?.encode(into);
@@ -87,34 +78,37 @@ fn put_value(value: &AttributeValue, depth: usize, into: &mut Vec<u8>) -> Result
         AttributeValue::Bs(blobs) => {
             put_set(Kind::Bs, blobs.iter().map(|blob| blob.as_ref().to_vec()).collect(), into)?;
         }
-        AttributeValue::Ns(numbers) => {
-            let numbers = numbers.iter().map(|text| {
-                let mut bytes = Vec::new();
-                parse_number(text)?.encode(&mut bytes);
-                Ok(bytes)
-            });
-            put_set(Kind::Ns, numbers.collect::<Result<_, InvalidValue>>()?, into)?;
-        }
+        AttributeValue::Ns(numbers) => put_set(Kind::Ns, encoded_numbers(numbers)?, into)?,
         AttributeValue::L(elements) => {
             into.push(Kind::L as u8);
-            let mut scratch = Vec::new();
-            for element in elements {
-                scratch.clear();
-                put_value(element, inner, &mut scratch)?;
-                put_bytes(&scratch, into);
-            }
+            put_elements(elements, inner, into)?;
         }
         AttributeValue::M(entries) => {
             into.push(Kind::M as u8);
             put_entries(entries, inner, into)?;
         }
-        _ => {
-            return Err(invalid(
-                "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
-            ));
-        }
+        _ => return Err(invalid(NO_TYPE)),
     }
     Ok(())
+}
+
+fn put_elements(elements: &[AttributeValue], depth: usize, into: &mut Vec<u8>) -> Result<(), InvalidValue> {
+    let mut scratch = Vec::new();
+    for element in elements {
+        scratch.clear();
+        put_value(element, depth, &mut scratch)?;
+        put_bytes(&scratch, into);
+    }
+    Ok(())
+}
+
+fn encoded_numbers(numbers: &[String]) -> Result<Vec<Vec<u8>>, InvalidValue> {
+    let encoded = |text: &String| {
+        let mut bytes = Vec::new();
+        parse_number(text)?.encode(&mut bytes);
+        Ok::<_, InvalidValue>(bytes)
+    };
+    numbers.iter().map(encoded).collect()
 }
 
 fn parse_number(text: &str) -> Result<Number, InvalidValue> {

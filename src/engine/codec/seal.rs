@@ -11,9 +11,6 @@ pub fn seal_item(key: &[u8], item: &[u8]) -> Vec<u8> {
 }
 
 /// Checks the CRC-32 and returns the item.
-///
-/// # Errors
-/// [`Damaged`] if the CRC-32 does not match or the item cannot be decompressed.
 pub fn unseal_item<'a>(key: &[u8], sealed: &'a [u8]) -> Result<Cow<'a, [u8]>, Damaged> {
     decompress(unseal(key, sealed)?)
 }
@@ -27,9 +24,6 @@ pub fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// Checks the CRC-32 of key and value and returns the value.
-///
-/// # Errors
-/// [`Damaged`] if the CRC-32 does not match.
 pub fn unseal<'a>(key: &[u8], sealed: &'a [u8]) -> Result<&'a [u8], Damaged> {
     let (crc, value) = sealed.split_first_chunk::<4>().ok_or(Damaged)?;
     (u32::from_le_bytes(*crc) == checksum(key, value)).then_some(value).ok_or(Damaged)

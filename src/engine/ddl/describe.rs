@@ -1,72 +1,34 @@
 //! Descriptions of tables.
 
 use aws_sdk_dynamodb::operation::describe_table::{DescribeTableInput, DescribeTableOutput};
-use aws_sdk_dynamodb::operation::describe_time_to_live::{DescribeTimeToLiveInput, DescribeTimeToLiveOutput};
-use aws_sdk_dynamodb::operation::list_tables::{ListTablesInput, ListTablesOutput};
 use aws_sdk_dynamodb::primitives::DateTime;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription, TableStatus,
-    TimeToLiveDescription, TimeToLiveStatus,
 };
 
-use super::super::action::find_table;
 use super::super::codec::Kind;
 use super::super::error::{EngineError, ErrorCode};
+use super::super::handle::Engine;
 use super::super::parameters::required;
-use super::super::tables::{Catalog, Index, KeyAttribute, KeySchema, Projected, Table};
+use super::super::tables::{Index, KeyAttribute, KeySchema, Projected, Table};
 
-/// Describes time to live.
-///
-/// # Errors
-/// `ResourceNotFoundException` if the table does not exist.
-pub fn describe_time_to_live(
-    catalog: &Catalog,
-    input: &DescribeTimeToLiveInput,
-) -> Result<DescribeTimeToLiveOutput, EngineError> {
-    let table = find_table(catalog, required(&input.table_name, "tableName")?)?;
-    let status = if table.ttl.is_some() { TimeToLiveStatus::Enabled } else { TimeToLiveStatus::Disabled };
-    let description = TimeToLiveDescription::builder().time_to_live_status(status);
-    let description = description.set_attribute_name(table.ttl.clone()).build();
-    Ok(DescribeTimeToLiveOutput::builder().time_to_live_description(description).build())
+impl Engine {
+    /// Describes a table. The description contains no item counts.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException` if the table does not exist.
+    pub fn describe_table(&self, input: &DescribeTableInput) -> Result<DescribeTableOutput, EngineError> {
+        let name = required(&input.table_name, "tableName")?;
+        let catalog = self.catalog();
+        let table = catalog.get(name).ok_or_else(|| {
+            let message = format!("Requested resource not found: Table: {name} not found");
+            EngineError::new(ErrorCode::ResourceNotFound, message)
+        })?;
+        Ok(DescribeTableOutput::builder().table(describe(table)).build())
+    }
 }
 
-/// Describes a table.
-///
-/// # Errors
-/// `ResourceNotFoundException` if the table does not exist.
-pub fn describe_table(
-    catalog: &Catalog,
-    input: &DescribeTableInput,
-) -> Result<DescribeTableOutput, EngineError> {
-    let name = required(&input.table_name, "tableName")?;
-    let table = catalog.get(name).ok_or_else(|| {
-        let message = format!("Requested resource not found: Table: {name} not found");
-        EngineError::new(ErrorCode::ResourceNotFound, message)
-    })?;
-    Ok(DescribeTableOutput::builder().table(describe(table)).build())
-}
-
-/// Lists tables by name.
-///
-/// # Errors
-/// A `ValidationException` if the limit is out of range.
-pub fn list_tables(catalog: &Catalog, input: &ListTablesInput) -> Result<ListTablesOutput, EngineError> {
-    let limit = input.limit.unwrap_or(100);
-    let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
-    let limit = limit.ok_or_else(|| EngineError::invalid("Limit must be from 1 to 100"))?;
-    let mut names: Vec<&String> = catalog.keys().collect();
-    names.sort_unstable();
-    let start = input.exclusive_start_table_name.as_ref();
-    let mut names: Vec<String> =
-        names.into_iter().filter(|name| start.is_none_or(|start| *name > start)).cloned().collect();
-    let more = names.len() > limit;
-    names.truncate(limit);
-    let last = if more { names.last().cloned() } else { None };
-    Ok(ListTablesOutput::builder().set_table_names(Some(names)).set_last_evaluated_table_name(last).build())
-}
-
-/// Returns the description of a table and its indexes. It contains no item counts.
 pub fn describe(table: &Table) -> TableDescription {
     let arn = format!("arn:aws:dynamodb:embedded:000000000000:table/{}", table.name);
     let stream = table.stream.as_ref().map(|label| format!("{arn}/stream/{label}"));

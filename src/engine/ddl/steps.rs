@@ -1,11 +1,11 @@
-//! Changes that affect all items of a table: sequences of small writes that continue after a restart.
+//! Changes that affect all items of a table. They consist of small writes and continue after a restart.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::super::action::find_table;
-use super::super::codec::{self, ItemRef};
-use super::super::error::{EngineError, damaged, storage_error};
+use super::super::codec::{self, Damaged, ItemRef};
+use super::super::error::EngineError;
 use super::super::handle::Engine;
 use super::super::state::WriteContext;
 use super::super::storage::{Order, Range, Space, read_step};
@@ -18,27 +18,23 @@ const DELETED: &[u8] = b"deleted/";
 /// Records that a table's items must be removed.
 pub fn record_deletion(context: &mut WriteContext<'_>, table: &Table) {
     let key = [DELETED, &table.id.to_be_bytes()].concat();
-    let value = codec::seal(&key, &[]);
-    context.changes.batch.put(Space::Meta, key, value);
+    context.changes.batch.put_sealed(Space::Meta, key, &[]);
 }
 
 /// Removes the items and index entries of deleted tables.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
 pub fn finish_deletions(engine: &Engine) -> Result<(), EngineError> {
     let mut deleted = Vec::new();
     engine.read(|read| {
-        read.scan(Space::Meta, &Range::prefix(DELETED.to_vec()), Order::Forward, &mut |key, _| {
+        let range = Range::prefix(DELETED.to_vec());
+        Ok(read.scan(Space::Meta, &range, Order::Forward, &mut |key, _| {
             deleted.push(key.to_vec());
             ControlFlow::Continue(())
-        })
-        .map_err(storage_error)
+        })?)
     })?;
     for key in deleted {
         let table = key.get(DELETED.len()..).unwrap_or_default().to_vec();
         if table.len() != 2 {
-            return Err(damaged());
+            return Err(Damaged.into());
         }
         delete_prefix(engine, Space::Items, table.clone())?;
         delete_prefix(engine, Space::Index, table)?;
@@ -51,9 +47,6 @@ pub fn finish_deletions(engine: &Engine) -> Result<(), EngineError> {
 }
 
 /// Fills all incomplete indexes. The caller must prevent other changes of tables.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
 pub fn build_indexes(engine: &Engine) -> Result<(), EngineError> {
     let unfinished: Vec<Arc<Table>> =
         engine.catalog().values().filter(|table| !table.building.is_empty()).cloned().collect();
@@ -78,9 +71,9 @@ fn build_step(
 ) -> Result<Option<Vec<u8>>, EngineError> {
     let range = Range { start, end: key::successor(&key::table_prefix(table.id)) };
     let mut items = Vec::new();
-    let next = read_step(context.read, Space::Items, &range, &mut items).map_err(storage_error)?;
+    let next = read_step(context.read, Space::Items, &range, &mut items)?;
     for (key, sealed) in &items {
-        let item = codec::unseal_item(key, sealed).map_err(|_| damaged())?;
+        let item = codec::unseal_item(key, sealed)?;
         put_entries(context, table, ItemRef(&item))?;
     }
     if next.is_none() {
@@ -94,33 +87,28 @@ fn build_step(
 /// Writes an item's entries in the indexes that are being built. Skips an index that the item does not fit,
 /// as DynamoDB does.
 fn put_entries(context: &mut WriteContext<'_>, table: &Table, item: ItemRef<'_>) -> Result<(), EngineError> {
-    let key = table.key_of(item).map_err(|_| damaged())?;
+    let key = table.key_of(item).map_err(|_| Damaged)?;
     for index in table.indexes.iter().filter(|index| table.building.contains(&index.id)) {
         if let Some(entry) = index::entry(table, index, &key, item) {
-            let value = codec::seal(&entry.key, &entry.value);
-            context.changes.batch.put(Space::Index, entry.key, value);
+            context.changes.batch.put_sealed(Space::Index, entry.key, &entry.value);
         }
     }
     if table.building.contains(&EXPIRY_INDEX)
         && let Some(entry) = expiry::entry(table, &key, item)
     {
-        let value = codec::seal(&entry, &[]);
-        context.changes.batch.put(Space::Index, entry, value);
+        context.changes.batch.put_sealed(Space::Index, entry, &[]);
     }
     Ok(())
 }
 
 /// Deletes all keys with this prefix in small steps.
-///
-/// # Errors
-/// [`EngineError`] if storage fails.
 pub fn delete_prefix(engine: &Engine, space: Space, prefix: Vec<u8>) -> Result<(), EngineError> {
     let range = Range::prefix(prefix);
     loop {
         let range = range.clone();
         let is_done = engine.write(move |context| {
             let mut values = Vec::new();
-            let next = read_step(context.read, space, &range, &mut values).map_err(storage_error)?;
+            let next = read_step(context.read, space, &range, &mut values)?;
             values.into_iter().for_each(|(key, _)| context.changes.batch.delete(space, key));
             context.changes.frees_space = true;
             Ok(next.is_none())

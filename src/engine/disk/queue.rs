@@ -7,7 +7,14 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::Job;
+use super::super::error::EngineError;
+use super::super::state::WriteContext;
+
+/// Answers a write after its group is on disk or has failed.
+pub type Completion = Box<dyn FnOnce(Result<(), EngineError>) + Send>;
+
+/// Evaluates a write. Returns whether to store it, and its completion.
+pub type Job = Box<dyn FnOnce(&mut WriteContext<'_>) -> (bool, Completion) + Send>;
 
 /// The maximum number of queued request writes. Further writes are throttled.
 const MAX_REQUESTS: usize = 1024;
@@ -20,7 +27,6 @@ const BACKGROUND_INTERVAL: Duration = Duration::from_secs(1);
 /// The time without request writes after which background writes need not wait.
 const REQUEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The priority of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// As soon as possible, because a caller is waiting.
@@ -29,7 +35,6 @@ pub enum Priority {
     Background,
 }
 
-/// The reason why a write was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushError {
     Full,
@@ -54,10 +59,6 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a write.
-    ///
-    /// # Errors
-    /// [`PushError`]. The write is dropped.
     pub fn push(&self, job: Job, priority: Priority) -> Result<(), PushError> {
         let mut state = self.lock();
         if state.closed {

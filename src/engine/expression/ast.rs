@@ -18,7 +18,6 @@ pub struct Path {
     pub inner: Vec<Segment>,
 }
 
-/// An operand of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
     Path(Path),
@@ -28,20 +27,13 @@ pub enum Operand {
     Size(Box<Operand>),
 }
 
-/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparator {
-    /// `=`
     Equal,
-    /// `<>`
     NotEqual,
-    /// `<`
     Less,
-    /// `<=`
     LessOrEqual,
-    /// `>`
     Greater,
-    /// `>=`
     GreaterOrEqual,
 }
 
@@ -70,7 +62,6 @@ impl Comparator {
     }
 }
 
-/// A condition on an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     Compare(Comparator, Operand, Operand),
@@ -78,21 +69,13 @@ pub enum Condition {
     Between(Operand, Operand, Operand),
     /// The first operand equals one of the others.
     In(Operand, Vec<Operand>),
-    /// A value exists at the path.
     Exists(Path),
-    /// No value exists at the path.
     NotExists(Path),
-    /// The operand has this type.
     HasType(Operand, Kind),
-    /// The first operand begins with the second.
     BeginsWith(Operand, Operand),
-    /// The first operand contains the second.
     Contains(Operand, Operand),
-    /// Both conditions are true.
     And(Box<Condition>, Box<Condition>),
-    /// At least one condition is true.
     Or(Box<Condition>, Box<Condition>),
-    /// The condition is false.
     Not(Box<Condition>),
 }
 
@@ -134,20 +117,15 @@ pub enum Term {
     Value(Vec<u8>),
     /// The value at the path, or the other term if no value exists there.
     IfNotExists(Path, Box<Term>),
-    /// The concatenation of two lists.
     ListAppend(Box<Term>, Box<Term>),
-    /// The sum of two numbers.
     Plus(Box<Term>, Box<Term>),
-    /// The difference of two numbers.
     Minus(Box<Term>, Box<Term>),
 }
 
 /// A parsed update expression.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Update {
-    /// `SET`
     pub sets: Vec<(Path, Term)>,
-    /// `REMOVE`
     pub removes: Vec<Path>,
     /// `ADD`: numbers or sets, encoded.
     pub adds: Vec<(Path, Vec<u8>)>,

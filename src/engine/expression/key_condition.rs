@@ -16,11 +16,9 @@ pub struct KeyCondition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortCondition {
     All,
-    /// Keys that satisfy the comparison with the value.
     Compare(Comparator, Vec<u8>),
     /// Keys from the first value to the second, inclusive.
     Between(Vec<u8>, Vec<u8>),
-    /// Keys that begin with the value.
     BeginsWith(Vec<u8>),
 }
 
@@ -51,7 +49,6 @@ impl SortCondition {
         }
     }
 
-    /// Returns the values in the condition.
     pub fn values(&self) -> impl Iterator<Item = ValueRef<'_>> {
         let values = match self {
             Self::All => [None, None],
@@ -62,15 +59,8 @@ impl SortCondition {
     }
 }
 
-fn invalid(message: impl Into<String>) -> EngineError {
-    EngineError::invalid(message)
-}
-
 impl KeyCondition {
     /// Converts a parsed condition to a condition on the key attributes `partition` and `sort`.
-    ///
-    /// # Errors
-    /// A `ValidationException` if the condition is not a key condition.
     pub fn new(condition: Condition, partition: &str, sort: Option<&str>) -> Result<Self, EngineError> {
         let mut parts = Vec::new();
         flatten(condition, &mut parts)?;
@@ -78,30 +68,35 @@ impl KeyCondition {
         for (path, part) in parts {
             if !path.inner.is_empty() {
                 let message = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key:";
-                return Err(invalid(format!("{message} {}", path.attribute)));
+                return Err(EngineError::invalid(format!("{message} {}", path.attribute)));
             }
             let slot = match &*path.attribute {
                 name if name == partition => &mut found.0,
                 name if Some(name) == sort => &mut found.1,
-                _ => return Err(invalid("Query condition missed key schema element")),
+                _ => return Err(EngineError::invalid("Query condition missed key schema element")),
             };
             if slot.replace(part).is_some() {
-                return Err(invalid("KeyConditionExpressions must only contain one condition per key"));
+                return Err(EngineError::invalid(
+                    "KeyConditionExpressions must only contain one condition per key",
+                ));
             }
         }
         match found {
             (Some(SortCondition::Compare(Comparator::Equal, partition)), sort) => {
                 Ok(Self { partition, sort: sort.unwrap_or(SortCondition::All) })
             }
-            (Some(_), _) => Err(invalid("Query key condition not supported")),
-            (None, _) => Err(invalid(format!("Query condition missed key schema element: {partition}"))),
+            (Some(_), _) => Err(EngineError::invalid("Query key condition not supported")),
+            (None, _) => {
+                Err(EngineError::invalid(format!("Query condition missed key schema element: {partition}")))
+            }
         }
     }
 }
 
 fn flatten(condition: Condition, into: &mut Vec<(Path, SortCondition)>) -> Result<(), EngineError> {
-    let operator =
-        |name: &str| Err(invalid(format!("Invalid operator used in KeyConditionExpression: {name}")));
+    let operator = |name: &str| {
+        Err(EngineError::invalid(format!("Invalid operator used in KeyConditionExpression: {name}")))
+    };
     let part = match condition {
         Condition::And(left, right) => {
             flatten(*left, into)?;
@@ -128,7 +123,7 @@ fn flatten(condition: Condition, into: &mut Vec<(Path, SortCondition)>) -> Resul
         Condition::NotExists(..) => return operator("attribute_not_exists"),
         Condition::HasType(..) => return operator("attribute_type"),
         _ => {
-            return Err(invalid(
+            return Err(EngineError::invalid(
                 "Invalid condition in KeyConditionExpression: a key is compared with a value",
             ));
         }

@@ -5,7 +5,6 @@ use winnow::combinator::alt;
 use winnow::error::ContextError;
 use winnow::token::{any, one_of, take_while};
 
-/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A keyword, a function or an attribute.
@@ -19,7 +18,6 @@ pub enum TokenKind {
     Symbol,
 }
 
-/// A token of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
     pub kind: TokenKind,
@@ -29,7 +27,6 @@ pub struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// Returns the end of the token, in bytes.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }

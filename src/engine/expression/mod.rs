@@ -3,7 +3,7 @@
 //! Invariants:
 //! - An expression is parsed once, before its write enters the queue.
 //! - The parser resolves names and values, so a parsed expression contains no references.
-//! - An expression must use every name and value that the request defines.
+//! - The expressions of a request must use every name and value that it defines.
 //! - Conditions are evaluated on encoded items.
 
 mod ast;
@@ -29,15 +29,12 @@ use super::error::EngineError;
 /// The maximum length of an expression in bytes.
 const MAX_EXPRESSION: usize = 4096;
 
-/// Returns the error for an invalid expression, with DynamoDB's message.
+/// Creates the error for an invalid expression, with DynamoDB's message.
 fn expression_error(what: &str, message: impl std::fmt::Display) -> EngineError {
     EngineError::invalid(format!("Invalid {what}: {message}"))
 }
 
 /// Parses a `ConditionExpression` or `FilterExpression`.
-///
-/// # Errors
-/// A `ValidationException` with DynamoDB's message.
 pub fn parse_condition(
     what: &'static str,
     text: &str,
@@ -46,24 +43,21 @@ pub fn parse_condition(
     parser::Parser::new(what, text, references)?.condition()
 }
 
-/// Parses an `UpdateExpression`.
-///
-/// # Errors
-/// A `ValidationException` with DynamoDB's message.
 pub fn parse_update(text: &str, references: &mut References<'_>) -> Result<Update, EngineError> {
     let update = parser::Parser::new("UpdateExpression", text, references)?.update()?;
     path::check_distinct("UpdateExpression", &update.paths())?;
     Ok(update)
 }
 
-/// Parses a `ProjectionExpression`.
-///
-/// # Errors
-/// A `ValidationException` with DynamoDB's message.
-pub fn parse_projection(text: &str, references: &mut References<'_>) -> Result<Projection, EngineError> {
+/// Parses a `ProjectionExpression`, if the request has one.
+pub fn parse_projection(
+    text: Option<&str>,
+    references: &mut References<'_>,
+) -> Result<Option<Projection>, EngineError> {
+    let Some(text) = text else { return Ok(None) };
     let paths = parser::Parser::new("ProjectionExpression", text, references)?.projection()?;
     path::check_distinct("ProjectionExpression", &paths.iter().collect::<Vec<_>>())?;
-    Ok(Projection::new(&paths))
+    Ok(Some(Projection::new(&paths)))
 }
 
 #[cfg(test)]

@@ -28,18 +28,13 @@ pub struct Parser<'a, 'r> {
 
 impl<'a, 'r> Parser<'a, 'r> {
     /// Creates a parser for the text of the expression parameter `what`.
-    ///
-    /// # Errors
-    /// A `ValidationException` if the text is empty or too long.
     pub fn new(what: &'static str, text: &'a str, references: &'a mut References<'r>) -> Parsed<Self> {
         if text.is_empty() {
             return Err(expression_error(what, "The expression can not be empty;"));
         }
         if text.len() > MAX_EXPRESSION {
-            let size = text.len();
-            let message =
-                format!("Expression size has exceeded the maximum allowed size; expression size: {size}");
-            return Err(expression_error(what, message));
+            let message = "Expression size has exceeded the maximum allowed size; expression size:";
+            return Err(expression_error(what, format!("{message} {}", text.len())));
         }
         references.begin_expression();
         Ok(Self { what, text, tokens: tokens(text), at: 0, depth: 0, references })
@@ -47,12 +42,25 @@ impl<'a, 'r> Parser<'a, 'r> {
 
     /// Parses a projection: paths separated by commas.
     pub fn projection(mut self) -> Parsed<Vec<Path>> {
-        let mut paths = vec![self.path()?];
-        while self.accept(",") {
-            paths.push(self.path()?);
-        }
+        let paths = self.list(Self::path)?;
         self.end()?;
         Ok(paths)
+    }
+
+    fn list<T>(&mut self, parse: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let mut parsed = vec![parse(self)?];
+        while self.accept(",") {
+            parsed.push(parse(self)?);
+        }
+        Ok(parsed)
+    }
+
+    /// Parses a list in parentheses.
+    fn arguments<T>(&mut self, parse: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        self.expect("(")?;
+        let arguments = self.list(parse)?;
+        self.expect(")")?;
+        Ok(arguments)
     }
 
     fn path(&mut self) -> Parsed<Path> {

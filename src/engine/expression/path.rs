@@ -59,9 +59,6 @@ fn relation(one: &Path, two: &Path) -> Relation {
 }
 
 /// Checks that no path is inside another, and that no path is used both as a list and as a map.
-///
-/// # Errors
-/// A `ValidationException` that names two such paths.
 pub fn check_distinct(what: &'static str, paths: &[&Path]) -> Result<(), EngineError> {
     for (position, one) in paths.iter().enumerate() {
         for two in paths.iter().skip(position + 1) {

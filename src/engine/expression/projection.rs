@@ -38,9 +38,6 @@ impl Projection {
     }
 
     /// Returns the projected parts of an item. List elements become adjacent.
-    ///
-    /// # Errors
-    /// [`Damaged`] if the item's bytes are damaged.
     pub fn apply(&self, item: ItemRef<'_>) -> Result<Attributes, Damaged> {
         let mut found = Attributes::with_capacity(self.attributes.len());
         let mut wanted = self.attributes.iter().peekable();

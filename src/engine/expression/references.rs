@@ -21,9 +21,6 @@ pub struct References<'a> {
 
 impl<'a> References<'a> {
     /// Checks the names and values of a request.
-    ///
-    /// # Errors
-    /// A `ValidationException` with DynamoDB's message.
     pub fn new(names: Option<&'a Names>, values: Option<&'a Values>) -> Result<Self, EngineError> {
         check_keys("ExpressionAttributeNames", '#', names.map(|names| names.keys()))?;
         check_keys("ExpressionAttributeValues", ':', values.map(|values| values.keys()))?;
@@ -62,9 +59,6 @@ impl<'a> References<'a> {
     }
 
     /// Checks that the expressions use every name and value.
-    ///
-    /// # Errors
-    /// A `ValidationException` that lists the unused names or values.
     pub fn finish(self) -> Result<(), EngineError> {
         let names = self.names.into_iter().flat_map(|names| names.keys());
         let values = self.values.into_iter().flat_map(|values| values.keys());

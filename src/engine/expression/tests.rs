@@ -39,24 +39,28 @@ fn values(pairs: &[(&str, Value)]) -> Option<HashMap<String, Value>> {
     (!values.is_empty()).then_some(values)
 }
 
-fn evaluate(condition: &str, pairs: &[(&str, Value)]) -> Result<bool, String> {
+/// Parses an expression with these values, all of which it must use.
+fn parse<T>(
+    pairs: &[(&str, Value)],
+    parse: impl FnOnce(&mut References<'_>) -> Result<T, EngineError>,
+) -> Result<T, String> {
     let values = values(pairs);
-    let mut references = References::new(None, values.as_ref()).map_err(|error| error.message)?;
-    let condition = parse_condition("ConditionExpression", condition, &mut references);
-    let condition = condition.map_err(|error| error.message)?;
-    references.finish().map_err(|error| error.message)?;
-    let bytes = encode_item(&item()).map_err(|error| error.to_string())?;
-    Ok(is_satisfied(&condition, ItemRef(&bytes)))
+    let parsed = References::new(None, values.as_ref()).and_then(|mut references| {
+        let parsed = parse(&mut references)?;
+        references.finish().map(|()| parsed)
+    });
+    parsed.map_err(|error| error.message)
+}
+
+fn evaluate(condition: &str, pairs: &[(&str, Value)]) -> Result<bool, String> {
+    let condition = parse(pairs, |references| parse_condition("ConditionExpression", condition, references))?;
+    Ok(is_satisfied(&condition, ItemRef(&encode_item(&item()).unwrap())))
 }
 
 fn update(expression: &str, pairs: &[(&str, Value)]) -> Result<Attributes, String> {
-    let values = values(pairs);
-    let mut references = References::new(None, values.as_ref()).map_err(|error| error.message)?;
-    let update = parse_update(expression, &mut references).map_err(|error| error.message)?;
-    references.finish().map_err(|error| error.message)?;
-    let bytes = encode_item(&item()).map_err(|error| error.to_string())?;
-    let after = apply(&update, ItemRef(&bytes)).map_err(|error| error.to_string())?;
-    ItemRef(&after).decode().map_err(|error| error.to_string())
+    let update = parse(pairs, |references| parse_update(expression, references))?;
+    let after = apply(&update, ItemRef(&encode_item(&item()).unwrap())).map_err(|error| error.to_string())?;
+    Ok(ItemRef(&after).decode().unwrap())
 }
 
 #[test]
@@ -217,7 +221,7 @@ fn invalid_updates_are_rejected_with_dynamodb_messages() {
 #[test]
 fn a_projection_returns_only_the_named_parts() {
     let mut references = References::new(None, None).unwrap();
-    let projection = parse_projection("n, m.deep[0], l[1], nope", &mut references).unwrap();
+    let projection = parse_projection(Some("n, m.deep[0], l[1], nope"), &mut references).unwrap().unwrap();
     let bytes = encode_item(&item()).unwrap();
     let found = projection.apply(ItemRef(&bytes)).unwrap();
     assert_eq!(found.len(), 3);

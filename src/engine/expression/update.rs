@@ -28,9 +28,6 @@ pub enum UpdateError {
 }
 
 /// Returns the item after the update. `old` is the stored item, or the key attributes if no item exists.
-///
-/// # Errors
-/// [`UpdateError`] if the update does not fit the item.
 pub fn apply(update: &Update, old: ItemRef<'_>) -> Result<Vec<u8>, UpdateError> {
     let mut tree = Tree::new(old);
     let mut sets = Vec::with_capacity(update.sets.len() + update.adds.len());

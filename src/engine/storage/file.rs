@@ -27,7 +27,6 @@ const PAGE_SIZE: u64 = 4096;
 const WRITER_CACHE: i32 = -16_384;
 /// The maximum cache of a reading connection: 8 MiB. SQLite discards it at each commit.
 const READER_CACHE: i32 = -8_192;
-/// The number of prepared statements that a connection caches.
 const CACHED_STATEMENTS: usize = 64;
 /// The number of pages in the write-ahead log after which the writer makes a checkpoint itself. Each such
 /// checkpoint stalls writes. A larger number makes a start after a kill slower, because the log is read then:
@@ -92,9 +91,6 @@ pub struct DataFile {
 impl DataFile {
     /// Opens a data file and locks it for this process. Creates the file and its directory if they do not
     /// exist.
-    ///
-    /// # Errors
-    /// [`OpenError`], which describes the problem in one line.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed =
             |error: io::Error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() };
@@ -118,13 +114,18 @@ impl DataFile {
         Ok(file)
     }
 
+    fn open_error(&self, error: rusqlite::Error) -> OpenError {
+        let path = self.given.clone();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign(path),
+            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path),
+            _ => OpenError::Failed { path, reason: error.to_string() },
+        }
+    }
+
     fn prepare(&self) -> Result<(), OpenError> {
         let path = || self.given.clone();
-        let open_error = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => OpenError::Foreign(path()),
-            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged(path()),
-            _ => OpenError::Failed { path: path(), reason: error.to_string() },
-        };
+        let open_error = |error| self.open_error(error);
         let connection = connect(&self.path).map_err(open_error)?;
         let tables: i64 = connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -136,21 +137,7 @@ impl DataFile {
         } else if application != APPLICATION_ID {
             return Err(OpenError::Foreign(path()));
         }
-        let header = connection.query_row("SELECT magic, format FROM header", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        });
-        let header_error = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy | ErrorCode::OutOfMemory) => {
-                open_error(error)
-            }
-            _ => OpenError::Damaged(path()),
-        };
-        let format = match header.optional().map_err(header_error)? {
-            Some((magic, _)) if magic != MAGIC => Err(OpenError::Foreign(path())),
-            Some((_, found)) if found > FORMAT => Err(OpenError::Newer { path: path(), found }),
-            Some((_, found)) => Ok(found),
-            None => Err(OpenError::Damaged(path())),
-        }?;
+        let format = self.format(&connection)?;
         if self.is_truncated(&connection).map_err(open_error)? {
             return Err(OpenError::Truncated(path()));
         }
@@ -166,18 +153,33 @@ impl DataFile {
         Err(OpenError::Failed { path: path(), reason })
     }
 
-    /// Returns whether the file has fewer pages than its header says, and no write-ahead log that could
-    /// contain them.
+    /// Checks the header row and returns the format of the file.
+    fn format(&self, connection: &Connection) -> Result<i64, OpenError> {
+        let path = || self.given.clone();
+        let header = connection.query_row("SELECT magic, format FROM header", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        });
+        let header_error = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy | ErrorCode::OutOfMemory) => {
+                self.open_error(error)
+            }
+            _ => OpenError::Damaged(path()),
+        };
+        match header.optional().map_err(header_error)? {
+            Some((magic, _)) if magic != MAGIC => Err(OpenError::Foreign(path())),
+            Some((_, found)) if found > FORMAT => Err(OpenError::Newer { path: path(), found }),
+            Some((_, found)) => Ok(found),
+            None => Err(OpenError::Damaged(path())),
+        }
+    }
+
+    /// Whether the file has fewer pages than its header says, and no write-ahead log that could contain them.
     fn is_truncated(&self, connection: &Connection) -> Result<bool, rusqlite::Error> {
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
         let expected = u64::try_from(pages).unwrap_or(0) * PAGE_SIZE;
         Ok(file_length(&log_path(&self.path)) == 0 && file_length(&self.path) < expected)
     }
 
-    /// Opens a connection that reads and writes.
-    ///
-    /// # Errors
-    /// [`StorageError`] if SQLite fails.
     pub fn writer(&self) -> Result<Connection, StorageError> {
         let connection = connect(&self.path)?;
         connection.execute_batch(&format!(
@@ -187,9 +189,6 @@ impl DataFile {
     }
 
     /// Opens a connection that only reads.
-    ///
-    /// # Errors
-    /// [`StorageError`] if SQLite fails.
     pub fn reader(&self) -> Result<Connection, StorageError> {
         let connection = connect(&self.path)?;
         connection.execute_batch(&format!("PRAGMA query_only=ON; PRAGMA cache_size={READER_CACHE}"))?;
@@ -227,7 +226,6 @@ fn file_length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// Returns the path of a data file's write-ahead log.
 fn log_path(path: &Path) -> PathBuf {
     let mut log = path.to_owned().into_os_string();
     log.push("-wal");

@@ -7,14 +7,12 @@ use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
 type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// One ordered map for each space.
 #[derive(Debug, Default)]
 pub struct Memory {
     spaces: BTreeMap<Space, Values>,
 }
 
 impl Memory {
-    /// Applies all changes of a batch.
     pub fn apply(&mut self, batch: Batch) {
         for (space, key, value) in batch.changes {
             let values = self.spaces.entry(space).or_default();

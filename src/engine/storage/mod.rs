@@ -1,4 +1,4 @@
-//! Ordered byte storage, read in ranges and changed in atomic batches. It does not interpret the bytes.
+//! Ordered byte storage, read in ranges and changed in atomic batches.
 
 mod file;
 mod memory;
@@ -8,6 +8,8 @@ pub use self::file::{DataFile, OpenError, shrink_log};
 pub use self::memory::Memory;
 
 use std::ops::ControlFlow;
+
+use super::codec::{self, Damaged};
 
 /// A collection of keys. Each collection can be stored in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +24,9 @@ pub enum Space {
     Log,
 }
 
-/// The order in which a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// From the smallest key to the largest.
     Forward,
-    /// From the largest key to the smallest.
     Backward,
 }
 
@@ -45,24 +44,20 @@ impl Range {
         Self { start: prefix, end }
     }
 
-    /// Returns the range of all keys.
     pub fn all() -> Self {
         Self { start: Vec::new(), end: Vec::new() }
     }
 
-    /// Returns whether the range contains no keys.
     pub fn is_empty(&self) -> bool {
         !self.end.is_empty() && self.start >= self.end
     }
 }
 
-/// An error of the storage.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
     /// The disk is full, or the file has reached its size limit. Committed data is intact.
     #[error("the disk is full: free some space, and writes resume automatically")]
     Full,
-    /// A stored value is damaged.
     #[error("the data file is damaged: restore it from a backup")]
     Damaged,
     /// Any other error, with the message of the storage library.
@@ -70,36 +65,52 @@ pub enum StorageError {
     Failed(String),
 }
 
+impl From<Damaged> for StorageError {
+    fn from(_: Damaged) -> Self {
+        Self::Damaged
+    }
+}
+
 /// A callback that receives each key and value of a range and returns whether to continue.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
+/// The same for a callback that can fail.
+pub type TryVisit<'a, E> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, E>;
+
 /// Reads a state of the storage.
 pub trait Read {
-    /// Returns the value of a key.
-    ///
-    /// # Errors
-    /// [`StorageError`] if the storage fails.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError>;
 
     /// Visits the keys of a range in order until the visitor breaks.
-    ///
-    /// # Errors
-    /// [`StorageError`] if the storage fails.
     fn scan(&self, space: Space, range: &Range, order: Order, visit: Visit<'_>) -> Result<(), StorageError>;
 }
 
-/// The maximum number of values that one step reads.
+/// Scans like [`Read::scan`] with a visitor that can fail. The first error ends the scan.
+pub fn try_scan<E: From<StorageError>>(
+    read: &dyn Read,
+    space: Space,
+    range: &Range,
+    order: Order,
+    visit: TryVisit<'_, E>,
+) -> Result<(), E> {
+    let mut outcome = Ok(());
+    read.scan(space, range, order, &mut |key, value| {
+        visit(key, value).unwrap_or_else(|error| {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        })
+    })?;
+    outcome
+}
+
 const STEP_VALUES: usize = 500;
 /// The number of value bytes after which a step ends.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 
 pub type Values = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Appends the first values of a range, few enough to keep the read short. Returns the start of the next
-/// step, or `None` if there are no more values.
-///
-/// # Errors
-/// [`StorageError`] if the storage fails. The values read before the error are appended.
+/// Appends the first values of a range, few enough to keep the read short. Returns the start of the next step, or
+/// `None` if there are no more values. Values that were read before an error are appended too.
 pub fn read_step(
     read: &dyn Read,
     space: Space,
@@ -127,12 +138,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Stores a value under a key.
     pub fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) {
         self.changes.push((space, key, Some(value)));
     }
 
-    /// Deletes a key.
+    /// Stores a value with its checksum under a key.
+    pub fn put_sealed(&mut self, space: Space, key: Vec<u8>, value: &[u8]) {
+        let sealed = codec::seal(&key, value);
+        self.put(space, key, sealed);
+    }
+
     pub fn delete(&mut self, space: Space, key: Vec<u8>) {
         self.changes.push((space, key, None));
     }

@@ -1,10 +1,9 @@
 //! Storage in a SQLite file.
 //!
-//! Layout and settings are the fastest of those measured with our transaction that lose no data: items and
-//! index entries in tables without rowids, where each key is stored once; one log row for each transaction; a
-//! write-ahead log with `synchronous=FULL`, so a commit is on disk when it returns; pages of 4096 bytes;
-//! `auto_vacuum=INCREMENTAL`, so that a trimmed log can release its pages. A separate connection makes the
-//! checkpoints.
+//! Of the layouts and settings that lose no data, these were the fastest with our transaction: items and index entries
+//! in tables without rowids, where each key is stored once; one log row for each transaction; a write-ahead log with
+//! `synchronous=FULL`, so a commit is on disk when it returns; pages of 4096 bytes; `auto_vacuum=INCREMENTAL`, so that
+//! a trimmed log can release its pages. A separate connection makes the checkpoints.
 //!
 //! SQLite does not checksum pages, so the engine stores a CRC-32 with each value.
 
@@ -16,13 +15,10 @@ use super::{Batch, Order, Range, Read, Space, StorageError, Visit};
 
 /// The number of sections of a collection. One value is sampled in each when the file is opened.
 const SAMPLES: u8 = 8;
-/// Queries for the first and last row of the log. A single query for both would read the whole log.
+/// Queries for the first and the last row of the log. A single query for both would read the whole log.
 const LOG_ENDS: [&str; 2] = ["SELECT min(key) FROM log", "SELECT max(key) FROM log"];
-/// The maximum size of a sampled value.
 const SAMPLE_BYTES: u32 = 64 * 1024;
-/// The minimum number of free pages to keep.
 const FREE_PAGES: u32 = 1024;
-/// The number of pages to release in one step.
 const RELEASED_PAGES: u32 = 512;
 
 /// SQLITE_IOERR_SHMSIZE: the shared-memory file of the write-ahead log cannot grow because the disk is full.
@@ -50,7 +46,6 @@ fn table(space: Space) -> &'static str {
     }
 }
 
-/// Returns the number of a log row.
 fn row(key: &[u8]) -> i64 {
     let number = key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -67,13 +62,8 @@ pub struct SqliteRead<'a>(pub &'a Connection);
 
 impl Read for SqliteRead<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        let sql = match space {
-            Space::Meta => "SELECT value FROM meta WHERE key = ?1",
-            Space::Items => "SELECT value FROM items WHERE key = ?1",
-            Space::Index => "SELECT value FROM entries WHERE key = ?1",
-            Space::Log => "SELECT value FROM log WHERE key = ?1",
-        };
-        let mut statement = self.0.prepare_cached(sql)?;
+        let sql = format!("SELECT value FROM {} WHERE key = ?1", table(space));
+        let mut statement = self.0.prepare_cached(&sql)?;
         let found = match space {
             Space::Log => statement.query_row([row(key)], |row| row.get(0)),
             _ => statement.query_row([key], |row| row.get(0)),
@@ -112,11 +102,8 @@ impl Read for SqliteRead<'_> {
     }
 }
 
-/// Releases some free pages to the file system if there are many. This is a small step inside the
-/// connection's transaction. Some free pages remain, because later writes need them.
-///
-/// # Errors
-/// [`StorageError`] if SQLite fails. The transaction must be rolled back in that case.
+/// Releases some free pages to the file system if there are many. This is a small step inside the connection's
+/// transaction, which must be rolled back if it fails. Some free pages remain, because later writes need them.
 pub fn release_free_pages(connection: &Connection) -> Result<(), StorageError> {
     let free: u32 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
     let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
@@ -131,9 +118,6 @@ pub fn release_free_pages(connection: &Connection) -> Result<(), StorageError> {
 }
 
 /// Returns the problems that SQLite's integrity check finds.
-///
-/// # Errors
-/// [`StorageError`] if the file cannot be checked.
 pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
     let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
     let mut found = Vec::new();
@@ -149,11 +133,9 @@ pub fn integrity(connection: &Connection) -> Result<Vec<String>, StorageError> {
     Ok(found)
 }
 
-/// Passes a sample of keys and values to `is_sound`: the first and the last of each collection, and some
-/// between. The sample size does not depend on the amount of data. Large values are skipped.
-///
-/// # Errors
-/// [`StorageError::Damaged`] if a value is not sound. Another error if the values cannot be read.
+/// Passes a sample of keys and values to `is_sound`: the first and the last of each collection, and some between. The
+/// sample has the same size for any amount of data, and large values are skipped. Returns [`StorageError::Damaged`] if a
+/// value is not sound.
 pub fn sample(
     connection: &Connection,
     is_sound: &mut dyn FnMut(&[u8], &[u8]) -> bool,
@@ -215,25 +197,15 @@ fn key_between(first: &[u8], last: &[u8], position: u8) -> Vec<u8> {
     first.iter().take(same).chain(number.to_be_bytes().iter().skip(2)).copied().collect()
 }
 
-/// Applies all changes of a batch in the connection's transaction.
-///
-/// # Errors
-/// [`StorageError`] if SQLite fails. The transaction must be rolled back in that case.
+/// Applies all changes of a batch in the connection's transaction, which must be rolled back if this fails.
 pub fn apply(connection: &Connection, batch: &Batch) -> Result<(), StorageError> {
     for (space, key, value) in &batch.changes {
-        let sql = match (space, value.is_some()) {
-            (Space::Meta, true) => "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-            (Space::Items, true) => "INSERT INTO items VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-            (Space::Index, true) => {
-                "INSERT INTO entries VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"
-            }
-            (Space::Log, true) => "INSERT INTO log VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-            (Space::Meta, false) => "DELETE FROM meta WHERE key = ?1",
-            (Space::Items, false) => "DELETE FROM items WHERE key = ?1",
-            (Space::Index, false) => "DELETE FROM entries WHERE key = ?1",
-            (Space::Log, false) => "DELETE FROM log WHERE key = ?1",
+        let table = table(*space);
+        let sql = match value {
+            Some(_) => format!("INSERT INTO {table} VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"),
+            None => format!("DELETE FROM {table} WHERE key = ?1"),
         };
-        let mut statement = connection.prepare_cached(sql)?;
+        let mut statement = connection.prepare_cached(&sql)?;
         match (space, value) {
             (Space::Log, Some(value)) => statement.execute(params![row(key), value])?,
             (Space::Log, None) => statement.execute([row(key)])?,

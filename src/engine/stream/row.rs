@@ -21,11 +21,8 @@ pub enum ChangeKind {
 /// A change to append to the log. Images are encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedChange {
-    /// The table's number.
     pub table: u16,
-    /// The item before the change.
     pub old: Option<Vec<u8>>,
-    /// The item after the change.
     pub new: Option<Vec<u8>>,
     /// Whether time to live deleted the item.
     pub by_service: bool,
@@ -35,15 +32,11 @@ pub struct LoggedChange {
 pub struct Row<'a> {
     /// The number of bytes logged before the row.
     pub offset: u64,
-    /// The time of the transaction.
     pub at: Timestamp,
-    /// The number of changes.
     pub count: u64,
-    /// The changes, encoded.
     pub changes: &'a [u8],
 }
 
-/// Encodes a row.
 pub fn encode_row(changes: &[LoggedChange], offset: u64, at: Timestamp) -> Vec<u8> {
     let images = changes.iter().flat_map(|change| [&change.old, &change.new]).flatten();
     let mut row = Vec::with_capacity(64 + images.map(Vec::len).sum::<usize>());
@@ -70,15 +63,13 @@ fn put_change(change: &LoggedChange, into: &mut Vec<u8>) {
     }
 }
 
-/// An encoded change.
 pub struct ChangeRef<'a> {
-    /// The table's number.
     pub table: u16,
     /// Whether time to live deleted the item.
     pub by_service: bool,
     /// The item before the change if it existed, otherwise the item after it. Both have the same key.
     pub image: ItemRef<'a>,
-    kind: ChangeKind,
+    pub kind: ChangeKind,
     delta: &'a [u8],
 }
 
@@ -98,15 +89,7 @@ impl<'a> ChangeRef<'a> {
         Some(Self { table, by_service: flags & 4 != 0, image, kind, delta })
     }
 
-    /// Returns the kind of the change.
-    pub fn kind(&self) -> ChangeKind {
-        self.kind
-    }
-
     /// Returns the item before and the item after the change.
-    ///
-    /// # Errors
-    /// [`Damaged`] if the images cannot be read.
     pub fn images(&self) -> Result<[Option<Attributes>; 2], Damaged> {
         let image = || self.image.decode().map(Some);
         Ok(match self.kind {
@@ -168,9 +151,6 @@ fn patch(old: ItemRef<'_>, delta: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Reads the number and the header of a row.
-///
-/// # Errors
-/// [`Damaged`] if the row is damaged.
 pub fn decode_row<'a>(key: &[u8], sealed: &'a [u8]) -> Result<(u64, Row<'a>), Damaged> {
     let number = u64::from_be_bytes(key.try_into().map_err(|_| Damaged)?);
     let value = codec::unseal(key, sealed)?;
@@ -197,9 +177,6 @@ impl RowExtent {
 }
 
 /// Reads a row and all its changes, and returns its extent.
-///
-/// # Errors
-/// [`Damaged`] if the row is damaged.
 pub fn extent(key: &[u8], sealed: &[u8]) -> Result<RowExtent, Damaged> {
     let (number, row) = decode_row(key, sealed)?;
     let mut changes = row.changes;

@@ -9,6 +9,12 @@ fn change(table: u16, value: u8) -> LoggedChange {
     LoggedChange { table, old: None, new: Some(codec::encode_item(&item).unwrap()), by_service: false }
 }
 
+/// A catalog with a table whose number is 7.
+fn catalog() -> Catalog {
+    let table = super::super::tables::tests::table();
+    HashMap::from([("things".to_owned(), std::sync::Arc::new(table))])
+}
+
 fn log(rows: u8) -> (Memory, LogEnd) {
     let (mut memory, mut end) = (Memory::default(), LogEnd::default());
     for row in 0..rows {
@@ -38,8 +44,7 @@ fn the_end_of_the_log_is_loaded_from_storage() {
 #[test]
 fn the_log_is_read_in_pages_per_table() {
     let (memory, _) = log(5);
-    let table = super::super::tables::tests::table();
-    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let catalog = catalog();
     let page = |after, limit| {
         let filter = RecordFilter { table: "things", after, keys: &|_| true };
         read(&memory, &catalog, &filter, limit).unwrap()
@@ -56,18 +61,16 @@ fn the_log_is_read_in_pages_per_table() {
 #[test]
 fn a_page_contains_only_records_with_matching_keys() {
     let (memory, _) = log(5);
-    let table = super::super::tables::tests::table();
-    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let catalog = catalog();
     let keys =
         |keys: &Attributes| ["1", "3"].iter().any(|key| keys["pk"] == AttributeValue::S((*key).to_owned()));
     let page = |after, limit| {
-        read(&memory, &catalog, &RecordFilter { table: "things", after, keys: &keys }, limit).unwrap()
+        let filter = RecordFilter { table: "things", after, keys: &keys };
+        let page = read(&memory, &catalog, &filter, limit).unwrap();
+        (page.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), page.last)
     };
-    let (first, rest) = (page(0, 1), page(2 << 8 | 1, 9));
-    assert_eq!(first.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [2 << 8]);
-    assert_eq!(first.last, 2 << 8 | 1, "whole rows are read");
-    assert_eq!(rest.records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [4 << 8]);
-    assert_eq!(rest.last, 5 << 8 | 1);
+    assert_eq!(page(0, 1), (vec![2 << 8], 2 << 8 | 1), "whole rows are read");
+    assert_eq!(page(2 << 8 | 1, 9), (vec![4 << 8], 5 << 8 | 1));
 }
 
 #[test]
@@ -81,8 +84,7 @@ fn a_page_of_large_rows_is_bounded_even_for_rows_of_other_tables() {
         end.append(&[change], Timestamp::UNIX_EPOCH, &mut batch);
         memory.apply(batch);
     }
-    let table = super::super::tables::tests::table();
-    let catalog: Catalog = HashMap::from([("things".to_owned(), std::sync::Arc::new(table))]);
+    let catalog = catalog();
     let page = |after| {
         let filter = RecordFilter { table: "things", after, keys: &|_| true };
         read(&memory, &catalog, &filter, usize::MAX).unwrap()

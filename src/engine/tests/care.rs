@@ -6,11 +6,10 @@ use super::*;
 /// Puts items from `s000` on, each with a distinct text.
 fn fill(engine: &Engine, count: usize) {
     for n in 0..count {
-        let pairs = [("pk", text("p")), ("sk", text(format!("s{n:03}"))), ("g", text("g"))];
-        let more = [("name", text(format!("name{n:03}"))), ("until", number(2_000_000_000 + n))];
-        let action = put_action(&[&pairs[..], &more].concat());
-        let input = TransactWriteItemsInput::builder().transact_items(action).build().unwrap();
-        engine.submit_transact_write_items(input, |answer| drop(answer.unwrap())).unwrap();
+        let (name, until) = (text(format!("name{n:03}")), number(2_000_000_000 + n));
+        let item = item("p", format!("s{n:03}"), &[("g", text("g")), ("name", name), ("until", until)]);
+        let done = |answer: Result<_, _>| drop(answer.unwrap());
+        engine.submit_transact_write_items(put_transaction(item), done).unwrap();
     }
     engine.write(|_| Ok(())).unwrap();
 }
@@ -18,10 +17,17 @@ fn fill(engine: &Engine, count: usize) {
 fn populate(engine: &Engine) {
     create(engine);
     add_index(engine, "keys", keys_only());
-    add_index(engine, "whole", Projection::builder().projection_type(ProjectionType::All).build());
+    add_index(engine, "whole", all_attributes());
     enable_ttl(engine);
     engine.register_reader("counts").unwrap();
     fill(engine, 200);
+}
+
+fn populated() -> (Directory, Engine) {
+    let directory = Directory::new();
+    let engine = open(&directory.file());
+    populate(&engine);
+    (directory, engine)
 }
 
 /// Changes the file without the engine.
@@ -50,19 +56,18 @@ fn check(engine: &Engine) -> CheckReport {
 
 #[test]
 fn reading_a_damaged_value_returns_an_error() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (directory, engine) = populated();
     drop(engine);
     assert_eq!(damage(&directory, &overwrite("name011")), 1);
     let engine = open(&directory.file());
-    let key = |sk: &str| {
-        GetItemInput::builder().table_name("things").key("pk", text("p")).key("sk", text(sk)).build().unwrap()
+    let get = |sk: &str| {
+        let input = GetItemInput::builder().table_name("things").set_key(Some(item("p", sk, &[])));
+        engine.get_item(&input.build().unwrap())
     };
-    let error = engine.get_item(&key("s011")).unwrap_err();
+    let error = get("s011").unwrap_err();
     assert_eq!(error.code, ErrorCode::InternalServer);
     assert!(error.message.contains("damaged"), "{error}");
-    assert!(engine.get_item(&key("s012")).is_ok());
+    assert!(get("s012").is_ok());
 }
 
 #[test]
@@ -74,9 +79,7 @@ fn opening_a_file_detects_damage_in_sampled_values() {
         "UPDATE log SET value = zeroblob(70) WHERE key = 1".to_owned(),
         "UPDATE entries SET value = zeroblob(4) WHERE key = (SELECT max(key) FROM entries)".to_owned(),
     ] {
-        let directory = Directory::new();
-        let engine = open(&directory.file());
-        populate(&engine);
+        let (directory, engine) = populated();
         drop(engine);
         drop(open(&directory.file()));
         assert!(damage(&directory, &damaged) > 0, "{damaged}");
@@ -97,9 +100,7 @@ fn a_check_reports_no_damage_in_sound_data() {
 
 #[test]
 fn a_check_reports_no_damage_in_a_log_of_several_steps() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (_directory, engine) = populated();
     fill(&engine, 600);
     let report = check(&engine);
     assert_eq!((report.rows > 500, report.damaged), (true, 0), "{report:?}");
@@ -134,27 +135,19 @@ fn a_check_names_each_damaged_or_missing_value() {
             "reader/counts is damaged",
         ),
     ] {
-        let directory = Directory::new();
-        let engine = open(&directory.file());
-        populate(&engine);
+        let (directory, engine) = populated();
         assert!(damage(&directory, &damaged) > 0, "{damaged}");
         let report = check(&engine);
-        assert!(
-            report.damaged > 0 && report.findings.iter().any(|finding| finding == expected),
-            "{report:#?}"
-        );
+        let is_named = report.findings.iter().any(|finding| finding == expected);
+        assert!(report.damaged > 0 && is_named, "{report:#?}");
     }
 }
 
 #[test]
 fn a_check_finishes_when_any_page_is_damaged() {
     use std::io::{Seek as _, SeekFrom, Write as _};
-    let directory = Directory::new();
-    drop({
-        let engine = open(&directory.file());
-        populate(&engine);
-        engine
-    });
+    let (directory, engine) = populated();
+    drop(engine);
     let pages = std::fs::metadata(directory.file()).unwrap().len() / 4096;
     for page in (5..pages).step_by(3) {
         let damaged = Directory::new();
@@ -173,9 +166,7 @@ fn a_check_finishes_when_any_page_is_damaged() {
 
 #[test]
 fn a_check_lists_at_most_twenty_findings_and_counts_all() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (_directory, engine) = populated();
     let entries = |context: &mut WriteContext<'_>| {
         for n in 0..200 {
             let sk = format!("s{n:03}\0\x01");
@@ -191,16 +182,13 @@ fn a_check_lists_at_most_twenty_findings_and_counts_all() {
 
 #[test]
 fn writes_during_a_check_are_not_reported_as_damage() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (_directory, engine) = populated();
     fill(&engine, 900);
     let mut steps = 0;
     let report = engine.check(&mut |_| {
         steps += 1;
-        let sk = text(format!("s{:03}", steps * 40));
-        put(&engine, item(&[("pk", text("p")), ("sk", sk), ("g", text("other"))]));
-        put(&engine, item(&[("pk", text("p")), ("sk", text(format!("t{steps}"))), ("g", text("g"))]));
+        put(&engine, item("p", format!("s{:03}", steps * 40), &[("g", text("other"))]));
+        put(&engine, item("p", format!("t{steps}"), &[("g", text("g"))]));
         acknowledge(&engine, "counts", u64::MAX).unwrap();
         engine.trim_stream(300).unwrap();
         true
@@ -212,9 +200,7 @@ fn writes_during_a_check_are_not_reported_as_damage() {
 
 #[test]
 fn a_backup_is_a_complete_data_file() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (directory, engine) = populated();
     let to = directory.0.join("backup.holdfast");
     engine.backup(&to).unwrap();
     fill(&engine, 201);
@@ -233,16 +219,14 @@ fn a_backup_is_a_complete_data_file() {
     let backup = open(&to);
     let report = check(&backup);
     assert_eq!((report.items, report.entries, report.rows, report.damaged), (200, 600, 200, 0));
-    put(&backup, item(&[("pk", text("p")), ("sk", text("new"))]));
+    put(&backup, item("p", "new", &[]));
     let page = backup.read_stream("things", 200 << 8, 9, &|_| true).unwrap();
     assert_eq!(page.records[0].sequence, 201 << 8, "the log continues from the snapshot");
 }
 
 #[test]
 fn a_failed_backup_reports_the_reason_and_leaves_no_file() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (directory, engine) = populated();
     let nowhere = directory.0.join("nowhere/backup");
     assert!(matches!(engine.backup(&nowhere), Err(BackupError::Failed { .. })));
     assert!(matches!(engine.backup(&directory.file()), Err(BackupError::Exists(_))));
@@ -254,9 +238,7 @@ fn a_failed_backup_reports_the_reason_and_leaves_no_file() {
 
 #[test]
 fn a_backup_and_the_writer_do_not_wait_for_each_other() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    populate(&engine);
+    let (directory, engine) = populated();
     let (release, released) = std::sync::mpsc::channel::<()>();
     engine.submit(|_| Ok(()), move |_| assert!(released.recv().is_err())).unwrap();
     engine.backup(&directory.0.join("one")).unwrap();

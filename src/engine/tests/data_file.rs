@@ -19,7 +19,7 @@ fn with_a_long_log(directory: &Directory) -> (Engine, rusqlite::Connection) {
     create(&engine);
     let reader = rusqlite::Connection::open(directory.file()).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM items").unwrap();
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("x", text("x".repeat(100_000)))]));
+    put(&engine, item("p", "a", &[("x", text("x".repeat(100_000)))]));
     (engine, reader)
 }
 
@@ -51,9 +51,7 @@ fn a_log_without_its_data_file_is_kept() {
 
 #[test]
 fn opening_a_file_enables_the_write_ahead_log() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     drop(engine);
     let connection = rusqlite::Connection::open(directory.file()).unwrap();
     connection.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(())).unwrap();
@@ -64,14 +62,11 @@ fn opening_a_file_enables_the_write_ahead_log() {
 
 #[test]
 fn space_of_deleted_items_is_released() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     for batch in 0..80 {
         let requests = (0..25).map(|n| {
-            let sk = text(format!("{batch}-{n}"));
-            let put = PutRequest::builder().item("pk", text("p")).item("sk", sk);
-            let put = put.item("x", text("x".repeat(10_000))).build().unwrap();
+            let large = item("p", format!("{batch}-{n}"), &[("x", text("x".repeat(10_000)))]);
+            let put = PutRequest::builder().set_item(Some(large)).build().unwrap();
             WriteRequest::builder().put_request(put).build()
         });
         let input = BatchWriteItemInput::builder().request_items("things", requests.collect());
@@ -92,9 +87,7 @@ fn space_of_deleted_items_is_released() {
 #[test]
 fn only_the_owner_can_access_the_file_and_its_directory() {
     use std::os::unix::fs::PermissionsExt as _;
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, _engine) = on_disk();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory.0), 0o700);
     for file in std::fs::read_dir(&directory.0).unwrap() {
@@ -125,11 +118,9 @@ pub(super) fn open_error(path: &Path) -> String {
 
 #[test]
 fn an_unusable_file_is_rejected_with_its_path_and_the_reason() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     for n in 0..500 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("x", text("x".repeat(500)))]));
+        put(&engine, item("p", n.to_string(), &[("x", text("x".repeat(500)))]));
     }
     drop(engine);
     let file = |name: &str| directory.0.join(name);
@@ -146,9 +137,8 @@ fn an_unusable_file_is_rejected_with_its_path_and_the_reason() {
     std::fs::write(file("short"), &bytes[..bytes.len() / 2]).unwrap();
     let short = open_error(&file("short"));
     assert!(short.contains("truncated") || short.contains("damaged"), "{short}");
-    assert!(
-        sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'").contains("damaged")
-    );
+    let table = sql("table", "UPDATE meta SET value = zeroblob(40) WHERE key >= x'7461626c652f'");
+    assert!(table.contains("damaged"));
 }
 
 /// Converts a new data file to format 1: its items have rowids and are not compressed.
@@ -170,20 +160,18 @@ fn make_format_1(file: &Path) {
 
 #[test]
 fn a_format_1_file_can_be_used_and_becomes_format_2() {
-    let directory = Directory::new();
+    let (directory, engine) = on_disk();
     let long = || text("the same again ".repeat(20));
-    let engine = open(&directory.file());
-    create(&engine);
     for sk in ["a", "b", "c"] {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(sk)), ("x", long())]));
+        put(&engine, item("p", sk, &[("x", long())]));
     }
     drop(engine);
     make_format_1(&directory.file());
 
     let engine = open(&directory.file());
     assert_eq!(get(&engine, "p", "a").unwrap()["x"], long());
-    put(&engine, item(&[("pk", text("p")), ("sk", text("b")), ("x", text("new".repeat(40)))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("d")), ("x", long())]));
+    put(&engine, item("p", "b", &[("x", text("new".repeat(40)))]));
+    put(&engine, item("p", "d", &[("x", long())]));
     drop(engine);
     let engine = open(&directory.file());
     let stored = ["a", "b", "c", "d"].map(|sk| get(&engine, "p", sk).unwrap()["x"].clone());
@@ -199,16 +187,12 @@ fn a_format_1_file_can_be_used_and_becomes_format_2() {
 
 #[test]
 fn background_writes_complete_with_and_without_request_writes() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (_directory, engine) = on_disk();
     let background = engine.in_background();
     let (answered, answers) = std::sync::mpsc::channel();
     let submit = |engine: &Engine, sk: &'static str| {
-        let action = put_action(&[("pk", text("p")), ("sk", text(sk))]);
-        let input = TransactWriteItemsInput::builder().transact_items(action).build().unwrap();
         let answered = answered.clone();
-        engine.submit_transact_write_items(input, move |answer| {
+        engine.submit_transact_write_items(put_transaction(item("p", sk, &[])), move |answer| {
             answer.unwrap();
             answered.send(sk).unwrap();
         })
@@ -224,6 +208,6 @@ fn background_writes_complete_with_and_without_request_writes() {
         }
     }
     while answers.try_recv().is_ok() {}
-    put(&background, item(&[("pk", text("p")), ("sk", text("alone"))]));
+    put(&background, item("p", "alone", &[]));
     assert!(get(&engine, "p", "alone").is_some());
 }

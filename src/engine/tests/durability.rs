@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
 use super::*;
 
 /// A timeout that is long enough for any expected event.
@@ -15,26 +17,19 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 fn block_writer(engine: &Engine) -> SyncSender<()> {
     let (release, released): (SyncSender<()>, Receiver<()>) = sync_channel(1);
     let (blocked_sender, blocked) = channel();
-    engine
-        .submit(
-            |_| Ok(()),
-            move |_| {
-                let _ = blocked_sender.send(());
-                let _ = released.recv();
-            },
-        )
-        .unwrap();
+    let block = move |_| {
+        let _ = blocked_sender.send(());
+        let _ = released.recv();
+    };
+    engine.submit(|_| Ok(()), block).unwrap();
     blocked.recv_timeout(TIMEOUT).unwrap();
     release
 }
 
-fn transaction(token: &str, pairs: &[(&str, AttributeValue)]) -> TransactWriteItemsInput {
+/// A transaction with a token that puts one item.
+fn transaction(token: &str, sk: &str, more: &[(&str, AttributeValue)]) -> TransactWriteItemsInput {
     let input = TransactWriteItemsInput::builder().client_request_token(token);
-    input.transact_items(put_action(pairs)).build().unwrap()
-}
-
-fn key(sk: &str) -> Vec<(&'static str, AttributeValue)> {
-    vec![("pk", text("p")), ("sk", text(sk))]
+    input.transact_items(put_action(item("p", sk, more))).build().unwrap()
 }
 
 /// Runs SQL on the data file without the engine.
@@ -55,22 +50,17 @@ const FAULTS: [&str; 3] = [
 #[test]
 fn a_group_that_cannot_be_stored_changes_nothing() {
     for fault in FAULTS {
-        let directory = Directory::new();
-        let engine = open(&directory.file());
-        create(&engine);
-        put(&engine, item(&key("before")));
+        let (directory, engine) = on_disk();
+        put(&engine, item("p", "before", &[]));
         sql(&directory, fault);
         let (sender, answers) = channel();
         let release = block_writer(&engine);
-        let mut stale = transaction("stale", &key("stale"));
+        let mut stale = transaction("stale", "stale", &[]);
         let condition =
             |put: &mut Put| put.condition_expression = Some("attribute_exists(nothing)".to_owned());
         stale.transact_items.iter_mut().flatten().flat_map(|action| &mut action.put).for_each(condition);
-        let inputs = [
-            transaction("good", &key("good")),
-            transaction("bad", &[&key("bad")[..], &[("x", text("spoiled"))]].concat()),
-            stale,
-        ];
+        let inputs =
+            [transaction("good", "good", &[]), transaction("bad", "bad", &[("x", text("spoiled"))]), stale];
         for input in inputs {
             let sender = sender.clone();
             engine.submit_transact_write_items(input, move |answer| sender.send(answer).unwrap()).unwrap();
@@ -86,37 +76,31 @@ fn a_group_that_cannot_be_stored_changes_nothing() {
         );
         assert!(get(&engine, "p", "good").is_none() && get(&engine, "p", "bad").is_none());
 
-        engine.transact_write_items(transaction("good", &key("good"))).unwrap();
+        engine.transact_write_items(transaction("good", "good", &[])).unwrap();
         assert!(get(&engine, "p", "good").is_some(), "the token was not used");
         let page = engine.read_stream("things", 0, 100, &|_| true).unwrap();
         let sequences: Vec<_> = page.records.iter().map(|record| record.sequence).collect();
         assert_eq!(sequences, [1 << 8, 2 << 8], "the log has no gaps");
         drop(engine);
         let engine = open(&directory.file());
-        put(&engine, item(&key("after")));
-        assert_eq!(
-            engine.read_stream("things", page.last, 9, &|_| true).unwrap().records[0].sequence,
-            3 << 8
-        );
+        put(&engine, item("p", "after", &[]));
+        let next = engine.read_stream("things", page.last, 9, &|_| true).unwrap();
+        assert_eq!(next.records[0].sequence, 3 << 8);
     }
 }
 
 #[test]
 fn a_failed_table_change_leaves_the_table_as_it_is_on_disk() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     sql(
         &directory,
         "CREATE TRIGGER spoil BEFORE UPDATE ON meta WHEN instr(new.value, 'until') BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
-    assert!(engine.update_time_to_live(ttl_input(true)).is_err());
+    assert!(engine.update_time_to_live(ttl_input()).is_err());
     sql(&directory, "DROP TRIGGER spoil");
-    let input = DescribeTimeToLiveInput::builder().table_name("things").build().unwrap();
-    let described = engine.describe_time_to_live(&input).unwrap().time_to_live_description.unwrap();
-    assert_eq!(described.attribute_name, None);
-    put(&engine, item(&key("a")));
-    engine.update_time_to_live(ttl_input(true)).unwrap();
+    assert_eq!(engine.catalog()["things"].ttl, None);
+    put(&engine, item("p", "a", &[]));
+    enable_ttl(&engine);
 }
 
 #[test]
@@ -131,16 +115,14 @@ fn a_panicking_write_does_not_affect_other_writes() {
         };
         let failed = std::panic::catch_unwind(AssertUnwindSafe(|| engine.write::<()>(panicking)));
         assert!(failed.is_err() || failed.is_ok_and(|answer| answer.is_err()));
-        put(&engine, item(&key("a")));
+        put(&engine, item("p", "a", &[]));
         assert_eq!(engine.read_stream("things", 0, 9, &|_| true).unwrap().records[0].sequence, 1 << 8);
     }
 }
 
 #[test]
 fn a_callback_that_panics_or_waits_does_not_stop_the_writer() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (_directory, engine) = on_disk();
     engine.submit(|_| Ok(()), |_| panic!("on purpose")).unwrap();
     let (sender, answer) = channel();
     let waiting = engine.clone();
@@ -152,14 +134,12 @@ fn a_callback_that_panics_or_waits_does_not_stop_the_writer() {
     for _ in 0..2 {
         assert!(answer.recv_timeout(TIMEOUT).unwrap().contains("callback"));
     }
-    put(&engine, item(&key("a")));
+    put(&engine, item("p", "a", &[]));
 }
 
 #[test]
 fn the_last_handle_can_be_dropped_in_a_callback() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (_directory, engine) = on_disk();
     let release = block_writer(&engine);
     let (ended, end) = channel();
     let last = engine.clone();
@@ -175,14 +155,12 @@ fn the_last_handle_can_be_dropped_in_a_callback() {
 
 #[test]
 fn a_full_queue_throttles_and_queued_writes_complete_before_shutdown() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     let release = block_writer(&engine);
     let done = Arc::new(AtomicU32::new(0));
     let submit = |n: u32| {
         let done = done.clone();
-        let input = transaction(&n.to_string(), &key(&n.to_string()));
+        let input = transaction(&n.to_string(), &n.to_string(), &[]);
         engine.submit_transact_write_items(input, move |answer| {
             answer.unwrap();
             done.fetch_add(1, Ordering::Relaxed);
@@ -199,10 +177,8 @@ fn a_full_queue_throttles_and_queued_writes_complete_before_shutdown() {
 
 #[test]
 fn concurrent_updates_are_not_lost_and_a_failed_condition_returns_the_item() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("version", number(0))]));
+    let (_directory, engine) = on_disk();
+    put(&engine, item("p", "a", &[("version", number(0))]));
     let increment = |engine: &Engine, from: u64| {
         let update = Update::builder()
             .table_name("things")
@@ -212,12 +188,10 @@ fn concurrent_updates_are_not_lost_and_a_failed_condition_returns_the_item() {
             .condition_expression("version = :from")
             .expression_attribute_values(":from", number(from))
             .expression_attribute_values(":next", number(from + 1))
-            .return_values_on_condition_check_failure(
-                aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-            );
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let action = TransactWriteItem::builder().update(update.build().unwrap()).build();
-        engine
-            .transact_write_items(TransactWriteItemsInput::builder().transact_items(action).build().unwrap())
+        let input = TransactWriteItemsInput::builder().transact_items(action);
+        engine.transact_write_items(input.build().unwrap())
     };
     let callers: Vec<_> = (0..8)
         .map(|_| {
@@ -264,9 +238,7 @@ fn child_opens_the_file() {
 
 #[test]
 fn another_process_cannot_open_the_file_even_without_its_side_files() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, _engine) = on_disk();
     let assert_rejected = || {
         let output = child("child_opens_the_file", &directory).output().unwrap();
         assert!(String::from_utf8_lossy(&output.stdout).contains("another process uses this data file"));
@@ -313,8 +285,7 @@ fn count_up(writer: usize, count: u64) -> TransactWriteItemsInput {
         .expression_attribute_values(":one", number(1))
         .build()
         .unwrap();
-    let sk = format!("{writer}-{count}");
-    let put = put_action(&[("pk", text("p")), ("sk", text(sk)), ("g", text("g"))]);
+    let put = put_action(item("p", format!("{writer}-{count}"), &[("g", text("g"))]));
     let update = TransactWriteItem::builder().update(update).build();
     TransactWriteItemsInput::builder().transact_items(update).transact_items(put).build().unwrap()
 }
@@ -326,9 +297,7 @@ fn counted(engine: &Engine, writer: usize) -> u64 {
 
 #[test]
 fn acknowledged_writes_survive_a_kill() {
-    let directory = Directory::new();
-    let engine = open(&directory.file());
-    create(&engine);
+    let (directory, engine) = on_disk();
     add_index(&engine, "keys", keys_only());
     drop(engine);
     for round in 1..=4 {
@@ -362,11 +331,6 @@ fn acknowledged_writes_survive_a_kill() {
     }
 }
 
-fn ttl_input(enabled: bool) -> UpdateTimeToLiveInput {
-    let ttl = TimeToLiveSpecification::builder().attribute_name("until").enabled(enabled).build().unwrap();
-    UpdateTimeToLiveInput::builder().table_name("things").time_to_live_specification(ttl).build().unwrap()
-}
-
 /// Writes under `strace` in a child process. After each answer it opens a file whose name appears in the
 /// trace.
 #[test]
@@ -376,7 +340,7 @@ fn child_writes_and_marks_each_answer() {
     let engine = open(&path);
     create(&engine);
     for n in 0..10 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string()))]));
+        put(&engine, item("p", n.to_string(), &[]));
         let _ = std::fs::File::open(format!("/answered-{n}"));
     }
 }

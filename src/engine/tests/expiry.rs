@@ -6,16 +6,13 @@ use super::*;
 fn expired_items_are_deleted_in_steps_and_streamed_as_service_deletions() {
     let (engine, clock) = engine();
     let now = clock.now().as_second();
-    put(&engine, item(&[("pk", text("before")), ("sk", text("a")), ("until", number(now + 5))]));
+    put(&engine, item("before", "a", &[("until", number(now + 5))]));
     enable_ttl(&engine);
     for n in 0..5 {
-        put(
-            &engine,
-            item(&[("pk", text("p")), ("sk", text(n.to_string())), ("until", number(now + 10 + n))]),
-        );
+        put(&engine, item("p", n.to_string(), &[("until", number(now + 10 + n))]));
     }
-    put(&engine, item(&[("pk", text("ancient")), ("sk", text("a")), ("until", number(1))]));
-    put(&engine, item(&[("pk", text("words")), ("sk", text("a")), ("until", text("1"))]));
+    put(&engine, item("ancient", "a", &[("until", number(1))]));
+    put(&engine, item("words", "a", &[("until", text("1"))]));
     assert_eq!(engine.expire(100).unwrap(), 0);
     clock.advance(13);
     assert_eq!(engine.expire(2).unwrap(), 2, "the limit applies");
@@ -46,7 +43,7 @@ fn one_write_expires_at_most_as_many_items_as_a_log_row_can_number() {
     let now = clock.now().as_second();
     enable_ttl(&engine);
     for n in 0..301 {
-        put(&engine, item(&[("pk", text("p")), ("sk", text(n.to_string())), ("until", number(now + 10))]));
+        put(&engine, item("p", n.to_string(), &[("until", number(now + 10))]));
     }
     clock.advance(20);
     for expired in [256, 45] {
@@ -54,7 +51,7 @@ fn one_write_expires_at_most_as_many_items_as_a_log_row_can_number() {
         assert_eq!(engine.expire(1_000).unwrap(), expired);
         let removed = engine.read_stream("things", before, usize::MAX, &|_| true).unwrap();
         assert_eq!(removed.records.len(), expired);
-        put(&engine, item(&[("pk", text("next")), ("sk", text(expired.to_string()))]));
+        put(&engine, item("next", expired.to_string(), &[]));
         let next = engine.read_stream("things", removed.last, usize::MAX, &|_| true).unwrap();
         assert_eq!(next.records.len(), 1, "the next write has its own sequence number");
     }
@@ -65,8 +62,8 @@ fn an_item_with_an_extended_expiry_time_does_not_expire() {
     let (engine, clock) = engine();
     enable_ttl(&engine);
     let now = clock.now().as_second();
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 1))]));
-    put(&engine, item(&[("pk", text("p")), ("sk", text("a")), ("until", number(now + 100))]));
+    put(&engine, item("p", "a", &[("until", number(now + 1))]));
+    put(&engine, item("p", "a", &[("until", number(now + 100))]));
     clock.advance(50);
     assert_eq!(engine.expire(100).unwrap(), 0);
     clock.advance(51);

@@ -12,13 +12,13 @@ use crate::store::stream::{Batch, Change, Raw, Sequence, Unreadable, readable};
 use crate::store::{Embedded, Item, StoreError};
 
 const READ: &str = "ReadStream";
-/// About how many changes are read, handled and acknowledged together. Under load this is also about the number of
-/// changes that are counted per second.
+/// About how many changes are read, handled and acknowledged together. Under load, about this many changes are counted
+/// each second.
 const PAGE: usize = 2_000;
 
 /// A reader of the embedded engine's log, with its position.
 pub(super) struct Log {
-    subscription: Subscription,
+    pub(super) subscription: Subscription,
     engine: Embedded,
     /// All changes up to here are handled; `None` before the reader is registered.
     position: Option<u64>,
@@ -39,21 +39,12 @@ impl Log {
         Self { subscription, engine, position: None, page: None }
     }
 
-    pub(super) fn subscription(&self) -> &Subscription {
-        &self.subscription
-    }
-
     /// Reads the next changes, passes them to the handler and acknowledges them.
-    pub(super) async fn poll<H, F, E>(
+    pub(super) async fn poll<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
-        handle: &mut H,
+        handle: &mut impl FnMut(Arc<Batch>) -> F,
         report: &mut PollReport,
-    ) -> Result<Poll, StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    ) -> Result<Poll, StoreError> {
         let position = self.position().await?;
         let page = match &mut self.page {
             Some(page) => page,
@@ -66,7 +57,7 @@ impl Log {
         if !batch.is_empty()
             && let Err(error) = handle(batch.clone()).await
         {
-            report.unhandled(error.to_string());
+            report.unhandled = Some(error.to_string());
             return Ok(Poll::Retry);
         }
         report.handled(&batch);
@@ -121,7 +112,7 @@ impl Log {
         work: impl Fn(&Engine) -> Result<T, CallError> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
         let attempt = || self.engine.blocking(work.clone());
-        let answer = self.subscription.dynamo.retry(operation, attempt, CallError::is_retryable).await?;
+        let answer = self.subscription.dynamo.retry(operation, attempt).await?;
         answer.map_err(|error| error.into_store_error(operation))
     }
 }
@@ -147,7 +138,7 @@ fn change(record: StreamRecord) -> Result<Change, Box<Unreadable>> {
 }
 
 /// Converts the engine's number to DynamoDB's format. The leading 2 sorts it after all numbers of Holdfast's previous
-/// engine, which begin with 1 and 20 more digits and are stored in counts.
+/// engine. Those are stored in counts and consist of a 1 and 20 more digits.
 fn numbered(sequence: u64) -> Result<Sequence, Invalid> {
     format!("2{sequence:020}").parse()
 }

@@ -1,11 +1,11 @@
-//! The input and the result of one poll of a stream, for both kinds of stream.
+//! The input and the result of one poll, for both kinds of streams.
 
 use jiff::Timestamp;
 
 use crate::store::stream::Batch;
 use crate::store::{Dynamo, Key};
 
-/// The consumer that a stream is read for.
+/// The consumer for which a stream is read.
 pub(super) struct Subscription {
     pub(super) dynamo: Dynamo,
     pub(super) consumer: &'static str,
@@ -22,12 +22,9 @@ pub(super) struct PollReport {
 }
 
 impl PollReport {
+    /// Records that a batch was handled.
     pub(super) fn handled(&mut self, batch: &Batch) {
         self.handled = batch.changes.iter().map(|change| change.at).max().or(self.handled);
-    }
-
-    pub(super) fn unhandled(&mut self, cause: String) {
-        self.unhandled = Some(cause);
     }
 }
 

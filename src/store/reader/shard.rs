@@ -1,4 +1,4 @@
-//! One shard of a stream: the reader's position in it, and the next step from there.
+//! One shard of a stream: the reader's position in it, and its next step.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -22,7 +22,6 @@ const CHECKPOINT_PREFIX: &str = "STREAM#";
 /// The most changes of a batch.
 const BATCH: i32 = 100;
 
-/// The reader's position in a shard.
 pub(super) struct Shard {
     pub(super) id: String,
     pub(super) parent: Option<String>,
@@ -30,9 +29,9 @@ pub(super) struct Shard {
     position: Position,
     /// The last record that was read and, if it is relevant, handled.
     read: Option<Sequence>,
-    /// The checkpoint that the table had when it was last read or written.
+    /// The checkpoint in the table, as it was last read or written.
     checkpoint: Option<Checkpoint>,
-    /// The checkpoint that is still to be written.
+    /// The checkpoint to write next.
     pending: Option<Checkpoint>,
     /// Records that were read and not yet handled.
     batch: Option<Fetched>,
@@ -87,11 +86,10 @@ enum Located<T> {
 
 impl Shard {
     pub(super) fn new(stream: &str, id: String, parent: Option<String>) -> Self {
-        let stream = stream.to_owned();
         Self {
             id,
             parent,
-            stream,
+            stream: stream.to_owned(),
             position: Position::Unknown,
             read: None,
             checkpoint: None,
@@ -106,17 +104,12 @@ impl Shard {
     }
 
     /// Reads one batch, passes it to the handler if it has relevant changes, and writes the checkpoint.
-    pub(super) async fn step<H, F, E>(
+    pub(super) async fn step<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
         source: &Source,
-        handle: &mut H,
+        handle: &mut impl FnMut(Arc<Batch>) -> F,
         report: &mut PollReport,
-    ) -> Result<Step, StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    ) -> Result<Step, StoreError> {
         self.save_checkpoint(source).await?;
         if matches!(self.position, Position::End) {
             return Ok(Step::AtEnd);
@@ -131,7 +124,7 @@ impl Shard {
         };
         if !fetched.batch.is_empty() {
             if let Err(error) = handle(fetched.batch.clone()).await {
-                report.unhandled(error.to_string());
+                report.unhandled = Some(error.to_string());
                 self.batch = Some(fetched);
                 return Ok(Step::Unhandled);
             }
@@ -169,8 +162,7 @@ impl Shard {
             let request = source.streams.get_records().shard_iterator(&iterator).limit(BATCH);
             request.send().await.map_err(CallError::from)
         };
-        let answer = source.subscription.dynamo.retry(GET_RECORDS, attempt, CallError::is_retryable).await?;
-        let output = match answer {
+        let output = match source.subscription.dynamo.retry(GET_RECORDS, attempt).await? {
             Ok(output) => output,
             Err(error) => return self.lost(GET_RECORDS, error),
         };
@@ -206,12 +198,10 @@ impl Shard {
             let request = request.shard_iterator_type(kind.clone()).set_sequence_number(after);
             request.send().await.map_err(CallError::from)
         };
-        match source.subscription.dynamo.retry(GET_ITERATOR, attempt, CallError::is_retryable).await? {
+        match source.subscription.dynamo.retry(GET_ITERATOR, attempt).await? {
             Ok(output) => {
-                let iterator = output.shard_iterator;
-                let iterator =
-                    iterator.ok_or_else(|| StoreError::failed(GET_ITERATOR, "the answer has no iterator"))?;
-                Ok(Located::Found(iterator))
+                let missing = || StoreError::failed(GET_ITERATOR, "the answer has no iterator");
+                Ok(Located::Found(output.shard_iterator.ok_or_else(missing)?))
             }
             Err(error) => self.lost(GET_ITERATOR, error),
         }
@@ -222,7 +212,7 @@ impl Shard {
         match error.code() {
             Some("ExpiredIteratorException") => Ok(Located::Lost),
             Some("TrimmedDataAccessException") => {
-                // The records after the position are older than a day and deleted, so everything left comes later.
+                // The records after the position are older than a day and deleted. All remaining records come later.
                 tracing::warn!(shard = self.id, "the stream deleted changes before they were read");
                 self.read = None;
                 Ok(Located::Lost)
@@ -248,8 +238,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Writes the pending checkpoint. If another reader of this consumer wrote one at the same time, the later one
-    /// stays.
+    /// Writes the pending checkpoint. If another reader of this consumer wrote one at the same time, the later of the
+    /// two stays.
     async fn save_checkpoint(&mut self, source: &Source) -> Result<(), StoreError> {
         while let Some(pending) = &self.pending {
             let key = self.checkpoint_key(source);
@@ -257,12 +247,9 @@ impl Shard {
                 Some(checkpoint) => Condition::is("sequence", checkpoint.sequence.as_str()),
                 None => Condition::Absent,
             };
-            let write = source.subscription.dynamo.guarded_write().put(
-                "checkpoint",
-                to_item(&key, pending)?,
-                unchanged,
-            );
-            match source.subscription.dynamo.write(write).await {
+            let dynamo = &source.subscription.dynamo;
+            let write = dynamo.guarded_write().put("checkpoint", to_item(&key, pending)?, unchanged);
+            match dynamo.write(write).await {
                 Ok(()) => self.checkpoint = self.pending.take(),
                 Err(WriteError::Refused(_)) => {
                     let later = pending.sequence.clone();

@@ -14,7 +14,7 @@ use crate::store::stream::Batch;
 
 /// The shards of the table's latest stream.
 pub(super) struct Shards {
-    source: Source,
+    pub(super) source: Source,
     /// The stream whose shards these are.
     stream: Option<String>,
     shards: Vec<Shard>,
@@ -34,21 +34,12 @@ impl Shards {
         Self { source, stream: None, shards: Vec::new() }
     }
 
-    pub(super) fn subscription(&self) -> &Subscription {
-        &self.source.subscription
-    }
-
     /// Takes one step in each shard whose parent was read to its end.
-    pub(super) async fn poll<H, F, E>(
+    pub(super) async fn poll<E: Display, F: Future<Output = Result<(), E>>>(
         &mut self,
-        handle: &mut H,
+        handle: &mut impl FnMut(Arc<Batch>) -> F,
         report: &mut PollReport,
-    ) -> Result<Poll, StoreError>
-    where
-        H: FnMut(Arc<Batch>) -> F,
-        F: Future<Output = Result<(), E>>,
-        E: Display,
-    {
+    ) -> Result<Poll, StoreError> {
         if self.shards.iter().all(Shard::ended) {
             self.describe().await?;
         }

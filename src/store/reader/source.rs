@@ -1,4 +1,4 @@
-//! Reads from DynamoDB which stream the table has, and which shards the stream has.
+//! Finds the table's stream and the shards of the stream.
 
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
 use aws_sdk_dynamodbstreams::Client;
@@ -8,7 +8,7 @@ use super::poll::Subscription;
 use crate::store::StoreError;
 use crate::store::line::CallError;
 
-/// The clients that read the shards.
+/// The subscription, and the client that reads the stream.
 pub(super) struct Source {
     pub(super) subscription: Subscription,
     pub(super) streams: Client,
@@ -17,12 +17,10 @@ pub(super) struct Source {
 impl Source {
     /// Returns the ARN of the table's current stream.
     pub(super) async fn latest_stream(&self) -> Result<String, StoreError> {
-        const OPERATION: &str = "DescribeTable";
         let request = DescribeTableInput::builder().table_name(self.subscription.dynamo.table());
-        let answer = self.subscription.dynamo.call(&request).await?;
-        let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
-        let stream = answer.table.and_then(|table| table.latest_stream_arn);
-        stream.ok_or_else(|| StoreError::failed(OPERATION, "the table has no stream"))
+        let output = self.subscription.dynamo.output(&request).await?;
+        let stream = output.table.and_then(|table| table.latest_stream_arn);
+        stream.ok_or_else(|| StoreError::failed("DescribeTable", "the table has no stream"))
     }
 
     /// Returns all shards of a stream, in the order of the pages that list them.
@@ -36,7 +34,7 @@ impl Source {
                 let sent = request.set_exclusive_start_shard_id(last.clone()).send().await;
                 sent.map_err(CallError::from)
             };
-            let answer = self.subscription.dynamo.retry(OPERATION, attempt, CallError::is_retryable).await?;
+            let answer = self.subscription.dynamo.retry(OPERATION, attempt).await?;
             let answer = answer.map_err(|error| StoreError::failed(OPERATION, error))?;
             let Some(description) = answer.stream_description else { return Ok(shards) };
             shards.extend(description.shards.unwrap_or_default());

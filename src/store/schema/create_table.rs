@@ -1,5 +1,6 @@
-//! Creates the table with the same definition that `template.yaml` uses on AWS.
+//! Creates the table with the definition that `template.yaml` has on AWS.
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableInput;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableInputBuilder;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableInput;
@@ -21,7 +22,7 @@ use crate::store::{Dynamo, StoreError};
 pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
     match dynamo.call(&table(dynamo.table())?).await? {
         Ok(_) => expire_items(dynamo).await,
-        // The process that created it may have stopped before the next step.
+        // The process that created the table may have stopped before the next step.
         Err(error) if error.code() == Some("ResourceInUseException") => expire_items(dynamo).await,
         // A full disk rejects every write, but an existing table can still be read.
         Err(error) if error.is_full() && exists(dynamo).await? => Ok(()),
@@ -34,14 +35,17 @@ pub async fn create_table(dynamo: &Dynamo) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Failed`] if its definition is incomplete.
 pub fn table(name: &str) -> Result<CreateTableInputBuilder, StoreError> {
-    let request = CreateTableInput::builder()
+    definition(name).map_err(|error| StoreError::failed("CreateTable", error))
+}
+
+fn definition(name: &str) -> Result<CreateTableInputBuilder, BuildError> {
+    Ok(CreateTableInput::builder()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attribute_definitions()?))
         .set_key_schema(Some(key_schema(PK, SK)?))
         .set_global_secondary_indexes(Some(secondary_indexes()?))
-        .stream_specification(stream()?);
-    Ok(request)
+        .stream_specification(stream()?))
 }
 
 async fn exists(dynamo: &Dynamo) -> Result<bool, StoreError> {
@@ -76,13 +80,12 @@ fn is_already_enabled(error: &CallError) -> bool {
     matches!(error, CallError::Service { message, .. } if message.contains("TimeToLive is already enabled"))
 }
 
-fn stream() -> Result<StreamSpecification, StoreError> {
+fn stream() -> Result<StreamSpecification, BuildError> {
     let stream = StreamSpecification::builder().stream_enabled(true);
-    let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build();
-    stream.map_err(|error| StoreError::failed("CreateTable", error))
+    stream.stream_view_type(StreamViewType::NewAndOldImages).build()
 }
 
-fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StoreError> {
+fn attribute_definitions() -> Result<Vec<AttributeDefinition>, BuildError> {
     let mut names: Vec<&str> = vec![PK, SK];
     names.extend(INDEXES.iter().flat_map(|index| [index.partition, index.sort]));
     names.sort_unstable();
@@ -90,26 +93,17 @@ fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StoreError> {
     let text = |name: &str| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
     };
-    names
-        .into_iter()
-        .map(|name| text(name).map_err(|error| StoreError::failed("CreateTable", error)))
-        .collect()
+    names.into_iter().map(text).collect()
 }
 
-fn key_schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, StoreError> {
+fn key_schema(partition: &str, sort: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
     [(partition, KeyType::Hash), (sort, KeyType::Range)]
         .into_iter()
-        .map(|(name, kind)| {
-            KeySchemaElement::builder()
-                .attribute_name(name)
-                .key_type(kind)
-                .build()
-                .map_err(|error| StoreError::failed("CreateTable", error))
-        })
+        .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build())
         .collect()
 }
 
-fn secondary_indexes() -> Result<Vec<GlobalSecondaryIndex>, StoreError> {
+fn secondary_indexes() -> Result<Vec<GlobalSecondaryIndex>, BuildError> {
     INDEXES
         .iter()
         .map(|index| {
@@ -118,7 +112,6 @@ fn secondary_indexes() -> Result<Vec<GlobalSecondaryIndex>, StoreError> {
                 .set_key_schema(Some(key_schema(index.partition, index.sort)?))
                 .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
                 .build()
-                .map_err(|error| StoreError::failed("CreateTable", error))
         })
         .collect()
 }

@@ -1,12 +1,13 @@
 //! Parses conditions of writes, filters and keys.
 
+use std::cmp::Ordering;
+
 use super::super::super::codec::{Kind, ValueRef};
 use super::super::ast::{Comparator, Condition, Operand};
 use super::super::lexer::TokenKind;
 use super::{Parsed, Parser, is_condition_function};
 
 impl Parser<'_, '_> {
-    /// Parses a condition.
     pub fn condition(mut self) -> Parsed<Condition> {
         let condition = self.or()?;
         self.end()?;
@@ -86,12 +87,7 @@ impl Parser<'_, '_> {
             return self.between(left, low, high);
         }
         if self.accept_word("IN") {
-            self.expect("(")?;
-            let mut operands = vec![self.operand()?];
-            while self.accept(",") {
-                operands.push(self.operand()?);
-            }
-            self.expect(")")?;
+            let operands = self.arguments(Self::operand)?;
             if operands.len() > 100 {
                 return self.wrong_count("IN", operands.len() + 1);
             }
@@ -134,12 +130,14 @@ impl Parser<'_, '_> {
         if let (Operand::Value(a), Operand::Value(b)) = (&low, &high) {
             let (a, b) = (ValueRef(a), ValueRef(b));
             let problem = match a.compare(b) {
-                None => "same data type for lower and upper bounds",
-                Some(std::cmp::Ordering::Greater) => "upper bound to be greater than or equal to lower bound",
-                Some(_) => return Ok(Condition::Between(value, low, high)),
+                None => Some("same data type for lower and upper bounds"),
+                Some(Ordering::Greater) => Some("upper bound to be greater than or equal to lower bound"),
+                Some(_) => None,
             };
-            // The bounds can be personal data, so the message does not contain them.
-            return self.fail(format!("The BETWEEN operator requires {problem}"));
+            if let Some(problem) = problem {
+                // The bounds can be personal data, so the message does not contain them.
+                return self.fail(format!("The BETWEEN operator requires {problem}"));
+            }
         }
         Ok(Condition::Between(value, low, high))
     }
@@ -154,12 +152,7 @@ impl Parser<'_, '_> {
                 _ => self.fail(format!("Invalid function name; function: {function}")),
             };
         }
-        self.expect("(")?;
-        let mut operands = vec![self.operand()?];
-        while self.accept(",") {
-            operands.push(self.operand()?);
-        }
-        self.expect(")")?;
+        let operands = self.arguments(Self::operand)?;
         let count = operands.len();
         if matches!(function, "attribute_exists" | "attribute_not_exists") {
             return match <[Operand; 1]>::try_from(operands) {
@@ -234,10 +227,7 @@ impl Parser<'_, '_> {
         }
         self.expect("(")?;
         let inner = self.operand()?;
-        if !self.is_symbol(")") {
-            return self.unexpected();
-        }
-        self.at += 1;
+        self.expect(")")?;
         if let Operand::Value(value) = &inner {
             let kind = ValueRef(value).kind();
             if matches!(kind, Some(Kind::N | Kind::Bool | Kind::Null)) {

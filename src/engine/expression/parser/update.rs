@@ -6,7 +6,6 @@ use super::super::lexer::TokenKind;
 use super::{Parsed, Parser, is_condition_function};
 
 impl Parser<'_, '_> {
-    /// Parses an update.
     pub fn update(mut self) -> Parsed<Update> {
         let mut update = Update::default();
         let mut sections: Vec<String> = Vec::new();
@@ -16,16 +15,14 @@ impl Parser<'_, '_> {
                 return self.unexpected();
             }
             if sections.contains(&section) {
-                let message =
-                    format!("The \"{section}\" section can only be used once in an update expression;");
-                return self.fail(message);
+                return self.fail(format!(
+                    "The \"{section}\" section can only be used once in an update expression;"
+                ));
             }
             self.at += 1;
-            loop {
+            self.clause(&section, &mut update)?;
+            while self.accept(",") {
                 self.clause(&section, &mut update)?;
-                if !self.accept(",") {
-                    break;
-                }
             }
             sections.push(section);
         }
@@ -101,12 +98,7 @@ impl Parser<'_, '_> {
 
     fn update_function(&mut self) -> Parsed<Term> {
         let function = self.next().map_or("", |token| token.text);
-        self.expect("(")?;
-        let mut operands = vec![self.term_operand()?];
-        while self.accept(",") {
-            operands.push(self.term_operand()?);
-        }
-        self.expect(")")?;
+        let operands = self.arguments(Self::term_operand)?;
         let count = operands.len();
         let operands: Result<[Term; 2], _> = operands.try_into();
         match (function, operands) {

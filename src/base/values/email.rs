@@ -1,0 +1,96 @@
+//! Email addresses.
+
+use std::str::FromStr;
+
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, text_value};
+
+/// A person's email address as it was written. [`Email::key`] makes it unique.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Email(String);
+
+impl Email {
+    /// The most parts of an address, see [`email_parts`]. Each part is an item of the search index, and one
+    /// transaction has at most 100 actions.
+    pub const MAX_PARTS: usize = 15;
+    const MAX_BYTES: usize = 254;
+
+    /// Returns the address as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the address in lowercase. Two addresses are the same if their keys are equal.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl FromStr for Email {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Invalid::new("Give an email address."));
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(Invalid::new("An email address has at most 254 characters."));
+        }
+        let options = Options::default().with_required_tld().without_display_text().without_domain_literal();
+        let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+        if !plain || EmailAddress::parse_with_options(text, options).is_err() {
+            return Err(Invalid::new("This is not an email address; one looks like ann.lee@example.com."));
+        }
+        if email_parts(text).count() > Self::MAX_PARTS {
+            return Err(Invalid::new(
+                "An email address has at most 15 parts between its dots, dashes and other marks.",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_value!(Email);
+
+/// Splits an email address at `. _ + - @`. Search treats the parts as words.
+pub fn email_parts(address: &str) -> impl Iterator<Item = &str> {
+    address.split(['.', '_', '+', '-', '@']).filter(|part| !part.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_keeps_its_spelling_and_is_unique_in_lowercase() {
+        let email: Email = " Ann.Lee@Example.COM ".parse().unwrap();
+        assert_eq!(email.as_str(), "Ann.Lee@Example.COM");
+        assert_eq!(email.key(), "ann.lee@example.com");
+    }
+
+    #[test]
+    fn an_invalid_email_is_rejected_with_a_sentence() {
+        for text in [
+            "",
+            " ",
+            "ann",
+            "ann@",
+            "@example.com",
+            "ann@localhost",
+            "a b@example.com",
+            "a@b@c.com",
+            "Ann <ann@example.com>",
+            "a\n@example.com",
+            "\"a b\"@example.com",
+            "a@[127.0.0.1]",
+        ] {
+            let refused = text.parse::<Email>().expect_err(text);
+            assert!(refused.to_string().ends_with('.'), "{refused}");
+        }
+        assert!(format!("{}@example.com", "a".repeat(250)).parse::<Email>().is_err());
+    }
+}

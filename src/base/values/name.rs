@@ -1,0 +1,78 @@
+//! Names of people and records.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, text_value};
+
+/// The name of a person or a record, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+impl Name {
+    const MAX_CHARS: usize = 120;
+    /// The most words of a name. Each word is an item of the search index, and one transaction has at most 100
+    /// actions.
+    pub const MAX_WORDS: usize = 12;
+
+    /// Returns the name, trimmed and with single spaces between words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.trim().chars().any(char::is_control) {
+            return Err(Invalid::new("A name is one line, without control characters."));
+        }
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if words.is_empty() {
+            return Err(Invalid::new("Give a name."));
+        }
+        let name = words.join(" ");
+        if name.chars().count() > Self::MAX_CHARS {
+            return Err(Invalid::new("A name has at most 120 characters."));
+        }
+        if name_parts(&name).count() > Self::MAX_WORDS * 2 || words.len() > Self::MAX_WORDS {
+            return Err(Invalid::new("A name has at most 12 words."));
+        }
+        Ok(Self(name))
+    }
+}
+
+text_value!(Name);
+
+/// Splits a name into its words, and splits words at punctuation too, so that `o'b`, `brien` and `smith` all find
+/// `O'Brien-Smith`.
+pub fn name_parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split_whitespace().flat_map(|word| {
+        let parts = word
+            .split(|c: char| !c.is_alphanumeric() && !unicode_normalization::char::is_combining_mark(c))
+            .filter(move |part| !part.is_empty() && *part != word);
+        std::iter::once(word).chain(parts)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_with_single_spaces() {
+        assert_eq!("  Ann \u{a0} Lee ".parse::<Name>().unwrap().as_str(), "Ann Lee");
+        for text in ["", "   ", "a\nb", "a\u{0}b", &"x".repeat(121), &"x ".repeat(13)] {
+            assert!(text.parse::<Name>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn name_parts_include_the_parts_that_punctuation_joins() {
+        let parts: Vec<_> = name_parts("Mary O'Brien-Smith 🎉").collect();
+        assert_eq!(parts, ["Mary", "O'Brien-Smith", "O", "Brien", "Smith", "🎉"]);
+    }
+}
