@@ -5,6 +5,8 @@ use http::StatusCode;
 use super::hashing::QueueFull;
 use super::login_throttle::Throttled;
 use crate::base::values::{Email, Invalid};
+use crate::shared::problems::not_found;
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
@@ -19,7 +21,7 @@ pub enum AccountError {
     #[error("there is no such token")]
     NoSuchToken,
     /// Another account has this email address.
-    #[error("another account has the e-mail address {0}")]
+    #[error("another account has the email address {0}")]
     EmailTaken(Email),
     /// Sign-up is off.
     #[error("sign-up is switched off")]
@@ -43,8 +45,8 @@ pub enum AccountError {
     #[error("only a signed-in browser may do this")]
     SessionNeeded,
     /// The idempotency key was already used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -66,62 +68,54 @@ impl IntoProblem for AccountError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
         match self {
-            AccountError::NoSuchAccount => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such account",
-                "It was deleted or never existed.",
-            ),
-            AccountError::NoSuchToken => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such token",
-                "It was revoked or never belonged to you.",
-            ),
-            AccountError::EmailTaken(_) => {
-                let invalid = Invalid::new("Another account has this e-mail address.");
+            Self::NoSuchAccount => not_found("There is no such account", "It was deleted or never existed."),
+            Self::NoSuchToken => {
+                not_found("There is no such token", "It was revoked or never belonged to you.")
+            }
+            Self::EmailTaken(_) => {
+                let invalid = Invalid::new("Another account has this email address.");
                 WebError::field("email", &invalid).into_problem()
             }
-            AccountError::SignUpOff => Problem::new(
+            Self::SignUpOff => Problem::new(
                 S::FORBIDDEN,
                 "sign-up-off",
                 "Sign-up is switched off",
                 "Ask an administrator for an account.",
             ),
-            AccountError::WrongInvitationCode => {
+            Self::WrongInvitationCode => {
                 let invalid = Invalid::new("This is not the invitation code.");
                 WebError::field("code", &invalid).into_problem()
             }
-            AccountError::WrongPassword => {
+            Self::WrongPassword => {
                 let invalid = Invalid::new("This is not the current password.");
                 WebError::field("current", &invalid).into_problem()
             }
-            AccountError::TooManyAttempts(throttled) => Problem::new(
+            Self::TooManyAttempts(throttled) => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "too-many-attempts",
                 "Too many passwords were tried",
                 format!("Wait {} seconds and try again.", throttled.seconds),
             )
             .retry_after(throttled.seconds),
-            AccountError::Busy => {
+            Self::Busy => {
                 Problem::busy("Too many people are signing in at once. It is safe to try again in a moment.")
             }
-            AccountError::Changed => Problem::new(
+            Self::Changed => Problem::new(
                 S::CONFLICT,
                 "conflict",
                 "Another request changed the account",
                 "Nothing was written. Try again.",
             ),
-            AccountError::SessionNeeded => Problem::new(
+            Self::SessionNeeded => Problem::new(
                 S::FORBIDDEN,
                 "session-needed",
                 "A token may not do this",
                 "Only a person who is signed in with a browser may do this. Sign in and use the account page.",
             ),
-            AccountError::KeyOfAnotherRequest => Problem::key_reused(),
-            AccountError::Cursor(error) => error.into_problem(),
-            AccountError::Hashing(_) => Problem::unknown(&self),
-            AccountError::Store(error) => error.into_problem(),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Hashing(_) => Problem::unknown(&self),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! A token contains the name and role that its owner had when it was created. A feature that changes these must change
 //! the owner's tokens in the same write.
 
+pub mod agents;
 pub mod auth_cache;
 mod authenticate;
 pub mod cookies;

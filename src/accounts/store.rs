@@ -14,9 +14,7 @@ use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
 use crate::store::schema::TTL;
-use crate::store::{
-    Condition, GuardedWrite, Key, StoreError, Update, WriteError, from_item, to_attribute, to_item,
-};
+use crate::store::{Condition, GuardedWrite, Key, StoreError, Update, from_item, to_attribute, to_item};
 
 /// How long a sign-in link works.
 pub const LINK_LASTS: SignedDuration = SignedDuration::from_hours(24);
@@ -69,10 +67,9 @@ impl Accounts {
         };
         let now = self.clock.now();
         let account = Account::new(AccountId::new(now, &self.rng.bytes()), name, email, role, hash, now);
-        match self.dynamo.write(self.creation(&account)?).await {
-            Ok(()) => Ok(account.id),
-            Err(WriteError::Refused(_)) => Err(AccountError::EmailTaken(account.email)),
-            Err(WriteError::Store(error)) => Err(error.into()),
+        match self.dynamo.try_write(self.creation(&account)?).await? {
+            true => Ok(account.id),
+            false => Err(AccountError::EmailTaken(account.email)),
         }
     }
 
@@ -111,14 +108,12 @@ impl Accounts {
         let now = self.clock.now();
         let id = AccountId::new(now, &self.rng.bytes());
         let account = Account::new(id, name, email, Role::Participant, hash, now);
-        let account = match self.dynamo.write(self.creation(&account)?).await {
-            Ok(()) => account,
-            Err(WriteError::Refused(_)) => {
-                let id = self.by_email(&account.email).await?;
-                let found = self.by_password(id, password, &permit).await?;
-                found.ok_or(AccountError::EmailTaken(account.email))?
-            }
-            Err(WriteError::Store(error)) => return Err(error.into()),
+        let account = if self.dynamo.try_write(self.creation(&account)?).await? {
+            account
+        } else {
+            let id = self.by_email(&account.email).await?;
+            let found = self.by_password(id, password, &permit).await?;
+            found.ok_or(AccountError::EmailTaken(account.email))?
         };
         self.refund_attempt(counted).await?;
         Ok(account)
@@ -145,11 +140,11 @@ impl Accounts {
         self.read(id).await?.ok_or(AccountError::NoSuchAccount)
     }
 
-    async fn read(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+    pub(super) async fn read(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.dynamo.get(&account_key(id)).await?.map(from_item).transpose()
     }
 
-    async fn by_email(&self, email: &Email) -> Result<Option<AccountId>, StoreError> {
+    pub(super) async fn by_email(&self, email: &Email) -> Result<Option<AccountId>, StoreError> {
         let login: Option<LoginItem> =
             self.dynamo.get(&login_key(email)).await?.map(from_item).transpose()?;
         Ok(login.map(|login| login.account_id))
@@ -195,15 +190,6 @@ impl Accounts {
     }
 }
 
-/// Converts the result of a write that is not expected to be refused.
-fn unless_refused(answer: Result<(), WriteError>) -> Result<(), AccountError> {
-    match answer {
-        Ok(()) => Ok(()),
-        Err(WriteError::Refused(_)) => Err(AccountError::Changed),
-        Err(WriteError::Store(error)) => Err(error.into()),
-    }
-}
-
 impl Accounts {
     /// Changes an account's password, which ends all its sessions and unused sign-in links. `current` must be the
     /// current password if the account has one.
@@ -233,20 +219,17 @@ impl Accounts {
         let update = Update::between(&to_item(&key, &before)?, &to_item(&key, &after)?);
         let unchanged = Condition::is_number("version", before.version.get());
         let write = self.dynamo.guarded_write().update("account", &key, &update, unchanged);
-        let written = self.dynamo.write(write).await;
+        let written = self.dynamo.try_write(write).await;
         // In any case, because a write whose answer was lost may have happened.
         self.auth_cache.invalidate_account(id);
-        match written {
-            Ok(()) => {
-                if let Some(counted) = counted {
-                    self.refund_attempt(counted).await?;
-                }
-                Ok(after)
-            }
+        if !written? {
             // The account was deleted or changed. There is nothing to merge, so the person must try again.
-            Err(WriteError::Refused(_)) => Err(AccountError::Changed),
-            Err(WriteError::Store(error)) => Err(error.into()),
+            return Err(AccountError::Changed);
         }
+        if let Some(counted) = counted {
+            self.refund_attempt(counted).await?;
+        }
+        Ok(after)
     }
 
     /// Creates the first administrator's account unless it exists, and a link that signs them in. Two processes may do
@@ -289,8 +272,11 @@ impl Accounts {
         let link = LinkItem { account_id: id, epoch: account.epoch, expires_at };
         let item = to_item(&link_key(&secret), &link)?;
         let write = self.dynamo.guarded_write().put("link", item, Condition::Absent);
-        unless_refused(self.dynamo.write(write).await)?;
-        Ok(secret.reveal().to_owned())
+        if self.dynamo.try_write(write).await? {
+            Ok(secret.reveal().to_owned())
+        } else {
+            Err(AccountError::Changed)
+        }
     }
 
     /// Uses a sign-in link. Returns the account that it signs in, or `None` if the link was already used, is too old or
@@ -309,11 +295,7 @@ impl Accounts {
             .guarded_write()
             .delete("link", &key, Condition::Exists.and(Condition::AtLeast(TTL, now)))
             .check("account", &account_key(account.id), Condition::is_number("epoch", link.epoch));
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(Some(account)),
-            Err(WriteError::Refused(_)) => Ok(None),
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
+        Ok(self.dynamo.try_write(write).await?.then_some(account))
     }
 
     async fn hash(&self, permit: &Permit, password: Password) -> Result<PasswordHash, AccountError> {

@@ -12,8 +12,11 @@ use super::store::account_key;
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
-use crate::store::idempotency::{Answer, Idempotency, Lookup};
-use crate::store::{Condition, Cursor, Key, Select, WriteError, from_item, to_item};
+use crate::shared::idempotency::write_once;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::idempotency::{Answer, Done, Idempotency};
+use crate::store::{Condition, Key, Select, from_item, to_item};
+use crate::web::lists::Listed;
 
 /// The prefix of the sort keys of an account's tokens.
 const TOKENS: &str = "TOKEN#";
@@ -79,7 +82,7 @@ impl Accounts {
     /// Creates an API token that acts as its owner. Only the result contains the secret; it is not stored.
     ///
     /// # Errors
-    /// [`AccountError::KeyOfAnotherRequest`] if the idempotency key was used for another request.
+    /// [`AccountError::KeyReused`] if the idempotency key was used for another request.
     pub async fn create_token(
         &self,
         owner: &SignedIn,
@@ -97,37 +100,18 @@ impl Accounts {
             role: owner.role,
             token: token.name.clone(),
         };
-        let mut write = self
+        let write = self
             .dynamo
             .guarded_write()
             .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
             .put("token", to_item(&token_key(&owned.hash), &token_item)?, Condition::Absent);
-        if let Some(idempotency) = idempotency {
-            write = idempotency.request.record(write, &(idempotency.answer)(&token))?;
-        }
-        let refusal = match self.dynamo.write(write).await {
-            Ok(()) => return Ok(Made::Now(token, secret)),
-            Err(WriteError::Refused(refusal)) => refusal,
-            Err(WriteError::Store(error)) => return Err(error.into()),
-        };
-        match idempotency.map(|idempotency| idempotency.request.recall(&refusal)).transpose()? {
-            Some(Lookup::Same(answer)) => Ok(Made::Replayed(answer)),
-            Some(Lookup::Other) => Err(AccountError::KeyOfAnotherRequest),
-            Some(Lookup::Nothing) | None => Err(AccountError::Changed),
+        match write_once::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
+            Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
+            Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
+            Err(_) => Err(AccountError::Changed),
         }
     }
-}
 
-/// One page of an account's tokens, newest first.
-#[derive(Debug)]
-pub struct TokenPage {
-    /// The tokens.
-    pub tokens: Vec<Token>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Accounts {
     /// Returns a page of an account's tokens, newest first.
     ///
     /// # Errors
@@ -137,22 +121,19 @@ impl Accounts {
         owner: AccountId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<TokenPage, AccountError> {
+    ) -> Result<Listed<Token>, AccountError> {
         const LIST: &str = "tokens";
         let mut range =
             Select::partition(account_key(owner).pk, i32::from(limit)).begins_with(TOKENS).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(LIST, text)?;
-            let id: TokenId = cursor.parts()[0].parse().map_err(|_| crate::store::CursorError)?;
+        if let Some(id) = start_after(LIST, cursor)? {
             let key = owned_key(owner, id);
             range = range.after(&key.sk, &key);
         }
         let page = self.dynamo.select(&range).await?;
         let items: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        let tokens: Vec<Token> = items.into_iter().map(|item| item.token).collect();
-        let next = tokens.last().filter(|_| page.more);
-        let next = next.map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
-        Ok(TokenPage { tokens, next })
+        let items: Vec<Token> = items.into_iter().map(|item| item.token).collect();
+        let next = items.last().filter(|_| page.more).map(|last| cursor_after(LIST, last.id));
+        Ok(Listed { items, next })
     }
 
     /// Reads one token of an account.
@@ -184,13 +165,9 @@ impl Accounts {
             .guarded_write()
             .delete("owned", &owned_key(owner, id), Condition::Exists)
             .delete_derived("token", &token_key(&item.hash));
-        let written = self.dynamo.write(Idempotency::record(idempotency, write, &item.token)?).await;
+        let written = self.dynamo.try_write(Idempotency::record(idempotency, write, &item.token)?).await;
         // In any case, because a write whose answer was lost may have happened.
         self.auth_cache.invalidate(&AuthKey::Token(item.hash));
-        match written {
-            Ok(()) => Ok(item.token),
-            Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
+        if written? { Ok(item.token) } else { Err(AccountError::NoSuchToken) }
     }
 }

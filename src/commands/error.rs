@@ -4,6 +4,7 @@ use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::orders::OrderError;
 use crate::store::StoreError;
+use crate::store::idempotency::KeyReused;
 use crate::web::problem::{IntoProblem, Problem};
 
 /// Why a command failed.
@@ -19,8 +20,8 @@ pub enum AutomationError {
     #[error(transparent)]
     Lead(#[from] LeadError),
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// The idempotency record of a command has an answer that is not the result of a command.
     #[error("the stored answer of a command cannot be read: {0}")]
     Answer(serde_json::Error),
@@ -32,12 +33,12 @@ pub enum AutomationError {
 impl IntoProblem for AutomationError {
     fn into_problem(self) -> Problem {
         match self {
-            AutomationError::Order(error) => error.into_problem(),
-            AutomationError::Inventory(error) => error.into_problem(),
-            AutomationError::Lead(error) => error.into_problem(),
-            AutomationError::Store(error) => error.into_problem(),
-            AutomationError::KeyOfAnotherRequest => Problem::key_reused(),
-            AutomationError::Answer(_) => Problem::unknown(&self),
+            Self::Order(error) => error.into_problem(),
+            Self::Inventory(error) => error.into_problem(),
+            Self::Lead(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Answer(_) => Problem::unknown(&self),
         }
     }
 }

@@ -17,11 +17,11 @@ use crate::leads::domain::Lead;
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::{Filter, LeadError};
 use crate::orders::OrderError;
-use crate::orders::domain::OrderDetail;
-use crate::orders::domain::{CustomerName, Order, OrderStatus, Quantity, RequestedStates};
+use crate::orders::domain::{CustomerName, Order, OrderDetail, OrderStatus, Quantity, RequestedStates};
 use crate::orders::list::{self, OrderFilter};
 use crate::shared::audit::Author;
-use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest, Lookup};
+use crate::shared::idempotency::replayed_answer;
+use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest};
 
 /// The outcome of a command. As JSON: the command's name and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,14 +178,12 @@ impl Commands {
                 Outcome::of(self.reload_omitted(done).await?, outcome)
             }
             Command::FulfillOrder { order_id } => {
-                self.fulfill(*order_id, by, idempotency, |detail| {
-                    Outcome::FulfillOrder(OrderResult::of(detail))
-                })
-                .await
+                let outcome = |detail: &OrderDetail| Outcome::FulfillOrder(OrderResult::of(detail));
+                self.fulfill(*order_id, by, idempotency, outcome).await
             }
             Command::DeleteOrder { order_id } => {
-                self.delete(*order_id, by, idempotency, |order| Outcome::DeleteOrder(Box::new(order.clone())))
-                    .await
+                let outcome = |order: &Order| Outcome::DeleteOrder(Box::new(order.clone()));
+                self.delete(*order_id, by, idempotency, outcome).await
             }
             Command::GetOrders { status, limit, cursor } => {
                 self.save_outcome(idempotency, self.get_orders(*status, *limit, cursor.as_ref()).await?).await
@@ -199,8 +197,8 @@ impl Commands {
                 self.save_outcome(idempotency, Outcome::RetryDeadLetters(decided)).await
             }
             Command::DismissDeadLetters { group, note, cursor } => {
-                let decided =
-                    self.decide(group, &Decision::Dismiss(note.clone()), by, cursor.as_ref()).await?;
+                let decision = Decision::Dismiss(note.clone());
+                let decided = self.decide(group, &decision, by, cursor.as_ref()).await?;
                 self.save_outcome(idempotency, Outcome::DismissDeadLetters(decided)).await
             }
             Command::OneTimeRule { order_id, action } => {
@@ -272,11 +270,8 @@ impl Commands {
         by: &Author,
     ) -> Result<Outcome, AutomationError> {
         let (id, name) = (order_id.to_string(), action.as_str());
-        let request_once = IdempotentRequest::forever(
-            "one-time",
-            &format!("{id}/{name}"),
-            &[id.as_bytes(), name.as_bytes()],
-        );
+        let parts = [id.as_bytes(), name.as_bytes()];
+        let request_once = IdempotentRequest::forever("one-time", &format!("{id}/{name}"), &parts);
         // A late caller finds an order that was changed or deleted, but must still get the first outcome.
         if let Some(saved) = self.saved_outcome(&request_once).await? {
             return Ok(saved);
@@ -304,11 +299,8 @@ impl Commands {
         &self,
         idempotency: &IdempotentRequest,
     ) -> Result<Option<Outcome>, AutomationError> {
-        match idempotency.look_up(&self.dynamo).await? {
-            Lookup::Nothing => Ok(None),
-            Lookup::Same(answer) => Outcome::from_answer(&answer).map(Some),
-            Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
-        }
+        let saved = replayed_answer(idempotency.look_up(&self.dynamo).await?)?;
+        saved.map(|answer| Outcome::from_answer(&answer)).transpose()
     }
 
     /// Saves the outcome of a command without its own transaction, or returns the first outcome of the same
@@ -319,12 +311,10 @@ impl Commands {
         outcome: Outcome,
     ) -> Result<Outcome, AutomationError> {
         let Some(idempotency) = idempotency else { return Ok(outcome) };
-        match idempotency.remember(&self.dynamo, &outcome.answer()).await? {
-            Lookup::Nothing => Ok(outcome),
+        match replayed_answer(idempotency.remember(&self.dynamo, &outcome.answer()).await?)? {
+            Some(answer) if answer.omitted().is_none() => Outcome::from_answer(&answer),
             // A list that is too long to be saved is read again each time.
-            Lookup::Same(answer) if answer.omitted().is_some() => Ok(outcome),
-            Lookup::Same(answer) => Outcome::from_answer(&answer),
-            Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
+            _ => Ok(outcome),
         }
     }
 
@@ -338,7 +328,7 @@ impl Commands {
         let cursor = cursor.map(|cursor| cursor.as_str().to_owned());
         let request = list::ListRequest { filter, limit: limit.get(), cursor };
         let page = self.orders.list(&request).await?;
-        let items = page.orders.into_iter().map(OrderSummary::from).collect();
+        let items = page.items.into_iter().map(OrderSummary::from).collect();
         Ok(Outcome::GetOrders(Items { items, next: page.next }))
     }
 

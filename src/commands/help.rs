@@ -4,10 +4,10 @@ use super::specs::{CommandSpec, SPECS};
 
 /// The rules of the grammar, one sentence per line.
 pub const GRAMMAR: [&str; 4] = [
-    "One command a line: its name, then parameters as name=value, in any order.",
-    "A value with spaces stands in quotation marks; within them write \\\" for \" and \\\\ for \\.",
+    "Write one command per line: its name, then its parameters as name=value, in any order.",
+    "Put a value with spaces in quotation marks. Within them, write \\\" for \" and \\\\ for \\.",
     "# begins a comment, at the beginning of a line or after a space.",
-    "If any line is wrong, none runs; a line that fails stops no other.",
+    "If any line is invalid, no line runs. If a line fails, the other lines still run.",
 ];
 
 /// Returns the help for one command, or for all commands and the grammar.
@@ -15,10 +15,8 @@ pub fn lines(of: Option<&'static CommandSpec>) -> Vec<String> {
     match of {
         Some(spec) => of_command(spec),
         None => {
-            let grammar = GRAMMAR.into_iter().map(str::to_owned);
-            grammar
-                .chain(SPECS.iter().flat_map(|spec| [vec![String::new()], of_command(spec)].concat()))
-                .collect()
+            let commands = SPECS.iter().flat_map(|spec| [vec![String::new()], of_command(spec)].concat());
+            GRAMMAR.into_iter().map(str::to_owned).chain(commands).collect()
         }
     }
 }

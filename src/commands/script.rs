@@ -17,7 +17,8 @@ use crate::leads::domain::Lead;
 use crate::orders::OrderError;
 use crate::orders::domain::{Given, Order};
 use crate::shared::audit::Author;
-use crate::store::idempotency::{Answer, IdempotentRequest, Lookup};
+use crate::shared::idempotency::replayed_answer;
+use crate::store::idempotency::{Answer, IdempotentRequest};
 use crate::web::problem::Problem;
 
 /// The result of a line.
@@ -56,14 +57,11 @@ impl Commands {
     /// repeated request gets the id of the first.
     ///
     /// # Errors
-    /// [`AutomationError::KeyOfAnotherRequest`].
+    /// [`AutomationError::KeyReused`].
     pub async fn claim(&self, idempotency: &IdempotentRequest, run: &str) -> Result<String, AutomationError> {
         let answer = Answer { status: 200, body: run.to_owned(), location: None, etag: None, about: None };
-        match idempotency.remember(&self.dynamo, &answer).await? {
-            Lookup::Nothing => Ok(run.to_owned()),
-            Lookup::Same(first) => Ok(first.body),
-            Lookup::Other => Err(AutomationError::KeyOfAnotherRequest),
-        }
+        let first = replayed_answer(idempotency.remember(&self.dynamo, &answer).await?)?;
+        Ok(first.unwrap_or(answer).body)
     }
 }
 
@@ -97,17 +95,13 @@ impl Commands {
                     continue;
                 }
                 Instruction::Run(_) if until.is_some_and(|until| self.clock.now() > until) => {
-                    results.push(LineResult {
-                        line: line.number,
-                        status: 503,
-                        text: format!("{name}: {NOT_RUN}"),
-                        rows: Vec::new(),
-                    });
+                    let text = format!("{name}: {NOT_RUN}");
+                    results.push(LineResult { line: line.number, status: 503, text, rows: Vec::new() });
                     continue;
                 }
                 Instruction::Run(command) => {
-                    self.execute(command, by, idempotency.map(|idempotency| idempotency.part(line.number)))
-                        .await
+                    let part = idempotency.map(|idempotency| idempotency.part(line.number));
+                    self.execute(command, by, part).await
                 }
             };
             results.push(match done {
@@ -125,12 +119,8 @@ fn failed(line: usize, name: &str, error: AutomationError) -> LineResult {
         return LineResult { line, status: 422, text, rows: given_table(given) };
     }
     let problem = Problem::from(error);
-    LineResult {
-        line,
-        status: problem.status().as_u16(),
-        text: format!("{name}: {}", problem.words()),
-        rows: Vec::new(),
-    }
+    let text = format!("{name}: {}", problem.words());
+    LineResult { line, status: problem.status().as_u16(), text, rows: Vec::new() }
 }
 
 /// Describes why a command failed, in one line.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::domain::{Command, Limit, Quoted};
-use crate::base::values::{Invalid, UsState};
+use crate::base::values::Invalid;
 use crate::inventory::groups::Group;
 use crate::orders::domain::{NewOrder, RequestedStates};
 
@@ -48,8 +48,8 @@ const ORDER_ID: Parameter =
 const REASON: Parameter = optional("reason", "only those with this reason", "unknown-sku");
 const SKU: Parameter = optional("sku", "only those about this product", "85123A");
 const CURSOR: Parameter =
-    optional("cursor", "where to go on: the next that the list before it answered", "WyJuZXdlc3QiXQ");
-const LIMIT: Parameter = optional("limit", "the most to list, 1 to 100; 25 unless given", "10");
+    optional("cursor", "where to continue: the next value of the previous page", "WyJuZXdlc3QiXQ");
+const LIMIT: Parameter = optional("limit", "the maximum number of entries, 1 to 100; 25 by default", "10");
 
 /// All commands, in the order of the help.
 pub static SPECS: [CommandSpec; 8] = [
@@ -76,7 +76,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "fulfill_order",
-        what: "Fulfills an order with all its leads; one that is fulfilled already is answered as it is.",
+        what: "Fulfills an order with all its leads. An order that is already fulfilled stays unchanged.",
         parameters: &[ORDER_ID],
         build: |given| Some(Command::FulfillOrder { order_id: given.text("order_id")? }),
     },
@@ -129,7 +129,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "dismiss_dead_letters",
-        what: "Dismisses messages about stock that could not be applied, for good: up to 25, the oldest first.",
+        what: "Permanently dismisses messages about stock that could not be applied: up to 25, the oldest first.",
         parameters: &[REASON, SKU, optional("note", "why they are dismissed", "Wrong shop"), CURSOR],
         build: |given| {
             let (group, note) = (group(given), given.optional("note", text));
@@ -139,7 +139,7 @@ pub static SPECS: [CommandSpec; 8] = [
     },
     CommandSpec {
         name: "one_time_rule",
-        what: "Does something to an order, once for this order and action and never again; repeated, it gives the first result.",
+        what: "Applies an action to an order only once ever. A repetition returns the first result.",
         parameters: &[ORDER_ID, required("action", "fulfill_order or delete_order", "fulfill_order")],
         build: |given| {
             let (order_id, action) = (given.text("order_id"), given.text("action"));
@@ -307,95 +307,8 @@ fn number<T: std::str::FromStr<Err = Invalid>>(value: &Value) -> Option<Result<T
 fn states(value: &Value) -> Option<Result<RequestedStates, Invalid>> {
     let Value::Array(codes) = value else { return text(value) };
     let codes: Option<Vec<&str>> = codes.iter().map(Value::as_str).collect();
-    let state = |code: &str| {
-        let words = format!("{code:.20} is not a US state; give two-letter codes, for example CA,NY.");
-        code.parse::<UsState>().map_err(|_| Invalid::new(words))
-    };
-    let states: Result<Vec<UsState>, Invalid> = codes?.into_iter().map(state).collect();
-    Some(states.and_then(RequestedStates::try_from))
+    Some(RequestedStates::parse(codes?))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn given(parameters: &Value) -> Vec<(String, Value)> {
-        let parameters = parameters.as_object().expect("parameters are an object");
-        parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
-
-    /// Returns the errors, by parameter.
-    fn wrong(name: &str, parameters: &Value) -> Vec<(String, String)> {
-        let wrong = read(name, &given(parameters)).expect_err("an error");
-        wrong.into_iter().map(|wrong| (wrong.parameter.unwrap_or_default(), wrong.message)).collect()
-    }
-
-    #[test]
-    fn every_example_of_the_table_is_valid() {
-        for spec in &SPECS {
-            let example = |parameter: &Parameter| (parameter.name.to_owned(), Value::from(parameter.example));
-            let all: Vec<_> = spec.parameters.iter().map(example).collect();
-            let command = read(spec.name, &all).unwrap_or_else(|wrong| panic!("{wrong:?}"));
-            assert_eq!(command.name(), spec.name);
-            let names: Vec<_> = command.parameters().into_iter().map(|(name, _)| name).collect();
-            let table: Vec<_> = spec.parameters.iter().map(|parameter| parameter.name).collect();
-            assert_eq!(names, table, "a command lists its parameters in the order of the table");
-            let needed = spec.parameters.iter().filter(|parameter| parameter.required);
-            read(spec.name, &needed.map(example).collect::<Vec<_>>()).expect("the rest is optional");
-        }
-    }
-
-    #[test]
-    fn names_may_be_in_snake_case_or_camel_case() {
-        let snake = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": ["ca", "NY", "CA"], "quantity_per_state": 5 });
-        let camel = json!({ "customerName": "Acme", "customerEmail": "a@acme.example", "requestedStates": "CA, NY", "quantityPerState": "5" });
-        assert_eq!(read("create_order", &given(&snake)), read("create_order", &given(&camel)));
-        assert!(read("create_order", &given(&snake)).is_ok());
-    }
-
-    #[test]
-    fn all_errors_are_listed_with_what_would_be_right() {
-        let order = |field: &str, value: Value| {
-            let mut order = json!({ "customer_name": "Acme", "customer_email": "a@acme.example", "requested_states": "CA" });
-            order[field] = value;
-            order
-        };
-        for (field, value, words) in [
-            ("customer_name", json!(""), "Give a name."),
-            ("customer_name", json!(7), "for example customer_name=\"Acme Roofing\"."),
-            ("customer_name", json!(null), "This is missing; give the customer's name"),
-            ("customer_email", json!("acme"), "This is not an email address"),
-            ("requested_states", json!([]), "Name at least one state"),
-            ("requested_states", json!("XX"), "XX is not a US state"),
-            ("requested_states", json!(["CA", "Texas"]), "Texas is not a US state"),
-            ("requested_states", json!(["CA", 7]), "for example requested_states=CA,NY,TX."),
-            ("requested_states", json!({}), "for example requested_states=CA,NY,TX."),
-            ("quantity_per_state", json!(0), "from 1 to 1000"),
-            ("quantity_per_state", json!(-1), "from 1 to 1000"),
-            ("quantity_per_state", json!(1_000_000_000), "from 1 to 1000"),
-            ("quantity_per_state", json!(1.5), "from 1 to 1000"),
-            ("quantity_per_state", json!(true), "for example quantity_per_state=5."),
-            ("quantityPerState", json!("many"), "from 1 to 1000"),
-            ("quantity", json!(1), "create_order has no such parameter; it takes customer_name,"),
-            ("customerName", json!("Acme"), "This is given twice"),
-        ] {
-            let wrong = wrong("create_order", &order(field, value));
-            assert_eq!(wrong.len(), 1, "{field}: {wrong:?}");
-            // The second of two equal names is refused. An object sorts its names alphabetically.
-            assert!(snake_case(&wrong[0].0) == snake_case(field), "{wrong:?}");
-            assert!(wrong[0].1.contains(words), "{field}: {wrong:?}");
-        }
-        let every = wrong("create_order", &json!({ "customer_name": "", "surprise": 1 }));
-        let names: Vec<_> = every.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["surprise", "customer_name", "customer_email", "requested_states"]);
-    }
-
-    #[test]
-    fn the_error_for_an_unknown_command_lists_all_commands() {
-        let wrong = wrong("fulfil_order", &json!({}));
-        let words = "There is no command fulfil_order; there are create_order, fulfill_order, delete_order, \
-                     get_orders, get_leads, retry_dead_letters, dismiss_dead_letters, one_time_rule and help.";
-        assert_eq!(wrong, [(String::new(), words.to_owned())]);
-    }
-}
+mod tests;

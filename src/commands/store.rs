@@ -8,7 +8,7 @@ use crate::base::identity::AccountId;
 use crate::base::values::time_ordered_id;
 use crate::commands::Commands;
 use crate::store::schema::TTL;
-use crate::store::{Key, Select, StoreError, WriteError, from_item, to_attribute, to_item};
+use crate::store::{Key, Select, StoreError, from_item, to_attribute, to_item};
 
 time_ordered_id!(
     /// A run's id.
@@ -44,12 +44,9 @@ impl Commands {
         let mut item = to_item(&run_key(account, run.id.to_string()), &run)?;
         let expiry = run.at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
         item.insert(TTL.to_owned(), to_attribute(expiry.as_second())?);
-        match self.dynamo.write(self.dynamo.guarded_write().put_derived("run", item)).await {
-            Ok(()) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error),
-            Err(WriteError::Refused(_)) => {
-                Err(StoreError::invariant_violation("TransactWriteItems", &run_key(account, "")))
-            }
+        match self.dynamo.try_write(self.dynamo.guarded_write().put_derived("run", item)).await? {
+            true => Ok(()),
+            false => Err(StoreError::invariant_violation("TransactWriteItems", &run_key(account, ""))),
         }
     }
 

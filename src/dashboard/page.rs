@@ -1,32 +1,25 @@
 //! The start page: its data, and the geometry of its charts.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
 use futures_util::future::try_join4;
-use http::StatusCode;
 use jiff::civil::Date;
 
 use super::service::Dashboard;
 use crate::base::calendar;
-use crate::base::identity::SignedIn;
 use crate::base::values::UsState;
 use crate::leads::list::ListRequest;
 use crate::orders::OrderView;
-use crate::orders::domain::{Caps, Order};
-use crate::orders::list::{self as orders, OrderPage};
+use crate::orders::domain::{Caps, Order, StateCap};
+use crate::orders::list as orders;
 use crate::raffles;
+use crate::shared::pages::*;
 use crate::stats::{Day, Stats};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::respond::html;
 
 /// `GET /`: the dashboard for agents, raffles for everyone else.
 pub(super) async fn start_page(
     State(dashboard): State<Dashboard>,
     context: PageContext,
     who: SignedIn,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     match who.is_agent() {
         true => dashboard.show(context).await,
         false => raffles::home(&dashboard.raffles, context, &who).await,
@@ -40,10 +33,7 @@ const ORDERS: u16 = 6;
 
 impl Dashboard {
     /// Renders the dashboard, or how to start if there are no leads.
-    ///
-    /// # Errors
-    /// [`Problem`] if the store failed.
-    async fn show(&self, context: PageContext) -> Result<Response, Problem> {
+    async fn show(&self, context: PageContext) -> PageAnswer {
         let today = calendar::day_of(self.clock.now());
         let (stats, days, caps, newest) = try_join4(
             async { Ok::<_, Problem>(self.statistics.read().await?) },
@@ -53,17 +43,17 @@ impl Dashboard {
         )
         .await?;
         // If another process reads the stream, the data on the page shows whether it is late.
-        let changed = newest.orders.iter().map(|order| order.updated_at).max();
+        let changed = newest.iter().map(|order| order.updated_at).max();
         let stats = stats.known_changed(changed, self.clock.now());
-        if stats.total == 0 && newest.orders.is_empty() && self.has_no_lead().await? {
+        if stats.total == 0 && newest.is_empty() && self.has_no_lead().await? {
             return html(StatusCode::OK, &StartPage { context });
         }
-        html(StatusCode::OK, &DashboardPage::new(context, &stats, &days, &caps, &newest.orders))
+        html(StatusCode::OK, &DashboardPage::new(context, &stats, &days, &caps, &newest))
     }
 
-    async fn newest(&self) -> Result<OrderPage, Problem> {
+    async fn newest(&self) -> Result<Vec<Order>, Problem> {
         let request = orders::ListRequest { limit: ORDERS, ..orders::ListRequest::default() };
-        Ok(self.orders.list(&request).await?)
+        Ok(self.orders.list(&request).await?.items)
     }
 
     /// Returns whether there are no leads. The statistics alone may be slightly old.
@@ -164,50 +154,47 @@ fn width(count: u64, most: u64) -> u64 {
     if count == 0 { 0 } else { (count * 100 / most.max(1)).clamp(1, 100) }
 }
 
-fn pipeline(stats: &Stats) -> Vec<Bar> {
-    let most = stats.by_status.iter().map(|row| row.count).max().unwrap_or_default();
-    let bar = |row: &crate::stats::StatusCount| Bar {
-        label: row.status.label().to_owned(),
-        text: row.count.to_string(),
-        width: width(row.count, most),
-        kind: row.status.slug(),
-        link: Some(format!("/leads?status={}", row.status)),
+/// Makes a bar for each label, style, number of leads and address of their list.
+fn bars(counts: Vec<(&'static str, &'static str, u64, String)>) -> Vec<Bar> {
+    let most = counts.iter().map(|(_, _, count, _)| *count).max().unwrap_or_default();
+    let bar = |(label, kind, count, link): (&str, &'static str, u64, String)| Bar {
+        label: label.to_owned(),
+        text: count.to_string(),
+        width: width(count, most),
+        kind,
+        link: Some(link),
     };
-    stats.by_status.iter().map(bar).collect()
+    counts.into_iter().map(bar).collect()
+}
+
+fn pipeline(stats: &Stats) -> Vec<Bar> {
+    let counts = stats.by_status.iter().map(|row| {
+        (row.status.label(), row.status.slug(), row.count, format!("/leads?status={}", row.status))
+    });
+    bars(counts.collect())
 }
 
 fn stock(stats: &Stats) -> Vec<Bar> {
-    let most = stats.by_stock.iter().map(|row| row.count).max().unwrap_or_default();
-    let bar = |row: &crate::stats::StockCount| Bar {
-        label: row.stock.label().to_owned(),
-        text: row.count.to_string(),
-        width: width(row.count, most),
-        kind: row.stock.slug(),
-        link: Some(format!("/leads?stock={}", row.stock)),
-    };
-    stats.by_stock.iter().map(bar).collect()
+    let counts = stats
+        .by_stock
+        .iter()
+        .map(|row| (row.stock.label(), row.stock.slug(), row.count, format!("/leads?stock={}", row.stock)));
+    bars(counts.collect())
 }
 
 fn states(stats: &Stats) -> Vec<Bar> {
     let mut counts: Vec<(UsState, u64)> =
         stats.by_state.iter().map(|row| (row.state, row.unassigned)).filter(|(_, free)| *free > 0).collect();
     counts.sort_by_key(|(state, free)| (std::cmp::Reverse(*free), state.name()));
-    let most = counts.first().map_or(0, |(_, free)| *free);
-    let bar = |(state, free): (UsState, u64)| Bar {
-        label: state.name().to_owned(),
-        text: free.to_string(),
-        width: width(free, most),
-        kind: "",
-        link: Some(format!("/leads?state={state}")),
-    };
-    counts.into_iter().take(MAX_STATES).map(bar).collect()
+    let most = counts.into_iter().take(MAX_STATES);
+    bars(most.map(|(state, free)| (state.name(), "", free, format!("/leads?state={state}"))).collect())
 }
 
 fn fullest(caps: &Caps) -> Vec<Bar> {
     let mut out: Vec<_> = caps.states.iter().filter(|cap| cap.out > 0).collect();
     let fill = |out: u32, cap: u32| u64::from(out) * 1_000 / u64::from(cap.max(1));
     out.sort_by_key(|cap| (std::cmp::Reverse(fill(cap.out, cap.cap.get())), cap.state.name()));
-    let bar = |cap: &crate::orders::domain::StateCap| {
+    let bar = |cap: &StateCap| {
         let limit = cap.cap.get();
         Bar {
             label: cap.state.name().to_owned(),
@@ -270,22 +257,6 @@ impl Chart {
         };
         let words = days.iter().map(describe).collect::<Vec<_>>().join("; ");
         Self { days: chart_days.collect(), most, words }
-    }
-
-    fn width(&self) -> u64 {
-        Self::WIDTH
-    }
-
-    fn height(&self) -> u64 {
-        Self::HEIGHT
-    }
-
-    fn axis(&self) -> u64 {
-        Self::AXIS
-    }
-
-    fn column(&self) -> u64 {
-        Self::COLUMN
     }
 }
 

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::domain::{
-    DeadLetter, DeadLetterId, Delivery, MessageId, Outcome, ParseError, Plan, Product, Sku, Source, plan,
+    DeadLetter, DeadLetterId, Delivery, MessageId, Outcome, ParseError, Plan, Product, ReasonName, Sku,
+    Source, plan,
 };
 use super::error::InventoryError;
 use super::items::{
-    IdempotencyRecord, body_items, dead_letter_item, movement_item, product_item, product_key, record_item,
-    write_size,
+    IdempotencyRecord, body_items, dead_letter_item, message_key, movement_item, product_item, product_key,
+    record_item, write_size,
 };
 use super::search::{MAX_WORDS, reindex};
 use crate::base::identity::Actor;
@@ -108,7 +109,7 @@ impl KnownRecords {
             let record: IdempotencyRecord = from_item(item.clone())?;
             self.messages.insert(record.message_id, record.fingerprint);
         }
-        for item in refusal.items("parked") {
+        for item in refusal.items("dead letter") {
             let dead_letter: DeadLetter = from_item(item.clone())?;
             self.dead_letters.insert(dead_letter.id);
         }
@@ -150,29 +151,24 @@ impl Inventory {
             match self.dynamo.write(write).await {
                 Ok(()) => {
                     let outcomes = outcomes(planned);
-                    metrics::parked(
-                        outcomes.iter().filter(|one| matches!(one, Outcome::DeadLetter(_))).count(),
-                    );
+                    let is_dead_letter = |one: &&Outcome| matches!(one, Outcome::DeadLetter(_));
+                    metrics::parked(outcomes.iter().filter(is_dead_letter).count());
                     return Ok(outcomes);
                 }
                 Err(WriteError::Store(error)) => return Err(error.into()),
                 Err(WriteError::Refused(refusal)) => {
                     let is_new = known.add(&refusal)?;
-                    // A movement exists for a version that the product does not have yet. Planning again would give
-                    // the same result.
-                    if !is_new && !refusal.of("product") {
-                        return Err(StoreError::invariant_violation(
-                            "TransactWriteItems",
-                            &product_key(&sku),
-                        )
-                        .into());
-                    }
                     if refusal.of("product") {
                         product = match refusal.item("product") {
                             Some(item) => Some(from_item(item.clone())?),
                             None => self.read(&sku).await?,
                         };
                         retries.backoff().await?;
+                    } else if !is_new {
+                        // A movement exists for a version that the product does not have yet. Planning again would
+                        // give the same result.
+                        let key = product_key(&sku);
+                        return Err(StoreError::invariant_violation("TransactWriteItems", &key).into());
                     }
                 }
             }
@@ -208,8 +204,8 @@ impl Inventory {
                     );
                 }
                 Outcome::DeadLetter(dead_letter) => {
-                    if dead_letter.reason.name != super::domain::Refusal::OtherContent.name() {
-                        let record = IdempotencyRecord { parked: Some(dead_letter.id), ..record };
+                    if dead_letter.reason.name != ReasonName::ConflictingDuplicate.as_str() {
+                        let record = IdempotencyRecord { dead_letter: Some(dead_letter.id), ..record };
                         write = write.put("message", record_item(&record)?, Condition::Absent);
                     }
                     write = put_dead_letter(write, dead_letter, &step.delivery.raw)?;
@@ -261,7 +257,7 @@ fn put_dead_letter(
     dead_letter: &DeadLetter,
     raw: &[u8],
 ) -> Result<GuardedWrite, StoreError> {
-    write = write.put("parked", dead_letter_item(dead_letter)?, Condition::Absent);
+    write = write.put("dead letter", dead_letter_item(dead_letter)?, Condition::Absent);
     for body in body_items(dead_letter.id, DeadLetter::kept(raw)) {
         write = write.put_derived("body", body);
     }
@@ -312,7 +308,7 @@ impl Inventory {
                 metrics::parked(1);
                 Ok(dead_letter)
             }
-            Err(WriteError::Refused(refusal)) => match refusal.item("parked") {
+            Err(WriteError::Refused(refusal)) => match refusal.item("dead letter") {
                 Some(before) => Ok(from_item(before.clone())?),
                 None => Ok(dead_letter),
             },
@@ -323,5 +319,13 @@ impl Inventory {
     /// Reads a product, consistently.
     pub(super) async fn read(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
         self.dynamo.get(&product_key(sku)).await?.map(from_item).transpose()
+    }
+
+    /// Reads what was done for a message.
+    pub(super) async fn idempotency_record(
+        &self,
+        id: &MessageId,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        self.dynamo.get(&message_key(id)).await?.map(from_item).transpose()
     }
 }

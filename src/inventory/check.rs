@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::domain::{Movement, Product, Sku, Units};
 use super::error::InventoryError;
 use super::items::{movement_key, product_key};
-use super::store::{Order, ProductPage};
+use super::store::Order;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
 use crate::store::{Cursor, CursorError, Select, from_item};
+use crate::web::lists::Listed;
 
 /// The products of one step, and the movements of one read.
 const PRODUCTS: u16 = 25;
@@ -97,10 +98,10 @@ impl Inventory {
     /// [`InventoryError::Cursor`] for an invalid cursor.
     pub async fn check_step(&self, cursor: Option<&str>) -> Result<Checked, InventoryError> {
         let Position { page, partial } = cursor.map(Position::decode).transpose()?.unwrap_or_default();
-        let ProductPage { products, next } = self.list(Order::BySku, PRODUCTS, page.as_deref()).await?;
+        let Listed { items, next } = self.list(Order::BySku, PRODUCTS, page.as_deref()).await?;
         let mut checked = Checked::default();
         let mut partial = partial;
-        for product in products {
+        for product in items {
             // The page is ordered by sku and products are never deleted, so it contains the product at which the last
             // step stopped.
             let from = match &partial {

@@ -1,9 +1,11 @@
 //! Errors of inventory requests.
 
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::domain::{DeadLetter, DeadLetterId, Product, Reason, Sku};
+use crate::shared::dead_letters::requests::still_refused;
+use crate::shared::problems::{not_found, stale};
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
@@ -29,8 +31,8 @@ pub enum InventoryError {
     #[error("the change does not name the details version it is based on")]
     DetailsVersionMissing,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// Concurrent changes of the same product prevented success before the deadline.
     #[error("concurrent writes prevented success before the deadline")]
     Contention,
@@ -50,51 +52,31 @@ impl From<DeadlineExceeded> for InventoryError {
 
 impl IntoProblem for InventoryError {
     fn into_problem(self) -> Problem {
-        use StatusCode as S;
-        let stale = |what: &'static str, fresh: Value| {
-            let detail =
-                "Nothing was written. `fresh` is as it is now; send the change again with its version.";
-            Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
-        };
         match self {
-            InventoryError::NotFound(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such product",
-                "A RECEIPT or a COUNT of its sku creates it.",
-            ),
-            InventoryError::NoSuchDeadLetter(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such parked message",
-                "Look for it in the list.",
-            ),
-            InventoryError::Conflict(fresh) => {
-                stale("The product has changed since it was read", json!(fresh))
+            Self::NotFound(_) => {
+                not_found("There is no such product", "A RECEIPT or a COUNT of its sku creates it.")
             }
-            InventoryError::DeadLetterConflict(fresh) => {
-                stale("The parked message has changed since it was read", json!(fresh))
+            Self::NoSuchDeadLetter(_) => {
+                not_found("There is no such parked message", "Look for it in the list.")
             }
-            InventoryError::StillRefused(reason) => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "still-refused",
-                "The message still cannot be applied",
-                reason.words.clone(),
-            )
-            .with("reason", json!(reason)),
-            InventoryError::DetailsVersionMissing => Problem::new(
-                S::PRECONDITION_REQUIRED,
+            Self::Conflict(fresh) => stale("The product has changed since it was read", &fresh),
+            Self::DeadLetterConflict(fresh) => {
+                stale("The parked message has changed since it was read", &fresh)
+            }
+            Self::StillRefused(reason) => still_refused("The message still cannot be applied", &reason),
+            Self::DetailsVersionMissing => Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
                 "version-missing",
                 "The change does not name the version it is based on",
                 "Send the `detailsVersion` last seen; If-Match names that of the stock.",
             ),
-            InventoryError::KeyOfAnotherRequest => Problem::key_reused(),
-            InventoryError::Contention => {
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Contention => {
                 tracing::warn!(error = %self, "an inventory request failed because of contention");
                 Problem::busy("Other requests were faster until the deadline. It is safe to try again.")
             }
-            InventoryError::Cursor(error) => error.into_problem(),
-            InventoryError::Store(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

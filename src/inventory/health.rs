@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::InventoryError;
 use crate::inventory::Inventory;
+use crate::shared::lists::{cursor_after, start_after};
 use crate::store::schema::{SK, TTL};
-use crate::store::{Cursor, Key, Select, WriteError, from_item, to_attribute, to_item};
+use crate::store::{Key, Select, WriteError, from_item, to_attribute, to_item};
+use crate::web::lists::Listed;
 
 const LIST: &str = "consumers";
 const PARTITION: &str = "CONSUMERS";
@@ -54,19 +56,8 @@ impl Inventory {
         }
         Ok(())
     }
-}
 
-/// A page of consumer progress.
-#[derive(Debug, Default)]
-pub struct ConsumerPage {
-    /// The entries, ordered by group, topic and partition.
-    pub consumers: Vec<Progress>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Inventory {
-    /// Lists the progress of consumers. One call.
+    /// Lists the progress of consumers, ordered by group, topic and partition. One call.
     ///
     /// # Errors
     /// [`InventoryError::Cursor`] for a cursor of another list.
@@ -74,17 +65,15 @@ impl Inventory {
         &self,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<ConsumerPage, InventoryError> {
+    ) -> Result<Listed<Progress>, InventoryError> {
         let mut select = Select::partition(PARTITION, i32::from(limit));
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(LIST, text)?;
-            let [sort] = cursor.parts();
-            select = select.after(sort, &Key::new(PARTITION, sort.clone()));
+        if let Some(sort) = start_after::<String>(LIST, cursor)? {
+            select = select.after(&sort, &Key::new(PARTITION, &sort));
         }
         let page = self.dynamo.select(&select).await?;
         let last = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok());
-        let next = last.map(|sort| Cursor::after([sort.clone()]).encode(LIST));
-        let consumers = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok(ConsumerPage { consumers, next })
+        let next = last.map(|sort| cursor_after(LIST, sort));
+        let items = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next })
     }
 }

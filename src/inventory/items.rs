@@ -4,11 +4,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{
-    DeadLetter, DeadLetterId, DeadLetterStatus, Delivery, Message, MessageId, Movement, Product, Sku,
-};
+use super::domain::{DeadLetter, DeadLetterId, Delivery, Message, MessageId, Movement, Product, Sku};
 use crate::base::values::Version;
-use crate::store::schema::{ALL_NEWEST, ALL_SCORE, STATUS_NEWEST};
+use crate::shared::dead_letters::table::DeadLetterList;
+use crate::store::schema::{ALL_NEWEST, ALL_SCORE, PK, SK};
 use crate::store::{Item, Key, StoreError, from_item, to_item};
 
 /// The sort key of a product's item.
@@ -17,7 +16,6 @@ const PRODUCT: &str = "PRODUCT";
 pub(super) const MOVEMENTS: &str = "MOVEMENT#";
 /// The index partition of all products.
 pub(super) const PRODUCTS: &str = "PRODUCTS";
-const PARKED: &str = "PARKED";
 const BODY: &str = "BODY#";
 /// The attribute for the bytes of a dead letter.
 const BYTES: &str = "bytes";
@@ -60,8 +58,8 @@ pub(super) struct IdempotencyRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// The id of its dead letter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked: Option<DeadLetterId>,
+    #[serde(rename = "parked", default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetterId>,
 }
 
 impl IdempotencyRecord {
@@ -72,7 +70,7 @@ impl IdempotencyRecord {
             fingerprint: message.fingerprint(),
             sku: message.sku.clone(),
             version: None,
-            parked: None,
+            dead_letter: None,
         }
     }
 }
@@ -85,30 +83,16 @@ pub(super) fn record_item(record: &IdempotencyRecord) -> Result<Item, StoreError
     to_item(&message_key(&record.message_id), record)
 }
 
-pub(super) fn dead_letter_key(id: DeadLetterId) -> Key {
-    Key::new(format!("PARKED#{id}"), PARKED)
-}
-
-/// Returns the index partition of the dead letters with a status.
-pub(super) fn dead_letter_partition(status: DeadLetterStatus) -> String {
-    format!("PARKED#{status}")
-}
-
-/// Returns a dead letter's sort key in its list.
-pub(super) fn dead_letter_sort(dead_letter: &DeadLetter) -> String {
-    format!("{:015}#{}", dead_letter.parked_at.as_millisecond(), dead_letter.id)
-}
+/// The dead letters of messages.
+pub(super) const DEAD_LETTERS: DeadLetterList =
+    DeadLetterList { sort_key: "PARKED", partition: "PARKED", name: "parked", oldest_first: false };
 
 pub(super) fn dead_letter_item(dead_letter: &DeadLetter) -> Result<Item, StoreError> {
-    let mut item = to_item(&dead_letter_key(dead_letter.id), dead_letter)?;
-    let partition = dead_letter_partition(dead_letter.status);
-    item.insert(STATUS_NEWEST.partition.to_owned(), AttributeValue::S(partition));
-    item.insert(STATUS_NEWEST.sort.to_owned(), AttributeValue::S(dead_letter_sort(dead_letter)));
-    Ok(item)
+    DEAD_LETTERS.item(dead_letter, dead_letter.id, dead_letter.status, dead_letter.created_at)
 }
 
 fn body_key(id: DeadLetterId, number: usize) -> Key {
-    Key::new(dead_letter_key(id).pk, format!("{BODY}{number:02}"))
+    Key::new(DEAD_LETTERS.key(id).pk, format!("{BODY}{number:02}"))
 }
 
 /// Returns the key of the first bytes of a dead letter. Short messages have only this item.
@@ -124,11 +108,10 @@ pub(super) fn bytes_of(item: &Item) -> Option<&[u8]> {
 /// Builds the items with the bytes of a dead letter. Most have one item.
 pub(super) fn body_items(id: DeadLetterId, raw: &[u8]) -> Vec<Item> {
     let item = |(number, bytes): (usize, &[u8])| {
-        let text = |text: String| AttributeValue::S(text);
-        let key = body_key(id, number);
+        let Key { pk, sk } = body_key(id, number);
         Item::from([
-            ("pk".to_owned(), text(key.pk)),
-            ("sk".to_owned(), text(key.sk)),
+            (PK.to_owned(), AttributeValue::S(pk)),
+            (SK.to_owned(), AttributeValue::S(sk)),
             (BYTES.to_owned(), AttributeValue::B(Blob::new(bytes))),
         ])
     };

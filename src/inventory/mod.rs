@@ -6,23 +6,21 @@
 
 mod apply;
 pub mod check;
+mod dead_letters;
 pub mod domain;
 mod error;
 pub mod event;
-mod find;
 pub mod groups;
 pub mod health;
 mod http;
 pub mod ingest;
 mod items;
-mod parked;
 pub mod retail;
 mod routes;
 mod search;
 mod service;
 pub mod store;
 
-pub use self::http::api::parked::Dismissal;
 pub use error::InventoryError;
 pub use routes::routes;
 pub use service::Inventory;

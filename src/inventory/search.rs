@@ -12,7 +12,7 @@ use crate::store::{GuardedWrite, StoreError};
 pub(super) const MAX_WORDS: usize = 24;
 
 /// The search index of products.
-pub(super) const WORDS: WordIndex = WordIndex { prefix: "FIND#", list: "product search" };
+pub(super) const WORDS: WordIndex = WordIndex { prefix: "FIND#", partition_chars: 1, list: "product search" };
 
 /// Returns the search words of a product: its sku, the words of its name, and the parts of its sku, at most
 /// [`MAX_WORDS`].

@@ -1,7 +1,5 @@
-//! Products in the table: read, list and adjust. See `apply.rs` for messages and
-//! `parked.rs` for dead letters.
-
-pub use super::parked::DeadLetterPage;
+//! Products in the table: read, list, search and adjust. See `apply.rs` for messages and `dead_letters.rs` for dead
+//! letters.
 
 use super::apply::put_product;
 use super::domain::{
@@ -9,13 +7,17 @@ use super::domain::{
     Sku, Source, Units,
 };
 use super::error::InventoryError;
-use super::items::{IdempotencyRecord, MOVEMENTS, PRODUCTS, message_key, movement_key, product_key};
+use super::items::{IdempotencyRecord, MOVEMENTS, PRODUCTS, movement_key, product_key};
+use super::search::{SearchItem, WORDS};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::store::idempotency::Idempotency;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::shared::search::SearchQuery;
+use crate::store::idempotency::{Idempotency, KeyReused};
 use crate::store::schema::{ALL_NEWEST, ALL_SCORE, Index, PK};
-use crate::store::{Cursor, CursorError, Item, Key, Select, WriteError, from_item};
+use crate::store::{Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item};
+use crate::web::lists::Listed;
 
 const MOVEMENT_LIST: &str = "movements";
 
@@ -49,15 +51,6 @@ impl Order {
     }
 }
 
-/// A page of products.
-#[derive(Debug, Default)]
-pub struct ProductPage {
-    /// The products.
-    pub products: Vec<Product>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
 impl Inventory {
     /// Lists products. Two calls.
     ///
@@ -68,7 +61,7 @@ impl Inventory {
         order: Order,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<ProductPage, InventoryError> {
+    ) -> Result<Listed<Product>, InventoryError> {
         let (index, name) = order.index();
         let mut select = Select::index(index, PRODUCTS, i32::from(limit));
         if let Some(text) = cursor {
@@ -82,29 +75,41 @@ impl Inventory {
         }
         let page = self.dynamo.select(&select).await?;
         let keys: Vec<Key> = page.items.iter().filter_map(sku_of).map(|sku| product_key(&sku)).collect();
-        let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
-        let products = items.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
+        let items = self.read_all(&keys).await?;
         // The cursor holds the key in the index, because the product may have moved to another place in the list
         // since.
         let last = page.items.last().filter(|_| page.more);
         let sort = last.and_then(|item| item.get(index.sort)?.as_s().ok().cloned());
         let next = last.and_then(sku_of).zip(sort);
         let next = next.map(|(sku, sort)| Cursor::after([sort, sku.to_string()]).encode(name));
-        Ok(ProductPage { products, next })
+        Ok(Listed { items, next })
+    }
+
+    /// Lists the products that match a query, ordered by the matched words; or all products, low stock first. Two
+    /// calls.
+    ///
+    /// # Errors
+    /// [`InventoryError::Cursor`] for a cursor of another list.
+    pub async fn find_some(
+        &self,
+        query: Option<&SearchQuery>,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Listed<Product>, InventoryError> {
+        let Some(query) = query else { return self.list(Order::LowFirst, limit, cursor).await };
+        let (found, next) = WORDS.find::<InventoryError>(&self.dynamo, query, None, limit, cursor).await?;
+        let found = found.into_iter().map(from_item).collect::<Result<Vec<SearchItem>, _>>()?;
+        let keys: Vec<Key> = found.iter().map(|found| product_key(&found.sku)).collect();
+        Ok(Listed { items: self.read_all(&keys).await?, next })
+    }
+
+    async fn read_all(&self, keys: &[Key]) -> Result<Vec<Product>, StoreError> {
+        self.dynamo.get_all(keys).await?.into_iter().map(from_item).collect()
     }
 }
 
 fn sku_of(item: &Item) -> Option<Sku> {
     item.get(PK)?.as_s().ok()?.strip_prefix("PRODUCT#")?.parse().ok()
-}
-
-/// A page of a product's movements.
-#[derive(Debug, Default)]
-pub struct MovementPage {
-    /// The movements, newest first.
-    pub movements: Vec<Movement>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
 }
 
 impl Inventory {
@@ -117,13 +122,10 @@ impl Inventory {
         sku: &Sku,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<MovementPage, InventoryError> {
+    ) -> Result<Listed<Movement>, InventoryError> {
         let select = Select::partition(product_key(sku).pk, i32::from(limit)).begins_with(MOVEMENTS);
         let mut select = select.backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(MOVEMENT_LIST, text)?;
-            let [version] = cursor.parts();
-            let version: Version = version.parse().map_err(|_| CursorError)?;
+        if let Some(version) = start_after(MOVEMENT_LIST, cursor)? {
             let key = movement_key(sku, version);
             select = select.after(&key.sk, &key);
         }
@@ -132,10 +134,9 @@ impl Inventory {
             // Every product has at least the movement that created it.
             self.find(sku).await?;
         }
-        let movements = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
-        let next = movements.last().filter(|_| page.more);
-        let next = next.map(|last| Cursor::after([last.version.to_string()]).encode(MOVEMENT_LIST));
-        Ok(MovementPage { movements, next })
+        let items = page.items.into_iter().map(from_item).collect::<Result<Vec<Movement>, _>>()?;
+        let next = items.last().filter(|_| page.more).map(|last| cursor_after(MOVEMENT_LIST, last.version));
+        Ok(Listed { items, next })
     }
 }
 
@@ -157,7 +158,7 @@ impl Inventory {
     ///
     /// # Errors
     /// [`InventoryError::NotFound`], [`InventoryError::Conflict`] with the product as it is now,
-    /// [`InventoryError::KeyOfAnotherRequest`].
+    /// [`InventoryError::KeyReused`].
     pub async fn adjust(
         &self,
         sku: &Sku,
@@ -185,7 +186,7 @@ impl Inventory {
         // earlier, it succeeded.
         match self.same_adjustment(&delivery.message).await? {
             Some(true) => Ok(now),
-            Some(false) => Err(InventoryError::KeyOfAnotherRequest),
+            Some(false) => Err(KeyReused.into()),
             None => Err(InventoryError::Conflict(Box::new(now))),
         }
     }
@@ -193,11 +194,8 @@ impl Inventory {
     /// Returns whether an earlier request with this id made the same count, or `None` if it made no movement. The
     /// time is not compared, because each request sets it.
     async fn same_adjustment(&self, message: &Message) -> Result<Option<bool>, InventoryError> {
-        let item = self.dynamo.get(&message_key(&message.message_id)).await?;
-        let Some(IdempotencyRecord { sku, version: Some(version), .. }) = item.map(from_item).transpose()?
-        else {
-            return Ok(None);
-        };
+        let record = self.idempotency_record(&message.message_id).await?;
+        let Some(IdempotencyRecord { sku, version: Some(version), .. }) = record else { return Ok(None) };
         let item = self.dynamo.get(&movement_key(&sku, version)).await?;
         let movement: Option<Movement> = item.map(from_item).transpose()?;
         let same = |movement: Movement| {

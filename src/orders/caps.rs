@@ -4,23 +4,32 @@
 //! comparison whatever the cap is. Changing a cap changes `remaining` by the same amount, and it may become
 //! negative. Changing the default changes every state without its own cap in the same transaction.
 
-use serde_json::json;
+use futures_util::future::try_join;
 
-use super::domain::{Cap, DefaultCap, StateCap};
+use super::domain::{Cap, Caps, DefaultCap, StateCap};
 use super::error::OrderError;
-use super::items::{CapItem, cap_key, default_cap_key};
+use super::items::{CapItem, cap_key, default_cap_key, text_attribute};
 use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
-use crate::orders::domain::Caps;
+use crate::stats::Stats;
 use crate::store::idempotency::Idempotency;
-use crate::store::{
-    Condition, GuardedWrite, StoreError, Update, WriteError, from_item, to_attribute, to_item,
-};
+use crate::store::schema::PK;
+use crate::store::{Condition, GuardedWrite, StoreError, Update, from_item, to_attribute, to_item};
 
 struct StoredCaps {
     default: DefaultCap,
     /// The cap of each state, and whether it is stored.
     states: Vec<(CapItem, bool)>,
+}
+
+impl StoredCaps {
+    /// Returns the condition that the default has not changed. It is not stored until it is first set.
+    fn same_default(&self) -> Condition {
+        match self.default.version {
+            Version::FIRST => Condition::Absent,
+            version => Condition::is_number("version", version.get()),
+        }
+    }
 }
 
 impl Orders {
@@ -33,6 +42,12 @@ impl Orders {
         Ok(Caps { default, states: states.into_iter().map(|(item, _)| item.into()).collect() })
     }
 
+    /// Returns all caps and the statistics.
+    pub(super) async fn caps_and_stats(&self) -> Result<(Caps, Stats), OrderError> {
+        let stats = async { self.statistics.read().await.map_err(OrderError::from) };
+        try_join(self.caps(), stats).await
+    }
+
     async fn read_caps(&self) -> Result<StoredCaps, StoreError> {
         let mut keys: Vec<_> = UsState::all().map(cap_key).collect();
         keys.push(default_cap_key());
@@ -42,7 +57,7 @@ impl Orders {
         };
         let default = default_cap_key().pk;
         for item in self.dynamo.get_all(&keys).await? {
-            if item.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&default) {
+            if text_attribute(&item, PK) == Some(default.as_str()) {
                 read.default = from_item(item)?;
                 continue;
             }
@@ -68,7 +83,7 @@ impl Orders {
         let mut retries = self.dynamo.retries();
         loop {
             let read = self.read_caps().await?;
-            let found = read.states.into_iter().find(|(one, _)| one.state == state);
+            let found = read.states.iter().find(|(one, _)| one.state == state).cloned();
             let (before, stored) = found.unwrap_or((CapItem::initial(state), false));
             if before.version != expected {
                 return Err(OrderError::CapConflict(before.into()));
@@ -76,20 +91,15 @@ impl Orders {
             let mut write = self.dynamo.guarded_write();
             if cap.is_none() {
                 // The default must not change while the state begins to follow it.
-                let same = match read.default.version {
-                    Version::FIRST => Condition::Absent,
-                    version => Condition::is_number("version", version.get()),
-                };
-                write = write.check("default", &default_cap_key(), same);
+                write = write.check("default", &default_cap_key(), read.same_default());
             }
             let after = with_cap(&before, cap.unwrap_or(read.default.cap), cap.is_some());
             let write = write_cap(write, &before, &after, stored)?;
             let after = StateCap::from(after);
-            match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
-                Ok(()) => return Ok(after),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
+            if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
+                return Ok(after);
             }
+            retries.backoff().await?;
         }
     }
 
@@ -105,25 +115,20 @@ impl Orders {
     ) -> Result<DefaultCap, OrderError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let StoredCaps { default, states } = self.read_caps().await?;
-            if default.version != expected {
-                return Err(OrderError::DefaultCapConflict(default));
+            let read = self.read_caps().await?;
+            if read.default.version != expected {
+                return Err(OrderError::DefaultCapConflict(read.default));
             }
-            let after = DefaultCap { cap, version: default.version.next() };
-            let same = match default.version {
-                Version::FIRST => Condition::Absent,
-                version => Condition::is_number("version", version.get()),
-            };
-            let mut write =
-                self.dynamo.guarded_write().put("default", to_item(&default_cap_key(), &json!(after))?, same);
-            for (before, stored) in states.iter().filter(|(before, _)| !before.own) {
+            let after = DefaultCap { cap, version: read.default.version.next() };
+            let item = to_item(&default_cap_key(), &after)?;
+            let mut write = self.dynamo.guarded_write().put("default", item, read.same_default());
+            for (before, stored) in read.states.iter().filter(|(before, _)| !before.own) {
                 write = write_cap(write, before, &with_cap(before, cap, false), *stored)?;
             }
-            match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
-                Ok(()) => return Ok(after),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
+            if self.dynamo.try_write(Idempotency::record(idempotency, write, &after)?).await? {
+                return Ok(after);
             }
+            retries.backoff().await?;
         }
     }
 }

@@ -4,7 +4,7 @@
 //! with its counters in one transaction, and from then on every reader sees its leads as ended. The
 //! [reconciler](super::reconcile) then writes the leads shard by shard.
 
-use super::domain::{Order, OrderRule, OrderStatus};
+use super::domain::{Order, OrderAction, OrderDetail, OrderEntry, OrderRule, OrderStatus};
 use super::error::OrderError;
 use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_key};
 use super::reconcile;
@@ -14,12 +14,11 @@ use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Action, Lead, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
 use crate::orders::Orders;
-use crate::orders::domain::{OrderAction, OrderDetail, OrderEntry};
 use crate::reservations::{PHASE, Phase, order_key};
-use crate::shared::audit::AuditStamp;
-use crate::shared::audit::Author;
-use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
-use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
+use crate::shared::audit::{AuditStamp, Author};
+use crate::shared::idempotency::{refuse, replayed_answer, write_once};
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::{Condition, GuardedWrite, Refusal, StoreError};
 
 impl Orders {
     /// Fulfills an order with all its leads. Returns an order that is already fulfilled unchanged. `expected`
@@ -39,7 +38,7 @@ impl Orders {
             let current = self.read_with_shards(id).await?;
             let order = &current.stored.order;
             if order.status == OrderStatus::Fulfilled {
-                return match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+                return match replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
                     Some(answer) => Ok(Done::Replayed(answer)),
                     None => Ok(Done::Now(self.detail_of(&current).await?)),
                 };
@@ -49,13 +48,8 @@ impl Orders {
             }
             let end = End::read(self, current, self.stamp(by), Phase::Fulfilled).await?;
             let detail = end.detail(self).await?;
-            match end.write(self, |write| Idempotency::record(idempotency, write, &detail)).await? {
-                Ended::Done => return Ok(Done::Now(detail)),
-                Ended::Lost(refusal) => {
-                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                }
+            if let Ok(done) = end.write(self, detail, idempotency).await? {
+                return Ok(done);
             }
             retries.backoff().await?;
         }
@@ -77,7 +71,9 @@ impl Orders {
         let mut retries = self.dynamo.retries();
         loop {
             let current = match self.read_with_shards(id).await {
-                Err(OrderError::NotFound(id)) => return self.not_found_or_replay(id, idempotency).await,
+                Err(error @ OrderError::NotFound(_)) => {
+                    return refuse(&self.dynamo, idempotency, error).await;
+                }
                 current => current?,
             };
             let order = current.stored.order.clone();
@@ -88,26 +84,10 @@ impl Orders {
                 return Err(OrderError::violation(OrderRule::FulfilledStays));
             }
             let end = End::read(self, current, self.stamp(by), Phase::Deleted).await?;
-            match end.write(self, |write| Idempotency::record(idempotency, write, &order)).await? {
-                Ended::Done => return Ok(Done::Now(order)),
-                Ended::Lost(refusal) => {
-                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                }
+            if let Ok(done) = end.write(self, order, idempotency).await? {
+                return Ok(done);
             }
             retries.backoff().await?;
-        }
-    }
-
-    async fn not_found_or_replay<T>(
-        &self,
-        id: OrderId,
-        idempotency: Option<&Idempotency<'_, T>>,
-    ) -> Result<Done<T>, OrderError> {
-        match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
-            Some(answer) => Ok(Done::Replayed(answer)),
-            None => Err(OrderError::NotFound(id)),
         }
     }
 
@@ -117,24 +97,11 @@ impl Orders {
         current: &OrderWithShards,
         idempotency: Option<&Idempotency<'_, T>>,
     ) -> Result<Done<T>, OrderError> {
-        match recorded_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+        match replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
             Some(answer) => Ok(Done::Replayed(answer)),
             None => Err(OrderError::Conflict(Box::new(self.detail_of(current).await?))),
         }
     }
-}
-
-pub(super) fn recorded_answer(recall: Lookup) -> Result<Option<Answer>, OrderError> {
-    match recall {
-        Lookup::Same(answer) => Ok(Some(answer)),
-        Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
-        Lookup::Nothing => Ok(None),
-    }
-}
-
-enum Ended {
-    Done,
-    Lost(crate::store::Refusal),
 }
 
 /// The end of an order: its state before and after.
@@ -187,26 +154,25 @@ impl End {
         Ok(OrderDetail { leads, leads_next: None, order })
     }
 
-    async fn write(
+    /// Writes the end of the order with its idempotency record. Returns the refusal if another request was first.
+    async fn write<T>(
         &self,
         orders: &Orders,
-        record: impl Fn(GuardedWrite) -> Result<GuardedWrite, StoreError>,
-    ) -> Result<Ended, OrderError> {
+        made: T,
+        idempotency: Option<&Idempotency<'_, T>>,
+    ) -> Result<Result<Done<T>, Refusal>, OrderError> {
         let large = self.current.stored.progress.large;
         let write = self.order_write(orders)?;
         let write = if large { self.with_pending_item(write)? } else { self.with_leads(write)? };
-        match orders.dynamo.write(record(write)?).await {
-            Ok(()) if large => {
-                // The order has ended even if this fails. The reconciler writes the remaining leads later.
-                if let Err(error) = orders.reconciler.apply_end(&self.after).await {
-                    tracing::warn!(%error, "failed to write all leads of a large order");
-                }
-                Ok(Ended::Done)
-            }
-            Ok(()) => Ok(Ended::Done),
-            Err(WriteError::Refused(refusal)) => Ok(Ended::Lost(refusal)),
-            Err(WriteError::Store(error)) => Err(error.into()),
+        let ended = write_once::<_, OrderError>(&orders.dynamo, write, made, idempotency).await?;
+        if large
+            && let Ok(Done::Now(_)) = ended
+            && let Err(error) = orders.reconciler.apply_end(&self.after).await
+        {
+            // The order has ended even if this fails. The reconciler writes the remaining leads later.
+            tracing::warn!(%error, "failed to write all leads of a large order");
         }
+        Ok(ended)
     }
 
     /// Writes the order, its history entry and the counters of its states.
@@ -221,15 +187,7 @@ impl End {
             false => write.delete("order", &order_key(order.id), same),
         };
         let action = if self.is_fulfillment() { OrderAction::Fulfilled } else { OrderAction::Deleted };
-        let entry = OrderEntry {
-            version: order.version,
-            at: self.stamp.at,
-            by: self.stamp.actor.clone(),
-            action,
-            reason: None,
-            released: None,
-            replacement: None,
-        };
+        let entry = OrderEntry::new(order.version, action, &self.stamp);
         let mut write = write.put("history", entry_item(order.id, &entry)?, Condition::Absent);
         for (state, out) in self.after.progress.out.iter().filter(|(_, out)| **out > 0) {
             let back = CapDelta { out: -i64::from(*out), remaining: (*out).into() };
@@ -252,9 +210,8 @@ impl End {
         for before in &self.leads {
             let order = self.is_fulfillment().then_some(id);
             let after = &before.lead.moved(stock, order, stamp.at, stamp.actor.clone());
-            let cause = stamp.cause.as_ref();
-            let one = Transition { before, after, reservation: None, action, order: id, reason: None, cause };
-            write = transition_lead(write, &one)?;
+            let one = Transition::new(before, after, action, id, stamp.cause.as_ref());
+            write = transition_lead(write, one)?;
         }
         if !self.is_fulfillment() {
             for shard in &self.current.shards {

@@ -13,21 +13,21 @@
 
 use futures_util::future::BoxFuture;
 
-use super::domain::{Fingerprint, NewOrder, Plan};
-use super::draft::{OrderDraft, Outcome, assigned, creation_entry};
+use super::domain::{Fingerprint, NewOrder, OrderAction, OrderDetail, OrderEntry, Plan, Preview, StateStock};
+use super::draft::{OrderDraft, assigned};
 use super::error::OrderError;
 use super::items::{Progress, Shard, StoredOrder, entry_item, order_item, shard_item};
 use super::lease::Lease;
-use super::reconcile;
+use super::reconcile::Found;
 use super::write::{Transition, new_order, shard_lead, take_remaining, transition_lead};
-use crate::base::values::OrderId;
+use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Action, Lead, StoredLead};
 use crate::orders::Orders;
-use crate::orders::domain::{OrderDetail, Preview};
 use crate::reservations::Phase;
 use crate::shared::audit::Author;
-use crate::store::idempotency::{Done, Idempotency, Lookup};
-use crate::store::{Condition, GuardedWrite, StoreError, WriteError};
+use crate::shared::idempotency::{refuse, write_once};
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::{Condition, GuardedWrite, StoreError};
 
 impl Orders {
     /// Returns the leads that an order would get now. Writes nothing.
@@ -85,58 +85,36 @@ impl Orders {
             None => None,
         };
         let states = new.requested_states.as_slice();
-        // `has_checked`: unfinished orders were looked for. `none_unfinished`: there were none before the
-        // stock was read.
-        let (mut has_checked, mut none_unfinished) = (false, false);
+        let mut unfinished = UnfinishedOrders::default();
         loop {
             let stocks = self.read_stocks(states, new.quantity_per_state).await?;
             let plan = Plan::of(&stocks, new.quantity_per_state);
-            let is_short =
-                plan.given.iter().zip(&stocks).any(|(given, stock)| given.given < stock.most(given.asked));
-            // The leads of an unfinished order are not in the queue. An order that gets too few leads
-            // reconciles unfinished orders first, and an order that gets none waits until they are finished.
-            if (is_short && !has_checked) || (plan.is_empty() && !none_unfinished) {
-                let found = self.reconciler.reconcile_states(states).await?;
-                none_unfinished = found == reconcile::Found::Nothing;
-                let read_again = plan.is_empty() || (found == reconcile::Found::Ended && !has_checked);
-                has_checked = true;
-                if read_again {
-                    if !none_unfinished {
-                        retries.backoff().await?;
-                    }
-                    continue;
+            if self.must_read_again(states, &stocks, &plan, &mut unfinished).await? {
+                if !unfinished.none_left {
+                    retries.backoff().await?;
                 }
+                continue;
             }
+            // A repeated request may have taken the missing leads itself.
             if plan.is_empty() {
-                return self.creation_refused(idempotency, OrderError::NothingToGive(plan.given)).await;
+                return refuse(&self.dynamo, idempotency, OrderError::NothingToGive(plan.given)).await;
             }
             if confirmed.is_some_and(|confirmed| *confirmed != plan.fingerprint()) {
-                return self
-                    .creation_refused(idempotency, OrderError::PreviewOutdated(Box::new(preview_of(plan))))
-                    .await;
+                let error = OrderError::PreviewOutdated(Box::new(preview_of(plan)));
+                return refuse(&self.dynamo, idempotency, error).await;
             }
-            let stamp = self.stamp(by);
-            let (stocks, plan, confirmed) = (&stocks[..], &plan, confirmed.is_some());
-            let draft = OrderDraft {
-                new,
-                confirmed,
-                stocks,
-                plan,
-                stamp: &stamp,
-                idempotency,
-                lease: lease.as_ref(),
-            };
-            match attempt(self, &draft).await? {
-                Outcome::Created(detail) => {
+            let (stamp, held) = (self.stamp(by), lease.as_ref());
+            let (stocks, plan, stamp, confirmed) = (&stocks[..], &plan, &stamp, confirmed.is_some());
+            let draft = OrderDraft { new, confirmed, stocks, plan, stamp, idempotency, lease: held };
+            if let Some(done) = attempt(self, &draft).await? {
+                if let Done::Now(_) = done {
                     // The transaction released the lease.
                     *lease = None;
-                    return Ok(Done::Now(*detail));
                 }
-                Outcome::Replayed(answer) => return Ok(Done::Replayed(answer)),
-                Outcome::Lost => retries.backoff().await?,
+                return Ok(done);
             }
-            let contended_state =
-                plan.given.iter().filter(|given| given.given > 0).map(|given| given.state).min();
+            retries.backoff().await?;
+            let contended_state = plan.giving().map(|given| given.state).min();
             if let (None, Some(state)) = (&lease, contended_state) {
                 *lease = Lease::acquire(self, state).await?;
             }
@@ -144,11 +122,46 @@ impl Orders {
     }
 }
 
-fn attempt<'a>(orders: &'a Orders, draft: &'a OrderDraft<'a>) -> BoxFuture<'a, Result<Outcome, OrderError>> {
-    let states = draft.plan.given.iter().filter(|given| given.given > 0).count();
+/// What an order knows about unfinished orders. Their leads are not in the queue.
+#[derive(Default)]
+struct UnfinishedOrders {
+    has_checked: bool,
+    /// Whether there were none before the stock was read.
+    none_left: bool,
+}
+
+impl Orders {
+    /// Reconciles unfinished orders if this order gets too few leads. Returns whether the stock must be read again. An
+    /// order that gets no leads waits until all others are finished.
+    async fn must_read_again(
+        &self,
+        states: &[UsState],
+        stocks: &[StateStock],
+        plan: &Plan,
+        unfinished: &mut UnfinishedOrders,
+    ) -> Result<bool, OrderError> {
+        let mut given = plan.given.iter().zip(stocks);
+        let is_short = given.any(|(given, stock)| given.given < stock.most(given.asked));
+        let must_check = (is_short && !unfinished.has_checked) || (plan.is_empty() && !unfinished.none_left);
+        if !must_check {
+            return Ok(false);
+        }
+        let found = self.reconciler.reconcile_states(states).await?;
+        let is_first = !unfinished.has_checked;
+        *unfinished = UnfinishedOrders { has_checked: true, none_left: found == Found::Nothing };
+        Ok(plan.is_empty() || (found == Found::Ended && is_first))
+    }
+}
+
+/// Tries once to create the order. Returns `None` if another request took a lead or part of a cap first. Then nothing
+/// was written.
+fn attempt<'a>(
+    orders: &'a Orders,
+    draft: &'a OrderDraft<'a>,
+) -> BoxFuture<'a, Result<Option<Done<OrderDetail>>, OrderError>> {
     // The order, its shard, its history entry, the idempotency record and the lease; one cap per state; three
     // actions per lead.
-    if 5 + states + 3 * draft.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
+    if 5 + draft.plan.giving().count() + 3 * draft.plan.leads.len() <= GuardedWrite::MAX_ACTIONS {
         Box::pin(orders.create_in_one_transaction(draft))
     } else {
         Box::pin(orders.reserve(draft))
@@ -156,33 +169,14 @@ fn attempt<'a>(orders: &'a Orders, draft: &'a OrderDraft<'a>) -> BoxFuture<'a, R
 }
 
 impl Orders {
-    /// Returns the stored answer if a refused request repeats one that took the missing leads.
-    async fn creation_refused(
-        &self,
-        idempotency: Option<&Idempotency<'_, OrderDetail>>,
-        error: OrderError,
-    ) -> Result<Done<OrderDetail>, OrderError> {
-        match Idempotency::look_up(idempotency, &self.dynamo).await? {
-            Lookup::Same(answer) => Ok(Done::Replayed(answer)),
-            Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
-            Lookup::Nothing => Err(error),
-        }
-    }
-
     /// Creates the order in one transaction.
-    async fn create_in_one_transaction(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
-        let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
-        let detail = detail(id, draft);
-        let write = Idempotency::record(draft.idempotency, self.creation(draft, &detail)?, &detail)?;
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(Outcome::Created(Box::new(detail))),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => match Idempotency::recall(draft.idempotency, &refusal)? {
-                Lookup::Same(answer) => Ok(Outcome::Replayed(answer)),
-                Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
-                Lookup::Nothing => Ok(Outcome::Lost),
-            },
-        }
+    async fn create_in_one_transaction(
+        &self,
+        draft: &OrderDraft<'_>,
+    ) -> Result<Option<Done<OrderDetail>>, OrderError> {
+        let detail = detail(OrderId::new(draft.stamp.at, &self.rng.bytes()), draft);
+        let write = self.creation(draft, &detail)?;
+        Ok(write_once::<_, OrderError>(&self.dynamo, write, detail, draft.idempotency).await?.ok())
     }
 }
 
@@ -198,14 +192,12 @@ fn detail(id: OrderId, draft: &OrderDraft<'_>) -> OrderDetail {
 impl Orders {
     fn creation(&self, draft: &OrderDraft<'_>, detail: &OrderDetail) -> Result<GuardedWrite, StoreError> {
         let order = &detail.order;
-        let out =
-            draft.plan.given.iter().filter(|given| given.given > 0).map(|given| (given.state, given.given));
-        let progress =
-            Progress { stage: Phase::Open, large: false, out: out.collect(), workers: 0, deadline: None };
+        let out = draft.plan.giving().map(|given| (given.state, given.given)).collect();
+        let progress = Progress { stage: Phase::Open, large: false, out, workers: 0, deadline: None };
         let shard =
             Shard { number: 0, leads: detail.leads.iter().filter_map(shard_lead).collect(), settled: false };
         let stored = StoredOrder { order: order.clone(), progress };
-        let entry = creation_entry(draft.stamp, order.version);
+        let entry = OrderEntry::new(order.version, OrderAction::Created, draft.stamp);
         let mut write = self
             .dynamo
             .guarded_write()
@@ -216,14 +208,13 @@ impl Orders {
             write = lease.release_in(write);
         }
         let cause = draft.stamp.cause.as_ref();
-        for (given, stock) in draft.plan.given.iter().zip(draft.stocks).filter(|(given, _)| given.given > 0) {
-            write = take_remaining(write, stock, given.given, true, cause)?;
+        for (given, stock) in draft.giving_stocks() {
+            write = take_remaining(write, stock, given, true, cause)?;
         }
         for (before, after) in draft.plan.leads.iter().zip(&detail.leads) {
-            let before = &StoredLead { lead: before.clone(), reservation: None };
-            let (order, action) = (order.id, Action::Assigned);
-            let one = Transition { before, after, reservation: None, action, order, reason: None, cause };
-            write = transition_lead(write, &one)?;
+            let before = &StoredLead::free(before.clone());
+            write =
+                transition_lead(write, Transition::new(before, after, Action::Assigned, order.id, cause))?;
         }
         Ok(write)
     }

@@ -9,7 +9,7 @@ mod plan;
 mod release;
 
 pub use customer::CustomerName;
-pub use detail::{Caps, OrderAction, OrderDetail, OrderEntry, OrderLeads, Preview, Released};
+pub use detail::{Caps, OrderAction, OrderDetail, OrderEntry, Preview, Released};
 pub use plan::{Fingerprint, Given, Plan, StateStock};
 pub use release::{Release, ReleaseReason};
 
@@ -21,11 +21,12 @@ use serde::{Deserialize, Serialize};
 use crate::base::identity::Actor;
 use crate::base::values::{Email, Invalid, OrderId, UsState, Version, text_enum};
 use crate::shared::audit::Cause;
+use crate::shared::values::number_type;
 
 text_enum! {
     /// The status of an order.
     pub enum OrderStatus, "An order's status is OPEN or FULFILLED.";
-    /// Its leads are out: assigned to this order and not yet delivered.
+    /// Its leads are assigned to it and not yet delivered.
     Open = "OPEN",
     /// Its leads were delivered. It does not change any more.
     Fulfilled = "FULFILLED",
@@ -49,86 +50,27 @@ impl OrderStatus {
     }
 }
 
-/// The number of leads that an order requests from each state: 1 to 1,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "i64", into = "i64")]
-pub struct Quantity(u32);
+number_type!(
+    /// The number of leads that an order requests from each state: 1 to 1,000.
+    Quantity,
+    1..=1_000,
+    "A quantity is a whole number from 1 to 1000."
+);
+number_type!(
+    /// The most leads of one state that may be in open orders at once: 0 to 1,000.
+    Cap,
+    0..=1_000,
+    "A cap is a whole number from 0 to 1000."
+);
 
 impl Quantity {
     /// One lead.
     pub const ONE: Self = Self(1);
-    /// The largest quantity.
-    pub const MAX: u32 = 1_000;
-    const WORDS: &str = "A quantity is a whole number from 1 to 1000.";
-
-    /// Returns the quantity as a number.
-    pub fn get(self) -> u32 {
-        self.0
-    }
 }
-
-impl TryFrom<i64> for Quantity {
-    type Error = Invalid;
-
-    fn try_from(number: i64) -> Result<Self, Invalid> {
-        let quantity = u32::try_from(number).ok().filter(|quantity| (1..=Self::MAX).contains(quantity));
-        quantity.map(Self).ok_or_else(|| Invalid::new(Self::WORDS))
-    }
-}
-
-impl From<Quantity> for i64 {
-    fn from(quantity: Quantity) -> Self {
-        quantity.0.into()
-    }
-}
-
-impl FromStr for Quantity {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.trim().parse::<i64>().map_err(|_| Invalid::new(Self::WORDS)).and_then(Self::try_from)
-    }
-}
-
-/// The most leads of one state that may be in open orders at once: 0 to 1,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "i64", into = "i64")]
-pub struct Cap(u32);
 
 impl Cap {
     /// The cap of a state until another one is set.
     pub const DEFAULT: Self = Self(10);
-    /// The largest cap.
-    pub const MAX: u32 = 1_000;
-    const WORDS: &str = "A cap is a whole number from 0 to 1000.";
-
-    /// Returns the cap as a number.
-    pub fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl TryFrom<i64> for Cap {
-    type Error = Invalid;
-
-    fn try_from(number: i64) -> Result<Self, Invalid> {
-        let cap = u32::try_from(number).ok().filter(|cap| *cap <= Self::MAX);
-        cap.map(Self).ok_or_else(|| Invalid::new(Self::WORDS))
-    }
-}
-
-impl From<Cap> for i64 {
-    fn from(cap: Cap) -> Self {
-        cap.0.into()
-    }
-}
-
-impl FromStr for Cap {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        text.trim().parse::<i64>().map_err(|_| Invalid::new(Self::WORDS)).and_then(Self::try_from)
-    }
 }
 
 /// The cap of a state, as stored and in JSON.
@@ -175,18 +117,16 @@ impl TryFrom<Vec<UsState>> for RequestedStates {
     type Error = Invalid;
 
     fn try_from(states: Vec<UsState>) -> Result<Self, Invalid> {
-        let mut folded: Vec<UsState> = Vec::new();
+        let mut unique: Vec<UsState> = Vec::new();
         for state in states {
-            if !folded.contains(&state) {
-                folded.push(state);
+            if !unique.contains(&state) {
+                unique.push(state);
             }
         }
-        if folded.is_empty() {
-            Err(Invalid::new("Name at least one state, for example NY."))
-        } else if folded.len() > Self::MAX {
-            Err(Invalid::new("An order names at most 50 states."))
-        } else {
-            Ok(Self(folded))
+        match unique.len() {
+            0 => Err(Invalid::new("Name at least one state, for example NY.")),
+            1..=Self::MAX => Ok(Self(unique)),
+            _ => Err(Invalid::new("An order names at most 50 states.")),
         }
     }
 }
@@ -197,17 +137,26 @@ impl From<RequestedStates> for Vec<UsState> {
     }
 }
 
+impl RequestedStates {
+    /// Parses state codes.
+    ///
+    /// # Errors
+    /// The first invalid code, or the wrong number of states.
+    pub fn parse<'a>(codes: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
+        let state = |code: &str| {
+            let words = || format!("{code:.20} is not a US state; give two-letter codes, for example CA,NY.");
+            code.parse::<UsState>().map_err(|_| Invalid::new(words()))
+        };
+        codes.into_iter().map(state).collect::<Result<Vec<_>, _>>().and_then(Self::try_from)
+    }
+}
+
 /// Parses state codes separated by commas or spaces, as people type them: `CA, NY TX`.
 impl FromStr for RequestedStates {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let codes = text.split([',', ' ', ';', '\n', '\r', '\t']).filter(|code| !code.is_empty());
-        let state = |code: &str| {
-            let words = format!("{:.20} is not a US state; give two-letter codes, for example CA,NY.", code);
-            code.parse::<UsState>().map_err(|_| Invalid::new(words))
-        };
-        codes.map(state).collect::<Result<Vec<_>, _>>().and_then(Self::try_from)
+        Self::parse(text.split([',', ' ', ';', '\n', '\r', '\t']).filter(|code| !code.is_empty()))
     }
 }
 
@@ -327,15 +276,13 @@ mod tests {
 
     #[test]
     fn quantities_and_caps_are_bounded() {
-        for number in [0, -1, 1_001, 1_000_000_000] {
-            assert!(Quantity::try_from(number).is_err(), "{number}");
+        for number in [1_001, 1_000_000_000] {
+            assert!(Quantity::try_from(number).is_err() && Cap::try_from(number).is_err(), "{number}");
         }
-        for number in [-1, 1_001, 1_000_000_000] {
-            assert!(Cap::try_from(number).is_err(), "{number}");
-        }
+        assert!(Quantity::try_from(0).is_err());
         assert_eq!("7".parse::<Quantity>().unwrap().get(), 7);
         assert_eq!("0".parse::<Cap>().unwrap().get(), 0);
-        for text in ["", "1.5", "ten"] {
+        for text in ["", "-1", "1.5", "ten"] {
             assert!(text.parse::<Quantity>().is_err() && text.parse::<Cap>().is_err(), "{text}");
         }
     }

@@ -1,21 +1,12 @@
 //! An order that is being created.
 
-use super::domain::{NewOrder, OrderAction, OrderDetail, OrderEntry, Plan, StateStock};
+use super::domain::{NewOrder, OrderDetail, Plan, StateStock};
 use super::lease::Lease;
-use crate::base::values::{OrderId, Version};
+use crate::base::values::OrderId;
 use crate::leads::domain::{Lead, Stock};
+use crate::reservations::Reservation;
 use crate::shared::audit::AuditStamp;
-use crate::store::idempotency::{Answer, Idempotency};
-
-/// The result of one attempt to create an order.
-pub(super) enum Outcome {
-    /// The order was created.
-    Created(Box<OrderDetail>),
-    /// The same request created it before.
-    Replayed(Answer),
-    /// Another request took a lead or part of a cap first. Nothing was written.
-    Lost,
-}
+use crate::store::idempotency::Idempotency;
 
 /// The input of one attempt to create an order.
 pub(super) struct OrderDraft<'a> {
@@ -28,20 +19,20 @@ pub(super) struct OrderDraft<'a> {
     pub lease: Option<&'a Lease>,
 }
 
+impl OrderDraft<'_> {
+    /// Returns how many leads the plan takes from each stock that gives any.
+    pub(super) fn giving_stocks(&self) -> impl Iterator<Item = (u32, &StateStock)> {
+        let pairs = self.plan.given.iter().map(|given| given.given).zip(self.stocks);
+        pairs.filter(|(given, _)| *given > 0)
+    }
+}
+
 /// Returns a lead after an order takes it.
 pub(super) fn assigned(lead: &Lead, order: OrderId, stamp: &AuditStamp) -> Lead {
     lead.moved(Stock::Assigned, Some(order), stamp.at, stamp.actor.clone())
 }
 
-/// Returns the history entry of an order's creation.
-pub(super) fn creation_entry(stamp: &AuditStamp, version: Version) -> OrderEntry {
-    OrderEntry {
-        version,
-        at: stamp.at,
-        by: stamp.actor.clone(),
-        action: OrderAction::Created,
-        reason: None,
-        released: None,
-        replacement: None,
-    }
+/// Returns the reservation of a lead that a shard of a large order takes.
+pub(super) fn reservation_of(lead: &Lead, part: u32) -> Reservation {
+    Reservation { part, updated_at: lead.updated_at, updated_by: lead.updated_by.clone() }
 }

@@ -1,13 +1,14 @@
 //! Errors of orders and caps, and the problem documents that they become.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::domain::{DefaultCap, Given, OrderRule, StateCap};
+use super::domain::{DefaultCap, Given, OrderDetail, OrderRule, Preview, StateCap};
 use crate::base::telemetry::metrics;
 use crate::base::values::OrderId;
 use crate::leads::LeadError;
-use crate::orders::domain::{OrderDetail, Preview};
+use crate::shared::problems::{not_found, stale};
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
@@ -39,8 +40,8 @@ pub enum OrderError {
     #[error("other requests kept changing the same leads and caps until the deadline")]
     Contention,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// An error of one of the order's leads.
     #[error(transparent)]
     Lead(#[from] LeadError),
@@ -69,51 +70,41 @@ impl OrderError {
 impl IntoProblem for OrderError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
-        let stale = |what: &'static str, fresh: Value| {
-            let detail =
-                "Nothing was written. `fresh` is the current data; send the change again with its version.";
-            Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
-        };
         match self {
-            OrderError::NotFound(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such order",
-                "It was deleted or never existed. Look for it in the list.",
-            ),
-            OrderError::Conflict(fresh) => stale("The order has changed since it was read", json!(fresh)),
-            OrderError::CapConflict(fresh) => stale("The cap has changed since it was read", json!(fresh)),
-            OrderError::DefaultCapConflict(fresh) => {
-                stale("The default cap has changed since it was read", json!(fresh))
+            Self::NotFound(_) => {
+                not_found("There is no such order", "It was deleted or never existed. Look for it in the list.")
             }
-            OrderError::PreviewOutdated(preview) => Problem::new(
+            Self::Conflict(fresh) => stale("The order has changed since it was read", &fresh),
+            Self::CapConflict(fresh) => stale("The cap has changed since it was read", &fresh),
+            Self::DefaultCapConflict(fresh) => stale("The default cap has changed since it was read", &fresh),
+            Self::PreviewOutdated(preview) => Problem::new(
                 S::CONFLICT,
                 "preview-outdated",
                 "The preview is out of date",
                 "No order was created. `preview` shows what the order would get now; confirm its fingerprint.",
             )
             .with("preview", json!(preview)),
-            OrderError::RuleViolation(rule) => {
+            Self::RuleViolation(rule) => {
                 Problem::new(S::UNPROCESSABLE_ENTITY, "rule-violation", "A rule forbids this change", rule.words())
                     .with("rule", rule.name().into())
                     .with("field", rule.field().into())
                     .with("errors", json!([{ "field": rule.field(), "message": rule.words() }]))
             }
-            OrderError::NothingToGive(given) => Problem::new(
+            Self::NothingToGive(given) => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-to-give",
                 "There is nothing to give",
                 "No requested state has a free lead under its cap, so no order was created. `given` has the reasons.",
             )
             .with("given", json!(given)),
-            OrderError::Contention => {
+            Self::Contention => {
                 tracing::warn!(error = %self, "an order request ran out of time");
                 Problem::busy("Other requests kept changing the same data. Nothing was written, so it is safe to try again.")
             }
-            OrderError::KeyOfAnotherRequest => Problem::key_reused(),
-            OrderError::Lead(error) => error.into_problem(),
-            OrderError::Cursor(error) => error.into_problem(),
-            OrderError::Store(error) => error.into_problem(),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Lead(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

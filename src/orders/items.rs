@@ -6,21 +6,21 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Cap, Order, StateCap};
+use super::domain::{Cap, Order, OrderEntry, StateCap};
 use crate::base::values::{OrderId, UsState, Version};
 use crate::leads::domain::{Lead, LeadId};
 use crate::leads::items::{RESERVATION, lead_item, state_partition};
-use crate::orders::domain::OrderEntry;
 use crate::reservations::{Phase, Reservation, order_key};
 use crate::shared::audit::Cause;
-use crate::store::schema::{ALL_NEWEST, STATUS_NEWEST, STATUS_SCORE};
+use crate::store::schema::{ALL_NEWEST, SK, STATUS_NEWEST, STATUS_SCORE};
 use crate::store::{Item, Key, StoreError, Update, from_item, to_attribute, to_item};
 
 /// The most leads of one shard: its transaction has the worker item, the shard and three actions per lead.
 pub(super) const SHARD_LEADS: usize = 32;
-const SHARD: &str = "LEADS#";
-const HISTORY: &str = "HISTORY#";
-const WORKER: &str = "LANE#";
+/// The prefix of the sort keys of shards.
+pub(super) const SHARDS: &str = "LEADS#";
+/// The prefix of the sort keys of history entries.
+pub(super) const ENTRIES: &str = "HISTORY#";
 
 /// How far an order is written. These attributes are in the order's item beside the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,17 +91,17 @@ pub(crate) struct Shard {
 }
 
 pub(super) fn shard_key(id: OrderId, number: u32) -> Key {
-    Key::new(order_key(id).pk, format!("{SHARD}{number:05}"))
+    Key::new(order_key(id).pk, format!("{SHARDS}{number:05}"))
 }
 
 pub(super) fn is_shard(item: &Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(SHARD))
+    text_attribute(item, SK).is_some_and(|sort| sort.starts_with(SHARDS))
 }
 
-/// The prefix of the sort keys of shards.
-pub(super) const SHARDS: &str = SHARD;
-/// The prefix of the sort keys of history entries.
-pub(super) const ENTRIES: &str = HISTORY;
+/// Returns a text attribute of an item.
+pub(super) fn text_attribute<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
 
 pub(super) fn shard_item(id: OrderId, shard: &Shard) -> Result<Item, StoreError> {
     to_item(&shard_key(id, shard.number), shard)
@@ -109,7 +109,7 @@ pub(super) fn shard_item(id: OrderId, shard: &Shard) -> Result<Item, StoreError>
 
 /// The key of the item that allows a worker to write shards. Aborting the reservation deletes the item.
 pub(super) fn worker_key(id: OrderId, number: u32) -> Key {
-    Key::new(order_key(id).pk, format!("{WORKER}{number:02}"))
+    Key::new(order_key(id).pk, format!("LANE#{number:02}"))
 }
 
 pub(super) fn entry_item(id: OrderId, entry: &OrderEntry) -> Result<Item, StoreError> {
@@ -117,7 +117,7 @@ pub(super) fn entry_item(id: OrderId, entry: &OrderEntry) -> Result<Item, StoreE
 }
 
 pub(super) fn entry_key(id: OrderId, version: Version) -> Key {
-    Key::new(order_key(id).pk, format!("{HISTORY}{:010}", version.get()))
+    Key::new(order_key(id).pk, format!("{ENTRIES}{:010}", version.get()))
 }
 
 /// The partition of large orders that are not completely written.

@@ -12,7 +12,7 @@ use crate::base::values::UsState;
 use crate::leads::items::state_partition;
 use crate::orders::Orders;
 use crate::store::schema::TTL;
-use crate::store::{Condition, GuardedWrite, Key, StoreError, WriteError, from_item, to_attribute, to_item};
+use crate::store::{Condition, GuardedWrite, Key, StoreError, from_item, to_attribute, to_item};
 
 /// The longest time that a lease lasts.
 const DURATION: SignedDuration = SignedDuration::from_secs(2);
@@ -62,11 +62,7 @@ impl Lease {
         let mut item = to_item(key, &LeaseItem { holder: orders.rng.uuid().to_string(), until })?;
         let expiry = now.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
         item.insert(TTL.to_owned(), to_attribute(expiry.as_second())?);
-        match orders.dynamo.write(orders.dynamo.guarded_write().put("lease", item, condition)).await {
-            Ok(()) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        orders.dynamo.try_write(orders.dynamo.guarded_write().put("lease", item, condition)).await
     }
 
     /// Releases the lease as part of a write. If the lease has expired, this may delete another holder's
@@ -77,9 +73,6 @@ impl Lease {
 
     /// Releases the lease without another write.
     pub(super) async fn release(&self, orders: &Orders) -> Result<(), StoreError> {
-        match orders.dynamo.write(self.release_in(orders.dynamo.guarded_write())).await {
-            Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        orders.dynamo.try_write(self.release_in(orders.dynamo.guarded_write())).await.map(drop)
     }
 }

@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use crate::base::values::{Invalid, OrderId, UsState};
 use crate::orders::Orders;
 use crate::reservations::order_key;
-use crate::store::{Cursor, CursorError, Item, Key, Select, schema};
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::{CursorError, Item, Key, Select, schema};
+use crate::web::lists::Listed;
 
 use super::domain::{Order, OrderStatus};
 use super::error::OrderError;
-use super::items::{StoredOrder, stored_order};
+use super::items::{StoredOrder, stored_order, text_attribute};
 use super::period::Period;
 
 /// A part of a customer's name or email address. Letter case does not matter.
@@ -94,15 +96,6 @@ pub struct ListRequest {
     pub cursor: Option<String>,
 }
 
-/// One page of orders.
-#[derive(Debug, Default)]
-pub struct OrderPage {
-    /// The orders.
-    pub orders: Vec<Order>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
 /// The most orders that one page of a filtered list reads, in four calls. The page may end before it is full.
 const MAX_READ: usize = 300;
 /// The most orders that one read by key returns.
@@ -114,41 +107,35 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrderError::Cursor`] for a cursor of another list.
-    pub async fn list(&self, request: &ListRequest) -> Result<OrderPage, OrderError> {
+    pub async fn list(&self, request: &ListRequest) -> Result<Listed<Order>, OrderError> {
         let limit = usize::from(request.limit);
-        let mut page = OrderPage::default();
-        let mut last = request.cursor.as_deref().map(|text| start(&request.filter, text)).transpose()?;
+        let mut last = start(&request.filter, request.cursor.as_deref())?;
         let wanted = if request.filter.is_selective() { MAX_READ } else { limit };
         let (ids, more) = self.list_ids(&request.filter, last, wanted).await?;
+        let mut items = Vec::new();
         for (batch, batch_ids) in ids.chunks(BATCH).enumerate() {
             let mut orders = self.read_orders(batch_ids).await?;
             for (at, id) in batch_ids.iter().enumerate() {
                 last = Some(*id);
-                page.orders.extend(orders.remove(id).filter(|order| request.filter.admits(order)));
-                if page.orders.len() == limit {
+                items.extend(orders.remove(id).filter(|order| request.filter.admits(order)));
+                if items.len() == limit {
                     let is_last = batch * BATCH + at + 1 == ids.len();
-                    page.next = (more || !is_last).then(|| cursor(*id));
-                    return Ok(page);
+                    let next = (more || !is_last).then(|| cursor_after(LIST, id));
+                    return Ok(Listed { items, next });
                 }
             }
         }
-        page.next = last.filter(|_| more).map(cursor);
-        Ok(page)
+        let next = last.filter(|_| more).map(|id| cursor_after(LIST, id));
+        Ok(Listed { items, next })
     }
 }
 
-fn cursor(last: OrderId) -> String {
-    Cursor::after([last.to_string()]).encode(LIST)
-}
-
 /// Returns the order after which a page begins. DynamoDB refuses to start outside the range.
-fn start(filter: &OrderFilter, text: &str) -> Result<OrderId, CursorError> {
-    let cursor = Cursor::<1>::decode(LIST, text)?;
-    let [id] = cursor.parts();
+fn start(filter: &OrderFilter, cursor: Option<&str>) -> Result<Option<OrderId>, CursorError> {
+    let id = start_after::<OrderId>(LIST, cursor)?;
     let (first, last) = filter.created.ids();
-    let id: OrderId = id.parse().map_err(|_| CursorError)?;
-    let text = id.to_string();
-    if text < first || text > last { Err(CursorError) } else { Ok(id) }
+    let is_inside = |id: &OrderId| (first..=last).contains(&id.to_string());
+    if id.as_ref().is_none_or(is_inside) { Ok(id) } else { Err(CursorError) }
 }
 
 impl Orders {
@@ -182,18 +169,10 @@ pub(super) fn id_of(item: &Item) -> Option<OrderId> {
     text_attribute(item, schema::PK)?.strip_prefix("ORDER#")?.parse().ok()
 }
 
-/// Returns a text attribute of an item.
-pub(super) fn text_attribute<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
-
 impl Orders {
     /// Reads up to 100 orders. Leaves out orders that readers do not see.
     pub(super) async fn read_orders(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, OrderError> {
         let keys: Vec<Key> = ids.iter().copied().map(order_key).collect();
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
         let mut orders = HashMap::new();
         for item in self.dynamo.get_all(&keys).await? {
             let StoredOrder { order, progress } = stored_order(item)?;
@@ -234,8 +213,9 @@ mod tests {
         let day = |text: &str| Period::read(Some(text.to_owned()), Some(text.to_owned())).unwrap();
         let id = OrderId::new("2026-03-08T12:00:00Z".parse().unwrap(), &[7; 10]);
         let within = OrderFilter { created: day("2026-03-08"), ..OrderFilter::default() };
-        assert_eq!(start(&within, &cursor(id)), Ok(id));
+        let cursor = cursor_after(LIST, id);
+        assert_eq!(start(&within, Some(&cursor)), Ok(Some(id)));
         let outside = OrderFilter { created: day("2026-03-09"), ..OrderFilter::default() };
-        assert_eq!(start(&outside, &cursor(id)), Err(CursorError));
+        assert_eq!(start(&outside, Some(&cursor)), Err(CursorError));
     }
 }

@@ -23,6 +23,7 @@ mod release;
 mod reserve;
 mod routes;
 mod service;
+mod shards;
 mod stock;
 pub mod store;
 mod write;

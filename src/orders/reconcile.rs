@@ -13,18 +13,19 @@ use serde::Deserialize;
 
 use super::domain::OrderStatus;
 use super::items::{
-    PENDING, Progress, SHARDS, Shard, StoredOrder, is_shard, lead_update, order_item, pending_key,
-    shard_item, shard_key, stored_order, worker_key,
+    PENDING, Progress, Shard, StoredOrder, lead_update, order_item, pending_key, shard_item, shard_key,
+    stored_order, worker_key,
 };
+use super::shards::order_and_shards;
 use super::write::{CapDelta, Transition, change_cap, transition_lead};
 use crate::base::clock::Clock;
 use crate::base::rng::Rng;
 use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Action, StoredLead};
 use crate::leads::items::{history_key, lead_key, requeue, stored_lead};
-use crate::reservations::{ORDER, PHASE, Phase, Reconcile, ReservationState, order_key, state_of};
+use crate::reservations::{PHASE, Phase, Reconcile, ReservationState, order_key, state_of};
 use crate::shared::services::Services;
-use crate::store::{Condition, Dynamo, Item, Key, Select, StoreError, WriteError, from_item, to_item};
+use crate::store::{Condition, Dynamo, GuardedWrite, Item, Key, Select, StoreError, from_item, to_item};
 
 /// Shards that are written at the same time. They share only the caps, which reconciling does not change.
 const CONCURRENCY: usize = 4;
@@ -34,6 +35,7 @@ const PAGE_SIZE: i32 = 100;
 const MAX_PAGES: usize = 10;
 /// The most time that the sweeper spends on one order.
 const TIME_PER_ORDER: Duration = Duration::from_secs(10);
+
 /// The result of looking for large orders that are not completely written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
@@ -163,15 +165,12 @@ impl Reconciler {
                 .guarded_write()
                 .check("order", &order_key(id), Condition::Absent)
                 .delete_derived("pending", &pending_key(id));
-            return ignore_conflict(self.dynamo.write(write).await);
+            return self.write_unless_done(write).await.map(|()| true);
         };
         let stored = stored_order(item)?;
+        let running = || stored.progress.deadline.is_some_and(|deadline| self.clock.now() < deadline);
         match stored.progress.stage {
-            Phase::Preparing
-                if stored.progress.deadline.is_some_and(|deadline| self.clock.now() < deadline) =>
-            {
-                Ok(false)
-            }
+            Phase::Preparing if running() => Ok(false),
             Phase::Preparing => self.abort(&stored).await.map(|()| true),
             Phase::Aborted => self.compensate(id).await.map(|()| true),
             Phase::Fulfilled | Phase::Deleted => self.apply_end(&stored).await.map(|()| true),
@@ -181,21 +180,18 @@ impl Reconciler {
                     .guarded_write()
                     .check("order", &order_key(id), Condition::is(PHASE, Phase::Open.as_str()))
                     .delete_derived("pending", &pending_key(id));
-                ignore_conflict(self.dynamo.write(write).await)
+                self.write_unless_done(write).await.map(|()| true)
             }
         }
     }
 }
 
-/// Treats a refused write as done: several processes make the same write, and the first one wins.
-fn ignore_conflict(written: Result<(), WriteError>) -> Result<bool, StoreError> {
-    match written {
-        Ok(()) | Err(WriteError::Refused(_)) => Ok(true),
-        Err(WriteError::Store(error)) => Err(error),
-    }
-}
-
 impl Reconciler {
+    /// Makes a write that several processes make. The first one wins.
+    async fn write_unless_done(&self, write: GuardedWrite) -> Result<(), StoreError> {
+        self.dynamo.try_write(write).await.map(drop)
+    }
+
     /// Aborts a reservation unless it has been completed. One transaction frees what it took from the caps
     /// and prevents further shards; then the leads are freed.
     pub(super) async fn abort(&self, stored: &StoredOrder) -> Result<(), StoreError> {
@@ -210,21 +206,18 @@ impl Reconciler {
         for given in order.given.iter().filter(|given| given.given > 0) {
             write = change_cap(write, given.state, CapDelta { out: 0, remaining: given.given.into() }, None)?;
         }
-        match self.dynamo.write(write).await {
-            Ok(()) => self.compensate(order.id).await,
-            Err(WriteError::Store(error)) => Err(error),
-            Err(WriteError::Refused(_)) => match self.dynamo.get(&order_key(order.id)).await? {
-                Some(item) if stored_order(item.clone())?.progress.stage == Phase::Aborted => {
-                    self.compensate(order.id).await
-                }
-                _ => Ok(()),
-            },
+        if !self.dynamo.try_write(write).await? {
+            let stored = self.dynamo.get(&order_key(order.id)).await?.map(stored_order).transpose()?;
+            if stored.is_none_or(|stored| stored.progress.stage != Phase::Aborted) {
+                return Ok(());
+            }
         }
+        self.compensate(order.id).await
     }
 
     /// Restores the leads of an aborted reservation, and then deletes the order.
     async fn compensate(&self, id: OrderId) -> Result<(), StoreError> {
-        let shards = self.shards_of(id).await?;
+        let (_, shards) = order_and_shards(&self.dynamo, id).await?;
         let tasks = shards.into_iter().map(|shard| self.compensate_shard(id, shard));
         stream::iter(tasks.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         self.delete_order(id, Phase::Aborted).await
@@ -236,25 +229,7 @@ impl Reconciler {
             .guarded_write()
             .delete("order", &order_key(id), Condition::is(PHASE, stage.as_str()))
             .delete_derived("pending", &pending_key(id));
-        ignore_conflict(self.dynamo.write(write).await).map(drop)
-    }
-
-    /// Reads all shards of an order.
-    pub(super) async fn shards_of(&self, id: OrderId) -> Result<Vec<Shard>, StoreError> {
-        let (pk, mut first) = (order_key(id).pk, SHARDS.to_owned());
-        let mut shards = Vec::new();
-        loop {
-            let page = self.dynamo.select(&Select::partition(&*pk, 1_000).between(&*first, ORDER)).await?;
-            let more = page.more;
-            for item in page.items.into_iter().filter(is_shard) {
-                let shard: Shard = from_item(item)?;
-                first = shard_key(id, shard.number + 1).sk;
-                shards.push(shard);
-            }
-            if !more {
-                return Ok(shards);
-            }
-        }
+        self.write_unless_done(write).await
     }
 
     /// Reads the leads of a shard that the order still reserves, as stored.
@@ -280,25 +255,25 @@ impl Reconciler {
                     .delete_derived("lead history", &history_key(lead.id, lead.version));
                 write = requeue(write, None, Some(&before))?;
             }
-            match self.dynamo.write(write).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Store(error)) => return Err(error),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
+            if self.dynamo.try_write(write).await? {
+                return Ok(());
             }
+            retries.backoff().await?;
         }
     }
 
     /// Writes the leads of a fulfilled or deleted large order.
     pub(super) async fn apply_end(&self, stored: &StoredOrder) -> Result<(), StoreError> {
         let id = stored.order.id;
-        let shards = self.shards_of(id).await?.into_iter().filter(|shard| !shard.settled);
-        let tasks: Vec<_> = shards.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
+        let (_, shards) = order_and_shards(&self.dynamo, id).await?;
+        let unsettled = shards.into_iter().filter(|shard| !shard.settled);
+        let tasks: Vec<_> = unsettled.map(|shard| self.apply_end_to_shard(stored, shard)).collect();
         stream::iter(tasks).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         if stored.progress.stage == Phase::Deleted {
             return self.delete_order(id, Phase::Deleted).await;
         }
         let write = self.dynamo.guarded_write().delete_derived("pending", &pending_key(id));
-        ignore_conflict(self.dynamo.write(write).await).map(drop)
+        self.write_unless_done(write).await
     }
 
     /// Writes the reserved leads of one shard after the order has ended, or reconciles the whole order if it
@@ -318,32 +293,26 @@ impl Reconciler {
     async fn apply_end_to_shard(&self, stored: &StoredOrder, shard: Shard) -> Result<(), StoreError> {
         let (order, id) = (&stored.order, stored.order.id);
         let (_, state) = state_of(order_item(stored)?)?;
-        let fulfilled = order.status == OrderStatus::Fulfilled;
-        let action = if fulfilled { Action::Fulfilled } else { Action::Returned };
+        let is_fulfilled = order.status == OrderStatus::Fulfilled;
+        let action = if is_fulfilled { Action::Fulfilled } else { Action::Returned };
         let mut retries = self.dynamo.retries();
         loop {
             let mut write = self.dynamo.guarded_write();
             for before in self.reserved_leads(id, &shard).await? {
                 let after = before.clone().visible_under(&state);
-                let (before, after, cause) = (&before, &after, order.cause.as_ref());
-                let one =
-                    Transition { before, after, reservation: None, action, order: id, reason: None, cause };
-                write = transition_lead(write, &one)?;
+                let one = Transition::new(&before, &after, action, id, order.cause.as_ref());
+                write = transition_lead(write, one)?;
             }
-            write = if fulfilled {
-                write.put(
-                    "shard",
-                    shard_item(id, &Shard { settled: true, ..shard.clone() })?,
-                    Condition::Exists,
-                )
+            write = if is_fulfilled {
+                let settled = Shard { settled: true, ..shard.clone() };
+                write.put("shard", shard_item(id, &settled)?, Condition::Exists)
             } else {
                 write.delete_derived("shard", &shard_key(id, shard.number))
             };
-            match self.dynamo.write(write).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Store(error)) => return Err(error),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
+            if self.dynamo.try_write(write).await? {
+                return Ok(());
             }
+            retries.backoff().await?;
         }
     }
 }

@@ -4,8 +4,8 @@
 //! replacement takes the place of the released lead, so there is none while the state has more leads out than
 //! its cap allows.
 
-use super::close::recorded_answer;
-use super::domain::{Order, OrderRule, OrderStatus, Quantity, Release};
+use super::domain::{Order, OrderAction, OrderEntry, OrderRule, OrderStatus, Quantity, Release, Released};
+use super::draft::{assigned, reservation_of};
 use super::error::OrderError;
 use super::items::{Shard, ShardLead, StoredOrder, cap_key, entry_item, order_item, shard_item};
 use super::store::OrderWithShards;
@@ -14,12 +14,11 @@ use crate::base::values::{OrderId, Version};
 use crate::leads::domain::{Action, Lead, LeadId, Stock, StoredLead};
 use crate::leads::items::{lead_key, stored_lead};
 use crate::orders::Orders;
-use crate::orders::domain::{OrderAction, OrderEntry, Released};
-use crate::reservations::{PHASE, Phase, Reservation};
-use crate::shared::audit::AuditStamp;
-use crate::shared::audit::Author;
+use crate::reservations::{PHASE, Phase};
+use crate::shared::audit::{AuditStamp, Author};
+use crate::shared::idempotency::write_once;
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, GuardedWrite, StoreError, WriteError, to_attribute};
+use crate::store::{Condition, GuardedWrite, StoreError, to_attribute};
 
 impl Orders {
     /// Releases a lead of an open order. Replaces it with the next oldest lead of its state if the cap and
@@ -59,14 +58,8 @@ impl Orders {
                 continue;
             };
             let (write, made) = exchange.write(self, release)?;
-            match self.dynamo.write(Idempotency::record(idempotency, write, &made)?).await {
-                Ok(()) => return Ok(Done::Now(made)),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = recorded_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                }
+            if let Ok(done) = write_once::<_, OrderError>(&self.dynamo, write, made, idempotency).await? {
+                return Ok(done);
             }
             retries.backoff().await?;
         }
@@ -116,16 +109,13 @@ impl<'a> Exchange<'a> {
         let stock = if release.reason().restocks() { Stock::Unassigned } else { Stock::Withheld };
         let released = before.lead.moved(stock, None, stamp.at, stamp.actor.clone());
         let replacement = self.replacement.as_ref();
-        let taken = replacement.map(|lead| super::draft::assigned(lead, id, stamp));
+        let taken = replacement.map(|lead| assigned(lead, id, stamp));
         let (stored, shard) = self.after();
         let entry = OrderEntry {
-            version: stored.order.version,
-            at: stamp.at,
-            by: stamp.actor.clone(),
-            action: OrderAction::Released,
             reason: Some(release.words()),
             released: Some(released.id),
             replacement: taken.as_ref().map(|lead| lead.id),
+            ..OrderEntry::new(stored.order.version, OrderAction::Released, stamp)
         };
         let same = Condition::is_number("version", self.stored.order.version.get())
             .and(Condition::is(PHASE, Phase::Open.as_str()));
@@ -135,29 +125,16 @@ impl<'a> Exchange<'a> {
             .put("order", order_item(&stored)?, same)
             .put("shard", shard_item(id, &shard)?, Condition::Exists)
             .put("history", entry_item(id, &entry)?, Condition::Absent);
-        let (after, reason) = (&released, Some(release.words()));
-        let out = Transition {
-            before,
-            after,
-            reservation: None,
-            action: Action::Released,
-            order: id,
-            reason,
-            cause,
-        };
-        write = transition_lead(write, &out)?;
+        let out = Transition::new(before, &released, Action::Released, id, cause);
+        write = transition_lead(write, Transition { reason: Some(release.words()), ..out })?;
         write = match (replacement, &taken) {
             (Some(lead), Some(after)) => {
-                let reservation = self.stored.progress.large.then(|| Reservation {
-                    part: shard.number,
-                    updated_at: lead.updated_at,
-                    updated_by: lead.updated_by.clone(),
-                });
-                let before = &StoredLead { lead: lead.clone(), reservation: None };
-                let (reservation, action) = (reservation.as_ref(), Action::Assigned);
-                let one = Transition { before, after, reservation, action, order: id, reason: None, cause };
+                let reservation = self.stored.progress.large.then(|| reservation_of(lead, shard.number));
+                let before = StoredLead::free(lead.clone());
+                let one = Transition::new(&before, after, Action::Assigned, id, cause);
+                let one = Transition { reservation: reservation.as_ref(), ..one };
                 let within = Condition::AtLeast("room", to_attribute(0)?);
-                transition_lead(write, &one)?.check("cap", &cap_key(state), within)
+                transition_lead(write, one)?.check("cap", &cap_key(state), within)
             }
             _ => change_cap(write, state, CapDelta { out: -1, remaining: 1 }, cause)?,
         };

@@ -16,12 +16,11 @@ use std::collections::{BTreeMap, VecDeque};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
-use super::domain::{Given, Order};
-use super::draft::{OrderDraft, Outcome, assigned, creation_entry};
+use super::domain::{Given, Order, OrderAction, OrderDetail, OrderEntry};
+use super::draft::{OrderDraft, assigned, reservation_of};
 use super::error::OrderError;
-use super::items::SHARD_LEADS;
 use super::items::{
-    Progress, Shard, StoredOrder, entry_item, order_item, pending_key, shard_item, worker_key,
+    Progress, SHARD_LEADS, Shard, StoredOrder, entry_item, order_item, pending_key, shard_item, worker_key,
 };
 use super::reconcile;
 use super::store::cursor_at;
@@ -31,10 +30,10 @@ use super::write::{
 use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Action, Lead, StoredLead};
 use crate::orders::Orders;
-use crate::orders::domain::OrderDetail;
-use crate::reservations::{Phase, Reservation};
-use crate::store::idempotency::{Idempotency, Lookup};
-use crate::store::{Condition, GuardedWrite, StoreError, WriteError, to_item};
+use crate::reservations::{PHASE, Phase, Reservation};
+use crate::shared::idempotency::write_once;
+use crate::store::idempotency::Done;
+use crate::store::{Condition, GuardedWrite, Refusal, StoreError, WriteError, to_item};
 
 /// After this time any request may abort the reservation. The request that made it aborts it earlier.
 const TIME_LIMIT: SignedDuration = SignedDuration::from_secs(25);
@@ -85,8 +84,11 @@ struct LargeOrder<'a> {
 }
 
 impl Orders {
-    /// Creates a large order.
-    pub(super) async fn reserve(&self, draft: &OrderDraft<'_>) -> Result<Outcome, OrderError> {
+    /// Tries once to create a large order. Returns `None` if another request took a lead or part of a cap first.
+    pub(super) async fn reserve(
+        &self,
+        draft: &OrderDraft<'_>,
+    ) -> Result<Option<Done<OrderDetail>>, OrderError> {
         let id = OrderId::new(draft.stamp.at, &self.rng.bytes());
         let mut workers = workers_of(draft);
         let progress = Progress {
@@ -99,14 +101,14 @@ impl Orders {
         let order = new_order(id, draft.new, draft.plan, draft.stamp);
         let reservation = LargeOrder { orders: self, draft, id, stored: StoredOrder { order, progress } };
         if !reservation.begin(&mut workers).await? {
-            return Ok(Outcome::Lost);
+            return Ok(None);
         }
         let outcome = reservation.run_workers(&mut workers).await;
-        if !matches!(outcome, Ok(Outcome::Created(_))) {
-            // If this fails, the sweeper aborts the reservation once its deadline has passed.
-            if let Err(error) = self.reconciler.abort(&reservation.stored).await {
-                tracing::warn!(%error, "failed to abort a reservation");
-            }
+        if !matches!(outcome, Ok(Some(Done::Now(_))))
+            && let Err(error) = self.reconciler.abort(&reservation.stored).await
+        {
+            // The sweeper aborts the reservation once its deadline has passed.
+            tracing::warn!(%error, "failed to abort a reservation");
         }
         outcome
     }
@@ -114,7 +116,7 @@ impl Orders {
 
 fn workers_of(draft: &OrderDraft<'_>) -> Vec<Worker> {
     let mut leads = draft.plan.leads.iter().cloned();
-    let wanted = draft.plan.given.iter().filter(|given| given.given > 0).map(|given| {
+    let wanted = draft.plan.giving().map(|given| {
         let number = given.given as usize;
         Wanted { state: given.state, number, candidates: leads.by_ref().take(number).collect() }
     });
@@ -129,12 +131,8 @@ fn workers_of(draft: &OrderDraft<'_>) -> Vec<Worker> {
         if remaining == 0 && workers.len() < number {
             let worker = u32::try_from(workers.len()).unwrap_or(u32::MAX);
             let next_shard = worker * SHARDS_PER_WORKER;
-            workers.push(Worker {
-                number: worker,
-                wanted: VecDeque::new(),
-                next_shard,
-                reserved: Vec::new(),
-            });
+            let (wanted, reserved) = (VecDeque::new(), Vec::new());
+            workers.push(Worker { number: worker, wanted, next_shard, reserved });
             remaining = share;
         }
         remaining = remaining.saturating_sub(one.number);
@@ -152,21 +150,17 @@ impl Worker {
 }
 
 impl LargeOrder<'_> {
-    /// Returns the states that give leads.
-    fn states(&self) -> impl Iterator<Item = UsState> {
-        self.draft.plan.given.iter().filter(|given| given.given > 0).map(|given| given.state)
-    }
-
     /// Writes the order as `PREPARING`, takes what it needs from the caps, and adds the first shard if there
     /// is one worker.
     async fn begin(&self, workers: &mut [Worker]) -> Result<bool, OrderError> {
         let cause = self.draft.stamp.cause.as_ref();
+        let states = self.draft.plan.giving().map(|given| given.state);
         let mut write = self
             .orders
             .dynamo
             .guarded_write()
             .put("order", order_item(&self.stored)?, Condition::Absent)
-            .put_derived("pending", reconcile::pending_item(self.id, self.states())?);
+            .put_derived("pending", reconcile::pending_item(self.id, states)?);
         let mut actions = 2 + workers.len() + usize::from(self.draft.lease.is_some());
         if let Some(lease) = self.draft.lease {
             write = lease.release_in(write);
@@ -175,9 +169,8 @@ impl LargeOrder<'_> {
             let item = to_item(&worker_key(self.id, worker.number), &serde_json::json!({}))?;
             write = write.put_derived("worker", item);
         }
-        let given = self.draft.plan.given.iter().zip(self.draft.stocks);
-        for (given, stock) in given.filter(|(given, _)| given.given > 0) {
-            write = take_remaining(write, stock, given.given, false, cause)?;
+        for (given, stock) in self.draft.giving_stocks() {
+            write = take_remaining(write, stock, given, false, cause)?;
             actions += 1;
         }
         let mut first = None;
@@ -186,25 +179,20 @@ impl LargeOrder<'_> {
             write = self.with_batch(write, &batch)?;
             first = Some(batch);
         }
-        match self.orders.dynamo.write(write).await {
-            Ok(()) => {
-                if let (Some(batch), [worker]) = (first, workers) {
-                    record_reserved(worker, batch);
-                }
-                Ok(true)
-            }
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error.into()),
+        let written = self.orders.dynamo.try_write(write).await?;
+        if written && let (Some(batch), [worker]) = (first, workers) {
+            record_reserved(worker, batch);
         }
+        Ok(written)
     }
 
     /// Writes the shards and then completes the order.
-    async fn run_workers(&self, workers: &mut Vec<Worker>) -> Result<Outcome, OrderError> {
+    async fn run_workers(&self, workers: &mut Vec<Worker>) -> Result<Option<Done<OrderDetail>>, OrderError> {
         let last = self.capacity_of_last(workers);
         let runs: Vec<_> = workers.drain(..).map(|worker| self.run(worker, last)).collect();
         let ran: Vec<Option<Worker>> = stream::iter(runs).buffered(MAX_WORKERS).try_collect().await?;
         let Some(mut ran) = ran.into_iter().collect::<Option<Vec<Worker>>>() else {
-            return Ok(Outcome::Lost);
+            return Ok(None);
         };
         loop {
             self.check_deadline()?;
@@ -212,14 +200,17 @@ impl LargeOrder<'_> {
                 [worker] if worker.left() > 0 => Some(self.next_batch(worker, last)),
                 _ => None,
             };
+            if reserved_leads(&ran, batch.as_ref()).is_empty() {
+                return Ok(None);
+            }
             match self.finish(&ran, batch.as_ref()).await? {
-                Finish::Created(detail) => return Ok(Outcome::Created(detail)),
-                Finish::Replayed(answer) => return Ok(Outcome::Replayed(answer)),
-                Finish::Aborted => return Ok(Outcome::Lost),
-                Finish::Refused => {
-                    let (Some(batch), [worker]) = (batch, &mut ran[..]) else { return Ok(Outcome::Lost) };
+                Ok(done) => return Ok(Some(done)),
+                // Another request aborted the reservation.
+                Err(refusal) if refusal.of("order") => return Ok(None),
+                Err(_) => {
+                    let (Some(batch), [worker]) = (batch, &mut ran[..]) else { return Ok(None) };
                     if !self.reread_queues(worker, batch).await? {
-                        return Ok(Outcome::Lost);
+                        return Ok(None);
                     }
                 }
             }
@@ -230,8 +221,7 @@ impl LargeOrder<'_> {
     fn capacity_of_last(&self, workers: &[Worker]) -> usize {
         // The order, its history entry, the idempotency record, the pending item and the worker item; one cap
         // per state.
-        let states = self.draft.plan.given.iter().filter(|given| given.given > 0).count();
-        if workers.len() == 1 { lead_capacity(5 + states) } else { 0 }
+        if workers.len() == 1 { lead_capacity(5 + self.draft.plan.giving().count()) } else { 0 }
     }
 
     /// Writes a worker's shards, except the leads that the last transaction writes. Returns `None` if the
@@ -277,9 +267,8 @@ impl LargeOrder<'_> {
                 }
                 wanted.number -= 1;
                 let after = assigned(&lead, self.id, self.draft.stamp);
-                let (updated_at, updated_by) = (lead.updated_at, lead.updated_by.clone());
-                let reservation = Reservation { part: worker.next_shard, updated_at, updated_by };
-                leads.push((StoredLead { lead, reservation: None }, after, reservation));
+                let reservation = reservation_of(&lead, worker.next_shard);
+                leads.push((StoredLead::free(lead), after, reservation));
             }
         }
         let named = leads.iter().filter_map(|(_, after, _)| shard_lead(after)).collect();
@@ -292,17 +281,8 @@ impl LargeOrder<'_> {
         let mut write = write.put("shard", shard_item(self.id, &batch.shard)?, Condition::Absent);
         let cause = self.draft.stamp.cause.as_ref();
         for (before, after, reservation) in &batch.leads {
-            let (order, action) = (self.id, Action::Assigned);
-            let one = Transition {
-                before,
-                after,
-                reservation: Some(reservation),
-                action,
-                order,
-                reason: None,
-                cause,
-            };
-            write = transition_lead(write, &one)?;
+            let one = Transition::new(before, after, Action::Assigned, self.id, cause);
+            write = transition_lead(write, Transition { reservation: Some(reservation), ..one })?;
         }
         Ok(write)
     }
@@ -333,40 +313,23 @@ impl LargeOrder<'_> {
         if self.orders.dynamo.time_is_short() { Err(OrderError::Contention) } else { Ok(()) }
     }
 
-    /// Runs the transaction that makes the order visible.
-    async fn finish(&self, workers: &[Worker], last: Option<&Batch>) -> Result<Finish, OrderError> {
-        let of_last = last
-            .iter()
-            .flat_map(|batch| &batch.leads)
-            .map(|(_, after, reservation)| (reservation.part, after));
-        let written = workers.iter().flat_map(|worker| &worker.reserved).map(|(shard, lead)| (*shard, lead));
-        let leads: Vec<(u32, &Lead)> = written.chain(of_last).collect();
-        if leads.is_empty() {
-            return Ok(Finish::Aborted);
-        }
+    /// Runs the transaction that makes the order visible with the leads of the workers and of the last batch.
+    async fn finish(
+        &self,
+        workers: &[Worker],
+        last: Option<&Batch>,
+    ) -> Result<Result<Done<OrderDetail>, Refusal>, OrderError> {
+        let leads = reserved_leads(workers, last);
         let mut out: BTreeMap<UsState, u32> = BTreeMap::new();
         leads.iter().filter_map(|(_, lead)| lead.state).for_each(|state| *out.entry(state).or_default() += 1);
-        let given = self.draft.plan.given.iter();
-        let given =
-            given.map(|one| Given { given: out.get(&one.state).copied().unwrap_or(0), ..one.clone() });
+        let given = |one: &Given| Given { given: out.get(&one.state).copied().unwrap_or(0), ..one.clone() };
         let mut stored = self.stored.clone();
-        stored.order.given = given.collect();
+        stored.order.given = self.draft.plan.given.iter().map(given).collect();
         stored.order.lead_count = u32::try_from(leads.len()).unwrap_or(u32::MAX);
         stored.progress = Progress { stage: Phase::Open, out, workers: 0, deadline: None, ..stored.progress };
         let detail = order_detail(&stored.order, &leads);
-        let write =
-            Idempotency::record(self.draft.idempotency, self.completion(workers, last, &stored)?, &detail)?;
-        match self.orders.dynamo.write(write).await {
-            Ok(()) => Ok(Finish::Created(Box::new(detail))),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => match Idempotency::recall(self.draft.idempotency, &refusal)?
-            {
-                Lookup::Same(answer) => Ok(Finish::Replayed(answer)),
-                Lookup::Other => Err(OrderError::KeyOfAnotherRequest),
-                Lookup::Nothing if refusal.of("order") => Ok(Finish::Aborted),
-                Lookup::Nothing => Ok(Finish::Refused),
-            },
-        }
+        let write = self.completion(workers, last, &stored)?;
+        write_once(&self.orders.dynamo, write, detail, self.draft.idempotency).await
     }
 
     fn completion(
@@ -376,8 +339,8 @@ impl LargeOrder<'_> {
         stored: &StoredOrder,
     ) -> Result<GuardedWrite, StoreError> {
         let (order, cause) = (&stored.order, self.draft.stamp.cause.as_ref());
-        let entry = creation_entry(self.draft.stamp, order.version);
-        let preparing = Condition::is(crate::reservations::PHASE, Phase::Preparing.as_str());
+        let entry = OrderEntry::new(order.version, OrderAction::Created, self.draft.stamp);
+        let preparing = Condition::is(PHASE, Phase::Preparing.as_str());
         let mut write = self
             .orders
             .dynamo
@@ -402,12 +365,11 @@ impl LargeOrder<'_> {
     }
 }
 
-/// The result of the last transaction.
-enum Finish {
-    Created(Box<OrderDetail>),
-    Replayed(crate::store::idempotency::Answer),
-    Refused,
-    Aborted,
+/// Returns the leads that the workers wrote and those of the last batch, each with the number of its shard.
+fn reserved_leads<'a>(workers: &'a [Worker], last: Option<&'a Batch>) -> Vec<(u32, &'a Lead)> {
+    let written = workers.iter().flat_map(|worker| &worker.reserved).map(|(shard, lead)| (*shard, lead));
+    let last = last.into_iter().flat_map(|batch| &batch.leads);
+    written.chain(last.map(|(_, after, reservation)| (reservation.part, after))).collect()
 }
 
 /// Returns the order with the first page of its leads.

@@ -6,11 +6,12 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::domain::{Quantity, StateStock};
-use super::items::{CAP, CapItem};
+use super::items::{CAP, CapItem, text_attribute};
 use crate::base::values::UsState;
 use crate::leads::domain::Lead;
 use crate::leads::items::{FREE, state_partition};
 use crate::orders::Orders;
+use crate::store::schema::SK;
 use crate::store::{Item, Key, Select, StoreError, from_item};
 
 /// The number of leads that the first query reads if only the cap limits the order.
@@ -75,7 +76,7 @@ impl Orders {
 
     /// Reads the oldest free leads of a state, regardless of its cap.
     pub(super) async fn oldest_leads(&self, state: UsState, number: usize) -> Result<Vec<Lead>, StoreError> {
-        let mut leads: Vec<Lead> = Vec::new();
+        let mut leads = Vec::new();
         let mut last_key: Option<String> = None;
         while leads.len() < number {
             let limit = i32::try_from(number - leads.len()).unwrap_or(i32::MAX);
@@ -86,7 +87,7 @@ impl Orders {
             let page = self.dynamo.select(&select).await?;
             last_key = page.last.as_ref().and_then(sort_of).map(str::to_owned);
             for item in page.items {
-                leads.push(from_item(item)?);
+                leads.push(from_item::<Lead>(item)?);
             }
             if last_key.is_none() {
                 break;
@@ -109,5 +110,5 @@ fn add_item(stock: &mut StateStock, item: Item) -> Result<(), StoreError> {
 }
 
 fn sort_of(item: &Item) -> Option<&str> {
-    item.get("sk")?.as_s().ok().map(String::as_str)
+    text_attribute(item, SK)
 }

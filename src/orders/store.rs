@@ -5,18 +5,17 @@
 
 use futures_util::future::try_join;
 
-use super::domain::Order;
-use super::domain::{OrderDetail, OrderEntry, OrderLeads};
+use super::domain::{Order, OrderDetail, OrderEntry};
 use super::error::OrderError;
-use super::items::SHARD_LEADS;
-use super::items::{
-    ENTRIES, SHARDS, Shard, ShardLead, StoredOrder, entry_key, is_shard, shard_key, stored_order,
-};
-use crate::base::values::{OrderId, Version};
-use crate::leads::domain::LeadId;
+use super::items::{ENTRIES, SHARD_LEADS, Shard, ShardLead, StoredOrder, entry_key, shard_key, stored_order};
+use super::shards::order_and_shards;
+use crate::base::values::OrderId;
+use crate::leads::domain::{Lead, LeadId};
 use crate::orders::Orders;
-use crate::reservations::{ORDER, order_key};
-use crate::store::{Cursor, CursorError, Select, StoreError, from_item};
+use crate::reservations::order_key;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::{Cursor, CursorError, Item, Select, StoreError, from_item};
+use crate::web::lists::Listed;
 
 /// An order as stored, with all its shards.
 #[derive(Debug, Clone)]
@@ -28,34 +27,15 @@ pub(super) struct OrderWithShards {
 impl Orders {
     /// Reads an order that readers see, with its shards.
     pub(super) async fn read_with_shards(&self, id: OrderId) -> Result<OrderWithShards, OrderError> {
-        let (pk, mut first) = (order_key(id).pk, SHARDS.to_owned());
-        let mut shards: Vec<Shard> = Vec::new();
-        loop {
-            let page = self.dynamo.select(&Select::partition(&*pk, 1_000).between(&*first, ORDER)).await?;
-            let more = page.more;
-            for item in page.items {
-                if is_shard(&item) {
-                    let shard: Shard = from_item(item)?;
-                    first = shard_key(id, shard.number + 1).sk;
-                    shards.push(shard);
-                    continue;
-                }
-                let stored = stored_order(item)?;
-                if stored.progress.stage.is_visible() {
-                    return Ok(OrderWithShards { stored, shards });
-                }
-            }
-            if !more {
-                return Err(OrderError::NotFound(id));
-            }
-        }
+        let (item, shards) = order_and_shards(&self.dynamo, id).await?;
+        Ok(OrderWithShards { stored: visible_order(id, item)?, shards })
     }
 
     /// Returns an order with the first page of its leads.
     pub(super) async fn detail_of(&self, current: &OrderWithShards) -> Result<OrderDetail, OrderError> {
         let order = current.stored.order.clone();
-        let OrderLeads { leads, next } = self.leads_page(&current.shards, OrderDetail::MOST_LEADS, 0).await?;
-        Ok(OrderDetail { order, leads, leads_next: next })
+        let page = self.leads_page(&current.shards, OrderDetail::MOST_LEADS, 0).await?;
+        Ok(OrderDetail { order, leads: page.items, leads_next: page.next })
     }
 
     /// Reads an order with its leads, consistently.
@@ -66,8 +46,8 @@ impl Orders {
         let most = OrderDetail::MOST_LEADS;
         let (order, (shards, next_shard)) =
             try_join(self.find_order(id), self.some_shards(id, 0, most)).await?;
-        let OrderLeads { leads, next } = self.leads_page(&shards, most, 0).await?;
-        Ok(OrderDetail { order, leads, leads_next: next.or(next_shard) })
+        let page = self.leads_page(&shards, most, 0).await?;
+        Ok(OrderDetail { order, leads: page.items, leads_next: page.next.or(next_shard) })
     }
 
     /// Reads the shards from `first` on that contain about `most` leads. Returns the cursor after them.
@@ -93,10 +73,14 @@ impl Orders {
     /// # Errors
     /// [`OrderError::NotFound`].
     pub async fn find_order(&self, id: OrderId) -> Result<Order, OrderError> {
-        let item = self.dynamo.get(&order_key(id)).await?.ok_or(OrderError::NotFound(id))?;
-        let stored = stored_order(item)?;
-        if stored.progress.stage.is_visible() { Ok(stored.order) } else { Err(OrderError::NotFound(id)) }
+        Ok(visible_order(id, self.dynamo.get(&order_key(id)).await?)?.order)
     }
+}
+
+/// Returns the order of an item, if there is one and readers see it.
+fn visible_order(id: OrderId, item: Option<Item>) -> Result<StoredOrder, OrderError> {
+    let stored = item.map(stored_order).transpose()?;
+    stored.filter(|stored| stored.progress.stage.is_visible()).ok_or(OrderError::NotFound(id))
 }
 
 const LEADS_LIST: &str = "order-leads";
@@ -116,7 +100,7 @@ impl Orders {
         id: OrderId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<OrderLeads, OrderError> {
+    ) -> Result<Listed<Lead>, OrderError> {
         let (shard, index) = match cursor {
             None => (0, 0),
             Some(text) => {
@@ -128,12 +112,17 @@ impl Orders {
         };
         let shards = self.some_shards(id, shard, limit.into());
         let (_, (shards, next_shard)) = try_join(self.find_order(id), shards).await?;
-        let OrderLeads { leads, next } = self.leads_page(&shards, limit.into(), index).await?;
-        Ok(OrderLeads { leads, next: next.or(next_shard) })
+        let page = self.leads_page(&shards, limit.into(), index).await?;
+        Ok(Listed { next: page.next.or(next_shard), ..page })
     }
 
     /// Reads up to `most` leads of some shards, after the first `skip` leads of the first shard.
-    async fn leads_page(&self, shards: &[Shard], most: usize, skip: usize) -> Result<OrderLeads, OrderError> {
+    async fn leads_page(
+        &self,
+        shards: &[Shard],
+        most: usize,
+        skip: usize,
+    ) -> Result<Listed<Lead>, OrderError> {
         let places = shards.iter().enumerate().flat_map(|(nth, shard)| {
             let skip = if nth == 0 { skip } else { 0 };
             shard.leads.iter().enumerate().skip(skip).map(|(index, lead)| (shard.number, index, *lead))
@@ -142,17 +131,8 @@ impl Orders {
         let next = places.get(most).map(|(shard, index, _)| cursor_at(*shard, *index));
         places.truncate(most);
         let ids: Vec<LeadId> = places.iter().map(|(_, _, lead)| lead.id).collect();
-        Ok(OrderLeads { leads: self.leads.read_all(&ids).await?, next })
+        Ok(Listed { items: self.leads.read_all(&ids).await?, next })
     }
-}
-
-/// One page of an order's history, newest first.
-#[derive(Debug, Clone)]
-pub struct OrderHistory {
-    /// The entries.
-    pub entries: Vec<OrderEntry>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
 }
 
 const HISTORY_LIST: &str = "order-history";
@@ -167,22 +147,20 @@ impl Orders {
         id: OrderId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<OrderHistory, OrderError> {
+    ) -> Result<Listed<OrderEntry>, OrderError> {
         let mut range = Select::partition(order_key(id).pk, limit.into()).begins_with(ENTRIES).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
-            let version: Version = cursor.parts()[0].parse().map_err(|_| CursorError)?;
+        if let Some(version) = start_after(HISTORY_LIST, cursor)? {
             let key = entry_key(id, version);
             range = range.after(&key.sk, &key);
         }
         let page = self.dynamo.select(&range).await?;
-        let entries: Vec<OrderEntry> =
-            page.items.into_iter().map(from_item).collect::<Result<_, StoreError>>()?;
+        let entries =
+            page.items.into_iter().map(from_item).collect::<Result<Vec<OrderEntry>, StoreError>>()?;
         if entries.is_empty() && cursor.is_none() {
             return Err(OrderError::NotFound(id));
         }
-        let next = entries.last().filter(|_| page.more);
-        let next = next.map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
-        Ok(OrderHistory { entries, next })
+        let last = entries.last().filter(|_| page.more);
+        let next = last.map(|entry| cursor_after(HISTORY_LIST, entry.version));
+        Ok(Listed { items: entries, next })
     }
 }

@@ -6,8 +6,7 @@ use crate::base::values::{OrderId, UsState, Version};
 use crate::leads::domain::{Action, HistoryEntry, Lead, Reason, StoredLead};
 use crate::leads::items::{history_item, lead_key, requeue};
 use crate::reservations::Reservation;
-use crate::shared::audit::AuditStamp;
-use crate::shared::audit::Cause;
+use crate::shared::audit::{AuditStamp, Cause};
 use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute, to_item};
 
 /// Returns a new order with the leads of a plan.
@@ -42,13 +41,26 @@ pub(super) struct Transition<'a> {
     pub cause: Option<&'a Cause>,
 }
 
+impl<'a> Transition<'a> {
+    /// Creates a change without a reservation and without a reason.
+    pub fn new(
+        before: &'a StoredLead,
+        after: &'a Lead,
+        action: Action,
+        order: OrderId,
+        cause: Option<&'a Cause>,
+    ) -> Self {
+        Self { before, after, reservation: None, action, order, reason: None, cause }
+    }
+}
+
 /// Adds the change of a lead, its history entry and its place in the queue: at most three actions.
-pub(super) fn transition_lead(write: GuardedWrite, one: &Transition<'_>) -> Result<GuardedWrite, StoreError> {
+pub(super) fn transition_lead(write: GuardedWrite, one: Transition<'_>) -> Result<GuardedWrite, StoreError> {
     let (before, after) = (&one.before.lead, one.after);
     let same = Condition::is_number("version", before.version.get())
         .and(Condition::is("stock", before.stock.as_str()));
     let update = lead_update(before, after, one.reservation, one.cause)?;
-    let entry = HistoryEntry::of_change(before, after, one.action, one.reason.clone()).about(one.order);
+    let entry = HistoryEntry::of_change(before, after, one.action, one.reason).about(one.order);
     let write = write.update("lead", &lead_key(before.id), &update, same).put(
         "lead history",
         history_item(before.id, &entry)?,

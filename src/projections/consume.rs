@@ -105,15 +105,12 @@ impl Projections {
             failed = self.project_all(changes).await.err();
         }
         let records = self.events_by_record(changes, failed.as_ref()).await;
-        let rules_result = match records {
-            Ok(records) => self.run_rules(records).await,
-            Err(error) => Err(error),
+        let rules_error = match records {
+            Ok(records) => self.run_rules(records).await.err(),
+            Err(error) => Some(error),
         };
-        match (failed, rules_result) {
-            (None, rules_result) => rules_result,
-            (Some(failed), Ok(())) => Err(failed),
-            (Some(failed), Err(rules_error)) => Err(failed.earlier(rules_error)),
-        }
+        let failed = failed.into_iter().chain(rules_error).reduce(ConsumeError::earlier);
+        failed.map_or(Ok(()), Err)
     }
 
     /// Applies all effects of one change, and returns any failure. Used to retry a dead letter.
@@ -272,12 +269,7 @@ impl Projections {
                     .await;
             let failures: Vec<_> = results.into_iter().filter_map(Result::err).collect();
             let all_failed = failures.len() == started && started >= MAX_CONSECUTIVE_FAILURES;
-            for one in failures {
-                failed = Some(match failed {
-                    Some(failed) => failed.earlier(one),
-                    None => one,
-                });
-            }
+            failed = failed.into_iter().chain(failures).reduce(ConsumeError::earlier);
             if all_failed {
                 break;
             }

@@ -12,11 +12,12 @@ use super::domain::{
 };
 use super::error::RaffleError;
 use super::items::{Stored, block_item, holding_item, ticket_item};
-use super::store::{at_version, minute, replayed_answer, unchanged};
+use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
+use crate::shared::idempotency::{refuse, write_once};
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, GuardedWrite, WriteError};
+use crate::store::{Condition, GuardedWrite};
 
 /// The result of a purchase.
 #[derive(Debug, Clone, Serialize)]
@@ -42,7 +43,7 @@ impl Raffles {
         let mut retries = self.dynamo.retries();
         let mut last_changes = None;
         loop {
-            let (stored, holding) = try_join(self.stored(id), self.holding(id, who)).await?;
+            let (stored, holding) = try_join(self.stored(id), self.holding(id, who.id)).await?;
             let now = self.clock.now();
             if is_drawing(&stored, now) {
                 retries.backoff().await?;
@@ -61,10 +62,10 @@ impl Raffles {
                 }
                 // The holding was read concurrently with the blocks and may be older than they are. The answer must
                 // not show an older holding.
-                let holding = self.holding(id, who).await?;
+                let holding = self.holding(id, who.id).await?;
                 if let Err(denial) = may_buy(&holding) {
-                    let fresh = Box::new(RaffleState::of(raffle, pool, &holding, who, now));
-                    return self.refused(idempotency, RaffleError::Denied { denial, fresh }).await;
+                    let fresh = Box::new(stored.state(&holding, who, now));
+                    return refuse(&self.dynamo, idempotency, RaffleError::Denied { denial, fresh }).await;
                 }
                 continue;
             }
@@ -72,14 +73,9 @@ impl Raffles {
                 continue;
             };
             let (write, purchase) = self.sale(&stored, &holding, &picks, who, now)?;
-            match self.dynamo.write(Idempotency::record(idempotency, write, &purchase)?).await {
-                Ok(()) => return Ok(Done::Now(purchase)),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(refusal)) => {
-                    if let Some(answer) = replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                        return Ok(Done::Replayed(answer));
-                    }
-                }
+            let written = write_once::<_, RaffleError>(&self.dynamo, write, purchase, idempotency);
+            if let Ok(done) = written.await? {
+                return Ok(done);
             }
             retries.backoff().await?;
         }

@@ -7,13 +7,13 @@ use super::domain::{
     Block, Holding, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
 };
 use super::error::RaffleError;
-use super::items::{Stored, block_item, entry_item, holding_item, holding_key, ticket_key};
+use super::items::{Stored, block_item, entry_item, holding_item, ticket_key};
 use super::store::{at_version, minute, unchanged};
 use crate::base::identity::SignedIn;
 use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::store::idempotency::Idempotency;
-use crate::store::{Condition, GuardedWrite, WriteError, from_item};
+use crate::store::{Condition, GuardedWrite, from_item};
 
 impl Raffles {
     /// Cancels a ticket. Participants cancel their own; administrators cancel any. The version is required for
@@ -32,14 +32,13 @@ impl Raffles {
     ) -> Result<RaffleState, RaffleError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let read = try_join(self.stored(id), self.holding(id, who));
+            let read = try_join(self.stored(id), self.holding(id, who.id));
             let ((stored, mine), ticket) = try_join(read, self.ticket(id, number)).await?;
             let ticket = ticket.filter(|ticket| ticket.holder == who.id || who.is_administrator());
             let ticket = ticket.ok_or(RaffleError::NoSuchTicket(number))?;
             let now = self.clock.now();
             if stored.raffle.status == RaffleStatus::Closed {
-                let state = RaffleState::of(&stored.raffle, &stored.pool, &mine, who, now);
-                return Err(RaffleError::Drawn(Box::new(state)));
+                return Err(RaffleError::Drawn(Box::new(stored.state(&mine, who, now))));
             }
             check_version(&ticket, version, who)?;
             let canceled = stored.pool.cancel(number, minute(&stored.raffle, now));
@@ -49,21 +48,16 @@ impl Raffles {
                 let holding = if ticket.holder == who.id {
                     mine.clone()
                 } else {
-                    self.owner_holding(id, &ticket).await?
+                    self.holding(id, ticket.holder).await?
                 };
                 let change = Change { stored: &stored, ticket: &ticket, holding: &holding, blocks: &blocks };
                 let pool = stored.pool.with([&blocks.1]);
                 let mine = if ticket.holder == who.id { mine.without(number) } else { mine };
                 let state = RaffleState::of(&stored.raffle, &pool, &mine, who, now);
-                match self
-                    .dynamo
-                    .write(Idempotency::record(idempotency, change.write(self, who)?, &state)?)
-                    .await
-                {
-                    Ok(()) => return Ok(state),
-                    Err(WriteError::Store(error)) => return Err(error.into()),
-                    // The block, the holding or the ticket has changed. The next read shows the current state.
-                    Err(WriteError::Refused(_)) => {}
+                let write = Idempotency::record(idempotency, change.write(self, who)?, &state)?;
+                // If the block, the holding or the ticket has changed, the next read shows the current state.
+                if self.dynamo.try_write(write).await? {
+                    return Ok(state);
                 }
             }
             retries.backoff().await?;
@@ -85,12 +79,6 @@ fn check_version(ticket: &Ticket, version: Option<Version>, who: &SignedIn) -> R
 impl Raffles {
     async fn ticket(&self, id: RaffleId, number: TicketNumber) -> Result<Option<Ticket>, RaffleError> {
         Ok(self.dynamo.get(&ticket_key(id, number)).await?.map(from_item).transpose()?)
-    }
-
-    /// Reads the holding of the ticket's owner.
-    async fn owner_holding(&self, id: RaffleId, ticket: &Ticket) -> Result<Holding, RaffleError> {
-        let item = self.dynamo.get(&holding_key(id, ticket.holder)).await?;
-        Ok(item.map(from_item).transpose()?.unwrap_or_default())
     }
 }
 

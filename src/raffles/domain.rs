@@ -15,28 +15,16 @@ pub use values::{Limit, Prize, Quantity, RaffleId, TicketCount, TicketNumber, Ti
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::base::identity::AccountId;
-use crate::base::identity::Actor;
-use crate::base::values::{Email, Invalid, Name, Version};
+use crate::base::identity::{AccountId, Actor};
+use crate::base::values::{Email, Invalid, Name, Version, text_enum};
 
-/// The state of a raffle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RaffleStatus {
+text_enum! {
+    /// The status of a raffle.
+    pub enum RaffleStatus, exact, "A raffle is OPEN or CLOSED.";
     /// The winner is not drawn yet.
-    Open,
+    Open = "OPEN",
     /// The winner is drawn, and nothing can change.
-    Closed,
-}
-
-impl RaffleStatus {
-    /// Returns the name used in the API and in the table.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "OPEN",
-            Self::Closed => "CLOSED",
-        }
-    }
+    Closed = "CLOSED",
 }
 
 /// The terms of a raffle to open. They never change, because people buy tickets under them.
@@ -152,12 +140,8 @@ impl Raffle {
 
     /// Returns the raffle with the result of its draw.
     pub fn closed(&self, drawn: Drawn) -> Self {
-        Self {
-            status: RaffleStatus::Closed,
-            version: self.version.next(),
-            drawn: Some(drawn),
-            ..self.clone()
-        }
+        let version = self.version.next();
+        Self { status: RaffleStatus::Closed, version, drawn: Some(drawn), ..self.clone() }
     }
 
     /// Returns whether the sale has ended, whether or not the winner is drawn.

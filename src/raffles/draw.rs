@@ -16,11 +16,12 @@ use super::items::{
     Drawing, SeedItem, Stored, block_item, drawing_key, entry_item, raffle_item, raffle_key, seed_key,
     ticket_key,
 };
-use super::store::{at_version, replayed_answer};
+use super::store::at_version;
 use crate::base::identity::SignedIn;
 use crate::raffles::Raffles;
+use crate::shared::idempotency::{refuse, write_once};
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, GuardedWrite, WriteError, from_item, to_item};
+use crate::store::{Condition, GuardedWrite, from_item, to_item};
 
 /// How long purchases wait for an announced draw.
 const ANNOUNCED_FOR: SignedDuration = SignedDuration::from_secs(5);
@@ -39,26 +40,21 @@ impl Raffles {
     ) -> Result<Done<RaffleState>, RaffleError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let (stored, holding) = try_join(self.stored(id), self.holding(id, who)).await?;
+            let (stored, holding) = try_join(self.stored(id), self.holding(id, who.id)).await?;
             let now = self.clock.now();
             if stored.raffle.status == RaffleStatus::Closed {
-                let state = RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now);
-                return self.refused(idempotency, RaffleError::Drawn(Box::new(state))).await;
+                let error = RaffleError::Drawn(Box::new(stored.state(&holding, who, now)));
+                return refuse(&self.dynamo, idempotency, error).await;
             }
             if stored.pool.sold() == 0 {
-                return self.refused(idempotency, RaffleError::NothingSold).await;
+                return refuse(&self.dynamo, idempotency, RaffleError::NothingSold).await;
             }
             if let Some(closed) = self.close(&stored, who, now).await? {
                 let state = RaffleState::of(&closed, &stored.pool.frozen(), &holding, who, now);
-                let write = Idempotency::record(idempotency, self.closing(&stored, &closed)?, &state)?;
-                match self.dynamo.write(write).await {
-                    Ok(()) => return Ok(Done::Now(state)),
-                    Err(WriteError::Store(error)) => return Err(error.into()),
-                    Err(WriteError::Refused(refusal)) => {
-                        if let Some(answer) = replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                            return Ok(Done::Replayed(answer));
-                        }
-                    }
+                let write = self.closing(&stored, &closed)?;
+                let written = write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency);
+                if let Ok(done) = written.await? {
+                    return Ok(done);
                 }
             }
             self.announce(id, now).await?;
@@ -114,10 +110,8 @@ impl Raffles {
         let open = Condition::is("status", RaffleStatus::Open.as_str());
         let write =
             self.dynamo.guarded_write().put_derived("drawing", item).check("raffle", &raffle_key(id), open);
-        match self.dynamo.write(write).await {
-            // Another request has drawn the winner. The next read shows it.
-            Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
+        // If another request has drawn the winner, the next read shows it.
+        self.dynamo.try_write(write).await?;
+        Ok(())
     }
 }

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::domain::{PurchaseError, RaffleId, RaffleState, Ticket, TicketNumber};
 use crate::base::values::Invalid;
+use crate::shared::problems::not_found;
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
@@ -50,8 +52,8 @@ pub enum RaffleError {
     #[error("concurrent writes prevented success before the deadline")]
     Contention,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// The cursor does not belong to this list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -70,51 +72,46 @@ impl IntoProblem for RaffleError {
     fn into_problem(self) -> Problem {
         use StatusCode as S;
         match self {
-            RaffleError::NotFound(_) => {
-                Problem::new(S::NOT_FOUND, "not-found", "There is no such raffle", "Look for it in the list.")
+            Self::NotFound(_) => not_found("There is no such raffle", "Look for it in the list."),
+            Self::NoSuchTicket(_) => {
+                not_found("You have no such ticket", "It was given back, or it was never yours.")
             }
-            RaffleError::NoSuchTicket(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "You have no such ticket",
-                "It was given back, or it was never yours.",
-            ),
-            RaffleError::Denied { denial, fresh } => Problem::new(
+            Self::Denied { denial, fresh } => Problem::new(
                 S::CONFLICT,
                 denial.name(),
                 "No ticket was sold to you",
                 format!("{}. `fresh` is the raffle as it is now.", denial.words()),
             )
             .with("fresh", json!(fresh)),
-            RaffleError::Drawn(fresh) => Problem::new(
+            Self::Drawn(fresh) => Problem::new(
                 S::CONFLICT,
                 "drawn",
                 "The winner is drawn already",
                 "Nothing was written. `fresh` is the raffle as it is now.",
             )
             .with("fresh", json!(fresh)),
-            RaffleError::NothingSold => Problem::new(
+            Self::NothingSold => Problem::new(
                 S::UNPROCESSABLE_ENTITY,
                 "nothing-sold",
                 "No ticket is sold",
                 "Nobody can win. Draw the winner after a ticket is sold.",
             ),
-            RaffleError::TicketConflict(fresh) => Problem::new(
+            Self::TicketConflict(fresh) => Problem::new(
                 S::CONFLICT,
                 "conflict",
                 "The ticket has changed since it was read",
                 "It was given back and sold again. `fresh` is the ticket as it is now; send its version to continue.",
             )
             .with("fresh", json!(fresh)),
-            RaffleError::VersionMissing => WebError::VersionMissing.into_problem(),
-            RaffleError::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
-            RaffleError::Contention => {
+            Self::VersionMissing => WebError::VersionMissing.into_problem(),
+            Self::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
+            Self::Contention => {
                 tracing::warn!(error = %self, "a raffle request failed because of contention");
                 Problem::busy("Other requests were faster until the deadline. Nothing was written; retrying is safe.")
             }
-            RaffleError::KeyOfAnotherRequest => Problem::key_reused(),
-            RaffleError::Cursor(error) => error.into_problem(),
-            RaffleError::Store(error) => error.into_problem(),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

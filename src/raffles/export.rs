@@ -5,7 +5,6 @@
 
 use super::domain::{RaffleId, Ticket};
 use super::error::RaffleError;
-use super::store::TicketPage;
 use crate::base::calendar::in_new_york;
 use crate::raffles::Raffles;
 use crate::store::StoreError;
@@ -32,9 +31,10 @@ impl Raffles {
     /// # Errors
     /// [`RaffleError::NotFound`], [`RaffleError::Cursor`].
     pub async fn export_page(&self, id: RaffleId, cursor: Option<&str>) -> Result<ExportPage, RaffleError> {
-        let TicketPage { tickets, next } = self.tickets(id, TICKETS, cursor).await?;
-        let csv = rows(&tickets, cursor.is_none());
-        Ok(ExportPage { csv: csv.map_err(|cause| StoreError::Failed { operation: "export", cause })?, next })
+        let page = self.tickets(id, TICKETS, cursor).await?;
+        let csv = rows(&page.items, cursor.is_none());
+        let csv = csv.map_err(|cause| StoreError::Failed { operation: "export", cause })?;
+        Ok(ExportPage { csv, next: page.next })
     }
 }
 

@@ -7,9 +7,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Block, Holding, Pool, Raffle, RaffleEntry, RaffleId, Seed, Ticket, TicketNumber};
-use crate::base::identity::AccountId;
-use crate::store::schema::{ALL_NEWEST, SK};
+use super::domain::{
+    Block, Holding, Pool, Raffle, RaffleEntry, RaffleId, RaffleState, Seed, Ticket, TicketNumber,
+};
+use crate::base::identity::{AccountId, SignedIn};
+use crate::store::schema::{ALL_NEWEST, PK, SK};
 use crate::store::{Item, Key, StoreError, from_item, to_item};
 
 /// The sort key of a raffle's item.
@@ -103,6 +105,11 @@ pub(super) fn entry_item(id: RaffleId, entry: &RaffleEntry, random: u32) -> Resu
     to_item(&Key::new(tickets_partition(id), format!("{HISTORY}{at:015}#{random:08x}")), entry)
 }
 
+/// Returns the raffle whose id follows `prefix` in the partition of an item.
+pub(super) fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {
+    item.get(PK)?.as_s().ok()?.strip_prefix(prefix)?.parse().ok()
+}
+
 /// A raffle with its blocks, read in one query.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
@@ -127,5 +134,10 @@ impl Stored {
         let pool = Pool::of(blocks, raffle.tickets);
         let pool = pool.ok_or_else(|| StoreError::invariant_violation("Query", &raffle_key(id)))?;
         Ok(Some(Self { raffle, pool, drawing }))
+    }
+
+    /// Returns what `who` may see of the raffle.
+    pub(super) fn state(&self, holding: &Holding, who: &SignedIn, now: Timestamp) -> RaffleState {
+        RaffleState::of(&self.raffle, &self.pool, holding, who, now)
     }
 }

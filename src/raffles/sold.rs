@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Block, Counts, Pool, RaffleId};
 use super::error::RaffleError;
-use super::items::{BLOCKS, LIST, RAFFLE, partition, sold_key};
+use super::items::{BLOCKS, LIST, id_in, raffle_key, sold_key};
 use crate::raffles::Raffles;
-use crate::store::schema::{ALL_NEWEST, PK};
+use crate::store::schema::ALL_NEWEST;
 use crate::store::stream::Change;
-use crate::store::{Condition, Item, Key, Select, StoreError, WriteError, from_item, to_item};
+use crate::store::{Condition, Item, Key, Select, StoreError, from_item, to_item};
 
 /// The prefix of the keys of raffles.
 const PREFIX: &str = "RAFFLE#";
@@ -131,11 +131,7 @@ impl Raffles {
         };
         after.revision = before.map_or(1, |before| before.revision + 1);
         let write = self.background.guarded_write().put("sold", after.item(id)?, same);
-        match self.background.write(write).await {
-            Ok(()) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        self.background.try_write(write).await
     }
 
     /// Recounts one raffle from its current blocks.
@@ -166,13 +162,11 @@ impl Raffles {
                 select = select.after(sort, key);
             }
             let page = self.background.select(&select).await?;
-            let id = |item: &Item| item.get(PK)?.as_s().ok()?.strip_prefix(PREFIX)?.parse::<RaffleId>().ok();
-            let ids: Vec<RaffleId> = page.items.iter().filter_map(id).collect();
+            let ids: Vec<RaffleId> = page.items.iter().filter_map(|item| id_in(item, PREFIX)).collect();
             let counts: Vec<_> = ids.iter().map(|id| self.recount_one_sold(*id)).collect();
             stream::iter(counts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
             raffles += ids.len() as u64;
-            start =
-                ids.last().filter(|_| page.more).map(|id| (id.to_string(), Key::new(partition(*id), RAFFLE)));
+            start = ids.last().filter(|_| page.more).map(|id| (id.to_string(), raffle_key(*id)));
             if start.is_none() {
                 return Ok(raffles);
             }

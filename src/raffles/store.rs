@@ -9,23 +9,23 @@ use jiff::Timestamp;
 
 use super::domain::{
     Holding, NewRaffle, Point, Pool, Proof, Raffle, RaffleEntry, RaffleEvent, RaffleId, RaffleState, Seed,
-    Ticket, TicketNumber, tag_of,
+    Ticket, tag_of,
 };
 use super::error::RaffleError;
 use super::items::{
-    BLOCKS, HISTORY, LIST, RAFFLE, SeedItem, Stored, TICKETS, block_item, entry_item, holding_key, partition,
-    raffle_item, raffle_key, seed_key, sold_key, ticket_key, tickets_partition,
+    BLOCKS, HISTORY, LIST, RAFFLE, SeedItem, Stored, TICKETS, block_item, entry_item, holding_key, id_in,
+    partition, raffle_item, raffle_key, seed_key, sold_key, ticket_key, tickets_partition,
 };
 use super::sold::Sold;
-use crate::base::identity::SignedIn;
+use crate::base::identity::{AccountId, SignedIn};
 use crate::base::values::Version;
 use crate::raffles::Raffles;
-use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
-use crate::store::schema;
-use crate::store::schema::{PK, SK};
-use crate::store::{
-    Condition, Cursor, CursorError, Item, Key, Select, StoreError, WriteError, from_item, to_item,
-};
+use crate::shared::idempotency::write_once;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::schema::{self, SK};
+use crate::store::{Condition, CursorError, Item, Key, Select, StoreError, from_item, to_item};
+use crate::web::lists::Listed;
 
 /// More items than a query for a raffle can return.
 const MOST_ITEMS: i32 = 40;
@@ -65,20 +65,9 @@ impl Raffles {
         }
         write = write.put("sold", Sold::of(&pool, now).item(id)?, Condition::Absent);
         let state = RaffleState::of(&raffle, &pool, &Holding::default(), who, now);
-        let write = Idempotency::record(idempotency, write, &state)?;
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(Done::Now(state)),
-            Err(WriteError::Refused(refusal)) => {
-                match replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                    Some(answer) => Ok(Done::Replayed(answer)),
-                    // The id is new and random, so no other raffle can have it.
-                    None => {
-                        Err(StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into())
-                    }
-                }
-            }
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
+        let written = write_once::<_, RaffleError>(&self.dynamo, write, state, idempotency).await?;
+        // The id is new and random, so no other raffle can have it.
+        written.map_err(|_| StoreError::invariant_violation("TransactWriteItems", &raffle_key(id)).into())
     }
 
     /// Reads a raffle as `who` may see it now. Two calls.
@@ -89,8 +78,8 @@ impl Raffles {
         // The order matters. If the holding is newer than the blocks, the older tag makes the next poll show the
         // news. If the holding were older, the tag would claim that nothing is missing.
         let stored = self.stored(id).await?;
-        let holding = self.holding(id, who).await?;
-        Ok(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, self.clock.now()))
+        let holding = self.holding(id, who.id).await?;
+        Ok(stored.state(&holding, who, self.clock.now()))
     }
 
     /// Reads a raffle as `who` may see it now, with its sales curve. Two calls.
@@ -103,9 +92,8 @@ impl Raffles {
         who: &SignedIn,
     ) -> Result<(RaffleState, Vec<Point>), RaffleError> {
         let (stored, now) = (self.stored(id).await?, self.clock.now());
-        let holding = self.holding(id, who).await?;
-        let sales = sales_of(&stored, now);
-        Ok((RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now), sales))
+        let holding = self.holding(id, who.id).await?;
+        Ok((stored.state(&holding, who, now), sales_of(&stored, now)))
     }
 }
 
@@ -132,21 +120,10 @@ impl Raffles {
         if tag_of(&stored.raffle, &stored.pool, now) == known_tag {
             return Ok(None);
         }
-        let holding = self.holding(id, who).await?;
-        Ok(Some(RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)))
+        let holding = self.holding(id, who.id).await?;
+        Ok(Some(stored.state(&holding, who, now)))
     }
-}
 
-/// A page of raffles.
-#[derive(Debug, Default)]
-pub struct RafflePage {
-    /// The raffles, newest first.
-    pub raffles: Vec<RaffleState>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Raffles {
     /// Lists raffles, newest first, as `who` may see them. The person's own tickets are exact; the sales counts come
     /// from the stream. Two calls for 33 raffles, one more for each further 33, and one for each raffle that has no
     /// counts yet.
@@ -158,34 +135,29 @@ impl Raffles {
         limit: u16,
         cursor: Option<&str>,
         who: &SignedIn,
-    ) -> Result<RafflePage, RaffleError> {
+    ) -> Result<Listed<RaffleState>, RaffleError> {
         let mut select = Select::index(schema::ALL_NEWEST, LIST, i32::from(limit)).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(LIST, text)?;
-            let [id] = cursor.parts();
-            let id: RaffleId = id.parse().map_err(|_| CursorError)?;
+        if let Some(id) = start_after::<RaffleId>(LIST, cursor)? {
             select = select.after(&id.to_string(), &raffle_key(id));
         }
         let page = self.dynamo.select(&select).await?;
         let ids: Vec<RaffleId> = page.items.iter().filter_map(|item| id_in(item, "RAFFLE#")).collect();
-        let next = ids.last().filter(|_| page.more);
-        let next = next.map(|id| Cursor::after([id.to_string()]).encode(LIST));
+        let next = ids.last().filter(|_| page.more).map(|id| cursor_after(LIST, id));
         let keys: Vec<Key> =
             ids.iter().flat_map(|id| [raffle_key(*id), sold_key(*id), holding_key(*id, who.id)]).collect();
         let reads: Vec<_> = keys.chunks(MOST_KEYS).map(|keys| self.dynamo.get_all(keys)).collect();
         let items: Vec<Vec<Item>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-        let mut listed = Listed::of(items.into_iter().flatten())?;
+        let mut read = ReadItems::of(items.into_iter().flatten())?;
         let now = self.clock.now();
-        let states = ids.into_iter().map(|id| listed.take(id)).map(|entry| self.state(entry, who, now));
-        let states: Vec<Option<RaffleState>> =
-            stream::iter(states.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
-        Ok(RafflePage { raffles: states.into_iter().flatten().collect(), next })
+        let states: Vec<_> = ids.into_iter().map(|id| self.listed(read.take(id), who, now)).collect();
+        let states: Vec<Option<RaffleState>> = stream::iter(states).buffered(AT_ONCE).try_collect().await?;
+        Ok(Listed { items: states.into_iter().flatten().collect(), next })
     }
 }
 
 /// The items read for a page of raffles.
 #[derive(Default)]
-struct Listed {
+struct ReadItems {
     raffles: HashMap<RaffleId, Raffle>,
     sold: HashMap<RaffleId, Sold>,
     holdings: HashMap<RaffleId, Holding>,
@@ -194,22 +166,22 @@ struct Listed {
 /// The items read for one raffle.
 type Entry = (Option<Raffle>, Option<Sold>, Holding);
 
-impl Listed {
+impl ReadItems {
     fn of(items: impl Iterator<Item = Item>) -> Result<Self, StoreError> {
-        let mut listed = Self::default();
+        let mut read = Self::default();
         for item in items {
             let is_raffle = item.get(SK).and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == RAFFLE);
             if let Some(id) = id_in(&item, "TICKETS#") {
-                listed.holdings.insert(id, from_item(item)?);
+                read.holdings.insert(id, from_item(item)?);
             } else if let Some(id) = id_in(&item, "RAFFLE#") {
                 if is_raffle {
-                    listed.raffles.insert(id, from_item(item)?);
+                    read.raffles.insert(id, from_item(item)?);
                 } else {
-                    listed.sold.insert(id, from_item(item)?);
+                    read.sold.insert(id, from_item(item)?);
                 }
             }
         }
-        Ok(listed)
+        Ok(read)
     }
 
     fn take(&mut self, id: RaffleId) -> Entry {
@@ -219,7 +191,8 @@ impl Listed {
 }
 
 impl Raffles {
-    async fn state(
+    /// Returns a raffle as a list shows it.
+    async fn listed(
         &self,
         (raffle, sold, holding): Entry,
         who: &SignedIn,
@@ -229,7 +202,7 @@ impl Raffles {
         let Some(sold) = sold else {
             // The raffle was opened by an earlier release and has no counts yet.
             let stored = self.find(raffle.id).await?;
-            return Ok(stored.map(|stored| RaffleState::of(&stored.raffle, &stored.pool, &holding, who, now)));
+            return Ok(stored.map(|stored| stored.state(&holding, who, now)));
         };
         let counts = sold.counts(raffle.tickets.get());
         let state = RaffleState::counted(&raffle, counts, &holding, who, now);
@@ -252,18 +225,7 @@ impl Raffles {
     pub async fn sales(&self, id: RaffleId) -> Result<Vec<Point>, RaffleError> {
         Ok(sales_of(&self.stored(id).await?, self.clock.now()))
     }
-}
 
-/// A page of a raffle's sold tickets.
-#[derive(Debug, Default)]
-pub struct TicketPage {
-    /// The tickets, by number.
-    pub tickets: Vec<Ticket>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Raffles {
     /// Lists a raffle's sold tickets with their owners.
     ///
     /// # Errors
@@ -273,12 +235,9 @@ impl Raffles {
         id: RaffleId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<TicketPage, RaffleError> {
+    ) -> Result<Listed<Ticket>, RaffleError> {
         let mut select = Select::partition(tickets_partition(id), i32::from(limit)).begins_with(TICKETS);
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(TICKETS_LIST, text)?;
-            let [number] = cursor.parts();
-            let number: TicketNumber = number.parse().map_err(|_| CursorError)?;
+        if let Some(number) = start_after(TICKETS_LIST, cursor)? {
             let key = ticket_key(id, number);
             select = select.after(&key.sk, &key);
         }
@@ -287,22 +246,11 @@ impl Raffles {
             self.exists(id).await?;
         }
         let tickets = page.items.into_iter().map(from_item).collect::<Result<Vec<Ticket>, _>>()?;
-        let next = tickets.last().filter(|_| page.more);
-        let next = next.map(|last| Cursor::after([last.number.to_string()]).encode(TICKETS_LIST));
-        Ok(TicketPage { tickets, next })
+        let last = tickets.last().filter(|_| page.more);
+        let next = last.map(|last| cursor_after(TICKETS_LIST, last.number));
+        Ok(Listed { items: tickets, next })
     }
-}
 
-/// A page of a raffle's history.
-#[derive(Debug, Default)]
-pub struct HistoryPage {
-    /// The entries, newest first.
-    pub entries: Vec<RaffleEntry>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Raffles {
     /// Lists a raffle's history, newest first. Sales are not part of it.
     ///
     /// # Errors
@@ -312,25 +260,22 @@ impl Raffles {
         id: RaffleId,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<HistoryPage, RaffleError> {
+    ) -> Result<Listed<RaffleEntry>, RaffleError> {
         let pk = tickets_partition(id);
         let mut select = Select::partition(pk.clone(), i32::from(limit)).begins_with(HISTORY).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(HISTORY_LIST, text)?;
-            let [sort] = cursor.parts();
+        if let Some(sort) = start_after::<String>(HISTORY_LIST, cursor)? {
             if !sort.starts_with(HISTORY) {
                 return Err(CursorError.into());
             }
-            select = select.after(sort, &Key::new(pk, sort.clone()));
+            select = select.after(&sort, &Key::new(pk, sort.clone()));
         }
         let page = self.dynamo.select(&select).await?;
         if page.items.is_empty() {
             self.exists(id).await?;
         }
         let last = page.items.last().and_then(|item| item.get(SK)?.as_s().ok()).filter(|_| page.more);
-        let next = last.map(|sort| Cursor::after([sort.clone()]).encode(HISTORY_LIST));
-        let entries = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok(HistoryPage { entries, next })
+        let next = last.map(|sort| cursor_after(HISTORY_LIST, sort));
+        Ok(Listed { items: page.items.into_iter().map(from_item).collect::<Result<_, _>>()?, next })
     }
 
     /// Reads a raffle with its blocks, consistently.
@@ -348,15 +293,15 @@ impl Raffles {
         self.dynamo.get(&raffle_key(id)).await?.map(drop).ok_or(RaffleError::NotFound(id))
     }
 
+    pub(super) fn random_start(&self) -> u32 {
+        u32::from_be_bytes(self.rng.bytes())
+    }
+
     /// Reads a person's holding in a raffle, consistently.
-    pub(super) async fn holding(&self, id: RaffleId, who: &SignedIn) -> Result<Holding, RaffleError> {
-        let item = self.dynamo.get(&holding_key(id, who.id)).await?;
+    pub(super) async fn holding(&self, id: RaffleId, account: AccountId) -> Result<Holding, RaffleError> {
+        let item = self.dynamo.get(&holding_key(id, account)).await?;
         Ok(item.map(from_item).transpose()?.unwrap_or_default())
     }
-}
-
-fn id_in(item: &Item, prefix: &str) -> Option<RaffleId> {
-    item.get(PK)?.as_s().ok()?.strip_prefix(prefix)?.parse().ok()
 }
 
 /// The condition that a holding has not changed since it was read.
@@ -375,33 +320,4 @@ pub(super) fn at_version(version: Version) -> Condition {
 /// Returns the minutes since a raffle was opened.
 pub(super) fn minute(raffle: &Raffle, now: Timestamp) -> u32 {
     u32::try_from(now.duration_since(raffle.created_at).as_mins().max(0)).unwrap_or(u32::MAX)
-}
-
-impl Raffles {
-    pub(super) fn random_start(&self) -> u32 {
-        u32::from_be_bytes(self.rng.bytes())
-    }
-}
-
-/// Returns the stored answer of the same request, if there is one.
-pub(super) fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, RaffleError> {
-    match lookup {
-        Lookup::Same(answer) => Ok(Some(answer)),
-        Lookup::Other => Err(RaffleError::KeyOfAnotherRequest),
-        Lookup::Nothing => Ok(None),
-    }
-}
-
-impl Raffles {
-    /// Refuses a request with `error`, unless the same request succeeded before: then its stored answer is returned.
-    pub(super) async fn refused<T>(
-        &self,
-        idempotency: Option<&Idempotency<'_, T>>,
-        error: RaffleError,
-    ) -> Result<Done<T>, RaffleError> {
-        match replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
-            Some(answer) => Ok(Done::Replayed(answer)),
-            None => Err(error),
-        }
-    }
 }

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::events::{Event, EventKind};
 use super::template::CommandLine;
 pub use super::trigger::{Schedule, Trigger};
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Name, UsState, Version, text_enum, time_ordered_id};
 use crate::leads::domain::Score;
 use crate::orders::domain::Quantity;
-use crate::rules::events::{Event, EventKind};
 
 time_ordered_id!(
     /// A rule's id.
@@ -76,7 +76,7 @@ impl Conditions {
 }
 
 /// The fields of a rule that people set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The rule's name.
     pub name: Name,
@@ -84,7 +84,7 @@ pub struct Settings {
     pub on: Trigger,
     /// The conditions on the event.
     pub conditions: Conditions,
-    /// The command to run.
+    /// The command to run, with placeholders for fields of the event.
     pub command: CommandLine,
     /// How often it runs.
     pub repeat: RepeatPolicy,
@@ -130,15 +130,14 @@ impl RuleChange {
         *self == Self::default()
     }
 
-    fn merged_with(&self, rule: &Rule) -> Settings {
-        let rule = rule.settings();
+    fn merged_with(&self, old: Settings) -> Settings {
         Settings {
-            name: self.name.clone().unwrap_or(rule.name),
-            on: self.on.unwrap_or(rule.on),
-            conditions: self.conditions.clone().unwrap_or(rule.conditions),
-            command: self.command.clone().unwrap_or(rule.command),
-            repeat: self.repeat.unwrap_or(rule.repeat),
-            enabled: self.enabled.unwrap_or(rule.enabled),
+            name: self.name.clone().unwrap_or(old.name),
+            on: self.on.unwrap_or(old.on),
+            conditions: self.conditions.clone().unwrap_or(old.conditions),
+            command: self.command.clone().unwrap_or(old.command),
+            repeat: self.repeat.unwrap_or(old.repeat),
+            enabled: self.enabled.unwrap_or(old.enabled),
         }
     }
 }
@@ -149,18 +148,9 @@ impl RuleChange {
 pub struct Rule {
     /// The id.
     pub id: RuleId,
-    /// The rule's name.
-    pub name: Name,
-    /// The trigger.
-    pub on: Trigger,
-    /// The conditions on the event.
-    pub conditions: Conditions,
-    /// The command to run, with placeholders for fields of the event.
-    pub command: CommandLine,
-    /// How often it runs.
-    pub repeat: RepeatPolicy,
-    /// Whether the rule is switched on.
-    pub enabled: bool,
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: Settings,
     /// The start of its schedule: when it was created, switched on, or given another schedule.
     pub since: Timestamp,
     /// 1 at creation, incremented with every accepted change.
@@ -181,33 +171,15 @@ impl Rule {
 
     /// Creates a rule.
     pub fn new(id: RuleId, settings: Settings, now: Timestamp, by: Actor) -> Self {
-        let Settings { name, on, conditions, command, repeat, enabled } = settings;
         Self {
             id,
-            name,
-            on,
-            conditions,
-            command,
-            repeat,
-            enabled,
+            settings,
             since: now,
             version: Version::FIRST,
             created_at: now,
             created_by: by.clone(),
             updated_at: now,
             updated_by: by,
-        }
-    }
-
-    /// Returns the settings.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            name: self.name.clone(),
-            on: self.on,
-            conditions: self.conditions.clone(),
-            command: self.command.clone(),
-            repeat: self.repeat,
-            enabled: self.enabled,
         }
     }
 
@@ -221,8 +193,9 @@ impl Rule {
         now: Timestamp,
         by: Actor,
     ) -> Result<Self, (&'static str, Invalid)> {
-        let settings = change.merged_with(self).validated()?;
-        let same_schedule = settings.on == self.on && (self.enabled || !settings.enabled);
+        let old = &self.settings;
+        let settings = change.merged_with(old.clone()).validated()?;
+        let same_schedule = settings.on == old.on && (old.enabled || !settings.enabled);
         Ok(Self {
             since: if same_schedule { self.since } else { now },
             version: self.version.next(),
@@ -234,16 +207,17 @@ impl Rule {
 
     /// Returns whether the rule answers an event.
     pub fn answers(&self, event: &Event) -> bool {
-        self.enabled && self.on == Trigger::Event(event.kind) && self.conditions.admit(event)
+        let Settings { enabled, on, conditions, .. } = &self.settings;
+        *enabled && *on == Trigger::Event(event.kind) && conditions.admit(event)
     }
 
-    /// Returns the schedule event that is due now, if the rule has a schedule and an interval has started since it
-    /// waits.
+    /// Returns the event of the current interval, if the rule has a schedule and the interval started after
+    /// [`since`](Self::since).
     pub fn due(&self, now: Timestamp) -> Option<Event> {
-        let Trigger::Schedule(interval) = self.on else { return None };
+        let Trigger::Schedule(interval) = self.settings.on else { return None };
         let slot = interval.slot(now);
         let at = interval.start(slot);
-        (self.enabled && at > self.since).then(|| Event {
+        (self.settings.enabled && at > self.since).then(|| Event {
             id: format!("every#{}#{slot}", self.id),
             kind: EventKind::Schedule,
             at,
@@ -272,14 +246,14 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn rule(on: &str, since: &str) -> Rule {
+    fn rule(on: &str, command: &str, since: &str) -> Rule {
         let now = at(since);
-        Rule::new(RuleId::new(now, &[7; 10]), settings(on, "get_leads"), now, Actor::new("Ann"))
+        Rule::new(RuleId::new(now, &[7; 10]), settings(on, command), now, Actor::new("Ann"))
     }
 
     #[test]
     fn a_schedule_is_due_in_each_interval_that_starts_after_the_rule() {
-        let daily = rule("every 1d", "2026-11-20T12:00:00Z");
+        let daily = rule("every 1d", "get_leads", "2026-11-20T12:00:00Z");
         assert_eq!(daily.due(at("2026-11-20T23:59:59Z")), None);
         let event = daily.due(at("2026-11-21T00:00:00Z")).unwrap();
         assert_eq!(event.at, at("2026-11-21T00:00:00Z"));
@@ -347,10 +321,7 @@ mod tests {
         let (field, _) = settings("lead.created", "delete_order order_id={orderId}").validated().unwrap_err();
         assert_eq!(field, "command");
         let moved = RuleChange { on: Some("lead.created".parse().unwrap()), ..RuleChange::default() };
-        let rule = Rule {
-            command: "delete_order order_id={orderId}".parse().unwrap(),
-            ..rule("order.created", "2026-11-20T12:00:00Z")
-        };
+        let rule = rule("order.created", "delete_order order_id={orderId}", "2026-11-20T12:00:00Z");
         assert!(rule.changed(&moved, at("2026-11-21T00:00:00Z"), Actor::new("Ann")).is_err());
     }
 }

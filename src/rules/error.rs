@@ -1,11 +1,12 @@
 //! Why a rule operation failed.
 
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::domain::{Rule, RuleId};
+use super::run::{Run, RunId};
 use crate::base::values::Invalid;
-use crate::rules::run::{Run, RunId};
+use crate::shared::problems::{not_found, stale};
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, StoreError};
 use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
@@ -40,8 +41,8 @@ pub enum RuleError {
     #[error("there are too many rules")]
     TooMany,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// The cursor belongs to another list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -52,43 +53,30 @@ pub enum RuleError {
 
 impl IntoProblem for RuleError {
     fn into_problem(self) -> Problem {
-        use StatusCode as S;
-        let stale = |what: &'static str, fresh: Value| {
-            let detail =
-                "Nothing was written. `fresh` is as it is now; send the change again with its version.";
-            Problem::new(S::CONFLICT, "conflict", what, detail).with("fresh", fresh)
-        };
         match self {
-            RuleError::NotFound(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
-                "There is no such rule",
-                "It was deleted, or never was.",
-            ),
-            RuleError::NoSuchRun(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
+            Self::NotFound(_) => not_found("There is no such rule", "It was deleted or never existed."),
+            Self::NoSuchRun(_) => not_found(
                 "There is no such run",
-                "It never was, or is forgotten by now: runs are kept for 30 days.",
+                "It never existed, or it has expired: runs are kept for 30 days.",
             ),
-            RuleError::Conflict(fresh) => stale("The rule has changed since it was read", json!(fresh)),
-            RuleError::RunConflict(fresh) => stale("The run has changed since it was read", json!(fresh)),
-            RuleError::NotToRepeat => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
+            Self::Conflict(fresh) => stale("The rule has changed since it was read", &fresh),
+            Self::RunConflict(fresh) => stale("The run has changed since it was read", &fresh),
+            Self::NotToRepeat => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "not-to-repeat",
-                "This run is not to be repeated",
-                "It was done, or stopped because rules set each other off. Only runs that failed are run again.",
+                "This run cannot be run again",
+                "It succeeded, or it was stopped because rules trigger each other. Only failed runs can be run again.",
             ),
-            RuleError::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
-            RuleError::TooMany => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
+            Self::Validation { field, invalid } => WebError::field(field, &invalid).into_problem(),
+            Self::TooMany => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "too-many-rules",
                 "There are too many rules",
-                "There may be 100. Delete one that is not needed, or join two into one.",
+                "There can be at most 100. Delete one that you do not need, or combine two into one.",
             ),
-            RuleError::KeyOfAnotherRequest => Problem::key_reused(),
-            RuleError::Cursor(error) => error.into_problem(),
-            RuleError::Store(error) => error.into_problem(),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The last run of each rule, for the list: derived from the table's stream, slightly late.
 //!
-//! Invariant: an item records a run and its version, and never goes back, so a change that is delivered twice or
-//! late changes nothing.
+//! Invariant: an item stores a run and its version, and an older one never replaces it. So a change that is delivered
+//! twice or late changes nothing.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Rule, RuleId};
 use super::error::RuleError;
+use super::run::{MAX_KEYS, RUN, Run, RunFilter, RunId, RunState};
 use crate::base::values::Version;
 use crate::rules::Rules;
-use crate::rules::run::{RUN, Run, RunFilter, RunId, RunState};
 use crate::store::schema::TTL;
 use crate::store::stream::Change;
-use crate::store::{Condition, Item, Key, StoreError, WriteError, from_item, to_attribute, to_item};
-
-/// The maximum number of keys in one read.
-const MAX_KEYS: usize = 100;
+use crate::store::{Condition, Item, Key, StoreError, from_item, to_attribute, to_item};
 
 /// The last run of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +88,9 @@ impl Rules {
     }
 
     async fn record_batch(&self, runs: &[LastRun]) -> Result<(), StoreError> {
+        let keys: Vec<Key> = runs.iter().map(|run| key(run.rule)).collect();
         let mut retries = self.background.retries();
         loop {
-            let keys: Vec<Key> = runs.iter().map(|run| key(run.rule)).collect();
             let items = self.background.get_all(&keys).await?;
             let known = items.iter().filter_map(read).collect::<Result<Vec<LastRun>, _>>()?;
             let mut write = self.background.guarded_write();
@@ -111,14 +108,10 @@ impl Rules {
                 write = write.put("last run", to_item(&key(run.rule), run)?, same);
                 has_changes = true;
             }
-            if !has_changes {
+            if !has_changes || self.background.try_write(write).await? {
                 return Ok(());
             }
-            match self.background.write(write).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
-                Err(WriteError::Store(error)) => return Err(error),
-            }
+            retries.backoff().await?;
         }
     }
 
@@ -129,7 +122,7 @@ impl Rules {
     pub async fn recount_last_runs(&self) -> Result<(), RuleError> {
         for Rule { id, .. } in self.all().await? {
             let filter = RunFilter { rule: Some(id), state: None };
-            if let Some(run) = self.list_runs(filter, 1, None).await?.runs.first() {
+            if let Some(run) = self.list_runs(filter, 1, None).await?.items.first() {
                 self.record_batch(&[LastRun::of(run, run.expires_at())]).await?;
             }
         }

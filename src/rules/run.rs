@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::domain::{RepeatPolicy, Rule, RuleId};
+use super::events::Event;
 use crate::base::values::{Invalid, Name, Version, text_enum, time_ordered_id};
-use crate::rules::events::Event;
-use crate::store::schema;
-use crate::store::schema::{Index, TTL};
+use crate::store::schema::{self, Index, TTL};
 use crate::store::{Item, Key, StoreError, to_attribute, to_item};
 
 time_ordered_id!(
@@ -30,11 +29,11 @@ text_enum! {
     pub enum RunState, "A run is DONE, FAILED, PARKED or STOPPED.";
     /// The command succeeded.
     Done = "DONE",
-    /// It failed, and will be retried soon.
+    /// It failed and will be retried soon.
     Failed = "FAILED",
-    /// It failed too often, and waits for a person.
+    /// It failed too often and waits for a person.
     Parked = "PARKED",
-    /// It was not tried, because rules trigger each other.
+    /// It was not tried, because too many rules in a row led to it.
     Stopped = "STOPPED",
 }
 
@@ -85,7 +84,7 @@ pub struct Run {
 
 /// Returns the id of the run of a rule for an event: for a rule that runs once, the same for all events.
 pub(super) fn run_id(rule: &Rule, event: &Event) -> RunId {
-    match rule.repeat {
+    match rule.settings.repeat {
         RepeatPolicy::Always => id_of(rule, &event.id, event.at),
         RepeatPolicy::Once => id_of(rule, "once", rule.created_at),
     }
@@ -96,11 +95,10 @@ pub(super) fn stop_id(rule: &Rule, event: &Event) -> RunId {
     id_of(rule, &event.id, event.at)
 }
 
-pub(super) fn id_of(rule: &Rule, what: &str, at: Timestamp) -> RunId {
-    let hash =
-        Sha256::new().chain_update(rule.id.to_string()).chain_update("#").chain_update(what).finalize();
+fn id_of(rule: &Rule, what: &str, at: Timestamp) -> RunId {
+    let hash = Sha256::digest(format!("{}#{what}", rule.id));
     let mut random = [0; 10];
-    random.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
+    random.copy_from_slice(&hash[..10]);
     RunId::new(at, &random)
 }
 

@@ -1,14 +1,15 @@
-//! Runs rules: for each event, each rule that answers it, once.
+//! Runs each rule that answers an event once.
 //!
 //! Invariant: a rule and an event have one idempotency record, which is written with the effect (a rule that runs
 //! once has one record in total). So running a rule again, immediately or days later, returns the first outcome and
 //! changes nothing.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::domain::{RepeatPolicy, Rule};
 use super::error::RuleError;
-use super::{run, store};
+use super::events::Event;
+use super::run::{self, Run, RunId, RunState};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::commands::AutomationError;
@@ -17,13 +18,12 @@ use crate::inventory::InventoryError;
 use crate::leads::LeadError;
 use crate::orders::OrderError;
 use crate::rules::Rules;
-use crate::rules::events::Event;
-use crate::rules::run::{Run, RunId, RunState};
 use crate::shared::audit::{Author, Cause};
+use crate::shared::idempotency::{refuse, write_once};
+use crate::store::StoreError;
 use crate::store::idempotency::{Done, Idempotency, IdempotentRequest};
-use crate::store::{StoreError, WriteError};
 
-/// The maximum number of rules that may trigger each other in a row.
+/// The maximum number of rules in a row, each triggered by the one before.
 pub const MAX_DEPTH: u8 = 5;
 /// How often a run is tried before it waits for a person.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -38,7 +38,7 @@ impl Rules {
     pub(crate) async fn run(&self, rule: &Rule, event: &Event) -> Result<(), StoreError> {
         if event.depth >= MAX_DEPTH {
             let words = format!(
-                "Depth {MAX_DEPTH} reached: {} rules in a row led to this event, so this one did nothing. Rules that set each other off never end by themselves.",
+                "Depth {MAX_DEPTH} reached: {} rules in a row led to this event, so this rule did not run. Rules that trigger each other would never stop by themselves.",
                 event.depth
             );
             let stopped = self.record(rule, event, run::stop_id(rule, event), RunState::Stopped, words, None);
@@ -68,24 +68,25 @@ impl Rules {
         Run {
             id,
             rule: rule.id,
-            rule_name: rule.name.clone(),
+            rule_name: rule.settings.name.clone(),
             event: event.clone(),
-            command: command.unwrap_or_else(|| rule.command.to_string()),
+            command: command.unwrap_or_else(|| rule.settings.command.to_string()),
             state,
             result,
             attempts: 1,
             version: Version::FIRST,
             created_at: now,
             updated_at: now,
-            due: (state == RunState::Failed).then(|| now.saturating_add(retry_delay(1)).unwrap_or(now)),
-            stays: rule.repeat == RepeatPolicy::Once && state != RunState::Stopped,
+            due: next_attempt(state, 1, now),
+            stays: rule.settings.repeat == RepeatPolicy::Once && state != RunState::Stopped,
         }
     }
 }
 
-/// Returns how long a failed run waits after this many attempts.
-fn retry_delay(attempts: u32) -> SignedDuration {
-    SignedDuration::from_mins(5_i64.saturating_pow(attempts.saturating_sub(1)).min(60))
+/// Returns when a run is tried again after this many attempts, if it has failed.
+fn next_attempt(state: RunState, attempts: u32, now: Timestamp) -> Option<Timestamp> {
+    let delay = SignedDuration::from_mins(5_i64.saturating_pow(attempts.saturating_sub(1)).min(60));
+    (state == RunState::Failed).then(|| now.saturating_add(delay).unwrap_or(now))
 }
 
 /// The result of an attempt, and the command that was tried.
@@ -96,12 +97,12 @@ struct AttemptResult {
 
 impl Rules {
     async fn attempt(&self, rule: &Rule, event: &Event, id: RunId) -> Result<AttemptResult, StoreError> {
-        let command = match rule.command.command(event) {
+        let command = match rule.settings.command.command(event) {
             Ok(command) => command,
             Err(invalid) => return Ok(AttemptResult { result: Err(invalid.to_string()), command: None }),
         };
         let by = Author {
-            actor: Actor::new(format!("Rule {}", rule.name)),
+            actor: Actor::new(format!("Rule {}", rule.settings.name)),
             cause: Some(Cause { rule: rule.id.to_string(), depth: event.depth + 1 }),
         };
         // A future with all commands is large, and this one is part of many.
@@ -113,13 +114,13 @@ impl Rules {
         Ok(AttemptResult { result, command: Some(command.to_string()) })
     }
 
-    /// Returns the idempotent request of a run. It identifies the rule and the event but not the command: a rule
-    /// that is fixed between two attempts is still the same rule. The stream delivers an event for a day; the
-    /// record of a rule that runs once never expires.
+    /// Returns the idempotent request of a run. It identifies the rule and the event but not the command, so a rule
+    /// whose command is corrected between two attempts still takes effect once. The stream delivers an event for a
+    /// day; the record of a rule that runs once never expires.
     fn once(&self, rule: &Rule, id: RunId) -> IdempotentRequest {
         let scope = format!("rule:{}", rule.id);
         let entry = |key: &str| IdempotentRequest::forever(&scope, key, &[key.as_bytes()]);
-        match rule.repeat {
+        match rule.settings.repeat {
             RepeatPolicy::Always => entry(&id.to_string()).for_a_while(self.clock.now()),
             RepeatPolicy::Once => entry("once"),
         }
@@ -153,8 +154,7 @@ impl Rules {
             Err(words) if attempts < MAX_ATTEMPTS => (RunState::Failed, words),
             Err(words) => (RunState::Parked, words),
         };
-        let due =
-            (state == RunState::Failed).then(|| now.saturating_add(retry_delay(attempts)).unwrap_or(now));
+        let due = next_attempt(state, attempts, now);
         let command = command.unwrap_or_else(|| before.command.clone());
         let version = before.version.next();
         Ok(Run { command, state, result, attempts, version, updated_at: now, due, ..before.clone() })
@@ -173,39 +173,27 @@ impl Rules {
     ) -> Result<Done<Run>, RuleError> {
         let before = self.find_run(id).await?;
         if before.version != expected || matches!(before.state, RunState::Done | RunState::Stopped) {
+            let error = match before.version == expected {
+                true => RuleError::NotToRepeat,
+                false => RuleError::RunConflict(Box::new(before)),
+            };
             // A repeated request finds its own first result here.
-            if let Some(answer) =
-                store::replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)?
-            {
-                return Ok(Done::Replayed(answer));
-            }
-            let stale = before.version != expected;
-            return Err(if stale {
-                RuleError::RunConflict(Box::new(before))
-            } else {
-                RuleError::NotToRepeat
-            });
+            return refuse(&self.dynamo, idempotency, error).await;
         }
         let rule = self.find(before.rule).await?;
         let after = self.try_again(&rule, &before).await?;
-        let write = Idempotency::record(idempotency, self.update_run(&before, &after)?, &after)?;
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(Done::Now(after)),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => {
-                match store::replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                    Some(answer) => Ok(Done::Replayed(answer)),
-                    None => Err(RuleError::RunConflict(Box::new(self.find_run(id).await?))),
-                }
-            }
+        let write = self.update_run(&before, &after)?;
+        match write_once::<_, RuleError>(&self.dynamo, write, after, idempotency).await? {
+            Ok(done) => Ok(done),
+            Err(_) => Err(RuleError::RunConflict(Box::new(self.find_run(id).await?))),
         }
     }
 }
 
-/// This many consecutive failures end a sweep, because they mean that the store fails and not one rule.
+/// A sweep ends after this many consecutive failures, because then the store has failed and not one rule.
 const MAX_CONSECUTIVE_FAILURES: u32 = 3;
 
-/// The failures of independent steps, of which none blocks the next.
+/// The failures of independent steps. A failed step does not block the next one.
 #[derive(Default)]
 struct Failures {
     consecutive: u32,
@@ -254,21 +242,18 @@ impl Rules {
 
     async fn retry_one(&self, rules: &[Rule], before: &Run) -> Result<(), StoreError> {
         let after = match rules.iter().find(|rule| rule.id == before.rule) {
-            Some(rule) if rule.enabled => self.try_again(rule, before).await?,
+            Some(rule) if rule.settings.enabled => self.try_again(rule, before).await?,
             rule => self.parked(before, rule.is_none()),
         };
-        match self.dynamo.write(self.update_run(before, &after)?).await {
-            // Another process has tried it. Its outcome stays.
-            Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        // If another process has tried it, its outcome stays.
+        self.dynamo.try_write(self.update_run(before, &after)?).await.map(drop)
     }
 
     fn parked(&self, before: &Run, gone: bool) -> Run {
         let why = if gone { "The rule was deleted" } else { "The rule is switched off" };
         Run {
             state: RunState::Parked,
-            result: format!("{why}, so this was not tried again. Before: {}", before.result),
+            result: format!("{why}, so this run was not retried. Last result: {}", before.result),
             version: before.version.next(),
             updated_at: self.clock.now(),
             due: None,

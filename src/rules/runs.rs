@@ -12,13 +12,12 @@ use jiff::Timestamp;
 use super::domain::RuleId;
 use super::error::RuleError;
 use super::last::{self, LastRun};
-use crate::rules::Rules;
-use crate::store::schema;
-use crate::store::{
-    Condition, Cursor, CursorError, GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item,
-};
-
 use super::run::{LIST, MAX_KEYS, Run, RunFilter, RunId, RunState, due_sort, partition, run_item, run_key};
+use crate::rules::Rules;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::schema;
+use crate::store::{Condition, GuardedWrite, Item, Key, Select, StoreError, from_item};
+use crate::web::lists::Listed;
 
 impl Rules {
     /// Returns a run, read consistently, if it exists.
@@ -37,10 +36,7 @@ impl Rules {
     /// Writes the first attempt of a run. If another process has written it, that one stays.
     pub(super) async fn insert_run(&self, run: &Run) -> Result<(), StoreError> {
         let write = self.dynamo.guarded_write().put("run", run_item(run)?, Condition::Absent);
-        match self.dynamo.write(write).await {
-            Ok(()) | Err(WriteError::Refused(_)) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        self.dynamo.try_write(write).await.map(drop)
     }
 
     /// Returns the write of the next attempt, on condition that the run has not changed.
@@ -48,18 +44,7 @@ impl Rules {
         let same = Condition::is_number("version", before.version.get());
         Ok(self.dynamo.guarded_write().put("run", run_item(after)?, same))
     }
-}
 
-/// A page of runs.
-#[derive(Debug)]
-pub struct RunPage {
-    /// The runs, newest first.
-    pub runs: Vec<Run>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Rules {
     /// Returns a page of at most `limit` runs, newest first.
     ///
     /// # Errors
@@ -69,11 +54,13 @@ impl Rules {
         filter: RunFilter,
         limit: u16,
         cursor: Option<&str>,
-    ) -> Result<RunPage, RuleError> {
+    ) -> Result<Listed<Run>, RuleError> {
         let (ids, next) = self.run_ids(filter, limit, cursor).await?;
-        let mut runs = self.read_runs(&ids).await?;
-        runs.retain(|run| filter.admits(run));
-        Ok(RunPage { runs, next })
+        let keys: Vec<Key> = ids.into_iter().map(run_key).collect();
+        let items = self.dynamo.get_all(&keys).await?;
+        let mut items = items.into_iter().map(from_item).collect::<Result<Vec<Run>, _>>()?;
+        items.retain(|run| filter.admits(run));
+        Ok(Listed { items, next })
     }
 
     /// Returns the ids of the runs of a page, and the cursor of the next page.
@@ -85,16 +72,13 @@ impl Rules {
     ) -> Result<(Vec<RunId>, Option<String>), RuleError> {
         let (index, partition) = partition(filter);
         let mut select = Select::index(index, partition, i32::from(limit) + 1).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(LIST, text)?;
-            let [id] = cursor.parts();
-            let id: RunId = id.parse().map_err(|_| CursorError)?;
+        if let Some(id) = start_after::<RunId>(LIST, cursor)? {
             select = select.after(&id.to_string(), &run_key(id));
         }
         let mut ids = self.select_ids(&select).await?;
         let more = ids.len() > usize::from(limit);
         ids.truncate(limit.into());
-        let next = ids.last().filter(|_| more).map(|id| Cursor::after([id.to_string()]).encode(LIST));
+        let next = ids.last().filter(|_| more).map(|id| cursor_after(LIST, id));
         Ok((ids, next))
     }
 }
@@ -112,7 +96,7 @@ pub(super) struct Overview {
     /// Runs that wait for a person.
     pub parked: Vec<Run>,
     /// A page of runs, newest first.
-    pub page: RunPage,
+    pub page: Listed<Run>,
     /// The last run of each rule.
     pub last: Vec<LastRun>,
 }
@@ -131,9 +115,8 @@ impl Rules {
         cursor: Option<&str>,
     ) -> Result<Overview, RuleError> {
         let waiting = RunFilter { rule: None, state: Some(RunState::Parked) };
-        let (parked, listed) =
+        let ((parked, _), (listed, next)) =
             try_join(self.run_ids(waiting, limit, None), self.run_ids(filter, limit, cursor)).await?;
-        let ((parked, _), (listed, next)) = (parked, listed);
         let mut keys: Vec<Key> = parked.iter().chain(&listed).map(|id| run_key(*id)).collect();
         keys.extend(rules.iter().map(|rule| last::key(*rule)));
         // A run may be in both lists, but a read must not contain a key twice.
@@ -154,7 +137,7 @@ impl Rules {
             let found = ids.iter().filter_map(|id| runs.get(id));
             found.filter(|run| filter.admits(run)).cloned().collect()
         };
-        Ok(Overview { parked: of(parked, waiting), page: RunPage { runs: of(listed, filter), next }, last })
+        Ok(Overview { parked: of(parked, waiting), page: Listed { items: of(listed, filter), next }, last })
     }
 
     /// Returns at most `limit` failed runs that are due.
@@ -163,32 +146,22 @@ impl Rules {
         let range =
             Select::index(schema::STATUS_SCORE, partition, limit).between("0", format!("{}~", due_sort(now)));
         let ids = self.select_ids(&range).await?;
-        let keys: Vec<Key> = ids.iter().map(|id| run_key(*id)).collect();
-        let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
+        let keys: Vec<Key> = ids.into_iter().map(run_key).collect();
         // A run that cannot be read is not retried, and does not block the others.
+        let items = self.dynamo.get_all(&keys).await?;
         let mut runs: Vec<Run> = items.into_iter().filter_map(readable).collect();
         runs.retain(|run| run.state == RunState::Failed && run.due.is_some_and(|due| due <= now));
         Ok(runs)
     }
-}
 
-fn readable(item: Item) -> Option<Run> {
-    let run = from_item(item);
-    run.inspect_err(|error| tracing::error!(%error, "a run of a rule cannot be read and is not tried")).ok()
-}
-
-impl Rules {
     async fn select_ids(&self, select: &Select) -> Result<Vec<RunId>, StoreError> {
         let page = self.dynamo.select(select).await?;
         let id = |item: &Item| item.get(schema::PK)?.as_s().ok()?.strip_prefix("RUN#")?.parse().ok();
         Ok(page.items.iter().filter_map(id).collect())
     }
+}
 
-    async fn read_runs(&self, ids: &[RunId]) -> Result<Vec<Run>, StoreError> {
-        let keys: Vec<Key> = ids.iter().map(|id| run_key(*id)).collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.dynamo.get_all(&keys).await?.into_iter().map(from_item).collect()
-    }
+fn readable(item: Item) -> Option<Run> {
+    let run = from_item(item);
+    run.inspect_err(|error| tracing::error!(%error, "a run cannot be read and is not retried")).ok()
 }

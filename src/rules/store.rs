@@ -5,14 +5,16 @@
 use super::domain::{Rule, RuleChange, RuleId, Settings};
 use super::error::RuleError;
 use crate::base::identity::Actor;
-use crate::base::values::Version;
+use crate::base::values::{Invalid, Version};
 use crate::rules::Rules;
-use crate::store::idempotency::{Answer, Done, Idempotency, Lookup};
+use crate::shared::idempotency::write_once;
+use crate::shared::lists::{cursor_after, start_after};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::schema::SK;
 use crate::store::{
-    Condition, Cursor, CursorError, Key, Select, StoreError, Update, WriteError, from_item, to_attribute,
-    to_item,
+    Condition, GuardedWrite, Key, Select, StoreError, Update, from_item, to_attribute, to_item,
 };
+use crate::web::lists::Listed;
 
 const RULES: &str = "RULES";
 const LIST: &str = "rules";
@@ -33,12 +35,9 @@ impl Rules {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn all(&self) -> Result<Vec<Rule>, StoreError> {
-        let (mut rules, mut start): (Vec<Rule>, Option<Key>) = (Vec::new(), None);
+        let mut select = Select::partition(RULES, i32::try_from(Rule::MAX_COUNT).unwrap_or(i32::MAX));
+        let mut rules = Vec::new();
         loop {
-            let mut select = Select::partition(RULES, i32::try_from(Rule::MAX_COUNT).unwrap_or(i32::MAX));
-            if let Some(last) = &start {
-                select = select.after("", last);
-            }
             let page = self.dynamo.select(&select).await?;
             for item in page.items {
                 match from_item(item) {
@@ -49,40 +48,25 @@ impl Rules {
             let Some(last) = page.last.as_ref().and_then(|key| key.get(SK)?.as_s().ok()) else {
                 return Ok(rules);
             };
-            start = Some(Key::new(RULES, last.clone()));
+            select = select.after("", &Key::new(RULES, last.clone()));
         }
     }
-}
 
-/// A page of rules.
-#[derive(Debug)]
-pub struct RulePage {
-    /// The rules, oldest first.
-    pub rules: Vec<Rule>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Rules {
     /// Returns a page of rules, oldest first, read consistently. Takes one call.
     ///
     /// # Errors
     /// [`RuleError::Cursor`] for a cursor of another list.
-    pub async fn list(&self, limit: u16, cursor: Option<&str>) -> Result<RulePage, RuleError> {
+    pub async fn list(&self, limit: u16, cursor: Option<&str>) -> Result<Listed<Rule>, RuleError> {
         let mut select = Select::partition(RULES, i32::from(limit) + 1);
-        if let Some(text) = cursor {
-            let cursor = Cursor::<1>::decode(LIST, text)?;
-            let [id] = cursor.parts();
-            let id: RuleId = id.parse().map_err(|_| CursorError)?;
+        if let Some(id) = start_after(LIST, cursor)? {
             select = select.after("", &rule_key(id));
         }
         let page = self.dynamo.select(&select).await?;
-        let mut rules = page.items.into_iter().map(from_item).collect::<Result<Vec<Rule>, _>>()?;
-        let more = rules.len() > usize::from(limit);
-        rules.truncate(limit.into());
-        let next =
-            rules.last().filter(|_| more).map(|last| Cursor::after([last.id.to_string()]).encode(LIST));
-        Ok(RulePage { rules, next })
+        let mut items = page.items.into_iter().map(from_item).collect::<Result<Vec<Rule>, _>>()?;
+        let more = items.len() > usize::from(limit);
+        items.truncate(limit.into());
+        let next = items.last().filter(|_| more).map(|last| cursor_after(LIST, last.id));
+        Ok(Listed { items, next })
     }
 
     /// Returns a rule, read consistently.
@@ -116,16 +100,8 @@ impl Rules {
             .guarded_write()
             .put("rule", to_item(&rule_key(rule.id), &rule)?, Condition::Absent)
             .update("count", &count_key(), &Update::default().add("number", 1), below_maximum);
-        match self.dynamo.write(Idempotency::record(idempotency, write, &rule)?).await {
-            Ok(()) => Ok(Done::Now(rule)),
-            Err(WriteError::Refused(refusal)) => {
-                match replayed_answer(Idempotency::recall(idempotency, &refusal)?)? {
-                    Some(answer) => Ok(Done::Replayed(answer)),
-                    None => Err(RuleError::TooMany),
-                }
-            }
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
+        let done = write_once::<_, RuleError>(&self.dynamo, write, rule, idempotency).await?;
+        done.map_err(|_| RuleError::TooMany)
     }
 
     /// Changes a rule.
@@ -147,11 +123,8 @@ impl Rules {
         let after = before.changed(change, self.clock.now(), by.clone()).map_err(validation_error)?;
         let same = Condition::is_number("version", expected.get());
         let write = self.dynamo.guarded_write().put("rule", to_item(&rule_key(id), &after)?, same);
-        match self.dynamo.write(Idempotency::record(idempotency, write, &after)?).await {
-            Ok(()) => Ok(after),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(self.find(id).await?))),
-        }
+        self.write_or_conflict(id, Idempotency::record(idempotency, write, &after)?).await?;
+        Ok(after)
     }
 
     /// Deletes a rule. Its runs stay in the list of runs.
@@ -171,22 +144,17 @@ impl Rules {
             &Update::default().add("number", -1),
             Condition::Exists,
         );
-        match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
-            Ok(()) => Ok(()),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(_)) => Err(RuleError::Conflict(Box::new(self.find(id).await?))),
+        self.write_or_conflict(id, Idempotency::record(idempotency, write, &())?).await
+    }
+
+    async fn write_or_conflict(&self, id: RuleId, write: GuardedWrite) -> Result<(), RuleError> {
+        match self.dynamo.try_write(write).await? {
+            true => Ok(()),
+            false => Err(RuleError::Conflict(Box::new(self.find(id).await?))),
         }
     }
 }
 
-fn validation_error((field, invalid): (&'static str, crate::base::values::Invalid)) -> RuleError {
+fn validation_error((field, invalid): (&'static str, Invalid)) -> RuleError {
     RuleError::Validation { field, invalid }
-}
-
-pub(super) fn replayed_answer(lookup: Lookup) -> Result<Option<Answer>, RuleError> {
-    match lookup {
-        Lookup::Same(answer) => Ok(Some(answer)),
-        Lookup::Other => Err(RuleError::KeyOfAnotherRequest),
-        Lookup::Nothing => Ok(None),
-    }
 }

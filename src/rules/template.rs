@@ -1,19 +1,18 @@
 //! The command of a rule: a line with placeholders for fields of the event, such as `{orderId}`. Pure.
 //!
-//! Invariants: a value of an event is never parsed as part of the line, whatever characters it contains; a stored
-//! line can be valid for some event of its rule.
+//! Invariants: a value of an event is never parsed as syntax, whatever characters it contains; a stored line can be
+//! valid for some event of its rule.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::events::{Event, EventKind};
 use crate::base::values::{Invalid, text_value};
 use crate::commands::domain::Command;
 use crate::commands::grammar;
-use crate::commands::specs;
-use crate::commands::specs::CommandError;
-use crate::rules::events::{Event, EventKind};
+use crate::commands::specs::{self, CommandError};
 
 /// A command with placeholders for fields of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +32,9 @@ impl CommandLine {
     /// # Errors
     /// The error: a placeholder that such an event does not fill, or a parameter that can never be valid.
     pub fn check(&self, kind: EventKind) -> Result<(), Invalid> {
-        let (name, parameters) = self.parts()?;
         let sample =
             |field: &str| kind.fields().iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
-        let mut filled = Vec::new();
-        for (parameter, value) in parameters {
-            let value =
-                fill(&value, sample).map_err(|placeholder| unknown_placeholder(&placeholder, kind))?;
-            filled.push((parameter, Value::String(value)));
-        }
-        specs::read(&name, &filled).map(drop).map_err(|wrong| Invalid::new(message_of(&wrong)))
+        self.filled(sample, |_, placeholder| unknown_placeholder(placeholder, kind)).map(drop)
     }
 
     /// Returns the command for an event.
@@ -50,19 +42,28 @@ impl CommandLine {
     /// # Errors
     /// Why the event does not produce a valid command.
     pub fn command(&self, event: &Event) -> Result<Command, Invalid> {
-        let (name, parameters) = self.parts()?;
-        let mut filled = Vec::new();
-        for (parameter, value) in parameters {
-            let value = fill(&value, |field| event.get(field)).map_err(|placeholder| {
+        self.filled(
+            |field| event.get(field),
+            |parameter, placeholder| {
                 Invalid::new(format!("{parameter}: This {} has no {{{placeholder}}}.", event.kind))
-            })?;
-            filled.push((parameter, Value::String(value)));
-        }
-        specs::read(&name, &filled).map_err(|wrong| Invalid::new(message_of(&wrong)))
+            },
+        )
     }
 
-    fn parts(&self) -> Result<(String, Vec<(String, String)>), Invalid> {
-        grammar::parse_unfilled(&self.0).map_err(Invalid::new)
+    /// Fills in the placeholders and parses the command. `missing` is the error for a placeholder of a parameter that
+    /// has no value.
+    fn filled<'a>(
+        &self,
+        value: impl Fn(&str) -> Option<&'a str>,
+        missing: impl Fn(&str, &str) -> Invalid,
+    ) -> Result<Command, Invalid> {
+        let (name, parameters) = grammar::parse_unfilled(&self.0).map_err(Invalid::new)?;
+        let mut filled = Vec::new();
+        for (parameter, text) in parameters {
+            let text = fill(&text, &value).map_err(|placeholder| missing(&parameter, &placeholder))?;
+            filled.push((parameter, Value::String(text)));
+        }
+        specs::read(&name, &filled).map_err(|wrong| Invalid::new(message_of(&wrong)))
     }
 }
 
@@ -74,9 +75,8 @@ impl FromStr for CommandLine {
         if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
             return Err(Invalid::new("A rule's command is one line of at most 1000 characters."));
         }
-        let line = Self(text.to_owned());
-        line.parts()?;
-        Ok(line)
+        grammar::parse_unfilled(text).map_err(Invalid::new)?;
+        Ok(Self(text.to_owned()))
     }
 }
 

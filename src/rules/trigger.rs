@@ -8,10 +8,10 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::events::EventKind;
 use crate::base::values::Invalid;
-use crate::rules::events::EventKind;
 
-/// A schedule: every so many minutes, hours or days, from one minute to 31 days.
+/// A schedule: an interval of whole minutes, hours or days, from one minute to 31 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Schedule {
     minutes: u32,
@@ -19,7 +19,7 @@ pub struct Schedule {
 
 impl Schedule {
     const MAX_MINUTES: u32 = 31 * 24 * 60;
-    const MESSAGE: &str = "A time is every so many minutes, hours or days, from every 1m to every 31d.";
+    const MESSAGE: &str = "A schedule is a number of minutes, hours or days, from every 1m to every 31d.";
 
     /// Returns the length of an interval in seconds.
     pub fn seconds(self) -> i64 {
@@ -153,13 +153,8 @@ mod tests {
             let message = text.parse::<Trigger>().expect_err(text).to_string();
             assert!(message.ends_with('.'), "{message}");
         }
-        assert!(
-            "lead.deleted"
-                .parse::<Trigger>()
-                .unwrap_err()
-                .to_string()
-                .contains("lead.created, lead.qualified")
-        );
+        let unknown = "lead.deleted".parse::<Trigger>().unwrap_err().to_string();
+        assert!(unknown.contains("lead.created, lead.qualified"), "{unknown}");
     }
 
     proptest! {

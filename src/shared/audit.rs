@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::identity::Actor;
+use crate::store::{Item, StoreError, from_item};
 
 /// The rule that caused a change, and its depth in a chain of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,21 @@ pub struct Cause {
     pub rule: String,
     /// The length of the chain: 1 if the rule reacted to an event that no rule caused.
     pub depth: u8,
+}
+
+impl Cause {
+    /// Reads the cause from the attributes of an item.
+    ///
+    /// # Errors
+    /// [`StoreError::Malformed`] if the attribute cannot be read.
+    pub fn of(item: Item) -> Result<Option<Self>, StoreError> {
+        #[derive(Deserialize)]
+        struct WithCause {
+            #[serde(default)]
+            cause: Option<Cause>,
+        }
+        from_item::<WithCause>(item).map(|with| with.cause)
+    }
 }
 
 /// The author of a change: a person or program, or a rule on their behalf.

@@ -1,7 +1,14 @@
 //! Code that several features need and no feature owns.
 
+pub mod api;
 pub mod audit;
+pub mod dead_letters;
 pub mod forms;
-pub mod pairs;
+pub mod idempotency;
+pub mod lists;
+pub mod pages;
+pub mod problems;
 pub mod search;
 pub mod services;
+pub mod values;
+pub mod writes;

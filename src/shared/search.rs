@@ -66,25 +66,45 @@ impl SearchQuery {
     /// # Errors
     /// [`Invalid`] if it is too long or contains control characters.
     pub fn parse(typed: &str) -> Result<Option<Self>, Invalid> {
+        Self::check(typed)?;
+        Ok(Self::of_words(typed, typed.split_whitespace().map(fold).flat_map(folded_words)))
+    }
+
+    /// Checks the length and the characters of a typed text.
+    ///
+    /// # Errors
+    /// [`Invalid`] if it is too long or contains control characters.
+    pub fn check(typed: &str) -> Result<(), Invalid> {
         if typed.chars().count() > Self::MAX_CHARS {
             return Err(Invalid::new("A search has at most 200 characters."));
         }
         if typed.chars().any(|c| c.is_control() && !c.is_whitespace()) {
             return Err(Invalid::new("A search has no control characters."));
         }
-        let words: BTreeSet<String> = typed.split_whitespace().map(fold).flat_map(folded_words).collect();
+        Ok(())
+    }
+
+    /// Creates a query of folded words, or returns `None` if there are none.
+    pub fn of_words(typed: &str, words: impl IntoIterator<Item = String>) -> Option<Self> {
+        let words: BTreeSet<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
         // A word that is the beginning of another typed word adds nothing.
         let begins_another =
             |word: &String| words.iter().any(|other| other != word && other.starts_with(word.as_str()));
         let mut words: Vec<String> = words.iter().filter(|word| !begins_another(word)).cloned().collect();
         words.sort_by_key(|word| word.chars().count());
-        let Some(longest) = words.pop() else { return Ok(None) };
-        Ok(Some(Self { typed: typed.trim().to_owned(), longest, others: words }))
+        let longest = words.pop()?;
+        Some(Self { typed: typed.trim().to_owned(), longest, others: words })
     }
 
     /// Returns the typed text, without white space around it.
     pub fn typed(&self) -> &str {
         &self.typed
+    }
+
+    /// Whether the query has too few characters for a partition of an index that needs two. One character of a script
+    /// with many is enough.
+    pub fn is_short(&self) -> bool {
+        self.longest.len() == 1
     }
 
     /// Returns the word to look up in the index.
@@ -107,8 +127,11 @@ fn folded_words(folded: String) -> Vec<String> {
 /// The part of the table with the words of one kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordIndex {
-    /// The prefix of its partitions, before the word's first character.
+    /// The prefix of its partitions, before the word's first characters.
     pub prefix: &'static str,
+    /// How many first characters of a word name its partition, 1 or 2. More of them spread the writes of common words,
+    /// but a query then needs as many.
+    pub partition_chars: usize,
     /// The name of its list in cursors.
     pub list: &'static str,
 }
@@ -126,7 +149,10 @@ struct WordItem<'a, T> {
 
 impl WordIndex {
     fn partition(self, word: &str) -> String {
-        format!("{}{}", self.prefix, word.chars().next().unwrap_or_default())
+        // In scripts with many characters one is enough, and is often a whole word.
+        let first = word.chars().next().unwrap_or_default();
+        let chars = if first.is_ascii() { self.partition_chars } else { 1 };
+        format!("{}{}", self.prefix, word.chars().take(chars).collect::<String>())
     }
 
     /// Returns the key of a record's word. Words contain no space, so a space separates the word and the id.
@@ -175,7 +201,17 @@ impl WordIndex {
         } else {
             page.last.as_ref().and_then(sort)
         };
-        Ok((found, next.map(|sk| Cursor::after([sk]).encode(self.list))))
+        Ok((found, next.map(|sk| self.cursor_after(&sk))))
+    }
+
+    /// Returns the cursor after the index item with this sort key.
+    pub fn cursor_after(self, sort: &str) -> String {
+        Cursor::after([sort.to_owned()]).encode(self.list)
+    }
+
+    /// Whether a cursor belongs to this index.
+    pub fn owns(self, cursor: &str) -> bool {
+        Cursor::<1>::decode(self.list, cursor).is_ok()
     }
 
     fn range<E: From<StoreError> + From<CursorError>>(

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::projection::{Counted, Projection, Shape, StreamRecord, Sums};
+use super::projection::{Projection, Sums};
+use super::stream_record::{Counted, Shape, StreamRecord};
 use super::{
     AS_OF, BY_STATE, GENERATION, RECOUNT, REVISION, cause_attribute, day_key, next_attribute,
     state_attribute, stats_key,
@@ -91,7 +92,8 @@ impl Statistics {
     async fn try_to_count(&self, stream_records: &[StreamRecord]) -> Result<bool, StoreError> {
         let records = group_by_record(stream_records);
         let epoch = Epoch::read(self).await?;
-        let known = self.read_counters(&records).await?;
+        let pks: Vec<&str> = records.iter().map(|record| record.pk).collect();
+        let known = self.read_counted(&pks).await?;
         let as_of = stream_records.iter().map(|record| record.at).max();
         let steps = join(records.iter().filter_map(|record| Step::of(record, known.get(record.pk), &epoch)));
         let Some((last, others)) = steps.split_last() else { return Ok(true) };
@@ -182,16 +184,7 @@ impl Epoch {
 }
 
 impl Statistics {
-    /// Reads what was counted for the records, by partition.
-    async fn read_counters(
-        &self,
-        records: &[RecordChanges<'_>],
-    ) -> Result<HashMap<String, Counted>, StoreError> {
-        let pks: Vec<&str> = records.iter().map(|record| record.pk).collect();
-        self.read_counted(&pks).await
-    }
-
-    /// Reads what was counted for the records in these partitions.
+    /// Reads what was counted for the records in these partitions, by partition.
     pub(super) async fn read_counted(&self, pks: &[&str]) -> Result<HashMap<String, Counted>, StoreError> {
         let keys: Vec<Key> = pks.iter().map(|pk| counted_key(pk)).collect();
         let reads: Vec<_> = keys.chunks(READ_BATCH).map(|keys| self.background.get_all(keys)).collect();

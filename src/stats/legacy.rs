@@ -7,7 +7,7 @@ use crate::base::values::UsState;
 use crate::leads::domain::Stock;
 use crate::leads::items::state_partition;
 use crate::stats::Statistics;
-use crate::store::{Condition, Dynamo, Item, Key, StoreError, Update, WriteError, to_attribute};
+use crate::store::{Condition, Dynamo, Item, Key, StoreError, Update, to_attribute};
 
 /// The sort key of a state's statistics.
 const COUNTED: &str = "COUNTED";
@@ -62,19 +62,13 @@ impl Statistics {
                 write = write.delete("state", &key(*state), Condition::Same(values(item)));
             }
             let write = write.update_derived("stats", &stats_key(), &sums);
-            match self.background.write(write).await {
-                Ok(()) => {}
-                Err(WriteError::Refused(_)) => return Ok(false),
-                Err(WriteError::Store(error)) => return Err(error),
+            if !self.background.try_write(write).await? {
+                return Ok(false);
             }
         }
         let done = Update::default().add(REVISION, 1).set(BY_STATE, to_attribute(true)?);
         let write = self.background.guarded_write().update_derived("stats", &stats_key(), &done);
-        match self.background.write(write).await {
-            Ok(()) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        self.background.try_write(write).await
     }
 }
 

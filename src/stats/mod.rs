@@ -10,6 +10,7 @@ mod legacy;
 mod projection;
 mod recount;
 mod service;
+mod stream_record;
 
 pub use count::ProjectionError;
 pub use legacy::is_legacy;
@@ -18,13 +19,13 @@ pub use service::Statistics;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::base::telemetry::{LATE_SECONDS, late_words};
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
 use crate::shared::audit::Cause;
-use crate::store::{Item, Key, StoreError, from_item};
+use crate::store::{Item, Key, StoreError};
 
 /// The counts of all leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,6 +55,11 @@ impl Stats {
         };
         let late = self.as_of.filter(uncounted).and_then(|as_of| seconds(as_of, now).ok());
         Self { late_by_seconds: self.late_by_seconds.or(late), ..self }
+    }
+
+    /// Returns the number of free leads of a state.
+    pub fn free_in(&self, state: UsState) -> u64 {
+        self.by_state.iter().find(|count| count.state == state).map_or(0, |count| count.unassigned)
     }
 
     /// Returns how far the counts are behind the changes, as text: `12 seconds`.
@@ -190,17 +196,11 @@ impl<'a> StateCounts<'a> {
     /// # Errors
     /// [`StoreError::Malformed`] if the attribute cannot be read.
     pub fn cause(&self, state: UsState) -> Result<Option<Cause>, StoreError> {
-        let cause = self.0.get(&cause_attribute(state)).cloned();
-        cause
-            .map(|cause| from_item::<WithCause>([("cause".to_owned(), cause)].into()))
-            .transpose()
-            .map(|with_cause| with_cause.map(|WithCause { cause }| cause))
+        match self.0.get(&cause_attribute(state)) {
+            Some(cause) => Cause::of([("cause".to_owned(), cause.clone())].into()),
+            None => Ok(None),
+        }
     }
-}
-
-#[derive(Deserialize)]
-struct WithCause {
-    cause: Cause,
 }
 
 impl Statistics {

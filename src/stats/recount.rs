@@ -14,7 +14,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::count::{Epoch, Step, join};
-use super::projection::{StreamRecord, TOTAL};
+use super::projection::TOTAL;
+use super::stream_record::StreamRecord;
 use super::{BY_STATE, GENERATION, NEXT, RECOUNT, REVISION, next_attribute, state_attribute, stats_key};
 use crate::base::values::UsState;
 use crate::leads::domain::{Status, Stock};
@@ -23,7 +24,7 @@ use crate::reservations::ORDER;
 use crate::stats::Statistics;
 use crate::store::schema::{ALL_NEWEST, PK};
 use crate::store::stream::{Change, Sequence};
-use crate::store::{Condition, DeadlineExceeded, Item, Key, Select, StoreError, WriteError};
+use crate::store::{Condition, DeadlineExceeded, Item, Key, Select, StoreError};
 
 /// The number of records that one call reads.
 const PAGE_SIZE: i32 = 100;
@@ -131,11 +132,10 @@ impl Statistics {
             let next = revision.unwrap_or_default().saturating_add(1);
             after.insert(REVISION.to_owned(), AttributeValue::N(next.to_string()));
             let write = self.background.guarded_write().put("stats", after, unchanged(&before));
-            match self.background.write(write).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Refused(_)) => retries.backoff().await?,
-                Err(WriteError::Store(error)) => return Err(error.into()),
+            if self.background.try_write(write).await? {
+                return Ok(());
             }
+            retries.backoff().await?;
         }
     }
 
@@ -210,9 +210,6 @@ impl Statistics {
     /// Reads the current records in these partitions.
     async fn read_current(&self, pks: &[String], sort: &str) -> Result<Vec<StreamRecord>, StoreError> {
         let keys: Vec<Key> = pks.iter().map(|pk| Key::new(pk.clone(), sort)).collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut records = Vec::new();
         for item in self.background.get_all(&keys).await? {
             let key = Key::new(text(&item, PK).unwrap_or_default(), sort);

@@ -101,13 +101,8 @@ async fn the_built_stream_function_counts_once_and_keeps_bad_records(environment
         assert_eq!(function.invoke("stream-of-leads").await, json!({ "batchItemFailures": [] }));
         assert_eq!(workspace.app.statistics().read().await.unwrap().total, 2);
     }
-    let letters = workspace
-        .app
-        .projections()
-        .list_dead_letters(DeadLetterStatus::Open, 10, None)
-        .await
-        .unwrap()
-        .letters;
+    let letters =
+        workspace.app.projections().list_dead_letters(DeadLetterStatus::Open, 10, None).await.unwrap().items;
     assert_eq!(letters.len(), 1);
     assert!(!function.output().contains("ada@example.com"), "{}", function.output());
 }
@@ -129,7 +124,7 @@ async fn the_built_inventory_function_applies_a_repeated_batch_once(environment:
             .list_dead_letters(DeadLetterStatus::Open, 10, None)
             .await
             .unwrap()
-            .dead_letters;
+            .items;
         assert_eq!(parked.len(), 3);
     }
 }

@@ -329,7 +329,7 @@ async fn the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages
             .list_dead_letters(DeadLetterStatus::Open, 10, None)
             .await
             .unwrap()
-            .dead_letters;
+            .items;
         let mut places: Vec<_> = parked
             .iter()
             .map(|one| (one.source.partition, one.source.offset, one.reason.name.as_str()))
@@ -342,7 +342,7 @@ async fn the_inventory_bootstrap_applies_a_batch_once_and_keeps_invalid_messages
         ];
         assert_eq!(places, expected);
     }
-    let consumers = workspace.app.inventory().list_progress(100, None).await.unwrap().consumers;
+    let consumers = workspace.app.inventory().list_progress(100, None).await.unwrap().items;
     let places: Vec<_> = consumers.iter().map(|one| (one.partition, one.offset)).collect();
     assert_eq!(places, [(0, 18), (1, 5)]);
     assert_eq!(lambda.invoke(json!({ "records": {} })).await, json!({ "batchItemFailures": [] }));

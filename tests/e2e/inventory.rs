@@ -86,7 +86,7 @@ async fn apply(workspace: &Workspace, deliveries: &[Delivery]) -> Vec<Outcome> {
 fn summaries(outcomes: &[Outcome]) -> Vec<String> {
     let one = |outcome: &Outcome| match outcome {
         Outcome::Applied(movement) => format!("{}→{}", movement.before, movement.after),
-        Outcome::DeadLetter(parked) => parked.reason.name.clone(),
+        Outcome::DeadLetter(letter) => letter.reason.name.clone(),
         Outcome::Duplicate => "duplicate".to_owned(),
     };
     outcomes.iter().map(one).collect()
@@ -97,11 +97,11 @@ async fn stock(workspace: &Workspace, text: &str) -> u64 {
 }
 
 /// All dead letters with this status.
-pub async fn parked(workspace: &Workspace, status: DeadLetterStatus) -> Vec<DeadLetter> {
+pub async fn dead_letters(workspace: &Workspace, status: DeadLetterStatus) -> Vec<DeadLetter> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let page = workspace.app.inventory().list_dead_letters(status, 100, cursor.as_deref()).await.unwrap();
-        all.extend(page.dead_letters);
+        all.extend(page.items);
         match page.next {
             Some(next) => cursor = Some(next),
             None => return all,
@@ -136,7 +136,7 @@ async fn a_repeated_message_is_applied_once(environment: TestEnvironment) {
     for _ in 0..3 {
         assert_eq!(summaries(&apply(&workspace, &all).await), ["duplicate"; 4]);
     }
-    let movements = workspace.app.inventory().movements(&sku("a1"), 10, None).await.unwrap().movements;
+    let movements = workspace.app.inventory().movements(&sku("a1"), 10, None).await.unwrap().items;
     assert_eq!(movements.len(), 2);
     assert_eq!((movements[0].kind, movements[0].before.get(), movements[0].after.get()), (Kind::Sale, 10, 7));
     // The same id with other content, even for another product, becomes a dead letter.
@@ -144,7 +144,7 @@ async fn a_repeated_message_is_applied_once(environment: TestEnvironment) {
     assert_eq!(summaries(&apply(&workspace, &other).await), ["conflicting-duplicate"; 2]);
     assert_eq!(summaries(&apply(&workspace, &other).await), ["duplicate"; 2], "one dead letter is kept");
     assert_eq!((stock(&workspace, "A1").await, stock(&workspace, "B1").await), (7, 5));
-    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await.len(), 2);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await.len(), 2);
 }
 
 async fn a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_are_applied(
@@ -163,9 +163,9 @@ async fn a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_a
     );
     // A message that is not text and larger than one item of the table.
     let bytes: Vec<u8> = (0..700_000_u32).map(|number| (number % 251) as u8).collect();
-    let flaw = Message::parse(&bytes, None).unwrap_err();
-    assert!(matches!(flaw, ParseError::NotJson(_)));
     let place = Source::kafka("inventory-events", 2, 77);
+    let flaw = Delivery::of_bytes(&place, bytes.clone()).unwrap_err();
+    assert!(matches!(flaw, ParseError::NotJson(_)));
     let one = workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap();
     assert_eq!(
         workspace.app.inventory().add_dead_letter(&place, &bytes, &flaw).await.unwrap(),
@@ -174,14 +174,14 @@ async fn a_message_that_cannot_be_applied_becomes_a_dead_letter_and_the_others_a
     );
     let (found, raw) = workspace.app.inventory().find_dead_letter(one.id).await.unwrap();
     assert_eq!((found.source.clone(), found.bytes, raw == bytes), (place, 700_000, true));
-    let open = parked(&workspace, DeadLetterStatus::Open).await;
-    let mut names: Vec<_> = open.iter().map(|parked| parked.reason.name.as_str()).collect();
+    let open = dead_letters(&workspace, DeadLetterStatus::Open).await;
+    let mut names: Vec<_> = open.iter().map(|letter| letter.reason.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["bad-json", "insufficient-stock", "unknown-sku"]);
     let (_, raw) = workspace
         .app
         .inventory()
-        .find_dead_letter(open.iter().find(|parked| parked.sku.is_some()).unwrap().id)
+        .find_dead_letter(open.iter().find(|letter| letter.sku.is_some()).unwrap().id)
         .await
         .unwrap();
     assert!(String::from_utf8(raw).unwrap().contains("\"SALE\""));
@@ -204,7 +204,7 @@ async fn three_hundred_sales_of_a_hundred_pieces_leave_two_hundred_dead_letters(
     let applied = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count();
     let refused = summaries(&outcomes).into_iter().filter(|name| name == "insufficient-stock").count();
     assert_eq!((applied, refused, stock(&workspace, "HOT").await), (100, 200, 0));
-    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await.len(), 200);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await.len(), 200);
     assert_eq!(check_all(&workspace).await, Checked { products: 1, movements: 101, ..Checked::default() });
 }
 
@@ -247,7 +247,7 @@ async fn two_consumers_of_the_same_messages_reach_the_expected_stock_under_fault
     for delivery in &all {
         distinct.entry(delivery.message.message_id.clone()).or_insert(delivery);
     }
-    let waiting = parked(&workspace, DeadLetterStatus::Open).await;
+    let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await;
     let checked = check_all(&workspace).await;
     assert_eq!(checked.differences, []);
     assert_eq!(
@@ -255,7 +255,7 @@ async fn two_consumers_of_the_same_messages_reach_the_expected_stock_under_fault
         distinct.len(),
         "each is applied once or is a dead letter"
     );
-    let refused: Vec<_> = waiting.iter().filter_map(|parked| parked.message_id.clone()).collect();
+    let refused: Vec<_> = waiting.iter().filter_map(|letter| letter.message_id.clone()).collect();
     for text in &skus {
         let applied = distinct.values().filter(|delivery| {
             delivery.message.sku.as_str() == text && !refused.contains(&delivery.message.message_id)
@@ -296,8 +296,8 @@ async fn five_hundred_messages_of_one_sku_need_few_transactions(environment: Tes
 async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 2), delivery("big", "A1", Kind::Sale, 5)]).await;
-    let waiting = parked(&workspace, DeadLetterStatus::Open).await.remove(0);
-    let retry = async || workspace.app.inventory().retry(waiting.id, Version::FIRST, &by()).await;
+    let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await.remove(0);
+    let retry = async || workspace.app.inventory().retry(waiting.id, Version::FIRST, &by(), None).await;
     assert!(
         matches!(retry().await, Err(InventoryError::StillRefused(reason)) if reason.name == "insufficient-stock")
     );
@@ -310,9 +310,9 @@ async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: Te
     let mut done = 0;
     for answer in answers {
         match answer {
-            Ok(parked) => {
+            Ok(letter) => {
                 done += 1;
-                assert_eq!((parked.status, parked.version.get()), (DeadLetterStatus::Applied, 2));
+                assert_eq!((letter.status, letter.version.get()), (DeadLetterStatus::Applied, 2));
             }
             Err(InventoryError::DeadLetterConflict(fresh)) => {
                 assert_eq!(fresh.status, DeadLetterStatus::Applied)
@@ -322,7 +322,7 @@ async fn a_dead_letter_can_be_retried_when_it_fits_and_only_once(environment: Te
     }
     assert_eq!((done, stock(&workspace, "A1").await), (1, 7));
     assert_eq!(summaries(&apply(&workspace, &[delivery("big", "A1", Kind::Sale, 5)]).await), ["duplicate"]);
-    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await, []);
     assert_eq!(check_all(&workspace).await.differences, []);
 }
 
@@ -330,7 +330,7 @@ async fn a_dismissed_message_changes_nothing_even_when_repeated(environment: Tes
     let workspace = Workspace::open(&environment).await;
     let sale = delivery("m1", "A1", Kind::Sale, 5);
     apply(&workspace, std::slice::from_ref(&sale)).await;
-    let waiting = parked(&workspace, DeadLetterStatus::Open).await.remove(0);
+    let waiting = dead_letters(&workspace, DeadLetterStatus::Open).await.remove(0);
     let note = Some("Wrong shop".parse().unwrap());
     let stale = Version::try_from(9).unwrap();
     let conflict = workspace.app.inventory().dismiss(waiting.id, stale, None, &by(), None).await.unwrap_err();
@@ -344,10 +344,10 @@ async fn a_dismissed_message_changes_nothing_even_when_repeated(environment: Tes
     assert_eq!((gone.status, gone.note), (DeadLetterStatus::Dismissed, note));
     apply(&workspace, &[delivery("open", "A1", Kind::Count, 50), sale]).await;
     assert_eq!(stock(&workspace, "A1").await, 50);
-    let retried = workspace.app.inventory().retry(waiting.id, gone.version, &by()).await.unwrap_err();
+    let retried = workspace.app.inventory().retry(waiting.id, gone.version, &by(), None).await.unwrap_err();
     assert!(matches!(retried, InventoryError::DeadLetterConflict(_)), "{retried}");
-    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
-    assert_eq!(parked(&workspace, DeadLetterStatus::Dismissed).await.len(), 1);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await, []);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Dismissed).await.len(), 1);
 }
 
 async fn an_adjustment_applies_only_to_the_version_it_names(environment: TestEnvironment) {
@@ -373,8 +373,8 @@ async fn an_adjustment_applies_only_to_the_version_it_names(environment: TestEnv
         0,
         "a refused adjustment leaves no dead letter and no record of its id"
     );
-    assert_eq!(parked(&workspace, DeadLetterStatus::Open).await, []);
-    let last = workspace.app.inventory().movements(&sku("A1"), 1, None).await.unwrap().movements.remove(0);
+    assert_eq!(dead_letters(&workspace, DeadLetterStatus::Open).await, []);
+    let last = workspace.app.inventory().movements(&sku("A1"), 1, None).await.unwrap().items.remove(0);
     assert_eq!((last.by, last.reason.unwrap().as_str()), (Some(by()), "Counted the shelf"));
 }
 
@@ -422,8 +422,8 @@ async fn products_are_listed_low_stock_first_and_page_by_page(environment: TestE
         let (mut skus, mut cursor) = (Vec::new(), None);
         loop {
             let page = workspace.app.inventory().list(order, 3, cursor.as_deref()).await.unwrap();
-            assert!(page.products.len() <= 3);
-            skus.extend(page.products.into_iter().map(|product| product.sku.to_string()));
+            assert!(page.items.len() <= 3);
+            skus.extend(page.items.into_iter().map(|product| product.sku.to_string()));
             match page.next {
                 Some(next) => cursor = Some(next),
                 None => break,

@@ -1,11 +1,11 @@
 //! The pages of the inventory, with and without JavaScript. The loser of a race continues with one click.
 
 use holdfast::base::identity::Role;
-use holdfast::inventory::domain::{Message, Source};
+use holdfast::inventory::domain::{Delivery, Source};
 use holdfast::inventory::health::Progress;
 use serde_json::{Value, json};
 
-use crate::inventory_api::{event, parked, product, send};
+use crate::inventory_api::{dead_letters, event, product, send};
 use crate::support::http::{Client, Response};
 use crate::support::workspace::Workspace;
 use crate::support::{Case, TestEnvironment, cases};
@@ -195,7 +195,7 @@ async fn errors_in_a_form_are_shown_beside_their_fields(environment: TestEnviron
         let answer = ann.post("/inventory/A1/details").form(&form).send().await.expect(422);
         assert_shows(answer.text(), &[words, "<details open>"]);
     }
-    let waiting = parked(&agent, "OPEN").await.remove(0);
+    let waiting = dead_letters(&agent, "OPEN").await.remove(0);
     let dismiss = format!("/inventory/parked/{}/dismiss", waiting["id"].as_str().unwrap());
     let form = [("version", "1"), ("note", &"x".repeat(501))];
     let answer = ann.post(&dismiss).form(&form).send().await.expect(422);
@@ -229,7 +229,7 @@ async fn a_dead_letter_is_retried_and_dismissed_in_the_list(environment: TestEnv
         event("lost", "B1", "SALE", 1)
     ]);
     send(&agent, &all).await;
-    let open = parked(&agent, "OPEN").await;
+    let open = dead_letters(&agent, "OPEN").await;
     let id = |name: &str| {
         open.iter().find(|one| one["messageId"] == name).unwrap()["id"].as_str().unwrap().to_owned()
     };
@@ -270,7 +270,7 @@ async fn dead_letters_are_shown_escaped_and_complete(environment: TestEnvironmen
     let ann = ann(&workspace).await;
     let park = async |offset: i64, bytes: &[u8]| {
         let source = Source::kafka("inventory-events", 0, offset);
-        let flaw = Message::parse(bytes, None).unwrap_err();
+        let flaw = Delivery::of_bytes(&source, bytes.to_vec()).unwrap_err();
         workspace.app.inventory().add_dead_letter(&source, bytes, &flaw).await.unwrap().id
     };
     park(0, b"<script>alert(1)</script>").await;

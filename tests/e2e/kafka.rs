@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::inventory::{check_all, delivery, parked as all_parked};
+use crate::inventory::{check_all, dead_letters as all_dead_letters, delivery};
 use crate::process::binary::{Data, Run};
 use crate::support::chance::{Dice, a_fault};
 use crate::support::kafka::{Broker, Record};
@@ -100,7 +100,7 @@ async fn all_committed(broker: &Broker, group: &str) {
 async fn products(workspace: &Workspace) -> Vec<Product> {
     let page = workspace.app.inventory().list(Order::BySku, 100, None).await.unwrap();
     assert_eq!(page.next, None);
-    page.products
+    page.items
 }
 
 async fn stocks(workspace: &Workspace) -> BTreeMap<String, u64> {
@@ -116,8 +116,8 @@ async fn movements(workspace: &Workspace) -> u64 {
     products(workspace).await.iter().map(|product| product.version.get()).sum()
 }
 
-async fn parked(workspace: &Workspace) -> Vec<DeadLetter> {
-    all_parked(workspace, DeadLetterStatus::Open).await
+async fn dead_letters(workspace: &Workspace) -> Vec<DeadLetter> {
+    all_dead_letters(workspace, DeadLetterStatus::Open).await
 }
 
 /// The messages of many producers, and the stock that they must lead to.
@@ -241,20 +241,20 @@ async fn a_group_with_a_killed_member_and_late_joiners_reaches_the_expected_stoc
     assert_eq!(stocks(&workspace).await, crowd.stocks);
     let expected = Checked { products: 20, movements: crowd.movements, ..Checked::default() };
     assert_eq!(check_all(&workspace).await, expected);
-    assert_eq!(parked(&workspace).await.len(), crowd.parked);
+    assert_eq!(dead_letters(&workspace).await.len(), crowd.parked);
     // Another group reads the whole topic again.
     let again = Consumer::start(&workspace, &broker, "another");
     all_committed(&broker, "another").await;
     let tally = again.end().await;
     assert_eq!((tally.applied, tally.parked, tally.duplicates), (0, 0, 2_000));
-    assert_eq!((check_all(&workspace).await, parked(&workspace).await.len()), (expected, crowd.parked));
+    assert_eq!((check_all(&workspace).await, dead_letters(&workspace).await.len()), (expected, crowd.parked));
     let groups: BTreeSet<_> = workspace
         .app
         .inventory()
         .list_progress(100, None)
         .await
         .unwrap()
-        .consumers
+        .items
         .into_iter()
         .map(|one| one.group)
         .collect();
@@ -322,9 +322,9 @@ async fn concurrent_sales_over_kafka_and_http_sell_the_stock_and_the_rest_become
     assert_eq!(stocks(&workspace).await["HOT"], 0);
     let expected = Checked { products: 1, movements: 101, ..Checked::default() };
     assert_eq!(check_all(&workspace).await, expected);
-    let waiting = parked(&workspace).await;
+    let waiting = dead_letters(&workspace).await;
     assert_eq!(waiting.len(), 200);
-    assert!(waiting.iter().all(|parked| parked.reason.name == "insufficient-stock"));
+    assert!(waiting.iter().all(|letter| letter.reason.name == "insufficient-stock"));
 }
 
 /// A message that is invalid or cannot be applied, with the reason.
@@ -369,16 +369,16 @@ async fn a_poison_message_stops_nothing_at_any_position(environment: TestEnviron
     let tally = consumer.end().await;
     assert_eq!((tally.applied, tally.parked, tally.duplicates), (182, 36, 0));
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 1_007 - 180)]));
-    let waiting = parked(&workspace).await;
+    let waiting = dead_letters(&workspace).await;
     let mut counts = BTreeMap::new();
-    for parked in &waiting {
-        *counts.entry(parked.reason.name.clone()).or_insert(0) += 1;
+    for letter in &waiting {
+        *counts.entry(letter.reason.name.clone()).or_insert(0) += 1;
     }
     assert_eq!(counts, reasons);
     // Each dead letter keeps the whole record and its position.
-    for parked in waiting {
-        let place = usize::try_from(parked.source.offset.unwrap()).unwrap();
-        let (_, raw) = workspace.app.inventory().find_dead_letter(parked.id).await.unwrap();
+    for letter in waiting {
+        let place = usize::try_from(letter.source.offset.unwrap()).unwrap();
+        let (_, raw) = workspace.app.inventory().find_dead_letter(letter.id).await.unwrap();
         assert_eq!(raw, sent[place].1.clone().unwrap_or_default(), "{place}");
     }
 }
@@ -421,7 +421,7 @@ async fn a_consumer_waits_for_a_failing_store_and_skips_nothing(environment: Tes
     let tally = consumer.end().await;
     assert_eq!((tally.finished(), tally.parked, check_all(&workspace).await.movements), (all, 0, all));
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 1));
-    assert_eq!((parked(&workspace).await, check_all(&workspace).await.differences), (vec![], vec![]));
+    assert_eq!((dead_letters(&workspace).await, check_all(&workspace).await.differences), (vec![], vec![]));
 }
 
 async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironment) {
@@ -447,7 +447,7 @@ async fn a_killed_consumer_loses_and_repeats_nothing(environment: TestEnvironmen
     next.end().await;
     assert!(stocks(&workspace).await.values().all(|stock| *stock == 400));
     let expected = Checked { products: 4, movements: 404, ..Checked::default() };
-    assert_eq!((check_all(&workspace).await, parked(&workspace).await), (expected, vec![]));
+    assert_eq!((check_all(&workspace).await, dead_letters(&workspace).await), (expected, vec![]));
 }
 
 /// The number of messages that a consumer reports as finished.
@@ -543,7 +543,7 @@ async fn framing_around_json_is_removed_and_other_formats_are_named(environment:
     assert_eq!((tally.applied, tally.parked, tally.ignored), (2, 3, 2));
     assert_eq!(stocks(&workspace).await["K3"], 12);
     let mut words: Vec<_> =
-        parked(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
+        dead_letters(&workspace).await.into_iter().map(|one| (one.source.offset, one.reason.words)).collect();
     words.sort();
     for ((offset, words), (expected, part)) in
         words.iter().zip([(2, "Confluent's wire format with schema id 8"), (3, "tombstone"), (4, "UTF-16")])
@@ -561,7 +561,7 @@ async fn a_record_that_is_too_large_keeps_its_beginning_length_and_hash(environm
     all_committed(&broker, "shop").await;
     let tally = consumer.end().await;
     assert_eq!((tally.applied, tally.parked, tally.again), (1, 1, 0), "it stops nothing");
-    let kept = parked(&workspace).await.remove(0);
+    let kept = dead_letters(&workspace).await.remove(0);
     assert_eq!((kept.bytes, kept.sha256.as_ref().map(String::len)), (3_000_010, Some(64)));
     let (_, head) = workspace.app.inventory().find_dead_letter(kept.id).await.unwrap();
     assert!(head.len() > 200_000 && large.starts_with(&head));

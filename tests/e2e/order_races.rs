@@ -160,7 +160,7 @@ async fn a_large_order_interrupted_at_any_point_leaves_nothing_behind(environmen
             }
             assert_ne!(
                 workspace.app.orders().reconciler().reconcile_all().await.unwrap(),
-                Found::Settled,
+                Found::Ended,
                 "its request may still be running"
             );
             test_clock.advance(60);
@@ -432,7 +432,7 @@ async fn assert_accounted(workspace: &Workspace, leads_known: &[Lead], states: &
                 "the lead does not name the order that contains it"
             );
         }
-        let history = workspace.app.orders().history(detail.order.id, 100, None).await.unwrap().entries;
+        let history = workspace.app.orders().history(detail.order.id, 100, None).await.unwrap().items;
         assert_eq!(history.last().unwrap().action, OrderAction::Created);
         assert_eq!(history[0].version, detail.order.version);
     }

@@ -95,14 +95,14 @@ async fn with_all_leads(workspace: &Workspace, mut detail: OrderDetail) -> Resul
     assert!(detail.leads.len() <= OrderDetail::MOST_LEADS);
     while let Some(next) = detail.leads_next.take() {
         let page = workspace.app.orders().leads_of(detail.order.id, 100, Some(&next)).await?;
-        detail.leads.extend(page.leads);
+        detail.leads.extend(page.items);
         detail.leads_next = page.next;
     }
     Ok(detail)
 }
 
 /// Sets the cap of a state.
-pub async fn set_cap(workspace: &Workspace, code: &str, cap: i64) {
+pub async fn set_cap(workspace: &Workspace, code: &str, cap: u32) {
     let caps = workspace.app.orders().caps().await.unwrap();
     let version = caps.states.iter().find(|cap| cap.state == state(code)).unwrap().version;
     workspace.app.orders().set_cap(state(code), version, Some(cap.try_into().unwrap()), None).await.unwrap();

@@ -54,7 +54,7 @@ pub async fn sold(workspace: &Workspace, id: RaffleId, name: &str, quantity: u32
 
 /// The sold tickets in the table.
 pub async fn tickets(workspace: &Workspace, id: RaffleId) -> Vec<Ticket> {
-    workspace.app.raffles().tickets(id, 100, None).await.expect("the tickets are read").tickets
+    workspace.app.raffles().tickets(id, 100, None).await.expect("the tickets are read").items
 }
 
 /// Draws the winner without a page.

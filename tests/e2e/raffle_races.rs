@@ -513,7 +513,7 @@ pub async fn assert_accounted(workspace: &Workspace, id: RaffleId) -> Accounted 
     let mut cursor = None;
     loop {
         let page = workspace.app.raffles().tickets(id, 100, cursor.as_deref()).await.unwrap();
-        tickets.extend(page.tickets.into_iter().map(|ticket| (ticket.number, ticket)));
+        tickets.extend(page.items.into_iter().map(|ticket| (ticket.number, ticket)));
         match page.next {
             Some(next) => cursor = Some(next),
             None => break,

@@ -60,7 +60,7 @@ async fn products(workspace: &Workspace) -> Vec<Product> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let page = workspace.app.inventory().list(Order::BySku, 100, cursor.as_deref()).await.unwrap();
-        all.extend(page.products);
+        all.extend(page.items);
         match page.next {
             Some(next) => cursor = Some(next),
             None => return all,
@@ -227,7 +227,7 @@ async fn each_line_of_a_file_of_messages_is_applied_once(environment: TestEnviro
     assert_eq!(stocks(&workspace).await, BTreeMap::from([("A1".to_owned(), 0)]));
     let open = holdfast::inventory::domain::DeadLetterStatus::Open;
     assert_eq!(
-        workspace.app.inventory().list_dead_letters(open, 10, None).await.unwrap().dead_letters.len(),
+        workspace.app.inventory().list_dead_letters(open, 10, None).await.unwrap().items.len(),
         2,
         "parked once"
     );

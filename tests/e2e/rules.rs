@@ -61,7 +61,7 @@ async fn runs(client: &Client, query: &str) -> Vec<Value> {
 
 async fn orders(workspace: &Workspace) -> usize {
     let request = list::ListRequest { filter: OrderFilter::default(), limit: 100, cursor: None };
-    workspace.app.orders().list(&request).await.unwrap().orders.len()
+    workspace.app.orders().list(&request).await.unwrap().items.len()
 }
 
 /// A clock that the case advances.
@@ -120,7 +120,7 @@ async fn a_rule_creates_one_order_although_two_readers_see_its_event_five_times(
             .list(&list::ListRequest { limit: 1, ..Default::default() })
             .await
             .unwrap()
-            .orders[0],
+            .items[0],
     )
     .unwrap();
     assert_eq!(order["createdBy"], "Rule Welcome");

@@ -1,25 +1,12 @@
 //! The page with a person's own password and tokens.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use serde::Deserialize;
-
 use super::parts::{Delay, retry_after};
 use crate::accounts::domain::{Token, TokenId, TokenName};
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
-use crate::accounts::tokens::{Made, TokenPage, require_session};
+use crate::accounts::tokens::{Made, require_session};
 use crate::accounts::{AccountError, Accounts};
-use crate::base::identity::SignedIn;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{html, see_other};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
@@ -37,7 +24,7 @@ async fn account(
     context: PageContext,
     who: SignedIn,
     Query(query): Query<AccountQuery>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     let page = account_page(&accounts, context, &who, query.cursor.as_deref()).await?;
     let password_changed = query.password.as_deref() == Some("changed");
     html(StatusCode::OK, &AccountPage { password_changed, ..page })
@@ -50,15 +37,15 @@ async fn account_page(
     cursor: Option<&str>,
 ) -> Result<AccountPage, AccountError> {
     let account = accounts.find(who.id).await?;
-    let TokenPage { tokens, next } = accounts.tokens(who.id, TOKENS_PER_PAGE, cursor).await?;
+    let tokens = accounts.tokens(who.id, TOKENS_PER_PAGE, cursor).await?;
     Ok(AccountPage {
         context,
         email: account.email.to_string(),
         has_password: account.password.is_some(),
         password_changed: false,
         password: PasswordErrors::default(),
-        tokens: tokens.into_iter().map(Into::into).collect(),
-        next,
+        tokens: tokens.items.into_iter().map(Into::into).collect(),
+        next: tokens.next,
         new_token: None,
         token_name: String::new(),
         token_error: None,
@@ -72,7 +59,7 @@ async fn change_password(
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<PasswordForm>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     require_session(&who)?;
     let (status, password, seconds) = match new_password(&form) {
         Err(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
@@ -107,10 +94,10 @@ fn new_password(form: &PasswordForm) -> Result<Password, PasswordErrors> {
     }
 }
 
-type PasswordRejection = (StatusCode, PasswordErrors, Option<u64>);
-
 /// Returns the status and message for a failed password change, and how many seconds to wait.
-fn password_rejection(error: AccountError) -> Result<PasswordRejection, AccountError> {
+fn password_rejection(
+    error: AccountError,
+) -> Result<(StatusCode, PasswordErrors, Option<u64>), AccountError> {
     let (status, message, seconds) = match error {
         AccountError::WrongPassword => {
             (StatusCode::UNPROCESSABLE_ENTITY, "This is not your current password.".to_owned(), None)
@@ -132,7 +119,7 @@ async fn create_token(
     context: PageContext,
     who: SignedIn,
     FormData(form): FormData<TokenForm>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     require_session(&who)?;
     let created = match form.name.parse::<TokenName>() {
         Ok(name) => Ok(accounts.create_token(&who, name, None).await?),
@@ -141,9 +128,8 @@ async fn create_token(
     let page = account_page(&accounts, context, &who, None).await?;
     match created {
         Ok(Made::Now(token, secret)) => {
-            let new_token =
-                Some(NewToken { name: token.name.to_string(), secret: secret.reveal().to_owned() });
-            html(StatusCode::CREATED, &AccountPage { new_token, ..page })
+            let (name, secret) = (token.name.to_string(), secret.reveal().to_owned());
+            html(StatusCode::CREATED, &AccountPage { new_token: Some(NewToken { name, secret }), ..page })
         }
         // Forms send no idempotency key.
         Ok(Made::Replayed(answer)) => Ok(answer.into_response()),
@@ -160,7 +146,7 @@ async fn revoke_token(
     who: SignedIn,
     Path(id): Path<TokenId>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     match accounts.revoke_token(who.id, id, None).await {
         // The token was already revoked, for example on another page.
         Ok(_) | Err(AccountError::NoSuchToken) => Ok(see_other(&context, "/account", fragment)),
@@ -203,16 +189,6 @@ struct AccountPage {
     /// The typed name.
     token_name: String,
     token_error: Option<String>,
-}
-
-impl AccountPage {
-    fn password_minimum(&self) -> usize {
-        Password::MIN_CHARS
-    }
-
-    fn name_maximum(&self) -> usize {
-        TokenName::MAX_CHARS
-    }
 }
 
 /// The errors of the fields of a new password.

@@ -3,26 +3,13 @@
 //! Invariants: only the answer that creates a token contains its secret. Repeating the request with the same
 //! `Idempotency-Key` answers with the same token but without the secret, because the secret is not stored.
 
-use axum::Json;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Serialize;
-
 use crate::accounts::Accounts;
 use crate::accounts::domain::{Token, TokenId, TokenName};
-use crate::accounts::tokens::require_session;
-use crate::accounts::tokens::{Made, TokenPage};
+use crate::accounts::tokens::{Made, require_session};
 use crate::base::fields::{Fields, FromFields, text};
-use crate::base::identity::{AccountId, Role, SignedIn, Via};
+use crate::base::identity::{AccountId, Role, Via};
 use crate::base::values::{Email, Name, Version};
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::access::Access;
-use crate::web::extract::{JsonRequest, Path, Query, WithKey};
-use crate::web::lists::{Listed, PageParameters};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::respond::{answer, no_content};
-use crate::web::routes::Routes;
+use crate::shared::api::*;
 
 /// Returns the routes of the JSON API.
 pub(in crate::accounts) fn routes() -> Routes<Accounts> {
@@ -58,8 +45,7 @@ async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Token>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let TokenPage { tokens, next } = accounts.tokens(who.id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: tokens, next }))
+    Ok(Json(accounts.tokens(who.id, limit, cursor.as_deref()).await?))
 }
 
 struct CreateBody {
@@ -118,9 +104,8 @@ async fn revoke(
     Path(id): Path<TokenId>,
     WithKey(idempotency): WithKey,
 ) -> Result<Answer, Problem> {
-    let idempotency = idempotency.map(|request| Idempotency { request, answer: &|_: &Token| no_content() });
-    let revoke = async { Ok(accounts.revoke_token(who.id, id, idempotency.as_ref()).await?) };
-    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &accounts.dynamo, revoke)
-        .await?
-        .answer(|_| no_content()))
+    let answer = |_: &Token| no_content();
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
+    let revoke = accounts.revoke_token(who.id, id, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &accounts.dynamo, revoke).await?.answer(answer))
 }

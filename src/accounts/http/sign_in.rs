@@ -1,10 +1,6 @@
 //! The sign-in page, sign-in links, and signing out.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
+use http::{HeaderMap, Method};
 
 use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
 use crate::accounts::Accounts;
@@ -12,15 +8,8 @@ use crate::accounts::domain::Secret;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::sign_up::SignUp;
-use crate::base::identity::SignedIn;
 use crate::base::values::Email;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{html, see_other};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
@@ -36,7 +25,7 @@ async fn sign_in_page(
     who: Option<SignedIn>,
     Query(query): Query<NextQuery>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     if who.is_some() {
         return Ok(redirect_to_next(&context, &query.next, fragment));
     }
@@ -49,7 +38,7 @@ async fn sign_in(
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignInForm>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     let SignInForm { email, password, next } = form;
     // An invalid address or password gets the same message as a wrong one.
     let account = match (email.parse::<Email>(), password.parse::<Password>()) {
@@ -67,7 +56,7 @@ async fn sign_in(
             Ok((cookies, redirect_to_next(&context, &next, fragment)).into_response())
         }
         Ok(None) => {
-            let message = "The e-mail address or the password is not right.";
+            let message = "The email address or the password is not right.";
             page(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned())
         }
         Err(error) => {
@@ -84,7 +73,7 @@ async fn sign_in_by_link(
     who: Option<SignedIn>,
     from: Requester,
     Path(secret): Path<String>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     // A HEAD request does not use up the link.
     if method != Method::GET {
         return Ok(StatusCode::OK.into_response());
@@ -140,7 +129,6 @@ struct SignInPage {
 }
 
 impl SignInPage {
-    /// Creates the empty page.
     fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
         Self { context, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
     }

@@ -4,27 +4,14 @@
 //! password or the invitation code. If sign-up is off, both the page and the form answer 403, because sign-up is
 //! forbidden for everyone, and the page says so.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use serde::Deserialize;
-
 use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::sign_up::SignUp;
 use crate::accounts::store::SignUpDraft;
 use crate::accounts::{AccountError, Accounts};
-use crate::base::identity::SignedIn;
 use crate::base::values::{Email, Invalid, Name, begins_formula};
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Query};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Accounts> {
     Routes::default().get("/sign-up", Access::Anyone, page).post("/sign-up", Access::Anyone, sign_up)
@@ -36,7 +23,7 @@ async fn page(
     who: Option<SignedIn>,
     Query(query): Query<NextQuery>,
     WantsFragment(fragment): WantsFragment,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     if who.is_some() {
         return Ok(redirect_to_next(&context, &query.next, fragment));
     }
@@ -53,7 +40,7 @@ async fn sign_up(
     from: Requester,
     WantsFragment(fragment): WantsFragment,
     FormData(form): FormData<SignUpForm>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     // The form was sent from another tab, or twice.
     if who.is_some() {
         return Ok(redirect_to_next(&context, &form.next, fragment));
@@ -82,7 +69,7 @@ fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignU
 }
 
 /// Renders the form with a message at the rejected field.
-fn failed(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
+fn failed(page: SignUpPage, error: AccountError) -> PageAnswer {
     match error {
         AccountError::EmailTaken(_) => {
             let errors = SignUpErrors { is_taken: true, ..SignUpErrors::default() };
@@ -101,11 +88,11 @@ fn failed(page: SignUpPage, error: AccountError) -> Result<Response, Problem> {
     }
 }
 
-fn rejected(page: SignUpPage) -> Result<Response, Problem> {
+fn rejected(page: SignUpPage) -> PageAnswer {
     html(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-fn off(context: PageContext, next: String) -> Result<Response, Problem> {
+fn off(context: PageContext, next: String) -> PageAnswer {
     html(StatusCode::FORBIDDEN, &SignUpOffPage { context, next })
 }
 
@@ -196,10 +183,6 @@ impl SignUpPage {
     /// Returns whether the form was sent before, so that the person must type the secrets again.
     fn is_second_try(&self) -> bool {
         !self.name.is_empty() || !self.email.is_empty()
-    }
-
-    fn password_minimum(&self) -> usize {
-        Password::MIN_CHARS
     }
 
     fn sign_in(&self) -> String {

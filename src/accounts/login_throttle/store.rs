@@ -102,11 +102,9 @@ impl Accounts {
                     _ => write.delete_derived(budget.label(), &budget.key()),
                 };
             }
-            match self.dynamo.write(write).await {
-                Ok(()) => return Ok(()),
-                // The network's window is over, so there is nothing to refund.
-                Err(WriteError::Refused(_)) => {}
-                Err(WriteError::Store(error)) => return Err(error.into()),
+            // A refusal means that the network's window is over, so it gets no refund.
+            if self.dynamo.try_write(write).await? {
+                return Ok(());
             }
         }
         Ok(())

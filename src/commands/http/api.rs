@@ -3,29 +3,20 @@
 //! Invariants: a text request gets a text response, even if all of it is refused. An invalid command writes
 //! nothing, and its error names the parameter and says what would be right.
 
-use axum::extract::{FromRequest as _, Request, State};
-use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use axum::extract::{FromRequest as _, Request};
+use http::header;
 use serde_json::{Value, json};
 
-use crate::base::fields;
-use crate::base::fields::FieldError;
-use crate::base::fields::{Fields, FromFields};
-use crate::base::identity::SignedIn;
+use crate::base::fields::{self, FieldError, Fields, FromFields};
 use crate::commands::Commands;
-use crate::commands::grammar;
-use crate::commands::grammar::{Instruction, LineError};
+use crate::commands::grammar::{self, Instruction, LineError};
 use crate::commands::script;
-use crate::commands::specs;
-use crate::commands::specs::{CommandError, SPECS};
+use crate::commands::specs::{self, CommandError, SPECS};
+use crate::shared::api::*;
 use crate::shared::audit::Author;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, buffer_body, content_type, idempotent_request, is_json};
+use crate::web::extract::{buffer_body, content_type, idempotent_request, is_json};
 use crate::web::present::AlreadyRendered;
-use crate::web::problem::Problem;
 use crate::web::respond::header_text;
-use crate::web::routes::Routes;
 
 /// Returns the routes of the API.
 pub fn routes() -> Routes<Commands> {
@@ -42,15 +33,15 @@ async fn run(State(commands): State<Commands>, who: SignedIn, request: Request) 
     }
     let request = JsonRequest::<Body>::from_request(request, &()).await?;
     match request.body.instruction().map_err(WebError::Invalid)? {
-        Instruction::Run(command) => Ok(commands
-            .execute(&command, &Author::from(who.actor()), request.idempotency)
-            .await?
-            .answer()
-            .into_response()),
+        Instruction::Run(command) => {
+            let by = Author::from(who.actor());
+            let outcome = commands.execute(&command, &by, request.idempotency).await?;
+            Ok(outcome.answer().into_response())
+        }
         Instruction::Help(of) => {
             let specs: Vec<_> =
                 SPECS.iter().filter(|spec| of.is_none_or(|of| of.name == spec.name)).collect();
-            Ok(axum::Json(json!({ "command": "help", "result": { "commands": specs } })).into_response())
+            Ok(Json(json!({ "command": "help", "result": { "commands": specs } })).into_response())
         }
     }
 }

@@ -3,28 +3,15 @@
 //! Invariants: a form that is sent twice runs once, because it carries a key; if a line is invalid or fails, the
 //! typed text is kept; the page works without JavaScript.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
-use serde::Deserialize;
-
-use crate::base::identity::SignedIn;
 use crate::commands::Commands;
 use crate::commands::grammar::{self, LineError};
 use crate::commands::help::GRAMMAR;
 use crate::commands::script::LineResult;
-use crate::commands::specs::{CommandSpec, SPECS};
+use crate::commands::specs::SPECS;
 use crate::commands::store::{Run, RunId};
 use crate::shared::audit::Author;
-use crate::store::idempotency::IdempotentRequest;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{html, see_other};
-use crate::web::routes::Routes;
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
 
 /// The address of the page.
 const PATH: &str = "/automation";
@@ -40,7 +27,7 @@ async fn show(
     who: SignedIn,
     WantsFragment(fragment): WantsFragment,
     Query(query): Query<ShowQuery>,
-) -> Result<Response, Problem> {
+) -> PageAnswer {
     let runs = commands.recent_runs(who.id).await?;
     let again = runs.iter().find(|run| query.again.as_ref().is_some_and(|id| *id == run.id.to_string()));
     let text = again.map(|run| run.text.clone()).unwrap_or_default();
@@ -54,7 +41,7 @@ fn page(commands: &Commands, context: PageContext, text: String, runs: Vec<Run>)
     CommandsPage { context, text, key, mistakes: Vec::new(), runs, just_run: false }
 }
 
-fn render(status: StatusCode, page: &CommandsPage, fragment: bool) -> Result<Response, Problem> {
+fn render(status: StatusCode, page: &CommandsPage, fragment: bool) -> PageAnswer {
     if fragment { html(status, &page.as_workspace()) } else { html(status, page) }
 }
 
@@ -63,20 +50,21 @@ async fn run(
     context: PageContext,
     who: SignedIn,
     WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<CommandsForm>,
-) -> Result<Response, Problem> {
-    let lines = match grammar::read(&form.commands) {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
+    let text = form.text("commands");
+    let lines = match grammar::read(&text) {
         Ok(lines) => lines,
         Err(errors) => {
-            let mistakes = MistakeView::all(&form.commands, &errors);
+            let mistakes = MistakeView::all(&text, &errors);
             let runs = commands.recent_runs(who.id).await?;
-            let page = CommandsPage { mistakes, ..page(&commands, context, form.commands, runs) };
+            let page = CommandsPage { mistakes, ..page(&commands, context, text, runs) };
             return render(StatusCode::UNPROCESSABLE_ENTITY, &page, fragment);
         }
     };
     let now = commands.clock.now();
     let mut id = RunId::new(now, &commands.rng.bytes());
-    let idempotency = once(&form, &who, now);
+    let idempotency = form.once_by_key(PATH, &who, now);
     if let Some(idempotency) = &idempotency {
         // The same form sent twice is one run.
         id = commands.claim(idempotency, &id.to_string()).await?.parse().unwrap_or(id);
@@ -84,7 +72,7 @@ async fn run(
     let until = commands.deadline();
     let results = commands.run(&lines, &Author::from(who.actor()), idempotency.as_ref(), Some(until)).await;
     let failed = results.iter().any(|result| !result.is_ok());
-    let run = Run { id, at: now, text: form.commands, results };
+    let run = Run { id, at: now, text, results };
     commands.keep_run(who.id, &run).await?;
     if !fragment {
         let again = if failed { format!("&again={id}") } else { String::new() };
@@ -95,16 +83,6 @@ async fn run(
     render(StatusCode::OK, &CommandsPage { just_run: true, ..page }, true)
 }
 
-/// Returns the form as an idempotent request. A page from the browser's history has an old key, so the typed text
-/// is part of the key.
-fn once(form: &CommandsForm, who: &SignedIn, now: jiff::Timestamp) -> Option<IdempotentRequest> {
-    let form_key: uuid::Uuid = form.key.parse().ok()?;
-    let content: [&[u8]; 2] = [PATH.as_bytes(), form.commands.as_bytes()];
-    let digest = crate::base::values::fingerprint(&content);
-    let key = format!("{form_key}-{digest}").parse().ok()?;
-    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, now))
-}
-
 /// The query of the page.
 #[derive(Debug, Default, Deserialize)]
 struct ShowQuery {
@@ -112,14 +90,6 @@ struct ShowQuery {
     again: Option<String>,
     /// Whether the form has just run commands.
     ran: Option<String>,
-}
-
-/// The form.
-#[derive(Debug, Deserialize)]
-struct CommandsForm {
-    commands: String,
-    #[serde(default)]
-    key: String,
 }
 
 /// A form for commands, with the help and the last results.
@@ -136,20 +106,6 @@ struct CommandsPage {
     runs: Vec<RunView>,
     /// Whether the first run was just started by the form.
     just_run: bool,
-}
-
-impl CommandsPage {
-    fn specs(&self) -> &'static [CommandSpec] {
-        &SPECS
-    }
-
-    fn is_for_administrator(&self) -> bool {
-        self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
-    }
-
-    fn grammar(&self) -> [&'static str; 4] {
-        GRAMMAR
-    }
 }
 
 /// A line with an error.

@@ -196,23 +196,7 @@ impl Message {
     /// The version of the schema.
     pub const SCHEMA: i64 = 1;
 
-    /// Parses a message. `fallback` is its id if the message has none.
-    ///
-    /// # Errors
-    /// [`ParseError`] with what would be right.
-    pub fn parse(bytes: &[u8], fallback: Option<MessageId>) -> Result<Self, ParseError> {
-        Self::read(parse_json(bytes)?, fallback).map(|(message, _)| message)
-    }
-
-    /// Parses a message from JSON.
-    ///
-    /// # Errors
-    /// [`ParseError::NoObject`] and [`ParseError::Fields`] with what would be right.
-    pub fn from_json(value: Value, fallback: Option<MessageId>) -> Result<Self, ParseError> {
-        Self::read(value, fallback).map(|(message, _)| message)
-    }
-
-    /// Parses a message and counts its unknown fields, which are ignored.
+    /// Parses a message and counts its unknown fields, which are ignored. `fallback` is its id if it has none.
     fn read(value: Value, fallback: Option<MessageId>) -> Result<(Self, usize), ParseError> {
         let Value::Object(fields) = value else { return Err(ParseError::NoObject) };
         let (sent, others): (MessageFields, usize) = read_known(fields.into()).map_err(ParseError::Fields)?;

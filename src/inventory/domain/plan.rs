@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{DeadLetter, Delivery, Kind, Message, MessageId, Movement, Product, Reason, Units};
+use super::{DeadLetter, Delivery, Kind, Message, MessageId, Movement, Product, Reason, ReasonName, Units};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 
@@ -41,19 +41,6 @@ pub enum Refusal {
     OtherContent,
 }
 
-impl Refusal {
-    /// Returns the machine-readable name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::UnknownSku => "unknown-sku",
-            Self::Insufficient { .. } => "insufficient-stock",
-            Self::StaleCount { .. } => "stale-count",
-            Self::TooMuch => "too-much",
-            Self::OtherContent => "conflicting-duplicate",
-        }
-    }
-}
-
 /// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -66,10 +53,7 @@ pub enum Outcome {
 }
 
 /// Returns the stock after a message.
-///
-/// # Errors
-/// [`Refusal`] if the message is not applied.
-pub fn decide(product: Option<&Product>, message: &Message) -> Result<Units, Refusal> {
+fn decide(product: Option<&Product>, message: &Message) -> Result<Units, Refusal> {
     let Message { kind, quantity, version, .. } = message;
     if let Some(counted) = version
         && product.map(|product| product.version) != Some(*counted)
@@ -78,8 +62,7 @@ pub fn decide(product: Option<&Product>, message: &Message) -> Result<Units, Ref
         return Err(Refusal::StaleCount { counted: counted.get(), version });
     }
     match (kind, product) {
-        (Kind::Count, _) => Ok(*quantity),
-        (Kind::Receipt, None) => Ok(*quantity),
+        (Kind::Count, _) | (Kind::Receipt, None) => Ok(*quantity),
         (Kind::Sale | Kind::Return, None) => Err(Refusal::UnknownSku),
         (Kind::Sale, Some(product)) => {
             let (stock, asked) = (product.stock, *quantity);
@@ -172,7 +155,14 @@ impl Plan<'_> {
 
 impl From<&Refusal> for Reason {
     fn from(refusal: &Refusal) -> Self {
-        Self { name: refusal.name().to_owned(), words: refusal.to_string() }
+        let name = match refusal {
+            Refusal::UnknownSku => ReasonName::UnknownSku,
+            Refusal::Insufficient { .. } => ReasonName::InsufficientStock,
+            Refusal::StaleCount { .. } => ReasonName::StaleCount,
+            Refusal::TooMuch => ReasonName::TooMuch,
+            Refusal::OtherContent => ReasonName::ConflictingDuplicate,
+        };
+        Self { name: name.to_string(), words: refusal.to_string() }
     }
 }
 

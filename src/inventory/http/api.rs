@@ -6,22 +6,14 @@
 //! A product's `ETag` is the version of its stock, for `If-Match`. Its name and low-stock mark have a separate
 //! version, `detailsVersion`, so that a person can change them while the stock moves. `If-None-Match` is ignored.
 
+mod dead_letters;
 mod events;
-pub(in crate::inventory) mod parked;
 mod products;
-
-use axum::Json;
-use axum::extract::State;
-use serde::Deserialize;
 
 use crate::inventory::Inventory;
 use crate::inventory::check::Checked;
-use crate::inventory::health::{ConsumerPage, Progress};
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::lists::{Listed, PageParameters};
-use crate::web::problem::Problem;
-use crate::web::routes::Routes;
+use crate::inventory::health::Progress;
+use crate::shared::api::*;
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -29,7 +21,7 @@ pub fn routes() -> Routes<Inventory> {
         .get("/api/inventory/check", Access::Administrator, checked)
         .and(products::routes())
         .and(events::routes())
-        .and(parked::routes())
+        .and(dead_letters::routes())
 }
 
 async fn consumers(
@@ -37,8 +29,7 @@ async fn consumers(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Progress>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let ConsumerPage { consumers, next } = inventory.list_progress(limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: consumers, next }))
+    Ok(Json(inventory.list_progress(limit, cursor.as_deref()).await?))
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,18 +1,12 @@
 //! The list of consumers.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
-use super::parts::Answer;
+use super::parts::address;
 use crate::inventory::Inventory;
-use crate::inventory::health::{ConsumerPage, Progress};
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::inventory::health::Progress;
+use crate::shared::pages::*;
+
+/// The partitions of one page.
+const LIMIT: u16 = 50;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default().get("/inventory/consumers", Access::Agent, consumers)
@@ -27,10 +21,13 @@ async fn consumers(
     State(inventory): State<Inventory>,
     context: PageContext,
     Query(asked): Query<ConsumersQuery>,
-) -> Answer {
+) -> PageAnswer {
     let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
-    let page = inventory.list_progress(ConsumersPage::LIMIT, cursor).await?;
-    html(StatusCode::OK, &ConsumersPage::new(context, page))
+    let page = inventory.list_progress(LIMIT, cursor).await?;
+    let next = page.next.and_then(|cursor| address("/inventory/consumers", &[("cursor", cursor.as_str())]));
+    let view = |progress: Progress| ConsumerView { at: progress.at.into(), progress };
+    let consumers = page.items.into_iter().map(view).collect();
+    html(StatusCode::OK, &ConsumersPage { context, consumers, next })
 }
 
 /// `GET /inventory/consumers`
@@ -44,32 +41,6 @@ struct ConsumersPage {
 }
 
 struct ConsumerView {
-    group: String,
-    topic: String,
-    partition: i32,
-    offset: i64,
-    lag: Option<i64>,
+    progress: Progress,
     at: DisplayTime,
-}
-
-impl ConsumersPage {
-    /// The partitions of one page.
-    const LIMIT: u16 = 50;
-
-    fn new(context: PageContext, page: ConsumerPage) -> Self {
-        let address = |cursor: String| {
-            let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
-            Some(format!("/inventory/consumers?{query}"))
-        };
-        let view = |one: Progress| ConsumerView {
-            group: one.group,
-            topic: one.topic,
-            partition: one.partition,
-            offset: one.offset,
-            lag: one.lag,
-            at: one.at.into(),
-        };
-        let consumers = page.consumers.into_iter().map(view).collect();
-        Self { context, consumers, next: page.next.and_then(address) }
-    }
 }

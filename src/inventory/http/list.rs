@@ -1,23 +1,15 @@
 //! The list of products.
 
-use askama::Template;
-use axum::extract::State;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use jiff::civil::Date;
-use serde::Deserialize;
 
-use super::parts::{Answer, ProductView};
+use super::parts::ProductView;
 use crate::base::calendar;
 use crate::inventory::Inventory;
-use crate::inventory::store::ProductPage;
+use crate::inventory::domain::Product;
+use crate::shared::pages::*;
 use crate::shared::search::SearchQuery;
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::lists::parameter;
-use crate::web::pages::PageContext;
-use crate::web::request::WantsFragment;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::web::lists::{Listed, parameter};
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default().get("/inventory", Access::Agent, list)
@@ -35,7 +27,7 @@ async fn list(
     WantsFragment(fragment): WantsFragment,
     Query(asked): Query<ListQuery>,
     headers: HeaderMap,
-) -> Answer {
+) -> PageAnswer {
     let query = parameter("q", asked.q, SearchQuery::parse)?.flatten();
     let cursor = asked.cursor.as_deref().filter(|text| !text.is_empty());
     let found = inventory.find_some(query.as_ref(), ProductListPage::LIMIT, cursor).await?;
@@ -82,14 +74,14 @@ impl ProductListPage {
         context: PageContext,
         query: Option<&SearchQuery>,
         cursor: Option<&str>,
-        page: &ProductPage,
+        page: &Listed<Product>,
         today: Date,
     ) -> Self {
         let q = query.map(|query| query.typed().to_owned()).unwrap_or_default();
-        let full = page.products.len() >= usize::from(Self::LIMIT);
+        let full = page.items.len() >= usize::from(Self::LIMIT);
         let next = page.next.as_deref().map(|cursor| address(&q, cursor));
         let (next, further) = if full || q.is_empty() { (next, None) } else { (None, next) };
-        let count_text = match page.products.len() {
+        let count_text = match page.items.len() {
             0 if !q.is_empty() => "No product matches.".to_owned(),
             0 => "No products here.".to_owned(),
             1 => "1 product shown".to_owned(),
@@ -98,7 +90,7 @@ impl ProductListPage {
         Self {
             context,
             first: cursor.map(|_| address(&q, "")),
-            products: page.products.iter().map(|product| ProductView::of(product, today)).collect(),
+            products: page.items.iter().map(|product| ProductView::of(product, today)).collect(),
             q,
             count_text,
             next,

@@ -2,9 +2,9 @@
 
 pub(super) mod api;
 mod consumers;
+mod dead_letters;
 pub(super) mod form;
 mod list;
-mod parked;
 mod parts;
 mod product;
 mod spark;
@@ -13,5 +13,5 @@ use crate::inventory::Inventory;
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Inventory> {
-    list::routes().and(consumers::routes()).and(parked::routes()).and(product::routes())
+    list::routes().and(consumers::routes()).and(dead_letters::routes()).and(product::routes())
 }

@@ -1,17 +1,24 @@
-//! What the pages of the inventory share: a product as pages show it.
+//! What the pages of the inventory share.
 //!
 //! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; after a
 //! conflict, the form shows the current data and can be submitted again.
 
-use axum::response::Response;
 use jiff::civil::Date;
 
 use super::spark::Spark;
 use crate::inventory::domain::Product;
+use crate::shared::forms::RawForm;
 use crate::web::pages::DisplayTime;
-use crate::web::problem::Problem;
 
-pub(super) type Answer = Result<Response, Problem>;
+/// Returns the address of a page with these parameters.
+pub(super) fn address(path: &str, parameters: &[(&str, &str)]) -> Option<String> {
+    Some(format!("{path}?{}", serde_urlencoded::to_string(parameters).ok()?))
+}
+
+/// Returns a field of a form as typed, without white space around it.
+pub(super) fn typed(form: &RawForm, name: &str) -> String {
+    form.get(name).unwrap_or_default().trim().to_owned()
+}
 
 /// A product as pages show it.
 #[derive(Debug, Clone)]

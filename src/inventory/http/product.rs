@@ -1,29 +1,20 @@
 //! The page of one product: viewing it, adjusting its stock, and changing its details.
 
-use askama::Template;
-use axum::extract::State;
 use futures_util::future::try_join;
-use http::StatusCode;
 use jiff::civil::Date;
-use serde::Deserialize;
 
 use super::form::adjustment_id;
-use super::parts::{Answer, ProductView};
+use super::parts::{ProductView, address, typed};
 use crate::base::calendar;
-use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{Kind, LowMark, Movement, Product, ProductName, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
-use crate::inventory::store::{Adjustment, DetailsChange, MovementPage};
-use crate::shared::pairs::Pairs;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::inventory::store::{Adjustment, DetailsChange};
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
+use crate::shared::values::optional;
+use crate::web::lists::Listed;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -43,7 +34,7 @@ async fn show(
     WantsFragment(fragment): WantsFragment,
     Path(sku): Path<Sku>,
     Query(query): Query<ShowQuery>,
-) -> Answer {
+) -> PageAnswer {
     let cursor = query.movements.as_deref().filter(|cursor| !cursor.is_empty());
     let page = page(&inventory, context, &sku, cursor).await?;
     if fragment && cursor.is_some() {
@@ -62,7 +53,7 @@ async fn page(
     let movements = inventory.movements(sku, ProductPage::MOVEMENTS, cursor);
     let (product, movements) = try_join(inventory.find(sku), movements).await?;
     let today = calendar::day_of(inventory.clock.now());
-    Ok(ProductPage::new(context, &product, &movements, today, inventory.rng.uuid().to_string()))
+    Ok(ProductPage::new(context, &product, movements, today, inventory.rng.uuid().to_string()))
 }
 
 /// Shows the page with the adjustment form as typed and a new key. The refused adjustment changed nothing, so its key
@@ -73,7 +64,7 @@ async fn adjust_again(
     sku: &Sku,
     status: StatusCode,
     form: AdjustForm,
-) -> Answer {
+) -> PageAnswer {
     let page = page(inventory, context, sku, None).await?;
     let adjust = AdjustForm { key: page.adjust.key.clone(), ..form };
     html(status, &ProductPage { adjust, ..page })
@@ -85,15 +76,14 @@ async fn adjust(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(sku): Path<Sku>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
-    let typed = AdjustTexts::of(&form);
-    let (stock, reason) = match (typed.stock(), typed.reason()) {
+    let typed = AdjustTexts { stock: typed(&form, "stock"), reason: typed(&form, "reason") };
+    let (stock, reason) = match (typed.stock.parse::<Units>(), optional::<Reference>(&typed.reason)) {
         (Ok(stock), Ok(reason)) => (stock, reason),
         (stock, reason) => {
-            let stock_error = stock.err().map(|invalid| invalid.to_string());
-            let reason_error = reason.err().map(|invalid| invalid.to_string());
+            let (stock_error, reason_error) = (message(stock.err()), message(reason.err()));
             let form = AdjustForm { typed, stock_error, reason_error, ..AdjustForm::default() };
             return adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await;
         }
@@ -109,7 +99,7 @@ async fn adjust(
             let form = AdjustForm { typed, overtaken: true, ..AdjustForm::default() };
             adjust_again(&inventory, context, &sku, StatusCode::CONFLICT, form).await
         }
-        Err(InventoryError::KeyOfAnotherRequest) => {
+        Err(InventoryError::KeyReused(_)) => {
             let error = Some("This form has set the stock already. Send it again to set it once more.");
             let form = AdjustForm { typed, error, ..AdjustForm::default() };
             adjust_again(&inventory, context, &sku, StatusCode::UNPROCESSABLE_ENTITY, form).await
@@ -123,16 +113,15 @@ async fn details(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     Path(sku): Path<Sku>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
     let typed = DetailsTexts::sent(&form);
     let change = match typed.change() {
         Ok(change) => change,
         Err([name, mark]) => {
             let page = page(&inventory, context, &sku, None).await?;
-            let words = |invalid: Option<Invalid>| invalid.map(|invalid| invalid.to_string());
-            let (name_error, mark_error) = (words(name), words(mark));
+            let (name_error, mark_error) = (message(name), message(mark));
             let details = DetailsForm { typed, name_error, mark_error, overtaken: false };
             return html(StatusCode::UNPROCESSABLE_ENTITY, &ProductPage { details, ..page });
         }
@@ -153,8 +142,8 @@ async fn details(
     }
 }
 
-fn text(form: &Pairs, name: &str) -> String {
-    form.get(name).unwrap_or_default().trim().to_owned()
+fn message(invalid: Option<Invalid>) -> Option<String> {
+    invalid.map(|invalid| invalid.to_string())
 }
 
 /// The fields of an adjustment as typed.
@@ -162,22 +151,6 @@ fn text(form: &Pairs, name: &str) -> String {
 struct AdjustTexts {
     stock: String,
     reason: String,
-}
-
-impl AdjustTexts {
-    fn of(form: &Pairs) -> Self {
-        Self { stock: text(form, "stock"), reason: text(form, "reason") }
-    }
-
-    /// Parses the new stock.
-    fn stock(&self) -> Result<Units, Invalid> {
-        self.stock.parse()
-    }
-
-    /// Parses the reason, if one was typed.
-    fn reason(&self) -> Result<Option<Reference>, Invalid> {
-        Some(&self.reason).filter(|reason| !reason.is_empty()).map(|reason| reason.parse()).transpose()
-    }
 }
 
 /// The name and low-stock mark as typed, with the values that the form showed.
@@ -194,10 +167,9 @@ impl DetailsTexts {
         Self { name: product.name.to_string(), low_mark: product.low_mark.to_string(), base: None }
     }
 
-    /// Reads a submitted form.
-    fn sent(form: &Pairs) -> Self {
-        let base = form.get("base.name").map(|name| (name.to_owned(), text(form, "base.lowMark")));
-        Self { name: text(form, "name"), low_mark: text(form, "lowMark"), base }
+    fn sent(form: &RawForm) -> Self {
+        let base = form.get("base.name").map(|name| (name.to_owned(), typed(form, "base.lowMark")));
+        Self { name: typed(form, "name"), low_mark: typed(form, "lowMark"), base }
     }
 
     fn is_new(&self, now: &str, base: impl Fn(&(String, String)) -> &String) -> bool {
@@ -227,12 +199,10 @@ impl DetailsTexts {
     }
 }
 
-/// The form for a manual adjustment.
 #[derive(Debug, Clone, Default)]
 struct AdjustForm {
     /// The idempotency key.
     key: String,
-    /// The fields as typed.
     typed: AdjustTexts,
     stock_error: Option<String>,
     reason_error: Option<String>,
@@ -242,10 +212,8 @@ struct AdjustForm {
     overtaken: bool,
 }
 
-/// The form for the name and the low-stock mark.
 #[derive(Debug, Clone, Default)]
 struct DetailsForm {
-    /// The fields as typed.
     typed: DetailsTexts,
     name_error: Option<String>,
     mark_error: Option<String>,
@@ -254,11 +222,6 @@ struct DetailsForm {
 }
 
 impl DetailsForm {
-    /// Returns the form with the product's current details.
-    fn of(product: &Product) -> Self {
-        Self { typed: DetailsTexts::of(product), ..Self::default() }
-    }
-
     /// Returns whether the form is expanded, because it shows an error or a conflict.
     fn is_open(&self) -> bool {
         self.overtaken || self.name_error.is_some() || self.mark_error.is_some()
@@ -268,44 +231,29 @@ impl DetailsForm {
 /// A movement as pages show it.
 #[derive(Debug, Clone)]
 struct MovementView {
-    version: u64,
+    movement: Movement,
     /// The kind of movement, such as `Sale`.
     kind: &'static str,
     /// The change of the stock, with its sign.
     change: String,
-    after: u64,
-    reason: Option<String>,
-    message_id: String,
-    /// The source of the message, and the account that sent it, if there is one.
-    source: String,
-    by: Option<String>,
     at: DisplayTime,
 }
 
 impl MovementView {
-    fn of(movement: &Movement) -> Self {
+    fn of(movement: Movement) -> Self {
         let (before, after) = (movement.before.get(), movement.after.get());
         let change = match after.checked_sub(before) {
             Some(0) => "±0".to_owned(),
             Some(more) => format!("+{more}"),
             None => format!("−{}", before - after),
         };
-        Self {
-            version: movement.version.get(),
-            kind: match movement.kind {
-                Kind::Sale => "Sale",
-                Kind::Return => "Return",
-                Kind::Receipt => "Receipt",
-                Kind::Count => "Count",
-            },
-            change,
-            after,
-            reason: movement.reason.as_ref().map(ToString::to_string),
-            message_id: movement.message_id.to_string(),
-            source: movement.source.to_string(),
-            by: movement.by.as_ref().map(ToString::to_string),
-            at: movement.at.into(),
-        }
+        let kind = match movement.kind {
+            Kind::Sale => "Sale",
+            Kind::Return => "Return",
+            Kind::Receipt => "Receipt",
+            Kind::Count => "Count",
+        };
+        Self { kind, change, at: movement.at.into(), movement }
     }
 }
 
@@ -326,18 +274,23 @@ impl ProductPage {
     /// The movements of one page.
     const MOVEMENTS: u16 = 25;
 
-    fn new(context: PageContext, product: &Product, page: &MovementPage, today: Date, key: String) -> Self {
-        let address = |cursor: &String| {
-            let query = serde_urlencoded::to_string([("movements", cursor)]).ok()?;
-            Some(format!("/inventory/{}?{query}", product.sku))
+    fn new(
+        context: PageContext,
+        product: &Product,
+        page: Listed<Movement>,
+        today: Date,
+        key: String,
+    ) -> Self {
+        let more = |cursor: String| {
+            address(&format!("/inventory/{}", product.sku), &[("movements", cursor.as_str())])
         };
         Self {
             context,
             product: ProductView::of(product, today),
-            movements: page.movements.iter().map(MovementView::of).collect(),
-            more: page.next.as_ref().and_then(address),
+            movements: page.items.into_iter().map(MovementView::of).collect(),
+            more: page.next.and_then(more),
             adjust: AdjustForm { key, ..AdjustForm::default() },
-            details: DetailsForm::of(product),
+            details: DetailsForm { typed: DetailsTexts::of(product), ..DetailsForm::default() },
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{DefaultCap, Fingerprint, Given, Order, StateCap};
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::domain::{Lead, LeadId, Reason};
+use crate::shared::audit::AuditStamp;
 
 /// An order with its leads, in JSON: the fields of the order, and `leads`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -78,6 +79,14 @@ pub struct OrderEntry {
     pub replacement: Option<LeadId>,
 }
 
+impl OrderEntry {
+    /// Creates the entry of a change without a reason and without leads.
+    pub fn new(version: Version, action: OrderAction, stamp: &AuditStamp) -> Self {
+        let (at, by) = (stamp.at, stamp.actor.clone());
+        Self { version, at, by, action, reason: None, released: None, replacement: None }
+    }
+}
+
 /// The result of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,13 +106,4 @@ pub struct Caps {
     pub default: DefaultCap,
     /// The cap of each state, sorted by code.
     pub states: Vec<StateCap>,
-}
-
-/// One page of leads of an order.
-#[derive(Debug)]
-pub struct OrderLeads {
-    /// The leads.
-    pub leads: Vec<Lead>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
 }

@@ -32,6 +32,21 @@ pub struct Given {
 }
 
 impl Given {
+    /// Says why the state gives that many leads.
+    pub fn why(&self) -> &'static str {
+        if self.asked.is_some_and(|asked| asked.get() == self.given) {
+            "as asked"
+        } else if self.already_out >= self.cap.get() {
+            "the cap is reached"
+        } else if self.in_stock == 0 {
+            "none in stock"
+        } else if u64::from(self.given) >= self.in_stock && !self.more_in_stock {
+            "all there are"
+        } else {
+            "what the cap leaves"
+        }
+    }
+
     /// Formats how many leads were free: `12`, or `35+` if there were more.
     pub fn in_stock_words(&self) -> String {
         format!("{}{}", self.in_stock, if self.more_in_stock { "+" } else { "" })
@@ -98,6 +113,11 @@ impl Plan {
             plan.leads.extend(taken);
         }
         plan
+    }
+
+    /// Returns the states that give leads.
+    pub fn giving(&self) -> impl Iterator<Item = &Given> {
+        self.given.iter().filter(|given| given.given > 0)
     }
 
     /// Returns whether no state gives a lead.
@@ -170,6 +190,25 @@ mod tests {
             let plan = Plan::of(&[stock("NY", remaining, leads.clone())], asked);
             assert_eq!(plan.leads, leads[..given], "{asked:?} {remaining} {there}");
             assert_eq!((plan.given[0].given as usize, plan.given[0].in_stock), (given, u64::from(there)));
+        }
+    }
+
+    #[test]
+    fn the_answer_says_why_a_state_gives_that_many_leads() {
+        for (asked, in_stock, cap, out, given, why) in [
+            (Some(5), 20, 10, 0, 5, "as asked"),
+            (Some(5), 3, 10, 0, 3, "all there are"),
+            (Some(5), 20, 10, 8, 2, "what the cap leaves"),
+            (Some(5), 20, 10, 12, 0, "the cap is reached"),
+            (Some(5), 0, 10, 0, 0, "none in stock"),
+            (None, 20, 10, 4, 6, "what the cap leaves"),
+            (None, 4, 10, 4, 4, "all there are"),
+        ] {
+            let given = serde_json::json!({
+                "state": "NY", "asked": asked, "inStock": in_stock, "cap": cap, "alreadyOut": out, "given": given,
+            });
+            let given: Given = serde_json::from_value(given).unwrap();
+            assert_eq!(given.why(), why, "{given:?}");
         }
     }
 

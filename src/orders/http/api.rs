@@ -12,35 +12,21 @@ mod export;
 
 pub(super) use export::address as export_address;
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::base::fields::{Fields, FromFields, boolean, text, whole_number};
-use crate::base::identity::SignedIn;
 use crate::base::values::{Email, Invalid, OrderId};
 use crate::leads::domain::{Lead, LeadId, Reason};
 use crate::orders::Orders;
 use crate::orders::domain::{
-    CustomerName, Fingerprint, NewOrder, Order, Quantity, Release, ReleaseReason, RequestedStates,
+    CustomerName, Fingerprint, NewOrder, Order, OrderDetail, OrderEntry, Quantity, Release, ReleaseReason,
+    Released, RequestedStates,
 };
-use crate::orders::domain::{OrderDetail, OrderEntry, OrderLeads, Released};
 use crate::orders::error::OrderError;
-use crate::orders::list::{CustomerWords, ListRequest, OrderFilter, OrderPage};
+use crate::orders::list::{CustomerWords, ListRequest, OrderFilter};
 use crate::orders::period::Period;
-use crate::store::idempotency::{Answer, Done, Idempotency};
-use crate::web::access::Access;
-use crate::web::change::{Change, Deletion, NoBody};
-use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, Path, Query};
-use crate::web::lists::{Listed, PageParameters, limit, parameter};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::respond::{answer, no_content};
-use crate::web::routes::Routes;
+use crate::shared::api::*;
+use crate::store::idempotency::Done;
 
 /// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Orders> {
@@ -87,8 +73,7 @@ async fn list_orders(
     State(orders): State<Orders>,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<Listed<Order>>, Problem> {
-    let OrderPage { orders, next } = orders.list(&parameters.read()?).await?;
-    Ok(Json(Listed { items: orders, next }))
+    Ok(Json(orders.list(&parameters.read()?).await?))
 }
 
 /// The body of a new order: either a preview, or an order that may confirm a preview.
@@ -178,8 +163,7 @@ async fn leads(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Lead>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let OrderLeads { leads, next } = orders.leads_of(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: leads, next }))
+    Ok(Json(orders.leads_of(id, limit, cursor.as_deref()).await?))
 }
 
 async fn history(
@@ -188,8 +172,7 @@ async fn history(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<OrderEntry>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let page = orders.history(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: page.entries, next: page.next }))
+    Ok(Json(orders.history(id, limit, cursor.as_deref()).await?))
 }
 
 async fn fulfill(State(orders): State<Orders>, change: Change<OrderId, NoBody>) -> Result<Answer, Problem> {
@@ -234,8 +217,7 @@ async fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::fields;
-    use crate::base::fields::FieldError;
+    use crate::base::fields::{self, FieldError};
     use serde_json::Value;
 
     fn body(json: Value) -> Result<CreateBody, Vec<FieldError>> {
@@ -244,11 +226,11 @@ mod tests {
 
     #[test]
     fn a_new_order_is_accepted_in_camel_case_and_snake_case() {
-        let camel = serde_json::json!({
+        let camel = json!({
             "customerName": "Acme", "customerEmail": "buy@acme.example", "requestedStates": ["ny", "CA", "NY"],
             "quantityPerState": 3,
         });
-        let snake = serde_json::json!({
+        let snake = json!({
             "customer_name": "Acme", "customer_email": "buy@acme.example", "requested_states": ["NY", "CA"],
             "quantity_per_state": 3,
         });

@@ -1,24 +1,13 @@
 //! The page of all caps. Each row sets the cap of one state.
 
-use askama::Template;
-use axum::extract::State;
-use futures_util::future::try_join;
-use http::StatusCode;
-
-use super::parts::Answer;
-use crate::base::values::UsState;
+use crate::base::values::{UsState, Version};
 use crate::orders::Orders;
-use crate::orders::domain::{Cap, Caps, DefaultCap, StateCap};
+use crate::orders::domain::{Cap, Caps, StateCap};
 use crate::orders::error::OrderError;
-use crate::shared::pairs::Pairs;
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
+use crate::shared::values::optional;
 use crate::stats::Stats;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
-use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
@@ -27,14 +16,12 @@ pub(super) fn routes() -> Routes<Orders> {
         .post("/orders/caps/{state}", Access::Agent, set)
 }
 
-async fn show(State(orders): State<Orders>, context: PageContext) -> Answer {
+async fn show(State(orders): State<Orders>, context: PageContext) -> PageAnswer {
     html(StatusCode::OK, &page(&orders, context).await?)
 }
 
 async fn page(orders: &Orders, context: PageContext) -> Result<CapsPage, Problem> {
-    let caps = async { Ok::<_, Problem>(orders.caps().await?) };
-    let stats = async { Ok::<_, Problem>(orders.statistics.read().await?) };
-    let (caps, stats) = try_join(caps, stats).await?;
+    let (caps, stats) = orders.caps_and_stats().await?;
     Ok(CapsPage::new(context, &caps, &stats))
 }
 
@@ -42,29 +29,24 @@ async fn set_default(
     State(orders): State<Orders>,
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
-    let typed = form.get("cap").unwrap_or_default().to_owned();
-    let (status, edit) = match typed.parse::<Cap>() {
-        Err(invalid) => {
-            let error = Some(invalid.to_string());
-            (StatusCode::UNPROCESSABLE_ENTITY, CapEdit { typed, error, overtaken: false })
-        }
+    let typed = form.text("cap");
+    let (status, error) = match typed.parse::<Cap>() {
+        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
         Ok(cap) => match orders.set_default_cap(version, cap, None).await {
             Ok(_) => {
                 let there = see_other(&context, "/orders/caps", fragment);
                 return Ok(with_toast_there(there, Tone::Success, "The default cap was set."));
             }
-            Err(OrderError::DefaultCapConflict(_)) => {
-                (StatusCode::CONFLICT, CapEdit { typed, error: None, overtaken: true })
-            }
+            Err(OrderError::DefaultCapConflict(_)) => (StatusCode::CONFLICT, None),
             Err(error) => return Err(error.into()),
         },
     };
-    let page = page(&orders, context).await?;
-    let default = page.default.clone().refused(edit);
-    html(status, &CapsPage { default, ..page })
+    let mut page = page(&orders, context).await?;
+    page.default.refuse(typed, error);
+    html(status, &page)
 }
 
 async fn set(
@@ -72,187 +54,104 @@ async fn set(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     Path(state): Path<UsState>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
     let typed = form.get("cap").unwrap_or_default().trim().to_owned();
-    let cap = match typed.as_str() {
-        // An empty field makes the state follow the default.
-        "" => Ok(None),
-        text => text.parse::<Cap>().map(Some),
+    // An empty field makes the state follow the default.
+    let (status, error) = match optional::<Cap>(&typed) {
+        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, Some(invalid.to_string())),
+        Ok(cap) => match orders.set_cap(state, version, cap, None).await {
+            Ok(cap) if fragment => {
+                let stats = orders.statistics.read().await?;
+                let row = CapRow { fresh: true, ..CapRow::of(&cap, &stats) };
+                let part = html(StatusCode::OK, &CapRowPart { context, row })?;
+                return Ok(with_toast(part, Tone::Success, "Saved."));
+            }
+            Ok(_) => {
+                let there = see_other(&context, "/orders/caps", false);
+                return Ok(with_toast_there(there, Tone::Success, "The cap was set."));
+            }
+            Err(OrderError::CapConflict(_)) => (StatusCode::CONFLICT, None),
+            Err(error) => return Err(error.into()),
+        },
     };
-    let cap = match cap {
-        Ok(cap) => cap,
-        Err(invalid) => {
-            let edit = CapEdit { typed, error: Some(invalid.to_string()), overtaken: false };
-            let stored = stored(&orders, state).await?;
-            return refused(&orders, context, fragment, StatusCode::UNPROCESSABLE_ENTITY, &stored, edit)
-                .await;
+    let mut page = page(&orders, context).await?;
+    if let Some(row) = page.rows.iter_mut().find(|row| row.state == state) {
+        row.field.refuse(typed, error);
+        if fragment {
+            let row = row.clone();
+            return html(status, &CapRowPart { context: page.context, row });
         }
-    };
-    match orders.set_cap(state, version, cap, None).await {
-        Ok(cap) if fragment => {
-            let row = CapRow::of(&cap, in_stock(&orders.statistics.read().await?, state)).saved();
-            let part = html(StatusCode::OK, &CapRowPart { context, row })?;
-            Ok(with_toast(part, Tone::Success, "Saved."))
-        }
-        Ok(_) => {
-            let there = see_other(&context, "/orders/caps", false);
-            Ok(with_toast_there(there, Tone::Success, "The cap was set."))
-        }
-        Err(OrderError::CapConflict(fresh)) => {
-            let edit = CapEdit { typed, error: None, overtaken: true };
-            refused(&orders, context, fragment, StatusCode::CONFLICT, &fresh, edit).await
-        }
-        Err(error) => Err(error.into()),
     }
+    html(status, &page)
 }
 
-async fn stored(orders: &Orders, state: UsState) -> Result<StateCap, Problem> {
-    let states = orders.caps().await?.states;
-    let cap = states.into_iter().find(|cap| cap.state == state);
-    cap.ok_or_else(|| crate::web::error::WebError::NotFound.into())
-}
-
-/// Shows the row again, or the page with it, with the typed text and the error.
-async fn refused(
-    orders: &Orders,
-    context: PageContext,
-    fragment: bool,
-    status: StatusCode,
-    cap: &StateCap,
-    edit: CapEdit,
-) -> Answer {
-    if fragment {
-        let row = CapRow::of(cap, in_stock(&orders.statistics.read().await?, cap.state)).refused(edit);
-        return html(status, &CapRowPart { context, row });
-    }
-    let page = page(orders, context).await?;
-    let row = page.rows.iter().find(|row| row.code == cap.state.as_str()).cloned();
-    match row {
-        Some(row) => html(status, &page.with(row.refused(edit))),
-        None => html(status, &page),
-    }
-}
-
-/// A cap that a person typed but that was not set, and the reason.
-#[derive(Debug, Clone, Default)]
-struct CapEdit {
-    /// The text that was typed.
-    typed: String,
+/// The field of a cap.
+#[derive(Debug, Clone)]
+struct CapField {
+    /// The current cap.
+    cap: u32,
+    version: Version,
+    /// The text in the field.
+    value: String,
     /// What is wrong with the text.
     error: Option<String>,
     /// Whether another person changed the cap first.
     overtaken: bool,
 }
 
-/// The cap of a state, as pages show it.
+impl CapField {
+    fn new(cap: Cap, version: Version, value: String) -> Self {
+        Self { cap: cap.get(), version, value, error: None, overtaken: false }
+    }
+
+    /// Shows the typed text again. Without an error message, another person changed the cap first.
+    fn refuse(&mut self, typed: String, error: Option<String>) {
+        self.value = typed;
+        self.overtaken = error.is_none();
+        self.error = error;
+    }
+
+    fn is_refused(&self) -> bool {
+        self.overtaken || self.error.is_some()
+    }
+}
+
+/// The cap of a state.
 #[derive(Debug, Clone)]
 struct CapRow {
-    /// The state's code.
-    code: &'static str,
-    /// The state's name.
-    name: &'static str,
-    /// How many of its leads are in stock.
+    state: UsState,
     in_stock: u64,
     /// How many of its leads are in open orders.
     out: u32,
-    /// The cap.
-    cap: u32,
-    /// Whether it was set for this state.
+    /// Whether the cap was set for this state.
     own: bool,
-    /// The version.
-    version: u64,
-    /// The text of the field.
-    value: String,
-    /// The change that was refused.
-    edit: Option<CapEdit>,
-    /// Whether it was just saved.
+    field: CapField,
+    /// Whether the cap was just set.
     fresh: bool,
 }
 
 impl CapRow {
-    /// Creates the row of a state.
-    fn of(cap: &StateCap, in_stock: u64) -> Self {
-        let number = cap.cap.get();
+    fn of(cap: &StateCap, stats: &Stats) -> Self {
+        let value = if cap.own { cap.cap.get().to_string() } else { String::new() };
         Self {
-            code: cap.state.as_str(),
-            name: cap.state.name(),
-            in_stock,
+            state: cap.state,
+            in_stock: stats.free_in(cap.state),
             out: cap.out,
-            cap: number,
             own: cap.own,
-            version: cap.version.get(),
-            value: if cap.own { number.to_string() } else { String::new() },
-            edit: None,
+            field: CapField::new(cap.cap, cap.version, value),
             fresh: false,
         }
     }
 
-    /// Returns the row with a refused change.
-    fn refused(self, edit: CapEdit) -> Self {
-        Self { value: edit.typed.clone(), edit: Some(edit), ..self }
-    }
-
-    /// Returns the row, marked as just saved.
-    fn saved(self) -> Self {
-        Self { fresh: true, ..self }
-    }
-
-    /// Returns whether the cap is reached.
     fn is_full(&self) -> bool {
-        self.out >= self.cap
+        self.out >= self.field.cap
     }
 
-    /// Returns what is wrong with the typed text.
-    fn error(&self) -> Option<&String> {
-        self.edit.as_ref()?.error.as_ref()
-    }
-
-    /// Returns whether another person changed the cap first.
-    fn is_overtaken(&self) -> bool {
-        self.edit.as_ref().is_some_and(|edit| edit.overtaken)
-    }
-
-    /// Returns the largest value of the bar.
-    fn bar_max(&self) -> u32 {
-        self.cap.max(self.out).max(1)
-    }
-}
-
-/// The field of the default cap.
-#[derive(Debug, Clone)]
-struct DefaultEdit {
-    /// The current default cap.
-    cap: u32,
-    /// The version.
-    version: u64,
-    /// The text of the field.
-    value: String,
-    /// The change that was refused.
-    edit: Option<CapEdit>,
-}
-
-impl DefaultEdit {
-    /// Creates the field of the default cap.
-    fn of(default: DefaultCap) -> Self {
-        let cap = default.cap.get();
-        Self { cap, version: default.version.get(), value: cap.to_string(), edit: None }
-    }
-
-    /// Returns the field with a refused change.
-    fn refused(self, edit: CapEdit) -> Self {
-        Self { value: edit.typed.clone(), edit: Some(edit), ..self }
-    }
-
-    /// Returns what is wrong with the typed text.
-    fn error(&self) -> Option<&String> {
-        self.edit.as_ref()?.error.as_ref()
-    }
-
-    /// Returns whether another person changed the default first.
-    fn is_overtaken(&self) -> bool {
-        self.edit.as_ref().is_some_and(|edit| edit.overtaken)
+    /// Returns how much of the bar is filled, in percent.
+    fn percent(&self) -> u32 {
+        self.out * 100 / self.field.cap.max(self.out).max(1)
     }
 }
 
@@ -260,11 +159,8 @@ impl DefaultEdit {
 #[derive(Template)]
 #[template(path = "orders/caps.html")]
 struct CapsPage {
-    /// The page context.
     context: PageContext,
-    /// The default cap.
-    default: DefaultEdit,
-    /// One row per state.
+    default: CapField,
     rows: Vec<CapRow>,
     /// The time for which the stock was counted.
     as_of: Option<DisplayTime>,
@@ -273,33 +169,19 @@ struct CapsPage {
 }
 
 impl CapsPage {
-    /// Creates the page.
     fn new(context: PageContext, caps: &Caps, stats: &Stats) -> Self {
-        let mut rows: Vec<CapRow> =
-            caps.states.iter().map(|cap| CapRow::of(cap, in_stock(stats, cap.state))).collect();
-        rows.sort_by_key(|row| row.name);
-        let (as_of, late) = (stats.as_of.map(Into::into), stats.late());
-        Self { context, default: DefaultEdit::of(caps.default), rows, as_of, late }
+        let mut rows: Vec<CapRow> = caps.states.iter().map(|cap| CapRow::of(cap, stats)).collect();
+        rows.sort_by_key(|row| row.state.name());
+        let cap = caps.default.cap;
+        let default = CapField::new(cap, caps.default.version, cap.get().to_string());
+        Self { context, default, rows, as_of: stats.as_of.map(Into::into), late: stats.late() }
     }
-
-    /// Returns the page with another row for the same state.
-    fn with(self, row: CapRow) -> Self {
-        let other = |old: CapRow| if old.code == row.code { row.clone() } else { old };
-        Self { rows: self.rows.into_iter().map(other).collect(), ..self }
-    }
-}
-
-/// Returns how many leads of a state are in stock.
-fn in_stock(stats: &Stats, state: UsState) -> u64 {
-    stats.by_state.iter().find(|count| count.state == state).map_or(0, |count| count.unassigned)
 }
 
 /// The row of one state, as a fragment.
 #[derive(Template)]
 #[template(path = "orders/_cap_row.html")]
 struct CapRowPart {
-    /// The page context.
     context: PageContext,
-    /// The row.
     row: CapRow,
 }

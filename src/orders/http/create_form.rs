@@ -5,18 +5,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::identity::SignedIn;
-use crate::base::values::{Email, Invalid, UsState};
+use crate::base::values::{Email, Invalid};
 use crate::orders::domain::{CustomerName, Fingerprint, NewOrder, Quantity, RequestedStates};
-use crate::shared::pairs::Pairs;
-use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
+use crate::shared::forms::{RawForm, checked, keyed_request};
+use crate::shared::values::optional;
+use crate::store::idempotency::IdempotentRequest;
 use crate::web::error::WebError;
 
 /// The fields of a new order, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct OrderTexts {
-    /// The customer's name.
     pub(super) name: String,
-    /// The customer's email address.
     pub(super) email: String,
     /// The state codes.
     pub(super) states: Vec<String>,
@@ -24,42 +23,34 @@ pub(super) struct OrderTexts {
     pub(super) quantity: String,
 }
 
-/// An error message for each field.
+/// An error message for each field, and one for the whole form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OrderMessages {
-    /// The error of the customer's name.
     pub(super) name: Option<String>,
-    /// The error of the email address.
     pub(super) email: Option<String>,
-    /// The error of the states.
     pub(super) states: Option<String>,
-    /// The error of the quantity.
     pub(super) quantity: Option<String>,
+    pub(super) form: Option<String>,
 }
 
 /// The fields that a preview depends on.
 pub(super) type PreviewInput = (RequestedStates, Option<Quantity>);
 
 impl OrderTexts {
-    /// Reads the fields of a form.
-    pub(super) fn of(form: &Pairs) -> Self {
-        let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
+    pub(super) fn of(form: &RawForm) -> Self {
         Self {
-            name: text("customerName"),
-            email: text("customerEmail"),
+            name: form.text("customerName"),
+            email: form.text("customerEmail"),
             states: form.all("requestedStates").map(str::to_owned).collect(),
-            quantity: text("quantityPerState"),
+            quantity: form.text("quantityPerState"),
         }
     }
 
-    /// Parses the fields into an order.
-    ///
-    /// # Errors
-    /// A message for each invalid field.
+    /// Parses the fields into an order, or returns a message for each invalid field.
     pub(super) fn order(&self) -> Result<NewOrder, Box<OrderMessages>> {
         let mut wrong = Box::<OrderMessages>::default();
-        let customer_name = read(self.name.parse::<CustomerName>(), &mut wrong.name);
-        let customer_email = read(self.email.parse::<Email>(), &mut wrong.email);
+        let customer_name = checked(self.name.parse::<CustomerName>(), &mut wrong.name);
+        let customer_email = checked(self.email.parse::<Email>(), &mut wrong.email);
         let asked = self.states_and_quantity(&mut wrong);
         match (customer_name, customer_email, asked) {
             (Some(customer_name), Some(customer_email), Some((requested_states, quantity_per_state))) => {
@@ -71,12 +62,9 @@ impl OrderTexts {
 
     /// Parses the states and the quantity, without the customer.
     pub(super) fn states_and_quantity(&self, wrong: &mut OrderMessages) -> Option<PreviewInput> {
-        let states: Result<Vec<UsState>, Invalid> = self.states.iter().map(|code| code.parse()).collect();
-        let states = read(states.and_then(RequestedStates::try_from), &mut wrong.states);
-        let quantity = match self.quantity.trim() {
-            "" => Some(None),
-            text => read(text.parse().map(Some), &mut wrong.quantity),
-        };
+        let codes = self.states.iter().map(String::as_str);
+        let states = checked(RequestedStates::parse(codes), &mut wrong.states);
+        let quantity = checked(optional(self.quantity.trim()), &mut wrong.quantity);
         Some((states?, quantity?))
     }
 
@@ -86,41 +74,29 @@ impl OrderTexts {
     }
 
     /// Returns this form as an idempotent request if it has a key. The confirmed preview is not part of it.
-    ///
-    /// # Errors
-    /// [`WebError::Malformed`] if the key is invalid.
     pub(super) fn idempotent_request(
         &self,
-        form: &Pairs,
+        key: &str,
         who: &SignedIn,
         now: Timestamp,
     ) -> Result<Option<IdempotentRequest>, WebError> {
-        let Some(key) = form.get("key") else { return Ok(None) };
-        let key: IdempotencyKey =
-            key.parse().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))?;
         let fields = serde_json::to_vec(self).map_err(|error| WebError::Internal(error.to_string()))?;
-        Ok(Some(IdempotentRequest::new(&who.id.to_string(), key, &[b"POST", b"/orders", &fields], now)))
+        keyed_request(key, &[b"POST", b"/orders", &fields], who, now)
     }
 }
 
 /// Returns the preview that a form confirms, if any.
-///
-/// # Errors
-/// [`WebError::Malformed`] if the value is not the fingerprint of a preview.
-pub(super) fn confirmed(form: &Pairs) -> Result<Option<Fingerprint>, WebError> {
-    let text = form.get("confirm").filter(|text| !text.is_empty());
-    text.map(str::parse).transpose().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))
-}
-
-fn read<T>(value: Result<T, Invalid>, wrong: &mut Option<String>) -> Option<T> {
-    value.map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
+pub(super) fn confirmed(form: &RawForm) -> Result<Option<Fingerprint>, WebError> {
+    let text = form.get("confirm").unwrap_or_default();
+    optional(text).map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::values::UsState;
 
-    fn form(query: &str) -> Pairs {
+    fn form(query: &str) -> RawForm {
         serde_urlencoded::from_str(query).unwrap()
     }
 

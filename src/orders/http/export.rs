@@ -1,20 +1,13 @@
 //! The export page. Its script downloads all parts as one file; without JavaScript, people download part by
 //! part.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
+use jiff::civil::Date;
 
-use super::parts::{Answer, counted};
+use super::api::export_address;
+use super::parts::counted;
 use crate::orders::Orders;
-use crate::orders::http::api::export_address;
 use crate::orders::period::Period;
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::pages::PageContext;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default().get("/orders/export", Access::Agent, show)
@@ -24,27 +17,25 @@ async fn show(
     State(orders): State<Orders>,
     context: PageContext,
     Query(query): Query<ExportQuery>,
-) -> Answer {
+) -> PageAnswer {
     // The page asks for the days first. The form sends both, even if they are empty.
     let asked = query.from.is_some() || query.to.is_some();
     let period = Period::read(query.from, query.to)?;
     let cursor = query.cursor.filter(|text| !text.is_empty());
     let part = if asked { Some(view(&orders, &period, cursor.as_deref()).await?) } else { None };
-    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-    html(StatusCode::OK, &ExportPage { context, from: day(period.from), to: day(period.to), part })
+    html(StatusCode::OK, &ExportPage { context, from: text(period.from), to: text(period.to), part })
 }
 
-async fn view(
-    orders: &Orders,
-    period: &Period,
-    cursor: Option<&str>,
-) -> Result<PartView, crate::web::problem::Problem> {
+fn text(day: Option<Date>) -> String {
+    day.map(|day| day.to_string()).unwrap_or_default()
+}
+
+async fn view(orders: &Orders, period: &Period, cursor: Option<&str>) -> Result<PartView, Problem> {
     let part = orders.export_part(period, cursor).await?;
     let leads = counted(part.leads, "lead", "leads");
     let orders = counted(part.orders.into(), "order", "orders");
-    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
     let next = part.next.and_then(|cursor| {
-        let pairs = [("from", day(period.from)), ("to", day(period.to)), ("cursor", cursor)];
+        let pairs = [("from", text(period.from)), ("to", text(period.to)), ("cursor", cursor)];
         Some(format!("/orders/export?{}", serde_urlencoded::to_string(pairs).ok()?))
     });
     Ok(PartView {

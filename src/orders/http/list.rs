@@ -1,23 +1,14 @@
 //! The list of orders.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
+use jiff::civil::Date;
 
-use super::parts::{Answer, Choice, OrderView, counted, states};
+use super::parts::{OrderView, counted};
 use crate::orders::Orders;
-use crate::orders::domain::OrderStatus;
-use crate::orders::list::{CustomerWords, ListRequest, OrderFilter, OrderPage};
+use crate::orders::domain::{Order, OrderStatus};
+use crate::orders::list::{CustomerWords, ListRequest, OrderFilter};
 use crate::orders::period::Period;
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::Query;
-use crate::web::lists::parameter;
-use crate::web::pages::PageContext;
-use crate::web::request::WantsFragment;
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::lists::{Listed, parameter};
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default().get("/orders", Access::Agent, show)
@@ -28,7 +19,7 @@ async fn show(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     Query(query): Query<OrderQuery>,
-) -> Answer {
+) -> PageAnswer {
     let request = query.request()?;
     let page = OrderListPage::new(context, &request, orders.list(&request).await?);
     if fragment {
@@ -56,10 +47,6 @@ impl OrderQuery {
     /// The number of orders on one page.
     const LIMIT: u16 = 25;
 
-    /// Converts the parameters into a request for a page.
-    ///
-    /// # Errors
-    /// [`WebError::Invalid`] for the first invalid parameter.
     fn request(self) -> Result<ListRequest, WebError> {
         let filter = OrderFilter {
             status: parameter("status", self.status, str::parse::<OrderStatus>)?,
@@ -72,25 +59,20 @@ impl OrderQuery {
     }
 }
 
-/// The filter above the list.
+/// The values of the filter above the list. Empty texts are not set.
 #[derive(Debug, Clone, Default)]
 struct Toolbar {
-    /// The text typed for the customer.
     customer: String,
-    /// The chosen status, or an empty text.
     status: &'static str,
-    /// The chosen state, or an empty text.
     state: &'static str,
-    /// The first day, or an empty text.
     from: String,
-    /// The last day, or an empty text.
     to: String,
 }
 
 impl Toolbar {
     fn of(request: &ListRequest) -> Self {
         let filter = &request.filter;
-        let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
         Self {
             customer: filter.customer.as_ref().map(|words| words.typed().to_owned()).unwrap_or_default(),
             status: filter.status.map_or("", |status| status.as_str()),
@@ -98,16 +80,6 @@ impl Toolbar {
             from: day(filter.created.from),
             to: day(filter.created.to),
         }
-    }
-
-    /// Returns the statuses to choose from.
-    fn statuses(&self) -> [Choice; 2] {
-        OrderStatus::ALL.map(|status| Choice { value: OrderStatus::as_str(&status), label: status.label() })
-    }
-
-    /// Returns the states to choose from.
-    fn states(&self) -> Vec<Choice> {
-        states()
     }
 
     /// Returns the URL of the list with this filter, after a cursor if there is one.
@@ -132,13 +104,10 @@ impl Toolbar {
 #[derive(Template)]
 #[template(path = "orders/list.html", blocks = ["rows"])]
 struct OrderListPage {
-    /// The page context.
     context: PageContext,
-    /// The filter.
     filter: Toolbar,
     /// Whether a filter is set.
     filtered: bool,
-    /// The orders of this page.
     orders: Vec<OrderView>,
     /// The number of orders, as text.
     count_text: String,
@@ -146,26 +115,25 @@ struct OrderListPage {
     first: Option<String>,
     /// The URL of the next page.
     next: Option<String>,
-    /// The URL at which a search continues that read many orders without filling its page.
+    /// The URL at which a search continues if it read many orders without filling its page.
     further: Option<String>,
 }
 
 impl OrderListPage {
-    /// Creates the page.
-    fn new(context: PageContext, request: &ListRequest, page: OrderPage) -> Self {
+    fn new(context: PageContext, request: &ListRequest, page: Listed<Order>) -> Self {
         let filter = Toolbar::of(request);
         let filtered = !request.filter.is_empty();
-        let full = page.orders.len() >= usize::from(OrderQuery::LIMIT);
+        let full = page.items.len() >= usize::from(OrderQuery::LIMIT);
         let next = page.next.map(|cursor| filter.address(Some(&cursor)));
         let (next, further) = if full { (next, None) } else { (None, next) };
-        let count_text = match page.orders.len() {
+        let count_text = match page.items.len() {
             0 if filtered => "No order matches.".to_owned(),
             0 => "No orders here.".to_owned(),
             count => format!("{} shown", counted(count as u64, "order", "orders")),
         };
         Self {
             first: request.cursor.as_ref().map(|_| filter.address(None)),
-            orders: page.orders.iter().map(OrderView::of).collect(),
+            orders: page.items.iter().map(OrderView::of).collect(),
             context,
             filter,
             filtered,
@@ -185,7 +153,6 @@ impl OrderListPage {
 #[derive(Template)]
 #[template(path = "orders/welcome.html")]
 struct NoOrdersPage {
-    /// The page context.
     context: PageContext,
 }
 

@@ -1,26 +1,17 @@
 //! The page of one order: its leads, its history, and the forms that fulfill it or delete it.
 
-use askama::Template;
-use axum::extract::State;
 use futures_util::future::try_join;
-use http::StatusCode;
-use serde::Deserialize;
 
-use super::parts::{Answer, GivenRow, LeadLine, OrderView, given_rows};
-use crate::base::identity::SignedIn;
+use super::parts::{LeadLine, OrderView};
 use crate::base::values::{OrderId, Version};
 use crate::leads::domain::LeadId;
 use crate::orders::Orders;
-use crate::orders::domain::{Order, OrderAction, OrderDetail, OrderEntry, OrderLeads, OrderRule};
+use crate::orders::domain::{Given, Order, OrderAction, OrderDetail, OrderEntry};
 use crate::orders::error::OrderError;
-use crate::shared::pairs::Pairs;
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
 use crate::store::idempotency::Idempotency;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, no_content, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::web::respond::no_content;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
@@ -38,7 +29,7 @@ async fn show(
     WantsFragment(fragment): WantsFragment,
     Path(id): Path<OrderId>,
     Query(query): Query<ShowQuery>,
-) -> Answer {
+) -> PageAnswer {
     let cursor = query.leads.as_deref().filter(|cursor| !cursor.is_empty());
     match page(&orders, context.clone(), id, cursor).await {
         Ok(page) if fragment && cursor.is_some() => html(StatusCode::OK, &page.as_leads()),
@@ -54,30 +45,21 @@ async fn page(
     id: OrderId,
     cursor: Option<&str>,
 ) -> Result<OrderPage, OrderError> {
-    let (detail, history) = try_join(orders.find(id), entries(orders, id)).await?;
-    let leads = some_leads(orders, &detail, cursor).await?;
-    Ok(OrderPage::new(context, &detail, leads, history))
-}
-
-/// Returns the leads that the page shows: the first page, or the one after a cursor.
-async fn some_leads(
-    orders: &Orders,
-    detail: &OrderDetail,
-    cursor: Option<&str>,
-) -> Result<OrderLeads, OrderError> {
-    if cursor.is_none() {
-        return Ok(OrderLeads { leads: detail.leads.clone(), next: detail.leads_next.clone() });
+    let (mut detail, history) = try_join(orders.find(id), entries(orders, id)).await?;
+    if cursor.is_some() {
+        let page = orders.leads_of(id, OrderPage::LEADS, cursor).await?;
+        (detail.leads, detail.leads_next) = (page.items, page.next);
     }
-    orders.leads_of(detail.order.id, OrderPage::LEADS, cursor).await
+    Ok(OrderPage::new(context, detail, history))
 }
 
 /// Returns the newest entries of an order's history.
 pub(super) async fn entries(orders: &Orders, id: OrderId) -> Result<Vec<OrderEntry>, OrderError> {
-    Ok(orders.history(id, HISTORY_LIMIT, None).await?.entries)
+    Ok(orders.history(id, HISTORY_LIMIT, None).await?.items)
 }
 
 /// Shows a deleted order, which still has its history.
-async fn deleted(orders: &Orders, context: PageContext, id: OrderId) -> Answer {
+async fn deleted(orders: &Orders, context: PageContext, id: OrderId) -> PageAnswer {
     let history = entries(orders, id).await?;
     let history = history.into_iter().map(EntryView::of).collect();
     html(StatusCode::NOT_FOUND, &DeletedPage { context, history })
@@ -89,10 +71,10 @@ async fn fulfill(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(id): Path<OrderId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let expected = form.version()?;
-    let request = form.idempotent_request(&format!("/orders/{id}/fulfill"), &who, orders.clock.now());
+    let request = form.once(&format!("/orders/{id}/fulfill"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &OrderDetail| no_content() };
     match orders.fulfill(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
         Ok(_) => {
@@ -101,15 +83,8 @@ async fn fulfill(
         }
         Err(error) => {
             let what = "It was not fulfilled.";
-            refused(
-                &orders,
-                context,
-                id,
-                expected,
-                error,
-                Refusal { what, fulfill_anyway: true, ..Refusal::default() },
-            )
-            .await
+            let refusal = Refusal { what, fulfill_anyway: true, ..Refusal::default() };
+            refused(&orders, context, id, expected, error, refusal).await
         }
     }
 }
@@ -120,10 +95,10 @@ async fn delete(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(id): Path<OrderId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let expected = form.version()?;
-    let request = form.idempotent_request(&format!("/orders/{id}/delete"), &who, orders.clock.now());
+    let request = form.once(&format!("/orders/{id}/delete"), &who, orders.clock.now());
     let idempotency = Idempotency { request, answer: &|_: &Order| no_content() };
     match orders.delete(id, Some(expected), &who.actor().into(), Some(&idempotency)).await {
         Ok(_) => {
@@ -132,15 +107,8 @@ async fn delete(
         }
         Err(error) => {
             let what = "It was not deleted.";
-            refused(
-                &orders,
-                context,
-                id,
-                expected,
-                error,
-                Refusal { what, delete_anyway: true, ..Refusal::default() },
-            )
-            .await
+            let refusal = Refusal { what, delete_anyway: true, ..Refusal::default() };
+            refused(&orders, context, id, expected, error, refusal).await
         }
     }
 }
@@ -153,49 +121,20 @@ pub(super) async fn refused(
     expected: Version,
     error: OrderError,
     refusal: Refusal,
-) -> Answer {
-    match error {
-        OrderError::Conflict(detail) => {
-            let history = entries(orders, id).await?;
-            let changes = EntryView::since(history.clone(), expected);
-            show_refusal(
-                orders,
-                context,
-                StatusCode::CONFLICT,
-                &detail,
-                history,
-                Refusal { changes, ..refusal },
-            )
-            .await
+) -> PageAnswer {
+    let (status, detail, refusal) = match error {
+        OrderError::Conflict(detail) => (StatusCode::CONFLICT, *detail, refusal),
+        OrderError::RuleViolation(rule) => {
+            let error = Some(rule.words().to_owned());
+            let refusal = Refusal { what: refusal.what, error, ..Refusal::default() };
+            (StatusCode::UNPROCESSABLE_ENTITY, orders.find(id).await?, refusal)
         }
-        OrderError::RuleViolation(rule) => rule_violation(orders, context, id, rule, refusal.what).await,
-        OrderError::NotFound(_) => deleted(orders, context, id).await,
-        error => Err(error.into()),
-    }
-}
-
-async fn rule_violation(
-    orders: &Orders,
-    context: PageContext,
-    id: OrderId,
-    rule: OrderRule,
-    what: &'static str,
-) -> Answer {
-    let (detail, history) = try_join(orders.find(id), entries(orders, id)).await?;
-    let refusal = Refusal { what, error: Some(rule.words().to_owned()), ..Refusal::default() };
-    show_refusal(orders, context, StatusCode::UNPROCESSABLE_ENTITY, &detail, history, refusal).await
-}
-
-async fn show_refusal(
-    orders: &Orders,
-    context: PageContext,
-    status: StatusCode,
-    detail: &OrderDetail,
-    history: Vec<OrderEntry>,
-    refusal: Refusal,
-) -> Answer {
-    let leads = some_leads(orders, detail, None).await?;
-    html(status, &OrderPage::new(context, detail, leads, history).refused(refusal))
+        OrderError::NotFound(_) => return deleted(orders, context, id).await,
+        error => return Err(error.into()),
+    };
+    let history = entries(orders, id).await?;
+    let refusal = Refusal { changes: EntryView::since(history.clone(), expected), ..refusal };
+    html(status, &OrderPage { refusal, ..OrderPage::new(context, detail, history) })
 }
 
 #[derive(Debug, Deserialize)]
@@ -203,29 +142,23 @@ struct ShowQuery {
     leads: Option<String>,
 }
 
-/// An entry of an order's history, as pages show it.
+/// An entry of an order's history.
 #[derive(Debug, Clone)]
 pub(super) struct EntryView {
-    /// The version.
     pub(super) version: u64,
     /// The change at the beginning of a sentence: `Fulfilled`.
     pub(super) what: &'static str,
     /// The change within a sentence: `fulfilled this order`.
     pub(super) phrase: &'static str,
-    /// Who did it.
     pub(super) who: String,
-    /// When it happened.
     pub(super) when: DisplayTime,
-    /// The reason, if there is one.
     pub(super) reason: Option<String>,
-    /// The lead that was released.
     pub(super) released: Option<LeadId>,
-    /// The lead that took its place.
+    /// The lead that took the place of the released one.
     pub(super) replacement: Option<LeadId>,
 }
 
 impl EntryView {
-    /// Creates the view of a history entry.
     fn of(entry: OrderEntry) -> Self {
         let (what, phrase) = match entry.action {
             OrderAction::Created => ("Created", "created this order"),
@@ -270,19 +203,16 @@ pub(super) struct Refusal {
 #[derive(Template)]
 #[template(path = "orders/detail.html", blocks = ["leads"])]
 struct OrderPage {
-    /// The page context.
     context: PageContext,
-    /// The order.
     order: OrderView,
-    /// How many leads each state gave at creation, and why.
-    given: Vec<GivenRow>,
+    /// How many leads each state gave at creation.
+    given: Vec<Given>,
     /// One page of its leads.
     leads: Vec<LeadLine>,
     /// The URL of the next leads.
     more_leads: Option<String>,
     /// Its history, newest first.
     history: Vec<EntryView>,
-    /// The refused change, if any.
     refusal: Refusal,
 }
 
@@ -290,8 +220,7 @@ impl OrderPage {
     /// The most leads on one page.
     const LEADS: u16 = 100;
 
-    /// Creates the page of an order with one page of its leads.
-    fn new(context: PageContext, detail: &OrderDetail, leads: OrderLeads, history: Vec<OrderEntry>) -> Self {
+    fn new(context: PageContext, detail: OrderDetail, history: Vec<OrderEntry>) -> Self {
         let id = detail.order.id;
         let address = |cursor: String| {
             let query = serde_urlencoded::to_string([("leads", cursor)]).ok()?;
@@ -300,17 +229,12 @@ impl OrderPage {
         Self {
             context,
             order: OrderView::of(&detail.order),
-            given: given_rows(&detail.order.given),
-            leads: leads.leads.iter().map(LeadLine::of).collect(),
-            more_leads: leads.next.and_then(address),
+            given: detail.order.given,
+            leads: detail.leads.iter().map(LeadLine::of).collect(),
+            more_leads: detail.leads_next.and_then(address),
             history: history.into_iter().map(EntryView::of).collect(),
             refusal: Refusal::default(),
         }
-    }
-
-    /// Returns the page with a refused change.
-    fn refused(self, refusal: Refusal) -> Self {
-        Self { refusal, ..self }
     }
 
     /// Returns whether a change was refused because of a conflict or a rule.
@@ -323,7 +247,6 @@ impl OrderPage {
 #[derive(Template)]
 #[template(path = "orders/deleted.html")]
 struct DeletedPage {
-    /// The page context.
     context: PageContext,
     /// Its history, newest first.
     history: Vec<EntryView>,

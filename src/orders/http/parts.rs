@@ -1,29 +1,13 @@
-//! What several pages of orders show: orders, leads, and how many leads each state gave.
-
-use axum::response::Response;
+//! What several pages of orders show.
 
 use crate::base::values::{OrderId, UsState};
 use crate::leads::domain::{Lead, LeadId};
-use crate::orders::domain::{Given, Order, OrderStatus};
+use crate::orders::domain::{Order, OrderStatus};
 use crate::web::pages::DisplayTime;
-use crate::web::problem::Problem;
 
-/// The answer of a page.
-pub(super) type Answer = Result<Response, Problem>;
-
-/// One value that a field offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Choice {
-    /// The value that forms send.
-    pub(super) value: &'static str,
-    /// The text shown to people.
-    pub(super) label: &'static str,
-}
-
-pub(super) fn states() -> Vec<Choice> {
-    let choice = |state: UsState| Choice { value: state.as_str(), label: state.name() };
-    let mut states: Vec<Choice> = UsState::all().map(choice).collect();
-    states.sort_by_key(|choice| choice.label);
+pub(super) fn states_by_name() -> Vec<UsState> {
+    let mut states: Vec<UsState> = UsState::all().collect();
+    states.sort_by_key(UsState::name);
     states
 }
 
@@ -97,22 +81,15 @@ impl OrderView {
 /// A lead of an order or a preview.
 #[derive(Debug, Clone)]
 pub(super) struct LeadLine {
-    /// The id.
     pub(super) id: LeadId,
-    /// The name.
     pub(super) name: String,
-    /// The email address.
     pub(super) email: String,
-    /// The state's code.
     pub(super) state: &'static str,
-    /// The score.
     pub(super) score: u8,
-    /// When it was created.
     pub(super) created: DisplayTime,
 }
 
 impl LeadLine {
-    /// Creates the view of a lead.
     pub(super) fn of(lead: &Lead) -> Self {
         Self {
             id: lead.id,
@@ -121,84 +98,6 @@ impl LeadLine {
             state: lead.state.map_or("–", |state| state.as_str()),
             score: lead.lead_score.get(),
             created: lead.created_at.into(),
-        }
-    }
-}
-
-/// How many leads a state gives, and why.
-#[derive(Debug, Clone)]
-pub(super) struct GivenRow {
-    /// The state's code.
-    pub(super) code: &'static str,
-    /// The state's name.
-    pub(super) name: &'static str,
-    /// How many leads were requested, as text.
-    pub(super) asked: String,
-    /// How many leads were free: `12`, or `35+` if there were more.
-    pub(super) in_stock: String,
-    /// The cap.
-    pub(super) cap: u32,
-    /// How many leads were in other open orders.
-    pub(super) already_out: u32,
-    /// How many leads the state gives.
-    pub(super) given: u32,
-    /// Why it gives that many.
-    pub(super) why: &'static str,
-}
-
-impl GivenRow {
-    /// Creates the row of one state.
-    pub(super) fn of(given: &Given) -> Self {
-        let remaining = given.cap.get().saturating_sub(given.already_out);
-        let asked = given.asked.map(|asked| asked.get());
-        let why = if asked == Some(given.given) {
-            "as asked"
-        } else if remaining == 0 {
-            "the cap is reached"
-        } else if given.in_stock == 0 {
-            "none in stock"
-        } else if u64::from(given.given) >= given.in_stock && !given.more_in_stock {
-            "all there are"
-        } else {
-            "what the cap leaves"
-        };
-        Self {
-            code: given.state.as_str(),
-            name: given.state.name(),
-            asked: asked.map_or_else(|| "any".to_owned(), |asked| asked.to_string()),
-            in_stock: given.in_stock_words(),
-            cap: given.cap.get(),
-            already_out: given.already_out,
-            given: given.given,
-            why,
-        }
-    }
-}
-
-pub(super) fn given_rows(given: &[Given]) -> Vec<GivenRow> {
-    given.iter().map(GivenRow::of).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_says_why_a_state_gives_that_many_leads() {
-        for (asked, in_stock, cap, out, given, why) in [
-            (Some(5), 20, 10, 0, 5, "as asked"),
-            (Some(5), 3, 10, 0, 3, "all there are"),
-            (Some(5), 20, 10, 8, 2, "what the cap leaves"),
-            (Some(5), 20, 10, 12, 0, "the cap is reached"),
-            (Some(5), 0, 10, 0, 0, "none in stock"),
-            (None, 20, 10, 4, 6, "what the cap leaves"),
-            (None, 4, 10, 4, 4, "all there are"),
-        ] {
-            let row = serde_json::json!({
-                "state": "NY", "asked": asked, "inStock": in_stock, "cap": cap, "alreadyOut": out, "given": given,
-            });
-            let row: Given = serde_json::from_value(row).unwrap();
-            assert_eq!(GivenRow::of(&row).why, why, "{row:?}");
         }
     }
 }

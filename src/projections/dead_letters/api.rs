@@ -1,24 +1,14 @@
 //! The JSON API of dead letters, for administrators.
 
-use axum::Json;
-use axum::extract::State;
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus};
-use super::store::{DeadLetterPage, Stored};
-use crate::inventory::Dismissal;
+use super::domain::DeadLetter;
+use super::store::Stored;
 use crate::projections::Projections;
-use crate::store::idempotency::Answer;
+use crate::shared::api::*;
+use crate::shared::dead_letters::DeadLetterId;
+use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
 use crate::store::{Item, StoreError, from_item};
-use crate::web::access::Access;
-use crate::web::change::{Change, NoBody};
-use crate::web::extract::{Path, Query};
-use crate::web::lists::{Listed, limit, parameter};
-use crate::web::problem::Problem;
-use crate::web::respond::answer;
-use crate::web::routes::Routes;
 
 /// Returns the routes.
 pub fn routes() -> Routes<Projections> {
@@ -29,24 +19,12 @@ pub fn routes() -> Routes<Projections> {
         .delete("/api/automation/dead-letters/{id}", Access::Administrator, dismiss)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListParameters {
-    status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 async fn list(
     State(projections): State<Projections>,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<Listed<DeadLetter>>, Problem> {
-    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
-    let cursor = parameters.cursor.filter(|text| !text.is_empty());
-    let limit = limit(parameters.limit)?;
-    let DeadLetterPage { letters, next } =
-        projections.list_dead_letters(status, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: letters, next }))
+    let (status, limit, cursor) = parameters.read()?;
+    Ok(Json(projections.list_dead_letters(status, limit, cursor.as_deref()).await?))
 }
 
 /// A dead letter with the item before and after the change, if the record was stored.
@@ -58,7 +36,6 @@ struct DeadLetterDetail<'a> {
     after: Option<Value>,
 }
 
-/// Converts an item to JSON.
 fn as_json(item: Option<Item>) -> Result<Option<Value>, StoreError> {
     item.map(from_item).transpose()
 }
@@ -68,12 +45,8 @@ async fn read(
     Path(id): Path<DeadLetterId>,
 ) -> Result<Answer, Problem> {
     let Stored { letter, record } = projections.find_dead_letter(id).await?;
-    let (mut before, mut after) = (None, None);
-    if let Some(record) = record {
-        before = as_json(record.before)?;
-        after = as_json(record.after)?;
-    }
-    let version = letter.version.get();
+    let (before, after) = record.map(|record| (record.before, record.after)).unwrap_or_default();
+    let (before, after, version) = (as_json(before)?, as_json(after)?, letter.version.get());
     Ok(answer(StatusCode::OK, &DeadLetterDetail { letter: &letter, before, after }, version, None))
 }
 

@@ -1,52 +1,14 @@
 //! Dead letters and their reasons. Pure.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use crate::base::identity::Actor;
-use crate::base::values::{Invalid, Version};
-pub use crate::inventory::domain::DeadLetterStatus;
-use crate::inventory::domain::{Note, Reason};
+use crate::base::values::Version;
+use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus, Note, Reason};
 use crate::store::stream::{Change, Sequence, Unreadable};
 use crate::store::{Item, Key, StoreError};
-
-/// The id of a dead letter. It is derived from the record, so a record that is delivered twice has one dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeadLetterId(Uuid);
-
-impl DeadLetterId {
-    /// Returns the id for a record. The time separates the records of a restored table from earlier ones.
-    pub fn of(record: &str, at: Option<Timestamp>) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(record);
-        hash.update(at.map_or_else(String::new, |at| format!("#{at}")));
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash[..16]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
-}
-
-impl FromStr for DeadLetterId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let id = Uuid::try_parse(text).map(Self);
-        id.map_err(|_| Invalid::new("This is not the id of a dead letter; one is a UUID."))
-    }
-}
-
-impl fmt::Display for DeadLetterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The key of the item in a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,15 +58,17 @@ pub struct DeadLetter {
 impl DeadLetter {
     /// Returns the dead letter after an administrator closed it.
     pub fn closed(&self, status: DeadLetterStatus, by: &Actor, note: Option<Note>, now: Timestamp) -> Self {
-        Self {
-            status,
-            version: self.version.next(),
-            updated_at: now,
-            by: Some(by.clone()),
-            note,
-            ..self.clone()
-        }
+        let (version, by) = (self.version.next(), Some(by.clone()));
+        Self { status, version, updated_at: now, by, note, ..self.clone() }
     }
+}
+
+/// Returns the id of a record's dead letter. The time separates the records of a restored table from earlier ones.
+pub(super) fn id_of(record: &str, at: Option<Timestamp>) -> DeadLetterId {
+    let mut hash = Sha256::new();
+    hash.update(record);
+    hash.update(at.map_or_else(String::new, |at| format!("#{at}")));
+    hash.into()
 }
 
 /// A record to store as a dead letter, with everything that is known about it.
@@ -183,10 +147,10 @@ mod tests {
     #[test]
     fn a_record_has_one_id_and_a_restored_table_has_different_ids() {
         let at = Some("2026-11-01T00:00:00Z".parse().unwrap());
-        let id = DeadLetterId::of("7", at);
-        assert_eq!(id, DeadLetterId::of("7", at));
-        assert_ne!(id, DeadLetterId::of("8", at));
-        assert_ne!(id, DeadLetterId::of("7", Some("2026-11-02T00:00:00Z".parse().unwrap())));
+        let id = id_of("7", at);
+        assert_eq!(id, id_of("7", at));
+        assert_ne!(id, id_of("8", at));
+        assert_ne!(id, id_of("7", Some("2026-11-02T00:00:00Z".parse().unwrap())));
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!("x".parse::<DeadLetterId>().is_err());
     }

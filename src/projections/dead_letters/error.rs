@@ -1,10 +1,10 @@
 //! Why a dead-letter operation failed.
 
-use http::StatusCode;
-use serde_json::json;
-
-use super::domain::{DeadLetter, DeadLetterId};
-use crate::inventory::domain::Reason;
+use super::domain::DeadLetter;
+use crate::shared::dead_letters::requests::still_refused;
+use crate::shared::dead_letters::{DeadLetterId, Reason};
+use crate::shared::problems::{not_found, stale};
+use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, StoreError};
 use crate::web::problem::{IntoProblem, Problem};
 
@@ -21,8 +21,8 @@ pub enum DeadLetterError {
     #[error("the record still cannot be applied: {}", .0.name)]
     StillRefused(Reason),
     /// The idempotency key was used for another request.
-    #[error("the idempotency key belongs to another request")]
-    KeyOfAnotherRequest,
+    #[error(transparent)]
+    KeyReused(#[from] KeyReused),
     /// The cursor belongs to another list.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -33,31 +33,16 @@ pub enum DeadLetterError {
 
 impl IntoProblem for DeadLetterError {
     fn into_problem(self) -> Problem {
-        use StatusCode as S;
         match self {
-            DeadLetterError::NotFound(_) => Problem::new(
-                S::NOT_FOUND,
-                "not-found",
+            Self::NotFound(_) => not_found(
                 "There is no such dead letter",
                 "It never was, or was closed more than 30 days ago.",
             ),
-            DeadLetterError::Conflict(fresh) => Problem::new(
-                S::CONFLICT,
-                "conflict",
-                "The dead letter has changed since it was read",
-                "Nothing was written. `fresh` is as it is now; send the request again with its version.",
-            )
-            .with("fresh", json!(fresh)),
-            DeadLetterError::StillRefused(reason) => Problem::new(
-                S::UNPROCESSABLE_ENTITY,
-                "still-refused",
-                "The record still cannot be applied",
-                reason.words.clone(),
-            )
-            .with("reason", json!(reason)),
-            DeadLetterError::KeyOfAnotherRequest => Problem::key_reused(),
-            DeadLetterError::Cursor(error) => error.into_problem(),
-            DeadLetterError::Store(error) => error.into_problem(),
+            Self::Conflict(fresh) => stale("The dead letter has changed since it was read", &fresh),
+            Self::StillRefused(reason) => still_refused("The record still cannot be applied", &reason),
+            Self::KeyReused(error) => error.into_problem(),
+            Self::Cursor(error) => error.into_problem(),
+            Self::Store(error) => error.into_problem(),
         }
     }
 }

@@ -1,25 +1,13 @@
 //! The page of dead letters. Its forms work without JavaScript.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
-use serde::Deserialize;
-
 use super::DeadLetterError;
-use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus};
-use super::store::DeadLetterPage;
-use crate::base::identity::SignedIn;
-use crate::inventory::domain::Note;
+use super::domain::DeadLetter;
 use crate::projections::Projections;
-use crate::shared::pairs::Pairs;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::lists::parameter;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::respond::{Tone, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
+use crate::shared::values::optional;
+use crate::web::lists::{Listed, parameter};
 
 /// The address of the list.
 const PATH: &str = "/automation/dead-letters";
@@ -32,13 +20,11 @@ pub fn routes() -> Routes<Projections> {
         .post("/automation/dead-letters/{id}/dismiss", Access::Administrator, dismiss)
 }
 
-type Answer = Result<Response, Problem>;
-
 async fn list(
     State(projections): State<Projections>,
     context: PageContext,
     Query(query): Query<ListQuery>,
-) -> Answer {
+) -> PageAnswer {
     show(&projections, context, query, StatusCode::OK, None).await
 }
 
@@ -49,7 +35,7 @@ async fn show(
     query: ListQuery,
     status: StatusCode,
     notice: Option<Notice>,
-) -> Answer {
+) -> PageAnswer {
     let listed = parameter("status", query.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
     let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
     let page = projections.list_dead_letters(listed, DeadLettersPage::LIMIT, cursor).await?;
@@ -63,7 +49,7 @@ async fn respond(
     id: DeadLetterId,
     typed: String,
     done: Result<&'static str, DeadLetterError>,
-) -> Answer {
+) -> PageAnswer {
     let (status, words) = match done {
         Ok(words) => return Ok(with_toast_there(see_other(&context, PATH, false), Tone::Success, words)),
         Err(DeadLetterError::StillRefused(reason)) => {
@@ -84,8 +70,8 @@ async fn retry_one(
     context: PageContext,
     who: SignedIn,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let done = projections.retry_dead_letter(id, form.version()?, &who.actor(), None).await;
     respond(&projections, context, id, String::new(), done.map(|_| "The record was applied.")).await
 }
@@ -95,12 +81,11 @@ async fn dismiss(
     context: PageContext,
     who: SignedIn,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
     let typed = form.get("note").unwrap_or_default().trim().to_owned();
-    let note = Some(&typed).filter(|note| !note.is_empty()).map(|note| note.parse::<Note>()).transpose();
-    match note {
+    match optional(&typed) {
         Err(invalid) => {
             let notice = Notice { id, words: invalid.to_string(), typed };
             show(&projections, context, ListQuery::default(), StatusCode::UNPROCESSABLE_ENTITY, Some(notice))
@@ -108,7 +93,7 @@ async fn dismiss(
         }
         Ok(note) => {
             let done = projections.dismiss_dead_letter(id, version, note, &who.actor()).await;
-            respond(&projections, context, id, typed, done.map(|_| "The dead letter was dismissed.")).await
+            respond(&projections, context, id, typed, done.map(|()| "The dead letter was dismissed.")).await
         }
     }
 }
@@ -189,14 +174,14 @@ impl DeadLettersPage {
     fn new(
         context: PageContext,
         status: DeadLetterStatus,
-        page: DeadLetterPage,
+        page: Listed<DeadLetter>,
         notice: Option<Notice>,
     ) -> Self {
         let address = |cursor: String| {
             let pairs = [("status", status.as_str()), ("cursor", &cursor)];
             Some(format!("/automation/dead-letters?{}", serde_urlencoded::to_string(pairs).ok()?))
         };
-        let rows = page.letters.into_iter().map(Row::of).collect();
+        let rows = page.items.into_iter().map(Row::of).collect();
         Self { context, status, rows, next: page.next.and_then(address), notice }
     }
 

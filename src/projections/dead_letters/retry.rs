@@ -3,15 +3,15 @@
 //! Invariant: the effects of a record are safe to repeat, so a retry that is interrupted or sent twice takes effect
 //! once.
 
-use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, reason_of};
+use super::domain::{DeadLetter, FailedRecord, reason_of};
 use super::error::DeadLetterError;
 use super::store::Stored;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
-use crate::inventory::domain::{Note, Reason};
 use crate::projections::Projections;
-use crate::store::WriteError;
-use crate::store::idempotency::{Done, Idempotency, Lookup};
+use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus, Note, Reason};
+use crate::shared::idempotency::{replayed_answer, write_once};
+use crate::store::idempotency::{Done, Idempotency};
 use crate::store::stream::readable;
 
 /// Checks that a dead letter is open and has this version.
@@ -36,36 +36,31 @@ impl Projections {
         by: &Actor,
         idempotency: Option<&Idempotency<'_, DeadLetter>>,
     ) -> Result<Done<DeadLetter>, DeadLetterError> {
-        if let Some(done) = replayed(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
-            return Ok(done);
+        if let Some(answer) = replayed_answer(Idempotency::look_up(idempotency, &self.dynamo).await?)? {
+            return Ok(Done::Replayed(answer));
         }
         let before = expect_open(self.find_dead_letter(id).await?, version)?;
         self.apply_record(&before).await?;
         let after = before.letter.closed(DeadLetterStatus::Applied, by, None, self.clock.now());
-        let write =
-            Idempotency::record(idempotency, self.close_dead_letter(&before.letter, &after)?, &after)?;
-        match self.dynamo.write(write).await {
-            Ok(()) => Ok(Done::Now(after)),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(refusal)) => {
-                match replayed(Idempotency::recall(idempotency, &refusal)?)? {
-                    Some(done) => Ok(done),
-                    None => Err(DeadLetterError::Conflict(Box::new(self.find_dead_letter(id).await?.letter))),
-                }
+        self.close(&before.letter, after, idempotency).await
+    }
+
+    /// Writes a closed dead letter, without its record.
+    async fn close(
+        &self,
+        before: &DeadLetter,
+        after: DeadLetter,
+        idempotency: Option<&Idempotency<'_, DeadLetter>>,
+    ) -> Result<Done<DeadLetter>, DeadLetterError> {
+        let write = self.close_write(before, &after)?;
+        match write_once::<_, DeadLetterError>(&self.dynamo, write, after, idempotency).await? {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                Err(DeadLetterError::Conflict(Box::new(self.find_dead_letter(before.id).await?.letter)))
             }
         }
     }
-}
 
-fn replayed(lookup: Lookup) -> Result<Option<Done<DeadLetter>>, DeadLetterError> {
-    match lookup {
-        Lookup::Same(answer) => Ok(Some(Done::Replayed(answer))),
-        Lookup::Other => Err(DeadLetterError::KeyOfAnotherRequest),
-        Lookup::Nothing => Ok(None),
-    }
-}
-
-impl Projections {
     async fn apply_record(&self, stored: &Stored) -> Result<(), DeadLetterError> {
         let Some(record) = stored.record.clone() else {
             return Err(DeadLetterError::StillRefused(Reason {
@@ -74,9 +69,8 @@ impl Projections {
                     .to_owned(),
             }));
         };
-        let change = readable(record).map_err(|unreadable| {
-            DeadLetterError::StillRefused(super::domain::FailedRecord::from(&*unreadable).reason)
-        })?;
+        let change = readable(record)
+            .map_err(|unreadable| DeadLetterError::StillRefused(FailedRecord::from(&*unreadable).reason))?;
         match self.apply(&change).await {
             Ok(()) => Ok(()),
             Err(error) if error.is_outage() => Err(error.into()),
@@ -98,15 +92,9 @@ impl Projections {
         version: Version,
         note: Option<Note>,
         by: &Actor,
-    ) -> Result<DeadLetter, DeadLetterError> {
+    ) -> Result<(), DeadLetterError> {
         let before = expect_open(self.find_dead_letter(id).await?, version)?.letter;
         let after = before.closed(DeadLetterStatus::Dismissed, by, note, self.clock.now());
-        match self.dynamo.write(self.close_dead_letter(&before, &after)?).await {
-            Ok(()) => Ok(after),
-            Err(WriteError::Store(error)) => Err(error.into()),
-            Err(WriteError::Refused(_)) => {
-                Err(DeadLetterError::Conflict(Box::new(self.find_dead_letter(id).await?.letter)))
-            }
-        }
+        self.close(&before, after, None).await.map(drop)
     }
 }

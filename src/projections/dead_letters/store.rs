@@ -5,21 +5,24 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, FailedRecord, ItemKey};
+use super::domain::{DeadLetter, FailedRecord, ItemKey, id_of};
 use super::error::DeadLetterError;
 use crate::base::telemetry::metrics;
 use crate::base::values::Version;
 use crate::projections::Projections;
-use crate::store::schema::{PK, STATUS_NEWEST, TTL};
+use crate::shared::dead_letters::table::DeadLetterList;
+use crate::shared::dead_letters::{DeadLetterId, DeadLetterStatus};
+use crate::store::schema::TTL;
 use crate::store::stream::{Raw, Sequence};
-use crate::store::{
-    Condition, Cursor, CursorError, GuardedWrite, Item, Key, Select, StoreError, WriteError, from_item,
-    to_attribute, to_item,
-};
+use crate::store::{Condition, GuardedWrite, Item, Key, StoreError, WriteError, from_item, to_attribute};
+use crate::web::lists::Listed;
 
-const DEAD_LETTER: &str = "DEADLETTER";
-const PREFIX: &str = "DEADLETTER#";
-const LIST: &str = "dead letters";
+const DEAD_LETTERS: DeadLetterList = DeadLetterList {
+    sort_key: "DEADLETTER",
+    partition: "DEADLETTERS",
+    name: "dead letters",
+    oldest_first: false,
+};
 /// The attribute with the id of the record in the stream.
 const RECORD: &str = "record";
 const SEQUENCE: &str = "sequence";
@@ -30,29 +33,14 @@ const MAX_BYTES: usize = 300_000;
 /// How long a closed dead letter is kept.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-fn key(id: DeadLetterId) -> Key {
-    Key::new(format!("{PREFIX}{id}"), DEAD_LETTER)
-}
-
-fn partition(status: DeadLetterStatus) -> String {
-    format!("DEADLETTERS#{status}")
-}
-
-fn sort(letter: &DeadLetter) -> String {
-    format!("{:015}#{}", letter.created_at.as_millisecond().max(0), letter.id)
-}
-
 fn item(letter: &DeadLetter) -> Result<Item, StoreError> {
-    let mut item = to_item(&key(letter.id), letter)?;
-    item.insert(STATUS_NEWEST.partition.to_owned(), AttributeValue::S(partition(letter.status)));
-    item.insert(STATUS_NEWEST.sort.to_owned(), AttributeValue::S(sort(letter)));
-    Ok(item)
+    DEAD_LETTERS.item(letter, letter.id, letter.status, letter.created_at)
 }
 
 /// Returns the item of a record that failed now.
 fn failed_item(failed: &FailedRecord, now: Timestamp) -> Result<(DeadLetterId, Item), StoreError> {
     let letter = DeadLetter {
-        id: DeadLetterId::of(&failed.record, failed.at),
+        id: id_of(&failed.record, failed.at),
         key: failed.key.as_ref().map(ItemKey::from),
         reason: failed.reason.clone(),
         changed_at: failed.at,
@@ -101,54 +89,6 @@ impl Projections {
     }
 }
 
-/// A page of dead letters.
-#[derive(Debug, Default)]
-pub struct DeadLetterPage {
-    /// The dead letters, newest first.
-    pub letters: Vec<DeadLetter>,
-    /// The cursor of the next page.
-    pub next: Option<String>,
-}
-
-impl Projections {
-    /// Returns a page of the dead letters with a status, newest first. Takes two calls.
-    ///
-    /// # Errors
-    /// [`DeadLetterError::Cursor`] for a cursor of another list.
-    pub async fn list_dead_letters(
-        &self,
-        status: DeadLetterStatus,
-        limit: u16,
-        cursor: Option<&str>,
-    ) -> Result<DeadLetterPage, DeadLetterError> {
-        let mut select = Select::index(STATUS_NEWEST, partition(status), i32::from(limit)).backwards();
-        if let Some(text) = cursor {
-            let cursor = Cursor::<2>::decode(LIST, text)?;
-            let [sort, id] = cursor.parts();
-            let id: DeadLetterId = id.parse().map_err(|_| CursorError)?;
-            if !sort.ends_with(&id.to_string()) {
-                return Err(CursorError.into());
-            }
-            select = select.after(sort, &key(id));
-        }
-        let page = self.dynamo.select(&select).await?;
-        let position = |item: &Item| {
-            let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-            let id = text(PK)?.strip_prefix(PREFIX)?.to_owned();
-            Some([text(STATUS_NEWEST.sort)?, id])
-        };
-        let positions: Vec<[String; 2]> = page.items.iter().filter_map(position).collect();
-        let next =
-            positions.last().filter(|_| page.more).map(|last| Cursor::after(last.clone()).encode(LIST));
-        let keys: Vec<Key> = positions.iter().filter_map(|[_, id]| Some(key(id.parse().ok()?))).collect();
-        let items = if keys.is_empty() { Vec::new() } else { self.dynamo.get_all(&keys).await? };
-        let mut letters = items.into_iter().map(from_item).collect::<Result<Vec<DeadLetter>, _>>()?;
-        // The index may be slightly old.
-        letters.retain(|letter| letter.status == status);
-        Ok(DeadLetterPage { letters, next })
-    }
-}
-
 /// A dead letter with its record, if that was stored and can be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
@@ -159,12 +99,25 @@ pub struct Stored {
 }
 
 impl Projections {
+    /// Lists the dead letters with a status, newest first. Two calls.
+    ///
+    /// # Errors
+    /// [`DeadLetterError::Cursor`] for a cursor of another list.
+    pub async fn list_dead_letters(
+        &self,
+        status: DeadLetterStatus,
+        limit: u16,
+        cursor: Option<&str>,
+    ) -> Result<Listed<DeadLetter>, DeadLetterError> {
+        DEAD_LETTERS.page(&self.dynamo, status, limit, cursor).await
+    }
+
     /// Returns a dead letter, read consistently.
     ///
     /// # Errors
     /// [`DeadLetterError::NotFound`].
     pub async fn find_dead_letter(&self, id: DeadLetterId) -> Result<Stored, DeadLetterError> {
-        let mut item = self.dynamo.get(&key(id)).await?.ok_or(DeadLetterError::NotFound(id))?;
+        let mut item = self.dynamo.get(&DEAD_LETTERS.key(id)).await?.ok_or(DeadLetterError::NotFound(id))?;
         let mut image = |name: &str| match item.remove(name) {
             Some(AttributeValue::M(image)) => Some(image),
             _ => None,
@@ -183,10 +136,7 @@ impl Projections {
     }
 
     /// Returns the write that closes a dead letter and drops its record.
-    ///
-    /// # Errors
-    /// [`StoreError::Malformed`], which does not happen in practice.
-    pub(super) fn close_dead_letter(
+    pub(super) fn close_write(
         &self,
         before: &DeadLetter,
         after: &DeadLetter,

@@ -22,14 +22,12 @@
 //! chosen. It cannot show that nobody with read access to the table timed the draw to get a certain winner.
 
 use std::fmt;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Raffle, RaffleId, RaffleStatus, TicketNumber, Title};
-use crate::base::values::Invalid;
 
 /// Parses 32 bytes from hexadecimal.
 fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -47,36 +45,31 @@ fn to_hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Stores 32 bytes as hexadecimal text.
+mod hex {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{from_hex, to_hex};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&to_hex(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        from_hex(&text).ok_or_else(|| D::Error::custom("A seed or a SHA-256 has 64 hexadecimal digits."))
+    }
+}
+
 /// A SHA-256 hash, written in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest([u8; 32]);
+#[serde(transparent)]
+pub struct Digest(#[serde(with = "hex")] [u8; 32]);
 
 impl Digest {
     fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl FromStr for Digest {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        from_hex(text).map(Self).ok_or_else(|| Invalid::new("A SHA-256 has 64 hexadecimal digits."))
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
     }
 }
 
@@ -95,8 +88,8 @@ impl fmt::Debug for Digest {
 /// The secret seed of a draw: 32 random bytes. Only [`reveal`](Self::reveal) shows it, and only drawn raffles call
 /// that.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Seed([u8; 32]);
+#[serde(transparent)]
+pub struct Seed(#[serde(with = "hex")] [u8; 32]);
 
 impl Seed {
     /// Makes a seed of random bytes.
@@ -112,28 +105,6 @@ impl Seed {
     /// Returns the seed in hexadecimal. Call this only for a drawn raffle.
     pub fn reveal(&self) -> String {
         to_hex(&self.0)
-    }
-}
-
-impl FromStr for Seed {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        from_hex(text).map(Self).ok_or_else(|| Invalid::new("A seed has 64 hexadecimal digits."))
-    }
-}
-
-impl TryFrom<String> for Seed {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<Seed> for String {
-    fn from(seed: Seed) -> Self {
-        seed.reveal()
     }
 }
 

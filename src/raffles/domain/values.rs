@@ -1,11 +1,7 @@
 //! Value types of raffles: texts, numbers and ids.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use crate::base::values::{Invalid, text_value, time_ordered_id};
+use crate::base::values::{Invalid, time_ordered_id};
+use crate::shared::values::{number_type, single_line, text_type};
 
 time_ordered_id!(
     /// A raffle's id.
@@ -13,126 +9,56 @@ time_ordered_id!(
     "a raffle"
 );
 
-/// Defines a one-line text type with a maximum length. `$what` begins its messages: "A title".
-macro_rules! one_line {
-    ($(#[$doc:meta])* $type:ident, $max:literal, $what:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
-
-        impl $type {
-            /// The maximum length in characters.
-            pub const MAX_CHARS: usize = $max;
-
-            /// Returns the text, trimmed, with runs of white space collapsed.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                let is_line = !line.chars().any(char::is_control) && !text.trim().contains(['\n', '\r', '\t']);
-                if is_line && (1..=Self::MAX_CHARS).contains(&line.chars().count()) {
-                    Ok(Self(line))
-                } else {
-                    let words = concat!($what, " is one line of 1 to ", $max, " characters.");
-                    Err(Invalid::new(words))
-                }
-            }
-        }
-
-        text_value!($type);
-    };
-}
-
-one_line!(
+text_type!(
     /// The title of a raffle: one line of 1 to 120 characters.
     Title,
-    120,
-    "A title"
+    |text| one_line(text, Title::MAX_CHARS),
+    "A title is one line of 1 to 120 characters."
 );
-one_line!(
+text_type!(
     /// The prize of a raffle: one line of 1 to 200 characters.
     Prize,
-    200,
-    "A prize"
+    |text| one_line(text, Prize::MAX_CHARS),
+    "A prize is one line of 1 to 200 characters."
 );
 
-/// Defines a whole-number type from 1 to a maximum. `$words` is its message.
-macro_rules! bounded {
-    ($(#[$doc:meta])* $type:ident, $max:literal, $words:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "u32", into = "u32")]
-        pub struct $type(u32);
-
-        impl $type {
-            /// The largest value.
-            pub const MAX: u32 = $max;
-
-            /// Returns the number.
-            pub fn get(self) -> u32 {
-                self.0
-            }
-        }
-
-        impl TryFrom<u32> for $type {
-            type Error = Invalid;
-
-            fn try_from(number: u32) -> Result<Self, Invalid> {
-                if (1..=Self::MAX).contains(&number) { Ok(Self(number)) } else { Err(Invalid::new($words)) }
-            }
-        }
-
-        impl From<$type> for u32 {
-            fn from(value: $type) -> Self {
-                value.0
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                text.trim().parse::<u32>().map_err(|_| Invalid::new($words)).and_then(Self::try_from)
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
+impl Title {
+    /// The maximum length in characters.
+    pub const MAX_CHARS: usize = 120;
 }
 
-bounded!(
+impl Prize {
+    /// The maximum length in characters.
+    pub const MAX_CHARS: usize = 200;
+}
+
+/// Normalizes one line. Line breaks and tabs between words are invalid.
+fn one_line(text: &str, most: usize) -> Option<String> {
+    single_line(text, most).filter(|_| !text.trim().contains(['\n', '\r', '\t']))
+}
+
+number_type!(
     /// The number of tickets in a raffle.
     TicketCount,
-    100_000,
+    1..=100_000,
     "A raffle has 1 to 100000 tickets, a whole number."
 );
-bounded!(
+number_type!(
     /// The most tickets one person may have.
     Limit,
-    50,
+    1..=50,
     "The limit per person is a whole number from 1 to 50."
 );
-bounded!(
+number_type!(
     /// The number of tickets requested in one purchase.
     Quantity,
-    50,
+    1..=50,
     "Ask for 1 to 50 tickets at once, a whole number."
 );
-bounded!(
+number_type!(
     /// A ticket number, from 1 to the number of tickets in the raffle.
     TicketNumber,
-    100_000,
+    1..=100_000,
     "A ticket's number is a whole number from 1 to 100000."
 );
 

@@ -7,35 +7,23 @@
 
 mod reports;
 
-use axum::Json;
-use axum::extract::{FromRequest, Request, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use axum::extract::{FromRequest, Request};
+use http::{HeaderMap, header};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::fields::{Fields, FromFields, text, whole_number};
-use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
 use crate::raffles::Raffles;
 use crate::raffles::buy::Purchase;
 use crate::raffles::domain::{
     Limit, NewRaffle, Prize, Quantity, RaffleId, RaffleState, TicketCount, TicketNumber, Title,
 };
-use crate::raffles::store::RafflePage;
-use crate::store::idempotency::{Answer, Idempotency, IdempotentRequest};
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{
-    JsonRequest, Path, PathPair, Query, WithKey, buffer_body, expected_version, idempotent_request, if_match,
-};
-use crate::web::lists::{Listed, PageParameters, parameter};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
+use crate::shared::api::*;
+use crate::store::idempotency::IdempotentRequest;
+use crate::web::extract::{PathPair, buffer_body, expected_version, idempotent_request, if_match};
 use crate::web::request::IfNoneMatch;
-use crate::web::respond::{answer, no_content, not_modified};
-use crate::web::routes::Routes;
+use crate::web::respond::not_modified;
 
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
@@ -69,8 +57,7 @@ async fn list(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<RaffleState>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let RafflePage { raffles, next } = raffles.list(limit, cursor.as_deref(), &who).await?;
-    Ok(Json(Listed { items: raffles, next }))
+    Ok(Json(raffles.list(limit, cursor.as_deref(), &who).await?))
 }
 
 #[derive(Debug)]
@@ -181,12 +168,10 @@ async fn cancel(
         Err(WebError::VersionMissing) => None,
         version => Some(version?),
     };
-    let idempotency =
-        idempotency.map(|request| Idempotency { request, answer: &|_: &RaffleState| no_content() });
-    let cancel = async { Ok(raffles.cancel(id, number, version, &who, idempotency.as_ref()).await?) };
-    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &raffles.dynamo, cancel)
-        .await?
-        .answer(|_| no_content()))
+    let answer = |_: &RaffleState| no_content();
+    let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
+    let cancel = raffles.cancel(id, number, version, &who, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &raffles.dynamo, cancel).await?.answer(answer))
 }
 
 /// A draw takes no fields.

@@ -1,21 +1,11 @@
 //! The list of raffles.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
-use super::parts::{Answer, Phase, named, percent};
-use crate::base::identity::SignedIn;
+use super::parts::{Phase, named, percent};
 use crate::base::telemetry::late_words;
 use crate::raffles::Raffles;
 use crate::raffles::domain::RaffleState;
-use crate::raffles::store::RafflePage;
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::lists::Listed;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles", Access::SignedIn, list)
@@ -34,19 +24,21 @@ async fn list(
     context: PageContext,
     who: SignedIn,
     Query(query): Query<ListQuery>,
-) -> Answer {
+) -> PageAnswer {
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
     let page = raffles.list(LIMIT, cursor.as_deref(), &who).await?;
-    html(StatusCode::OK, &ListPage::new(context, page, cursor.is_some()).late(&raffles))
+    let is_later = cursor.is_some();
+    html(StatusCode::OK, &ListPage { is_later, ..ListPage::new(&raffles, context, page) })
 }
 
 /// The start page of participants: the newest raffles.
 ///
 /// # Errors
-/// [`Problem`](crate::web::problem::Problem) if the store fails.
-pub async fn home(raffles: &Raffles, context: PageContext, who: &SignedIn) -> Answer {
+/// [`Problem`] if the store fails.
+pub async fn home(raffles: &Raffles, context: PageContext, who: &SignedIn) -> PageAnswer {
     let page = raffles.list(LIMIT, None, who).await?;
-    html(StatusCode::OK, &ListPage::new(context, page, false).late(raffles).greeting(who))
+    let greeted = Some(who.name.to_string());
+    html(StatusCode::OK, &ListPage { greeted, ..ListPage::new(raffles, context, page) })
 }
 
 /// A raffle in the list.
@@ -102,34 +94,19 @@ struct ListPage {
 }
 
 impl ListPage {
-    /// `is_later` is true for every page except the first.
-    fn new(context: PageContext, page: RafflePage, is_later: bool) -> Self {
+    /// Creates the first page, without a greeting.
+    fn new(raffles: &Raffles, context: PageContext, page: Listed<RaffleState>) -> Self {
         let address = |cursor: String| {
             let query = serde_urlencoded::to_string([("cursor", cursor)]).ok()?;
             Some(format!("/raffles?{query}"))
         };
         Self {
             context,
-            cards: page.raffles.into_iter().map(Card::of).collect(),
+            cards: page.items.into_iter().map(Card::of).collect(),
             next: page.next.and_then(address),
-            is_later,
+            is_later: false,
             greeted: None,
-            late: None,
+            late: late_words(raffles.heartbeats.stream_age(raffles.clock.now())),
         }
-    }
-
-    /// Adds a warning if the sales counts are late.
-    fn late(self, raffles: &Raffles) -> Self {
-        Self { late: late_words(raffles.heartbeats.stream_age(raffles.clock.now())), ..self }
-    }
-
-    /// Adds a greeting.
-    fn greeting(self, who: &SignedIn) -> Self {
-        Self { greeted: Some(who.name.to_string()), ..self }
-    }
-
-    /// Returns whether the person may open raffles.
-    fn is_for_administrator(&self) -> bool {
-        self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
     }
 }

@@ -1,27 +1,16 @@
 //! A raffle's page for administrators: tickets with their owners, sales, history, and the draw.
 
-use askama::Template;
-use axum::extract::State;
 use futures_util::future::try_join3;
-use http::StatusCode;
-use jiff::Timestamp;
-use serde::Deserialize;
 
-use super::parts::{Answer, Phase, counted};
-use crate::base::identity::SignedIn;
+use super::parts::{Phase, counted};
 use crate::base::values::Version;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{
     Point, RaffleEntry, RaffleEvent, RaffleId, RaffleState, RaffleStatus, Ticket, TicketNumber,
 };
 use crate::raffles::error::RaffleError;
-use crate::raffles::store::{HistoryPage, TicketPage};
-use crate::web::access::Access;
-use crate::web::extract::{Path, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::web::lists::Listed;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/{id}/tickets", Access::Administrator, show).post(
@@ -50,7 +39,7 @@ async fn show(
     who: SignedIn,
     Path(id): Path<RaffleId>,
     Query(query): Query<ManageQuery>,
-) -> Answer {
+) -> PageAnswer {
     html(StatusCode::OK, &page(&raffles, context, id, &who, query).await?)
 }
 
@@ -80,14 +69,14 @@ async fn draw(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(id): Path<RaffleId>,
-) -> Answer {
+) -> PageAnswer {
     let words = match raffles.draw(id, &who, None).await {
         Ok(_) => "The winner is drawn.",
         // Another administrator has just drawn the winner. There is one winner, so the result is the same.
         Err(RaffleError::Drawn(_)) => "The winner was drawn already: this is the result.",
         Err(RaffleError::NothingSold) => {
             let page = page(&raffles, context, id, &who, ManageQuery::default()).await?;
-            return html(StatusCode::UNPROCESSABLE_ENTITY, &page.refused());
+            return html(StatusCode::UNPROCESSABLE_ENTITY, &ManagePage { nothing_sold: true, ..page });
         }
         Err(error) => return Err(error.into()),
     };
@@ -104,20 +93,23 @@ pub(super) async fn cancel(
     (id, number): (RaffleId, TicketNumber),
     version: Option<Version>,
     cursor: &str,
-) -> Answer {
+) -> PageAnswer {
     let (tone, words) = match raffles.cancel(id, number, version, who, None).await {
         Ok(_) => (Tone::Success, "The ticket is back in the pool."),
         Err(RaffleError::NoSuchTicket(_)) => (Tone::Info, "That ticket was given back already."),
         Err(RaffleError::Drawn(_)) => (Tone::Info, "The winner is drawn: no ticket is given back any more."),
         Err(RaffleError::TicketConflict(fresh)) => {
-            let row = TicketRow::of(&fresh).overtaken();
+            let row = TicketRow { is_overtaken: true, ..TicketRow::of(&fresh) };
             if fragment {
                 let part = TicketRowFragment { context, id, is_open: true, cursor: cursor.to_owned(), row };
                 return html(StatusCode::CONFLICT, &part);
             }
             let query = ManageQuery { cursor: cursor.to_owned(), ..ManageQuery::default() };
-            let page = page(raffles, context, id, who, query).await?;
-            return html(StatusCode::CONFLICT, &page.with(row));
+            let mut page = page(raffles, context, id, who, query).await?;
+            if let Some(old) = page.rows.iter_mut().find(|old| old.number == row.number) {
+                *old = row;
+            }
+            return html(StatusCode::CONFLICT, &page);
         }
         Err(error) => return Err(error.into()),
     };
@@ -133,9 +125,8 @@ pub(super) async fn cancel(
 #[derive(Debug, Clone)]
 struct TicketRow {
     number: u32,
-    /// The owner's name.
+    /// The owner's name and email address.
     name: String,
-    /// The owner's email address.
     email: String,
     bought: DisplayTime,
     /// Distinguishes this sale of the number from earlier, canceled ones.
@@ -154,11 +145,6 @@ impl TicketRow {
             version: ticket.version.get(),
             is_overtaken: false,
         }
-    }
-
-    /// Marks the ticket as sold to another person since the page was loaded.
-    fn overtaken(self) -> Self {
-        Self { is_overtaken: true, ..self }
     }
 }
 
@@ -197,9 +183,7 @@ struct Curve {
 }
 
 impl Curve {
-    /// The width of the drawing.
     const WIDTH: i64 = 640;
-    /// The height of the drawing.
     const HEIGHT: i64 = 160;
     /// The most steps in the table.
     const STEPS: usize = 24;
@@ -215,28 +199,15 @@ impl Curve {
         };
         let line = points.iter().map(place).collect::<Vec<_>>().join(" ");
         let area = format!("0,{height} {line} {},{height}", Self::WIDTH, height = Self::HEIGHT);
-        let moment = |at: Timestamp| DisplayTime::from(at);
-        let summary = format!(
-            "{} of {tickets} sold from {} until {}.",
-            last.sold,
-            moment(first.at).text,
-            moment(last.at).text
-        );
+        let (from, until) = (DisplayTime::from(first.at), DisplayTime::from(last.at));
+        let summary = format!("{} of {tickets} sold from {} until {}.", last.sold, from.text, until.text);
         let every = points.len().div_ceil(Self::STEPS).max(1);
         let mut steps: Vec<&Point> = points.iter().step_by(every).collect();
         if steps.last().is_none_or(|step| *step != last) {
             steps.push(last);
         }
-        let steps = steps.into_iter().map(|point| (moment(point.at), point.sold)).collect();
-        Some(Self { line, area, from: moment(first.at), until: moment(last.at), steps, summary })
-    }
-
-    fn width(&self) -> i64 {
-        Self::WIDTH
-    }
-
-    fn height(&self) -> i64 {
-        Self::HEIGHT
+        let steps = steps.into_iter().map(|point| (point.at.into(), point.sold)).collect();
+        Some(Self { line, area, from, until, steps, summary })
     }
 }
 
@@ -268,8 +239,8 @@ impl ManagePage {
     fn new(
         context: PageContext,
         state: RaffleState,
-        tickets: TicketPage,
-        history: HistoryPage,
+        tickets: Listed<Ticket>,
+        history: Listed<RaffleEntry>,
         sales: &[Point],
         cursor: String,
     ) -> Self {
@@ -283,26 +254,15 @@ impl ManagePage {
             id,
             phase: Phase::of(&state),
             is_open: state.status == RaffleStatus::Open,
-            rows: tickets.tickets.iter().map(TicketRow::of).collect(),
+            rows: tickets.items.iter().map(TicketRow::of).collect(),
             cursor,
             next: tickets.next.and_then(|cursor| address("cursor", cursor)),
-            history: history.entries.into_iter().map(EntryView::of).collect(),
+            history: history.items.into_iter().map(EntryView::of).collect(),
             older: history.next.and_then(|cursor| address("history", cursor)),
             curve: Curve::of(sales, state.tickets),
             nothing_sold: false,
             state,
         }
-    }
-
-    /// Marks the draw as refused because no ticket is sold.
-    fn refused(self) -> Self {
-        Self { nothing_sold: true, ..self }
-    }
-
-    /// Replaces the row of a ticket.
-    fn with(self, row: TicketRow) -> Self {
-        let other = |old: TicketRow| if old.number == row.number { row.clone() } else { old };
-        Self { rows: self.rows.into_iter().map(other).collect(), ..self }
     }
 
     fn sold(&self) -> String {
@@ -333,6 +293,8 @@ struct TicketRowFragment {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]

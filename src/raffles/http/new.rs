@@ -1,28 +1,19 @@
 //! The form of a new raffle.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::parts::{Answer, idempotent_request};
 use crate::base::calendar;
-use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Limit, NewRaffle, Prize, RaffleState, TicketCount, Title};
 use crate::raffles::error::RaffleError;
-use crate::store::idempotency::{self, Done, Idempotency, IdempotentRequest};
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::FormData;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::shared::forms::{checked, keyed_request};
+use crate::shared::pages::*;
+use crate::store::idempotency::{Idempotency, IdempotentRequest};
+use crate::web::respond::answer;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/new", Access::Administrator, new).post(
@@ -36,7 +27,7 @@ fn fresh(raffles: &Raffles, typed: RaffleTexts) -> RaffleTexts {
     RaffleTexts { key: raffles.rng.uuid().to_string(), ..typed }
 }
 
-async fn new(State(raffles): State<Raffles>, context: PageContext) -> Answer {
+async fn new(State(raffles): State<Raffles>, context: PageContext) -> PageAnswer {
     let typed = fresh(&raffles, RaffleTexts::default());
     html(StatusCode::OK, &NewPage::new(context, typed, RaffleMessages::default()))
 }
@@ -47,7 +38,7 @@ async fn create(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     FormData(typed): FormData<RaffleTexts>,
-) -> Answer {
+) -> PageAnswer {
     let again =
         |typed, wrong| html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage::new(context.clone(), typed, wrong));
     let new = match typed.raffle() {
@@ -60,21 +51,21 @@ async fn create(
     };
     let idempotency = typed.idempotent_request(&who, raffles.clock.now())?;
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
-    let done = match raffles.create(&new, &who, idempotency.as_ref()).await {
-        Ok(Done::Now(raffle)) => recorded(&raffle),
-        Ok(Done::Replayed(answer)) => answer,
+    let answer = match raffles.create(&new, &who, idempotency.as_ref()).await {
+        Ok(done) => done.answer(recorded),
         Err(RaffleError::Validation { field: "closesAt", invalid }) => {
             let closes_at = Some(invalid.to_string());
             return again(typed, RaffleMessages { closes_at, ..RaffleMessages::default() });
         }
-        Err(RaffleError::KeyOfAnotherRequest) => {
-            let page = NewPage::new(context.clone(), fresh(&raffles, typed), RaffleMessages::default());
-            return html(StatusCode::UNPROCESSABLE_ENTITY, &page.already_submitted());
+        Err(RaffleError::KeyReused(_)) => {
+            // The form has opened a raffle with other values, for example before going back in the browser.
+            let words = "This form has opened a raffle already. Send it again to open another one.";
+            let wrong = RaffleMessages { form: Some(words.to_owned()), ..RaffleMessages::default() };
+            return again(fresh(&raffles, typed), wrong);
         }
         Err(error) => return Err(error.into()),
     };
-    let idempotency::Answer { location, .. } = done;
-    let redirect = see_other(&context, location.as_deref().unwrap_or("/raffles"), fragment);
+    let redirect = see_other(&context, answer.location.as_deref().unwrap_or("/raffles"), fragment);
     Ok(with_toast_there(redirect, Tone::Success, "The raffle is open."))
 }
 
@@ -109,7 +100,7 @@ impl Default for RaffleTexts {
     }
 }
 
-/// The error message of each field.
+/// The error message of each field and of the whole form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct RaffleMessages {
     title: Option<String>,
@@ -117,20 +108,18 @@ struct RaffleMessages {
     tickets: Option<String>,
     limit: Option<String>,
     closes_at: Option<String>,
+    form: Option<String>,
 }
 
 impl RaffleTexts {
-    /// Parses the fields.
-    ///
-    /// # Errors
-    /// A message for each wrong field.
+    /// Parses the fields, or returns a message for each wrong field.
     fn raffle(&self) -> Result<NewRaffle, Box<RaffleMessages>> {
         let mut wrong = Box::<RaffleMessages>::default();
-        let title = read(self.title.parse::<Title>(), &mut wrong.title);
-        let prize = read(self.prize.parse::<Prize>(), &mut wrong.prize);
-        let tickets = read(self.tickets.parse::<TicketCount>(), &mut wrong.tickets);
-        let limit = read(self.limit_per_person.parse::<Limit>(), &mut wrong.limit);
-        let closes_at = read(closing(&self.closes_at, &self.which), &mut wrong.closes_at);
+        let title = checked(self.title.parse::<Title>(), &mut wrong.title);
+        let prize = checked(self.prize.parse::<Prize>(), &mut wrong.prize);
+        let tickets = checked(self.tickets.parse::<TicketCount>(), &mut wrong.tickets);
+        let limit = checked(self.limit_per_person.parse::<Limit>(), &mut wrong.limit);
+        let closes_at = checked(closing(&self.closes_at, &self.which), &mut wrong.closes_at);
         match (title, prize, tickets, limit, closes_at) {
             (Some(title), Some(prize), Some(tickets), Some(limit), Some(closes_at)) => {
                 Ok(NewRaffle { title, prize, tickets, limit, closes_at })
@@ -151,22 +140,15 @@ impl RaffleTexts {
         }
     }
 
-    /// Returns the request behind this form, if the form carries an idempotency key.
-    ///
-    /// # Errors
-    /// [`WebError::Malformed`] for an invalid key.
+    /// Returns this form as an idempotent request, if it has a key.
     fn idempotent_request(
         &self,
         who: &SignedIn,
         now: Timestamp,
     ) -> Result<Option<IdempotentRequest>, WebError> {
         let fields = serde_json::to_vec(self).map_err(|error| WebError::Internal(error.to_string()))?;
-        idempotent_request(&self.key, &[b"POST", b"/raffles", &fields], who, now)
+        keyed_request(&self.key, &[b"POST", b"/raffles", &fields], who, now)
     }
-}
-
-fn read<T>(value: Result<T, Invalid>, wrong: &mut Option<String>) -> Option<T> {
-    value.map_err(|invalid| *wrong = Some(invalid.to_string())).ok()
 }
 
 /// Parses a New York local time. An empty text gives `None`.
@@ -201,30 +183,20 @@ fn closing(text: &str, which: &str) -> Result<Option<Timestamp>, Invalid> {
 struct NewPage {
     context: PageContext,
     typed: RaffleTexts,
-    /// The error message of each field.
     wrong: RaffleMessages,
-    /// Both moments that the typed end of the sale may mean, if the local time occurs ambiguous.
+    /// Both moments that the typed end of the sale may mean, if the local time occurs twice.
     ambiguous: Option<[DisplayTime; 2]>,
-    /// An error that concerns the whole form.
-    error: Option<&'static str>,
 }
 
 impl NewPage {
     fn new(context: PageContext, typed: RaffleTexts, wrong: RaffleMessages) -> Self {
         let ambiguous = typed.ambiguous_moments().map(|moments| moments.map(Into::into));
-        Self { context, typed, wrong, ambiguous, error: None }
-    }
-
-    /// Reports that this form has already opened a raffle with other values, for example after going back in the
-    /// browser.
-    fn already_submitted(self) -> Self {
-        let error = "This form has opened a raffle already. Send it again to open another one.";
-        Self { error: Some(error), ..self }
+        Self { context, typed, wrong, ambiguous }
     }
 
     /// Returns the name of the first wrong field, or of the first field.
     fn focus(&self) -> &'static str {
-        let RaffleMessages { title, prize, tickets, limit, closes_at } = &self.wrong;
+        let RaffleMessages { title, prize, tickets, limit, closes_at, .. } = &self.wrong;
         let fields = [
             (title, "title"),
             (prize, "prize"),
@@ -233,22 +205,6 @@ impl NewPage {
             (closes_at, "closes"),
         ];
         fields.iter().find(|(message, _)| message.is_some()).map_or("title", |(_, name)| name)
-    }
-
-    fn title_maximum(&self) -> usize {
-        Title::MAX_CHARS
-    }
-
-    fn prize_maximum(&self) -> usize {
-        Prize::MAX_CHARS
-    }
-
-    fn tickets_maximum(&self) -> u32 {
-        TicketCount::MAX
-    }
-
-    fn limit_maximum(&self) -> u32 {
-        Limit::MAX
     }
 }
 

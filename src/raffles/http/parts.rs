@@ -1,35 +1,10 @@
-//! What the pages of raffles share: the phases of a raffle, texts about tickets, and the request behind a form.
+//! What the pages of raffles share: the phases of a raffle, and texts about tickets.
 //!
 //! Invariants: one URL serves the page, or its fragment when htmx asks; every form works without JavaScript; a poll
 //! costs one read if nothing has changed, and never discards input that is not submitted yet; pages show a person only
 //! a [`RaffleState`], which names nobody that the person may not know.
 
-use axum::response::Response;
-use jiff::Timestamp;
-
-use crate::base::identity::SignedIn;
-use crate::base::values::Invalid;
 use crate::raffles::domain::{RaffleState, RaffleStatus, TicketNumber};
-use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
-use crate::web::error::WebError;
-use crate::web::problem::Problem;
-
-pub(super) type Answer = Result<Response, Problem>;
-
-/// Returns the request behind a form, if the form carries an idempotency key.
-pub(super) fn idempotent_request(
-    key: &str,
-    parts: &[&[u8]],
-    who: &SignedIn,
-    now: Timestamp,
-) -> Result<Option<IdempotentRequest>, WebError> {
-    if key.is_empty() {
-        return Ok(None);
-    }
-    let key: IdempotencyKey =
-        key.parse().map_err(|invalid: Invalid| WebError::Malformed(invalid.to_string()))?;
-    Ok(Some(IdempotentRequest::new(&who.id.to_string(), key, parts, now)))
-}
 
 /// The phase of a raffle, as pages show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

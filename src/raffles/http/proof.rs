@@ -1,18 +1,8 @@
 //! The published proof of a draw, and a page that verifies a proof in the browser.
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
-use super::parts::Answer;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Proof, RaffleId, Seed};
-use crate::web::access::Access;
-use crate::web::extract::{Path, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::html;
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default().get("/raffles/verify", Access::Anyone, verify).get(
@@ -22,7 +12,7 @@ pub(super) fn routes() -> Routes<Raffles> {
     )
 }
 
-async fn show(State(raffles): State<Raffles>, context: PageContext, Path(id): Path<RaffleId>) -> Answer {
+async fn show(State(raffles): State<Raffles>, context: PageContext, Path(id): Path<RaffleId>) -> PageAnswer {
     html(StatusCode::OK, &ProofPage::new(context, raffles.proof(id).await?))
 }
 
@@ -32,7 +22,7 @@ struct VerifyQuery {
 }
 
 /// Reads nothing from the store: the check runs in the browser and is open to anyone.
-async fn verify(context: PageContext, Query(query): Query<VerifyQuery>) -> Answer {
+async fn verify(context: PageContext, Query(query): Query<VerifyQuery>) -> PageAnswer {
     let raffle = query.raffle.and_then(|text| text.parse::<RaffleId>().ok());
     html(StatusCode::OK, &VerifyPage { context, raffle })
 }

@@ -3,30 +3,21 @@
 //! The idempotency key of a purchase form stays the same until the purchase has an answer, even if the page polls in
 //! between. So a retry after a lost reply buys nothing twice.
 
-use askama::Template;
-use axum::extract::State;
-use axum::response::IntoResponse;
-use http::StatusCode;
 use jiff::Timestamp;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::manage;
-use super::parts::{Answer, Phase, counted, idempotent_request, named, percent};
-use crate::base::identity::SignedIn;
+use super::parts::{Phase, counted, named, percent};
 use crate::base::values::{Invalid, Version};
 use crate::raffles::Raffles;
 use crate::raffles::buy::Purchase;
 use crate::raffles::domain::{Quantity, RaffleId, RaffleState, RaffleStatus, TicketNumber, WinnerState};
 use crate::raffles::error::RaffleError;
-use crate::store::idempotency::{self, Done, Idempotency, IdempotentRequest};
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::{FormData, Path, PathPair, Query};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, answer, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::shared::forms::keyed_request;
+use crate::shared::pages::*;
+use crate::store::idempotency::{Answer, Done, Idempotency, IdempotentRequest};
+use crate::web::extract::PathPair;
+use crate::web::respond::answer;
 
 pub(super) fn routes() -> Routes<Raffles> {
     Routes::default()
@@ -41,13 +32,17 @@ fn fresh(raffles: &Raffles, state: RaffleState) -> LiveView {
     LiveView::new(state, raffles.rng.uuid(), 1)
 }
 
+async fn current(raffles: &Raffles, id: RaffleId, who: &SignedIn) -> Result<LiveView, RaffleError> {
+    Ok(fresh(raffles, raffles.read(id, who).await?))
+}
+
 async fn show(
     State(raffles): State<Raffles>,
     context: PageContext,
     who: SignedIn,
     Path(id): Path<RaffleId>,
-) -> Answer {
-    let live = fresh(&raffles, raffles.read(id, &who).await?);
+) -> PageAnswer {
+    let live = current(&raffles, id, &who).await?;
     html(StatusCode::OK, &RafflePage { context, live, notice: None })
 }
 
@@ -59,7 +54,7 @@ async fn live(
     who: SignedIn,
     Path(id): Path<RaffleId>,
     Query(form): Query<BuyForm>,
-) -> Answer {
+) -> PageAnswer {
     if !fragment {
         return Ok(see_other(&context, &format!("/raffles/{id}"), false));
     }
@@ -79,17 +74,14 @@ async fn buy(
     who: SignedIn,
     Path(id): Path<RaffleId>,
     FormData(form): FormData<BuyForm>,
-) -> Answer {
+) -> PageAnswer {
     let page = Page { context, fragment };
     let quantity = match form.quantity() {
         Ok(quantity) => quantity,
         Err(invalid) => {
-            let live = fresh(&raffles, raffles.read(id, &who).await?);
-            return page.show(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                live,
-                Notice::nothing_bought(&invalid.to_string()),
-            );
+            let live = current(&raffles, id, &who).await?;
+            let notice = Notice::nothing_bought(&invalid.to_string());
+            return page.show(StatusCode::UNPROCESSABLE_ENTITY, live, notice);
         }
     };
     let recorded =
@@ -98,25 +90,32 @@ async fn buy(
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &recorded });
     match raffles.buy(id, quantity, &who, idempotency.as_ref()).await {
         Ok(Done::Now(Purchase { numbers, raffle })) => {
-            page.bought(fresh(&raffles, raffle), Notice::bought(&numbers))
+            let notice = Notice::good(format!("You bought {}.", named(&numbers)), "Good luck!");
+            page.bought(fresh(&raffles, raffle), notice)
         }
         Ok(Done::Replayed(answer)) => {
-            let live = fresh(&raffles, raffles.read(id, &who).await?);
-            page.bought(live, Notice::already_bought(&numbers(&answer)))
+            let headline = format!("You bought {}.", named(&numbers(&answer)));
+            page.bought(current(&raffles, id, &who).await?, Notice::good(headline, FIRST_TRY))
         }
         Err(RaffleError::Denied { denial, fresh: state }) => {
             page.show(StatusCode::CONFLICT, fresh(&raffles, *state), Notice::nothing_bought(&denial.words()))
         }
-        Err(RaffleError::KeyOfAnotherRequest) => {
-            let live = fresh(&raffles, raffles.read(id, &who).await?);
-            page.show(StatusCode::CONFLICT, live, Notice::form_reused())
+        Err(RaffleError::KeyReused(_)) => {
+            let notice = Notice::bad("Nothing more was bought.", FORM_REUSED);
+            page.show(StatusCode::CONFLICT, current(&raffles, id, &who).await?, notice)
         }
         Err(error) => Err(error.into()),
     }
 }
 
+/// For a request that bought the tickets before, and whose reply was lost.
+const FIRST_TRY: &str = "The first try had gone through, so nothing was bought twice.";
+/// For a form that was used for another purchase before.
+const FORM_REUSED: &str = "The purchase before this one had gone through after all. Look at your tickets and, if you \
+                           want more, buy again.";
+
 /// Parses the ticket numbers of a stored answer.
-fn numbers(answer: &idempotency::Answer) -> Vec<TicketNumber> {
+fn numbers(answer: &Answer) -> Vec<TicketNumber> {
     serde_json::from_str(&answer.body).unwrap_or_default()
 }
 
@@ -127,7 +126,7 @@ struct Page {
 }
 
 impl Page {
-    fn show(self, status: StatusCode, live: LiveView, notice: Notice) -> Answer {
+    fn show(self, status: StatusCode, live: LiveView, notice: Notice) -> PageAnswer {
         let (context, notice) = (self.context, Some(notice));
         if self.fragment {
             html(status, &LiveFragment { context, live, notice })
@@ -136,7 +135,7 @@ impl Page {
         }
     }
 
-    fn bought(self, live: LiveView, notice: Notice) -> Answer {
+    fn bought(self, live: LiveView, notice: Notice) -> PageAnswer {
         if self.fragment {
             return self.show(StatusCode::OK, live, notice);
         }
@@ -152,18 +151,23 @@ async fn cancel(
     who: SignedIn,
     PathPair(id, number): PathPair<RaffleId, TicketNumber>,
     FormData(form): FormData<CancelForm>,
-) -> Answer {
+) -> PageAnswer {
     if let Some(cursor) = form.cursor.as_deref() {
         return manage::cancel(&raffles, context, fragment, &who, (id, number), form.version()?, cursor)
             .await;
     }
     let page = Page { context, fragment };
-    let (state, notice) = match raffles.cancel(id, number, form.version()?, &who, None).await {
-        Ok(state) => (state, Notice::canceled(number)),
-        Err(RaffleError::Drawn(state)) => (*state, Notice::already_drawn()),
+    let (state, notice, toast) = match raffles.cancel(id, number, form.version()?, &who, None).await {
+        Ok(state) => {
+            let headline = format!("Ticket {number} is back in the pool.");
+            (state, Notice::good(headline, ""), "Your ticket is back in the pool.")
+        }
+        Err(RaffleError::Drawn(state)) => (*state, Notice::bad("The ticket stays yours.", DRAWN), DRAWN),
         // The ticket was canceled on another page or by an administrator. Show the current tickets.
         Err(RaffleError::NoSuchTicket(_) | RaffleError::VersionMissing | RaffleError::TicketConflict(_)) => {
-            (raffles.read(id, &who).await?, Notice::not_yours(number))
+            let headline = format!("Ticket {number} is not yours any more.");
+            let notice = Notice::bad(headline, "It was given back before. These are your tickets now.");
+            (raffles.read(id, &who).await?, notice, "It was given back before.")
         }
         Err(error) => return Err(error.into()),
     };
@@ -171,8 +175,11 @@ async fn cancel(
         return page.show(StatusCode::OK, fresh(&raffles, state), notice);
     }
     let redirect = see_other(&page.context, &format!("/raffles/{id}"), false);
-    Ok(with_toast_there(redirect, Tone::Info, notice.toast))
+    Ok(with_toast_there(redirect, Tone::Info, toast))
 }
+
+/// For a ticket that cannot be canceled because the winner is drawn.
+const DRAWN: &str = "The winner is drawn, so tickets can no longer be given back.";
 
 /// The purchase form. The page also sends it when it polls, and gets it back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -193,9 +200,6 @@ impl BuyForm {
     }
 
     /// Returns how many tickets to buy. An empty field means one.
-    ///
-    /// # Errors
-    /// If the field is not a valid quantity.
     fn quantity(&self) -> Result<Quantity, Invalid> {
         match self.quantity.trim() {
             "" => Ok(Quantity::ONE),
@@ -203,10 +207,7 @@ impl BuyForm {
         }
     }
 
-    /// Returns the request behind this form, if the form carries an idempotency key.
-    ///
-    /// # Errors
-    /// [`WebError::Malformed`] for an invalid key.
+    /// Returns this form as an idempotent request, if it has a key.
     fn idempotent_request(
         &self,
         id: RaffleId,
@@ -215,7 +216,7 @@ impl BuyForm {
         now: Timestamp,
     ) -> Result<Option<IdempotentRequest>, WebError> {
         let (path, quantity) = (format!("/raffles/{id}/tickets"), quantity.to_string());
-        idempotent_request(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
+        keyed_request(&self.key, &[b"POST", path.as_bytes(), quantity.as_bytes()], who, now)
     }
 }
 
@@ -230,9 +231,6 @@ struct CancelForm {
 
 impl CancelForm {
     /// Returns the version of the ticket, if given.
-    ///
-    /// # Errors
-    /// [`WebError::Invalid`] for an invalid version.
     fn version(&self) -> Result<Option<Version>, WebError> {
         let read = |text: &String| text.parse().map_err(|invalid| WebError::field("version", &invalid));
         self.version.as_ref().map(read).transpose()
@@ -254,7 +252,6 @@ struct LiveView {
 }
 
 impl LiveView {
-    /// Returns the live section with a purchase form.
     fn new(state: RaffleState, key: Uuid, quantity: u32) -> Self {
         Self {
             phase: Phase::of(&state),
@@ -329,62 +326,23 @@ impl LiveView {
 /// The result of a submitted form, as a notice.
 #[derive(Debug, Clone)]
 struct Notice {
-    /// A short headline.
     headline: String,
-    /// Further details.
     detail: String,
-    /// Whether the form succeeded.
     is_good: bool,
-    /// The text for a toast on the next page. It contains no personal data.
-    toast: &'static str,
 }
 
 impl Notice {
-    fn good(headline: String, detail: &str, toast: &'static str) -> Self {
-        Self { headline, detail: detail.to_owned(), is_good: true, toast }
+    fn good(headline: String, detail: &str) -> Self {
+        Self { headline, detail: detail.to_owned(), is_good: true }
     }
 
-    fn bad(headline: &str, detail: String, toast: &'static str) -> Self {
-        Self { headline: headline.to_owned(), detail, is_good: false, toast }
-    }
-
-    fn bought(numbers: &[TicketNumber]) -> Self {
-        Self::good(format!("You bought {}.", named(numbers)), "Good luck!", "Bought.")
-    }
-
-    /// The tickets were bought earlier by the same request, whose reply was lost.
-    fn already_bought(numbers: &[TicketNumber]) -> Self {
-        let detail = "The first try had gone through, so nothing was bought twice.";
-        Self::good(format!("You bought {}.", named(numbers)), detail, "Bought.")
+    fn bad(headline: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { headline: headline.into(), detail: detail.into(), is_good: false }
     }
 
     fn nothing_bought(why: &str) -> Self {
-        let why = if why.ends_with('.') { why.to_owned() } else { format!("{why}.") };
-        Self::bad("No ticket was bought.", why, "No ticket was bought.")
-    }
-
-    /// The form was used for another purchase before.
-    fn form_reused() -> Self {
-        let detail = "The purchase before this one had gone through after all. Look at your tickets and, if you want \
-                      more, buy again.";
-        Self::bad("Nothing more was bought.", detail.to_owned(), "Nothing more was bought.")
-    }
-
-    fn canceled(number: TicketNumber) -> Self {
-        let headline = format!("Ticket {number} is back in the pool.");
-        Self::good(headline, "", "Your ticket is back in the pool.")
-    }
-
-    /// The ticket no longer belongs to the person.
-    fn not_yours(number: TicketNumber) -> Self {
-        let detail = "It was given back before. These are your tickets now.".to_owned();
-        Self::bad(&format!("Ticket {number} is not yours any more."), detail, "It was given back before.")
-    }
-
-    /// The winner was drawn before the ticket could be canceled.
-    fn already_drawn() -> Self {
-        let words = "The winner is drawn, so tickets can no longer be given back.";
-        Self::bad("The ticket stays yours.", words.to_owned(), words)
+        let stop = if why.ends_with('.') { "" } else { "." };
+        Self::bad("No ticket was bought.", format!("{why}{stop}"))
     }
 }
 
@@ -395,13 +353,6 @@ struct RafflePage {
     context: PageContext,
     live: LiveView,
     notice: Option<Notice>,
-}
-
-impl RafflePage {
-    /// Returns whether the person may draw the winner.
-    fn is_for_administrator(&self) -> bool {
-        self.context.account.as_ref().is_some_and(SignedIn::is_administrator)
-    }
 }
 
 /// `GET /raffles/{id}/live`, and the answer to forms on the page: the live section and the notice. The notice is

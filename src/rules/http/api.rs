@@ -3,27 +3,11 @@
 //! Invariants: agents can read, and administrators can change; every change names the version that it is based on;
 //! a POST with an `Idempotency-Key` takes effect once.
 
-use axum::Json;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
 use crate::base::fields::{Fields, FromFields, boolean, text, whole_number};
-use crate::base::identity::SignedIn;
 use crate::rules::Rules;
 use crate::rules::domain::{Conditions, Rule, RuleChange, RuleId, Settings};
 use crate::rules::run::{Run, RunFilter, RunId};
-use crate::rules::store;
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::access::Access;
-use crate::web::change::{Change, Deletion, NoBody};
-use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, Path, Query};
-use crate::web::lists::{Listed, PageParameters, limit, parameter};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
-use crate::web::respond::{answer, no_content};
-use crate::web::routes::Routes;
+use crate::shared::api::*;
 
 /// Returns the routes of the API.
 pub fn routes() -> Routes<Rules> {
@@ -44,8 +28,7 @@ async fn list(
 ) -> Result<Json<Listed<Rule>>, Problem> {
     // There are at most 100 rules, so a page without a limit contains them all.
     let (limit, cursor) = parameters.read_or(100)?;
-    let store::RulePage { rules, next } = rules.list(limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: rules, next }))
+    Ok(Json(rules.list(limit, cursor.as_deref()).await?))
 }
 
 impl FromFields for Conditions {
@@ -113,16 +96,14 @@ async fn change(State(rules): State<Rules>, change: Change<RuleId, RuleChange>) 
         return Err(WebError::Malformed(message.to_owned()).into());
     }
     let (by, idempotency) = (change.who.actor(), change.idempotency(&rule_answer));
-    let update =
-        async { Ok(rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref()).await?) };
-    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
+    let update = rules.update(change.id, change.version, &change.body, &by, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, update).await?.answer(rule_answer))
 }
 
 async fn delete(State(rules): State<Rules>, change: Change<RuleId, Deletion>) -> Result<Answer, Problem> {
     let idempotency = change.idempotency(&|()| no_content());
-    let delete = async { Ok(rules.delete(change.id, change.version, idempotency.as_ref()).await?) };
-    let done = Idempotency::run::<Problem>(idempotency.as_ref(), &rules.dynamo, delete).await?;
-    Ok(done.answer(|()| no_content()))
+    let delete = rules.delete(change.id, change.version, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &rules.dynamo, delete).await?.answer(|()| no_content()))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -143,8 +124,7 @@ async fn list_runs(
         state: parameter("state", parameters.state, str::parse)?,
     };
     let cursor = parameters.cursor.filter(|text| !text.is_empty());
-    let page = rules.list_runs(filter, limit(parameters.limit)?, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: page.runs, next: page.next }))
+    Ok(Json(rules.list_runs(filter, limit(parameters.limit)?, cursor.as_deref()).await?))
 }
 
 fn run_answer(run: &Run) -> Answer {

@@ -1,9 +1,10 @@
 //! The forms of rules: the typed text, its parsing, and all its errors at once. Pure.
 //!
-//! Invariants: a form can be shown again with every typed character. A change contains only the fields that differ
-//! from what the person saw, so two people who edit different fields never overwrite each other.
+//! Invariants: a form can be shown again with everything that was typed. A change contains only the fields that
+//! differ from what the person saw, so two people who edit different fields never overwrite each other.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use crate::base::values::{Invalid, UsState};
 use crate::orders::domain::RequestedStates;
@@ -40,22 +41,23 @@ impl Typed {
 
     /// Returns the fields of a rule.
     pub(super) fn of_rule(rule: &Rule) -> Self {
-        let interval = match rule.on {
+        let Settings { name, on, conditions, command, repeat, enabled } = &rule.settings;
+        let interval = match on {
             Trigger::Schedule(interval) => interval.to_string(),
             Trigger::Event(_) => String::new(),
         };
-        let states: Vec<_> = rule.conditions.states.iter().map(UsState::as_str).collect();
+        let states: Vec<_> = conditions.states.iter().map(UsState::as_str).collect();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         let texts = [
-            rule.name.to_string(),
-            rule.on.kind().to_string(),
+            name.to_string(),
+            on.kind().to_string(),
             interval,
             states.join(", "),
-            number(rule.conditions.score_at_least.map(|score| score.get().into())),
-            number(rule.conditions.quantity_at_least.map(|quantity| quantity.get())),
-            rule.command.to_string(),
-            rule.repeat.to_string(),
-            if rule.enabled { "on" } else { "" }.to_owned(),
+            number(conditions.score_at_least.map(|score| score.get().into())),
+            number(conditions.quantity_at_least.map(|quantity| quantity.get())),
+            command.to_string(),
+            repeat.to_string(),
+            if *enabled { "on" } else { "" }.to_owned(),
         ];
         Self(FIELDS.map(|(name, _)| name).into_iter().zip(texts).collect())
     }
@@ -83,15 +85,25 @@ impl Typed {
         Self(FIELDS.map(|(name, _)| field(name)).into())
     }
 
-    fn on(&self) -> Result<Trigger, (&'static str, Invalid)> {
-        if self.get("on") == EventKind::Schedule.as_str() {
-            return self
-                .get("interval")
-                .parse()
-                .map(Trigger::Schedule)
-                .map_err(|invalid| ("interval", invalid));
+    /// Parses a field, or stores its error.
+    fn parse<T: FromStr<Err = Invalid>>(&self, name: &'static str, wrong: &mut Messages) -> Option<T> {
+        self.get(name).parse::<T>().map_err(|invalid| wrong.insert(name, invalid.to_string())).ok()
+    }
+
+    /// Parses a field that may be empty, or stores its error.
+    fn parse_optional<T: FromStr<Err = Invalid>>(
+        &self,
+        name: &'static str,
+        wrong: &mut Messages,
+    ) -> Option<Option<T>> {
+        if self.get(name).is_empty() { Some(None) } else { self.parse(name, wrong).map(Some) }
+    }
+
+    fn on(&self, wrong: &mut Messages) -> Option<Trigger> {
+        match self.get("on") == EventKind::Schedule.as_str() {
+            true => self.parse("interval", wrong).map(Trigger::Schedule),
+            false => self.parse("on", wrong),
         }
-        self.get("on").parse().map_err(|invalid| ("on", invalid))
     }
 
     /// Parses the fields.
@@ -100,34 +112,21 @@ impl Typed {
     /// All errors.
     pub(super) fn settings(&self) -> Result<Settings, Messages> {
         let mut wrong = Messages::new();
-        let mut refuse = |(name, invalid): (&'static str, Invalid)| {
-            wrong.insert(name, invalid.to_string());
-        };
-        let at = |name| move |invalid| (name, invalid);
-        let name = self.get("name").parse().map_err(at("name")).map_err(&mut refuse).ok();
-        let on = self.on().map_err(&mut refuse).ok();
-        let states = match self.get("states") {
-            "" => Ok(Vec::new()),
-            text => text.parse::<RequestedStates>().map(Vec::from).map_err(at("states")),
-        };
-        let states = states.map_err(&mut refuse).ok();
-        let score = optional(self.get("scoreAtLeast")).map_err(at("scoreAtLeast")).map_err(&mut refuse).ok();
-        let quantity = optional(self.get("quantityAtLeast"));
-        let quantity = quantity.map_err(at("quantityAtLeast")).map_err(&mut refuse).ok();
-        let command = self.get("command").parse().map_err(at("command")).map_err(&mut refuse).ok();
-        let repeat = self.get("repeat").parse().map_err(at("repeat")).map_err(&mut refuse).ok();
+        let (name, on) = (self.parse("name", &mut wrong), self.on(&mut wrong));
+        let states = self.parse_optional::<RequestedStates>("states", &mut wrong);
+        let score_at_least = self.parse_optional("scoreAtLeast", &mut wrong);
+        let quantity_at_least = self.parse_optional("quantityAtLeast", &mut wrong);
+        let command = self.parse("command", &mut wrong);
+        let repeat = self.parse("repeat", &mut wrong);
+        let enabled = !self.get("enabled").is_empty();
         let settings = || {
-            let conditions =
-                Conditions { states: states?, score_at_least: score?, quantity_at_least: quantity? };
-            let (name, on, command, repeat) = (name?, on?, command?, repeat?);
-            Some(Settings { name, on, conditions, command, repeat, enabled: !self.get("enabled").is_empty() })
+            let states = states?.map(Vec::from).unwrap_or_default();
+            let (score_at_least, quantity_at_least) = (score_at_least?, quantity_at_least?);
+            let conditions = Conditions { states, score_at_least, quantity_at_least };
+            Some(Settings { name: name?, on: on?, conditions, command: command?, repeat: repeat?, enabled })
         };
-        match settings() {
-            Some(settings) => {
-                settings.validated().map_err(|(name, invalid)| Messages::from([(name, invalid.to_string())]))
-            }
-            None => Err(wrong),
-        }
+        let validated = settings().ok_or(wrong)?.validated();
+        validated.map_err(|(name, invalid)| Messages::from([(name, invalid.to_string())]))
     }
 
     /// Returns the change from what the person saw.
@@ -146,10 +145,6 @@ impl Typed {
             enabled: differs(&["enabled"]).then_some(enabled),
         })
     }
-}
-
-fn optional<T: std::str::FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 #[cfg(test)]

@@ -1,26 +1,18 @@
 //! The form of a rule, new or edited.
 //!
-//! Invariants: the form works without JavaScript. A person who loses a race sees the fresh rule next to what they
-//! typed, in a form that continues from there.
-
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
+//! Invariants: the form works without JavaScript. A person who loses a race sees the current rule next to what they
+//! typed, in a form that they can send again.
 
 use super::form::{FIELDS, Messages, Typed};
-use super::parts::{Answer, PATH, done};
-use crate::base::identity::SignedIn;
-use crate::commands::specs::{CommandSpec, SPECS};
+use super::parts::{PATH, done};
+use crate::commands::specs::SPECS;
 use crate::rules::domain::{Rule, RuleId};
 use crate::rules::events::EventKind;
 use crate::rules::{RuleError, Rules};
 use crate::shared::forms::RawForm;
-use crate::store::idempotency::{Answer as SavedAnswer, Idempotency, IdempotentRequest};
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path};
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::respond::{answer, html};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::store::idempotency::{Answer, Idempotency};
+use crate::web::respond::answer;
 
 /// Returns the routes of the page.
 pub(super) fn routes() -> Routes<Rules> {
@@ -43,23 +35,13 @@ fn form(rules: &Rules, context: PageContext, rule: Option<&Rule>, typed: Typed) 
     }
 }
 
-async fn new(State(rules): State<Rules>, context: PageContext) -> Answer {
+async fn new(State(rules): State<Rules>, context: PageContext) -> PageAnswer {
     html(StatusCode::OK, &form(&rules, context, None, Typed::empty()))
 }
 
-async fn edit(State(rules): State<Rules>, context: PageContext, Path(id): Path<RuleId>) -> Answer {
+async fn edit(State(rules): State<Rules>, context: PageContext, Path(id): Path<RuleId>) -> PageAnswer {
     let rule = rules.find(id).await?;
     html(StatusCode::OK, &form(&rules, context, Some(&rule), Typed::of_rule(&rule)))
-}
-
-/// Returns the form as an idempotent request. The typed text is part of the key, because a page from the browser's
-/// history has an old key.
-fn once(rules: &Rules, who: &SignedIn, form: &RawForm, typed: &Typed) -> Option<IdempotentRequest> {
-    let key: uuid::Uuid = form.get("key")?.parse().ok()?;
-    let content = format!("{typed:?}");
-    let content: [&[u8]; 2] = [PATH.as_bytes(), content.as_bytes()];
-    let key = format!("{key}-{}", crate::base::values::fingerprint(&content)).parse().ok()?;
-    Some(IdempotentRequest::new(&who.id.to_string(), key, &content, rules.clock.now()))
 }
 
 async fn create(
@@ -67,7 +49,7 @@ async fn create(
     context: PageContext,
     who: SignedIn,
     FormData(raw): FormData<RawForm>,
-) -> Answer {
+) -> PageAnswer {
     let typed = Typed::of_form(&raw, "");
     let settings = match typed.settings() {
         Ok(settings) => settings,
@@ -76,9 +58,9 @@ async fn create(
             return html(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };
-    let answer = |rule: &Rule| -> SavedAnswer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
-    let idempotency =
-        once(&rules, &who, &raw, &typed).map(|request| Idempotency { request, answer: &answer });
+    let answer = |rule: &Rule| -> Answer { answer(StatusCode::CREATED, rule, rule.version.get(), None) };
+    let request = raw.once_by_key(PATH, &who, rules.clock.now());
+    let idempotency = request.map(|request| Idempotency { request, answer: &answer });
     rules.create(settings, &who.actor(), idempotency.as_ref()).await?;
     Ok(done(&context, "The rule was created."))
 }
@@ -89,7 +71,7 @@ async fn save(
     who: SignedIn,
     Path(id): Path<RuleId>,
     FormData(raw): FormData<RawForm>,
-) -> Answer {
+) -> PageAnswer {
     let version = raw.version()?;
     let (typed, base) = (Typed::of_form(&raw, ""), Typed::of_form(&raw, "base."));
     let page_with = |wrong| RulePage {
@@ -138,24 +120,8 @@ struct RulePage {
 }
 
 impl RulePage {
-    fn value(&self, name: &str) -> &str {
-        self.typed.get(name)
-    }
-
     fn error(&self, name: &str) -> Option<&str> {
         self.wrong.get(name).map(String::as_str)
-    }
-
-    fn fields(&self) -> [(&'static str, &'static str); 9] {
-        FIELDS
-    }
-
-    fn kinds(&self) -> [EventKind; 9] {
-        EventKind::ALL
-    }
-
-    fn specs(&self) -> &'static [CommandSpec] {
-        &SPECS
     }
 
     fn heading(&self) -> &'static str {

@@ -1,32 +1,21 @@
 //! The list of rules and their runs.
 //!
-//! Invariants: every form works without JavaScript. A person who loses a race sees the fresh list, and why nothing
+//! Invariants: every form works without JavaScript. A person who loses a race sees the current list, and why nothing
 //! was done.
 
 use std::collections::HashMap;
 
-use askama::Template;
-use axum::extract::State;
-use http::StatusCode;
-use serde::Deserialize;
-
 use super::form::{FIELDS, Typed};
-use super::parts::{Answer, PATH, done};
-use crate::base::identity::{Role, SignedIn};
+use super::parts::{PATH, done};
 use crate::rules::domain::{RepeatPolicy, Rule, RuleChange, RuleId, Trigger};
 use crate::rules::last::LastRun;
 use crate::rules::run::{Run, RunFilter, RunId, RunState};
-use crate::rules::runs::{Overview, RunPage};
+use crate::rules::runs::Overview;
 use crate::rules::{RuleError, Rules};
 use crate::shared::forms::RawForm;
-use crate::store::StoreError;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
-use crate::web::lists::parameter;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::respond::{Tone, html, see_other, with_toast_there};
-use crate::web::routes::Routes;
+use crate::shared::pages::*;
+use crate::store::idempotency::Done;
+use crate::web::lists::{Listed, parameter};
 
 /// The number of runs on a page.
 const RUNS: u16 = 25;
@@ -40,9 +29,12 @@ pub(super) fn routes() -> Routes<Rules> {
         .post("/automation/runs/{id}/retry", Access::Administrator, retry)
 }
 
-async fn list(State(rules): State<Rules>, context: PageContext, Query(query): Query<ListQuery>) -> Answer {
-    let page = page(&rules, context, query, None).await?;
-    html(StatusCode::OK, &page)
+async fn list(
+    State(rules): State<Rules>,
+    context: PageContext,
+    Query(query): Query<ListQuery>,
+) -> PageAnswer {
+    html(StatusCode::OK, &page(&rules, context, query, None).await?)
 }
 
 async fn page(
@@ -57,11 +49,13 @@ async fn page(
     let filter = RunFilter { rule, state: None };
     let ids: Vec<RuleId> = all.iter().map(|rule| rule.id).collect();
     let Overview { parked, page, last } = rules.runs_overview(&ids, filter, RUNS, cursor.as_deref()).await?;
-    let RunPage { runs, next } = page;
+    let Listed { items: runs, next } = page;
     let of = rule.map(|id| format!("rule={id}&")).unwrap_or_default();
     Ok(RulesPage {
         refusal,
-        of_rule: rule.and_then(|id| all.iter().find(|rule| rule.id == id)).map(|rule| rule.name.to_string()),
+        of_rule: rule
+            .and_then(|id| all.iter().find(|rule| rule.id == id))
+            .map(|rule| rule.settings.name.to_string()),
         rules: RuleView::all(all, last),
         parked: parked.into_iter().map(RunView::from).collect(),
         runs: runs.into_iter().map(RunView::from).collect(),
@@ -71,15 +65,17 @@ async fn page(
 }
 
 /// Shows the list with the reason why a request was refused.
-async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> Answer {
+async fn show_refusal(rules: &Rules, context: PageContext, words: String) -> PageAnswer {
     html(StatusCode::CONFLICT, &page(rules, context, ListQuery::default(), Some(words)).await?)
 }
 
-fn conflict_message(fresh: &Rule, not_done: &str) -> String {
-    format!(
-        "“{}” was changed by {} while you were looking at it. {not_done} This is how it is now.",
-        fresh.name, fresh.updated_by
-    )
+/// Shows the list after a conflict.
+async fn show_conflict(rules: &Rules, context: PageContext, fresh: &Rule, not_done: &str) -> PageAnswer {
+    let (name, by) = (&fresh.settings.name, &fresh.updated_by);
+    let words = format!(
+        "“{name}” was changed by {by} while you were looking at it. {not_done} This is how it is now."
+    );
+    show_refusal(rules, context, words).await
 }
 
 async fn switch(
@@ -88,14 +84,14 @@ async fn switch(
     who: SignedIn,
     Path(id): Path<RuleId>,
     FormData(raw): FormData<RawForm>,
-) -> Answer {
+) -> PageAnswer {
     let enabled = raw.get("enabled") == Some("on");
     let change = RuleChange { enabled: Some(enabled), ..RuleChange::default() };
     match rules.update(id, raw.version()?, &change, &who.actor(), None).await {
         Ok(_) if enabled => Ok(done(&context, "The rule was switched on.")),
         Ok(_) => Ok(done(&context, "The rule was switched off.")),
         Err(RuleError::Conflict(fresh)) => {
-            show_refusal(&rules, context, conflict_message(&fresh, "It was not switched.")).await
+            show_conflict(&rules, context, &fresh, "It was not switched.").await
         }
         Err(error) => Err(error.into()),
     }
@@ -106,11 +102,11 @@ async fn delete(
     context: PageContext,
     Path(id): Path<RuleId>,
     FormData(raw): FormData<RawForm>,
-) -> Answer {
+) -> PageAnswer {
     match rules.delete(id, raw.version()?, None).await {
         Ok(()) => Ok(done(&context, "The rule was deleted.")),
         Err(RuleError::Conflict(fresh)) => {
-            show_refusal(&rules, context, conflict_message(&fresh, "It was not deleted.")).await
+            show_conflict(&rules, context, &fresh, "It was not deleted.").await
         }
         Err(error) => Err(error.into()),
     }
@@ -121,16 +117,15 @@ async fn retry(
     context: PageContext,
     Path(id): Path<RunId>,
     FormData(raw): FormData<RawForm>,
-) -> Answer {
+) -> PageAnswer {
     match rules.retry(id, raw.version()?, None).await {
-        Ok(_) => Ok(match outcome(&rules, id).await? {
-            Some(RunState::Done) => done(&context, "It was run again and is done."),
-            _ => with_toast_there(
-                see_other(&context, PATH, false),
-                Tone::Error,
-                "It was run again and failed again; the reason stands beside it.",
-            ),
-        }),
+        Ok(Done::Now(Run { state: RunState::Done, .. })) => {
+            Ok(done(&context, "It was run again and is done."))
+        }
+        Ok(_) => {
+            let words = "It was run again and failed again. The reason is shown with the run.";
+            Ok(with_toast_there(see_other(&context, PATH, false), Tone::Error, words))
+        }
         Err(RuleError::RunConflict(_) | RuleError::NotToRepeat) => {
             let words = "This run was tried meanwhile, by somebody else or by itself. This is how it is now.";
             show_refusal(&rules, context, words.to_owned()).await
@@ -143,11 +138,6 @@ async fn retry(
     }
 }
 
-async fn outcome(rules: &Rules, id: RunId) -> Result<Option<RunState>, StoreError> {
-    Ok(rules.get_run(id).await?.map(|run| run.state))
-}
-
-/// The query of the list.
 #[derive(Debug, Default, Deserialize)]
 struct ListQuery {
     rule: Option<String>,
@@ -172,18 +162,11 @@ struct RulesPage {
     next: Option<String>,
 }
 
-impl RulesPage {
-    fn is_admin(&self) -> bool {
-        self.context.account.as_ref().is_some_and(|account| account.role == Role::Administrator)
-    }
-}
-
-/// A rule in the list.
 struct RuleView {
     id: String,
     name: String,
     on: String,
-    what: String,
+    what: &'static str,
     conditions: String,
     command: String,
     once: bool,
@@ -192,16 +175,9 @@ struct RuleView {
     last: Option<LastView>,
 }
 
-/// The last run of a rule.
 struct LastView {
     state: RunState,
     at: DisplayTime,
-}
-
-impl From<LastRun> for LastView {
-    fn from(last: LastRun) -> Self {
-        Self { state: last.state, at: last.at.into() }
-    }
 }
 
 impl RuleView {
@@ -212,9 +188,9 @@ impl RuleView {
     }
 
     fn of(rule: &Rule, last: Option<LastRun>) -> Self {
-        let what = match rule.on {
-            Trigger::Event(kind) => kind.what().to_owned(),
-            Trigger::Schedule(_) => "by the clock".to_owned(),
+        let what = match rule.settings.on {
+            Trigger::Event(kind) => kind.what(),
+            Trigger::Schedule(_) => "on a schedule",
         };
         let fields = Typed::of_rule(rule);
         let condition = |(name, label): (&str, &str)| {
@@ -224,20 +200,19 @@ impl RuleView {
         let conditions: Vec<String> = FIELDS[3..6].iter().copied().filter_map(condition).collect();
         Self {
             id: rule.id.to_string(),
-            name: rule.name.to_string(),
-            on: rule.on.to_string(),
+            name: rule.settings.name.to_string(),
+            on: rule.settings.on.to_string(),
             what,
             conditions: conditions.join("; "),
-            command: rule.command.to_string(),
-            once: rule.repeat == RepeatPolicy::Once,
-            enabled: rule.enabled,
+            command: rule.settings.command.to_string(),
+            once: rule.settings.repeat == RepeatPolicy::Once,
+            enabled: rule.settings.enabled,
             version: rule.version.get(),
-            last: last.map(Into::into),
+            last: last.map(|last| LastView { state: last.state, at: last.at.into() }),
         }
     }
 }
 
-/// A run in the lists.
 struct RunView {
     id: String,
     version: u64,

@@ -5,24 +5,18 @@
 //! because each message's id is kept forever. So the `Idempotency-Key` is only validated, and no answer is stored
 //! under it: a request spans many transactions, and its answer cannot be written together with all of them.
 
-use axum::Json;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler as _;
-use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::identity::SignedIn;
 use crate::base::telemetry::metrics;
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
 use crate::inventory::domain::{
     Channel, DeadLetter, DeadLetterId, Delivery, Movement, Outcome, ParseError, Reason, Source,
 };
-use crate::web::access::Access;
-use crate::web::error::WebError;
+use crate::shared::api::*;
 use crate::web::extract::{buffer_body, idempotent_request, is_json, json_value};
-use crate::web::problem::Problem;
-use crate::web::routes::Routes;
 
 /// The most messages of one request.
 const MOST_MESSAGES: usize = 100;
@@ -53,10 +47,18 @@ struct MessageResult {
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "SCREAMING_SNAKE_CASE")]
 enum MessageOutcome {
-    Applied { movement: Movement },
+    Applied {
+        movement: Movement,
+    },
     Duplicate,
-    Parked { parked: DeadLetterBrief },
-    Invalid { errors: Vec<MessageProblem> },
+    #[serde(rename = "PARKED")]
+    DeadLetter {
+        #[serde(rename = "parked")]
+        dead_letter: DeadLetterBrief,
+    },
+    Invalid {
+        errors: Vec<MessageProblem>,
+    },
 }
 
 /// The id and the reason of a dead letter.
@@ -80,7 +82,7 @@ impl From<Outcome> for MessageOutcome {
             Outcome::Applied(movement) => Self::Applied { movement },
             Outcome::Duplicate => Self::Duplicate,
             Outcome::DeadLetter(DeadLetter { id, reason, .. }) => {
-                Self::Parked { parked: DeadLetterBrief { id, reason } }
+                Self::DeadLetter { dead_letter: DeadLetterBrief { id, reason } }
             }
         }
     }
@@ -114,7 +116,7 @@ async fn ingest(
     let ids: Vec<Option<String>> = sent.iter().map(id_of).collect();
     let (mut deliveries, mut errors) = (Vec::new(), Vec::new());
     for value in sent {
-        match read(value) {
+        match Delivery::of_json(Source::of(Channel::Api), value) {
             Ok(delivery) => {
                 deliveries.push(delivery);
                 errors.push(None);
@@ -134,10 +136,6 @@ async fn ingest(
 
 fn id_of(value: &Value) -> Option<String> {
     value.get("messageId")?.as_str().map(str::to_owned)
-}
-
-fn read(value: Value) -> Result<Delivery, ParseError> {
-    Delivery::of_json(Source::of(Channel::Api), value)
 }
 
 /// Parses a body: one message, or an array of messages.

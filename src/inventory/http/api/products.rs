@@ -1,27 +1,16 @@
 //! Products and their movements in the API.
 
-use axum::Json;
-use axum::extract::State;
-use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use http::HeaderMap;
 
 use crate::base::fields::{Fields, FromFields, text, whole_number};
 use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::inventory::domain::{LowMark, Movement, Product, ProductName, Reference, Sku, Units};
+use crate::inventory::domain::{Movement, Product, Reference, Sku, Units};
 use crate::inventory::error::InventoryError;
 use crate::inventory::http::form::adjustment_id;
-use crate::inventory::store::{Adjustment, DetailsChange, MovementPage, ProductPage};
+use crate::inventory::store::{Adjustment, DetailsChange};
+use crate::shared::api::*;
 use crate::shared::search::SearchQuery;
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::access::Access;
-use crate::web::change::Change;
-use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, Path, Query};
-use crate::web::lists::{Listed, PageParameters, limit, parameter};
-use crate::web::problem::Problem;
-use crate::web::respond::answer;
-use crate::web::routes::Routes;
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -48,9 +37,7 @@ async fn list(
     let ListParameters { q, limit: most, cursor } = parameters;
     let query = parameter("q", q, SearchQuery::parse)?.flatten();
     let cursor = cursor.filter(|text| !text.is_empty());
-    let ProductPage { products, next } =
-        inventory.find_some(query.as_ref(), limit(most)?, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: products, next }))
+    Ok(Json(inventory.find_some(query.as_ref(), limit(most)?, cursor.as_deref()).await?))
 }
 
 fn shown(product: &Product) -> Answer {
@@ -67,25 +54,21 @@ async fn movements(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Movement>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let MovementPage { movements, next } = inventory.movements(&sku, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: movements, next }))
+    Ok(Json(inventory.movements(&sku, limit, cursor.as_deref()).await?))
 }
 
 /// A change of a product's details. Missing fields stay as they are.
 #[derive(Debug)]
 struct ChangeBody {
     details_version: Option<Version>,
-    name: Option<ProductName>,
-    low_mark: Option<LowMark>,
+    change: DetailsChange,
 }
 
 impl FromFields for ChangeBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self {
-            details_version: fields.optional("detailsVersion", whole_number),
-            name: fields.present("name", text),
-            low_mark: fields.present("lowMark", whole_number),
-        })
+        let details_version = fields.optional("detailsVersion", whole_number);
+        let (name, low_mark) = (fields.present("name", text), fields.present("lowMark", whole_number));
+        Some(Self { details_version, change: DetailsChange { name, low_mark } })
     }
 }
 
@@ -94,8 +77,7 @@ async fn change(
     Path(sku): Path<Sku>,
     request: JsonRequest<ChangeBody>,
 ) -> Result<Answer, Problem> {
-    let ChangeBody { details_version, name, low_mark } = request.body;
-    let change = DetailsChange { name, low_mark };
+    let ChangeBody { details_version, change } = request.body;
     if change.name.is_none() && change.low_mark.is_none() {
         let message = "The change is empty; send at least one of name and lowMark.";
         return Err(WebError::Malformed(message.to_owned()).into());
@@ -103,8 +85,8 @@ async fn change(
     // If-Match names the version of the stock, which does not matter for this change.
     let version = details_version.ok_or(InventoryError::DetailsVersionMissing)?;
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &shown });
-    let change = async { Ok(inventory.change_details(&sku, version, &change, idempotency.as_ref()).await?) };
-    Ok(Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, change).await?.answer(shown))
+    let change = inventory.change_details(&sku, version, &change, idempotency.as_ref());
+    Ok(Idempotency::run(idempotency.as_ref(), &inventory.dynamo, change).await?.answer(shown))
 }
 
 /// The counted stock, the version it is based on, and the reason.

@@ -1,25 +1,13 @@
 //! The JSON API of caps and statistics. Agents may set caps, because they may also create orders.
 
-use axum::Json;
-use axum::extract::State;
-use futures_util::future::try_join;
-use http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::base::fields::{Fields, FromFields, text, whole_number};
-use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, UsState, Version};
 use crate::orders::Orders;
 use crate::orders::domain::{Cap, DefaultCap, StateCap};
-use crate::stats::{StateCount, Stats};
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::access::Access;
-use crate::web::error::WebError;
-use crate::web::extract::JsonRequest;
-use crate::web::problem::Problem;
-use crate::web::respond::answer;
-use crate::web::routes::Routes;
+use crate::shared::api::*;
+use crate::stats::Stats;
 
 pub fn routes() -> Routes<Orders> {
     Routes::default()
@@ -47,23 +35,10 @@ struct CapAnswer {
 }
 
 async fn caps(State(orders): State<Orders>) -> Result<Json<CapsAnswer>, Problem> {
-    let (caps, stats) = caps_and_stats(&orders).await?;
-    let in_stock = |state: UsState| {
-        stats
-            .by_state
-            .iter()
-            .find(|count| count.state == state)
-            .map_or(0, |count: &StateCount| count.unassigned)
-    };
-    let states =
-        caps.states.into_iter().map(|cap| CapAnswer { in_stock: in_stock(cap.state), cap }).collect();
+    let (caps, stats) = orders.caps_and_stats().await?;
+    let with_stock = |cap: StateCap| CapAnswer { in_stock: stats.free_in(cap.state), cap };
+    let states = caps.states.into_iter().map(with_stock).collect();
     Ok(Json(CapsAnswer { default: caps.default, states, as_of: stats.as_of }))
-}
-
-async fn caps_and_stats(orders: &Orders) -> Result<(crate::orders::domain::Caps, Stats), Problem> {
-    let caps = async { Ok::<_, Problem>(orders.caps().await?) };
-    let stats = async { Ok::<_, Problem>(orders.statistics.read().await?) };
-    try_join(caps, stats).await
 }
 
 /// The body of a change: the cap of one state (null makes it follow the default), or the default.
@@ -118,14 +93,14 @@ async fn set(
         Wanted::Of(state, cap) => {
             let answer = |cap: &StateCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = async { Ok(orders.set_cap(state, version, cap, idempotency.as_ref()).await?) };
-            Idempotency::run::<Problem>(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
+            let set = orders.set_cap(state, version, cap, idempotency.as_ref());
+            Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
         Wanted::Default(cap) => {
             let answer = |cap: &DefaultCap| answer(StatusCode::OK, cap, cap.version.get(), None);
             let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-            let set = async { Ok(orders.set_default_cap(version, cap, idempotency.as_ref()).await?) };
-            Idempotency::run::<Problem>(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
+            let set = orders.set_default_cap(version, cap, idempotency.as_ref());
+            Idempotency::run(idempotency.as_ref(), &orders.dynamo, set).await?.answer(answer)
         }
     })
 }
@@ -146,7 +121,7 @@ struct OutAnswer {
 }
 
 async fn statistics(State(orders): State<Orders>) -> Result<Json<StatsAnswer>, Problem> {
-    let (caps, stats) = caps_and_stats(&orders).await?;
+    let (caps, stats) = orders.caps_and_stats().await?;
     let out = caps.states.into_iter().map(|StateCap { state, out, cap, .. }| OutAnswer { state, out, cap });
     Ok(Json(StatsAnswer { stats, out: out.collect() }))
 }

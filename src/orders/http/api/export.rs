@@ -1,18 +1,10 @@
 //! The CSV export in parts, for programs.
 
-use axum::extract::State;
-use axum::response::Response;
-use serde::Deserialize;
-
 use crate::orders::Orders;
 use crate::orders::export::CsvPart;
 use crate::orders::period::Period;
-use crate::web::access::Access;
-use crate::web::extract::Query;
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
+use crate::shared::api::*;
 use crate::web::respond::csv_part;
-use crate::web::routes::Routes;
 
 pub fn routes() -> Routes<Orders> {
     Routes::default().get("/api/orders/export/csv", Access::Agent, export)

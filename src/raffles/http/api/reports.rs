@@ -1,24 +1,14 @@
 //! Reports about a raffle: the proof of its draw for everyone; tickets, CSV export, sales and history for
 //! administrators.
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use http::header;
-use serde::Deserialize;
 
 use super::address;
 use crate::raffles::Raffles;
 use crate::raffles::domain::{Point, RaffleEntry, RaffleId, RaffleStatus, Ticket};
 use crate::raffles::export::ExportPage;
-use crate::raffles::store::{HistoryPage, TicketPage};
-use crate::web::access::Access;
-use crate::web::extract::{Path, Query};
-use crate::web::lists::{Listed, PageParameters};
-use crate::web::pages::PageContext;
-use crate::web::problem::Problem;
+use crate::shared::api::*;
 use crate::web::respond::{csv_part, header_text};
-use crate::web::routes::Routes;
 
 pub fn routes() -> Routes<Raffles> {
     Routes::default()
@@ -47,8 +37,7 @@ async fn tickets(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<Ticket>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let TicketPage { tickets, next } = raffles.tickets(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: tickets, next }))
+    Ok(Json(raffles.tickets(id, limit, cursor.as_deref()).await?))
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +73,5 @@ async fn history(
     Query(parameters): Query<PageParameters>,
 ) -> Result<Json<Listed<RaffleEntry>>, Problem> {
     let (limit, cursor) = parameters.read()?;
-    let HistoryPage { entries, next } = raffles.history(id, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: entries, next }))
+    Ok(Json(raffles.history(id, limit, cursor.as_deref()).await?))
 }

@@ -1,31 +1,16 @@
 //! Dead letters in the API: list, read, retry and dismiss.
 
-use axum::Json;
-use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::fields::{Fields, FromFields, text};
-use crate::base::identity::SignedIn;
 use crate::base::values::Invalid;
-use crate::base::values::Version;
 use crate::inventory::Inventory;
-use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Note};
+use crate::inventory::domain::{DeadLetter, DeadLetterId, Note};
 use crate::inventory::groups::{Decided, Decision, Group};
-use crate::inventory::store::DeadLetterPage;
-use crate::store::idempotency::{Answer, Idempotency};
-use crate::web::access::Access;
-use crate::web::change::{self, Change, ChangeBody, NoBody};
-use crate::web::error::WebError;
-use crate::web::extract::{JsonRequest, Path, Query};
-use crate::web::lists::{Listed, limit, parameter};
-use crate::web::problem::Problem;
-use crate::web::respond::{answer, no_content};
-use crate::web::routes::Routes;
-use http::request::Parts;
+use crate::shared::api::*;
+use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -37,24 +22,12 @@ pub fn routes() -> Routes<Inventory> {
         .delete("/api/inventory/parked/{id}", Access::Agent, dismiss)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListParameters {
-    status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 async fn list(
     State(inventory): State<Inventory>,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<Listed<DeadLetter>>, Problem> {
-    let status = parameter("status", parameters.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
-    let cursor = parameters.cursor.filter(|text| !text.is_empty());
-    let limit = limit(parameters.limit)?;
-    let DeadLetterPage { dead_letters, next } =
-        inventory.list_dead_letters(status, limit, cursor.as_deref()).await?;
-    Ok(Json(Listed { items: dead_letters, next }))
+    let (status, limit, cursor) = parameters.read()?;
+    Ok(Json(inventory.list_dead_letters(status, limit, cursor.as_deref()).await?))
 }
 
 /// A dead letter with the received message: as text if it is UTF-8, else in base64.
@@ -83,7 +56,7 @@ async fn read(State(inventory): State<Inventory>, Path(id): Path<DeadLetterId>) 
     Ok(answer(StatusCode::OK, &DeadLetterWithContent { dead_letter: &dead_letter, content }, version, None))
 }
 
-fn shown(dead_letter: &DeadLetter) -> Answer {
+fn dead_letter_answer(dead_letter: &DeadLetter) -> Answer {
     answer(StatusCode::OK, dead_letter, dead_letter.version.get(), None)
 }
 
@@ -91,9 +64,21 @@ async fn retry(
     State(inventory): State<Inventory>,
     change: Change<DeadLetterId, NoBody>,
 ) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&shown));
-    let done = inventory.retry_idempotent(change.id, change.version, &by, idempotency.as_ref()).await?;
-    Ok(done.answer(shown))
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&dead_letter_answer));
+    let retry = inventory.retry(change.id, change.version, &by, idempotency.as_ref());
+    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, retry).await?;
+    Ok(done.answer(dead_letter_answer))
+}
+
+async fn dismiss(
+    State(inventory): State<Inventory>,
+    change: Change<DeadLetterId, Dismissal>,
+) -> Result<Answer, Problem> {
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&|_: &DeadLetter| no_content()));
+    let Change { id, version, body: Dismissal { note }, .. } = change;
+    let dismiss = inventory.dismiss(id, version, note, &by, idempotency.as_ref());
+    let done = Idempotency::run(idempotency.as_ref(), &inventory.dynamo, dismiss).await?;
+    Ok(done.answer(|_| no_content()))
 }
 
 /// The dead letters to decide about, and the cursor of the previous answer. No answer is stored under an
@@ -138,43 +123,6 @@ async fn dismiss_group(
     request: JsonRequest<GroupBody>,
 ) -> Result<Json<Value>, Problem> {
     let GroupBody { group, note, cursor } = request.body;
-    let decision = Decision::Dismiss(note);
-    Ok(decided("dismissed", &inventory.decide(&group, &decision, &who.actor(), cursor.as_deref()).await?))
-}
-
-/// The dismissal of a dead letter: its address may have the parameters `version` and `note`.
-#[derive(Debug)]
-pub struct Dismissal {
-    /// Why it needs no retry.
-    pub note: Option<Note>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DismissalParameters {
-    version: Option<String>,
-    note: Option<String>,
-}
-
-impl ChangeBody for Dismissal {
-    fn check(_: &Parts) -> Result<(), WebError> {
-        Ok(())
-    }
-
-    fn read(parts: &Parts, _: &[u8]) -> Result<(Option<Version>, Self), WebError> {
-        let DismissalParameters { version, note } = change::parameters(parts)?;
-        let note = parameter("note", note, str::parse)?;
-        Ok((parameter("version", version, str::parse)?, Self { note }))
-    }
-}
-
-async fn dismiss(
-    State(inventory): State<Inventory>,
-    change: Change<DeadLetterId, Dismissal>,
-) -> Result<Answer, Problem> {
-    let (by, idempotency) = (change.who.actor(), change.idempotency(&|_: &DeadLetter| no_content()));
-    let Change { id, version, body: Dismissal { note }, .. } = change;
-    let dismiss = async { Ok(inventory.dismiss(id, version, note, &by, idempotency.as_ref()).await?) };
-    let done = Idempotency::run::<Problem>(idempotency.as_ref(), &inventory.dynamo, dismiss).await?;
-    Ok(done.answer(|_| no_content()))
+    let done = inventory.decide(&group, &Decision::Dismiss(note), &who.actor(), cursor.as_deref()).await?;
+    Ok(decided("dismissed", &done))
 }

@@ -1,30 +1,18 @@
 //! The pages of dead letters: list, view, retry and dismiss.
 
-use std::str::FromStr;
-
-use askama::Template;
-use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::StatusCode;
-use serde::Deserialize;
 
-use super::parts::Answer;
-use crate::base::identity::SignedIn;
+use super::parts::{address, typed};
 use crate::base::values::Invalid;
 use crate::inventory::Inventory;
-use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, Note};
+use crate::inventory::domain::{DeadLetter, DeadLetterId, DeadLetterStatus, ReasonName};
 use crate::inventory::error::InventoryError;
-use crate::inventory::groups::{Decided, Decision, Group, ReasonName};
-use crate::shared::pairs::Pairs;
-use crate::web::access::Access;
-use crate::web::extract::{FormData, Path, Query};
+use crate::inventory::groups::{Decided, Decision, Group};
+use crate::shared::forms::RawForm;
+use crate::shared::pages::*;
+use crate::shared::values::optional;
 use crate::web::lists::parameter;
-use crate::web::pages::{DisplayTime, PageContext};
-use crate::web::problem::Problem;
-use crate::web::request::WantsFragment;
-use crate::web::respond::{Tone, html, see_other, with_toast, with_toast_there};
-use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
@@ -46,7 +34,7 @@ async fn list(
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     Query(query): Query<ListQuery>,
-) -> Answer {
+) -> PageAnswer {
     let status = parameter("status", query.status, str::parse)?.unwrap_or(DeadLetterStatus::Open);
     let cursor = query.cursor.as_deref().filter(|cursor| !cursor.is_empty());
     let page = list_page(&inventory, context, status, cursor).await?;
@@ -64,13 +52,9 @@ async fn list_page(
     cursor: Option<&str>,
 ) -> Result<DeadLetterListPage, Problem> {
     let page = inventory.list_dead_letters(status, DeadLetterListPage::LIMIT, cursor).await?;
-    let bodies = inventory.short_bodies(&page.dead_letters).await?;
-    let dead_letters = page
-        .dead_letters
-        .iter()
-        .zip(bodies)
-        .map(|(dead_letter, raw)| DeadLetterView::of(dead_letter, raw))
-        .collect();
+    let bodies = inventory.short_bodies(&page.items).await?;
+    let views = page.items.into_iter().zip(bodies);
+    let dead_letters = views.map(|(dead_letter, raw)| DeadLetterView::of(dead_letter, raw)).collect();
     Ok(DeadLetterListPage { context, status, dead_letters, next: page.next, group: GroupView::default() })
 }
 
@@ -79,11 +63,14 @@ async fn decide(
     State(inventory): State<Inventory>,
     context: PageContext,
     who: SignedIn,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let typed = GroupView::typed(&form);
     let (status, group) = match typed.read() {
-        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, typed.refused(&invalid)),
+        Err(invalid) => {
+            let group = GroupView { error: Some(invalid.to_string()), ..typed };
+            (StatusCode::UNPROCESSABLE_ENTITY, group)
+        }
         Ok((group, decision)) => {
             let cursor = form.get("cursor").filter(|cursor| !cursor.is_empty());
             let done = inventory.decide(&group, &decision, &who.actor(), cursor).await?;
@@ -98,9 +85,9 @@ async fn show(
     State(inventory): State<Inventory>,
     context: PageContext,
     Path(id): Path<DeadLetterId>,
-) -> Answer {
+) -> PageAnswer {
     let (dead_letter, raw) = inventory.find_dead_letter(id).await?;
-    html(StatusCode::OK, &SingleDeadLetterPage { context, one: DeadLetterView::of(&dead_letter, Some(raw)) })
+    html(StatusCode::OK, &SingleDeadLetterPage { context, one: DeadLetterView::of(dead_letter, Some(raw)) })
 }
 
 /// The context of an action on a dead letter.
@@ -113,14 +100,14 @@ struct DeadLetterAction {
 
 impl DeadLetterAction {
     /// Shows the dead letter as a fragment in its list, or on its page.
-    async fn shown(self, status: StatusCode, result: ActionResult) -> Answer {
+    async fn shown(self, status: StatusCode, result: ActionResult) -> PageAnswer {
         let (dead_letter, raw) = self.inventory.find_dead_letter(self.id).await?;
         if self.fragment {
             let raw = self.inventory.short_bodies(std::slice::from_ref(&dead_letter)).await?.pop().flatten();
-            let one = DeadLetterView::of(&dead_letter, raw).with_result(result);
+            let one = DeadLetterView { result, ..DeadLetterView::of(dead_letter, raw) };
             return html(status, &DeadLetterFragment { context: self.context, one });
         }
-        let one = DeadLetterView::of(&dead_letter, Some(raw)).with_result(result);
+        let one = DeadLetterView { result, ..DeadLetterView::of(dead_letter, Some(raw)) };
         html(status, &SingleDeadLetterPage { context: self.context, one })
     }
 
@@ -129,13 +116,11 @@ impl DeadLetterAction {
         done: Result<DeadLetter, InventoryError>,
         words: &'static str,
         typed: ActionResult,
-    ) -> Answer {
+    ) -> PageAnswer {
         match done {
             Ok(_) if self.fragment => {
-                let part = self
-                    .shown(StatusCode::OK, ActionResult { done: true, ..ActionResult::default() })
-                    .await?;
-                Ok(with_toast(part, Tone::Success, words))
+                let result = ActionResult { done: true, ..ActionResult::default() };
+                Ok(with_toast(self.shown(StatusCode::OK, result).await?, Tone::Success, words))
             }
             Ok(_) => {
                 let redirect = see_other(&self.context, &format!("/inventory/parked/{}", self.id), false);
@@ -159,10 +144,9 @@ async fn retry(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
-    let version = form.version()?;
-    let done = inventory.retry(id, version, &who.actor()).await;
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
+    let done = inventory.retry(id, form.version()?, &who.actor(), None).await;
     let action = DeadLetterAction { inventory, context, fragment, id };
     action.answer(done, "The message was applied.", ActionResult::default()).await
 }
@@ -173,21 +157,19 @@ async fn dismiss(
     WantsFragment(fragment): WantsFragment,
     who: SignedIn,
     Path(id): Path<DeadLetterId>,
-    FormData(form): FormData<Pairs>,
-) -> Answer {
+    FormData(form): FormData<RawForm>,
+) -> PageAnswer {
     let version = form.version()?;
-    let note = form.get("note").unwrap_or_default().trim().to_owned();
-    let read = Some(&note).filter(|note| !note.is_empty()).map(|note| note.parse::<Note>()).transpose();
-    let typed = ActionResult { note: note.clone(), ..ActionResult::default() };
-    let action = |inventory: Inventory| DeadLetterAction { inventory, context, fragment, id };
-    match read {
+    let typed = ActionResult { note: typed(&form, "note"), ..ActionResult::default() };
+    let action = DeadLetterAction { inventory, context, fragment, id };
+    match optional(&typed.note) {
         Err(invalid) => {
             let result = ActionResult { note_error: Some(invalid.to_string()), ..typed };
-            action(inventory).shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
+            action.shown(StatusCode::UNPROCESSABLE_ENTITY, result).await
         }
         Ok(note) => {
-            let done = inventory.dismiss(id, version, note, &who.actor(), None).await;
-            action(inventory).answer(done, "The message was dismissed.", typed).await
+            let done = action.inventory.dismiss(id, version, note, &who.actor(), None).await;
+            action.answer(done, "The message was dismissed.", typed).await
         }
     }
 }
@@ -206,16 +188,12 @@ struct GroupView {
 }
 
 impl GroupView {
-    fn typed(form: &Pairs) -> Self {
-        let text = |name: &str| form.get(name).unwrap_or_default().trim().to_owned();
-        let (reason, sku, note) = (text("reason"), text("sku"), text("note"));
-        Self { reason, sku, note, decision: text("decision"), ..Self::default() }
+    fn typed(form: &RawForm) -> Self {
+        let [reason, sku, note, decision] =
+            ["reason", "sku", "note", "decision"].map(|name| typed(form, name));
+        Self { reason, sku, note, decision, ..Self::default() }
     }
 
-    /// Parses the form.
-    ///
-    /// # Errors
-    /// If a field is invalid.
     fn read(&self) -> Result<(Group, Decision), Invalid> {
         let group = Group { reason: optional(&self.reason)?, sku: optional(&self.sku)? };
         let decision = match self.decision.as_str() {
@@ -224,11 +202,6 @@ impl GroupView {
             _ => return Err(Invalid::new("Choose whether to retry them or to dismiss them.")),
         };
         Ok((group, decision))
-    }
-
-    /// Adds an error to the form.
-    fn refused(self, invalid: &Invalid) -> Self {
-        Self { error: Some(invalid.to_string()), ..self }
     }
 
     /// Adds the result to the form.
@@ -246,10 +219,6 @@ impl GroupView {
     fn reasons(&self) -> [(&'static str, bool); ReasonName::ALL.len()] {
         ReasonName::ALL.map(|name| (name.as_str(), name.as_str() == self.reason))
     }
-}
-
-fn optional<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
-    Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose()
 }
 
 /// The result of an action on a dead letter.
@@ -270,21 +239,9 @@ struct ActionResult {
 /// A dead letter as pages show it.
 #[derive(Debug, Clone)]
 struct DeadLetterView {
-    id: String,
-    words: String,
-    reason: String,
-    source: String,
-    sku: Option<String>,
-    message_id: Option<String>,
-    bytes: u64,
-    /// The hash of the whole message, if only its beginning is kept.
-    sha256: Option<String>,
-    status: DeadLetterStatus,
-    version: u64,
+    letter: DeadLetter,
     stored: DisplayTime,
     updated: DisplayTime,
-    by: Option<String>,
-    note: Option<String>,
     /// The message, if it is short enough to show.
     content: Option<String>,
     /// Whether the content is in base64 because it is not text.
@@ -293,58 +250,30 @@ struct DeadLetterView {
 }
 
 impl DeadLetterView {
-    fn of(dead_letter: &DeadLetter, raw: Option<Vec<u8>>) -> Self {
+    fn of(letter: DeadLetter, raw: Option<Vec<u8>>) -> Self {
         let (content, encoded) = match raw.map(String::from_utf8) {
             None => (None, false),
             Some(Ok(text)) => (Some(text), false),
             Some(Err(bytes)) => (Some(STANDARD.encode(bytes.as_bytes())), true),
         };
-        Self {
-            id: dead_letter.id.to_string(),
-            words: dead_letter.reason.words.clone(),
-            reason: dead_letter.reason.name.clone(),
-            source: dead_letter.source.to_string(),
-            sku: dead_letter.sku.as_ref().map(ToString::to_string),
-            message_id: dead_letter.message_id.as_ref().map(ToString::to_string),
-            bytes: dead_letter.bytes,
-            sha256: dead_letter.sha256.clone(),
-            status: dead_letter.status,
-            version: dead_letter.version.get(),
-            stored: dead_letter.parked_at.into(),
-            updated: dead_letter.updated_at.into(),
-            by: dead_letter.by.as_ref().map(ToString::to_string),
-            note: dead_letter.note.as_ref().map(ToString::to_string),
-            content,
-            encoded,
-            result: ActionResult::default(),
-        }
-    }
-
-    fn with_result(self, result: ActionResult) -> Self {
-        Self { result, ..self }
+        let (stored, updated) = (letter.created_at.into(), letter.updated_at.into());
+        Self { letter, stored, updated, content, encoded, result: ActionResult::default() }
     }
 
     fn is_open(&self) -> bool {
-        self.status == DeadLetterStatus::Open
-    }
-
-    fn label(&self) -> &'static str {
-        match self.status {
-            DeadLetterStatus::Open => "Open",
-            DeadLetterStatus::Applied => "Applied",
-            DeadLetterStatus::Dismissed => "Dismissed",
-        }
+        self.letter.status == DeadLetterStatus::Open
     }
 
     /// Returns a name that tells it from others.
-    fn name(&self) -> &str {
-        self.message_id.as_deref().unwrap_or(&self.source)
+    fn name(&self) -> String {
+        let id = self.letter.message_id.as_ref();
+        id.map_or_else(|| self.letter.source.to_string(), ToString::to_string)
     }
 }
 
 /// `GET /inventory/parked`
 #[derive(Template)]
-#[template(path = "inventory/parked.html", blocks = ["rows"])]
+#[template(path = "inventory/dead_letters.html", blocks = ["rows"])]
 struct DeadLetterListPage {
     context: PageContext,
     status: DeadLetterStatus,
@@ -359,13 +288,12 @@ impl DeadLetterListPage {
     const LIMIT: u16 = 25;
 
     /// Returns the tabs: label, address, and whether it is the current one.
-    fn tabs(&self) -> [(&'static str, &'static str, bool); 3] {
-        let tab = |status: DeadLetterStatus, label, address| (label, address, status == self.status);
-        [
-            tab(DeadLetterStatus::Open, "Open", "/inventory/parked"),
-            tab(DeadLetterStatus::Applied, "Applied", "/inventory/parked?status=APPLIED"),
-            tab(DeadLetterStatus::Dismissed, "Dismissed", "/inventory/parked?status=DISMISSED"),
-        ]
+    fn tabs(&self) -> [(&'static str, String, bool); 3] {
+        DeadLetterStatus::ALL.map(|status| {
+            let is_default = status == DeadLetterStatus::Open;
+            let query = if is_default { String::new() } else { format!("?status={status}") };
+            (status.label(), format!("/inventory/parked{query}"), status == self.status)
+        })
     }
 
     fn is_open_list(&self) -> bool {
@@ -373,14 +301,14 @@ impl DeadLetterListPage {
     }
 
     fn more(&self) -> Option<String> {
-        let pairs = [("status", self.status.as_str()), ("cursor", self.next.as_deref()?)];
-        Some(format!("/inventory/parked?{}", serde_urlencoded::to_string(pairs).ok()?))
+        let cursor = self.next.as_deref()?;
+        address("/inventory/parked", &[("status", self.status.as_str()), ("cursor", cursor)])
     }
 }
 
 /// `GET /inventory/parked/{id}`
 #[derive(Template)]
-#[template(path = "inventory/parked_one.html")]
+#[template(path = "inventory/dead_letter.html")]
 struct SingleDeadLetterPage {
     context: PageContext,
     one: DeadLetterView,
@@ -388,7 +316,7 @@ struct SingleDeadLetterPage {
 
 /// A single dead letter, as in the list.
 #[derive(Template)]
-#[template(path = "inventory/_parked.html")]
+#[template(path = "inventory/_dead_letters.html")]
 struct DeadLetterFragment {
     context: PageContext,
     one: DeadLetterView,

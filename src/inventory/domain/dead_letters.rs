@@ -1,99 +1,58 @@
 //! Dead letters: messages that could not be applied, kept with the reason until a person retries or dismisses them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
-use super::{Delivery, MessageId, Note, ParseError, Sku, Source};
+use super::{
+    DeadLetterId, DeadLetterStatus, Delivery, MOST_KEPT, MessageId, Note, ParseError, Reason, Sku, Source,
+};
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, Version, text_enum};
-use crate::inventory::domain::MOST_KEPT;
 
-/// The id of a dead letter. It is derived from the message's source and bytes, so that the same delivery is stored
-/// once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeadLetterId(Uuid);
-
-impl DeadLetterId {
-    /// Returns the id for these bytes from this source.
-    pub fn of(source: &Source, raw: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        // A position in a topic identifies a message forever. Without a position, the bytes identify it.
-        match source.message_id() {
-            Some(place) => hash.update(place.as_str()),
-            None => hash.update(raw),
-        }
-        hash.update([source.way as u8]);
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash[..16]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+/// Returns the id of the dead letter for these bytes from this source.
+fn id_of(source: &Source, raw: &[u8]) -> DeadLetterId {
+    let mut hash = Sha256::new();
+    // A position in a topic identifies a message forever. Without a position, the bytes identify it.
+    match source.message_id() {
+        Some(place) => hash.update(place.as_str()),
+        None => hash.update(raw),
     }
-}
-
-impl FromStr for DeadLetterId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let id = Uuid::try_parse(text).map(Self);
-        id.map_err(|_| {
-            Invalid::new(
-                "The id of a dead letter is a UUID, for example 019f0000-0000-7000-8000-000000000000.",
-            )
-        })
-    }
-}
-
-impl fmt::Display for DeadLetterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+    hash.update([source.way as u8]);
+    hash.into()
 }
 
 text_enum! {
-    /// The status of a dead letter.
-    pub enum DeadLetterStatus, "A dead letter is OPEN, APPLIED or DISMISSED.";
-    /// It waits for a decision.
-    Open = "OPEN",
-    /// A retry applied it.
-    Applied = "APPLIED",
-    /// A person dismissed it.
-    Dismissed = "DISMISSED",
-}
-
-impl DeadLetterStatus {
-    /// Returns the name shown to people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Applied => "Applied",
-            Self::Dismissed => "Dismissed",
-        }
-    }
-}
-
-/// The reason why a message could not be applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// The machine-readable name.
-    pub name: String,
-    /// A description for people.
-    pub words: String,
+    /// The machine-readable name of a reason.
+    pub enum ReasonName,
+    "A reason is one of bad-json, wrong-schema, too-large, unknown-sku, insufficient-stock, stale-count, too-much, \
+     conflicting-duplicate.";
+    /// The bytes are not JSON.
+    BadJson = "bad-json",
+    /// The JSON is not a message.
+    WrongSchema = "wrong-schema",
+    /// Only the beginning of the message was kept.
+    TooLarge = "too-large",
+    /// The product does not exist.
+    UnknownSku = "unknown-sku",
+    /// The stock would go below zero.
+    InsufficientStock = "insufficient-stock",
+    /// The stock has moved since it was counted.
+    StaleCount = "stale-count",
+    /// The stock would exceed the largest value.
+    TooMuch = "too-much",
+    /// The same id was used before with other contents.
+    ConflictingDuplicate = "conflicting-duplicate",
 }
 
 impl From<&ParseError> for Reason {
     fn from(error: &ParseError) -> Self {
         let name = match error {
-            ParseError::Empty | ParseError::NotJson(_) => "bad-json",
-            ParseError::NoObject | ParseError::Fields(_) => "wrong-schema",
-            ParseError::Cut { .. } => "too-large",
+            ParseError::Empty | ParseError::NotJson(_) => ReasonName::BadJson,
+            ParseError::NoObject | ParseError::Fields(_) => ReasonName::WrongSchema,
+            ParseError::Cut { .. } => ReasonName::TooLarge,
         };
-        Self { name: name.to_owned(), words: error.to_string() }
+        Self { name: name.to_string(), words: error.to_string() }
     }
 }
 
@@ -123,7 +82,8 @@ pub struct DeadLetter {
     /// 1 at creation, +1 with every change.
     pub version: Version,
     /// The time it was stored.
-    pub parked_at: Timestamp,
+    #[serde(rename = "parkedAt")]
+    pub created_at: Timestamp,
     /// The time of its last change.
     pub updated_at: Timestamp,
     /// Who made the last change.
@@ -163,7 +123,7 @@ impl DeadLetter {
     /// Creates an open dead letter.
     pub fn new(source: &Source, raw: &[u8], reason: Reason, now: Timestamp) -> Self {
         Self {
-            id: DeadLetterId::of(source, raw),
+            id: id_of(source, raw),
             reason,
             source: source.clone(),
             message_id: None,
@@ -172,29 +132,17 @@ impl DeadLetter {
             sha256: (raw.len() > MOST_KEPT).then(|| sha256(raw)),
             status: DeadLetterStatus::Open,
             version: Version::FIRST,
-            parked_at: now,
+            created_at: now,
             updated_at: now,
             by: None,
             note: None,
         }
     }
 
-    /// Returns the dead letter with its final status.
-    pub fn with_status(
-        &self,
-        status: DeadLetterStatus,
-        by: &Actor,
-        note: Option<Note>,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            status,
-            version: self.version.next(),
-            updated_at: now,
-            by: Some(by.clone()),
-            note,
-            ..self.clone()
-        }
+    /// Returns the dead letter after a retry or a dismissal closed it.
+    pub fn closed(&self, status: DeadLetterStatus, by: &Actor, note: Option<Note>, now: Timestamp) -> Self {
+        let (version, by) = (self.version.next(), Some(by.clone()));
+        Self { status, version, updated_at: now, by, note, ..self.clone() }
     }
 }
 
@@ -226,12 +174,12 @@ mod tests {
     #[test]
     fn a_dead_letter_id_is_derived_from_the_delivery() {
         let place = Source::kafka("t", 0, 7);
-        let id = DeadLetterId::of(&place, b"one");
-        assert_eq!(id, DeadLetterId::of(&place, b"one"));
-        assert_ne!(id, DeadLetterId::of(&Source::kafka("t", 0, 8), b"one"));
+        let id = id_of(&place, b"one");
+        assert_eq!(id, id_of(&place, b"one"));
+        assert_ne!(id, id_of(&Source::kafka("t", 0, 8), b"one"));
         let request = Source::of(Channel::Api);
-        assert_eq!(DeadLetterId::of(&request, b"one"), DeadLetterId::of(&request, b"one"));
-        assert_ne!(DeadLetterId::of(&request, b"one"), DeadLetterId::of(&request, b"two"));
+        assert_eq!(id_of(&request, b"one"), id_of(&request, b"one"));
+        assert_ne!(id_of(&request, b"one"), id_of(&request, b"two"));
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 }

@@ -1,0 +1,100 @@
+//! What features need to define text and number types of their own, and to parse optional fields.
+
+use std::str::FromStr;
+
+use crate::base::values::Invalid;
+
+/// Defines a text type. `$read` normalizes the text or returns `None`; `$words` is the error message.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $type:ident, $read:expr, $words:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let read: fn(&str) -> Option<String> = $read;
+                read(text).map(Self).ok_or_else(|| Invalid::new($words))
+            }
+        }
+
+        $crate::base::values::text_value!($type);
+    };
+}
+pub(crate) use text_type;
+
+/// Defines a whole-number type with a smallest and a largest value. `$words` is the error message.
+macro_rules! number_type {
+    ($(#[$doc:meta])* $type:ident, $least:literal..=$most:literal, $words:literal) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(try_from = "u32", into = "u32")]
+        pub struct $type(u32);
+
+        impl $type {
+            /// The largest value.
+            pub const MAX: u32 = $most;
+
+            /// Returns the number.
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl TryFrom<u32> for $type {
+            type Error = Invalid;
+
+            fn try_from(number: u32) -> Result<Self, Invalid> {
+                if ($least..=$most).contains(&number) { Ok(Self(number)) } else { Err(Invalid::new($words)) }
+            }
+        }
+
+        impl From<$type> for u32 {
+            fn from(value: $type) -> Self {
+                value.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                text.trim().parse::<u32>().map_err(|_| Invalid::new($words)).and_then(Self::try_from)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use number_type;
+
+/// Normalizes one line: trims it and collapses white space. Returns `None` unless it has 1 to `most` characters.
+pub fn single_line(text: &str, most: usize) -> Option<String> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let fits = (1..=most).contains(&line.chars().count()) && !line.chars().any(char::is_control);
+    fits.then_some(line)
+}
+
+/// Parses an optional field of a form. An empty text is `None`.
+///
+/// # Errors
+/// The error of the type.
+pub fn optional<T: FromStr<Err = Invalid>>(text: &str) -> Result<Option<T>, Invalid> {
+    Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose()
+}
