@@ -20,18 +20,12 @@ use crate::store::line::Line;
 
 /// Returns a client of DynamoDB on AWS, or at another endpoint. The standard chain provides the credentials, and
 /// the region unless one is given.
-///
-/// # Errors
-/// [`ClientError::NoRegion`].
 pub async fn client(region: Option<String>, endpoint: Option<&str>) -> Result<Builder, ClientError> {
     Ok(dynamodb(&sdk_config(region).await?, endpoint))
 }
 
 /// Returns the configuration that all AWS clients share: region and credentials from the standard chain, unless a
 /// region is given.
-///
-/// # Errors
-/// [`ClientError::NoRegion`].
 pub async fn sdk_config(region: Option<String>) -> Result<SdkConfig, ClientError> {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).http_client(https()).sleep_impl(TokioSleep::new());
@@ -61,17 +55,11 @@ pub fn streams(sdk: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_dynamodbstrea
 }
 
 /// Builds the application that a configuration describes. Creates the SDK clients once, and reads the secrets.
-///
-/// # Errors
-/// [`StartError`].
 pub async fn app_of(config: &Config) -> Result<App, StartError> {
     app_over(config, &sdk_config(None).await?).await
 }
 
 /// Builds the application with a given region and credentials.
-///
-/// # Errors
-/// [`StartError`].
 pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartError> {
     let client = dynamodb(sdk, config.dynamodb_endpoint.as_deref());
     let Resolved { cookies, sign_up, origin_keys } = if config.names_secrets() {
@@ -86,9 +74,6 @@ pub async fn app_over(config: &Config, sdk: &SdkConfig) -> Result<App, StartErro
 }
 
 /// Returns the cookie keys of an environment, read from Secrets Manager if they are stored there.
-///
-/// # Errors
-/// [`StartError`].
 pub async fn cookie_keys(configured: &Configured<KeyRing>) -> Result<CookieKeys, StartError> {
     if let Configured::Inline(ring) = configured {
         return Ok(CookieKeys::fixed(ring.clone()));

@@ -3,27 +3,7 @@
 //! Reading is a pure function of a lookup. An error lists all faults at once, each with its variable. No secret is
 //! ever part of a message or of `Debug` output. A secret is given as text, or by its name in a secret store, which
 //! is read afterwards ([`Config::resolve`]). The region and the credentials of AWS come from the AWS SDK's own
-//! variables.
-//!
-//! | variable | meaning |
-//! | --- | --- |
-//! | `HOLDFAST_TABLE` | the DynamoDB table |
-//! | `HOLDFAST_COOKIE_KEY` | secret text of at least 64 bytes, from which the session cookie key is derived |
-//! | `HOLDFAST_COOKIE_KEY_PREVIOUS` | with it, its previous text, whose cookies stay valid |
-//! | `HOLDFAST_COOKIE_KEY_SECRET` | instead of both, the secret in AWS Secrets Manager that contains this text |
-//! | `HOLDFAST_SECURE_COOKIES` | `true` (default) or `false`: whether cookies travel only over HTTPS |
-//! | `HOLDFAST_BASE_PATH` | the key under which a custom domain maps the API, for example `/desk`; empty by default |
-//! | `HOLDFAST_SIGN_UP` | `open` (default), `off` or `invitation`: who may sign up |
-//! | `HOLDFAST_INVITATION_CODE` | with `invitation`, the code: 8 to 100 visible ASCII characters |
-//! | `HOLDFAST_INVITATION_CODE_SECRET` | instead of it, the secret in AWS Secrets Manager that contains the code |
-//! | `HOLDFAST_REQUEST_SECONDS` | how long a request may take: 2 to 28, 20 by default; then it gets 503 |
-//! | `HOLDFAST_ATTEMPT_SECONDS` | how long one attempt of a call to the table may take: 1 to half of it, 3 by default |
-//! | `HOLDFAST_TRUSTED_PROXIES` | the number of reverse proxies that append to `X-Forwarded-For`: 0 (default) to 10 |
-//! | `HOLDFAST_ORIGIN_KEY` | the key that a proxy in front adds to each request: 32 to 200 visible ASCII characters |
-//! | `HOLDFAST_ORIGIN_KEY_PREVIOUS` | with it, its previous key, which is still accepted |
-//! | `HOLDFAST_ORIGIN_KEY_SECRET` | instead of both, an AWS Secrets Manager secret: its last two versions are used |
-//! | `HOLDFAST_DYNAMODB_ENDPOINT` | the DynamoDB endpoint, for tests; AWS by default |
-//! | `HOLDFAST_SECRETS_ENDPOINT` | the Secrets Manager endpoint, for tests; AWS by default |
+//! variables. `docs/configuration.md` lists all variables with their values.
 
 pub mod aws;
 mod resolve;
@@ -99,44 +79,65 @@ pub enum Configured<T> {
 #[error("The configuration is wrong. {}", .0.join(" "))]
 pub struct ConfigError(Vec<String>);
 
-/// The faults found so far.
-#[derive(Default)]
-struct Faults(Vec<String>);
+/// Reads variables, and collects what is wrong with them. An empty variable counts as not set.
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<String>,
+}
 
-impl Faults {
+impl<'a> Reader<'a> {
+    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, faults: Vec::new() }
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
     /// Returns the value, or records the fault.
     fn take<T>(&mut self, name: &str, result: Result<T, &str>) -> Option<T> {
-        result.map_err(|fault| self.0.push(format!("{name} {fault}"))).ok()
+        result.map_err(|fault| self.faults.push(format!("{name} {fault}"))).ok()
+    }
+
+    fn required(&mut self, name: &str, missing: &str) -> Option<String> {
+        let value = self.get(name).ok_or(missing);
+        self.take(name, value)
+    }
+
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(String) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let value = self.get(name)?;
+        self.take(name, check(value))
+    }
+
+    fn finish<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.faults.is_empty() { Ok(value) } else { Err(ConfigError(self.faults)) }
     }
 }
 
 impl Config {
     /// Reads the configuration through a lookup from variable to value. An empty variable counts as not set.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with all faults.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let mut faults = Faults::default();
-        let table = lookup(TABLE).ok_or("is missing: name the DynamoDB table.");
-        let table = faults.take(TABLE, table.and_then(check_table));
-        let cookie_keys = keys(&lookup, &mut faults);
-        let mut optional = |name: &str, check: fn(String) -> Result<String, &'static str>| {
-            lookup(name).and_then(|value| faults.take(name, check(value)))
-        };
-        let secure = optional(SECURE_COOKIES, check_bool);
-        let base_path = optional(BASE_PATH, check_base_path);
-        let dynamodb_endpoint = optional(DYNAMODB_ENDPOINT, check_endpoint);
-        let secrets_endpoint = optional(SECRETS_ENDPOINT, check_endpoint);
-        let sign_up = sign_up(&lookup, &mut faults);
-        let retries = retries(&lookup, &mut faults);
-        let trusted_proxies = trusted_proxies(&lookup, &mut faults);
-        let origin_keys = origin_keys(&lookup, &mut faults);
+        let mut reader = Reader::new(&lookup);
+        let table = reader.required(TABLE, "is missing: name the DynamoDB table.");
+        let table = table.and_then(|name| reader.take(TABLE, check_table(name)));
+        let cookie_keys = keys(&mut reader);
+        let secure = reader.optional(SECURE_COOKIES, check_bool);
+        let base_path = reader.optional(BASE_PATH, check_base_path);
+        let dynamodb_endpoint = reader.optional(DYNAMODB_ENDPOINT, check_endpoint);
+        let secrets_endpoint = reader.optional(SECRETS_ENDPOINT, check_endpoint);
+        let sign_up = sign_up(&mut reader);
+        let retries = retries(&mut reader);
+        let trusted_proxies = reader.optional(TRUSTED_PROXIES, check_proxies).unwrap_or_default();
+        let origin_keys = origin_keys(&mut reader);
         match (table, cookie_keys, sign_up) {
-            (Some(table), Some(cookie_keys), Some(sign_up)) if faults.0.is_empty() => Ok(Self {
+            (Some(table), Some(cookie_keys), Some(sign_up)) if reader.faults.is_empty() => Ok(Self {
                 table,
                 cookie_keys,
-                secure_cookies: secure.as_deref() != Some("false"),
+                secure_cookies: secure.unwrap_or(true),
                 base_path: base_path.unwrap_or_default(),
                 sign_up,
                 retries,
@@ -145,12 +146,12 @@ impl Config {
                 dynamodb_endpoint,
                 secrets_endpoint,
             }),
-            _ => Err(ConfigError(faults.0)),
+            _ => Err(ConfigError(reader.faults)),
         }
     }
 
-    /// Checks the configuration of the function behind API Gateway. Anyone can call the function without the
-    /// trusted proxies, unless these add a key.
+    /// Checks the configuration of the function behind API Gateway. Unless the trusted proxies add a key, anyone can
+    /// call the function past them.
     ///
     /// # Errors
     /// [`ConfigError`] if proxies are trusted without a key.
@@ -165,9 +166,6 @@ impl Config {
 
     /// Reads the configuration of a function that serves no pages. Ignores cookies and sign-up; the cookie key is
     /// random.
-    ///
-    /// # Errors
-    /// As [`from_lookup`](Self::from_lookup).
     pub fn without_pages(lookup: impl Fn(&str) -> Option<String>, rng: &Rng) -> Result<Self, ConfigError> {
         let key = || rng.bytes::<64>().iter().map(|byte| format!("{byte:02x}")).collect();
         Self::from_lookup(|name| match name {
@@ -178,113 +176,93 @@ impl Config {
     }
 
     /// Reads how long a request and an attempt of a call may take, for a server that needs no other configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with all faults.
     pub fn retries(lookup: impl Fn(&str) -> Option<String>) -> Result<RetryPolicy, ConfigError> {
-        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let mut faults = Faults::default();
-        let policy = retries(&lookup, &mut faults);
-        if faults.0.is_empty() { Ok(policy) } else { Err(ConfigError(faults.0)) }
+        let mut reader = Reader::new(&lookup);
+        let policy = retries(&mut reader);
+        reader.finish(policy)
     }
 
-    /// Reads only the cookie keys, for a server that has its own unless keys are configured.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with all faults.
+    /// Reads only the cookie keys. Returns `None` if none are configured: a local server then uses its own key.
     pub fn cookie_keys(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Configured<KeyRing>>, ConfigError> {
-        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        if ![COOKIE_KEY, COOKIE_KEY_PREVIOUS, COOKIE_KEY_SECRET].iter().any(|name| lookup(name).is_some()) {
+        let mut reader = Reader::new(&lookup);
+        if [COOKIE_KEY, COOKIE_KEY_PREVIOUS, COOKIE_KEY_SECRET].iter().all(|name| reader.get(name).is_none())
+        {
             return Ok(None);
         }
-        let mut faults = Faults::default();
-        let keys = keys(&lookup, &mut faults);
-        if faults.0.is_empty() { Ok(keys) } else { Err(ConfigError(faults.0)) }
+        let keys = keys(&mut reader);
+        reader.finish(keys)
     }
 }
 
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 /// Reads the text of the key and possibly of the previous one, or the name of the secret, but not both.
-fn keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<KeyRing>> {
+fn keys(reader: &mut Reader<'_>) -> Option<Configured<KeyRing>> {
     const MISSING: &str =
         "is missing: give at least 64 bytes of text, or name their secret in HOLDFAST_COOKIE_KEY_SECRET.";
     const TWO: &str = "is set together with HOLDFAST_COOKIE_KEY: leave one of the two out.";
     const KEPT: &str =
         "is of no use with HOLDFAST_COOKIE_KEY_SECRET: a secret keeps its previous version. Leave it out.";
-    let secret = lookup(COOKIE_KEY_SECRET);
-    let (key, previous) = (lookup(COOKIE_KEY), lookup(COOKIE_KEY_PREVIOUS));
-    let mut read = |name: &str, text: Option<String>| text.map(|text| faults.take(name, cookie_key(&text)));
-    let (current, before) = (read(COOKIE_KEY, key), read(COOKIE_KEY_PREVIOUS, previous));
-    let Some(secret) = secret else {
+    let mut read = |name: &str| reader.get(name).map(|text| reader.take(name, cookie_key(&text)));
+    let (current, before) = (read(COOKIE_KEY), read(COOKIE_KEY_PREVIOUS));
+    let Some(secret) = reader.get(COOKIE_KEY_SECRET) else {
         return match current {
-            None => faults.take(COOKIE_KEY, Err(MISSING)),
+            None => reader.take(COOKIE_KEY, Err(MISSING)),
             Some(current) => Some(Configured::Inline(KeyRing::of(current?, before.flatten()))),
         };
     };
-    let name = faults.take(COOKIE_KEY_SECRET, secret_name(&secret));
-    current.and_then(|_| faults.take(COOKIE_KEY_SECRET, Err::<(), _>(TWO)));
-    before.and_then(|_| faults.take(COOKIE_KEY_PREVIOUS, Err::<(), _>(KEPT)));
+    let name = reader.take(COOKIE_KEY_SECRET, secret_name(&secret));
+    current.and_then(|_| reader.take(COOKIE_KEY_SECRET, Err::<(), _>(TWO)));
+    before.and_then(|_| reader.take(COOKIE_KEY_PREVIOUS, Err::<(), _>(KEPT)));
     name.map(Configured::InSecret)
 }
 
 /// Reads who may sign up. Accepts the code or the name of its secret, but not both.
-fn sign_up(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<SignUp>> {
+fn sign_up(reader: &mut Reader<'_>) -> Option<Configured<SignUp>> {
     const TWO: &str = "is set together with HOLDFAST_INVITATION_CODE: leave one of the two out.";
     const USELESS: &str = "is of no use unless sign-up is by invitation: leave it out, or choose invitation.";
-    let (mode, code) = (lookup(SIGN_UP), lookup(INVITATION_CODE));
-    let Some(secret) = lookup(INVITATION_CODE_SECRET) else {
+    let (mode, code) = (reader.get(SIGN_UP), reader.get(INVITATION_CODE));
+    let Some(secret) = reader.get(INVITATION_CODE_SECRET) else {
         return match SignUp::from_settings(mode.as_deref(), code.as_deref()) {
             Ok(sign_up) => Some(Configured::Inline(sign_up)),
             Err(SignUpFaults { mode, code }) => {
-                mode.and_then(|fault| faults.take(SIGN_UP, Err::<(), _>(fault)));
-                code.and_then(|fault| faults.take(INVITATION_CODE, Err::<(), _>(fault)));
+                mode.and_then(|fault| reader.take(SIGN_UP, Err::<(), _>(fault)));
+                code.and_then(|fault| reader.take(INVITATION_CODE, Err::<(), _>(fault)));
                 None
             }
         };
     };
-    let name = faults.take(INVITATION_CODE_SECRET, secret_name(&secret));
+    let name = reader.take(INVITATION_CODE_SECRET, secret_name(&secret));
     if code.is_some() {
-        return faults.take(INVITATION_CODE_SECRET, Err(TWO));
+        return reader.take(INVITATION_CODE_SECRET, Err(TWO));
     }
     match SignUp::from_settings(mode.as_deref(), None) {
         // A missing code is correct here.
         Err(SignUpFaults { mode: None, .. }) => name.map(Configured::InSecret),
-        Err(SignUpFaults { mode: Some(fault), .. }) => faults.take(SIGN_UP, Err(fault)),
-        Ok(_) => faults.take(INVITATION_CODE_SECRET, Err(USELESS)),
+        Err(SignUpFaults { mode: Some(fault), .. }) => reader.take(SIGN_UP, Err(fault)),
+        Ok(_) => reader.take(INVITATION_CODE_SECRET, Err(USELESS)),
     }
 }
 
-/// Reads the number of proxies. Records a fault and returns 0 if it is invalid.
-fn trusted_proxies(lookup: Lookup<'_>, faults: &mut Faults) -> TrustedProxies {
-    let read = |text: String| {
-        text.parse().map_err(|_| "is not a number of proxies: give a whole number from 0 to 10.")
-    };
-    let read = lookup(TRUSTED_PROXIES).map(read);
-    read.and_then(|read| faults.take(TRUSTED_PROXIES, read)).unwrap_or_default()
-}
-
-/// Reads the keys of the proxy in front as text, or the name of their secret, but not both. Records faults.
-fn origin_keys(lookup: Lookup<'_>, faults: &mut Faults) -> Option<Configured<OriginKeyPair>> {
+/// Reads the keys of the proxy in front as text, or the name of their secret, but not both.
+fn origin_keys(reader: &mut Reader<'_>) -> Option<Configured<OriginKeyPair>> {
     const NO_KEY: &str = "is not an origin key: use 32 to 200 visible ASCII characters, without spaces.";
     const ALONE: &str = "is of no use without HOLDFAST_ORIGIN_KEY: set that, or leave it out.";
     const TWO: &str =
         "is set together with HOLDFAST_ORIGIN_KEY or HOLDFAST_ORIGIN_KEY_PREVIOUS: leave one of the two out.";
     let read = |text: String| text.parse::<OriginKey>().map_err(|_| NO_KEY);
-    let (key, previous) = (lookup(ORIGIN_KEY).map(read), lookup(ORIGIN_KEY_PREVIOUS).map(read));
-    if let Some(secret) = lookup(ORIGIN_KEY_SECRET) {
+    let (key, previous) = (reader.get(ORIGIN_KEY).map(read), reader.get(ORIGIN_KEY_PREVIOUS).map(read));
+    if let Some(secret) = reader.get(ORIGIN_KEY_SECRET) {
         if key.is_some() || previous.is_some() {
-            return faults.take(ORIGIN_KEY_SECRET, Err(TWO));
+            return reader.take(ORIGIN_KEY_SECRET, Err(TWO));
         }
-        return faults.take(ORIGIN_KEY_SECRET, secret_name(&secret)).map(Configured::InSecret);
+        return reader.take(ORIGIN_KEY_SECRET, secret_name(&secret)).map(Configured::InSecret);
     }
     if key.is_none() && previous.is_some() {
-        return faults.take(ORIGIN_KEY_PREVIOUS, Err(ALONE));
+        return reader.take(ORIGIN_KEY_PREVIOUS, Err(ALONE));
     }
-    let current = faults.take(ORIGIN_KEY, key?);
-    let previous = previous.and_then(|previous| faults.take(ORIGIN_KEY_PREVIOUS, previous));
+    let current = reader.take(ORIGIN_KEY, key?);
+    let previous = previous.and_then(|previous| reader.take(ORIGIN_KEY_PREVIOUS, previous));
     Some(Configured::Inline(OriginKeyPair::new(current?, previous)))
 }
 
@@ -305,11 +283,12 @@ fn check_table(name: String) -> Result<String, &'static str> {
 }
 
 /// Reads how long a request and an attempt of a call may take.
-fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> RetryPolicy {
+fn retries(reader: &mut Reader<'_>) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
-    let mut seconds = |name: &str, within: std::ops::RangeInclusive<u64>, wrong: &str| {
-        let value = lookup(name)?.parse().ok().filter(|seconds| within.contains(seconds));
-        faults.take(name, value.ok_or(wrong)).map(Duration::from_secs)
+    let mut seconds = |name: &str, within: std::ops::RangeInclusive<u64>, wrong: &'static str| {
+        let check =
+            |text: String| text.parse::<u64>().ok().filter(|seconds| within.contains(seconds)).ok_or(wrong);
+        reader.optional(name, check).map(Duration::from_secs)
     };
     let wrong = "must be a whole number of seconds from 2 to 28: API Gateway waits for 29.";
     if let Some(request) = seconds(REQUEST_SECONDS, 2..=28, wrong) {
@@ -324,8 +303,12 @@ fn retries(lookup: &impl Fn(&str) -> Option<String>, faults: &mut Faults) -> Ret
     RetryPolicy::new(policy.attempt, policy.request)
 }
 
-fn check_bool(value: String) -> Result<String, &'static str> {
-    if value.parse::<bool>().is_ok() { Ok(value) } else { Err("is neither true nor false.") }
+fn check_bool(value: String) -> Result<bool, &'static str> {
+    value.parse().map_err(|_| "is neither true nor false.")
+}
+
+fn check_proxies(number: String) -> Result<TrustedProxies, &'static str> {
+    number.parse().map_err(|_| "is not a number of proxies: give a whole number from 0 to 10.")
 }
 
 fn check_base_path(path: String) -> Result<String, &'static str> {

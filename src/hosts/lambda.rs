@@ -1,10 +1,14 @@
-//! What the bootstraps of all Lambda functions share.
+//! The parts that the bootstraps of all Lambda functions share.
 
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use lambda_http::lambda_runtime::Context;
+use futures_util::future::LocalBoxFuture;
+use lambda_http::Error;
+use lambda_http::lambda_runtime::{self, Context, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -25,11 +29,32 @@ pub fn log_as_json() {
     tracing_subscriber::registry().with(redact()).with(log_filter("info")).with(events).init();
 }
 
-/// Builds the application for a function that serves no pages.
-///
-/// # Errors
-/// [`StartError`].
-pub async fn app_without_pages() -> Result<App, StartError> {
+/// Runs a function that serves no pages until Lambda stops it. `handle` handles one event; each event is reported under
+/// `name`.
+pub async fn run_worker<T, R, F>(
+    name: &'static str,
+    handle: impl Fn(&'static App, LambdaEvent<T>) -> F,
+) -> ExitCode
+where
+    T: DeserializeOwned,
+    R: Serialize + 'static,
+    F: Future<Output = Result<R, Error>> + 'static,
+{
+    log_as_json();
+    let served = async {
+        // The application lives as long as the process.
+        let app: &'static App = Box::leak(Box::new(app_without_pages().await?));
+        // The type is erased, because the nesting of the runtime's own futures already reaches the compiler's limit.
+        let handler = |event: LambdaEvent<T>| -> LocalBoxFuture<'static, Result<R, Error>> {
+            let (id, trace) = (request_id(&event.context), trace_id(&event.context));
+            Box::pin(app.telemetry.measure(&app.clock, name, id, trace, handle(app, event)))
+        };
+        lambda_runtime::run(service_fn(handler)).await
+    };
+    exit_code(served.await)
+}
+
+async fn app_without_pages() -> Result<App, StartError> {
     let config = Config::without_pages(|name| std::env::var(name).ok(), &Rng::of_system())?;
     Ok(App { telemetry: to_cloudwatch(), ..app_of(&config).await? })
 }
@@ -50,7 +75,7 @@ pub fn to_cloudwatch() -> Telemetry {
     })
 }
 
-/// Returns the id of an invocation, as in the function's log.
+/// Returns the id of an invocation. The function's log has the same id.
 pub fn request_id(context: &Context) -> RequestId {
     RequestId(context.request_id.clone())
 }

@@ -34,9 +34,6 @@ pub struct CreateTableError {
 /// Creates the table as `template.yaml` does (indexes, stream, expiry, deletion protection, point-in-time
 /// recovery), and waits until it is usable. An existing table keeps its settings, except that expiry is enabled if
 /// it is not. If AWS does not enable backups, that is logged as an error, but the call succeeds.
-///
-/// # Errors
-/// [`CreateTableError`].
 pub async fn create(sdk: &SdkConfig, endpoint: Option<&str>, table: &str) -> Result<(), CreateTableError> {
     let client = Client::from_conf(aws::dynamodb(sdk, endpoint).build());
     let fail = |step, cause| CreateTableError { table: table.to_owned(), step, cause };

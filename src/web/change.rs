@@ -33,8 +33,8 @@ pub struct Change<I, B> {
 }
 
 impl<I, B> Change<I, B> {
-    /// Returns the idempotency record that the change writes with its effect, if the request has a key. `answer` makes
-    /// the stored answer of the changed record.
+    /// Returns the idempotency record that the change writes together with its effect, if the request has a key.
+    /// `answer` creates the stored answer from the changed record.
     pub fn idempotency<'a, T>(
         &self,
         answer: &'a (dyn Fn(&T) -> Answer + Send + Sync),
@@ -64,7 +64,7 @@ where
     }
 }
 
-/// How a change says what to change, and which version it expects if `If-Match` does not say it.
+/// The body of a change: what to change, and the expected version unless `If-Match` names it.
 pub trait ChangeBody: Sized {
     /// Checks the head of the request before its body is read.
     ///
@@ -72,7 +72,7 @@ pub trait ChangeBody: Sized {
     /// [`WebError::MediaType`] for a body of another type.
     fn check(parts: &Parts) -> Result<(), WebError>;
 
-    /// Reads the version, if it is there, and the body.
+    /// Reads the body, and the version if it contains one.
     ///
     /// # Errors
     /// [`WebError::Malformed`] or [`WebError::Invalid`].
@@ -91,7 +91,7 @@ impl<T: FromFields> ChangeBody for T {
     }
 }
 
-/// A change that needs no body. A JSON body may have the version.
+/// A change that needs no body. A JSON body may contain the version.
 #[derive(Debug, Clone, Copy)]
 pub struct NoBody;
 
@@ -114,7 +114,7 @@ impl ChangeBody for NoBody {
     }
 }
 
-/// A deletion. Its address may have the version as the parameter `version`.
+/// A deletion. The parameter `version` of its address may contain the version.
 #[derive(Debug, Clone, Copy)]
 pub struct Deletion;
 

@@ -36,7 +36,7 @@ pub struct TrustedProxies(u8);
 impl TrustedProxies {
     /// No proxy: the peer is the client.
     pub const NONE: Self = Self(0);
-    /// The most proxies.
+    /// The maximum number of proxies.
     pub const MAX: u8 = 10;
 
     /// Whether there are none.

@@ -12,8 +12,7 @@ use serde::de::DeserializeOwned;
 use super::context::RequestContext;
 use super::error::WebError;
 use super::query;
-use crate::base::fields;
-use crate::base::fields::{FromFields, Object, not_json};
+use crate::base::fields::{self, FromFields, Object, not_json};
 use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
 use crate::store::idempotency::{IdempotencyKey, IdempotentRequest};
@@ -140,9 +139,6 @@ impl<T> JsonRequest<T> {
 }
 
 /// Returns the version that a change expects, from a field or a header.
-///
-/// # Errors
-/// As [`JsonRequest::version`].
 pub fn expected_version(field: Option<Version>, if_match: Option<Version>) -> Result<Version, WebError> {
     match (field, if_match) {
         (Some(field), Some(header)) if field != header => Err(WebError::Malformed(

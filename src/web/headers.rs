@@ -42,9 +42,6 @@ pub async fn protect(State(https): State<bool>, request: Request, next: Next) ->
 /// Rejects a write that another site made a browser send. Requests with a token pass, because browsers do not send
 /// tokens on their own. Source of the method: "Cross-Site Request Forgery Prevention", OWASP Cheat Sheet Series
 /// (fetch metadata first, the origin if a browser sends none).
-///
-/// # Errors
-/// [`WebError::CrossSite`].
 pub fn refuse_cross_site(request: &Request, who: Option<&SignedIn>) -> Result<(), WebError> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let by_token = who.is_some_and(|who| matches!(who.via, Via::Token(_)));

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::Heartbeats;
-use crate::store::Dynamo;
-use crate::store::{Key, StoreError};
+use crate::store::{Dynamo, Key, StoreError};
 use crate::web::access::Access;
 use crate::web::routes::Routes;
 
@@ -24,7 +23,7 @@ const CACHED_FOR: SignedDuration = SignedDuration::from_secs(2);
 const STREAM_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 /// How long ago the last sweep may have finished. Sweeps run every 20 s.
 const SWEEPER_LIMIT: SignedDuration = SignedDuration::from_mins(3);
-/// The least free space, in bytes, on the disk that stores the data.
+/// The minimum free space, in bytes, on the disk that stores the data.
 const DISK_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Returns the free bytes on the disk that stores the data, or `None` if they are unknown.
@@ -130,7 +129,7 @@ impl Readiness {
 pub struct Health {
     /// The table.
     pub dynamo: Dynamo,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The progress of this process's workers.
     pub heartbeats: Heartbeats,
@@ -153,14 +152,12 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: 200 if the process can do its work, otherwise 503 with the problems. It reads at most one
-/// unit, at most once in two seconds.
+/// `GET /health/ready`: 200 if the process can do its work, otherwise 503 with the problems. It consumes at most one
+/// read unit every two seconds.
 async fn ready(State(health): State<Health>) -> Response {
     let readiness = readiness(&health).await;
-    let status = match readiness.problems.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
+    let is_ready = readiness.problems.is_empty();
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
 
@@ -183,7 +180,7 @@ async fn readiness(health: &Health) -> Readiness {
     readiness
 }
 
-/// Whether the table answered, even with an item that this program version does not read.
+/// Whether the table answered, even if with an item that this version of the program cannot read.
 fn answers<T>(read: &Result<T, StoreError>) -> bool {
     matches!(read, Ok(_) | Err(StoreError::OtherSchema { .. } | StoreError::Malformed { .. }))
 }

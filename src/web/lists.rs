@@ -1,4 +1,4 @@
-//! Lists of the JSON API: their common parameters and their common format.
+//! Lists of the JSON API: their common parameters and format.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct PageParameters {
 }
 
 impl PageParameters {
-    /// Returns the most items of the page, and the cursor after which it starts.
+    /// Returns the maximum number of items on the page, and the cursor after which it starts.
     ///
     /// # Errors
     /// [`WebError::Invalid`] for an invalid limit.
@@ -32,9 +32,6 @@ impl PageParameters {
     }
 
     /// Like [`read`](Self::read), with another default for the limit.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
     pub fn read_or(self, default: u16) -> Result<(u16, Option<String>), WebError> {
         let limit = limit_or(self.limit, default)?;
         Ok((limit, self.cursor.filter(|text| !text.is_empty())))
@@ -54,7 +51,7 @@ pub fn parameter<T>(
     text.map(|text| read(&text)).transpose().map_err(|invalid| WebError::field(name, &invalid))
 }
 
-/// Parses the most items of a page: 1 to 100, by default 25.
+/// Parses the maximum number of items on a page: 1 to 100, by default 25.
 ///
 /// # Errors
 /// [`WebError::Invalid`] for anything else.
@@ -62,7 +59,7 @@ pub fn limit(text: Option<String>) -> Result<u16, WebError> {
     limit_or(text, DEFAULT)
 }
 
-/// The default of the most items of a page.
+/// The default maximum number of items on a page.
 const DEFAULT: u16 = 25;
 
 fn limit_or(text: Option<String>, default: u16) -> Result<u16, WebError> {

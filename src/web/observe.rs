@@ -1,4 +1,4 @@
-//! The outermost layer, which reports each request.
+//! The outermost layer: it reports each request.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ pub struct Observer {
     pub rng: Rng,
 }
 
-/// The outermost layer: gives each request an id and a metrics, and reports it after the answer.
+/// Gives each request an id, collects its metrics, and reports it after the answer.
 pub async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let named = request.extensions_mut().remove::<RequestId>();
     let id = named.unwrap_or_else(|| RequestId(observer.rng.uuid().to_string()));

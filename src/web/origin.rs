@@ -101,9 +101,6 @@ impl OriginKeys {
     }
 
     /// Reads the keys from the two versions of a secret, now and again when they are old.
-    ///
-    /// # Errors
-    /// [`SecretError`].
     pub async fn in_secret_store(
         store: SecretStore,
         name: SecretName,
@@ -133,9 +130,6 @@ impl fmt::Debug for OriginKeys {
 }
 
 /// The layer that rejects requests that did not come through the proxy.
-///
-/// # Errors
-/// [`WebError::PastProxy`].
 pub async fn require(
     State((keys, clock)): State<(OriginKeys, crate::base::clock::Clock)>,
     mut request: Request,

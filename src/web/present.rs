@@ -5,7 +5,7 @@ use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::problem::{IntoProblem as _, Problem};
 use crate::base::identity::SignedIn;
@@ -13,7 +13,7 @@ use crate::base::telemetry::RequestId;
 use crate::web::error::WebError;
 use crate::web::pages::PageContext;
 use crate::web::request::{Form, Htmx};
-use crate::web::respond::{Tone, header_text, html, with_toast};
+use crate::web::respond::{Tone, header_text, html, see_other, with_toast};
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -26,7 +26,7 @@ struct ErrorPage {
     reference: Option<String>,
 }
 
-/// Renders every failure in the form that the client expects. Other responses pass unchanged.
+/// Renders every failure. Other responses pass unchanged.
 pub async fn present(request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let (parts, body) = request.into_parts();
@@ -107,14 +107,14 @@ fn to_sign_in(
     form: Form,
     method: &Method,
     uri: &Uri,
-    headers: &http::HeaderMap,
+    headers: &HeaderMap,
 ) -> Response {
     let requested = uri.path_and_query().map(|path| context.url(path.as_str()));
     let page = Htmx::of(headers).and_then(|htmx| htmx.current_path());
     let next = if form == Form::Fragment { page } else { requested.filter(|_| method == Method::GET) };
     let next = next.unwrap_or_else(|| context.url("/"));
     let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
-    crate::web::respond::see_other(context, &format!("/sign-in?{query}"), form == Form::Fragment)
+    see_other(context, &format!("/sign-in?{query}"), form == Form::Fragment)
 }
 
 fn page(problem: &Problem, context: PageContext, reference: Option<String>) -> Response {

@@ -146,7 +146,7 @@ impl Problem {
     }
 }
 
-/// Answers with only the status. [`present()`](super::present::present) adds the rest.
+/// Answers with only the status. The layer [`present()`](super::present::present) adds the rest.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         metrics::problem(self.name);
@@ -158,32 +158,32 @@ impl IntoResponse for Problem {
 
 impl IntoProblem for StoreError {
     fn into_problem(self) -> Problem {
-        if let Self::Unavailable { .. } = &self {
-            tracing::warn!(error = %self, "the store is unavailable");
-            return Problem::busy(
-                "The table did not answer in time. Nothing was changed; try again in a moment.",
-            );
+        match &self {
+            Self::Unavailable { .. } => {
+                tracing::warn!(error = %self, "the store is unavailable");
+                Problem::busy("The table did not answer in time. Nothing was changed; try again in a moment.")
+            }
+            Self::OutcomeUnknown { .. } => {
+                tracing::warn!(error = %self, "the outcome of a write is unknown");
+                Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "outcome-unknown",
+                    "We do not know whether this was done",
+                    "The table did not answer in time, so the change may have been made. Look before you repeat it: a \
+                     creation that is sent again without an Idempotency-Key may be made twice.",
+                )
+            }
+            Self::Full { .. } => {
+                tracing::error!(error = %self, "the disk is full; free some space, no restart is needed");
+                Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "disk-full",
+                    "The disk is full",
+                    "Free some space on the disk that holds Holdfast's data, then try again. No restart is needed.",
+                )
+            }
+            _ => Problem::unknown(&self),
         }
-        if let Self::OutcomeUnknown { .. } = &self {
-            tracing::warn!(error = %self, "the outcome of a write is unknown");
-            return Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "outcome-unknown",
-                "We do not know whether this was done",
-                "The table did not answer in time, so the change may have been made. Look before you repeat it: a creation \
-                 that is sent again without an Idempotency-Key may be made twice.",
-            );
-        }
-        if let Self::Full { .. } = &self {
-            tracing::error!(error = %self, "the disk is full; free some space, no restart is needed");
-            return Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "disk-full",
-                "The disk is full",
-                "Free some space on the disk that holds Holdfast's data, then try again. No restart is needed.",
-            );
-        }
-        Problem::unknown(&self)
     }
 }
 

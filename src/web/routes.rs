@@ -1,4 +1,4 @@
-//! Routes with their access. Adding a route requires its access, and a test can walk the list of all routes.
+//! Routes with their access. A route cannot be added without its access, and a test can walk the list of all routes.
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use crate::store::Dynamo;
 
-/// The most time that a request may take, if its host allows less than the configuration.
+/// The time that a request may take, if its host allows less than the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeLeft(pub Duration);
 

@@ -11,9 +11,6 @@ use crate::failure::Failure;
 use crate::table::{Host, Opened};
 
 /// Adds an account. Prints a sign-in link if no password is given.
-///
-/// # Errors
-/// [`Failure::Password`] for an invalid password; any failure of the table.
 pub async fn add(options: AddAccount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let password = if options.password_stdin { Some(password_from(console.input())?) } else { None };
     let opened = host.open(&options.table).await?;

@@ -11,21 +11,19 @@ use tokio::task::spawn_blocking;
 
 use crate::cli::{Backup, Restore};
 use crate::console::{Console, Progress};
-use crate::data::{DataDirectory, sync_name};
+use crate::data::DataDirectory;
 use crate::failure::Failure;
+use crate::files::{private_file, sync_name};
 use crate::table::{Host, Local};
 use crate::takeover;
 
 /// Writes a consistent copy of the local data to a new file. Works while a server changes the data.
-///
-/// # Errors
-/// [`Failure::Backup`], [`Failure::File`]; any failure to open the data.
 pub async fn backup(options: Backup, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     host.expect_data(&options.data)?;
     let opened = host.open_local(&options.data).await?;
     let copied = match &opened.local {
         Some(local) => copy(local, &options.file, console).await,
-        None => Err(Failure::Backup("there are no local data".to_owned())),
+        None => Err(Failure::Backup("there is no local data".to_owned())),
     };
     opened.close().await;
     let bytes = copied?;
@@ -39,11 +37,10 @@ async fn copy(local: &Local, to: &Path, console: &dyn Console) -> Result<u64, Fa
     let mut file = console.create_private(to).map_err(Failure::file("write", to))?;
     let copy = Temporary(local.data.copy(&Rng::of_system()));
     let (engine, path) = (local.engine.clone(), copy.0.clone());
-    let failed = Failure::Backup;
+    let failed = |error: &dyn std::fmt::Display| Failure::Backup(error.to_string());
     // The blocking task owns the file, so the file is removed even if the command is canceled.
     let copied = spawn_blocking(move || engine.backup(&path).map(|()| copy)).await;
-    let copied = copied.map_err(|error| failed(error.to_string()))?;
-    let copy = copied.map_err(|error| failed(error.to_string()))?;
+    let copy = copied.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     let mut copied = fs::File::open(&copy.0).map_err(Failure::file("read", &copy.0))?;
     let written = io::copy(&mut copied, &mut file).and_then(|bytes| file.flush().map(|()| bytes));
     written.map_err(Failure::file("write", to))
@@ -59,11 +56,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Restores a backup into an empty data directory. The directory gets a new cookie key, so all sessions end.
-///
-/// # Errors
-/// [`Failure::NotEmpty`] if the directory has data, [`Failure::Engine`] if the file is not a valid backup,
-/// [`Failure::File`].
+/// Restores a backup into a data directory without data. The directory gets a new cookie key, so all sessions end.
 pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Failure> {
     let data = DataDirectory::at(&options.data.data_dir);
     let lock = data.lock_alone()?;
@@ -91,11 +84,8 @@ pub async fn restore(options: Restore, console: &dyn Console) -> Result<(), Fail
 async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u64, Failure> {
     takeover::remove(part).map_err(Failure::file("remove", part))?;
     let mut backup = console.open(from).map_err(Failure::file("read", from))?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(part).map_err(Failure::file("write", part))?;
+    let file = private_file().create_new(true).open(part);
+    let mut file = file.map_err(Failure::file("write", part))?;
     let copied = io::copy(&mut backup, &mut file).and_then(|bytes| file.sync_all().map(|()| bytes));
     if copied.map_err(Failure::file("write", part))? == 0 {
         return Err(Failure::Engine(format!("{}: the file is empty, so it is not a backup", from.display())));
@@ -130,24 +120,19 @@ async fn restore_to(part: &Path, from: &Path, console: &dyn Console) -> Result<u
     Ok(report.items)
 }
 
-/// Checks everything that an engine has stored, and shows progress.
-///
-/// # Errors
-/// [`Failure::Engine`] if the storage fails for another reason than damaged data.
+/// Checks everything that an engine has stored, and shows progress. Damaged data is part of the report, not a failure.
 pub async fn check(engine: &Engine, console: &dyn Console) -> Result<holdfast::engine::CheckReport, Failure> {
     let engine = engine.clone();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     // The check stops if the command is canceled.
     let checking = spawn_blocking(move || engine.check(&mut |read| sender.send(read).is_ok()));
     while let Some(read) = receiver.recv().await {
-        console.progress(&Progress { done: 0, of: 0, words: format!("{read} values checked") });
+        console.progress(&Progress::of_words(format!("{read} values checked")));
     }
     console.end_progress();
-    let checked = checking.await.map_err(|error| Failure::Engine(error.to_string()))?;
-    checked.map_err(|error| Failure::Engine(error.to_string()))
+    checking.await.map_err(Failure::engine)?.map_err(Failure::engine)
 }
 
-/// Formats a number of bytes for people.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} KB", bytes.div_ceil(1_000)),

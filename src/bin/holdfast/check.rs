@@ -3,17 +3,14 @@
 use holdfast::inventory::check::Difference;
 
 use crate::backup;
-use crate::cli::Check;
+use crate::cli::TableOptions;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::{Host, Opened};
 
 /// Checks all products, and prints every difference.
-///
-/// # Errors
-/// [`Failure::Differences`] if a stock differs; any failure of the table.
-pub async fn run(options: Check, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let opened = host.open_existing(&options.table).await?;
+pub async fn run(table: TableOptions, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    let opened = host.open_existing(&table).await?;
     let checked = match check_file(&opened, console).await {
         Ok(()) => all(&opened, console).await,
         Err(failure) => Err(failure),
@@ -50,7 +47,8 @@ async fn all(opened: &Opened, console: &dyn Console) -> Result<usize, Failure> {
         movements += some.movements;
         differences += some.differences.len();
         for Difference { sku, stock, sum, words } in some.differences {
-            console.print(&format!("{sku}: {words}; its stock is {stock}, and its movements come to {sum}"));
+            console
+                .print(&format!("{sku}: {words}; its stock is {stock}, but its movements add up to {sum}"));
         }
         cursor = some.next;
         if cursor.is_none() {

@@ -4,14 +4,13 @@
 //! Besides the flags, it reads the same environment variables as the Lambda functions. Several servers can serve one
 //! table, also together with the functions: the background workers keep their checkpoints in the table.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::{Extension, Router};
-use holdfast::accounts::keys::{CookieKeys, KeyRing};
 use holdfast::accounts::sign_up::SignUp;
 use holdfast::app::{App, build_router};
-use holdfast::hosts::config::{Config, Configured};
+pub use holdfast::hosts::aws::cookie_keys;
+use holdfast::hosts::config::Config;
 use holdfast::hosts::process::StartError;
 use holdfast::hosts::{aws, process, table};
 use holdfast::store::line::Line;
@@ -29,9 +28,6 @@ use crate::table::no_cookies;
 use crate::workers::Workers;
 
 /// Serves the table until a signal asks the process to stop.
-///
-/// # Errors
-/// Any [`Failure`] to start, or of the listening socket.
 pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     let start = Instant::now();
     let lookup = |variable: &str| match variable {
@@ -43,7 +39,8 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     let config = Config::from_lookup(lookup).map_err(StartError::Config)?;
     let hosts = Hosts::only(&options.hosts, format!("{}/health", config.base_path)).ok_or(Failure::NoHost)?;
     let signals = Signals::listen().map_err(Failure::Runtime)?;
-    let listener = listen(options.address()).await?;
+    let address = options.address();
+    let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Address { address, cause })?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     let sdk = aws::sdk_config(options.region.clone()).await.map_err(StartError::Client)?;
     if options.create_table {
@@ -65,22 +62,11 @@ pub async fn run(options: &ServeOptions, name: &str) -> Result<(), Failure> {
     served
 }
 
-/// Opens the application for commands on the table that the options name.
-///
-/// # Errors
-/// [`Failure::Client`].
+/// Opens the application for commands on this table.
 pub async fn open(options: &TableOptions, table: &str) -> Result<App, Failure> {
     let client = aws::client(options.region.clone(), None).await?;
     let line = Line::to_aws(client, process::sleep());
     Ok(process::app(line, table, no_cookies(), SignUp::Off))
-}
-
-/// Returns the cookie keys that the environment configures, read from Secrets Manager if they are stored there.
-///
-/// # Errors
-/// [`Failure::Start`].
-pub async fn cookie_keys(keys: &Configured<KeyRing>) -> Result<CookieKeys, Failure> {
-    Ok(aws::cookie_keys(keys).await?)
 }
 
 /// Mounts the application under its base path. Routes see paths without the base path, and links include it.
@@ -90,8 +76,4 @@ fn router(app: App, base_path: &str) -> Router {
         return router;
     }
     Router::new().nest(base_path, router).layer(Extension(BasePath(base_path.to_owned())))
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|cause| Failure::Address { address, cause })
 }

@@ -11,28 +11,17 @@ const fn not_built(command: &'static str) -> Failure {
     Failure::NotBuilt { part: "client of AWS", feature: "aws", command }
 }
 
-/// Fails with how to build the server for a table on AWS.
-///
-/// # Errors
-/// [`Failure::NotBuilt`], always.
 #[expect(clippy::unused_async, reason = "the real server is async")]
 pub async fn run(_: &ServeOptions, _: &str) -> Result<(), Failure> {
     Err(not_built("serve --table"))
 }
 
-/// Fails with how to build the commands for a table on AWS.
-///
-/// # Errors
-/// [`Failure::NotBuilt`], always.
 #[expect(clippy::unused_async, reason = "the real client is async")]
 pub async fn open(_: &TableOptions, _: &str) -> Result<App, Failure> {
     Err(not_built("COMMAND --table"))
 }
 
 /// Returns the cookie keys that the environment gives as text.
-///
-/// # Errors
-/// [`Failure::NotBuilt`] if they are stored in a secret on AWS.
 #[expect(clippy::unused_async, reason = "the real function is async")]
 pub async fn cookie_keys(keys: &Configured<KeyRing>) -> Result<CookieKeys, Failure> {
     match keys {

@@ -11,27 +11,28 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::data::sync_name;
 use crate::failure::Failure;
+use crate::files::{private_file, sync_name};
 use crate::signals::Signals;
 
-/// The progress of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Progress {
-    /// How much is done.
     pub done: u64,
     /// The total; 0 if it is unknown.
     pub of: u64,
-    /// The progress as text.
     pub words: String,
+}
+
+impl Progress {
+    /// Returns progress without a known total.
+    pub fn of_words(words: String) -> Self {
+        Self { done: 0, of: 0, words }
+    }
 }
 
 /// The input and output of a command.
 pub trait Console {
     /// Writes to standard output.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     fn write(&self, bytes: &[u8]) -> io::Result<()>;
 
     /// Writes a line to standard error.
@@ -44,30 +45,18 @@ pub trait Console {
     fn end_progress(&self);
 
     /// Opens a file for reading.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>>;
 
     /// Creates a new file. Never overwrites an existing one.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
 
     /// Creates a new file that only its owner can read. The file is on disk once it is flushed.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>>;
 
     /// Returns standard input.
     fn input(&self) -> Box<dyn Read + '_>;
 
     /// Sends the signals that ask the command to stop to the returned channel, instead of ending the process.
-    ///
-    /// # Errors
-    /// [`Failure::Runtime`].
     fn signals(&self) -> Result<Interrupts, Failure>;
 }
 
@@ -88,12 +77,10 @@ pub fn print(line: &str) {
 pub struct Interrupts(mpsc::UnboundedReceiver<String>);
 
 impl Interrupts {
-    /// Creates it from a channel of signal names.
     pub fn from(channel: mpsc::UnboundedReceiver<String>) -> Self {
         Self(channel)
     }
 
-    /// Waits for the next signal.
     pub async fn next(&mut self) -> String {
         match self.0.recv().await {
             Some(name) => name,
@@ -118,7 +105,6 @@ enum Shown {
 }
 
 impl Terminal {
-    /// Creates the terminal of this process.
     pub fn new() -> Self {
         Self { shown: RefCell::new(Shown::Nothing) }
     }
@@ -152,11 +138,8 @@ impl Synced {
         let mut part = path.as_os_str().to_owned();
         part.push(format!(".part-{}", std::process::id()));
         let part = PathBuf::from(part);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self { file: options.open(&part)?, part, path: path.to_owned() })
+        let file = private_file().create_new(true).open(&part)?;
+        Ok(Self { file, part, path: path.to_owned() })
     }
 }
 

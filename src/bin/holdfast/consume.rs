@@ -17,9 +17,6 @@ use crate::table::Host;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Consumes until the first signal, and then finishes the running work. The second signal stops immediately.
-///
-/// # Errors
-/// [`Failure::Consume`]; any failure of the table.
 pub async fn run(options: Consume, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut signals = console.signals()?;
     let opened = host.open(&options.table).await?;
@@ -75,8 +72,7 @@ async fn show(receiver: watch::Receiver<RequestMetrics>, console: &dyn Console) 
         let now = *receiver.borrow();
         let seconds = updated.elapsed().as_secs_f64().max(0.001);
         let finished = u32::try_from(now.finished() - before.finished()).unwrap_or(u32::MAX);
-        let words = line(&now, f64::from(finished) / seconds);
-        console.progress(&Progress { done: 0, of: 0, words });
+        console.progress(&Progress::of_words(line(&now, f64::from(finished) / seconds)));
         (before, updated) = (now, Instant::now());
     }
 }

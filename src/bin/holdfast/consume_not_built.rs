@@ -5,10 +5,6 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// Fails with how to build it.
-///
-/// # Errors
-/// [`Failure::NotBuilt`], always.
 #[expect(clippy::unused_async, reason = "the real command is async")]
 pub async fn run(_: Consume, _: &Host<'_>, _: &dyn Console) -> Result<(), Failure> {
     Err(Failure::NotBuilt { part: "Kafka client", feature: "kafka", command: "consume" })

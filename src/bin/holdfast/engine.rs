@@ -17,7 +17,7 @@ use crate::takeover;
 /// Removes up to this many entries, and returns how many it removed.
 type Removal = fn(&engine::Engine, usize) -> Result<usize, EngineError>;
 
-/// The open engine.
+/// The open engine, with the task that maintains it.
 pub struct Engine {
     engine: engine::Engine,
     maintenance: JoinHandle<()>,
@@ -35,9 +35,6 @@ impl Engine {
         [(engine::Engine::trim_stream, 4_000), (engine::Engine::expire, 250)];
 
     /// Opens the data file. Creates it if it does not exist, from the data of an earlier version if there is any.
-    ///
-    /// # Errors
-    /// [`Failure::Engine`], [`Failure::Former`].
     pub async fn open(data: &DataDirectory) -> Result<Self, Failure> {
         takeover::take_over(data).await?;
         let directory = data.clone();
@@ -53,13 +50,11 @@ impl Engine {
                 }
             })
         });
-        let engine = opening.await.map_err(|error| Failure::Engine(error.to_string()))?;
-        let engine = engine.map_err(|error| Failure::Engine(error.to_string()))?;
+        let engine = opening.await.map_err(Failure::engine)?.map_err(Failure::engine)?;
         let maintenance = tokio::spawn(maintain(engine.clone()));
         Ok(Self { engine, maintenance })
     }
 
-    /// Returns the engine.
     pub fn engine(&self) -> engine::Engine {
         self.engine.clone()
     }
@@ -116,15 +111,11 @@ async fn attempt(
     failed: &'static str,
     work: impl FnOnce() -> Result<usize, EngineError> + Send + 'static,
 ) -> usize {
-    match spawn_blocking(work).await {
-        Ok(Ok(count)) => count,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "{failed}");
-            0
-        }
-        Err(error) => {
-            tracing::warn!(%error, "{failed}");
-            0
-        }
-    }
+    let error = match spawn_blocking(work).await {
+        Ok(Ok(count)) => return count,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(%error, "{failed}");
+    0
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use holdfast::app::App;
 use holdfast::orders::period::Period;
 
-use crate::cli::{ExportOrders, ExportTickets};
+use crate::cli::{ExportOrders, ExportTarget, ExportTickets};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::Host;
@@ -14,32 +14,32 @@ use crate::table::Host;
 type Page = (String, Option<String>);
 
 /// Writes fulfilled orders as CSV, all pages to one file.
-///
-/// # Errors
-/// [`Failure::Days`] if the last day is before the first; any failure of the file or the table.
 pub async fn orders(options: ExportOrders, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let period = Period::of(options.from, options.to).map_err(Failure::Days)?;
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.orders().export_part(&period, cursor).await?;
         Ok((page.csv, page.next))
     };
-    let opened = host.open_existing(&options.table).await?;
-    let exported = write_all(&opened.app, options.output.as_deref(), page, console).await;
-    opened.close().await;
-    exported
+    export(&options.target, host, console, page).await
 }
 
 /// Writes a raffle's sold tickets as CSV, all pages to one file.
-///
-/// # Errors
-/// [`Failure::Raffle`] if there is no such raffle; any failure of the file or the table.
 pub async fn tickets(options: ExportTickets, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let page = async |app: &App, cursor: Option<&str>| -> Result<Page, Failure> {
         let page = app.raffles().export_page(options.raffle, cursor).await?;
         Ok((page.csv, page.next))
     };
-    let opened = host.open_existing(&options.table).await?;
-    let exported = write_all(&opened.app, options.output.as_deref(), page, console).await;
+    export(&options.target, host, console, page).await
+}
+
+async fn export(
+    target: &ExportTarget,
+    host: &Host<'_>,
+    console: &dyn Console,
+    page: impl AsyncFn(&App, Option<&str>) -> Result<Page, Failure>,
+) -> Result<(), Failure> {
+    let opened = host.open_existing(&target.table).await?;
+    let exported = write_all(&opened.app, target.output.as_deref(), page, console).await;
     opened.close().await;
     exported
 }

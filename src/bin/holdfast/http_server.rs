@@ -47,7 +47,6 @@ const BACKOFF: Duration = Duration::from_millis(50);
 /// The time between two warnings of the same kind.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A running server.
 pub struct HttpServer {
     accepting: JoinHandle<()>,
     stop: watch::Sender<bool>,
@@ -65,7 +64,6 @@ struct Shared {
 }
 
 impl HttpServer {
-    /// Serves the router on a listening socket.
     pub fn start(listener: TcpListener, router: Router, limits: Limits) -> Self {
         let shared = Arc::new(Shared {
             router,
@@ -123,7 +121,6 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
     }
 }
 
-/// Waits until the server is asked to stop.
 async fn stop(stopped: &mut watch::Receiver<bool>) {
     // A dropped sender also means stop.
     let _ = stopped.wait_for(|stopped| *stopped).await;
@@ -207,10 +204,8 @@ async fn serve(
     }
 }
 
-/// Returns the socket of an upgraded connection, for blocking use.
-///
-/// # Errors
-/// Returns the system's error, or `InvalidData` if the client sent data before the upgrade was answered.
+/// Returns the socket of an upgraded connection, for blocking use. Fails with `InvalidData` if the client sent data
+/// before the upgrade was answered.
 pub fn into_std(upgraded: Upgraded) -> std_io::Result<StdStream> {
     let parts = upgraded.downcast::<TokioIo<ClientIo>>();
     let parts = parts.map_err(|_| std_io::Error::other("the connection is not this server's"))?;
@@ -225,7 +220,7 @@ pub fn into_std(upgraded: Upgraded) -> std_io::Result<StdStream> {
     Ok(stream)
 }
 
-/// Creates a problem document of the server itself.
+/// Returns a problem document of the server itself.
 pub fn problem(status: StatusCode, name: &str, title: &str, detail: &str) -> Response {
     let document = json!({
         "type": format!("urn:holdfast:problem:{name}"),
@@ -266,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    /// Starts a server whose handlers never answer, with this time limit per request.
+    /// Starts a server whose handlers never answer. `request` is its time limit per request.
     async fn silent(request: Duration) -> (HttpServer, SocketAddr) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

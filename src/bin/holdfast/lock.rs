@@ -4,7 +4,7 @@
 //! a crash leaves no stale lock. The file's content is only information; it is empty while its holder starts.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -14,6 +14,8 @@ use holdfast::web::pages::DisplayTime;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::files::private_file;
+
 /// The process that uses the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,11 +23,10 @@ pub struct Holder {
     pub pid: u32,
     /// The address of its pages, if it is a server.
     pub address: Option<String>,
-    /// The Unix socket that accepts commands, if any.
+    /// The Unix socket that accepts commands.
     pub socket: Option<PathBuf>,
-    /// The file with the token for commands over HTTP, if any.
+    /// The file with the token for commands over HTTP.
     pub token: Option<PathBuf>,
-    /// When it started.
     pub started_at: Timestamp,
 }
 
@@ -51,9 +52,7 @@ pub struct Lock(File);
 /// The result of taking the lock.
 #[derive(Debug)]
 pub enum Locked {
-    /// This process has the lock.
     Ours(Lock),
-    /// Another process has it.
     Theirs(Held),
 }
 
@@ -63,16 +62,9 @@ impl Lock {
     const ATTEMPTS: u32 = 20;
     const ATTEMPT_INTERVAL: Duration = Duration::from_millis(100);
 
-    /// Takes the lock, or returns its holder.
-    ///
-    /// # Errors
-    /// Returns the system's error.
+    /// Takes the lock, or returns who has it.
     pub fn take(path: &Path) -> io::Result<Locked> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = private_file().read(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => {
                 // Clear what a crashed process left.
@@ -94,9 +86,6 @@ impl Lock {
     }
 
     /// Writes the holder to the lock file.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     pub fn announce(&mut self, holder: &Holder) -> io::Result<()> {
         write(&mut self.0, &serde_json::to_string(holder)?)
     }

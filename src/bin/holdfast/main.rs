@@ -15,6 +15,7 @@ mod data;
 mod engine;
 mod export;
 mod failure;
+mod files;
 mod hosts;
 mod http_server;
 mod import;
@@ -101,26 +102,18 @@ fn server_on(options: &cli::DataOptions) -> Option<remote::ServerAddress> {
 async fn execute(cli: Cli, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(&options).await,
-        Command::Account { command: AccountCommand::Add(options) } => {
-            account::add(options, host, console).await
-        }
-        Command::Import { command: ImportCommand::Leads(options) } => {
-            import::leads(options, host, console).await
-        }
-        Command::Export { command: ExportCommand::Orders(options) } => {
-            export::orders(options, host, console).await
-        }
-        Command::Export { command: ExportCommand::Tickets(options) } => {
-            export::tickets(options, host, console).await
-        }
+        Command::Account(AccountCommand::Add(options)) => account::add(options, host, console).await,
+        Command::Import(ImportCommand::Leads(options)) => import::leads(options, host, console).await,
+        Command::Export(ExportCommand::Orders(options)) => export::orders(options, host, console).await,
+        Command::Export(ExportCommand::Tickets(options)) => export::tickets(options, host, console).await,
         Command::Run(options) => run::commands(options, host, console).await,
-        Command::Raffle { command: RaffleCommand::Verify(options) } => raffle::verify(&options, console),
+        Command::Raffle(RaffleCommand::Verify(options)) => raffle::verify(&options, console),
         Command::Consume(options) => consume::run(options, host, console).await,
         Command::Replay(options) => replay::run(options, host, console).await,
-        Command::Check(options) => check::run(options, host, console).await,
+        Command::Check(table) => check::run(table, host, console).await,
         Command::Backup(options) => backup::backup(options, host, console).await,
         Command::Restore(options) => backup::restore(options, console).await,
-        Command::Recount(options) => recount::run(options, host, console).await,
+        Command::Recount(table) => recount::run(table, host, console).await,
         Command::Upgrade(options) => upgrade::run(options, host, console).await,
     }
 }

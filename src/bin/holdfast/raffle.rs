@@ -14,10 +14,6 @@ use crate::failure::{Failure, on_one_line};
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Checks a proof, and prints each check that holds.
-///
-/// # Errors
-/// [`Failure::NoProof`] for a file that is not a proof, [`Failure::Unchecked`] before the draw,
-/// [`Failure::Untrue`].
 pub fn verify(options: &VerifyProof, console: &dyn Console) -> Result<(), Failure> {
     let proof = read(&options.file, console)?;
     console.print(&format!(

@@ -3,23 +3,20 @@
 use holdfast::app::App;
 use holdfast::stats::RecountError;
 
-use crate::cli::Recount;
+use crate::cli::TableOptions;
 use crate::console::{Console, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
 
 /// Recounts until the statistics match the leads and orders.
-///
-/// # Errors
-/// Any [`Failure`] to open the table, or of the store.
-pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
-    let opened = host.open(&options.table).await?;
+pub async fn run(table: TableOptions, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
+    let opened = host.open(&table).await?;
     let recounted = opened
         .app
         .statistics()
         .recount(|so_far| {
             let words = format!("{} leads and {} orders counted", so_far.leads, so_far.orders);
-            console.progress(&Progress { done: 0, of: 0, words });
+            console.progress(&Progress::of_words(words));
         })
         .await;
     console.end_progress();
@@ -39,9 +36,6 @@ pub async fn run(options: Recount, host: &Host<'_>, console: &dyn Console) -> Re
 }
 
 /// Updates what lists show besides the statistics: the sold tickets of raffles, and the last runs of rules.
-///
-/// # Errors
-/// [`Failure`] of the store.
 pub async fn recount_lists(app: &App) -> Result<(), Failure> {
     app.raffles().recount_sold().await?;
     app.rules().recount_last_runs().await?;

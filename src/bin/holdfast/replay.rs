@@ -24,7 +24,7 @@ use crate::table::Host;
 /// product share transactions.
 const MAX_MESSAGES: usize = 10_000;
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// Slightly more messages than this are applied at once.
+/// At least this many messages are applied at once; a batch ends with the last message of a product.
 const BATCH_SIZE: usize = 300;
 /// How often a busy table is tried, and the delays in between. Each delay is twice the previous one.
 const ATTEMPTS: u32 = 8;
@@ -32,9 +32,6 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The longest line of a file of messages.
 const MAX_LINE: usize = 1024 * 1024;
-
-/// An open file.
-type Opened<'a> = BufReader<Box<dyn io::Read + 'a>>;
 
 /// A file to replay.
 struct Input {
@@ -51,7 +48,7 @@ impl Input {
         Ok(Self { path: path.to_owned(), name, digest })
     }
 
-    fn open<'a>(&self, console: &'a dyn Console) -> Result<Opened<'a>, Failure> {
+    fn open<'a>(&self, console: &'a dyn Console) -> Result<BufReader<Box<dyn io::Read + 'a>>, Failure> {
         console.open(&self.path).map(BufReader::new).map_err(Failure::file("read", &self.path))
     }
 
@@ -61,11 +58,8 @@ impl Input {
     }
 }
 
-/// Replays files, and prints progress and a report.
-///
-/// # Errors
-/// Any failure of the files (before anything is applied, for Online Retail data); [`Failure::NoMessages`] before
-/// anything is applied; [`Failure::NothingApplied`]; [`Failure::Unfinished`] if the table fails.
+/// Replays files, and prints progress and a report. Files that cannot be read, or that are not messages, are refused
+/// before anything is applied.
 pub async fn run(options: Replay, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in &options.files {
@@ -111,7 +105,6 @@ struct Lines {
 }
 
 impl Files {
-    /// Prints what the files contain.
     fn print(&self, files: usize, console: &dyn Console) -> Result<(), Failure> {
         let (rows, messages, products, others, status) = match self {
             Self::Messages(Lines { messages, products, others }) => (
@@ -263,7 +256,6 @@ impl<'a> Replayer<'a> {
         Self { app, console, done: 0, of: 0, counts, window, bytes: 0 }
     }
 
-    /// Replays files with one message per line.
     async fn messages(&mut self, inputs: &[Input], lines: &Lines) -> Result<(), Failure> {
         self.of = lines.messages + sum(&lines.others);
         for input in inputs {
@@ -280,7 +272,6 @@ impl<'a> Replayer<'a> {
         self.flush().await
     }
 
-    /// Replays files of Online Retail data.
     async fn retail(&mut self, inputs: &[Input], survey: &Survey) -> Result<(), Failure> {
         self.counts.rows = survey.rows;
         self.counts.skipped = survey.skipped.clone();

@@ -12,11 +12,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// Runs commands, and prints the result of each.
-///
-/// # Errors
-/// [`Failure::Commands`] with all mistakes, if any line is invalid and nothing was run; [`Failure::CommandsFailed`]
-/// if some commands failed.
+/// Runs commands, and prints the result of each. If any line is invalid, nothing runs.
 pub async fn commands(options: RunCommands, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let text = match options.commands {
         Some(text) => text,

@@ -45,9 +45,6 @@ pub const TABLE: &str = "holdfast";
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal asks the process to stop.
-///
-/// # Errors
-/// Any [`Failure`] to start, or of the listening socket.
 pub async fn run(options: &ServeOptions) -> Result<(), Failure> {
     if let Some(table) = &options.table {
         return cloud::run(options, table).await;
@@ -170,10 +167,7 @@ async fn listen(port: u16, data: &DataDirectory) -> Result<(TcpListener, String)
 }
 
 /// Serves until the first signal, and then lets running requests finish for a while. The second signal stops
-/// immediately.
-///
-/// # Errors
-/// [`Failure::Serving`] if the server stops by itself.
+/// immediately. Fails if the server stops by itself.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

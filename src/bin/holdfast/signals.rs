@@ -15,10 +15,6 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts to listen for signals.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
@@ -33,16 +29,11 @@ impl Signals {
         }
     }
 
-    /// Starts to listen for signals.
-    ///
-    /// # Errors
-    /// Never fails here.
     #[cfg(not(unix))]
     pub fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next signal, and returns its name.
     #[cfg(not(unix))]
     pub async fn next(&mut self) -> &'static str {
         // If Ctrl-C cannot be received, it ends the process by itself.

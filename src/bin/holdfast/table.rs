@@ -39,9 +39,6 @@ pub struct Served {
 
 impl Host<'_> {
     /// Opens the table that the options name. In a server, the local table is open already.
-    ///
-    /// # Errors
-    /// Any [`Failure`] of the data directory, the engine or the AWS configuration.
     pub async fn open(&self, options: &TableOptions) -> Result<Opened, Failure> {
         match (self, &options.table) {
             (_, Some(table)) => {
@@ -53,9 +50,6 @@ impl Host<'_> {
     }
 
     /// Opens the table for a command that needs existing data. Creates no data directory.
-    ///
-    /// # Errors
-    /// [`Failure::NoData`]; otherwise as [`Host::open`].
     pub async fn open_existing(&self, options: &TableOptions) -> Result<Opened, Failure> {
         if options.table.is_none() {
             self.expect_data(&options.data)?;
@@ -63,10 +57,6 @@ impl Host<'_> {
         self.open(options).await
     }
 
-    /// Checks that there is local data.
-    ///
-    /// # Errors
-    /// [`Failure::NoData`].
     pub fn expect_data(&self, options: &DataOptions) -> Result<(), Failure> {
         let data = DataDirectory::at(&options.data_dir);
         match self {
@@ -78,9 +68,6 @@ impl Host<'_> {
     }
 
     /// Opens the local data. In a server it is open already.
-    ///
-    /// # Errors
-    /// Any [`Failure`] of the data directory or the engine.
     pub async fn open_local(&self, options: &DataOptions) -> Result<Opened, Failure> {
         match self {
             Self::Server(Served { app, engine, address, data }) => {
@@ -94,20 +81,17 @@ impl Host<'_> {
 
 /// A table to work on.
 pub struct Opened {
-    /// The application over it.
     pub app: App,
-    /// The local data; `None` for a table on AWS.
+    /// `None` for a table on AWS.
     pub local: Option<Local>,
     /// The address of its pages, if known.
     pub address: Option<String>,
     owned: Option<Owned>,
 }
 
-/// The local data.
+/// The local data, with the engine that has it open.
 pub struct Local {
-    /// The engine that has it open.
     pub engine: engine::Engine,
-    /// Its directory.
     pub data: DataDirectory,
 }
 

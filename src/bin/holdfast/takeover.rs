@@ -19,8 +19,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Row};
 use tokio::task::spawn_blocking;
 
-use crate::data::{DataDirectory, sync_name};
+use crate::data::DataDirectory;
 use crate::failure::{Failure, system};
+use crate::files::{remove_if_exists, sync_name};
 use crate::serve::TABLE;
 use crate::table::no_cookies;
 use crate::workers::CONSUMER;
@@ -33,9 +34,6 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Imports the data that the former engine has left in this directory, unless the current engine has a file there
 /// already.
-///
-/// # Errors
-/// [`Failure::Former`].
 pub async fn take_over(data: &DataDirectory) -> Result<(), Failure> {
     let (former, store) = (data.former_database(), data.database());
     // If the log of a store exists without the store, opening it reports the problem.
@@ -117,16 +115,9 @@ pub fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn remove_all(path: &Path, endings: &[&str]) -> io::Result<()> {
-    for ending in endings {
-        match fs::remove_file(sibling(path, ending)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+    endings.iter().try_for_each(|ending| remove_if_exists(&sibling(path, ending)))
 }
 
-/// The result of a copy.
 struct Copied {
     items: usize,
     /// Changes that the stream reader had not handled.

@@ -8,7 +8,7 @@
 
 use aws_sdk_dynamodb::config::Credentials;
 
-use super::ConfigError;
+use super::{ConfigError, Reader};
 
 const REGION: &str = "AWS_REGION";
 const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
@@ -27,26 +27,18 @@ pub struct AwsVariables {
 
 impl AwsVariables {
     /// Reads the variables through a lookup. An empty variable counts as not set.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with all faults.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        let region = lookup(REGION).or_else(|| lookup(DEFAULT_REGION));
-        match (region, lookup(ACCESS_KEY), lookup(SECRET_KEY)) {
+        let mut reader = Reader::new(&lookup);
+        let region = reader.get(REGION).or_else(|| reader.get(DEFAULT_REGION));
+        let region = reader.take(REGION, region.ok_or("is missing: name the table's region."));
+        let key = reader.required(ACCESS_KEY, "is missing: give the id of an access key.");
+        let secret = reader.required(SECRET_KEY, "is missing: give the access key's secret.");
+        match (region, key, secret) {
             (Some(region), Some(key), Some(secret)) => {
-                let credentials = Credentials::new(key, secret, lookup(SESSION_TOKEN), None, "environment");
-                Ok(Self { region, credentials })
+                let token = reader.get(SESSION_TOKEN);
+                Ok(Self { region, credentials: Credentials::new(key, secret, token, None, "environment") })
             }
-            (region, key, secret) => {
-                let named = [
-                    (region.is_none(), REGION, "is missing: name the table's region."),
-                    (key.is_none(), ACCESS_KEY, "is missing: give the id of an access key."),
-                    (secret.is_none(), SECRET_KEY, "is missing: give the access key's secret."),
-                ];
-                let faults = named.iter().filter(|(missing, ..)| *missing);
-                Err(ConfigError(faults.map(|(_, name, fault)| format!("{name} {fault}")).collect()))
-            }
+            _ => Err(ConfigError(reader.faults)),
         }
     }
 }

@@ -109,9 +109,6 @@ impl<T> Configured<T> {
 
 impl Configured<KeyRing> {
     /// Returns the keys, read from the secret store if they are stored there.
-    ///
-    /// # Errors
-    /// [`SecretsError`].
     pub async fn resolve(&self, secrets: &SecretStore, now: Timestamp) -> Result<CookieKeys, SecretsError> {
         match self {
             Self::Inline(ring) => Ok(CookieKeys::fixed(ring.clone())),

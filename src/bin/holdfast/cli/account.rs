@@ -6,7 +6,6 @@ use holdfast::base::values::{Email, Name};
 
 use super::table::TableOptions;
 
-/// An account command.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Add an account; without a password, print a link that signs the person in once
@@ -19,7 +18,6 @@ Examples:
   holdfast account add ann@example.com --name 'Ann Lee' --role agent --password-stdin < password.txt
   holdfast account add ann@example.com --name 'Ann Lee' --role administrator --table holdfast --region us-east-1";
 
-/// Options of `account add`.
 #[derive(Debug, Args)]
 #[command(after_help = ACCOUNT_EXAMPLES)]
 pub struct AddAccount {
@@ -34,7 +32,6 @@ pub struct AddAccount {
     /// Read the password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,
-    /// Table to add the account to
     #[command(flatten)]
     pub table: TableOptions,
 }

@@ -19,7 +19,6 @@ be applied becomes a dead letter, and the consumer continues. Ctrl-C finishes ru
 group. A second Ctrl-C stops immediately, which is safe. A consumer that runs on a local server's data stops with that
 server: start it again after you restart the server.";
 
-/// Options of `consume`.
 #[derive(Debug, Args)]
 #[command(after_help = CONSUME_EXAMPLES)]
 pub struct Consume {
@@ -35,7 +34,6 @@ pub struct Consume {
     /// Additional librdkafka setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
-    /// Table with the stock
     #[command(flatten)]
     pub table: TableOptions,
 }
@@ -66,7 +64,6 @@ Online Retail data is the UCI data set of that name, or Online Retail II: each r
 product starts with a count of everything that leaves it in all given files. So give all files of one history in one
 command: a later command with more files counts again. Ctrl-C is safe: run the same command again to continue.";
 
-/// The format of the files to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON message per line
@@ -75,7 +72,6 @@ pub enum Format {
     OnlineRetail,
 }
 
-/// Options of `replay`.
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLES)]
 pub struct Replay {
@@ -88,7 +84,6 @@ pub struct Replay {
     /// Read the files and report their contents without writing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Table with the stock
     #[command(flatten)]
     pub table: TableOptions,
 }

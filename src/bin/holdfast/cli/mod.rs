@@ -10,7 +10,7 @@ mod table;
 
 pub use account::{AccountCommand, AddAccount};
 pub use data::{
-    Backup, Check, ExportCommand, ExportOrders, ExportTickets, ImportCommand, ImportLeads, Recount, Restore,
+    Backup, ExportCommand, ExportOrders, ExportTarget, ExportTickets, ImportCommand, ImportLeads, Restore,
     Upgrade,
 };
 pub use kafka::{Consume, Format, Replay};
@@ -49,7 +49,6 @@ Logs go to standard error; RUST_LOG=debug shows more. Ctrl-C stops the server.";
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// Command to run; serves if omitted.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Log format on standard error
@@ -62,12 +61,10 @@ pub struct Cli {
         value_name = "FORM"
     )]
     pub log: LogFormat,
-    /// Options for serving when no command is given.
     #[command(flatten)]
     pub serve: ServeOptions,
 }
 
-/// A log format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people
@@ -76,43 +73,31 @@ pub enum LogFormat {
     Json,
 }
 
-/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve pages and the JSON API on this computer (the default command)
     Serve(ServeOptions),
     /// Manage accounts
-    Account {
-        /// Account command
-        #[command(subcommand)]
-        command: AccountCommand,
-    },
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Import files
-    Import {
-        /// What to import
-        #[command(subcommand)]
-        command: ImportCommand,
-    },
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Export files
-    Export {
-        /// What to export
-        #[command(subcommand)]
-        command: ExportCommand,
-    },
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Run commands on leads and orders; 'help' lists them
     Run(RunCommands),
     /// Check raffles
-    Raffle {
-        /// Raffle command
-        #[command(subcommand)]
-        command: RaffleCommand,
-    },
+    #[command(subcommand)]
+    Raffle(RaffleCommand),
     /// Apply messages from a Kafka topic to stock, as a member of a consumer group, until Ctrl-C
     Consume(Consume),
     /// Apply messages from files to stock; replaying the same files changes nothing
     Replay(Replay),
     /// Check all local data, and that every stock equals the sum of its movements; print every difference
-    Check(Check),
+    #[command(after_help = data::CHECK_EXAMPLES)]
+    Check(TableOptions),
     /// Write a copy of the local data to a new file; works while the server runs
     Backup(Backup),
     /// Restore a backup into an empty data directory
@@ -120,7 +105,8 @@ pub enum Command {
     /// Rewrite items from older versions in the current schema; works while the server runs
     Upgrade(Upgrade),
     /// Recompute the statistics; works while the server runs
-    Recount(Recount),
+    #[command(after_help = data::RECOUNT_EXAMPLES)]
+    Recount(TableOptions),
 }
 
 impl Command {
@@ -128,18 +114,17 @@ impl Command {
     /// and for a command that needs no data.
     pub fn local_data(&self) -> Option<&DataOptions> {
         let table = match self {
-            Self::Serve(_) | Self::Raffle { .. } | Self::Restore(_) => return None,
+            Self::Serve(_) | Self::Raffle(_) | Self::Restore(_) => return None,
             Self::Backup(options) => return Some(&options.data),
-            Self::Account { command: AccountCommand::Add(options) } => &options.table,
-            Self::Import { command: ImportCommand::Leads(options) } => &options.table,
-            Self::Export { command: ExportCommand::Orders(options) } => &options.table,
-            Self::Export { command: ExportCommand::Tickets(options) } => &options.table,
+            Self::Account(AccountCommand::Add(options)) => &options.table,
+            Self::Import(ImportCommand::Leads(options)) => &options.table,
+            Self::Export(ExportCommand::Orders(options)) => &options.target.table,
+            Self::Export(ExportCommand::Tickets(options)) => &options.target.table,
             Self::Run(options) => &options.table,
             Self::Consume(options) => &options.table,
             Self::Replay(options) => &options.table,
-            Self::Check(options) => &options.table,
             Self::Upgrade(options) => &options.table,
-            Self::Recount(options) => &options.table,
+            Self::Check(table) | Self::Recount(table) => table,
         };
         table.table.is_none().then_some(&table.data)
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// A raffle command.
 #[derive(Debug, Subcommand)]
 pub enum RaffleCommand {
     /// Verify the proof of a draw: that the seed matches the commitment, and that the seed and the sold tickets give
@@ -21,7 +20,6 @@ Only the file is read: no table, no data directory, no network. The exit code is
 not or cannot be checked. Compare the printed commitment with the one that the raffle's page showed before the draw: no
 file can prove that.";
 
-/// Options of `raffle verify`.
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY_EXAMPLES)]
 pub struct VerifyProof {

@@ -14,14 +14,12 @@ Examples:
 One command per line. All lines are parsed before the first one runs; if any is invalid, none runs. A failed line does
 not stop the others, and the exit code is then 1.";
 
-/// Options of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunCommands {
     /// Commands, one per line; read from standard input if omitted
     #[arg(value_name = "COMMANDS")]
     pub commands: Option<String>,
-    /// Table to run them on
     #[command(flatten)]
     pub table: TableOptions,
 }

@@ -23,7 +23,6 @@ fn address(text: &str) -> Result<SocketAddr, Invalid> {
     text.parse().map_err(|_| Invalid::new("Give an IP address and a port, for example 0.0.0.0:3000."))
 }
 
-/// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
     /// Table on AWS to serve instead of the local data; the environment variables listed in the README configure the
@@ -60,10 +59,8 @@ pub struct ServeOptions {
     /// because other users of this computer can see command-line arguments
     #[arg(long, env = "HOLDFAST_INVITATION_CODE", hide_env_values = true, value_name = "CODE")]
     pub invitation_code: Option<Unchecked>,
-    /// Limits for clients
     #[command(flatten)]
     pub limits: LimitOptions,
-    /// Local data
     #[command(flatten)]
     pub data: DataOptions,
 }
@@ -111,9 +108,6 @@ impl ServeOptions {
     }
 
     /// Returns the sign-up policy.
-    ///
-    /// # Errors
-    /// [`Failure::SignUp`].
     pub fn sign_up(&self) -> Result<SignUp, Failure> {
         SignUp::from_settings(Some(&self.sign_up), self.code()).map_err(|SignUpFaults { mode, code }| {
             let mode = mode.map(|fault| format!("--sign-up {fault}"));

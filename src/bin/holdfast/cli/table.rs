@@ -7,7 +7,6 @@ use clap::Args;
 /// The table that a command works on: the local one unless a table on AWS is named.
 #[derive(Debug, Args)]
 pub struct TableOptions {
-    /// Local data
     #[command(flatten)]
     pub data: DataOptions,
     /// Table on AWS to use instead of the local data; credentials come from the environment, an AWS profile with keys

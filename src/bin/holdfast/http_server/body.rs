@@ -46,7 +46,6 @@ impl BodyOutcome {
     }
 }
 
-/// A body as the application reads it.
 pub struct RequestBody {
     /// `None` after the end of the body or an error.
     incoming: Option<Incoming>,

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Reading the head of a request, or waiting for the first one.
@@ -23,7 +22,7 @@ pub struct Connection {
     phase: AtomicU8,
     /// Whether it has answered a request.
     has_answered: AtomicBool,
-    /// Whether its request waits for more of the body.
+    /// Whether its request waits for more of its body.
     waits_for_body: AtomicBool,
     /// Whether the client may still send a body that is not read.
     lingers: AtomicBool,
@@ -67,12 +66,10 @@ impl Connection {
         }
     }
 
-    /// Records the start of a request.
     pub fn begin_request(&self) {
         self.enter(Phase::Request);
     }
 
-    /// Records the end of a request.
     pub fn end_request(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
         self.waits_for_body.store(false, Ordering::Relaxed);
@@ -80,7 +77,6 @@ impl Connection {
         self.enter(Phase::Answer);
     }
 
-    /// Records whether the request waits for more of its body.
     pub fn set_waits_for_body(&self, waits: bool) {
         self.waits_for_body.store(waits, Ordering::Relaxed);
     }
@@ -90,7 +86,6 @@ impl Connection {
         self.lingers.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether the client may still send a body that is not read.
     pub fn lingers(&self) -> bool {
         self.lingers.load(Ordering::Relaxed)
     }
@@ -146,7 +141,6 @@ impl Drop for Entry {
 }
 
 impl Connections {
-    /// Creates an empty list.
     pub fn new() -> Self {
         Self { open: Arc::default(), start: Instant::now() }
     }
@@ -155,7 +149,6 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a new connection.
     pub fn enter(&self) -> Entry {
         let connection = Arc::new(Connection::new(self.start));
         let mut open = self.locked();
@@ -178,7 +171,6 @@ impl Connections {
         true
     }
 
-    /// Closes all connections.
     pub fn close_all(&self) {
         for connection in self.locked().all.values() {
             connection.close.notify_one();

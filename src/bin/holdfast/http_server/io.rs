@@ -18,7 +18,6 @@ use super::limits::Limits;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
-/// A client's stream.
 pub struct ClientIo {
     tcp: TcpStream,
     connection: Arc<Connection>,
@@ -48,7 +47,6 @@ impl Timer {
 }
 
 impl ClientIo {
-    /// Wraps the stream of this connection.
     pub fn new(tcp: TcpStream, connection: Arc<Connection>, limits: Limits) -> Self {
         Self {
             tcp,

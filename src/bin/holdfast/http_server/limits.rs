@@ -12,11 +12,7 @@ const CONNECTIONS: usize = 4_096;
 const REQUESTS_PER_PROCESSOR: usize = 64;
 /// Open files reserved for the data, commands and calls to AWS.
 const OTHER_FILES: usize = 256;
-/// The assumed limit of open files if the system does not report one.
-#[cfg(not(unix))]
-const FILES: usize = 8_192;
 
-/// The limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The maximum number of open connections.
@@ -65,7 +61,6 @@ fn connections_for(files: usize) -> usize {
     files.saturating_sub(OTHER_FILES.min(files / 2)).max(1)
 }
 
-/// Returns the number of files that this process may open.
 #[cfg(unix)]
 fn open_files() -> usize {
     // If the limit cannot be raised, use the current one.
@@ -74,9 +69,10 @@ fn open_files() -> usize {
     usize::try_from(files).unwrap_or(usize::MAX)
 }
 
+/// Returns an assumed number, because the system reports none.
 #[cfg(not(unix))]
 fn open_files() -> usize {
-    FILES
+    8_192
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ pub struct Load {
 }
 
 impl Load {
-    /// Creates a load of zero with this maximum.
     pub fn new(max: usize) -> Self {
         Self { running: AtomicUsize::new(0), max }
     }
@@ -23,7 +22,6 @@ impl Load {
         self.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
-    /// Returns the number of running requests.
     #[cfg(test)]
     pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
@@ -56,7 +54,6 @@ enum State {
 }
 
 impl Running {
-    /// Starts a request on this connection.
     pub fn begin(load: &Arc<Load>, connection: &Arc<Connection>) -> Arc<Self> {
         let state = if load.try_enter() { State::Running } else { State::NotCounted };
         connection.begin_request();
@@ -76,7 +73,6 @@ impl Running {
         *self.state() == State::NotCounted
     }
 
-    /// Records that the request waits for more of its body.
     pub fn wait_for_client(&self) {
         self.connection.set_waits_for_body(true);
         let mut state = self.state();
@@ -97,7 +93,6 @@ impl Running {
         }
     }
 
-    /// Records that the request has its response.
     pub fn end(&self) {
         let mut state = self.state();
         if *state == State::Running {

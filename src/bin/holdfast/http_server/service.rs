@@ -47,7 +47,6 @@ impl Drop for EndOnDrop {
 }
 
 impl Service {
-    /// Creates the service of this connection.
     pub fn new(shared: &Shared, connection: Arc<Connection>, peer: Option<PeerAddress>) -> Self {
         Self {
             router: shared.router.clone(),
@@ -58,7 +57,6 @@ impl Service {
         }
     }
 
-    /// Answers one request.
     pub async fn answer(mut self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let running = Running::begin(&self.load, &self.connection);
         let end = EndOnDrop(Arc::clone(&running));

@@ -17,16 +17,11 @@ use crate::lock::Holder;
 
 /// The address where a server accepts commands.
 pub enum ServerAddress {
-    /// A Unix socket with this path.
+    /// The path of its Unix socket.
     #[cfg(unix)]
     Socket(PathBuf),
-    /// The server's HTTP address.
-    Http {
-        /// The address of its pages: `http://127.0.0.1:PORT`.
-        address: String,
-        /// The file with the token.
-        token: PathBuf,
-    },
+    /// The address of its pages, `http://127.0.0.1:PORT`, and the file with the token.
+    Http { address: String, token: PathBuf },
 }
 
 impl ServerAddress {
@@ -59,9 +54,6 @@ impl fmt::Display for ServerAddress {
 }
 
 /// Runs a command in a server, and returns its exit code. Forwards `interrupts` to the server.
-///
-/// # Errors
-/// [`Failure::Remote`] if the server cannot be reached or stops before the command ends.
 pub async fn send(
     server: ServerAddress,
     words: Vec<OsString>,
@@ -99,28 +91,12 @@ fn serve_requests(connection: &Connection, words: Vec<OsString>) -> io::Result<E
     let terminal = Terminal::new();
     let mut files = Files { terminal: &terminal, words, readers: Vec::new(), writers: Vec::new() };
     loop {
-        let answer = match receive(connection).map_err(closed)? {
-            ServerMessage::Write(Bytes(bytes)) => Some(done(terminal.write(&bytes))),
-            ServerMessage::Note(line) => {
-                terminal.note(&line);
-                None
-            }
-            ServerMessage::Progress(progress) => {
-                terminal.progress(&progress);
-                None
-            }
-            ServerMessage::EndProgress => {
-                terminal.end_progress();
-                None
-            }
-            ServerMessage::CloseRead(file) => {
-                files.readers.get_mut(file).and_then(Option::take);
-                None
-            }
-            ServerMessage::CloseWrite(file) => {
-                files.writers.get_mut(file).and_then(Option::take);
-                None
-            }
+        match receive(connection).map_err(closed)? {
+            ServerMessage::Note(line) => terminal.note(&line),
+            ServerMessage::Progress(progress) => terminal.progress(&progress),
+            ServerMessage::EndProgress => terminal.end_progress(),
+            ServerMessage::CloseRead(file) => drop(files.readers.get_mut(file).and_then(Option::take)),
+            ServerMessage::CloseWrite(file) => drop(files.writers.get_mut(file).and_then(Option::take)),
             ServerMessage::End { code, failure } => {
                 terminal.end_progress();
                 if let Some(failure) = failure {
@@ -128,10 +104,11 @@ fn serve_requests(connection: &Connection, words: Vec<OsString>) -> io::Result<E
                 }
                 return Ok(ExitCode::from(code));
             }
-            request => Some(files.answer(request)),
-        };
-        if let Some(answer) = answer {
-            send_frame(connection, &answer)?;
+            request => {
+                let answer = files.answer(request);
+                let answer = answer.unwrap_or_else(|error| ClientMessage::Failed(error.to_string()));
+                send_frame(connection, &answer)?;
+            }
         }
     }
 }
@@ -172,65 +149,45 @@ impl<'a> Files<'a> {
         ))
     }
 
-    fn answer(&mut self, request: ServerMessage) -> ClientMessage {
+    fn answer(&mut self, request: ServerMessage) -> io::Result<ClientMessage> {
         match request {
+            ServerMessage::Write(Bytes(bytes)) => self.terminal.write(&bytes)?,
+            ServerMessage::Input => return read(&mut self.terminal.input()),
             ServerMessage::Open(path) => {
-                let file = self.named(&path).and_then(|path| self.terminal.open(&path));
-                opened(&mut self.readers, file)
+                let file = self.terminal.open(&self.named(&path)?)?;
+                return Ok(add(&mut self.readers, file));
             }
             ServerMessage::Create(path) => {
-                let file = self.named(&path).and_then(|path| self.terminal.create(&path));
-                opened(&mut self.writers, file)
+                let file = self.terminal.create(&self.named(&path)?)?;
+                return Ok(add(&mut self.writers, file));
             }
             ServerMessage::CreatePrivate(path) => {
-                let file = self.named(&path).and_then(|path| self.terminal.create_private(&path));
-                opened(&mut self.writers, file)
+                let file = self.terminal.create_private(&self.named(&path)?)?;
+                return Ok(add(&mut self.writers, file));
             }
-            ServerMessage::Flush(file) => match self.writers.get_mut(file).and_then(Option::as_mut) {
-                Some(file) => done(file.flush()),
-                None => ClientMessage::Failed("that file is not open".to_owned()),
-            },
-            ServerMessage::Read(file) => match self.readers.get_mut(file).and_then(Option::as_mut) {
-                Some(file) => data(file),
-                None => ClientMessage::Failed("that file is not open".to_owned()),
-            },
-            ServerMessage::WriteTo(file, Bytes(bytes)) => {
-                match self.writers.get_mut(file).and_then(Option::as_mut) {
-                    Some(file) => done(file.write_all(&bytes)),
-                    None => ClientMessage::Failed("that file is not open".to_owned()),
-                }
-            }
-            ServerMessage::Input => data(&mut self.terminal.input()),
-            _ => ClientMessage::Done,
+            ServerMessage::Read(file) => return read(find(&mut self.readers, file)?),
+            ServerMessage::WriteTo(file, Bytes(bytes)) => find(&mut self.writers, file)?.write_all(&bytes)?,
+            ServerMessage::Flush(file) => find(&mut self.writers, file)?.flush()?,
+            _ => {}
         }
+        Ok(ClientMessage::Done)
     }
 }
 
-/// Stores an open file, and answers with its number.
-fn opened<T>(files: &mut Vec<Option<T>>, file: io::Result<T>) -> ClientMessage {
-    match file {
-        Ok(file) => {
-            files.push(Some(file));
-            ClientMessage::Opened(files.len() - 1)
-        }
-        Err(error) => ClientMessage::Failed(error.to_string()),
-    }
+/// Adds an open file, and answers with its number.
+fn add<T>(files: &mut Vec<Option<T>>, file: T) -> ClientMessage {
+    files.push(Some(file));
+    ClientMessage::Opened(files.len() - 1)
 }
 
-fn data(from: &mut impl Read) -> ClientMessage {
+fn find<T>(files: &mut [Option<T>], number: usize) -> io::Result<&mut T> {
+    let file = files.get_mut(number).and_then(Option::as_mut);
+    file.ok_or_else(|| io::Error::other("that file is not open"))
+}
+
+fn read(from: &mut impl Read) -> io::Result<ClientMessage> {
     let mut bytes = vec![0; MAX_DATA];
-    match from.read(&mut bytes) {
-        Ok(read) => {
-            bytes.truncate(read);
-            ClientMessage::Data(Bytes(bytes))
-        }
-        Err(error) => ClientMessage::Failed(error.to_string()),
-    }
-}
-
-fn done(result: io::Result<()>) -> ClientMessage {
-    match result {
-        Ok(()) => ClientMessage::Done,
-        Err(error) => ClientMessage::Failed(error.to_string()),
-    }
+    let read = from.read(&mut bytes)?;
+    bytes.truncate(read);
+    Ok(ClientMessage::Data(Bytes(bytes)))
 }

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 /// A blocking connection that carries the protocol's frames.
 pub enum Connection {
-    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
     /// TCP, after an HTTP upgrade.
     Tcp(TcpStream),
 }
 
-/// Does the same with either stream.
 macro_rules! either {
     ($connection:expr, $stream:ident => $does:expr) => {
         match $connection {
@@ -28,9 +26,6 @@ macro_rules! either {
 
 impl Connection {
     /// Returns a second handle of the same connection.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     pub fn try_clone(&self) -> io::Result<Self> {
         match self {
             #[cfg(unix)]
@@ -45,10 +40,6 @@ impl Connection {
         let _ = either!(self, stream => stream.shutdown(Shutdown::Both));
     }
 
-    /// Limits how long a read waits.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         either!(self, stream => stream.set_read_timeout(limit))
     }

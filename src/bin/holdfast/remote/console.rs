@@ -23,6 +23,9 @@ pub struct Remote<'a> {
 }
 
 impl<'a> Remote<'a> {
+    /// The time between two frames of progress.
+    const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
     /// Creates the console of a connection. The client's answers and signals arrive on these channels.
     pub fn new(
         connection: &'a Connection,
@@ -31,11 +34,6 @@ impl<'a> Remote<'a> {
     ) -> Self {
         Self { connection, answers, interrupts: RefCell::new(Some(interrupts)), shown: RefCell::new(None) }
     }
-}
-
-impl Remote<'_> {
-    /// The time between two frames of progress.
-    const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
     fn ask(&self, request: &ServerMessage) -> io::Result<ClientMessage> {
         send(self.connection, request)?;
@@ -46,11 +44,20 @@ impl Remote<'_> {
         }
     }
 
+    /// Returns the number of the opened file.
     fn ask_for_file(&self, request: &ServerMessage) -> io::Result<usize> {
         match self.ask(request)? {
             ClientMessage::Opened(number) => Ok(number),
             _ => Err(io::Error::other("the command did not return the number of the file")),
         }
+    }
+
+    fn reader(&self, next: ServerMessage, close: Option<ServerMessage>) -> Box<dyn Read + '_> {
+        Box::new(RemoteFile { console: self, next, close, rest: Vec::new(), read: 0 })
+    }
+
+    fn writer(&self, number: usize) -> Box<dyn Write + '_> {
+        Box::new(RemoteNewFile { console: self, number })
     }
 }
 
@@ -81,34 +88,20 @@ impl Console for Remote<'_> {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
-        let number = self.ask_for_file(&ServerMessage::Open(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteFile {
-            console: self,
-            next: ServerMessage::Read(number),
-            close: Some(ServerMessage::CloseRead(number)),
-            rest: Vec::new(),
-            read: 0,
-        }))
+        let number = self.ask_for_file(&ServerMessage::Open(path.into()))?;
+        Ok(self.reader(ServerMessage::Read(number), Some(ServerMessage::CloseRead(number))))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.ask_for_file(&ServerMessage::Create(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteNewFile { console: self, number }))
+        self.ask_for_file(&ServerMessage::Create(path.into())).map(|number| self.writer(number))
     }
 
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn Write + '_>> {
-        let number = self.ask_for_file(&ServerMessage::CreatePrivate(path.as_os_str().to_owned()))?;
-        Ok(Box::new(RemoteNewFile { console: self, number }))
+        self.ask_for_file(&ServerMessage::CreatePrivate(path.into())).map(|number| self.writer(number))
     }
 
     fn input(&self) -> Box<dyn Read + '_> {
-        Box::new(RemoteFile {
-            console: self,
-            next: ServerMessage::Input,
-            close: None,
-            rest: Vec::new(),
-            read: 0,
-        })
+        self.reader(ServerMessage::Input, None)
     }
 
     fn signals(&self) -> Result<Interrupts, Failure> {

@@ -26,7 +26,10 @@ use subtle::ConstantTimeEq as _;
 
 use super::connection::Connection;
 use super::server::Runner;
-use crate::data::{DataDirectory, write_private};
+use crate::data::DataDirectory;
+#[cfg(unix)]
+use crate::files::remove_if_exists;
+use crate::files::write_private;
 use crate::http_server::{into_std, problem};
 
 /// The path for commands.
@@ -46,9 +49,6 @@ pub struct HttpEndpoint {
 
 impl HttpEndpoint {
     /// Creates a token of 256 random bits and writes it to the data directory.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     pub fn open(data: &DataDirectory) -> io::Result<Self> {
         let file = fs::canonicalize(data.path())?.join(data.command_token().file_name().unwrap_or_default());
         let token = URL_SAFE_NO_PAD.encode(Rng::of_system().bytes::<32>());
@@ -57,18 +57,11 @@ impl HttpEndpoint {
     }
 
     /// Removes the token of a server that was killed. A server with a socket needs none.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     #[cfg(unix)]
     pub fn remove_token(data: &DataDirectory) -> io::Result<()> {
-        match fs::remove_file(data.command_token()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        remove_if_exists(&data.command_token())
     }
 
-    /// Returns the path of the token's file.
     pub fn token(&self) -> &Path {
         &self.file
     }
@@ -135,9 +128,6 @@ fn upgrade_required() -> Response {
 }
 
 /// Connects to the server at `http://ADDRESS:PORT`, and requests the upgrade with the token in a file.
-///
-/// # Errors
-/// Returns the system's error, or `Other` if the server refuses.
 pub fn connect(address: &str, token: &Path) -> io::Result<TcpStream> {
     let host = address.strip_prefix("http://").unwrap_or(address);
     let server: SocketAddr = host.parse().map_err(|_| io::Error::other("its address cannot be read"))?;

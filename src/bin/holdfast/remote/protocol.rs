@@ -20,35 +20,26 @@ const MAX_FRAME: usize = 4 * 1024 * 1024;
 pub enum ServerMessage {
     /// Write to standard output.
     Write(Bytes),
-    /// Write a line to standard error.
+    /// Write a line to standard error. There is no answer to this, to progress, and to the end of files.
     Note(String),
-    /// Show progress.
     Progress(Progress),
-    /// Clear the progress.
     EndProgress,
-    /// Open a file. Later messages refer to it by its number.
+    /// Open a file. The answer is its number, which later messages name.
     Open(OsString),
-    /// Create a file. Later messages refer to it by its number.
     Create(OsString),
     /// Create a file that only its owner can read.
     CreatePrivate(OsString),
-    /// Flush a file to disk.
     Flush(usize),
-    /// Close a file that is read. There is no answer.
     CloseRead(usize),
-    /// Close a file that is written. There is no answer.
     CloseWrite(usize),
     /// Read the next bytes of a file.
     Read(usize),
-    /// Write to a file.
     WriteTo(usize, Bytes),
     /// Read the next bytes of standard input.
     Input,
-    /// End with this exit code and message.
+    /// End with this exit code. `failure` is the error message, if the command failed.
     End {
-        /// The exit code.
         code: u8,
-        /// The error message, if the command failed.
         failure: Option<String>,
     },
 }
@@ -56,26 +47,22 @@ pub enum ServerMessage {
 /// A message from the command.
 #[derive(Serialize, Deserialize)]
 pub enum ClientMessage {
-    /// Run a command.
+    /// Run a command of this version. `words` are its arguments, with the program's name.
     Run {
-        /// The version of the command.
         version: String,
-        /// The arguments, with the program's name.
         words: Vec<OsString>,
     },
-    /// The request is done.
     Done,
     /// The number of the opened file.
     Opened(usize),
     /// Some bytes; empty at the end.
     Data(Bytes),
-    /// The request failed.
     Failed(String),
     /// A signal asks the command to stop.
     Signal(String),
 }
 
-/// Bytes, in base64.
+/// Bytes, serialized in base64.
 pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
@@ -91,10 +78,6 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Sends a frame.
-///
-/// # Errors
-/// Returns the system's error.
 pub fn send(mut to: impl Write, frame: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_vec(frame)?;
     let length = u32::try_from(json.len()).map_err(io::Error::other)?;
@@ -103,10 +86,7 @@ pub fn send(mut to: impl Write, frame: &impl Serialize) -> io::Result<()> {
     to.write_all(&whole)
 }
 
-/// Receives a frame.
-///
-/// # Errors
-/// Returns the system's error, or `InvalidData` for an invalid frame.
+/// Receives a frame. Fails with `InvalidData` if it is not valid.
 pub fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;

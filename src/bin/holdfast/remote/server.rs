@@ -36,7 +36,6 @@ pub struct CommandServer {
     runner: Runner,
 }
 
-/// The endpoint that accepts commands.
 enum Endpoint {
     #[cfg(unix)]
     Socket(Socket),
@@ -46,9 +45,6 @@ enum Endpoint {
 impl CommandServer {
     /// Accepts commands for a data directory whose lock the caller holds: over a Unix socket, or over HTTP if there
     /// can be none. Commands work on the data that the server has open.
-    ///
-    /// # Errors
-    /// [`Failure::File`] with the system's error.
     pub fn open(data: &DataDirectory, served: Served) -> Result<Self, Failure> {
         let runner = Runner::new(served);
         let endpoint = Endpoint::open(data, &runner);
@@ -56,7 +52,7 @@ impl CommandServer {
         Ok(Self { endpoint, runner })
     }
 
-    /// Returns the path of the socket, if commands arrive there.
+    /// Returns the socket, if commands arrive there.
     pub fn socket(&self) -> Option<&Path> {
         match &self.endpoint {
             #[cfg(unix)]
@@ -65,7 +61,7 @@ impl CommandServer {
         }
     }
 
-    /// Returns the path of the token, if commands arrive over HTTP.
+    /// Returns the file with the token, if commands arrive over HTTP.
     pub fn token(&self) -> Option<&Path> {
         match &self.endpoint {
             #[cfg(unix)]
@@ -150,30 +146,29 @@ impl Runner {
             return Err(io::Error::other("it did not send its arguments"));
         };
         connection.set_read_timeout(None)?;
+        let refuse =
+            |code, failure: String| send(connection, &ServerMessage::End { code, failure: Some(failure) });
         if version != env!("CARGO_PKG_VERSION") {
             let running = env!("CARGO_PKG_VERSION");
             let failure = format!(
                 "holdfast: the running server has version {running}, and this command {version}; use that version, or restart the server"
             );
-            return send(connection, &ServerMessage::End { code: 1, failure: Some(failure) });
+            return refuse(1, failure);
         }
         let cli = match Cli::try_parse_from(words) {
             Ok(cli) => cli,
-            Err(error) => {
-                return send(connection, &ServerMessage::End { code: 2, failure: Some(error.to_string()) });
-            }
+            Err(error) => return refuse(2, error.to_string()),
         };
         if cli.command.as_ref().and_then(Command::local_data).is_none() {
-            let failure = Some("holdfast: this command does not work on a server's data".to_owned());
-            return send(connection, &ServerMessage::End { code: 2, failure });
+            return refuse(2, "holdfast: this command does not work on a server's data".to_owned());
         }
         // A consumer runs until it is stopped, and there can be one per partition of the topic.
         let consumes = matches!(cli.command, Some(Command::Consume(_)));
         let permit = if consumes { None } else { Some(self.permits.try_acquire()) };
         if let Some(Err(_)) = permit {
             let failure =
-                Some(format!("holdfast: {MAX_COMMANDS} commands run on this server already; wait for one"));
-            return send(connection, &ServerMessage::End { code: 1, failure });
+                format!("holdfast: this server already runs {MAX_COMMANDS} commands; wait until one ends");
+            return refuse(1, failure);
         }
         let end = run(connection, cli, &self.served, handle)?;
         send(connection, &end)

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::connection::Connection;
 use super::server::Runner;
 use crate::data::DataDirectory;
+use crate::files::remove_if_exists;
 
 /// The longest path of a socket, in bytes: some systems allow 104, including the terminating zero.
 const MAX_PATH: usize = 100;
@@ -27,24 +28,16 @@ pub struct Socket {
 
 impl Socket {
     /// Opens the socket of a data directory. Passes accepted commands to the runner.
-    ///
-    /// # Errors
-    /// Returns the system's error.
     pub fn open(data: &DataDirectory, runner: Runner) -> io::Result<Self> {
         let (path, own_directory) = path_in(&fs::canonicalize(data.path())?)?;
-        match fs::remove_file(&path) {
-            // Left by a process that was killed.
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        // A process that was killed may have left its socket.
+        remove_if_exists(&path)?;
         let bound = bind(&path).inspect_err(|_| remove_directory(own_directory.as_deref()));
         let (listener, owner) = bound?;
         let listening = tokio::spawn(listen(listener, owner, runner));
         Ok(Self { path, own_directory, listening })
     }
 
-    /// Returns the path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
