@@ -20,7 +20,7 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use holdfast::accounts::cookies::CookiePolicy;
@@ -97,14 +97,14 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-fn open(file: &PathBuf) -> Engine {
+fn open(file: &Path) -> Engine {
     let clock = Clock::of_system();
     Engine::open(file, move || clock.now()).expect("the data file can be created")
 }
 
 fn app(engine: &Engine) -> App {
     let line = Line::to(Embedded::new(engine.clone(), process::blocking()));
-    let keys = CookieKeys::fixed(KeyRing::of(CookieKey::new([0; 32]), None));
+    let keys = CookieKeys::fixed(KeyRing::of(CookieKey::new([0; 64]), None));
     process::app(line, "bench", CookiePolicy { keys, secure: true, port: None }, SignUp::Off)
 }
 

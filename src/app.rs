@@ -23,6 +23,7 @@ use crate::commands::{self, Commands};
 use crate::dashboard::{self, Dashboard};
 use crate::imports::{self, Imports};
 use crate::inventory::{self, Inventory};
+use crate::leads::former_words::FormerWords;
 use crate::leads::snapshots::Snapshots;
 use crate::leads::{self, Leads};
 use crate::orders::{self, Orders, Reconciler, StateLocks};
@@ -77,6 +78,8 @@ pub struct App {
     pub blocking: BlockingPool,
     /// A cache of lead versions.
     pub snapshots: Snapshots,
+    /// What this process knows about the search index of version 0.1.
+    pub former_words: FormerWords,
     /// Locks that order the creation of orders, for a process that serves many requests at once.
     pub state_locks: Option<StateLocks>,
     /// A cache of sessions and tokens that were checked recently.
@@ -117,6 +120,7 @@ impl App {
             rng,
             blocking,
             snapshots: Snapshots::new(snapshots),
+            former_words: FormerWords::default(),
             state_locks: None,
             auth_cache: AuthCache::new(AUTH_CACHE),
             cookies,
@@ -163,7 +167,8 @@ impl App {
     /// Returns the service of leads, their history and their search.
     pub fn leads(&self) -> Leads {
         let services = self.services();
-        Leads::new(&services, self.snapshots.clone(), Arc::new(Reconciler::new(&services)))
+        let caches = (self.snapshots.clone(), self.former_words.clone());
+        Leads::new(&services, self.accounts(), caches, Arc::new(Reconciler::new(&services)))
     }
 
     /// Returns the service of counts over all leads and orders.

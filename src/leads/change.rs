@@ -7,12 +7,17 @@
 use jiff::Timestamp;
 
 use super::domain::{
-    Action, Guard, HistoryEntry, Lead, LeadChange, LeadId, Reason, Rule, Score, Status, Stock, StoredLead,
+    Action, FieldEdits, Guard, HistoryEntry, Lead, LeadChange, LeadId, Reason, Rule, Score, Status, Stock,
+    StoredLead,
 };
 use super::error::{Conflict, LeadError};
-use super::items::{EmailItem, email_key, history_item, lead_item, lead_key, reindex, requeue};
+use super::fields::EditedFields;
+use super::items::{
+    CURRENT_INDEX, EmailItem, WORD_INDEX, email_key, history_item, lead_item, lead_key, requeue,
+};
 use super::reserved;
 use super::store::replayed_answer;
+use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
@@ -34,18 +39,19 @@ impl Leads {
         idempotency: Option<&Idempotency<'_, Lead>>,
     ) -> Result<Done<Lead>, LeadError> {
         let broken_rule = |lead: &Lead| change.broken_rule(lead);
-        let Some(guard) = guard_of(change)? else {
+        let Some(guard) = update_guard(change)? else {
             // No stored lead allows the change, so it is not sent. The read decides between conflict and violation.
             return Err(self.explain(id, expected, broken_rule).await?);
         };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
-        let alteration = Alteration { action: Action::Updated, reason: None, guard, apply: &apply };
+        let (action, fields) = (Action::Updated, Some(&change.fields));
+        let alteration = Alteration { action, reason: None, guard, apply: &apply, fields, source: None };
         self.alter(id, expected, &alteration, idempotency, broken_rule).await
     }
 }
 
 /// Returns the condition on the stored lead besides its version, or `None` if no stored lead allows the change.
-fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError> {
+pub(super) fn update_guard(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError> {
     let pipeline = match change.guard() {
         Guard::Never => return Ok(None),
         Guard::VersionAlone => None,
@@ -54,14 +60,22 @@ fn guard_of(change: &LeadChange) -> Result<Option<Option<Condition>>, StoreError
             Some(Condition::AtLeast("leadScore", to_attribute(Score::TO_CONVERT)?))
         }
     };
-    let Some(state) = change.state else { return Ok(Some(pipeline)) };
+    Ok(Some(stock_guard(change, pipeline)?))
+}
+
+/// Adds to a condition that a lead in an open order keeps its state.
+pub(super) fn stock_guard(
+    change: &LeadChange,
+    condition: Option<Condition>,
+) -> Result<Option<Condition>, StoreError> {
+    let Some(state) = change.state else { return Ok(condition) };
     let stays = Condition::Equals("state", to_attribute(state)?);
     let free = Condition::is_not("stock", Stock::Assigned.as_str());
     let either = Condition::Any(vec![free, stays]);
-    Ok(Some(Some(match pipeline {
-        Some(pipeline) => pipeline.and(either),
+    Ok(Some(match condition {
+        Some(condition) => condition.and(either),
         None => either,
-    })))
+    }))
 }
 
 impl Leads {
@@ -80,7 +94,14 @@ impl Leads {
         let change = LeadChange { status: Some(Status::Qualified), ..LeadChange::default() };
         let apply = |before: &Lead, now| change.applied_to(before, now, by.clone());
         let guard = Some(Condition::is("status", Status::Converted.as_str()));
-        let alteration = Alteration { action: Action::Reopened, reason: Some(reason), guard, apply: &apply };
+        let alteration = Alteration {
+            action: Action::Reopened,
+            reason: Some(reason),
+            guard,
+            apply: &apply,
+            fields: None,
+            source: None,
+        };
         let rule = |lead: &Lead| (lead.status != Status::Converted).then_some(Rule::OnlyConvertedReopens);
         self.alter(id, expected, &alteration, idempotency, rule).await
     }
@@ -98,55 +119,30 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let apply = |before: &Lead, now| before.moved(Stock::Unassigned, None, now, by.clone());
         let guard = Some(Condition::is("stock", Stock::Withheld.as_str()));
-        let alteration = Alteration { action: Action::Restocked, reason: None, guard, apply: &apply };
+        let alteration = Alteration {
+            action: Action::Restocked,
+            reason: None,
+            guard,
+            apply: &apply,
+            fields: None,
+            source: None,
+        };
         let rule = |lead: &Lead| (lead.stock != Stock::Withheld).then_some(Rule::OnlyWithheldRestocks);
         self.alter(id, expected, &alteration, idempotency, rule).await
-    }
-
-    /// Deletes a lead and keeps its history.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update). A lead in an open order breaks [`Rule::AssignedStays`].
-    pub async fn delete(
-        &self,
-        id: LeadId,
-        expected: Version,
-        by: &Actor,
-        idempotency: Option<&Idempotency<'_, ()>>,
-    ) -> Result<(), LeadError> {
-        let rule = |lead: &Lead| (lead.stock == Stock::Assigned).then_some(Rule::AssignedStays);
-        let mut retries = self.dynamo.retries();
-        loop {
-            let before = self.snapshot(id, expected).await?.lead;
-            let gone = LeadChange::default().applied_to(&before, self.clock.now(), by.clone());
-            let entry = HistoryEntry::of_change(&before, &gone, Action::Deleted, None);
-            let guard = Condition::is_number("version", expected.get())
-                .and(Condition::is_not("stock", Stock::Assigned.as_str()));
-            let write = self
-                .dynamo
-                .guarded_write()
-                .delete("lead", &lead_key(id), guard)
-                .put("history", history_item(id, &entry)?, Condition::Absent)
-                .delete_derived("email", &email_key(&before.email.key()));
-            let write = reindex(requeue(write, Some(&before), None)?, Some(&before), None)?;
-            match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Store(error)) => return Err(error.into()),
-                Err(WriteError::Refused(_)) => {
-                    self.retry_or_explain(id, expected, &mut retries, rule).await?
-                }
-            }
-        }
     }
 }
 
 /// A change of one lead, independent of its use case.
-struct Alteration<'a> {
-    action: Action,
-    reason: Option<Reason>,
+pub(super) struct Alteration<'a> {
+    pub(super) action: Action,
+    pub(super) reason: Option<Reason>,
     /// The condition on the stored lead besides its version.
-    guard: Option<Condition>,
-    apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync),
+    pub(super) guard: Option<Condition>,
+    pub(super) apply: &'a (dyn Fn(&Lead, Timestamp) -> Lead + Send + Sync),
+    /// The edits of custom fields.
+    pub(super) fields: Option<&'a FieldEdits>,
+    /// The row of an import that makes the change.
+    pub(super) source: Option<&'a str>,
 }
 
 /// How often a change is retried after a refusal without a visible cause. The lead's order may have just ended.
@@ -154,7 +150,7 @@ const ATTEMPTS: u32 = 8;
 
 impl Leads {
     /// Changes one lead. If an interrupted large order blocks the change, it is reconciled first.
-    async fn alter(
+    pub(super) async fn alter(
         &self,
         id: LeadId,
         expected: Version,
@@ -184,12 +180,19 @@ impl Leads {
                     return result;
                 }
             }
-            let after = (alteration.apply)(&before.lead, self.clock.now());
-            let write = Idempotency::record(idempotency, alteration.write(self, &before, &after)?, &after)?;
+            let fields = match alteration.fields.filter(|edits| !edits.is_empty()) {
+                Some(edits) => self.edit_fields(&before.lead, edits).await?,
+                None => EditedFields::default(),
+            };
+            let after = fields.mark((alteration.apply)(&before.lead, self.clock.now()));
+            let write = fields.write(alteration.write(self, &before, &after, &fields)?, &after)?;
+            let write = Idempotency::record(idempotency, write, &after)?;
             match self.dynamo.write(write).await {
                 Ok(()) => {
-                    self.snapshots
-                        .insert(&StoredLead { lead: after.clone(), reservation: before.reservation });
+                    self.snapshots.insert(&StoredLead {
+                        reservation: before.reservation,
+                        ..StoredLead::free(after.clone())
+                    });
                     return Ok(Done::Now(after));
                 }
                 Err(WriteError::Store(error)) => return Err(error.into()),
@@ -209,7 +212,13 @@ impl Leads {
 
 impl Alteration<'_> {
     /// Returns the write from one version to the next, including the history entry and the indexes.
-    fn write(&self, leads: &Leads, stored: &StoredLead, after: &Lead) -> Result<GuardedWrite, StoreError> {
+    fn write(
+        &self,
+        leads: &Leads,
+        stored: &StoredLead,
+        after: &Lead,
+        fields: &EditedFields,
+    ) -> Result<GuardedWrite, StoreError> {
         let before = &stored.lead;
         let condition = Condition::is_number("version", before.version.get());
         let condition = match &self.guard {
@@ -217,8 +226,12 @@ impl Alteration<'_> {
             None => condition,
         };
         // `cause` names the rule behind the previous change, not behind this one.
-        let update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
+        let mut update = Update::between(&lead_item(before)?, &lead_item(after)?).remove("cause");
+        if stored.has_former_words {
+            update = update.set(WORD_INDEX, to_attribute(CURRENT_INDEX)?);
+        }
         let entry = HistoryEntry::of_change(before, after, self.action, self.reason.clone());
+        let entry = entry.with_fields(fields.changes()).with_source(self.source);
         let mut write = leads
             .dynamo
             .guarded_write()
@@ -233,14 +246,14 @@ impl Alteration<'_> {
         if let (Some(_), Some(order)) = (&stored.reservation, before.order_id) {
             write = reserved::check_open(write, order);
         }
-        reindex(requeue(write, Some(before), Some(after))?, Some(before), Some(after))
+        reindex(requeue(write, Some(before), Some(after))?, Some(stored), Some(after))
     }
 }
 
 impl Leads {
     /// Handles a refused write. Returns `Ok` if the change should be retried, otherwise the error that explains the
     /// refusal. An interrupted large order that blocks the change is reconciled.
-    async fn retry_or_explain(
+    pub(super) async fn retry_or_explain(
         &self,
         id: LeadId,
         expected: Version,
@@ -266,7 +279,7 @@ impl Leads {
     }
 
     /// Returns the lead at the expected version, from the cache or from the table.
-    async fn snapshot(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
+    pub(super) async fn snapshot(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
         match self.snapshots.get(id, expected) {
             Some(cached) => Ok(cached),
             None => self.fresh(id, expected).await,
@@ -274,7 +287,7 @@ impl Leads {
     }
 
     /// Reads the current lead. Fails with a conflict if it is not at the expected version.
-    async fn fresh(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
+    pub(super) async fn fresh(&self, id: LeadId, expected: Version) -> Result<StoredLead, LeadError> {
         let (fresh, since) = self.read_since(id, expected).await?;
         if fresh.lead.version == expected {
             Ok(fresh)
@@ -301,7 +314,7 @@ impl Leads {
     }
 
     /// Answers a stale request. If it repeats a request that succeeded, the idempotency record has its answer.
-    async fn stale_result(
+    pub(super) async fn stale_result(
         &self,
         conflict: Box<Conflict>,
         idempotency: Option<&Idempotency<'_, Lead>>,
@@ -314,7 +327,7 @@ impl Leads {
     }
 
     /// Reads the lead consistently and returns why the change is refused.
-    async fn explain(
+    pub(super) async fn explain(
         &self,
         id: LeadId,
         expected: Version,

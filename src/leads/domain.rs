@@ -3,12 +3,18 @@
 //! DynamoDB decides whether a change is allowed: [`LeadChange::guard`] is the condition on the stored lead. When
 //! DynamoDB refuses a change, [`LeadChange::broken_rule`] names the rule that the change broke.
 
+mod contact;
+mod custom_fields;
 mod history;
+mod note;
 mod rules;
 mod status_or_stock;
 mod stored_lead;
 
+pub use contact::{Company, LeadSource, Owner, Phone};
+pub use custom_fields::{CustomField, CustomFieldChange, CustomFields, FieldEdits, FieldName, FieldText};
 pub use history::{Action, FieldChange, HistoryEntry, Reason};
+pub use note::{Note, NoteId, NoteText};
 pub use rules::{Guard, LeadChange, Rule};
 pub use status_or_stock::StatusOrStock;
 pub use stored_lead::StoredLead;
@@ -159,12 +165,31 @@ pub struct Lead {
     pub name: Name,
     /// The email address, unique among leads regardless of case.
     pub email: Email,
+    /// The phone number, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// The organization that the person belongs to, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<Company>,
     /// The US state, if known.
     pub state: Option<UsState>,
     /// The lead score.
     pub lead_score: Score,
     /// The place in the pipeline.
     pub status: Status,
+    /// Where the lead comes from, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<LeadSource>,
+    /// The agent who looks after the lead, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The version at which the custom fields changed last, or `None` if the lead has none. They are an item of their
+    /// own; a reader of both knows by this that they belong together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields_version: Option<Version>,
+    /// The leads that were merged into this one, at most ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<LeadId>,
     /// Whether the lead can be sold.
     pub stock: Stock,
     /// The order that contains the lead or delivered it, or `None` if the lead is free or withheld.
@@ -186,16 +211,14 @@ impl Lead {
         self.state.filter(|_| self.stock == Stock::Unassigned)
     }
 
+    /// Returns the lead at its next version, with the same fields.
+    pub fn next_version(&self, now: Timestamp, by: Actor) -> Self {
+        Self { version: self.version.next(), updated_at: now, updated_by: by, ..self.clone() }
+    }
+
     /// Returns the lead at its next version, with another stock.
     pub fn moved(&self, stock: Stock, order: Option<OrderId>, now: Timestamp, by: Actor) -> Self {
-        Self {
-            stock,
-            order_id: order,
-            version: self.version.next(),
-            updated_at: now,
-            updated_by: by,
-            ..self.clone()
-        }
+        Self { stock, order_id: order, ..self.next_version(now, by) }
     }
 
     /// Returns the value of a field, in the representation of the history.
@@ -203,12 +226,20 @@ impl Lead {
         match field {
             LeadField::Name => self.name.as_str().into(),
             LeadField::Email => self.email.as_str().into(),
-            LeadField::State => self.state.map_or(Value::Null, |state| state.as_str().into()),
+            LeadField::Phone => text_or_null(self.phone.as_ref().map(Phone::as_str)),
+            LeadField::Company => text_or_null(self.company.as_ref().map(Company::as_str)),
+            LeadField::State => text_or_null(self.state.as_ref().map(UsState::as_str)),
             LeadField::LeadScore => self.lead_score.get().into(),
             LeadField::Status => self.status.as_str().into(),
+            LeadField::Source => text_or_null(self.source.as_ref().map(LeadSource::as_str)),
+            LeadField::Owner => self.owner.as_ref().map_or(Value::Null, |owner| serde_json::json!(owner)),
             LeadField::Stock => self.stock.as_str().into(),
         }
     }
+}
+
+fn text_or_null(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, Value::from)
 }
 
 /// A field of a lead whose changes the history records.
@@ -219,31 +250,63 @@ pub enum LeadField {
     Name,
     /// `email`
     Email,
+    /// `phone`
+    Phone,
+    /// `company`
+    Company,
     /// `state`
     State,
     /// `leadScore`
     LeadScore,
     /// `status`
     Status,
+    /// `source`
+    Source,
+    /// `owner`
+    Owner,
     /// `stock`
     Stock,
 }
 
 impl LeadField {
     /// All fields, in the order in which pages show them.
-    pub const ALL: [Self; 6] =
-        [Self::Name, Self::Email, Self::State, Self::LeadScore, Self::Status, Self::Stock];
+    pub const ALL: [Self; 10] = [
+        Self::Name,
+        Self::Email,
+        Self::Phone,
+        Self::Company,
+        Self::State,
+        Self::LeadScore,
+        Self::Status,
+        Self::Source,
+        Self::Owner,
+        Self::Stock,
+    ];
     /// The fields that people edit.
-    pub const EDITABLE: [Self; 5] = [Self::Name, Self::Email, Self::State, Self::LeadScore, Self::Status];
+    pub const EDITABLE: [Self; 9] = [
+        Self::Name,
+        Self::Email,
+        Self::Phone,
+        Self::Company,
+        Self::State,
+        Self::LeadScore,
+        Self::Status,
+        Self::Source,
+        Self::Owner,
+    ];
 
     /// Returns the name in JSON, in forms and in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Company => "company",
             Self::State => "state",
             Self::LeadScore => "leadScore",
             Self::Status => "status",
+            Self::Source => "source",
+            Self::Owner => "owner",
             Self::Stock => "stock",
         }
     }
@@ -252,10 +315,14 @@ impl LeadField {
     pub fn label(self) -> &'static str {
         match self {
             Self::Name => "Name",
-            Self::Email => "E-mail",
+            Self::Email => "Email",
+            Self::Phone => "Phone",
+            Self::Company => "Company",
             Self::State => "State",
             Self::LeadScore => "Lead score",
             Self::Status => "Status",
+            Self::Source => "Source",
+            Self::Owner => "Owner",
             Self::Stock => "Stock",
         }
     }
@@ -269,6 +336,12 @@ pub struct NewLead {
     pub name: Name,
     /// The email address.
     pub email: Email,
+    /// The phone number, if known.
+    #[serde(default)]
+    pub phone: Option<Phone>,
+    /// The organization that the person belongs to, if known.
+    #[serde(default)]
+    pub company: Option<Company>,
     /// The US state, if known.
     #[serde(default)]
     pub state: Option<UsState>,
@@ -278,10 +351,35 @@ pub struct NewLead {
     /// The place in the pipeline. The default is PROSPECT.
     #[serde(default)]
     pub status: Status,
+    /// Where the lead comes from, if known.
+    #[serde(default)]
+    pub source: Option<LeadSource>,
+    /// The agent who looks after the lead, if there is one.
+    #[serde(default)]
+    pub owner: Option<Owner>,
+    /// The custom fields.
+    #[serde(default)]
+    pub fields: CustomFields,
 }
 
 impl NewLead {
-    /// Returns the lead at its first version.
+    /// Returns a lead with only a name and an email address.
+    pub fn named(name: Name, email: Email) -> Self {
+        Self {
+            name,
+            email,
+            phone: None,
+            company: None,
+            state: None,
+            lead_score: Score::default(),
+            status: Status::default(),
+            source: None,
+            owner: None,
+            fields: CustomFields::default(),
+        }
+    }
+
+    /// Returns the lead at its first version. Its custom fields are another item.
     ///
     /// # Errors
     /// The [`Rule`] that the lead breaks.
@@ -293,9 +391,15 @@ impl NewLead {
             id,
             name: self.name,
             email: self.email,
+            phone: self.phone,
+            company: self.company,
             state: self.state,
             lead_score: self.lead_score,
             status: self.status,
+            source: self.source,
+            owner: self.owner,
+            fields_version: (!self.fields.is_empty()).then_some(Version::FIRST),
+            merged: Vec::new(),
             stock: Stock::Unassigned,
             order_id: None,
             version: Version::FIRST,

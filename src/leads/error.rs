@@ -3,10 +3,12 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::domain::{HistoryEntry, Lead, LeadId, Rule};
+use super::domain::{HistoryEntry, Lead, LeadId, Note, Rule};
 use crate::base::telemetry::metrics;
+use crate::base::values::Invalid;
 use crate::store::idempotency::KeyReused;
 use crate::store::{CursorError, DeadlineExceeded, StoreError};
+use crate::web::error::WebError;
 use crate::web::problem::{IntoProblem, Problem};
 
 /// Why a request about leads failed.
@@ -15,12 +17,33 @@ pub enum LeadError {
     /// The lead does not exist, or was deleted.
     #[error("there is no lead {0}")]
     NotFound(LeadId),
+    /// The lead is in the trash, at the version of its deletion.
+    #[error("the lead was deleted")]
+    Deleted(Box<Lead>),
+    /// The lead was merged into this one.
+    #[error("the lead was merged into {0}")]
+    Merged(LeadId),
+    /// This other lead has the email address.
+    #[error("{}", Rule::EmailIsUnique.words())]
+    EmailTaken(LeadId),
     /// The version that was sent is not the stored version.
     #[error("the lead has changed since it was read")]
     Conflict(Box<Conflict>),
     /// The version is right, but a rule forbids the change.
     #[error("{}", .0.words())]
     RuleViolation(Rule),
+    /// The value of a field is invalid for a reason that only the stored data shows.
+    #[error("{0}: {1}")]
+    Invalid(&'static str, Invalid),
+    /// The note does not exist, or was deleted.
+    #[error("there is no such note")]
+    NoSuchNote,
+    /// Another person wrote the note.
+    #[error("another person wrote the note")]
+    NoteOfAnother,
+    /// The version of the note that was sent is not the stored version.
+    #[error("the note has changed since it was read")]
+    NoteConflict(Box<Note>),
     /// The idempotency key was already used for another request.
     #[error("the idempotency key belongs to another request")]
     KeyOfAnotherRequest,
@@ -75,6 +98,17 @@ impl IntoProblem for LeadError {
                 "There is no such lead",
                 "It was deleted or never existed. Look for it in the list.",
             ),
+            LeadError::Deleted(deleted) => deleted_problem(&deleted),
+            LeadError::Merged(into) => Problem::new(
+                StatusCode::GONE,
+                "merged",
+                "The lead was merged into another one",
+                "Use the lead in `mergedInto`. It has the notes and the history of this one.",
+            )
+            .with("mergedInto", json!(into)),
+            LeadError::EmailTaken(other) => {
+                rule_problem(Rule::EmailIsUnique).with("lead", json!(format!("/api/leads/{other}")))
+            }
             LeadError::Conflict(conflict) => Problem::new(
                 StatusCode::CONFLICT,
                 "conflict",
@@ -83,18 +117,55 @@ impl IntoProblem for LeadError {
             )
             .with("fresh", json!(conflict.fresh))
             .with("changes", json!(conflict.since)),
-            LeadError::RuleViolation(rule) => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "rule-violation",
-                "A rule forbids this change",
-                rule.words(),
+            LeadError::RuleViolation(rule) => rule_problem(rule),
+            LeadError::NoSuchNote => Problem::new(
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is no such note",
+                "It was deleted or never existed.",
+            ),
+            LeadError::NoteOfAnother => Problem::new(
+                StatusCode::FORBIDDEN,
+                "not-your-note",
+                "Another person wrote this note",
+                "Only its author can edit a note; its author or an administrator can delete it.",
+            ),
+            LeadError::NoteConflict(note) => Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "The note has changed since it was read",
+                "Nothing was written. `fresh` is the note as it is now; send the change again with its version.",
             )
-            .with("rule", rule.name().into())
-            .with("field", rule.field().as_str().into())
-            .with("errors", json!([{ "field": rule.field().as_str(), "message": rule.words() }])),
+            .with("fresh", json!(note)),
+            LeadError::Invalid(field, invalid) => WebError::field(field, &invalid).into_problem(),
             LeadError::KeyOfAnotherRequest => Problem::key_reused(),
             LeadError::Cursor(error) => error.into_problem(),
             LeadError::Store(error) => error.into_problem(),
         }
     }
+}
+
+fn deleted_problem(deleted: &Lead) -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        "deleted",
+        "The lead was deleted",
+        "It is in the trash for 30 days. POST its version to `restore` to have it back.",
+    )
+    .with("restore", json!(format!("/api/leads/{}/restore", deleted.id)))
+    .with("version", json!(deleted.version))
+    .with("deletedBy", json!(deleted.updated_by))
+    .with("deletedAt", json!(deleted.updated_at))
+}
+
+fn rule_problem(rule: Rule) -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "rule-violation",
+        "A rule forbids this change",
+        rule.words(),
+    )
+    .with("rule", rule.name().into())
+    .with("field", rule.field().as_str().into())
+    .with("errors", json!([{ "field": rule.field().as_str(), "message": rule.words() }]))
 }

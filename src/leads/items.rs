@@ -4,11 +4,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::domain::{HistoryEntry, Lead, LeadId, Status, StatusOrStock, Stock, StoredLead};
-use super::search::words_of;
+use super::domain::{
+    CustomField, CustomFields, HistoryEntry, Lead, LeadId, NoteId, Status, StatusOrStock, Stock, StoredLead,
+};
 use crate::base::values::{Invalid, UsState, Version};
 use crate::reservations::Reservation;
-use crate::shared::search::WordIndex;
 use crate::store::schema;
 use crate::store::schema::Index;
 use crate::store::{GuardedWrite, Item, Key, StoreError, from_item, to_attribute, to_item};
@@ -28,6 +28,64 @@ pub(super) fn history_sort(version: u64) -> String {
 
 pub(super) fn email_key(lower_case: &str) -> Key {
     Key::new(format!("EMAIL#{lower_case}"), "EMAIL")
+}
+
+/// The prefix of the sort keys of notes. It sorts after [`LEAD`].
+pub(super) const NOTE: &str = "NOTE#";
+
+pub(super) fn note_key(lead: LeadId, note: NoteId) -> Key {
+    Key::new(lead_key(lead).pk, format!("{NOTE}{note}"))
+}
+
+/// The list of deleted leads in its index, and in cursors.
+pub(super) const TRASH_LIST: &str = "TRASH";
+
+/// The key of a deleted lead.
+pub(super) fn trash_key(id: LeadId) -> Key {
+    Key::new(lead_key(id).pk, "TRASH")
+}
+
+/// The key of what is left of a lead that was merged into another one.
+pub(super) fn merged_key(id: LeadId) -> Key {
+    Key::new(lead_key(id).pk, "MERGED")
+}
+
+/// Returns the item of a deleted lead, with its place in the list of deleted leads, last deleted first.
+pub(super) fn trash_item(deleted: &Lead) -> Result<Item, StoreError> {
+    let mut item = to_item(&trash_key(deleted.id), deleted)?;
+    let place = format!("{:015}#{}", deleted.updated_at.as_millisecond().max(0), deleted.id);
+    item.insert(schema::ALL_NEWEST.partition.to_owned(), to_attribute(TRASH_LIST)?);
+    item.insert(schema::ALL_NEWEST.sort.to_owned(), to_attribute(place)?);
+    Ok(item)
+}
+
+/// The key of a lead's custom fields. It sorts before the history.
+pub(super) fn fields_key(id: LeadId) -> Key {
+    Key::new(lead_key(id).pk, "FIELDS")
+}
+
+/// The custom fields of a lead, as they were written last. A lead without custom fields has no such item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FieldsItem {
+    /// The version of the lead that wrote them.
+    pub(super) version: Version,
+    /// The fields in their order.
+    list: Vec<CustomField>,
+}
+
+impl FieldsItem {
+    /// Creates the item of the fields that a version of a lead has.
+    pub(super) fn new(version: Version, fields: &CustomFields) -> Self {
+        Self { version, list: fields.iter().cloned().collect() }
+    }
+
+    /// Returns the fields.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the item breaks the rules of custom fields.
+    pub(super) fn into_fields(self, id: LeadId) -> Result<CustomFields, StoreError> {
+        CustomFields::new(self.list).map_err(|_| StoreError::invariant_violation("GetItem", &fields_key(id)))
+    }
 }
 
 /// The lead that uses an email address. For an imported lead, `source` names the import and its row, so that a repeated
@@ -167,20 +225,33 @@ pub(crate) fn lead_item(lead: &Lead) -> Result<Item, StoreError> {
             item.insert(index.sort.to_owned(), to_attribute(list_sort(lead, sort))?);
         }
     }
+    item.insert(WORD_INDEX.to_owned(), to_attribute(CURRENT_INDEX)?);
     Ok(item)
 }
+
+/// The attribute of a lead with the number of the search index that has its words. Version 0.1 wrote none.
+pub(super) const WORD_INDEX: &str = "wordIndex";
+/// The number of the current search index.
+pub(super) const CURRENT_INDEX: u32 = 2;
 
 /// The attribute with a lead's reservation by a large order.
 pub(crate) const RESERVATION: &str = "hold";
 
 /// The attributes of a lead's item that [`stored_lead`] reads. The others are index attributes.
-pub(crate) const STORED: [&str; 13] = [
+pub(crate) const STORED: [&str; 20] = [
     "id",
     "name",
     "email",
+    "phone",
+    "company",
     "state",
     "leadScore",
     "status",
+    "source",
+    "owner",
+    "fieldsVersion",
+    "merged",
+    WORD_INDEX,
     "stock",
     "orderId",
     "version",
@@ -201,7 +272,8 @@ pub(crate) fn stored_lead(item: Item) -> Result<StoredLead, StoreError> {
         true => Some(from_item::<WithReservation>(item.clone())?.reservation),
         false => None,
     };
-    Ok(StoredLead { lead: from_item(item)?, reservation })
+    let has_former_words = !item.contains_key(WORD_INDEX);
+    Ok(StoredLead { lead: from_item(item)?, reservation, has_former_words })
 }
 
 /// Returns the partition of a state, with its cap and the queue of its free leads.
@@ -245,43 +317,6 @@ pub(crate) fn history_item(lead: LeadId, entry: &HistoryEntry) -> Result<Item, S
     to_item(&history_key(lead, entry.version), entry)
 }
 
-/// The search index of leads.
-pub(super) const WORDS: WordIndex = WordIndex { prefix: "SEARCH#", list: "search" };
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SearchItem {
-    lead_id: LeadId,
-    status: Status,
-    state: Option<UsState>,
-}
-
-/// Adds the changes of the search index to a write. A change that does not affect search adds nothing.
-pub(super) fn reindex(
-    mut write: GuardedWrite,
-    before: Option<&Lead>,
-    after: Option<&Lead>,
-) -> Result<GuardedWrite, StoreError> {
-    let indexed = |lead: &Lead| (words_of(lead), lead.status, lead.state);
-    let (old, new) = (before.map(indexed), after.map(indexed));
-    if old == new {
-        return Ok(write);
-    }
-    let kept = new.as_ref().map(|(words, ..)| words.as_slice()).unwrap_or_default();
-    if let (Some(before), Some((words, ..))) = (before, &old) {
-        for gone in words.iter().filter(|old| kept.iter().all(|new| new.word != old.word)) {
-            write = write.delete_derived("word", &WORDS.key(&gone.word, &before.id));
-        }
-    }
-    if let Some(after) = after {
-        let search_item = SearchItem { lead_id: after.id, status: after.status, state: after.state };
-        for item in WORDS.items(kept, &after.id, &search_item)? {
-            write = write.put_derived("word", item);
-        }
-    }
-    Ok(write)
-}
-
 /// Returns the first history sort key after a version.
 pub(super) fn history_after(version: Version) -> String {
     history_sort(version.get() + 1)
@@ -309,7 +344,7 @@ mod tests {
         item.retain(|name, _| STORED.contains(&name.as_str()));
         assert_eq!(
             (item.len(), all - item.len()),
-            (12, 10),
+            (13, 10),
             "the keys and the index attributes are left out"
         );
         assert_eq!(stored_lead(item).unwrap().lead, lead);

@@ -8,12 +8,15 @@ use serde::Deserialize;
 
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
-use super::items::{Filter, STORED, Sort, WORDS, lead_key, list_partition, stored_lead};
-use super::search::SearchQuery;
+use super::items::{Filter, STORED, Sort, lead_key, list_partition, list_sort, stored_lead};
+use super::search::{SearchQuery, finds};
 use super::store::keys;
+use super::word_index::{FORMER_WORDS, WORDS};
 use crate::base::values::Invalid;
 use crate::leads::Leads;
-use crate::store::{Condition, Cursor, CursorError, Item, Select, from_item};
+use crate::shared::search::WordIndex;
+use crate::store::schema::Index;
+use crate::store::{Condition, Cursor, CursorError, Item, Key, Select, from_item};
 
 /// The parameters of a list.
 #[derive(Debug, Clone, Default)]
@@ -61,36 +64,60 @@ impl Leads {
     /// # Errors
     /// [`LeadError::Cursor`] if the cursor belongs to another list.
     pub async fn list(&self, request: &ListRequest) -> Result<LeadPage, LeadError> {
-        let (ids, next) = match &request.query {
-            Some(query) => self.search_ids(request, query).await?,
-            None => self.list_ids(request).await?,
-        };
-        let items = self.dynamo.get_parts(&keys(&ids), &STORED).await?;
+        match &request.query {
+            Some(query) => self.search(request, query).await,
+            None => {
+                let (ids, next) = self.list_ids(request).await?;
+                let mut leads = self.read_listed(&ids).await?;
+                // The index may lag slightly behind the leads.
+                leads.retain(|lead| request.filter.admits(lead));
+                Ok(LeadPage { leads, next })
+            }
+        }
+    }
+
+    async fn read_listed(&self, ids: &[LeadId]) -> Result<Vec<Lead>, LeadError> {
+        let items = self.dynamo.get_parts(&keys(ids), &STORED).await?;
         let stored = items.into_iter().map(stored_lead).collect::<Result<Vec<_>, _>>()?;
         let resolved = self.resolve_all(stored).await?;
         resolved.iter().for_each(|lead| self.snapshots.insert(lead));
-        // The index may lag slightly behind the leads.
-        let leads =
-            resolved.into_iter().map(|lead| lead.lead).filter(|lead| request.filter.admits(lead)).collect();
-        Ok(LeadPage { leads, next })
+        Ok(resolved.into_iter().map(|lead| lead.lead).collect())
     }
 }
 
 type Ids = (Vec<LeadId>, Option<String>);
 
+/// A partition of an index, whose sort keys end with the ids of leads.
+pub(super) struct IndexPage {
+    pub(super) index: Index,
+    pub(super) partition: String,
+    /// The name of the list in cursors.
+    pub(super) list: &'static str,
+    /// The key of the indexed item of a lead.
+    pub(super) key: fn(LeadId) -> Key,
+    pub(super) limit: u16,
+}
+
 impl Leads {
     async fn list_ids(&self, request: &ListRequest) -> Result<Ids, LeadError> {
-        let list = request.sort.as_str();
         let (index, partition) = list_partition(request.filter, request.sort);
-        let mut select = Select::index(index, partition, i32::from(request.limit) + 1).backwards();
-        if let Some(text) = &request.cursor {
+        let (list, limit) = (request.sort.as_str(), request.limit);
+        let page = IndexPage { index, partition, list, key: lead_key, limit };
+        self.index_ids(&page, request.cursor.as_deref()).await
+    }
+
+    /// Returns the leads of a page of an index, last first, and the cursor of the next page.
+    pub(super) async fn index_ids(&self, page: &IndexPage, cursor: Option<&str>) -> Result<Ids, LeadError> {
+        let IndexPage { index, partition, list, key, limit } = page;
+        let mut select = Select::index(*index, partition, i32::from(*limit) + 1).backwards();
+        if let Some(text) = cursor {
             let cursor = Cursor::<2>::decode(list, text)?;
             let [sort, id] = cursor.parts();
             let id: LeadId = id.parse().map_err(|_| CursorError)?;
             if !sort.ends_with(&id.to_string()) {
                 return Err(CursorError.into());
             }
-            select = select.after(sort, &lead_key(id));
+            select = select.after(sort, &key(id));
         }
         let page = self.dynamo.select(&select).await?;
         let mut entries: Vec<(LeadId, String)> = Vec::with_capacity(page.items.len());
@@ -100,8 +127,8 @@ impl Leads {
                 entries.push((id, sort.to_owned()));
             }
         }
-        let has_more = entries.len() > usize::from(request.limit);
-        entries.truncate(request.limit.into());
+        let has_more = entries.len() > usize::from(*limit);
+        entries.truncate((*limit).into());
         let next = entries.last().filter(|_| has_more);
         let next = next.map(|(id, sort)| Cursor::after([sort.clone(), id.to_string()]).encode(list));
         Ok((entries.into_iter().map(|(id, _)| id).collect(), next))
@@ -111,20 +138,95 @@ impl Leads {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Found {
+    pk: String,
+    sk: String,
     lead_id: LeadId,
 }
 
+/// The list of a search for single letters, in cursors.
+const LETTERS: &str = "letters";
+
+/// How many matches a search reads to fill one page if a filter leaves out some of them.
+const CANDIDATES: u16 = 100;
+
 impl Leads {
-    async fn search_ids(&self, request: &ListRequest, query: &SearchQuery) -> Result<Ids, LeadError> {
-        let Filter { status, state, stock: _ } = request.filter;
-        let status = status.map(|status| Condition::is("status", status.as_str()));
-        let state = state.map(|state| Condition::is("state", state.as_str()));
-        let filter = status.into_iter().chain(state).reduce(Condition::and);
+    /// Returns a page of a search.
+    async fn search(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
+        if query.is_short() {
+            self.search_list(request, query).await
+        } else {
+            self.search_words(request, query).await
+        }
+    }
+
+    /// Returns a page of a search for single letters, which many leads match: it reads the list, newest first.
+    async fn search_list(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
+        let (index, partition) = list_partition(request.filter, Sort::Newest);
+        let page = IndexPage { index, partition, list: LETTERS, key: lead_key, limit: CANDIDATES };
+        let (ids, next) = self.index_ids(&page, request.cursor.as_deref()).await?;
+        let mut leads = self.read_listed(&ids).await?;
+        leads.retain(|lead| request.filter.admits(lead) && finds(lead, query));
+        if leads.len() <= usize::from(request.limit) {
+            return Ok(LeadPage { leads, next });
+        }
+        leads.truncate(request.limit.into());
+        let after = |lead: &Lead| Cursor::after([list_sort(lead, Sort::Newest), lead.id.to_string()]);
+        Ok(LeadPage { next: leads.last().map(|lead| after(lead).encode(LETTERS)), leads })
+    }
+
+    /// Returns a page of a search by the words' index. The words of version 0.1 come after the others, if there may be
+    /// any.
+    async fn search_words(&self, request: &ListRequest, query: &SearchQuery) -> Result<LeadPage, LeadError> {
+        let is_former = request.cursor.as_deref().is_some_and(|cursor| FORMER_WORDS.owns(cursor));
+        let mut found = Vec::new();
+        let mut next = request.cursor.clone();
+        if !is_former {
+            next = self.find_words(WORDS, request, query, &mut found).await?;
+        }
+        if is_former || (next.is_none() && self.has_former_words().await?) {
+            let request = ListRequest { cursor: next.filter(|_| is_former), ..request.clone() };
+            next = self.find_words(FORMER_WORDS, &request, query, &mut found).await?;
+        }
+        let mut ids: Vec<LeadId> = Vec::with_capacity(found.len());
+        for one in &found {
+            if !ids.contains(&one.lead_id) {
+                ids.push(one.lead_id);
+            }
+        }
+        let mut leads = self.read_listed(&ids).await?;
+        leads.retain(|lead| request.filter.admits(lead) && finds(lead, query));
+        if leads.len() > usize::from(request.limit) {
+            leads.truncate(request.limit.into());
+            let last = leads.last().and_then(|lead| found.iter().find(|found| found.lead_id == lead.id));
+            next = last.map(|last| last.index().cursor_after(&last.sk));
+        }
+        Ok(LeadPage { leads, next })
+    }
+
+    /// Adds the matches in an index, and returns the cursor after them.
+    async fn find_words(
+        &self,
+        words: WordIndex,
+        request: &ListRequest,
+        query: &SearchQuery,
+        found: &mut Vec<Found>,
+    ) -> Result<Option<String>, LeadError> {
+        let state = request.filter.state.map(|state| Condition::is("state", state.as_str()));
+        let is_filtered = request.filter.status.is_some() || request.filter.stock.is_some();
+        let limit = if is_filtered { CANDIDATES.max(request.limit) } else { request.limit };
         let cursor = request.cursor.as_deref();
-        let (items, next) =
-            WORDS.find::<LeadError>(&self.dynamo, query, filter, request.limit, cursor).await?;
-        let found = items.into_iter().map(from_item).collect::<Result<Vec<Found>, _>>()?;
-        Ok((found.into_iter().map(|found| found.lead_id).collect(), next))
+        let (items, next) = words.find::<LeadError>(&self.dynamo, query, state, limit, cursor).await?;
+        for item in items {
+            found.push(from_item(item)?);
+        }
+        Ok(next)
+    }
+}
+
+impl Found {
+    /// Returns the index that has this word.
+    fn index(&self) -> WordIndex {
+        if self.pk.starts_with(WORDS.prefix) { WORDS } else { FORMER_WORDS }
     }
 }
 

@@ -3,8 +3,48 @@
 //! Invariants: a field that one person changed has that value in the merged lead. A field that both changed to
 //! different values has no merged value until the person chooses. No value is lost.
 
-use super::domain::LeadField;
-use super::texts::Texts;
+use super::domain::{FieldName, LeadField};
+
+/// A field of a lead in a form: one of its own or a custom one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldKey {
+    /// A field that every lead has.
+    Own(LeadField),
+    /// A custom field.
+    Custom(FieldName),
+}
+
+impl FieldKey {
+    /// Returns the name in forms, for example `leadScore` or `fields.Industry`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Own(field) => field.as_str().to_owned(),
+            Self::Custom(name) => format!("fields.{name}"),
+        }
+    }
+
+    /// Returns the name for people.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Own(field) => field.label().to_owned(),
+            Self::Custom(name) => name.to_string(),
+        }
+    }
+}
+
+/// A field of a form: what the person saw, and what they typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedField {
+    /// The field.
+    pub key: FieldKey,
+    /// The value that the person saw.
+    pub base: String,
+    /// The value that they typed.
+    pub typed: String,
+    /// Whether another person changed it too, and it still needs a choice. `base` is then already the other person's
+    /// value.
+    pub undecided: bool,
+}
 
 /// The result of merging one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +65,7 @@ pub enum MergeOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergedField {
     /// The field.
-    pub field: LeadField,
+    pub key: FieldKey,
     /// The value that is stored now.
     pub now: String,
     /// The person's own value, changed or not.
@@ -45,24 +85,23 @@ impl MergedField {
     }
 }
 
-/// Merges the person's values with the stored values. Both started from `base`. The fields are in the order in which
-/// pages show them. A field in `undecided` overlapped before and still needs a choice; its `base` is already the other
-/// person's value.
-pub fn merge(base: &Texts, now: &Texts, yours: &Texts, undecided: &[LeadField]) -> Vec<MergedField> {
-    let rows = base.iter().zip(now.iter()).zip(yours.iter());
-    rows.map(|(((field, base), (_, now)), (_, yours))| {
-        let mine = yours != base;
-        let theirs = now != base || undecided.contains(&field);
-        let outcome = match (mine, theirs) {
-            (false, false) => MergeOutcome::Untouched,
-            (true, false) => MergeOutcome::Kept,
-            (false, true) => MergeOutcome::Theirs,
-            (true, true) if now == yours => MergeOutcome::Agreed,
-            (true, true) => MergeOutcome::Overlap,
-        };
-        MergedField { field, now: now.clone(), yours: yours.clone(), outcome }
-    })
-    .collect()
+/// Merges the person's values with the stored values, which `now` returns.
+pub fn merge(fields: Vec<TypedField>, now: impl Fn(&FieldKey) -> String) -> Vec<MergedField> {
+    fields.into_iter().map(|field| merge_field(field, &now)).collect()
+}
+
+fn merge_field(field: TypedField, now: impl Fn(&FieldKey) -> String) -> MergedField {
+    let TypedField { key, base, typed: yours, undecided } = field;
+    let now = now(&key);
+    let (mine, theirs) = (yours != base, now != base || undecided);
+    let outcome = match (mine, theirs) {
+        (false, false) => MergeOutcome::Untouched,
+        (true, false) => MergeOutcome::Kept,
+        (false, true) => MergeOutcome::Theirs,
+        (true, true) if now == yours => MergeOutcome::Agreed,
+        (true, true) => MergeOutcome::Overlap,
+    };
+    MergedField { key, now, yours, outcome }
 }
 
 #[cfg(test)]
@@ -71,65 +110,74 @@ mod tests {
 
     use super::*;
 
-    fn texts(values: [&str; 5]) -> Texts {
-        let [name, email, state, lead_score, status] = values.map(str::to_owned);
-        Texts { name, email, state, lead_score, status }
+    fn typed(field: LeadField, base: &str, typed: &str) -> TypedField {
+        let (base, typed) = (base.to_owned(), typed.to_owned());
+        TypedField { key: FieldKey::Own(field), base, typed, undecided: false }
     }
 
     #[test]
     fn each_field_has_its_outcome() {
-        let base = texts(["Ann", "ann@example.com", "NY", "50", "PROSPECT"]);
-        let now = texts(["Ann", "lee@example.com", "CA", "70", "QUALIFIED"]);
-        let yours = texts(["Anna", "ann@example.com", "CA", "65", "PROSPECT"]);
-        let merged = merge(&base, &now, &yours, &[]);
+        let industry: FieldName = "Industry".parse().unwrap();
+        let custom = TypedField {
+            key: FieldKey::Custom(industry),
+            base: String::new(),
+            typed: "Roofing".to_owned(),
+            undecided: false,
+        };
+        let fields = vec![
+            typed(LeadField::Name, "Ann", "Anna"),
+            typed(LeadField::Email, "ann@example.com", "ann@example.com"),
+            typed(LeadField::State, "NY", "CA"),
+            typed(LeadField::LeadScore, "50", "65"),
+            typed(LeadField::Phone, "", ""),
+            custom,
+        ];
+        let now = |key: &FieldKey| match key {
+            FieldKey::Own(LeadField::Name) => "Ann",
+            FieldKey::Own(LeadField::Email) => "lee@example.com",
+            FieldKey::Own(LeadField::State) => "CA",
+            FieldKey::Own(LeadField::LeadScore) => "70",
+            _ => "",
+        };
+        let merged = merge(fields, |key| now(key).to_owned());
         let outcomes: Vec<_> = merged.iter().map(|field| field.outcome).collect();
-        assert_eq!(
-            outcomes,
-            [
-                MergeOutcome::Kept,
-                MergeOutcome::Theirs,
-                MergeOutcome::Agreed,
-                MergeOutcome::Overlap,
-                MergeOutcome::Theirs
-            ]
-        );
+        use MergeOutcome::{Agreed, Kept, Overlap, Theirs, Untouched};
+        assert_eq!(outcomes, [Kept, Theirs, Agreed, Overlap, Untouched, Kept]);
         let values: Vec<_> = merged.iter().map(MergedField::merged).collect();
-        assert_eq!(values, [Some("Anna"), Some("lee@example.com"), Some("CA"), None, Some("QUALIFIED")]);
+        assert_eq!(
+            values,
+            [Some("Anna"), Some("lee@example.com"), Some("CA"), None, Some(""), Some("Roofing")]
+        );
+        assert_eq!(
+            (merged[5].key.name(), merged[5].key.label()),
+            ("fields.Industry".into(), "Industry".into())
+        );
     }
 
     #[test]
     fn an_undecided_field_still_overlaps() {
-        let fresh = texts(["Ann", "ann@example.com", "NY", "70", "PROSPECT"]);
-        let yours = Texts { lead_score: "65".to_owned(), ..fresh.clone() };
-        let merged = merge(&fresh, &fresh, &yours, &[LeadField::LeadScore]);
-        assert_eq!(merged[3].outcome, MergeOutcome::Overlap);
-        assert_eq!(merge(&fresh, &fresh, &yours, &[])[3].outcome, MergeOutcome::Kept);
-    }
-
-    fn any_texts() -> impl Strategy<Value = Texts> {
-        // Few values, so that both often pick the same.
-        prop::array::uniform5("[ab]?").prop_map(|values| texts(values.each_ref().map(String::as_str)))
+        let score = typed(LeadField::LeadScore, "70", "65");
+        let again = |undecided| {
+            let field = TypedField { undecided, ..score.clone() };
+            merge(vec![field], |_| "70".to_owned())[0].outcome
+        };
+        assert_eq!((again(true), again(false)), (MergeOutcome::Overlap, MergeOutcome::Kept));
     }
 
     proptest! {
+        // Few values, so that both often pick the same.
         #[test]
-        fn a_merge_keeps_every_edit_and_loses_no_value(
-            base in any_texts(), now in any_texts(), yours in any_texts()
-        ) {
-            let merged = merge(&base, &now, &yours, &[]);
-            prop_assert_eq!(merged.len(), LeadField::EDITABLE.len());
-            for field in merged {
-                let was = base.get(field.field).unwrap();
-                let (theirs, mine) = (now.get(field.field).unwrap(), yours.get(field.field).unwrap());
-                prop_assert_eq!((&field.now, &field.yours), (theirs, mine));
-                let expected = match (theirs == was, mine == was) {
-                    (true, _) => Some(mine.as_str()),
-                    (false, true) => Some(theirs.as_str()),
-                    (false, false) if theirs == mine => Some(mine.as_str()),
-                    (false, false) => None,
-                };
-                prop_assert_eq!(field.merged(), expected);
-            }
+        fn a_merge_keeps_every_edit_and_loses_no_value(was in "[ab]?", theirs in "[ab]?", mine in "[ab]?") {
+            let field = typed(LeadField::Company, &was, &mine);
+            let merged = merge(vec![field], |_| theirs.clone()).remove(0);
+            prop_assert_eq!((&merged.now, &merged.yours), (&theirs, &mine));
+            let expected = match (theirs == was, mine == was) {
+                (true, _) => Some(mine.as_str()),
+                (false, true) => Some(theirs.as_str()),
+                (false, false) if theirs == mine => Some(mine.as_str()),
+                (false, false) => None,
+            };
+            prop_assert_eq!(merged.merged(), expected);
         }
     }
 }

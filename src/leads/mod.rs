@@ -5,22 +5,34 @@
 //! - Every accepted change raises a lead's version by one and adds a history entry.
 //! - A lead becomes CONVERTED only with a score of 80 or more, and its score stays at 80 or more. Only an administrator
 //!   can reopen it.
-//! - A lead in an open order is not deleted.
+//! - A lead in an open order is not deleted. A deleted lead can be restored for 30 days.
+//! - A lead's custom fields are read and changed together with its version.
 
 mod change;
 pub mod domain;
 mod error;
+pub mod fields;
+pub mod former_words;
 mod http;
+pub mod import;
 pub(crate) mod items;
 pub mod list;
 pub mod merge;
+pub mod merged;
+pub mod notes;
+mod owner;
 mod reserved;
+mod revert;
 mod routes;
 pub mod search;
 mod service;
 pub mod snapshots;
 pub mod store;
 pub mod texts;
+pub mod timeline;
+pub mod trash;
+mod upgrade_words;
+mod word_index;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};

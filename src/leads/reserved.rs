@@ -105,7 +105,8 @@ fn order_of(stored: &StoredLead) -> Option<OrderId> {
 
 fn resolved(stored: StoredLead, state: &ReservationState) -> StoredLead {
     let reservation = stored.reservation.clone().filter(|_| *state == ReservationState::Open);
-    StoredLead { lead: stored.visible_under(state), reservation }
+    let has_former_words = stored.has_former_words;
+    StoredLead { lead: stored.visible_under(state), reservation, has_former_words }
 }
 
 /// Adds the condition that the order of a reserved lead is open.

@@ -4,12 +4,13 @@
 //! together or not at all. A lead at a given version never changes, so cached snapshots are never stale. A change takes
 //! one call with a snapshot, and two without.
 
-use super::domain::{Action, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
+use super::domain::{Action, CustomFields, HistoryEntry, Lead, LeadId, NewLead, Rule, StoredLead};
 use super::error::{Conflict, LeadError};
 use super::items::{
-    EmailItem, HISTORY, LEAD, STORED, email_key, history_after, history_item, history_sort, lead_item,
-    lead_key, reindex, requeue, stored_lead,
+    EmailItem, FieldsItem, HISTORY, LEAD, STORED, email_key, fields_key, history_after, history_item,
+    history_sort, lead_item, lead_key, requeue, stored_lead,
 };
+use super::word_index::reindex;
 use crate::base::identity::Actor;
 use crate::base::values::Version;
 use crate::leads::Leads;
@@ -31,11 +32,13 @@ impl Leads {
     ) -> Result<Done<Lead>, LeadError> {
         let now = self.clock.now();
         let id = LeadId::new(now, &self.rng.bytes());
+        let fields = new.fields.clone();
         let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::violation)?;
-        let write = Idempotency::record(idempotency, self.creation(&lead, Action::Created, None)?, &lead)?;
+        let write = self.creation(&lead, &fields, Action::Created, None)?;
+        let write = Idempotency::record(idempotency, write, &lead)?;
         match self.dynamo.write(write).await {
             Ok(()) => {
-                self.snapshots.insert(&StoredLead { lead: lead.clone(), reservation: None });
+                self.snapshots.insert(&StoredLead::free(lead.clone()));
                 Ok(Done::Now(lead))
             }
             Err(WriteError::Refused(refusal)) => match replayed_answer(idempotency, &refusal)? {
@@ -47,54 +50,27 @@ impl Leads {
     }
 }
 
-/// The outcome of one row of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Imported {
-    /// This attempt or an earlier one for the same row created the lead.
-    Created,
-    /// Another lead has the email address.
-    Duplicate,
-}
-
 impl Leads {
-    /// Creates the lead of one row of an import. `source` names the import and the row, so that repeating a row finds
-    /// its own lead and counts as created.
-    ///
-    /// # Errors
-    /// [`LeadError::RuleViolation`] if the lead breaks a rule.
-    pub async fn create_imported(
-        &self,
-        new: NewLead,
-        by: &Actor,
-        source: &str,
-    ) -> Result<Imported, LeadError> {
-        let now = self.clock.now();
-        let id = LeadId::new(now, &self.rng.bytes());
-        let lead = new.into_lead(id, now, by.clone()).map_err(LeadError::RuleViolation)?;
-        match self.dynamo.write(self.creation(&lead, Action::Imported, Some(source))?).await {
-            Ok(()) => Ok(Imported::Created),
-            Err(WriteError::Refused(refusal)) => {
-                let existing = refusal.item("email").cloned().map(from_item::<EmailItem>).transpose()?;
-                let is_own = existing.is_some_and(|email| email.source.as_deref() == Some(source));
-                Ok(if is_own { Imported::Created } else { Imported::Duplicate })
-            }
-            Err(WriteError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    fn creation(
+    pub(super) fn creation(
         &self,
         lead: &Lead,
+        fields: &CustomFields,
         action: Action,
         source: Option<&str>,
     ) -> Result<GuardedWrite, StoreError> {
         let email = EmailItem { lead_id: lead.id, source: source.map(str::to_owned) };
-        let write = self
+        let entry = HistoryEntry::of_new(lead, action);
+        let entry = entry.with_fields(CustomFields::default().changes_to(fields));
+        let mut write = self
             .dynamo
             .guarded_write()
             .put("lead", lead_item(lead)?, Condition::Absent)
             .put("email", to_item(&email_key(&lead.email.key()), &email)?, Condition::Absent)
-            .put("history", history_item(lead.id, &HistoryEntry::of_new(lead, action))?, Condition::Absent);
+            .put("history", history_item(lead.id, &entry)?, Condition::Absent);
+        if !fields.is_empty() {
+            let item = to_item(&fields_key(lead.id), &FieldsItem::new(lead.version, fields))?;
+            write = write.put("fields", item, Condition::Absent);
+        }
         reindex(requeue(write, None, Some(lead))?, None, Some(lead))
     }
 
@@ -105,7 +81,9 @@ impl Leads {
     pub async fn find(&self, id: LeadId) -> Result<Lead, LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let item = self.dynamo.get(&lead_key(id)).await?.ok_or(LeadError::NotFound(id))?;
+            let Some(item) = self.dynamo.get(&lead_key(id)).await? else {
+                return Err(self.missing(id).await?);
+            };
             if let Some(lead) = self.resolve(stored_lead(item)?).await? {
                 self.snapshots.insert(&lead);
                 return Ok(lead.lead);
@@ -159,12 +137,12 @@ impl Leads {
         let range =
             Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
         let mut items = self.dynamo.select(&range).await?.items.into_iter().peekable();
-        let Some(item) = items.next_if(is_lead) else { return Err(LeadError::NotFound(id)) };
+        let Some(item) = items.next_if(is_lead) else { return Err(self.missing(id).await?) };
         Ok((stored_lead(item)?, items.map(from_item).collect::<Result<_, _>>()?))
     }
 }
 
-fn is_lead(item: &Item) -> bool {
+pub(super) fn is_lead(item: &Item) -> bool {
     item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == LEAD)
 }
 
@@ -178,6 +156,11 @@ pub struct HistoryPage {
 }
 
 const HISTORY_LIST: &str = "history";
+
+/// Returns the cursor after the entry of a version.
+pub(super) fn history_cursor(version: &str) -> String {
+    Cursor::after([version.to_owned()]).encode(HISTORY_LIST)
+}
 
 impl Leads {
     /// Returns a page of a lead's history, newest first. A deleted lead still has a history.
@@ -208,10 +191,8 @@ impl Leads {
         }
         let has_more = entries.len() > usize::from(limit);
         entries.truncate(limit.into());
-        let next = entries
-            .last()
-            .filter(|_| has_more)
-            .map(|entry| Cursor::after([entry.version.to_string()]).encode(HISTORY_LIST));
+        let next =
+            entries.last().filter(|_| has_more).map(|entry| history_cursor(&entry.version.to_string()));
         Ok(HistoryPage { entries, next })
     }
 
@@ -232,8 +213,9 @@ impl Leads {
     }
 }
 
-pub(super) fn replayed_answer(
-    idempotency: Option<&Idempotency<'_, Lead>>,
+/// Returns the stored answer if a write was refused because the same request was done before.
+pub(super) fn replayed_answer<T>(
+    idempotency: Option<&Idempotency<'_, T>>,
     refusal: &Refusal,
 ) -> Result<Option<Answer>, LeadError> {
     match Idempotency::recall(idempotency, refusal)? {

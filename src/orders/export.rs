@@ -7,21 +7,21 @@
 use csv::Writer;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::domain::{Order, OrderStatus};
+use super::domain::{Order, OrderDetail, OrderStatus};
 use super::error::OrderError;
-use super::list::{id_of, text_attribute};
+use super::items::text_attribute;
+use super::list::id_of;
 use super::period::Period;
 use crate::base::calendar::in_new_york;
 use crate::base::values::OrderId;
 use crate::leads::domain::Lead;
 use crate::orders::Orders;
-use crate::orders::domain::{OrderDetail, OrderLeads};
 use crate::reservations::order_key;
 use crate::store::{Cursor, CursorError, Select, StoreError, schema};
 use crate::web::csv::escape_formula;
 
 /// The columns of the file.
-pub const COLUMNS: [&str; 11] = [
+pub const COLUMNS: [&str; 15] = [
     "orderId",
     "customerName",
     "customerEmail",
@@ -33,6 +33,10 @@ pub const COLUMNS: [&str; 11] = [
     "leadScore",
     "status",
     "createdAt",
+    "phone",
+    "company",
+    "source",
+    "owner",
 ];
 
 /// One part of an export.
@@ -166,10 +170,9 @@ impl Orders {
             if part.has_max_bytes() {
                 return Ok(Some(cursor));
             }
-            let OrderLeads { leads, next: further } =
-                self.leads_of(order.id, LEADS_PER_READ, Some(&cursor)).await?;
-            part.write(order, &leads)?;
-            next = further;
+            let page = self.leads_of(order.id, LEADS_PER_READ, Some(&cursor)).await?;
+            part.write(order, &page.items)?;
+            next = page.next;
         }
         Ok(None)
     }
@@ -233,6 +236,10 @@ impl PartWriter {
                 lead.lead_score.to_string(),
                 lead.status.to_string(),
                 in_new_york(lead.created_at),
+                optional(lead.phone.as_ref()),
+                optional(lead.company.as_ref()),
+                optional(lead.source.as_ref()),
+                optional(lead.owner.as_ref().map(|owner| &owner.name)),
             ])?;
         }
         Ok(())
@@ -256,6 +263,11 @@ impl PartWriter {
         let csv = String::from_utf8_lossy(&bytes).into_owned();
         Ok(CsvPart { csv, next: next.map(Position::encode), orders: self.orders, leads: self.leads })
     }
+}
+
+/// Returns the text of an optional cell.
+fn optional(value: Option<&impl ToString>) -> String {
+    value.map(|value| escape_formula(&value.to_string())).unwrap_or_default()
 }
 
 /// Converts an error of the CSV writer. Writing to memory does not fail in practice.

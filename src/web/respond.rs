@@ -22,7 +22,7 @@ pub fn html(status: StatusCode, template: &impl Template) -> Result<Response, Pr
     Ok((status, [(header::VARY, "HX-Request")], Html(text)).into_response())
 }
 
-/// Redirects to another page after a form. htmx follows the redirect itself.
+/// Redirects to another page after a form. For a fragment, htmx follows the redirect.
 pub fn see_other(context: &PageContext, path: &str, fragment: bool) -> Response {
     let address = header_text(&context.url(path));
     if fragment {
@@ -44,21 +44,51 @@ pub enum Tone {
     Error,
 }
 
-/// Adds a toast that htmx's page shows.
+/// Adds a toast that the page of an htmx request shows.
 pub fn with_toast(mut response: Response, tone: Tone, text: &str) -> Response {
     let event = json!({ "toast": { "kind": tone, "text": text } });
     response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
     response
 }
 
+/// The form in a toast that undoes what the toast reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undo {
+    /// The address that the form is sent to.
+    pub action: String,
+    /// The element that the answer replaces, as a CSS selector. Without it, the answer is a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The fields of the form.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// Adds a toast about a change, with a button that undoes it, that the page of an htmx request shows.
+pub fn with_undo(mut response: Response, text: &str, undo: &Undo) -> Response {
+    let event = json!({ "toast": { "kind": Tone::Success, "text": text, "undo": undo } });
+    response.headers_mut().insert("hx-trigger", header_text(&ascii_json(&event.to_string())));
+    response
+}
+
+/// Adds a toast about a change, with a button that undoes it, that the page after a redirect shows. As for
+/// [`with_toast_there`], it must contain no personal data.
+pub fn with_undo_there(mut response: Response, text: &'static str, undo: &Undo) -> Response {
+    let toast = json!({ "kind": Tone::Success, "text": text, "undo": undo }).to_string();
+    append_toast(&mut response, &toast);
+    response
+}
+
 /// Adds a toast that the page after a redirect shows. It travels in a cookie that expires after 30 seconds; the
 /// page's script reads and deletes it. The script can read the cookie, so the text must contain no personal data.
 pub fn with_toast_there(mut response: Response, tone: Tone, text: &'static str) -> Response {
-    let toast = json!({ "kind": tone, "text": text }).to_string();
-    let toast = utf8_percent_encode(&toast, NON_ALPHANUMERIC);
+    append_toast(&mut response, &json!({ "kind": tone, "text": text }).to_string());
+    response
+}
+
+fn append_toast(response: &mut Response, toast: &str) {
+    let toast = utf8_percent_encode(toast, NON_ALPHANUMERIC);
     let cookie = header_text(&format!("holdfast-toast={toast}; Path=/; Max-Age=30; SameSite=Lax"));
     response.headers_mut().append(header::SET_COOKIE, cookie);
-    response
 }
 
 /// Escapes everything except ASCII in JSON, because headers allow nothing else.
@@ -81,7 +111,7 @@ pub fn header_text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Creates the answer to an API request that an idempotency record can store. The body is a resource with a version.
+/// Creates an answer that an idempotency record can store. The body is a resource with a version.
 pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location: Option<String>) -> Answer {
     Answer {
         status: status.as_u16(),
@@ -97,6 +127,11 @@ pub fn answer(status: StatusCode, body: &impl Serialize, version: u64, location:
 pub fn no_content() -> Answer {
     let status = StatusCode::NO_CONTENT.as_u16();
     Answer { status, body: String::new(), location: None, etag: None, about: None }
+}
+
+/// Redirects programs permanently to the resource that replaces this one.
+pub fn moved(address: &str) -> Response {
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, header_text(address))]).into_response()
 }
 
 /// Answers that the client already [has](super::request::IfNoneMatch) the resource with this tag.

@@ -492,7 +492,7 @@ async fn a_person_signs_in_and_creates_a_token_by_keyboard(environment: TestEnvi
     // The first field has the focus, and Enter sends the form.
     ann.press("ann@holdfast.test\u{9}not the right one\n").await;
     ann.wait_for_text("#sign-in-error", "is not right").await;
-    assert_eq!(ann.value(At::Named("E-mail")).await, "ann@holdfast.test");
+    assert_eq!(ann.value(At::Named("Email")).await, "ann@holdfast.test");
     ann.press(&format!("{PASSWORD}\n")).await;
     ann.wait_for_text("h1", "Your account").await;
     assert!(ann.url().await.ends_with("/account"), "{}", ann.url().await);
@@ -517,7 +517,7 @@ async fn every_page_of_accounts_is_accessible(environment: TestEnvironment) {
         person.screenshot(&format!("sign-in-{}", look.size.0)).await;
         person.goto(&server.url(&link_path("hf_used"))).await;
         person.axe().await;
-        person.fill(At::Named("E-mail"), "ann@holdfast.test").await;
+        person.fill(At::Named("Email"), "ann@holdfast.test").await;
         person.fill(At::Named("Password"), PASSWORD).await;
         person.click(At::Named("Sign in")).await;
         person.goto(&server.url("/account")).await;

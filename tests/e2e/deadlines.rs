@@ -147,7 +147,17 @@ pub async fn prepare(workspace: &Workspace, leads: usize) -> Records {
     admin.post("/api/inventory/events").json(&events).send().await.expect(200);
     let parked = admin.get("/api/inventory/parked").send().await.expect(200).json::<Value>();
     let token = person.post("/api/tokens").json(&json!({ "name": "t" })).send().await.expect(201).json();
+    let deleted = create(&admin, "/api/leads", json!({ "name": "Gone", "email": "gone@example.com" })).await;
+    admin.delete(&format!("/api/leads/{}?version=1", id(&deleted))).send().await.expect(204);
+    let changed = create(&admin, "/api/leads", json!({ "name": "Was", "email": "was@example.com" })).await;
+    let edit = json!({ "version": 1, "name": "Is" });
+    admin.patch(&format!("/api/leads/{}", id(&changed))).json(&edit).send().await.expect(200);
+    let notes = format!("/api/leads/{}/notes", id(&leads[count - 1]));
+    let note = create(&admin, &notes, json!({ "text": "Called." })).await;
     let ids = BTreeMap::from([
+        ("deleted", id(&deleted)),
+        ("changed", id(&changed)),
+        ("note", id(&note)),
         ("lead", id(&leads[count - 1])),
         ("order", order_id),
         ("raffle", id(&raffle)),
@@ -205,6 +215,42 @@ pub fn requests(records: &Records) -> Vec<TestRequest> {
             json!({ "version": 1, "reason": "x" }),
         ),
         api(M::POST, format!("/api/leads/{}/restock", id("lead")), "/api/leads/{id}/restock", v1.clone()),
+        api(
+            M::POST,
+            format!("/api/leads/{}/restore", id("deleted")),
+            "/api/leads/{id}/restore",
+            json!({ "version": 2 }),
+        ),
+        api(
+            M::POST,
+            format!("/api/leads/{}/revert", id("changed")),
+            "/api/leads/{id}/revert",
+            json!({ "version": 2, "to": 1 }),
+        ),
+        api(
+            M::POST,
+            format!("/api/leads/{}/merge", id("lead")),
+            "/api/leads/{id}/merge",
+            json!({ "version": 1, "merged": id("changed"), "mergedVersion": 2 }),
+        ),
+        api(
+            M::POST,
+            format!("/api/leads/{}/notes", id("lead")),
+            "/api/leads/{id}/notes",
+            json!({ "text": "x" }),
+        ),
+        api(
+            M::PATCH,
+            format!("/api/leads/{}/notes/{}", id("lead"), id("note")),
+            "/api/leads/{id}/notes/{note}",
+            json!({ "version": 1, "text": "y" }),
+        ),
+        (
+            M::DELETE,
+            format!("/api/leads/{}/notes/{}?version=1", id("lead"), id("note")),
+            "/api/leads/{id}/notes/{note}",
+            None,
+        ),
         api(
             M::PUT,
             "/api/leads/caps".into(),

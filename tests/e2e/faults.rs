@@ -136,7 +136,7 @@ async fn a_temporary_500_or_hang_ends_in_success(environment: TestEnvironment) {
     for (version, fault) in (1..).zip([Fault::Status(500), Fault::Status(503), Fault::Hang]) {
         environment.wire().next(WRITE, fault.clone());
         change(&hasty, &lead, version, json!({ "leadScore": version })).await.expect(200);
-        environment.wire().next("GetItem", fault);
+        environment.wire().next("BatchGetItem", fault);
         read(&hasty, &lead).await;
     }
     assert_eq!(history(&hasty, &lead).await.len(), 4);
@@ -148,7 +148,7 @@ async fn reads_from_a_store_that_never_answers_are_answered_503(environment: Tes
     hasty.get("/api/leads").send().await.expect(503);
     hasty.get("/api/leads?q=lead").send().await.expect(503);
     environment.wire().reset();
-    environment.wire().always("GetItem", Fault::Throttled);
+    environment.wire().always("BatchGetItem", Fault::Throttled);
     let answer = hasty.get(&address(&lead)).send().await.expect(503);
     assert_eq!(answer.header("content-type"), "application/problem+json");
 }

@@ -56,8 +56,8 @@ async fn a_lead_is_created_read_changed_and_deleted(environment: TestEnvironment
 
     let gone = agent.delete(&address(&lead)).header("if-match", "\"2\"").send().await.expect(204);
     assert!(gone.body.is_empty());
-    agent.get(&address(&lead)).send().await.expect(404);
-    change(&agent, &lead, 2, json!({ "leadScore": 1 })).await.expect(404);
+    agent.get(&address(&lead)).send().await.expect(410);
+    change(&agent, &lead, 2, json!({ "leadScore": 1 })).await.expect(410);
     create(&agent, &new_lead("Ann again", "ann@example.com")).await;
 }
 

@@ -33,11 +33,17 @@ const THINGS: usize = 50;
 const MOST: usize = 4;
 
 /// All lists of the product. `{…}` stands for the first record of its kind.
-const LISTS: [&str; 25] = [
+const LISTS: [&str; 31] = [
     "/api/leads?limit=50",
     "/api/leads?limit=50&q=lead",
     "/leads",
     "/api/leads/{lead}/history?limit=50",
+    "/api/leads/{lead}/notes?limit=50",
+    "/api/leads/{lead}/duplicates",
+    "/api/leads/trash?limit=50",
+    "/leads/trash",
+    "/leads/{lead}/history",
+    "/leads/{lead}/duplicates",
     "/api/orders?limit=50",
     "/orders",
     "/api/orders/{order}/history?limit=50",
@@ -62,7 +68,7 @@ const LISTS: [&str; 25] = [
 ];
 
 /// Routes that answer with one record, with a form, with the cost of one step, or with a list that never grows.
-const NO_LISTS: [&str; 52] = [
+const NO_LISTS: [&str; 57] = [
     "/",
     "/account",
     "/api/automation/dead-letters/{id}",
@@ -95,10 +101,15 @@ const NO_LISTS: [&str; 52] = [
     "/leads/imports",
     "/leads/imports/new",
     "/leads/imports/{id}",
+    "/leads/imports/headers",
+    "/leads/imports/sample.csv",
     "/leads/imports/{id}/rejected.csv",
+    "/leads/imports/{id}/report.csv",
     "/leads/new",
     "/leads/{id}",
     "/leads/{id}/edit",
+    "/leads/{id}/merge",
+    "/leads/{id}/notes/{note}",
     "/orders/caps",
     "/orders/export",
     "/orders/new",

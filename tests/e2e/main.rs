@@ -25,12 +25,19 @@ mod documents;
 mod engine;
 mod faults;
 mod harness;
+mod import_data;
 mod imports;
 mod inventory;
 mod inventory_api;
+mod inventory_dead_letters;
 mod inventory_pages;
+mod inventory_products;
 mod kafka;
 mod keys;
+mod lead_data;
+mod lead_merge;
+mod lead_notes;
+mod lead_trash;
 mod leads;
 mod list_costs;
 mod lists;
@@ -91,12 +98,19 @@ modules![
     engine,
     faults,
     harness,
+    import_data,
     imports,
     inventory,
     inventory_api,
+    inventory_dead_letters,
     inventory_pages,
+    inventory_products,
     kafka,
     keys,
+    lead_data,
+    lead_merge,
+    lead_notes,
+    lead_trash,
     leads,
     list_costs,
     lists,

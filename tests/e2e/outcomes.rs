@@ -95,7 +95,7 @@ async fn an_unanswered_write_that_happened_is_reported_as_done(environment: Test
         let delete = format!("{}?version=1", address(&made));
         environment.wire().next(WRITE, Fault::ReplyNeverComes);
         hasty.delete(&delete).send().await.expect(204);
-        agent.get(&address(&made)).send().await.expect(404);
+        agent.get(&address(&made)).send().await.expect(410);
     }
     for (version, key) in [(1, "a"), (2, "b")] {
         environment.wire().next(WRITE, Fault::ReplyNeverComes);

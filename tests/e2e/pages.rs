@@ -177,7 +177,7 @@ async fn a_lead_deleted_during_an_edit_keeps_the_typed_values_and_can_be_recreat
     for answer in
         [save(&bob, &lead, &[("name", "Arthur")]).await, save_row(&bob, &lead, &[("name", "Arthur")]).await]
     {
-        let answer = answer.expect(404);
+        let answer = answer.expect(410);
         assert_eq!(answer.header("hx-reswap"), "outerHTML", "the script swaps the answer in");
         assert!(answer.text().contains("This lead was deleted</strong> by Ann Lee"), "{}", answer.text());
         assert!(answer.text().contains("value=\"Arthur\""), "{}", answer.text());
@@ -201,7 +201,7 @@ async fn deleting_a_changed_lead_shows_the_changes_and_continues_with_one_click(
     let anyway = sent_by(answer.text());
     assert_eq!(anyway, [("version".to_owned(), "2".to_owned())]);
     bob.post(&delete).form(&anyway).send().await.expect(303);
-    bob.get(&page(&lead)).send().await.expect(404);
+    bob.get(&page(&lead)).send().await.expect(410);
     bob.post(&delete).form(&[("reason", "none")]).send().await.expect(428);
 }
 
@@ -279,7 +279,7 @@ async fn every_form_leads_to_a_page_without_javascript(environment: TestEnvironm
     let address = created.header("location").to_owned();
     assert!(ann.get(&address).send().await.expect(200).text().contains("Art Venere"));
     let again = ann.post("/leads").form(&fields).send().await.expect(422);
-    assert!(again.text().contains("Another lead has this e-mail address already."));
+    assert!(again.text().contains("Another lead has this email address already."));
     assert!(again.text().starts_with("<!doctype html>") && again.text().contains("value=\"Art Venere\""));
 
     let lead: Value = ann.get(&format!("/api{address}")).send().await.expect(200).json();

@@ -131,9 +131,9 @@ async fn of_a_concurrent_change_and_deletion_one_happens(environment: TestEnviro
         gate.arrived(2).await;
         gate.open();
         let outcome = (changing.await.unwrap(), deleting.await.unwrap());
-        assert!(matches!(outcome, (200, 409) | (404, 204)), "{outcome:?}");
+        assert!(matches!(outcome, (200, 409) | (410, 204)), "{outcome:?}");
         let read = agent.get(&address(&lead)).send().await.status.as_u16();
-        assert_eq!(read, if outcome.1 == 204 { 404 } else { 200 });
+        assert_eq!(read, if outcome.1 == 204 { 410 } else { 200 });
         assert_eq!(history(&agent, &lead).await.len(), 2);
     }
 }

@@ -384,7 +384,7 @@ async fn a_person_signs_up_by_keyboard_with_an_invitation_code(environment: Test
     pat.wait_for_text("#code-error", "This is not the invitation code.").await;
     assert_eq!(pat.focused().await, "Invitation code");
     assert_eq!(pat.value(At::Named("Name")).await, "Pat Doe");
-    assert_eq!(pat.value(At::Named("E-mail")).await, "pat@example.com");
+    assert_eq!(pat.value(At::Named("Email")).await, "pat@example.com");
     assert_eq!(pat.value(At::Named("Password")).await, "");
     pat.press(&format!("{CODE}\u{9}\u{9}\u{9}{PASSWORD}\n")).await;
     pat.wait_for_text("h1", "Your account").await;
@@ -401,11 +401,11 @@ async fn a_person_signs_up_without_javascript(environment: TestEnvironment) {
     let pat = environment.browser(Look::phone().without_javascript()).await;
     pat.goto(&server.url("/sign-up?next=%2Faccount")).await;
     pat.fill(At::Named("Name"), "Pat Doe").await;
-    pat.fill(At::Named("E-mail"), "pat@example.com").await;
+    pat.fill(At::Named("Email"), "pat@example.com").await;
     pat.fill(At::Named("Password"), OTHER).await;
     pat.click(At::Named("Sign up")).await;
     pat.wait_for_text("#email-error", "has an account already").await;
-    pat.fill(At::Named("E-mail"), "pat.doe@example.com").await;
+    pat.fill(At::Named("Email"), "pat.doe@example.com").await;
     pat.fill(At::Named("Password"), OTHER).await;
     pat.click(At::Named("Sign up")).await;
     pat.wait_for_text("h1", "Your account").await;

@@ -17,6 +17,7 @@ use crate::support::{Case, Fault, TestEnvironment, cases, wait};
 pub fn all() -> Vec<Case> {
     cases![
         app: every_request_is_reported_once_with_route_role_outcome_and_cost,
+            a_creation_takes_at_most_thirty_write_units_and_a_change_of_status_sixteen,
             retries_are_reported;
         embedded: the_id_in_a_failures_answer_finds_it_in_the_log,
             a_panic_in_a_handler_is_a_failure_and_the_next_request_succeeds;
@@ -57,7 +58,8 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
 
     let lead = create(&agent, &new_lead("Lead", "lead@example.com")).await;
     let made = is("POST /api/leads", 201, an_agent, "ok", 2);
-    assert!(made.read_units > 0.0 && made.write_units > 0.0, "{made:?}");
+    // By DynamoDB's rule: the lead with ten indexes, its email address, its history, its place in the queue, its words.
+    assert!(made.read_units > 0.0 && made.write_units > 0.0 && made.write_units <= 30.0, "{made:?}");
     let answer = agent.get(&address(&lead)).send().await.expect(200);
     let looked = is("GET /api/leads/{id}", 200, an_agent, "ok", 1);
     assert_eq!(answer.header("x-request-id"), looked.request_id);
@@ -89,6 +91,25 @@ async fn every_request_is_reported_once_with_route_role_outcome_and_cost(environ
     // A form has an idempotency key, which is looked up as well.
     assert_eq!(is("POST /leads/{id}", 422, an_agent, "rule-violation", 3).parked, 0);
     assert_eq!(reports.lock().unwrap().len(), before + 1, "a request is reported once");
+}
+
+async fn a_creation_takes_at_most_thirty_write_units_and_a_change_of_status_sixteen(
+    environment: TestEnvironment,
+) {
+    let (workspace, reports) = reporting_workspace(&environment).await;
+    let agent = workspace.agent().await;
+    for (name, email, state) in [
+        ("James Butt", "jbutt@gmail.com", "LA"),
+        ("Josephine Darakjy", "josephine_darakjy@darakjy.org", "MI"),
+        ("Art Venere", "art@venere.org", "NJ"),
+    ] {
+        let lead = create(&agent, &json!({ "name": name, "email": email, "state": state })).await;
+        let made = last(&reports).write_units;
+        assert!(made <= 30.0, "{name}: {made}");
+        change(&agent, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
+        let moved = last(&reports).write_units;
+        assert!(moved <= 16.0, "{name}: {moved}");
+    }
 }
 
 async fn retries_are_reported(environment: TestEnvironment) {

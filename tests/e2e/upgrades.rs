@@ -66,11 +66,18 @@ async fn schema_counts(environment: &TestEnvironment) -> BTreeMap<u32, usize> {
 }
 
 async fn the_application_works_with_the_data_of_the_previous_version(environment: TestEnvironment) {
-    let (_workspace, program) = former(&environment).await;
+    let (workspace, program) = former(&environment).await;
     let page: Value = program.get("/api/leads").send().await.expect(200).json();
     assert_eq!(page["items"].as_array().unwrap().len(), 4);
     let found: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();
     assert_eq!(found["items"][0]["name"], "Grace Hopper");
+    // `holdfast upgrade` moves the search words once. Leads that changed before have moved theirs.
+    let leads = workspace.app.leads();
+    let moved = leads.upgrade_words(|_| ()).await.unwrap();
+    assert!(moved >= 3, "{moved}");
+    assert_eq!(leads.upgrade_words(|_| ()).await.unwrap(), 0);
+    let again: Value = program.get("/api/leads?q=hopper").send().await.expect(200).json();
+    assert_eq!(again, found);
     // A repeated request gets the answer that the previous version gave.
     let same = r#"{"name": "Ada Lovelace", "email": "lead0@example.com", "state": "NY", "leadScore": 90}"#;
     let request = program.post("/api/leads").header("idempotency-key", "k0").body("application/json", same);

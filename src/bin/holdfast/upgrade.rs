@@ -1,5 +1,6 @@
 //! `holdfast upgrade`: rewrites items of older versions in the current schema, and migrates their statistics.
 
+use holdfast::imports::ImportError;
 use holdfast::store::{SCHEMA, Upgraded, upgrade_all};
 
 use crate::cli::Upgrade;
@@ -9,24 +10,29 @@ use crate::recount::recount_lists;
 use crate::table::Host;
 
 /// Rewrites items until all of them use the current schema.
-///
-/// # Errors
-/// Any [`Failure`] to open the table, or of the store.
 pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let opened = host.open_existing(&options.table).await?;
     if options.finish {
         opened.app.dynamo.finish_upgrade().await?;
     }
     let upgraded = upgrade_all(&opened.app.dynamo, |so_far| {
-        let words = format!("{} items rewritten", so_far.rewritten);
-        console.progress(&Progress { done: 0, of: 0, words });
+        console.progress(&Progress::of_words(format!("{} items rewritten", so_far.rewritten)));
     })
     .await;
+    console.end_progress();
+    let words = opened
+        .app
+        .leads()
+        .upgrade_words(|so_far| {
+            console.progress(&Progress::of_words(format!("search words of {so_far} leads rewritten")));
+        })
+        .await;
     console.end_progress();
     let statistics = opened.app.statistics().migrate().await;
     let lists = recount_lists(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;
+    words.map_err(ImportError::from)?;
     statistics?;
     lists?;
     let Upgraded { rewritten, schema, .. } = upgraded;

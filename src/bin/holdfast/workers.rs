@@ -27,7 +27,6 @@ const SWEEP: Duration = Duration::from_secs(20);
 /// The delay before a worker that panicked is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(5);
 
-/// The background workers of a server.
 pub struct Workers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -41,7 +40,9 @@ impl Workers {
         app.background = app.background.over(Line::to(engine.clone()));
         let dynamo = app.dynamo.clone();
         let reader = move || StreamReader::embedded(dynamo.clone(), engine.clone(), CONSUMER, is_relevant);
-        Self::start(&app, reader)
+        let mut workers = Self::start(&app, reader);
+        workers.tasks.spawn(upgrade_words(app, workers.stop.subscribe()));
+        workers
     }
 
     /// Starts both workers over this client of a table's stream.
@@ -72,6 +73,20 @@ impl Workers {
                 "the background workers did not finish in time; the next start continues their work"
             );
         }
+    }
+}
+
+/// Moves the search words of an earlier version. No other process uses the data, so none of that version runs.
+async fn upgrade_words(app: App, stopped: watch::Receiver<bool>) {
+    let leads = app.leads();
+    let moved = tokio::select! {
+        moved = leads.upgrade_words(|_| ()) => moved,
+        () = stop_requested(stopped) => return,
+    };
+    match moved {
+        Ok(0) => {}
+        Ok(moved) => tracing::info!(leads = moved, "moved the search words of an earlier version"),
+        Err(error) => tracing::warn!(%error, "search words were not moved; the next start continues"),
     }
 }
 

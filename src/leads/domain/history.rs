@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Lead, LeadField};
+use super::{CustomFieldChange, Lead, LeadField};
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, OrderId, Version, text_value};
 
@@ -73,8 +73,16 @@ pub enum Action {
     Returned,
     /// Put back in stock by an agent.
     Restocked,
-    /// Deleted. This is the last entry.
+    /// Deleted: moved to the trash.
     Deleted,
+    /// Restored from the trash.
+    Restored,
+    /// Changed back to the values of an earlier version.
+    Reverted,
+    /// Another lead was merged into this one.
+    Merged,
+    /// Merged into another lead. This is the last entry.
+    MergedInto,
 }
 
 impl Action {
@@ -91,6 +99,10 @@ impl Action {
             Self::Returned => "returned",
             Self::Restocked => "restocked",
             Self::Deleted => "deleted",
+            Self::Restored => "restored",
+            Self::Reverted => "changed back",
+            Self::Merged => "merged",
+            Self::MergedInto => "merged away",
         }
     }
 }
@@ -120,12 +132,18 @@ pub struct HistoryEntry {
     pub action: Action,
     /// Every field whose value changed.
     pub changes: Vec<FieldChange>,
+    /// Every custom field whose text changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<CustomFieldChange>,
     /// The reason, if the change requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// The related order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
+    /// The import and its row that made the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl HistoryEntry {
@@ -137,6 +155,16 @@ impl HistoryEntry {
     /// Creates the entry for a change from one version of a lead to the next.
     pub fn of_change(before: &Lead, after: &Lead, action: Action, reason: Option<Reason>) -> Self {
         Self::between(Some(before), after, action, reason)
+    }
+
+    /// Adds the changes of custom fields.
+    pub fn with_fields(self, fields: Vec<CustomFieldChange>) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// Sets the row of an import that made the change.
+    pub fn with_source(self, source: Option<&str>) -> Self {
+        Self { source: source.map(str::to_owned), ..self }
     }
 
     /// Sets the related order.
@@ -156,8 +184,10 @@ impl HistoryEntry {
             by: after.updated_by.clone(),
             action,
             changes: changes.collect(),
+            fields: Vec::new(),
             reason,
             order: None,
+            source: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Lead, LeadField, Score, Status, Stock};
+use super::{Company, FieldEdits, Lead, LeadField, LeadSource, Owner, Phone, Score, Status, Stock};
 use crate::base::identity::Actor;
 use crate::base::values::{Email, Name, UsState};
 
@@ -24,6 +24,8 @@ pub enum Rule {
     AssignedKeepsState,
     /// Only a withheld lead can be put back in stock.
     OnlyWithheldRestocks,
+    /// A lead in an open order cannot be merged.
+    AssignedIsNotMerged,
     /// Two leads cannot have the same email address.
     EmailIsUnique,
 }
@@ -36,7 +38,7 @@ impl Rule {
                 LeadField::Status
             }
             Self::ConvertedKeepsScore => LeadField::LeadScore,
-            Self::AssignedStays | Self::OnlyWithheldRestocks => LeadField::Stock,
+            Self::AssignedStays | Self::AssignedIsNotMerged | Self::OnlyWithheldRestocks => LeadField::Stock,
             Self::AssignedKeepsState => LeadField::State,
             Self::EmailIsUnique => LeadField::Email,
         }
@@ -52,6 +54,7 @@ impl Rule {
             Self::AssignedStays => "assigned-stays",
             Self::AssignedKeepsState => "assigned-keeps-state",
             Self::OnlyWithheldRestocks => "only-withheld-restocks",
+            Self::AssignedIsNotMerged => "assigned-is-not-merged",
             Self::EmailIsUnique => "email-is-unique",
         }
     }
@@ -78,7 +81,10 @@ impl Rule {
             Self::OnlyWithheldRestocks => {
                 "Only a withheld lead is put back in stock; this one is not withheld."
             }
-            Self::EmailIsUnique => "Another lead has this e-mail address already.",
+            Self::AssignedIsNotMerged => {
+                "A lead in an open order cannot be merged. Release it from the order or fulfill the order first."
+            }
+            Self::EmailIsUnique => "Another lead has this email address already.",
         }
     }
 }
@@ -110,6 +116,16 @@ pub struct LeadChange {
     pub lead_score: Option<Score>,
     /// The new status.
     pub status: Option<Status>,
+    /// The new phone number. `Some(None)` removes it; so with the following.
+    pub phone: Option<Option<Phone>>,
+    /// The new company.
+    pub company: Option<Option<Company>>,
+    /// The new source.
+    pub source: Option<Option<LeadSource>>,
+    /// The new owner.
+    pub owner: Option<Option<Owner>>,
+    /// The edits of custom fields.
+    pub fields: FieldEdits,
 }
 
 impl LeadChange {
@@ -127,10 +143,13 @@ impl LeadChange {
 
     /// Returns the rule that this change breaks for a stored lead, if any.
     pub fn broken_rule(&self, stored: &Lead) -> Option<Rule> {
-        self.broken_pipeline_rule(stored).or_else(|| {
-            let changes_state = self.state.is_some_and(|state| state != stored.state);
-            (changes_state && stored.stock == Stock::Assigned).then_some(Rule::AssignedKeepsState)
-        })
+        self.broken_pipeline_rule(stored).or_else(|| self.broken_state_rule(stored))
+    }
+
+    /// Returns the rule of states that this change breaks for a stored lead, if any.
+    pub fn broken_state_rule(&self, stored: &Lead) -> Option<Rule> {
+        let changes_state = self.state.is_some_and(|state| state != stored.state);
+        (changes_state && stored.stock == Stock::Assigned).then_some(Rule::AssignedKeepsState)
     }
 
     fn broken_pipeline_rule(&self, stored: &Lead) -> Option<Rule> {
@@ -147,21 +166,22 @@ impl LeadChange {
         })
     }
 
-    /// Returns the lead after this change, whether or not the rules allow it.
+    /// Returns the lead after this change, whether or not the rules allow it. Its custom fields are another item.
     pub fn applied_to(&self, stored: &Lead, now: Timestamp, by: Actor) -> Lead {
+        fn changed<T: Clone>(new: &Option<T>, old: &T) -> T {
+            new.clone().unwrap_or_else(|| old.clone())
+        }
         Lead {
-            id: stored.id,
-            name: self.name.clone().unwrap_or_else(|| stored.name.clone()),
-            email: self.email.clone().unwrap_or_else(|| stored.email.clone()),
-            state: self.state.unwrap_or(stored.state),
-            lead_score: self.lead_score.unwrap_or(stored.lead_score),
-            status: self.status.unwrap_or(stored.status),
-            stock: stored.stock,
-            order_id: stored.order_id,
-            version: stored.version.next(),
-            created_at: stored.created_at,
-            updated_at: now,
-            updated_by: by,
+            name: changed(&self.name, &stored.name),
+            email: changed(&self.email, &stored.email),
+            phone: changed(&self.phone, &stored.phone),
+            company: changed(&self.company, &stored.company),
+            state: changed(&self.state, &stored.state),
+            lead_score: changed(&self.lead_score, &stored.lead_score),
+            status: changed(&self.status, &stored.status),
+            source: changed(&self.source, &stored.source),
+            owner: changed(&self.owner, &stored.owner),
+            ..stored.next_version(now, by)
         }
     }
 
@@ -178,11 +198,8 @@ mod tests {
 
     fn stored(status: Status, score: i64) -> Lead {
         let new = NewLead {
-            name: "Ann".parse().unwrap(),
-            email: "ann@example.com".parse().unwrap(),
-            state: None,
             lead_score: Score::try_from(score).unwrap(),
-            status: Status::Prospect,
+            ..NewLead::named("Ann".parse().unwrap(), "ann@example.com".parse().unwrap())
         };
         let id = LeadId::new(Timestamp::UNIX_EPOCH, &[0; 10]);
         let lead = new.into_lead(id, Timestamp::UNIX_EPOCH, Actor::new("test")).unwrap();

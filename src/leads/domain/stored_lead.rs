@@ -3,7 +3,7 @@
 //! A transaction has at most 100 actions, but an order may have thousands of leads. The leads of a large order are
 //! therefore written in several transactions, each lead with a [`Reservation`], and the order itself in one. Until the
 //! order is open, readers see its leads as they were before. Once the order is fulfilled or deleted, readers see its
-//! leads as sold or free, even before this is written to each lead. Only [`StoredLead::settled`] implements this, so
+//! leads as sold or free, even before this is written to each lead. Only [`StoredLead::visible_under`] implements this, so
 //! all readers see the same lead.
 
 use super::{Action, HistoryEntry, Lead, Stock};
@@ -16,6 +16,15 @@ pub struct StoredLead {
     pub lead: Lead,
     /// The reservation by a large order, if there is one.
     pub reservation: Option<Reservation>,
+    /// Whether version 0.1 wrote the words that find it.
+    pub has_former_words: bool,
+}
+
+impl StoredLead {
+    /// Creates a lead that is in no large order.
+    pub fn free(lead: Lead) -> Self {
+        Self { lead, reservation: None, has_former_words: false }
+    }
 }
 
 /// Returns the stock of a lead after its order ended.
@@ -86,7 +95,7 @@ mod tests {
         let lead = free.moved(Stock::Assigned, Some(order), now, Actor::new("agent"));
         let reservation =
             Reservation { part: 0, updated_at: free.updated_at, updated_by: free.updated_by.clone() };
-        StoredLead { lead, reservation: Some(reservation) }
+        StoredLead { reservation: Some(reservation), ..StoredLead::free(lead) }
     }
 
     #[test]
@@ -113,7 +122,7 @@ mod tests {
             let entry = stored.pending_entry(&state).unwrap();
             assert_eq!((entry.version, entry.order), (lead.version, stored.lead.order_id));
         }
-        let free = StoredLead { lead: free(), reservation: None };
+        let free = StoredLead::free(free());
         assert_eq!(free.pending_entry(&ReservationState::Pending), None);
     }
 }

@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::base::fields::{Fields, FromFields, text, whole_number};
+use super::body::{LeadChangeBody, MergeBody, NewLeadBody, Replacement, RevertBody};
+use crate::base::fields::{Fields, FromFields, text};
 use crate::base::identity::SignedIn;
-use crate::leads::Filter;
-use crate::leads::Leads;
-use crate::leads::domain::{HistoryEntry, Lead, LeadChange, LeadId, NewLead, Reason, Status};
+use crate::leads::domain::{HistoryEntry, Lead, LeadChange, LeadId, Reason, Status};
 use crate::leads::list::{LeadPage, ListRequest};
-use crate::leads::search::SearchQuery;
+use crate::leads::merged::Merge;
+use crate::leads::search::parse_query;
+use crate::leads::{Filter, LeadError, Leads};
 use crate::store::idempotency::{Answer, Idempotency};
 use crate::web::access::Access;
 use crate::web::change::{Change, Deletion, NoBody};
@@ -25,7 +26,7 @@ use crate::web::lists::{Listed, PageParameters, limit, parameter};
 use crate::web::pages::PageContext;
 use crate::web::problem::Problem;
 use crate::web::request::IfNoneMatch;
-use crate::web::respond::{answer, no_content, not_modified};
+use crate::web::respond::{answer, moved, no_content, not_modified};
 use crate::web::routes::Routes;
 
 /// Returns the routes of the JSON API.
@@ -41,7 +42,12 @@ pub fn routes() -> Routes<Leads> {
         .patch("/api/leads/{id}/status", Access::Agent, change_status)
         .post("/api/leads/{id}/reopen", Access::Administrator, reopen)
         .post("/api/leads/{id}/restock", Access::Agent, restock)
+        .post("/api/leads/{id}/restore", Access::Agent, restore)
+        .post("/api/leads/{id}/revert", Access::Agent, revert)
+        .post("/api/leads/{id}/merge", Access::Agent, merge)
+        .get("/api/leads/{id}/duplicates", Access::Agent, duplicates)
         .get("/api/leads/{id}/history", Access::Agent, history)
+        .get("/api/leads/trash", Access::Agent, trash)
 }
 
 /// The query parameters of a list.
@@ -64,7 +70,7 @@ impl ListParameters {
         let stock = parameter("stock", self.stock, str::parse)?;
         let filter = Filter::of(status, state, stock);
         let request = ListRequest {
-            query: parameter("q", self.q, SearchQuery::parse)?.flatten(),
+            query: parameter("q", self.q, parse_query)?.flatten(),
             filter: filter.map_err(|invalid| WebError::field("stock", &invalid))?,
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
@@ -82,27 +88,19 @@ async fn list_leads(
     Ok(Json(Listed { items: leads, next }))
 }
 
-impl FromFields for NewLead {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (name, email) = (fields.required("name", text), fields.required("email", text));
-        let (state, lead_score) = (fields.optional("state", text), fields.present("leadScore", whole_number));
-        let status = fields.present("status", text).unwrap_or_default();
-        Some(Self { name: name?, email: email?, state, lead_score: lead_score.unwrap_or_default(), status })
-    }
-}
-
 async fn create(
     State(leads): State<Leads>,
     context: PageContext,
     who: SignedIn,
-    request: JsonRequest<NewLead>,
+    request: JsonRequest<NewLeadBody>,
 ) -> Result<Answer, Problem> {
     let answer = |lead: &Lead| {
         let location = context.url(&format!("/api/leads/{}", lead.id));
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(location))
     };
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &answer });
-    let done = leads.create(request.body, &who.actor(), idempotency.as_ref()).await?;
+    let new = request.body.resolve(&leads).await?;
+    let done = leads.create(new, &who.actor(), idempotency.as_ref()).await?;
     Ok(done.answer(answer))
 }
 
@@ -113,36 +111,30 @@ fn changed(lead: &Lead) -> Answer {
 
 async fn read(
     State(leads): State<Leads>,
+    context: PageContext,
     Path(id): Path<LeadId>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let lead = leads.find(id).await?;
-    let tag = lead.version.to_string();
+    let found = match leads.find_with_fields(id).await {
+        Err(LeadError::Merged(into)) => return Ok(moved(&context.url(&format!("/api/leads/{into}")))),
+        found => found?,
+    };
+    let tag = found.lead.version.to_string();
     if if_none_match.has(&tag) {
         return Ok(not_modified(&tag));
     }
-    Ok(changed(&lead).into_response())
+    Ok(answer(StatusCode::OK, &found, found.lead.version.get(), None).into_response())
 }
 
-/// A partial change: missing fields keep their values.
-impl FromFields for LeadChange {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self {
-            name: fields.present("name", text),
-            email: fields.present("email", text),
-            state: fields.nullable("state", text),
-            lead_score: fields.present("leadScore", whole_number),
-            status: fields.present("status", text),
-        })
-    }
-}
-
-async fn change(State(leads): State<Leads>, change: Change<LeadId, LeadChange>) -> Result<Answer, Problem> {
+async fn change(
+    State(leads): State<Leads>,
+    change: Change<LeadId, LeadChangeBody>,
+) -> Result<Answer, Problem> {
     if change.body.is_empty() {
-        let message = "The change is empty; send at least one of name, email, state, leadScore, status.";
+        let message = "The change is empty; send at least one of name, email, phone, company, state, leadScore, status, source, owner, fields.";
         return Err(WebError::Malformed(message.to_owned()).into());
     }
-    update(&leads, &change, &change.body).await
+    update(&leads, &change, &change.body.resolve(&leads).await?).await
 }
 
 async fn update<B>(
@@ -155,30 +147,8 @@ async fn update<B>(
     Ok(done.answer(changed))
 }
 
-/// A full change: the body of a GET with other values. Read-only fields are allowed, so that a client can send back
-/// what it received, and are ignored.
-#[derive(Debug)]
-struct Replacement(LeadChange);
-
-impl FromFields for Replacement {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let (name, email) = (fields.required("name", text), fields.required("email", text));
-        let state = fields.optional("state", text);
-        let (lead_score, status) =
-            (fields.required("leadScore", whole_number), fields.required("status", text));
-        fields.ignore(&["id", "stock", "orderId", "createdAt", "updatedAt", "updatedBy"]);
-        Some(Self(LeadChange {
-            name: Some(name?),
-            email: Some(email?),
-            state: Some(state),
-            lead_score: Some(lead_score?),
-            status: Some(status?),
-        }))
-    }
-}
-
 async fn replace(State(leads): State<Leads>, change: Change<LeadId, Replacement>) -> Result<Answer, Problem> {
-    update(&leads, &change, &change.body.0).await
+    update(&leads, &change, &change.body.change().resolve(&leads).await?).await
 }
 
 #[derive(Debug)]
@@ -227,6 +197,42 @@ async fn delete(State(leads): State<Leads>, change: Change<LeadId, Deletion>) ->
     let delete = async { Ok(leads.delete(change.id, change.version, &by, idempotency.as_ref()).await?) };
     let done = Idempotency::run::<Problem>(idempotency.as_ref(), &leads.dynamo, delete).await?;
     Ok(done.answer(|()| no_content()))
+}
+
+async fn restore(State(leads): State<Leads>, change: Change<LeadId, NoBody>) -> Result<Answer, Problem> {
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
+    Ok(leads.restore(change.id, change.version, &by, idempotency.as_ref()).await?.answer(changed))
+}
+
+async fn revert(State(leads): State<Leads>, change: Change<LeadId, RevertBody>) -> Result<Answer, Problem> {
+    let idempotency = change.idempotency(&changed);
+    let Change { id, version, ref body, ref who, .. } = change;
+    Ok(leads.revert(id, version, body.to, who, idempotency.as_ref()).await?.answer(changed))
+}
+
+async fn merge(State(leads): State<Leads>, change: Change<LeadId, MergeBody>) -> Result<Answer, Problem> {
+    let (by, idempotency) = (change.who.actor(), change.idempotency(&changed));
+    let MergeBody { merged, merged_version, choices } = &change.body;
+    let choices = choices.resolve(&leads).await?;
+    let merge = Merge { kept: (change.id, change.version), merged: (*merged, *merged_version), choices };
+    Ok(leads.merge(&merge, &by, idempotency.as_ref()).await?.answer(changed))
+}
+
+async fn duplicates(
+    State(leads): State<Leads>,
+    Path(id): Path<LeadId>,
+) -> Result<Json<Listed<Lead>>, Problem> {
+    let lead = leads.find(id).await?;
+    Ok(Json(Listed { items: leads.possible_duplicates(&lead).await?, next: None }))
+}
+
+async fn trash(
+    State(leads): State<Leads>,
+    Query(parameters): Query<PageParameters>,
+) -> Result<Json<Listed<Lead>>, Problem> {
+    let (limit, cursor) = parameters.read()?;
+    let LeadPage { leads, next } = leads.trash(limit, cursor.as_deref()).await?;
+    Ok(Json(Listed { items: leads, next }))
 }
 
 async fn history(

@@ -6,8 +6,8 @@ use http::StatusCode;
 use super::edit_form::Edit;
 use super::parts::{Answer, EntryView, Part, RenderTarget, label};
 use crate::leads::Conflict;
-use crate::leads::domain::{Action, HistoryEntry, LeadId};
-use crate::leads::merge::{MergeOutcome, MergedField};
+use crate::leads::domain::{Action, HistoryEntry, LeadField, LeadId, Owner};
+use crate::leads::merge::{FieldKey, MergeOutcome, MergedField};
 use crate::web::pages::PageContext;
 use crate::web::respond::html;
 
@@ -36,9 +36,9 @@ struct Shown {
 #[derive(Debug, Clone)]
 struct ConflictField {
     /// The field's name in the form.
-    name: &'static str,
+    name: String,
     /// The field's name for people.
-    label: &'static str,
+    label: String,
     /// The value that is stored now.
     now: Shown,
     /// The person's own value.
@@ -48,18 +48,18 @@ struct ConflictField {
 }
 
 impl ConflictField {
-    fn of(merged: MergedField) -> Self {
+    fn of(merged: MergedField, owners: &[Owner]) -> Self {
+        let key = merged.key;
         let shown = |value: String| {
-            let text = label(merged.field, &value);
+            let text = match &key {
+                FieldKey::Own(LeadField::Owner) => owner_name(owners, &value),
+                FieldKey::Own(field) => label(*field, &value),
+                FieldKey::Custom(_) => value.clone(),
+            };
             Shown { label: if text.is_empty() { "none".to_owned() } else { text }, value }
         };
-        Self {
-            name: merged.field.as_str(),
-            label: merged.field.label(),
-            now: shown(merged.now),
-            yours: shown(merged.yours),
-            outcome: merged.outcome,
-        }
+        let (now, yours) = (shown(merged.now), shown(merged.yours));
+        Self { name: key.name(), label: key.label(), now, yours, outcome: merged.outcome }
     }
 
     /// Returns whether another person changed the field.
@@ -121,7 +121,13 @@ pub(super) struct ConflictView {
 
 impl ConflictView {
     /// Creates the view of a lead that another person changed.
-    pub(super) fn of(conflict: Conflict, merged: Vec<MergedField>, in_row: bool) -> Self {
+    pub(super) fn of(
+        conflict: Conflict,
+        merged: Vec<MergedField>,
+        owners: impl Iterator<Item = Owner>,
+        in_row: bool,
+    ) -> Self {
+        let owners: Vec<Owner> = owners.collect();
         Self {
             id: conflict.fresh.id,
             name: conflict.fresh.name.to_string(),
@@ -129,7 +135,7 @@ impl ConflictView {
             in_row,
             gone: false,
             changes: conflict.since.into_iter().map(EntryView::of).collect(),
-            fields: merged.into_iter().map(ConflictField::of).collect(),
+            fields: merged.into_iter().map(|field| ConflictField::of(field, &owners)).collect(),
             error: None,
         }
     }
@@ -145,12 +151,12 @@ impl ConflictView {
         let deletion = last.filter(|entry| entry.action == Action::Deleted);
         Self {
             id,
-            name: edit.base.name.clone(),
+            name: edit.base(LeadField::Name).to_owned(),
             version: edit.version.get(),
             in_row,
             gone: true,
             changes: deletion.into_iter().map(EntryView::of).collect(),
-            fields: merged.into_iter().map(ConflictField::of).collect(),
+            fields: merged.into_iter().map(|field| ConflictField::of(field, &[])).collect(),
             error: None,
         }
     }
@@ -184,4 +190,13 @@ struct ConflictPage {
     context: PageContext,
     /// The conflict.
     conflict: ConflictView,
+}
+
+/// Returns the name of an owner by the id in a form. An owner who is not known keeps the id out of sight.
+fn owner_name(owners: &[Owner], id: &str) -> String {
+    match owners.iter().find(|owner| owner.id.to_string() == id) {
+        Some(owner) => owner.name.to_string(),
+        None if id.is_empty() => String::new(),
+        None => "another agent".to_owned(),
+    }
 }

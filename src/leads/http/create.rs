@@ -4,10 +4,14 @@ use askama::Template;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::form::{LeadForm, parse_state, read, rule_message};
+use super::custom_form::{CustomForm, NewFields};
+use super::edit_form::EditErrors;
+use super::form::{LeadForm, rule_message};
+use super::parse::{optional, read};
 use super::parts::{Answer, RenderTarget};
+use crate::accounts::agents::AccountReference;
 use crate::base::identity::SignedIn;
-use crate::leads::domain::{Lead, NewLead};
+use crate::leads::domain::{FieldEdits, Lead, NewLead};
 use crate::leads::texts::{Messages, Texts};
 use crate::leads::{LeadError, Leads};
 use crate::shared::forms::RawForm;
@@ -23,7 +27,8 @@ pub(super) fn routes() -> Routes<Leads> {
 }
 
 async fn new(State(leads): State<Leads>, context: PageContext) -> Answer {
-    html(StatusCode::OK, &NewPage { context, form: LeadForm::empty(), key: leads.rng.uuid() })
+    let form = LeadForm::empty(context.account.as_ref());
+    html(StatusCode::OK, &NewPage { form, key: leads.rng.uuid(), context })
 }
 
 async fn create(
@@ -32,13 +37,13 @@ async fn create(
     who: SignedIn,
     FormData(form): FormData<RawForm>,
 ) -> Answer {
-    let typed = Texts::of_form(&form);
+    let (typed, added) = (Texts::of_form(&form), NewFields::of(&form));
     let created = |lead: &Lead| {
         answer(StatusCode::CREATED, lead, lead.version.get(), Some(format!("/leads/{}", lead.id)))
     };
     let idempotency = form.once_by_key("/leads", &who, leads.clock.now());
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &created });
-    let errors = match new_lead(&typed) {
+    let errors = match new_lead(&leads, &typed, &form).await? {
         Err(errors) => *errors,
         Ok(new) => match leads.create(new, &who.actor(), idempotency.as_ref()).await {
             Ok(Done::Now(lead)) => {
@@ -48,29 +53,76 @@ async fn create(
                 let location = answer.location.as_deref().unwrap_or("/leads");
                 return Ok(target.to(location, "The lead was created."));
             }
-            Err(LeadError::RuleViolation(rule)) => rule_message(rule),
+            Err(LeadError::RuleViolation(rule)) => {
+                EditErrors { own: rule_message(rule), ..EditErrors::default() }
+            }
             Err(error) => return Err(error.into()),
         },
     };
-    let page =
-        NewPage { context: target.context, form: LeadForm::for_new(typed, errors), key: leads.rng.uuid() };
-    html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+    let custom = CustomForm::filled(Vec::new(), &added, &errors.custom);
+    let form = LeadForm::for_new(typed, custom, errors.own, Some(&who));
+    html(StatusCode::UNPROCESSABLE_ENTITY, &NewPage { context: target.context, form, key: leads.rng.uuid() })
+}
+
+/// Reads a new lead and looks up its owner.
+async fn new_lead(
+    leads: &Leads,
+    typed: &Texts,
+    form: &RawForm,
+) -> Result<Result<NewLead, Box<EditErrors>>, LeadError> {
+    let (new, owner) = match parse_lead(typed, form) {
+        Ok(parsed) => parsed,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let Some(reference) = owner else { return Ok(Ok(new)) };
+    match leads.owner(&reference).await {
+        Ok(owner) => Ok(Ok(NewLead { owner: Some(owner), ..new })),
+        Err(LeadError::Invalid(_, invalid)) => {
+            let own = Messages { owner: Some(invalid.to_string()), ..Messages::default() };
+            Ok(Err(Box::new(EditErrors { own, ..EditErrors::default() })))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Parses the fields of a new lead.
 ///
 /// # Errors
 /// A message for each invalid field.
-fn new_lead(typed: &Texts) -> Result<NewLead, Box<Messages>> {
-    let mut errors = Box::<Messages>::default();
-    let name = read(&typed.name, &mut errors.name, str::parse);
-    let email = read(&typed.email, &mut errors.email, str::parse);
-    let state = read(&typed.state, &mut errors.state, parse_state);
-    let lead_score = read(&typed.lead_score, &mut errors.lead_score, str::parse);
-    let status = read(&typed.status, &mut errors.status, str::parse);
-    match (name, email, state, lead_score, status) {
-        (Some(name), Some(email), Some(state), Some(lead_score), Some(status)) => {
-            Ok(NewLead { name, email, state, lead_score, status })
+fn parse_lead(typed: &Texts, form: &RawForm) -> Result<(NewLead, Option<AccountReference>), Box<EditErrors>> {
+    let mut errors = Box::<EditErrors>::default();
+    let own = &mut errors.own;
+    let name = read(&typed.name, &mut own.name, str::parse);
+    let email = read(&typed.email, &mut own.email, str::parse);
+    let phone = read(&typed.phone, &mut own.phone, optional);
+    let company = read(&typed.company, &mut own.company, optional);
+    let state = read(&typed.state, &mut own.state, optional);
+    let lead_score = read(&typed.lead_score, &mut own.lead_score, str::parse);
+    let status = read(&typed.status, &mut own.status, str::parse);
+    let source = read(&typed.source, &mut own.source, optional);
+    let owner = read(&typed.owner, &mut own.owner, optional);
+    // Fields of a deleted lead that is created again come as they were.
+    let mut fields = NewFields::of(form).into_fields(&mut errors.custom);
+    for (name, text) in form.starting_with("fields.").filter(|(_, text)| !text.is_empty()) {
+        let edit = name.parse().and_then(|name| FieldEdits::new(vec![(name, Some(text.parse()?))]));
+        match edit.and_then(|edit| fields.edited(&edit)) {
+            Ok(edited) => fields = edited,
+            Err(invalid) => errors.custom.of_all(&invalid),
+        }
+    }
+    match (name, email) {
+        (Some(name), Some(email)) if *errors == EditErrors::default() => {
+            let new = NewLead {
+                phone: phone.flatten(),
+                company: company.flatten(),
+                state: state.flatten(),
+                lead_score: lead_score.unwrap_or_default(),
+                status: status.unwrap_or_default(),
+                source: source.flatten(),
+                fields,
+                ..NewLead::named(name, email)
+            };
+            Ok((new, owner.flatten()))
         }
         _ => Err(errors),
     }
@@ -92,29 +144,50 @@ struct NewPage {
 mod tests {
     use super::*;
 
-    fn typed(pairs: &[(&str, &str)]) -> Texts {
+    fn parsed(pairs: &[(&str, &str)]) -> Result<NewLead, Box<EditErrors>> {
         let sent = serde_urlencoded::to_string(pairs).unwrap();
-        Texts::of_form(&serde_urlencoded::from_str(&sent).unwrap())
+        let form: RawForm = serde_urlencoded::from_str(&sent).unwrap();
+        parse_lead(&Texts::of_form(&form), &form).map(|(new, _)| new)
     }
 
     #[test]
     fn a_new_lead_reports_all_invalid_fields_at_once() {
-        let invalid =
-            typed(&[("name", " "), ("email", "ann"), ("state", "ZZ"), ("leadScore", "101"), ("status", "?")]);
-        let errors = new_lead(&invalid).unwrap_err();
+        let errors = parsed(&[
+            ("name", " "),
+            ("email", "ann"),
+            ("phone", "x"),
+            ("company", "\u{7}"),
+            ("state", "ZZ"),
+            ("leadScore", "101"),
+            ("status", "?"),
+            ("source", "\u{7}"),
+            ("owner", "nobody"),
+            ("new.0.name", "Size"),
+        ])
+        .unwrap_err();
         assert!(
-            errors.iter().all(|(_, message)| message.as_ref().is_some_and(|m| m.ends_with('.'))),
+            errors.own.iter().all(|(_, message)| message.as_ref().is_some_and(|m| m.ends_with('.'))),
             "{errors:?}"
         );
-        assert_eq!(invalid.lead_score, "101");
-        let valid = typed(&[
+        assert!(errors.custom.added(0).is_some());
+    }
+
+    #[test]
+    fn a_new_lead_has_its_fields() {
+        let new = parsed(&[
             ("name", " Ann  Lee "),
             ("email", "ann@example.com"),
+            ("phone", "212-555-0100"),
             ("state", ""),
             ("leadScore", " 7 "),
             ("status", "PROSPECT"),
-        ]);
-        let new = new_lead(&valid).unwrap();
+            ("new.0.name", "Size"),
+            ("new.0.text", "10"),
+            ("fields.Industry", "Roofing"),
+        ])
+        .unwrap();
         assert_eq!((new.name.as_str(), new.state, new.lead_score.get()), ("Ann Lee", None, 7));
+        assert_eq!(new.phone.unwrap().as_str(), "212-555-0100");
+        assert_eq!(serde_json::to_string(&new.fields).unwrap(), r#"{"Size":"10","Industry":"Roofing"}"#);
     }
 }

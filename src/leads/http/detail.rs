@@ -7,28 +7,34 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::parts::{Answer, EntryView, LeadView, Part, RenderTarget, idempotent};
+use super::timeline::{ItemView, TimelineView};
 use crate::base::identity::SignedIn;
-use crate::leads::domain::{Lead, LeadId, Reason, Status};
-use crate::leads::store::HistoryPage;
-use crate::leads::{LeadError, Leads};
+use crate::base::values::Version;
+use crate::leads::domain::{CustomFields, Lead, LeadId, Reason, Status};
+use crate::leads::fields::LeadWithFields;
+use crate::leads::timeline::Timeline;
+use crate::leads::{LeadError, Leads, trash};
 use crate::shared::forms::{Field, RawForm};
-use crate::store::idempotency::Idempotency;
+use crate::store::idempotency::{Done, Idempotency};
 use crate::web::access::Access;
+use crate::web::error::WebError;
 use crate::web::extract::{FormData, Path, Query};
-use crate::web::pages::PageContext;
-use crate::web::respond::{html, no_content, see_other};
+use crate::web::pages::{DisplayTime, PageContext};
+use crate::web::respond::{Tone, Undo, html, no_content, see_other, with_toast, with_undo, with_undo_there};
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default()
         .get("/leads/{id}", Access::Agent, show)
         .post("/leads/{id}/delete", Access::Agent, delete)
+        .post("/leads/{id}/restore", Access::Agent, restore)
+        .post("/leads/{id}/revert", Access::Agent, revert)
         .post("/leads/{id}/restock", Access::Agent, restock)
         .post("/leads/{id}/reopen", Access::Administrator, reopen)
 }
 
-/// The number of entries on one page of a history.
-const HISTORY_LIMIT: u16 = 20;
+/// The number of changes and notes on one page of a timeline.
+const TIMELINE_LIMIT: u16 = 20;
 
 async fn show(
     State(leads): State<Leads>,
@@ -39,12 +45,18 @@ async fn show(
     if target.in_row() {
         return target.lead(&leads, leads.find(id).await?).await;
     }
-    let history = leads.history(id, HISTORY_LIMIT, query.history.as_deref());
-    let (lead, history) = try_join(leads.find(id), history).await?;
+    let timeline = leads.timeline(id, TIMELINE_LIMIT, query.history.as_deref());
+    let (found, timeline) = match try_join(leads.find_with_fields(id), timeline).await {
+        Err(LeadError::Deleted(deleted)) => return deleted_page(&leads, target, *deleted, None).await,
+        Err(LeadError::Merged(into)) => {
+            return Ok(target.to(&format!("/leads/{into}"), "This lead was merged into the one shown here."));
+        }
+        both => both?,
+    };
     if target.part == Part::Page {
-        return html(StatusCode::OK, &DetailPage::new(target.context, LeadView::of(lead), history));
+        return html(StatusCode::OK, &DetailPage::new(&leads, target.context, found, false, timeline));
     }
-    let page = DetailPage::new(target.context, LeadView::focused(lead), history).for_fragment();
+    let page = DetailPage::new(&leads, target.context, found, true, timeline).for_fragment();
     match query.history {
         Some(_) => html(StatusCode::OK, &page.as_entries()),
         None => html(StatusCode::OK, &page.as_lead()),
@@ -64,7 +76,13 @@ async fn delete(
     let actor = who.actor();
     let delete = leads.delete(id, version, &actor, Some(&idempotency));
     match Idempotency::run(Some(&idempotency), &leads.dynamo, delete).await {
-        Ok(_) => Ok(target.to("/leads", "The lead was deleted. Its history is kept.")),
+        Ok(_) => {
+            let fields = vec![("version", version.next().to_string())];
+            let action = target.context.url(&format!("/leads/{id}/restore"));
+            let undo = Undo { action, target: None, fields };
+            let response = target.redirect("/leads");
+            Ok(with_undo_there(response, "The lead was deleted. It stays in the trash for 30 days.", &undo))
+        }
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let what = "It was not deleted.";
@@ -102,7 +120,11 @@ async fn reopen(
     };
     let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/reopen"));
     match leads.reopen(id, version, reason, &who.actor(), Some(&idempotency)).await {
-        Ok(_) => Ok(target.to(&format!("/leads/{id}"), "The lead is open again.")),
+        Ok(Done::Now(lead)) => {
+            let response = target.redirect(&format!("/leads/{id}"));
+            Ok(with_undo_there(response, "The lead is open again.", &target.undo(&lead)))
+        }
+        Ok(Done::Replayed(_)) => Ok(target.to(&format!("/leads/{id}"), "The lead is open again.")),
         Err(LeadError::Conflict(conflict)) => {
             let changes = conflict.since.into_iter().map(EntryView::of).collect();
             let error = Some("Look at the lead as it is now, and reopen it again.".to_owned());
@@ -142,6 +164,64 @@ async fn restock(
     }
 }
 
+async fn restore(
+    State(leads): State<Leads>,
+    target: RenderTarget,
+    who: SignedIn,
+    Path(id): Path<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/restore"));
+    let address = format!("/leads/{id}");
+    match leads.restore(id, form.version()?, &who.actor(), Some(&idempotency)).await {
+        Ok(_) => Ok(target.to(&address, "The lead is restored.")),
+        Err(LeadError::Conflict(_)) => Ok(target.to(&address, "The lead is here already.")),
+        Err(LeadError::EmailTaken(other)) => match leads.find(id).await {
+            Err(LeadError::Deleted(deleted)) => deleted_page(&leads, target, *deleted, Some(other)).await,
+            found => Ok(target.to(&format!("/leads/{}", found?.id), "The lead is here already.")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn revert(
+    State(leads): State<Leads>,
+    target: RenderTarget,
+    who: SignedIn,
+    Path(id): Path<LeadId>,
+    FormData(form): FormData<RawForm>,
+) -> Answer {
+    let to = form.get("to").unwrap_or_default().parse();
+    let to: Version = to.map_err(|invalid| WebError::field("to", &invalid))?;
+    let idempotency = idempotent(&leads, &who, &form, &format!("/leads/{id}/revert"));
+    match leads.revert(id, form.version()?, to, &who, Some(&idempotency)).await {
+        Ok(Done::Now(lead)) => {
+            let undo = target.undo(&lead);
+            Ok(with_undo(target.lead(&leads, lead).await?, "Changed back.", &undo))
+        }
+        Ok(Done::Replayed(_)) => target.lead(&leads, leads.find(id).await?).await,
+        Err(LeadError::Conflict(conflict)) => {
+            let changes = conflict.since.into_iter().map(EntryView::of).collect();
+            let refusal = Refusal { what: "It was not changed back.", changes, ..Refusal::default() };
+            rejected_form(&leads, target, StatusCode::CONFLICT, conflict.fresh, refusal).await
+        }
+        Err(LeadError::RuleViolation(rule)) => {
+            not_reverted(&leads, target, id, rule.words().to_owned()).await
+        }
+        Err(LeadError::Invalid(_, invalid)) => not_reverted(&leads, target, id, invalid.to_string()).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn not_reverted(leads: &Leads, target: RenderTarget, id: LeadId, error: String) -> Answer {
+    let lead = leads.find(id).await?;
+    if target.in_row() {
+        return Ok(with_toast(target.lead(leads, lead).await?, Tone::Error, &error));
+    }
+    let refusal = Refusal { restock_error: Some(error), ..Refusal::default() };
+    rejected_form(leads, target, StatusCode::UNPROCESSABLE_ENTITY, lead, refusal).await
+}
+
 /// Renders the current lead with the reason why a form was rejected.
 async fn rejected_form(
     leads: &Leads,
@@ -150,10 +230,30 @@ async fn rejected_form(
     lead: Lead,
     refusal: Refusal,
 ) -> Answer {
-    let history = leads.history(lead.id, HISTORY_LIMIT, None).await?;
+    if target.in_row() {
+        let text = format!("{} Look at the lead as it is now.", refusal.what);
+        return Ok(with_toast(target.lead(leads, lead).await?, Tone::Error, &text));
+    }
+    let timeline = leads.timeline(lead.id, TIMELINE_LIMIT, None);
+    let (found, timeline) = try_join(leads.find_with_fields(lead.id), timeline).await?;
     let fragment = target.part != Part::Page;
-    let page = DetailPage::new(target.context, LeadView::of(lead), history).refused(refusal);
+    let page = DetailPage::new(leads, target.context, found, false, timeline).refused(refusal);
     if fragment { html(status, &page.for_fragment().as_lead()) } else { html(status, &page) }
+}
+
+/// Renders a lead in the trash, with the lead that has its email address now, if that forbids to restore it.
+async fn deleted_page(
+    leads: &Leads,
+    target: RenderTarget,
+    deleted: Lead,
+    email_taken_by: Option<LeadId>,
+) -> Answer {
+    let timeline = leads.timeline(deleted.id, TIMELINE_LIMIT, None).await?;
+    let expires = trash::expires_at(&deleted).into();
+    let timeline = TimelineView::of(timeline, deleted.id, false, target.context.account.as_ref());
+    let (context, lead) = (target.context, LeadView::of(deleted));
+    let status = if email_taken_by.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
+    html(status, &DeletedPage { context, lead, expires, email_taken_by, timeline })
 }
 
 impl RenderTarget {
@@ -164,12 +264,24 @@ impl RenderTarget {
                 html(StatusCode::OK, &LeadRow { context: self.context, lead: LeadView::focused(lead) })
             }
             Part::Section => {
-                let history = leads.history(lead.id, HISTORY_LIMIT, None).await?;
-                let page = DetailPage::new(self.context, LeadView::focused(lead), history).for_fragment();
+                let timeline = leads.timeline(lead.id, TIMELINE_LIMIT, None);
+                let (found, timeline) = try_join(leads.find_with_fields(lead.id), timeline).await?;
+                let page = DetailPage::new(leads, self.context, found, true, timeline).for_fragment();
                 html(StatusCode::OK, &page.as_lead())
             }
             Part::Page => Ok(see_other(&self.context, &format!("/leads/{}", lead.id), false)),
         }
+    }
+
+    /// Renders the timeline after a form of a note, or returns to the lead's page.
+    pub(super) async fn timeline(self, leads: &Leads, id: LeadId, toast: &'static str) -> Answer {
+        if self.part == Part::Page {
+            return Ok(self.to(&format!("/leads/{id}"), toast));
+        }
+        let timeline = leads.timeline(id, TIMELINE_LIMIT, None);
+        let (found, timeline) = try_join(leads.find_with_fields(id), timeline).await?;
+        let page = DetailPage::new(leads, self.context, found, false, timeline);
+        Ok(with_toast(html(StatusCode::OK, &page.as_timeline())?, Tone::Success, toast))
     }
 }
 
@@ -208,40 +320,47 @@ struct Refusal {
 
 /// `GET /leads/{id}`
 #[derive(Template)]
-#[template(path = "leads/detail.html", blocks = ["lead", "entries"])]
+#[template(path = "leads/detail.html", blocks = ["lead", "timeline", "entries"])]
 struct DetailPage {
     /// The page context.
     context: PageContext,
     /// The lead.
     lead: LeadView,
-    /// The history, newest first.
-    history: Vec<EntryView>,
-    /// The address of older entries.
-    older: Option<String>,
+    /// The custom fields.
+    fields: CustomFields,
+    /// The history and the notes.
+    timeline: TimelineView,
     /// The field for the reason, if the person may reopen the lead.
     reopen: Option<Field>,
     /// The rejected form, and why it was rejected.
     refusal: Refusal,
     /// Whether the answer replaces a part of a page that is already shown.
     fragment: bool,
+    /// The idempotency key of the form of a new note.
+    key: uuid::Uuid,
 }
 
 impl DetailPage {
-    /// Creates the page of a lead with a page of its history.
-    fn new(context: PageContext, lead: LeadView, history: HistoryPage) -> Self {
-        let older = history.next.as_deref().and_then(|cursor| {
-            let query = serde_urlencoded::to_string([("history", cursor)]).ok()?;
-            Some(format!("/leads/{}?{query}", lead.id))
-        });
+    /// Creates the page of a lead with a page of its timeline.
+    fn new(
+        leads: &Leads,
+        context: PageContext,
+        found: LeadWithFields,
+        focus: bool,
+        timeline: Timeline,
+    ) -> Self {
+        let LeadWithFields { lead, fields } = found;
         let may_reopen = context.account.as_ref().is_some_and(|account| account.is_administrator());
+        let timeline = TimelineView::of(timeline, lead.id, true, context.account.as_ref());
         Self {
             reopen: (may_reopen && lead.status == Status::Converted).then(Field::default),
-            history: history.entries.into_iter().map(EntryView::of).collect(),
             refusal: Refusal::default(),
             fragment: false,
             context,
-            lead,
-            older,
+            lead: LeadView { focus, ..LeadView::of(lead) },
+            fields,
+            timeline,
+            key: leads.rng.uuid(),
         }
     }
 
@@ -254,4 +373,20 @@ impl DetailPage {
     fn for_fragment(self) -> Self {
         Self { fragment: true, ..self }
     }
+}
+
+/// A lead in the trash.
+#[derive(Template)]
+#[template(path = "leads/deleted.html")]
+struct DeletedPage {
+    /// The page context.
+    context: PageContext,
+    /// The lead as it was deleted.
+    lead: LeadView,
+    /// When it leaves the trash.
+    expires: DisplayTime,
+    /// The lead that has the email address now.
+    email_taken_by: Option<LeadId>,
+    /// The history and the notes.
+    timeline: TimelineView,
 }

@@ -1,12 +1,15 @@
 //! Reads the form of an existing lead: first as typed, then as values, with all errors at once. Pure.
 //!
 //! Invariant: a change contains only the fields whose value differs from what the person saw, so two people who edit
-//! different fields never overwrite each other.
+//! different fields never overwrite each other. A form may show only some fields; the others keep their values.
 
-use super::form::{LeadForm, parse_state, read};
+use super::body::LeadChangeBody;
+use super::custom_form::{CustomMessages, NewFields};
+use super::parse::{optional, read};
 use crate::base::values::{Invalid, Version};
-use crate::leads::domain::{LeadChange, LeadField, LeadId};
-use crate::leads::texts::{Messages, Texts, state_text};
+use crate::leads::domain::{FieldEdits, FieldText, LeadChange, LeadField};
+use crate::leads::merge::{FieldKey, TypedField};
+use crate::leads::texts::{Messages, Texts, optional_text};
 use crate::shared::forms::RawForm;
 use crate::web::error::WebError;
 
@@ -15,90 +18,159 @@ use crate::web::error::WebError;
 pub(super) struct Edit {
     /// The version that the person saw.
     pub(super) version: Version,
-    /// The values that the person saw.
-    pub(super) base: Texts,
-    /// The submitted values, as typed.
-    pub(super) typed: Texts,
-    /// Fields that another person changed too and that need a choice. `typed` has the person's own value.
-    pub(super) undecided: Vec<LeadField>,
+    /// The fields that the form shows.
+    pub(super) fields: Vec<TypedField>,
+    /// The custom fields that the person adds, as typed.
+    pub(super) added: NewFields,
+}
+
+/// The error messages of an edit.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct EditErrors {
+    pub(super) own: Messages,
+    pub(super) custom: CustomMessages,
 }
 
 impl Edit {
-    /// Reads an edit. The form sends `version`, `base.FIELD` for the value that the person saw, and `FIELD` for the
+    /// Reads an edit. The form sends `version`, `base.FIELD` for each value that the person saw, and `FIELD` for the
     /// typed value, which defaults to the base. A field that needs a choice also sends `mine.FIELD`.
     ///
     /// # Errors
     /// [`WebError::VersionMissing`] if there is no version; [`WebError::Malformed`] if a base value is missing.
     pub(super) fn of(form: &RawForm) -> Result<Self, WebError> {
         let version = form.version()?;
-        let base_value = |field: LeadField| form.get(&format!("base.{}", field.as_str()));
-        if let Some(field) = LeadField::EDITABLE.into_iter().find(|field| base_value(*field).is_none()) {
-            let message =
-                format!("The form does not say which {} it started with. Open it again.", field.as_str());
-            return Err(WebError::Malformed(message));
-        }
-        let base = Texts::from_fn(|field| base_value(field).unwrap_or_default().to_owned());
-        let mut undecided = Vec::new();
-        let typed = Texts::from_fn(|field| {
-            let mine = form.get(&format!("mine.{}", field.as_str()));
-            let sent = form.get(field.as_str());
-            if sent.is_none() && mine.is_some() {
-                undecided.push(field);
+        let mut fields = Vec::new();
+        for field in LeadField::EDITABLE {
+            let key = FieldKey::Own(field);
+            match typed_field(form, key) {
+                Some(field) => fields.push(field),
+                None if form.get(field.as_str()).is_some() => return Err(no_base(field.as_str())),
+                None => {}
             }
-            sent.or(mine).or(base_value(field)).unwrap_or_default().to_owned()
-        });
-        Ok(Self { version, base, typed, undecided })
+        }
+        let custom = form.starting_with("base.fields.").filter_map(|(name, _)| name.parse().ok());
+        fields.extend(custom.filter_map(|name| typed_field(form, FieldKey::Custom(name))));
+        if fields.is_empty() {
+            return Err(no_base("values"));
+        }
+        Ok(Self { version, fields, added: NewFields::of(form) })
+    }
+
+    /// Whether a field still needs a choice.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.fields.iter().any(|field| field.undecided)
+    }
+
+    /// Whether the form shows custom fields, or adds some.
+    pub(super) fn has_custom_fields(&self) -> bool {
+        !self.added.is_empty() || self.fields.iter().any(|field| matches!(field.key, FieldKey::Custom(_)))
+    }
+
+    /// Returns what the person saw of a field.
+    pub(super) fn base(&self, field: LeadField) -> &str {
+        let typed = self.fields.iter().find(|typed| typed.key == FieldKey::Own(field));
+        typed.map_or("", |typed| typed.base.as_str())
     }
 
     /// Returns the fields whose value differs from what the person saw. White space around a name makes no difference.
     ///
     /// # Errors
     /// A message for each invalid field that the person changed.
-    pub(super) fn change(&self) -> Result<LeadChange, Box<Messages>> {
-        let (base, typed) = (&self.base, &self.typed);
-        let mut errors = Box::<Messages>::default();
+    pub(super) fn change(&self) -> Result<LeadChangeBody, Box<EditErrors>> {
+        let mut errors = Box::<EditErrors>::default();
+        let own = &mut errors.own;
         let change = LeadChange {
-            name: changed(&base.name, &typed.name, &mut errors.name, str::parse, ToString::to_string),
-            email: changed(&base.email, &typed.email, &mut errors.email, str::parse, ToString::to_string),
-            state: changed(&base.state, &typed.state, &mut errors.state, parse_state, state_text),
-            lead_score: changed(
-                &base.lead_score,
-                &typed.lead_score,
-                &mut errors.lead_score,
+            name: self.changed(LeadField::Name, &mut own.name, str::parse, ToString::to_string),
+            email: self.changed(LeadField::Email, &mut own.email, str::parse, ToString::to_string),
+            phone: self.changed(LeadField::Phone, &mut own.phone, optional, optional_text),
+            company: self.changed(LeadField::Company, &mut own.company, optional, optional_text),
+            state: self.changed(LeadField::State, &mut own.state, optional, optional_text),
+            lead_score: self.changed(
+                LeadField::LeadScore,
+                &mut own.lead_score,
                 str::parse,
                 ToString::to_string,
             ),
-            status: changed(&base.status, &typed.status, &mut errors.status, str::parse, ToString::to_string),
+            status: self.changed(LeadField::Status, &mut own.status, str::parse, ToString::to_string),
+            source: self.changed(LeadField::Source, &mut own.source, optional, optional_text),
+            owner: None,
+            fields: FieldEdits::default(),
         };
-        if *errors == Messages::default() { Ok(change) } else { Err(errors) }
+        let owner = self.changed(LeadField::Owner, &mut own.owner, optional, |_| String::new());
+        let fields = self.custom_edits(&mut errors.custom);
+        match *errors == EditErrors::default() {
+            true => Ok(LeadChangeBody::new(LeadChange { fields, ..change }, owner)),
+            false => Err(errors),
+        }
     }
 
-    /// Returns the values that the person saw, with `change` applied.
-    pub(super) fn with_change(&self, change: &LeadChange) -> Texts {
-        self.base.overlaid(change)
+    fn changed<T>(
+        &self,
+        field: LeadField,
+        error: &mut Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+        text: impl FnOnce(&T) -> String + Copy,
+    ) -> Option<T> {
+        let TypedField { base, typed, .. } =
+            self.fields.iter().find(|typed| typed.key == FieldKey::Own(field))?;
+        // A stored value is not validated again.
+        if typed == base {
+            return None;
+        }
+        read(typed, error, parse).filter(|value| text(value) != *base)
+    }
+
+    fn custom_edits(&self, errors: &mut CustomMessages) -> FieldEdits {
+        let mut edits = Vec::new();
+        for TypedField { key, base, typed, .. } in &self.fields {
+            let FieldKey::Custom(name) = key else { continue };
+            if typed.trim() == base.trim() {
+                continue;
+            }
+            match optional::<FieldText>(typed) {
+                Ok(text) => edits.push((name.clone(), text)),
+                Err(invalid) => errors.of_field(name, &invalid),
+            }
+        }
+        for (name, text) in self.added.parse(errors) {
+            edits.push((name, Some(text)));
+        }
+        FieldEdits::new(edits).map_err(|invalid| errors.of_all(&invalid)).unwrap_or_default()
+    }
+
+    /// Returns the fields with the values that a change makes of what was typed, and the added fields.
+    pub(super) fn normalized(&self, change: &LeadChange) -> Vec<TypedField> {
+        let seen = Texts::from_fn(|field| self.base(field).to_owned()).overlaid(change);
+        let custom = |name| change.fields.get(name).map(optional_text);
+        let known = self.fields.iter().map(|field| {
+            let typed = match &field.key {
+                FieldKey::Own(own) => seen.get(*own).cloned(),
+                FieldKey::Custom(name) => Some(custom(name).unwrap_or_else(|| field.base.clone())),
+            };
+            TypedField { typed: typed.unwrap_or_default(), ..field.clone() }
+        });
+        let is_known = |key: &FieldKey| self.fields.iter().any(|field| field.key == *key);
+        let added = change.fields.iter().map(|(name, text)| TypedField {
+            key: FieldKey::Custom(name.clone()),
+            base: String::new(),
+            typed: optional_text(text),
+            undecided: false,
+        });
+        known.chain(added.filter(|field| !is_known(&field.key))).collect()
     }
 }
 
-fn changed<T>(
-    base: &str,
-    typed: &str,
-    error: &mut Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, Invalid>,
-    text: impl FnOnce(&T) -> String + Copy,
-) -> Option<T> {
-    // A stored value is not validated again.
-    if typed == base {
-        return None;
-    }
-    read(typed, error, parse).filter(|value| text(value) != base)
+fn typed_field(form: &RawForm, key: FieldKey) -> Option<TypedField> {
+    let name = key.name();
+    let base = form.get(&format!("base.{name}"))?;
+    let (sent, mine) = (form.get(&name), form.get(&format!("mine.{name}")));
+    let undecided = sent.is_none() && mine.is_some();
+    let typed = sent.or(mine).unwrap_or(base).to_owned();
+    Some(TypedField { key, base: base.to_owned(), typed, undecided })
 }
 
-impl LeadForm {
-    /// Creates the form of a rejected edit with the typed text and its errors.
-    pub(super) fn for_edit(id: LeadId, edit: Edit, errors: Messages) -> Self {
-        let form = Self::filled(edit.base, edit.typed, errors);
-        Self { id: id.to_string(), version: edit.version.get(), ..form }
-    }
+fn no_base(name: &str) -> WebError {
+    WebError::Malformed(format!("The form does not say which {name} it started with. Open it again."))
 }
 
 #[cfg(test)]
@@ -115,14 +187,11 @@ mod tests {
             ("version", "3"),
             ("base.name", "Ann Lee"),
             ("base.email", "ann@example.com"),
+            ("base.phone", "212-555-0100"),
             ("base.state", "NY"),
             ("base.leadScore", "50"),
             ("base.status", "PROSPECT"),
-            ("name", "Ann Lee"),
-            ("email", "ann@example.com"),
-            ("state", "NY"),
-            ("leadScore", "50"),
-            ("status", "PROSPECT"),
+            ("base.fields.Industry", "Roofing"),
         ];
         Edit::of(&form(&[&pairs[..], typed].concat())).unwrap()
     }
@@ -134,52 +203,62 @@ mod tests {
             (vec![("name", "  Ann   Lee ")], vec![]),
             (vec![("leadScore", "050")], vec![]),
             (vec![("state", "ny")], vec![]),
-            (vec![("name", "Ann Li")], vec![LeadField::Name]),
-            (vec![("email", "Ann@example.com")], vec![LeadField::Email]),
-            (vec![("state", "")], vec![LeadField::State]),
-            (
-                vec![("leadScore", "51"), ("status", "QUALIFIED")],
-                vec![LeadField::LeadScore, LeadField::Status],
-            ),
+            (vec![("fields.Industry", " Roofing ")], vec![]),
+            (vec![("name", "Ann Li")], vec!["name"]),
+            (vec![("email", "Ann@example.com")], vec!["email"]),
+            (vec![("state", ""), ("phone", "")], vec!["phone", "state"]),
+            (vec![("leadScore", "51"), ("status", "QUALIFIED")], vec!["leadScore", "status"]),
+            (vec![("fields.Industry", "")], vec!["fields.Industry"]),
+            (vec![("new.0.name", "Size"), ("new.0.text", "10")], vec!["fields.Size"]),
         ] {
             let edit = edit(&typed);
             let change = edit.change().unwrap();
-            let edited = edit.with_change(&change);
-            let differing: Vec<_> = edited
-                .iter()
-                .filter(|(field, value)| edit.base.get(*field) != Some(*value))
-                .map(|(field, _)| field)
-                .collect();
-            assert_eq!(differing, fields, "{typed:?}");
+            let normalized = edit.normalized(change.change());
+            let differing = normalized.iter().filter(|field| field.typed != field.base);
+            assert_eq!(differing.map(|field| field.key.name()).collect::<Vec<_>>(), fields, "{typed:?}");
             assert_eq!(change.is_empty(), fields.is_empty(), "{typed:?}");
         }
-        assert_eq!(edit(&[("state", "")]).change().unwrap().state, Some(None));
+        assert_eq!(edit(&[("state", "")]).change().unwrap().change().state, Some(None));
     }
 
     #[test]
     fn an_edit_reports_all_invalid_fields_at_once() {
-        let edit = edit(&[("name", ""), ("leadScore", "80.5"), ("state", "CA")]);
+        let edit = edit(&[
+            ("name", ""),
+            ("leadScore", "80.5"),
+            ("state", "CA"),
+            ("phone", "none"),
+            ("fields.Industry", "bell\u{7}"),
+            ("new.0.text", "a text without a name"),
+        ]);
         let errors = edit.change().unwrap_err();
-        assert!(errors.name.is_some() && errors.lead_score.is_some());
-        assert!(errors.email.is_none() && errors.state.is_none() && errors.status.is_none());
-        assert_eq!(edit.typed.lead_score, "80.5");
+        assert!(errors.own.name.is_some() && errors.own.lead_score.is_some() && errors.own.phone.is_some());
+        assert!(errors.own.email.is_none() && errors.own.state.is_none() && errors.own.status.is_none());
+        assert!(errors.custom.field("Industry").is_some() && errors.custom.added(0).is_some());
     }
 
     #[test]
     fn an_edit_needs_a_version_and_base_values() {
         assert!(matches!(Edit::of(&form(&[])), Err(WebError::VersionMissing)));
         assert!(matches!(Edit::of(&form(&[("version", "x")])), Err(WebError::Invalid(_))));
+        assert!(matches!(Edit::of(&form(&[("version", "3")])), Err(WebError::Malformed(_))));
         assert!(matches!(Edit::of(&form(&[("version", "3"), ("name", "Ann")])), Err(WebError::Malformed(_))));
     }
 
     #[test]
+    fn a_form_may_show_only_some_fields() {
+        let edit = Edit::of(&form(&[("version", "3"), ("base.name", "Ann"), ("name", "Anna")])).unwrap();
+        assert_eq!(edit.fields.len(), 1);
+        assert!(!edit.has_custom_fields());
+    }
+
+    #[test]
     fn a_field_without_a_choice_keeps_the_typed_value() {
-        let names = LeadField::EDITABLE.map(|field| format!("base.{}", field.as_str()));
-        let mut pairs =
-            vec![("version", "4"), ("mine.leadScore", "65"), ("mine.name", "Anna"), ("name", "Ann")];
-        pairs.extend(names.iter().map(|name| (name.as_str(), "50")));
-        let edit = Edit::of(&form(&pairs)).unwrap();
-        assert_eq!(edit.undecided, [LeadField::LeadScore]);
-        assert_eq!((edit.typed.lead_score.as_str(), edit.typed.name.as_str()), ("65", "Ann"));
+        let edit =
+            edit(&[("version", "4"), ("mine.leadScore", "65"), ("mine.name", "Anna"), ("name", "Ann")]);
+        let typed = |field| edit.fields.iter().find(|typed| typed.key == FieldKey::Own(field)).unwrap();
+        let (score, name) = (typed(LeadField::LeadScore), typed(LeadField::Name));
+        assert_eq!((score.typed.as_str(), score.undecided), ("65", true));
+        assert_eq!((name.typed.as_str(), name.undecided), ("Ann", false));
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Invariant: a form can be shown again exactly as it was typed.
 
+use super::custom_form::CustomForm;
+use super::edit_form::{Edit, EditErrors};
 use super::parts::{Choice, states, statuses};
-use crate::base::values::{Invalid, UsState};
-use crate::leads::domain::{Lead, LeadField, Rule, Score, Status};
+use crate::base::identity::SignedIn;
+use crate::leads::domain::{Lead, LeadField, LeadId, Owner, Rule, Score, Status};
+use crate::leads::fields::LeadWithFields;
+use crate::leads::merge::FieldKey;
 use crate::leads::texts::{Messages, Texts};
 use crate::shared::forms::{Field, RawForm};
 
@@ -20,16 +24,20 @@ pub(super) fn rule_message(rule: Rule) -> Messages {
     Messages::from_fn(|field| (field == rule.field()).then(|| rule.words().to_owned()))
 }
 
-pub(super) fn read<T>(
-    text: &str,
-    error: &mut Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, Invalid>,
-) -> Option<T> {
-    parse(text).map_err(|invalid| *error = Some(invalid.to_string())).ok()
+/// An agent whom a lead can be given to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnerChoice {
+    /// The id of the account.
+    pub(super) id: String,
+    pub(super) label: String,
 }
 
-pub(super) fn parse_state(text: &str) -> Result<Option<UsState>, Invalid> {
-    if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
+/// Returns the agents to choose from: the person, and the present owner.
+pub(super) fn owner_choices(who: Option<&SignedIn>, owner: Option<&Owner>) -> Vec<OwnerChoice> {
+    let me = who.map(|who| OwnerChoice { id: who.id.to_string(), label: format!("{} (you)", who.name) });
+    let owner = owner.filter(|owner| who.is_none_or(|who| who.id != owner.id));
+    let other = owner.map(|owner| OwnerChoice { id: owner.id.to_string(), label: owner.name.to_string() });
+    me.into_iter().chain(other).collect()
 }
 
 /// The form of a new lead or of an existing one.
@@ -43,53 +51,95 @@ pub(super) struct LeadForm {
     pub(super) name: Field,
     /// The email address.
     pub(super) email: Field,
+    /// The phone number.
+    pub(super) phone: Field,
+    /// The company.
+    pub(super) company: Field,
     /// The state.
     pub(super) state: Field,
     /// The score.
     pub(super) lead_score: Field,
     /// The status.
     pub(super) status: Field,
+    /// The source.
+    pub(super) source: Field,
+    /// The owner.
+    pub(super) owner: Field,
+    /// The agents to choose from.
+    pub(super) owners: Vec<OwnerChoice>,
+    /// The custom fields.
+    pub(super) custom: CustomForm,
     /// The error message for the whole form.
     pub(super) error: Option<String>,
 }
 
 impl LeadForm {
     /// Creates the form of a new lead with the typed text and its errors.
-    pub(super) fn for_new(typed: Texts, errors: Messages) -> Self {
-        Self::filled(Texts::default(), typed, errors)
+    pub(super) fn for_new(
+        typed: Texts,
+        custom: CustomForm,
+        errors: Messages,
+        who: Option<&SignedIn>,
+    ) -> Self {
+        let form = Self::filled(Texts::default(), typed, errors);
+        Self { custom, owners: owner_choices(who, None), ..form }
     }
 
     /// Creates the empty form of a new lead.
-    pub(super) fn empty() -> Self {
+    pub(super) fn empty(who: Option<&SignedIn>) -> Self {
         let typed = Texts {
             lead_score: Score::default().to_string(),
             status: Status::default().to_string(),
             ..Texts::default()
         };
-        Self::for_new(typed, Messages::default())
+        Self::for_new(typed, CustomForm::of(&Default::default()), Messages::default(), who)
     }
 
-    /// Creates the form of an existing lead with its current values.
-    pub(super) fn for_lead(lead: &Lead) -> Self {
+    /// Creates the form of an existing lead with its current values, without its custom fields.
+    pub(super) fn for_lead(lead: &Lead, who: Option<&SignedIn>) -> Self {
         let texts = Texts::of(lead);
         let form = Self::filled(texts.clone(), texts, Messages::default());
-        Self { id: lead.id.to_string(), version: lead.version.get(), ..form }
+        let owners = owner_choices(who, lead.owner.as_ref());
+        Self { id: lead.id.to_string(), version: lead.version.get(), owners, ..form }
     }
 
-    pub(super) fn filled(base: Texts, typed: Texts, errors: Messages) -> Self {
+    /// Creates the form of an existing lead with its current values and custom fields.
+    pub(super) fn for_lead_with_fields(found: &LeadWithFields, who: Option<&SignedIn>) -> Self {
+        Self { custom: CustomForm::of(&found.fields), ..Self::for_lead(&found.lead, who) }
+    }
+
+    /// Creates the form of a rejected edit with the typed text and its errors.
+    pub(super) fn for_edit(id: LeadId, edit: &Edit, errors: EditErrors, owners: Vec<OwnerChoice>) -> Self {
+        let typed = |field| edit.fields.iter().find(|typed| typed.key == FieldKey::Own(field));
+        let base = Texts::from_fn(|field| edit.base(field).to_owned());
+        let typed = Texts::from_fn(|field| typed(field).map(|typed| typed.typed.clone()).unwrap_or_default());
+        let custom = edit.fields.iter().filter_map(|field| match &field.key {
+            FieldKey::Custom(name) => Some((name.to_string(), field.base.clone(), field.typed.clone())),
+            FieldKey::Own(_) => None,
+        });
+        let custom = CustomForm::filled(custom.collect(), &edit.added, &errors.custom);
+        let form = Self::filled(base, typed, errors.own);
+        Self { id: id.to_string(), version: edit.version.get(), custom, owners, ..form }
+    }
+
+    fn filled(base: Texts, typed: Texts, errors: Messages) -> Self {
         let field = |value, base, error| Field { value, base, error };
         Self {
             name: field(typed.name, base.name, errors.name),
             email: field(typed.email, base.email, errors.email),
+            phone: field(typed.phone, base.phone, errors.phone),
+            company: field(typed.company, base.company, errors.company),
             state: field(typed.state, base.state, errors.state),
             lead_score: field(typed.lead_score, base.lead_score, errors.lead_score),
             status: field(typed.status, base.status, errors.status),
+            source: field(typed.source, base.source, errors.source),
+            owner: field(typed.owner, base.owner, errors.owner),
             ..Self::default()
         }
     }
 
     /// Returns the id of the form element. Inputs outside the element refer to it by this id.
-    pub(super) fn owner(&self) -> String {
+    pub(super) fn form_id(&self) -> String {
         if self.is_edit() { format!("edit-{}", self.id) } else { "new-lead".to_owned() }
     }
 
@@ -113,9 +163,13 @@ impl LeadForm {
         let fields = [
             (LeadField::Name, &self.name),
             (LeadField::Email, &self.email),
+            (LeadField::Phone, &self.phone),
+            (LeadField::Company, &self.company),
             (LeadField::State, &self.state),
             (LeadField::LeadScore, &self.lead_score),
             (LeadField::Status, &self.status),
+            (LeadField::Source, &self.source),
+            (LeadField::Owner, &self.owner),
         ];
         let invalid = fields.into_iter().find(|(_, field)| field.error.is_some());
         invalid.map_or(LeadField::Name, |(field, _)| field).as_str()

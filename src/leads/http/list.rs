@@ -9,7 +9,7 @@ use super::parts::{Answer, Choice, LeadView, states, statuses};
 use crate::base::values::Invalid;
 use crate::leads::domain::Stock;
 use crate::leads::list::{LeadPage, ListRequest};
-use crate::leads::search::SearchQuery;
+use crate::leads::search::parse_query;
 use crate::leads::{Filter, Leads, Sort};
 use crate::web::access::Access;
 use crate::web::error::WebError;
@@ -66,7 +66,7 @@ impl ListQuery {
         let state = optional(&self.state, str::parse).map_err(at("state"))?;
         let stock = optional(&self.stock, str::parse).map_err(at("stock"))?;
         let filter = Filter::of(status, state, stock).map_err(at("stock"))?;
-        let query = SearchQuery::parse(&self.q).map_err(at("q"))?;
+        let query = parse_query(&self.q).map_err(at("q"))?;
         let sort = optional(&self.sort, str::parse::<Sort>).map_err(at("sort"))?.unwrap_or_default();
         // The page says that these lists have a fixed sort order.
         let has_fixed_order = query.is_some() || filter.stock.is_some();

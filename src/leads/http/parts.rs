@@ -10,15 +10,16 @@ use crate::base::identity::{Actor, SignedIn};
 use crate::base::values::{Email, Name, OrderId, UsState};
 use crate::leads::Leads;
 use crate::leads::domain::{
-    Action, FieldChange, HistoryEntry, Lead, LeadField, LeadId, Score, Status, Stock,
+    Action, Company, CustomFieldChange, FieldChange, FieldText, HistoryEntry, Lead, LeadField, LeadId,
+    LeadSource, Phone, Score, Status, Stock,
 };
-use crate::leads::texts::text_of;
+use crate::leads::texts::{optional_text, text_of};
 use crate::shared::forms::RawForm;
 use crate::store::idempotency::Idempotency;
 use crate::web::pages::{DisplayTime, PageContext};
 use crate::web::problem::Problem;
 use crate::web::request::Form;
-use crate::web::respond::{Tone, no_content, see_other, with_toast_there};
+use crate::web::respond::{Tone, Undo, no_content, see_other, with_toast_there};
 
 pub(super) type Answer = Result<Response, Problem>;
 
@@ -55,10 +56,27 @@ impl<S: Sync> FromRequestParts<S> for RenderTarget {
 }
 
 impl RenderTarget {
+    /// Redirects to another page.
+    pub(super) fn redirect(&self, path: &str) -> Response {
+        see_other(&self.context, path, self.part != Part::Page)
+    }
+
     /// Redirects to another page, which shows a toast.
     pub(super) fn to(&self, path: &str, toast: &'static str) -> Response {
-        let response = see_other(&self.context, path, self.part != Part::Page);
-        with_toast_there(response, Tone::Success, toast)
+        with_toast_there(self.redirect(path), Tone::Success, toast)
+    }
+
+    /// Returns the form that undoes the change that made this version.
+    pub(super) fn undo(&self, lead: &Lead) -> Undo {
+        let (view, target) = match self.part {
+            Part::Row => ("?view=row", format!("#lead-{}", lead.id)),
+            Part::Section | Part::Page => ("", "#lead".to_owned()),
+        };
+        Undo {
+            action: self.context.url(&format!("/leads/{}/revert{view}", lead.id)),
+            target: Some(target),
+            fields: vec![("version", lead.version.to_string()), ("to", lead.version.previous().to_string())],
+        }
     }
 
     pub(super) fn in_row(&self) -> bool {
@@ -115,6 +133,16 @@ pub(super) struct LeadView {
     pub(super) name: Name,
     /// The email address.
     pub(super) email: Email,
+    /// The phone number, if known.
+    pub(super) phone: Option<Phone>,
+    /// The company, if known.
+    pub(super) company: Option<Company>,
+    /// The source, if known.
+    pub(super) source: Option<LeadSource>,
+    /// The owner's name, if there is an owner.
+    pub(super) owner: Option<Name>,
+    /// The leads that were merged into this one.
+    pub(super) merged: Vec<LeadId>,
     /// The state's code, or empty text.
     pub(super) state: &'static str,
     /// The score.
@@ -149,6 +177,11 @@ impl LeadView {
             id: lead.id,
             name: lead.name,
             email: lead.email,
+            phone: lead.phone,
+            company: lead.company,
+            source: lead.source,
+            owner: lead.owner.map(|owner| owner.name),
+            merged: lead.merged,
             state: lead.state.map_or("", |state| state.as_str()),
             lead_score: lead.lead_score,
             status: lead.status,
@@ -172,7 +205,7 @@ impl LeadView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ChangeView {
     /// The field.
-    pub(super) label: &'static str,
+    pub(super) label: String,
     /// The value before, or empty text.
     pub(super) old: String,
     /// The value after, or empty text.
@@ -182,7 +215,21 @@ pub(super) struct ChangeView {
 impl ChangeView {
     fn of(change: &FieldChange) -> Self {
         let text = |value| label(change.field, &text_of(value));
-        Self { label: change.field.label(), old: text(&change.old), new: text(&change.new) }
+        Self { label: change.field.label().to_owned(), old: text(&change.old), new: text(&change.new) }
+    }
+
+    fn of_custom(change: &CustomFieldChange) -> Self {
+        let text = |value: &Option<FieldText>| shortened(&optional_text(value));
+        Self { label: change.name.to_string(), old: text(&change.old), new: text(&change.new) }
+    }
+}
+
+/// Shortens a long text of the history to what a person reads there.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }
 
@@ -208,6 +255,7 @@ pub(super) struct EntryView {
 impl EntryView {
     /// Creates the view of a history entry.
     pub(super) fn of(entry: HistoryEntry) -> Self {
+        let own = entry.changes.iter().map(ChangeView::of);
         Self {
             version: entry.version.get(),
             what: match entry.action {
@@ -221,10 +269,14 @@ impl EntryView {
                 Action::Returned => "Returned to stock",
                 Action::Restocked => "Put back in stock",
                 Action::Deleted => "Deleted",
+                Action::Restored => "Restored",
+                Action::Reverted => "Changed back",
+                Action::Merged => "Merged with another lead",
+                Action::MergedInto => "Merged into another lead",
             },
             who: entry.by,
             when: entry.at.into(),
-            fields: entry.changes.iter().map(ChangeView::of).collect(),
+            fields: own.chain(entry.fields.iter().map(ChangeView::of_custom)).collect(),
             reason: entry.reason.map(|reason| reason.as_str().to_owned()),
             order: entry.order,
         }

@@ -4,7 +4,7 @@
 use fantoccini::key::Key;
 use holdfast::base::clock::Clock;
 use holdfast::base::identity::Role;
-use holdfast::inventory::domain::{Kind, Message, Source};
+use holdfast::inventory::domain::{Delivery, Kind, Source};
 use holdfast::inventory::health::Progress;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -141,14 +141,9 @@ async fn the_inventory_pages_are_accessible(environment: TestEnvironment) {
         .await;
     }
     let bytes = vec![0xff; 40];
-    let flaw = Message::parse(&bytes, None).unwrap_err();
-    office
-        .workspace
-        .app
-        .inventory()
-        .add_dead_letter(&Source::kafka("inventory-events", 3, 120), &bytes, &flaw)
-        .await
-        .unwrap();
+    let source = Source::kafka("inventory-events", 3, 120);
+    let flaw = Delivery::of_bytes(&source, bytes.clone()).unwrap_err();
+    office.workspace.app.inventory().add_dead_letter(&source, &bytes, &flaw).await.unwrap();
     let progress = |partition: i32, lag: Option<i64>| Progress {
         group: "holdfast".to_owned(),
         topic: "inventory-events".to_owned(),

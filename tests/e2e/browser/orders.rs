@@ -111,7 +111,7 @@ async fn orders_are_created_and_fulfilled_without_javascript(environment: TestEn
     let ada = office.agent("Ada", Look::desktop().without_javascript()).await;
     ada.goto(&office.url("/orders/new")).await;
     ada.fill(At::Named("Customer"), "Acme Roofing").await;
-    ada.fill(At::Named("Customer's e-mail"), "buy@acme.example").await;
+    ada.fill(At::Named("Customer's email"), "buy@acme.example").await;
     ada.click(At::Css("input[value=NY]")).await;
     ada.click(At::Named("Preview")).await;
     ada.wait_for_text("#order-preview", "2 leads from 1 state").await;

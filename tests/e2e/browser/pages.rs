@@ -59,7 +59,7 @@ async fn the_account_pages_are_accessible(environment: TestEnvironment) {
     ada.goto(&office.url("/leads")).await;
     ada.wait_for("#password").await;
     assert_accessible(&ada, "sign-in").await;
-    ada.fill(At::Named("E-mail"), "nobody@example.com").await;
+    ada.fill(At::Named("Email"), "nobody@example.com").await;
     ada.fill(At::Named("Password"), "a wrong password").await;
     ada.click(At::Css("main [type=submit]")).await;
     ada.wait_for("#sign-in-error").await;
@@ -98,7 +98,7 @@ async fn the_sign_up_pages_are_accessible(environment: TestEnvironment) {
     assert_accessible(&pat, "sign-up-wrong").await;
     pat.fill(At::Named("Invitation code"), "k7-Wm2!xQ").await;
     pat.fill(At::Named("Name"), "Pat Doe").await;
-    pat.fill(At::Named("E-mail"), taken.email.as_str()).await;
+    pat.fill(At::Named("Email"), taken.email.as_str()).await;
     pat.fill(At::Named("Password"), "a sentence is easy to remember").await;
     pat.click(At::Css("main [type=submit]")).await;
     pat.wait_for_text("#email-error", "has an account already").await;

@@ -22,12 +22,12 @@ async fn leads_are_found_edited_and_deleted_without_javascript(environment: Test
     ada.goto(&office.url("/leads")).await;
     ada.click(At::Named("New lead")).await;
     ada.fill(At::Named("Name"), "Grace Hopper").await;
-    ada.fill(At::Named("E-mail"), "mary.jackson@example.com").await;
+    ada.fill(At::Named("Email"), "mary.jackson@example.com").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "79").await;
     ada.click(At::Named("Create lead")).await;
-    ada.wait_for_text(".error", "e-mail").await;
+    ada.wait_for_text(".error", "email").await;
     assert_eq!(ada.value(At::Named("Name")).await, "Grace Hopper");
-    ada.fill(At::Named("E-mail"), "grace@example.com").await;
+    ada.fill(At::Named("Email"), "grace@example.com").await;
     ada.click(At::Named("Create lead")).await;
     ada.wait_for_text("#lead h1", "Grace Hopper").await;
 

@@ -101,7 +101,7 @@ async fn a_form_submitted_twice_is_sent_once(environment: TestEnvironment) {
     let ada = office.agent("Ada", Look::desktop()).await;
     ada.goto(&office.url("/leads/new")).await;
     ada.fill(At::Named("Name"), "Grace Hopper").await;
-    ada.fill(At::Named("E-mail"), "grace@example.com").await;
+    ada.fill(At::Named("Email"), "grace@example.com").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "50").await;
     office.environment.wire().reset();
     // Each click is followed by two more at once. Without a real click, the browser may leave the form out of its
@@ -122,9 +122,9 @@ async fn a_form_submitted_twice_is_sent_once(environment: TestEnvironment) {
     ada.wait_for("input[name=email]").await;
     // The browser may or may not restore the typed values.
     ada.fill(At::Named("Name"), "Grace Hopper").await;
-    ada.fill(At::Named("E-mail"), "grace@example.com").await;
+    ada.fill(At::Named("Email"), "grace@example.com").await;
     ada.fill(At::Named("Lead score (0 to 100)"), "50").await;
     ada.click(At::Named("Create lead")).await;
-    ada.wait_for_text(".error", "e-mail").await;
+    ada.wait_for_text(".error", "email").await;
     console_is_quiet(&ada).await;
 }

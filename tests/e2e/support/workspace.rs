@@ -15,6 +15,7 @@ use holdfast::base::identity::{Role, SignedIn, Via};
 use holdfast::base::rng::Rng;
 use holdfast::base::telemetry::{Heartbeats, Telemetry};
 use holdfast::base::values::{Email, Name};
+use holdfast::leads::former_words::FormerWords;
 use holdfast::leads::snapshots::Snapshots;
 use holdfast::store::{Dynamo, RetryPolicy, schema};
 use holdfast::web::client::{PeerAddress, TrustedProxies};
@@ -87,6 +88,7 @@ impl Workspace {
             rng,
             blocking: holdfast::hosts::process::blocking(),
             snapshots: Snapshots::new(1_000),
+            former_words: FormerWords::default(),
             state_locks: None,
             auth_cache: AuthCache::new(1_000),
             hashing: Hashing::new(Limits { at_once: 4, waiting: 1_000 }),

@@ -1,15 +1,16 @@
-// Requests of htmx that fail: what the person is told, and the retries of an import.
+// Failed requests of htmx: their messages, and the retries of an import.
 
-const WORDS = {
+const MESSAGES = {
   403: "You may not do that.",
   404: "That is no longer there.",
+  410: "That was deleted.",
   413: "That is too big.",
   429: "Too many requests at once. Please try again in a moment.",
   502: "No answer came. The change may have been made: look before you send it again.",
   503: "Busy right now. Please try again in a moment.",
   504: "No answer came in time. The change may have been made: look before you send it again.",
 };
-const said = (status) => WORDS[status] || "Something went wrong. Nothing on this page is lost; please try again.";
+const messageFor = (status) => MESSAGES[status] || "Something went wrong. Nothing on this page is lost; please try again.";
 
 // For a request without an answer, the form may have a better message.
 const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?.dataset.unanswered || otherwise;
@@ -17,7 +18,7 @@ const unanswered = (element, otherwise) => element.closest("[data-unanswered]")?
 document.addEventListener("htmx:responseError", (event) => {
   const xhr = event.detail.xhr;
   if (isPoll(event.detail.elt)) return notLive("Not live: too busy right now. Trying again…");
-  if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", said(xhr.status));
+  if (!/"toast"/.test(xhr.getResponseHeader("HX-Trigger") || "")) toast("error", messageFor(xhr.status));
   retryLater(event.detail.elt);
 });
 document.addEventListener("htmx:sendError", (event) => {
@@ -31,10 +32,10 @@ document.addEventListener("htmx:timeout", (event) => {
   retryLater(event.detail.elt);
 });
 
-// A 404 with HX-Reswap is a panel for the page ("this lead was deleted"), not a failure.
+// A 404 or 410 with HX-Reswap is a panel for the page ("this lead was deleted"), not a failure.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
-  if (xhr.status === 404 && xhr.getResponseHeader("HX-Reswap")) {
+  if ([404, 410].includes(xhr.status) && xhr.getResponseHeader("HX-Reswap")) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }

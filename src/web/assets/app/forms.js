@@ -25,8 +25,8 @@ function hasEdits(form) {
     if (control.type === "hidden") return false;
     if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
     if (control.localName === "select") {
-      const begun = [...control.options].findIndex((option) => option.defaultSelected);
-      return control.selectedIndex !== Math.max(begun, 0);
+      const initial = [...control.options].findIndex((option) => option.defaultSelected);
+      return control.selectedIndex !== Math.max(initial, 0);
     }
     return "defaultValue" in control && control.value !== control.defaultValue;
   });

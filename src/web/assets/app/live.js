@@ -1,10 +1,10 @@
 // A raffle's page. It polls every two seconds while it is visible, and at once when it becomes visible again.
 const isPoll = (element) => element.matches("[data-live]");
-let held = false;
+let pressed = false;
 let touched = false;
 const poll = () => {
   // A pressed element is not replaced, because the press would be lost.
-  if (!document.hidden && !held) document.querySelector("[data-live]")?.dispatchEvent(new Event("poll"));
+  if (!document.hidden && !pressed) document.querySelector("[data-live]")?.dispatchEvent(new Event("poll"));
 };
 if (document.querySelector("[data-live]")) {
   setInterval(poll, 2000);
@@ -13,10 +13,10 @@ if (document.querySelector("[data-live]")) {
   const touch = (event) => {
     if (!event.target.closest("[data-live]")) return;
     touched = true;
-    held ||= event.type === "keydown" || event.button === 0;
+    pressed ||= event.type === "keydown" || event.button === 0;
   };
   for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, touch, true);
-  const release = () => (held = false);
+  const release = () => (pressed = false);
   for (const kind of ["pointerup", "pointercancel", "keyup"]) document.addEventListener(kind, release, true);
   window.addEventListener("blur", release);
 }
@@ -27,7 +27,7 @@ function notLive(words) {
   if (line.textContent !== words) line.textContent = words;
 }
 
-let unfolded = [];
+let openDetails = [];
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (isPoll(event.detail.elt)) touched = false;
 });
@@ -36,7 +36,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (target.id !== "raffle-live") return;
   // If a person started to do something during the poll, its update waits for the next poll.
   if (isPoll(requestConfig.elt) && touched) event.detail.shouldSwap = false;
-  unfolded = [...target.querySelectorAll("details[open]")].map((details) => details.id);
+  openDetails = [...target.querySelectorAll("details[open]")].map((details) => details.id);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   const { requestConfig, successful, xhr } = event.detail;
@@ -52,8 +52,8 @@ let phase = byId("raffle-live")?.dataset.phase;
 document.addEventListener("htmx:afterSwap", (event) => {
   const live = byId("raffle-live");
   if (!live || event.detail.target.id !== "raffle-live") return;
-  for (const id of unfolded) if (byId(id)) byId(id).open = true;
-  unfolded = [];
+  for (const id of openDetails) if (byId(id)) byId(id).open = true;
+  openDetails = [];
   // A screen reader announces only the end of a raffle, not every ticket.
   if (live.dataset.phase !== phase) byId("raffle-said").textContent = live.dataset.said;
   phase = live.dataset.phase;

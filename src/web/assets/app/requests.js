@@ -6,7 +6,7 @@ async function send(method, url, body) {
   const answer = await fetch(url, { method, body, headers });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  const error = new Error(problem.detail || problem.title || said(answer.status));
+  const error = new Error(problem.detail || problem.title || messageFor(answer.status));
   error.isFinal = answer.status < 500 && answer.status !== 429;
   throw error;
 }

@@ -1,12 +1,12 @@
 // The list: no empty parameters in the URL, no sort order for searches, the number of results announced.
-let asked = { query: "", at: 0 };
+let lastSearch = { query: "", at: 0 };
 document.addEventListener("htmx:confirm", (event) => {
   const form = event.detail.elt.closest("[data-search]");
   if (!form) return;
   // Enter right after typing, or the key events of a paste, repeat the same request; the first answer is under way.
   const query = new URLSearchParams(new FormData(form)).toString();
-  if (query === asked.query && Date.now() - asked.at < 1000) return event.preventDefault();
-  asked = { query, at: Date.now() };
+  if (query === lastSearch.query && Date.now() - lastSearch.at < 1000) return event.preventDefault();
+  lastSearch = { query, at: Date.now() };
 });
 // A list filters by status or by stock. Choosing one resets the other before htmx sends the request.
 document.addEventListener(

@@ -5,21 +5,21 @@ function upload(form) {
   const button = form.querySelector("button[type=submit]");
   const label = button.textContent;
   let file = null;
-  let place = null;
+  let target = null;
   let next = 0;
 
   async function run() {
     // A different file starts a new upload; the same file continues with the part that failed.
-    if (input.files[0] !== file) [file, place, next] = [input.files[0], null, 0];
-    if (!place) {
+    if (input.files[0] !== file) [file, target, next] = [input.files[0], null, 0];
+    if (!target) {
       const query = new URLSearchParams({ name: file.name, size: file.size });
-      place = await (await persist("POST", `${form.action}?${query}`)).json();
+      target = await (await persist("POST", `${form.action}?${query}`)).json();
     }
-    const url = `${form.action}/${encodeURIComponent(place.id)}`;
-    for (; next * place.partSize < file.size; next += 1) {
-      const part = file.slice(next * place.partSize, (next + 1) * place.partSize);
+    const url = `${form.action}/${encodeURIComponent(target.id)}`;
+    for (; next * target.partSize < file.size; next += 1) {
+      const part = file.slice(next * target.partSize, (next + 1) * target.partSize);
       await persist("PUT", `${url}/parts/${next}`, part);
-      bar.value = Math.min(1, ((next + 1) * place.partSize) / file.size);
+      bar.value = Math.min(1, ((next + 1) * target.partSize) / file.size);
     }
     window.location = url;
   }
@@ -34,9 +34,9 @@ function upload(form) {
     } catch (error) {
       const lost = error instanceof TypeError;
       toast("error", lost ? "No connection. The upload goes on where it stopped when you try again." : error.message);
-      if (error.isFinal) place = file = null;
+      if (error.isFinal) target = file = null;
       form.removeAttribute("aria-busy");
-      button.textContent = place ? "Try again" : label;
+      button.textContent = target ? "Try again" : label;
       button.disabled = false;
     }
   });

@@ -65,9 +65,9 @@ async function verify(text) {
   const conclude = (good, words) => {
     const box = document.createElement("div");
     box.className = `notice ${good ? "good" : "bad"}`;
-    const said = document.createElement("p");
-    said.textContent = words;
-    box.append(said);
+    const paragraph = document.createElement("p");
+    paragraph.textContent = words;
+    box.append(paragraph);
     verdict.replaceChildren(box);
   };
   steps.replaceChildren();

@@ -1,0 +1,46 @@
+//! Looks up the agents whom records are given to.
+
+use std::str::FromStr;
+
+use super::Accounts;
+use super::domain::Account;
+use crate::base::identity::{AccountId, Role};
+use crate::base::values::{Email, Invalid};
+use crate::store::StoreError;
+
+/// An account as people and programs name it: by its email address or by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountReference {
+    /// By its id.
+    Id(AccountId),
+    /// By its email address.
+    Email(Email),
+}
+
+impl FromStr for AccountReference {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let message = "Name an agent by the email address or the id of the account.";
+        text.parse().map(Self::Email).map_err(|_| Invalid::new(message))
+    }
+}
+
+impl Accounts {
+    /// Returns an agent or administrator, or `None` if there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn agent(&self, reference: &AccountReference) -> Result<Option<Account>, StoreError> {
+        let id = match reference {
+            AccountReference::Id(id) => Some(*id),
+            AccountReference::Email(email) => self.by_email(email).await?,
+        };
+        let Some(id) = id else { return Ok(None) };
+        Ok(self.read(id).await?.filter(|account| account.role >= Role::Agent))
+    }
+}

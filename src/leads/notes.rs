@@ -1,0 +1,151 @@
+//! The notes on a lead. Each is an item of its own with a version of its own, so a note never conflicts with a change of
+//! the lead or with another note.
+
+use super::domain::{LeadId, Note, NoteId, NoteText};
+use super::error::LeadError;
+use super::items::{NOTE, lead_key, note_key};
+use super::store::replayed_answer;
+use crate::base::identity::SignedIn;
+use crate::base::values::Version;
+use crate::leads::Leads;
+use crate::store::idempotency::{Done, Idempotency};
+use crate::store::{Condition, Cursor, CursorError, GuardedWrite, Select, WriteError, from_item, to_item};
+
+/// One page of a lead's notes, newest first.
+#[derive(Debug)]
+pub struct NotePage {
+    /// The notes.
+    pub notes: Vec<Note>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+const NOTE_LIST: &str = "notes";
+
+/// Returns the cursor after a note.
+pub(super) fn note_cursor(id: &str) -> String {
+    Cursor::after([id.to_owned()]).encode(NOTE_LIST)
+}
+
+impl Leads {
+    /// Writes a note on a lead.
+    ///
+    /// # Errors
+    /// [`LeadError::NotFound`] if there is no such lead.
+    pub async fn add_note(
+        &self,
+        lead: LeadId,
+        text: NoteText,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, Note>>,
+    ) -> Result<Done<Note>, LeadError> {
+        // A condition on the lead would let the note compete with changes of the lead.
+        self.find(lead).await?;
+        let now = self.clock.now();
+        let id = NoteId::new(now, &self.rng.bytes());
+        let (author, author_id) = (who.actor(), who.id);
+        let version = Version::FIRST;
+        let note = Note { id, text, author, author_id, version, created_at: now, updated_at: now };
+        let item = to_item(&note_key(lead, id), &note)?;
+        let write = self.dynamo.guarded_write().put("note", item, Condition::Absent);
+        self.write_note(write, note, idempotency).await?.ok_or(LeadError::NoSuchNote)
+    }
+
+    /// Changes the text of one's own note.
+    ///
+    /// # Errors
+    /// [`LeadError::NoSuchNote`]; [`LeadError::NoteOfAnother`] if another person wrote it;
+    /// [`LeadError::NoteConflict`] if `expected` is not the stored version.
+    pub async fn edit_note(
+        &self,
+        (lead, id): (LeadId, NoteId),
+        expected: Version,
+        text: NoteText,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, Note>>,
+    ) -> Result<Done<Note>, LeadError> {
+        let note = self.note(lead, id).await?;
+        if note.author_id != who.id {
+            return Err(LeadError::NoteOfAnother);
+        }
+        let edited = Note { version: expected, ..note }.edited(text, self.clock.now());
+        let item = to_item(&note_key(lead, id), &edited)?;
+        let unchanged = Condition::is_number("version", expected.get());
+        let write = self.dynamo.guarded_write().put("note", item, unchanged);
+        match self.write_note(write, edited, idempotency).await? {
+            Some(done) => Ok(done),
+            None => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
+        }
+    }
+
+    /// Deletes one's own note. An administrator can delete every note.
+    ///
+    /// # Errors
+    /// As [`edit_note`](Self::edit_note).
+    pub async fn delete_note(
+        &self,
+        (lead, id): (LeadId, NoteId),
+        expected: Version,
+        who: &SignedIn,
+        idempotency: Option<&Idempotency<'_, ()>>,
+    ) -> Result<(), LeadError> {
+        let note = self.note(lead, id).await?;
+        if note.author_id != who.id && !who.is_administrator() {
+            return Err(LeadError::NoteOfAnother);
+        }
+        let unchanged = Condition::is_number("version", expected.get());
+        let write = self.dynamo.guarded_write().delete("note", &note_key(lead, id), unchanged);
+        match self.dynamo.write(Idempotency::record(idempotency, write, &())?).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(_)) => Err(LeadError::NoteConflict(Box::new(self.note(lead, id).await?))),
+        }
+    }
+
+    /// Writes a note. Returns `None` if the condition on the note failed.
+    async fn write_note(
+        &self,
+        write: GuardedWrite,
+        note: Note,
+        idempotency: Option<&Idempotency<'_, Note>>,
+    ) -> Result<Option<Done<Note>>, LeadError> {
+        match self.dynamo.write(Idempotency::record(idempotency, write, &note)?).await {
+            Ok(()) => Ok(Some(Done::Now(note))),
+            Err(WriteError::Store(error)) => Err(error.into()),
+            Err(WriteError::Refused(refusal)) => {
+                Ok(replayed_answer(idempotency, &refusal)?.map(Done::Replayed))
+            }
+        }
+    }
+
+    /// Reads one note consistently.
+    ///
+    /// # Errors
+    /// [`LeadError::NoSuchNote`] if it does not exist.
+    pub async fn note(&self, lead: LeadId, id: NoteId) -> Result<Note, LeadError> {
+        let item = self.dynamo.get(&note_key(lead, id)).await?.ok_or(LeadError::NoSuchNote)?;
+        Ok(from_item(item)?)
+    }
+
+    /// Returns a page of a lead's notes, newest first, with one call. The notes of a deleted lead stay.
+    ///
+    /// # Errors
+    /// [`LeadError::Cursor`] if the cursor belongs to another list.
+    pub async fn notes(&self, lead: LeadId, limit: u16, cursor: Option<&str>) -> Result<NotePage, LeadError> {
+        let mut select =
+            Select::partition(lead_key(lead).pk, i32::from(limit) + 1).begins_with(NOTE).backwards();
+        if let Some(text) = cursor {
+            let cursor = Cursor::<1>::decode(NOTE_LIST, text)?;
+            let id: NoteId = cursor.parts()[0].parse().map_err(|_| CursorError)?;
+            let key = note_key(lead, id);
+            select = select.after(&key.sk, &key);
+        }
+        let items = self.dynamo.select(&select).await?.items;
+        let mut notes = items.into_iter().map(from_item).collect::<Result<Vec<Note>, _>>()?;
+        let has_more = notes.len() > usize::from(limit);
+        notes.truncate(limit.into());
+        let next = notes.last().filter(|_| has_more);
+        let next = next.map(|note| note_cursor(&note.id.to_string()));
+        Ok(NotePage { notes, next })
+    }
+}

@@ -1,0 +1,80 @@
+//! Moves the search words of version 0.1 into the current index.
+
+use serde_json::json;
+
+use super::domain::StoredLead;
+use super::error::LeadError;
+use super::items::{CURRENT_INDEX, STORED, WORD_INDEX, lead_key, list_partition, stored_lead};
+use super::list::IndexPage;
+use super::word_index::reindex;
+use crate::leads::{Filter, Leads, Sort};
+use crate::store::{Condition, Key, StoreError, Update, WriteError, to_attribute, to_item};
+
+fn marker_key() -> Key {
+    Key::new("SEARCHINDEX", "LEADS")
+}
+
+impl Leads {
+    /// Whether a search has to look for words of version 0.1 too. It asks the table at most once a minute.
+    pub(super) async fn has_former_words(&self) -> Result<bool, StoreError> {
+        if let Some(known) = self.former_words.known(self.clock.now()) {
+            return Ok(known);
+        }
+        let gone = self.dynamo.get(&marker_key()).await?.is_some();
+        self.former_words.remember(gone, self.clock.now());
+        Ok(!gone)
+    }
+
+    /// Moves the words of version 0.1 into the current index, lead by lead, while requests continue. `report` gets the
+    /// number of leads so far. It reads all leads, so only a command or the start of a server calls it; once it is
+    /// done, another call takes one read.
+    ///
+    /// # Errors
+    /// [`LeadError::Store`] if the store failed. It is safe to repeat the call.
+    pub async fn upgrade_words(&self, mut report: impl FnMut(u64)) -> Result<u64, LeadError> {
+        if !self.has_former_words().await? {
+            return Ok(0);
+        }
+        let (index, partition) = list_partition(Filter::default(), Sort::Newest);
+        let list = Sort::Newest.as_str();
+        let page = IndexPage { index, partition, list, key: lead_key, limit: 100 };
+        let (mut moved, mut cursor) = (0, None);
+        loop {
+            let (ids, next) = self.index_ids(&page, cursor.as_deref()).await?;
+            let keys: Vec<_> = ids.into_iter().map(lead_key).collect();
+            for item in self.dynamo.get_parts(&keys, &STORED).await? {
+                moved += u64::from(self.upgrade_words_of(&stored_lead(item)?).await?);
+            }
+            report(moved);
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let marker = to_item(&marker_key(), &json!({ "index": CURRENT_INDEX }))?;
+        match self.dynamo.write(self.dynamo.guarded_write().put_derived("marker", marker)).await {
+            Ok(()) => self.former_words.remember(true, self.clock.now()),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(_)) => {
+                return Err(StoreError::invariant_violation("TransactWriteItems", &marker_key()).into());
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Moves the words of one lead. A lead that changes at the same time moves them by itself.
+    async fn upgrade_words_of(&self, stored: &StoredLead) -> Result<bool, StoreError> {
+        if !stored.has_former_words {
+            return Ok(false);
+        }
+        let lead = &stored.lead;
+        let update = Update::default().set(WORD_INDEX, to_attribute(CURRENT_INDEX)?);
+        let unchanged = Condition::is_number("version", lead.version.get());
+        let write = self.dynamo.guarded_write().update("lead", &lead_key(lead.id), &update, unchanged);
+        match self.dynamo.write(reindex(write, Some(stored), Some(lead))?).await {
+            Ok(()) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Notes on the timeline of a lead.
+
+use serde_json::{Value, json};
+
+use crate::support::http::Client;
+use crate::support::workspace::{Workspace, address, change, create, new_lead, read};
+use crate::support::{Case, TestEnvironment, cases};
+use holdfast::base::identity::Role;
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: a_note_is_written_edited_and_deleted_by_its_author,
+            a_note_conflicts_with_nobody,
+            notes_are_listed_page_by_page_newest_first,
+            a_repeated_note_is_written_once;
+        web: the_timeline_shows_changes_and_notes_together,
+            the_forms_of_notes_work_without_javascript
+    ]
+}
+
+async fn add(client: &Client, lead: &Value, text: &str) -> Value {
+    client
+        .post(&format!("{}/notes", address(lead)))
+        .json(&json!({ "text": text }))
+        .send()
+        .await
+        .expect(201)
+        .json()
+}
+
+fn note_address(lead: &Value, note: &Value) -> String {
+    format!("{}/notes/{}", address(lead), note["id"].as_str().unwrap())
+}
+
+async fn a_note_is_written_edited_and_deleted_by_its_author(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, bob) = (workspace.agent().await, workspace.agent().await);
+    let administrator = workspace.program(Role::Administrator).await;
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    let note = add(&ann, &lead, "Called.\r\nNo answer.").await;
+    assert_eq!((&note["text"], &note["version"]), (&json!("Called.\nNo answer."), &json!(1)));
+    let path = note_address(&lead, &note);
+    bob.patch(&path).json(&json!({ "version": 1, "text": "Mine" })).send().await.expect(403);
+    bob.delete(&format!("{path}?version=1")).send().await.expect(403);
+    let edited: Value = ann
+        .patch(&path)
+        .json(&json!({ "version": 1, "text": "Called again" }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!((&edited["text"], &edited["version"]), (&json!("Called again"), &json!(2)));
+    let problem: Value =
+        ann.patch(&path).json(&json!({ "version": 1, "text": "Late" })).send().await.expect(409).json();
+    assert_eq!(problem["fresh"], edited);
+    ann.patch(&path).json(&json!({ "version": 2, "text": " " })).send().await.expect(422);
+    ann.patch(&path).json(&json!({ "version": 2, "text": "nul\u{0}" })).send().await.expect(422);
+    administrator.delete(&format!("{path}?version=2")).send().await.expect(204);
+    ann.patch(&path).json(&json!({ "version": 2, "text": "Gone" })).send().await.expect(404);
+    assert_eq!(read(&ann, &lead).await["version"], 1, "the lead has not changed");
+    let nobody = format!("/api/leads/{}/notes", uuid::Uuid::nil());
+    ann.post(&nobody).json(&json!({ "text": "x" })).send().await.expect(404);
+}
+
+async fn a_note_conflicts_with_nobody(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (ann, bob) = (workspace.agent().await, workspace.agent().await);
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    let notes = async {
+        for number in 0..20 {
+            add(&ann, &lead, &format!("Note {number}")).await;
+        }
+    };
+    let changes = async {
+        for version in 1..20 {
+            change(&bob, &lead, version, json!({ "leadScore": version })).await.expect(200);
+        }
+    };
+    tokio::join!(notes, changes);
+    let listed: Value = ann.get(&format!("{}/notes", address(&lead))).send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 20);
+}
+
+async fn notes_are_listed_page_by_page_newest_first(environment: TestEnvironment) {
+    let ann = Workspace::open(&environment).await.agent().await;
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    for number in 0..5 {
+        add(&ann, &lead, &format!("Note {number}")).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("{}/notes?limit=2{cursor}", address(&lead));
+        let page: Value = ann.get(&path).send().await.expect(200).json();
+        seen.extend(
+            page["items"].as_array().unwrap().iter().map(|note| note["text"].as_str().unwrap().to_owned()),
+        );
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, (0..5).map(|number| format!("Note {number}")).collect::<Vec<_>>());
+    ann.get(&format!("{}/notes?cursor=x", address(&lead))).send().await.expect(400);
+}
+
+async fn a_repeated_note_is_written_once(environment: TestEnvironment) {
+    let ann = Workspace::open(&environment).await.agent().await;
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    let send = || {
+        ann.post(&format!("{}/notes", address(&lead)))
+            .header("idempotency-key", "once")
+            .json(&json!({ "text": "Once" }))
+            .send()
+    };
+    let (first, second): (Value, Value) = (send().await.expect(201).json(), send().await.expect(201).json());
+    assert_eq!(first, second);
+    let listed: Value = ann.get(&format!("{}/notes", address(&lead))).send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+async fn the_timeline_shows_changes_and_notes_together(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = person(&workspace, "Ann").await;
+    let api = workspace.agent().await;
+    let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
+    for number in 0..15 {
+        add(&api, &lead, &format!("note-{number:02}")).await;
+        change(&api, &lead, number + 1, json!({ "leadScore": number })).await.expect(200);
+    }
+    let mut path = format!("/leads/{}", lead["id"].as_str().unwrap());
+    let (mut text, mut pages) = (String::new(), 0);
+    loop {
+        let page = ann.get(&path).send().await.expect(200);
+        text.push_str(page.text());
+        pages += 1;
+        let Some(at) = page.text().find("?history=") else { break };
+        let cursor: String = page.text()[at + 9..].chars().take_while(|c| *c != '"').collect();
+        path = format!("/leads/{}?history={cursor}", lead["id"].as_str().unwrap());
+    }
+    assert_eq!(pages, 2);
+    for number in 0..15 {
+        let note = format!(">note-{number:02}<");
+        assert_eq!(text.matches(&note).count(), 1, "{note}");
+        let version = format!("<small>version {} ", number + 2);
+        assert_eq!(text.matches(&version).count(), 1, "{version}");
+    }
+}
+
+async fn the_forms_of_notes_work_without_javascript(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = person(&workspace, "Ann").await;
+    let api = workspace.agent().await;
+    let lead = create(&api, &new_lead("Lead", "lead@example.com")).await;
+    let path = format!("/leads/{}", lead["id"].as_str().unwrap());
+    ann.post(&format!("{path}/notes"))
+        .form(&[("key", "k1"), ("text", "<b>First</b>")])
+        .send()
+        .await
+        .expect(303);
+    let page = ann.get(&path).send().await.expect(200);
+    assert!(
+        page.text().contains("&#60;b&#62;First") || page.text().contains("&lt;b&gt;First"),
+        "{}",
+        page.text()
+    );
+    let listed: Value = api.get(&format!("{}/notes", address(&lead))).send().await.expect(200).json();
+    let note = format!("{path}/notes/{}", listed["items"][0]["id"].as_str().unwrap());
+    assert!(ann.get(&note).send().await.expect(200).text().contains("First"));
+    let empty = ann.post(&note).form(&[("version", "1"), ("text", " ")]).send().await.expect(422);
+    assert!(empty.text().contains("Write a note."));
+    ann.post(&note).form(&[("version", "1"), ("text", "Second")]).send().await.expect(303);
+    let late = ann.post(&note).form(&[("version", "1"), ("text", "Third")]).send().await.expect(409);
+    assert!(late.text().contains("Third") && late.text().contains("Second"), "{}", late.text());
+    ann.post(&format!("{note}/delete")).form(&[("version", "2")]).send().await.expect(303);
+    let refused = ann.post(&format!("{path}/notes")).form(&[("text", "")]).send().await.expect(422);
+    assert!(refused.text().contains("Write a note."));
+}
+
+/// An agent in a browser.
+async fn person(workspace: &Workspace, name: &str) -> Client {
+    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
+}

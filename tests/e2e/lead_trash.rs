@@ -1,0 +1,298 @@
+//! The trash, undo, and earlier versions of a lead.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::support::http::Client;
+use crate::support::workspace::{Workspace, address, change, create, history, new_lead, read};
+use crate::support::{Case, TestEnvironment, cases};
+use holdfast::base::clock::Clock;
+use holdfast::base::identity::Role;
+
+/// The cases of this module.
+pub fn all() -> Vec<Case> {
+    cases![
+        api: a_deleted_lead_is_restored_with_all_its_data,
+            a_lead_whose_email_was_taken_is_not_restored,
+            a_lead_is_restored_once_by_many,
+            the_trash_lists_deleted_leads_page_by_page,
+            a_restored_lead_is_in_its_lists_its_queue_and_the_statistics_again,
+            a_change_is_undone_with_a_version_of_its_own,
+            an_undo_conflicts_and_breaks_rules_as_any_change,
+            only_an_administrator_undoes_a_conversion,
+            an_undo_brings_custom_fields_and_the_email_back;
+        app: a_lead_leaves_the_trash_after_thirty_days;
+        web: the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it,
+            a_message_offers_to_undo_a_change
+    ]
+}
+
+async fn delete(client: &Client, lead: &Value, version: u64) {
+    client.delete(&format!("{}?version={version}", address(lead))).send().await.expect(204);
+}
+
+async fn a_deleted_lead_is_restored_with_all_its_data(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let mut new = new_lead("Ann Lee", "ann@example.com");
+    new["phone"] = json!("212-555-0100");
+    new["fields"] = json!({ "Industry": "Roofing" });
+    let lead = create(&agent, &new).await;
+    delete(&agent, &lead, 1).await;
+    let problem: Value = agent.get(&address(&lead)).send().await.expect(410).json();
+    assert_eq!(problem["version"], 2, "{problem}");
+    assert!(problem["deletedBy"].is_string() && problem["deletedAt"].is_string(), "{problem}");
+    let restore = format!("{}/restore", address(&lead));
+    assert_eq!(problem["restore"], restore);
+    agent.post(&restore).json(&json!({ "version": 1 })).send().await.expect(410);
+    let restored: Value = agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(200).json();
+    assert_eq!((&restored["version"], &restored["phone"]), (&json!(3), &json!("212-555-0100")));
+    let now = read(&agent, &lead).await;
+    assert_eq!(now["fields"], json!({ "Industry": "Roofing" }));
+    let actions: Vec<Value> =
+        history(&agent, &lead).await.iter().map(|entry| entry["action"].clone()).collect();
+    assert_eq!(actions, ["CREATED", "DELETED", "RESTORED"]);
+    agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(409);
+    change(&agent, &lead, 3, json!({ "leadScore": 9 })).await.expect(200);
+    let found: Value = agent.get("/api/leads?q=ann").send().await.expect(200).json();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+}
+
+async fn a_lead_whose_email_was_taken_is_not_restored(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    delete(&agent, &lead, 1).await;
+    let other = create(&agent, &new_lead("Ann again", "Ann@example.com")).await;
+    let restore = format!("{}/restore", address(&lead));
+    let problem: Value = agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(422).json();
+    assert_eq!((&problem["rule"], &problem["lead"]), (&json!("email-is-unique"), &json!(address(&other))));
+    let ann = person(&workspace, "Ann").await;
+    let path = format!("/leads/{}/restore", lead["id"].as_str().unwrap());
+    let page = ann.post(&path).form(&[("version", "2")]).send().await.expect(422);
+    assert!(page.text().contains(&format!("/leads/{}", other["id"].as_str().unwrap())), "{}", page.text());
+    delete(&agent, &other, 1).await;
+    agent.post(&restore).json(&json!({ "version": 2 })).send().await.expect(200);
+}
+
+async fn a_lead_is_restored_once_by_many(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    delete(&agent, &lead, 1).await;
+    let restore = format!("{}/restore", address(&lead));
+    let attempts = (0..8).map(|_| agent.post(&restore).json(&json!({ "version": 2 })).send());
+    let answers = futures_util::future::join_all(attempts).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(read(&agent, &lead).await["version"], 3);
+}
+
+async fn the_trash_lists_deleted_leads_page_by_page(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let agent = workspace.agent().await;
+    let mut deleted = Vec::new();
+    for number in 0..5 {
+        let lead =
+            create(&agent, &new_lead(&format!("Lead {number}"), &format!("lead{number}@example.com"))).await;
+        delete(&agent, &lead, 1).await;
+        deleted.push(lead["id"].clone());
+    }
+    create(&agent, &new_lead("Stays", "stays@example.com")).await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page: Value =
+            agent.get(&format!("/api/leads/trash?limit=2{cursor}")).send().await.expect(200).json();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|lead| lead["id"].clone()));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let sorted = |mut ids: Vec<Value>| {
+        ids.sort_by_key(ToString::to_string);
+        ids
+    };
+    assert_eq!(sorted(seen), sorted(deleted));
+    let page = person(&workspace, "Ann").await.get("/leads/trash").send().await.expect(200);
+    assert!(page.text().contains("Lead 3") && !page.text().contains("Stays"));
+    let listed: Value = agent.get("/api/leads").send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+async fn a_restored_lead_is_in_its_lists_its_queue_and_the_statistics_again(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    delete(&agent, &lead, 1).await;
+    let order = json!({ "customerName": "Acme", "customerEmail": "a@example.com", "requestedStates": ["NY"], "quantityPerState": 1 });
+    agent.post("/api/orders").json(&order).send().await.expect(422);
+    agent
+        .post(&format!("{}/restore", address(&lead)))
+        .json(&json!({ "version": 2 }))
+        .send()
+        .await
+        .expect(200);
+    agent.post("/api/orders").json(&order).send().await.expect(201);
+    assert_eq!(read(&agent, &lead).await["stock"], "ASSIGNED");
+    let listed: Value = agent.get("/api/leads?stock=ASSIGNED").send().await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+async fn a_lead_leaves_the_trash_after_thirty_days(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let lead = create(&workspace.agent().await, &new_lead("Ann Lee", "ann@example.com")).await;
+    delete(&workspace.agent().await, &lead, 1).await;
+    let now = workspace.app.clock.now();
+    let after = |hours: i64| {
+        let then = now + SignedDuration::from_hours(hours);
+        workspace.clone().with_clock(Clock::from_fn(move || then))
+    };
+    let agent = after(30 * 24 - 1).agent().await;
+    agent.get(&address(&lead)).send().await.expect(410);
+    let agent = after(30 * 24 + 1).agent().await;
+    agent.get(&address(&lead)).send().await.expect(404);
+    agent
+        .post(&format!("{}/restore", address(&lead)))
+        .json(&json!({ "version": 2 }))
+        .send()
+        .await
+        .expect(404);
+    let page: Value = agent.get("/api/leads/trash").send().await.expect(200).json();
+    assert_eq!(page["items"], json!([]), "hidden, although the store has not removed it");
+}
+
+async fn a_change_is_undone_with_a_version_of_its_own(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    change(&agent, &lead, 1, json!({ "leadScore": 70, "phone": "212-555-0100" })).await.expect(200);
+    change(&agent, &lead, 2, json!({ "name": "Ann Li", "state": null })).await.expect(200);
+    let revert = format!("{}/revert", address(&lead));
+    let undone: Value =
+        agent.post(&revert).json(&json!({ "version": 3, "to": 2 })).send().await.expect(200).json();
+    assert_eq!(
+        (&undone["name"], &undone["state"], &undone["leadScore"]),
+        (&json!("Ann Lee"), &json!("NY"), &json!(70))
+    );
+    let first: Value =
+        agent.post(&revert).json(&json!({ "version": 4, "to": 1 })).send().await.expect(200).json();
+    assert_eq!((&first["leadScore"], first.get("phone"), &first["version"]), (&json!(50), None, &json!(5)));
+    let entry = history(&agent, &lead).await.pop().unwrap();
+    assert_eq!((&entry["action"], &entry["reason"]), (&json!("REVERTED"), &json!("Back to version 1")));
+    for to in [5, 6, 4] {
+        let problem: Value = agent
+            .post(&revert)
+            .json(&json!({ "version": 5, "to": to }))
+            .send()
+            .await
+            .expect(if to == 4 { 200 } else { 422 })
+            .json();
+        assert!(to == 4 || problem["errors"][0]["field"] == "to", "{problem}");
+    }
+    let problem: Value =
+        agent.post(&revert).json(&json!({ "version": 6, "to": 4 })).send().await.expect(422).json();
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("already"), "{problem}");
+}
+
+async fn an_undo_conflicts_and_breaks_rules_as_any_change(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    change(&agent, &lead, 1, json!({ "email": "new@example.com" })).await.expect(200);
+    create(&agent, &new_lead("Other", "ann@example.com")).await;
+    let revert = format!("{}/revert", address(&lead));
+    let taken: Value =
+        agent.post(&revert).json(&json!({ "version": 2, "to": 1 })).send().await.expect(422).json();
+    assert_eq!(taken["rule"], "email-is-unique");
+    change(&agent, &lead, 2, json!({ "leadScore": 9 })).await.expect(200);
+    let conflict: Value =
+        agent.post(&revert).json(&json!({ "version": 2, "to": 1 })).send().await.expect(409).json();
+    assert_eq!(conflict["changes"].as_array().unwrap().len(), 1);
+    // In an order, a lead keeps its state.
+    change(&agent, &lead, 3, json!({ "state": "TX" })).await.expect(200);
+    agent
+        .post("/api/orders")
+        .json(&json!({ "customerName": "Acme", "customerEmail": "a@example.com", "requestedStates": ["TX"], "quantityPerState": 1 }))
+        .send()
+        .await
+        .expect(201);
+    let kept: Value =
+        agent.post(&revert).json(&json!({ "version": 5, "to": 3 })).send().await.expect(422).json();
+    assert_eq!(kept["rule"], "assigned-keeps-state");
+}
+
+async fn only_an_administrator_undoes_a_conversion(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let (agent, administrator) = (workspace.agent().await, workspace.program(Role::Administrator).await);
+    let lead = create(&agent, &new_lead("Ann Lee", "ann@example.com")).await;
+    change(&agent, &lead, 1, json!({ "leadScore": 90, "status": "CONVERTED" })).await.expect(200);
+    let revert = format!("{}/revert", address(&lead));
+    let body = json!({ "version": 2, "to": 1 });
+    let refused: Value = agent.post(&revert).json(&body).send().await.expect(422).json();
+    assert_eq!(refused["rule"], "converted-is-reopened");
+    let undone: Value = administrator.post(&revert).json(&body).send().await.expect(200).json();
+    assert_eq!((&undone["status"], &undone["leadScore"]), (&json!("PROSPECT"), &json!(50)));
+}
+
+async fn an_undo_brings_custom_fields_and_the_email_back(environment: TestEnvironment) {
+    let agent = Workspace::open(&environment).await.agent().await;
+    let mut new = new_lead("Ann Lee", "ann@example.com");
+    new["fields"] = json!({ "Industry": "Roofing", "Size": "10" });
+    let lead = create(&agent, &new).await;
+    let edit = json!({ "email": "lee@example.com", "fields": { "Industry": null, "City": "Reno" } });
+    change(&agent, &lead, 1, edit).await.expect(200);
+    agent
+        .post(&format!("{}/revert", address(&lead)))
+        .json(&json!({ "version": 2, "to": 1 }))
+        .send()
+        .await
+        .expect(200);
+    let now = read(&agent, &lead).await;
+    assert_eq!(now["email"], "ann@example.com");
+    assert_eq!(now["fields"], json!({ "Size": "10", "Industry": "Roofing" }));
+    create(&agent, &new_lead("Lee", "lee@example.com")).await;
+}
+
+async fn the_page_of_a_deleted_lead_says_who_deleted_it_and_restores_it(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = person(&workspace, "Ann Agent").await;
+    let lead = create(&workspace.agent().await, &new_lead("Lee", "lee@example.com")).await;
+    let path = format!("/leads/{}", lead["id"].as_str().unwrap());
+    ann.post(&format!("{path}/delete")).form(&[("version", "1")]).send().await.expect(303);
+    let page = ann.get(&path).send().await.expect(410);
+    for shown in ["Ann Agent deleted this lead", "Restore this lead", "It stays in the trash until"] {
+        assert!(page.text().contains(shown), "{shown}: {}", page.text());
+    }
+    ann.post(&format!("{path}/restore")).form(&[("version", "2")]).send().await.expect(303);
+    assert!(ann.get(&path).send().await.expect(200).text().contains("Restored"));
+}
+
+async fn a_message_offers_to_undo_a_change(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = person(&workspace, "Ann").await;
+    let lead = create(&workspace.agent().await, &new_lead("Lee", "lee@example.com")).await;
+    let path = format!("/leads/{}", lead["id"].as_str().unwrap());
+    let saved = ann
+        .post(&path)
+        .header("hx-request", "true")
+        .form(&[("version", "1"), ("base.name", "Lee"), ("name", "Leigh")])
+        .send()
+        .await
+        .expect(200);
+    let toast: Value = serde_json::from_str(saved.header("hx-trigger")).unwrap();
+    let undo = &toast["toast"]["undo"];
+    assert_eq!(undo["action"], format!("{path}/revert"), "{toast}");
+    assert_eq!(undo["fields"], json!([["version", "2"], ["to", "1"]]));
+    let undone = ann
+        .post(&format!("{path}/revert"))
+        .header("hx-request", "true")
+        .form(&[("version", "2"), ("to", "1")])
+        .send()
+        .await
+        .expect(200);
+    assert!(undone.text().contains(">Lee<"), "{}", undone.text());
+    let late = ann.post(&format!("{path}/revert")).form(&[("version", "2"), ("to", "1")]).send().await;
+    assert_eq!(late.status.as_u16(), 303, "the same form again is answered as before");
+}
+
+/// An agent in a browser.
+async fn person(workspace: &Workspace, name: &str) -> Client {
+    workspace.session(Role::Agent, name).await.always("sec-fetch-site", "same-origin")
+}
