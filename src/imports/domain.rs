@@ -1,17 +1,24 @@
 //! Imports: their phases, their progress and their counts. Pure: time and ids are arguments.
 //!
-//! Invariants: the parts of a file arrive in order, and each has the length that its number implies. The
-//! cursor and the counts change together.
+//! Invariants: the parts of a file arrive in order, and each has the length that its number implies. A workbook
+//! becomes CSV when its last part arrives; from then on the size and the parts are those of the CSV. The cursor
+//! and the counts change together.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ImportError;
-use super::file::{Cursor, FileError, Head, Limits, Row, read_rows};
-use super::mapping::Mapping;
+use super::file::{Cursor, FileError, Head, Limits, Row, is_workbook, read_rows};
+use super::mapping::{Field, Mapping, MappingError, is_known_header};
+use super::outcome::{Counts, Files, RowOutcome};
 use crate::base::identity::{AccountId, SignedIn};
-use crate::base::values::{Version, time_ordered_id};
-use crate::imports::limits::{MAX_COLUMNS, MAX_FILE_BYTES};
+use crate::base::values::{Version, fingerprint, time_ordered_id};
+use crate::imports::limits::{MAX_COLUMNS, MAX_FILE_BYTES, MAX_WORKBOOK_BYTES};
+use crate::leads::domain::LeadId;
+use crate::leads::import::KnownEmails;
+
+#[cfg(test)]
+mod tests;
 
 /// The length of a part of a file in bytes, except the last part. An item in DynamoDB holds 400 KB.
 pub const PART_BYTES: u64 = 320 * 1024;
@@ -42,32 +49,10 @@ pub enum Phase {
     Running,
     /// All rows are processed.
     Done,
-}
-
-/// The numbers of rows processed so far, by result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Rows that became leads.
-    pub created: u64,
-    /// Rows that were skipped because a lead already has their email address.
-    pub skipped: u64,
-    /// Rows that cannot become leads.
-    pub rejected: u64,
-}
-
-impl Counts {
-    /// Returns the number of processed rows.
-    pub fn total(&self) -> u64 {
-        self.created + self.skipped + self.rejected
-    }
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.created += more.created;
-        self.skipped += more.skipped;
-        self.rejected += more.rejected;
-    }
+    /// The import is taken back, step by step.
+    Undoing,
+    /// The import was taken back, as far as nobody changed its leads since.
+    Undone,
 }
 
 /// A row that cannot become a lead.
@@ -104,14 +89,74 @@ impl Rejection {
 /// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The numbers of rows processed by this step.
-    pub counts: Counts,
+    /// What became of each row, in the order of the file.
+    pub outcomes: Vec<RowOutcome>,
     /// The rejected rows, in the order of the file.
     pub rejections: Vec<Rejection>,
     /// Where the next step begins.
     pub next: Cursor,
     /// Whether the end of the file is reached.
     pub finished: bool,
+}
+
+impl Step {
+    /// Creates a step that ends at this position, without rows.
+    pub fn new(next: Cursor, finished: bool) -> Self {
+        Self { outcomes: Vec::new(), rejections: Vec::new(), next, finished }
+    }
+
+    /// Adds a row that cannot become a lead.
+    pub fn reject(&mut self, row: &Row, reason: String) {
+        self.outcomes.push(RowOutcome::rejected(row.number, reason.clone()));
+        self.rejections.push(Rejection::of(row, reason));
+    }
+}
+
+/// How a person starts an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The meaning of each column, in the order of the file.
+    pub slugs: Vec<String>,
+    /// The meaning of texts of a field, each as the field, the text and its value.
+    pub values: Vec<(Field, String, String)>,
+    /// What happens with rows whose email address a lead has already.
+    pub known: KnownEmails,
+    /// Whether the row that looks like a header is data.
+    pub no_header: bool,
+}
+
+impl Start {
+    /// Returns the mapping of a file with these headers.
+    ///
+    /// # Errors
+    /// [`MappingError`] if it does not fit the file.
+    pub fn mapping(&self, headers: &[String]) -> Result<Mapping, MappingError> {
+        let mapping = Mapping::from_slugs(&self.slugs, headers)?;
+        self.values
+            .iter()
+            .try_fold(mapping, |mapping, (field, text, value)| mapping.with_value(*field, text, value))
+    }
+}
+
+/// The progress of taking an import back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undo {
+    /// The last row that was taken back.
+    pub row: u64,
+    /// The number of leads that were moved to the trash.
+    pub deleted: u64,
+    /// The number of leads that have their earlier values again.
+    pub reverted: u64,
+    /// The number of leads that stay, because they were changed since.
+    pub kept: u64,
+    /// The first of these leads.
+    pub kept_leads: Vec<LeadId>,
+}
+
+impl Undo {
+    /// The most leads that stay which are listed.
+    pub const MOST_LISTED: usize = 100;
 }
 
 /// An import, as stored.
@@ -134,6 +179,9 @@ pub struct Import {
     pub version: Version,
     /// How many parts of the file have arrived.
     pub parts: u32,
+    /// If the file was a workbook: the fingerprint of its CSV, which names the parts of the CSV.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// The format and the header of the file, known from the first part on.
     pub head: Option<Head>,
     /// The number of rows in the file, estimated from the first part.
@@ -142,8 +190,17 @@ pub struct Import {
     pub mapping: Option<Mapping>,
     /// Where the next step begins.
     pub cursor: Option<Cursor>,
+    /// What happens with rows whose email address a lead has already.
+    #[serde(default)]
+    pub known: KnownEmails,
     /// The numbers of rows processed so far.
     pub counts: Counts,
+    /// The files of the report.
+    #[serde(default)]
+    pub report: Files,
+    /// The progress of taking the import back.
+    #[serde(default)]
+    pub undo: Undo,
     /// The numbers of the rejected rows with which the second and each later file of rejected rows begins.
     pub rejected_files: Vec<u64>,
     /// The number of bytes in the last of these files.
@@ -177,11 +234,15 @@ impl Import {
             stage: Phase::Uploading,
             version: Version::FIRST,
             parts: 0,
+            sheet: None,
             head: None,
             expected_rows: 0,
             mapping: None,
             cursor: None,
+            known: KnownEmails::default(),
             counts: Counts::default(),
+            report: Files::default(),
+            undo: Undo::default(),
             rejected_files: Vec::new(),
             rejected_bytes: 0,
         })
@@ -202,7 +263,8 @@ impl Import {
         self.created_at.saturating_add(RETENTION).unwrap_or(Timestamp::MAX).as_second()
     }
 
-    /// Returns the import with its next part. The first part shows whether the file can be imported at all.
+    /// Returns the import with its next part. The first part shows whether the file can be imported at all,
+    /// unless it is a workbook: see [`is_unconverted`](Self::is_unconverted).
     ///
     /// # Errors
     /// [`ImportError::PartOutOfOrder`], [`ImportError::PartLength`], or what is wrong with the file.
@@ -216,19 +278,44 @@ impl Import {
             return Err(ImportError::PartLength { expected, found });
         }
         let mut after = Self { parts: number + 1, version: self.version.next(), ..self.clone() };
-        if number == 0 {
-            let whole = found == self.size;
-            let head = Head::detect(bytes, whole)?;
-            if head.dialect.columns > MAX_COLUMNS {
-                return Err(ImportError::TooManyColumns(head.dialect.columns));
+        if number == 0 && is_workbook(bytes) {
+            if self.size > MAX_WORKBOOK_BYTES as u64 {
+                return Err(FileError::LargeWorkbook.into());
             }
-            after.expected_rows = expected_rows(&head, bytes, self.size);
-            after.head = Some(head);
+        } else if number == 0 {
+            after = after.with_head(bytes)?;
         }
-        if after.parts == self.all_parts() {
+        if after.parts == self.all_parts() && after.head.is_some() {
             after.stage = Phase::Ready;
         }
         Ok(after)
+    }
+
+    /// Returns whether the file is a workbook that is complete and must be converted to CSV.
+    pub fn is_unconverted(&self) -> bool {
+        self.head.is_none() && self.parts == self.all_parts()
+    }
+
+    /// Returns the import of a workbook with the CSV in place of the workbook.
+    ///
+    /// # Errors
+    /// What is wrong with the CSV.
+    pub fn converted(&self, csv: &[u8]) -> Result<Self, ImportError> {
+        let mut after = Self { stage: Phase::Ready, size: csv.len() as u64, ..self.clone() };
+        after.parts = after.all_parts();
+        after.sheet = Some(fingerprint(&[csv]));
+        let first = csv.chunks(usize::try_from(PART_BYTES).unwrap_or(usize::MAX)).next();
+        after.with_head(first.unwrap_or_default())
+    }
+
+    /// Returns the import with the format and the header of the file, from its first part.
+    fn with_head(self, part: &[u8]) -> Result<Self, ImportError> {
+        let whole = part.len() as u64 == self.size;
+        let head = Head::detect(part, whole, &is_known_header)?;
+        if head.dialect.columns > MAX_COLUMNS {
+            return Err(ImportError::TooManyColumns(head.dialect.columns));
+        }
+        Ok(Self { expected_rows: expected_rows(&head, part, self.size), head: Some(head), ..self })
     }
 
     /// Returns the import as started with this mapping. An import that has already been started is returned
@@ -237,21 +324,43 @@ impl Import {
     /// # Errors
     /// [`super::mapping::MappingError`] if the mapping does not fit the file, or [`ImportError::NotStarted`]
     /// if the file is not complete.
-    pub fn started(&self, slugs: &[String]) -> Result<Self, ImportError> {
+    pub fn started(&self, start: &Start) -> Result<Self, ImportError> {
         let Some(head) = self.head.as_ref().filter(|_| self.stage != Phase::Uploading) else {
             return Err(ImportError::NotStarted);
         };
         if self.stage != Phase::Ready {
             return Ok(self.clone());
         }
-        let mapping = Mapping::from_slugs(slugs, head.headers.len())?;
+        let head = if start.no_header { head.without_header() } else { head.clone() };
+        let mapping = start.mapping(&head.headers)?;
+        mapping.check()?;
         Ok(Self {
             stage: Phase::Running,
             version: self.version.next(),
             mapping: Some(mapping),
             cursor: Some(head.data),
+            head: Some(head),
+            known: start.known,
             ..self.clone()
         })
+    }
+
+    /// Returns the import as being taken back, which begins at its first row.
+    ///
+    /// # Errors
+    /// [`ImportError::NotDone`] if rows are still processed.
+    pub fn undoing(&self) -> Result<Self, ImportError> {
+        match self.stage {
+            Phase::Done => Ok(Self { stage: Phase::Undoing, version: self.version.next(), ..self.clone() }),
+            Phase::Undoing | Phase::Undone => Ok(self.clone()),
+            _ => Err(ImportError::NotDone),
+        }
+    }
+
+    /// Returns the import after a step of its undo.
+    pub fn undone(&self, undo: Undo, finished: bool) -> Self {
+        let stage = if finished { Phase::Undone } else { Phase::Undoing };
+        Self { stage, undo, version: self.version.next(), ..self.clone() }
     }
 
     /// Returns the import after a step.
@@ -262,7 +371,10 @@ impl Import {
             cursor: Some(step.next),
             ..self.clone()
         };
-        after.counts += step.counts;
+        step.outcomes.iter().for_each(|outcome| after.counts.add(outcome));
+        if let Some(first) = step.outcomes.first() {
+            after.report.add(first.row, step.outcomes.iter().map(RowOutcome::weight).sum());
+        }
         for rejection in &step.rejections {
             after.rejected_bytes += rejection.weight();
             if after.rejected_bytes > REJECTED_FILE_BYTES {
@@ -276,14 +388,14 @@ impl Import {
     /// Returns the number of rows in the file: exact at the end, estimated before.
     pub fn all_rows(&self) -> u64 {
         match self.stage {
-            Phase::Done => self.counts.total(),
+            Phase::Done | Phase::Undoing | Phase::Undone => self.counts.total(),
             _ => self.expected_rows.max(self.counts.total()),
         }
     }
 
     /// Returns whether [`all_rows`](Self::all_rows) is an estimate.
     pub fn is_estimated(&self) -> bool {
-        self.stage != Phase::Done && self.size > PART_BYTES
+        matches!(self.stage, Phase::Uploading | Phase::Ready | Phase::Running) && self.size > PART_BYTES
     }
 }
 
@@ -295,7 +407,12 @@ fn expected_rows(head: &Head, part: &[u8], size: u64) -> u64 {
     let all = Limits { rows: usize::MAX, bytes: usize::MAX };
     let batch = read_rows(&head.dialect, head.data, window, whole, all);
     let (rows, read) = (batch.rows.len() as u64, batch.consumed as u64);
-    if whole || read == 0 { rows } else { rounded(rows * (size - head.data.offset) / read) }
+    match (whole, read) {
+        (true, _) => rows,
+        // The first row is longer than the part.
+        (false, 0) => 1,
+        (false, _) => rounded(rows * (size - head.data.offset) / read),
+    }
 }
 
 /// Rounds an estimate to two digits.
@@ -311,87 +428,4 @@ fn shown_name(name: &str) -> String {
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
     let name = name.trim();
     if name.is_empty() { "contacts.csv".to_owned() } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn import(size: u64) -> Import {
-        let owner = serde_json::from_value(serde_json::json!(uuid::Uuid::nil())).unwrap();
-        let id = ImportId::new(Timestamp::UNIX_EPOCH, &[7; 10]);
-        Import::begin(id, "C:\\mine\\a.csv", size, owner, Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    fn file(bytes: usize) -> Vec<u8> {
-        let rows = "Ann,ann@example.com\n".bytes().cycle();
-        "name,email\n".bytes().chain(rows).take(bytes).collect()
-    }
-
-    #[test]
-    fn parts_arrive_in_order_and_the_last_makes_the_import_ready() {
-        let bytes = file(PART_BYTES as usize + 9);
-        let (first, second) = bytes.split_at(PART_BYTES as usize);
-        let before = import(bytes.len() as u64);
-        assert!(matches!(before.with_part(1, second), Err(ImportError::PartOutOfOrder { expected: 0 })));
-        assert!(matches!(before.with_part(0, second), Err(ImportError::PartLength { found: 9, .. })));
-        let half = before.with_part(0, first).unwrap();
-        assert_eq!((half.stage, half.parts, half.version.get()), (Phase::Uploading, 1, 2));
-        assert!(half.is_estimated() && half.expected_rows == 16_000, "{}", half.expected_rows);
-        assert!(matches!(half.with_part(0, first), Err(ImportError::PartOutOfOrder { expected: 1 })));
-        let whole = half.with_part(1, second).unwrap();
-        assert_eq!(whole.stage, Phase::Ready);
-        assert!(matches!(whole.with_part(2, b""), Err(ImportError::PartOutOfOrder { .. })));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_imported_is_rejected_at_its_first_part() {
-        let workbook = b"PK\x03\x04....";
-        let refusal = import(8).with_part(0, workbook).unwrap_err();
-        assert!(refusal.to_string().contains("workbook"), "{refusal}");
-        let wide = format!("{}\n1\n", "a,".repeat(MAX_COLUMNS));
-        let refusal = import(wide.len() as u64).with_part(0, wide.as_bytes()).unwrap_err();
-        assert!(refusal.to_string().contains("501 columns"), "{refusal}");
-    }
-
-    #[test]
-    fn an_import_starts_once_and_only_with_a_valid_mapping() {
-        let bytes = file(51);
-        let slugs = ["full-name", "email"].map(str::to_owned);
-        let before = import(51);
-        assert!(matches!(before.started(&slugs), Err(ImportError::NotStarted)));
-        let ready = before.with_part(0, &bytes).unwrap();
-        assert_eq!((ready.expected_rows, ready.is_estimated()), (2, false));
-        assert!(matches!(ready.started(&slugs[..1]), Err(ImportError::Mapping(_))));
-        let running = ready.started(&slugs).unwrap();
-        assert_eq!((running.stage, running.cursor.map(|cursor| cursor.offset)), (Phase::Running, Some(11)));
-        assert_eq!(running.started(&[]).unwrap(), running);
-    }
-
-    #[test]
-    fn rejected_rows_are_split_into_files_that_fit_a_response() {
-        let fields = vec!["x".repeat(100_000), "y".repeat(5)];
-        let row = Row { number: 2, line: 2, span: 0..1, fields, fault: None };
-        let rejection = Rejection::of(&row, "No.".to_owned());
-        assert_eq!(rejection.fields.iter().map(String::len).collect::<Vec<_>>(), [KEPT_ROW_BYTES, 0]);
-        let rejections: Vec<Rejection> = (2..40).map(|row| Rejection { row, ..rejection.clone() }).collect();
-        let next = Cursor { offset: 1, row: 40, line: 40, skipping: false };
-        let step = Step { counts: Counts::default(), rejections, next, finished: true };
-        let after = import(1).advanced(&step);
-        assert_eq!(after.rejected_files, [17, 32]);
-        assert!(after.rejected_bytes <= REJECTED_FILE_BYTES);
-    }
-
-    #[test]
-    fn estimates_are_rounded_to_two_digits() {
-        let rounded: Vec<u64> = [0, 7, 99, 104, 105, 2_987, 50_400].map(rounded).to_vec();
-        assert_eq!(rounded, [0, 7, 99, 100, 110, 3_000, 50_000]);
-    }
-
-    #[test]
-    fn a_file_name_is_shown_without_folders_or_control_characters() {
-        assert_eq!(import(1).file_name, "a.csv");
-        assert_eq!(shown_name("/tmp/\u{7}"), "contacts.csv");
-        assert_eq!(shown_name(&"é".repeat(300)).chars().count(), 100);
-    }
 }

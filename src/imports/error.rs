@@ -16,7 +16,7 @@ pub enum ImportError {
     #[error("There is no such import. Another person owns it, or it expired after a week.")]
     NotFound,
     /// The form was sent without a file.
-    #[error("No file was chosen. Choose a CSV file.")]
+    #[error("No file was chosen. Choose a CSV file or a workbook (.xlsx).")]
     NoFile,
     /// The file is longer than an import allows.
     #[error(
@@ -56,6 +56,15 @@ pub enum ImportError {
         /// How many bytes arrived.
         found: u64,
     },
+    /// The file has no header row. It has the cells of its first row.
+    #[error(
+        "The file has no header row: its first row is {}. Add a row with the names of the columns, or import it with --no-header and --map 'Column 1=name'.",
+        .0.join(", ")
+    )]
+    NoHeader(Vec<String>),
+    /// Rows are still processed.
+    #[error("This import is not finished yet. Wait until all rows are read.")]
+    NotDone,
     /// The columns are not mapped yet, or the file is not complete.
     #[error("This import has not been started. Open its page and say what each column means.")]
     NotStarted,
@@ -86,8 +95,10 @@ impl IntoProblem for ImportError {
             ImportError::PartOutOfOrder { .. } | ImportError::PartLength { .. } => {
                 (S::UNPROCESSABLE_ENTITY, "wrong-part", "This part of the file does not fit")
             }
+            ImportError::NotDone => (S::UNPROCESSABLE_ENTITY, "not-done", "The import is not finished"),
             ImportError::NotStarted => (S::UNPROCESSABLE_ENTITY, "not-started", "The import was not started"),
             ImportError::NoFile
+            | ImportError::NoHeader(_)
             | ImportError::TooManyColumns(_)
             | ImportError::File(_)
             | ImportError::Mapping(_) => (S::UNPROCESSABLE_ENTITY, "bad-file", "The file cannot be imported"),

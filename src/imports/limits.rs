@@ -8,3 +8,9 @@ pub const MAX_COLUMNS: usize = 500;
 
 /// The largest file of an import over the web, in bytes: 50,000 rows of 400 bytes.
 pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
+
+/// The largest workbook, in bytes. It is an archive, and is read as a whole.
+pub const MAX_WORKBOOK_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most bytes in the files of a workbook together, unpacked.
+pub const MAX_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;

@@ -1,359 +1,225 @@
 //! The meaning of the columns of an uploaded file, and the file of rejected rows.
 //!
 //! Invariants:
-//! - A field of a lead comes from at most one column. A name comes either from a full-name column or from
-//!   first and last name, never from both.
-//! - A [`RawLead`] is unchecked text. The types of the leads feature decide what is valid.
+//! - Several columns may have the same meaning. Row by row the best of them with a usable value is taken; see
+//!   [`Mapping::columns_of`] for the order.
+//! - Each column has a name under which its cells are kept as a custom field. No two names are the same.
+//! - A mapping holds texts of the file only as headers and as the texts of value mappings.
 //! - The file of rejected rows can be corrected and imported again, and no cell of it runs as a formula.
 
 use serde::{Deserialize, Serialize};
 
 use super::file::Row;
-use crate::web::csv::undefuse;
 
+pub use column::Column;
+pub use error::MappingError;
+pub use field::Field;
+pub use headers::{HEADERS_CSV, KnownHeader, is_known_header, known_headers};
 pub use rejected::rejected_csv;
-pub use states::state_code;
+pub use states::{find_state, is_other_country};
+pub use stored::StoredMapping;
+pub use summary::{Summary, ValueToMap};
+pub use value::ValueMapping;
+pub use words::{find_score, find_status};
 
+mod column;
+mod error;
+mod field;
+mod headers;
+mod places;
 mod rejected;
 mod states;
+mod stored;
+mod summary;
 #[cfg(test)]
 mod tests;
+pub(super) mod text;
+mod titles;
+mod value;
+mod words;
 
-/// The meaning of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Field {
-    /// The column is ignored.
-    Ignore,
-    /// The full name.
-    FullName,
-    /// The first name.
-    FirstName,
-    /// The last name.
-    LastName,
-    /// The email address.
-    Email,
-    /// The US state, as a code or a name.
-    State,
-    /// The lead score.
-    LeadScore,
-    /// The status.
-    Status,
+/// The most texts of a status column that [`Mapping::values_to_map`] lists.
+const MOST_VALUES: usize = 20;
+
+/// Returns the field that a person names: by its slug, its label, or its name in JSON, in any spelling.
+///
+/// # Errors
+/// [`MappingError::UnknownField`], which lists the fields.
+pub fn field_named(name: &str) -> Result<Field, MappingError> {
+    Field::named(name).ok_or_else(|| MappingError::UnknownField { name: name.to_owned() })
 }
 
-impl Field {
-    /// All fields, in the order in which a form offers them.
-    pub const ALL: [Self; 8] = [
-        Self::Ignore,
-        Self::FullName,
-        Self::FirstName,
-        Self::LastName,
-        Self::Email,
-        Self::State,
-        Self::LeadScore,
-        Self::Status,
-    ];
-
-    /// Returns the name shown to people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Ignore => "Ignore",
-            Self::FullName => "Full name",
-            Self::FirstName => "First name",
-            Self::LastName => "Last name",
-            Self::Email => "E-mail",
-            Self::State => "State",
-            Self::LeadScore => "Lead score",
-            Self::Status => "Status",
-        }
-    }
-
-    /// Returns the name in forms and in the table.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::FullName => "full-name",
-            Self::FirstName => "first-name",
-            Self::LastName => "last-name",
-            Self::Email => "email",
-            Self::State => "state",
-            Self::LeadScore => "lead-score",
-            Self::Status => "status",
-        }
-    }
-
-    /// Returns the field with this slug.
-    pub fn parse(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.slug() == slug)
-    }
-
-    /// Returns the headers that mean this field, folded by [`fold`], the best match first.
-    fn headers(self) -> &'static [&'static str] {
-        match self {
-            Self::Ignore => &[],
-            Self::FullName => &[
-                "fullname",
-                "name",
-                "contactname",
-                "leadname",
-                "customername",
-                "clientname",
-                "personname",
-                "displayname",
-                "contact",
-            ],
-            Self::FirstName => {
-                &["firstname", "givenname", "fname", "first", "forename", "given", "contactfirstname"]
-            }
-            Self::LastName => &["lastname", "surname", "familyname", "lname", "last", "contactlastname"],
-            Self::Email => &[
-                "email",
-                "emailaddress",
-                "mail",
-                "primaryemail",
-                "contactemail",
-                "workemail",
-                "businessemail",
-                "email1value",
-                "personalemail",
-                "homeemail",
-            ],
-            Self::State => &[
-                "state",
-                "usstate",
-                "statecode",
-                "stateprovince",
-                "stateorprovince",
-                "stateregion",
-                "provincestate",
-                "statename",
-                "stateabbreviation",
-                "st",
-                "mailingstate",
-                "mailingstateprovince",
-                "billingstate",
-                "billingstateprovince",
-                "businessstate",
-                "homestate",
-                "province",
-                "region",
-            ],
-            Self::LeadScore => &["leadscore", "score"],
-            Self::Status => &[
-                "status",
-                "leadstatus",
-                "stage",
-                "leadstage",
-                "pipelinestage",
-                "lifecyclestage",
-                "salesstage",
-                "dealstage",
-            ],
-        }
-    }
-
-    /// Ranks how well a folded header matches this field; lower is better. A header with a number ("Email 2")
-    /// ranks after all headers without one.
-    fn rank(self, folded: &str) -> Option<usize> {
-        let rank = |name: &str| self.headers().iter().position(|known| *known == name);
-        rank(folded).or_else(|| {
-            let name = folded.trim_end_matches(|c: char| c.is_ascii_digit());
-            let number: usize = folded.strip_prefix(name)?.parse().ok()?;
-            Some(rank(name)? + 100 * number.clamp(1, 100))
-        })
-    }
-}
-
-/// Removes what people write differently in a header: letter case, white space and punctuation.
-fn fold(header: &str) -> String {
-    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Why a mapping is invalid. The messages are shown to people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MappingError {
-    /// No column is mapped to the email address.
-    #[error("No column is mapped to “E-mail”. Choose the column with the e-mail addresses.")]
-    NoEmail,
-    /// No column is mapped to a name.
-    #[error(
-        "No column is mapped to a name. Choose “Full name” for one column, or “First name” and “Last name” for two."
-    )]
-    NoName,
-    /// Both a full name and a part of a name are mapped.
-    #[error(
-        "The name is mapped twice: to “Full name” and to “{0}”. Keep one and set the other to “Ignore”.",
-        part.label()
-    )]
-    NameTwice {
-        /// The first or the last name.
-        part: Field,
-    },
-    /// Two columns are mapped to the same field.
-    #[error(
-        "Columns {first} and {second} are both mapped to “{0}”. Set one of them to “Ignore”.",
-        field.label()
-    )]
-    Twice {
-        /// The field.
-        field: Field,
-        /// The position of the first of the two columns, counted from 1.
-        first: usize,
-        /// The position of the second one.
-        second: usize,
-    },
-    /// The slug is unknown.
-    #[error("Column {column} is mapped to “{slug}”, which is not one of the choices.")]
-    Unknown {
-        /// The position of the column, counted from 1.
-        column: usize,
-        /// The slug that was sent.
-        slug: String,
-    },
-    /// There are more or fewer fields than columns.
-    #[error("The file has {expected} columns, but {found} were mapped. Map every column once.")]
-    Count {
-        /// The number of columns in the file.
-        expected: usize,
-        /// The number of fields that were sent.
-        found: usize,
-    },
-}
-
-/// The field of each column, in the order of the file. It is stored as slugs and checked when it is read
-/// again.
+/// The meaning of each column, in the order of the file, and the meaning of some values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[serde(from = "StoredMapping", into = "StoredMapping")]
 pub struct Mapping {
-    fields: Vec<Field>,
+    columns: Vec<Column>,
+    values: Vec<ValueMapping>,
+    /// The columns, sorted by field, the best first.
+    order: Vec<usize>,
 }
 
 impl Mapping {
-    /// Guesses the fields from the headers, in any order, case and punctuation.
-    ///
-    /// Each field goes to the column that matches best, and to the first of equal matches. First and last
-    /// name together take precedence over a full name, which in such files is often a company's. A full name
-    /// takes precedence over only one of them. The guess may be incomplete: see [`Mapping::check`].
-    pub fn guess(headers: &[String]) -> Self {
-        let folded: Vec<String> = headers.iter().map(|header| fold(header)).collect();
-        let best = |field: Field| {
-            let ranked = folded.iter().enumerate();
-            let ranked = ranked.filter_map(|(at, header)| Some((field.rank(header)?, at)));
-            ranked.min().map(|(_, at)| at)
-        };
-        let (full, first, last) = (best(Field::FullName), best(Field::FirstName), best(Field::LastName));
-        let in_parts = (first.is_some() && last.is_some()) || full.is_none();
-        let mut fields = vec![Field::Ignore; headers.len()];
-        for field in Field::ALL {
-            let wanted = match field {
-                Field::FirstName | Field::LastName => in_parts,
-                Field::FullName => !in_parts,
-                _ => true,
-            };
-            if let Some(slot) = best(field).filter(|_| wanted).and_then(|at| fields.get_mut(at)) {
-                *slot = field;
-            }
-        }
-        Self { fields }
+    fn new(columns: Vec<Column>, values: Vec<ValueMapping>) -> Self {
+        let columns = column::connected(columns);
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_cached_key(|at| columns.get(*at).map(Column::rank));
+        Self { columns, values, order }
     }
 
-    /// Creates the mapping that a person chose: one slug for each of the file's `columns`, in their order.
+    /// Guesses the meanings from the headers, in any order, case and punctuation, by the table of known headers.
+    ///
+    /// A column with an unknown header is kept. The two columns that [`rejected_csv`] adds are ignored. The guess may be
+    /// incomplete: see [`check`](Self::check).
+    pub fn guess(headers: &[String]) -> Self {
+        let fields = column::guessed(headers);
+        let added = if rejected::is_rejected_file(headers) { rejected::COLUMNS.len() } else { 0 };
+        let field = |at: usize, field| if at < added { Field::Ignore } else { field };
+        let columns = headers.iter().zip(fields).enumerate();
+        Self::new(
+            columns.map(|(at, (header, guess))| Column::new(header, field(at, guess))).collect(),
+            Vec::new(),
+        )
+    }
+
+    /// Creates the mapping that a person chose: one slug for each of the file's columns, in their order.
     ///
     /// # Errors
     /// A [`MappingError`] if a slug is unknown or the number of slugs is wrong, and the errors of
-    /// [`Mapping::check`].
-    pub fn from_slugs<S: AsRef<str>>(slugs: &[S], columns: usize) -> Result<Self, MappingError> {
-        if slugs.len() != columns {
-            return Err(MappingError::Count { expected: columns, found: slugs.len() });
+    /// [`check`](Self::check).
+    pub fn from_slugs<S: AsRef<str>>(slugs: &[S], headers: &[String]) -> Result<Self, MappingError> {
+        if slugs.len() != headers.len() {
+            return Err(MappingError::Count { expected: headers.len(), found: slugs.len() });
         }
-        let parse = |(at, slug): (usize, &S)| {
+        let parse = |(at, (slug, header)): (usize, (&S, &String))| {
             let slug = slug.as_ref();
             let unknown = || MappingError::Unknown { column: at + 1, slug: slug.to_owned() };
-            Field::parse(slug).ok_or_else(unknown)
+            Field::parse(slug).map(|field| Column::new(header, field)).ok_or_else(unknown)
         };
-        let fields = slugs.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
-        let mapping = Self { fields };
+        let columns = slugs.iter().zip(headers).enumerate().map(parse).collect::<Result<_, _>>()?;
+        let mapping = Self::new(columns, Vec::new());
         mapping.check()?;
         Ok(mapping)
     }
 
-    /// Checks that rows can become leads: an email address and one kind of name are mapped, and no field is
-    /// mapped twice.
+    /// Returns the mapping with another meaning of the columns with this header, which is preferred to other columns
+    /// with the same meaning. A column without a header is named "Column 7".
+    ///
+    /// # Errors
+    /// [`MappingError::UnknownHeader`], which lists the headers of the file.
+    pub fn with_column(self, header: &str, field: Field) -> Result<Self, MappingError> {
+        let same =
+            |column: &Column| text::clean(column.header()) == text::clean(header) || column.title() == header;
+        let similar = |column: &Column| {
+            text::fold(column.header()) == text::fold(header) && !text::fold(header).is_empty()
+        };
+        let is_exact = self.columns.iter().any(same);
+        let is_meant = |column: &Column| if is_exact { same(column) } else { similar(column) };
+        if !self.columns.iter().any(is_meant) {
+            let columns = self.columns.iter().map(|column| column.name().to_owned()).collect();
+            return Err(MappingError::UnknownHeader { header: header.to_owned(), columns });
+        }
+        let changed = |column: Column| if is_meant(&column) { column.chosen(field) } else { column };
+        Ok(Self::new(self.columns.into_iter().map(changed).collect(), self.values))
+    }
+
+    /// Returns the mapping with the meaning of one text in the columns of a field: of a status, a state, a lead score or
+    /// a source.
+    ///
+    /// # Errors
+    /// A [`MappingError`] if the field has no such value, or if values of this field cannot be mapped.
+    pub fn with_value(mut self, field: Field, text: &str, value: &str) -> Result<Self, MappingError> {
+        let mapped = ValueMapping::new(field, text, value)?;
+        self.values.retain(|other| !other.is_for(field, text));
+        self.values.push(mapped);
+        Ok(self)
+    }
+
+    /// Checks that rows can become leads: an email address and some kind of name are mapped.
     ///
     /// # Errors
     /// The first problem found.
     pub fn check(&self) -> Result<(), MappingError> {
-        for field in Field::ALL.into_iter().filter(|field| *field != Field::Ignore) {
-            let columns = self.fields.iter().enumerate().filter(|(_, other)| **other == field);
-            let mut columns = columns.map(|(at, _)| at + 1);
-            if let (Some(first), Some(second)) = (columns.next(), columns.next()) {
-                return Err(MappingError::Twice { field, first, second });
-            }
-        }
-        let has = |field: &Field| self.fields.contains(field);
-        let part = [Field::FirstName, Field::LastName].into_iter().find(has);
-        match (has(&Field::FullName), part) {
-            (true, Some(part)) => Err(MappingError::NameTwice { part }),
-            (false, None) => Err(MappingError::NoName),
-            _ if !has(&Field::Email) => Err(MappingError::NoEmail),
+        let has = |field: Field| self.columns.iter().any(|column| column.field() == field);
+        let has_name = [Field::FullName, Field::FirstName, Field::LastName].into_iter().any(has);
+        match (has_name, has(Field::Email)) {
+            (false, _) => Err(MappingError::NoName),
+            (_, false) => Err(MappingError::NoEmail),
             _ => Ok(()),
         }
     }
 
-    /// Returns the field of each column.
-    pub fn fields(&self) -> &[Field] {
-        &self.fields
+    /// Returns the columns, in the order of the file.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
-    /// Returns the slug of each column's field, to be stored and read again by [`Mapping::from_slugs`].
+    /// Returns the columns of a field with their positions, the best first: those that a person named, then those whose
+    /// headers say it best, then the first in the file.
+    pub fn columns_of(&self, field: Field) -> impl Iterator<Item = (usize, &Column)> {
+        let columns = self.order.iter().filter_map(|at| Some((*at, self.columns.get(*at)?)));
+        columns.filter(move |(_, column)| column.field() == field)
+    }
+
+    /// Returns the slug of each column's field.
     pub fn slugs(&self) -> Vec<&'static str> {
-        self.fields.iter().map(|field| field.slug()).collect()
+        self.columns.iter().map(|column| column.field().slug()).collect()
     }
 
-    /// Assigns the cells of a row to the fields of a lead. Removes the apostrophe that
-    /// [`escape_formula`](crate::web::csv::escape_formula) adds.
-    pub fn apply(&self, row: &Row) -> RawLead {
-        let cell = |field: Field| {
-            let at = self.fields.iter().position(|other| *other == field)?;
-            let text = undefuse(row.fields.get(at)?);
-            (!text.is_empty()).then(|| text.to_owned())
+    /// Whether this is a mapping of a file with these headers.
+    pub fn fits(&self, headers: &[String]) -> bool {
+        self.columns.iter().map(Column::header).eq(headers.iter().map(String::as_str))
+    }
+
+    /// Returns the value that a text of a field was mapped to.
+    pub fn value_of(&self, field: Field, text: &str) -> Option<&str> {
+        self.values.iter().find(|value| value.is_for(field, text)).map(ValueMapping::value)
+    }
+
+    /// Returns the mapped values, in the order in which they were added.
+    pub fn values(&self) -> &[ValueMapping] {
+        &self.values
+    }
+
+    /// Returns the numbers of columns that are mapped, kept and ignored.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.columns.iter().map(Column::field))
+    }
+
+    /// Returns the texts of the status columns that are not understood, the most frequent first, with the values that
+    /// they were mapped to.
+    pub fn values_to_map<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Vec<ValueToMap> {
+        let columns: Vec<usize> = self.columns_of(Field::Status).map(|(at, _)| at).collect();
+        let cells = |row: &'a Row| {
+            let cells = columns.iter().filter_map(|at| row.fields.get(*at)).map(|cell| text::clean(cell));
+            cells.filter(|text| !text::is_blank(text)).collect::<Vec<_>>()
         };
-        let names = [Field::FullName, Field::FirstName, Field::LastName];
-        let names: Vec<String> = names.into_iter().filter_map(cell).collect();
-        RawLead {
-            name: names.join(" "),
-            email: cell(Field::Email).unwrap_or_default(),
-            state: cell(Field::State),
-            lead_score: cell(Field::LeadScore),
-            status: cell(Field::Status),
+        let rows = rows.into_iter().filter(|row| row.fault.is_none()).map(cells);
+        let unclear = rows.filter(|cells| cells.iter().all(|text| find_status(text).is_err()));
+        let mut texts = summary::counted(unclear.flatten());
+        texts.truncate(MOST_VALUES);
+        for found in &mut texts {
+            found.value = self.value_of(Field::Status, &found.text).map(str::to_owned);
         }
+        texts
+    }
+
+    /// Returns a name for a custom field that no column of the file has.
+    pub fn unused_title(&self, title: &str) -> String {
+        let mut taken = self.columns.iter().map(|column| column.title().to_lowercase()).collect();
+        titles::unused(title, &mut taken)
     }
 }
 
-impl TryFrom<Vec<String>> for Mapping {
-    type Error = MappingError;
-
-    fn try_from(slugs: Vec<String>) -> Result<Self, MappingError> {
-        Self::from_slugs(&slugs, slugs.len())
+impl From<StoredMapping> for Mapping {
+    fn from(stored: StoredMapping) -> Self {
+        let (columns, values) = stored.into_parts();
+        Self::new(columns, values)
     }
 }
 
-impl From<Mapping> for Vec<String> {
+impl From<Mapping> for StoredMapping {
     fn from(mapping: Mapping) -> Self {
-        mapping.slugs().into_iter().map(str::to_owned).collect()
+        Self::of(&mapping.columns, mapping.values)
     }
-}
-
-/// A lead as written in the file. It is not validated, and blank cells stay empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawLead {
-    /// The name. First and last name are joined by a space.
-    pub name: String,
-    /// The email address.
-    pub email: String,
-    /// The state as written, as a code or a name. See [`state_code`].
-    pub state: Option<String>,
-    /// The lead score as written.
-    pub lead_score: Option<String>,
-    /// The status as written.
-    pub status: Option<String>,
 }

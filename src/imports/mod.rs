@@ -21,12 +21,16 @@ pub mod file;
 mod http;
 pub mod limits;
 pub mod mapping;
+pub mod outcome;
+pub mod report;
 mod routes;
 pub mod rows;
 pub mod run;
 pub mod sample;
+pub mod saved;
 mod service;
 pub mod store;
+pub mod undo;
 
 pub use error::ImportError;
 pub use routes::routes;

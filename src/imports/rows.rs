@@ -1,155 +1,131 @@
 //! Turns a row into a lead, or into the reason why it cannot be one. Pure.
-
-use std::fmt::Display;
-use std::str::FromStr;
+//!
+//! Invariants:
+//! - A row is rejected only if it cannot be read, or has no email address that can be used.
+//! - A cell that a lead's own field cannot hold is kept as a custom field, and a warning says so.
+//! - A lead from another country than the US has no US state.
 
 use super::file::Row;
-use super::mapping::{Field, Mapping, RawLead, state_code};
-use crate::base::values::{Invalid, UsState};
-use crate::leads::domain::{NewLead, Rule, Score, Status};
+use super::mapping::text::quoted;
+use super::mapping::{Field, Mapping, find_score, find_state, find_status, is_other_country};
+use crate::base::values::{Email, Invalid, UsState};
+use crate::leads::domain::{Company, LeadSource, NewLead, Phone, Score, Status};
+use emails::{Addresses, addresses};
+use phones::{Phones, phones};
+use reader::{Cell, Refused, RowReader};
 
-/// How many characters of a value a reason quotes.
-const QUOTED: usize = 60;
+pub use parsed::ParsedRow;
+
+mod emails;
+mod kept;
+mod names;
+mod parsed;
+mod phones;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+/// The custom field with the addresses after the first in an email cell.
+const OTHER_EMAILS: &str = "Other emails";
+/// The custom field with the numbers after the first in a phone cell.
+const OTHER_PHONES: &str = "Other phones";
 
 /// Returns the lead that a row describes.
 ///
 /// # Errors
 /// Everything that is wrong with the row, with the column and the value of each error.
-pub fn lead_of(row: &Row, mapping: &Mapping) -> Result<NewLead, String> {
-    match &row.fault {
-        Some(fault) => Err(fault.to_string()),
-        None => parse_lead(&mapping.apply(row)),
+pub fn lead_of(row: &Row, mapping: &Mapping) -> Result<ParsedRow, String> {
+    if let Some(fault) = &row.fault {
+        return Err(fault.to_string());
     }
-}
-
-fn parse_lead(raw: &RawLead) -> Result<NewLead, String> {
-    let name = required("Name", &raw.name);
-    let email = required(Field::Email.label(), &raw.email);
-    let state = optional(Field::State, raw.state.as_deref(), state);
-    let score = optional(Field::LeadScore, raw.lead_score.as_deref(), str::parse::<Score>);
-    let status = optional(Field::Status, raw.status.as_deref(), str::parse::<Status>);
-    match (name, email, state, score, status) {
-        (Ok(name), Ok(email), Ok(state), Ok(score), Ok(status)) => {
-            let new = NewLead {
-                name,
-                email,
-                state,
-                lead_score: score.unwrap_or_default(),
-                status: status.unwrap_or_default(),
-            };
-            match new.status == Status::Converted && new.lead_score < Score::TO_CONVERT {
-                true => Err(describe("Status", new.status.as_str(), &Rule::ConvertNeedsScore.words())),
-                false => Ok(new),
-            }
+    let mut reader = RowReader::new(row, mapping);
+    let addresses = email(&mut reader);
+    let name = names::name(&mut reader, addresses.as_ref().ok());
+    match (name, addresses) {
+        (Ok(found), Ok(addresses)) => {
+            Ok(with_details(reader, NewLead::named(found.name, addresses.first), found.is_written))
         }
-        (name, email, state, score, status) => {
-            let wrong = [name.err(), email.err(), state.err(), score.err(), status.err()];
+        (name, addresses) => {
+            let wrong = [name.err(), addresses.err()];
             Err(wrong.into_iter().flatten().collect::<Vec<_>>().join(" "))
         }
     }
 }
 
-fn required<T: FromStr<Err = Invalid>>(column: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|invalid| describe(column, text, &invalid))
+/// Adds what is optional to a lead.
+fn with_details(mut reader: RowReader<'_>, named: NewLead, has_name: bool) -> ParsedRow {
+    let phone = phone(&mut reader);
+    let company = reader.optional(Field::Company, |cell| cell.line().parse::<Company>());
+    let source = reader.optional(Field::Source, |cell| cell.line().parse::<LeadSource>());
+    let owner = reader.optional(Field::Owner, |cell| Ok(cell.line()));
+    let state = state(&mut reader);
+    let score = reader.optional(Field::LeadScore, |cell| find_score(cell.value()));
+    let lead_score = score.map(|taken| taken.value).unwrap_or_default();
+    let status = status(&mut reader, lead_score);
+    reader.keep_the_rest();
+    let owner = owner.map(|taken| (taken.value, reader.title(taken.at).to_owned()));
+    let (fields, warnings) = reader.finish();
+    let company = company.map(|taken| taken.value);
+    let source = source.map(|taken| taken.value);
+    let lead = NewLead { phone, company, source, state, lead_score, status, fields, ..named };
+    ParsedRow::new(lead, owner, has_name, warnings)
 }
 
-fn optional<T>(
-    field: Field,
-    text: Option<&str>,
-    parse: impl FnOnce(&str) -> Result<T, Invalid>,
-) -> Result<Option<T>, String> {
-    text.map(|text| parse(text).map_err(|invalid| describe(field.label(), text, &invalid))).transpose()
-}
-
-fn state(text: &str) -> Result<UsState, Invalid> {
-    state_code(text)
-        .ok_or_else(|| Invalid::new("This is not a US state; write for example TX or Texas."))
-        .and_then(str::parse)
-}
-
-fn describe(column: &str, text: &str, reason: &impl Display) -> String {
-    if text.is_empty() {
-        return format!("{column} is empty. {reason}");
+/// Takes the first address of the first column with one, and keeps the others in its cell.
+fn email(reader: &mut RowReader<'_>) -> Result<Addresses, String> {
+    let (taken, refused) = reader.take(Field::Email, |cell| addresses(cell.value()));
+    let Some(taken) = taken else {
+        return Err(match refused.into_iter().next() {
+            Some(Refused { text, reason, .. }) => {
+                format!("{} {}: {reason}", Field::Email.label(), quoted(&text))
+            }
+            None => reader::missing::<Email>(Field::Email.label()),
+        });
+    };
+    if !taken.value.others.is_empty() {
+        reader.keep_extra(OTHER_EMAILS, &taken.value.others.join(", "));
     }
-    let mut quoted: String = text.chars().take(QUOTED).collect();
-    if quoted.len() < text.len() {
-        quoted.push('…');
-    }
-    format!("{column} “{quoted}”: {reason}")
+    Ok(taken.value)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(name: &str, email: &str, rest: [&str; 3]) -> RawLead {
-        let [state, lead_score, status] = rest.map(|text| (!text.is_empty()).then(|| text.to_owned()));
-        RawLead { name: name.to_owned(), email: email.to_owned(), state, lead_score, status }
+/// Takes the first number of the first column with one, and keeps the others in its cell.
+fn phone(reader: &mut RowReader<'_>) -> Option<Phone> {
+    let Phones { first, others } = reader.optional(Field::Phone, |cell| phones(&cell.line()))?.value;
+    if !others.is_empty() {
+        reader.keep_extra(OTHER_PHONES, &others.join(", "));
     }
+    Some(first)
+}
 
-    #[test]
-    fn a_row_becomes_a_lead() {
-        let cases = [
-            (raw("Ann Lee", "ann@example.com", ["", "", ""]), (None, 0, Status::Prospect)),
-            (
-                raw("Ann Lee", "ann@example.com", ["Texas", "80", "converted"]),
-                (Some("TX"), 80, Status::Converted),
-            ),
-            (
-                raw("Ann Lee", "ann@example.com", ["n.y.", " 7 ", "Qualified"]),
-                (Some("NY"), 7, Status::Qualified),
-            ),
-            (
-                raw("Ann Lee", "ann@example.com", ["Washington, D.C.", "100", ""]),
-                (Some("DC"), 100, Status::Prospect),
-            ),
-        ];
-        for (raw, (state, score, status)) in cases {
-            let new = parse_lead(&raw).unwrap();
-            let found = new.state.map(|state| state.as_str());
-            assert_eq!((found, new.lead_score.get(), new.status), (state, score, status), "{raw:?}");
+/// Takes the state of the first column with a US state, if that place is in the US.
+fn state(reader: &mut RowReader<'_>) -> Option<UsState> {
+    let (row, mapping) = (reader.row, reader.mapping);
+    let read = |cell: &Cell<'_>| match other_country(row, mapping, cell) {
+        Some(country) => {
+            Err(Invalid::new(format!("This is not a US state, because the country is {country}.")))
         }
-    }
+        None => find_state(cell.value())
+            .ok_or_else(|| Invalid::new("This is not a US state; write for example TX or Texas.")),
+    };
+    reader.optional(Field::State, read).map(|taken| taken.value)
+}
 
-    #[test]
-    fn a_rejection_names_the_column_the_value_and_the_reason() {
-        let long = "x".repeat(200);
-        let cases: [(RawLead, &[&str]); 9] = [
-            (raw("", "ann@example.com", ["", "", ""]), &["Name is empty. Give a name."]),
-            (raw("Ann", "", ["", "", ""]), &["E-mail is empty. Give an email address."]),
-            (
-                raw("Ann", "ann.example.com", ["", "", ""]),
-                &["E-mail “ann.example.com”: This is not an email"],
-            ),
-            (
-                raw("Ann", "a@example.com", ["Atlantis", "", ""]),
-                &["State “Atlantis”: This is not a US state"],
-            ),
-            (
-                raw("Ann", "a@example.com", ["", "101", ""]),
-                &["Lead score “101”: A lead score is a whole number"],
-            ),
-            (raw("Ann", "a@example.com", ["", "7.5", ""]), &["Lead score “7.5”"]),
-            (raw("Ann", "a@example.com", ["", "", "Hot"]), &["Status “Hot”: A status is PROSPECT"]),
-            (raw("Ann", "a@example.com", ["", "79", "CONVERTED"]), &["Status “CONVERTED”: ", "80 or more"]),
-            (
-                raw("", &long, ["Mars", "-1", "?"]),
-                &["Name is", "xxx…”", "State “Mars”", "score “-1”", "Status “?”"],
-            ),
-        ];
-        for (raw, expected) in cases {
-            let reason = parse_lead(&raw).unwrap_err();
-            assert!(expected.iter().all(|part| reason.contains(part)), "{reason}");
-        }
-    }
+/// Returns the country of a state, quoted, if it is another than the US. A state that a person mapped is in the US.
+fn other_country(row: &Row, mapping: &Mapping, cell: &Cell<'_>) -> Option<String> {
+    let countries = mapping.columns().get(cell.at).filter(|_| !cell.is_mapped())?.countries();
+    let texts = countries.iter().filter_map(|at| row.fields.get(*at)).map(|text| reader::clean(text));
+    texts.filter(|text| is_other_country(text)).map(quoted).next()
+}
 
-    #[test]
-    fn an_unreadable_row_is_rejected_regardless_of_its_cells() {
-        let mapping = Mapping::from_slugs(&["full-name", "email"], 2).unwrap();
-        let fields = vec!["Ann".to_owned(), "ann@example.com".to_owned()];
-        let mut row = Row { number: 2, line: 2, span: 0..1, fields, fault: None };
-        assert!(lead_of(&row, &mapping).is_ok());
-        row.fault = Some(super::super::file::RowFault::OpenQuote);
-        assert!(lead_of(&row, &mapping).unwrap_err().contains("quotation mark"));
+/// Takes the status of the first column with a known one. Without the score for CONVERTED it is QUALIFIED.
+fn status(reader: &mut RowReader<'_>, score: Score) -> Status {
+    let Some(taken) = reader.optional(Field::Status, |cell| find_status(cell.value())) else {
+        return Status::default();
+    };
+    if taken.value != Status::Converted || score >= Score::TO_CONVERT {
+        return taken.value;
     }
+    let reason = "A lead is CONVERTED only with a score of 80 or more, so this one becomes QUALIFIED.";
+    reader.keep_with_reason(taken.at, &taken.text, reason);
+    Status::Qualified
 }

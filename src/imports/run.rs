@@ -3,23 +3,25 @@
 //! Invariants: the source of a lead names the import (or the run) and the row. So if this or another process
 //! repeats a step, completely or in part, it creates nothing twice and counts the same.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ImportError;
-use super::domain::{Counts, Import, Rejection, Step};
-use super::file::{Cursor, Head, Limits, Row, read_rows};
-use super::mapping::{Mapping, rejected_csv};
-use super::rows::lead_of;
+use super::domain::{Import, Rejection, Step};
+use super::file::{Batch, Cursor, Head, Limits, Row, WINDOW_BYTES, csv_of, read_rows};
+use super::mapping::{Field, Mapping, find_score, find_status, is_known_header, rejected_csv};
+use super::outcome::{Counts, RowOutcome};
+use super::rows::{ParsedRow, lead_of};
+use crate::accounts::agents::AccountReference;
 use crate::base::identity::Actor;
 use crate::imports::Imports;
 use crate::imports::domain::Phase;
 use crate::imports::limits::MAX_COLUMNS;
 use crate::leads::LeadError;
-use crate::leads::domain::NewLead;
-use crate::leads::store::Imported;
+use crate::leads::domain::{NewLead, Owner};
+use crate::leads::import::{ImportRow, Imported, KnownEmails};
 
 /// The most rows in one step.
 pub const STEP_ROWS: usize = 200;
@@ -39,21 +41,21 @@ impl Imports {
     /// [`ImportError::NotStarted`] if the columns are not mapped, or [`ImportError::Store`] if the store
     /// failed. It is then safe to repeat the step.
     pub async fn step(&self, import: &Import, by: &Actor) -> Result<Import, ImportError> {
-        if import.stage == Phase::Done {
-            return Ok(import.clone());
+        if import.stage != Phase::Running {
+            return match import.stage {
+                Phase::Uploading | Phase::Ready => Err(ImportError::NotStarted),
+                _ => Ok(import.clone()),
+            };
         }
         let (Some(head), Some(mapping), Some(cursor)) = (&import.head, &import.mapping, import.cursor) else {
             return Err(ImportError::NotStarted);
         };
-        let (window, at_end) = self.window(import, cursor).await?;
-        let runner = StepRunner {
-            imports: self,
-            by,
-            mapping,
-            source: format!("import:{}", import.id),
-            concurrency: CONCURRENCY,
-        };
-        let step = runner.step(head, cursor, &window, at_end).await?;
+        let limits = Limits { rows: STEP_ROWS, bytes: usize::MAX };
+        let batch = self.read_batch(import, &head.dialect, cursor, limits).await?;
+        let source = format!("import:{}", import.id);
+        let runner =
+            StepRunner { imports: self, by, mapping, source, known: import.known, concurrency: CONCURRENCY };
+        let step = runner.step(batch, &mut Owners::default()).await?;
         self.advance(import, &step).await
     }
 }
@@ -74,8 +76,12 @@ pub struct Progress {
 pub struct Report {
     /// The numbers of rows, by result.
     pub counts: Counts,
+    /// What became of each row, in the order of the file.
+    pub outcomes: Vec<RowOutcome>,
     /// The rejected rows, in the order of the file.
     pub rejections: Vec<Rejection>,
+    /// The meaning of each column.
+    pub mapping: Mapping,
     head: Head,
 }
 
@@ -98,10 +104,27 @@ pub fn rejected_file(head: &Head, rejections: &[Rejection]) -> Result<String, cs
     rejected_csv(head.dialect.delimiter, &head.headers, rows)
 }
 
+/// How a file is imported.
+pub struct FileOptions<'a> {
+    /// Completes the mapping that was guessed from the headers.
+    pub map: &'a dyn Fn(Mapping) -> Result<Mapping, ImportError>,
+    /// What happens with rows whose email address a lead has already.
+    pub known: KnownEmails,
+    /// Whether the file has no header row.
+    pub no_header: bool,
+    /// Whether the rows are only read.
+    pub dry_run: bool,
+}
+
+impl Default for FileOptions<'_> {
+    fn default() -> Self {
+        Self { map: &Ok, known: KnownEmails::Skip, no_header: false, dry_run: false }
+    }
+}
+
 impl Imports {
-    /// Imports a whole file, with its columns mapped by their headers. If it is repeated after a failure, it
-    /// reads all rows again. Rows that the first run created are skipped, because their email addresses
-    /// exist.
+    /// Imports a whole file. If it is repeated after a failure, it reads all rows again. Rows that the first run
+    /// created are skipped, because their email addresses exist.
     ///
     /// # Errors
     /// What is wrong with the file or its columns, or [`ImportError::Store`] if the store failed.
@@ -109,55 +132,96 @@ impl Imports {
         &self,
         by: &Actor,
         bytes: &[u8],
+        options: &FileOptions<'_>,
         progress: impl Fn(Progress),
     ) -> Result<Report, ImportError> {
-        let head = Head::detect(bytes, true)?;
-        if head.dialect.columns > MAX_COLUMNS {
-            return Err(ImportError::TooManyColumns(head.dialect.columns));
-        }
-        let mapping = Mapping::guess(&head.headers);
+        let csv = csv_of(bytes)?;
+        let head = head_of(&csv, options)?;
+        let mapping = (options.map)(Mapping::guess(&head.headers))?;
         mapping.check()?;
         let source = format!("file:{}", self.rng.uuid());
-        let runner =
-            StepRunner { imports: self, by, mapping: &mapping, source, concurrency: CONCURRENCY_FROM_SHELL };
-        let (mut counts, mut rejections, mut cursor) = (Counts::default(), Vec::new(), head.data);
+        let runner = StepRunner {
+            imports: self,
+            by,
+            mapping: &mapping,
+            source,
+            known: options.known,
+            concurrency: CONCURRENCY_FROM_SHELL,
+        };
+        let (mut owners, mut cursor) = (Owners::default(), head.data);
+        let mut report = Report {
+            counts: Counts::default(),
+            outcomes: Vec::new(),
+            rejections: Vec::new(),
+            mapping: mapping.clone(),
+            head,
+        };
         loop {
-            let rest = usize::try_from(cursor.offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-            let step = runner.step(&head, cursor, rest, true).await?;
-            counts += step.counts;
-            rejections.extend(step.rejections);
+            let batch = batch_of(&csv, &report.head, cursor);
+            let step = match options.dry_run {
+                true => runner.judge(batch),
+                false => runner.step(batch, &mut owners).await?,
+            };
+            step.outcomes.iter().for_each(|outcome| report.counts.add(outcome));
+            report.outcomes.extend(step.outcomes);
+            report.rejections.extend(step.rejections);
             cursor = step.next;
-            progress(Progress { done: cursor.offset, size: bytes.len() as u64, counts });
+            progress(Progress { done: cursor.offset, size: csv.len() as u64, counts: report.counts });
             if step.finished {
-                return Ok(Report { counts, rejections, head });
+                return Ok(report);
             }
         }
     }
 
-    /// Creates leads, several at the same time, each with its source.
+    /// Creates leads, several at the same time, each with its source. Known leads stay as they are.
     ///
     /// # Errors
     /// The first failure. Repeating the call with the same sources gives the same counts.
     pub async fn create_all(&self, by: &Actor, leads: Vec<(String, NewLead)>) -> Result<Counts, LeadError> {
-        self.create_concurrently(by, leads, CONCURRENCY).await
-    }
-
-    async fn create_concurrently(
-        &self,
-        by: &Actor,
-        leads: Vec<(String, NewLead)>,
-        concurrency: usize,
-    ) -> Result<Counts, LeadError> {
+        let row =
+            |(source, new)| ImportRow { new, has_name: true, has_status: true, has_score: true, source };
         let creations: Vec<_> = leads
             .into_iter()
-            .map(|(source, new)| async move { self.leads.create_imported(new, by, &source).await })
+            .map(row)
+            .map(|row| async move { self.leads.import(row, KnownEmails::Skip, by).await })
             .collect();
         let outcomes: Vec<Imported> =
-            stream::iter(creations).buffer_unordered(concurrency).try_collect().await?;
-        let created = outcomes.iter().filter(|outcome| **outcome == Imported::Created).count() as u64;
-        Ok(Counts { created, skipped: outcomes.len() as u64 - created, rejected: 0 })
+            stream::iter(creations).buffer_unordered(CONCURRENCY).try_collect().await?;
+        Ok(outcomes.into_iter().map(|imported| RowOutcome::of(0, imported, Vec::new())).collect())
     }
 }
+
+fn head_of(csv: &[u8], options: &FileOptions<'_>) -> Result<Head, ImportError> {
+    let head = Head::detect(csv, true, &is_known_header)?;
+    let head = match (options.no_header, head.headers_likely) {
+        (true, _) => head.without_header(),
+        (false, true) => head,
+        (false, false) => return Err(ImportError::NoHeader(head.headers.iter().take(5).cloned().collect())),
+    };
+    match head.dialect.columns > MAX_COLUMNS {
+        true => Err(ImportError::TooManyColumns(head.dialect.columns)),
+        false => Ok(head),
+    }
+}
+
+/// Reads the next rows of a file in memory.
+fn batch_of(bytes: &[u8], head: &Head, cursor: Cursor) -> Batch {
+    let rest = usize::try_from(cursor.offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+    let limits = Limits { rows: STEP_ROWS, bytes: usize::MAX };
+    let mut wanted = WINDOW_BYTES * 4;
+    loop {
+        let window = rest.get(..wanted).unwrap_or(rest);
+        let batch = read_rows(&head.dialect, cursor, window, window.len() == rest.len(), limits);
+        if !batch.stalled || window.len() == rest.len() {
+            return batch;
+        }
+        wanted *= 2;
+    }
+}
+
+/// The agents whom the texts of an owner column name, as far as they were looked up.
+#[derive(Default)]
+struct Owners(HashMap<String, Option<Owner>>);
 
 /// The values that all steps of one import share.
 struct StepRunner<'a> {
@@ -165,54 +229,126 @@ struct StepRunner<'a> {
     by: &'a Actor,
     mapping: &'a Mapping,
     source: String,
+    known: KnownEmails,
     concurrency: usize,
 }
 
 impl StepRunner<'_> {
-    /// Reads rows from a window of the file that begins at `cursor`, and creates leads from them.
-    async fn step(
-        &self,
-        head: &Head,
-        cursor: Cursor,
-        window: &[u8],
-        at_end: bool,
-    ) -> Result<Step, ImportError> {
-        let limits = Limits { rows: STEP_ROWS, bytes: usize::MAX };
-        let batch = read_rows(&head.dialect, cursor, window, at_end, limits);
+    /// Creates and changes leads from the rows that were read.
+    async fn step(&self, batch: Batch, owners: &mut Owners) -> Result<Step, ImportError> {
         let until = self.imports.clock.now().saturating_add(STEP_TIME).unwrap_or(Timestamp::MAX);
-        let (counts, rejections) = (Counts::default(), Vec::new());
-        let mut step = Step { counts, rejections, next: batch.next, finished: batch.finished };
+        let mut step = Step::new(batch.next, batch.finished);
         for (number, rows) in batch.rows.chunks(BATCH_ROWS).enumerate() {
             if let Some(row) = rows.first().filter(|_| number > 0 && self.imports.clock.now() >= until) {
                 (step.next, step.finished) = (row.cursor(), false);
                 break;
             }
-            step.counts += self.import_rows(rows, &mut step.rejections).await?;
+            self.import_rows(rows, owners, &mut step).await?;
         }
+        step.outcomes.sort_by_key(|outcome| outcome.row);
         Ok(step)
     }
 
-    /// Creates leads from some rows. If two rows have the same email address, only the first in the file is
-    /// tried.
+    /// Says what the rows would become, without looking at the leads.
+    fn judge(&self, batch: Batch) -> Step {
+        let mut step = Step::new(batch.next, batch.finished);
+        for row in &batch.rows {
+            match lead_of(row, self.mapping) {
+                Err(reason) => step.reject(row, reason),
+                Ok(parsed) => step.outcomes.push(RowOutcome {
+                    row: row.number,
+                    result: super::outcome::RowResult::Created,
+                    lead: None,
+                    version: None,
+                    notes: notes_of(row, parsed.warnings),
+                }),
+            }
+        }
+        step
+    }
+
+    /// Writes some rows. If two rows have the same email address, only the first in the file is tried.
     async fn import_rows(
         &self,
         rows: &[Row],
-        rejections: &mut Vec<Rejection>,
-    ) -> Result<Counts, ImportError> {
-        let mut counts = Counts::default();
-        let mut leads = Vec::new();
+        owners: &mut Owners,
+        step: &mut Step,
+    ) -> Result<(), ImportError> {
         let mut emails = HashSet::new();
+        let mut writes = Vec::new();
         for row in rows {
             match lead_of(row, self.mapping) {
-                Err(reason) => {
-                    counts.rejected += 1;
-                    rejections.push(Rejection::of(row, reason));
+                Err(reason) => step.reject(row, reason),
+                Ok(parsed) if !emails.insert(parsed.lead.email.key()) => {
+                    step.outcomes.push(RowOutcome::repeated(row.number));
                 }
-                Ok(new) if !emails.insert(new.email.key()) => counts.skipped += 1,
-                Ok(new) => leads.push((format!("{}:{}", self.source, row.number), new)),
+                Ok(parsed) => writes.push((row, self.with_owner(parsed, owners).await?)),
             }
         }
-        counts += self.imports.create_concurrently(self.by, leads, self.concurrency).await?;
-        Ok(counts)
+        let writes: Vec<_> = writes.into_iter().map(|(row, parsed)| self.import_row(row, parsed)).collect();
+        let written: Vec<_> = stream::iter(writes).buffer_unordered(self.concurrency).try_collect().await?;
+        for (row, outcome) in written {
+            match outcome {
+                Ok(outcome) => step.outcomes.push(outcome),
+                Err(reason) => step.reject(row, reason),
+            }
+        }
+        Ok(())
     }
+
+    async fn import_row<'r>(
+        &self,
+        row: &'r Row,
+        parsed: ParsedRow,
+    ) -> Result<(&'r Row, Result<RowOutcome, String>), ImportError> {
+        let notes = notes_of(row, parsed.warnings);
+        let source = format!("{}:{}", self.source, row.number);
+        let written = ImportRow {
+            new: parsed.lead,
+            has_name: parsed.has_name,
+            has_status: self.has_own(row, Field::Status, |text| find_status(text).is_ok()),
+            has_score: self.has_own(row, Field::LeadScore, |text| find_score(text).is_ok()),
+            source,
+        };
+        let outcome = match self.imports.leads.import(written, self.known, self.by).await {
+            Ok(imported) => Ok(RowOutcome::of(row.number, imported, notes)),
+            Err(LeadError::RuleViolation(rule)) => Err(rule.words().to_owned()),
+            Err(LeadError::Invalid(_, invalid)) => Err(invalid.to_string()),
+            Err(LeadError::Conflict(_)) => {
+                Err("Others kept changing the lead with this email address. Import the row again.".to_owned())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((row, outcome))
+    }
+
+    /// Whether a row has a value of its own for a field, and not only the default of a new lead.
+    fn has_own(&self, row: &Row, field: Field, is_value: impl Fn(&str) -> bool) -> bool {
+        let cells = self.mapping.columns_of(field).filter_map(|(at, _)| row.fields.get(at));
+        let mut texts = cells.map(|cell| cell.trim());
+        texts.any(|text| self.mapping.value_of(field, text).is_some() || is_value(text))
+    }
+
+    /// Looks up the agent whom the row's owner names. Each text is looked up once.
+    async fn with_owner(&self, parsed: ParsedRow, owners: &mut Owners) -> Result<ParsedRow, ImportError> {
+        let Some(text) = parsed.owner.clone() else { return Ok(parsed) };
+        if let Some(known) = owners.0.get(&text) {
+            return Ok(parsed.with_owner(known.clone()));
+        }
+        let owner = match text.parse::<AccountReference>() {
+            Ok(reference) => match self.imports.leads.owner(&reference).await {
+                Ok(owner) => Some(owner),
+                Err(LeadError::Invalid(..)) => None,
+                Err(error) => return Err(error.into()),
+            },
+            Err(_) => None,
+        };
+        owners.0.insert(text, owner.clone());
+        Ok(parsed.with_owner(owner))
+    }
+}
+
+/// Returns the notes of a row that can be read.
+fn notes_of(row: &Row, warnings: Vec<String>) -> Vec<String> {
+    row.warning.iter().map(ToString::to_string).chain(warnings).collect()
 }

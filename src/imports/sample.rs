@@ -6,7 +6,7 @@
 use crate::base::identity::Actor;
 use crate::base::values::{Invalid, UsState};
 use crate::imports::Imports;
-use crate::imports::domain::Counts;
+use crate::imports::outcome::Counts;
 use crate::leads::LeadError;
 use crate::leads::domain::{NewLead, Score, Status};
 
@@ -60,6 +60,19 @@ const LAST_NAMES: [&str; 37] = [
     "Zhou",
 ];
 
+const COMPANIES: [&str; 8] = [
+    "Alder & Sons",
+    "Bluebird Roofing",
+    "Cedar Dental",
+    "Dune Logistics",
+    "Elm Street Bakery",
+    "Foxglove Garden Supply",
+    "Granite Legal",
+    "Harbor Solar",
+];
+
+const SOURCES: [&str; 4] = ["Web form", "Referral", "Trade show", "Phone call"];
+
 const DOMAINS: [&str; 3] = ["example.com", "example.org", "example.net"];
 
 /// Returns the sample leads. A test shows that all of them are valid.
@@ -80,11 +93,13 @@ fn lead(number: usize) -> Result<NewLead, Invalid> {
     let states: Vec<UsState> = UsState::all().collect();
     let email = format!("{}.{}@{}", ascii(first), ascii(last), pick(&DOMAINS, number));
     Ok(NewLead {
-        name: format!("{first} {last}").parse()?,
-        email: email.parse()?,
+        phone: Some(format!("({}) 555-{:04}", 201 + number, number).parse()?),
+        company: Some(pick(&COMPANIES, number * 3).parse()?),
+        source: Some(pick(&SOURCES, number).parse()?),
         state: states.get(number * 20 % states.len().max(1)).copied(),
         lead_score: Score::try_from(i64::try_from(score).unwrap_or_default())?,
         status,
+        ..NewLead::named(format!("{first} {last}").parse()?, email.parse()?)
     })
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use holdfast::base::identity::Actor;
-use holdfast::imports::domain::Counts;
-use holdfast::imports::run;
-use holdfast::imports::run::Report;
+use holdfast::imports::ImportError;
+use holdfast::imports::mapping::{Field, Mapping, MappingError, field_named};
+use holdfast::imports::outcome::{Counts, RowOutcome, RowResult};
+use holdfast::imports::report::report_csv;
+use holdfast::imports::run::{self, FileOptions, Report};
 
 use crate::ACTOR;
 use crate::cli::ImportLeads;
@@ -13,37 +15,55 @@ use crate::console::{Console, Progress};
 use crate::failure::Failure;
 use crate::table::Host;
 
-/// The maximum number of rejected rows to print.
+/// The maximum number of rejected rows, and of rows with notes, to print.
 const MAX_PRINTED: usize = 20;
 
-/// Imports leads from a CSV file, and prints progress and a report.
-///
-/// # Errors
-/// [`Failure::Import`] for a file that cannot be imported; [`Failure::NothingCreated`] if no row became a lead and
-/// some could not; any failure of the files or the table.
+/// Imports leads from a file, and prints progress and a report. Fails if rows were rejected or no row became a lead.
 pub async fn leads(options: ImportLeads, host: &Host<'_>, console: &dyn Console) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     let read = console.open(&options.file).and_then(|mut file| file.read_to_end(&mut bytes));
     read.map_err(Failure::file("read", &options.file))?;
     let opened = host.open(&options.table).await?;
     let show = |progress: run::Progress| console.progress(&progress_of(&progress));
-    let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, show).await;
+    let map = |guess| mapped(&options, guess);
+    let (known, no_header, dry_run) = (options.known, options.no_header, options.dry_run);
+    let file_options = FileOptions { map: &map, known, no_header, dry_run };
+    let imported = opened.app.imports().run_file(&Actor::new(ACTOR), &bytes, &file_options, show).await;
     console.end_progress();
     opened.close().await;
     let report = imported?;
-    print_report(&report, options.rejected.as_deref(), console)?;
-    check_outcome(report.counts)
+    print_report(&report, &options, console)?;
+    check_outcome(report.counts, &options)
+}
+
+/// Completes the guessed mapping by the options.
+fn mapped(options: &ImportLeads, guess: Mapping) -> Result<Mapping, ImportError> {
+    let columns = options
+        .map
+        .iter()
+        .try_fold(guess, |mapping, (header, field)| mapping.with_column(header, field_named(field)?))?;
+    let values = options.map_value.iter().try_fold(columns, |mapping, (text, value)| {
+        let (field, text) = field_of_value(text)?;
+        mapping.with_value(field, text, value)
+    })?;
+    Ok(values)
+}
+
+/// Splits `FIELD:TEXT`. Without a field, or if the text before the colon names none, it is a status.
+fn field_of_value(text: &str) -> Result<(Field, &str), MappingError> {
+    let named = text.split_once(':').and_then(|(field, text)| Some((field_named(field).ok()?, text)));
+    Ok(named.unwrap_or((Field::Status, text)))
 }
 
 /// A file that was imported before counts as success; a file without any lead counts as failure.
-fn check_outcome(counts: Counts) -> Result<(), Failure> {
-    match counts {
-        Counts { created: 1.., .. } | Counts { skipped: 1.., rejected: 0, .. } => Ok(()),
-        Counts { skipped: 0, rejected: 0, .. } => {
-            Err(Failure::NothingCreated("the file has no rows under its header"))
-        }
-        Counts { skipped: 0, .. } => Err(Failure::NothingCreated("all rows were rejected")),
-        _ => Err(Failure::NothingCreated("all other rows are leads already")),
+fn check_outcome(counts: Counts, options: &ImportLeads) -> Result<(), Failure> {
+    let written = counts.created + counts.filled + counts.updated;
+    match (written, counts.skipped, counts.rejected) {
+        (0, 0, 0) => Err(Failure::NothingCreated("the file has no rows under its header")),
+        (0, 0, _) => Err(Failure::NothingCreated("all rows were rejected")),
+        (0, _, 1..) => Err(Failure::NothingCreated("all other rows are leads already")),
+        (_, _, rejected @ 1..) if !options.allow_rejects => Err(Failure::RowsRejected(rejected)),
+        _ => Ok(()),
     }
 }
 
@@ -54,36 +74,65 @@ fn progress_of(progress: &run::Progress) -> Progress {
     Progress { done: progress.done, of: progress.size, words }
 }
 
-fn print_report(report: &Report, rejected: Option<&Path>, console: &dyn Console) -> Result<(), Failure> {
+fn print_report(report: &Report, options: &ImportLeads, console: &dyn Console) -> Result<(), Failure> {
     let counts = report.counts;
-    console.print(&format!("Read {} rows.", counts.total()));
-    console.print(&format!("  {:>7} created", counts.created));
+    console.print(&format!(
+        "Read {} rows.{}",
+        counts.total(),
+        if options.dry_run { " Nothing was written." } else { "" }
+    ));
+    let created =
+        if options.dry_run { "would be created, unless their email addresses are known" } else { "created" };
+    console.print(&format!("  {:>7} {created}", counts.created));
+    if counts.filled + counts.updated > 0 {
+        console.print(&format!("  {:>7} filled empty fields of a lead", counts.filled));
+        console.print(&format!("  {:>7} updated a lead", counts.updated));
+    }
     console
         .print(&format!("  {:>7} skipped, because a lead has their email address already", counts.skipped));
     console.print(&format!("  {:>7} rejected", counts.rejected));
-    if report.rejections.is_empty() {
-        return Ok(());
+    console.print(&format!("The file has {}.", report.mapping.summary()));
+    print_notes(&report.outcomes, console);
+    if let Some(path) = &options.report {
+        let csv = report_csv(&report.outcomes, |lead| format!("/leads/{lead}"));
+        write_new(path, csv, console)?;
+        console.print(&format!("What became of each row is in {}.", path.display()));
     }
-    if let Some(path) = rejected {
-        let csv = report.rejected_csv().map_err(|error| Failure::file("write", path)(error.into()))?;
-        // An existing file may be the imported one, so it is not overwritten.
-        let file = console.create(path);
-        file.and_then(|mut file| file.write_all(csv.as_bytes())).map_err(Failure::file("write", path))?;
-        console.print(&format!(
-            "The rejected rows are in {}; correct them and import that file.",
-            path.display()
-        ));
-        return Ok(());
+    match &options.rejected {
+        Some(path) if !report.rejections.is_empty() => {
+            write_new(path, report.rejected_csv(), console)?;
+            let path = path.display();
+            console.print(&format!("The rejected rows are in {path}; correct them and import that file."));
+        }
+        None if !report.rejections.is_empty() => console.print(
+            "Use --rejected FILE to write them to a file, then correct and import that file. Importing a file twice does no harm.",
+        ),
+        _ => {}
     }
-    for rejection in report.rejections.iter().take(MAX_PRINTED) {
-        console.print(&format!("  row {}: {}", rejection.row, rejection.reason));
-    }
-    let more = report.rejections.len().saturating_sub(MAX_PRINTED);
-    if more > 0 {
-        console.print(&format!("  and {more} more"));
-    }
-    console.print(
-        "With --rejected FILE they are written to a file, to be corrected and imported again; the same file twice does no harm.",
-    );
     Ok(())
+}
+
+/// Prints the first rejected rows, and then the first rows of which something was kept instead of understood.
+fn print_notes(outcomes: &[RowOutcome], console: &dyn Console) {
+    let is_rejected = |outcome: &&RowOutcome| outcome.result == RowResult::Rejected;
+    let rejected: Vec<_> = outcomes.iter().filter(is_rejected).collect();
+    let has_notes =
+        |outcome: &&RowOutcome| outcome.result != RowResult::Rejected && !outcome.notes.is_empty();
+    let noted: Vec<_> = outcomes.iter().filter(has_notes).collect();
+    for rows in [rejected, noted] {
+        for outcome in rows.iter().take(MAX_PRINTED) {
+            console.print(&format!("  row {}: {}", outcome.row, outcome.notes.join(" ")));
+        }
+        let more = rows.len().saturating_sub(MAX_PRINTED);
+        if more > 0 {
+            console.print(&format!("  and {more} more"));
+        }
+    }
+}
+
+/// Writes a new file. An existing file may be the imported one, so it is not overwritten.
+fn write_new(path: &Path, csv: Result<String, csv::Error>, console: &dyn Console) -> Result<(), Failure> {
+    let csv = csv.map_err(|error| Failure::file("write", path)(error.into()))?;
+    let file = console.create(path);
+    file.and_then(|mut file| file.write_all(csv.as_bytes())).map_err(Failure::file("write", path))
 }

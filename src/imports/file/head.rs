@@ -1,100 +1,19 @@
-//! Detects the format, the encoding and the header of an uploaded file from its beginning.
+//! The format and the header of a file.
 //!
 //! Invariants: the error for a refused file says what is wrong and what to do.
 
-use csv::ReaderBuilder;
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Cursor, Limits, MIN_WINDOW_BYTES, RowFault, UTF8_BOM, is_break, read_rows};
-
-/// How many bytes [`Head::detect`] needs, unless the file is shorter.
-pub const HEAD_BYTES: usize = MIN_WINDOW_BYTES;
-
-/// The delimiters, in order of preference if two occur equally often in the header line.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// Why a file cannot be imported at all. The messages are shown to the person who sent the file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// The file is empty or contains only blank lines.
-    #[error("The file is empty. Choose a CSV file with a header row and at least one row below it.")]
-    Empty,
-    /// The file has a header row and nothing below it.
-    #[error("The file has a header row but no rows below it. Choose a file with at least one contact.")]
-    HeaderOnly,
-    /// The file begins with a UTF-16 byte order mark.
-    #[error("The file is written as UTF-16 (“Unicode text”). Save it as “CSV UTF-8” and choose it again.")]
-    Utf16,
-    /// The file is an Excel workbook or another ZIP archive.
-    #[error("The file is a workbook or an archive, not a CSV file. Open it and save it as “CSV UTF-8”.")]
-    Workbook,
-    /// The file contains NUL bytes, which text does not have.
-    #[error(
-        "The file is not plain text: its byte {at} is NUL. Save it from your spreadsheet as “CSV UTF-8”."
-    )]
-    NotText {
-        /// The position of the first NUL byte, counted from 1.
-        at: usize,
-    },
-    /// The header row cannot be read.
-    #[error("The header row (line {line}) cannot be read. {fault}")]
-    Header {
-        /// The line of the file on which the header begins, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        fault: RowFault,
-    },
-}
-
-/// The probable encoding of the file. It is a hint for display: every cell is decoded separately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Encoding {
-    /// The beginning of the file is valid UTF-8, which includes ASCII.
-    Utf8,
-    /// The beginning of the file is not UTF-8: what Excel calls “CSV” on Windows.
-    Windows1252,
-}
-
-impl Encoding {
-    /// Returns the usual name of the encoding.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Utf8 => "UTF-8",
-            Self::Windows1252 => "Windows-1252",
-        }
-    }
-}
-
-/// The format of a file. It is stored with the file between the steps of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Dialect {
-    /// The byte that separates cells: comma, semicolon, tab or vertical bar.
-    pub delimiter: u8,
-    /// The probable encoding.
-    pub encoding: Encoding,
-    /// The length in bytes of the byte order mark at the start of the file: 3 or 0.
-    pub bom_len: usize,
-    /// The number of columns in the header.
-    pub columns: usize,
-}
-
-impl Dialect {
-    /// Returns the name of the delimiter, for display.
-    pub fn delimiter_label(&self) -> &'static str {
-        match self.delimiter {
-            b';' => "semicolon",
-            b'\t' => "tab",
-            b'|' => "vertical bar",
-            _ => "comma",
-        }
-    }
-
-    pub(super) fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<&'a [u8]> {
-        ReaderBuilder::new().delimiter(self.delimiter).has_headers(false).flexible(true).from_reader(bytes)
-    }
-}
+use super::dialect::{DELIMITERS, Dialect, Encoding};
+use super::error::FileError;
+use super::row::{Cursor, Limits};
+use super::scan::read_rows;
+use super::sniff::{Sample, escapes_quotes, separator_line};
+use super::text::UTF8_BOM;
+use super::utf16;
+use super::workbook::is_archive;
 
 /// The format and the header of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,87 +24,123 @@ pub struct Head {
     pub headers: Vec<String>,
     /// Where the data begins.
     pub data: Cursor,
+    /// Where the header row begins.
+    #[serde(default)]
+    pub header: Cursor,
+    /// Whether that row looks like a header. If not, it is probably data: see [`Head::without_header`].
+    #[serde(default = "yes")]
+    pub headers_likely: bool,
+    /// The number of cells in the widest of the first rows.
+    #[serde(default)]
+    pub widest: usize,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Head {
-    /// Detects the format of a file from its first [`HEAD_BYTES`]. `whole` says that `head` is the whole
-    /// file.
+    /// Detects the format of a file from its beginning. `whole` says that `head` is the whole file. `known` says
+    /// whether a cell is a known header.
     ///
-    /// The delimiter is the one that occurs most often in the header line outside quotation marks.
+    /// The delimiter is the one with which the first rows look most like a table. The header is the row among
+    /// the first twenty that looks most like one, so that titles above it are skipped.
     ///
     /// # Errors
     /// A [`FileError`] if the file cannot be imported.
-    pub fn detect(head: &[u8], whole: bool) -> Result<Self, FileError> {
-        reject_non_text(head)?;
-        let bom_len = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
-        let text = head.get(bom_len..).unwrap_or_default();
-        let mut dialect = Dialect {
-            delimiter: delimiter_of(text),
-            encoding: encoding_of(text, whole),
-            bom_len,
-            columns: usize::MAX,
+    pub fn detect(head: &[u8], whole: bool, known: &dyn Fn(&str) -> bool) -> Result<Self, FileError> {
+        if is_archive(head) {
+            return Err(FileError::Workbook);
+        }
+        let (encoding, bom_len) = utf16::sniff(head).unwrap_or_else(|| utf8_or_windows(head, whole));
+        let bytes = head.get(bom_len..).unwrap_or_default();
+        let text = match encoding.is_utf16() {
+            true => Cow::Owned(utf16::decode(bytes, encoding, whole).into_bytes()),
+            false => Cow::Borrowed(bytes),
         };
-        let start = Cursor { offset: bom_len as u64, row: 1, line: 1, skipping: false };
-        let one = Limits { rows: 1, bytes: usize::MAX };
-        let Batch { rows, next, consumed, .. } = read_rows(&dialect, start, text, whole, one);
-        let Some(header) = rows.into_iter().next() else {
-            // Rows are missing only if they are blank or cut off by the end of the head.
-            return Err(match text.get(consumed..).unwrap_or_default() {
-                [] => FileError::Empty,
-                _ => FileError::Header { line: next.line, fault: RowFault::TooLong },
+        reject_nul(&text, encoding, bom_len)?;
+        let escape = escapes_quotes(&text);
+        let dialect = Dialect { delimiter: b',', encoding, bom_len, columns: usize::MAX, escape };
+        let start = Cursor { offset: bom_len as u64, ..Cursor::default() };
+        let (start, delimiters) = match separator_line(&text) {
+            None => (start, DELIMITERS.to_vec()),
+            Some((delimiter, length)) => {
+                let length = if encoding.is_utf16() { 2 * length } else { length };
+                let offset = start.offset + length as u64;
+                (Cursor { offset, line: 2, ..start }, vec![delimiter])
+            }
+        };
+        let sample = Sample::best(dialect, &delimiters, (start, from(head, start)), whole, known);
+        Self::of(sample.ok_or(FileError::Empty)?, head, whole)
+    }
+
+    fn of(sample: Sample, head: &[u8], whole: bool) -> Result<Self, FileError> {
+        let Sample { rows, header, is_header, next, is_blank, .. } = sample;
+        let Some(row) = rows.get(header) else {
+            return Err(if is_blank {
+                FileError::Empty
+            } else {
+                FileError::EndlessHeader { line: next.line }
             });
         };
-        if let Some(fault) = header.fault {
-            return Err(FileError::Header { line: header.line, fault });
+        if let Some(fault) = row.fault.clone() {
+            return Err(FileError::Header { line: row.line, fault });
         }
-        dialect.columns = header.fields.len();
-        let rest = text.get(consumed..).unwrap_or_default();
-        if whole && read_rows(&dialect, next, rest, true, one).rows.is_empty() {
+        let dialect = Dialect { columns: row.fields.len(), ..sample.dialect };
+        let one = Limits { rows: 1, bytes: usize::MAX };
+        let below = |cursor| read_rows(&dialect, cursor, from(head, cursor), whole, one);
+        let data = below(row.cursor()).next;
+        if whole && is_header && below(data).rows.is_empty() {
             return Err(FileError::HeaderOnly);
         }
-        Ok(Self { dialect, headers: header.fields, data: next })
+        let readable = rows.iter().filter(|row| row.fault.is_none());
+        Ok(Self {
+            dialect,
+            headers: row.fields.clone(),
+            data,
+            header: row.cursor(),
+            headers_likely: is_header,
+            widest: readable.map(|row| row.fields.len()).max().unwrap_or_default(),
+        })
+    }
+
+    /// Returns the head of the same file without a header row: the row that was taken for it is the first data
+    /// row, and the columns are named “Column 1”, “Column 2” and so on.
+    pub fn without_header(&self) -> Self {
+        let columns = self.widest.max(self.headers.len());
+        Self {
+            dialect: Dialect { columns, ..self.dialect },
+            headers: (1..=columns).map(|number| format!("Column {number}")).collect(),
+            data: self.header,
+            headers_likely: false,
+            ..*self
+        }
     }
 }
 
-fn reject_non_text(head: &[u8]) -> Result<(), FileError> {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(FileError::Utf16);
-    }
-    // ZIP files (.xlsx and .ods) and compound files (.xls).
-    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0") {
-        return Err(FileError::Workbook);
-    }
-    match head.iter().position(|&byte| byte == 0) {
-        Some(at) => Err(FileError::NotText { at: at + 1 }),
-        None => Ok(()),
-    }
+/// Returns the bytes from a cursor on.
+fn from(bytes: &[u8], cursor: Cursor) -> &[u8] {
+    usize::try_from(cursor.offset).ok().and_then(|at| bytes.get(at..)).unwrap_or_default()
 }
 
-fn encoding_of(text: &[u8], whole: bool) -> Encoding {
-    match std::str::from_utf8(text) {
+/// Returns the probable encoding and the length of the byte order mark of a file that is not in UTF-16.
+fn utf8_or_windows(head: &[u8], whole: bool) -> (Encoding, usize) {
+    let bom_len = if head.starts_with(UTF8_BOM) { UTF8_BOM.len() } else { 0 };
+    let encoding = match std::str::from_utf8(head) {
         Ok(_) => Encoding::Utf8,
         // The end of the head may have cut a character.
         Err(error) if error.error_len().is_none() && !whole => Encoding::Utf8,
         Err(_) => Encoding::Windows1252,
-    }
+    };
+    (encoding, bom_len)
 }
 
-fn delimiter_of(text: &[u8]) -> u8 {
-    let mut counts = [0_usize; DELIMITERS.len()];
-    let mut quoted = false;
-    let blank = text.iter().take_while(|&&byte| is_break(byte)).count();
-    for &byte in text.iter().skip(blank) {
-        if byte == b'"' {
-            quoted = !quoted;
-        } else if !quoted && is_break(byte) {
-            break;
-        } else if !quoted {
-            for (delimiter, count) in DELIMITERS.iter().zip(&mut counts) {
-                *count += usize::from(*delimiter == byte);
-            }
-        }
-    }
-    let most = counts.iter().copied().max().unwrap_or_default();
-    let found = DELIMITERS.iter().zip(counts).find(|(_, count)| *count == most);
-    found.map_or(b',', |(delimiter, _)| *delimiter)
+fn reject_nul(text: &[u8], encoding: Encoding, bom_len: usize) -> Result<(), FileError> {
+    let Some(at) = text.iter().position(|&byte| byte == 0) else { return Ok(()) };
+    let before = text.get(..at).unwrap_or_default();
+    let at = match encoding.is_utf16() {
+        true => 2 * String::from_utf8_lossy(before).encode_utf16().count(),
+        false => at,
+    };
+    Err(FileError::NotText { at: bom_len + at + 1 })
 }

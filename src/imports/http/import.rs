@@ -7,10 +7,12 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 
 use super::parts::{Answer, address_of, grouped};
-use super::preview::preview;
+use super::preview::{Chosen, preview};
 use super::upload::ImportUpload;
 use crate::base::identity::SignedIn;
-use crate::imports::domain::{Import, ImportId, Phase, Rejection};
+use crate::imports::domain::{Import, ImportId, Phase, Rejection, Undo};
+use crate::imports::outcome::Counts;
+use crate::imports::report::report_csv;
 use crate::imports::{ImportError, Imports, run};
 use crate::web::access::Access;
 use crate::web::error::WebError;
@@ -25,6 +27,8 @@ pub(super) fn routes() -> Routes<Imports> {
     Routes::default()
         .get("/leads/imports/{id}", Access::Agent, show)
         .post("/leads/imports/{id}/step", Access::Agent, step)
+        .post("/leads/imports/{id}/undo", Access::Agent, undo)
+        .get("/leads/imports/{id}/report.csv", Access::Agent, download_report)
         .get("/leads/imports/{id}/rejected.csv", Access::Agent, download_rejected)
 }
 
@@ -38,13 +42,14 @@ async fn show(
     let import = imports.find(id, &who).await?;
     match import.stage {
         Phase::Uploading => html(StatusCode::OK, &ImportUpload::cut_off(context, &import)),
-        Phase::Ready => html(StatusCode::OK, &preview(&imports, context, &import, None).await?),
-        Phase::Running | Phase::Done => html(StatusCode::OK, &progress(&imports, context, &import).await?),
+        Phase::Ready => html(StatusCode::OK, &preview(&imports, context, &import, Chosen::default()).await?),
+        _ => html(StatusCode::OK, &progress(&imports, context, &import).await?),
     }
 }
 
 async fn progress(imports: &Imports, context: PageContext, import: &Import) -> Result<ImportRun, Problem> {
-    let listed = match import.stage == Phase::Done && import.counts.rejected > 0 {
+    let is_done = !matches!(import.stage, Phase::Running);
+    let listed = match is_done && import.counts.rejected > 0 {
         true => imports.rejections(import.id, 0, u64::MAX, LISTED_REJECTIONS).await?,
         false => Vec::new(),
     };
@@ -60,11 +65,51 @@ async fn step(
     Path(id): Path<ImportId>,
 ) -> Answer {
     let import = imports.find(id, &who).await?;
-    let import = imports.step(&import, &who.actor()).await?;
+    let import = match import.stage {
+        Phase::Undoing => imports.undo_step(&import, &who).await?,
+        _ => imports.step(&import, &who.actor()).await?,
+    };
     if !fragment {
         return Ok(see_other(&context, &address_of(&import), false));
     }
     html(StatusCode::OK, &progress(&imports, context, &import).await?.as_progress())
+}
+
+/// Starts to take an import back. The page then runs the steps.
+async fn undo(
+    State(imports): State<Imports>,
+    who: SignedIn,
+    context: PageContext,
+    Path(id): Path<ImportId>,
+) -> Answer {
+    let import = imports.find(id, &who).await?;
+    imports.start_undo(&import).await?;
+    Ok(see_other(&context, &address_of(&import), false))
+}
+
+/// The report as a file: a row of the report for each row of the file.
+async fn download_report(
+    State(imports): State<Imports>,
+    who: SignedIn,
+    context: PageContext,
+    Path(id): Path<ImportId>,
+    Query(After { after }): Query<After>,
+) -> Answer {
+    let import = imports.find(id, &who).await?;
+    let first = after.saturating_add(1);
+    let outcomes = imports.outcomes(id, first, import.report.end_of(first)).await?;
+    let csv = report_csv(&outcomes, |lead| context.url(&format!("/leads/{lead}")))
+        .map_err(|error| WebError::Internal(format!("a report cannot be written: {error}")))?;
+    Ok(download(&format!("{}-report{}.csv", plain_name(&import), part_of(first)), csv))
+}
+
+fn download(name: &str, csv: String) -> axum::response::Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers = [
+        (header::CONTENT_TYPE, header_text("text/csv; charset=utf-8")),
+        (header::CONTENT_DISPOSITION, header_text(&disposition)),
+    ];
+    (headers, csv).into_response()
 }
 
 async fn download_rejected(
@@ -81,21 +126,18 @@ async fn download_rejected(
     let rejections = imports.rejections(id, first, last, u16::MAX).await?;
     let csv = run::rejected_file(head, &rejections)
         .map_err(|error| WebError::Internal(format!("rejected rows cannot be written: {error}")))?;
-    let disposition = format!("attachment; filename=\"{}\"", download_name(&import, first));
-    let headers = [
-        (header::CONTENT_TYPE, header_text("text/csv; charset=utf-8")),
-        (header::CONTENT_DISPOSITION, header_text(&disposition)),
-    ];
-    Ok((headers, csv).into_response())
+    Ok(download(&format!("{}-rejected{}.csv", plain_name(&import), part_of(first)), csv))
 }
 
-/// Returns the name of a file of rejected rows, in characters that every header and file system accepts.
-fn download_name(import: &Import, first: u64) -> String {
+fn part_of(first: u64) -> String {
+    if first > 1 { format!("-from-row-{first}") } else { String::new() }
+}
+
+/// Returns the name of an import's file without its ending, in characters that every header and file system accepts.
+fn plain_name(import: &Import) -> String {
     let name = import.file_name.rsplit_once('.').map_or(&*import.file_name, |(stem, _)| stem);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-    let name: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
-    let part = if first > 1 { format!("-from-row-{first}") } else { String::new() };
-    format!("{name}-rejected{part}.csv")
+    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
 }
 
 /// Selects a file of rejected rows: the one that begins after this row.
@@ -118,10 +160,13 @@ struct ImportRun {
     total: u64,
     estimated: bool,
     done: u64,
-    created: u64,
-    skipped: u64,
-    rejected: u64,
+    counts: Counts,
     finished: bool,
+    undo: Undo,
+    can_undo: bool,
+    undoing: bool,
+    undone: bool,
+    more_reports: Vec<MoreFile>,
     rejections: Vec<Rejection>,
     more_rejections: Option<String>,
     more_files: Vec<MoreFile>,
@@ -137,10 +182,11 @@ impl ImportRun {
     /// Creates the page. `rejections` are the first rejected rows.
     fn new(context: PageContext, import: &Import, rejections: Vec<Rejection>) -> Self {
         let counts = import.counts;
-        let more = counts.rejected.saturating_sub(rejections.len() as u64);
-        let more_files = import.rejected_files.iter().zip(2..);
-        let more_files =
-            more_files.map(|(first, number)| MoreFile { number, after: first.saturating_sub(1) });
+        let unlisted = counts.rejected.saturating_sub(rejections.len() as u64);
+        let more = move |first: &u64, number| MoreFile { number, after: first.saturating_sub(1) };
+        let more_files = import.rejected_files.iter().zip(2..).map(|(first, number)| more(first, number));
+        let more_reports = import.report.later.iter().zip(2..).map(|(first, number)| more(first, number));
+        let written = counts.created + counts.filled + counts.updated;
         Self {
             context,
             id: import.id.to_string(),
@@ -148,12 +194,16 @@ impl ImportRun {
             total: import.all_rows(),
             estimated: import.is_estimated(),
             done: counts.total(),
-            created: counts.created,
-            skipped: counts.skipped,
-            rejected: counts.rejected,
-            finished: import.stage == Phase::Done,
+            counts,
+            finished: import.stage != Phase::Running,
+            can_undo: import.stage == Phase::Done && written > 0,
+            undoing: import.stage == Phase::Undoing,
+            undone: import.stage == Phase::Undone,
+            undo: import.undo.clone(),
+            more_reports: more_reports.collect(),
             rejections,
-            more_rejections: (more > 0).then(|| format!("And {} more in the download.", grouped(more))),
+            more_rejections: (unlisted > 0)
+                .then(|| format!("And {} more in the download.", grouped(unlisted))),
             more_files: more_files.collect(),
         }
     }

@@ -3,6 +3,7 @@
 //! Every page works without JavaScript. With JavaScript, a file is sent in parts and the steps run
 //! automatically.
 
+mod headers;
 mod import;
 mod parts;
 mod preview;
@@ -13,5 +14,5 @@ use crate::web::routes::Routes;
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Imports> {
-    upload::routes().and(preview::routes()).and(import::routes())
+    upload::routes().and(headers::routes()).and(preview::routes()).and(import::routes())
 }

@@ -1,4 +1,4 @@
-//! The preview of an import: its first rows, and the form that assigns a meaning to each column.
+//! The preview of an import: its first rows, what they would become, and the form that assigns a meaning to each column.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,10 +6,14 @@ use http::StatusCode;
 
 use super::parts::{Answer, address_of, grouped};
 use crate::base::identity::SignedIn;
-use crate::imports::domain::{Import, ImportId};
-use crate::imports::file::{Head, Limits, read_rows};
-use crate::imports::mapping::{Field, Mapping};
+use crate::imports::domain::{Import, ImportId, Start};
+use crate::imports::file::{Head, Limits, Row};
+use crate::imports::mapping::{Field, Mapping, ValueToMap};
+use crate::imports::rows::lead_of;
 use crate::imports::{ImportError, Imports};
+use crate::leads::domain::{NewLead, Status};
+use crate::leads::import::KnownEmails;
+use crate::shared::forms::RawForm;
 use crate::web::access::Access;
 use crate::web::extract::{FormData, Path};
 use crate::web::pages::PageContext;
@@ -22,49 +26,102 @@ pub(super) fn routes() -> Routes<Imports> {
     Routes::default().post("/leads/imports/{id}", Access::Agent, start)
 }
 
+/// What a person chose, and why it was not accepted.
+#[derive(Default)]
+pub(super) struct Chosen {
+    start: Option<Start>,
+    error: Option<String>,
+}
+
 pub(super) async fn preview(
     imports: &Imports,
     context: PageContext,
     import: &Import,
-    chosen: Option<(Vec<String>, String)>,
+    chosen: Chosen,
 ) -> Result<ImportPreview, Problem> {
     let head = import.head.as_ref().ok_or(ImportError::NotStarted)?;
-    let (window, _) = imports.window(import, head.data).await?;
-    Ok(ImportPreview::new(context, import, head, &window, chosen))
+    let no_header = chosen.start.as_ref().map_or(!head.headers_likely, |start| start.no_header);
+    let head = if no_header { head.without_header() } else { head.clone() };
+    let saved = imports.saved_mapping(&head.headers).await?;
+    let limits = Limits { rows: JUDGED_ROWS, bytes: usize::MAX };
+    let rows = imports.read_rows(import, &head, limits).await?;
+    let saved_by = saved.as_ref().map(|saved| saved.saved_by.to_string());
+    let guess = || saved.map_or_else(|| Mapping::guess(&head.headers), |saved| saved.mapping);
+    let mapping = match &chosen.start {
+        None => guess(),
+        Some(start) => start.mapping(&head.headers).unwrap_or_else(|_| guess()),
+    };
+    let start = chosen.start.unwrap_or_default();
+    let view = Preview { import, head: &head, mapping: &mapping, rows: &rows, no_header };
+    Ok(ImportPreview::new(context, &view, &start, saved_by, chosen.error))
 }
 
-/// Reads the meaning of each column from `column.0`, `column.1` and so on, and starts the import.
+/// Reads the meaning of each column from `column.0`, `column.1` and so on, and starts the import. With `look`, it only
+/// shows what the rows would become.
 async fn start(
     State(imports): State<Imports>,
     who: SignedIn,
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     Path(id): Path<ImportId>,
-    FormData(fields): FormData<Vec<(String, String)>>,
+    FormData(form): FormData<RawForm>,
 ) -> Answer {
     let import = imports.find(id, &who).await?;
-    let columns = import.head.as_ref().map_or(0, |head| head.headers.len());
-    let slugs: Vec<String> = (0..columns).map_while(|at| chosen_for(&fields, at)).collect();
-    match imports.start(&import, &slugs).await {
-        Ok(_) => Ok(see_other(&context, &address_of(&import), fragment)),
+    let start = chosen_start(&import, &form);
+    if form.get("look").is_some() {
+        let chosen = Chosen { start: Some(start), error: None };
+        return html(StatusCode::OK, &preview(&imports, context, &import, chosen).await?);
+    }
+    match imports.start(&import, &start).await {
+        Ok(started) => {
+            if let (true, Some(head), Some(mapping)) =
+                (form.get("save").is_some(), &started.head, &started.mapping)
+            {
+                imports.save_mapping(&head.headers, mapping, &who.actor()).await?;
+            }
+            Ok(see_other(&context, &address_of(&import), fragment))
+        }
         Err(ImportError::Mapping(error)) => {
-            let chosen = Some((slugs, error.to_string()));
-            let page = preview(&imports, context, &import, chosen).await?;
-            html(StatusCode::UNPROCESSABLE_ENTITY, &page)
+            let chosen = Chosen { start: Some(start), error: Some(error.to_string()) };
+            html(StatusCode::UNPROCESSABLE_ENTITY, &preview(&imports, context, &import, chosen).await?)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn chosen_for(fields: &[(String, String)], column: usize) -> Option<String> {
-    let name = format!("column.{column}");
-    fields.iter().find(|(field, _)| *field == name).map(|(_, slug)| slug.clone())
+fn chosen_start(import: &Import, form: &RawForm) -> Start {
+    let no_header = form.get("no_header").is_some();
+    let columns = import.head.as_ref().map_or(0, |head| match no_header {
+        true => head.without_header().headers.len(),
+        false => head.headers.len(),
+    });
+    let slugs = (0..columns).map_while(|at| form.get(&format!("column.{at}")).map(str::to_owned)).collect();
+    let texts = form.starting_with("text.");
+    let values = texts.filter_map(|(at, text)| {
+        let value = form.get(&format!("value.{at}")).filter(|value| !value.is_empty())?;
+        Some((Field::Status, text.to_owned(), value.to_owned()))
+    });
+    let known = form.get("known").and_then(|known| known.parse().ok()).unwrap_or_default();
+    Start { slugs, values: values.collect(), known, no_header }
 }
 
-/// The number of rows in the preview.
+/// The number of rows that the preview shows.
 const PREVIEW_ROWS: usize = 10;
+/// The number of rows that it judges.
+const JUDGED_ROWS: usize = 1_000;
+/// The number of different reasons that it lists.
+const MOST_REASONS: usize = 5;
 /// The number of characters of a cell in the preview.
 const PREVIEW_CHARS: usize = 80;
+
+/// A file with the meaning of its columns and its first rows.
+struct Preview<'a> {
+    import: &'a Import,
+    head: &'a Head,
+    mapping: &'a Mapping,
+    rows: &'a [Row],
+    no_header: bool,
+}
 
 /// The preview: the first rows and the meaning of each column.
 #[derive(Template)]
@@ -76,15 +133,38 @@ pub(super) struct ImportPreview {
     encoding: &'static str,
     delimiter: String,
     rows_text: String,
+    summary: String,
+    no_header: bool,
     columns: Vec<ColumnView>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<RowView>,
+    values: Vec<ValueToMap>,
+    judgment: Judgment,
+    known: KnownEmails,
+    saved_by: Option<String>,
     error: Option<String>,
 }
 
 /// A column and its meaning.
 struct ColumnView {
     header: String,
-    meaning: String,
+    meaning: &'static str,
+}
+
+/// A row and what it becomes.
+struct RowView {
+    cells: Vec<String>,
+    becomes: Result<String, String>,
+    notes: Vec<String>,
+}
+
+/// What the first rows would become.
+struct Judgment {
+    judged: String,
+    whole: bool,
+    rejected: usize,
+    warned: usize,
+    /// The most frequent reasons with the numbers of their rows.
+    reasons: Vec<(String, usize)>,
 }
 
 /// A meaning that a column can have.
@@ -104,32 +184,23 @@ impl ColumnView {
 }
 
 impl ImportPreview {
-    /// Creates the preview. `window` is the file from its first data row on. `chosen` is the mapping that a
-    /// person chose, with its error.
     fn new(
         context: PageContext,
-        import: &Import,
-        head: &Head,
-        window: &[u8],
-        chosen: Option<(Vec<String>, String)>,
+        preview: &Preview<'_>,
+        start: &Start,
+        saved_by: Option<String>,
+        error: Option<String>,
     ) -> Self {
-        let limits = Limits { rows: PREVIEW_ROWS, bytes: usize::MAX };
-        let at_end = head.data.offset + window.len() as u64 == import.size;
-        let batch = read_rows(&head.dialect, head.data, window, at_end, limits);
-        let guess = || Mapping::guess(&head.headers).slugs().into_iter().map(str::to_owned).collect();
-        let (meanings, error) = match chosen {
-            Some((slugs, error)) => (slugs, Some(error)),
-            None => (guess(), None),
-        };
-        let columns = head.headers.iter().zip(meanings).enumerate().map(|(at, (header, meaning))| {
-            let header = if header.is_empty() { format!("Column {}", at + 1) } else { shortened(header) };
-            ColumnView { header, meaning }
+        let Preview { import, head, mapping, rows, no_header } = preview;
+        // A mapping that was not accepted is shown as it was chosen.
+        let chosen = |at: usize| start.slugs.get(at).and_then(|slug| Field::parse(slug));
+        let columns = mapping.columns().iter().enumerate().map(|(at, column)| ColumnView {
+            header: match column.header() {
+                "" => column.title().to_owned(),
+                header => shortened(header),
+            },
+            meaning: chosen(at).unwrap_or(column.field()).slug(),
         });
-        let cells = |fields: &Vec<String>| {
-            let missing = head.headers.len().saturating_sub(fields.len());
-            let cells = fields.iter().take(head.headers.len()).map(|field| shortened(field));
-            cells.chain(std::iter::repeat_n(String::new(), missing)).collect()
-        };
         Self {
             context,
             id: import.id.to_string(),
@@ -137,11 +208,75 @@ impl ImportPreview {
             encoding: head.dialect.encoding.label(),
             delimiter: format!("{}s", head.dialect.delimiter_label()),
             rows_text: rows_text(import),
+            summary: mapping.summary().to_string(),
+            no_header: *no_header,
             columns: columns.collect(),
-            rows: batch.rows.iter().map(|row| cells(&row.fields)).collect(),
+            rows: rows.iter().take(PREVIEW_ROWS).map(|row| row_view(row, mapping)).collect(),
+            values: mapping.values_to_map(rows.iter()),
+            judgment: judge(rows, mapping, import),
+            known: start.known,
+            saved_by,
             error,
         }
     }
+
+    fn statuses(&self) -> [Status; 3] {
+        Status::ALL
+    }
+
+    fn known_choices(&self) -> [(KnownEmails, &'static str); 3] {
+        [
+            (KnownEmails::Skip, "Skip the row"),
+            (KnownEmails::Fill, "Fill the lead's empty fields"),
+            (KnownEmails::Update, "Update the lead with the row's values"),
+        ]
+    }
+}
+
+fn row_view(row: &Row, mapping: &Mapping) -> RowView {
+    let width = mapping.columns().len();
+    let missing = width.saturating_sub(row.fields.len());
+    let cells = row.fields.iter().take(width).map(|field| shortened(field));
+    let (becomes, notes) = match lead_of(row, mapping) {
+        Ok(parsed) => (Ok(described(&parsed.lead)), parsed.warnings),
+        Err(reason) => (Err(reason), Vec::new()),
+    };
+    let cells = cells.chain(std::iter::repeat_n(String::new(), missing)).collect();
+    RowView { cells, becomes, notes }
+}
+
+/// Describes a lead in one line: its name, its email address, and what else is known.
+fn described(lead: &NewLead) -> String {
+    let mut parts = vec![lead.name.to_string(), lead.email.to_string()];
+    parts.extend(lead.phone.iter().map(ToString::to_string));
+    parts.extend(lead.company.iter().map(ToString::to_string));
+    parts.extend(lead.state.iter().map(ToString::to_string));
+    parts.push(lead.status.label().to_owned());
+    match lead.fields.iter().count() {
+        0 => {}
+        1 => parts.push("1 custom field".to_owned()),
+        count => parts.push(format!("{count} custom fields")),
+    }
+    shortened(&parts.join(", "))
+}
+
+fn judge(rows: &[Row], mapping: &Mapping, import: &Import) -> Judgment {
+    let (mut warned, mut reasons) = (0, Vec::<(String, usize)>::new());
+    for row in rows {
+        match lead_of(row, mapping) {
+            Ok(parsed) => warned += usize::from(!parsed.warnings.is_empty()),
+            Err(reason) => match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => reasons.push((reason, 1)),
+            },
+        }
+    }
+    let rejected = reasons.iter().map(|(_, count)| count).sum();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    reasons.truncate(MOST_REASONS);
+    let judged = rows.len() as u64;
+    let whole = !import.is_estimated() && judged >= import.all_rows();
+    Judgment { judged: grouped(judged), whole, rejected, warned, reasons }
 }
 
 fn rows_text(import: &Import) -> String {

@@ -6,7 +6,12 @@
 use crate::web::csv::escape_formula;
 
 /// The columns that [`rejected_csv`] puts before the columns of the file.
-const REJECTED_COLUMNS: [&str; 2] = ["Row", "Reason"];
+pub(super) const COLUMNS: [&str; 2] = ["Row", "Reason"];
+
+/// Whether a file with these headers is a file of rejected rows.
+pub(super) fn is_rejected_file(headers: &[String]) -> bool {
+    headers.iter().take(COLUMNS.len()).eq(COLUMNS.iter())
+}
 
 /// Writes rejected rows as CSV. The row number and the reason come first, so that both are visible without
 /// scrolling and an extra cell stays the last one. Every cell is [escaped](escape_formula).
@@ -22,15 +27,14 @@ pub fn rejected_csv<'a>(
     headers: &[String],
     rows: impl Iterator<Item = (u64, &'a str, &'a [String])>,
 ) -> Result<String, csv::Error> {
-    let again = headers.iter().take(REJECTED_COLUMNS.len()).eq(REJECTED_COLUMNS.iter());
-    let skip = if again { REJECTED_COLUMNS.len() } else { 0 };
+    let skip = if is_rejected_file(headers) { COLUMNS.len() } else { 0 };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(delimiter)
         .terminator(csv::Terminator::CRLF)
         .flexible(true)
         .from_writer("\u{feff}".as_bytes().to_vec());
     let own = headers.iter().skip(skip).map(|header| escape_formula(header));
-    writer.write_record(REJECTED_COLUMNS.into_iter().map(str::to_owned).chain(own))?;
+    writer.write_record(COLUMNS.into_iter().map(str::to_owned).chain(own))?;
     for (number, reason, fields) in rows {
         let cells = fields.iter().skip(skip).map(|field| escape_formula(field));
         let missing = headers.len().saturating_sub(fields.len().max(skip));

@@ -1,30 +1,342 @@
-//! The names and codes of US states in exported files.
+//! US states and countries as exported files write them.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::text::{fold, is_blank};
 use crate::base::values::UsState;
 
-/// Returns the USPS code of a US state or the District of Columbia from its code or its name, in any case and
-/// with spaces, dots and commas ("N.Y.", "new  york", "Washington, D.C.", "N. Carolina").
-pub fn state_code(text: &str) -> Option<&'static str> {
-    let is_filler = |c: char| c.is_whitespace() || matches!(c, '.' | ',');
-    let is_known = |c: char| c.is_ascii_alphabetic() || is_filler(c);
-    if !text.chars().all(is_known) {
-        return None;
+/// Returns the US state that a cell names in one of the usual forms: `NY`, `N.Y.`, `new york`, `N. Carolina`, `Calif.`,
+/// `US-CA`, `CA - California`, `California (US)`, `CA 94110`, `CA, USA`, `State of California`. Any other word in the
+/// cell, such as another country, makes it no US state.
+pub fn find_state(text: &str) -> Option<UsState> {
+    if let Some(state) = named(text) {
+        return Some(state);
     }
-    let letters = |text: &str| -> String {
-        text.chars().filter(|c| !is_filler(*c)).map(|c| c.to_ascii_lowercase()).collect()
-    };
-    let wanted = letters(text);
-    let same = |(code, name): &(&str, &str)| code.eq_ignore_ascii_case(&wanted) || letters(name) == wanted;
-    let states = UsState::all().map(|state| (state.as_str(), state.name()));
-    states.chain(STATE_ALIASES).find(same).map(|(code, _)| code)
+    let is_separator =
+        |c: char| matches!(c, ',' | ';' | ':' | '/' | '|' | '-' | '–' | '—' | '_' | '(' | ')' | '[' | ']');
+    let parts = text.split(is_separator).map(bare);
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    let states: Option<Vec<UsState>> = parts.iter().map(|part| named(part)).collect();
+    let states = states?;
+    match states.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|state| state == first) => Some(*first),
+        // "Washington, D.C., USA"
+        [first, second]
+            if fold(&parts[0]) == "washington" && second.as_str() == "DC" && first.as_str() == "WA" =>
+        {
+            Some(*second)
+        }
+        _ => None,
+    }
 }
 
-/// Other names that exported files use.
-const STATE_ALIASES: [(&str, &str); 6] = [
-    ("DC", "Washington DC"),
-    ("NC", "N Carolina"),
-    ("ND", "N Dakota"),
-    ("SC", "S Carolina"),
-    ("SD", "S Dakota"),
-    ("WV", "W Virginia"),
+/// Whether the text of a country column names another country than the US. Blank texts, addresses and numbers name none.
+pub fn is_other_country(text: &str) -> bool {
+    // `NA` is the code of Namibia.
+    let is_na = text.eq_ignore_ascii_case("na");
+    if (is_blank(text) && !is_na) || text.contains('@') {
+        return false;
+    }
+    let parts: Vec<&str> = text.split([',', '(', ')']).flat_map(|part| part.split(" - ")).collect();
+    let names_us = parts.iter().any(|part| is_us_name(part));
+    !names_us && !text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Removes ZIP codes and the name of the US from a part of a text: `CA 94110 USA`.
+fn bare(text: &str) -> String {
+    let is_number =
+        |word: &str, digits: usize| word.len() == digits && word.chars().all(|c| c.is_ascii_digit());
+    let words: Vec<&str> = text.split_whitespace().filter(|word| !is_number(word, 5)).collect();
+    // The last four digits of a long ZIP code are a part of their own, because a dash separates parts.
+    let is_rest_of_code = matches!(words.as_slice(), [word] if is_number(word, 4));
+    let is_us = |count: &usize| {
+        words.get(words.len().saturating_sub(*count)..).is_some_and(|last| is_us_name(&last.join(" ")))
+    };
+    let is_us_before = |count: &usize| words.get(..*count).is_some_and(|first| is_us_name(&first.join(" ")));
+    let behind = (1..=words.len().min(LONGEST_US_NAME)).rev().find(is_us).unwrap_or_default();
+    let before =
+        (1..=(words.len() - behind).min(LONGEST_US_NAME)).rev().find(is_us_before).unwrap_or_default();
+    let rest = words.get(before..words.len() - behind).unwrap_or_default();
+    if is_rest_of_code { String::new() } else { rest.join(" ") }
+}
+
+/// Returns the state with this code or name, in any case and with or without spaces and dots.
+fn named(text: &str) -> Option<UsState> {
+    let is_letter = |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '.' | ',' | '\'' | '’');
+    let looks_like_one =
+        |c: char| is_letter(c) || c == '-' || unicode_normalization::char::is_combining_mark(c);
+    if !text.chars().all(looks_like_one) {
+        return None;
+    }
+    let folded = fold(text);
+    // Dashes are in long names only. "AR-K" is a province of Argentina, and "N-Y" is no code.
+    if folded.len() < LONG_NAME && text.contains('-') {
+        return None;
+    }
+    let name = NAMES_OF_STATES.iter().find_map(|prefix| folded.strip_prefix(prefix)).unwrap_or(&folded);
+    BY_NAME.get(name).copied()
+}
+
+/// The states by their folded codes, names and other names.
+static BY_NAME: LazyLock<HashMap<String, UsState>> = LazyLock::new(|| {
+    let own = UsState::all().flat_map(|state| [(fold(state.as_str()), state), (fold(state.name()), state)]);
+    let parsed = ALIASES.iter().filter_map(|(code, aliases)| Some((code.parse().ok()?, aliases)));
+    let others =
+        parsed.flat_map(|(state, aliases)| aliases.iter().map(move |alias| ((*alias).to_owned(), state)));
+    others.chain(own).collect()
+});
+
+/// The most words of a name of the US.
+const LONGEST_US_NAME: usize = 5;
+
+/// The fewest letters of a name with a dash, such as "Nouveau-Mexique".
+const LONG_NAME: usize = 12;
+
+/// What may come before the name of a state.
+const NAMES_OF_STATES: [&str; 4] = ["stateof", "commonwealthof", "estadode", "etatde"];
+
+fn is_us_name(text: &str) -> bool {
+    US_NAMES.contains(&fold(text).as_str())
+}
+
+/// The United States in English, Spanish, German, French, Italian, Portuguese and Dutch, and their ISO 3166 codes.
+const US_NAMES: [&str; 23] = [
+    "840",
+    "america",
+    "eeuu",
+    "estadosunidos",
+    "estadosunidosdaamerica",
+    "estadosunidosdeamerica",
+    "etatsunis",
+    "etatsunisdamerique",
+    "eua",
+    "lesetatsunis",
+    "statiuniti",
+    "statiunitidamerica",
+    "theunitedstates",
+    "theunitedstatesofamerica",
+    "unitedstates",
+    "unitedstatesofamerica",
+    "us",
+    "usa",
+    "usofa",
+    "usofamerica",
+    "verenigdestaten",
+    "vereinigtestaaten",
+    "vereinigtestaatenvonamerika",
 ];
+
+/// Other names of states: the abbreviations from before the two-letter codes, short forms, and names in Spanish, German
+/// and French where they differ.
+///
+/// Source: U.S. Government Publishing Office Style Manual, chapter 9, and Associated Press Stylebook.
+const ALIASES: [(&str, &[&str]); 43] = [
+    ("AK", &["alas"]),
+    ("AL", &["ala"]),
+    ("AR", &["ark"]),
+    ("AZ", &["ariz"]),
+    ("CA", &["cal", "cali", "calif", "californie", "kalifornien"]),
+    ("CO", &["colo"]),
+    ("CT", &["conn"]),
+    ("DC", &["distofcolumbia", "distritodecolumbia", "washingtondc"]),
+    ("DE", &["del"]),
+    ("FL", &["fla", "floride"]),
+    ("GA", &["georgie"]),
+    ("HI", &["haw"]),
+    ("ID", &["ida"]),
+    ("IL", &["ill", "ills"]),
+    ("IN", &["ind"]),
+    ("KS", &["kan", "kans"]),
+    ("LA", &["louisiane", "luisiana"]),
+    ("MA", &["mass"]),
+    ("MI", &["mich"]),
+    ("MN", &["minn"]),
+    ("MO", &["misuri"]),
+    ("MS", &["misisipi", "miss"]),
+    ("MT", &["mont"]),
+    ("NC", &["carolinadelnorte", "carolinedunord", "ncarolina", "nocarolina", "nordcarolina"]),
+    ("ND", &["dakotadelnorte", "dakotadunord", "ndak", "ndakota", "nodakota", "norddakota"]),
+    ("NE", &["neb", "nebr"]),
+    ("NH", &["nhampshire", "nuevohampshire"]),
+    ("NJ", &["njersey", "nuevajersey"]),
+    ("NM", &["newmex", "nmex", "nmexico", "nouveaumexique", "nuevomexico"]),
+    ("NV", &["nev"]),
+    ("NY", &["newyorkstate", "nuevayork"]),
+    ("OK", &["okla"]),
+    ("OR", &["ore", "oreg"]),
+    ("PA", &["penn", "penna", "pennsylvanie", "pensilvania"]),
+    ("SC", &["carolinadelsur", "carolinedusud", "scarolina", "socarolina", "sudcarolina"]),
+    ("SD", &["dakotadelsur", "dakotadusud", "sdak", "sdakota", "sodakota", "suddakota"]),
+    ("TN", &["tenn"]),
+    ("TX", &["tejas", "tex"]),
+    ("VA", &["virginie"]),
+    ("WA", &["wash", "washingtonstate"]),
+    ("WI", &["wis", "wisc"]),
+    ("WV", &["virginiaoccidental", "virginieoccidentale", "wva", "wvirginia"]),
+    ("WY", &["wyo"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> Option<&'static str> {
+        find_state(text).map(|state| state.as_str())
+    }
+
+    #[test]
+    fn states_are_recognized_by_code_and_name() {
+        for state in UsState::all() {
+            let known = Some(state.as_str());
+            assert_eq!((code(state.as_str()), code(state.name())), (known, known));
+            assert_eq!(code(&format!("{} ({})", state.name(), state.as_str())), known, "{state}");
+            assert_eq!(code(&format!("US-{}", state.as_str())), known, "{state}");
+            assert_eq!(code(&format!("{}, United States", state.name())), known, "{state}");
+        }
+        let cases = [
+            ("ny", "NY"),
+            ("N.Y.", "NY"),
+            (" new  york ", "NY"),
+            ("NEW\u{a0}YORK", "NY"),
+            ("Washington", "WA"),
+            ("Washington DC", "DC"),
+            ("Washington, D.C.", "DC"),
+            ("Washington, D.C., USA", "DC"),
+            ("D.C. 20001", "DC"),
+            ("district of columbia", "DC"),
+            ("N. Carolina", "NC"),
+            ("West Virginia", "WV"),
+            ("Hawai'i", "HI"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(code(text), Some(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn states_are_recognized_in_every_usual_form() {
+        let cases = [
+            ("US-TX", "TX"),
+            ("usa-tx", "TX"),
+            ("US_TX", "TX"),
+            ("TX - Texas", "TX"),
+            ("Texas – TX", "TX"),
+            ("TX/Texas", "TX"),
+            ("TX: Texas", "TX"),
+            ("Tex.", "TX"),
+            ("TEXAS (US)", "TX"),
+            ("Texas [USA]", "TX"),
+            ("TX (Texas)", "TX"),
+            ("TX 78701", "TX"),
+            ("TX 78701-1234", "TX"),
+            ("78701 TX", "TX"),
+            ("TX, 78701, USA", "TX"),
+            ("tx, usa", "TX"),
+            ("TX, U.S.A.", "TX"),
+            ("TX USA", "TX"),
+            ("US TX", "TX"),
+            ("Texas 78701 United States", "TX"),
+            ("Texas, United States of America", "TX"),
+            ("Texas, EE. UU.", "TX"),
+            ("State of Texas", "TX"),
+            ("Commonwealth of Massachusetts", "MA"),
+            ("Penna.", "PA"),
+            ("Mass.", "MA"),
+            ("N. Mex.", "NM"),
+            ("W. Va.", "WV"),
+            ("Nueva York", "NY"),
+            ("Kalifornien", "CA"),
+            ("Caroline du Nord", "NC"),
+            ("Nouveau-Mexique", "NM"),
+            ("Pensilvania", "PA"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(code(text), Some(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn provinces_territories_and_other_countries_are_no_us_states() {
+        let others = [
+            "",
+            "..",
+            "PR",
+            "Puerto Rico",
+            "GU",
+            "VI",
+            "AS",
+            "MP",
+            "AA",
+            "AE",
+            "AP",
+            "Ontario",
+            "N-Y",
+            "ΝΥ",
+            "WA, Australia",
+            "CA, Italy",
+            "CA, Canada",
+            "Ontario (CA)",
+            "Montana (BG)",
+            "CA-ON",
+            "AR-K",
+            "IT-CA",
+            "BR-PA",
+            "IN-GA",
+            "CO-AL",
+            "Baja California",
+            "CA, NV",
+            "Perth, WA",
+            "Tex-Mex",
+            "US",
+            "USA",
+            "94110",
+            "12",
+            "CA 9411",
+            "New York, Nueva Esparta",
+        ];
+        for text in others {
+            assert_eq!(code(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_us_and_no_country_are_told_from_other_countries() {
+        let us = [
+            "",
+            "n/a",
+            "US",
+            "u.s.",
+            "USA",
+            "U.S.A.",
+            "United States",
+            "united states of america",
+            "United States (US)",
+            "US - United States",
+            "United States of America (the)",
+            "Vereinigte Staaten",
+            "Estados Unidos",
+            "États-Unis",
+            "Etats-Unis d'Amérique",
+            "EE.UU.",
+            "840",
+            "ann@example.com",
+            "5 acres",
+        ];
+        for text in us {
+            assert!(!is_other_country(text), "{text:?}");
+        }
+        for text in [
+            "Italy",
+            "CA",
+            "IT",
+            "Canada",
+            "NA",
+            "Deutschland",
+            "Georgia",
+            "Mexico (Estados Unidos Mexicanos)",
+        ] {
+            assert!(is_other_country(text), "{text:?}");
+        }
+    }
+}

@@ -64,7 +64,7 @@ async fn a_file_is_previewed_mapped_by_hand_and_imported_once(environment: TestE
     ada.wait_for("[role=alert].bad").await;
     assert_eq!(ada.value(At::Named("first_name")).await, "ignore");
     ada.choose(At::Named("company_name"), "Full name").await;
-    ada.choose(At::Named("email"), "E-mail").await;
+    ada.choose(At::Named("email"), "Email").await;
     ada.choose(At::Named("state"), "Ignore").await;
     ada.click(At::Named("Import 36 rows")).await;
     assert_eq!(report(&ada).await, json!([36, 0, 0]));
@@ -90,13 +90,13 @@ async fn rejected_rows_are_listed_and_offered_for_correction(environment: TestEn
     let rejected = counts[2].as_u64().unwrap();
     assert!(counts[0].as_u64() > Some(0) && rejected > 3, "{counts}");
     assert_eq!(ada.count("#import-progress .compare tbody tr").await as u64, rejected);
-    ada.wait_for_text("#import-progress .compare", "Atlantis").await;
+    ada.wait_for_text("#import-progress .compare", "zelda").await;
     let link = ada.find(At::Named("Download the rejected rows")).await;
     let address = link.prop("href").await.unwrap().unwrap();
     let download = "return fetch(arguments[0]).then(answer => answer.text())";
     let file = ada.run(download, vec![address.into()]).await;
     let file = file.as_str().unwrap();
-    assert!(file.contains("Atlantis") && file.contains("zelda.quackenbush.example.org"), "{file}");
+    assert!(file.contains("zelda.quackenbush.example.org"), "{file}");
     console_is_quiet(&ada).await;
 }
 
@@ -106,7 +106,7 @@ async fn an_import_of_five_hundred_rows_shows_its_progress(environment: TestEnvi
     let file = process::target().join(format!("five-hundred-{}.csv", std::process::id()));
     let row = |n| format!("Person{n},Number{n},person{n}@example.com,Texas,{}\r\n", n % 101);
     let rows: String = (0..500).map(row).collect();
-    std::fs::write(&file, format!("First name,Last name,E-mail Address,State/Province,Score\r\n{rows}"))
+    std::fs::write(&file, format!("First name,Last name,Email Address,State/Province,Score\r\n{rows}"))
         .unwrap();
     upload(&office, &ada, &file).await;
 

@@ -1,0 +1,53 @@
+//! The list of known headers, and a sample file.
+
+use askama::Template;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
+
+use super::parts::Answer;
+use crate::imports::Imports;
+use crate::imports::mapping::{Field, known_headers};
+use crate::web::access::Access;
+use crate::web::pages::PageContext;
+use crate::web::respond::html;
+use crate::web::routes::Routes;
+
+pub(super) fn routes() -> Routes<Imports> {
+    Routes::default().get("/leads/imports/headers", Access::Agent, headers).get(
+        "/leads/imports/sample.csv",
+        Access::Agent,
+        sample,
+    )
+}
+
+/// A file that can be imported as it is. Its people are made up.
+const SAMPLE: &str = "\u{feff}First name,Last name,Email,Phone,Company,State,Lead score,Status,Source,Notes\r
+Ann,Lee,ann.lee@example.com,(212) 555-0100,Acme Roofing,NY,85,Qualified,Web form,\"Wants a quote, call in the morning\"\r
+Bo,Roe,bo.roe@example.com,303-555-0101,,Colorado,40,Prospect,Trade show,\r
+";
+
+async fn sample() -> Answer {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"leads-sample.csv\""),
+    ];
+    Ok((headers, SAMPLE).into_response())
+}
+
+async fn headers(context: PageContext) -> Answer {
+    let fields = Field::ALL.into_iter().map(|field| {
+        let headers = known_headers().iter().filter(|known| known.field == field);
+        (field.label(), headers.map(|known| (known.header.as_str(), known.from.as_str())).collect::<Vec<_>>())
+    });
+    let fields = fields.filter(|(_, headers)| !headers.is_empty()).collect();
+    html(StatusCode::OK, &HeadersPage { context, fields })
+}
+
+/// `GET /leads/imports/headers`
+#[derive(Template)]
+#[template(path = "leads/import_headers.html")]
+struct HeadersPage {
+    context: PageContext,
+    /// The headers of each field, each with the product that writes it.
+    fields: Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
+}
