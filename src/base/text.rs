@@ -33,7 +33,7 @@ pub fn one_line(what: &str, text: &str) -> Result<String, Invalid> {
 }
 
 /// Whether a character changes the direction of the text after it.
-fn is_direction_mark(c: char) -> bool {
+pub fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Invalid, text_value};
+use crate::base::text::{is_direction_mark, is_invisible};
 
 /// The name of a person or a record, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ impl FromStr for Name {
         if text.trim().chars().any(char::is_control) {
             return Err(Invalid::new("A name is one line, without control characters."));
         }
+        // Marks of direction change how the text around a name is shown. They are removed and not refused, because names
+        // that were stored with them must stay readable.
+        let text: String = text.chars().filter(|c| !is_direction_mark(*c)).collect();
+        let text = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         let words: Vec<&str> = text.split_whitespace().collect();
         if words.is_empty() {
             return Err(Invalid::new("Give a name."));
@@ -65,6 +70,7 @@ mod tests {
     #[test]
     fn a_name_is_one_line_with_single_spaces() {
         assert_eq!("  Ann \u{a0} Lee ".parse::<Name>().unwrap().as_str(), "Ann Lee");
+        assert_eq!("Ann \u{202e}Lee\u{200f}".parse::<Name>().unwrap().as_str(), "Ann Lee");
         for text in ["", "   ", "a\nb", "a\u{0}b", &"x".repeat(121), &"x ".repeat(13)] {
             assert!(text.parse::<Name>().is_err(), "{text:?}");
         }
