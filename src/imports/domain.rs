@@ -51,7 +51,7 @@ pub enum Phase {
     Done,
     /// The import is taken back, step by step.
     Undoing,
-    /// The import was taken back, as far as nobody changed its leads since.
+    /// The import was undone. Leads that were changed since kept their changes.
     Undone,
 }
 

@@ -51,7 +51,7 @@ impl Leads {
         self.write_note(write, note, idempotency).await?.ok_or(LeadError::NoSuchNote)
     }
 
-    /// Changes the text of one's own note.
+    /// Changes the text of a note. Only its author can.
     ///
     /// # Errors
     /// [`LeadError::NoSuchNote`]; [`LeadError::NoteOfAnother`] if another person wrote it;
@@ -78,7 +78,7 @@ impl Leads {
         }
     }
 
-    /// Deletes one's own note. An administrator can delete every note.
+    /// Deletes a note. Only its author and administrators can.
     ///
     /// # Errors
     /// As [`edit_note`](Self::edit_note).
@@ -140,9 +140,10 @@ impl Leads {
             let key = note_key(lead, id);
             select = select.after(&key.sk, &key);
         }
-        let items = self.dynamo.select(&select).await?.items;
-        let mut notes = items.into_iter().map(from_item).collect::<Result<Vec<Note>, _>>()?;
-        let has_more = notes.len() > usize::from(limit);
+        let page = self.dynamo.select(&select).await?;
+        let mut notes = page.items.into_iter().map(from_item).collect::<Result<Vec<Note>, _>>()?;
+        // DynamoDB ends a page at 1 MB, which 26 of the longest notes fill.
+        let has_more = page.more || notes.len() > usize::from(limit);
         notes.truncate(limit.into());
         let next = notes.last().filter(|_| has_more);
         let next = next.map(|note| note_cursor(&note.id.to_string()));

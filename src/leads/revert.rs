@@ -19,7 +19,7 @@ use crate::base::identity::SignedIn;
 use crate::base::values::{Invalid, Version};
 use crate::leads::Leads;
 use crate::store::idempotency::{Done, Idempotency};
-use crate::store::{Condition, Select, StoreError, from_item};
+use crate::store::{Condition, Item, Key, Select, StoreError, from_item};
 
 /// The most versions that one call goes back.
 const MAX_VERSIONS: u64 = 100;
@@ -90,18 +90,15 @@ impl Leads {
         self.alter(lead.id, lead.version, &alteration, idempotency, rule).await
     }
 
-    /// Reads a lead and all entries of its history after a version, newest first, with one call.
+    /// Reads a lead and all entries of its history after a version, newest first. One call reads up to 1 MB of them.
     async fn versions_since(
         &self,
         id: LeadId,
         version: Version,
     ) -> Result<(Lead, Vec<HistoryEntry>), LeadError> {
-        let most = i32::try_from(MAX_VERSIONS + 2).unwrap_or(i32::MAX);
-        let range =
-            Select::partition(lead_key(id).pk, most).between(history_after(version), LEAD).backwards();
         let mut retries = self.dynamo.retries();
         loop {
-            let mut items = self.dynamo.select(&range).await?.items.into_iter().peekable();
+            let mut items = self.items_after(id, version).await?.into_iter().peekable();
             let Some(item) = items.next_if(is_lead) else { return Err(self.missing(id).await?) };
             let entries = items.filter(is_entry).map(from_item).collect::<Result<_, _>>()?;
             if let Some((stored, entries)) = self.resolve_with_history(stored_lead(item)?, entries).await? {
@@ -110,10 +107,34 @@ impl Leads {
             retries.backoff().await?;
         }
     }
+
+    /// DynamoDB ends a page at 1 MB, which the entries of long custom fields exceed. An undo that misses the oldest
+    /// ones would set wrong values.
+    async fn items_after(&self, id: LeadId, version: Version) -> Result<Vec<Item>, StoreError> {
+        let pk = lead_key(id).pk;
+        let most = usize::try_from(MAX_VERSIONS + 2).unwrap_or(usize::MAX);
+        let limit = i32::try_from(most).unwrap_or(i32::MAX);
+        let range = Select::partition(pk.clone(), limit).between(history_after(version), LEAD).backwards();
+        let mut page = self.dynamo.select(&range).await?;
+        let mut items = page.items;
+        while page.more
+            && items.len() < most
+            && let Some(sort) = items.last().and_then(sort_of)
+        {
+            let key = Key::new(pk.clone(), sort);
+            page = self.dynamo.select(&range.clone().after(&key.sk, &key)).await?;
+            items.append(&mut page.items);
+        }
+        Ok(items)
+    }
 }
 
-fn is_entry(item: &crate::store::Item) -> bool {
-    item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(HISTORY))
+fn is_entry(item: &Item) -> bool {
+    sort_of(item).is_some_and(|sort| sort.starts_with(HISTORY))
+}
+
+fn sort_of(item: &Item) -> Option<&str> {
+    item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str)
 }
 
 /// Returns the change that undoes these entries, which are newest first. `None` if a value of the history is invalid.

@@ -185,11 +185,11 @@ impl Leads {
         let range = Select::partition(lead_key(id).pk, i32::from(limit) + 2)
             .between(format!("{HISTORY}0"), last)
             .backwards();
-        let mut entries = self.read_entries(&range).await?;
+        let (mut entries, is_cut) = self.read_entries(&range).await?;
         if entries.is_empty() && cursor.is_none() {
             return Err(LeadError::NotFound(id));
         }
-        let has_more = entries.len() > usize::from(limit);
+        let has_more = is_cut || entries.len() > usize::from(limit);
         entries.truncate(limit.into());
         let next =
             entries.last().filter(|_| has_more).map(|entry| history_cursor(&entry.version.to_string()));
@@ -198,15 +198,16 @@ impl Leads {
 
     /// Reads the entries of a range, as readers see them. If the range includes the lead, its large order may add an
     /// entry.
-    async fn read_entries(&self, range: &Select) -> Result<Vec<HistoryEntry>, LeadError> {
+    async fn read_entries(&self, range: &Select) -> Result<(Vec<HistoryEntry>, bool), LeadError> {
         let mut retries = self.dynamo.retries();
         loop {
-            let mut items = self.dynamo.select(range).await?.items.into_iter().peekable();
+            let page = self.dynamo.select(range).await?;
+            let mut items = page.items.into_iter().peekable();
             let lead = items.next_if(is_lead).map(stored_lead).transpose()?;
             let entries: Vec<HistoryEntry> = items.map(from_item).collect::<Result<_, _>>()?;
-            let Some(lead) = lead else { return Ok(entries) };
+            let Some(lead) = lead else { return Ok((entries, page.more)) };
             if let Some((_, entries)) = self.resolve_with_history(lead, entries).await? {
-                return Ok(entries);
+                return Ok((entries, page.more));
             }
             retries.backoff().await?;
         }

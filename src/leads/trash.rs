@@ -1,7 +1,8 @@
 //! Deleted leads: they stay in the trash for 30 days and can be restored.
 //!
 //! Invariants: a lead is either a lead or in the trash, because one transaction moves it. A lead in the trash keeps its
-//! history and its notes; its email address is free. After 30 days nobody sees it, even if DynamoDB removes it later.
+//! history and its notes; its email address is free. After 30 days no read returns it, even if DynamoDB removes it
+//! later.
 
 use jiff::{SignedDuration, Timestamp};
 

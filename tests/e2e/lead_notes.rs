@@ -13,6 +13,7 @@ pub fn all() -> Vec<Case> {
         api: a_note_is_written_edited_and_deleted_by_its_author,
             a_note_conflicts_with_nobody,
             notes_are_listed_page_by_page_newest_first,
+            notes_that_exceed_a_page_of_dynamodb_are_all_listed,
             a_repeated_note_is_written_once;
         web: the_timeline_shows_changes_and_notes_together,
             the_forms_of_notes_work_without_javascript
@@ -103,6 +104,24 @@ async fn notes_are_listed_page_by_page_newest_first(environment: TestEnvironment
     seen.sort();
     assert_eq!(seen, (0..5).map(|number| format!("Note {number}")).collect::<Vec<_>>());
     ann.get(&format!("{}/notes?cursor=x", address(&lead))).send().await.expect(400);
+}
+
+async fn notes_that_exceed_a_page_of_dynamodb_are_all_listed(environment: TestEnvironment) {
+    let workspace = Workspace::open(&environment).await;
+    let ann = workspace.agent().await;
+    let lead = create(&ann, &new_lead("Lead", "lead@example.com")).await;
+    let longest = "🦀".repeat(10_000);
+    for _ in 0..30 {
+        add(&ann, &lead, &longest).await;
+    }
+    let list = format!("{}/notes?limit=30", address(&lead));
+    let (mut count, mut next) = (0, Some(list.clone()));
+    while let Some(path) = next {
+        let page: Value = ann.get(&path).send().await.expect(200).json();
+        count += page["items"].as_array().unwrap().len();
+        next = page["next"].as_str().map(|cursor| format!("{list}&cursor={cursor}"));
+    }
+    assert_eq!(count, 30, "30 notes of 40 KB are more than the 1 MB of one Query");
 }
 
 async fn a_repeated_note_is_written_once(environment: TestEnvironment) {
