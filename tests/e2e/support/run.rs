@@ -16,7 +16,7 @@ use super::engine::Kind;
 use super::entry::{self, Entry};
 use super::environment::TestEnvironment;
 use super::missing_tool::{self, MissingTool};
-use super::{axe, durations, dynamodb_local, panics, process, webdriver};
+use super::{axe, dynamodb_local, panics, process, records, webdriver};
 
 /// Cases mostly wait for engines, so more of them run at once than there are cores.
 const THREADS: usize = 4;
@@ -115,8 +115,12 @@ impl CaseRun {
         Trial::ignorable_test(self.name(), move || {
             let start = Instant::now();
             let result = runtime.block_on(case_run.run());
-            durations::note(&case_run.name(), start.elapsed());
-            result.map_err(|failed| case_run.with_command(&failed))
+            records::note(&case_run.name(), start.elapsed());
+            result.map_err(|failed| {
+                let failed = case_run.with_command(&failed);
+                records::note_failure(&case_run.name(), failed.message().unwrap_or_default());
+                failed
+            })
         })
     }
 
