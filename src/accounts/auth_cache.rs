@@ -102,7 +102,7 @@ mod tests {
     fn ann() -> SignedIn {
         let id = AccountId::new(NOW, &[1; 10]);
         let (name, email) = ("Ann".parse().unwrap(), "ann@example.com".parse().unwrap());
-        SignedIn { id, name, email, role: Role::Agent, via: Via::Session }
+        SignedIn::new(id, name, email, Role::Agent, Via::Session)
     }
 
     fn key() -> AuthKey {

@@ -10,14 +10,48 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::password::PasswordHash;
+use crate::base::calendar::ZoneName;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
-use crate::base::values::{Email, Invalid, Name, Version, text_value, time_ordered_id};
+use crate::base::values::{Email, Invalid, Name, Version, text_enum, text_value, time_ordered_id};
 
 time_ordered_id!(
     /// An API token's id. It identifies the token but does not sign a request in.
     TokenId,
     "a token"
 );
+
+text_enum! {
+    /// Whether an account may sign in.
+    pub enum AccountStatus, "A status is invited, active or disabled.";
+    /// The person has not used the invitation yet.
+    Invited = "invited",
+    /// The account may sign in and use its tokens.
+    Active = "active",
+    /// The account may neither sign in nor use its tokens, until an administrator enables it.
+    Disabled = "disabled",
+}
+
+text_enum! {
+    /// Who uses an account.
+    pub enum AccountKind, "An account is for a person or for a service.";
+    /// A person, who signs in.
+    Person = "person",
+    /// A program, which only has tokens.
+    Service = "service",
+}
+
+/// Returns the status of an account that was stored before accounts had one.
+fn active() -> AccountStatus {
+    AccountStatus::Active
+}
+
+fn person() -> AccountKind {
+    AccountKind::Person
+}
+
+fn first_epoch() -> u64 {
+    1
+}
 
 /// An account, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +65,28 @@ pub struct Account {
     pub email: Email,
     /// The role.
     pub role: Role,
+    /// Whether the account may sign in.
+    #[serde(default = "active")]
+    pub status: AccountStatus,
+    /// Who uses it.
+    #[serde(default = "person")]
+    pub kind: AccountKind,
     /// The hash of the password, if the person has one. Without one they sign in by link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
     /// 1 at creation, plus one for each new password. Sessions and sign-in links contain the epoch in which they were
     /// created and end with it.
     pub epoch: u64,
+    /// 1 at creation, plus one each time that all tokens are revoked. A token contains the epoch in which it was
+    /// created.
+    #[serde(default = "first_epoch")]
+    pub token_epoch: u64,
+    /// The time zone in which the person sees times, or `None` for the workspace's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<ZoneName>,
+    /// The last time that the person signed in. It is no change, so it has no version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sign_in_at: Option<Timestamp>,
     /// 1 at creation, plus one for each change.
     pub version: Version,
     /// The creation time.
@@ -55,8 +105,22 @@ impl Account {
         password: Option<PasswordHash>,
         now: Timestamp,
     ) -> Self {
-        let version = Version::FIRST;
-        Self { id, name, email, role, password, epoch: 1, version, created_at: now, updated_at: now }
+        Self {
+            id,
+            name,
+            email,
+            role,
+            status: AccountStatus::Active,
+            kind: AccountKind::Person,
+            password,
+            epoch: 1,
+            token_epoch: 1,
+            time_zone: None,
+            last_sign_in_at: None,
+            version: Version::FIRST,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// Returns the account with another password, which ends all its sessions.
@@ -67,7 +131,8 @@ impl Account {
 
     /// Returns the person as the sender of a request.
     pub fn signed_in(self, via: Via) -> SignedIn {
-        SignedIn { id: self.id, name: self.name, email: self.email, role: self.role, via }
+        let who = SignedIn::new(self.id, self.name, self.email, self.role, via);
+        SignedIn { time_zone: self.time_zone, ..who }
     }
 }
 

@@ -41,6 +41,9 @@ pub enum AccountError {
     /// Another request changed the account at the same time. Nothing was written.
     #[error("another request changed the account")]
     Changed,
+    /// The sender was disabled, or lost the role that the change requires. Nothing was written.
+    #[error("the account may no longer do this")]
+    NoLongerAllowed,
     /// The request requires a session and came with a token.
     #[error("only a signed-in browser may do this")]
     SessionNeeded,
@@ -105,6 +108,12 @@ impl IntoProblem for AccountError {
                 "conflict",
                 "Another request changed the account",
                 "Nothing was written. Try again.",
+            ),
+            Self::NoLongerAllowed => Problem::new(
+                S::FORBIDDEN,
+                "forbidden",
+                "Your account may no longer do this",
+                "An administrator changed your role or disabled your account. Nothing was changed.",
             ),
             Self::SessionNeeded => Problem::new(
                 S::FORBIDDEN,

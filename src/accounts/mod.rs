@@ -15,6 +15,7 @@
 pub mod agents;
 pub mod auth_cache;
 mod authenticate;
+pub mod authority;
 pub mod cookies;
 pub mod device;
 pub mod domain;

@@ -59,12 +59,8 @@ impl Accounts {
     pub(super) async fn by_token(&self, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
         let item = self.dynamo.get(&token_key(&secret.hash())).await?;
         let token: Option<TokenItem> = item.map(from_item).transpose()?;
-        Ok(token.map(|TokenItem { account_id, name, email, role, token }| SignedIn {
-            id: account_id,
-            name,
-            email,
-            role,
-            via: Via::Token(token.to_string()),
+        Ok(token.map(|TokenItem { account_id, name, email, role, token }| {
+            SignedIn::new(account_id, name, email, role, Via::Token(token.to_string()))
         }))
     }
 }

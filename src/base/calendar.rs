@@ -1,9 +1,14 @@
 //! The workspace's calendar. Days begin and end at midnight in New York, also when daylight saving time starts or
 //! ends.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::values::{Invalid, text_value};
 
 static NEW_YORK: TimeZone = jiff::tz::get!("America/New_York");
 
@@ -11,6 +16,30 @@ static NEW_YORK: TimeZone = jiff::tz::get!("America/New_York");
 pub fn zone() -> TimeZone {
     NEW_YORK.clone()
 }
+
+/// The IANA name of a time zone, for example `Europe/Paris`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ZoneName(String);
+
+impl ZoneName {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ZoneName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let name = TimeZone::get(text).ok().and_then(|zone| zone.iana_name().map(str::to_owned));
+        let message = "This is not a time zone. Choose one of the list, for example America/Chicago.";
+        name.map(Self).ok_or_else(|| Invalid::new(message))
+    }
+}
+
+text_value!(ZoneName);
 
 /// Returns the day in New York that contains this time.
 pub fn day_of(time: Timestamp) -> Date {

@@ -1,9 +1,11 @@
 //! Identity: account ids, roles, the sender of a request, and the actor in a history.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar::ZoneName;
 use super::values::{Email, Invalid, Name, text_enum, time_ordered_id};
 
 time_ordered_id!(
@@ -19,12 +21,14 @@ impl AccountId {
 
 text_enum! {
     /// What an account may do. Each role includes the permissions of the roles before it.
-    pub enum Role, "A role is administrator, agent or participant.";
+    pub enum Role, "A role is administrator, agent, viewer or participant.";
     /// Takes part in raffles, and has no other access.
     Participant = "participant",
+    /// Sees leads, orders and stock, and changes none of them.
+    Viewer = "viewer",
     /// Works with leads and orders.
     Agent = "agent",
-    /// Works with all features, and reopens closed records.
+    /// Works with all features, manages people, and reopens closed records.
     Administrator = "administrator",
 }
 
@@ -50,9 +54,18 @@ pub struct SignedIn {
     pub role: Role,
     /// How the request was authenticated.
     pub via: Via,
+    /// The address that the request came from, if the host knows it.
+    pub address: Option<IpAddr>,
+    /// The time zone in which this person sees times, or `None` for the workspace's.
+    pub time_zone: Option<ZoneName>,
 }
 
 impl SignedIn {
+    /// Creates the sender of a request that came from an unknown address, with the workspace's time zone.
+    pub fn new(id: AccountId, name: Name, email: Email, role: Role, via: Via) -> Self {
+        Self { id, name, email, role, via, address: None, time_zone: None }
+    }
+
     /// Returns the actor that a history names.
     pub fn actor(&self) -> Actor {
         match &self.via {
@@ -64,6 +77,11 @@ impl SignedIn {
     /// Whether they are an administrator.
     pub fn is_administrator(&self) -> bool {
         self.role == Role::Administrator
+    }
+
+    /// Whether they may see leads and orders.
+    pub fn is_viewer(&self) -> bool {
+        self.role >= Role::Viewer
     }
 
     /// Whether they may work with leads and orders.

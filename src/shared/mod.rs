@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod audit_log;
 pub mod dead_letters;
 pub mod forms;
 pub mod idempotency;

@@ -11,6 +11,8 @@ pub enum Access {
     Anyone,
     /// Signed-in senders.
     SignedIn,
+    /// Viewers, agents and administrators.
+    Viewer,
     /// Agents and administrators.
     Agent,
     /// Administrators.
@@ -23,6 +25,7 @@ impl Access {
         match self {
             Self::Public | Self::Anyone => true,
             Self::SignedIn => role.is_some(),
+            Self::Viewer => role >= Some(Role::Viewer),
             Self::Agent => role >= Some(Role::Agent),
             Self::Administrator => role == Some(Role::Administrator),
         }

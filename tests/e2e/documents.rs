@@ -132,6 +132,7 @@ async fn every_route_of_the_api_is_documented_with_its_access(environment: TestE
         let expected = match route.access {
             Access::Public | Access::Anyone => "anyone",
             Access::SignedIn => "signed in",
+            Access::Viewer => "viewer",
             Access::Agent => "agent",
             Access::Administrator => "administrator",
         };

@@ -26,13 +26,9 @@ fn raffle() -> Raffle {
 }
 
 fn person(number: u8, role: Role) -> SignedIn {
-    SignedIn {
-        id: AccountId::new(NOW, &[number; 10]),
-        name: format!("Person {number}").parse().unwrap(),
-        email: format!("person{number}@example.com").parse().unwrap(),
-        role,
-        via: Via::Session,
-    }
+    let name = format!("Person {number}").parse().unwrap();
+    let email = format!("person{number}@example.com").parse().unwrap();
+    SignedIn::new(AccountId::new(NOW, &[number; 10]), name, email, role, Via::Session)
 }
 
 fn drawn(winner: &SignedIn) -> Raffle {

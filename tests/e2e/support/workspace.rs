@@ -225,7 +225,7 @@ impl Workspace {
         let email: Email = format!("user-{}@holdfast.test", self.app.rng.uuid()).parse().expect("an address");
         let name: Name = name.parse().expect("a name");
         let added = self.app.accounts().add(name.clone(), email.clone(), role, None).await;
-        SignedIn { id: added.expect("the account is added"), name, email, role, via: Via::Session }
+        SignedIn::new(added.expect("the account is added"), name, email, role, Via::Session)
     }
 }
 

@@ -1,0 +1,38 @@
+//! Checks inside a transaction that its sender may still make it.
+//!
+//! Authentication may be ten seconds old, because it is [cached](super::auth_cache). Changes of people, roles, tokens,
+//! caps and draws therefore check the account again, as a condition of their own transaction.
+
+use super::AccountError;
+use super::domain::AccountStatus;
+use super::store::account_key;
+use crate::base::identity::{Role, SignedIn};
+use crate::store::{Condition, GuardedWrite, Refusal};
+
+/// The label of the condition in a [`Refusal`].
+const AUTHORITY: &str = "authority";
+
+/// Returns the condition that an account is active and has at least this role.
+pub(super) fn is_active_with(role: Role) -> Condition {
+    let roles = Role::ALL.into_iter().filter(|other| *other >= role);
+    let roles = roles.map(|role| Condition::is("role", role.as_str())).collect();
+    // Accounts of version 0.1 have no status.
+    let active = [AccountStatus::Disabled, AccountStatus::Invited];
+    let active = active.map(|status| Condition::is_not("status", status.as_str()));
+    Condition::All([Condition::Any(roles)].into_iter().chain(active).collect())
+}
+
+impl GuardedWrite {
+    /// Adds the condition that the sender's account is active and still has at least this role.
+    pub fn authorized(self, who: &SignedIn, role: Role) -> Self {
+        self.check(AUTHORITY, &account_key(who.id), is_active_with(role))
+    }
+}
+
+/// Returns an error if the write was refused because the sender may no longer make it.
+///
+/// # Errors
+/// [`AccountError::NoLongerAllowed`]
+pub fn still_authorized(refusal: &Refusal) -> Result<(), AccountError> {
+    if refusal.of(AUTHORITY) { Err(AccountError::NoLongerAllowed) } else { Ok(()) }
+}
