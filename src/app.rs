@@ -13,6 +13,7 @@ use axum::{Extension, Router};
 use crate::accounts::auth_cache::AuthCache;
 use crate::accounts::cookies::CookiePolicy;
 use crate::accounts::hashing::{self, Hashing};
+use crate::accounts::sessions::SessionLimits;
 use crate::accounts::sign_up::SignUp;
 use crate::accounts::{self, Accounts};
 use crate::base::blocking::BlockingPool;
@@ -94,6 +95,8 @@ pub struct App {
     pub origin_keys: Option<OriginKeys>,
     /// Who may sign up.
     pub sign_up: SignUp,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
     /// The receiver of a report for each request.
     pub telemetry: Telemetry,
     /// The last activity of this process's workers.
@@ -128,6 +131,7 @@ impl App {
             trusted_proxies: TrustedProxies::NONE,
             origin_keys: None,
             sign_up,
+            session_limits: SessionLimits::default(),
             telemetry,
             heartbeats: Heartbeats::default(),
             free_disk: None,
@@ -161,7 +165,8 @@ impl App {
     /// Returns the service of accounts, sessions, tokens and sign-in.
     pub fn accounts(&self) -> Accounts {
         let (cache, cookies) = (self.auth_cache.clone(), self.cookies.clone());
-        Accounts::new(&self.services(), cache, cookies, self.hashing.clone(), self.sign_up.clone())
+        let (sign_up, limits) = (self.sign_up.clone(), self.session_limits);
+        Accounts::new(&self.services(), cache, cookies, self.hashing.clone(), sign_up, limits)
     }
 
     /// Returns the service of leads, their history and their search.

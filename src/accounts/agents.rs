@@ -41,6 +41,6 @@ impl Accounts {
             AccountReference::Email(email) => self.by_email(email).await?,
         };
         let Some(id) = id else { return Ok(None) };
-        Ok(self.read(id).await?.filter(|account| account.role >= Role::Agent))
+        Ok(self.read(id).await?.filter(|account| account.role >= Role::Agent && account.is_active()))
     }
 }

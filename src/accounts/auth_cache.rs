@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
 use super::AccountError;
-use super::session::Session;
+use super::sessions::SessionId;
 use crate::base::identity::{AccountId, SignedIn};
 
 /// How long an entry is valid.
@@ -20,7 +20,7 @@ const TTL: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum AuthKey {
     /// A session in a cookie whose signature was checked.
-    Session(Session),
+    Session(AccountId, SessionId),
     /// The SHA-256 of a token.
     Token(String),
 }

@@ -1,78 +1,75 @@
 //! Authenticates requests by a browser's session cookie or a program's token in `Authorization`.
 //!
-//! Invariants: authentication takes at most one read, and none if the request has no credential or the
-//! [cache](super::auth_cache) has the sender. An unreadable credential is treated as no credential and is never an
+//! Invariants: authentication takes no call if the request has no credential or the [cache](super::auth_cache) has the
+//! sender; otherwise one read for a session and two for a token. An unreadable credential is treated as no credential and is never an
 //! error. A token takes precedence over a cookie.
 
-use axum_extra::extract::CookieJar;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, header};
-use jiff::SignedDuration;
+use jiff::Timestamp;
 
 use super::auth_cache::AuthKey;
-use super::device::{Device, DeviceId};
-use super::domain::{Account, Secret};
+use super::domain::Secret;
 use super::error::AccountError;
+use super::keys::KeyRing;
+use super::requester::Requester;
 use super::service::Accounts;
-use super::session::{Session, cookie, open, renewal_from, renewed, signed};
+use super::session::{CookieContent, OpenedCookie, open, renewal_from, renewed};
+use super::sessions::SessionId;
 use crate::web::context::{Authenticate, Sender};
 use crate::web::problem::Problem;
 
 impl Accounts {
-    /// Starts a session and makes its device known. Returns the cookies of the session and of the device, which the
-    /// answer must set.
-    pub(super) async fn begin_session(
-        &self,
-        account: &Account,
-        device: Option<Device>,
-    ) -> (CookieJar, CookieJar) {
-        let now = self.clock.now();
-        let session = Session { account: account.id, epoch: account.epoch, began: now };
-        let device = Device::signed_in(device, DeviceId::new(self.rng.bytes()), account.id, now);
-        let keys = self.cookies.keys.at(now).await;
-        let device = CookieJar::new().add(device.cookie(&self.cookies, &keys, now));
-        (signed(&self.cookies, keys.signing(now), &session, now), device)
-    }
-
-    /// Ends this browser's session. Returns the expired cookie, which the answer must set.
-    pub(super) async fn end_session(&self, headers: &HeaderMap) -> CookieJar {
-        let now = self.clock.now();
-        if let Some(opened) = open(&self.cookies, &*self.cookies.keys.at(now).await, headers, now) {
-            self.auth_cache.invalidate(&AuthKey::Session(opened.session));
-        }
-        CookieJar::new().add(cookie(&self.cookies, String::new(), SignedDuration::ZERO))
-    }
-}
-
-impl Accounts {
-    /// Returns the sender of a request, by its session cookie or its token, with at most one call of the store.
+    /// Returns the sender of a request, by its session cookie or its token.
     ///
     /// # Errors
     /// [`AccountError::Store`] if the store failed.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Sender>, AccountError> {
-        let (who, renewal) = match credential(headers) {
-            Credential::None => (None, None),
+        match credential(headers) {
+            Credential::None => Ok(None),
             Credential::Token(secret) => {
                 let key = AuthKey::Token(secret.hash());
-                (self.auth_cache.get_or_check(key, self.clock.now(), self.by_token(&secret)).await?, None)
+                let who = self.auth_cache.get_or_check(key, self.clock.now(), self.by_token(&secret)).await?;
+                Ok(who.map(|who| Sender { who, renewal: None }))
             }
             Credential::Cookies => {
-                let (policy, now) = (&self.cookies, self.clock.now());
-                let keys = policy.keys.at(now).await;
-                let Some(opened) = open(policy, &keys, headers, now) else { return Ok(None) };
-                let renewal =
-                    opened.is_outdated.then(|| renewed(policy, &keys, &opened.session, headers, now));
-                let check = self.by_session(&opened.session);
-                (
-                    self.auth_cache
-                        .get_or_check(AuthKey::Session(opened.session.clone()), now, check)
-                        .await?,
-                    renewal,
-                )
+                let now = self.clock.now();
+                let keys = self.cookies.keys.at(now).await;
+                match open(&self.cookies, &keys, headers, now) {
+                    Some(opened) => self.by_cookie(opened, &keys, headers, now).await,
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Returns the sender with this session cookie. A cookie of a former key or version is replaced.
+    async fn by_cookie(
+        &self,
+        opened: OpenedCookie,
+        keys: &KeyRing,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<Sender>, AccountError> {
+        let OpenedCookie { content, is_outdated } = opened;
+        let (session, former) = match content {
+            CookieContent::Session(session) => (session, None),
+            CookieContent::Former(former) => (former.successor(), Some(former)),
+        };
+        let key = AuthKey::Session(session.account, SessionId::of(&session.secret));
+        let check = async {
+            match &former {
+                None => self.by_session(&session).await,
+                Some(former) => self.exchange(former, &Requester::of(self, headers, None).await).await,
             }
         };
-        let renewal = renewal.map(|jars| renewal_from(&self.cookies, jars));
+        let who = self.auth_cache.get_or_check(key, now, check).await?;
+        let lasts = former.as_ref().map_or(self.session_limits.absolute, |former| former.ends_at().duration_since(now));
+        let renewal = (is_outdated || former.is_some()).then(|| {
+            let jars = renewed(&self.cookies, keys, &session, lasts, headers, now);
+            renewal_from(&self.cookies, jars)
+        });
         Ok(who.map(|who| Sender { who, renewal }))
     }
 }

@@ -5,12 +5,12 @@
 
 use super::AccountError;
 use super::domain::AccountStatus;
-use super::store::account_key;
+use super::items::account_key;
 use crate::base::identity::{Role, SignedIn};
 use crate::store::{Condition, GuardedWrite, Refusal};
 
 /// The label of the condition in a [`Refusal`].
-const AUTHORITY: &str = "authority";
+pub(super) const AUTHORITY: &str = "authority";
 
 /// Returns the condition that an account is active and has at least this role.
 pub(super) fn is_active_with(role: Role) -> Condition {

@@ -1,9 +1,13 @@
 //! Why a request about accounts fails.
 
 use http::StatusCode;
+use serde_json::json;
 
+use super::domain::Account;
 use super::hashing::QueueFull;
 use super::login_throttle::Throttled;
+use super::view::AccountView;
+use crate::base::identity::Role;
 use crate::base::values::{Email, Invalid};
 use crate::shared::problems::not_found;
 use crate::store::idempotency::KeyReused;
@@ -41,6 +45,21 @@ pub enum AccountError {
     /// Another request changed the account at the same time. Nothing was written.
     #[error("another request changed the account")]
     Changed,
+    /// The account has another version than the sender saw.
+    #[error("the account was changed")]
+    Conflict(Box<Account>),
+    /// The change would leave no active administrator.
+    #[error("the last active administrator cannot be removed")]
+    LastAdministrator,
+    /// A token cannot have a higher role than its account, which has this one.
+    #[error("the account only has the role {0}")]
+    RoleTooHigh(Role),
+    /// The account is not active, or is that of a service, so it cannot have this.
+    #[error("the account is not active")]
+    NotActive,
+    /// A person needs an email address.
+    #[error("a person needs an email address")]
+    EmailNeeded,
     /// The sender was disabled, or lost the role that the change requires. Nothing was written.
     #[error("the account may no longer do this")]
     NoLongerAllowed,
@@ -109,6 +128,27 @@ impl IntoProblem for AccountError {
                 "Another request changed the account",
                 "Nothing was written. Try again.",
             ),
+            Self::Conflict(current) => conflict(&current),
+            Self::LastAdministrator => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "last-administrator",
+                "This is the last active administrator",
+                "Make another person an administrator first.",
+            ),
+            Self::RoleTooHigh(role) => {
+                let message = format!("The account is {role}: choose this role or a lower one.");
+                WebError::field("role", &Invalid::new(message)).into_problem()
+            }
+            Self::NotActive => Problem::new(
+                S::UNPROCESSABLE_ENTITY,
+                "account-not-active",
+                "The account cannot have this now",
+                "It is invited or disabled, or it is a service, which does not sign in.",
+            ),
+            Self::EmailNeeded => {
+                let invalid = Invalid::new("A person needs an email address to sign in with.");
+                WebError::field("email", &invalid).into_problem()
+            }
             Self::NoLongerAllowed => Problem::new(
                 S::FORBIDDEN,
                 "forbidden",
@@ -127,4 +167,14 @@ impl IntoProblem for AccountError {
             Self::Store(error) => error.into_problem(),
         }
     }
+}
+
+fn conflict(current: &Account) -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "The account has changed since it was read",
+        "Nothing was written. `fresh` is the account as it is now; send the change again with its version.",
+    )
+    .with("fresh", json!(AccountView::from(current)))
 }

@@ -2,38 +2,52 @@
 //!
 //! Invariants:
 //! - An email address belongs to one account, regardless of case.
-//! - A password is stored as an argon2id hash, and a secret (API token, sign-in link) as its SHA-256. Neither is
+//! - A password is stored as an argon2id hash, and a secret (API token, link, session) as its SHA-256. Neither is
 //!   logged.
-//! - A session ends after seven days and with every new password.
-//! - A sign-in link works once. A revoked token signs nobody in.
-//! - A person who signs up is a participant.
-//! - Authenticating a request takes at most one read. Every change is one guarded write.
-//!
-//! A token contains the name and role that its owner had when it was created. A feature that changes these must change
-//! the owner's tokens in the same write.
+//! - A session is in the table and ends there: by its limits, by signing out, with every new password, and when its
+//!   account is disabled.
+//! - A link works once, and only by its button. A revoked token signs no request in.
+//! - A token never has a higher role than its account has now.
+//! - There is always an active administrator, also if two administrators remove each other at once.
+//! - A person who signs up is a participant. No answer says whether an address has an account.
+//! - Recognizing a session takes one call, and a token two. Every change is one guarded write with a history entry and
+//!   an audit entry.
 
+pub mod administer;
 pub mod agents;
 pub mod auth_cache;
 mod authenticate;
 pub mod authority;
+pub mod change;
 pub mod cookies;
 pub mod device;
+mod device_name;
 pub mod domain;
 mod error;
 pub mod hashing;
 mod http;
+mod items;
 pub mod keys;
+pub mod links;
+mod list;
 pub mod login_throttle;
+mod own;
 pub mod password;
+pub mod register;
 pub mod requester;
 mod routes;
 mod service;
-pub mod session;
+mod session;
+pub mod sessions;
+mod sign_in;
 pub mod sign_up;
-pub mod store;
+mod store;
 pub mod tokens;
+mod upgrade;
+pub mod view;
 
 pub use error::AccountError;
+pub use items::{Filter, HistoryEntry};
 pub use routes::routes;
 pub use service::Accounts;
 

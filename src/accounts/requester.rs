@@ -1,25 +1,32 @@
 //! The origin of an attempt to sign in or sign up.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use http::{HeaderMap, header};
 
 use super::device::Device;
+use super::device_name::device_name;
 use super::hashing::Queue;
 use super::login_throttle::Budget;
 use crate::accounts::Accounts;
 use crate::base::identity::AccountId;
 use crate::base::values::Email;
-use crate::web::client::{ClientNetwork, Network};
+use crate::web::client::{ClientAddress, Network};
 
-/// The network and the device of a request, if they are known.
+/// The address, the network and the device of a request, if they are known.
 #[derive(Debug, Clone, Default)]
 pub struct Requester {
     /// The network, if the host knows it.
     pub network: Option<Network>,
+    /// The address, if the host knows it.
+    pub address: Option<IpAddr>,
     /// The device, if it signed in before.
     pub device: Option<Device>,
+    /// The browser and the system in words.
+    pub device_name: String,
 }
 
 impl Requester {
@@ -49,10 +56,26 @@ impl FromRequestParts<Accounts> for Requester {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, accounts: &Accounts) -> Result<Self, Infallible> {
-        let ClientNetwork(network) = ClientNetwork::from_request_parts(parts, accounts).await?;
-        let now = accounts.clock.now();
+        Ok(Self::of(accounts, &parts.headers, parts.extensions.get().copied()).await)
+    }
+}
+
+impl Requester {
+    /// Returns the origin of a request with these headers and this address.
+    pub(super) async fn of(
+        accounts: &Accounts,
+        headers: &HeaderMap,
+        address: Option<ClientAddress>,
+    ) -> Self {
+        let (now, address) = (accounts.clock.now(), address.map(|address| address.0));
         let keys = accounts.cookies.keys.at(now).await;
-        Ok(Self { network, device: Device::open(&accounts.cookies, &keys, &parts.headers, now) })
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            network: address.map(Network::from),
+            address,
+            device: Device::open(&accounts.cookies, &keys, headers, now),
+            device_name: device_name(user_agent.unwrap_or_default()),
+        }
     }
 }
 
@@ -70,7 +93,7 @@ mod tests {
         let email: Email = "ann@example.com".parse().unwrap();
         let network: Network = "203.0.113.1".parse::<std::net::IpAddr>().unwrap().into();
         let device = Device::signed_in(None, DeviceId::new([7; 16]), own, now);
-        let known = Requester { network: Some(network), device: Some(device) };
+        let known = Requester { network: Some(network), device: Some(device), ..Requester::default() };
         assert_eq!(known.budgets(&email, Some(own)), [Budget::Device(own, DeviceId::new([7; 16]))]);
         let common = [Budget::Email(email.clone()), Budget::Network(network)];
         assert_eq!(known.budgets(&email, Some(other)), common);

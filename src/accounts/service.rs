@@ -3,6 +3,7 @@
 use super::auth_cache::AuthCache;
 use super::cookies::CookiePolicy;
 use super::hashing::Hashing;
+use super::sessions::SessionLimits;
 use super::sign_up::SignUp;
 use crate::base::blocking::BlockingPool;
 use crate::base::clock::Clock;
@@ -14,6 +15,7 @@ use crate::store::Dynamo;
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) dynamo: Dynamo,
+    pub(super) background: Dynamo,
     pub(super) clock: Clock,
     pub(super) rng: Rng,
     pub(super) blocking: BlockingPool,
@@ -21,6 +23,7 @@ pub struct Accounts {
     pub(super) cookies: CookiePolicy,
     pub(super) hashing: Hashing,
     pub(super) sign_up: SignUp,
+    pub(super) session_limits: SessionLimits,
 }
 
 impl Accounts {
@@ -31,8 +34,9 @@ impl Accounts {
         cookies: CookiePolicy,
         hashing: Hashing,
         sign_up: SignUp,
+        session_limits: SessionLimits,
     ) -> Self {
-        let Services { dynamo, clock, rng, blocking, .. } = services.clone();
-        Self { dynamo, clock, rng, blocking, auth_cache, cookies, hashing, sign_up }
+        let Services { dynamo, background, clock, rng, blocking, .. } = services.clone();
+        Self { dynamo, background, clock, rng, blocking, auth_cache, cookies, hashing, sign_up, session_limits }
     }
 }

@@ -1,7 +1,7 @@
-//! A browser's session in a signed cookie.
+//! A browser's session in a signed cookie. [`sessions`](super::sessions) keeps the session itself.
 //!
-//! An unreadable cookie, for example one signed with an unknown key, is ignored and never an error. A session in a
-//! cookie signed with the previous key continues in a new cookie for its remaining time.
+//! An unreadable cookie, for example one signed with an unknown key, is ignored and never an error. A cookie signed with
+//! the previous key is replaced.
 
 use std::str::FromStr;
 
@@ -10,48 +10,86 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 
 use super::cookies::{CookiePolicy, cookie_named, cookies_named, with_port};
 use super::device::Device;
+use super::domain::Secret;
 use super::keys::{CookieKey, KeyRing};
 use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::web::context::Renewal;
 
-/// How long a session lasts, regardless of activity.
-pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a session of version 0.1 lasts.
+const FORMER_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A session. Its cookie contains `<account>.<epoch>.<start in seconds>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Session {
+/// The session that a cookie names. The cookie contains `<account>.<secret>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionCookie {
+    pub(super) account: AccountId,
+    pub(super) secret: Secret,
+}
+
+impl SessionCookie {
+    fn value(&self) -> String {
+        format!("{}.{}", self.account, self.secret.reveal())
+    }
+}
+
+/// A session of version 0.1, which was not in the table. Its cookie contains `<account>.<epoch>.<start in seconds>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FormerSession {
     pub(super) account: AccountId,
     pub(super) epoch: u64,
     pub(super) began: Timestamp,
+    /// The secret of the session that replaces it. It follows from the signed cookie, so that several requests with one
+    /// cookie create one session.
+    pub(super) successor: Secret,
 }
 
-impl Session {
-    /// Returns the remaining time, or zero if the session is over.
-    fn remaining(&self, now: Timestamp) -> SignedDuration {
-        (LIFETIME - now.duration_since(self.began)).max(SignedDuration::ZERO)
+impl FormerSession {
+    /// Returns the end of the session.
+    pub(super) fn ends_at(&self) -> Timestamp {
+        self.began.saturating_add(FORMER_LIFETIME).unwrap_or(Timestamp::MAX)
     }
 
-    fn value(&self) -> String {
-        format!("{}.{}.{}", self.account, self.epoch, self.began.as_second())
+    /// Returns the cookie of the session that replaces it.
+    pub(super) fn successor(&self) -> SessionCookie {
+        SessionCookie { account: self.account, secret: self.successor.clone() }
     }
 }
 
-impl FromStr for Session {
-    type Err = Invalid;
+/// What a session's cookie contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CookieContent {
+    Session(SessionCookie),
+    Former(FormerSession),
+}
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+impl CookieContent {
+    /// Parses the content of a cookie whose signature was checked. `signed` is the content with its signature.
+    fn parse(content: &str, signed: &str) -> Result<Self, Invalid> {
         let read = || {
-            let mut parts = text.split('.');
-            let account = parts.next()?.parse().ok()?;
-            let epoch = parts.next()?.parse().ok()?;
-            let began = Timestamp::from_second(parts.next()?.parse().ok()?).ok()?;
-            parts.next().is_none().then_some(Self { account, epoch, began })
+            let (account, rest) = content.split_once('.')?;
+            let account = account.parse().ok()?;
+            if let Ok(secret) = Secret::from_str(rest) {
+                return Some(Self::Session(SessionCookie { account, secret }));
+            }
+            let (epoch, began) = rest.split_once('.')?;
+            let (epoch, began) = (epoch.parse().ok()?, Timestamp::from_second(began.parse().ok()?).ok()?);
+            let random = Sha256::new().chain_update("holdfast session of\n").chain_update(signed).finalize();
+            let successor = Secret::new(random.into());
+            Some(Self::Former(FormerSession { account, epoch, began, successor }))
         };
         read().ok_or_else(|| Invalid::new("This is not a session."))
+    }
+
+    /// Whether the session may still last at this time. The table decides about the end of current sessions.
+    fn may_last(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Session(_) => true,
+            Self::Former(former) => now < former.ends_at(),
+        }
     }
 }
 
@@ -72,15 +110,20 @@ pub(super) fn cookie(policy: &CookiePolicy, value: String, max_age: SignedDurati
 }
 
 /// Returns the session's cookie, signed with this key.
-pub(super) fn signed(policy: &CookiePolicy, key: &CookieKey, session: &Session, now: Timestamp) -> CookieJar {
+pub(super) fn signed(
+    policy: &CookiePolicy,
+    key: &CookieKey,
+    session: &SessionCookie,
+    lasts: SignedDuration,
+) -> CookieJar {
     let value = key.sign(signed_name(policy), &session.value());
-    CookieJar::new().add(cookie(policy, value, session.remaining(now)))
+    CookieJar::new().add(cookie(policy, value, lasts.max(SignedDuration::ZERO)))
 }
 
-/// A session that was read from its cookie.
+/// The content of a cookie that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct OpenedSession {
-    pub(super) session: Session,
+pub(super) struct OpenedCookie {
+    pub(super) content: CookieContent,
     /// Whether a newer key replaced the one that signed the cookie.
     pub(super) is_outdated: bool,
 }
@@ -90,20 +133,21 @@ pub(super) fn open(
     keys: &KeyRing,
     headers: &HeaderMap,
     now: Timestamp,
-) -> Option<OpenedSession> {
+) -> Option<OpenedCookie> {
     let name = cookie_name(policy);
     // Another application may have set a cookie of this name for the whole domain. Ours is the one that we signed.
     let open_with = |key: &CookieKey| {
         cookies_named(headers, &name).find_map(|value| {
-            let session: Session = key.verify(signed_name(policy), value)?.parse().ok()?;
-            (!session.remaining(now).is_zero()).then_some(session)
+            let content = key.verify(signed_name(policy), value)?;
+            let content = CookieContent::parse(content, value).ok()?;
+            content.may_last(now).then_some(content)
         })
     };
     // A cookie signed with the current key is never outdated, even if the signing instance's clock is ahead of ours.
-    let current = open_with(keys.current()).map(|session| OpenedSession { session, is_outdated: false });
+    let current = open_with(keys.current()).map(|content| OpenedCookie { content, is_outdated: false });
     let previous = || {
-        let session = keys.previous().and_then(open_with)?;
-        Some(OpenedSession { session, is_outdated: keys.has_taken_over(now) })
+        let content = keys.previous().and_then(open_with)?;
+        Some(OpenedCookie { content, is_outdated: keys.has_taken_over(now) })
     };
     current.or_else(previous)
 }
@@ -117,7 +161,8 @@ pub(super) fn renewal_from(policy: &CookiePolicy, jars: (CookieJar, CookieJar)) 
 pub(super) fn renewed(
     policy: &CookiePolicy,
     keys: &KeyRing,
-    session: &Session,
+    session: &SessionCookie,
+    lasts: SignedDuration,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> (CookieJar, CookieJar) {
@@ -126,7 +171,7 @@ pub(super) fn renewed(
         Some(device) => jar.add(device.cookie(policy, keys, now)),
         None => jar,
     };
-    (signed(policy, keys.signing(now), session, now), device)
+    (signed(policy, keys.signing(now), session, lasts), device)
 }
 
 #[cfg(test)]
@@ -150,8 +195,10 @@ mod tests {
         CookiePolicy { keys: CookieKeys::fixed(ring(1)), secure, port: None }
     }
 
-    fn some_session() -> Session {
-        Session { account: AccountId::new(NOW, &[1; 10]), epoch: 3, began: NOW }
+    const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    fn some_session() -> SessionCookie {
+        SessionCookie { account: AccountId::new(NOW, &[1; 10]), secret: Secret::new([7; 32]) }
     }
 
     fn session(
@@ -159,8 +206,11 @@ mod tests {
         keys: &KeyRing,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Option<Session> {
-        open(policy, keys, headers, now).map(|opened| opened.session)
+    ) -> Option<SessionCookie> {
+        match open(policy, keys, headers, now)?.content {
+            CookieContent::Session(session) => Some(session),
+            CookieContent::Former(_) => None,
+        }
     }
 
     fn text_of(jar: CookieJar) -> String {
@@ -168,8 +218,8 @@ mod tests {
     }
 
     /// Returns the `Set-Cookie` value of this session, signed with the first key.
-    fn set_cookie(policy: &CookiePolicy, session: &Session) -> String {
-        text_of(signed(policy, &key(1), session, NOW))
+    fn set_cookie(policy: &CookiePolicy, session: &SessionCookie) -> String {
+        text_of(signed(policy, &key(1), session, WEEK))
     }
 
     /// Returns the headers in which a browser sends the cookie back.
@@ -235,13 +285,32 @@ mod tests {
         assert_eq!(session(&at(3001), &ring(1), &sent_back(&moved), NOW), Some(some_session()));
     }
 
+    /// Returns the headers with a cookie of version 0.1.
+    fn of_version_01(policy: &CookiePolicy, account: AccountId) -> HeaderMap {
+        let value = format!("{account}.3.{}", NOW.as_second());
+        let signed = key(1).sign(signed_name(policy), &value);
+        sent_back(&text_of(CookieJar::new().add(cookie(policy, signed, WEEK))))
+    }
+
     #[test]
-    fn a_session_ends_after_seven_days() {
+    fn a_session_of_version_01_ends_after_seven_days_and_has_one_successor() {
         let policy = policy(true);
-        let headers = sent_back(&set_cookie(&policy, &some_session()));
+        let account = some_session().account;
+        let headers = of_version_01(&policy, account);
+        let former = |now| match open(&policy, &ring(1), &headers, now)?.content {
+            CookieContent::Former(former) => Some(former),
+            CookieContent::Session(_) => None,
+        };
         let second = SignedDuration::from_secs(1);
-        assert!(session(&policy, &ring(1), &headers, NOW + LIFETIME - second).is_some());
-        assert_eq!(session(&policy, &ring(1), &headers, NOW + LIFETIME), None);
+        let opened = former(NOW).unwrap();
+        assert_eq!((opened.account, opened.epoch, opened.began), (account, 3, NOW));
+        assert_eq!(former(NOW + WEEK - second), Some(opened.clone()));
+        assert_eq!(former(NOW + WEEK), None);
+        let other = of_version_01(&policy, AccountId::new(NOW, &[2; 10]));
+        let CookieContent::Former(other) = open(&policy, &ring(1), &other, NOW).unwrap().content else {
+            panic!("it is a former session")
+        };
+        assert_ne!(opened.successor, other.successor);
     }
 
     #[test]
@@ -261,14 +330,14 @@ mod tests {
         let policy = policy(false);
         let keys = KeyRing::rotated(key(2), NOW, Some(key(1)));
         let opened = |jar: CookieJar, now| open(&policy, &keys, &sent_back(&text_of(jar)), now);
-        let by = |signing: u8| signed(&policy, &key(signing), &some_session(), NOW);
+        let by = |signing: u8| signed(&policy, &key(signing), &some_session(), WEEK);
         for (signing, now, is_outdated) in
             [(1, NOW, false), (2, NOW, false), (1, NOW + TAKES_OVER, true), (2, NOW + TAKES_OVER, false)]
         {
-            let session = some_session();
+            let content = CookieContent::Session(some_session());
             assert_eq!(
                 opened(by(signing), now),
-                Some(OpenedSession { session, is_outdated }),
+                Some(OpenedCookie { content, is_outdated }),
                 "{signing} {now}"
             );
         }
@@ -277,10 +346,10 @@ mod tests {
 
     #[test]
     fn a_renewed_cookie_keeps_the_remaining_time() {
-        let day = SignedDuration::from_hours(24);
-        let text = text_of(signed(&policy(false), &key(2), &some_session(), NOW + day));
+        let left = SignedDuration::from_hours(6 * 24);
+        let text = text_of(signed(&policy(false), &key(2), &some_session(), left));
         assert!(text.split("; ").any(|part| part == "Max-Age=518400"), "{text}");
-        let opened = session(&policy(false), &ring(2), &sent_back(&text), NOW + day);
+        let opened = session(&policy(false), &ring(2), &sent_back(&text), NOW);
         assert_eq!(opened, Some(some_session()));
     }
 
@@ -288,7 +357,7 @@ mod tests {
     fn an_answer_that_sets_the_session_is_not_renewed() {
         let policy = policy(false);
         let renewal =
-            || renewal_from(&policy, (signed(&policy, &key(2), &some_session(), NOW), CookieJar::new()));
+            || renewal_from(&policy, (signed(&policy, &key(2), &some_session(), WEEK), CookieJar::new()));
         let cookies = |response: axum::response::Response| {
             response.headers().get_all(header::SET_COOKIE).iter().count()
         };
@@ -310,7 +379,7 @@ mod tests {
         let right = some_session().value();
         for value in ["", "a.b.c", &format!("{right}.1"), &right.replace('.', ","), &right[..30]] {
             let signed = key(1).sign(signed_name(&policy(false)), value);
-            let cookie = cookie(&policy(false), signed, LIFETIME);
+            let cookie = cookie(&policy(false), signed, WEEK);
             let text = text_of(CookieJar::new().add(cookie));
             assert_eq!(session(&policy(false), &ring(1), &sent_back(&text), NOW), None, "{value}");
         }

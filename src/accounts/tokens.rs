@@ -1,50 +1,57 @@
-//! API tokens in the table: keys, items, and one function for each use case.
+//! API tokens in the table: items, and one function for each use case.
 //!
 //! A token consists of two items that are written and deleted together: one under its owner, for the list, and one
-//! under the hash of its secret, with which one read authenticates a request.
+//! under the hash of its secret, which authenticates requests. Authentication also reads the account, so that a token
+//! has its account's name, never a higher role, and ends with the account.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::AccountError;
 use super::auth_cache::AuthKey;
-use super::domain::{Secret, Token, TokenId, TokenName};
-use super::store::account_key;
+use super::authority::{AUTHORITY, is_active_with};
+use super::change::Operator;
+use super::domain::{Account, Secret, Token, TokenDraft, TokenId, TokenName};
+use super::items::{TOKENS, account_key, owned_token_key, token_key};
+use super::sessions::{SEEN_EVERY, SEEN_WITHIN};
 use crate::accounts::Accounts;
 use crate::base::identity::{AccountId, Role, SignedIn, Via};
 use crate::base::values::{Email, Name};
+use crate::shared::audit_log::{AuditEntry, AuditKind};
 use crate::shared::idempotency::write_once;
 use crate::shared::lists::{cursor_after, start_after};
 use crate::store::idempotency::{Answer, Done, Idempotency};
-use crate::store::{Condition, Key, Select, from_item, to_item};
+use crate::store::{
+    Condition, Dynamo, Key, RetryPolicy, Select, StoreError, Update, from_item, to_attribute, to_item,
+};
 use crate::web::lists::Listed;
-
-/// The prefix of the sort keys of an account's tokens.
-const TOKENS: &str = "TOKEN#";
 
 /// Requires a session. With a token, a leaked token could create another one that outlives it.
 pub(super) fn require_session(who: &SignedIn) -> Result<(), AccountError> {
     if who.via == Via::Session { Ok(()) } else { Err(AccountError::SessionNeeded) }
 }
 
-/// Returns the key of the item in its owner's list.
-fn owned_key(owner: AccountId, token: TokenId) -> Key {
-    Key::new(account_key(owner).pk, format!("{TOKENS}{token}"))
-}
-
-/// Returns the key of the item that authenticates a request.
-fn token_key(hash: &str) -> Key {
-    Key::new(format!("TOKEN#{hash}"), "TOKEN")
-}
-
+/// The item in its owner's list.
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OwnedItem {
-    #[serde(flatten)]
-    token: Token,
+    id: TokenId,
+    name: TokenName,
+    created_at: Timestamp,
     hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    /// The time at which it expires, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
 }
 
-/// The item that authenticates a request. It has everything that a request needs, so that one read suffices.
-#[derive(Serialize, Deserialize)]
+fn first_epoch() -> u64 {
+    1
+}
+
+/// The item that authenticates a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TokenItem {
     account_id: AccountId,
@@ -52,16 +59,62 @@ struct TokenItem {
     email: Email,
     role: Role,
     token: TokenName,
+    /// The epoch of the account's tokens in which it was created.
+    #[serde(default = "first_epoch")]
+    epoch: u64,
+    /// The time at which it expires, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Timestamp>,
+}
+
+impl TokenItem {
+    /// Returns whether the token of this account works.
+    fn is_current(&self, account: &Account, now: Timestamp) -> bool {
+        account.is_active()
+            && self.epoch == account.token_epoch
+            && self.expires_at.is_none_or(|end| now.as_second() < end)
+    }
+}
+
+fn token_of(owned: OwnedItem, item: &TokenItem) -> Token {
+    let OwnedItem { id, name, created_at, prefix, expires_at, .. } = owned;
+    let expires_at = expires_at.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    Token { id, name, role: item.role, prefix, created_at, expires_at, last_used_at: item.last_used_at }
 }
 
 impl Accounts {
-    /// Returns the owner of a token, if the token was not revoked.
+    /// Returns the account of a token in the token's role, if the token works.
     pub(super) async fn by_token(&self, secret: &Secret) -> Result<Option<SignedIn>, AccountError> {
-        let item = self.dynamo.get(&token_key(&secret.hash())).await?;
-        let token: Option<TokenItem> = item.map(from_item).transpose()?;
-        Ok(token.map(|TokenItem { account_id, name, email, role, token }| {
-            SignedIn::new(account_id, name, email, role, Via::Token(token.to_string()))
-        }))
+        let key = token_key(&secret.hash());
+        let token: Option<TokenItem> = self.dynamo.get(&key).await?.map(from_item).transpose()?;
+        let Some(token) = token else { return Ok(None) };
+        let (account, now) = (self.read(token.account_id).await?, self.clock.now());
+        let Some(account) = account.filter(|account| token.is_current(account, now)) else { return Ok(None) };
+        if token.last_used_at.is_none_or(|last| now.duration_since(last) >= SEEN_EVERY) {
+            self.used_token(&key, &token, now).await;
+        }
+        let role = token.role.min(account.role);
+        Ok(Some(SignedIn { role, ..account.signed_in(Via::Token(token.token.to_string())) }))
+    }
+
+    /// Writes the last use of a token. The request does not depend on it.
+    async fn used_token(&self, key: &Key, token: &TokenItem, now: Timestamp) {
+        let write = || {
+            let last = token.last_used_at.map(to_attribute).transpose()?;
+            let unchanged = Condition::Exists.and(Condition::Same(vec![("lastUsedAt".to_owned(), last)]));
+            let used = Update::default().set("lastUsedAt", to_attribute(now)?);
+            Ok::<_, StoreError>(self.dynamo.guarded_write().update("token", key, &used, unchanged))
+        };
+        let hasty = self.dynamo.clone().with_policy(RetryPolicy::new(SEEN_WITHIN, SEEN_WITHIN));
+        let written = match write() {
+            Ok(write) => hasty.try_write(write).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            tracing::debug!(%error, "the last use of a token was not written");
+        }
     }
 }
 
@@ -75,40 +128,84 @@ pub enum Made {
 }
 
 impl Accounts {
-    /// Creates an API token that acts as its owner. Only the result contains the secret; it is not stored.
+    /// Creates an API token of an account. Only the result contains the secret; it is not stored.
     ///
     /// # Errors
-    /// [`AccountError::KeyReused`] if the idempotency key was used for another request.
+    /// [`AccountError::RoleTooHigh`] if the account's role is lower than the token's; [`AccountError::NotActive`];
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`]; [`AccountError::KeyReused`] if the
+    /// idempotency key was used for another request.
     pub async fn create_token(
         &self,
-        owner: &SignedIn,
-        name: TokenName,
+        owner: AccountId,
+        draft: TokenDraft,
+        operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Token>>,
     ) -> Result<Made, AccountError> {
+        let account = self.find(owner).await?;
+        if draft.role > account.role {
+            return Err(AccountError::RoleTooHigh(account.role));
+        }
+        if !account.is_active() {
+            return Err(AccountError::NotActive);
+        }
         let now = self.clock.now();
         let secret = Secret::new(self.rng.bytes());
-        let token = Token { id: TokenId::new(now, &self.rng.bytes()), name, created_at: now };
-        let owned = OwnedItem { token: token.clone(), hash: secret.hash() };
-        let token_item = TokenItem {
-            account_id: owner.id,
-            name: owner.name.clone(),
-            email: owner.email.clone(),
-            role: owner.role,
-            token: token.name.clone(),
+        let expires_at = draft.days.map(|days| days.from(now).as_second());
+        let owned = OwnedItem {
+            id: TokenId::new(now, &self.rng.bytes()),
+            name: draft.name.clone(),
+            created_at: now,
+            hash: secret.hash(),
+            prefix: Some(secret.prefix()),
+            expires_at,
+        };
+        let item = TokenItem {
+            account_id: owner,
+            name: account.name.clone(),
+            email: account.email.clone(),
+            role: draft.role,
+            token: draft.name,
+            epoch: account.token_epoch,
+            expires_at,
+            last_used_at: None,
+        };
+        let detail = format!("Token {} created with the role {}.", item.token, item.role);
+        let entry = AuditEntry::new(
+            &self.rng,
+            now,
+            &operator.actor(),
+            AuditKind::TokenCreated,
+            account.label(),
+            detail,
+        );
+        let same_epoch = match account.token_epoch {
+            // Accounts of version 0.1 have no such attribute.
+            1 => Condition::Any(vec![
+                Condition::is_number("tokenEpoch", 1),
+                Condition::Same(vec![("tokenEpoch".to_owned(), None)]),
+            ]),
+            epoch => Condition::is_number("tokenEpoch", epoch),
         };
         let write = self
             .dynamo
             .guarded_write()
-            .put("owned", to_item(&owned_key(owner.id, token.id), &owned)?, Condition::Absent)
-            .put("token", to_item(&token_key(&owned.hash), &token_item)?, Condition::Absent);
+            .put("owned", to_item(&owned_token_key(owner, owned.id), &owned)?, Condition::Absent)
+            .put("token", to_item(&token_key(&owned.hash), &item)?, Condition::Absent)
+            .check("account", &account_key(owner), is_active_with(draft.role).and(same_epoch))
+            .audit(&entry.at_path(format!("/people/{owner}")))?;
+        let write = operator.authorize(write, Some(owner));
+        let token = token_of(owned, &item);
         match write_once::<_, AccountError>(&self.dynamo, write, token, idempotency).await? {
             Ok(Done::Now(token)) => Ok(Made::Now(token, secret)),
             Ok(Done::Replayed(answer)) => Ok(Made::Replayed(answer)),
+            Err(refusal) if refusal.of("account") || refusal.of(AUTHORITY) => {
+                Err(AccountError::NoLongerAllowed)
+            }
             Err(_) => Err(AccountError::Changed),
         }
     }
 
-    /// Returns a page of an account's tokens, newest first.
+    /// Returns a page of an account's tokens that were not revoked, newest first.
     ///
     /// # Errors
     /// [`AccountError::Cursor`] if the cursor belongs to another list.
@@ -119,17 +216,35 @@ impl Accounts {
         cursor: Option<&str>,
     ) -> Result<Listed<Token>, AccountError> {
         const LIST: &str = "tokens";
+        let account = self.find(owner).await?;
         let mut range =
             Select::partition(account_key(owner).pk, i32::from(limit)).begins_with(TOKENS).backwards();
         if let Some(id) = start_after(LIST, cursor)? {
-            let key = owned_key(owner, id);
+            let key = owned_token_key(owner, id);
             range = range.after(&key.sk, &key);
         }
         let page = self.dynamo.select(&range).await?;
-        let items: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
-        let items: Vec<Token> = items.into_iter().map(|item| item.token).collect();
-        let next = items.last().filter(|_| page.more).map(|last| cursor_after(LIST, last.id));
-        Ok(Listed { items, next })
+        let more = page.more;
+        let owned: Vec<OwnedItem> = page.items.into_iter().map(from_item).collect::<Result<_, _>>()?;
+        let next = owned.last().filter(|_| more).map(|last| cursor_after(LIST, last.id));
+        let items = self.with_token_items(owned).await?;
+        let items = items.into_iter().filter(|(_, item)| item.epoch == account.token_epoch);
+        Ok(Listed { items: items.map(|(owned, item)| token_of(owned, &item)).collect(), next })
+    }
+
+    async fn with_token_items(
+        &self,
+        owned: Vec<OwnedItem>,
+    ) -> Result<Vec<(OwnedItem, TokenItem)>, StoreError> {
+        let keys: Vec<Key> = owned.iter().map(|owned| token_key(&owned.hash)).collect();
+        let mut found = std::collections::HashMap::new();
+        for item in self.dynamo.get_all(&keys).await? {
+            if let Some(pk) = item.get(crate::store::schema::PK).and_then(|pk| pk.as_s().ok()).cloned() {
+                found.insert(pk, from_item::<TokenItem>(item)?);
+            }
+        }
+        let pair = |owned: OwnedItem| found.remove(&token_key(&owned.hash).pk).map(|item| (owned, item));
+        Ok(owned.into_iter().filter_map(pair).collect())
     }
 
     /// Reads one token of an account.
@@ -137,33 +252,66 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::NoSuchToken`] if the account has no such token.
     pub async fn token(&self, owner: AccountId, id: TokenId) -> Result<Token, AccountError> {
-        Ok(self.owned_token(owner, id).await?.token)
+        let (owned, item) = self.owned_token(owner, id).await?;
+        Ok(token_of(owned, &item))
     }
 
-    async fn owned_token(&self, owner: AccountId, id: TokenId) -> Result<OwnedItem, AccountError> {
-        let item = self.dynamo.get(&owned_key(owner, id)).await?.ok_or(AccountError::NoSuchToken)?;
-        Ok(from_item(item)?)
+    async fn owned_token(
+        &self,
+        owner: AccountId,
+        id: TokenId,
+    ) -> Result<(OwnedItem, TokenItem), AccountError> {
+        let item = self.dynamo.get(&owned_token_key(owner, id)).await?.ok_or(AccountError::NoSuchToken)?;
+        let pair = self.with_token_items(vec![from_item(item)?]).await?.pop();
+        pair.ok_or(AccountError::NoSuchToken)
     }
 
     /// Revokes a token. From then on this process rejects the token; other processes reject it within ten seconds.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchToken`] if the account has no such token, or if it was already revoked.
+    /// [`AccountError::NoSuchToken`] if the account has no such token, or if it was already revoked;
+    /// [`AccountError::NoLongerAllowed`].
     pub async fn revoke_token(
         &self,
         owner: AccountId,
         id: TokenId,
+        operator: Operator<'_>,
         idempotency: Option<&Idempotency<'_, Token>>,
     ) -> Result<Token, AccountError> {
-        let item = self.owned_token(owner, id).await?;
+        let (owned, item) = self.owned_token(owner, id).await?;
+        let hash = owned.hash.clone();
+        let token = token_of(owned, &item);
+        let (detail, subject) =
+            (format!("Token {} revoked.", token.name), format!("{} <{}>", item.name, item.email));
+        let entry = AuditEntry::new(
+            &self.rng,
+            self.clock.now(),
+            &operator.actor(),
+            AuditKind::TokenRevoked,
+            subject,
+            detail,
+        );
         let write = self
             .dynamo
             .guarded_write()
-            .delete("owned", &owned_key(owner, id), Condition::Exists)
-            .delete_derived("token", &token_key(&item.hash));
-        let written = self.dynamo.try_write(Idempotency::record(idempotency, write, &item.token)?).await;
+            .delete("owned", &owned_token_key(owner, id), Condition::Exists)
+            .delete_derived("token", &token_key(&hash))
+            .audit(&entry.at_path(format!("/people/{owner}")))?;
+        let write = operator.authorize(write, None);
+        let write = Idempotency::record(idempotency, write, &token)?;
+        let written = revoke(&self.dynamo, write).await;
         // In any case, because a write whose answer was lost may have happened.
-        self.auth_cache.invalidate(&AuthKey::Token(item.hash));
-        if written? { Ok(item.token) } else { Err(AccountError::NoSuchToken) }
+        self.auth_cache.invalidate(&AuthKey::Token(hash));
+        written.map(|()| token)
+    }
+}
+
+async fn revoke(dynamo: &Dynamo, write: crate::store::GuardedWrite) -> Result<(), AccountError> {
+    use crate::store::WriteError;
+    match dynamo.write(write).await {
+        Ok(()) => Ok(()),
+        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(WriteError::Refused(refusal)) if refusal.of(AUTHORITY) => Err(AccountError::NoLongerAllowed),
+        Err(WriteError::Refused(_)) => Err(AccountError::NoSuchToken),
     }
 }

@@ -2,10 +2,11 @@
 //! ends.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Invalid, text_value};
@@ -41,6 +42,47 @@ impl FromStr for ZoneName {
 
 text_value!(ZoneName);
 
+/// The zones of the United States in which most people live, from east to west. They come first in a list.
+const UNITED_STATES: [&str; 7] = [
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "Pacific/Honolulu",
+];
+
+/// The areas of zones that are named after a place. The other zones are fixed offsets and former names.
+const AREAS: [&str; 10] = [
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+];
+
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let database = TimeZoneDatabase::bundled();
+    let names = database.available().map(|name| name.as_str().to_owned());
+    let is_place = |name: &String| name.split_once('/').is_some_and(|(area, _)| AREAS.contains(&area));
+    let is_first = |name: &String| UNITED_STATES.contains(&name.as_str());
+    let mut places: Vec<String> = names.filter(|name| is_place(name) && !is_first(name)).collect();
+    places.sort_unstable();
+    UNITED_STATES.into_iter().map(str::to_owned).chain(places).chain(["UTC".to_owned()]).collect()
+});
+
+/// Returns the names of all zones to choose from: first those of the United States, then all other places in the order
+/// of their names, and at last UTC.
+pub fn zone_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(String::as_str)
+}
+
 /// Returns the day in New York that contains this time.
 pub fn day_of(time: Timestamp) -> Date {
     time.to_zoned(zone()).date()
@@ -60,6 +102,8 @@ pub fn in_new_york(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -104,5 +148,22 @@ mod tests {
         ] {
             assert_eq!(in_new_york(time.parse().unwrap()), text);
         }
+    }
+
+    #[test]
+    fn every_zone_can_be_chosen_and_those_of_the_united_states_come_first() {
+        let names: Vec<_> = zone_names().collect();
+        assert_eq!(names[..UNITED_STATES.len()], UNITED_STATES);
+        assert_eq!(names.last(), Some(&"UTC"));
+        assert!(names[UNITED_STATES.len()..names.len() - 1].is_sorted());
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "no name comes twice");
+        for name in &names {
+            assert_eq!(name.parse::<ZoneName>().unwrap().as_str(), *name);
+        }
+        for name in ["Europe/Paris", "America/Indiana/Indianapolis", "America/Puerto_Rico", "Asia/Kolkata"] {
+            assert!(names.contains(&name), "{name}");
+        }
+        assert!(!names.iter().any(|name| name.starts_with("Etc/") || name.starts_with("US/")));
+        assert!(names.len() > 300, "{}", names.len());
     }
 }

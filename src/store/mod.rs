@@ -53,5 +53,5 @@ pub use read::{Page, Select};
 pub use reader::{PollInterval, Progress, StreamReader};
 pub use refusal::{Refusal, WriteError};
 pub use retry::RetryPolicy;
-pub use upgrade::{Upgraded, upgrade_all};
+pub use upgrade::{ScanPosition, Upgraded, upgrade_all};
 pub use versions::{OLDEST, SCHEMA};

@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use aws_sdk_dynamodb::operation::scan::ScanInput;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::item::key_of;
+use super::schema::SK;
 use super::schema_to_write::schema_key;
 use super::schema_versions::schema_of;
 use super::versions::{ATTRIBUTE, number};
@@ -88,6 +90,39 @@ async fn older(dynamo: &Dynamo, start: Option<Item>) -> Result<(Vec<Item>, Optio
     Ok((output.items.unwrap_or_default(), next))
 }
 
+/// The position in a scan of the table. It starts at the beginning.
+#[derive(Debug, Default)]
+pub struct ScanPosition(Option<Item>);
+
+impl Dynamo {
+    /// Returns the items with this sort key that lack an attribute, from the next page of the whole table, and the
+    /// position after it, or `None` at the end. This is for upgrades: no request may call it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn scan_without(
+        &self,
+        sk: &str,
+        attribute: &str,
+        ScanPosition(start): ScanPosition,
+    ) -> Result<(Vec<Item>, Option<ScanPosition>), StoreError> {
+        let request = ScanInput::builder()
+            .table_name(self.table())
+            .consistent_read(true)
+            .limit(PAGE)
+            .filter_expression("#sk = :sk AND attribute_not_exists(#attribute)")
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":sk", AttributeValue::S(sk.to_owned()))
+            .set_exclusive_start_key(start);
+        let output = self.output(&request).await?;
+        let items = output.items.unwrap_or_default().into_iter();
+        let items = items.map(|item| self.schema_versions.to_current(item)).collect::<Result<_, _>>()?;
+        let next = output.last_evaluated_key.filter(|key| !key.is_empty());
+        Ok((items, next.map(|key| ScanPosition(Some(key)))))
+    }
+}
+
 /// Rewrites an item, unless it was deleted or rewritten at the same time.
 async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
     let Some(key) = key_of(&item) else { return Ok(false) };
@@ -115,8 +150,6 @@ async fn rewrite(dynamo: &Dynamo, item: Item) -> Result<bool, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
-
     use super::*;
     use crate::store::schema_versions::{SCHEMA_VERSIONS, SchemaVersions, Step};
     use crate::store::{Key, SCHEMA};

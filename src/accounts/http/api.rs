@@ -4,9 +4,10 @@
 //! `Idempotency-Key` answers with the same token but without the secret, because the secret is not stored.
 
 use crate::accounts::Accounts;
-use crate::accounts::domain::{Token, TokenId, TokenName};
+use crate::accounts::change::Operator;
+use crate::accounts::domain::{Token, TokenDays, TokenDraft, TokenId, TokenName};
 use crate::accounts::tokens::{Made, require_session};
-use crate::base::fields::{Fields, FromFields, text};
+use crate::base::fields::{Fields, FromFields, text, whole_number};
 use crate::base::identity::{AccountId, Role, Via};
 use crate::base::values::{Email, Name, Version};
 use crate::shared::api::*;
@@ -50,11 +51,22 @@ async fn list(
 
 struct CreateBody {
     name: TokenName,
+    role: Option<Role>,
+    days: Option<TokenDays>,
 }
 
 impl FromFields for CreateBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { name: fields.required("name", text)? })
+        let (name, role) = (fields.required("name", text), fields.optional("role", text));
+        let days = fields.optional("expiresInDays", whole_number);
+        Some(Self { name: name?, role, days })
+    }
+}
+
+impl CreateBody {
+    /// Returns the draft of the token. Without a role, it gets that of its owner.
+    fn draft(self, own: Role) -> TokenDraft {
+        TokenDraft { name: self.name, role: self.role.unwrap_or(own), days: self.days }
     }
 }
 
@@ -75,7 +87,9 @@ async fn create(
     require_session(&who)?;
     let replay = |token: &Token| created(&context, token, token);
     let idempotency = request.idempotency.map(|request| Idempotency { request, answer: &replay });
-    Ok(match accounts.create_token(&who, request.body.name, idempotency.as_ref()).await? {
+    let draft = request.body.draft(who.role);
+    let operator = Operator::Owner(&who);
+    Ok(match accounts.create_token(who.id, draft, operator, idempotency.as_ref()).await? {
         Made::Now(token, secret) => {
             created(&context, &token, &WithSecret { token: &token, secret: secret.reveal() })
         }
@@ -106,6 +120,6 @@ async fn revoke(
 ) -> Result<Answer, Problem> {
     let answer = |_: &Token| no_content();
     let idempotency = idempotency.map(|request| Idempotency { request, answer: &answer });
-    let revoke = accounts.revoke_token(who.id, id, idempotency.as_ref());
+    let revoke = accounts.revoke_token(who.id, id, Operator::Owner(&who), idempotency.as_ref());
     Ok(Idempotency::run(idempotency.as_ref(), &accounts.dynamo, revoke).await?.answer(answer))
 }

@@ -2,6 +2,7 @@
 
 mod account;
 pub(super) mod api;
+mod link;
 mod parts;
 mod sign_in;
 mod sign_up;
@@ -11,5 +12,5 @@ use crate::web::routes::Routes;
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> Routes<Accounts> {
-    sign_in::routes().and(account::routes()).and(sign_up::routes())
+    sign_in::routes().and(link::routes()).and(account::routes()).and(sign_up::routes())
 }

@@ -1,10 +1,9 @@
-//! The sign-in page, sign-in links, and signing out.
+//! The sign-in page, and signing out.
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 
-use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
+use super::parts::{Delay, redirect_to_next, retry_after, with_next};
 use crate::accounts::Accounts;
-use crate::accounts::domain::Secret;
 use crate::accounts::password::Password;
 use crate::accounts::requester::Requester;
 use crate::accounts::sign_up::SignUp;
@@ -15,7 +14,6 @@ pub(super) fn routes() -> Routes<Accounts> {
     Routes::default()
         .get("/sign-in", Access::Anyone, sign_in_page)
         .post("/sign-in", Access::Anyone, sign_in)
-        .get("/sign-in/link/{secret}", Access::Anyone, sign_in_by_link)
         .post("/sign-out", Access::Anyone, sign_out)
 }
 
@@ -23,13 +21,14 @@ async fn sign_in_page(
     State(accounts): State<Accounts>,
     context: PageContext,
     who: Option<SignedIn>,
-    Query(query): Query<NextQuery>,
+    Query(query): Query<SignInQuery>,
     WantsFragment(fragment): WantsFragment,
 ) -> PageAnswer {
     if who.is_some() {
         return Ok(redirect_to_next(&context, &query.next, fragment));
     }
-    html(StatusCode::OK, &SignInPage::new(context, &accounts.sign_up, query.next))
+    let signed_up = query.signed_up.is_some();
+    html(StatusCode::OK, &SignInPage { signed_up, ..SignInPage::new(context, &accounts.sign_up, query.next) })
 }
 
 async fn sign_in(
@@ -52,7 +51,7 @@ async fn sign_in(
     match account {
         Ok(Some(account)) => {
             tracing::info!(account = %account.id, "signed in by password");
-            let cookies = accounts.begin_session(&account, from.device).await;
+            let cookies = accounts.begin_session(&account, &from, "Signed in by password with").await?;
             Ok((cookies, redirect_to_next(&context, &next, fragment)).into_response())
         }
         Ok(None) => {
@@ -66,44 +65,22 @@ async fn sign_in(
     }
 }
 
-async fn sign_in_by_link(
-    State(accounts): State<Accounts>,
-    method: Method,
-    context: PageContext,
-    who: Option<SignedIn>,
-    from: Requester,
-    Path(secret): Path<String>,
-) -> PageAnswer {
-    // A HEAD request does not use up the link.
-    if method != Method::GET {
-        return Ok(StatusCode::OK.into_response());
-    }
-    let account = match secret.parse::<Secret>() {
-        Ok(secret) => accounts.use_link(&secret).await?,
-        Err(_) => None,
-    };
-    if let Some(account) = account {
-        tracing::info!(account = %account.id, "signed in by a link");
-        let cookies = accounts.begin_session(&account, from.device).await;
-        return Ok((cookies, see_other(&context, "/", false)).into_response());
-    }
-    // The browser's Back button requests the used link again.
-    if who.is_some() {
-        return Ok(see_other(&context, "/", false));
-    }
-    let message = "This sign-in link was already used or is too old. Each link works once: ask for a new one, or start \
-                 Holdfast again, which prints one.";
-    let page = SignInPage::new(context, &accounts.sign_up, String::new());
-    html(StatusCode::GONE, &SignInPage { error: Some(message.to_owned()), ..page })
-}
-
 async fn sign_out(
     State(accounts): State<Accounts>,
     context: PageContext,
     WantsFragment(fragment): WantsFragment,
     headers: HeaderMap,
-) -> impl IntoResponse {
-    (accounts.end_session(&headers).await, see_other(&context, "/sign-in", fragment))
+) -> PageAnswer {
+    let expired = accounts.sign_out(&headers).await?;
+    Ok((expired, see_other(&context, "/sign-in", fragment)).into_response())
+}
+
+#[derive(Deserialize)]
+struct SignInQuery {
+    #[serde(default)]
+    next: String,
+    /// Present after signing up.
+    signed_up: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -124,13 +101,16 @@ struct SignInPage {
     /// The typed address.
     email: String,
     error: Option<String>,
+    /// Whether the person just signed up.
+    signed_up: bool,
     /// Whether people may create their own accounts.
     sign_up_offered: bool,
 }
 
 impl SignInPage {
     fn new(context: PageContext, sign_up: &SignUp, next: String) -> Self {
-        Self { context, next, email: String::new(), error: None, sign_up_offered: !sign_up.is_off() }
+        let (email, sign_up_offered) = (String::new(), !sign_up.is_off());
+        Self { context, next, email, error: None, signed_up: false, sign_up_offered }
     }
 
     fn sign_up(&self) -> String {

@@ -1,14 +1,14 @@
 //! The sign-up page, where people create their own accounts.
 //!
 //! Invariants: the new account is a participant's, and no field of the form can change that. No answer contains the
-//! password or the invitation code. If sign-up is off, both the page and the form answer 403, because sign-up is
+//! password or the invitation code, or says whether an address has an account: the answer is always "Now sign in". If sign-up is off, both the page and the form answer 403, because sign-up is
 //! forbidden for everyone, and the page says so.
 
 use super::parts::{Delay, NextQuery, redirect_to_next, retry_after, with_next};
 use crate::accounts::password::Password;
+use crate::accounts::register::SignUpDraft;
 use crate::accounts::requester::Requester;
 use crate::accounts::sign_up::SignUp;
-use crate::accounts::store::SignUpDraft;
 use crate::accounts::{AccountError, Accounts};
 use crate::base::values::{Email, Invalid, Name, begins_formula};
 use crate::shared::pages::*;
@@ -53,13 +53,16 @@ async fn sign_up(
         Err(errors) => return rejected(SignUpPage { errors, ..page_of(&accounts, context, form) }),
     };
     match result {
-        Ok(account) => {
-            tracing::info!(account = %account.id, "signed up");
-            let cookies = accounts.begin_session(&account, from.device).await;
-            Ok((cookies, redirect_to_next(&context, &form.next, fragment)).into_response())
-        }
+        Ok(()) => Ok(see_other(&context, &now_sign_in(&form.next), fragment)),
         Err(error) => failed(page_of(&accounts, context, form), error),
     }
+}
+
+/// Returns the path of the sign-in page that says that the account is ready. It is the same whether or not the address
+/// had an account.
+fn now_sign_in(next: &str) -> String {
+    let query = serde_urlencoded::to_string([("signed_up", "1"), ("next", next)]);
+    format!("/sign-in?{}", query.unwrap_or_default())
 }
 
 /// Returns the page with the typed text except for the secrets.
@@ -71,10 +74,6 @@ fn page_of(accounts: &Accounts, context: PageContext, form: SignUpForm) -> SignU
 /// Renders the form with a message at the rejected field.
 fn failed(page: SignUpPage, error: AccountError) -> PageAnswer {
     match error {
-        AccountError::EmailTaken(_) => {
-            let errors = SignUpErrors { is_taken: true, ..SignUpErrors::default() };
-            rejected(SignUpPage { errors, ..page })
-        }
         AccountError::WrongInvitationCode => {
             let message = "This is not the invitation code. Ask the person who invited you.";
             let errors = SignUpErrors { code: Some(message.to_owned()), ..SignUpErrors::default() };
@@ -122,7 +121,6 @@ fn read(form: &SignUpForm, needs_code: bool) -> Result<SignUpDraft, SignUpErrors
             email: message::<Email>(email),
             password: message::<Password>(password),
             code,
-            ..SignUpErrors::default()
         }),
     }
 }
@@ -169,11 +167,11 @@ impl SignUpPage {
 
     /// Returns the field that gets the focus: the first one with an error, or the first one.
     fn focus(&self) -> &'static str {
-        let SignUpErrors { code, name, password, .. } = &self.errors;
+        let SignUpErrors { code, name, email, password } = &self.errors;
         let wrong = [
             ("code", code.is_some()),
             ("name", name.is_some()),
-            ("email", self.errors.is_email_wrong()),
+            ("email", email.is_some()),
             ("password", password.is_some()),
         ];
         let first = wrong.into_iter().find_map(|(field, is_wrong)| is_wrong.then_some(field));
@@ -196,15 +194,7 @@ struct SignUpErrors {
     code: Option<String>,
     name: Option<String>,
     email: Option<String>,
-    /// Another account has the address.
-    is_taken: bool,
     password: Option<String>,
-}
-
-impl SignUpErrors {
-    fn is_email_wrong(&self) -> bool {
-        self.email.is_some() || self.is_taken
-    }
 }
 
 /// The page that replaces the sign-up page if sign-up is off.

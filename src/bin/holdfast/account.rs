@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use holdfast::accounts::change::Operator;
 use holdfast::accounts::link_path;
 use holdfast::accounts::password::Password;
 
@@ -31,7 +32,7 @@ async fn add_to(
     let id = opened.app.accounts().add(name, email, role, password).await?;
     console.print(&line);
     if link_needed {
-        let path = link_path(&opened.app.accounts().sign_in_link(id).await?);
+        let path = link_path(&opened.app.accounts().sign_in_link(id, Operator::Command).await?);
         console.print(match opened.address {
             Some(_) => "This link signs them in, once:",
             None => "Open this path at your address to sign them in, once:",

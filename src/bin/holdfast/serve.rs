@@ -200,10 +200,12 @@ pub async fn serve(
 /// Prints the link that signs the first administrator in, on its own line with a description.
 async fn print_sign_in_link(app: &App, address: &str) -> Result<(), Failure> {
     match app.accounts().first_administrator_link().await {
-        Ok(secret) => print(&format!(
+        Ok(Some(secret)) => print(&format!(
             "This link signs the first administrator in, once: {address}{}",
             accounts::link_path(&secret)
         )),
+        // The first administrator was deleted or disabled, so other people manage the accounts.
+        Ok(None) => print("`holdfast account link EMAIL` prints a link that signs a person in."),
         Err(AccountError::Store(StoreError::Full { .. })) => tracing::error!(
             "the disk is full: the data can be read, and changed once there is space again; no sign-in link was made"
         ),

@@ -28,11 +28,13 @@ pub async fn run(options: Upgrade, host: &Host<'_>, console: &dyn Console) -> Re
         })
         .await;
     console.end_progress();
+    let accounts = opened.app.accounts().upgrade().await;
     let statistics = opened.app.statistics().migrate().await;
     let lists = recount_lists(&opened.app).await;
     opened.close().await;
     let upgraded = upgraded?;
     words.map_err(ImportError::from)?;
+    accounts?;
     statistics?;
     lists?;
     let Upgraded { rewritten, schema, .. } = upgraded;

@@ -41,6 +41,7 @@ impl Workers {
         let dynamo = app.dynamo.clone();
         let reader = move || StreamReader::embedded(dynamo.clone(), engine.clone(), CONSUMER, is_relevant);
         let mut workers = Self::start(&app, reader);
+        workers.tasks.spawn(upgrade_accounts(app.clone(), workers.stop.subscribe()));
         workers.tasks.spawn(upgrade_words(app, workers.stop.subscribe()));
         workers
     }
@@ -87,6 +88,20 @@ async fn upgrade_words(app: App, stopped: watch::Receiver<bool>) {
         Ok(0) => {}
         Ok(moved) => tracing::info!(leads = moved, "moved the search words of an earlier version"),
         Err(error) => tracing::warn!(%error, "search words were not moved; the next start continues"),
+    }
+}
+
+/// Adds the accounts of an earlier version to the lists.
+async fn upgrade_accounts(app: App, stopped: watch::Receiver<bool>) {
+    let accounts = app.accounts();
+    let added = tokio::select! {
+        added = accounts.upgrade() => added,
+        () = stop_requested(stopped) => return,
+    };
+    match added {
+        Ok(0) => {}
+        Ok(added) => tracing::info!(accounts = added, "added accounts of an earlier version to the lists"),
+        Err(error) => tracing::warn!(%error, "accounts were not added to the lists; the next start continues"),
     }
 }
 

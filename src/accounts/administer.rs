@@ -1,0 +1,293 @@
+//! What administrators and commands do with accounts. Every change is one guarded write with a version.
+
+use super::AccountError;
+use super::change::{Description, Operator};
+use super::domain::{Account, AccountKind, AccountStatus, LinkPurpose, Secret};
+use super::links::{add_link, with_link};
+use crate::accounts::Accounts;
+use crate::base::identity::{AccountId, Role};
+use crate::base::values::{Email, Name, Version};
+use crate::shared::audit_log::AuditKind;
+use crate::store::idempotency::Idempotency;
+
+/// The input for a new account.
+#[derive(Debug, Clone)]
+pub struct AccountDraft {
+    /// The name.
+    pub name: Name,
+    /// The address to sign in with, or `None` for a service, which gets one that receives no mail.
+    pub email: Option<Email>,
+    /// The role.
+    pub role: Role,
+    /// Who will use it.
+    pub kind: AccountKind,
+}
+
+/// New values of an account. `None` keeps a value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountChanges {
+    /// The name.
+    pub name: Option<Name>,
+    /// The address to sign in with.
+    pub email: Option<Email>,
+    /// The role.
+    pub role: Option<Role>,
+    /// Whether the account is disabled. `false` enables it.
+    pub disabled: Option<bool>,
+}
+
+/// An account with the secret of a new link.
+#[derive(Debug)]
+pub struct WithLink {
+    /// The account.
+    pub account: Account,
+    /// The link's secret. [`super::link_path`] gives its address.
+    pub secret: Secret,
+}
+
+impl Accounts {
+    /// Adds an account. A person is invited by a link, which only the result contains; a service has none and is
+    /// active at once.
+    ///
+    /// # Errors
+    /// [`AccountError::EmailTaken`]; [`AccountError::EmailNeeded`]; [`AccountError::NoLongerAllowed`].
+    pub async fn invite(
+        &self,
+        draft: AccountDraft,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, (Account, Option<Secret>)>>,
+    ) -> Result<(Account, Option<Secret>), AccountError> {
+        let now = self.clock.now();
+        let id = AccountId::new(now, &self.rng.bytes());
+        let email = match (draft.email, draft.kind) {
+            (Some(email), _) => email,
+            (None, AccountKind::Service) => service_email(id)?,
+            (None, AccountKind::Person) => return Err(AccountError::EmailNeeded),
+        };
+        let account = Account::new(id, draft.name, email, draft.role, None, now);
+        let account = Account { kind: draft.kind, ..account };
+        let role = account.role;
+        let (account, write, secret) = match account.kind {
+            AccountKind::Service => {
+                let what =
+                    Description::new(AuditKind::AccountCreated, format!("Service added as {role}."));
+                let write = self.creation_write(&account, operator, &what)?;
+                (account, write, None)
+            }
+            AccountKind::Person => {
+                let account = Account { status: AccountStatus::Invited, ..account };
+                let (account, expires_at) = with_link(account, LinkPurpose::Invitation, now);
+                let what = Description::new(AuditKind::AccountCreated, format!("Invited as {role}."));
+                let (write, secret) =
+                    (self.creation_write(&account, operator, &what)?, Secret::new(self.rng.bytes()));
+                let write = add_link(write, &account, LinkPurpose::Invitation, &secret, expires_at)?;
+                (account, write, Some(secret))
+            }
+        };
+        let made = (account, secret);
+        let write = Idempotency::record(idempotency, write, &made)?;
+        self.make(write, &made.0).await?;
+        Ok(made)
+    }
+
+    /// Creates a new invitation for an invited account, or a password reset for an active one. It replaces the former
+    /// one.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::NotActive`] if the account is disabled or a service;
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn renew_link(
+        &self,
+        id: AccountId,
+        seen: Version,
+        operator: Operator<'_>,
+    ) -> Result<WithLink, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        let (purpose, detail) = match before.status {
+            _ if before.kind == AccountKind::Service => return Err(AccountError::NotActive),
+            AccountStatus::Invited => (LinkPurpose::Invitation, "Invitation renewed."),
+            AccountStatus::Active => (LinkPurpose::Reset, "Password reset created."),
+            AccountStatus::Disabled => return Err(AccountError::NotActive),
+        };
+        let now = self.clock.now();
+        let (after, expires_at) = with_link(before.clone().changed(now), purpose, now);
+        let what = Description::new(AuditKind::LinkChanged, detail);
+        let write = self.change_write(&before, &after, operator, &what)?;
+        let secret = Secret::new(self.rng.bytes());
+        self.make(add_link(write, &after, purpose, &secret, expires_at)?, &after).await?;
+        Ok(WithLink { account: after, secret })
+    }
+
+    /// Withdraws the invitation or reset that was not used yet.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn withdraw_link(
+        &self,
+        id: AccountId,
+        seen: Version,
+        operator: Operator<'_>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        let after = before.clone().changed(self.clock.now());
+        let after = Account { link: None, link_number: before.link_number + 1, ..after };
+        let what = Description::new(AuditKind::LinkChanged, "Link withdrawn.");
+        self.make(self.change_write(&before, &after, operator, &what)?, &after).await?;
+        Ok(after)
+    }
+
+    /// Changes an account. Disabling it ends its sessions and links, and its tokens do not work until it is enabled.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::EmailTaken`]; [`AccountError::LastAdministrator`];
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn edit(
+        &self,
+        id: AccountId,
+        seen: Version,
+        changes: AccountChanges,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        let after = changed(before.clone(), changes);
+        let Some(detail) = differences(&before, &after) else { return Ok(before) };
+        let after = after.changed(self.clock.now());
+        let what = Description::new(AuditKind::AccountChanged, detail);
+        let write = self.change_write(&before, &after, operator, &what)?;
+        self.make(Idempotency::record(idempotency, write, &after)?, &after).await?;
+        Ok(after)
+    }
+
+    /// Ends all sessions and unused sign-in links of an account and, if wanted, revokes its tokens.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::NoSuchAccount`]; [`AccountError::NoLongerAllowed`].
+    pub async fn end_sessions(
+        &self,
+        id: AccountId,
+        seen: Version,
+        with_tokens: bool,
+        operator: Operator<'_>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        let after = before.clone().without_sessions().changed(self.clock.now());
+        let (after, detail) = match with_tokens {
+            true => (after.without_tokens(), "All sessions ended and all tokens revoked."),
+            false => (after, "All sessions ended."),
+        };
+        let what = Description::new(AuditKind::SessionsEnded, detail);
+        self.make(self.change_write(&before, &after, operator, &what)?, &after).await?;
+        Ok(after)
+    }
+
+    /// Deletes an account. Its history stays, and so do its name in the histories of other records.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`]; [`AccountError::LastAdministrator`]; [`AccountError::NoSuchAccount`];
+    /// [`AccountError::NoLongerAllowed`].
+    pub async fn delete(
+        &self,
+        id: AccountId,
+        seen: Version,
+        operator: Operator<'_>,
+        idempotency: Option<&Idempotency<'_, Account>>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(id, seen).await?;
+        let what = Description::new(AuditKind::AccountDeleted, "Account deleted.");
+        let write = self.deletion_write(&before, operator, &what)?;
+        self.make(Idempotency::record(idempotency, write, &before)?, &before).await?;
+        Ok(before)
+    }
+}
+
+/// Returns an address for a service, which receives no mail (RFC 2606).
+fn service_email(id: AccountId) -> Result<Email, AccountError> {
+    let email = format!("service-{id}@holdfast.invalid");
+    email.parse().map_err(|_| AccountError::EmailNeeded)
+}
+
+fn changed(account: Account, changes: AccountChanges) -> Account {
+    let AccountChanges { name, email, role, disabled } = changes;
+    let account = Account {
+        name: name.unwrap_or(account.name),
+        email: email.unwrap_or(account.email),
+        role: role.unwrap_or(account.role),
+        ..account
+    };
+    match (disabled, account.status) {
+        (Some(true), AccountStatus::Active | AccountStatus::Invited) => {
+            let link_number = account.link_number + 1;
+            let account = Account { link: None, link_number, ..account.without_sessions() };
+            Account { status: AccountStatus::Disabled, ..account }
+        }
+        (Some(false), AccountStatus::Disabled) => {
+            // A person who never joined needs a new invitation.
+            let joined = account.password.is_some()
+                || account.last_sign_in_at.is_some()
+                || account.kind == AccountKind::Service;
+            let status = if joined { AccountStatus::Active } else { AccountStatus::Invited };
+            Account { status, ..account }
+        }
+        _ => account,
+    }
+}
+
+/// Returns the differences of two states of an account in sentences, or `None` if there are none.
+fn differences(before: &Account, after: &Account) -> Option<String> {
+    let mut sentences = Vec::new();
+    let mut compare = |what: &str, old: &str, new: &str| {
+        if old != new {
+            sentences.push(format!("{what} changed from {old} to {new}."));
+        }
+    };
+    compare("Name", before.name.as_str(), after.name.as_str());
+    compare("Email", before.email.as_str(), after.email.as_str());
+    compare("Role", before.role.as_str(), after.role.as_str());
+    compare("State", before.status.as_str(), after.status.as_str());
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn account(status: AccountStatus) -> Account {
+        let now = Timestamp::UNIX_EPOCH;
+        let (name, email) = ("Ann".parse().unwrap(), "ann@example.com".parse().unwrap());
+        let account = Account::new(AccountId::new(now, &[1; 10]), name, email, Role::Agent, None, now);
+        Account { status, ..account }
+    }
+
+    fn disable(disabled: bool) -> AccountChanges {
+        AccountChanges { disabled: Some(disabled), ..AccountChanges::default() }
+    }
+
+    #[test]
+    fn disabling_ends_sessions_and_links_and_enabling_does_not_bring_them_back() {
+        let before = account(AccountStatus::Active);
+        let disabled = changed(before.clone(), disable(true));
+        assert_eq!(disabled.status, AccountStatus::Disabled);
+        assert!(disabled.epoch > before.epoch && disabled.link_number > before.link_number);
+        let joined = Account { last_sign_in_at: Some(Timestamp::UNIX_EPOCH), ..disabled.clone() };
+        let enabled = changed(joined, disable(false));
+        assert_eq!((enabled.status, enabled.epoch), (AccountStatus::Active, disabled.epoch));
+    }
+
+    #[test]
+    fn a_person_who_never_joined_is_invited_again_when_enabled() {
+        let disabled = changed(account(AccountStatus::Invited), disable(true));
+        assert_eq!(changed(disabled, disable(false)).status, AccountStatus::Invited);
+    }
+
+    #[test]
+    fn differences_name_the_old_and_the_new_value() {
+        let before = account(AccountStatus::Active);
+        let changes = AccountChanges { role: Some(Role::Viewer), ..AccountChanges::default() };
+        let after = changed(before.clone(), changes);
+        assert_eq!(differences(&before, &after).as_deref(), Some("Role changed from agent to viewer."));
+        assert_eq!(differences(&before, &before), None);
+    }
+}

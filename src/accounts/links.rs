@@ -1,0 +1,312 @@
+//! Links that sign a person in, let an invited person join, or set a new password.
+//!
+//! Invariants: a link works once and expires. Opening it changes nothing, because mail scanners open links; its page has
+//! a button that uses it. A new password ends unused sign-in links, and a later invitation or reset replaces the
+//! earlier one.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::AccountError;
+use super::change::{Description, Operator};
+use super::domain::{Account, AccountKind, AccountLink, AccountStatus, LinkPurpose, Secret};
+use super::hashing::Queue;
+use super::items::{LinkItem, link_key};
+use super::password::Password;
+use super::requester::Requester;
+use super::sign_in::SessionCookies;
+use crate::accounts::Accounts;
+use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::values::{Email, Invalid, Name};
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::store::schema::TTL;
+use crate::store::{Condition, GuardedWrite, Key, StoreError, from_item, to_attribute, to_item};
+
+/// How long a sign-in link or a reset works.
+pub const LINK_LASTS: SignedDuration = SignedDuration::from_hours(24);
+/// How long an invitation works.
+pub const INVITATION_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+const FIRST_NAME: &str = "Administrator";
+const FIRST_EMAIL: &str = "admin@holdfast.local";
+
+/// A link that was not used yet.
+#[derive(Debug)]
+pub struct OpenLink {
+    /// Its account.
+    pub account: Account,
+    /// What it is for.
+    pub purpose: LinkPurpose,
+}
+
+impl OpenLink {
+    /// Whether the person has to enter a name, an address and a password, because the account is that of the first
+    /// start.
+    pub fn is_first_start(&self) -> bool {
+        self.purpose == LinkPurpose::SignIn
+            && self.account.password.is_none()
+            && self.account.email.as_str() == FIRST_EMAIL
+    }
+}
+
+/// Adds a new link of an account to a write. `account` is as it stands after the write.
+pub(super) fn add_link(
+    write: GuardedWrite,
+    account: &Account,
+    purpose: LinkPurpose,
+    secret: &Secret,
+    expires_at: Timestamp,
+) -> Result<GuardedWrite, StoreError> {
+    let link = LinkItem {
+        account_id: account.id,
+        epoch: account.epoch,
+        expires_at: expires_at.as_second(),
+        purpose,
+        number: account.link_number,
+    };
+    Ok(write.put("link", to_item(&link_key(secret), &link)?, Condition::Absent))
+}
+
+/// Returns the account with a new invitation or reset, which replaces the former one.
+pub(super) fn with_link(account: Account, purpose: LinkPurpose, now: Timestamp) -> (Account, Timestamp) {
+    let lasts = if purpose == LinkPurpose::Invitation { INVITATION_LASTS } else { LINK_LASTS };
+    let expires_at = now.saturating_add(lasts).unwrap_or(Timestamp::MAX);
+    let link = Some(AccountLink { purpose, expires_at });
+    (Account { link, link_number: account.link_number + 1, ..account }, expires_at)
+}
+
+impl Accounts {
+    /// Creates a link that signs an account in once, within [`LINK_LASTS`] and until its password changes. Returns the
+    /// link's secret.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchAccount`]; [`AccountError::NotActive`].
+    pub async fn sign_in_link(
+        &self,
+        id: AccountId,
+        operator: Operator<'_>,
+    ) -> Result<String, AccountError> {
+        let account = self.find(id).await?;
+        if !account.is_active() || account.kind == AccountKind::Service {
+            return Err(AccountError::NotActive);
+        }
+        let (secret, now) = (Secret::new(self.rng.bytes()), self.clock.now());
+        let expires_at = now.saturating_add(LINK_LASTS).unwrap_or(Timestamp::MAX);
+        let write = self.dynamo.guarded_write();
+        let write = add_link(write, &account, LinkPurpose::SignIn, &secret, expires_at)?;
+        let (kind, detail) = (AuditKind::LinkChanged, "Sign-in link created.");
+        let entry =
+            AuditEntry::new(&self.rng, now, &operator.actor(), kind, account.label(), detail);
+        let write = operator.authorize(write.audit(&entry.at_path(format!("/people/{id}")))?, None);
+        if self.dynamo.try_write(write).await? {
+            Ok(secret.reveal().to_owned())
+        } else {
+            Err(AccountError::NoLongerAllowed)
+        }
+    }
+
+    /// Creates the first administrator's account unless it exists, and a link that signs them in. Two processes may do
+    /// this at once. Returns the link's secret, or `None` if that account was deleted or disabled;
+    /// [`super::link_path`] gives its address.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed.
+    #[allow(clippy::expect_used)]
+    pub async fn first_administrator_link(&self) -> Result<Option<String>, AccountError> {
+        let id = match self.first_administrator().await? {
+            Some(id) => id,
+            None => {
+                // Both are constants that a test parses.
+                let (name, email) = first_administrator().expect("the name and the address are valid");
+                match self.add_first(name, email).await {
+                    Ok(id) => id,
+                    // Another process added it.
+                    Err(AccountError::EmailTaken(_) | AccountError::Changed) => {
+                        self.first_administrator().await?.ok_or(AccountError::NoSuchAccount)?
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        match self.sign_in_link(id, Operator::Command).await {
+            Ok(link) => Ok(Some(link)),
+            Err(AccountError::NoSuchAccount | AccountError::NotActive) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the account of the first start, which may have another name and address since then.
+    async fn first_administrator(&self) -> Result<Option<AccountId>, AccountError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct FirstStart {
+            account_id: AccountId,
+        }
+        if let Some(item) = self.dynamo.get(&first_start_key()).await? {
+            return Ok(Some(from_item::<FirstStart>(item)?.account_id));
+        }
+        // Before there was an item for it, the account kept its address.
+        let email: Result<Email, Invalid> = FIRST_EMAIL.parse();
+        match email {
+            Ok(email) => Ok(self.by_email(&email).await?),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn add_first(&self, name: Name, email: Email) -> Result<AccountId, AccountError> {
+        let now = self.clock.now();
+        let id = AccountId::new(now, &self.rng.bytes());
+        let account = Account::new(id, name, email, Role::Administrator, None, now);
+        let what = Description::new(AuditKind::AccountCreated, "Added at the first start.");
+        let write = self.creation_write(&account, Operator::Command, &what)?;
+        let first = to_item(&first_start_key(), &serde_json::json!({ "accountId": id }))?;
+        self.make(write.put("first start", first, Condition::Absent), &account).await?;
+        Ok(id)
+    }
+}
+
+fn first_start_key() -> Key {
+    Key::new("WORKSPACE", "FIRSTSTART")
+}
+
+fn first_administrator() -> Result<(Name, Email), Invalid> {
+    Ok((FIRST_NAME.parse()?, FIRST_EMAIL.parse()?))
+}
+
+/// What a person enters to use a link.
+#[derive(Debug)]
+pub enum LinkInput {
+    /// Nothing: the link signs in.
+    Nothing,
+    /// An invited person's name and password.
+    Join {
+        /// The name.
+        name: Name,
+        /// The password.
+        password: Password,
+    },
+    /// A new password.
+    Reset(Password),
+    /// The name, the address and the password of the first administrator.
+    FirstStart {
+        /// The name.
+        name: Name,
+        /// The address to sign in with.
+        email: Email,
+        /// The password.
+        password: Password,
+    },
+}
+
+impl Accounts {
+    /// Returns what a link is for, or `None` if it was used, replaced or withdrawn, is too old or never existed.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed.
+    pub async fn open_link(&self, secret: &Secret) -> Result<Option<OpenLink>, AccountError> {
+        let item = self.dynamo.get(&link_key(secret)).await?;
+        let Some(link) = item.map(from_item::<LinkItem>).transpose()? else { return Ok(None) };
+        let account = match self.find_for_change(link.account_id).await {
+            Ok(account) => account,
+            Err(AccountError::NoSuchAccount) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let works = match link.purpose {
+            LinkPurpose::SignIn => account.is_active() && link.epoch == account.epoch,
+            LinkPurpose::Invitation => {
+                account.status == AccountStatus::Invited && link.number == account.link_number
+            }
+            LinkPurpose::Reset => account.is_active() && link.number == account.link_number,
+        };
+        let in_time = self.clock.now().as_second() <= link.expires_at;
+        Ok((works && in_time).then_some(OpenLink { account, purpose: link.purpose }))
+    }
+
+    /// Uses a link, and signs its person in. Returns the account and the cookies, or `None` if the link does not work
+    /// or does not fit the input.
+    ///
+    /// # Errors
+    /// [`AccountError::EmailTaken`]; [`AccountError::Busy`].
+    pub(super) async fn use_link(
+        &self,
+        secret: &Secret,
+        input: LinkInput,
+        from: &Requester,
+    ) -> Result<Option<(Account, SessionCookies)>, AccountError> {
+        let Some(link) = self.open_link(secret).await? else { return Ok(None) };
+        let (is_first_start, before) = (link.is_first_start(), link.account);
+        let (after, detail) = match (link.purpose, input) {
+            (LinkPurpose::SignIn, LinkInput::Nothing) if !is_first_start => {
+                return self.sign_in_by_link(secret, before, from).await;
+            }
+            (LinkPurpose::SignIn, LinkInput::FirstStart { name, email, password }) if is_first_start => {
+                let after = self.with_new_password(before.clone(), password).await?;
+                (Account { name, email, ..after }, "Set up the workspace.")
+            }
+            (LinkPurpose::Invitation, LinkInput::Join { name, password }) => {
+                let after = self.with_new_password(before.clone(), password).await?;
+                (Account { name, status: AccountStatus::Active, ..after }, "Joined by an invitation.")
+            }
+            (LinkPurpose::Reset, LinkInput::Reset(password)) => {
+                (self.with_new_password(before.clone(), password).await?, "Password reset by a link.")
+            }
+            _ => return Ok(None),
+        };
+        let now = self.clock.now();
+        let after = Account { link: None, last_sign_in_at: Some(now), ..after };
+        let by = Actor::new(after.name.as_str());
+        let actor = AuditActor { by, account: Some(after.id), address: from.address };
+        let what = Description::new(AuditKind::PasswordChanged, detail);
+        let write = self.change_write(&before, &after, Operator::Link(&actor), &what)?;
+        let write = delete_link(write, secret, now)?;
+        let (write, session) = self.add_session(write, &after, from)?;
+        match self.make(write, &after).await {
+            Ok(()) => Ok(Some((after, self.session_cookies(&session, from).await))),
+            // The link was used at the same time.
+            Err(AccountError::Conflict(_) | AccountError::Changed | AccountError::NoSuchAccount) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn sign_in_by_link(
+        &self,
+        secret: &Secret,
+        account: Account,
+        from: &Requester,
+    ) -> Result<Option<(Account, SessionCookies)>, AccountError> {
+        let write = delete_link(self.dynamo.guarded_write(), secret, self.clock.now())?;
+        let write = self.signed_in_write(write, &account, from, "Signed in by a link with")?;
+        let (write, session) = self.add_session(write, &account, from)?;
+        if !self.dynamo.try_write(write).await? {
+            return Ok(None);
+        }
+        let cookies = self.session_cookies(&session, from).await;
+        Ok(Some((account, cookies)))
+    }
+
+    /// Returns the account with a new password, which ends its sessions and sign-in links.
+    pub(super) async fn with_new_password(
+        &self,
+        account: Account,
+        password: Password,
+    ) -> Result<Account, AccountError> {
+        let permit = self.hashing.enter(Queue::Known)?;
+        let hash = self.hash(&permit, password).await?;
+        Ok(account.with_password(hash, self.clock.now()))
+    }
+}
+
+/// Deletes a link, on the condition that it was not used and has not expired.
+fn delete_link(write: GuardedWrite, secret: &Secret, now: Timestamp) -> Result<GuardedWrite, StoreError> {
+    let in_time = Condition::AtLeast(TTL, to_attribute(now.as_second())?);
+    Ok(write.delete("link", &link_key(secret), Condition::Exists.and(in_time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_and_address_of_the_first_administrator_are_valid() {
+        assert!(first_administrator().is_ok());
+    }
+}

@@ -1,0 +1,153 @@
+//! What people do with their own accounts.
+
+use super::AccountError;
+use super::change::{Description, Operator};
+use super::domain::Account;
+use super::hashing::Queue;
+use super::items::session_key;
+use super::login_throttle::Budget;
+use super::password::Password;
+use super::requester::Requester;
+use super::session::SessionCookie;
+use super::sign_in::SessionCookies;
+use crate::accounts::Accounts;
+use crate::base::calendar::ZoneName;
+use crate::base::identity::SignedIn;
+use crate::base::values::{Email, Name, Version};
+use crate::shared::audit_log::AuditKind;
+use crate::store::{Condition, Update, to_attribute};
+
+impl Accounts {
+    /// Changes one's password, which ends all other sessions and unused sign-in links and, if wanted, revokes all
+    /// tokens. `current` must be the current password if there is one. Returns the cookies of a new session.
+    ///
+    /// # Errors
+    /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`];
+    /// [`AccountError::Changed`] if another request changed the account at the same time.
+    pub(super) async fn change_password(
+        &self,
+        who: &SignedIn,
+        current: Option<Password>,
+        new: Password,
+        revoke_tokens: bool,
+        from: &Requester,
+    ) -> Result<SessionCookies, AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        self.confirm(&before, current).await?;
+        let after = self.with_new_password(before.clone(), new).await?;
+        let (after, detail) = match revoke_tokens {
+            true => (after.without_tokens(), "Password changed, other sessions ended, tokens revoked."),
+            false => (after, "Password changed and other sessions ended."),
+        };
+        let what = Description::new(AuditKind::PasswordChanged, detail);
+        let write = self.change_write(&before, &after, Operator::Owner(who), &what)?;
+        let (write, session) = self.add_session(write, &after, from)?;
+        self.make(write, &after).await.map_err(as_changed)?;
+        Ok(self.session_cookies(&session, from).await)
+    }
+
+    /// Changes one's name and, confirmed by the password, one's address.
+    ///
+    /// # Errors
+    /// [`AccountError::Conflict`], [`AccountError::EmailTaken`], [`AccountError::WrongPassword`],
+    /// [`AccountError::TooManyAttempts`], [`AccountError::Busy`].
+    pub async fn change_profile(
+        &self,
+        who: &SignedIn,
+        seen: Version,
+        (name, email): (Name, Email),
+        current: Option<Password>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_version(who.id, seen).await?;
+        if before.email != email {
+            self.confirm(&before, current).await?;
+        }
+        let mut sentences = Vec::new();
+        if before.name != name {
+            sentences.push(format!("Name changed from {} to {name}.", before.name));
+        }
+        if before.email != email {
+            sentences.push(format!("Email changed from {} to {email}.", before.email));
+        }
+        if sentences.is_empty() {
+            return Ok(before);
+        }
+        let after = Account { name, email, ..before.clone() }.changed(self.clock.now());
+        let what = Description::new(AuditKind::AccountChanged, sentences.join(" "));
+        self.make(self.change_write(&before, &after, Operator::Owner(who), &what)?, &after).await?;
+        Ok(after)
+    }
+
+    /// Changes the time zone in which a person sees times. `None` is the workspace's.
+    ///
+    /// # Errors
+    /// [`AccountError::Changed`] if another request changed the account at the same time.
+    pub async fn change_time_zone(
+        &self,
+        who: &SignedIn,
+        zone: Option<ZoneName>,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        if before.time_zone == zone {
+            return Ok(before);
+        }
+        let named = zone.as_ref().map_or("the workspace's", ZoneName::as_str);
+        let what = Description::new(AuditKind::AccountChanged, format!("Time zone changed to {named}."));
+        let after = Account { time_zone: zone.clone(), ..before.clone() }.changed(self.clock.now());
+        let write = self.change_write(&before, &after, Operator::Owner(who), &what)?;
+        self.make(write, &after).await.map_err(as_changed)?;
+        Ok(after)
+    }
+
+    /// Ends all sessions of a person except this one.
+    ///
+    /// # Errors
+    /// [`AccountError::Changed`] if another request changed the account at the same time.
+    pub(super) async fn end_other_sessions(
+        &self,
+        who: &SignedIn,
+        this: &SessionCookie,
+    ) -> Result<Account, AccountError> {
+        let before = self.find_for_change(who.id).await?;
+        let after = before.clone().without_sessions().changed(self.clock.now());
+        let what = Description::new(AuditKind::SessionsEnded, "All other sessions ended.");
+        let write = self.change_write(&before, &after, Operator::Owner(who), &what)?;
+        // This session continues in the new epoch.
+        let continued = Update::default().set("epoch", to_attribute(after.epoch)?);
+        let key = session_key(who.id, &this.secret.hash());
+        self.make(write.update("session", &key, &continued, Condition::Exists), &after)
+            .await
+            .map_err(as_changed)?;
+        Ok(after)
+    }
+
+    /// Checks a person's current password, if there is one, before a change that needs it.
+    ///
+    /// # Errors
+    /// [`AccountError::WrongPassword`], [`AccountError::TooManyAttempts`], [`AccountError::Busy`].
+    pub(super) async fn confirm(
+        &self,
+        account: &Account,
+        current: Option<Password>,
+    ) -> Result<(), AccountError> {
+        if account.password.is_none() {
+            return Ok(());
+        }
+        let permit = self.hashing.enter(Queue::Known)?;
+        // A separate budget, so that strangers who guess passwords cannot block a change.
+        let counted = self.count_attempt([Budget::SignedIn(account.id)]).await?;
+        let current = current.ok_or(AccountError::WrongPassword)?;
+        if !self.verify_password(&permit, account.password.clone(), current).await? {
+            return Err(AccountError::WrongPassword);
+        }
+        self.refund_attempt(counted).await
+    }
+}
+
+/// Returns the error of a form that does not show the version: there is nothing to merge, so the person tries again.
+fn as_changed(error: AccountError) -> AccountError {
+    match error {
+        AccountError::Conflict(_) | AccountError::NoSuchAccount => AccountError::Changed,
+        other => other,
+    }
+}

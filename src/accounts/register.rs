@@ -1,0 +1,65 @@
+//! Signing up: people create their own accounts.
+//!
+//! Invariant: the answer never says whether an address has an account. An existing account stays as it is, and signing
+//! up signs nobody in.
+
+use super::AccountError;
+use super::change::{Description, Operator};
+use super::domain::Account;
+use super::password::Password;
+use super::requester::Requester;
+use crate::accounts::Accounts;
+use crate::base::identity::{AccountId, Actor, Role};
+use crate::base::values::{Email, Name};
+use crate::shared::audit_log::{AuditActor, AuditKind};
+
+/// The input for signing up.
+#[derive(Debug)]
+pub struct SignUpDraft {
+    /// The name.
+    pub name: Name,
+    /// The address to sign in with.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+}
+
+impl Accounts {
+    /// Creates a participant's account for a person who signs up, unless the address has an account. `code` is the
+    /// invitation code that the person typed. Neither the result nor its timing reveals which of the two happened.
+    ///
+    /// # Errors
+    /// [`AccountError::SignUpOff`], [`AccountError::Busy`], [`AccountError::TooManyAttempts`],
+    /// [`AccountError::WrongInvitationCode`].
+    pub async fn sign_up(
+        &self,
+        draft: SignUpDraft,
+        code: &str,
+        from: &Requester,
+    ) -> Result<(), AccountError> {
+        if self.sign_up.is_off() {
+            return Err(AccountError::SignUpOff);
+        }
+        let SignUpDraft { name, email, password } = draft;
+        let permit = self.hashing.enter(from.queue())?;
+        let counted = self.count_attempt(from.budgets(&email, None)).await?;
+        if !self.sign_up.admits(code) {
+            return Err(AccountError::WrongInvitationCode);
+        }
+        let hash = Some(self.hash(&permit, password).await?);
+        let now = self.clock.now();
+        let id = AccountId::new(now, &self.rng.bytes());
+        let actor =
+            AuditActor { by: Actor::new(name.as_str()), account: Some(id), address: from.address };
+        let account = Account::new(id, name, email, Role::Participant, hash, now);
+        let what = Description::new(AuditKind::AccountCreated, "Signed up as a participant.");
+        let write = self.creation_write(&account, Operator::Link(&actor), &what)?;
+        match self.make(write, &account).await {
+            Ok(()) => tracing::info!(account = %account.id, "signed up"),
+            Err(AccountError::EmailTaken(_)) => {}
+            Err(error) => return Err(error),
+        }
+        // In both cases, so that the number of attempts that are left reveals nothing either.
+        self.refund_attempt(counted).await
+    }
+}

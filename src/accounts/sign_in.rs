@@ -1,0 +1,186 @@
+//! Signs people in by their password, and starts and ends sessions of browsers.
+
+use axum_extra::extract::CookieJar;
+use http::HeaderMap;
+use jiff::SignedDuration;
+
+use super::AccountError;
+use super::device::{Device, DeviceId};
+use super::domain::Account;
+use super::hashing::Permit;
+use super::items::account_key;
+use super::password::{Password, PasswordHash};
+use super::requester::Requester;
+use super::session::{CookieContent, SessionCookie, cookie, open, signed};
+use super::sessions::SessionId;
+use crate::accounts::Accounts;
+use crate::base::identity::{AccountId, Actor};
+use crate::base::values::Email;
+use crate::shared::audit_log::{AuditActor, AuditEntry, AuditKind};
+use crate::store::{Condition, GuardedWrite, StoreError, Update, to_attribute};
+
+/// The cookies of a new session and of its device, which the answer must set.
+pub(super) type SessionCookies = (CookieJar, CookieJar);
+
+impl Accounts {
+    /// Returns the account with this address and password, or `None`. Neither the result nor its timing reveals which
+    /// of the two is wrong, or that the account may not sign in.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`]; [`AccountError::TooManyAttempts`] if too many passwords were tried.
+    pub async fn sign_in(
+        &self,
+        email: &Email,
+        password: Password,
+        from: &Requester,
+    ) -> Result<Option<Account>, AccountError> {
+        let permit = self.hashing.enter(from.queue())?;
+        let id = self.by_email(email).await?;
+        let counted = self.count_attempt(from.budgets(email, id)).await?;
+        let account = self.by_password(id, password, &permit).await?;
+        let Some(account) = account.filter(Account::is_active) else {
+            self.record_failure(email.to_string(), id, "Email address or password refused.", from).await;
+            return Ok(None);
+        };
+        self.refund_attempt(counted).await?;
+        Ok(Some(account))
+    }
+
+    /// Returns the account with this id if it has this password. A missing account takes equally long.
+    async fn by_password(
+        &self,
+        id: Option<AccountId>,
+        password: Password,
+        permit: &Permit,
+    ) -> Result<Option<Account>, AccountError> {
+        let account = self.read(id.unwrap_or(AccountId::NOBODY)).await?;
+        let hash = account.as_ref().and_then(|account| account.password.clone());
+        let is_right = self.verify_password(permit, hash, password).await?;
+        Ok(account.filter(|_| is_right))
+    }
+
+    /// Writes the audit entry of a refused attempt. The answer does not depend on it.
+    pub(super) async fn record_failure(
+        &self,
+        subject: String,
+        account: Option<AccountId>,
+        detail: &str,
+        from: &Requester,
+    ) {
+        let actor = AuditActor { by: Actor::new("not signed in"), account, address: from.address };
+        let kind = AuditKind::SignInFailed;
+        let entry = AuditEntry::new(&self.rng, self.clock.now(), &actor, kind, subject, detail);
+        let written = match self.dynamo.guarded_write().audit(&entry) {
+            Ok(write) => self.dynamo.try_write(write).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            tracing::warn!(%error, "a refused sign-in was not recorded");
+        }
+    }
+}
+
+impl Accounts {
+    /// Starts a session, unless the account was changed so that it may not sign in. Returns the cookies, which the
+    /// answer must set. `how` is a sentence for the audit log.
+    ///
+    /// # Errors
+    /// [`AccountError::Changed`] if the account was disabled or its sessions were ended at the same time.
+    pub(super) async fn begin_session(
+        &self,
+        account: &Account,
+        from: &Requester,
+        how: &str,
+    ) -> Result<SessionCookies, AccountError> {
+        let write = self.signed_in_write(self.dynamo.guarded_write(), account, from, how)?;
+        let (write, session) = self.add_session(write, account, from)?;
+        if self.dynamo.try_write(write).await? {
+            Ok(self.session_cookies(&session, from).await)
+        } else {
+            Err(AccountError::Changed)
+        }
+    }
+
+    /// Adds the time of the sign-in and its audit entry to a write. The write is refused if the account may not sign
+    /// in any more.
+    pub(super) fn signed_in_write(
+        &self,
+        write: GuardedWrite,
+        account: &Account,
+        from: &Requester,
+        how: &str,
+    ) -> Result<GuardedWrite, StoreError> {
+        let now = self.clock.now();
+        let update = Update::default().set("lastSignInAt", to_attribute(now)?);
+        let same_epoch = Condition::is_number("epoch", account.epoch);
+        let is_active = super::authority::is_active_with(crate::base::identity::Role::Participant);
+        let write = write.update("account", &account_key(account.id), &update, same_epoch.and(is_active));
+        let actor = AuditActor {
+            by: Actor::new(account.name.as_str()),
+            account: Some(account.id),
+            address: from.address,
+        };
+        let detail = format!("{how} {}.", from.device_name);
+        let entry =
+            AuditEntry::new(&self.rng, now, &actor, AuditKind::SignedIn, account.label(), detail);
+        write.audit(&entry.at_path(format!("/people/{}", account.id)))
+    }
+
+    /// Returns the cookies of a session that was just written.
+    pub(super) async fn session_cookies(&self, session: &SessionCookie, from: &Requester) -> SessionCookies {
+        let now = self.clock.now();
+        let device =
+            Device::signed_in(from.device.clone(), DeviceId::new(self.rng.bytes()), session.account, now);
+        let keys = self.cookies.keys.at(now).await;
+        let device = CookieJar::new().add(device.cookie(&self.cookies, &keys, now));
+        (signed(&self.cookies, keys.signing(now), session, self.session_limits.absolute), device)
+    }
+
+    /// Returns the session that a browser's cookie names, whether or not it has ended.
+    pub(super) async fn session_of(&self, headers: &HeaderMap) -> Option<SessionCookie> {
+        let now = self.clock.now();
+        let opened = open(&self.cookies, &*self.cookies.keys.at(now).await, headers, now)?;
+        Some(match opened.content {
+            CookieContent::Session(session) => session,
+            CookieContent::Former(former) => former.successor(),
+        })
+    }
+
+    /// Ends this browser's session in the table. Returns the expired cookie, which the answer must set.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`] if the store failed; then the session may continue.
+    pub(super) async fn sign_out(&self, headers: &HeaderMap) -> Result<CookieJar, AccountError> {
+        if let Some(session) = self.session_of(headers).await {
+            self.end_session(session.account, &SessionId::of(&session.secret)).await?;
+        }
+        Ok(CookieJar::new().add(cookie(&self.cookies, String::new(), SignedDuration::ZERO)))
+    }
+}
+
+impl Accounts {
+    pub(super) async fn hash(
+        &self,
+        permit: &Permit,
+        password: Password,
+    ) -> Result<PasswordHash, AccountError> {
+        let salt = self.rng.bytes();
+        let hashed =
+            self.hashing.run(&self.blocking, permit, move |memory| password.hash(&salt, memory)).await;
+        let failed = |error: &dyn std::error::Error| AccountError::Hashing(error.to_string());
+        hashed.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+
+    /// Returns whether this is the hash of the password. A missing hash takes equally long.
+    pub(super) async fn verify_password(
+        &self,
+        permit: &Permit,
+        hash: Option<PasswordHash>,
+        password: Password,
+    ) -> Result<bool, AccountError> {
+        let hash = hash.unwrap_or_else(PasswordHash::of_nobody);
+        let compared =
+            self.hashing.run(&self.blocking, permit, move |memory| hash.is_of(&password, memory)).await;
+        compared.map_err(|error| AccountError::Hashing(error.to_string()))
+    }
+}
