@@ -21,7 +21,7 @@
 //! | [`commands`] | commands from JSON, text, a shell and a page |
 //! | [`rules`] | commands that events and schedules trigger |
 //! | [`projections`] | the consumers of the table's stream: statistics, rules, dead letters |
-//! | [`dashboard`] | the start page of agents |
+//! | [`dashboard`] | the start page of viewers and agents |
 //! | [`app`] | the whole application: the services of all features, their routes, and the layers around them |
 //! | [`hosts`] | what a process provides: configuration and, with features, threads, the log, AWS, Kafka and Lambda |
 //!

@@ -32,6 +32,22 @@ text_enum! {
     Administrator = "administrator",
 }
 
+impl Role {
+    /// Returns what the role may do, in one sentence, for pages and documents where a role is chosen.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Participant => "Takes part in raffles, and has no other access.",
+            Self::Viewer => {
+                "Sees leads, orders, stock and rules, changes none of them, and takes part in raffles."
+            }
+            Self::Agent => "Works with leads, imports, orders, caps, stock and commands, and sees rules.",
+            Self::Administrator => {
+                "Does everything: also manages people, rules and raffles, and reopens converted leads."
+            }
+        }
+    }
+}
+
 /// How a request was authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {

@@ -14,13 +14,13 @@ use crate::raffles;
 use crate::shared::pages::*;
 use crate::stats::{Day, Stats};
 
-/// `GET /`: the dashboard for agents, raffles for everyone else.
+/// `GET /`: the dashboard for viewers and agents, raffles for participants.
 pub(super) async fn start_page(
     State(dashboard): State<Dashboard>,
     context: PageContext,
     who: SignedIn,
 ) -> PageAnswer {
-    match who.is_agent() {
+    match who.is_viewer() {
         true => dashboard.show(context).await,
         false => raffles::home(&dashboard.raffles, context, &who).await,
     }
@@ -70,7 +70,7 @@ struct StartPage {
     context: PageContext,
 }
 
-/// `GET /` for agents.
+/// `GET /` for viewers and agents.
 #[derive(Template)]
 #[template(path = "dashboard/board.html")]
 struct DashboardPage {

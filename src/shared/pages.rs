@@ -20,6 +20,11 @@ pub use crate::web::routes::Routes;
 pub type PageAnswer = Result<Response, Problem>;
 
 impl PageContext {
+    /// Returns whether the page may offer changes: an agent or an administrator is signed in. Viewers only read.
+    pub fn can_edit(&self) -> bool {
+        self.account.as_ref().is_some_and(SignedIn::is_agent)
+    }
+
     /// Returns whether an administrator is signed in.
     pub fn is_administrator(&self) -> bool {
         self.account.as_ref().is_some_and(SignedIn::is_administrator)

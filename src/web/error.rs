@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::access::Access;
 use super::problem::{IntoProblem, Problem};
 use crate::base::fields::FieldError;
+use crate::base::identity::Role;
 use crate::base::values::Invalid;
 use crate::store::idempotency::KeyReused;
 
@@ -43,7 +44,7 @@ pub enum WebError {
     SignInNeeded,
     /// The sender's role may not use the route.
     #[error("the role may not use this route")]
-    Forbidden(Access),
+    Forbidden(Access, Role),
     /// Another site sent the write.
     #[error("another site sent the write")]
     CrossSite,
@@ -62,6 +63,16 @@ impl WebError {
     /// Creates the error of one wrong field.
     pub fn field(field: &str, invalid: &Invalid) -> Self {
         Self::Invalid(vec![FieldError { field: field.to_owned(), message: invalid.to_string() }])
+    }
+}
+
+/// Returns who may use a route, for a sender whose role may not.
+fn who_may(access: Access, role: Role) -> &'static str {
+    match (access, role) {
+        (Access::Administrator, _) => "Only administrators may. Ask one of them.",
+        (Access::Agent, Role::Viewer) => "Viewers only read. Ask an administrator for the role agent.",
+        (Access::Viewer, _) => "Only viewers, agents and administrators may. Ask an administrator.",
+        _ => "Only agents and administrators may. Ask an administrator.",
     }
 }
 
@@ -109,15 +120,9 @@ impl IntoProblem for WebError {
                 "Sign in first",
                 "Send a session or a token: Authorization: Bearer ….",
             ),
-            WebError::Forbidden(access) => Problem::new(
-                S::FORBIDDEN,
-                "forbidden",
-                "Your account may not do this",
-                match access {
-                    Access::Administrator => "Only administrators may. Ask one of them.",
-                    _ => "Only agents and administrators may. Ask an administrator.",
-                },
-            ),
+            WebError::Forbidden(access, role) => {
+                Problem::new(S::FORBIDDEN, "forbidden", "Your account may not do this", who_may(access, role))
+            }
             WebError::CrossSite => Problem::new(
                 S::FORBIDDEN,
                 "cross-site",

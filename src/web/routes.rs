@@ -148,6 +148,6 @@ fn check(access: Access, request: &Request, who: Option<&SignedIn>) -> Result<()
     }
     Err(match who {
         None => WebError::SignInNeeded,
-        Some(_) => WebError::Forbidden(access),
+        Some(who) => WebError::Forbidden(access, who.role),
     })
 }

@@ -17,7 +17,7 @@ use crate::shared::api::*;
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/api/inventory/consumers", Access::Agent, consumers)
+        .get("/api/inventory/consumers", Access::Viewer, consumers)
         .get("/api/inventory/check", Access::Administrator, checked)
         .and(products::routes())
         .and(events::routes())

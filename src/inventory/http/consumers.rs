@@ -9,7 +9,7 @@ use crate::shared::pages::*;
 const LIMIT: u16 = 50;
 
 pub(super) fn routes() -> Routes<Inventory> {
-    Routes::default().get("/inventory/consumers", Access::Agent, consumers)
+    Routes::default().get("/inventory/consumers", Access::Viewer, consumers)
 }
 
 #[derive(Debug, Deserialize)]

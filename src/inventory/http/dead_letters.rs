@@ -16,9 +16,9 @@ use crate::web::lists::parameter;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/inventory/parked", Access::Agent, list)
+        .get("/inventory/parked", Access::Viewer, list)
         .post("/inventory/parked/group", Access::Agent, decide)
-        .get("/inventory/parked/{id}", Access::Agent, show)
+        .get("/inventory/parked/{id}", Access::Viewer, show)
         .post("/inventory/parked/{id}/retry", Access::Agent, retry)
         .post("/inventory/parked/{id}/dismiss", Access::Agent, dismiss)
 }

@@ -12,7 +12,7 @@ use crate::shared::search::SearchQuery;
 use crate::web::lists::{Listed, parameter};
 
 pub(super) fn routes() -> Routes<Inventory> {
-    Routes::default().get("/inventory", Access::Agent, list)
+    Routes::default().get("/inventory", Access::Viewer, list)
 }
 
 #[derive(Debug, Deserialize)]

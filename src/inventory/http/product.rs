@@ -18,7 +18,7 @@ use crate::web::lists::Listed;
 
 pub(super) fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/inventory/{sku}", Access::Agent, show)
+        .get("/inventory/{sku}", Access::Viewer, show)
         .post("/inventory/{sku}/adjust", Access::Agent, adjust)
         .post("/inventory/{sku}/details", Access::Agent, details)
 }

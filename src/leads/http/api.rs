@@ -32,9 +32,9 @@ use crate::web::routes::Routes;
 /// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Leads> {
     Routes::default()
-        .get("/api/leads", Access::Agent, list_leads)
+        .get("/api/leads", Access::Viewer, list_leads)
         .post("/api/leads", Access::Agent, create)
-        .get("/api/leads/{id}", Access::Agent, read)
+        .get("/api/leads/{id}", Access::Viewer, read)
         .patch("/api/leads/{id}", Access::Agent, change)
         .post("/api/leads/{id}", Access::Agent, change)
         .put("/api/leads/{id}", Access::Agent, replace)
@@ -45,9 +45,9 @@ pub fn routes() -> Routes<Leads> {
         .post("/api/leads/{id}/restore", Access::Agent, restore)
         .post("/api/leads/{id}/revert", Access::Agent, revert)
         .post("/api/leads/{id}/merge", Access::Agent, merge)
-        .get("/api/leads/{id}/duplicates", Access::Agent, duplicates)
-        .get("/api/leads/{id}/history", Access::Agent, history)
-        .get("/api/leads/trash", Access::Agent, trash)
+        .get("/api/leads/{id}/duplicates", Access::Viewer, duplicates)
+        .get("/api/leads/{id}/history", Access::Viewer, history)
+        .get("/api/leads/trash", Access::Viewer, trash)
 }
 
 /// The query parameters of a list.

@@ -25,7 +25,7 @@ use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default()
-        .get("/leads/{id}", Access::Agent, show)
+        .get("/leads/{id}", Access::Viewer, show)
         .post("/leads/{id}/delete", Access::Agent, delete)
         .post("/leads/{id}/restore", Access::Agent, restore)
         .post("/leads/{id}/revert", Access::Agent, revert)
@@ -351,7 +351,7 @@ impl DetailPage {
     ) -> Self {
         let LeadWithFields { lead, fields } = found;
         let may_reopen = context.account.as_ref().is_some_and(|account| account.is_administrator());
-        let timeline = TimelineView::of(timeline, lead.id, true, context.account.as_ref());
+        let timeline = TimelineView::of(timeline, lead.id, context.can_edit(), context.account.as_ref());
         Self {
             reopen: (may_reopen && lead.status == Status::Converted).then(Field::default),
             refusal: Refusal::default(),

@@ -20,7 +20,7 @@ use crate::web::respond::html;
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
-    Routes::default().get("/leads", Access::Agent, list)
+    Routes::default().get("/leads", Access::Viewer, list)
 }
 
 async fn list(

@@ -26,10 +26,10 @@ use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
     Routes::default()
-        .get("/leads/{id}/duplicates", Access::Agent, duplicates)
+        .get("/leads/{id}/duplicates", Access::Viewer, duplicates)
         .get("/leads/{id}/merge", Access::Agent, choose)
         .post("/leads/{id}/merge", Access::Agent, merge)
-        .get("/leads/{id}/history", Access::Agent, history)
+        .get("/leads/{id}/history", Access::Viewer, history)
 }
 
 /// The number of changes and notes on one page of a history.

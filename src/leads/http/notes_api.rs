@@ -20,7 +20,7 @@ use crate::web::routes::Routes;
 /// Returns the routes of notes.
 pub fn routes() -> Routes<Leads> {
     Routes::default()
-        .get("/api/leads/{id}/notes", Access::Agent, list)
+        .get("/api/leads/{id}/notes", Access::Viewer, list)
         .post("/api/leads/{id}/notes", Access::Agent, add)
         .patch("/api/leads/{id}/notes/{note}", Access::Agent, edit)
         .delete("/api/leads/{id}/notes/{note}", Access::Agent, delete)

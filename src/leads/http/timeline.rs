@@ -68,7 +68,7 @@ pub(super) struct TimelineView {
     pub(super) items: Vec<ItemView>,
     /// The address of older items.
     pub(super) older: Option<String>,
-    /// Whether the lead can be changed here: it is not in the trash.
+    /// Whether the lead can be changed here: it is not in the trash, and the person may change leads.
     pub(super) is_open: bool,
 }
 

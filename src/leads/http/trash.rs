@@ -15,7 +15,7 @@ use crate::web::respond::html;
 use crate::web::routes::Routes;
 
 pub(super) fn routes() -> Routes<Leads> {
-    Routes::default().get("/leads/trash", Access::Agent, list)
+    Routes::default().get("/leads/trash", Access::Viewer, list)
 }
 
 /// The number of leads on one page.

@@ -31,11 +31,11 @@ use crate::store::idempotency::Done;
 /// Returns the routes of the JSON API.
 pub fn routes() -> Routes<Orders> {
     Routes::default()
-        .get("/api/orders", Access::Agent, list_orders)
+        .get("/api/orders", Access::Viewer, list_orders)
         .post("/api/orders", Access::Agent, create)
-        .get("/api/orders/{id}", Access::Agent, read)
-        .get("/api/orders/{id}/leads", Access::Agent, leads)
-        .get("/api/orders/{id}/history", Access::Agent, history)
+        .get("/api/orders/{id}", Access::Viewer, read)
+        .get("/api/orders/{id}/leads", Access::Viewer, leads)
+        .get("/api/orders/{id}/history", Access::Viewer, history)
         .patch("/api/orders/{id}/fulfill", Access::Agent, fulfill)
         .delete("/api/orders/{id}", Access::Agent, delete)
         .post("/api/orders/{id}/release", Access::Agent, release)

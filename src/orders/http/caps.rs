@@ -11,7 +11,7 @@ use crate::stats::Stats;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
-        .get("/orders/caps", Access::Agent, show)
+        .get("/orders/caps", Access::Viewer, show)
         .post("/orders/caps", Access::Agent, set_default)
         .post("/orders/caps/{state}", Access::Agent, set)
 }

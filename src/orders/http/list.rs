@@ -11,7 +11,7 @@ use crate::shared::pages::*;
 use crate::web::lists::{Listed, parameter};
 
 pub(super) fn routes() -> Routes<Orders> {
-    Routes::default().get("/orders", Access::Agent, show)
+    Routes::default().get("/orders", Access::Viewer, show)
 }
 
 async fn show(

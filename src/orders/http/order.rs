@@ -15,7 +15,7 @@ use crate::web::respond::no_content;
 
 pub(super) fn routes() -> Routes<Orders> {
     Routes::default()
-        .get("/orders/{id}", Access::Agent, show)
+        .get("/orders/{id}", Access::Viewer, show)
         .post("/orders/{id}/fulfill", Access::Agent, fulfill)
         .post("/orders/{id}/delete", Access::Agent, delete)
 }
@@ -235,6 +235,11 @@ impl OrderPage {
             history: history.into_iter().map(EntryView::of).collect(),
             refusal: Refusal::default(),
         }
+    }
+
+    /// Returns whether the page offers changes: the order is open, and the person may change orders.
+    fn can_change(&self) -> bool {
+        self.order.is_open() && self.context.can_edit()
     }
 
     /// Returns whether a change was refused because of a conflict or a rule.

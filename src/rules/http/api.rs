@@ -1,6 +1,6 @@
 //! The JSON API of rules and their runs.
 //!
-//! Invariants: agents can read, and administrators can change; every change names the version that it is based on;
+//! Invariants: viewers and agents can read, and administrators can change; every change names the version that it is based on;
 //! a POST with an `Idempotency-Key` takes effect once.
 
 use crate::base::fields::{Fields, FromFields, boolean, text, whole_number};
@@ -12,13 +12,13 @@ use crate::shared::api::*;
 /// Returns the routes of the API.
 pub fn routes() -> Routes<Rules> {
     Routes::default()
-        .get("/api/automation/rules", Access::Agent, list)
+        .get("/api/automation/rules", Access::Viewer, list)
         .post("/api/automation/rules", Access::Administrator, create)
-        .get("/api/automation/rules/{id}", Access::Agent, read)
+        .get("/api/automation/rules/{id}", Access::Viewer, read)
         .patch("/api/automation/rules/{id}", Access::Administrator, change)
         .delete("/api/automation/rules/{id}", Access::Administrator, delete)
-        .get("/api/automation/runs", Access::Agent, list_runs)
-        .get("/api/automation/runs/{id}", Access::Agent, read_run)
+        .get("/api/automation/runs", Access::Viewer, list_runs)
+        .get("/api/automation/runs/{id}", Access::Viewer, read_run)
         .post("/api/automation/runs/{id}/retry", Access::Administrator, retry)
 }
 

@@ -23,7 +23,7 @@ const RUNS: u16 = 25;
 /// Returns the routes of the page.
 pub(super) fn routes() -> Routes<Rules> {
     Routes::default()
-        .get(PATH, Access::Agent, list)
+        .get(PATH, Access::Viewer, list)
         .post("/automation/rules/{id}/switch", Access::Administrator, switch)
         .post("/automation/rules/{id}/delete", Access::Administrator, delete)
         .post("/automation/runs/{id}/retry", Access::Administrator, retry)

@@ -26,7 +26,7 @@ pub struct AddAccount {
     /// Name of the person
     #[arg(long)]
     pub name: Name,
-    /// Role of the person: administrator, agent or participant
+    /// Role of the person: administrator, agent, viewer or participant
     #[arg(long)]
     pub role: Role,
     /// Read the password from the first line of standard input

@@ -14,10 +14,10 @@ use crate::shared::dead_letters::requests::{Dismissal, ListParameters};
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/api/inventory/parked", Access::Agent, list)
+        .get("/api/inventory/parked", Access::Viewer, list)
         .post("/api/inventory/parked/retry", Access::Agent, retry_group)
         .post("/api/inventory/parked/dismiss", Access::Agent, dismiss_group)
-        .get("/api/inventory/parked/{id}", Access::Agent, read)
+        .get("/api/inventory/parked/{id}", Access::Viewer, read)
         .post("/api/inventory/parked/{id}/retry", Access::Agent, retry)
         .delete("/api/inventory/parked/{id}", Access::Agent, dismiss)
 }

@@ -14,10 +14,10 @@ use crate::shared::search::SearchQuery;
 
 pub fn routes() -> Routes<Inventory> {
     Routes::default()
-        .get("/api/products", Access::Agent, list)
-        .get("/api/products/{sku}", Access::Agent, read)
+        .get("/api/products", Access::Viewer, list)
+        .get("/api/products/{sku}", Access::Viewer, read)
         .patch("/api/products/{sku}", Access::Agent, change)
-        .get("/api/products/{sku}/movements", Access::Agent, movements)
+        .get("/api/products/{sku}/movements", Access::Viewer, movements)
         .post("/api/products/{sku}/adjust", Access::Agent, adjust)
 }
 

@@ -11,9 +11,9 @@ use crate::stats::Stats;
 
 pub fn routes() -> Routes<Orders> {
     Routes::default()
-        .get("/api/leads/caps", Access::Agent, caps)
+        .get("/api/leads/caps", Access::Viewer, caps)
         .put("/api/leads/caps", Access::Agent, set)
-        .get("/api/leads/stats", Access::Agent, statistics)
+        .get("/api/leads/stats", Access::Viewer, statistics)
 }
 
 /// All caps, with the number of leads in stock.
