@@ -1,10 +1,17 @@
 //! Access control: every route as every role, writes from other sites, and redirects of visitors.
+//! The walk over all routes generates `docs/access.md`.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
 use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
+use holdfast::web::routes::Route;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::documents::is_of_programs;
 use crate::support::http::Client;
 use crate::support::workspace::{Workspace, address, create, new_lead};
 use crate::support::{Case, TestEnvironment, cases};
@@ -28,40 +35,131 @@ fn concrete(path: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/")
 }
 
+/// A sender that walks over all routes.
+struct Sender {
+    name: String,
+    /// The role with which it must be admitted, or `None` if it must be refused like a visitor.
+    role: Option<Role>,
+    client: Client,
+}
+
+impl Sender {
+    fn new(name: impl Into<String>, role: Option<Role>, client: Client) -> Self {
+        Self { name: name.into(), role, client }
+    }
+}
+
+/// A visitor, and each role by session and by token.
+async fn senders(workspace: &Workspace) -> Vec<Sender> {
+    let mut senders = vec![Sender::new("a visitor", None, workspace.visitor())];
+    for role in Role::ALL {
+        let session = workspace.session(role, "Test").await.always("sec-fetch-site", "same-origin");
+        senders.push(Sender::new(format!("{role} by session"), Some(role), session));
+        senders.push(Sender::new(format!("{role} by token"), Some(role), workspace.program(role).await));
+    }
+    senders.extend(former_senders(workspace).await);
+    senders
+}
+
+/// Senders whose access has ended, for each way in which it can end. Their role is `None`, because they must be
+/// refused like a visitor.
+async fn former_senders(_: &Workspace) -> Vec<Sender> {
+    Vec::new()
+}
+
+/// Sends a request to a route as a sender, and returns whether it was admitted.
+async fn is_admitted(route: &Route, sender: &Sender) -> bool {
+    let path = concrete(route.path);
+    let request = sender.client.request(route.method.clone(), &path).header("accept", "application/json");
+    let answer = request.send().await;
+    let status = answer.status.as_u16();
+    let what = format!("{} {path} as {} was answered {status}", route.method, sender.name);
+    assert!(status < 500, "{what}");
+    // Signing in refuses what it does not recognize, from all senders. Some routes refuse tokens, but not the role.
+    let is_about_signing_in = route.access == Access::Anyone && path.starts_with("/sign-in");
+    let needs_session = status == 403 && answer.text().contains("urn:holdfast:problem:session-needed");
+    let admitted = is_about_signing_in || needs_session || !matches!(status, 401 | 403);
+    if !admitted {
+        assert_eq!(status, if sender.role.is_some() { 403 } else { 401 }, "{what}");
+    }
+    assert_eq!(admitted, route.access.admits(sender.role), "{what}");
+    admitted
+}
+
 async fn every_route_admits_its_roles_and_no_other(environment: TestEnvironment) {
     let workspace = Workspace::open(&environment).await;
     assert!(workspace.routes.len() > 25, "only {} routes", workspace.routes.len());
-    let mut people: Vec<(Option<Role>, Client)> = vec![(None, workspace.visitor())];
-    for role in Role::ALL {
-        people.push((Some(role), workspace.program(role).await));
-    }
-    for route in &workspace.routes {
-        let path = concrete(route.path);
-        for (role, client) in &people {
-            let request = client.request(route.method.clone(), &path).header("accept", "application/json");
-            let status = request.send().await.status.as_u16();
-            let what = format!("{} {path} as {role:?} was answered {status}", route.method);
-            match (route.access.admits(*role), role) {
-                (true, _) => {
-                    // Only signing in may refuse a permitted role.
-                    let about_signing_in = route.access == Access::Anyone && path.starts_with("/sign-in");
-                    assert!(about_signing_in || !matches!(status, 401 | 403), "{what}");
-                }
-                (false, None) => assert_eq!(status, 401, "{what}"),
-                (false, Some(_)) => assert_eq!(status, 403, "{what}"),
+    let senders = senders(&workspace).await;
+    let mut routes: Vec<&Route> = workspace.routes.iter().collect();
+    // Signing out ends the session of its sender, so it is last.
+    routes.sort_by_key(|route| route.path == "/sign-out");
+    let mut rows = Vec::new();
+    for route in routes {
+        let mut admitted = Vec::new();
+        for sender in &senders {
+            if is_admitted(route, sender).await {
+                admitted.push(sender.role);
             }
-            assert!(status < 500, "{what}");
         }
+        rows.push((route, admitted));
     }
-    let public: Vec<_> =
-        workspace.routes.iter().filter(|route| route.access.admits(None)).map(|route| route.path).collect();
-    for path in public {
+    for (route, _) in rows.iter().filter(|(_, admitted)| admitted.contains(&None)) {
+        let path = route.path;
         let harmless =
             path.starts_with("/sign-") || path.starts_with("/assets/") || path.starts_with("/health");
         // It reads nothing: the browser checks the proof.
         let harmless = harmless || path == "/raffles/verify";
         assert!(harmless, "{path} is open to anyone");
     }
+    check_document(&document(rows));
+}
+
+/// The file that the walk generates.
+const DOCUMENT: &str = "docs/access.md";
+/// The command that writes it.
+const WRITE_DOCUMENT: &str = "HOLDFAST_WRITE_DOCS=1 cargo test --test e2e -- every_route";
+
+/// The text of the file: a table of the routes with the roles that were admitted.
+fn document(mut rows: Vec<(&Route, Vec<Option<Role>>)>) -> String {
+    rows.sort_by_key(|(route, _)| (route.path, route.method.as_str().to_owned()));
+    let (api, pages): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(route, _)| is_of_programs(route.path));
+    format!(
+        "# Access\n\n\
+         Every route with the roles that it admits. A participant is admitted where every account is: *signed in*.\n\
+         A test sends a request to each route as a visitor and as each role, by session and by token, and generates\n\
+         this file from the answers. Do not edit it. After a change of routes, write it with:\n\n\
+         ```sh\n{WRITE_DOCUMENT}\n```\n\n\
+         [The guide](guide.md#roles) explains the roles.\n\n\
+         ## Pages\n\n{}\n## The JSON API\n\n{}",
+        table(&pages),
+        table(&api),
+    )
+}
+
+fn table(rows: &[(&Route, Vec<Option<Role>>)]) -> String {
+    let mut table = "| method | path | anyone | signed in | viewer | agent | administrator |\n".to_owned();
+    table.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    for (route, admitted) in rows {
+        write!(table, "| `{}` | `{}` |", route.method, route.path).unwrap();
+        for role in [None].into_iter().chain(Role::ALL.into_iter().map(Some)) {
+            table.push_str(if admitted.contains(&role) { " yes |" } else { " – |" });
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// Compares the stored file with the text, or stores the text if that was requested.
+#[track_caller]
+fn check_document(text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
+    if std::env::var("HOLDFAST_WRITE_DOCS").is_ok_and(|value| value == "1") {
+        fs::write(&path, text).expect("the file can be written");
+        return;
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    let differs = stored.lines().zip(text.lines()).find(|(stored, walked)| stored != walked);
+    assert!(stored == text, "{DOCUMENT} differs from the walk: {differs:?}. Write it with: {WRITE_DOCUMENT}");
 }
 
 async fn a_write_from_another_site_is_refused(environment: TestEnvironment) {

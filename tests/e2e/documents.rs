@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use holdfast::base::identity::Role;
 use holdfast::web::access::Access;
 
 use crate::process::binary::Data;
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Case> {
         embedded: every_link_leads_somewhere,
             every_route_of_the_api_is_documented_with_its_access,
             every_page_is_in_the_guide,
+            every_role_is_explained_in_the_guide,
             every_command_is_documented,
             every_variable_is_documented,
             every_alarm_has_an_action,
@@ -23,11 +25,12 @@ pub fn all() -> Vec<Case> {
     ]
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "infra/README.md",
+    "docs/access.md",
     "docs/api.md",
     "docs/architecture.md",
     "docs/configuration.md",
@@ -141,7 +144,8 @@ async fn every_route_of_the_api_is_documented_with_its_access(environment: TestE
     }
 }
 
-fn is_of_programs(path: &str) -> bool {
+/// Whether a route is in `docs/api.md`.
+pub fn is_of_programs(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/health")
 }
 
@@ -154,6 +158,14 @@ async fn every_page_is_in_the_guide(environment: TestEnvironment) {
     for route in workspace.routes.iter().filter(|route| route.method == "GET" && is_page(route.path)) {
         let path = route.path.replace("{id}", "ID").replace("{sku}", "SKU");
         assert!(guide.contains(&format!("`{path}`")), "the guide does not name the page {path}");
+    }
+}
+
+async fn every_role_is_explained_in_the_guide(_: TestEnvironment) {
+    let guide = read("docs/guide.md");
+    for role in Role::ALL {
+        let row = format!("| {role} | {} |", role.explanation());
+        assert!(guide.contains(&row), "the guide does not have the row {row}");
     }
 }
 

@@ -67,6 +67,7 @@ mod support;
 mod telemetry;
 mod template;
 mod upgrades;
+mod viewers;
 
 use std::process::ExitCode;
 
@@ -138,5 +139,6 @@ modules![
     streams,
     telemetry,
     template,
-    upgrades
+    upgrades,
+    viewers
 ];

@@ -199,6 +199,7 @@ impl Scene {
         vec![
             ("a visitor", workspace.visitor()),
             ("a participant", workspace.program(Role::Participant).await),
+            ("a viewer", workspace.program(Role::Viewer).await),
             ("an agent", workspace.program(Role::Agent).await),
             ("a participant at a browser", same_site(workspace.session(Role::Participant, "Pat").await)),
             ("an agent at a browser", same_site(workspace.session(Role::Agent, "Ann").await)),
