@@ -36,11 +36,19 @@ impl Accounts {
     /// # Errors
     /// [`StoreError`] if the store failed.
     pub async fn agent(&self, reference: &AccountReference) -> Result<Option<Account>, StoreError> {
-        let id = match reference {
-            AccountReference::Id(id) => Some(*id),
-            AccountReference::Email(email) => self.by_email(email).await?,
-        };
-        let Some(id) = id else { return Ok(None) };
+        let Some(id) = self.id_of(reference).await? else { return Ok(None) };
         Ok(self.read(id).await?.filter(|account| account.role >= Role::Agent && account.is_active()))
+    }
+
+    /// Returns the id of an account, or `None` if no account has the email address. An id is returned as it is, whether
+    /// or not there is such an account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed.
+    pub async fn id_of(&self, reference: &AccountReference) -> Result<Option<AccountId>, StoreError> {
+        match reference {
+            AccountReference::Id(id) => Ok(Some(*id)),
+            AccountReference::Email(email) => self.by_email(email).await,
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::domain::{
     CustomField, CustomFields, HistoryEntry, Lead, LeadId, NoteId, Status, StatusOrStock, Stock, StoredLead,
 };
+use crate::base::identity::AccountId;
 use crate::base::values::{Invalid, UsState, Version};
 use crate::reservations::Reservation;
 use crate::store::schema;
@@ -107,6 +108,8 @@ pub struct Filter {
     pub state: Option<UsState>,
     /// Only leads of this stock. A list filters by status or by stock, not by both.
     pub stock: Option<Stock>,
+    /// Only leads that this account owns.
+    pub owner: Option<AccountId>,
 }
 
 impl Filter {
@@ -115,6 +118,7 @@ impl Filter {
         self.status.is_none_or(|status| lead.status == status)
             && self.state.is_none_or(|state| lead.state == Some(state))
             && self.stock.is_none_or(|stock| lead.stock == stock)
+            && self.owner.is_none_or(|id| lead.owner.as_ref().is_some_and(|owner| owner.id == id))
     }
 
     /// Creates a filter. `status` may also name a stock.
@@ -131,12 +135,12 @@ impl Filter {
             (Some(StatusOrStock::Status(_)), Some(_)) => Err(both()),
             (Some(StatusOrStock::Stock(one)), Some(other)) if one != other => Err(both()),
             (Some(StatusOrStock::Status(status)), None) => {
-                Ok(Self { status: Some(status), state, stock: None })
+                Ok(Self { status: Some(status), state, ..Self::default() })
             }
             (Some(StatusOrStock::Stock(stock)), _) | (None, Some(stock)) => {
-                Ok(Self { status: None, state, stock: Some(stock) })
+                Ok(Self { state, stock: Some(stock), ..Self::default() })
             }
-            (None, None) => Ok(Self { status: None, state, stock: None }),
+            (None, None) => Ok(Self { state, ..Self::default() }),
         }
     }
 
@@ -177,7 +181,8 @@ impl FromStr for Sort {
     }
 }
 
-/// Returns the index and its partition that contain exactly the leads of a filter. Lists of a stock are newest first.
+/// Returns the index and its partition that contain exactly the leads of a filter, of all owners. Lists of a stock are
+/// newest first.
 pub(super) fn list_partition(filter: Filter, sort: Sort) -> (Index, String) {
     if let Some(stock) = filter.stock {
         return stock_partition(stock, filter.state);

@@ -9,9 +9,11 @@ use serde::Deserialize;
 use super::domain::{Lead, LeadId};
 use super::error::LeadError;
 use super::items::{Filter, STORED, Sort, lead_key, list_partition, list_sort, stored_lead};
+use super::owner_index::owned_cursor;
 use super::search::{SearchQuery, finds};
 use super::store::keys;
 use super::word_index::{FORMER_WORDS, WORDS};
+use crate::base::identity::AccountId;
 use crate::base::values::Invalid;
 use crate::leads::Leads;
 use crate::shared::search::WordIndex;
@@ -37,15 +39,19 @@ impl ListRequest {
     /// Returns the request if its sort order is supported.
     ///
     /// # Errors
-    /// [`Invalid`] if a search or a list of one stock is sorted by score.
+    /// [`Invalid`] if a search or a list of one stock or owner is sorted by score.
     pub fn checked(self) -> Result<Self, Invalid> {
-        let has_fixed_order = self.query.is_some() || self.filter.stock.is_some();
-        if has_fixed_order && self.sort == Sort::Score {
+        if self.has_fixed_order() && self.sort == Sort::Score {
             return Err(Invalid::new(
-                "A search lists its matches by the matching word, and a list of one stock is newest first; leave sort out.",
+                "A search lists its matches by the matching word, and a list of one stock or owner is newest first; leave sort out.",
             ));
         }
         Ok(self)
+    }
+
+    /// Whether the list cannot be sorted otherwise.
+    pub fn has_fixed_order(&self) -> bool {
+        self.query.is_some() || self.filter.stock.is_some() || self.filter.owner.is_some()
     }
 }
 
@@ -64,9 +70,13 @@ impl Leads {
     /// # Errors
     /// [`LeadError::Cursor`] if the cursor belongs to another list.
     pub async fn list(&self, request: &ListRequest) -> Result<LeadPage, LeadError> {
-        match &request.query {
-            Some(query) => self.search(request, query).await,
-            None => {
+        match (&request.query, request.filter.owner) {
+            // Many leads match a single letter, and fewer have one owner.
+            (query, Some(owner)) if query.as_ref().is_none_or(SearchQuery::is_short) => {
+                self.list_owned(request, owner).await
+            }
+            (Some(query), _) => self.search(request, query).await,
+            (None, _) => {
                 let (ids, next) = self.list_ids(request).await?;
                 let mut leads = self.read_listed(&ids).await?;
                 // The index may lag slightly behind the leads.
@@ -74,6 +84,24 @@ impl Leads {
                 Ok(LeadPage { leads, next })
             }
         }
+    }
+
+    /// Returns a page of an owner's leads. If other filters leave out many of them, it may have fewer than the limit.
+    async fn list_owned(&self, request: &ListRequest, owner: AccountId) -> Result<LeadPage, LeadError> {
+        let of_owner = Filter { owner: Some(owner), ..Filter::default() };
+        let is_narrowed = request.query.is_some() || request.filter != of_owner;
+        let limit = if is_narrowed { CANDIDATES.max(request.limit) } else { request.limit };
+        let (ids, mut next) = self.owned_ids(owner, limit, request.cursor.as_deref()).await?;
+        let mut leads = self.read_listed(&ids).await?;
+        // A lead may change its owner between the two calls.
+        leads.retain(|lead| {
+            request.filter.admits(lead) && request.query.as_ref().is_none_or(|query| finds(lead, query))
+        });
+        if leads.len() > usize::from(request.limit) {
+            leads.truncate(request.limit.into());
+            next = leads.last().map(|lead| owned_cursor(lead.id));
+        }
+        Ok(LeadPage { leads, next })
     }
 
     async fn read_listed(&self, ids: &[LeadId]) -> Result<Vec<Lead>, LeadError> {
@@ -212,7 +240,8 @@ impl Leads {
         found: &mut Vec<Found>,
     ) -> Result<Option<String>, LeadError> {
         let state = request.filter.state.map(|state| Condition::is("state", state.as_str()));
-        let is_filtered = request.filter.status.is_some() || request.filter.stock.is_some();
+        let Filter { status, stock, owner, .. } = request.filter;
+        let is_filtered = status.is_some() || stock.is_some() || owner.is_some();
         let limit = if is_filtered { CANDIDATES.max(request.limit) } else { request.limit };
         let cursor = request.cursor.as_deref();
         let (items, next) = words.find::<LeadError>(&self.dynamo, query, state, limit, cursor).await?;

@@ -21,6 +21,7 @@ pub mod merge;
 pub mod merged;
 pub mod notes;
 mod owner;
+mod owner_index;
 mod reserved;
 mod revert;
 mod routes;
@@ -36,5 +37,6 @@ mod word_index;
 
 pub use error::{Conflict, LeadError};
 pub use items::{Filter, Sort};
+pub use owner::{KeptLead, Reassigned};
 pub use routes::routes;
 pub use service::Leads;

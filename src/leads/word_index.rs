@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::domain::{Lead, LeadId, StoredLead};
+use super::owner_index::index_owner;
 use super::search::words_of;
 use crate::base::values::{UsState, email_parts, name_parts};
 use crate::shared::search::{IndexWord, WordIndex, index_words};
@@ -24,12 +25,14 @@ struct SearchItem {
     state: Option<UsState>,
 }
 
-/// Adds the changes of the search index to a write. A change that does not affect search adds nothing.
+/// Adds the changes of the search index and of the index of owners to a write. A change that affects neither adds
+/// nothing.
 pub(super) fn reindex(
-    mut write: GuardedWrite,
+    write: GuardedWrite,
     before: Option<&StoredLead>,
     after: Option<&Lead>,
 ) -> Result<GuardedWrite, StoreError> {
+    let mut write = index_owner(write, before.map(|stored| &stored.lead), after)?;
     let (former, current) = match before {
         Some(stored) if stored.has_former_words => (Some(&stored.lead), None),
         Some(stored) => (None, Some(&stored.lead)),

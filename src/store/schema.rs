@@ -8,6 +8,7 @@
 //! | search word of a lead | `WORD#<first two characters>` | `<word> <lead id>` | leadId, shared, words, state |
 //! | search word of a lead, by version 0.1 | `SEARCH#<first character>` | `<word> <lead id>` | leadId, shared, words, status, state |
 //! | that no words of version 0.1 are left | `SEARCHINDEX` | `LEADS` | index |
+//! | lead in the list of its owner | `OWNER#<account id>` | `<lead id>` | leadId |
 //! | custom fields of a lead | `LEAD#<lead id>` | `FIELDS` | version, list; ttl while the lead is in the trash |
 //! | note on a lead | `LEAD#<lead id>` | `NOTE#<note id>` | Note |
 //! | deleted lead | `LEAD#<lead id>` | `TRASH` | Lead as it was deleted; the list of deleted leads; ttl |
@@ -68,6 +69,7 @@
 //! | a lead with its changes since a version | Query pk = `LEAD#<id>`, sk from `HISTORY#<version + 1>` to `LEAD`, consistent |
 //! | history of a lead, newest first | Query pk = `LEAD#<id>`, sk begins with `HISTORY#`, backwards |
 //! | leads by newest or score; of a status, a state, or both | Query one of the first eight indexes, then BatchGetItem, consistent |
+//! | leads of an owner, newest first | Query pk = `OWNER#<account id>`, backwards, consistent; then BatchGetItem, consistent |
 //! | a state's cap and its oldest free leads | Query pk = `STATE#<code>`, consistent |
 //! | all caps | BatchGetItem of 52, consistent |
 //! | an order with its leads | Query pk = `ORDER#<id>`, sk from `LEADS#` to `ORDER`, consistent; then BatchGetItem of the leads |
@@ -105,7 +107,7 @@
 //!
 //! **Capacity.** One index partition takes 1,000 write units per second, so `listAll` takes about 1,000 new leads per
 //! second. A search partition takes two units for each word in a transaction, so the most common first letter takes
-//! about 500 leads per second. A state's partition holds its queue and its cap, and an order of `n` leads writes
+//! about 500 leads per second, and so does the list of one owner. A state's partition holds its queue and its cap, and an order of `n` leads writes
 //! about `2 + 2n` units there. One state therefore takes about 50 orders per second, limited by the cap's item, or
 //! 400 leads per second, limited by the queue. The load of a raffle is spread over its blocks; see
 //! [raffles](crate::raffles) for the numbers. Above these rates DynamoDB throttles, and the guarded write waits

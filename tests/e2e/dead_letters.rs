@@ -33,7 +33,7 @@ pub fn all() -> Vec<Case> {
 const PATH: &str = "/api/automation/dead-letters";
 
 /// Changes an item without the application.
-async fn spoil(environment: &TestEnvironment, pk: &str, sk: &str, name: &str, value: AttributeValue) {
+pub async fn spoil(environment: &TestEnvironment, pk: &str, sk: &str, name: &str, value: AttributeValue) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let update =
         UpdateItemInput::builder().table_name(environment.table()).key("pk", text(pk)).key("sk", text(sk));

@@ -33,9 +33,10 @@ const THINGS: usize = 50;
 const MOST: usize = 4;
 
 /// All lists of the product. `{…}` stands for the first record of its kind.
-const LISTS: [&str; 31] = [
+const LISTS: [&str; 32] = [
     "/api/leads?limit=50",
     "/api/leads?limit=50&q=lead",
+    "/api/leads?limit=50&owner={owner}",
     "/leads",
     "/api/leads/{lead}/history?limit=50",
     "/api/leads/{lead}/notes?limit=50",
@@ -172,7 +173,10 @@ async fn create_records(
         admin.post("/api/tokens").json(&token).send().await.expect(201);
     }
     let raffle = raffles(admin).await;
-    let lead = create(admin, &new_lead("Lead 0", "lead0@example.com")).await;
+    let me: Value = admin.get("/api/me").send().await.expect(200).json();
+    let mut lead = new_lead("Lead 0", "lead0@example.com");
+    lead["owner"] = me["email"].clone();
+    let lead = create(admin, &lead).await;
     // Each rule answers this once.
     change(admin, &lead, 1, json!({ "status": "QUALIFIED" })).await.expect(200);
     set_cap(workspace, "CA", 100).await;
@@ -202,6 +206,7 @@ async fn create_records(
     process_stream(environment, workspace).await;
     vec![
         ("{lead}", lead["id"].as_str().unwrap().to_owned()),
+        ("{owner}", me["email"].as_str().unwrap().to_owned()),
         ("{raffle}", raffle["id"].as_str().unwrap().to_owned()),
         ("{order}", order.unwrap().id.to_string()),
         ("{product}", "P00".to_owned()),

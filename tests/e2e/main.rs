@@ -37,6 +37,7 @@ mod keys;
 mod lead_data;
 mod lead_merge;
 mod lead_notes;
+mod lead_owner;
 mod lead_trash;
 mod leads;
 mod list_costs;
@@ -111,6 +112,7 @@ modules![
     lead_data,
     lead_merge,
     lead_notes,
+    lead_owner,
     lead_trash,
     leads,
     list_costs,

@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::body::{LeadChangeBody, MergeBody, NewLeadBody, Replacement, RevertBody};
+use crate::accounts::agents::AccountReference;
 use crate::base::fields::{Fields, FromFields, text};
 use crate::base::identity::SignedIn;
 use crate::leads::domain::{HistoryEntry, Lead, LeadChange, LeadId, Reason, Status};
@@ -58,25 +59,31 @@ struct ListParameters {
     status: Option<String>,
     state: Option<String>,
     stock: Option<String>,
+    owner: Option<String>,
     sort: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 impl ListParameters {
-    fn read(self) -> Result<ListRequest, WebError> {
+    async fn read(self, leads: &Leads) -> Result<ListRequest, Problem> {
         let status = parameter("status", self.status, str::parse)?;
         let state = parameter("state", self.state, str::parse)?;
         let stock = parameter("stock", self.stock, str::parse)?;
-        let filter = Filter::of(status, state, stock);
+        let filter =
+            Filter::of(status, state, stock).map_err(|invalid| WebError::field("stock", &invalid))?;
+        let owner = match parameter("owner", self.owner, str::parse::<AccountReference>)? {
+            Some(reference) => Some(leads.owner_id(&reference).await?),
+            None => None,
+        };
         let request = ListRequest {
             query: parameter("q", self.q, parse_query)?.flatten(),
-            filter: filter.map_err(|invalid| WebError::field("stock", &invalid))?,
+            filter: Filter { owner, ..filter },
             sort: parameter("sort", self.sort, str::parse)?.unwrap_or_default(),
             limit: limit(self.limit)?,
             cursor: self.cursor.filter(|text| !text.is_empty()),
         };
-        request.checked().map_err(|invalid| WebError::field("sort", &invalid))
+        Ok(request.checked().map_err(|invalid| WebError::field("sort", &invalid))?)
     }
 }
 
@@ -84,7 +91,7 @@ async fn list_leads(
     State(leads): State<Leads>,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<Listed<Lead>>, Problem> {
-    let LeadPage { leads, next } = leads.list(&parameters.read()?).await?;
+    let LeadPage { leads, next } = leads.list(&parameters.read(&leads).await?).await?;
     Ok(Json(Listed { items: leads, next }))
 }
 

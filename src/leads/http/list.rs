@@ -6,8 +6,10 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::parts::{Answer, Choice, LeadView, states, statuses};
+use crate::accounts::agents::AccountReference;
+use crate::base::identity::{AccountId, SignedIn};
 use crate::base::values::Invalid;
-use crate::leads::domain::Stock;
+use crate::leads::domain::{Lead, Stock};
 use crate::leads::list::{LeadPage, ListRequest};
 use crate::leads::search::parse_query;
 use crate::leads::{Filter, Leads, Sort};
@@ -29,7 +31,10 @@ async fn list(
     WantsFragment(fragment): WantsFragment,
     Query(query): Query<ListQuery>,
 ) -> Answer {
-    let request = query.request()?;
+    let mut request = query.request()?;
+    if let Some(reference) = query.owner()? {
+        request = request.of_owner(leads.owner_id(&reference).await?);
+    }
     let page = ListPage::new(context, &request, leads.list(&request).await?);
     if fragment {
         html(StatusCode::OK, &page.as_rows())
@@ -48,6 +53,7 @@ struct ListQuery {
     status: String,
     state: String,
     stock: String,
+    owner: String,
     sort: String,
     cursor: Option<String>,
 }
@@ -56,7 +62,15 @@ impl ListQuery {
     /// The number of leads on one page.
     const LIMIT: u16 = 25;
 
-    /// Parses the parameters.
+    /// Parses the parameter `owner`.
+    ///
+    /// # Errors
+    /// [`WebError::Invalid`] for neither an id nor an email address.
+    fn owner(&self) -> Result<Option<AccountReference>, WebError> {
+        optional(&self.owner, str::parse).map_err(|invalid| WebError::field("owner", &invalid))
+    }
+
+    /// Parses the other parameters.
     ///
     /// # Errors
     /// [`WebError::Invalid`] for the first invalid parameter.
@@ -68,15 +82,22 @@ impl ListQuery {
         let filter = Filter::of(status, state, stock).map_err(at("stock"))?;
         let query = parse_query(&self.q).map_err(at("q"))?;
         let sort = optional(&self.sort, str::parse::<Sort>).map_err(at("sort"))?.unwrap_or_default();
-        // The page says that these lists have a fixed sort order.
-        let has_fixed_order = query.is_some() || filter.stock.is_some();
-        Ok(ListRequest {
-            query,
-            filter,
-            sort: if has_fixed_order { Sort::Newest } else { sort },
-            limit: Self::LIMIT,
-            cursor: self.cursor.clone().filter(|cursor| !cursor.is_empty()),
-        })
+        let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
+        Ok(ListRequest { query, filter, sort, limit: Self::LIMIT, cursor }.with_fixed_order())
+    }
+}
+
+impl ListRequest {
+    /// Lists only the leads that this account owns.
+    fn of_owner(self, owner: AccountId) -> Self {
+        let filter = Filter { owner: Some(owner), ..self.filter };
+        Self { filter, ..self }.with_fixed_order()
+    }
+
+    /// Ignores a sort order that the list does not support. The page says so.
+    fn with_fixed_order(self) -> Self {
+        let sort = if self.has_fixed_order() { Sort::Newest } else { self.sort };
+        Self { sort, ..self }
     }
 }
 
@@ -95,17 +116,39 @@ struct Toolbar {
     stock: &'static str,
     /// The chosen state, or empty text.
     state: &'static str,
+    /// The owner whose leads are listed, if it is only one.
+    owner: Option<OwnerFilter>,
     /// `score`, or empty text for newest first.
     sort: &'static str,
 }
 
+/// The owner whose leads are listed.
+#[derive(Debug, Clone)]
+struct OwnerFilter {
+    /// The id of the account, as text.
+    id: String,
+    /// The name, or `this agent` if the page does not show it.
+    name: String,
+}
+
+impl OwnerFilter {
+    /// Creates the filter of an owner. The name comes from the listed leads, or from the person who looks at them.
+    fn of(owner: AccountId, leads: &[Lead], who: Option<&SignedIn>) -> Self {
+        let listed = leads.iter().filter_map(|lead| lead.owner.as_ref()).find(|found| found.id == owner);
+        let name = listed.map(|found| &found.name);
+        let name = name.or_else(|| who.filter(|who| who.id == owner).map(|who| &who.name));
+        Self { id: owner.to_string(), name: name.map_or("this agent".to_owned(), ToString::to_string) }
+    }
+}
+
 impl Toolbar {
-    fn of(request: &ListRequest) -> Self {
+    fn of(request: &ListRequest, owner: Option<OwnerFilter>) -> Self {
         Self {
             q: request.query.as_ref().map(|query| query.typed().to_owned()).unwrap_or_default(),
             status: request.filter.status.map_or("", |status| status.as_str()),
             stock: request.filter.stock.map_or("", |stock| stock.as_str()),
             state: request.filter.state.map_or("", |state| state.as_str()),
+            owner,
             sort: if request.sort == Sort::Score { "score" } else { "" },
         }
     }
@@ -133,16 +176,19 @@ impl Toolbar {
 
     /// Returns why the list has a fixed sort order, if it has one.
     fn own_order(&self) -> Option<&'static str> {
-        match (self.q.is_empty(), self.stock.is_empty()) {
-            (false, _) => Some("A search lists its matches by the matching word"),
-            (true, false) => Some("A list of one stock is newest first"),
-            (true, true) => None,
+        match (self.q.is_empty(), self.stock.is_empty(), self.owner.is_some()) {
+            (false, _, _) => Some("A search lists its matches by the matching word"),
+            (true, false, _) => Some("A list of one stock is newest first"),
+            (true, true, true) => Some("A list of one owner is newest first"),
+            (true, true, false) => None,
         }
     }
 
     /// Returns whether the filter may exclude leads.
     fn is_set(&self) -> bool {
-        !(self.q.is_empty() && self.status.is_empty() && self.stock.is_empty() && self.state.is_empty())
+        let is_empty =
+            self.q.is_empty() && self.status.is_empty() && self.stock.is_empty() && self.state.is_empty();
+        !is_empty || self.owner.is_some()
     }
 
     /// Returns the address of the list with this filter, after the cursor if there is one.
@@ -152,6 +198,7 @@ impl Toolbar {
             ("status", self.status),
             ("stock", self.stock),
             ("state", self.state),
+            ("owner", self.owner.as_ref().map_or("", |owner| owner.id.as_str())),
             ("sort", self.sort),
             ("cursor", cursor.unwrap_or_default()),
         ];
@@ -179,17 +226,21 @@ struct ListPage {
     first: Option<String>,
     /// The address of the next page.
     next: Option<String>,
-    /// The address where the search continues, if it reached its read limit before the page was full.
+    /// The address where the search continues, if it reached its read limit before the page was full. The same for the
+    /// leads of an owner.
     further: Option<String>,
 }
 
 impl ListPage {
     /// Creates the page for a request.
     fn new(context: PageContext, request: &ListRequest, page: LeadPage) -> Self {
-        let filter = Toolbar::of(request);
+        let who = context.account.as_ref();
+        let owner = request.filter.owner.map(|owner| OwnerFilter::of(owner, &page.leads, who));
+        let filter = Toolbar::of(request, owner);
         let full = page.leads.len() >= usize::from(ListQuery::LIMIT);
         let next = page.next.map(|cursor| filter.address(Some(&cursor)));
-        let (further, next) = if request.query.is_some() && !full { (next, None) } else { (None, next) };
+        let may_be_cut = request.query.is_some() || request.filter.owner.is_some();
+        let (further, next) = if may_be_cut && !full { (next, None) } else { (None, next) };
         let count_text = match page.leads.len() {
             0 if filter.is_set() => "No lead matches.".to_owned(),
             0 => "No leads here.".to_owned(),
@@ -235,6 +286,9 @@ mod tests {
         assert_eq!((request.sort, request.cursor), (Sort::Newest, None), "a search has a fixed sort order");
         assert_eq!(read("status=qualified&sort=score").unwrap().sort, Sort::Score);
         assert_eq!(read("stock=assigned&sort=score").unwrap().sort, Sort::Newest);
+        for owner in ["owner=x", "owner=a%20b@example.com"] {
+            assert!(serde_urlencoded::from_str::<ListQuery>(owner).unwrap().owner().is_err(), "{owner}");
+        }
         for query in ["status=x", "state=zz", "sort=up", &format!("q={}", "a".repeat(201))] {
             assert!(matches!(read(query), Err(WebError::Invalid(_))), "{query}");
         }

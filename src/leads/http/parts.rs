@@ -11,7 +11,7 @@ use crate::base::values::{Email, Name, OrderId, UsState};
 use crate::leads::Leads;
 use crate::leads::domain::{
     Action, Company, CustomFieldChange, FieldChange, FieldText, HistoryEntry, Lead, LeadField, LeadId,
-    LeadSource, Phone, Score, Status, Stock,
+    LeadSource, Owner, Phone, Score, Status, Stock,
 };
 use crate::leads::texts::{optional_text, text_of};
 use crate::shared::forms::RawForm;
@@ -139,8 +139,8 @@ pub(super) struct LeadView {
     pub(super) company: Option<Company>,
     /// The source, if known.
     pub(super) source: Option<LeadSource>,
-    /// The owner's name, if there is an owner.
-    pub(super) owner: Option<Name>,
+    /// The owner, if there is one.
+    pub(super) owner: Option<Owner>,
     /// The leads that were merged into this one.
     pub(super) merged: Vec<LeadId>,
     /// The state's code, or empty text.
@@ -180,7 +180,7 @@ impl LeadView {
             phone: lead.phone,
             company: lead.company,
             source: lead.source,
-            owner: lead.owner.map(|owner| owner.name),
+            owner: lead.owner,
             merged: lead.merged,
             state: lead.state.map_or("", |state| state.as_str()),
             lead_score: lead.lead_score,
